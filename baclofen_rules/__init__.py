@@ -1,0 +1,1 @@
+"""The rule book: what is safe about dispensing oral baclofen, and why."""
