@@ -1,0 +1,109 @@
+"""The Celery application: three queues that carry hints, never facts.
+
+What is owed to a patient is a row in PostgreSQL; a message here only says "there may be work". Losing every message costs one tick of
+delay. Each setting says what goes wrong without it.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import before_task_publish, setup_logging
+from django.conf import settings
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
+
+VISIBILITY_TIMEOUT = 300  # seconds; longer than the hard time limit, so that a running task is never delivered twice
+LONGEST_COUNTDOWN = 300  # seconds; see refuse_long_countdowns
+
+app = Celery("dispensary")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    # Acknowledge after the work: a drain is idempotent, and a lost worker's hint comes back.
+    task_acks_late=True,
+    # Otherwise a child killed for want of memory acknowledges; a poisonous row is bounded by its own count of attempts.
+    task_reject_on_worker_lost=True,
+    # The next tick is the retry; no loop of requeues.
+    task_acks_on_failure_or_timeout=True,
+    # No hints hoarded by a busy worker (the second one is for the Redis transport only).
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    # A guard: some day somebody uses `countdown`, and each such message costs a worker's memory until it is due.
+    worker_eta_task_limit=100,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        # By default unacknowledged messages are looked at only every 10 x 10 seconds.
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        # Without it a dropped link hangs for ever.
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "retry_on_timeout": True,
+        # On a Redis that several applications share, the shortest timeout of all of them wins over a common key.
+        "global_keyprefix": "rx:",
+    },
+    visibility_timeout=VISIBILITY_TIMEOUT,
+    result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
+    # A drain limits itself to 45 s; these are shorter than a lease (120 s) and the visibility timeout.
+    task_time_limit=90,
+    task_soft_time_limit=60,
+    # On a deploy, finish the message in hand.
+    worker_soft_shutdown_timeout=20,
+    worker_enable_soft_shutdown_on_idle=True,
+    # On a blip of the broker it would kill a sending half-way; the lease's fence makes a hint delivered again harmless.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # Survive a broker that comes up later, or goes and comes back.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Nobody reads results: one write less.
+    task_ignore_result=True,
+    result_backend=None,
+    # A broker that refuses costs 0.2 s instead of seconds, one that never answers 5 s instead of more than a minute.
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+    # A tick behind a backlog is late by the whole backlog, so ticks, sendings and sealing have workers of their own.
+    task_queues=[Queue("rem-tick"), Queue("rem-send"), Queue("audit-seal")],
+    task_default_queue="rem-send",
+    task_create_missing_queues=False,
+    # No daylight saving in the beat: intervals and UTC.
+    timezone="UTC",
+    enable_utc=True,
+    beat_max_loop_interval=5,
+    # Leaks in providers' libraries.
+    worker_max_tasks_per_child=500,
+    # Arguments are ids: no patient data in the broker, no pickle.
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    # No gossip between workers: it costs messages and serves nothing here.
+    worker_send_task_events=False,
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_django_logging(**_kwargs: Any) -> None:
+    """Leave logging as Django set it up: Celery's own would print tasks' arguments and errors as free text."""
+
+
+@before_task_publish.connect
+def refuse_long_countdowns(headers: dict[str, Any] | None = None, **_kwargs: Any) -> None:
+    """Refuse to publish a task for later than the visibility timeout: it would be delivered again and again.
+
+    Raises:
+        ValueError: the task's `eta` or `countdown` lies more than 300 s ahead.
+    """
+    from datetime import datetime
+
+    from django.utils import timezone
+
+    eta = (headers or {}).get("eta")
+    if eta is None:
+        return
+    ahead = (datetime.fromisoformat(eta) - timezone.now()).total_seconds()
+    if ahead > LONGEST_COUNTDOWN:
+        raise ValueError(
+            f"a task for {ahead:.0f} s ahead: expected at most {LONGEST_COUNTDOWN} s; store a row and let the tick find it"
+        )

@@ -1,0 +1,39 @@
+"""What the machine room asks: is it alive, can it work, how is it doing."""
+
+from django.conf import settings
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+
+
+@require_safe
+@never_cache
+def live(_request: HttpRequest) -> HttpResponse:
+    """The process answers. Asks nothing else: a restart would not mend a database that is away."""
+    return HttpResponse("alive\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def ready(_request: HttpRequest) -> HttpResponse:
+    """200 when the database answers, else 503. The broker does not count: without it dispensing goes on and reminders wait."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return JsonResponse({"ready": False, "database": "does not answer"}, status=503)
+    return JsonResponse({"ready": True})
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus metrics for the holder of `METRICS_TOKEN`; 404 for everybody else, and when no token is set."""
+    token = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not token or not constant_time_compare(given, token):
+        return HttpResponseNotFound("not found\n", content_type="text/plain")
+    return ExportToDjangoView(request)

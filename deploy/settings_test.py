@@ -1,0 +1,31 @@
+"""Settings of the tests: the deployment's, with cheap passwords and no outside world.
+
+The database and broker addresses here lead nowhere on purpose; `tests/conftest.py` puts those of its own servers in their place when the
+first test asks for them, so that tests of the rule book start no server at all.
+"""
+
+from deploy.settings import *  # noqa: F403  (a settings module is a list of names, and this one is that list with changes)
+from deploy.settings import _database
+
+DATABASES = {alias: _database("postgresql://nobody@127.0.0.1:1/none") for alias in ("default", "owner", "sealer")}
+for _settings in DATABASES.values():
+    _settings["CONN_MAX_AGE"] = 0
+REDIS_URL = "redis://127.0.0.1:1"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 4
+HTTPS = False
+SECURE_SSL_REDIRECT = False
+SECURE_PROXY_SSL_HEADER = None
+SECURE_HSTS_SECONDS = 0
+SESSION_COOKIE_SECURE = False
+CSRF_COOKIE_SECURE = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+METRICS_TOKEN = "metrics-for-tests"

@@ -1,0 +1,1 @@
+"""Dispensary: a reusable Django app for dispensing oral baclofen."""
