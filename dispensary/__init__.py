@@ -1,1 +1,1 @@
-"""Dispensary: a reusable Django app for dispensing oral baclofen."""
+"""Dispensary: dispensing of oral baclofen, checked, reminded and audited. A reusable Django app."""

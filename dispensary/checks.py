@@ -1,0 +1,1 @@
+"""System checks: what a site must have right before anybody dispenses."""

@@ -1,0 +1,33 @@
+"""Every setting of the house, with its default: one line each, read from `settings.DISPENSARY`.
+
+A value is read when it is asked for, never at import, so that a test or a site may change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """The settings and their defaults. Lengths in characters, times in seconds unless the name says otherwise."""
+
+    default_profile: str = "lioresal"  # rule book profile of a pharmacy that names none
+    profile_folder: Path | None = None  # a site's own profiles, searched before the ones that ship
+    max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
+    signature_max_age: int = 300  # a password or second factor older than this signs nothing
+    public_url: str = ""  # where patients and staff reach the site, without a final slash
+
+
+def conf() -> Conf:
+    """The settings in force now. Raises `ImproperlyConfigured` on a name that does not exist."""
+    given = dict(getattr(settings, "DISPENSARY", {}))
+    known = {field.name for field in fields(Conf)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+    return Conf(**given)

@@ -1,0 +1,81 @@
+"""What can go wrong, as a small typed catalogue. Doors translate: the API to problem documents, the counter to words.
+
+No message may carry a patient's data: a field's name and the *kind* of what was given are enough, and the value only
+where it is not about a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what was given."""
+
+    field: str
+    """Where: the name or JSON path of the field, or "" for the whole."""
+    given: str
+    """What was given, as text short enough to show."""
+    expected: str
+    """What would have been right."""
+    next: str = ""
+    """What to do now, if that is more than sending what is expected."""
+
+    def sentence(self) -> str:
+        """The problem as one sentence for a person."""
+        text = f"{self.field}: {self.expected} expected, {self.given} given." if self.field else f"{self.expected}."
+        return f"{text} {self.next}".strip()
+
+
+class DispensaryError(Exception):
+    """The root of the catalogue. `code` is public and never changes meaning; `status` is its HTTP status."""
+
+    code = "error"
+    title = "This could not be done"
+    status = 500
+
+    def __init__(self, detail: str, *problems: Problem) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = problems
+
+
+class InvalidInput(DispensaryError):
+    """Something given is malformed or absurd. Nothing was written."""
+
+    code = "invalid-input"
+    title = "Something given is not right"
+    status = 400
+
+
+class NotAllowed(DispensaryError):
+    """The person is known, but may not do this here."""
+
+    code = "not-allowed"
+    title = "You may not do this"
+    status = 403
+
+
+class NotFound(DispensaryError):
+    """There is no such thing for this person: absent, or another pharmacy's (the two are not told apart)."""
+
+    code = "not-found"
+    title = "There is no such thing here"
+    status = 404
+
+
+class Conflict(DispensaryError):
+    """The thing is no longer in the state that this needs: somebody was faster, or it has ended."""
+
+    code = "conflict"
+    title = "That is no longer possible"
+    status = 409
+
+
+class Stale(Conflict):
+    """The caller's copy is older than what is stored (If-Match failed)."""
+
+    code = "stale"
+    title = "Somebody changed this meanwhile"
+    status = 412

@@ -1,0 +1,100 @@
+"""One hand-over to one patient."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.patient import Patient
+from dispensary.models.pharmacy import Pharmacy
+from dispensary.models.prescription import Prescription
+from dispensary.models.product import Product
+from dispensary.models.review import Review
+
+
+class DispenseStatus(models.TextChoices):
+    """`COMPLETED` was handed over; `CANCELLED` never left the counter; `RETURNED` came back."""
+
+    COMPLETED = "completed", _("Handed over")
+    CANCELLED = "cancelled", _("Cancelled")
+    RETURNED = "returned", _("Returned")
+
+
+class Dispense(models.Model):
+    """FHIR MedicationDispense. `run_out_on` is the first day not covered, carried-over supply included."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="dispenses")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="dispenses")
+    prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="dispenses")
+    review = models.OneToOneField(Review, on_delete=models.PROTECT, related_name="dispense")
+    number = models.PositiveSmallIntegerField(help_text=_("first, second, ... supply on this prescription"))
+    status = models.CharField(max_length=12, choices=DispenseStatus, default=DispenseStatus.COMPLETED)
+    quantity = models.DecimalField(max_digits=9, decimal_places=2, help_text=_("tablets"))
+    product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.PROTECT, related_name="dispenses")
+    strength_mg = models.DecimalField(max_digits=8, decimal_places=3)
+    lot = models.CharField(max_length=20, blank=True)
+    expiry = models.DateField(null=True, blank=True)
+    serial = models.CharField(max_length=20, blank=True)
+    starts_on = models.DateField(help_text=_("first day that this supply is for"))
+    days_supply = models.PositiveIntegerField()
+    run_out_on = models.DateField()
+    prepared_at = models.DateTimeField()
+    handed_over_at = models.DateTimeField()
+    dispensed_by = models.CharField(max_length=64)
+    dispenser_name = models.CharField(max_length=120)
+    key = models.CharField(max_length=64, help_text=_("idempotency key"))
+    audit_entry = models.UUIDField(help_text=_("the entry in the audit log that was written with it"))
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_reason = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        ordering = ["-handed_over_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["pharmacy", "key"], name="dispense_key_unique"),
+            models.UniqueConstraint(fields=["prescription", "number"], name="dispense_number_unique"),
+            models.CheckConstraint(condition=Q(quantity__gt=Decimal(0)), name="dispense_quantity_positive"),
+            models.CheckConstraint(condition=Q(status__in=DispenseStatus.values), name="dispense_status_known"),
+            models.CheckConstraint(
+                condition=Q(run_out_on__gte=F("starts_on")), name="dispense_runs_out_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=Q(handed_over_at__gte=F("prepared_at")), name="dispense_prepared_before_handed_over"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=DispenseStatus.COMPLETED, ended_at__isnull=True)
+                | (~Q(status=DispenseStatus.COMPLETED) & Q(ended_at__isnull=False)),
+                name="dispense_ended_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["patient", "handed_over_at"], name="dispense_of_patient"),
+            models.Index(fields=["pharmacy", "run_out_on"], name="dispense_by_run_out"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Dispense {self.id}"
+
+
+class IdempotentRequest(models.Model):
+    """The first answer to a request that carries an idempotency key, given again when it is repeated."""
+
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.CASCADE, related_name="+")
+    actor = models.CharField(max_length=64)
+    key = models.CharField(max_length=64)
+    request_digest = models.CharField(max_length=64, help_text=_("SHA-256 over method, path and body"))
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    body = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pharmacy", "actor", "key"], name="idempotent_request_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.key}"

@@ -1,0 +1,136 @@
+"""Whom it is for, and what the rules need to know about them. `NULL` means unknown, which is not "no"."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.pharmacy import Language, Pharmacy, validate_time_zone
+
+
+class Sex(models.TextChoices):
+    """Administrative sex, as FHIR has it."""
+
+    FEMALE = "female", _("Female")
+    MALE = "male", _("Male")
+    OTHER = "other", _("Other")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class Patient(models.Model):
+    """A person known to one pharmacy."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="patients")
+    identifier = models.CharField(max_length=64, help_text=_("the pharmacy's own number for the patient"))
+    family_name = models.CharField(max_length=120)
+    given_name = models.CharField(max_length=120, blank=True)
+    birth_date = models.DateField(null=True, blank=True)
+    sex = models.CharField(max_length=8, choices=Sex, default=Sex.UNKNOWN)
+    language = models.CharField(max_length=8, choices=Language, default=Language.ENGLISH)
+    time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
+    died_on = models.DateField(null=True, blank=True)
+
+    weight_kg = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+    egfr = models.DecimalField(max_digits=5, decimal_places=1, null=True, blank=True, help_text=_("mL/min/1.73 m²"))
+    dialysis = models.BooleanField(null=True, blank=True)
+    pregnant = models.BooleanField(null=True, blank=True)
+    breastfeeding = models.BooleanField(null=True, blank=True)
+    allergies = models.JSONField(null=True, blank=True)
+    conditions = models.JSONField(null=True, blank=True)
+    medicines = models.JSONField(null=True, blank=True)
+    alcohol_use = models.BooleanField(null=True, blank=True)
+    drives = models.BooleanField(null=True, blank=True)
+    intrathecal_pump = models.BooleanField(null=True, blank=True)
+    facts_at = models.DateTimeField(null=True, blank=True, help_text=_("when the facts were last asked"))
+
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["family_name", "given_name"]
+        constraints = [
+            models.UniqueConstraint(fields=["pharmacy", "identifier"], name="patient_number_unique_in_pharmacy"),
+            models.CheckConstraint(condition=~Q(family_name=""), name="patient_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(birth_date__isnull=True) | Q(birth_date__gte=date(1890, 1, 1)),
+                name="patient_birth_believable",
+            ),
+            models.CheckConstraint(
+                condition=Q(weight_kg__isnull=True) | Q(weight_kg__gt=Decimal(0), weight_kg__lte=Decimal(650)),
+                name="patient_weight_believable",
+            ),
+            models.CheckConstraint(
+                condition=Q(egfr__isnull=True) | Q(egfr__gte=Decimal(0), egfr__lte=Decimal(300)),
+                name="patient_egfr_believable",
+            ),
+        ]
+        indexes = [models.Index(fields=["pharmacy", "family_name", "given_name"], name="patient_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.family_name}, {self.given_name}".rstrip(", ")
+
+    @property
+    def zone(self) -> str:
+        """The IANA name of the zone that the patient lives in."""
+        return self.time_zone or self.pharmacy.time_zone
+
+
+class Prescriber(models.Model):
+    """Who ordered it, and how to reach them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescribers")
+    identifier = models.CharField(max_length=64, help_text=_("registration number"))
+    name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=32, blank=True)
+    organisation = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["pharmacy", "identifier"], name="prescriber_number_unique_in_pharmacy"),
+            models.CheckConstraint(condition=~Q(name=""), name="prescriber_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Relation(models.TextChoices):
+    """How an earlier supply stands to the course in question; the words of the case format."""
+
+    SAME_COURSE = "same-course", _("Same course")
+    CONCURRENT = "concurrent", _("Still meant to run beside it")
+
+
+class PriorSupply(models.Model):
+    """A supply that somebody else made: another pharmacy, a hospital. Counts as history for the rules."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prior_supplies")
+    dispensed_on = models.DateField()
+    doses = ArrayField(models.DecimalField(max_digits=12, decimal_places=4), help_text=_("one day's doses, mg"))
+    strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
+    days_supply = models.PositiveSmallIntegerField()
+    dose_since = models.DateField(null=True, blank=True)
+    relation = models.CharField(max_length=16, choices=Relation, default=Relation.SAME_COURSE)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = _("prior supplies")
+        ordering = ["dispensed_on", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "dispensed_on", "relation", "doses", "days_supply"], name="prior_supply_told_once"
+            ),
+            models.CheckConstraint(condition=Q(relation__in=Relation.values), name="prior_supply_relation_known"),
+            models.CheckConstraint(condition=Q(days_supply__gte=1), name="prior_supply_lasts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.days_supply} days from {self.dispensed_on}"

@@ -1,0 +1,102 @@
+"""Where it happens and who works there."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import time
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.actors import Actor, Role
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse a time zone that the IANA database does not know."""
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is not a time zone; one such as Europe/London is"), params={"name": name})
+
+
+class Language(models.TextChoices):
+    """Languages every message to a patient exists in."""
+
+    ENGLISH = "en", _("English")
+    SPANISH = "es", _("Spanish")
+    FRENCH = "fr", _("French")
+    ARABIC = "ar", _("Arabic")
+
+
+class Pharmacy(models.Model):
+    """One dispensary: its profile of rules, its clock, its manners towards patients. Owns everything below it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    phone = models.CharField(max_length=32, blank=True)
+    email = models.EmailField(blank=True)
+    address = models.CharField(max_length=250, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    language = models.CharField(max_length=8, choices=Language, default=Language.ENGLISH)
+    profile = models.CharField(max_length=64, default="lioresal", help_text=_("rule book profile"))
+    od_means_once_daily = models.BooleanField(
+        null=True, blank=True, help_text=_("how this site reads 'od'; unknown means that it is asked back")
+    )
+    refill_lead_days = models.PositiveSmallIntegerField(default=7, help_text=_("days before run-out of the first call"))
+    second_call_days = models.PositiveSmallIntegerField(
+        default=2, help_text=_("days before run-out of the second call")
+    )
+    message_at = models.TimeField(default=time(10, 0), help_text=_("local time at which messages are planned"))
+    quiet_from = models.TimeField(default=time(20, 0), help_text=_("no message from this local time"))
+    quiet_until = models.TimeField(default=time(9, 0), help_text=_("until this one"))
+    opened_at = models.DateTimeField()
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = _("pharmacies")
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="pharmacy_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(second_call_days__lt=F("refill_lead_days")), name="pharmacy_second_call_after_the_first"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StaffRole(models.TextChoices):
+    """The roles a person can hold; the same words as `actors.Role`."""
+
+    TECHNICIAN = Role.TECHNICIAN.value, _("Technician")
+    PHARMACIST = Role.PHARMACIST.value, _("Pharmacist")
+    MANAGER = Role.MANAGER.value, _("Manager")
+    AUDITOR = Role.AUDITOR.value, _("Auditor")
+
+
+class StaffMember(models.Model):
+    """A user's role at one pharmacy. Access ends by `active=False`; rows are never deleted, so that names stay readable."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="dispensary_staff")
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="staff")
+    role = models.CharField(max_length=16, choices=StaffRole)
+    display_name = models.CharField(max_length=120, help_text=_("as printed on labels and signatures"))
+    registration = models.CharField(max_length=32, blank=True, help_text=_("professional registration number"))
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["pharmacy", "display_name"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "pharmacy"], name="staff_one_role_at_a_pharmacy"),
+            models.CheckConstraint(condition=Q(role__in=StaffRole.values), name="staff_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.get_role_display()})"
+
+    def actor(self) -> Actor:
+        """This person, as the `by=` of an action."""
+        return Actor(f"user:{self.user_id}", self.display_name, Role(self.role), self.pharmacy_id, user_id=self.user_id)

@@ -1,0 +1,133 @@
+"""The order to supply: as received, never rewritten. What changes is its status."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q, Sum
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.patient import Patient, Prescriber
+from dispensary.models.pharmacy import Pharmacy
+
+
+class PrescriptionStatus(models.TextChoices):
+    """Where an order stands. Only `ACTIVE` can be dispensed."""
+
+    ACTIVE = "active", _("Active")
+    COMPLETED = "completed", _("Completed")
+    CANCELLED = "cancelled", _("Cancelled")
+    STOPPED = "stopped", _("Stopped")
+    REPLACED = "replaced", _("Replaced")
+
+
+class Source(models.TextChoices):
+    """How the order came in."""
+
+    CASE = "case", _("Case format")
+    FHIR = "fhir", _("FHIR MedicationRequest")
+    COUNTER = "counter", _("Typed at the counter")
+
+
+class DoseUnit(models.TextChoices):
+    """Units a dose can arrive in. A microgram arrives so that the `unit` rule can stop it."""
+
+    MG = "mg", "mg"
+    MICROGRAM = "microgram", "microgram"
+
+
+class Prescription(models.Model):
+    """FHIR MedicationRequest: one order for baclofen for one patient."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescriptions")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")
+    prescriber = models.ForeignKey(Prescriber, on_delete=models.PROTECT, related_name="prescriptions")
+    status = models.CharField(max_length=12, choices=PrescriptionStatus, default=PrescriptionStatus.ACTIVE)
+    written_on = models.DateField(null=True, blank=True)
+    route = models.CharField(max_length=32)
+    form = models.CharField(max_length=32)
+    strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
+    brand = models.CharField(max_length=64, blank=True)
+    then_stop = models.BooleanField(null=True, blank=True, help_text=_("the medicine ends after the last phase"))
+    directions = models.TextField(blank=True)
+    phases_from_directions = models.BooleanField(
+        default=False, help_text=_("the phases were read from the directions, not sent as structure")
+    )
+    quantity = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True, help_text=_("tablets"))
+    repeats = models.PositiveSmallIntegerField(default=0)
+    source = models.CharField(max_length=8, choices=Source)
+    document = models.JSONField(help_text=_("the order exactly as it came in"))
+    received_at = models.DateTimeField()
+    replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_reason = models.CharField(max_length=250, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=PrescriptionStatus.values), name="prescription_status_known"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="prescription_source_known"),
+            models.CheckConstraint(
+                condition=Q(quantity__isnull=True) | Q(quantity__gt=Decimal(0)), name="prescription_quantity_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(strength_mg__isnull=True) | Q(strength_mg__gt=Decimal(0)),
+                name="prescription_strength_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=PrescriptionStatus.ACTIVE, ended_at__isnull=True)
+                | (~Q(status=PrescriptionStatus.ACTIVE) & Q(ended_at__isnull=False)),
+                name="prescription_ended_has_a_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pharmacy", "status", "received_at"], name="prescription_queue"),
+            models.Index(fields=["patient", "received_at"], name="prescription_of_patient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Prescription {self.id}"
+
+    @property
+    def authorised(self) -> Decimal | None:
+        """Tablets that the order allows in all, repeats included."""
+        return None if self.quantity is None else self.quantity * (1 + self.repeats)
+
+    def dispensed(self) -> Decimal:
+        """Tablets handed over on this order and not taken back."""
+        from dispensary.models.dispense import DispenseStatus
+
+        rows = self.dispenses.filter(status=DispenseStatus.COMPLETED).aggregate(total=Sum("quantity"))
+        return rows["total"] or Decimal(0)
+
+    def remaining(self) -> Decimal | None:
+        """Tablets that may still be handed over; `None` where the order names no quantity."""
+        return None if self.authorised is None else max(Decimal(0), self.authorised - self.dispensed())
+
+
+class Phase(models.Model):
+    """A stretch of days with one day's dosing, as ordered."""
+
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="phases")
+    number = models.PositiveSmallIntegerField()
+    doses = ArrayField(models.DecimalField(max_digits=12, decimal_places=4), help_text=_("one day's doses"))
+    unit = models.CharField(max_length=12, choices=DoseUnit, default=DoseUnit.MG)
+    days = models.PositiveIntegerField(null=True, blank=True, help_text=_("unknown on an open last phase"))
+
+    class Meta:
+        ordering = ["prescription", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["prescription", "number"], name="phase_number_unique"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="phase_number_from_one"),
+            models.CheckConstraint(condition=Q(days__isnull=True) | Q(days__gte=1), name="phase_lasts"),
+            models.CheckConstraint(condition=Q(doses__len__gte=1), name="phase_has_doses"),
+            models.CheckConstraint(condition=Q(unit__in=DoseUnit.values), name="phase_unit_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Phase {self.number}"
