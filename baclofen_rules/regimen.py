@@ -1,0 +1,131 @@
+"""Dose, phase and regimen: what is taken on day n.
+
+A regimen is the whole planned course, phases in order; a phase is a stretch of days with one day's dosing. Amounts
+are exact decimals. Doses keep the unit they were written in, because mixing up milligrams and micrograms is the very
+error that the ``unit`` rule looks for; sums are given in milligrams.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+MICROGRAMS_IN_A_MILLIGRAM = Decimal(1000)
+
+
+class Unit(StrEnum):
+    """The unit a dose is written in."""
+
+    MG = "mg"
+    MICROGRAM = "microgram"
+
+
+UNIT_WORDS = {
+    "mg": Unit.MG,
+    "milligram": Unit.MG,
+    "milligrams": Unit.MG,
+    "microgram": Unit.MICROGRAM,
+    "micrograms": Unit.MICROGRAM,
+    "ug": Unit.MICROGRAM,
+    "µg": Unit.MICROGRAM,
+    "μg": Unit.MICROGRAM,
+    "mcg": Unit.MICROGRAM,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of days with the same doses each day.
+
+    ``doses`` are one day's doses in the order they are taken, in ``unit``; ``days`` is how long the phase lasts, or
+    None for an open end. Raises ValueError for no dose, a dose that is not a positive amount, or fewer days than one.
+    """
+
+    doses: tuple[Decimal, ...]
+    days: int | None
+    unit: Unit = Unit.MG
+    mg_per_day: Decimal = field(init=False, repr=False, compare=False)
+    """The day's sum in milligrams."""
+    largest_dose: Decimal = field(init=False, repr=False, compare=False)
+    """The largest single dose in milligrams."""
+    smallest_dose: Decimal = field(init=False, repr=False, compare=False)
+    """The smallest single dose in milligrams."""
+
+    def __post_init__(self) -> None:
+        if not self.doses:
+            raise ValueError("a phase has at least one dose a day")
+        if not all(isinstance(dose, Decimal) and dose.is_finite() and dose > 0 for dose in self.doses):
+            raise ValueError("a dose is a Decimal above zero")
+        if self.days is not None and (isinstance(self.days, bool) or self.days < 1):
+            raise ValueError("a phase lasts at least one day")
+        scale = MICROGRAMS_IN_A_MILLIGRAM if self.unit is Unit.MICROGRAM else Decimal(1)
+        object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)) / scale)
+        object.__setattr__(self, "largest_dose", max(self.doses) / scale)
+        object.__setattr__(self, "smallest_dose", min(self.doses) / scale)
+
+    @property
+    def times_per_day(self) -> int:
+        """How often a day something is taken."""
+        return len(self.doses)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether every dose of the day is the same."""
+        return len(set(self.doses)) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A phase with its place in the course: day 1 is the first day, ``to_day`` is None for an open end."""
+
+    phase: Phase
+    from_day: int
+    to_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Regimen:
+    """The whole planned course.
+
+    ``then_stop`` is True when the medicine ends after the last phase (a taper to zero), False when it goes on, and
+    None when nobody said. Only the last phase may have an open end; ValueError otherwise, and for no phase at all.
+    """
+
+    phases: tuple[Phase, ...]
+    then_stop: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("a regimen has at least one phase")
+        if any(phase.days is None for phase in self.phases[:-1]):
+            raise ValueError("only the last phase may have an open end")
+
+    @property
+    def total_days(self) -> int | None:
+        """Days from the first to the last phase; None when the last phase has an open end."""
+        days = [phase.days for phase in self.phases if phase.days is not None]
+        return sum(days) if len(days) == len(self.phases) else None
+
+    @property
+    def highest_mg_per_day(self) -> Decimal:
+        """The highest day's sum over all phases, in milligrams."""
+        return max(phase.mg_per_day for phase in self.phases)
+
+    def windows(self) -> Iterator[Window]:
+        """Each phase with its first and last day, counted from day 1."""
+        day = 1
+        for phase in self.phases:
+            if phase.days is None:
+                yield Window(phase, day, None)
+            else:
+                yield Window(phase, day, day + phase.days - 1)
+                day += phase.days
+
+    def on_day(self, day: int) -> Phase | None:
+        """The phase of day ``day`` (the first day is 1); None after the end. Raises ValueError below 1."""
+        if day < 1:
+            raise ValueError("days of a course are counted from 1")
+        for window in self.windows():
+            if window.to_day is None or day <= window.to_day:
+                return window.phase
+        return None
