@@ -1,0 +1,253 @@
+"""The bytes of the log: canonical JSON, the header, the leaf, the body's commitment, the genesis (format 1).
+
+Everything the log promises rests on two parties turning the same facts into the same bytes. So the types are few
+(text, whole numbers, true, false, lists, objects), the text is RFC 8785 canonical JSON, and what has no single
+spelling is refused instead of guessed: floats, NUL, lone surrogates, whole numbers beyond 2^53 - 1, a key twice.
+
+``dispensary/audit/README.md`` ("The format") tells the same for somebody who writes a verifier in another language;
+the SQL function ``audit.header`` builds the same header text inside the database.
+"""
+
+import datetime as dt
+import enum
+import hashlib
+import json
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+FORMAT = 1
+MAX_INTEGER = 2**53 - 1
+MAX_HEADER_BYTES = 2**16 - 1
+SALT_BYTES = 32
+
+BODY_PLAIN = 1
+"""``body_kind`` of a body stored as canonical JSON text."""
+
+ERASED = "audit.erased"
+"""Action of the entry that authorises missing bodies; its body says which in ``ranges`` [[first, last], ...]."""
+
+RETIRED = "audit.retired"
+"""Action of the entry that authorises missing entries; its body says which in ``first`` and ``last``."""
+
+HEADER_KEYS: dict[str, str] = {
+    "action": "action",
+    "actor": "actor",
+    "actor_role": "actor_role",
+    "body_commit": "body",
+    "body_kind": "body_kind",
+    "corrects_seq": "corrects",
+    "db_role": "db_role",
+    "drug_code": "drug_code",
+    "engine": "engine",
+    "entry_id": "id",
+    "log_id": "log",
+    "occurred_at": "occurred",
+    "outcome": "outcome",
+    "patient_ref": "patient_ref",
+    "reason_code": "reason_code",
+    "recorded_at": "recorded",
+    "request_id": "request_id",
+    "rule_codes": "rule_codes",
+    "ruleset": "ruleset",
+    "second_actor": "second_actor",
+    "station": "station",
+    "subject_id": "subject_id",
+    "subject_type": "subject_type",
+    "txid": "txid",
+    "v": "v",
+}
+"""Column of ``audit.entry`` -> key of the header. ``seq`` and ``prev`` come from the link. NULL is left out; an empty
+text or list is not NULL and stays."""
+
+
+class NotCanonical(ValueError):
+    """A value has no single spelling in the log; ``path`` says where it stands."""
+
+    def __init__(self, path: str, given: object, expected: str) -> None:
+        self.path, self.given, self.expected = path or "$", given, expected
+        super().__init__(f"{self.path}: {expected}; given {type(given).__name__}")
+
+
+def canonical(value: object) -> str:
+    """RFC 8785 text of a value built from str, int, bool, list, tuple and dict; anything else is refused.
+
+    >>> canonical({"b": [1, True], "a": "5 mg"})
+    '{"a":"5 mg","b":[1,true]}'
+    """
+    return json.dumps(_ordered(value, "$"), ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+def plain(value: object) -> Any:
+    """Turn what an action holds into what the log can hold: decimals, dates, times, UUIDs and enums become text.
+
+    Text becomes NFC; ``None`` inside an object is left out (absent and unknown are the same in the log). Amounts are
+    written as plain decimals without an exponent. Floats are refused: say the amount as a Decimal.
+
+    >>> plain({"dose_mg": Decimal("7.50"), "on": dt.date(2026, 11, 22), "note": None})
+    {'dose_mg': '7.50', 'on': '2026-11-22'}
+    """
+    return _plain(value, "$")
+
+
+def read(text: str) -> Any:
+    """The value of a canonical text; raises NotCanonical when the text is JSON in any other spelling, or no JSON."""
+    try:
+        value = json.loads(text, object_pairs_hook=_pairs, parse_float=_no_float, parse_constant=_no_float)
+        again = canonical(value)
+    except NotCanonical:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise NotCanonical("$", text[:80], f"canonical JSON ({error})") from error
+    if again != text:
+        raise NotCanonical("$", text[:80], "canonical JSON: keys in order, no spaces, shortest escapes")
+    return value
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """``YYYY-MM-DDTHH:MM:SS.ffffffZ``: UTC, the microseconds PostgreSQL stores, always six digits.
+
+    >>> timestamp(dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=1))))
+    '2026-11-22T08:00:00.000000Z'
+    """
+    if moment.tzinfo is None:
+        raise NotCanonical("$", moment, "a time with its zone")
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def header(entry: Mapping[str, Any], *, seq: int, prev: bytes) -> str:
+    """The header text of one entry, from the columns of ``audit.entry``, its number and the leaf before it.
+
+    Raises NotCanonical when it would exceed 64 KiB - 1 bytes, or when a column is unknown.
+    """
+    if unknown := entry.keys() - HEADER_KEYS.keys():
+        raise NotCanonical(sorted(unknown)[0], None, "a column of format 1")
+    told = {HEADER_KEYS[column]: _header_value(value) for column, value in entry.items() if value is not None}
+    text = canonical({**told, "seq": seq, "prev": prev.hex()})
+    if len(text.encode()) > MAX_HEADER_BYTES:
+        raise NotCanonical("$", text[:80], f"a header of at most {MAX_HEADER_BYTES} bytes")
+    return text
+
+
+def leaf(header_text: str) -> bytes:
+    """RFC 9162 leaf hash of a header: SHA-256(0x00 || header)."""
+    return hashlib.sha256(b"\x00" + header_text.encode()).digest()
+
+
+def body_commitment(salt: bytes, body: str) -> bytes:
+    """SHA-256(0x02 || salt || body): binds the body to the header, and tells nothing once the salt is gone."""
+    if len(salt) != SALT_BYTES:
+        raise NotCanonical("salt", salt, f"{SALT_BYTES} bytes")
+    return hashlib.sha256(b"\x02" + salt + body.encode()).digest()
+
+
+def genesis(log_id: uuid.UUID, predecessor_note: str = "") -> bytes:
+    """What stands in ``prev`` of entry 1. A log that continues another holds that one's last signed note in it."""
+    return hashlib.sha256(f"audit/genesis/v1\n{log_id}\n{predecessor_note}".encode()).digest()
+
+
+def _ordered(value: object, path: str) -> object:
+    """The same value with keys in UTF-16 order, every part checked."""
+    if isinstance(value, str):
+        return _text(value, path)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise NotCanonical(path, value, "a whole number between -(2^53 - 1) and 2^53 - 1")
+        return int(value)
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise NotCanonical(path, key, "keys that are text")
+            _text(key, path)
+        in_order = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_utf16)
+        return {str(key): _ordered(value[key], f"{path}.{key}") for key in in_order}
+    if isinstance(value, list | tuple):
+        return [_ordered(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    raise NotCanonical(path, value, "text, a whole number, true, false, a list or an object")
+
+
+def _text(value: str, path: str) -> str:
+    if "\x00" in value:
+        raise NotCanonical(path, value, "text without NUL")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise NotCanonical(path, value, "text without lone surrogates") from error
+    return str(value)
+
+
+def _utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")
+
+
+def _plain(value: object, path: str) -> Any:
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, path)
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", _text(value, path))
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return _plain_mapping(value, path)
+    if isinstance(value, list | tuple | set | frozenset):
+        items: Iterable[object] = value
+        if isinstance(value, set | frozenset):
+            items = sorted(value, key=str)
+        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(items)]
+    return _plain_scalar(value, path)
+
+
+def _plain_mapping(value: Mapping[Any, object], path: str) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for key, item in value.items():
+        if item is None:
+            continue
+        name = _plain(key, path)
+        if not isinstance(name, str):
+            raise NotCanonical(path, key, "keys that are text")
+        if name in told:
+            raise NotCanonical(f"{path}.{name}", key, "each key once")
+        told[name] = _plain(item, f"{path}.{name}")
+    return told
+
+
+def _plain_scalar(value: object, path: str) -> str:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise NotCanonical(path, value, "a finite decimal")
+        return format(value, "f")
+    if isinstance(value, dt.datetime):
+        return timestamp(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    raise NotCanonical(path, value, "text, a whole number, a decimal, a date, a time with its zone, a UUID or an enum")
+
+
+def _header_value(value: object) -> object:
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, dt.datetime):
+        return timestamp(value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(pairs)
+    if len(told) != len(pairs):
+        raise NotCanonical("$", None, "each key once")
+    return told
+
+
+def _no_float(text: str) -> object:
+    raise NotCanonical("$", text, "whole numbers only")
