@@ -1,0 +1,145 @@
+"""What one dispense makes owing."""
+
+import zoneinfo
+from datetime import UTC, date, time, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispensary.reminding import DoseChange, Facts, Kind, Timing, plan
+
+LONDON = zoneinfo.ZoneInfo("Europe/London")
+TODAY = date(2026, 11, 22)
+DAY = timedelta(days=1)
+
+
+def facts(supply: int = 28, **more) -> Facts:
+    return Facts(handed_over_on=TODAY, run_out_on=TODAY + supply * DAY, **more)
+
+
+def change(after_days: int, before: str = "30", after: str = "25") -> DoseChange:
+    return DoseChange(TODAY + after_days * DAY, (Decimal(before),), (Decimal(after),))
+
+
+def kinds(owed):
+    return [(each.kind, each.occurrence) for each in owed]
+
+
+def test_a_maintenance_supply_calls_seven_and_two_days_before_on_the_day_and_two_days_after():
+    owed = plan(facts(28), TODAY, LONDON)
+    assert [(each.kind, (each.local_date - TODAY).days) for each in owed] == [
+        (Kind.REFILL_DUE, 21),
+        (Kind.REFILL_AGAIN, 26),
+        (Kind.RUN_OUT, 28),
+        (Kind.MISSED_COLLECTION, 30),
+    ]
+
+
+def test_the_pharmacys_lead_days_decide_the_first_call():
+    owed = plan(facts(28, timing=Timing(refill_lead_days=10)), TODAY, LONDON)
+    assert owed[0].local_date == TODAY + 18 * DAY and owed[0].occurrence == "-10d"
+
+
+def test_a_supply_shorter_than_the_lead_calls_the_day_after_the_hand_over():
+    owed = plan(facts(5), TODAY, LONDON)
+    assert owed[0].kind is Kind.REFILL_DUE and owed[0].local_date == TODAY + DAY
+
+
+def test_the_evening_before_each_change_is_announced_until_noon_of_the_day():
+    owed = [each for each in plan(facts(28, changes=(change(7), change(14))), TODAY, LONDON) if each.change]
+    assert [each.local_date for each in owed] == [TODAY + 6 * DAY, TODAY + 13 * DAY]
+    assert owed[0].local_time == time(17)
+    assert owed[0].useful_until.astimezone(LONDON).time() == time(12)
+
+
+def test_a_change_after_the_supply_ends_waits_for_the_next_dispense():
+    reached, beyond = change(28), change(29)
+    owed = plan(facts(28, changes=(reached, beyond)), TODAY, LONDON)
+    assert [each.change for each in owed if each.change] == [reached]
+
+
+def test_a_course_that_ends_inside_the_supply_asks_for_no_refill_and_names_its_last_day():
+    owed = plan(facts(28, ends_on=TODAY + 28 * DAY), TODAY, LONDON)
+    assert kinds(owed) == [(Kind.LAST_DAY, (TODAY + 27 * DAY).isoformat())]
+
+
+def test_a_course_longer_than_the_supply_asks_for_the_rest():
+    owed = plan(facts(14, ends_on=TODAY + 28 * DAY), TODAY, LONDON)
+    assert Kind.LAST_DAY not in {each.kind for each in owed}
+    assert Kind.REFILL_DUE in {each.kind for each in owed}
+
+
+def test_the_fall_to_nothing_is_the_last_day_and_not_a_change_of_dose():
+    stop = DoseChange(TODAY + 14 * DAY, (Decimal(5),), ())
+    owed = plan(facts(14, ends_on=TODAY + 14 * DAY, changes=(stop,)), TODAY, LONDON)
+    assert [each.kind for each in owed] == [Kind.LAST_DAY]
+
+
+def test_nothing_is_useful_more_than_ninety_days_after_the_supply_lapsed():
+    owed = plan(facts(28, timing=Timing(missed_after_days=60)), TODAY, LONDON)
+    assert owed[-1].useful_until.date() <= TODAY + (28 + 90) * DAY
+
+
+@pytest.mark.parametrize("lead", [0, 61])
+def test_a_lead_outside_one_to_sixty_days_is_refused(lead):
+    with pytest.raises(ValueError, match="1 to 60"):
+        Timing(refill_lead_days=lead)
+
+
+courses = st.builds(
+    Facts,
+    handed_over_on=st.dates(date(2026, 1, 1), date(2027, 12, 31)),
+    run_out_on=st.dates(date(2026, 1, 2), date(2028, 12, 31)),
+    ends_on=st.none() | st.dates(date(2026, 1, 2), date(2028, 12, 31)),
+    changes=st.lists(
+        st.builds(
+            DoseChange,
+            on=st.dates(date(2026, 1, 1), date(2028, 12, 31)),
+            before=st.tuples(st.decimals(1, 100, places=1)),
+            after=st.just(()) | st.tuples(st.decimals(1, 100, places=1)),
+        ),
+        max_size=12,
+        unique_by=lambda each: each.on,
+    ).map(tuple),
+    timing=st.builds(
+        Timing,
+        refill_lead_days=st.integers(1, 60),
+        second_call_days=st.integers(1, 60),
+        missed_after_days=st.integers(1, 60),
+    ),
+)
+zones = st.sampled_from(sorted(zoneinfo.available_timezones())).map(zoneinfo.ZoneInfo)
+
+
+@given(courses, zones)
+def test_equal_facts_give_an_equal_plan(course, zone):
+    assert plan(course, course.handed_over_on, zone) == plan(course, course.handed_over_on, zone)
+
+
+@given(courses, zones)
+def test_every_kind_and_occurrence_is_owed_once(course, zone):
+    owed = kinds(plan(course, course.handed_over_on, zone))
+    assert len(owed) == len(set(owed))
+
+
+@given(courses, zones)
+def test_each_message_is_still_useful_when_it_is_due_and_never_after_its_successor(course, zone):
+    for each in plan(course, course.handed_over_on, zone):
+        assert each.useful_until > each.useful_until.min.replace(tzinfo=UTC)
+        assert each.local_date <= each.useful_until.astimezone(zone).date()
+
+
+@given(courses, zones)
+def test_only_the_run_out_and_the_missed_collection_come_after_the_supply_has_ended(course, zone):
+    for each in plan(course, course.handed_over_on, zone):
+        if each.kind not in {Kind.RUN_OUT, Kind.MISSED_COLLECTION, Kind.LAST_DAY}:
+            assert each.local_date < course.run_out_on
+
+
+@given(courses, zones, st.integers(0, 400))
+def test_planning_again_later_only_leaves_out_what_has_passed(course, zone, days):
+    today = course.handed_over_on
+    later = plan(course, today + days * DAY, zone)
+    assert later == [each for each in plan(course, today, zone) if each.local_date >= today + days * DAY]
