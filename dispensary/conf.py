@@ -20,6 +20,7 @@ class Conf:
     profile_folder: Path | None = None  # a site's own profiles, searched before the ones that ship
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
     signature_max_age: int = 300  # a password or second factor older than this signs nothing
+    address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
 

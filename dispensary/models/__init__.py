@@ -1,10 +1,32 @@
 """What is stored: fields, constraints, choices. Nothing here asks the clock or writes by itself."""
 
+from dispensary.models.contacts import (
+    Consent,
+    ConsentAnswer,
+    ConsentEvent,
+    ConsentSource,
+    ContactFault,
+    ContactPoint,
+    DetailLevel,
+    Medium,
+    Suppression,
+    SuppressionReason,
+)
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest
 from dispensary.models.patient import Patient, Prescriber, PriorSupply, Relation, Sex
 from dispensary.models.pharmacy import Language, Pharmacy, StaffMember, StaffRole
 from dispensary.models.prescription import DoseUnit, Phase, Prescription, PrescriptionStatus, Source
 from dispensary.models.product import Product
+from dispensary.models.reminders import (
+    Delivery,
+    DeliveryOutcome,
+    EngineHeartbeat,
+    InboundEvent,
+    Reminder,
+    ReminderPlan,
+    ReminderState,
+    Withdrawal,
+)
 from dispensary.models.review import (
     Finding,
     FindingSeverity,
@@ -16,15 +38,28 @@ from dispensary.models.review import (
     ReviewReason,
     SignatureMethod,
 )
+from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
+    "Consent",
+    "ConsentAnswer",
+    "ConsentEvent",
+    "ConsentSource",
+    "ContactFault",
+    "ContactPoint",
+    "Delivery",
+    "DeliveryOutcome",
+    "DetailLevel",
     "Dispense",
     "DispenseStatus",
     "DoseUnit",
+    "EngineHeartbeat",
     "Finding",
     "FindingSeverity",
     "IdempotentRequest",
+    "InboundEvent",
     "Language",
+    "Medium",
     "Mitigation",
     "Outcome",
     "Override",
@@ -38,6 +73,10 @@ __all__ = [
     "PriorSupply",
     "Product",
     "Relation",
+    "Reminder",
+    "ReminderPlan",
+    "ReminderState",
+    "Resolution",
     "Review",
     "ReviewReason",
     "Sex",
@@ -45,4 +84,10 @@ __all__ = [
     "Source",
     "StaffMember",
     "StaffRole",
+    "Suppression",
+    "SuppressionReason",
+    "Withdrawal",
+    "WorkKind",
+    "WorkState",
+    "WorklistItem",
 ]

@@ -1,0 +1,161 @@
+"""How a patient may be reached, and whether they want to be."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.patient import Patient
+from dispensary.models.pharmacy import Pharmacy
+from dispensary.models.sealed import SealedTextField
+
+
+class Medium(models.TextChoices):
+    """What kind of address it is. Which provider serves it is a setting."""
+
+    EMAIL = "email", _("E-mail")
+    SMS = "sms", _("Text message")
+
+
+class DetailLevel(models.TextChoices):
+    """How much a message may say. `PLAIN` names no medicine, dose or condition."""
+
+    PLAIN = "plain", _("No medicine, no dose")
+    DETAILED = "detailed", _("With medicine and dose, as the patient chose")
+
+
+class ContactFault(models.TextChoices):
+    """Why an address is not used any more."""
+
+    REFUSED = "refused", _("The provider refuses it for good")
+    WRONG_PERSON = "wrong-person", _("It belongs to somebody else")
+
+
+class ContactPoint(models.Model):
+    """One address of one patient. A corrected address is a new row; the old one gets `retired_at`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_points")
+    medium = models.CharField(max_length=8, choices=Medium)
+    address = SealedTextField(help_text=_("encrypted at rest"))
+    address_digest = models.CharField(max_length=64, db_index=True)
+    detail_level = models.CharField(max_length=8, choices=DetailLevel, default=DetailLevel.PLAIN)
+    preference = models.PositiveSmallIntegerField(default=1, help_text=_("the lowest is tried first"))
+    fault = models.CharField(max_length=16, choices=ContactFault, blank=True)
+    fault_at = models.DateTimeField(null=True, blank=True)
+    added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=64)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["preference", "added_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "medium", "address_digest"],
+                condition=Q(retired_at__isnull=True),
+                name="contact_known_once",
+            ),
+            models.CheckConstraint(condition=Q(medium__in=Medium.values), name="contact_medium_known"),
+            models.CheckConstraint(condition=Q(detail_level__in=DetailLevel.values), name="contact_detail_known"),
+            models.CheckConstraint(
+                condition=Q(fault="", fault_at__isnull=True) | (~Q(fault="") & Q(fault_at__isnull=False)),
+                name="contact_fault_has_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_medium_display()} {self.pk}"
+
+
+class ConsentAnswer(models.TextChoices):
+    """What the patient said about one medium. Only `YES` lets a message leave."""
+
+    NOT_ASKED = "not-asked", _("Not asked")
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+
+
+class ConsentSource(models.TextChoices):
+    """Where the answer came from."""
+
+    COUNTER = "counter", _("At the counter")
+    PATIENT_PAGE = "patient-page", _("On the patient's page")
+    ONE_CLICK = "one-click", _("One-click unsubscribe")
+    REPLY = "reply", _("Reply to a message")
+    PROVIDER = "provider", _("Told by the provider")
+    IMPORT = "import", _("Taken over from another system")
+
+
+class ConsentEvent(models.Model):
+    """One answer, with who, when and how. Append-only: a change of mind is another row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consent_events")
+    medium = models.CharField(max_length=8, choices=Medium)
+    answer = models.CharField(max_length=12, choices=ConsentAnswer)
+    source = models.CharField(max_length=16, choices=ConsentSource)
+    evidence = models.CharField(max_length=250, blank=True, help_text=_("form, conversation, event number"))
+    said_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-said_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(answer__in=[ConsentAnswer.YES, ConsentAnswer.NO]), name="consent_event_is_an_answer"
+            ),
+            models.CheckConstraint(condition=Q(source__in=ConsentSource.values), name="consent_event_source_known"),
+        ]
+        indexes = [models.Index(fields=["patient", "said_at"], name="consent_of_patient")]
+
+    def __str__(self) -> str:
+        return f"{self.medium}: {self.answer}"
+
+
+class Consent(models.Model):
+    """The answer in force for one medium, kept in step with the events. No row means not asked."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consents")
+    medium = models.CharField(max_length=8, choices=Medium)
+    answer = models.CharField(max_length=12, choices=ConsentAnswer)
+    since = models.DateTimeField()
+    event = models.ForeignKey(ConsentEvent, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "medium"], name="consent_one_in_force"),
+            models.CheckConstraint(condition=Q(answer__in=ConsentAnswer.values), name="consent_answer_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.medium}: {self.answer}"
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address gets nothing, whoever it belongs to."""
+
+    OPTED_OUT = "opted-out", _("Asked us to stop")
+    COMPLAINED = "complained", _("Reported a message as unwanted")
+    WRONG_PERSON = "wrong-person", _("Belongs to somebody else")
+
+
+class Suppression(models.Model):
+    """An address that must get nothing. Holds only its digest, so it outlives the patient's record."""
+
+    medium = models.CharField(max_length=8, choices=Medium)
+    address_digest = models.CharField(max_length=64)
+    reason = models.CharField(max_length=16, choices=SuppressionReason)
+    since = models.DateTimeField()
+    pharmacy = models.ForeignKey(Pharmacy, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["medium", "address_digest"], name="suppression_one_for_an_address"),
+            models.CheckConstraint(condition=Q(reason__in=SuppressionReason.values), name="suppression_reason_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.medium}: {self.reason}"

@@ -1,0 +1,236 @@
+"""What is owed to a patient. The row is the reminder; a queue only ever carries "there may be work"."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.contacts import ContactPoint, Medium
+from dispensary.models.dispense import Dispense
+from dispensary.models.patient import Patient
+from dispensary.models.pharmacy import Pharmacy
+from dispensary.reminding import Kind
+
+
+class Withdrawal(models.TextChoices):
+    """Why what was owed is owed no longer."""
+
+    NEW_DISPENSE = "new-dispense", _("Another supply was handed over")
+    DISPENSE_CANCELLED = "dispense-cancelled", _("The supply was cancelled")
+    DISPENSE_RETURNED = "dispense-returned", _("The supply came back")
+    PRESCRIPTION_CANCELLED = "prescription-cancelled", _("The prescription was cancelled")
+    PRESCRIPTION_STOPPED = "prescription-stopped", _("The prescription was stopped")
+    PRESCRIPTION_REPLACED = "prescription-replaced", _("The prescription was replaced")
+    PATIENT_DIED = "patient-died", _("The patient died")
+    CONSENT_WITHDRAWN = "consent-withdrawn", _("The patient wants no messages")
+    BY_HAND = "by-hand", _("Withdrawn by a member of staff")
+    FACTS_CHANGED = "facts-changed", _("Planned again with other facts")
+
+
+class ReminderPlan(models.Model):
+    """One version of what a patient's course needs said. One at a time is in force for a patient."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+")
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminder_plans")
+    dispense = models.ForeignKey(Dispense, on_delete=models.PROTECT, related_name="reminder_plans")
+    version = models.PositiveIntegerField()
+    facts_digest = models.CharField(max_length=64, help_text=_("equal facts, equal plan: planning again does nothing"))
+    run_out_on = models.DateField(help_text=_("first day not covered"))
+    more_needed = models.BooleanField(help_text=_("the course goes on after this supply"))
+    planned_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_reason = models.CharField(max_length=24, choices=Withdrawal, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "version"], name="plan_version_unique"),
+            models.UniqueConstraint(fields=["patient"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_reason="") | (Q(ended_at__isnull=False) & ~Q(ended_reason="")),
+                name="plan_end_has_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["pharmacy", "run_out_on"],
+                condition=Q(ended_at__isnull=True, more_needed=True),
+                name="plan_running_out",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Plan {self.version}"
+
+
+class ReminderState(models.IntegerChoices):
+    """Where one reminder stands. `LEASED` is certainly unsent; `SENDING` is the one that a dead worker leaves in doubt."""
+
+    SCHEDULED = 0, _("Owed")
+    LEASED = 1, _("Taken by a worker")
+    SENDING = 2, _("Being sent")
+    SENT = 3, _("Sent")
+    DELIVERED = 4, _("Delivered")
+    WITHDRAWN = 5, _("Withdrawn")
+    SUPPRESSED = 6, _("Not sent: the patient may not be messaged")
+    EXPIRED = 7, _("Not sent in time")
+    FAILED = 8, _("Could not be sent")
+    PARKED = 9, _("May or may not have been sent")
+
+
+OWED = (ReminderState.SCHEDULED, ReminderState.LEASED)
+HELD = (ReminderState.LEASED, ReminderState.SENDING)
+
+
+class Reminder(models.Model):
+    """One thing to say to one patient once. `local_date` and `local_time` are the intent; `due_at` follows from them."""
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    plan = models.ForeignKey(ReminderPlan, on_delete=models.CASCADE, related_name="reminders")
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reminders", db_index=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminders", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    occurrence = models.CharField(max_length=12, help_text=_("which one of its kind: a day, or days around run-out"))
+    local_date = models.DateField()
+    local_time = models.TimeField()
+    tz_name = models.CharField(max_length=64)
+    tzdb_version = models.CharField(max_length=12)
+    due_at = models.DateTimeField()
+    useful_until = models.DateTimeField(help_text=_("never sent at or after this"))
+    despite_quiet = models.BooleanField(default=False, help_text=_("a person asked for it to leave at once"))
+    params = models.JSONField(default=dict, help_text=_("dates and doses that the words need; no name"))
+    state = models.PositiveSmallIntegerField(choices=ReminderState, default=ReminderState.SCHEDULED)
+    round = models.PositiveSmallIntegerField(default=1, help_text=_("raised when a person sends it again"))
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lost_workers = models.PositiveSmallIntegerField(default=0, help_text=_("workers that died holding it"))
+    last_error = models.CharField(max_length=40, blank=True, help_text=_("a code, never text with an address"))
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "kind", "occurrence"], name="reminder_owed_once"),
+            models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="reminder_kind_known"),
+            models.CheckConstraint(condition=Q(state__in=ReminderState.values), name="reminder_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=HELD, lease_token__isnull=False, lease_until__isnull=False)
+                | (~Q(state__in=HELD) & Q(lease_token__isnull=True, lease_until__isnull=True)),
+                name="reminder_held_has_a_lease",
+            ),
+        ]
+        indexes = [
+            # Both columns: with (due_at) alone, every tie of one minute is sorted on every claim.
+            models.Index(fields=["due_at", "id"], condition=Q(state=ReminderState.SCHEDULED), name="reminder_due"),
+            models.Index(fields=["lease_until"], condition=Q(state__in=HELD), name="reminder_held"),
+            models.Index(fields=["patient", "due_at"], name="reminder_of_patient"),
+            models.Index(fields=["pharmacy", "due_at"], name="reminder_of_pharmacy"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.occurrence}"
+
+
+class DeliveryOutcome(models.IntegerChoices):
+    """What became of one attempt. Tens are the rank: a lower or equal rank never overwrites (late, doubled receipts)."""
+
+    STARTED = 0, _("Started")
+    UNKNOWN = 10, _("Unknown: the answer was lost")
+    ACCEPTED = 20, _("Accepted by the provider")
+    DELIVERED = 30, _("Delivered")
+    UNDELIVERED = 31, _("Not delivered")
+    BOUNCED = 32, _("Bounced")
+    REFUSED = 33, _("Refused")
+    REPEATED = 34, _("Unknown, and sent again")
+    COMPLAINED = 40, _("Reported as unwanted")
+
+
+LIVE = (
+    DeliveryOutcome.STARTED,
+    DeliveryOutcome.UNKNOWN,
+    DeliveryOutcome.ACCEPTED,
+    DeliveryOutcome.DELIVERED,
+)
+
+
+class Delivery(models.Model):
+    """The send ledger: one row an attempt, written before the provider is called."""
+
+    id = models.BigAutoField(primary_key=True)
+    reminder = models.ForeignKey(Reminder, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    medium = models.CharField(max_length=8, choices=Medium)
+    channel = models.CharField(max_length=24, help_text=_("which file in channels/ carried it"))
+    attempt = models.PositiveSmallIntegerField()
+    round = models.PositiveSmallIntegerField(default=1)
+    key = models.UUIDField(help_text=_("handed to the provider; equal for every attempt at one intent"))
+    contact = models.ForeignKey(
+        ContactPoint, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    address_digest = models.CharField(max_length=64)
+    provider_message_id = models.CharField(max_length=200, blank=True)
+    outcome = models.PositiveSmallIntegerField(choices=DeliveryOutcome, default=DeliveryOutcome.STARTED)
+    error = models.CharField(max_length=40, blank=True)
+    language = models.CharField(max_length=8)
+    words_version = models.CharField(max_length=12)
+    detailed = models.BooleanField()
+    segments = models.PositiveSmallIntegerField(default=0)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.UniqueConstraint(fields=["reminder", "medium", "attempt"], name="delivery_attempt_unique"),
+            # The ledger's lock: a second sender's insert fails, so it cannot send.
+            models.UniqueConstraint(
+                fields=["reminder", "medium", "round"], condition=Q(outcome__in=LIVE), name="delivery_one_alive"
+            ),
+            models.UniqueConstraint(
+                fields=["channel", "provider_message_id"],
+                condition=~Q(provider_message_id=""),
+                name="delivery_provider_number_unique",
+            ),
+            models.CheckConstraint(condition=Q(outcome__in=DeliveryOutcome.values), name="delivery_outcome_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.key}"
+
+
+class InboundEvent(models.Model):
+    """Something a provider told us: a receipt, a reply. Kept once, however often it is sent."""
+
+    id = models.BigAutoField(primary_key=True)
+    channel = models.CharField(max_length=24)
+    provider_event_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=16)
+    facts = models.JSONField(default=dict, help_text=_("reference, status, digest of the address; no text, no address"))
+    received_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True, blank=True)
+    result = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "provider_event_id"], name="inbound_event_once"),
+        ]
+        indexes = [
+            models.Index(fields=["received_at"], condition=Q(processed_at__isnull=True), name="inbound_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.kind}"
+
+
+class EngineHeartbeat(models.Model):
+    """When a part of the engine last ran, by the database's clock."""
+
+    name = models.CharField(max_length=24, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

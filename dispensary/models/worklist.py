@@ -1,0 +1,92 @@
+"""What a person must look at: nothing that fails is silent."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from dispensary.models.patient import Patient
+from dispensary.models.pharmacy import Pharmacy
+from dispensary.models.reminders import Reminder
+
+
+class WorkKind(models.TextChoices):
+    """Why somebody has to look."""
+
+    WITHDRAWAL_RISK = "withdrawal-risk", _("Supply ends or has ended, nothing collected")
+    UNREACHABLE = "unreachable", _("No address that a message may go to")
+    FAILED = "failed", _("A message could not be sent")
+    MAYBE_SENT = "maybe-sent", _("A message may or may not have been sent")
+    EXPIRED = "expired", _("A message was not sent in time")
+    REPLY = "reply", _("The patient answered a message")
+    WRONG_PERSON = "wrong-person", _("An address belongs to somebody else")
+
+
+class WorkState(models.TextChoices):
+    """`PUT_OFF` comes back on its day."""
+
+    OPEN = "open", _("Open")
+    PUT_OFF = "put-off", _("Put off")
+    RESOLVED = "resolved", _("Done")
+
+
+class Resolution(models.TextChoices):
+    """What was done about it."""
+
+    CALLED = "called", _("Spoke to the patient")
+    SENT_AGAIN = "sent-again", _("Sent again")
+    ADDRESS_CORRECTED = "address-corrected", _("Corrected the address")
+    SUPPLY_ARRANGED = "supply-arranged", _("Arranged a supply")
+    NOT_NEEDED = "not-needed", _("No longer needed")
+    BY_EVENT = "by-event", _("Answered by what happened since")
+
+
+class WorklistItem(models.Model):
+    """One piece of work at one pharmacy."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="work")
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="work")
+    reminder = models.ForeignKey(Reminder, null=True, blank=True, on_delete=models.CASCADE, related_name="work")
+    kind = models.CharField(max_length=16, choices=WorkKind)
+    reason = models.CharField(max_length=300, help_text=_("why, in words, as it was when it was opened"))
+    state = models.CharField(max_length=8, choices=WorkState, default=WorkState.OPEN)
+    opened_at = models.DateTimeField()
+    due_by = models.DateTimeField()
+    put_off_until = models.DateField(null=True, blank=True)
+    resolution = models.CharField(max_length=20, choices=Resolution, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    resolved_by = models.CharField(max_length=64, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["due_by"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reminder", "kind"],
+                condition=Q(reminder__isnull=False) & ~Q(state=WorkState.RESOLVED),
+                name="work_once_for_a_reminder",
+            ),
+            models.UniqueConstraint(
+                fields=["patient", "kind"],
+                condition=Q(reminder__isnull=True) & ~Q(state=WorkState.RESOLVED),
+                name="work_once_for_a_patient",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=WorkState.RESOLVED, resolved_at__isnull=False) & ~Q(resolution="")
+                | ~Q(state=WorkState.RESOLVED) & Q(resolved_at__isnull=True, resolution=""),
+                name="work_done_says_how",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=WorkState.PUT_OFF) | Q(put_off_until__isnull=False), name="work_put_off_has_a_day"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["pharmacy", "due_by"], condition=~Q(state=WorkState.RESOLVED), name="work_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.state}"
