@@ -1,5 +1,6 @@
 """What is stored: fields, constraints, choices. Nothing here asks the clock or writes by itself."""
 
+from dispensary.models.audit import AuditBody, AuditCheckpoint, AuditEntry, AuditLog
 from dispensary.models.contacts import (
     Consent,
     ConsentAnswer,
@@ -41,6 +42,10 @@ from dispensary.models.review import (
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
+    "AuditBody",
+    "AuditCheckpoint",
+    "AuditEntry",
+    "AuditLog",
     "Consent",
     "ConsentAnswer",
     "ConsentEvent",
