@@ -21,6 +21,7 @@ class Conf:
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
     signature_max_age: int = 300  # a password or second factor older than this signs nothing
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
+    audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
 

@@ -1,0 +1,41 @@
+"""The audit log: who did what to which patient's medicine, in the same transaction, and evident when altered.
+
+>>> from dispensary.audit import Event, record            # doctest: +SKIP
+>>> record(Event.DISPENSED, pharmacy=pharmacy, by=actor, now=now, subject=dispense, body={"quantity": Decimal(84)})
+"""
+
+from dispensary.audit.events import Event, Outcome
+from dispensary.audit.reader import Line, NotLinked, Receipt, history, lines, reading, receipt, sentence
+from dispensary.audit.writer import (
+    SITE,
+    AuditMisuse,
+    Subject,
+    is_transient,
+    open_log,
+    origin_of,
+    record,
+    retrying,
+    subject_of,
+)
+
+__all__ = [
+    "SITE",
+    "AuditMisuse",
+    "Event",
+    "Line",
+    "NotLinked",
+    "Outcome",
+    "Receipt",
+    "Subject",
+    "history",
+    "is_transient",
+    "lines",
+    "open_log",
+    "origin_of",
+    "reading",
+    "receipt",
+    "record",
+    "retrying",
+    "sentence",
+    "subject_of",
+]

@@ -1,0 +1,96 @@
+"""What can be recorded: one member an event, with the sentence that tells it to a person.
+
+Adding an event is one line here. A value never changes its meaning once it has been written somewhere: the log keeps it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Outcome(StrEnum):
+    """How it ended. `REFUSED` is a decision of the house or a lack of access; `FAILURE` a fault."""
+
+    SUCCESS = "success"
+    REFUSED = "refused"
+    FAILURE = "failure"
+
+
+class Event(StrEnum):
+    """An action as the log names it. The sentence may use {by}, {subject}, {patient}, {second}, {reason}, {rules}, {station}."""
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> Self:
+        """A member that carries its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+    PRESCRIPTION_RECEIVED = "prescription.received", "{by} took in {subject} for {patient}."
+    PRESCRIPTION_CANCELLED = "prescription.cancelled", "{by} cancelled {subject} of {patient}."
+    PRESCRIPTION_STOPPED = "prescription.stopped", "{by} stopped {subject} of {patient}."
+    PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
+    PRESCRIPTION_CHANGED = "prescription.changed", "{by} changed {subject} of {patient}."
+
+    REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
+    OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."
+    OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."
+    FINDING_ACKNOWLEDGED = "finding.acknowledged", "{by} acknowledged {rules} for {patient}."
+    FEEDBACK_RECEIVED = "feedback.received", "{by} sent feedback on {subject}."
+
+    DISPENSED = "dispense.completed", "{by} handed over {subject} to {patient}."
+    DISPENSE_REFUSED = "dispense.refused", "{by} was refused a dispense on {subject} for {patient}: {rules}."
+    DISPENSE_CANCELLED = "dispense.cancelled", "{by} cancelled {subject} of {patient}."
+    DISPENSE_RETURNED = "dispense.returned", "{by} took back {subject} of {patient}."
+    SUPPLY_NOTED = "supply.noted", "{by} noted an earlier supply to {patient} from elsewhere."
+    LABEL_PRINTED = "label.printed", "{by} printed the label of {subject}."
+    LABEL_REPRINTED = "label.reprinted", "{by} printed the label of {subject} again."
+    DOCUMENT_PRINTED = "document.printed", "{by} printed a calendar or leaflet for {subject}."
+
+    REMINDER_PLANNED = "reminder.planned", "{by} planned {subject} for {patient}."
+    REMINDER_SENT = "reminder.sent", "{by} sent {subject} to {patient}."
+    REMINDER_FAILED = "reminder.failed", "{by} could not send {subject} to {patient}."
+    REMINDER_WITHDRAWN = "reminder.withdrawn", "{by} withdrew {subject} of {patient}."
+    REMINDER_DELIVERED = "reminder.delivered", "{by} learnt that {subject} reached {patient}."
+    REMINDER_ANSWERED = "reminder.answered", "{by} recorded an answer of {patient} to {subject}."
+    CONSENT_CHANGED = "consent.changed", "{by} changed what {patient} agreed to be sent."
+    CONTACT_CHANGED = "contact.changed", "{by} changed how {patient} can be reached."
+    WORKLIST_OPENED = "worklist.opened", "{by} put {patient} on the worklist."
+    WORKLIST_ANSWERED = "worklist.answered", "{by} worked on {subject} of {patient}."
+    WORKLIST_CLOSED = "worklist.closed", "{by} closed {subject} of {patient}."
+
+    PATIENT_REGISTERED = "patient.registered", "{by} registered {patient}."
+    PATIENT_CHANGED = "patient.changed", "{by} changed the facts about {patient}."
+    PATIENT_OPENED = "patient.opened", "{by} opened the record of {patient}."
+    PATIENT_SEARCHED = "patient.searched", "{by} searched for patients."
+    RECORD_READ = "record.read", "{by} read {subject}."
+    PRESCRIBER_CHANGED = "prescriber.changed", "{by} registered or changed {subject}."
+
+    LOG_SEARCHED = "log.searched", "{by} searched this log."
+    LOG_EXPORTED = "log.exported", "{by} exported entries of this log."
+    LOG_REVIEWED = "log.reviewed", "{by} reviewed a day of this log."
+    LOG_VERIFIED = "log.verified", "{by} had this log verified."
+    DECISIONS_REPLAYED = "log.replayed", "{by} ran recorded decisions again."
+
+    SIGNED_IN = "auth.signed_in", "{by} signed in."
+    SIGNED_OUT = "auth.signed_out", "{by} signed out."
+    SIGN_IN_REFUSED = "auth.refused", "A sign-in as {subject} was refused."
+    ACCESS_REFUSED = "access.refused", "{by} was refused access to {subject}."
+    ACCESS_CHANGED = "access.changed", "{by} changed the access of {subject}."
+    TOKEN_ISSUED = "token.issued", "{by} issued an access token for {subject}."
+    TOKEN_REVOKED = "token.revoked", "{by} revoked an access token of {subject}."
+    PHARMACIST_SIGNED_ON = "rp.signed_on", "{by} became the responsible pharmacist."
+    PHARMACIST_SIGNED_OFF = "rp.signed_off", "{by} ceased to be the responsible pharmacist."
+    SETTINGS_CHANGED = "settings.changed", "{by} changed the settings of {subject}."
+    PROFILE_CHANGED = "profile.changed", "{by} changed the profile of rules of {subject}."
+    PHARMACY_OPENED = "pharmacy.opened", "{by} opened {subject}, and with it this log."
+
+    KEY_ROTATED = "key.rotated", "{by} replaced the key that signs the checkpoints."
+    POSTURE = "audit.posture", "{by} recorded how this log is protected today."
+    INTERFERENCE = "audit.interference", "{by} found this log interfered with."
+    INCARNATION_OPENED = "audit.incarnation", "{by} continued a broken log as this one."
+    ERASED = "audit.erased", "{by}, with {second}, erased bodies of this log."
+    RETIRED = "audit.retired", "{by}, with {second}, retired old entries of this log."

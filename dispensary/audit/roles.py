@@ -1,0 +1,70 @@
+"""Who may do what in the database: one role each for the application, the sealer, the auditor and the owner.
+
+The owner runs migrations and owns every object. The application can read the log and call `audit.append`; it owns
+nothing, so it can neither change an entry nor switch a trigger off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+READABLE = ("log", "head", "entry", "link", "checkpoint", "cosignature", "delivery", "erasure", "line")
+APPEND = "audit.append(uuid, text, text, text, text, text, timestamptz, text, text, text, text, text, text, text, text, text, text[], bytea, text, bigint)"
+PURE = (
+    "audit.time_text(timestamptz)",
+    "audit.header(audit.entry, bigint, bytea)",
+    "audit.leaf(text)",
+    "audit.body_commitment(bytea, text)",
+    "audit.genesis(uuid, text)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Names of login roles that exist already."""
+
+    owner: str = "dispensary_owner"
+    app: str = "dispensary_app"
+    sealer: str = "dispensary_sealer"
+    auditor: str = "dispensary_auditor"
+    eraser: str = ""
+    """May call `audit.erase`; without one only the owner may."""
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def statements(roles: Roles) -> Iterator[str]:
+    """The split, as SQL statements to be run by the owner in the application's database, once after every migration."""
+    yield from _business(roles)
+    for name in (roles.app, roles.sealer, roles.auditor, *([roles.eraser] if roles.eraser else [])):
+        role = quoted(name)
+        yield f"REVOKE ALL ON SCHEMA audit FROM {role}"
+        yield f"REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role}"
+        yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM {role}"
+        yield f"GRANT USAGE ON SCHEMA audit TO {role}"
+        yield f"GRANT SELECT ON {', '.join(f'audit.{table}' for table in READABLE)} TO {role}"
+        yield f"GRANT EXECUTE ON FUNCTION {', '.join(PURE)} TO {role}"
+    yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC"
+    app, sealer, auditor = quoted(roles.app), quoted(roles.sealer), quoted(roles.auditor)
+    yield f"GRANT SELECT ON audit.readable_body TO {app}"
+    yield f"GRANT EXECUTE ON FUNCTION {APPEND}, audit.open_log(uuid, text) TO {app}, {sealer}"
+    yield f"GRANT SELECT ON audit.body TO {sealer}, {auditor}"
+    yield f"GRANT INSERT ON audit.checkpoint, audit.cosignature, audit.delivery TO {sealer}"
+    yield f"GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO {sealer}"
+
+
+def _business(roles: Roles) -> Iterator[str]:
+    """The application's own tables: rows may be read and written, tables not altered, migrations not forged."""
+    owner, app = quoted(roles.owner), quoted(roles.app)
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    yield f"GRANT USAGE ON SCHEMA public TO {app}, {quoted(roles.sealer)}, {quoted(roles.auditor)}"
+    yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}"
+    yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}"
+    yield f"REVOKE INSERT, UPDATE, DELETE ON public.django_migrations FROM {app}"
+    yield f"GRANT SELECT ON public.django_migrations TO {quoted(roles.sealer)}, {quoted(roles.auditor)}"
+    yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}"
+    yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}"
