@@ -129,3 +129,9 @@ class Regimen:
             if window.to_day is None or day <= window.to_day:
                 return window.phase
         return None
+
+
+def plain(amount: Decimal | int) -> str:
+    """An amount as a person writes it: no exponent, no zeros at the end (``Decimal("15.00")`` -> ``"15"``)."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

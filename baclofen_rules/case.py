@@ -1,0 +1,436 @@
+"""The case: all that a rule may see, checked as it is built.
+
+One dispense-time question. ``Case.from_json`` is the only door: a value that is wrong in kind, range or spelling
+raises ``InvalidCase`` with its JSON path, so that a rule never meets one. An absent or null fact about the patient means
+*unknown*, which is neither false nor an empty list.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
+from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit, plain
+
+__all__ = ["Action", "Case", "CodedCondition", "Condition", "Fill", "InvalidCase", "Medicine", "Order", "PatientFacts"]
+
+FORMAT: Final = "baclofen-case/1"
+
+
+class Action(StrEnum):
+    """What is about to happen."""
+
+    DISPENSE = "dispense"
+    DISCONTINUE = "discontinue"
+
+
+class Sex(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Relation(StrEnum):
+    """How an earlier supply relates to this course."""
+
+    SAME_COURSE = "same-course"
+    """An earlier supply of this course, also one that this prescription replaces."""
+    CONCURRENT = "concurrent"
+    """Another supply that is still meant to run."""
+
+
+class Condition(StrEnum):
+    """Conditions the rules know by word."""
+
+    EPILEPSY = "epilepsy"
+    PSYCHOTIC_DISORDER = "psychotic-disorder"
+    STROKE = "stroke"
+    PARKINSONISM = "parkinsonism"
+    RESPIRATORY_IMPAIRMENT = "respiratory-impairment"
+    AUTONOMIC_DYSREFLEXIA = "autonomic-dysreflexia"
+    SUICIDE_RISK = "suicide-risk"
+    SUBSTANCE_MISUSE = "substance-misuse"
+    HYPERTONIC_BLADDER_SPHINCTER = "hypertonic-bladder-sphincter"
+    PEPTIC_ULCER = "peptic-ulcer"
+    LIVER_DISEASE = "liver-disease"
+
+
+@dataclass(frozen=True, slots=True)
+class CodedCondition:
+    """A condition given by a code of a code system; mapped by the rule book or reported as not classified."""
+
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Medicine:
+    """Another medicine the patient takes; a name, an ATC code, or both."""
+
+    name: str | None
+    atc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """What is known about the patient; None is unknown everywhere."""
+
+    birth_date: date | None = None
+    age_years: Decimal | None = None
+    """Stands instead of ``birth_date``."""
+    sex: Sex | None = None
+    weight_kg: Decimal | None = None
+    egfr: Decimal | None = None
+    """mL/min/1.73 m2."""
+    dialysis: bool | None = None
+    pregnant: bool | None = None
+    breastfeeding: bool | None = None
+    allergies: tuple[str, ...] | None = None
+    conditions: tuple[Condition | CodedCondition, ...] | None = None
+    medicines: tuple[Medicine, ...] | None = None
+    alcohol_use: bool | None = None
+    drives: bool | None = None
+    intrathecal_pump: bool | None = None
+
+    def age_on(self, day: date) -> Decimal | None:
+        """Completed years on ``day`` by the calendar; who is born on 29 February has birthday on 1 March otherwise."""
+        if self.birth_date is None:
+            return self.age_years
+        born = self.birth_date
+        return Decimal(day.year - born.year - ((day.month, day.day) < (born.month, born.day)))
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The prescription: what was ordered, as structured fields, as text, and as a quantity."""
+
+    written_on: date | None
+    route: str | None
+    form: str | None
+    strength_mg: Decimal | None
+    brand: str | None
+    phases: tuple[Phase, ...] | None
+    starts: tuple[int | None, ...]
+    """The day of the course on which each phase is said to begin, where it is said; day 1 is the first."""
+    then_stop: bool | None
+    directions: str | None
+    quantity: Decimal | None
+    """Tablets."""
+    repeats: int | None
+
+    @property
+    def structured(self) -> Regimen | None:
+        """The regimen of the structured fields; None where there are none."""
+        return None if self.phases is None else Regimen(self.phases, self.then_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An earlier supply of baclofen."""
+
+    dispensed_on: date
+    doses: tuple[Decimal, ...]
+    """One day's doses in milligrams."""
+    days_supply: int
+    relation: Relation
+    strength_mg: Decimal | None = None
+    dose_since: date | None = None
+    """The day this daily dose began; None: the day of the supply."""
+
+    @property
+    def mg_per_day(self) -> Decimal:
+        return sum(self.doses, Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question: may this be done, for this patient, today?"""
+
+    on: date
+    action: Action
+    patient: PatientFacts
+    order: Order | None
+    picked_strength_mg: Decimal | None
+    """What the barcode scan found; None before the scan."""
+    history: tuple[Fill, ...] | None
+    """Earlier supplies; None is unknown, an empty tuple is none."""
+    reason: str | None
+
+    @classmethod
+    def from_text(cls, text: str | bytes, on: date | None = None) -> "Case":
+        """A case from JSON text. ``on`` stands in for the day in the case. Raises InvalidCase."""
+        return cls.from_json(parse_json(text), on)
+
+    @classmethod
+    def from_json(cls, obj: Any, on: date | None = None) -> "Case":
+        """A case from decoded JSON. ``on`` stands in for the day in the case. Raises InvalidCase."""
+        return _read_case(Place(obj, ""), on)
+
+    def with_day(self, on: date) -> "Case":
+        """The same case asked on another day, checked again."""
+        return Case.from_json(self.to_json(), on)
+
+    def without(self, **facts: None) -> "Case":
+        """The same case with patient facts taken away."""
+        return replace(self, patient=replace(self.patient, **facts))
+
+    def to_json(self) -> dict[str, Any]:
+        """The case as JSON: every field in a fixed order, amounts as plain decimal strings; reads back to itself."""
+        return {
+            "format": FORMAT,
+            "on": self.on.isoformat(),
+            "action": str(self.action),
+            "reason": self.reason,
+            "patient": _patient_json(self.patient),
+            "prescription": None if self.order is None else _order_json(self.order),
+            "picked": None if self.picked_strength_mg is None else {"strength_mg": plain(self.picked_strength_mg)},
+            "history": None if self.history is None else [_fill_json(fill) for fill in self.history],
+        }
+
+
+def _names(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+CASE_FIELDS = _names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
+PATIENT_FIELDS = frozenset(PatientFacts.__dataclass_fields__)
+ORDER_FIELDS = _names(
+    "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions", "quantity", "repeats"
+)
+PHASE_FIELDS = _names("dose", "times_per_day", "doses", "unit", "days", "from_day")
+FILL_FIELDS = _names(
+    "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
+)
+MOST_PHASES, MOST_DOSES, MOST_DAYS, MOST_FILLS, MOST_LISTED = 100, 24, 3650, 1000, 500
+MOST_DIRECTIONS = 2000
+
+
+def _words(kind: type[StrEnum]) -> dict[str, Any]:
+    return {str(member): member for member in kind}
+
+
+def _amount(expected: str, least: str, most: str) -> Callable[[Place], Decimal]:
+    low, high = Decimal(least), Decimal(most)
+    return lambda place: place.amount(expected, low, high)
+
+
+def _text(most: int) -> Callable[[Place], str]:
+    return lambda place: place.text(most)
+
+
+def _truth(place: Place) -> bool:
+    return place.truth()
+
+
+_dose = _amount("a dose above 0, at most 1000000, with at most 6 decimal places", "0.000001", "1000000")
+_strength = _amount("a tablet strength in mg above 0, at most 1000", "0.001", "1000")
+_quantity = _amount("a number of tablets above 0, at most 100000", "0.001", "100000")
+_weight = _amount("a weight in kg from 0.3 to 650", "0.3", "650")
+_egfr = _amount("an eGFR in mL/min/1.73 m2 from 0 to 250", "0", "250")
+_age = _amount("an age in years from 0 to 130", "0", "130")
+
+
+def _read_case(place: Place, on: date | None) -> Case:
+    fields = place.fields(CASE_FIELDS)
+    fields.need("format", lambda at: at.word({FORMAT: FORMAT}))
+    if on is None:
+        on = fields.need("on", lambda at: at.day(f"a date YYYY-MM-DD from {EARLIEST} to {LATEST}"))
+    elif not EARLIEST <= on <= LATEST:
+        raise InvalidCase("on", str(on), f"a date from {EARLIEST} to {LATEST}")
+    day = on
+    action: Action = fields.need("action", lambda at: at.word(_words(Action)))
+    order = fields.get("prescription", lambda at: _read_order(at, day))
+    if action is Action.DISPENSE and order is None:
+        raise InvalidCase("prescription", "nothing", "the prescription that is to be dispensed")
+    if action is Action.DISCONTINUE and order is not None:
+        raise InvalidCase("prescription", "an object", "no prescription: the action is discontinue")
+    return Case(
+        on=day,
+        action=action,
+        patient=fields.get("patient", lambda at: _read_patient(at, day)) or PatientFacts(),
+        order=order,
+        picked_strength_mg=fields.get("picked", _read_picked),
+        history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
+        reason=fields.get("reason", _text(200)),
+    )
+
+
+def _read_patient(place: Place, on: date) -> PatientFacts:
+    fields = place.fields(PATIENT_FIELDS)
+    oldest = date(on.year - 130, 1, 1) if on.year > 2030 else EARLIEST
+    born = fields.get("birth_date", lambda at: at.day(f"a date YYYY-MM-DD from {oldest} to {on}", oldest, on))
+    age = fields.get("age_years", _age)
+    if born is not None and age is not None:
+        fields.place("age_years").refuse("either birth_date or age_years, not both")
+    return PatientFacts(
+        birth_date=born,
+        age_years=age,
+        sex=fields.get("sex", lambda at: at.word(_words(Sex))),
+        weight_kg=fields.get("weight_kg", _weight),
+        egfr=fields.get("egfr", _egfr),
+        dialysis=fields.get("dialysis", _truth),
+        pregnant=fields.get("pregnant", _truth),
+        breastfeeding=fields.get("breastfeeding", _truth),
+        allergies=fields.get("allergies", lambda at: tuple(item.text(200) for item in at.items(MOST_LISTED))),
+        conditions=fields.get("conditions", lambda at: tuple(_read_condition(i) for i in at.items(MOST_LISTED))),
+        medicines=fields.get("medicines", lambda at: tuple(_read_medicine(item) for item in at.items(MOST_LISTED))),
+        alcohol_use=fields.get("alcohol_use", _truth),
+        drives=fields.get("drives", _truth),
+        intrathecal_pump=fields.get("intrathecal_pump", _truth),
+    )
+
+
+def _read_condition(place: Place) -> Condition | CodedCondition:
+    if isinstance(place.value, str):
+        condition: Condition = place.word(_words(Condition))
+        return condition
+    fields = place.fields(_names("system", "code"))
+    return CodedCondition(fields.need("system", _text(200)), fields.need("code", _text(50)))
+
+
+def _read_medicine(place: Place) -> Medicine:
+    fields = place.fields(_names("name", "atc"))
+    medicine = Medicine(fields.get("name", _text(200)), fields.get("atc", _text(20)))
+    if medicine.name is None and medicine.atc is None:
+        place.refuse("a medicine with a name, an ATC code, or both")
+    return medicine
+
+
+def _read_picked(place: Place) -> Decimal:
+    return place.fields(_names("strength_mg")).need("strength_mg", _strength)
+
+
+def _read_order(place: Place, on: date) -> Order:
+    fields = place.fields(ORDER_FIELDS)
+    read = fields.get("phases", _read_phases)
+    return Order(
+        written_on=fields.get(
+            "written_on", lambda at: at.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on)
+        ),
+        route=fields.get("route", _text(100)),
+        form=fields.get("form", lambda at: at.word({"tablet": "tablet"})),
+        strength_mg=fields.get("strength_mg", _strength),
+        brand=fields.get("brand", _text(200)),
+        phases=None if read is None else tuple(phase for phase, _ in read),
+        starts=() if read is None else tuple(start for _, start in read),
+        then_stop=fields.get("then_stop", _truth),
+        directions=fields.get("directions", _text(MOST_DIRECTIONS)),
+        quantity=fields.get("quantity", _quantity),
+        repeats=fields.get("repeats", lambda at: at.whole("a whole number from 0 to 99", 0, 99)),
+    )
+
+
+def _read_phases(place: Place) -> tuple[tuple[Phase, int | None], ...]:
+    items = place.items(MOST_PHASES, least=1)
+    return tuple(_read_phase(item, item is items[-1]) for item in items)
+
+
+def _read_phase(place: Place, last: bool) -> tuple[Phase, int | None]:
+    fields = place.fields(PHASE_FIELDS)
+    days = fields.get("days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS))
+    if days is None and not last:
+        fields.place("days").refuse("a number of days: only the last phase may have an open end")
+    unit: Unit = fields.need("unit", lambda at: at.word(UNIT_WORDS))
+    start = fields.get("from_day", lambda at: at.whole("a day of the course from 1", 1, MOST_PHASES * MOST_DAYS))
+    return Phase(_read_doses(fields), days, unit), start
+
+
+def _read_doses(fields: Fields) -> tuple[Decimal, ...]:
+    """One day's doses, from ``doses`` or from ``dose`` and ``times_per_day``."""
+    doses = fields.get("doses", lambda at: tuple(_dose(item) for item in at.items(MOST_DOSES, least=1)))
+    if doses is None:
+        times = fields.need(
+            "times_per_day", lambda at: at.whole(f"a whole number from 1 to {MOST_DOSES}", 1, MOST_DOSES)
+        )
+        return (fields.need("dose", _dose),) * times
+    for name in ("dose", "times_per_day"):
+        if fields.values.get(name) is not None:
+            fields.place(name).refuse("either doses, or dose with times_per_day, not both")
+    return doses
+
+
+def _read_fill(place: Place, on: date) -> Fill:
+    fields = place.fields(FILL_FIELDS)
+    expected = f"a date YYYY-MM-DD, not after the day of the review ({on})"
+    return Fill(
+        dispensed_on=fields.need("dispensed_on", lambda at: at.day(expected, latest=on)),
+        doses=_read_doses(fields),
+        days_supply=fields.need(
+            "days_supply", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
+        ),
+        relation=fields.need("relation", lambda at: at.word(_words(Relation))),
+        strength_mg=fields.get("strength_mg", _strength),
+        dose_since=fields.get("dose_since", lambda at: at.day(expected, latest=on)),
+    )
+
+
+def _maybe(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _patient_json(patient: PatientFacts) -> dict[str, Any]:
+    conditions = patient.conditions
+    medicines = patient.medicines
+    return {
+        "birth_date": _day(patient.birth_date),
+        "age_years": _maybe(patient.age_years),
+        "sex": None if patient.sex is None else str(patient.sex),
+        "weight_kg": _maybe(patient.weight_kg),
+        "egfr": _maybe(patient.egfr),
+        "dialysis": patient.dialysis,
+        "pregnant": patient.pregnant,
+        "breastfeeding": patient.breastfeeding,
+        "allergies": None if patient.allergies is None else list(patient.allergies),
+        "conditions": None
+        if conditions is None
+        else [str(c) if isinstance(c, Condition) else {"system": c.system, "code": c.code} for c in conditions],
+        "medicines": None if medicines is None else [{"name": m.name, "atc": m.atc} for m in medicines],
+        "alcohol_use": patient.alcohol_use,
+        "drives": patient.drives,
+        "intrathecal_pump": patient.intrathecal_pump,
+    }
+
+
+def _order_json(order: Order) -> dict[str, Any]:
+    return {
+        "written_on": _day(order.written_on),
+        "route": order.route,
+        "form": order.form,
+        "strength_mg": _maybe(order.strength_mg),
+        "brand": order.brand,
+        "phases": None
+        if order.phases is None
+        else [_phase_json(phase, start) for phase, start in zip(order.phases, order.starts, strict=True)],
+        "then_stop": order.then_stop,
+        "directions": order.directions,
+        "quantity": _maybe(order.quantity),
+        "repeats": order.repeats,
+    }
+
+
+def _phase_json(phase: Phase, start: int | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "doses": [plain(dose) for dose in phase.doses],
+        "unit": str(phase.unit),
+        "days": phase.days,
+    }
+    return fields if start is None else {**fields, "from_day": start}
+
+
+def _fill_json(fill: Fill) -> dict[str, Any]:
+    return {
+        "dispensed_on": fill.dispensed_on.isoformat(),
+        "doses": [plain(dose) for dose in fill.doses],
+        "strength_mg": _maybe(fill.strength_mg),
+        "days_supply": fill.days_supply,
+        "dose_since": _day(fill.dose_since),
+        "relation": str(fill.relation),
+    }
