@@ -20,7 +20,7 @@ def read_environment(file: Path = ENVIRONMENT_FILE) -> dict[str, str]:
     except (FileNotFoundError, PermissionError):
         lines = []
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name: value for name, value in pairs} | dict(os.environ)
+    return dict(pairs) | dict(os.environ)
 
 
 def write_environment(values: Mapping[str, str], file: Path = ENVIRONMENT_FILE) -> None:

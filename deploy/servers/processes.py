@@ -1,0 +1,170 @@
+"""Starting and stopping real server processes so that none of them outlives us."""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+
+LOCALHOST = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerError(Exception):
+    """A server could not be had. The message is one or two sentences for the person at the terminal: what happened, what to do."""
+
+
+def free_port(wanted: int | None = None) -> int:
+    """Return `wanted` if nobody listens there, else a port that is free now."""
+    for port in (wanted, 0) if wanted else (0,):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOCALHOST, port or 0))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ServerError(f"No free port on {LOCALHOST}. Close some programs and try again.")
+
+
+def server_user() -> pwd.struct_passwd | None:
+    """Return whom a server must run as: PostgreSQL refuses to run as root, so root hands it to `nobody`. None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("nobody")
+    except KeyError:
+        raise ServerError(
+            "PostgreSQL does not run as root, and this machine has no user `nobody` to run it as. "
+            "Run as an ordinary user, or set DATABASE_URL to a server of yours."
+        ) from None
+
+
+def open_to_others(path: Path) -> bool:
+    """Say whether another user may walk down to `path` and read it."""
+    path = path.resolve()
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents) and bool(path.stat().st_mode & 0o004)
+
+
+def place_for(name: str, folder: Path) -> Path:
+    """Return the folder for `name`'s files: `folder / name`, or one in the temporary folder where its user cannot walk down to that.
+
+    The second is for root in a private home. It is named after `folder`, so that the next start finds it again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if server_user() is None or open_to_others(folder):
+        return folder / name
+    digest = sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    elsewhere = Path(tempfile.gettempdir()) / f"dispensary-{digest}"
+    elsewhere.mkdir(mode=0o755, exist_ok=True)
+    if elsewhere.is_symlink() or elsewhere.stat().st_uid != os.geteuid():
+        raise ServerError(f"{elsewhere} belongs to somebody else. Remove it and try again.")
+    return elsewhere / name
+
+
+def remove(name: str, folder: Path) -> None:
+    """Delete what `place_for` gave, wherever that is."""
+    place = place_for(name, folder)
+    shutil.rmtree(place, ignore_errors=True)
+    if place.parent != folder and not any(place.parent.iterdir()):
+        place.parent.rmdir()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this child when whoever started it is gone, even by `kill -9`."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Server:
+    """One child process with a log file, in a session of its own: Ctrl-C reaches us, and we stop it in our order."""
+
+    def __init__(self, title: str, log: Path) -> None:
+        self.title = title
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def launch(self, command: Sequence[str | Path], user: pwd.struct_passwd | None = None) -> None:
+        """Start `command` as `user` (None: as ourselves) with its output in the log file.
+
+        Raises:
+            ServerError: the program is missing or may not be run.
+        """
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        try:
+            with self.log.open("wb") as output:
+                self.process = subprocess.Popen(
+                    [str(part) for part in command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                    **identity,  # type: ignore[arg-type]  # a dict of keyword arguments of several types
+                )
+        except OSError as error:
+            raise ServerError(
+                f"{self.title} does not start: {error.strerror} ({command[0]}). Run `make clean` and try again."
+            ) from error
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self.process is not None and self.process.poll() is None
+
+    def last_words(self, lines: int = 4) -> str:
+        """Return the last lines of the log, for a message to a person."""
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return "(no log)"
+        return "\n".join(text.strip().splitlines()[-lines:]) or "(empty log)"
+
+    def end(self, how: signal.Signals = signal.SIGTERM, patience: float = 15) -> None:
+        """Send `how`, wait up to `patience` seconds, then kill. Does nothing when it is gone already."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self.process = None
+
+
+def end_leftover(pid: int, marker: str, patience: float = 10) -> bool:
+    """End the process `pid` if its command line mentions `marker`: a server that an earlier, half-killed run left behind.
+
+    Returns whether there was one.
+    """
+    try:
+        process = psutil.Process(pid)
+        if not any(marker in part for part in process.cmdline()):
+            return False
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(patience)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(patience)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied as error:
+        raise ServerError(
+            f"Process {pid} still uses {marker} and belongs to another user. Stop it and try again."
+        ) from error
+    return True
