@@ -8,8 +8,10 @@ from deploy.settings import *  # noqa: F403  (a settings module is a list of nam
 from deploy.settings import _database
 
 DATABASES = {alias: _database("postgresql://nobody@127.0.0.1:1/none") for alias in ("default", "owner", "sealer")}
-for _settings in DATABASES.values():
+for _alias, _settings in DATABASES.items():
     _settings["CONN_MAX_AGE"] = 0
+    # One database behind all aliases: emptying it between tests is the business of `default` alone.
+    _settings["TEST"] = {"MIRROR": None if _alias == "default" else "default"}
 REDIS_URL = "redis://127.0.0.1:1"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 4

@@ -4,7 +4,7 @@
 """
 
 from deploy.servers.postgres import Postgres
-from deploy.servers.processes import ServerError, free_port
+from deploy.servers.processes import Server, ServerError, free_port
 from deploy.servers.roles import KINDS, Role, Roles, grant_tables, make_database, make_roles
 from deploy.servers.valkey import Valkey
 
@@ -13,6 +13,7 @@ __all__ = [
     "Postgres",
     "Role",
     "Roles",
+    "Server",
     "ServerError",
     "Valkey",
     "free_port",

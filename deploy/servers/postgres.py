@@ -16,6 +16,7 @@ from urllib.parse import quote
 import psycopg
 
 from deploy.servers.processes import (
+    BARE_ENVIRONMENT,
     LOCALHOST,
     Server,
     ServerError,
@@ -132,7 +133,7 @@ class Postgres(Server):
                 capture_output=True,
                 text=True,
                 cwd="/",
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+                env=BARE_ENVIRONMENT,
                 **who,  # type: ignore[call-overload]  # a dict of keyword arguments of several types
             )
         except subprocess.CalledProcessError as error:

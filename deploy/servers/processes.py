@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import psutil
 
 LOCALHOST = "127.0.0.1"
+BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -93,8 +94,16 @@ class Server:
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
-    def launch(self, command: Sequence[str | Path], user: pwd.struct_passwd | None = None) -> None:
-        """Start `command` as `user` (None: as ourselves) with its output in the log file.
+    def launch(
+        self,
+        command: Sequence[str | Path],
+        user: pwd.struct_passwd | None = None,
+        environment: Mapping[str, str] | None = None,
+        folder: Path = Path("/"),
+    ) -> None:
+        """Start `command` in `folder` as `user` (None: as ourselves) with its output in the log file.
+
+        `environment` None means a bare one: a database server has no business with our secrets.
 
         Raises:
             ServerError: the program is missing or may not be run.
@@ -108,10 +117,10 @@ class Server:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    cwd="/",
-                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                    cwd=folder,
+                    env=BARE_ENVIRONMENT if environment is None else environment,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509  (we start servers before any thread)
                     **identity,  # type: ignore[arg-type]  # a dict of keyword arguments of several types
                 )
         except OSError as error:

@@ -1,0 +1,67 @@
+"""Fixtures for every test: real servers, started when the first test asks for them, and a database used through its four roles."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.site import Database, Site, running_database, running_valkey, working_folder
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """Where this run's servers keep their files."""
+    with working_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def database(servers_folder: Path) -> Iterator[Database]:
+    """The test database, empty; most tests want `db` or `transactional_db`, which migrate it first."""
+    with running_database(servers_folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers_folder: Path) -> Iterator[str]:
+    """A broker's address, put into Celery's settings as well."""
+    import os
+
+    from deploy.celery import app
+
+    given = os.environ.get("REDIS_URL")
+    if given:
+        app.conf.broker_url = given
+        yield given
+        return
+    with running_valkey(servers_folder) as server:
+        app.conf.broker_url = server.url
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None, database: Database, redis_url: str) -> Site:
+    """Database (migrated) and broker together, with the environment that a worker or a web server needs to join them."""
+    return Site(database, redis_url)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: DjangoDbBlocker, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Migrate as the owner, grant, and let the tests work as the application role: what it may not do, no test can do by accident."""
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connections
+
+    database: Database = request.getfixturevalue("database")
+    for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
+        settings.DATABASES[alias].update(database.settings(kind))
+    with django_db_blocker.unblock():
+        call_command("migrate", database="owner", verbosity=0, interactive=False)
+        connections["owner"].close()
+        database.grant()
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()

@@ -1,0 +1,181 @@
+"""The servers and the database that the tests work on: real ones, of their own, gone when the last test is done.
+
+With `DATABASE_URL` or `REDIS_URL` in the environment those servers are used instead, in a database of our own making; with a superuser's
+address the roles are split as they are on our own server, with any other one role does everything.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
+
+_FOLDER_PREFIX = "dispensary-tests-"
+
+
+@dataclass
+class Database:
+    """The test database, and how each role reaches it."""
+
+    name: str
+    roles: Roles
+    admin_url: str
+    server: Postgres | None = None  # None: a server that DATABASE_URL names; leave it running
+    split: bool = True  # whether the four roles are four
+
+    def url(self, kind: str = "app", database: str | None = None) -> str:
+        """Return the address for the role `owner`, `app`, `sealer`, `auditor`, or `superuser` (who may do anything, as on the worst day)."""
+        parts = conninfo_to_dict(self.admin_url)
+        if kind == "superuser":
+            user, password = str(parts["user"]), str(parts.get("password", ""))
+        else:
+            role: Role = getattr(self.roles, kind)
+            user, password = role.name, role.password
+        where = f"{parts.get('host', '')}:{parts.get('port', 5432)}"
+        return f"postgresql://{user}:{password}@{where}/{database or self.name}"
+
+    def connect(self, kind: str = "superuser", *, autocommit: bool = True) -> psycopg.Connection:
+        """Open a plain psycopg connection as `kind`, past Django and its transactions."""
+        return psycopg.connect(self.url(kind), autocommit=autocommit)
+
+    def settings(self, kind: str) -> dict[str, str]:
+        """Return what Django's `DATABASES` entry for `kind` needs."""
+        parts = conninfo_to_dict(self.url(kind))
+        return {
+            "HOST": str(parts["host"]),
+            "PORT": str(parts["port"]),
+            "USER": str(parts["user"]),
+            "PASSWORD": str(parts.get("password", "")),
+            "NAME": self.name,
+        }
+
+    def grant(self) -> None:
+        """Give the application role its rights on the tables, and the tests' right to empty them."""
+        if self.split:
+            with self.connect("owner") as connection:
+                grant_tables(connection, self.roles, truncate=True)
+
+
+@dataclass
+class Site:
+    """Everything a process needs to join the tests: addresses for its environment."""
+
+    database: Database
+    redis_url: str
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return an environment for a child process (a worker, a web server, a command) on the tests' database and broker."""
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "deploy.settings",
+            "DATABASE_URL": self.database.url("app"),
+            "DATABASE_OWNER_URL": self.database.url("owner"),
+            "DATABASE_SEALER_URL": self.database.url("sealer"),
+            "REDIS_URL": self.redis_url,
+            "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 4,
+            "HTTPS": "no",
+            "STATIC_FROM_SOURCE": "yes",
+            "LOG_LEVEL": "WARNING",
+            **self.extra,
+            **more,
+        }
+
+
+@contextmanager
+def working_folder() -> Iterator[Path]:
+    """A folder in the temporary folder that the servers' user can reach; those of runs that were killed are cleared away."""
+    for stale in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        found = re.match(r"(\d+)-", stale.name.removeprefix(_FOLDER_PREFIX))
+        if found and not psutil.pid_exists(int(found[1])) and stale.stat().st_uid == os.geteuid():
+            shutil.rmtree(stale, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_database(folder: Path) -> Iterator[Database]:
+    """A database with its roles, on our own server or on the one that `DATABASE_URL` names."""
+    given = os.environ.get("DATABASE_URL")
+    tag = f"{os.getpid()}_{secrets.token_hex(3)}"
+    passwords = {kind: secrets.token_urlsafe(12) for kind in KINDS}
+    try:
+        if given:
+            yield from _database_on(given, tag, passwords)
+        else:
+            server = Postgres(folder, secrets.token_urlsafe(12), durable=False)
+            server.start()
+            try:
+                database = Database("dispensary_tests", Roles.named("dispensary", passwords), server.url(), server)
+                with psycopg.connect(server.url(), autocommit=True) as admin:
+                    make_roles(admin, database.roles)
+                    make_database(admin, database.name, database.roles)
+                yield database
+            finally:
+                server.stop()
+    except ServerError as error:
+        pytest.exit(str(error), returncode=3)
+
+
+def _database_on(url: str, tag: str, passwords: dict[str, str]) -> Iterator[Database]:
+    try:
+        admin = psycopg.connect(url, autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as error:
+        raise ServerError(
+            f"DATABASE_URL does not answer: {str(error).splitlines()[0]}. Unset it to use a server of the tests' own."
+        ) from error
+    with admin:
+        me = admin.execute(
+            "SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
+        assert me is not None
+        name, superuser, createdb = me
+        if not (superuser or createdb):
+            raise ServerError(
+                f"DATABASE_URL's role {name} may not create a database. Grant it CREATEDB, or unset DATABASE_URL."
+            )
+        if superuser:
+            roles = Roles.named(f"dispensary_tests_{tag}", passwords)
+            make_roles(admin, roles)
+        else:
+            itself = Role(name, str(conninfo_to_dict(url).get("password", "")))
+            roles = Roles(itself, itself, itself, itself)
+        database = Database(f"dispensary_tests_{tag}", roles, url, split=superuser)
+        try:
+            make_database(admin, database.name, roles)
+            yield database
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.name)))
+            if superuser:
+                for role in roles:
+                    admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role.name)))
+
+
+@contextmanager
+def running_valkey(folder: Path) -> Iterator[Valkey]:
+    """A Valkey of the tests' own, that a test may kill and start again."""
+    server = Valkey(folder / "valkey", secrets.token_urlsafe(12))
+    try:
+        server.start()
+    except ServerError as error:
+        pytest.exit(str(error), returncode=3)
+    try:
+        yield server
+    finally:
+        server.stop()
