@@ -1,0 +1,18 @@
+"""What is printed at a dispense: the label and the dated calendar. Pure functions of plain values; no database."""
+
+from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
+from dispensary.documents.label import label_pdf, label_png
+from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+
+__all__ = [
+    "Course",
+    "DoesNotFit",
+    "Handover",
+    "PharmacyLines",
+    "Receipt",
+    "Stretch",
+    "calendar_days",
+    "label_pdf",
+    "label_png",
+    "taper_calendar_pdf",
+]

@@ -1,0 +1,95 @@
+"""The label on the box: 70 x 35 mm, one or more of them, never cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import zxingcpp
+
+from dispensary.documents.paper import DoesNotFit, Handover, Stretch
+from dispensary.documents.typesetting import typeset
+from dispensary.documents.words import NB, amount, how_to_take, long_day, mg, short_day, when
+
+MOST_LABELS = 8
+
+
+def label_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
+    """The labels of one dispense as a tagged PDF, one page a label. `at` is the time of printing.
+
+    A course of many phases is spread over as few labels as hold it at a readable size ("1 of 3"). Raises DoesNotFit
+    when even one phase alone does not fit, or more than MOST_LABELS would be needed.
+    """
+    return typeset("label.typ", _fitted(handover), at=at)
+
+
+def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
+    """The first label as a picture, for a preview on the screen."""
+    return typeset("label.typ", _fitted(handover), png_ppi=ppi)
+
+
+def _fitted(handover: Handover) -> dict[str, Any]:
+    lines = _direction_lines(handover)
+    trouble = DoesNotFit("label: nothing to print")
+    for labels in range(1, min(len(lines), MOST_LABELS) + 1):
+        data = _data(handover, _spread(lines, labels))
+        try:
+            typeset("label.typ", data, png_ppi=18)
+        except DoesNotFit as error:
+            trouble = error
+        else:
+            return data
+    raise trouble
+
+
+def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str, Any]]]:
+    """`lines` in order over so many labels, as evenly as can be."""
+    size, more = divmod(len(lines), labels)
+    starts = [n * size + min(n, more) for n in range(labels + 1)]
+    return [list(lines[a:b]) for a, b in pairwise(starts)]
+
+
+def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
+    course = handover.course
+    if len(course.stretches) == 1:
+        lines = [{"when": "", "take": f"{how_to_take(course.stretches[0])}.", "tablets": _drawn(course.stretches[0])}]
+    else:
+        lines = [{"when": f"{when(s)}:", "take": f"{how_to_take(s)}.", "tablets": _drawn(s)} for s in course.stretches]
+    last = course.stretches[-1].last_on
+    if course.then_stop and last is not None:
+        lines[-1]["take"] += f" Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
+    return lines
+
+
+def _drawn(stretch: Stretch) -> list[str]:
+    """Each different number of tablets once, in the order taken: what the drawing shows."""
+    return [amount(t) for t in dict.fromkeys(stretch.tablets)]
+
+
+def _data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    tablets = "tablet" if handover.quantity == 1 else "tablets"
+    receipt = handover.receipt
+    return {
+        "title": f"Label, prescription {handover.number}",
+        "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} {tablets}",
+        "quantity": amount(handover.quantity),
+        "labels": [list(lines) for lines in labels],
+        "warnings": " ".join(handover.warnings),
+        "patient": handover.patient_name,
+        "dispensed": long_day(handover.dispensed_on),
+        "number": handover.number,
+        "pharmacy": handover.pharmacy.name,
+        "address": handover.pharmacy.address,
+        "phone": handover.pharmacy.phone.replace(" ", NB),
+        "receipt": receipt.short if receipt else "",
+        "symbol": _symbol(handover),
+    }
+
+
+def _symbol(handover: Handover) -> str:
+    """A DataMatrix of the prescription's number and the audit receipt; nothing about the patient."""
+    parts = [handover.number, *([str(handover.receipt.seq), handover.receipt.leaf[:16]] if handover.receipt else [])]
+    barcode = zxingcpp.create_barcode("|".join(parts), zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
+    return zxingcpp.write_barcode_to_svg(barcode)

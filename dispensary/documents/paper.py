@@ -1,0 +1,100 @@
+"""The plain values a document is made from, each checked as it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+HALF = Decimal("0.5")
+
+
+class DoesNotFit(Exception):
+    """The text does not fit the paper at a readable size, or has a letter no font here can draw. Nothing is printed:
+    a label that was cut would be worse than none. The message names the document and what to shorten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One phase of the course with its dates."""
+
+    doses_mg: tuple[Decimal, ...]
+    """One day's doses in the order they are taken, in mg."""
+    tablets: tuple[Decimal, ...]
+    """The same doses as tablets of the pack's strength; whole or half tablets only."""
+    first_on: date
+    last_on: date | None
+    """None: goes on until told otherwise; only the last stretch may."""
+
+    def __post_init__(self) -> None:
+        if not self.doses_mg or len(self.doses_mg) != len(self.tablets):
+            raise ValueError("a stretch needs at least one dose, and tablets for each dose")
+        for count in self.tablets:
+            if count <= 0 or count % HALF != 0:
+                raise ValueError(f"{count} tablets cannot be taken: whole or half tablets only")
+        if self.last_on is not None and self.last_on < self.first_on:
+            raise ValueError("a stretch ends before it begins")
+
+    @property
+    def mg_per_day(self) -> Decimal:
+        return sum(self.doses_mg, Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the patient takes, day by day."""
+
+    stretches: tuple[Stretch, ...]
+    then_stop: bool = False
+    """The medicine ends after the last stretch."""
+    covered_until: date | None = None
+    """Last day the supply lasts; the calendar of an open course ends there."""
+
+    def __post_init__(self) -> None:
+        if not self.stretches:
+            raise ValueError("a course needs at least one stretch")
+        for earlier, later in zip(self.stretches, self.stretches[1:], strict=False):
+            if earlier.last_on is None or later.first_on != earlier.last_on + timedelta(days=1):
+                raise ValueError("each stretch must begin the day after the one before it ends")
+
+
+@dataclass(frozen=True, slots=True)
+class PharmacyLines:
+    """Who hands over."""
+
+    name: str
+    address: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The audit entry of the hand-over: printed, it shows later that the log was not shortened."""
+
+    seq: int
+    leaf: str
+    """Hexadecimal."""
+
+    @property
+    def short(self) -> str:
+        return f"{self.seq} · {self.leaf[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One dispense, in the words that are printed."""
+
+    medicine: str
+    """Name as on the pack, without strength: "Baclofen", "Lioresal"."""
+    strength_mg: Decimal
+    quantity: Decimal
+    """Tablets."""
+    course: Course
+    patient_name: str
+    dispensed_on: date
+    number: str
+    """The prescription's number at this pharmacy."""
+    pharmacy: PharmacyLines
+    warnings: tuple[str, ...]
+    receipt: Receipt | None = None
+    born_on: date | None = None

@@ -1,0 +1,55 @@
+"""Typst, kept warm. Data goes in as JSON, so that a name can never become markup; the time is an argument, so that the
+same data gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from dispensary.documents.paper import DoesNotFit
+
+ROOM = Path(__file__).resolve().parent
+FONTS = ROOM.parent / "static" / "dispensary" / "built" / "print"
+_kept = threading.local()
+
+
+class FontsMissing(Exception):
+    """The printed faces have not been built."""
+
+
+def _compiler() -> typst.Compiler:
+    if not hasattr(_kept, "compiler"):
+        if not FONTS.is_dir():
+            raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/look/build.py`")
+        _kept.compiler = typst.Compiler(root=ROOM, font_paths=[FONTS], ignore_system_fonts=True)
+    return _kept.compiler
+
+
+def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = None, png_ppi: int | None = None) -> bytes:
+    """Fill `template` (a .typ file of this folder) and return a tagged PDF/UA-1, or the first page as PNG.
+
+    Raises DoesNotFit when the template's own measurement says that the text does not fit, or when a letter cannot be
+    drawn by any font.
+    """
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    try:
+        if png_ppi:
+            pages = _compiler().compile(input=ROOM / template, format="png", ppi=png_ppi, sys_inputs=inputs)
+            return pages[0] if isinstance(pages, list) else pages
+        moment = (at or datetime(2000, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+        return _compiler().compile(
+            input=ROOM / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
+        )
+    except typst.TypstError as error:
+        said = f"{error.message} {' '.join(error.hints)}"
+        if "does-not-fit:" in said:
+            raise DoesNotFit(said.split("does-not-fit:", 1)[1].split('"', maxsplit=1)[0].strip()) from error
+        if "could not be displayed" in said:
+            raise DoesNotFit(f"a letter in the text cannot be printed: {error.message}") from error
+        raise

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+import zxingcpp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pypdf import PdfReader
+
+from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png
+from tests.dispensary.documents.samples import WARNINGS, steady, stretch, taper
+
+
+def words_of(pdf: bytes) -> list[str]:
+    """Each page's text with its white space evened out."""
+    pages = PdfReader(io.BytesIO(pdf)).pages
+    return [" ".join(page.extract_text().replace("\u00a0", " ").split()) for page in pages]
+
+
+def test_a_label_says_what_whose_and_how() -> None:
+    (page,) = words_of(label_pdf(steady()))
+    for said in (
+        "126 × Baclofen 10 mg tablets",
+        "Take ONE AND A HALF tablets (15 mg) three times a day.",
+        "Margaret O’Connor-Whitfield",
+        "Riverside Pharmacy",
+        "Tel. 01865 496 000",
+        "Sun 22 Nov 2026",
+        "RX-2026-00417",
+        "Keep out of the sight and reach of children",
+        *WARNINGS,
+    ):
+        assert said in page
+
+
+def test_the_label_carries_its_line_in_the_log() -> None:
+    (page,) = words_of(label_pdf(steady()))
+    assert "Log 1203 · 9f86d081884c7d65" in page
+
+
+def test_a_label_without_a_receipt_is_still_a_label() -> None:
+    (page,) = words_of(label_pdf(steady(receipt=None)))
+    assert "Log" not in page
+
+
+def test_every_label_is_seventy_by_thirty_five_millimetres() -> None:
+    for page in PdfReader(io.BytesIO(label_pdf(steady(course=taper())))).pages:
+        assert float(page.mediabox.width) == pytest.approx(70 / 25.4 * 72, abs=0.1)
+        assert float(page.mediabox.height) == pytest.approx(35 / 25.4 * 72, abs=0.1)
+
+
+def test_a_taper_is_spread_over_labels_that_say_which_of_how_many() -> None:
+    pages = words_of(label_pdf(steady(course=taper())))
+    assert len(pages) > 1
+    for number, page in enumerate(pages, 1):
+        assert f"{number} of {len(pages)}" in page
+        assert "Margaret O’Connor-Whitfield" in page
+    together = " ".join(pages)
+    for dose in ("THREE tablets (30 mg)", "ONE AND A HALF tablets (15 mg)", "HALF a tablet (5 mg)"):
+        assert dose in together
+    assert "Then STOP: no tablets from Sun 3 Jan." in pages[-1]
+
+
+def test_the_symbol_reads_back_to_number_and_receipt_and_nothing_about_the_patient() -> None:
+    picture = Image.open(io.BytesIO(label_png(steady(), ppi=600)))
+    found = zxingcpp.read_barcodes(picture)
+    assert [b.text for b in found] == ["RX-2026-00417|1203|9f86d081884c7d65"]
+
+
+def test_the_same_dispense_printed_at_the_same_moment_gives_the_same_bytes() -> None:
+    at = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    assert label_pdf(steady(), at=at) == label_pdf(steady(), at=at)
+
+
+def test_a_label_is_a_tagged_pdf_with_title_and_language() -> None:
+    reader = PdfReader(io.BytesIO(label_pdf(steady())))
+    catalogue = reader.trailer["/Root"]
+    assert catalogue["/MarkInfo"]["/Marked"]
+    assert catalogue["/Lang"] == "en"
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Label, prescription RX-2026-00417"
+
+
+def test_markup_in_a_name_is_printed_as_it_is_written() -> None:
+    (page,) = words_of(label_pdf(steady(patient_name="#panic[x] *Bold* $1 <b>")))
+    assert "#panic[x] *Bold* $1 <b>" in page
+
+
+def test_names_in_other_alphabets_are_printed() -> None:
+    for name in ("Nguyễn Thị Ánh", "Ольга Петрова", "محمد علي", "Ελένη Παππά"):
+        assert label_pdf(steady(patient_name=name))
+
+
+def test_a_letter_that_no_font_can_draw_is_refused_and_never_printed_as_a_box() -> None:
+    with pytest.raises(DoesNotFit, match="cannot be printed"):
+        label_pdf(steady(patient_name="山田 太郎"))
+
+
+def test_a_word_longer_than_the_label_is_refused() -> None:
+    with pytest.raises(DoesNotFit, match="a word in the patient's name is too long"):
+        label_pdf(steady(patient_name="Ann " + "Donaudampfschifffahrtsgesellschaft" * 2))
+
+
+def test_more_text_than_the_label_holds_is_refused() -> None:
+    with pytest.raises(DoesNotFit, match="do not fit"):
+        label_pdf(steady(warnings=("Take it with food. " * 30,)))
+
+
+def test_a_course_of_endless_phases_is_refused() -> None:
+    first, stretches = stretch("5", days=1), []
+    for _ in range(60):
+        stretches.append(first)
+        assert first.last_on is not None
+        first = stretch("5", first_on=first.last_on.fromordinal(first.last_on.toordinal() + 1), days=1)
+    with pytest.raises(DoesNotFit):
+        label_pdf(steady(course=Course(tuple(stretches))))
+
+
+NAMES = st.text(st.characters(codec="latin-1", categories=["Lu", "Ll"]), min_size=1, max_size=24)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    given_name=NAMES,
+    family_name=NAMES,
+    address=st.text(st.sampled_from("abcdefgh 0123 ,"), min_size=3, max_size=160),
+    doses=st.lists(st.sampled_from(["5", "10", "15", "35"]), min_size=1, max_size=6),
+)
+def test_a_label_holds_every_word_or_is_refused(
+    given_name: str, family_name: str, address: str, doses: list[str]
+) -> None:
+    handover: Handover = steady(
+        patient_name=f"{given_name} {family_name}",
+        pharmacy=PharmacyLines("Riverside Pharmacy", " ".join(address.split()), "01865 496 000"),
+        course=Course((stretch(*doses),)),
+        quantity=Decimal(84),
+    )
+    try:
+        pages = words_of(label_pdf(handover))
+    except DoesNotFit:
+        return
+    # Long words may be broken by the reader of the PDF, never lost: compare without white space.
+    page = "".join("".join(pages).split())
+    for said in (handover.patient_name, handover.pharmacy.address, "a day", "Keep out of the sight and reach"):
+        if said != "a day" or len(set(doses)) == 1:
+            assert "".join(said.split()) in page
