@@ -34,7 +34,7 @@ class Dispense(models.Model):
     review = models.OneToOneField(Review, on_delete=models.PROTECT, related_name="dispense")
     number = models.PositiveSmallIntegerField(help_text=_("first, second, ... supply on this prescription"))
     status = models.CharField(max_length=12, choices=DispenseStatus, default=DispenseStatus.COMPLETED)
-    quantity = models.DecimalField(max_digits=9, decimal_places=2, help_text=_("tablets"))
+    quantity = models.DecimalField(max_digits=9, decimal_places=3, help_text=_("tablets"))
     product = models.ForeignKey(Product, null=True, blank=True, on_delete=models.PROTECT, related_name="dispenses")
     strength_mg = models.DecimalField(max_digits=8, decimal_places=3)
     lot = models.CharField(max_length=20, blank=True)

@@ -37,8 +37,8 @@ class Patient(models.Model):
     time_zone = models.CharField(max_length=64, blank=True, validators=[validate_time_zone])
     died_on = models.DateField(null=True, blank=True)
 
-    weight_kg = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
-    egfr = models.DecimalField(max_digits=5, decimal_places=1, null=True, blank=True, help_text=_("mL/min/1.73 m²"))
+    weight_kg = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    egfr = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True, help_text=_("mL/min/1.73 m²"))
     dialysis = models.BooleanField(null=True, blank=True)
     pregnant = models.BooleanField(null=True, blank=True)
     breastfeeding = models.BooleanField(null=True, blank=True)
@@ -114,7 +114,7 @@ class PriorSupply(models.Model):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prior_supplies")
     dispensed_on = models.DateField()
-    doses = ArrayField(models.DecimalField(max_digits=12, decimal_places=4), help_text=_("one day's doses, mg"))
+    doses = ArrayField(models.DecimalField(max_digits=13, decimal_places=6), help_text=_("one day's doses, mg"))
     strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
     days_supply = models.PositiveSmallIntegerField()
     dose_since = models.DateField(null=True, blank=True)

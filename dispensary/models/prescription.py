@@ -48,17 +48,17 @@ class Prescription(models.Model):
     prescriber = models.ForeignKey(Prescriber, on_delete=models.PROTECT, related_name="prescriptions")
     status = models.CharField(max_length=12, choices=PrescriptionStatus, default=PrescriptionStatus.ACTIVE)
     written_on = models.DateField(null=True, blank=True)
-    route = models.CharField(max_length=32)
-    form = models.CharField(max_length=32)
+    route = models.CharField(max_length=100, blank=True)
+    form = models.CharField(max_length=32, blank=True)
     strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
-    brand = models.CharField(max_length=64, blank=True)
+    brand = models.CharField(max_length=200, blank=True)
     then_stop = models.BooleanField(null=True, blank=True, help_text=_("the medicine ends after the last phase"))
     directions = models.TextField(blank=True)
     phases_from_directions = models.BooleanField(
         default=False, help_text=_("the phases were read from the directions, not sent as structure")
     )
-    quantity = models.DecimalField(max_digits=9, decimal_places=2, null=True, blank=True, help_text=_("tablets"))
-    repeats = models.PositiveSmallIntegerField(default=0)
+    quantity = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True, help_text=_("tablets"))
+    repeats = models.PositiveSmallIntegerField(null=True, blank=True)
     source = models.CharField(max_length=8, choices=Source)
     document = models.JSONField(help_text=_("the order exactly as it came in"))
     received_at = models.DateTimeField()
@@ -96,7 +96,7 @@ class Prescription(models.Model):
     @property
     def authorised(self) -> Decimal | None:
         """Tablets that the order allows in all, repeats included."""
-        return None if self.quantity is None else self.quantity * (1 + self.repeats)
+        return None if self.quantity is None else self.quantity * (1 + (self.repeats or 0))
 
     def dispensed(self) -> Decimal:
         """Tablets handed over on this order and not taken back."""
@@ -115,9 +115,12 @@ class Phase(models.Model):
 
     prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="phases")
     number = models.PositiveSmallIntegerField()
-    doses = ArrayField(models.DecimalField(max_digits=12, decimal_places=4), help_text=_("one day's doses"))
+    doses = ArrayField(models.DecimalField(max_digits=13, decimal_places=6), help_text=_("one day's doses"))
     unit = models.CharField(max_length=12, choices=DoseUnit, default=DoseUnit.MG)
     days = models.PositiveIntegerField(null=True, blank=True, help_text=_("unknown on an open last phase"))
+    from_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("day of the course on which the order says that it begins; 1 is the first")
+    )
 
     class Meta:
         ordering = ["prescription", "number"]

@@ -1,0 +1,310 @@
+"""A pharmacist's answers to findings: signed, used by a dispense, or withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import transaction
+
+from dispensary import audit, policies
+from dispensary.actors import Actor
+from dispensary.assessment import Assessment, Question, assess, local_day
+from dispensary.audit import Event
+from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.models import (
+    FindingSeverity,
+    Mitigation,
+    Override,
+    OverrideState,
+    Patient,
+    Prescription,
+    PrescriptionStatus,
+    Review,
+    SignatureMethod,
+)
+from dispensary.text import clean_line, clean_words
+
+HIGH_DOSE = "HD"
+"""NCPDP reason code of a dose above a limit: the answer names whom the signer spoke to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody says to one finding. `finding` is its rule code, or its fingerprint where a code occurs twice."""
+
+    finding: str
+    mitigation: str = ""
+    words: str = ""
+    asked: str = ""
+    asked_at: datetime | None = None
+    agreed: str = ""
+    signature: SignatureMethod = SignatureMethod.SIGNED_IN
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What stands in the way. Returned, not raised: the refusal's own audit line must not be rolled back."""
+
+    detail: str
+    problems: tuple[Problem, ...]
+    unanswered: tuple[Question, ...] = ()
+    review: Review | None = None
+
+
+@transaction.atomic
+def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime) -> Override:
+    """Answer one finding that the rule book raises today, before the hand-over.
+
+    Raises `InvalidInput` when there is no such finding or the reason is incomplete, `Conflict` for a stop, for a
+    finding that is answered already, or an order that has ended, `NotAllowed` for who may not.
+    """
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
+    locked = (
+        Prescription.objects.select_for_update(of=("self",))
+        .select_related("pharmacy", "patient")
+        .get(pk=prescription.pk)
+    )
+    if locked.status != PrescriptionStatus.ACTIVE:
+        raise Conflict(f"The prescription is {locked.get_status_display().lower()}: nothing on it can be answered.")
+    questions = assess(locked, on=local_day(locked.pharmacy, now)).questions()
+    question = find(questions, answer.finding)
+    existing = Override.objects.filter(
+        prescription=locked, fingerprint=question.fingerprint, state=OverrideState.OPEN
+    ).first()
+    if existing is not None:
+        raise Conflict(
+            f"{question.code} was answered already by {existing.signer_name} at {existing.signed_at:%Y-%m-%d %H:%M} UTC.",
+            Problem(
+                "finding",
+                "a finding that has an answer",
+                "a finding without one",
+                "Withdraw that answer to sign another.",
+            ),
+        )
+    return _write(locked, question, checked(answer, question, by, now), by, now)
+
+
+@transaction.atomic
+def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Override:
+    """Take an answer back that no dispense has used yet."""
+    policies.require(policies.may_override(by), by, "withdraw an answer", "a pharmacist")
+    locked = (
+        Override.objects.select_for_update(of=("self",))
+        .select_related("prescription__pharmacy", "prescription__patient")
+        .get(pk=override.pk)
+    )
+    policies.require_same_pharmacy(by, locked.prescription.pharmacy_id)
+    if locked.state != OverrideState.OPEN:
+        raise Conflict(f"The answer is {locked.get_state_display().lower()} already.")
+    words = clean_line(reason, "reason", longest=250)
+    locked.state = OverrideState.WITHDRAWN
+    locked.save(update_fields=["state"])
+    audit.record(
+        Event.OVERRIDE_WITHDRAWN,
+        pharmacy=locked.prescription.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.prescription.patient,
+        rule_codes=(locked.code,),
+        body={"reason": words, "prescription": locked.prescription_id},
+    )
+    return locked
+
+
+def find(questions: Iterable[Question], name: str) -> Question:
+    """The one question that a code or a fingerprint names. Raises `InvalidInput` for none or several."""
+    everything = tuple(questions)
+    found = [question for question in everything if name in (question.code, question.fingerprint)]
+    if not found:
+        there = ", ".join(sorted({question.code for question in everything})) or "none"
+        raise InvalidInput(
+            f"There is no finding {name[:64]!r} on this prescription today.",
+            Problem("finding", name[:64], f"one of the findings there are: {there}", "Load the prescription again."),
+        )
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{name} was found {len(found)} times; each needs its own answer.",
+            Problem("finding", name, "the id of one of them: " + ", ".join(question.fingerprint for question in found)),
+        )
+    return found[0]
+
+
+def open_questions(
+    prescription: Prescription, assessment: Assessment, *, answers: Sequence[Answer] = ()
+) -> tuple[Question, ...]:
+    """What nobody has answered: stops always, and everything above information without an open or a given answer."""
+    signed = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    asked = [question for question in assessment.questions() if question.severity != FindingSeverity.INFORMATION]
+    given = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
+    return tuple(
+        question
+        for question in asked
+        if question.severity == FindingSeverity.STOP or question.fingerprint not in signed | given
+    )
+
+
+def sign_answers(
+    *, prescription: Prescription, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
+) -> list[Override]:
+    """Write the answers that came with a hand-over. Raises as `sign` does; the same finding twice is refused."""
+    written = []
+    open_now = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    for answer in answers:
+        question = find(assessment.questions(), answer.finding)
+        if question.fingerprint in open_now:
+            raise Conflict(f"{question.code} has an open answer already; one answer for a finding.")
+        open_now.add(question.fingerprint)
+        written.append(_write(prescription, question, checked(answer, question, by, now), by, now))
+    return written
+
+
+def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Answer:
+    """The answer, complete for its finding and cleaned; who may sign it is checked here too."""
+    if question.severity == FindingSeverity.STOP:
+        raise Conflict(
+            f"{question.code} is a stop and cannot be overridden.",
+            Problem("finding", question.code, "a corrected prescription, pack or patient record", question.summary),
+        )
+    if question.severity == FindingSeverity.INFORMATION:
+        raise InvalidInput(
+            f"{question.code} is information and needs no answer.",
+            Problem("finding", question.code, "a finding that asks for one"),
+        )
+    cleaned = replace(
+        answer,
+        words=clean_words(answer.words, "words", longest=2000, required=False),
+        asked=clean_line(answer.asked, "asked", longest=120, required=False),
+        agreed=clean_line(answer.agreed, "agreed", longest=500, required=False),
+    )
+    if cleaned.mitigation and cleaned.mitigation not in Mitigation.values:
+        raise InvalidInput(
+            "There is no such reason code.",
+            Problem("mitigation", cleaned.mitigation[:16], f"one of {', '.join(Mitigation.values)}"),
+        )
+    if cleaned.asked_at is not None and cleaned.asked_at > now:
+        raise InvalidInput(
+            "The call lies in the future.", Problem("asked_at", cleaned.asked_at.isoformat(), "a time up to now")
+        )
+    if question.severity == FindingSeverity.OVERRIDE:
+        _complete(cleaned, question, by)
+    else:
+        policies.require(policies.may_dispense(by), by, f"acknowledge {question.code}", "a technician or pharmacist")
+    return cleaned
+
+
+def _complete(answer: Answer, question: Question, by: Actor) -> None:
+    policies.require(policies.may_override(by), by, f"override {question.code}", "a pharmacist")
+    problems = []
+    if not answer.mitigation:
+        problems.append(Problem("mitigation", "nothing", "a reason code", "Choose what was done about the finding."))
+    if len(answer.words) < 3:
+        problems.append(Problem("words", "nothing" if not answer.words else "too little", "the reason in words"))
+    if answer.signature == SignatureMethod.SIGNED_IN:
+        problems.append(Problem("signature", "none", "a fresh password or second factor, or the signer's own token"))
+    dose_above_a_limit = question.finding is not None and question.finding.get("dur") == HIGH_DOSE
+    if dose_above_a_limit and not answer.asked and answer.mitigation != Mitigation.EMERGENCY:
+        problems.append(
+            Problem("asked", "nobody", "the name of the prescriber who was asked", "The dose is above a limit.")
+        )
+    if problems:
+        raise InvalidInput(f"The answer to {question.code} is not complete.", *problems)
+
+
+def _write(prescription: Prescription, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
+    override = Override.objects.create(
+        prescription=prescription,
+        code=question.code,
+        severity=question.severity,
+        summary=question.summary,
+        detail=question.detail,
+        fingerprint=question.fingerprint,
+        mitigation=answer.mitigation,
+        words=answer.words,
+        asked=answer.asked,
+        asked_at=answer.asked_at,
+        agreed=answer.agreed,
+        signed_by=by.name,
+        signer_name=by.display,
+        signer_role=by.role.value,
+        signature=answer.signature,
+        signed_at=now,
+    )
+    overrides = question.severity == FindingSeverity.OVERRIDE
+    audit.record(
+        Event.OVERRIDE_SIGNED if overrides else Event.FINDING_ACKNOWLEDGED,
+        pharmacy=prescription.pharmacy,
+        by=by,
+        now=now,
+        subject=override,
+        patient=prescription.patient,
+        rule_codes=(question.code,),
+        reason_code=answer.mitigation or None,
+        body=_signature_block(override, question),
+    )
+    return override
+
+
+def _signature_block(override: Override, question: Question) -> dict[str, object]:
+    return {
+        "prescription": override.prescription_id,
+        "finding": dict(question.finding) if question.finding else {"code": question.code, "detail": question.detail},
+        "words": override.words,
+        "asked": override.asked,
+        "asked_at": override.asked_at,
+        "agreed": override.agreed,
+        "signer": override.signer_name,
+        "meaning": "I take responsibility for supplying in spite of this finding."
+        if override.severity == FindingSeverity.OVERRIDE
+        else "I have seen this.",
+        "method": override.signature,
+        "at": override.signed_at,
+    }
+
+
+def refuse(
+    *,
+    prescription: Prescription,
+    review: Review | None,
+    unanswered: Sequence[Question] = (),
+    problems: Sequence[Problem] = (),
+    what: str,
+    event: Event,
+    by: Actor,
+    now: datetime,
+) -> Refused:
+    """Write down that something was refused, and why; give the refusal back for the door to show."""
+    told = tuple(problems) or tuple(_as_problem(question) for question in unanswered)
+    audit.record(
+        event,
+        pharmacy=prescription.pharmacy,
+        by=by,
+        now=now,
+        subject=prescription,
+        outcome="refused",
+        patient=prescription.patient,
+        rule_codes=tuple(question.code for question in unanswered),
+        body={
+            "review": None if review is None else review.pk,
+            "reasons": [f"{problem.given}: {problem.expected}" for problem in told],
+        },
+    )
+    count = len(told)
+    return Refused(
+        f"{what} is refused: {told[0].given}." if count == 1 else f"{what} is refused for {count} reasons.",
+        told,
+        tuple(unanswered),
+        review,
+    )
+
+
+def _as_problem(question: Question) -> Problem:
+    expected = {
+        FindingSeverity.STOP.value: "a corrected prescription, pack or patient record; a stop cannot be overridden",
+        FindingSeverity.OVERRIDE.value: "a pharmacist's override with a reason",
+        FindingSeverity.ACKNOWLEDGE.value: "an acknowledgement",
+    }[question.severity]
+    return Problem(question.code, question.summary, expected, question.detail)

@@ -1,0 +1,315 @@
+"""Patients and prescribers: register, record what the rules need to know, note who looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from dispensary import audit, policies
+from dispensary.actors import Actor
+from dispensary.assessment import CASE_FORMAT, facts_document, read_case
+from dispensary.audit import Event
+from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.models import Language, Patient, Pharmacy, Prescriber, PriorSupply, Sex
+from dispensary.models.pharmacy import validate_time_zone
+from dispensary.models.reminders import Withdrawal
+from dispensary.text import clean_line
+
+FACTS = (
+    "birth_date",
+    "sex",
+    "weight_kg",
+    "egfr",
+    "dialysis",
+    "pregnant",
+    "breastfeeding",
+    "allergies",
+    "conditions",
+    "medicines",
+    "alcohol_use",
+    "drives",
+    "intrathecal_pump",
+)
+"""What the rules read about a patient; the names of the case format."""
+
+
+@transaction.atomic
+def register(
+    *,
+    pharmacy: Pharmacy,
+    identifier: str,
+    family_name: str,
+    given_name: str = "",
+    language: str = "",
+    time_zone: str = "",
+    facts: Mapping[str, Any] | None = None,
+    by: Actor,
+    now: datetime,
+) -> Patient:
+    """Make a patient known to the pharmacy, with the facts known so far.
+
+    `facts` are the patient facts of the case format; what is absent is unknown. Raises `Conflict` when the number is
+    taken, `InvalidInput` when a fact cannot be read.
+    """
+    policies.require(policies.may_receive(by), by, "register a patient", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    patient = Patient(
+        pharmacy=pharmacy,
+        identifier=clean_line(identifier, "patient.identifier", longest=64),
+        family_name=clean_line(family_name, "patient.family_name", longest=120),
+        given_name=clean_line(given_name, "patient.given_name", longest=120, required=False),
+        language=_language(language or pharmacy.language),
+        time_zone=_time_zone(time_zone),
+    )
+    if facts:
+        _set_facts(patient, facts, now)
+    try:
+        with transaction.atomic():
+            patient.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(
+            "A patient with this number is already registered here.",
+            Problem("patient.identifier", "a number in use", "a number of the patient's own", "Search for the number."),
+        ) from error
+    audit.record(
+        Event.PATIENT_REGISTERED,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
+        subject=patient,
+        patient=patient,
+        body={"identifier": patient.identifier, "facts": facts_document(patient)},
+    )
+    return patient
+
+
+@transaction.atomic
+def update_facts(
+    *, patient: Patient, changes: Mapping[str, Any], version: int | None = None, by: Actor, now: datetime
+) -> Patient:
+    """Record new facts; a fact given as null becomes unknown again. The old and the new value stand in the log.
+
+    `version` is the one the caller saw: raises `Stale` when somebody was faster.
+    """
+    policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    if version is not None and locked.version != version:
+        raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
+    before = facts_document(locked)
+    _set_facts(locked, changes, now)
+    after = facts_document(locked)
+    changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
+    locked.version += 1
+    locked.save()
+    audit.record(
+        Event.PATIENT_CHANGED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked,
+        body={"changed": changed},
+    )
+    return locked
+
+
+@transaction.atomic
+def record_history(
+    *, patient: Patient, supplies: Iterable[Mapping[str, Any]], by: Actor, now: datetime
+) -> list[PriorSupply]:
+    """Record supplies that somebody else made, as `history` of the case format. One already told is not told twice."""
+    policies.require(policies.may_receive(by), by, "record earlier supplies", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    rows = [_prior_supply(patient, supply, now) for supply in supplies]
+    new = [row for row in rows if not _known(row)]
+    for row in new:
+        row.save(force_insert=True)
+    if new:
+        audit.record(
+            Event.SUPPLY_NOTED,
+            pharmacy=patient.pharmacy,
+            by=by,
+            now=now,
+            subject=patient,
+            patient=patient,
+            body={"prior_supplies": [_told(row) for row in new]},
+        )
+    return new
+
+
+@transaction.atomic
+def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -> Patient:
+    """Record that a patient has died: nothing is dispensed any more, and no message is sent."""
+    from dispensary.actions import reminders
+
+    policies.require(policies.may_end(by), by, "record a death", "a pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    if died_on > now.date():
+        raise InvalidInput("The date lies in the future.", Problem("died_on", died_on.isoformat(), "a day up to today"))
+    locked.died_on = died_on
+    locked.version += 1
+    locked.save(update_fields=["died_on", "version"])
+    reminders.withdraw_for(patient=locked, reason=Withdrawal.PATIENT_DIED, by=by, now=now)
+    audit.record(
+        Event.PATIENT_CHANGED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked,
+        body={"died_on": died_on},
+    )
+    return locked
+
+
+@transaction.atomic
+def opened(*, patient: Patient, by: Actor, now: datetime) -> None:
+    """Note in the log that somebody looked at a patient's record."""
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    audit.record(
+        Event.PATIENT_OPENED, pharmacy=patient.pharmacy, by=by, now=now, subject=patient, patient=patient, body={}
+    )
+
+
+@transaction.atomic
+def searched(*, pharmacy: Pharmacy, words: str, found: int, by: Actor, now: datetime) -> None:
+    """Note in the log that somebody searched for patients, with the words and how many were shown."""
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    audit.record(
+        Event.PATIENT_SEARCHED,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
+        subject=pharmacy,
+        body={"words": words[:200], "found": found},
+    )
+
+
+@transaction.atomic
+def register_prescriber(
+    *,
+    pharmacy: Pharmacy,
+    identifier: str,
+    name: str,
+    phone: str = "",
+    organisation: str = "",
+    by: Actor,
+    now: datetime,
+) -> Prescriber:
+    """Find the prescriber by number, or make them known. What is already recorded is not overwritten."""
+    policies.require(policies.may_receive(by), by, "register a prescriber", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    prescriber, created = Prescriber.objects.get_or_create(
+        pharmacy=pharmacy,
+        identifier=clean_line(identifier, "prescriber.identifier", longest=64),
+        defaults={
+            "name": clean_line(name, "prescriber.name", longest=120),
+            "phone": clean_line(phone, "prescriber.phone", longest=32, required=False),
+            "organisation": clean_line(organisation, "prescriber.organisation", longest=120, required=False),
+        },
+    )
+    if created:
+        audit.record(
+            Event.PRESCRIBER_CHANGED,
+            pharmacy=pharmacy,
+            by=by,
+            now=now,
+            subject=prescriber,
+            body={"identifier": prescriber.identifier, "name": prescriber.name},
+        )
+    return prescriber
+
+
+def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
+    """Check the facts as the rule book would, then store what it read."""
+    unknown = sorted(set(facts) - set(FACTS))
+    if unknown:
+        raise InvalidInput(
+            f"There is no fact called {unknown[0]!r}.",
+            Problem(f"patient.{unknown[0]}", "a field", f"one of {', '.join(FACTS)}"),
+        )
+    document = {"format": CASE_FORMAT, "on": now.date().isoformat(), "action": "discontinue", "patient": dict(facts)}
+    told = read_case(document).to_json()["patient"]
+    for name in facts:
+        setattr(patient, name, _stored(name, told.get(name)))
+    patient.facts_at = now
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name == "sex":
+        return value or Sex.UNKNOWN
+    if value is None:
+        return None
+    if name == "birth_date":
+        return date.fromisoformat(value)
+    if name in {"weight_kg", "egfr"}:
+        return Decimal(str(value))
+    return value
+
+
+def _prior_supply(patient: Patient, supply: Mapping[str, Any], now: datetime) -> PriorSupply:
+    document = {
+        "format": CASE_FORMAT,
+        "on": now.date().isoformat(),
+        "action": "discontinue",
+        "patient": {},
+        "history": [dict(supply)],
+    }
+    (told,) = read_case(document).to_json()["history"]
+    return PriorSupply(
+        patient=patient,
+        dispensed_on=date.fromisoformat(told["dispensed_on"]),
+        doses=[Decimal(str(dose)) for dose in told["doses"]],
+        strength_mg=None if told.get("strength_mg") is None else Decimal(str(told["strength_mg"])),
+        days_supply=int(told["days_supply"]),
+        dose_since=None if told.get("dose_since") is None else date.fromisoformat(told["dose_since"]),
+        relation=told["relation"],
+        recorded_at=now,
+    )
+
+
+def _known(row: PriorSupply) -> bool:
+    return PriorSupply.objects.filter(
+        patient=row.patient,
+        dispensed_on=row.dispensed_on,
+        relation=row.relation,
+        doses=row.doses,
+        days_supply=row.days_supply,
+    ).exists()
+
+
+def _told(row: PriorSupply) -> dict[str, Any]:
+    return {
+        "dispensed_on": row.dispensed_on,
+        "doses": list(row.doses),
+        "days_supply": row.days_supply,
+        "relation": row.relation,
+    }
+
+
+def _language(code: str) -> str:
+    if code not in Language.values:
+        raise InvalidInput(
+            "There are no messages in this language.",
+            Problem("language", code[:8], f"one of {', '.join(Language.values)}"),
+        )
+    return code
+
+
+def _time_zone(name: str) -> str:
+    if name:
+        from django.core.exceptions import ValidationError
+
+        try:
+            validate_time_zone(name)
+        except ValidationError as error:
+            raise InvalidInput(
+                "The time zone is not known.", Problem("time_zone", name[:64], "a zone such as Europe/London")
+            ) from error
+    return name

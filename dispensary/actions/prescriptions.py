@@ -1,0 +1,302 @@
+"""The order: taken in, cancelled, stopped, replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from baclofen_rules import Reading, read_directions
+from dispensary import audit, policies
+from dispensary.actions import reminders, reviews
+from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actors import Actor
+from dispensary.assessment import CASE_FORMAT, assess, local_day, read_case
+from dispensary.audit import Event
+from dispensary.conf import conf
+from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.models import (
+    Patient,
+    Pharmacy,
+    Phase,
+    Prescriber,
+    Prescription,
+    PrescriptionStatus,
+    Review,
+    ReviewReason,
+    Source,
+)
+from dispensary.models.reminders import Withdrawal
+from dispensary.text import clean_line
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A prescription taken in, with the review made of it at once."""
+
+    prescription: Prescription
+    review: Review
+
+
+@transaction.atomic
+def receive(
+    *,
+    pharmacy: Pharmacy,
+    patient: Patient,
+    prescriber: Prescriber,
+    order: Mapping[str, Any],
+    source: Source,
+    document: Mapping[str, Any],
+    replaces: Prescription | None = None,
+    by: Actor,
+    now: datetime,
+) -> Received:
+    """Take in an order: `order` is the `prescription` part of the case format, `document` what came in, kept as it was.
+
+    Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has
+    died or an order that replaces one which has ended. A prescription that the rules stop is taken in all the same:
+    it is seen, it just cannot be handed over.
+    """
+    policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
+    for thing in (patient, prescriber):
+        policies.require_same_pharmacy(by, thing.pharmacy_id)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    if patient.died_on:
+        raise Conflict("The patient is recorded as having died. Nothing can be taken in.")
+    told = _told(order, local_day(pharmacy, now))
+    prescription = Prescription(
+        pharmacy=pharmacy,
+        patient=patient,
+        prescriber=prescriber,
+        written_on=_day(told.get("written_on")),
+        route=told.get("route") or "",
+        form=told.get("form") or "",
+        strength_mg=_amount(told.get("strength_mg")),
+        brand=told.get("brand") or "",
+        then_stop=told.get("then_stop"),
+        directions=told.get("directions") or "",
+        quantity=_amount(told.get("quantity")),
+        repeats=told.get("repeats"),
+        source=source,
+        document=document,
+        received_at=now,
+        replaces=replaces,
+    )
+    phases = _phases(told, pharmacy)
+    prescription.phases_from_directions = not told.get("phases")
+    prescription.save(force_insert=True)
+    Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
+    if replaces is not None:
+        _replace(replaces, prescription, by, now)
+    audit.record(
+        Event.PRESCRIPTION_RECEIVED,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
+        subject=prescription,
+        patient=patient,
+        body={
+            "source": source.value,
+            "prescriber": prescriber.pk,
+            "prescription": told,
+            "replaces": prescription.replaces_id,
+        },
+    )
+    review = reviews.record(prescription=prescription, reason=ReviewReason.RECEIVED, by=by, now=now)
+    return Received(prescription, review)
+
+
+@transaction.atomic
+def cancel(
+    *, prescription: Prescription, reason: str, version: int | None = None, by: Actor, now: datetime
+) -> Prescription:
+    """End an order of which nothing more is to be handed over: written in error, withdrawn by the prescriber.
+
+    Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first.
+    """
+    policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    words = clean_line(reason, "reason", longest=250)
+    locked = locked_active(prescription, version)
+    _end(locked, PrescriptionStatus.CANCELLED, words, now)
+    reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
+    audit.record(
+        Event.PRESCRIPTION_CANCELLED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        body={"reason": words},
+    )
+    return locked
+
+
+@transaction.atomic
+def stop(
+    *,
+    prescription: Prescription,
+    reason: str,
+    words: str,
+    answers: tuple[Answer, ...] = (),
+    by: Actor,
+    now: datetime,
+) -> Prescription | Refused:
+    """Stop the medicine now, without a taper. `reason` is one of the case format's (or "").
+
+    The rule book is asked first: stopping a patient who takes more than a few milligrams a day is a finding, and
+    without an answer to it the refusal is recorded and returned.
+    """
+    policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    said = clean_line(words, "words", longest=250)
+    locked = locked_active(prescription, None)
+    assessment = assess(locked, on=local_day(locked.pharmacy, now), discontinue=reason)
+    review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
+    unanswered = open_questions(locked, assessment, answers=answers)
+    if unanswered:
+        return refuse(
+            prescription=locked,
+            review=review,
+            unanswered=unanswered,
+            what="Stopping the medicine",
+            event=Event.PRESCRIPTION_STOP_REFUSED,
+            by=by,
+            now=now,
+        )
+    sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
+    _end(locked, PrescriptionStatus.STOPPED, said, now)
+    reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
+    audit.record(
+        Event.PRESCRIPTION_STOPPED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        reason_code=reason or None,
+        rule_codes=tuple(question.code for question in assessment.questions()),
+        body={"words": said, "review": review.pk},
+    )
+    return locked
+
+
+def locked_active(prescription: Prescription, version: int | None) -> Prescription:
+    """Lock the patient, then the order, in this order everywhere, so that no two counters wait for each other.
+
+    Raises `Stale` on another version, `Conflict` when the order has ended.
+    """
+    locked = lock(prescription)
+    if version is not None and locked.version != version:
+        raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
+    if locked.status != PrescriptionStatus.ACTIVE:
+        raise Conflict(
+            f"The prescription is {locked.get_status_display().lower()} since {locked.ended_at:%Y-%m-%d %H:%M} UTC."
+        )
+    return locked
+
+
+def lock(prescription: Prescription) -> Prescription:
+    """The patient's row, then the order's, held until the transaction ends."""
+    Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
+    return (
+        Prescription.objects.select_for_update(of=("self",))
+        .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
+        .get(pk=prescription.pk)
+    )
+
+
+def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
+    """Set a status that ends an order; for the actions of this room."""
+    _end(prescription, status, reason, now)
+
+
+def _end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
+    prescription.status = status
+    prescription.ended_at = now
+    prescription.ended_reason = reason
+    prescription.version += 1
+    prescription.save(update_fields=["status", "ended_at", "ended_reason", "version"])
+
+
+def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> None:
+    policies.require_same_pharmacy(by, old.pharmacy_id)
+    if old.patient_id != new.patient_id:
+        raise InvalidInput(
+            "The order replaces another patient's.",
+            Problem("replaces", "another patient's order", "an order for the same patient"),
+        )
+    locked = lock(old)
+    if locked.status == PrescriptionStatus.ACTIVE:
+        _end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
+        reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=now)
+        audit.record(
+            Event.PRESCRIPTION_REPLACED,
+            pharmacy=locked.pharmacy,
+            by=by,
+            now=now,
+            subject=locked,
+            patient=locked.patient,
+            body={"by": new.pk},
+        )
+    elif locked.status != PrescriptionStatus.COMPLETED:
+        raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
+
+
+def _told(order: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """The order, checked and normalised by the rule book."""
+    document = {
+        "format": CASE_FORMAT,
+        "on": on.isoformat(),
+        "action": "dispense",
+        "patient": {},
+        "prescription": dict(order),
+    }
+    told: dict[str, Any] = read_case(document).to_json()["prescription"]
+    quantity = _amount(told.get("quantity"))
+    if quantity is not None and quantity > conf().max_quantity:
+        raise InvalidInput(
+            "The quantity is not believable.",
+            Problem(
+                "prescription.quantity",
+                f"{quantity:f} tablets",
+                f"at most {conf().max_quantity} tablets",
+                "Check the order.",
+            ),
+        )
+    if quantity is None:
+        raise InvalidInput(
+            "The order names no quantity.",
+            Problem("prescription.quantity", "nothing", "a number of tablets", "Ask the prescriber."),
+        )
+    return told
+
+
+def _phases(told: Mapping[str, Any], pharmacy: Pharmacy) -> list[dict[str, Any]]:
+    if told.get("phases"):
+        return [_phase(phase) for phase in told["phases"]]
+    reading = read_directions(
+        told.get("directions") or "",
+        strength_mg=_amount(told.get("strength_mg")),
+        od_means_once_daily=pharmacy.od_means_once_daily,
+    )
+    if not isinstance(reading, Reading):
+        return []
+    return [_phase(phase) for phase in reading.to_json()["phases"]]
+
+
+def _phase(phase: Mapping[str, Any]) -> dict[str, Any]:
+    doses = [Decimal(str(dose)) for dose in phase["doses"]]
+    return {"doses": doses, "unit": phase["unit"], "days": phase.get("days"), "from_day": phase.get("from_day")}
+
+
+def _amount(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _day(value: Any) -> date | None:
+    return None if value is None else date.fromisoformat(value)

@@ -1,0 +1,86 @@
+"""Freeze what the rule book said about a prescription."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from dispensary import audit, policies
+from dispensary.actors import Actor
+from dispensary.assessment import NOT_ASSESSED, Assessment, assess, local_day
+from dispensary.audit import Event
+from dispensary.models import Finding, Prescription, Review, ReviewReason
+
+
+@transaction.atomic
+def record(
+    *,
+    prescription: Prescription,
+    reason: ReviewReason = ReviewReason.CHECKED,
+    picked_mg: Decimal | None = None,
+    quantity: Decimal | None = None,
+    by: Actor,
+    now: datetime,
+) -> Review:
+    """Ask the rule book now and keep question and answer. Returns the frozen review with its findings."""
+    policies.require(policies.may_see_patients(by), by, "review a prescription", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    on = local_day(prescription.pharmacy, now)
+    assessment = assess(prescription, on=on, picked_mg=picked_mg, quantity=quantity)
+    return freeze(prescription=prescription, assessment=assessment, reason=reason, by=by, now=now)
+
+
+def freeze(
+    *, prescription: Prescription, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime
+) -> Review:
+    """Write an assessment down, one row a finding, with its audit line. Inside the caller's transaction."""
+    review = Review.objects.create(
+        pharmacy_id=prescription.pharmacy_id,
+        prescription=prescription,
+        reason=reason,
+        case_text=assessment.case_text,
+        result_text=assessment.result_text,
+        outcome=assessment.outcome,
+        profile_name=assessment.profile_name,
+        profile_digest=assessment.profile_digest,
+        rules_version=assessment.rules_version,
+        reviewed_at=now,
+        reviewed_by=by.name,
+    )
+    questions = [question for question in assessment.questions() if question.code != NOT_ASSESSED]
+    Finding.objects.bulk_create(
+        Finding(
+            review=review,
+            number=number,
+            code=question.code,
+            severity=question.severity,
+            summary=question.summary,
+            detail=question.detail,
+            dur=(question.finding or {}).get("dur") or "",
+            detected_issue=(question.finding or {}).get("detected_issue") or "",
+            fingerprint=question.fingerprint,
+        )
+        for number, question in enumerate(questions, start=1)
+    )
+    audit.record(
+        Event.REVIEW_RECORDED,
+        pharmacy=prescription.pharmacy,
+        by=by,
+        now=now,
+        subject=review,
+        patient=prescription.patient,
+        reason_code=assessment.outcome,
+        rule_codes=tuple(question.code for question in questions),
+        ruleset=assessment.profile_digest,
+        engine=assessment.rules_version,
+        body={
+            "prescription": prescription.pk,
+            "reason": reason.value,
+            "profile": assessment.profile_name,
+            "case": assessment.case_text,
+            "review": assessment.result_text,
+        },
+    )
+    return review

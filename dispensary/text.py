@@ -1,0 +1,42 @@
+"""Names and words as people type them, made safe to store, show and print."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from dispensary.errors import InvalidInput, Problem
+
+# Embeddings, overrides and isolates: they can make "10 mg" read as "mg 01" on a label. The plain marks (LRM, RLM) may stay.
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean_line(value: object, field: str, *, longest: int, required: bool = True) -> str:
+    """One line of text: NFC, outer blanks gone. Raises `InvalidInput` on control or reordering characters, or too long."""
+    return _clean(value, field, longest, required, allowed_controls="")
+
+
+def clean_words(value: object, field: str, *, longest: int, required: bool = True) -> str:
+    """Several lines of text; otherwise as `clean_line`."""
+    return _clean(value, field, longest, required, allowed_controls="\n\t")
+
+
+def _clean(value: object, field: str, longest: int, required: bool, allowed_controls: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field} is not text.", Problem(field, type(value).__name__, "text"))
+    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+    if required and not text:
+        raise InvalidInput(f"{field} is empty.", Problem(field, "nothing", "at least one character"))
+    if len(text) > longest:
+        raise InvalidInput(
+            f"{field} is too long.", Problem(field, f"{len(text)} characters", f"at most {longest} characters")
+        )
+    for character in text:
+        if character in _REORDERING or (
+            unicodedata.category(character) in {"Cc", "Cs"} and character not in allowed_controls
+        ):
+            given = f"U+{ord(character):04X}, an invisible character"
+            raise InvalidInput(
+                f"{field} holds {given}.",
+                Problem(field, given, "letters, digits and punctuation", "Type it again by hand."),
+            )
+    return text
