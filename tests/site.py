@@ -21,6 +21,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
+from dispensary.audit.roles import Roles as LogRoles
+from dispensary.audit.roles import statements as log_grants
 
 _FOLDER_PREFIX = "dispensary-tests-"
 
@@ -66,6 +68,9 @@ class Database:
         if self.split:
             with self.connect("owner") as connection:
                 grant_tables(connection, self.roles, truncate=True)
+                names = LogRoles(*(role.name for role in self.roles))
+                for statement in log_grants(names):
+                    connection.execute(statement.encode())
 
 
 @dataclass

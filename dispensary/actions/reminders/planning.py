@@ -1,0 +1,277 @@
+"""What a dispense makes owing, written in its transaction; and what is owed no longer, withdrawn in its cause's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from importlib.metadata import version
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db import transaction
+from django.db.models import Q
+
+from dispensary import audit
+from dispensary.actors import Actor
+from dispensary.models import (
+    Dispense,
+    DispenseStatus,
+    DoseUnit,
+    Patient,
+    Pharmacy,
+    Prescription,
+    PrescriptionStatus,
+    Reminder,
+    ReminderPlan,
+    ReminderState,
+    Resolution,
+    Withdrawal,
+    WorklistItem,
+    WorkState,
+)
+from dispensary.models.reminders import OWED
+from dispensary.reminding import CAUTIOUS, DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
+
+_COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """How many reminders were taken back, and the ids of those that were already on their way."""
+
+    count: int
+    on_their_way: tuple[int, ...]
+
+
+@cache
+def tzdb_version() -> str:
+    """The version of the time zone data that a `due_at` was derived with."""
+    return version("tzdata")
+
+
+def manners_of(patient: Patient) -> tuple[ZoneInfo, QuietHours]:
+    """The patient's zone and the hours in which no message leaves; cautious ones where the zone is unknown."""
+    pharmacy = patient.pharmacy
+    try:
+        zone, known = ZoneInfo(patient.zone), True
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone, known = ZoneInfo(pharmacy.time_zone), False
+    try:
+        quiet = QuietHours(pharmacy.quiet_from, pharmacy.quiet_until)
+    except ValueError:  # a window of more than 18 hours leaves no time to write in
+        known = False
+    return zone, quiet if known else CAUTIOUS
+
+
+def timing_of(pharmacy: Pharmacy) -> Timing:
+    """The pharmacy's habits, held inside what the planner accepts: a slip in a setting must not stop a dispense."""
+    return Timing(
+        refill_lead_days=min(60, max(1, pharmacy.refill_lead_days)),
+        second_call_days=min(60, max(1, pharmacy.second_call_days)),
+        morning=pharmacy.message_at,
+    )
+
+
+def facts_of(
+    prescription: Prescription, *, starts_on: date, handed_over_on: date, run_out_on: date, pharmacy: Pharmacy
+) -> Facts:
+    """The course as the planner wants it. `starts_on` is the first day of phase 1."""
+    changes, ends_on = _course(prescription, starts_on)
+    return Facts(handed_over_on, run_out_on, ends_on, changes, timing_of(pharmacy))
+
+
+def _course(prescription: Prescription, starts_on: date) -> tuple[tuple[DoseChange, ...], date | None]:
+    """The changes of dose with their days, and the first day after the course where it is meant to end."""
+    phases = [phase for phase in prescription.phases.all() if phase.unit == DoseUnit.MG]
+    changes, day = [], starts_on
+    for phase, following in zip(phases, [*phases[1:], None], strict=True):
+        if phase.days is None:
+            return tuple(changes), None
+        day += timedelta(days=phase.days)
+        after = tuple(following.doses) if following else ()
+        if (following or prescription.then_stop) and tuple(phase.doses) != after:
+            changes.append(DoseChange(day, tuple(phase.doses), after))
+    return tuple(changes), day if phases and prescription.then_stop else None
+
+
+def _course_start(dispense: Dispense) -> date:
+    if dispense.number == 1:
+        return dispense.starts_on
+    first = dispense.prescription.dispenses.filter(status=DispenseStatus.COMPLETED).order_by("number").first()
+    return first.starts_on if first else dispense.starts_on
+
+
+def _facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
+    return facts_of(
+        dispense.prescription,
+        starts_on=_course_start(dispense),
+        handed_over_on=dispense.handed_over_at.astimezone(zone).date(),
+        run_out_on=dispense.run_out_on,
+        pharmacy=patient.pharmacy,
+    )
+
+
+@transaction.atomic
+def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> ReminderPlan | None:
+    """Plan what this dispense makes owing, and withdraw what an earlier plan still owed.
+
+    Runs in the dispense's transaction: both or neither. Planning again with equal facts does nothing. Nothing is planned
+    for a patient who has died. Returns the plan in force.
+    """
+    patient = _locked(dispense.patient_id)
+    if patient.died_on:
+        return None
+    zone, quiet = manners_of(patient)
+    facts = _facts_of_dispense(dispense, patient, zone)
+    digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
+    current = _in_force(patient)
+    if current and current.facts_digest == digest:
+        return current
+    reason = Withdrawal.FACTS_CHANGED if current and current.dispense_id == dispense.pk else Withdrawal.NEW_DISPENSE
+    if current:
+        _end(current, reason=reason, by=by, now=now)
+    new = ReminderPlan.objects.create(
+        pharmacy_id=patient.pharmacy_id,
+        patient=patient,
+        dispense=dispense,
+        version=_next_version(patient, current),
+        facts_digest=digest,
+        run_out_on=facts.run_out_on,
+        more_needed=facts.needs_more,
+        planned_at=now,
+    )
+    Reminder.objects.bulk_create(_rows(new, facts, zone, quiet, now, strength=dispense.strength_mg))
+    return new
+
+
+@transaction.atomic
+def withdraw_for(
+    *,
+    reason: Withdrawal,
+    by: Actor,
+    now: datetime,
+    dispense: Dispense | None = None,
+    prescription: Prescription | None = None,
+    patient: Patient | None = None,
+) -> Withdrawn:
+    """Withdraw what is no longer true: of one dispense, of one prescription's dispenses, or of the patient altogether.
+
+    Give exactly one of the three. Also takes back what a worker has claimed but not begun. When a dispense was cancelled
+    or returned, what the supply before it made owing holds again.
+    """
+    about = dispense or prescription or patient
+    if about is None or sum(thing is not None for thing in (dispense, prescription, patient)) != 1:
+        raise ValueError("withdraw_for needs exactly one of dispense, prescription and patient")
+    owner = _locked(about.pk if isinstance(about, Patient) else about.patient_id)
+    current = _in_force(owner)
+    if current is None:
+        return Withdrawn(0, ())
+    if dispense and current.dispense_id != dispense.pk:
+        return Withdrawn(0, ())
+    if prescription and current.dispense.prescription_id != prescription.pk:
+        return Withdrawn(0, ())
+    withdrawn = _end(current, reason=reason, by=by, now=now)
+    if dispense:
+        _plan_from_the_supply_before(owner, dispense, by=by, now=now)
+    return withdrawn
+
+
+@transaction.atomic
+def plan_again(*, patient: Patient, by: Actor, now: datetime) -> ReminderPlan | None:
+    """Plan anew after a change of zone, quiet hours or lead days. Equal facts: nothing happens."""
+    current = _in_force(_locked(patient.pk))
+    return current and plan_after_dispense(dispense=current.dispense, by=by, now=now)
+
+
+def _plan_from_the_supply_before(patient: Patient, gone: Dispense, *, by: Actor, now: datetime) -> None:
+    before = (
+        Dispense.objects.filter(patient=patient, status=DispenseStatus.COMPLETED)
+        .filter(prescription__status__in=_COURSE_GOES_ON, run_out_on__gte=now.date() - timedelta(days=90))
+        .exclude(pk=gone.pk)
+        .order_by("-handed_over_at")
+        .first()
+    )
+    if before:
+        plan_after_dispense(dispense=before, by=by, now=now)
+
+
+def _locked(patient_id: object) -> Patient:
+    """The patient's row is the lock under which plans, consent and addresses change."""
+    return Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=patient_id)
+
+
+def _in_force(patient: Patient) -> ReminderPlan | None:
+    return ReminderPlan.objects.select_related("dispense").filter(patient=patient, ended_at__isnull=True).first()
+
+
+def _next_version(patient: Patient, current: ReminderPlan | None) -> int:
+    if current:
+        return current.version + 1
+    last = ReminderPlan.objects.filter(patient=patient).order_by("-version").values_list("version", flat=True).first()
+    return (last or 0) + 1
+
+
+def _end(current: ReminderPlan, *, reason: Withdrawal, by: Actor, now: datetime) -> Withdrawn:
+    """End a plan: its owed rows are withdrawn and lose their lease, so that a worker who holds one cannot begin it."""
+    count = current.reminders.filter(state__in=(*OWED, ReminderState.SUPPRESSED)).update(
+        state=ReminderState.WITHDRAWN, lease_token=None, lease_until=None, lease_owner=""
+    )
+    on_their_way = tuple(current.reminders.filter(state=ReminderState.SENDING).values_list("pk", flat=True))
+    ReminderPlan.objects.filter(pk=current.pk).update(ended_at=now, ended_reason=reason)
+    _close_work(current, now=now, by=by)
+    if count or on_their_way:
+        audit.record(
+            audit.Event.REMINDER_WITHDRAWN,
+            pharmacy=current.pharmacy_id,
+            by=by,
+            now=now,
+            subject=current,
+            patient=current.patient_id,
+            reason_code=reason.value,
+            body={"withdrawn": count, "already_on_their_way": len(on_their_way)},
+        )
+    return Withdrawn(count, on_their_way)
+
+
+def _close_work(current: ReminderPlan, *, by: Actor, now: datetime) -> None:
+    """What waited for a person because of this plan has been answered by what ends it."""
+    WorklistItem.objects.filter(patient_id=current.patient_id).exclude(state=WorkState.RESOLVED).filter(
+        Q(reminder__plan=current) | Q(reminder__isnull=True, kind="withdrawal-risk")
+    ).update(state=WorkState.RESOLVED, resolution=Resolution.BY_EVENT, resolved_at=now, resolved_by=by.name)
+
+
+def _rows(
+    new: ReminderPlan, facts: Facts, zone: ZoneInfo, quiet: QuietHours, now: datetime, *, strength: Decimal
+) -> Iterator[Reminder]:
+    for owed in plan(facts, now.astimezone(zone).date(), zone):
+        due = place(resolve(owed.local_date, owed.local_time, zone), owed.useful_until, now, zone, quiet)
+        if due is not None:
+            yield Reminder(
+                plan=new,
+                pharmacy_id=new.pharmacy_id,
+                patient_id=new.patient_id,
+                kind=owed.kind,
+                occurrence=owed.occurrence,
+                local_date=owed.local_date,
+                local_time=owed.local_time,
+                tz_name=str(zone),
+                tzdb_version=tzdb_version(),
+                due_at=due.astimezone(UTC),
+                useful_until=owed.useful_until,
+                params=params_of(owed, facts, strength),
+            )
+
+
+def params_of(owed: Planned, facts: Facts, strength: Decimal) -> dict[str, object]:
+    """What the words will need: dates and doses as text, no name."""
+    if owed.change:
+        return {
+            "date": owed.change.on.isoformat(),
+            "before": [str(dose) for dose in owed.change.before],
+            "after": [str(dose) for dose in owed.change.after],
+            "strength": str(strength),
+        }
+    told = owed.occurrence if owed.kind == owed.kind.LAST_DAY else facts.run_out_on.isoformat()
+    return {"date": told}

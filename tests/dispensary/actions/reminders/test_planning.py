@@ -1,0 +1,221 @@
+"""What a dispense makes owing is written with it, and withdrawn with what makes it untrue."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from django.db import transaction
+
+from dispensary.actions import reminders
+from dispensary.models import Reminder, ReminderPlan, ReminderState, Withdrawal, WorklistItem
+from dispensary.models.audit import AuditEntry
+from dispensary.reminding import Kind
+from tests.dispensary.actions.reminders import making
+
+pytestmark = pytest.mark.django_db
+NOW = making.NOON
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def patient():
+    return making.patient()
+
+
+@pytest.fixture
+def by(patient):
+    return making.pharmacist(patient.pharmacy)
+
+
+def owed(patient, state=ReminderState.SCHEDULED):
+    return list(Reminder.objects.filter(patient=patient, state=state).order_by("due_at"))
+
+
+def plan(dispense, by, now=NOW):
+    return reminders.plan_after_dispense(dispense=dispense, by=by, now=now)
+
+
+def test_a_maintenance_dispense_owes_the_four_calls_around_its_run_out(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    assert [(r.kind, r.local_date) for r in owed(patient)] == [
+        (Kind.REFILL_DUE, date(2026, 12, 13)),
+        (Kind.REFILL_AGAIN, date(2026, 12, 18)),
+        (Kind.RUN_OUT, date(2026, 12, 20)),
+        (Kind.MISSED_COLLECTION, date(2026, 12, 22)),
+    ]
+
+
+def test_a_taper_owes_the_evening_before_each_change_and_its_last_day_and_no_refill(patient, by):
+    plan(making.dispense(making.prescription(patient, making.TAPER, then_stop=True)), by)
+    rows = owed(patient)
+    assert [r.kind for r in rows] == [Kind.DOSE_CHANGE] * 3 + [Kind.LAST_DAY]
+    assert rows[0].due_at == datetime(2026, 11, 28, 17, tzinfo=UTC)
+    assert rows[0].params == {
+        "date": "2026-11-29",
+        "before": ["10.0000", "10.0000", "10.0000"],
+        "after": ["10.0000", "5.0000", "10.0000"],
+        "strength": "10",
+    }
+    assert rows[-1].local_date == date(2026, 12, 19)
+
+
+def test_a_second_supply_of_a_taper_counts_its_phases_from_the_first(patient, by):
+    order = making.prescription(patient, making.TAPER, then_stop=True)
+    making.dispense(order, days=14)
+    later = NOW + 13 * DAY
+    second = making.dispense(order, days=14, at=later, number=2, starts_on=date(2026, 12, 6))
+    plan(second, by, later)
+    assert [(r.kind, r.params["date"]) for r in owed(patient)] == [
+        (Kind.DOSE_CHANGE, "2026-12-06"),
+        (Kind.DOSE_CHANGE, "2026-12-13"),
+        (Kind.LAST_DAY, "2026-12-19"),
+    ]
+
+
+def test_the_carried_over_supply_moves_the_calls(patient, by):
+    plan(making.dispense(making.prescription(patient), days=28, run_out_on=date(2026, 12, 25)), by)
+    assert owed(patient)[0].local_date == date(2026, 12, 18)
+
+
+def test_the_patients_own_zone_decides_the_instant(by, patient):
+    patient.time_zone = "America/New_York"
+    patient.save()
+    plan(making.dispense(making.prescription(patient)), by)
+    assert owed(patient)[0].due_at == datetime(2026, 12, 13, 15, tzinfo=UTC)
+
+
+def test_an_evening_inside_quiet_hours_moves_to_the_next_morning(by, patient):
+    patient.pharmacy.quiet_from, patient.pharmacy.quiet_until = time(16), time(9)
+    patient.pharmacy.save()
+    plan(making.dispense(making.prescription(patient, making.TAPER, then_stop=True)), by)
+    assert owed(patient)[0].due_at == datetime(2026, 11, 29, 9, tzinfo=UTC)
+
+
+def test_planning_again_with_equal_facts_does_nothing(patient, by):
+    dispense = making.dispense(making.prescription(patient))
+    first = plan(dispense, by)
+    assert plan(dispense, by, NOW + timedelta(hours=1)) == first
+    assert ReminderPlan.objects.count() == 1 and Reminder.objects.count() == 4
+
+
+def test_changed_quiet_hours_make_a_new_plan_of_the_same_dispense(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    patient.pharmacy.message_at = time(11)
+    patient.pharmacy.save()
+    reminders.plan_again(patient=patient, by=by, now=NOW)
+    assert {r.local_time for r in owed(patient)} == {time(11)}
+    assert ReminderPlan.objects.get(version=1).ended_reason == Withdrawal.FACTS_CHANGED
+
+
+def test_the_next_dispense_withdraws_what_the_last_one_owed(patient, by):
+    order = making.prescription(patient)
+    plan(making.dispense(order), by)
+    later = NOW + 22 * DAY
+    plan(making.dispense(order, at=later, number=2, starts_on=date(2026, 12, 20)), by, later)
+    assert len(owed(patient, ReminderState.WITHDRAWN)) == 4
+    assert owed(patient)[0].local_date == date(2027, 1, 10)
+
+
+def test_what_a_worker_has_claimed_is_withdrawn_too_and_loses_its_lease(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    claimed = owed(patient)[0]
+    Reminder.objects.filter(pk=claimed.pk).update(
+        state=ReminderState.LEASED, lease_token=claimed.public_id, lease_until=NOW + DAY
+    )
+    withdrawn = reminders.withdraw_for(patient=patient, reason=Withdrawal.PATIENT_DIED, by=by, now=NOW)
+    claimed.refresh_from_db()
+    assert withdrawn.count == 4 and claimed.state == ReminderState.WITHDRAWN and claimed.lease_token is None
+
+
+def test_what_is_on_its_way_cannot_be_recalled_and_is_named(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    going = owed(patient)[0]
+    Reminder.objects.filter(pk=going.pk).update(
+        state=ReminderState.SENDING, lease_token=going.public_id, lease_until=NOW + DAY
+    )
+    withdrawn = reminders.withdraw_for(patient=patient, reason=Withdrawal.PATIENT_DIED, by=by, now=NOW)
+    assert withdrawn == reminders.Withdrawn(3, (going.pk,))
+
+
+@pytest.mark.parametrize("reason", [Withdrawal.PRESCRIPTION_STOPPED, Withdrawal.PRESCRIPTION_CANCELLED])
+def test_stopping_a_prescription_withdraws_what_its_dispense_owed(patient, by, reason):
+    order = making.prescription(patient)
+    plan(making.dispense(order), by)
+    assert reminders.withdraw_for(prescription=order, reason=reason, by=by, now=NOW).count == 4
+    assert ReminderPlan.objects.get().ended_reason == reason
+
+
+def test_stopping_another_prescription_withdraws_nothing(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    other = making.prescription(patient)
+    assert reminders.withdraw_for(
+        prescription=other, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW
+    ) == reminders.Withdrawn(0, ())
+    assert len(owed(patient)) == 4
+
+
+def test_a_returned_supply_lets_the_supply_before_it_count_again(patient, by):
+    order = making.prescription(patient)
+    first = making.dispense(order, days=28)
+    plan(first, by)
+    second = making.dispense(order, days=28, number=2, starts_on=date(2026, 12, 20))
+    plan(second, by)
+    type(second).objects.filter(pk=second.pk).update(status="returned", ended_at=NOW)
+    reminders.withdraw_for(dispense=second, reason=Withdrawal.DISPENSE_RETURNED, by=by, now=NOW)
+    assert ReminderPlan.objects.get(ended_at=None).dispense == first
+    assert owed(patient)[0].local_date == date(2026, 12, 13)
+
+
+def test_nothing_is_planned_for_somebody_who_has_died(patient, by):
+    patient.died_on = date(2026, 11, 20)
+    patient.save()
+    assert plan(making.dispense(making.prescription(patient)), by) is None
+    assert not Reminder.objects.exists()
+
+
+def test_a_new_dispense_answers_the_work_that_waited_for_it(patient, by):
+    order = making.prescription(patient)
+    plan(making.dispense(order), by)
+    WorklistItem.objects.create(
+        pharmacy=patient.pharmacy, patient=patient, kind="withdrawal-risk", reason="r", opened_at=NOW, due_by=NOW
+    )
+    later = NOW + 30 * DAY
+    plan(making.dispense(order, at=later, number=2), by, later)
+    assert WorklistItem.objects.get().resolution == "by-event"
+
+
+def test_a_rolled_back_dispense_leaves_no_reminder(patient, by):
+    dispense = making.dispense(making.prescription(patient))
+
+    class Refused(Exception):
+        pass
+
+    with pytest.raises(Refused), transaction.atomic():
+        plan(dispense, by)
+        raise Refused
+    assert not Reminder.objects.exists() and not ReminderPlan.objects.exists()
+
+
+def test_a_withdrawal_is_told_in_the_log_with_its_reason(patient, by):
+    plan(making.dispense(making.prescription(patient)), by)
+    reminders.withdraw_for(patient=patient, reason=Withdrawal.PATIENT_DIED, by=by, now=NOW)
+    entry = AuditEntry.objects.get(pharmacy=patient.pharmacy.pk)
+    assert (entry.action, entry.reason_code) == ("reminder.withdrawn", "patient-died")
+
+
+def test_withdraw_for_wants_exactly_one_of_its_three(patient, by):
+    with pytest.raises(ValueError, match="exactly one"):
+        reminders.withdraw_for(reason=Withdrawal.PATIENT_DIED, by=by, now=NOW)
+
+
+def test_the_cost_of_planning_does_not_grow_with_the_course(patient, by, django_assert_max_num_queries):
+    dispense = making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
+    with django_assert_max_num_queries(12):
+        plan(dispense, by)
+
+
+def test_a_slip_in_the_pharmacys_settings_does_not_stop_a_dispense(patient, by):
+    patient.pharmacy.quiet_from, patient.pharmacy.quiet_until = time(1), time(0)
+    patient.pharmacy.refill_lead_days, patient.pharmacy.second_call_days = 200, 0
+    patient.pharmacy.save()
+    plan(making.dispense(making.prescription(patient)), by)
+    assert owed(patient)
