@@ -69,6 +69,7 @@ class Event(StrEnum):
     PATIENT_SEARCHED = "patient.searched", "{by} searched for patients."
     RECORD_READ = "record.read", "{by} read {subject}."
     PRESCRIBER_CHANGED = "prescriber.changed", "{by} registered or changed {subject}."
+    PRODUCT_CHANGED = "product.changed", "{by} added or changed {subject}."
 
     LOG_SEARCHED = "log.searched", "{by} searched this log."
     LOG_EXPORTED = "log.exported", "{by} exported entries of this log."

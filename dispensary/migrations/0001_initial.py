@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
                 ('dispenser_name', models.CharField(max_length=120)),
                 ('key', models.CharField(help_text='idempotency key', max_length=64)),
                 ('audit_entry', models.UUIDField(help_text='the entry in the audit log that was written with it')),
+                ('label_prints', models.PositiveSmallIntegerField(default=0, help_text='how often a label was printed')),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_reason', models.CharField(blank=True, max_length=250)),
                 ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dispenses', to='dispensary.patient')),

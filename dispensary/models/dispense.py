@@ -49,6 +49,7 @@ class Dispense(models.Model):
     dispenser_name = models.CharField(max_length=120)
     key = models.CharField(max_length=64, help_text=_("idempotency key"))
     audit_entry = models.UUIDField(help_text=_("the entry in the audit log that was written with it"))
+    label_prints = models.PositiveSmallIntegerField(default=0, help_text=_("how often a label was printed"))
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=250, blank=True)
 

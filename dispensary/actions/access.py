@@ -1,0 +1,72 @@
+"""Who came in, who was turned away: one line in the log of each pharmacy that the person works at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actors import Actor
+from dispensary.audit import SITE, Event, Subject
+from dispensary.models import StaffMember
+
+
+def signed_in(*, user_id: int | str, station: str, method: str, now: datetime) -> None:
+    """Somebody signed in: noted at each pharmacy where they have a role."""
+    _at_each_pharmacy(Event.SIGNED_IN, user_id, station, {"method": method}, now)
+
+
+def signed_out(*, user_id: int | str, station: str, now: datetime) -> None:
+    """Somebody signed out, or was signed out."""
+    _at_each_pharmacy(Event.SIGNED_OUT, user_id, station, {}, now)
+
+
+@transaction.atomic
+def sign_in_refused(*, name: str, station: str, now: datetime) -> None:
+    """A sign-in failed. Nobody is known yet, so it stands in the log of the site, with the name that was tried."""
+    by = Actor.system("accounts", SITE).at(station, None)
+    audit.record(
+        Event.SIGN_IN_REFUSED,
+        pharmacy=SITE,
+        by=by,
+        now=now,
+        subject=Subject("account", "unknown"),
+        outcome="refused",
+        body={"name": name[:150]},
+    )
+
+
+@transaction.atomic
+def refused(*, by: Actor, doing: str, about: Subject, now: datetime) -> None:
+    """Somebody who is known tried what they may not."""
+    audit.record(
+        Event.ACCESS_REFUSED,
+        pharmacy=by.pharmacy_id,
+        by=by,
+        now=now,
+        subject=about,
+        outcome="refused",
+        body={"doing": doing[:250]},
+    )
+
+
+def _at_each_pharmacy(event: Event, user_id: int | str, station: str, body: dict[str, str], now: datetime) -> None:
+    members = (
+        StaffMember.objects.filter(user_id=user_id, active=True).select_related("pharmacy").order_by("pharmacy_id")
+    )
+    for member in members:
+        with transaction.atomic():
+            about = Subject("account", f"user:{user_id}")
+            audit.record(
+                event, pharmacy=member.pharmacy, by=member.actor().at(station, None), now=now, subject=about, body=body
+            )
+
+
+def request_id(value: str | None) -> UUID | None:
+    """The id a client or proxy gave to a request, where it is one."""
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None

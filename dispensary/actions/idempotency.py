@@ -1,0 +1,65 @@
+"""The same request twice gives the same answer twice, and is done once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary.actors import Actor
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import IdempotentRequest
+from dispensary.text import clean_line
+
+
+class KeyReused(InvalidInput):
+    """The key belongs to another request."""
+
+    code = "idempotency-key-reused"
+    title = "This key was used for something else"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that can be kept: HTTP status and JSON body."""
+
+    status: int
+    body: Any
+
+
+def digest_of(*parts: bytes) -> str:
+    """SHA-256 over the parts that make two requests the same: method, path, body."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+@transaction.atomic
+def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, do: Callable[[], Reply]) -> Reply:
+    """Do it, or give the answer of the time it was done.
+
+    A second request with the same key waits until the first has committed. If `do` raises, nothing is kept and the key is
+    free again. Raises `KeyReused` when the key came with another request.
+    """
+    name = clean_line(key, "Idempotency-Key", longest=64)
+    row, first = IdempotentRequest.objects.get_or_create(
+        pharmacy_id=pharmacy_id, actor=by.name, key=name, defaults={"request_digest": digest, "created_at": now}
+    )
+    if not first:
+        if row.request_digest != digest:
+            raise KeyReused(
+                "This idempotency key was sent before with a different request.",
+                Problem("Idempotency-Key", "a key in use", "a new key for a new request"),
+            )
+        return Reply(int(row.status or 500), row.body)
+    reply = do()
+    row.status, row.body = reply.status, reply.body
+    row.save(update_fields=["status", "body"])
+    return reply

@@ -1,0 +1,235 @@
+"""A pharmacy opens, changes its settings, lets people in and lets them go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from baclofen_rules import list_profiles
+from dispensary import audit, policies
+from dispensary.actors import Actor
+from dispensary.audit import Event
+from dispensary.conf import conf
+from dispensary.errors import InvalidInput, NotFound, Problem, Stale
+from dispensary.models import Pharmacy, Product, StaffMember, StaffRole
+from dispensary.text import clean_line
+
+CHANGEABLE = (
+    "name",
+    "phone",
+    "email",
+    "address",
+    "time_zone",
+    "language",
+    "profile",
+    "od_means_once_daily",
+    "refill_lead_days",
+    "second_call_days",
+    "message_at",
+    "quiet_from",
+    "quiet_until",
+)
+"""The settings that a manager may change."""
+
+
+@transaction.atomic
+def open_pharmacy(
+    *, name: str, settings: Mapping[str, Any] | None = None, by_task: str = "setup", now: datetime
+) -> Pharmacy:
+    """Open a pharmacy and, with its first entry, its audit log. There is nobody yet who could do it: the house does."""
+    pharmacy = Pharmacy(name=clean_line(name, "pharmacy.name", longest=120), opened_at=now)
+    _set(pharmacy, settings or {})
+    pharmacy.save(force_insert=True)
+    audit.record(
+        Event.PHARMACY_OPENED,
+        pharmacy=pharmacy,
+        by=Actor.system(by_task, pharmacy.pk),
+        now=now,
+        subject=pharmacy,
+        body={"name": pharmacy.name, "settings": _told(pharmacy)},
+    )
+    return pharmacy
+
+
+@transaction.atomic
+def change_settings(
+    *, pharmacy: Pharmacy, changes: Mapping[str, Any], version: int | None = None, by: Actor, now: datetime
+) -> Pharmacy:
+    """Change settings; the log keeps the value before and after. A change of profile has an entry of its own."""
+    policies.require(policies.may_change_settings(by), by, "change the settings", "a manager")
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    locked = Pharmacy.objects.select_for_update().get(pk=pharmacy.pk)
+    if version is not None and locked.version != version:
+        raise Stale("The settings were changed meanwhile. Load them again and repeat your change.")
+    before = _told(locked)
+    _set(locked, changes)
+    after = _told(locked)
+    changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
+    if not changed:
+        return locked
+    locked.version += 1
+    locked.save()
+    event = Event.PROFILE_CHANGED if "profile" in changed else Event.SETTINGS_CHANGED
+    audit.record(event, pharmacy=locked, by=by, now=now, subject=locked, body={"changed": changed})
+    return locked
+
+
+@transaction.atomic
+def grant_access(
+    *,
+    user: AbstractBaseUser,
+    pharmacy: Pharmacy,
+    role: StaffRole,
+    display_name: str,
+    registration: str = "",
+    by: Actor,
+    now: datetime,
+) -> StaffMember:
+    """Give a user a role at a pharmacy, or change the one they have."""
+    policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    if role not in StaffRole.values:
+        raise InvalidInput(
+            "There is no such role.", Problem("role", str(role)[:16], f"one of {', '.join(StaffRole.values)}")
+        )
+    before = StaffMember.objects.select_for_update().filter(user_id=user.pk, pharmacy=pharmacy).first()
+    member, _created = StaffMember.objects.update_or_create(
+        user_id=user.pk,
+        pharmacy=pharmacy,
+        defaults={
+            "role": role,
+            "display_name": clean_line(display_name, "display_name", longest=120),
+            "registration": clean_line(registration, "registration", longest=32, required=False),
+            "active": True,
+        },
+    )
+    _access_changed(member, before, by, now)
+    return member
+
+
+@transaction.atomic
+def end_access(*, member: StaffMember, by: Actor, now: datetime) -> StaffMember:
+    """Take a person's access away. Their name stays readable where they signed."""
+    policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
+    policies.require_same_pharmacy(by, member.pharmacy_id)
+    locked = StaffMember.objects.select_for_update().get(pk=member.pk)
+    before = StaffMember.objects.get(pk=member.pk)
+    locked.active = False
+    locked.save(update_fields=["active"])
+    _access_changed(locked, before, by, now)
+    return locked
+
+
+@transaction.atomic
+def add_product(
+    *,
+    gtin: str,
+    name: str,
+    brand: str,
+    strength_mg: Any,
+    pack_size: int,
+    ingredient: str = "baclofen",
+    by: Actor,
+    now: datetime,
+) -> Product:
+    """Add a pack to the list that scans are compared with; the GTIN's check digit must be right."""
+    policies.require(policies.may_change_settings(by), by, "add a product", "a manager")
+    digits = check_gtin(gtin)
+    product, created = Product.objects.get_or_create(
+        gtin=digits,
+        defaults={
+            "name": clean_line(name, "name", longest=120),
+            "brand": clean_line(brand, "brand", longest=64, required=False),
+            "ingredient": clean_line(ingredient, "ingredient", longest=64),
+            "strength_mg": strength_mg,
+            "pack_size": pack_size,
+        },
+    )
+    if created:
+        audit.record(
+            Event.PRODUCT_CHANGED,
+            pharmacy=by.pharmacy_id,
+            by=by,
+            now=now,
+            subject=product,
+            body={"name": product.name, "strength_mg": product.strength_mg, "pack_size": product.pack_size},
+        )
+    return product
+
+
+def check_gtin(gtin: str) -> str:
+    """Fourteen digits with the check digit of GS1 General Specifications 7.9. Raises `InvalidInput`."""
+    digits = gtin.strip().zfill(14)
+    if len(digits) != 14 or not (digits.isascii() and digits.isdigit()):
+        raise InvalidInput("This is not a GTIN.", Problem("gtin", gtin[:20], "up to 14 digits", "Scan the pack."))
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits[:13]))
+    if (10 - total % 10) % 10 != int(digits[13]):
+        raise InvalidInput(
+            "The check digit of the GTIN is wrong.",
+            Problem("gtin", digits, "a GTIN whose last digit fits", "Scan the pack."),
+        )
+    return digits
+
+
+def _set(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
+    unknown = sorted(set(changes) - set(CHANGEABLE))
+    if unknown:
+        raise InvalidInput(
+            f"There is no setting {unknown[0]!r}.", Problem(unknown[0], "a setting", f"one of {', '.join(CHANGEABLE)}")
+        )
+    for name, value in changes.items():
+        setattr(pharmacy, name, value)
+    known = [profile.name for profile in list_profiles(folder=conf().profile_folder)]
+    if pharmacy.profile not in known:
+        raise InvalidInput(
+            "There is no such profile.", Problem("profile", pharmacy.profile, f"one of {', '.join(known)}")
+        )
+    try:
+        pharmacy.full_clean(validate_unique=False, validate_constraints=True)
+    except ValidationError as error:
+        problems = [
+            Problem(field, str(getattr(pharmacy, field, ""))[:64], " ".join(told))
+            for field, told in error.message_dict.items()
+        ]
+        raise InvalidInput("The settings are not right.", *problems) from error
+
+
+def _told(pharmacy: Pharmacy) -> dict[str, Any]:
+    return {name: _plain(getattr(pharmacy, name)) for name in CHANGEABLE}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, time) else value
+
+
+def _access_changed(member: StaffMember, before: StaffMember | None, by: Actor, now: datetime) -> None:
+    audit.record(
+        Event.ACCESS_CHANGED,
+        pharmacy=member.pharmacy,
+        by=by,
+        now=now,
+        subject=member,
+        body={
+            "user": f"user:{member.user_id}",
+            "name": member.display_name,
+            "from": None if before is None else {"role": before.role, "active": before.active},
+            "to": {"role": member.role, "active": member.active},
+        },
+    )
+
+
+def member_of(user: AbstractBaseUser, pharmacy_id: Any) -> StaffMember:
+    """The active role of a user at a pharmacy. Raises `NotFound` where there is none."""
+    member = (
+        StaffMember.objects.select_related("pharmacy")
+        .filter(user_id=user.pk, pharmacy_id=pharmacy_id, active=True)
+        .first()
+    )
+    if member is None:
+        raise NotFound("There is no such pharmacy for you.")
+    return member
