@@ -1,0 +1,115 @@
+"""Directions text to phases, or a question; never a guess.
+
+>>> from baclofen_rules.directions import read_directions
+>>> read_directions("5 mg tid x 3d then 10 mg tid").sentence
+'Take 5 mg three times a day for 3 days, then 10 mg three times a day.'
+>>> read_directions("1-2 tabs tid", strength_mg=10).ask
+'Which of the two?'
+
+The grammar (``grammar.lark``) is a closed world: whatever it does not cover comes back as a question that quotes the part
+not understood. Nothing is corrected, completed or assumed.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from ..regimen import Phase, Regimen
+from ..sentences import plain, say_directions
+from .doubt import Doubt, Why
+from .normal import Unreadable, normalise
+
+FORMAT = "baclofen-directions/1"
+LONGEST_TEXT = 1000
+"""Characters. Longer text is asked about, not read: no prescription needs it, and reading stays quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What directions say, without doubt."""
+
+    text: str
+    """As written."""
+    regimen: Regimen
+    """Phases and how the course ends; doses in milligrams."""
+    as_needed: bool = False
+    """Taken only when needed: the doses of the day are the most that may be taken."""
+    max_mg_per_day: Decimal | None = None
+    """The most in a day where the text names it, in milligrams."""
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases in order."""
+        return self.regimen.phases
+
+    @property
+    def then_stop(self) -> bool | None:
+        """True only when the text says so; None where the last phase ends and nothing is said of what follows."""
+        return self.regimen.then_stop
+
+    @property
+    def sentence(self) -> str:
+        """The reading said back in one plain sentence, which reads as the same."""
+        return say_directions(self.regimen, as_needed=self.as_needed, max_mg_per_day=self.max_mg_per_day)
+
+    def to_json(self) -> dict[str, Any]:
+        """The reading in the case format: amounts as strings, exact."""
+        return {
+            "format": FORMAT,
+            "text": self.text,
+            "phases": [
+                {"doses": [plain(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
+                for phase in self.phases
+            ],
+            "then_stop": self.then_stop,
+            "as_needed": self.as_needed,
+            "max_mg_per_day": None if self.max_mg_per_day is None else plain(self.max_mg_per_day),
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Directions that cannot be read without doubt: the part ``about`` which to ask, and what to ``ask``."""
+
+    text: str
+    about: str
+    ask: str
+    why: Why = Why.NOT_UNDERSTOOD
+
+    def to_json(self) -> dict[str, Any]:
+        """The question in the case format."""
+        return {"format": FORMAT, "text": self.text, "question": {"about": self.about, "ask": self.ask}}
+
+
+def read_directions(
+    text: str, strength_mg: Decimal | int | None = None, od_means_once_daily: bool | None = None
+) -> Reading | Question:
+    """Read ``text``; a dose in tablets needs ``strength_mg``, "od" needs the site to say that it means once a day.
+
+    Never raises for any text: what cannot be read is a Question.
+    """
+    if len(text) > LONGEST_TEXT:
+        ask = "These directions are too long to be read for certain. What dose, and how many times a day?"
+        return Question(text, text[:60], ask)
+    return _read(text, None if strength_mg is None else Decimal(strength_mg), od_means_once_daily)
+
+
+@lru_cache(maxsize=2048)
+def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Reading | Question:
+    normal = normalise(text)
+    if isinstance(normal, Unreadable):
+        return Question(text, normal.name, "This character cannot be read. What is meant here?")
+    if not normal.text.strip(" .,;:"):
+        return Question(text, text.strip(), "Nothing is written. What dose, and how many times a day?")
+    from .parser import read
+
+    try:
+        understood = read(normal.text, strength_mg, od_means_once_daily)
+    except Doubt as doubt:
+        return Question(text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why)
+    return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day)
+
+
+__all__ = ["Question", "Reading", "Why", "read_directions", "say_directions"]

@@ -1,0 +1,158 @@
+"""What to ask where a text could not be read: the part that was not understood, and a question that settles it."""
+
+import re
+from typing import NamedTuple
+
+from lark import Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from .doubt import Doubt, Why
+
+_NUMBER = r"(?:[0-9]+(?:[.,][0-9]+)?|half|one|two|three|four|five|six|seven|eight|nine|ten)"
+_UNIT = r"(?:\s?(?:mgs?|tab(?:let)?s?)\b)?"
+
+
+class Hint(NamedTuple):
+    """A known way of writing that is never read, and what settles it."""
+
+    pattern: re.Pattern[str]
+    ask: str
+
+
+def _hint(pattern: str, ask: str) -> Hint:
+    return Hint(re.compile(pattern), ask)
+
+
+HINTS = (
+    _hint(
+        r"\bas directed\b|\bas before\b|\bmdu\b|\buse as instructed\b|\bas per .*",
+        "What dose, and how many times a day?",
+    ),
+    _hint(
+        r"\bintra-?thecal(?:ly)?\b|\bpump\b|\binject\w*|\binfus\w*|\bi\.?t\.?\b(?=.*\b(?:pump|mcg|microgram))",
+        "This is not a medicine by mouth: which product is meant?",
+    ),
+    _hint(
+        rf"{_NUMBER}\s?(?:mcg|ug|micrograms?|micro-?g)\b",
+        "Micrograms? Tablets are measured in milligrams: which dose is meant?",
+    ),
+    _hint(rf"{_NUMBER}\s?(?:g|grams?|kg|units?|iu)\b", "Which dose in milligrams?"),
+    _hint(
+        rf"{_NUMBER}?\s?(?:mls?|millilit\w+|teaspoons?|spoonfuls?|tsp|drops?)\b|\bliquid\b|\bsolution\b|\bsuspension\b|\bsyrup\b",
+        "A liquid: which dose in milligrams, and is a liquid meant?",
+    ),
+    _hint(
+        r"[0-9]+(?:\s?-\s?[0-9]+){2,}\b(?:\s?mg|\s?tab\w*)?",
+        "Do these stand for morning, midday and night? Write out each dose.",
+    ),
+    _hint(
+        r"[0-9]+(?:\.[0-9]+){2,}|[0-9]+(?:,[0-9]+){2,}|[0-9]+(?:\s?/\s?[0-9]+){2,}",
+        "Is this one number or several doses?",
+    ),
+    _hint(r"\bod\b|\bo\.d\.?", 'Does "od" mean once a day here?'),
+    _hint(
+        r"\bq\.?\s?o\.?\s?d\b\.?|\bevery (?:other|second|2nd|third|3rd) \w+|\balternat\w+(?: \w+)?|\bevery 2 days\b|\be\.?o\.?d\b",
+        "Not every day: on which days is it taken?",
+    ),
+    _hint(r"\bq\.?\s?d\b\.?", "Once a day, or four times a day?"),
+    _hint(
+        r"\b(?:once |twice |[0-9]+ times )?(?:a|per|each|every|/)\s?week\b|\bonce weekly\b|\btwice weekly\b|\bweekly\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+        "Taken each day, or on some days of the week only?",
+    ),
+    _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
+    _hint(rf"{_NUMBER}{_UNIT}\s?(?:-|to|or)\s?{_NUMBER}{_UNIT}", "Which of the two?"),
+    _hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
+    _hint(
+        r"[0-9]+,[0-9]{3}\b\s?\w*|[0-9]+\.[0-9]{3,}\b\s?\w*",
+        "Is the mark a decimal point? Write the number without it.",
+    ),
+    _hint(r"[0-9]+\s?/\s?[0-9]+(?:\s\w+)?", "Is this a part of a tablet, a number of days, or a choice?"),
+    _hint(r"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/))|\b[0-9]+\s?x\b(?!\s?/)", "How many times a day, or for how many days?"),
+    _hint(
+        r"\bcapsules?\b|\bcaps?\b|\bpatch\w*|\bpowder\b|\bgranules?\b|\bsachets?\b",
+        "Which product is meant? Only tablets are read.",
+    ),
+    _hint(r"\bstat\b|\bonce only\b|\bsingle dose\b|\bloading\b", "Is this one dose only, and what follows it?"),
+    _hint(r"\b(?:do not|don't|never|avoid|not)\b.*", "This forbids something: what dose is to be taken, and when?"),
+    _hint(r"\bmax\w*\b.*|\bup to\b.*", "At most how much: which dose, how many times a day?"),
+    _hint(
+        r"\bif\b.*|\bunless\b.*|\bmay\b.*|\bcan be\b.*|\bconsider\b.*|\btitrat\w*\b.*|\badjust\w*\b.*",
+        "What exactly is to be taken, each day?",
+    ),
+)
+_OFTEN = {"THREE_DAILY", "COUNT_A_DAY"}
+_UNITS = {"_MG", "_TABLET"}
+_NUMBERS = {"NUMBER", "WORD", "MIXED", "FRACTION", "HALF", "QUARTER", "THREE_QUARTERS"}
+_NEAR = 14
+"""How far from where reading stopped a known doubt may stand and still explain it, in characters."""
+LONGEST_QUOTE = 60
+
+
+def doubt_about(plain: str, unexpected: UnexpectedInput) -> Doubt:
+    """The doubt behind a text that the grammar does not cover."""
+    if isinstance(unexpected, UnexpectedToken) and unexpected.token.type == "$END":
+        return _hinted(plain, len(plain), len(plain)) or _unfinished(plain, set(unexpected.accepts))
+    start = unexpected.pos_in_stream or 0
+    if isinstance(unexpected, UnexpectedToken):
+        token = unexpected.token
+        assert isinstance(token, Token)
+        end = token.end_pos or start
+        expected = set(unexpected.accepts)
+    else:
+        end = start + 1
+        expected = set(unexpected.allowed or ()) if isinstance(unexpected, UnexpectedCharacters) else set()
+    hinted = _hinted(plain, start, end)
+    if hinted:
+        return hinted
+    begin, end = _widened(plain, start, end)
+    if isinstance(unexpected, UnexpectedToken) and "STOP" in expected:
+        if unexpected.token.type in _NUMBERS:
+            return Doubt(
+                begin, len(plain[: begin + LONGEST_QUOTE]), "In addition to what stands before it, or afterwards?"
+            )
+        if unexpected.token.type == "CHANGE":
+            return Doubt(begin, end, "For how many days, before this change?", Why.OPEN_END)
+    if expected >= _UNITS:
+        before = re.search(rf"{_NUMBER}\s*$", plain[:start])
+        begin = before.start() if before else begin
+        return Doubt(begin, end, "Milligrams or tablets?")
+    if expected >= _OFTEN:
+        return Doubt(begin, end, "How many times a day? This part is not understood.")
+    return Doubt(begin, end, "What does this mean? Write it in other words.")
+
+
+def _hinted(plain: str, start: int, end: int) -> Doubt | None:
+    """The known doubt that explains why reading stopped: the one over that place, else the nearest close to it."""
+    found: list[tuple[int, int, Doubt]] = []
+    for rank, hint in enumerate(HINTS):
+        for match in hint.pattern.finditer(plain):
+            distance = max(match.start() - end, start - match.end(), 0)
+            if match[0].strip() and distance <= _NEAR:
+                quote_end = min(match.end(), match.start() + LONGEST_QUOTE)
+                found.append((distance > 1, rank, Doubt(match.start(), quote_end, hint.ask)))
+    return min(found, key=lambda item: item[:2])[2] if found else None
+
+
+def _unfinished(plain: str, expected: set[str]) -> Doubt:
+    """The text ends before it says what is needed."""
+    start, end = _last_words(plain)
+    if expected >= _UNITS:
+        return Doubt(start, end, "Milligrams or tablets, and how many times a day?")
+    if expected >= _OFTEN:
+        return Doubt(start, end, "How many times a day?")
+    if "NUMBER" in expected:
+        return Doubt(start, end, "What dose, and how many times a day?")
+    return Doubt(start, end, "What follows? The directions seem to be cut short.")
+
+
+def _last_words(plain: str) -> tuple[int, int]:
+    words = [match.span() for match in re.finditer(r"\S+", plain)]
+    return (words[max(0, len(words) - 4)][0], words[-1][1]) if words else (0, 0)
+
+
+def _widened(plain: str, start: int, end: int) -> tuple[int, int]:
+    """Whole words around a place."""
+    while start > 0 and not plain[start - 1].isspace():
+        start -= 1
+    while end < len(plain) and not plain[end].isspace():
+        end += 1
+    return start, min(end, start + LONGEST_QUOTE)
