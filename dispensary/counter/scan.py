@@ -1,0 +1,103 @@
+"""What the scanner typed: a GS1 DataMatrix or bar code, read into a pack, or one sentence that says why not.
+
+A wedge scanner is a keyboard. Browsers swallow the separator between fields (GS, Ctrl+]), and a parser then reads lot and
+serial as one lot without an error. So the scan field writes a visible separator in its place, and a lot or serial that may
+have swallowed another field is refused here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+import biip
+from biip.gs1_messages import GS1Message
+
+GS = "\x1d"
+VISIBLE_GS = "\u241d"
+LONGEST_SCAN = 300
+LONGEST_LOT = 20
+_PREFIXES = ("]d2", "]C1", "]Q3", "]e0")
+# Fields that a lost separator may have glued to a lot or serial, and what they look like there.
+_SWALLOWED = {
+    "(01)": r"01\d{14}",
+    "(17)": r"17\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])",
+    "(10)": r"10\S{3,}",
+    "(21)": r"21\S{4,}",
+}
+
+
+class UnreadableScan(Exception):
+    """The scan cannot be used; the text is one sentence for the person at the counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one scan carries. What it does not carry is empty and must erase nothing that was typed before."""
+
+    gtin: str
+    """Fourteen digits."""
+    lot: str = ""
+    expiry: date | None = None
+    serial: str = ""
+
+
+def looks_like_a_pack(text: str) -> bool:
+    """Whether a search box got a scan rather than a name or a number."""
+    bare = text.strip()
+    return bare.startswith(_PREFIXES) or VISIBLE_GS in bare or re.fullmatch(r"01\d{14}\S*|\d{13,14}", bare) is not None
+
+
+def read_scan(text: str) -> Scan:
+    """Read what a scanner typed. Raises UnreadableScan with one plain sentence."""
+    raw = text.strip().replace(VISIBLE_GS, GS)
+    if not raw:
+        raise UnreadableScan("Nothing was scanned. Scan the pack, or type the number under its bar code.")
+    if len(raw) > LONGEST_SCAN:
+        raise UnreadableScan("That is longer than any pack's code. Scan one pack at a time.")
+    bare = raw
+    for prefix in _PREFIXES:
+        bare = bare.removeprefix(prefix)
+    try:
+        found = biip.parse(raw)
+    except biip.ParseError as error:
+        raise UnreadableScan(_NOT_A_CODE) from error
+    # A bare number is the article number, even where its first digits look like a field of a GS1 message.
+    if bare.isascii() and bare.isdigit() and len(bare) in (8, 12, 13, 14):
+        if found.gtin is None:
+            raise UnreadableScan(
+                f"The number {bare} has a wrong check digit. Scan it again, or look at the number on the pack."
+            )
+        return Scan(found.gtin.as_gtin_14())
+    if found.gs1_message is None:
+        raise UnreadableScan(_NOT_A_CODE)
+    return _from_message(found.gs1_message)
+
+
+_NOT_A_CODE = "This is not a pack's code. Scan the square code on the pack, or type the number under its bar code."
+
+
+def _from_message(message: GS1Message) -> Scan:
+    article = message.element_strings.get(ai="01")
+    if article is None:
+        raise UnreadableScan("The code names no product (no GTIN). Scan the square code on the pack.")
+    if article.gtin is None:
+        raise UnreadableScan(f"The product number {article.value} has a wrong check digit. Scan the pack again.")
+    values = {field.ai.ai: field.value for field in message.element_strings}
+    present = {f"({ai})" for ai in values}
+    for ai, name in (("10", "lot"), ("21", "serial number")):
+        _refuse_swallowed(values.get(ai, ""), name, present)
+    expiry = message.element_strings.get(ai="17")
+    return Scan(article.gtin.as_gtin_14(), values.get("10", ""), expiry.date if expiry else None, values.get("21", ""))
+
+
+def _refuse_swallowed(value: str, name: str, present: set[str]) -> None:
+    if len(value) > LONGEST_LOT:
+        raise UnreadableScan(f"The {name} is longer than {LONGEST_LOT} characters: the scanner lost a separator.")
+    for ai, pattern in _SWALLOWED.items():
+        if ai not in present and re.search(rf"^.+?{pattern}", value):
+            raise UnreadableScan(
+                f"The {name} reads {value}, which may hold another field: the scanner lost the separator between them. "
+                "Set the scanner to send GS as Ctrl+], or type lot and expiry by hand."
+            )

@@ -1,0 +1,9 @@
+import pytest
+
+from dispensary.counter.look import build
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_look() -> None:
+    """The pages' style sheet and the printed fonts."""
+    build.build(with_test_tools=True, quiet=True)
