@@ -1,0 +1,1 @@
+"""Words, icons and the dose line for the pages."""

@@ -1,0 +1,119 @@
+"""How amounts, days and states stand on a page: one spelling each, never split over two lines."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from dispensary.counter.dose_line import DoseLine, Picture
+from dispensary.documents.words import NB, long_day
+from dispensary.documents.words import amount as plain_amount
+
+register = template.Library()
+
+# Paths on a field of 24 x 24; drawn for this project.
+ICONS = {
+    "stop": "M8 2h8l6 6v8l-6 6H8l-6-6V8zm0 8v4h8v-4z",
+    "override": "M12 2 23 21H1zm-1 6v7h2V8zm0 9v2h2v-2z",
+    "acknowledge": "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm-1 4h2v8h-2zm0 10h2v2h-2z",
+    "information": "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm-1 4h2v2h-2zm0 4h2v8h-2z",
+    "unknown": "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm0 4c2.3 0 4 1.5 4 3.6 0 2.4-3 2.9-3 4.4h-2c0-2.7 3-3.2 3-4.4 0-1-.8-1.7-2-1.7s-2 .8-2 2H8C8 7.5 9.7 6 12 6zm-1 10h2v2h-2z",
+    "ready": "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zm-1.4 14.5L6 12l1.5-1.5 3.1 3 6-6L18 9z",
+    "done": "M3 3h18v18H3zm7.6 13.5L18 9l-1.5-1.5-5.9 6-3.1-3L6 12z",
+}
+WORDS = {
+    "stop": "Stop",
+    "override": "Needs an override",
+    "acknowledge": "Needs an acknowledgement",
+    "information": "Information",
+    "unknown": "Could not be assessed",
+    "ready": "Ready",
+    "done": "Done",
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """The picture of a state; decoration, the word always stands beside it."""
+    return format_html(
+        '<svg class="d-icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path fill-rule="evenodd" d="{}"/></svg>',
+        ICONS[name],
+    )
+
+
+@register.simple_tag
+def state(name: str, words: str = "") -> SafeString:
+    """Icon, word and colour of a state."""
+    return format_html('<span class="d-state d-state--{}">{} {}</span>', name, icon(name), words or WORDS[name])
+
+
+@register.filter
+def amount(value: object) -> str:
+    """A number without trailing zeros."""
+    try:
+        return plain_amount(Decimal(str(value)))
+    except InvalidOperation:
+        return str(value)
+
+
+@register.filter
+def mg(value: object) -> SafeString:
+    """`10 mg`, unbreakable."""
+    return format_html('<span class="d-nb">{}{}mg</span>', amount(value), NB)
+
+
+@register.filter
+def tablets(value: object) -> SafeString:
+    """`84 tablets`, `1 tablet`, `half a tablet`; unbreakable."""
+    number = Decimal(str(value))
+    if number == Decimal("0.5"):
+        return format_html('<span class="d-nb">half a tablet</span>')
+    return format_html('<span class="d-nb">{}{}{}</span>', amount(number), NB, "tablet" if number == 1 else "tablets")
+
+
+@register.filter
+def day(value: object) -> str:
+    """`Tue 24 Nov 2026`."""
+    if value in (None, ""):
+        return "not known"
+    return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
+
+
+@register.simple_tag
+def day_from(value: object, today: date) -> str:
+    """`Tue 24 Nov 2026, in 2 days`."""
+    if value in (None, ""):
+        return "not known"
+    on = value if isinstance(value, date) else date.fromisoformat(str(value))
+    return f"{long_day(on)}, {how_far(on, today)}"
+
+
+def how_far(on: date, today: date) -> str:
+    """`today`, `tomorrow`, `in 9 days`, `3 days ago`."""
+    days = (on - today).days
+    if days in (-1, 0, 1):
+        return {-1: "yesterday", 0: "today", 1: "tomorrow"}[days]
+    return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+@register.filter
+def waited(since: datetime, now: datetime) -> str:
+    """`12 minutes`, in the largest unit only."""
+    return timesince(since, now, depth=1)
+
+
+@register.filter
+def yes_no(value: bool | None) -> str:
+    """A fact in words; unknown is not "no"."""
+    return {True: "Yes", False: "No", None: "Not known"}[value]
+
+
+@register.inclusion_tag("dispensary/parts/dose_line.html")
+def dose_line(line: DoseLine) -> dict[str, Picture]:
+    """The dose line as a picture with title and description, and its table."""
+    return {"picture": line.picture()}
