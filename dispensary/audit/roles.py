@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 READABLE = ("log", "head", "entry", "link", "checkpoint", "cosignature", "delivery", "erasure", "line")
 APPEND = "audit.append(uuid, text, text, text, text, text, timestamptz, text, text, text, text, text, text, text, text, text, text[], bytea, text, bigint)"
+ERASE = "audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz)"
 PURE = (
     "audit.time_text(timestamptz)",
     "audit.header(audit.entry, bigint, bytea)",
@@ -40,8 +41,8 @@ def quoted(name: str) -> str:
 def statements(roles: Roles) -> Iterator[str]:
     """The split, as SQL statements to be run by the owner in the application's database, once after every migration."""
     yield from _business(roles)
-    for name in (roles.app, roles.sealer, roles.auditor, *([roles.eraser] if roles.eraser else [])):
-        role = quoted(name)
+    others = (roles.app, roles.sealer, roles.auditor, *([roles.eraser] if roles.eraser else []))
+    for role in (quoted(name) for name in others if name != roles.owner):
         yield f"REVOKE ALL ON SCHEMA audit FROM {role}"
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role}"
         yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM {role}"
@@ -55,6 +56,8 @@ def statements(roles: Roles) -> Iterator[str]:
     yield f"GRANT SELECT ON audit.body TO {sealer}, {auditor}"
     yield f"GRANT INSERT ON audit.checkpoint, audit.cosignature, audit.delivery TO {sealer}"
     yield f"GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO {sealer}"
+    if roles.eraser:
+        yield f"GRANT EXECUTE ON FUNCTION {ERASE} TO {quoted(roles.eraser)}"
 
 
 def _business(roles: Roles) -> Iterator[str]:
@@ -64,7 +67,8 @@ def _business(roles: Roles) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA public TO {app}, {quoted(roles.sealer)}, {quoted(roles.auditor)}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}"
-    yield f"REVOKE INSERT, UPDATE, DELETE ON public.django_migrations FROM {app}"
+    if roles.app != roles.owner:
+        yield f"REVOKE INSERT, UPDATE, DELETE ON public.django_migrations FROM {app}"
     yield f"GRANT SELECT ON public.django_migrations TO {quoted(roles.sealer)}, {quoted(roles.auditor)}"
     yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}"
     yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}"
