@@ -1,0 +1,343 @@
+"""The hand-over: what lets it happen, what holds it back, what is left behind."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import dispenses, overrides, prescriptions
+from dispensary.actions.overrides import Answer, Refused
+from dispensary.errors import Conflict, InvalidInput, NotAllowed
+from dispensary.models import (
+    Dispense,
+    DispenseStatus,
+    Override,
+    OverrideState,
+    PrescriptionStatus,
+    Review,
+    SignatureMethod,
+    StaffRole,
+)
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+ASKED = Answer(
+    finding="daily-maximum",
+    mitigation="5",
+    words="Specialist clinic keeps her on this dose; agreed by telephone.",
+    asked="Dr Grace Mwangi",
+    asked_at=NOW - timedelta(minutes=10),
+    agreed="105 mg a day until the clinic visit",
+    signature=SignatureMethod.PASSWORD,
+)
+
+
+@pytest.fixture
+def shop():
+    make.products()
+    return make.pharmacy()
+
+
+@pytest.fixture
+def pharmacist(shop):
+    return make.staff(shop, StaffRole.PHARMACIST).actor()
+
+
+@pytest.fixture
+def technician(shop):
+    return make.staff(shop, StaffRole.TECHNICIAN).actor()
+
+
+def hand_over(prescription, by, **changes):
+    asked = {
+        "quantity": prescription.quantity,
+        "pack": make.pack(),
+        "acknowledged": [],
+        "overrides": [],
+        "key": f"key-{prescription.pk}",
+        "now": NOW,
+    }
+    return dispenses.dispense(prescription=prescription, by=by, **(asked | changes))
+
+
+def above_the_maximum(shop):
+    """35 mg x 3 = 105 mg a day, after months on 100 mg a day: one finding for the daily maximum."""
+    person = make.patient(shop)
+    from dispensary.actions import patients
+    from dispensary.actors import Actor
+
+    patients.record_history(
+        patient=person,
+        supplies=[
+            {
+                "dispensed_on": "2026-10-25",
+                "doses": [35, 35, 30],
+                "strength_mg": 10,
+                "days_supply": 28,
+                "dose_since": "2026-08-01",
+                "relation": "same-course",
+            }
+        ],
+        by=Actor.system("setup", shop.pk),
+        now=NOW,
+    )
+    return make.prescription(
+        person,
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days",
+        quantity=294,
+    )
+
+
+def codes(of):
+    return [line.action for line in audit.history(of)]
+
+
+def test_a_clean_new_start_is_handed_over_with_everything_that_belongs_to_it(shop, technician):
+    order = make.prescription(make.patient(shop))
+    dispense = hand_over(order, technician)
+    assert isinstance(dispense, Dispense)
+    assert (dispense.quantity, dispense.days_supply) == (Decimal(42), 28)
+    assert dispense.starts_on == date(2026, 11, 22)
+    assert dispense.run_out_on == date(2026, 12, 20)
+    assert dispense.review.outcome == "pass"
+    assert dispense.lot == "A1B2"
+    order.refresh_from_db()
+    assert order.status == PrescriptionStatus.COMPLETED
+    assert "dispense.completed" in codes(dispense)
+
+
+def test_the_same_key_gives_the_first_dispense_again(shop, technician):
+    order = make.prescription(make.patient(shop))
+    assert hand_over(order, technician).pk == hand_over(order, technician).pk
+    assert Dispense.objects.count() == 1
+
+
+def test_a_key_used_for_another_hand_over_is_refused(shop, technician):
+    one, two = make.prescription(make.patient(shop)), make.prescription(make.patient(shop))
+    hand_over(one, technician, key="k")
+    with pytest.raises(Conflict, match="another hand-over"):
+        hand_over(two, technician, key="k")
+
+
+def test_a_second_hand_over_is_refused_and_says_what_happened(shop, technician):
+    order = make.prescription(make.patient(shop))
+    first = hand_over(order, technician)
+    refused = hand_over(order, technician, key="another")
+    assert isinstance(refused, Refused)
+    assert "42 tablets were handed over at 2026-11-22 10:00 UTC" in refused.problems[0].given
+    assert first.dispenser_name in refused.problems[0].given
+    assert "dispense.refused" in codes(order)
+
+
+def test_25_mg_picked_for_10_mg_is_stopped_whoever_answers(shop, pharmacist):
+    order = make.prescription(make.patient(shop))
+    refused = hand_over(order, pharmacist, pack=make.pack(make.TWENTY_FIVE_MG))
+    assert isinstance(refused, Refused)
+    assert "pick" in [question.code for question in refused.unanswered]
+    answer = Answer("pick", "5", "It is what we have.", asked="Dr Mwangi", signature=SignatureMethod.PASSWORD)
+    refused = hand_over(order, pharmacist, pack=make.pack(make.TWENTY_FIVE_MG), overrides=[answer], key="again")
+    assert isinstance(refused, Refused)
+    assert not Dispense.objects.exists()
+    assert not Override.objects.exists()
+
+
+def test_a_dose_above_the_maximum_needs_an_override(shop, pharmacist):
+    order = above_the_maximum(shop)
+    refused = hand_over(order, pharmacist)
+    assert isinstance(refused, Refused)
+    assert "daily-maximum" in [question.code for question in refused.unanswered]
+    assert refused.review.outcome == "override"
+    assert not Dispense.objects.exists()
+
+
+def test_an_override_after_calling_the_prescriber_lets_it_pass_and_is_kept(shop, pharmacist):
+    order = above_the_maximum(shop)
+    findings = [q.code for q in hand_over(order, pharmacist).unanswered]
+    dispense = hand_over(order, pharmacist, overrides=[ASKED], acknowledged=[c for c in findings if c != "daily-maximum"], key="second")
+    assert isinstance(dispense, Dispense), dispense
+    override = Override.objects.get(code="daily-maximum")
+    assert (override.state, override.dispense_id) == (OverrideState.USED, dispense.pk)
+    assert "105 mg" in override.summary
+    assert override.signer_name == pharmacist.display
+    assert "override.signed" in codes(override)
+
+
+def test_a_technician_cannot_override(shop, technician):
+    order = above_the_maximum(shop)
+    rest = [q.code for q in hand_over(order, technician).unanswered if q.code != "daily-maximum"]
+    with pytest.raises(NotAllowed, match="a pharmacist may"):
+        hand_over(order, technician, overrides=[ASKED], acknowledged=rest, key="second")
+    assert not Override.objects.exists()
+
+
+def test_an_override_of_a_dose_above_a_limit_names_whom_was_asked(shop, pharmacist):
+    order = above_the_maximum(shop)
+    with pytest.raises(InvalidInput) as caught:
+        overrides.sign(
+            prescription=order,
+            answer=Answer("daily-maximum", "5", "agreed", signature=SignatureMethod.PASSWORD),
+            by=pharmacist,
+            now=NOW,
+        )
+    assert [problem.field for problem in caught.value.problems] == ["asked"]
+
+
+def test_an_override_without_a_fresh_signature_is_refused(shop, pharmacist):
+    with pytest.raises(InvalidInput) as caught:
+        overrides.sign(
+            prescription=above_the_maximum(shop),
+            answer=Answer("daily-maximum", "5", "agreed", asked="Dr Mwangi"),
+            by=pharmacist,
+            now=NOW,
+        )
+    assert [problem.field for problem in caught.value.problems] == ["signature"]
+
+
+def test_two_open_overrides_for_one_finding_are_refused(shop, pharmacist):
+    order = above_the_maximum(shop)
+    overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    with pytest.raises(Conflict, match="answered already"):
+        overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+
+
+def test_an_override_for_a_finding_that_is_not_there_says_which_there_are(shop, pharmacist):
+    order = above_the_maximum(shop)
+    with pytest.raises(InvalidInput) as caught:
+        overrides.sign(prescription=order, answer=Answer("renal"), by=pharmacist, now=NOW)
+    assert "daily-maximum" in caught.value.problems[0].expected
+
+
+def test_an_answer_signed_before_counts_at_the_hand_over(shop, pharmacist):
+    order = above_the_maximum(shop)
+    override = overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    rest = [q.code for q in hand_over(order, pharmacist).unanswered]
+    dispense = hand_over(order, pharmacist, acknowledged=rest, key="second")
+    assert isinstance(dispense, Dispense)
+    override.refresh_from_db()
+    assert override.dispense_id == dispense.pk
+
+
+def test_an_answer_that_was_withdrawn_no_longer_counts(shop, pharmacist):
+    order = above_the_maximum(shop)
+    override = overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    overrides.withdraw(override=override, reason="signed for the wrong patient", by=pharmacist, now=NOW)
+    assert "daily-maximum" in [q.code for q in hand_over(order, pharmacist).unanswered]
+
+
+def test_what_could_not_be_assessed_needs_one_acknowledgement(shop, technician):
+    order = make.prescription(make.patient(shop, dialysis=None, egfr=None, weight_kg=None, medicines=None))
+    refused = hand_over(order, technician)
+    assert isinstance(refused, Refused)
+    codes_open = [q.code for q in refused.unanswered]
+    assert "not-assessed" in codes_open
+    assert isinstance(hand_over(order, technician, acknowledged=codes_open, key="second"), Dispense)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "stopped"])
+def test_an_order_that_has_ended_is_not_handed_over(shop, pharmacist, status):
+    order = make.prescription(make.patient(shop))
+    if status == "cancelled":
+        prescriptions.cancel(prescription=order, reason="written in error", by=pharmacist, now=NOW)
+    else:
+        prescriptions.stop(prescription=order, reason="", words="never taken", by=pharmacist, now=NOW)
+    refused = hand_over(order, pharmacist)
+    assert isinstance(refused, Refused)
+    assert status in refused.problems[0].given
+
+
+def test_more_than_is_left_is_refused_with_both_amounts(shop, technician):
+    order = make.prescription(make.patient(shop))
+    refused = hand_over(order, technician, quantity=Decimal("42.5"))
+    assert isinstance(refused, Refused)
+    assert refused.problems[0].given == "42.5 tablets asked for, 42 tablets left"
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "0.3", "NaN", "Infinity", "1000000000"])
+def test_a_quantity_that_is_no_number_of_tablets_is_bad_input(shop, technician, quantity):
+    with pytest.raises(InvalidInput):
+        hand_over(make.prescription(make.patient(shop)), technician, quantity=Decimal(quantity))
+
+
+def test_a_pack_that_has_expired_is_refused(shop, technician):
+    refused = hand_over(make.prescription(make.patient(shop)), technician, pack=make.pack(expiry=date(2026, 11, 21)))
+    assert isinstance(refused, Refused)
+    assert "expired on 2026-11-21" in refused.problems[0].given
+
+
+@pytest.mark.parametrize(("expiry", "passes"), [(date(2026, 12, 19), False), (date(2026, 12, 20), True)])
+def test_a_pack_must_last_as_long_as_the_supply(shop, technician, expiry, passes):
+    result = hand_over(make.prescription(make.patient(shop)), technician, pack=make.pack(expiry=expiry))
+    assert isinstance(result, Dispense) is passes
+
+
+def test_a_pack_nobody_knows_is_refused(shop, technician):
+    refused = hand_over(make.prescription(make.patient(shop)), technician, pack=make.pack("04000000000006"))
+    assert isinstance(refused, Refused)
+    assert "Nobody here knows this pack" in refused.problems[0].given
+
+
+def test_another_pharmacys_prescription_is_not_touched(shop):
+    stranger = make.staff(make.pharmacy("Elsewhere"), StaffRole.PHARMACIST).actor()
+    with pytest.raises(NotAllowed):
+        hand_over(make.prescription(make.patient(shop)), stranger)
+
+
+def test_an_auditor_hands_nothing_over(shop):
+    with pytest.raises(NotAllowed):
+        hand_over(make.prescription(make.patient(shop)), make.staff(shop, StaffRole.AUDITOR).actor())
+
+
+def test_a_cancelled_supply_can_be_handed_over_again(shop, pharmacist):
+    order = make.prescription(make.patient(shop))
+    dispenses.cancel(dispense=hand_over(order, pharmacist), reason="wrong bag, not given", by=pharmacist, now=NOW)
+    again = hand_over(order, pharmacist, key="second")
+    assert isinstance(again, Dispense)
+    assert again.number == 2
+    assert Dispense.objects.filter(status=DispenseStatus.COMPLETED).count() == 1
+
+
+def test_a_returned_supply_cannot_be_cancelled_as_well(shop, pharmacist):
+    dispense = hand_over(make.prescription(make.patient(shop)), pharmacist)
+    dispenses.return_(dispense=dispense, reason="patient brought it back unopened", by=pharmacist, now=NOW)
+    with pytest.raises(Conflict, match="returned already"):
+        dispenses.cancel(dispense=dispense, reason="x y z", by=pharmacist, now=NOW)
+
+
+def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharmacist):
+    order = above_the_maximum(shop)
+    refused = prescriptions.stop(prescription=order, reason="", words="patient asked", by=pharmacist, now=NOW)
+    assert isinstance(refused, Refused)
+    assert "abrupt-stop" in [q.code for q in refused.unanswered]
+    answers = [
+        Answer(q.code, "5", "admitted to hospital for a supervised stop", asked="Dr Mwangi", signature=SignatureMethod.PASSWORD)
+        if q.severity == "override"
+        else Answer(q.code)
+        for q in refused.unanswered
+    ]
+    stopped = prescriptions.stop(
+        prescription=order, reason="", words="patient asked", answers=tuple(answers), by=pharmacist, now=NOW
+    )
+    assert stopped.status == PrescriptionStatus.STOPPED
+
+
+def test_a_review_keeps_the_bytes_that_the_rule_book_gave(shop, technician):
+    dispense = hand_over(make.prescription(make.patient(shop)), technician)
+    review = Review.objects.get(pk=dispense.review_id)
+    assert review.result["format"] == "baclofen-review/1"
+    assert review.profile_digest.startswith("sha256:")
+    assert review.case["picked"]["strength_mg"] == "10"
+
+
+def test_a_refill_counts_what_is_left_from_the_supply_before(shop, technician):
+    person = make.patient(shop)
+    hand_over(make.prescription(person), technician)
+    later = NOW + timedelta(days=25)
+    refill = make.prescription(person, now=later, written_on="2026-12-15")
+    dispense = hand_over(refill, technician, now=later)
+    assert isinstance(dispense, Dispense), dispense
+    assert dispense.starts_on == date(2026, 12, 20)
+    assert dispense.run_out_on == date(2027, 1, 17)

@@ -1,0 +1,119 @@
+"""People and orders for tests, made through the actions, as the house makes them. `now` is always said."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from dispensary.actions import patients, pharmacies, prescriptions
+from dispensary.actions.dispenses import Pack
+from dispensary.actors import Actor
+from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Product, Source, StaffMember, StaffRole
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+TEN_MG = "05012345678900"
+TWENTY_FIVE_MG = "05012345678917"
+
+_numbers = itertools.count(1)
+
+KNOWN_FACTS: dict[str, Any] = {
+    "birth_date": "1981-05-02",
+    "sex": "female",
+    "weight_kg": Decimal(70),
+    "egfr": Decimal(95),
+    "dialysis": False,
+    "pregnant": False,
+    "breastfeeding": False,
+    "allergies": [],
+    "conditions": [],
+    "medicines": [],
+    "alcohol_use": False,
+    "drives": False,
+    "intrathecal_pump": False,
+}
+"""A patient about whom everything is known and nothing is found."""
+
+CLEAN_ORDER: dict[str, Any] = {
+    "written_on": "2026-11-20",
+    "route": "oral",
+    "form": "tablet",
+    "strength_mg": 10,
+    "phases": [{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 28}],
+    "then_stop": False,
+    "directions": "5 mg three times a day for 28 days",
+    "quantity": 42,
+    "repeats": 0,
+}
+"""A new start that the rules let pass: 5 mg x 3 = 15 mg a day, half a 10 mg tablet each time, 28 days, 42 tablets."""
+
+
+def pharmacy(name: str = "Harbour Pharmacy", now: datetime = NOW, **settings: Any) -> Pharmacy:
+    """A pharmacy with its log."""
+    return pharmacies.open_pharmacy(name=name, settings={"time_zone": "Europe/London", **settings}, now=now)
+
+
+def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime = NOW) -> StaffMember:
+    """A user with a role, who signs in with `PASSWORD`."""
+    number = next(_numbers)
+    user = get_user_model().objects.create_user(username=f"{role.value}{number}", password=PASSWORD)
+    return pharmacies.grant_access(
+        user=user,
+        pharmacy=at,
+        role=role,
+        display_name=f"{role.label} {number}",
+        by=Actor.system("setup", at.pk),
+        now=now,
+    )
+
+
+def patient(at: Pharmacy, by: Actor | None = None, now: datetime = NOW, **changes: Any) -> Patient:
+    """A patient about whom everything is known; name what should differ. A fact given as None is unknown."""
+    who = {"family_name": "Okafor", "given_name": "Ada", "identifier": f"P{next(_numbers):05}"}
+    who |= {name: changes.pop(name) for name in list(changes) if name in {*who, "language", "time_zone"}}
+    by = by or Actor.system("setup", at.pk)
+    return patients.register(pharmacy=at, **who, facts=KNOWN_FACTS | changes, by=by, now=now)
+
+
+def prescriber(at: Pharmacy, now: datetime = NOW) -> Prescriber:
+    """The prescriber of everything."""
+    return patients.register_prescriber(
+        pharmacy=at, identifier="C1234567", name="Dr Grace Mwangi", phone="+442079460000", by=Actor.system("setup", at.pk), now=now
+    )
+
+
+def products() -> tuple[Product, Product]:
+    """The two packs on the shelf: 10 mg and 25 mg."""
+    return tuple(  # type: ignore[return-value]  # two in, two out
+        Product.objects.get_or_create(
+            gtin=gtin,
+            defaults={"name": f"Lioresal {mg} mg tablets", "brand": "Lioresal", "strength_mg": Decimal(mg), "pack_size": 50},
+        )[0]
+        for gtin, mg in ((TEN_MG, 10), (TWENTY_FIVE_MG, 25))
+    )
+
+
+def prescription(of: Patient, now: datetime = NOW, by: Actor | None = None, **changes: Any) -> Prescription:
+    """An order taken in; by default one that the rules let pass."""
+    order = CLEAN_ORDER | changes
+    return prescriptions.receive(
+        pharmacy=of.pharmacy,
+        patient=of,
+        prescriber=prescriber(of.pharmacy),
+        order=order,
+        source=Source.CASE,
+        document={"prescription": "as it came"},
+        by=by or Actor.system("setup", of.pharmacy_id),
+        now=now,
+    ).prescription
+
+
+def pack(gtin: str = TEN_MG, **changes: Any) -> Pack:
+    """A pack in date, as the scan read it."""
+    from datetime import date
+
+    return Pack(**({"gtin": gtin, "lot": "A1B2", "expiry": date(2028, 3, 31), "serial": ""} | changes))
