@@ -12,4 +12,4 @@ class DispensaryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from dispensary import checks  # noqa: F401  (importing registers the system checks)
+        from dispensary import checks, signals  # noqa: F401  (importing registers checks and receivers)

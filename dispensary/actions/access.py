@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
@@ -62,11 +61,3 @@ def _at_each_pharmacy(event: Event, user_id: int | str, station: str, body: dict
             audit.record(
                 event, pharmacy=member.pharmacy, by=member.actor().at(station, None), now=now, subject=about, body=body
             )
-
-
-def request_id(value: str | None) -> UUID | None:
-    """The id a client or proxy gave to a request, where it is one."""
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        return None

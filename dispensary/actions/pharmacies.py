@@ -15,7 +15,7 @@ from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
 from dispensary.conf import conf
-from dispensary.errors import InvalidInput, NotFound, Problem, Stale
+from dispensary.errors import InvalidInput, Problem, Stale
 from dispensary.models import Pharmacy, Product, StaffMember, StaffRole
 from dispensary.text import clean_line
 
@@ -221,15 +221,3 @@ def _access_changed(member: StaffMember, before: StaffMember | None, by: Actor, 
             "to": {"role": member.role, "active": member.active},
         },
     )
-
-
-def member_of(user: AbstractBaseUser, pharmacy_id: Any) -> StaffMember:
-    """The active role of a user at a pharmacy. Raises `NotFound` where there is none."""
-    member = (
-        StaffMember.objects.select_related("pharmacy")
-        .filter(user_id=user.pk, pharmacy_id=pharmacy_id, active=True)
-        .first()
-    )
-    if member is None:
-        raise NotFound("There is no such pharmacy for you.")
-    return member

@@ -82,7 +82,12 @@ def patient(at: Pharmacy, by: Actor | None = None, now: datetime = NOW, **change
 def prescriber(at: Pharmacy, now: datetime = NOW) -> Prescriber:
     """The prescriber of everything."""
     return patients.register_prescriber(
-        pharmacy=at, identifier="C1234567", name="Dr Grace Mwangi", phone="+442079460000", by=Actor.system("setup", at.pk), now=now
+        pharmacy=at,
+        identifier="C1234567",
+        name="Dr Grace Mwangi",
+        phone="+442079460000",
+        by=Actor.system("setup", at.pk),
+        now=now,
     )
 
 
@@ -91,7 +96,12 @@ def products() -> tuple[Product, Product]:
     return tuple(  # type: ignore[return-value]  # two in, two out
         Product.objects.get_or_create(
             gtin=gtin,
-            defaults={"name": f"Lioresal {mg} mg tablets", "brand": "Lioresal", "strength_mg": Decimal(mg), "pack_size": 50},
+            defaults={
+                "name": f"Lioresal {mg} mg tablets",
+                "brand": "Lioresal",
+                "strength_mg": Decimal(mg),
+                "pack_size": 50,
+            },
         )[0]
         for gtin, mg in ((TEN_MG, 10), (TWENTY_FIVE_MG, 25))
     )

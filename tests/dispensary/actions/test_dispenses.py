@@ -157,7 +157,9 @@ def test_a_dose_above_the_maximum_needs_an_override(shop, pharmacist):
 def test_an_override_after_calling_the_prescriber_lets_it_pass_and_is_kept(shop, pharmacist):
     order = above_the_maximum(shop)
     findings = [q.code for q in hand_over(order, pharmacist).unanswered]
-    dispense = hand_over(order, pharmacist, overrides=[ASKED], acknowledged=[c for c in findings if c != "daily-maximum"], key="second")
+    dispense = hand_over(
+        order, pharmacist, overrides=[ASKED], acknowledged=[c for c in findings if c != "daily-maximum"], key="second"
+    )
     assert isinstance(dispense, Dispense), dispense
     override = Override.objects.get(code="daily-maximum")
     assert (override.state, override.dispense_id) == (OverrideState.USED, dispense.pk)
@@ -313,7 +315,13 @@ def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharma
     assert isinstance(refused, Refused)
     assert "abrupt-stop" in [q.code for q in refused.unanswered]
     answers = [
-        Answer(q.code, "5", "admitted to hospital for a supervised stop", asked="Dr Mwangi", signature=SignatureMethod.PASSWORD)
+        Answer(
+            q.code,
+            "5",
+            "admitted to hospital for a supervised stop",
+            asked="Dr Mwangi",
+            signature=SignatureMethod.PASSWORD,
+        )
         if q.severity == "override"
         else Answer(q.code)
         for q in refused.unanswered
