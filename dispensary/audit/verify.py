@@ -1,0 +1,1306 @@
+#!/usr/bin/env python3
+"""Check an exported audit log against a key that you hold. One file, Python 3.9 or newer, nothing to install.
+
+    python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
+                             [--receipts CSV] [--strict] [--json]
+
+BUNDLE is the zip file or folder that the pharmacy gave you. The key (vkey) and the checkpoints come from *your* files:
+a key inside the bundle is never used, because whoever can change the bundle can change that key too. For the same
+reason run a copy of this file that you did not take from the bundle you are checking.
+
+Exit status: 0 everything covered by a trusted checkpoint verifies (authorised gaps are listed); 1 evidence of
+tampering or of a fork; 2 wrong usage, unreadable or malformed input; 3 nothing wrong was found, but something is
+incomplete (an unsealed tail, a witness policy that is not met, a clock that ran backwards).
+
+This file shares no code with the program that writes the log, on purpose: a mistake in one is not repeated in the
+other. The format is told in README.md, "The format".
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import contextlib
+import csv
+import datetime as dt
+import hashlib
+import io
+import json
+import re
+import stat
+import struct
+import sys
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Callable
+
+VERSION = "1"
+BUNDLE_FORMAT = "dispensary-audit-bundle/1"
+OK, TAMPERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
+ERASED, RETIRED = "audit.erased", "audit.retired"
+
+MAX_INTEGER = 2**53 - 1
+MAX_HEADER = 2**16 - 1
+MAX_LINE = 16 * 2**20
+MAX_NOTE = 2**20
+MAX_MANIFEST = 16 * 2**20
+MAX_FILES = 100_000
+MAX_RATIO = 200
+CLOCK_TOLERANCE = 300
+HEARTBEAT_HOURS = 26
+SHOWN_RUNS = 8
+
+# Class -> (exit status it alone causes, sentence). {who} is "Entry 7" or "Entries 7 to 9"; {was} and {its} follow it.
+CLASSES = {
+    "ENTRY_MODIFIED": (TAMPERED, "{who} {was} changed after {they} {was} written"),
+    "BODY_MODIFIED": (TAMPERED, "The details of {whose} {were} changed after they were written"),
+    "BODY_MISSING": (TAMPERED, "The details of {whose} {are} gone, and no erasure in the log authorises it"),
+    "ENTRY_MISSING": (
+        TAMPERED,
+        "{who} {was} removed; only the fingerprint is left, and nothing in the log authorises it",
+    ),
+    "GAP": (TAMPERED, "{who} {was} removed from the middle of the log"),
+    "DUP_OR_REORDER": (TAMPERED, "{who} {was} moved or repeated: entries do not stand in the order they were written"),
+    "CHAIN_BREAK": (TAMPERED, "{who} {does} not follow from the entry before: history was replaced there"),
+    "WRONG_LOG": (TAMPERED, "{who} {was} taken from another log"),
+    "NOT_CANONICAL": (TAMPERED, "{who} {was} not written by this log's software: the text is not in its one form"),
+    "ROOT_MISMATCH": (TAMPERED, "The entries no longer give the root that was signed: history was rewritten {between}"),
+    "FORK": (
+        TAMPERED,
+        "Two histories were signed: this one is not the one of the checkpoint you hold; they part {between}",
+    ),
+    "EQUIVOCATION": (TAMPERED, "Two different checkpoints were signed for the same {size} entries"),
+    "CKPT_BAD_SIG": (TAMPERED, "A stored checkpoint was changed, or was not signed by the key you gave"),
+    "TRUNCATED": (TAMPERED, "{who} {was} cut off the end of the log: a signed checkpoint still covers {them}"),
+    "RECEIPT_MISSING": (TAMPERED, "{who} {was} removed: a printed receipt exists, the log ends before it"),
+    "RECEIPT_MISMATCH": (TAMPERED, "{who} {is_} not what the printed receipt says"),
+    "MALFORMED": (UNREADABLE, "Part of the bundle cannot be read"),
+    "UNSEALED": (INCOMPLETE, "{who} {is_} not covered by a checkpoint that you can trust"),
+    "UNWITNESSED": (INCOMPLETE, "The witness policy is not met"),
+    "CLOCK_BACKWARDS": (INCOMPLETE, "The time of {whose} cannot be relied on: the clock ran backwards"),
+    "STALE": (INCOMPLETE, "The log was silent for longer than it promises"),
+    "UNCHECKED": (INCOMPLETE, "Something you asked for could not be checked with this bundle"),
+}
+
+
+class Malformed(ValueError):
+    """Input that cannot be read as what it claims to be. Says nothing about tampering."""
+
+
+# --- canonical JSON --------------------------------------------------------------------------------------------------
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError("a whole number beyond 2^53")
+    return int(text)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"a number that is not whole: {text[:20]}")
+
+
+_decode = json.JSONDecoder(parse_int=_whole_number, parse_float=_refuse, parse_constant=_refuse).decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def read_canonical(text: str) -> Any:
+    """The value of RFC 8785 text; raises Malformed for any other spelling of it."""
+    try:
+        value = _decode(text)
+        spelled = _encode(value)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not JSON as this log writes it: {error}") from error
+    if spelled != text or not _ordered(value):
+        raise Malformed("JSON, but not in canonical form")
+    return value
+
+
+def _ordered(value: Any) -> bool:
+    if isinstance(value, dict):
+        keys = list(value)
+        by_unit = sorted(keys) if "".join(keys).isascii() else sorted(keys, key=lambda key: key.encode("utf-16-be"))
+        return keys == by_unit and all(map(_ordered, value.values()))
+    if isinstance(value, list):
+        return all(map(_ordered, value))
+    return value is not None
+
+
+def _hex(value: Any, size: int) -> bytes:
+    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-f]{{{2 * size}}}", value):
+        raise Malformed(f"expected {2 * size} lower-case hexadecimal digits")
+    return bytes.fromhex(value)
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise Malformed("not base64") from error
+    if base64.b64encode(raw).decode() != text:
+        raise Malformed("base64 in another than its one spelling")
+    return raw
+
+
+# --- the tree of RFC 9162 --------------------------------------------------------------------------------------------
+
+
+class Edge:
+    """The right edge of a Merkle tree: enough to append leaves and to tell the root."""
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        if len(hashes) != bin(size).count("1"):
+            raise Malformed("the start of the range has the wrong number of hashes")
+        self.size, self.hashes = size, list(hashes)
+
+    def append(self, leaf: bytes) -> None:
+        level = self.size
+        while level & 1:
+            leaf = hashlib.sha256(b"\x01" + self.hashes.pop() + leaf).digest()
+            level >>= 1
+        self.hashes.append(leaf)
+        self.size += 1
+
+    def root(self) -> bytes:
+        if not self.hashes:
+            return hashlib.sha256(b"").digest()
+        root = self.hashes[-1]
+        for left in self.hashes[-2::-1]:
+            root = hashlib.sha256(b"\x01" + left + root).digest()
+        return root
+
+
+# --- Ed25519 (RFC 8032), used when the package `cryptography` is not installed ---------------------------------------
+
+_P = 2**255 - 19
+_L = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, _P - 2, _P) % _P
+_SQRT_M1 = pow(2, (_P - 1) // 4, _P)
+
+
+def _add(p: Any, q: Any) -> Any:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % _P, (p[1] + p[0]) * (q[1] + q[0]) % _P
+    c, d = 2 * p[3] * q[3] * _D % _P, 2 * p[2] * q[2] % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _unpack(raw: bytes) -> Any:
+    y = int.from_bytes(raw, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if y >= _P:
+        return None
+    square = (y * y - 1) * pow(_D * y * y + 1, _P - 2, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if (x * x - square) % _P:
+        x = x * _SQRT_M1 % _P
+    if (x * x - square) % _P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = _P - x
+    return x, y, 1, x * y % _P
+
+
+def _pack(point: Any) -> bytes:
+    inverse = pow(point[2], _P - 2, _P)
+    x, y = point[0] * inverse % _P, point[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+_BASE = _unpack((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
+
+
+def pure_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the signature holds; standard library only."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    key = _unpack(public)
+    if key is None or s >= _L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
+    minus_key = (_P - key[0], key[1], 1, (_P - key[3]) % _P)
+    both = _add(_BASE, minus_key)
+    total = (0, 1, 1, 0)
+    for bit in range(max(s.bit_length(), k.bit_length()) - 1, -1, -1):
+        total = _add(total, total)
+        chosen = (s >> bit & 1) | (k >> bit & 1) << 1
+        if chosen:
+            total = _add(total, (_BASE, minus_key, both)[chosen - 1])
+    return _pack(total) == signature[:32]
+
+
+def _fast_ed25519() -> Callable[[bytes, bytes, bytes], bool]:
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return pure_ed25519
+
+    def holds(public: bytes, signature: bytes, message: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    return holds
+
+
+ed25519 = _fast_ed25519()
+
+
+# --- keys, notes, checkpoints (C2SP) ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Key:
+    """A public key that you trust: kind 1 signs the log's notes, kind 4 is a witness's."""
+
+    name: str
+    kind: int
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        parts = text.split("+", 2)
+        if len(parts) != 3:
+            raise Malformed("a vkey is name+id+key")
+        raw = _unbase64(parts[2])
+        if len(raw) != 33 or raw[0] not in (1, 4) or not parts[0]:
+            raise Malformed("a vkey holds one type byte (1 or 4) and 32 bytes")
+        key = cls(parts[0], raw[0], raw[1:])
+        if key.key_id.hex() != parts[1]:
+            raise Malformed("the id inside the vkey does not belong to it: it was mistyped")
+        return key
+
+    @property
+    def key_id(self) -> bytes:
+        return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
+
+    def holds(self, text: bytes, signature: bytes) -> bool:
+        if self.kind == 1:
+            return ed25519(self.public, signature, text)
+        if len(signature) != 72:
+            return False
+        (seconds,) = struct.unpack(">Q", signature[:8])
+        return ed25519(self.public, signature[8:], b"cosignature/v1\ntime %d\n" % seconds + text)
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.key_id.hex()}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A signed statement: the first ``size`` entries have this root. ``witnesses`` cosigned it at these times."""
+
+    source: str
+    held: bool
+    origin: str
+    size: int
+    root: bytes
+    witnesses: tuple[tuple[str, int], ...] = ()
+
+
+def open_checkpoint(note: bytes, source: str, held: bool, keys: Iterable[Key], witnesses: Iterable[Key]) -> Checkpoint:
+    """Read a note and check its signatures; raises Malformed for its form and BadSignature for its signatures."""
+    try:
+        text = note.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{source} is not text") from error
+    body, gap, tail = text.rpartition("\n\n")
+    if len(note) > MAX_NOTE or re.search("[\x00-\x09\x0b-\x1f]", text) or not gap or not tail.endswith("\n"):
+        raise Malformed(f"{source} is not a signed note")
+    body += "\n"
+    lines = body.split("\n")
+    if len(lines) != 4 or not re.fullmatch("0|[1-9][0-9]{0,15}", lines[1]):
+        raise Malformed(f"{source} is not a checkpoint of three lines: origin, size, root")
+    root = _unbase64(lines[2])
+    if len(root) != 32:
+        raise Malformed(f"{source}: a root has 32 bytes")
+    log_keys = [key for key in keys if key.name == lines[0]]
+    signed, cosigned = _signatures(body.encode(), tail[:-1].split("\n"), source, log_keys, list(witnesses))
+    if not signed:
+        raise BadSignature(f"{source} is not signed by {' or '.join(map(str, log_keys)) or 'a key for ' + lines[0]}")
+    return Checkpoint(source, held, lines[0], int(lines[1]), root, tuple(sorted(cosigned.items())))
+
+
+class BadSignature(ValueError):
+    """A note that no trusted key signed, or whose signature by a trusted key does not hold."""
+
+
+def _signatures(
+    body: bytes, lines: list[str], source: str, keys: list[Key], witnesses: list[Key]
+) -> tuple[bool, dict[str, int]]:
+    known = {(key.name, key.key_id): key for key in keys + witnesses}
+    signed, cosigned = False, {}
+    for line in lines[:100]:
+        name, gap, encoded = line[2:].partition(" ")
+        if not line.startswith("— ") or not gap or not name:
+            raise Malformed(f"{source} has a line that is not a signature")
+        raw = _unbase64(encoded)
+        key = known.get((name, raw[:4]))
+        if key is None:
+            continue
+        if not key.holds(body, raw[4:]):
+            raise BadSignature(f"{source}: the signature of {key} does not hold")
+        if key.kind == 1:
+            signed = True
+        else:
+            cosigned[key.name] = struct.unpack(">Q", raw[4:12])[0]
+    return signed, cosigned
+
+
+# --- findings --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Finding:
+    """All that was found of one class: where, how often, between which checkpoints, and what followed from it."""
+
+    kind: str
+    runs: list[list[int]] = field(default_factory=list)
+    count: int = 0
+    details: list[str] = field(default_factory=list)
+    last_good: int | None = None
+    first_bad: int | None = None
+    since: str = ""
+    until: str = ""
+    follows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        return CLASSES[self.kind][0]
+
+    @property
+    def first(self) -> int:
+        return self.runs[0][0] if self.runs else 0
+
+    @property
+    def last(self) -> int:
+        return self.runs[-1][1] if self.runs else 0
+
+    @property
+    def position(self) -> str:
+        """``700``, ``702-2010`` or, where only an interval is known, ``(500, 750]``."""
+        if self.kind in ("ROOT_MISMATCH", "FORK") and self.first_bad is not None:
+            return f"({self.last_good or 0}, {self.first_bad}]"
+        return ", ".join(_run(run) for run in self.runs[:SHOWN_RUNS]) + (", ..." if len(self.runs) > SHOWN_RUNS else "")
+
+    def sentence(self) -> str:
+        """What happened, in plain words."""
+        many = self.count != 1
+        entries = _places(self.runs, self.count)
+        plural = {"was": "were", "does": "do", "is_": "are", "they": "they", "them": "them"}
+        single = {"was": "was", "does": "does", "is_": "is", "they": "it", "them": "it"}
+        said = CLASSES[self.kind][1].format(
+            who=entries[0].upper() + entries[1:],
+            whose=entries,
+            were="were",
+            are="are",
+            size=f"{self.last:,}",
+            between=f"after entry {self.last_good or 0:,} and not later than entry {self.first_bad or self.last:,}",
+            **(plural if many else single),
+        )
+        return said + (": " + "; ".join(self.details[:SHOWN_RUNS]) if self.details else "") + "."
+
+    def as_json(self) -> dict[str, Any]:
+        told = {
+            "class": self.kind,
+            "status": self.status,
+            "position": self.position,
+            "first": self.first,
+            "last": self.last,
+            "count": self.count,
+            "last_good_checkpoint": self.last_good,
+            "first_bad_checkpoint": self.first_bad,
+            "recorded_from": self.since,
+            "recorded_to": self.until,
+            "follows": self.follows,
+            "sentence": self.sentence(),
+        }
+        return {key: value for key, value in told.items() if value not in (None, "", {})}
+
+
+def _run(run: Sequence[int]) -> str:
+    return str(run[0]) if run[0] == run[1] else f"{run[0]}-{run[1]}"
+
+
+def _places(runs: list[list[int]], count: int) -> str:
+    if len(runs) == 1:
+        first, last = runs[0]
+        return f"entry {first:,}" if first == last else f"entries {first:,} to {last:,}"
+    shown = ", ".join(_run(run) for run in runs[:SHOWN_RUNS])
+    return f"{count:,} entries ({shown}{', ...' if len(runs) > SHOWN_RUNS else ''})"
+
+
+class Findings(dict):  # type: ignore[type-arg]  # 3.9 cannot subscript dict as a base with our key types
+    """Class -> Finding; a class is told once, with all its places."""
+
+    def add(self, kind: str, first: int = 0, last: int | None = None, when: str = "", detail: str = "") -> Finding:
+        found: Finding = self.setdefault(kind, Finding(kind))
+        last = first if last is None else last
+        found.count += last - first + 1
+        if found.runs and found.runs[-1][1] + 1 == first:
+            found.runs[-1][1] = last
+        elif len(found.runs) < 100_000:
+            found.runs.append([first, last])
+        if detail and len(found.details) < SHOWN_RUNS:
+            found.details.append(detail)
+        if when:
+            found.since, found.until = found.since or when, when
+        return found
+
+    def before(self, size: int, after: int) -> Finding | None:
+        """The earliest finding about entries that explains a wrong root at ``size``."""
+        about = [
+            found
+            for kind, found in self.items()
+            if kind in _EXPLAINS_ROOTS and any(first <= size and last > after for first, last in found.runs)
+        ]
+        return min(about, key=lambda found: found.first, default=None)
+
+
+_EXPLAINS_ROOTS = ("GAP", "ENTRY_MODIFIED", "DUP_OR_REORDER", "CHAIN_BREAK", "WRONG_LOG", "NOT_CANONICAL", "MALFORMED")
+
+
+# --- the check -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Authorised:
+    """A gap that the log itself authorises."""
+
+    what: str
+    first: int
+    last: int
+    by: int
+    basis: str
+
+
+class Check:
+    """One log, fed entry by entry in order; constant memory whatever the length.
+
+    ``need`` is the number of witnesses that must have cosigned a checkpoint before it counts as trusted.
+    """
+
+    def __init__(
+        self,
+        *,
+        origin: str,
+        log: str,
+        keys: Sequence[Key],
+        witnesses: Sequence[Key] = (),
+        need: int = 0,
+        predecessor: str = "",
+        first: int = 1,
+        start_leaf: bytes | None = None,
+        start_hashes: Sequence[bytes] = (),
+        strict: bool = False,
+        heartbeat_hours: float | None = None,
+    ) -> None:
+        self.origin, self.log, self.keys, self.witnesses, self.need = origin, log, list(keys), list(witnesses), need
+        self.first, self.expected, self.strict = first, first, strict
+        self.heartbeat = dt.timedelta(hours=heartbeat_hours) if heartbeat_hours else None
+        genesis = hashlib.sha256(f"audit/genesis/v1\n{log}\n{predecessor}".encode()).digest()
+        self.prev: bytes | None = genesis if first == 1 else start_leaf
+        self.edge, self.alternative = Edge(first - 1, start_hashes), None
+        self.other_prev: bytes | None = None
+        self.whole = True
+        self.findings = Findings()
+        self.targets: dict[int, list[Checkpoint]] = {}
+        self.receipts: dict[int, list[str]] = {}
+        self.good: list[Checkpoint] = []
+        self.bad: list[tuple[Checkpoint, int]] = []
+        self.missing: dict[str, list[list[int]]] = {"ENTRY_MISSING": [], "BODY_MISSING": []}
+        self.granted: list[tuple[str, int, int, int, str]] = []
+        self.recorded = self.opened = ""
+        self.entries = self.checkpoints = self.receipts_checked = 0
+
+    # Evidence to check against.
+
+    def add_checkpoint(self, note: bytes, source: str, *, held: bool = False) -> None:
+        """Take a checkpoint. A stored one that is not properly signed is a finding; a held one raises Malformed."""
+        try:
+            checkpoint = open_checkpoint(note, source, held, self.keys, self.witnesses)
+        except BadSignature as error:
+            if held:
+                raise Malformed(f"the checkpoint you hold: {error}") from error
+            self.findings.add("CKPT_BAD_SIG", _claimed_size(note), detail=str(error))
+            return
+        if checkpoint.origin != self.origin:
+            if held:
+                raise Malformed(f"{source} is a checkpoint of {checkpoint.origin}, not of {self.origin}")
+            self.findings.add("CKPT_BAD_SIG", checkpoint.size, detail=f"{source} is of another log")
+            return
+        self.checkpoints += 1
+        for other in self.targets.get(checkpoint.size, ()):
+            if other.root != checkpoint.root:
+                self._two_roots(checkpoint, other)
+        self.targets.setdefault(checkpoint.size, []).append(checkpoint)
+        if checkpoint.size == self.first - 1:
+            self._check_roots(checkpoint.size, [checkpoint])
+
+    def add_receipt(self, seq: int, leaf_prefix: str) -> None:
+        """Take what a printed label or receipt says: the entry's number and the first hex digits of its leaf."""
+        self.receipts.setdefault(seq, []).append(leaf_prefix)
+
+    def _two_roots(self, one: Checkpoint, other: Checkpoint) -> None:
+        kind = "FORK" if one.held or other.held else "EQUIVOCATION"
+        found = self.findings.add(kind, one.size, detail=f"{one.source} and {other.source}")
+        found.first_bad = one.size
+
+    # The entries.
+
+    def feed(
+        self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
+    ) -> None:
+        """Take the next entry: its number, its leaf, the header text and, where they still exist, salt and body."""
+        if seq != self.expected and not self._in_place(seq):
+            return
+        self.expected = seq + 1
+        self.entries += 1
+        recomputed = leaf
+        if header is None:
+            _extend(self.missing["ENTRY_MISSING"], seq)
+        else:
+            recomputed = self._check_entry(seq, leaf, header, salt, body)
+        self._grow(leaf, recomputed)
+        if seq in self.receipts:
+            self._check_receipts(seq, leaf)
+        if seq in self.targets:
+            self._check_roots(seq, self.targets[seq])
+
+    def skip_unreadable(self, detail: str) -> None:
+        """One entry could not be read at all; what follows cannot be tied to what came before."""
+        self.findings.add("MALFORMED", self.expected, detail=detail)
+        self.expected += 1
+        self.whole, self.prev, self.other_prev = False, None, None
+
+    def _in_place(self, seq: int) -> bool:
+        if seq > self.expected:
+            self.findings.add("GAP", self.expected, seq - 1)
+            self.expected, self.whole, self.prev, self.other_prev = seq, False, None, None
+            return True
+        gap = self.findings.get("GAP")
+        for run in gap.runs if gap else ():
+            if run[0] <= seq <= run[1]:
+                gap.runs.remove(run)
+                gap.runs += [part for part in ([run[0], seq - 1], [seq + 1, run[1]]) if part[0] <= part[1]]
+                gap.runs.sort()
+                gap.count -= 1
+                break
+        if gap and not gap.runs:
+            del self.findings["GAP"]
+        self.findings.add("DUP_OR_REORDER", seq)
+        return False
+
+    def _grow(self, leaf: bytes, recomputed: bytes) -> None:
+        """Add to the tree of the stored leaves, and once they disagree also to the tree of the entries as they are."""
+        if recomputed != leaf and self.alternative is None and self.whole:
+            self.alternative = Edge(self.edge.size, self.edge.hashes)
+        if self.alternative is not None:
+            self.alternative.append(recomputed)
+        self.other_prev = recomputed if recomputed != leaf else None
+        if self.whole:
+            self.edge.append(leaf)
+        self.prev = leaf
+
+    def _check_entry(self, seq: int, leaf: bytes, header: str, salt: bytes | None, body: str | None) -> bytes:
+        """Check one entry; answers the leaf that the header gives."""
+        try:
+            raw = header.encode()
+        except UnicodeEncodeError:
+            self.findings.add("NOT_CANONICAL", seq)
+            return leaf
+        recomputed = hashlib.sha256(b"\x00" + raw).digest()
+        fields = self._fields(header) if len(raw) <= MAX_HEADER else None
+        intact = recomputed == leaf
+        if not intact:
+            if self._only_prev_differs(header, leaf):
+                recomputed, intact = leaf, True
+            else:
+                self._modified(seq, fields)
+        if fields is None:
+            if intact:
+                self.findings.add("NOT_CANONICAL", seq)
+            return recomputed
+        if intact:
+            self._check_place(seq, fields)
+        self._check_clock(seq, fields["recorded"], intact=intact)
+        if body is None or salt is None:
+            _extend(self.missing["BODY_MISSING"], seq)
+        else:
+            self._check_body(seq, fields, salt, body, intact=intact)
+        return recomputed
+
+    @staticmethod
+    def _fields(header: str) -> dict[str, Any] | None:
+        """The header's fields, or nothing when it is not a header in canonical form."""
+        try:
+            fields = _decode(header)
+            keys = list(fields)
+            if _encode(fields) != header or keys != sorted(keys) or not "".join(keys).isascii():
+                return None
+            texts = (fields["log"], fields["prev"], fields["body"], fields["action"])
+            if not all(isinstance(text, str) for text in texts) or not _TIME.fullmatch(fields["recorded"]):
+                return None
+            dt.datetime.fromisoformat(fields["recorded"][:-1])
+            return fields if type(fields["seq"]) is int and fields["v"] == 1 else None
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            return None
+
+    def _only_prev_differs(self, header: str, leaf: bytes) -> bool:
+        """Whether the entry is intact and only the leaf before it was altered (or is missing, as after a gap)."""
+        if self.prev is None:
+            missing = self.findings.get("GAP") or self.findings.get("MALFORMED")
+            if missing:
+                missing.follows["ENTRY_MODIFIED"] = missing.follows.get("ENTRY_MODIFIED", 0) + 1
+            return missing is not None
+        if self.other_prev is None:
+            return False
+        written = header.replace(f'"prev":"{self.prev.hex()}"', f'"prev":"{self.other_prev.hex()}"', 1)
+        return hashlib.sha256(b"\x00" + written.encode()).digest() == leaf
+
+    def _modified(self, seq: int, fields: dict[str, Any] | None) -> None:
+        found = self.findings.add("ENTRY_MODIFIED", seq, when=fields["recorded"] if fields else "")
+        if found.count == 1 and fields and fields["seq"] == seq:
+            found.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
+
+    def _check_place(self, seq: int, fields: dict[str, Any]) -> None:
+        if fields["log"] != self.log:
+            self.findings.add("WRONG_LOG", seq, when=fields["recorded"])
+        elif fields["seq"] != seq:
+            self.findings.add("DUP_OR_REORDER", seq, when=fields["recorded"])
+        elif self.prev is not None and fields["prev"] not in (self.prev.hex(), (self.other_prev or self.prev).hex()):
+            self.findings.add("CHAIN_BREAK", seq, when=fields["recorded"])
+
+    def _check_clock(self, seq: int, recorded: str, *, intact: bool) -> None:
+        if recorded < self.recorded:
+            back = (_moment(self.recorded) - _moment(recorded)).total_seconds()
+            if back > CLOCK_TOLERANCE:
+                self.findings.add("CLOCK_BACKWARDS", seq, when=recorded, detail=f"back by {back / 60:,.0f} minutes")
+                self.recorded = recorded
+            return
+        hour_changed = self.heartbeat and self.recorded and recorded[:13] != self.recorded[:13]
+        if hour_changed and _moment(recorded) - _moment(self.recorded) > self.heartbeat:
+            self.findings.add("STALE", seq, detail=f"nothing between {self.recorded} and {recorded}")
+        if intact:
+            self.opened = self.opened or recorded
+            self.recorded = recorded
+
+    def _check_body(self, seq: int, fields: dict[str, Any], salt: bytes, body: str, *, intact: bool) -> None:
+        try:
+            committed = hashlib.sha256(b"\x02" + salt + body.encode()).hexdigest() == fields["body"]
+        except UnicodeEncodeError:
+            committed = False
+        if not committed or len(salt) != 32:
+            self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
+        elif self.strict or fields["action"] in (ERASED, RETIRED):
+            try:
+                said = read_canonical(body)
+            except Malformed:
+                self.findings.add("NOT_CANONICAL", seq, when=fields["recorded"])
+                return
+            if intact and fields["action"] in (ERASED, RETIRED):
+                self._grant(seq, fields["action"], said)
+
+    def _grant(self, seq: int, action: str, said: Any) -> None:
+        """Note which gaps an intact entry authorises; only earlier entries can be meant."""
+        if not isinstance(said, dict):
+            return
+        ranges = said.get("ranges") if action == ERASED else [[said.get("first"), said.get("last")]]
+        basis = said.get("basis", "")
+        for each in ranges if isinstance(ranges, list) else ():
+            a_range = isinstance(each, list) and len(each) == 2 and all(type(number) is int for number in each)
+            if a_range and 0 < each[0] <= each[1] < seq:
+                self.granted.append((action, each[0], each[1], seq, basis if isinstance(basis, str) else ""))
+
+    def _check_receipts(self, seq: int, leaf: bytes) -> None:
+        for prefix in self.receipts[seq]:
+            self.receipts_checked += 1
+            if not leaf.hex().startswith(prefix):
+                self.findings.add("RECEIPT_MISMATCH", seq, when=self.recorded)
+
+    def _check_roots(self, size: int, checkpoints: list[Checkpoint]) -> None:
+        if not self.whole:
+            return
+        root = self.edge.root()
+        if self.alternative is not None:
+            if any(checkpoint.root == self.alternative.root() for checkpoint in checkpoints):
+                self.edge, self.alternative = self.alternative, None
+                root = self.edge.root()
+                self._leaf_was_altered(size)
+            elif any(checkpoint.root == root for checkpoint in checkpoints):
+                self.alternative = None
+        last_good = self.good[-1].size if self.good else 0
+        for checkpoint in checkpoints:
+            if checkpoint.root == root:
+                self.good.append(checkpoint)
+                self._check_witness_times(checkpoint)
+            else:
+                self.bad.append((checkpoint, last_good))
+
+    def _leaf_was_altered(self, size: int) -> None:
+        """The signed root bears out the entries as they stand: what was changed is the stored leaf."""
+        found = self.findings.get("ENTRY_MODIFIED")
+        if found:
+            found.details.append(
+                f"checkpoint {size:,} bears out the entry as it stands, so its stored leaf was changed"
+            )
+
+    def _check_witness_times(self, checkpoint: Checkpoint) -> None:
+        for name, seconds in checkpoint.witnesses:
+            if self.recorded and seconds < 2**40:
+                seen = _EPOCH + dt.timedelta(seconds=seconds)
+                late = (_moment(self.recorded) - seen).total_seconds()
+                if late > CLOCK_TOLERANCE:
+                    detail = f"{name} saw it {late / 60:,.0f} minutes before it says it was recorded"
+                    self.findings.add("CLOCK_BACKWARDS", checkpoint.size, detail=detail)
+
+    # The end.
+
+    def finish(self) -> Report:
+        """Draw the conclusions that need the whole log."""
+        last = self.expected - 1
+        authorised = self._settle_missing()
+        self._settle_receipts(last)
+        self._settle_roots(last)
+        trusted = (checkpoint.size for checkpoint in self.good if self._counts(checkpoint))
+        covered = max(trusted, default=self.first - 1)
+        if last > covered:
+            detail = "" if self.targets else "there is no signed checkpoint to check against"
+            self.findings.add("UNSEALED", covered + 1, last, detail=detail)
+        unmet = sum(checkpoint.size > covered and not self._counts(checkpoint) for checkpoint in self.good)
+        if unmet:
+            detail = f"{unmet} checkpoints lack {self.need} of {len(self.witnesses)} cosignatures"
+            self.findings.add("UNWITNESSED", last, detail=detail)
+        held = [checkpoint for each in self.targets.values() for checkpoint in each if checkpoint.held]
+        if self.strict and not held and not self.need:
+            detail = "strict checking needs a checkpoint that you hold (--checkpoint) or a witness policy"
+            self.findings.add("UNCHECKED", last, detail=detail)
+        return Report(self, last, covered, authorised)
+
+    def _counts(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint.held or len(checkpoint.witnesses) >= self.need
+
+    def _settle_missing(self) -> list[Authorised]:
+        authorised: list[Authorised] = []
+        for kind, action, what in (("ENTRY_MISSING", RETIRED, "RETIRED"), ("BODY_MISSING", ERASED, "ERASED")):
+            grants = sorted(grant[1:] for grant in self.granted if grant[0] == action)
+            for run in self.missing[kind]:
+                for first, last, by, basis in _split(run, grants):
+                    if by:
+                        authorised.append(Authorised(what, first, last, by, basis))
+                    else:
+                        self.findings.add(kind, first, last)
+        return authorised
+
+    def _settle_receipts(self, last: int) -> None:
+        for seq in sorted(self.receipts):
+            if seq > last:
+                self.findings.add("RECEIPT_MISSING", seq)
+            elif seq < self.first:
+                self.findings.add("UNCHECKED", seq, detail=f"the bundle begins after receipt {seq:,}")
+
+    def _settle_roots(self, last: int) -> None:
+        for size in sorted(self.targets):
+            if size > last:
+                detail = f"{self.targets[size][0].source} covers {size:,} entries, the log ends at {last:,}"
+                beyond = self.findings.get("TRUNCATED")
+                start = beyond.last + 1 if beyond else last + 1
+                self.findings.add("TRUNCATED", start, size, detail=detail)
+            elif size < self.first - 1 and any(checkpoint.held for checkpoint in self.targets[size]):
+                self.findings.add("UNCHECKED", size, detail=f"the bundle begins after checkpoint {size:,}")
+        for checkpoint, last_good in self.bad:
+            self._settle_bad_root(checkpoint, last_good)
+        if not self.whole:
+            checked = {checkpoint.size for checkpoint in self.good} | {checkpoint.size for checkpoint, _ in self.bad}
+            lost = sum(self.first <= size <= last and size not in checked for size in self.targets)
+            cause = self.findings.get("GAP") or self.findings.get("DUP_OR_REORDER") or self.findings.get("MALFORMED")
+            if cause and lost:
+                cause.follows["ROOT_MISMATCH"] = lost
+
+    def _settle_bad_root(self, checkpoint: Checkpoint, last_good: int) -> None:
+        """A wrong root is one finding: a consequence of what is known to be changed, else a fork, else a rewrite."""
+        size = checkpoint.size
+        held_good = max((good.size for good in self.good if good.held and good.size < size), default=0)
+        two_roots = self.findings.get("FORK") or self.findings.get("EQUIVOCATION")
+        if two_roots and any(other.root != checkpoint.root for other in self.targets[size]):
+            two_roots.last_good = held_good
+            return
+        cause = self.findings.before(size, last_good)
+        if cause is not None:
+            cause.follows["ROOT_MISMATCH"] = cause.follows.get("ROOT_MISMATCH", 0) + 1
+            if cause.first_bad is None:
+                cause.last_good, cause.first_bad = last_good, size
+            return
+        signed_here = any(good.size >= size for good in self.good)
+        kind, last_good = ("FORK", held_good) if checkpoint.held and signed_here else ("ROOT_MISMATCH", last_good)
+        found = self.findings.get(kind)
+        if found is None:
+            found = self.findings.add(kind, last_good + 1, size, detail=f"first seen at {checkpoint.source}")
+            found.last_good, found.first_bad = last_good, size
+        else:
+            found.follows[kind] = found.follows.get(kind, 0) + 1
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text[:-1] + "+00:00")
+
+
+def _claimed_size(note: bytes) -> int:
+    lines = note.split(b"\n", 2)
+    return int(lines[1]) if len(lines) > 1 and re.fullmatch(rb"[0-9]{1,16}", lines[1]) else 0
+
+
+def _extend(runs: list[list[int]], seq: int) -> None:
+    if runs and runs[-1][1] == seq - 1:
+        runs[-1][1] = seq
+    else:
+        runs.append([seq, seq])
+
+
+def _split(run: Sequence[int], grants: list[Any]) -> Iterator[tuple[int, int, int, str]]:
+    """Cut a run of missing entries into authorised parts (by = entry number) and others (by = 0)."""
+    at, end = run
+    for first, last, by, basis in grants:
+        if last < at or first > end:
+            continue
+        if first > at:
+            yield at, first - 1, 0, ""
+        yield max(at, first), min(end, last), by, basis
+        at = last + 1
+        if at > end:
+            return
+    if at <= end:
+        yield at, end, 0, ""
+
+
+# --- the report ------------------------------------------------------------------------------------------------------
+
+
+class Report:
+    """What was checked and what was found."""
+
+    def __init__(self, check: Check, last: int, covered: int, authorised: list[Authorised]) -> None:
+        self.origin, self.first, self.last, self.covered = check.origin, check.first, last, covered
+        self.entries, self.checkpoints = check.entries, check.checkpoints
+        self.held = sum(checkpoint.held for each in check.targets.values() for checkpoint in each)
+        self.receipts = check.receipts_checked
+        self.recorded_from, self.recorded_to = check.opened, check.recorded
+        self.keys = [str(key) for key in check.keys if key.name == check.origin]
+        self.authorised = authorised
+        self.findings = sorted(check.findings.values(), key=lambda found: (found.status, found.first, found.kind))
+
+    @property
+    def exit(self) -> int:
+        found = {finding.status for finding in self.findings}
+        return next((status for status in (TAMPERED, UNREADABLE, INCOMPLETE) if status in found), OK)
+
+    @property
+    def conclusion(self) -> str:
+        if self.exit == TAMPERED:
+            return "TAMPERED. This log is not as it was written and signed."
+        if self.exit == UNREADABLE:
+            return "UNREADABLE. Nothing can be concluded; ask for the bundle again."
+        if self.exit == INCOMPLETE:
+            return "INCOMPLETE. Nothing wrong was found, but not everything could be vouched for."
+        return "VERIFIED. Every entry is as it was written and signed."
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "tool": f"verify {VERSION}",
+            "exit": self.exit,
+            "conclusion": self.conclusion,
+            "origin": self.origin,
+            "keys": self.keys,
+            "first": self.first,
+            "last": self.last,
+            "covered": self.covered,
+            "entries": self.entries,
+            "checkpoints": self.checkpoints,
+            "held_checkpoints": self.held,
+            "receipts": self.receipts,
+            "recorded_from": self.recorded_from,
+            "recorded_to": self.recorded_to,
+            "authorised": [vars(each) for each in self.authorised],
+            "findings": [found.as_json() for found in self.findings],
+        }
+
+    def lines(self) -> Iterator[str]:
+        yield f"Log {self.origin}, key {', '.join(self.keys)}"
+        yield (
+            f"{self.entries:,} entries ({self.first:,} to {self.last:,}), recorded {self.recorded_from or '-'} to "
+            f"{self.recorded_to or '-'}; {self.checkpoints:,} signed checkpoints, {self.held:,} of them yours; "
+            f"{self.receipts:,} receipts"
+        )
+        for each in self.authorised:
+            what = "details erased" if each.what == "ERASED" else "entries retired"
+            basis = f" ({each.basis})" if each.basis else ""
+            yield f"Authorised: {what} {_run([each.first, each.last])}, by entry {each.by:,}{basis}"
+        for found in self.findings:
+            yield ""
+            yield found.sentence()
+            yield f"    {found.kind} at {found.position or '-'}; {found.count:,} in all" + _followed(found)
+        yield ""
+        if self.exit != UNREADABLE and self.covered >= self.first and self.exit != TAMPERED:
+            yield f"Entries {self.first:,} to {self.covered:,} give the root that was signed for them."
+        yield self.conclusion
+
+
+def _followed(found: Finding) -> str:
+    told = ""
+    if found.since:
+        told += f"; recorded {found.since} to {found.until}"
+    if found.first_bad is not None:
+        told += f"; last good checkpoint {found.last_good or 0:,}, first bad {found.first_bad:,}"
+    for kind, count in sorted(found.follows.items()):
+        told += f"; {count:,} more {kind} follow from it"
+    return told
+
+
+# --- the bundle ------------------------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """A zip file or folder. Reads only the files it expects, never more than the limits, never outside the folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.zip: zipfile.ZipFile | None = None
+        if not path.is_dir():
+            try:
+                self.zip = zipfile.ZipFile(path)
+            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+                raise Malformed(f"{path} is neither a folder nor a zip file ({error})") from error
+            self._check_zip(self.zip)
+
+    @staticmethod
+    def _check_zip(archive: zipfile.ZipFile) -> None:
+        infos = archive.infolist()
+        names = [info.filename for info in infos]
+        if len(names) > MAX_FILES or len(set(names)) != len(names):
+            raise Malformed("the zip file has too many files, or one name twice")
+        for info in infos:
+            if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Malformed(f"{info.filename} is encrypted or packed in an unusual way")
+            if info.file_size > MAX_NOTE and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+                raise Malformed(f"{info.filename} unpacks to {info.file_size:,} bytes: a zip bomb, not a log")
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """One file of the bundle, to be read once from its beginning."""
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?", name):
+            raise Malformed(f"{name[:80]!r} is not a file name of a bundle")
+        try:
+            with self._raw(name) as source:
+                yield source
+        except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+            raise Malformed(f"{name} cannot be read: {error}") from error
+
+    def _raw(self, name: str) -> BinaryIO:
+        if self.zip is not None:
+            if name not in self.zip.NameToInfo:
+                raise Malformed(f"{name} is not in the zip file")
+            return io.BufferedReader(self.zip.open(name), 1 << 20)  # type: ignore[return-value, type-var]  # raw reader
+        path = self.path / name
+        if path.is_symlink() or not stat.S_ISREG(path.stat().st_mode):
+            raise Malformed(f"{name} is not a plain file")
+        return path.open("rb")
+
+    def read(self, name: str, limit: int) -> bytes:
+        """All of a small file."""
+        with self.open(name) as source:
+            raw = source.read(limit + 1)
+        if len(raw) > limit:
+            raise Malformed(f"{name} is longer than {limit:,} bytes")
+        return raw
+
+
+@dataclass
+class Manifest:
+    """What the bundle says it holds. Nothing in it is trusted; all of it is compared."""
+
+    origin: str
+    log: str
+    first: int
+    last: int
+    predecessor: str
+    start_leaf: bytes | None
+    start_hashes: list[bytes]
+    files: dict[str, tuple[int, str]]
+
+    @classmethod
+    def read(cls, bundle: Bundle) -> Manifest:
+        raw = bundle.read("manifest.json", MAX_MANIFEST)
+        try:
+            said = read_canonical(raw.decode().rstrip("\n"))
+            if not isinstance(said, dict) or said["format"] != BUNDLE_FORMAT:
+                raise Malformed(f"manifest.json does not say format {BUNDLE_FORMAT}")
+            first, last, start = said["first"], said["last"], said.get("start")
+            if type(first) is not int or type(last) is not int or not 1 <= first <= last + 1:
+                raise Malformed("manifest.json: first and last are not a range")
+            if (first > 1) != (start is not None):
+                raise Malformed("manifest.json: a range that begins later needs a start, and only that")
+            texts = said["origin"], said["log"], said.get("predecessor", "")
+            if not all(isinstance(text, str) for text in texts):
+                raise Malformed("manifest.json: origin, log and predecessor are text")
+            leaf = _hex(start["leaf"], 32) if start else None
+            hashes = [_hex(each, 32) for each in start["hashes"]] if start else []
+            files = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in said["files"].items()}
+            return cls(texts[0], texts[1], first, last, texts[2], leaf, hashes, files)
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise Malformed(f"manifest.json lacks or misspells {error}") from error
+
+
+def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] | None = None) -> tuple[int, str]:
+    """Stream entries.jsonl into the check; answers the file's length and SHA-256."""
+    digest, length, number = hashlib.sha256(), 0, 0
+    with bundle.open("entries.jsonl") as source:
+        while True:
+            line = source.readline(MAX_LINE + 1)
+            if not line:
+                return length, digest.hexdigest()
+            digest.update(line)
+            length += len(line)
+            number += 1
+            if len(line) > MAX_LINE:
+                raise Malformed(f"entries.jsonl: line {number:,} is longer than {MAX_LINE:,} bytes")
+            try:
+                entry = _entry(line)
+            except Malformed as error:
+                check.skip_unreadable(f"entries.jsonl, line {number:,}: {error}")
+                if check.findings["MALFORMED"].count > 1000:
+                    raise Malformed("entries.jsonl: more than a thousand lines cannot be read") from error
+                continue
+            check.feed(*entry)
+            if progress and number % 50_000 == 0:
+                progress(number)
+
+
+def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | None]:
+    if not line.endswith(b"\n"):
+        raise Malformed("the last line is cut off")
+    if line.endswith(b"\r\n"):
+        raise Malformed("line ends were converted on the way (CRLF)")
+    try:
+        text = line[:-1].decode()
+        said = _decode(text)
+        if _encode(said) != text or list(said) != sorted(said):
+            raise Malformed("not in canonical form")
+        seq, leaf, header = said["seq"], said["leaf"], said.get("header")
+        salt, body = said.get("salt"), said.get("body")
+    except Malformed:
+        raise
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"not an entry ({type(error).__name__})") from error
+    if said.keys() - _ENTRY_KEYS or type(seq) is not int or seq < 1:
+        raise Malformed("not an entry: seq, leaf, header, salt, body are expected")
+    if not (isinstance(header, str) or header is None) or not (isinstance(body, str) or body is None):
+        raise Malformed("header and body are text")
+    if (salt is None) != (body is None):
+        raise Malformed("salt and body belong together")
+    return seq, _hex(leaf, 32), header, None if salt is None else _hex(salt, 32), body
+
+
+_ENTRY_KEYS = frozenset(("body", "header", "leaf", "salt", "seq"))
+
+
+def verify_bundle(
+    path: Path,
+    *,
+    keys: Sequence[Key],
+    witnesses: Sequence[Key] = (),
+    need: int = 0,
+    held: Sequence[Path] = (),
+    receipts: Path | None = None,
+    strict: bool = False,
+    heartbeat_hours: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Check a bundle against keys and checkpoints that come from elsewhere; raises Malformed when it cannot be read."""
+    bundle = Bundle(path)
+    manifest = Manifest.read(bundle)
+    if not any(key.kind == 1 and key.name == manifest.origin for key in keys):
+        given = ", ".join(map(str, keys)) or "none"
+        raise Malformed(f"the bundle says it is the log {manifest.origin!r}; the keys you gave are for: {given}")
+    check = Check(
+        origin=manifest.origin,
+        log=manifest.log,
+        keys=keys,
+        witnesses=witnesses,
+        need=need,
+        predecessor=manifest.predecessor,
+        first=manifest.first,
+        start_leaf=manifest.start_leaf,
+        start_hashes=manifest.start_hashes,
+        strict=strict,
+        heartbeat_hours=heartbeat_hours or (HEARTBEAT_HOURS if strict else None),
+    )
+    for each in held:
+        check.add_checkpoint(_read(each), str(each), held=True)
+    for seq, prefix in _receipts(receipts) if receipts else ():
+        check.add_receipt(seq, prefix)
+    _add_stored(bundle, manifest, check)
+    found = {"entries.jsonl": feed_entries(bundle, check, progress)}
+    last = check.expected - 1
+    if last != manifest.last:
+        told = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
+        check.findings.add("MALFORMED", last, detail=told)
+    _compare_files(bundle, manifest, check, found)
+    return check.finish()
+
+
+def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
+    for name in sorted(manifest.files):
+        if name.startswith("checkpoints/"):
+            try:
+                check.add_checkpoint(bundle.read(name, MAX_NOTE), name)
+            except Malformed as error:
+                check.findings.add("CKPT_BAD_SIG", detail=str(error))
+
+
+def _compare_files(bundle: Bundle, manifest: Manifest, check: Check, found: dict[str, tuple[int, str]]) -> None:
+    if "entries.jsonl" not in manifest.files:
+        raise Malformed("manifest.json does not list entries.jsonl")
+    for name, promised in sorted(manifest.files.items()):
+        if name not in found:
+            raw = bundle.read(name, MAX_MANIFEST)
+            found[name] = len(raw), hashlib.sha256(raw).hexdigest()
+        if found[name] != promised:
+            told = f"{name} is not the file that was exported (its SHA-256 is not the one in manifest.json)"
+            check.findings.add("MALFORMED", detail=told)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as source:
+            raw = source.read(MAX_NOTE + 1)
+    except OSError as error:
+        raise Malformed(f"{path} cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_NOTE:
+        raise Malformed(f"{path} is too long to be a key, checkpoint or receipt list")
+    return raw
+
+
+def read_keys(path: Path, kind: int) -> list[Key]:
+    """The keys in a file, one a line; empty lines and lines that begin with # are passed over."""
+    keys = []
+    try:
+        text = _read(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{path} is not text") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            try:
+                keys.append(Key.parse(line.strip()))
+            except Malformed as error:
+                raise Malformed(f"{path}, line {number}: {error}") from error
+    if not keys or any(key.kind != kind for key in keys):
+        raise Malformed(f"{path} must hold {'log' if kind == 1 else 'witness'} keys (type {kind}), one a line")
+    return keys
+
+
+def _receipts(path: Path) -> list[tuple[int, str]]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(_read(path).decode("utf-8-sig"))))
+        told = [(int(row["seq"]), row["leaf"].strip().lower()) for row in rows]
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
+        raise Malformed(f"{path} is not a CSV file with the columns seq and leaf") from error
+    for seq, prefix in told:
+        if seq < 1 or not re.fullmatch("[0-9a-f]{8,64}", prefix):
+            raise Malformed(f"{path}: receipt {seq} needs at least 8 hexadecimal digits of its leaf")
+    return told
+
+
+def _policy(text: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]?)(?:-of-[1-9][0-9]?)?", text)
+    if not match:
+        raise argparse.ArgumentTypeError("a policy is a number of witnesses, such as 2 or 2-of-3")
+    return int(match[1])
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="verify.py", description="Check an exported audit log against a key that you hold."
+    )
+    parser.add_argument("bundle", type=Path, help="zip file or folder")
+    parser.add_argument("--vkey", type=Path, required=True, help="file with the log's key, from your own records")
+    parser.add_argument("--witness-vkey", type=Path, help="file with the keys of witnesses, one a line")
+    parser.add_argument("--policy", type=_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs")
+    parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a checkpoint that you hold")
+    parser.add_argument("--receipts", type=Path, help="CSV of printed receipts: seq,leaf")
+    parser.add_argument("--heartbeat", type=float, metavar="HOURS", help="report silences longer than this")
+    parser.add_argument(
+        "--strict", action="store_true", help="also: bodies in canonical form, heartbeat, held evidence"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; answers the exit status."""
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show a letter
+    options = _arguments(argv)
+    try:
+        witnesses = read_keys(options.witness_vkey, 4) if options.witness_vkey else []
+        if options.policy > len({key.name for key in witnesses}):
+            raise Malformed("the policy asks for more witnesses than --witness-vkey names")
+        report = verify_bundle(
+            options.bundle,
+            keys=read_keys(options.vkey, 1),
+            witnesses=witnesses,
+            need=options.policy,
+            held=options.checkpoint,
+            receipts=options.receipts,
+            strict=options.strict,
+            heartbeat_hours=options.heartbeat,
+            progress=_progress if sys.stderr.isatty() else None,
+        )
+    except Malformed as error:
+        return _unreadable(str(error), as_json=options.json)
+    except Exception as error:  # the promise of this file: an answer, never a traceback
+        return _unreadable(f"{type(error).__name__}: {error}", as_json=options.json)
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        for line in report.lines():
+            print(_printable(line))
+    return report.exit
+
+
+def _unreadable(why: str, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"tool": f"verify {VERSION}", "exit": UNREADABLE, "conclusion": "UNREADABLE", "why": why}))
+    else:
+        print(_printable(f"UNREADABLE. Nothing can be concluded: {why}"), file=sys.stderr)
+    return UNREADABLE
+
+
+def _printable(line: str) -> str:
+    """Without control characters, so that a bundle cannot steer the terminal."""
+    return "".join(char if unicodedata.category(char)[0] != "C" else "?" for char in line)
+
+
+def _progress(count: int) -> None:
+    print(f"\r{count:,} entries", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
