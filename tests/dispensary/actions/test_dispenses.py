@@ -93,7 +93,8 @@ def above_the_maximum(shop):
 
 
 def codes(of):
-    return [line.action for line in audit.history(of)]
+    pharmacy = getattr(of, "pharmacy_id", None) or of.prescription.pharmacy_id
+    return [line.entry.action for line in audit.history(of, pharmacy=pharmacy)]
 
 
 def test_a_clean_new_start_is_handed_over_with_everything_that_belongs_to_it(shop, technician):
