@@ -1,0 +1,53 @@
+# make demo   see it work          make test   check everything          make help   the rest
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+ONCE ?=
+export PYTHONUNBUFFERED := 1
+# The shell's own Python settings must not leak into the locked environment.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
+
+.PHONY: help demo test lint bench golden lock look browser wheel clean distclean install-run install-test install-bench
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: install-run look ## start real servers and do the main job before your eyes (ONCE=1: stop after the story)
+	@ONCE=$(ONCE) $(BIN)/python -m deploy.demo
+
+test: install-test look browser lint ## check everything: style, types, layers, and every test, on servers of its own
+	@$(BIN)/pytest
+
+lint: install-test
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check .
+	@$(BIN)/mypy --no-error-summary
+
+bench: install-bench look ## measure against the bars of tests/benchmarks/README.md
+	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
+
+golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
+	@$(BIN)/pytest -q tests/golden --rewrite-golden
+
+lock: install-test ## renew the hash-pinned locks from deploy/requirements/*.in
+	@cd deploy/requirements && for set in bootstrap run test bench; do \
+	  echo "$$set.txt" && ../../$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-header --universal \
+	    --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
+
+look: install-run
+	@$(BIN)/python dispensary/counter/look/build.py --quiet
+
+browser: install-test
+	@$(BIN)/python -m tests.chromium
+
+wheel: install-test look ## build dist/*.whl, style sheet and fonts included
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean: ## stop nothing, forget everything the demo made: servers' data, built files
+	@if [ -d .run ]; then $(BIN)/python -m deploy.forget; fi
+	@rm -rf build dist dispensary/static/dispensary/built dispensary/counter/look/node_modules *.egg-info
+
+distclean: clean ## the same, and the installed packages
+	@[ -L .venv ] || rm -rf .venv
+
+install-run install-test install-bench: install-%:
+	@deploy/install.sh $*
