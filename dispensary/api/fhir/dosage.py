@@ -1,0 +1,250 @@
+"""`dosageInstruction[]` to the phases of the case format, or to words alone where there is no structure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby, pairwise
+from typing import Any
+
+from dispensary.api.fhir.elements import Inquiry, as_object, as_text, as_whole, check_elements, codings, objects
+from dispensary.api.fhir.timing import When, read_timing
+from dispensary.api.fhir.units import SNOMED, Measure, Quantity, read_quantity
+
+_READ = ["sequence", "text", "patientInstruction", "timing", "asNeededBoolean", "asNeededCodeableConcept", "route"]
+_DOSES = ["doseAndRate", "doseQuantity", "maxDosePerPeriod", "maxDosePerAdministration", "maxDosePerLifetime"]
+_HARMLESS = ["site", "method", "additionalInstruction"]
+_ORAL = {"oral", "po", "p.o.", "by mouth", "per os", "oral route", "oral use", "orally"}
+_ROUTES = {(SNOMED, "26643006"): "oral", (SNOMED, "72607000"): "intrathecal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One dosage instruction."""
+
+    path: str
+    sequence: int | None
+    text: str
+    route: str
+    dose: Decimal | None
+    unit: Measure | None
+    when: When | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dosing:
+    """What the prescription says about taking it. `phases` is None where only words say it."""
+
+    phases: list[dict[str, Any]] | None
+    then_stop: bool | None
+    directions: str
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    path: str
+    doses: tuple[Decimal, ...]
+    unit: Measure
+    days: int | None
+    starts_on: date | None
+
+
+def read_dosing(instructions: Any, path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Dosing | None:
+    """Read all dosage instructions. `strength_mg` turns tablets into milligrams; without it a dose in tablets is asked back."""
+    lines = [_line(thing, where, strength_mg, inquiry) for where, thing in objects(instructions, path, inquiry)]
+    if not lines:
+        inquiry.ask(path, "nothing", "at least one dosage instruction")
+        return None
+    routes = {line.route for line in lines if line.route}
+    if len(routes) > 1:
+        inquiry.ask(f"{path}.route", "several routes", "one route")
+    route = next(iter(routes), "")
+    if inquiry.problems:
+        return None
+    directions = _directions(lines)
+    structured = [line for line in lines if line.when is not None and line.dose is not None]
+    if not structured:
+        if not directions:
+            inquiry.ask(path, "no dose and no words", "a dose with its timing, or the directions as text")
+        return Dosing(None, None, directions, route)
+    if len(structured) != len(lines):
+        missing = next(line for line in lines if line not in structured)
+        inquiry.ask(
+            missing.path, "words only, beside instructions that have a dose", "a dose and a timing in every instruction"
+        )
+        return None
+    phases = _in_order(lines, path, inquiry)
+    return None if inquiry.problems else _dosing(phases, path, directions, route, inquiry)
+
+
+def _line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Line:
+    check_elements(thing, path, inquiry, [*_READ, *_DOSES], _HARMLESS)
+    text = as_text(thing.get("text"), f"{path}.text", inquiry) or as_text(
+        thing.get("patientInstruction"), f"{path}.patientInstruction", inquiry
+    )
+    if thing.get("asNeededBoolean") not in (None, False) or thing.get("asNeededCodeableConcept") is not None:
+        inquiry.ask(f"{path}.asNeeded", "to be taken as needed", "regular doses: baclofen is not taken as needed")
+    dose = _dose(thing, path, strength_mg, inquiry)
+    timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
+    when = read_timing(timing, f"{path}.timing", inquiry, witness=bool(text)) if timing and (dose or not text) else None
+    if timing and dose is None and text:
+        inquiry.note(path, "has a timing but no dose; only its words are read")
+    if dose is not None and not timing:
+        inquiry.ask(f"{path}.timing", "nothing beside a dose", "how often the dose is taken")
+    _check_maxima(thing, dose, when, path, inquiry)
+    sequence = as_whole(thing.get("sequence"), f"{path}.sequence", inquiry, least=0)
+    route = _route(as_object(thing.get("route"), f"{path}.route", inquiry), f"{path}.route", inquiry)
+    amount, unit = (dose.value, dose.measure) if dose else (None, None)
+    return Line(path, sequence, text, route, amount, unit, when)
+
+
+def _route(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
+    found = {_ROUTES[system, code] for system, code, _ in codings(concept, path, inquiry) if (system, code) in _ROUTES}
+    words = [
+        as_text(concept.get("text"), f"{path}.text", inquiry),
+        *(display for *_, display in codings(concept, path, inquiry)),
+    ]
+    for word in filter(None, (w.lower() for w in words)):
+        found |= (
+            {"oral"} if word in _ORAL else {"intrathecal"} if "intrathecal" in word else set() if found else {word[:32]}
+        )
+    if len(found) > 1:
+        inquiry.ask(path, "words and a code for different routes", "one route")
+    if concept and not found:
+        inquiry.ask(path, "a route that is not known here", "oral, as SNOMED CT 26643006 or in words")
+    return next(iter(found), "")
+
+
+def _dose(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
+    """The dose in mg or micrograms. `doseQuantity` outside `doseAndRate` is older FHIR and is read."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    if "doseQuantity" in thing:
+        inquiry.note(f"{path}.doseQuantity", "older FHIR, read as the dose")
+        found.append((f"{path}.doseQuantity", as_object(thing["doseQuantity"], f"{path}.doseQuantity", inquiry)))
+    for where, entry in objects(thing.get("doseAndRate"), f"{path}.doseAndRate", inquiry):
+        check_elements(
+            entry, where, inquiry, ["type", "doseQuantity", "doseRange", "rateRatio", "rateRange", "rateQuantity"]
+        )
+        if "doseRange" in entry:
+            inquiry.ask(f"{where}.doseRange", "a range of doses", "one dose")
+        for rate in ("rateRatio", "rateRange", "rateQuantity"):
+            if rate in entry:
+                inquiry.ask(f"{where}.{rate}", "a rate", "a dose: tablets have no rate")
+        if "doseQuantity" in entry:
+            found.append((f"{where}.doseQuantity", as_object(entry["doseQuantity"], f"{where}.doseQuantity", inquiry)))
+    doses = [_in_mg(read_quantity(quantity, where, inquiry), where, strength_mg, inquiry) for where, quantity in found]
+    if len({dose for dose in doses if dose is not None}) > 1:
+        inquiry.ask(f"{path}.doseAndRate", "several different doses", "one dose")
+    return next((dose for dose in doses if dose is not None), None)
+
+
+def _in_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
+    match dose:
+        case None:
+            return None
+        case Quantity(measure=Measure.MG | Measure.MICROGRAM):
+            return dose
+        case Quantity(measure=Measure.TABLET) if strength_mg is not None:
+            inquiry.note(path, f"{dose.value:f} tablets of {strength_mg:f} mg read as {dose.value * strength_mg:f} mg")
+            return Quantity(dose.value * strength_mg, Measure.MG)
+        case Quantity(measure=Measure.TABLET):
+            inquiry.ask(path, "a dose in tablets, and no strength in the medicine", "the strength of the tablets")
+        case Quantity(measure=None):
+            inquiry.ask(path, "a dose without a unit", "mg, micrograms or tablets")
+        case _:
+            inquiry.ask(path, "a dose in days or weeks", "mg, micrograms or tablets")
+    return None
+
+
+def _check_maxima(
+    thing: Mapping[str, Any], dose: Quantity | None, when: When | None, path: str, inquiry: Inquiry
+) -> None:
+    """A maximum beside a regular dose must not be below it; other maxima do not change what is taken."""
+    most = as_object(thing.get("maxDosePerAdministration"), f"{path}.maxDosePerAdministration", inquiry)
+    if most and dose:
+        limit = read_quantity(most, f"{path}.maxDosePerAdministration", inquiry)
+        if limit and limit.measure is dose.measure and limit.value < dose.value:
+            inquiry.ask(
+                f"{path}.maxDosePerAdministration", f"{limit.value:f} {dose.measure}", "at least the dose itself"
+            )
+    for name in ("maxDosePerPeriod", "maxDosePerLifetime"):
+        if thing.get(name) is not None:
+            inquiry.note(f"{path}.{name}", "is not compared with the doses; the rules' own maxima are")
+
+
+def _directions(lines: list[Line]) -> str:
+    texts = list(
+        dict.fromkeys(
+            line.text.rstrip(" .;,") for line in sorted(lines, key=lambda line: line.sequence or 0) if line.text
+        )
+    )
+    return ", then ".join(texts)
+
+
+def _in_order(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:
+    """Lines with one number are taken on the same days, lines with different numbers one after the other."""
+    if len(lines) > 1 and any(line.sequence is None for line in lines):
+        if any(line.sequence is not None for line in lines) or not all(
+            line.when and line.when.starts_on for line in lines
+        ):
+            inquiry.ask(f"{path}.sequence", "instructions without a number", "a sequence number in each instruction")
+            return []
+        ordered = sorted(lines, key=lambda line: (line.when and line.when.starts_on) or date.min)
+        groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.when and line.when.starts_on)]
+    else:
+        ordered = sorted(lines, key=lambda line: line.sequence or 0)
+        groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.sequence)]
+    phases = [phase for group in groups if (phase := _together(group, inquiry)) is not None]
+    for earlier, later in pairwise(phases):
+        _check_joint(earlier, later, inquiry)
+    return phases
+
+
+def _together(group: list[Line], inquiry: Inquiry) -> _Phase | None:
+    first = group[0]
+    assert first.when is not None and first.unit is not None
+    spans = {(line.when.days, line.when.starts_on) for line in group if line.when}
+    if len(spans) > 1 or len({line.unit for line in group}) > 1:
+        inquiry.ask(
+            first.path, f"sequence {first.sequence} on {len(group)} instructions that differ in length, first day or unit",
+            "one number for what is taken on the same days, another for what follows",
+        )  # fmt: skip
+        return None
+    timed = [(moment, line.dose or Decimal(0)) for line in group if line.when for moment in line.when.moments]
+    if all(moment is not None for moment, _ in timed):
+        timed.sort(key=lambda pair: pair[0] or Decimal(0))
+    elif len(group) > 1:
+        inquiry.note(first.path, "instructions taken on the same days; the order within the day is not said")
+    return _Phase(first.path, tuple(dose for _, dose in timed), first.unit, first.when.days, first.when.starts_on)
+
+
+def _check_joint(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
+    if earlier.days is None:
+        if earlier.starts_on and later.starts_on and not any(later.doses):
+            return
+        inquiry.ask(
+            f"{earlier.path}.timing.repeat",
+            "no end, though another phase follows",
+            "the days that this phase lasts, in boundsDuration",
+        )
+    elif earlier.starts_on and later.starts_on:
+        gap = (later.starts_on - earlier.starts_on - timedelta(days=earlier.days)).days
+        if gap:
+            said = f"{abs(gap)} days {'without a dose' if gap > 0 else 'covered twice'} before it"
+            inquiry.ask(f"{later.path}.timing.repeat.boundsPeriod", said, "phases that follow each other day by day")
+
+
+def _dosing(phases: list[_Phase], path: str, directions: str, route: str, inquiry: Inquiry) -> Dosing | None:
+    then_stop: bool | None = None
+    if len(phases) > 1 and not any(phases[-1].doses):
+        phases, then_stop = phases[:-1], True
+        inquiry.note(path, "the last phase is a dose of zero, read as: then stop")
+    zero = next((phase for phase in phases if not all(phase.doses)), None)
+    if zero is not None:
+        inquiry.ask(zero.path, "a dose of zero", "doses above zero; only a last phase may be zero")
+        return None
+    told = [{"doses": list(phase.doses), "unit": str(phase.unit), "days": phase.days} for phase in phases]
+    return Dosing(told, then_stop, directions, route)

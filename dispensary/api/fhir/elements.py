@@ -1,0 +1,138 @@
+"""Walking a resource: what is wrong is collected with its FHIRPath, what had to be understood is noted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from dispensary.errors import InvalidInput, Problem
+
+_EVERYWHERE = frozenset({"resourceType", "id", "meta", "language", "text", "contained", "extension", "fhir_comments"})
+_NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """Everything to ask back about one order, and everything that was read in a way worth telling."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def ask(
+        self, path: str, given: str, expected: str, next_step: str = "Ask the prescriber, then send it again."
+    ) -> None:
+        """Ask back about one element."""
+        self.problems.append(Problem(path, given, expected, next_step))
+
+    def note(self, path: str, words: str) -> None:
+        """Tell how an element was read, or that it was not."""
+        self.notes.append(f"{path}: {words}")
+
+    def settle(self) -> None:
+        """Raise `InvalidInput` with all that was asked, if anything was."""
+        if self.problems:
+            raise InvalidInput("The order cannot be read without doubt.", *self.problems)
+
+
+def check_elements(
+    thing: Mapping[str, Any], path: str, inquiry: Inquiry, read: Iterable[str], harmless: Iterable[str] = ()
+) -> None:
+    """Ask about every element that is neither read nor known to be harmless. A modifier is never harmless."""
+    known = _EVERYWHERE | set(read) | set(harmless)
+    for name in thing:
+        if name in {"modifierExtension", "implicitRules"}:
+            inquiry.ask(
+                f"{path}.{name}", "an extension that may change the meaning", "none", "Send the order without it."
+            )
+        elif name.removeprefix("_") not in known:
+            inquiry.ask(f"{path}.{name}"[:120], "an element that is not read here", "only elements of FHIR R4 that are")
+
+
+def as_object(value: Any, path: str, inquiry: Inquiry) -> Mapping[str, Any]:
+    """The value if it is an object; otherwise an empty one, and a question unless it is absent."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return value
+    inquiry.ask(path, f"a {type(value).__name__}", "an object", "Send valid FHIR R4.")
+    return {}
+
+
+def as_list(value: Any, path: str, inquiry: Inquiry) -> list[Any]:
+    """The value if it is a list; otherwise an empty one, and a question unless it is absent."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    inquiry.ask(path, f"a {type(value).__name__}", "a list", "Send valid FHIR R4.")
+    return []
+
+
+def objects(value: Any, path: str, inquiry: Inquiry) -> list[tuple[str, Mapping[str, Any]]]:
+    """The objects of a list, each with its own path."""
+    items = as_list(value, path, inquiry)
+    return [(f"{path}[{n}]", as_object(item, f"{path}[{n}]", inquiry)) for n, item in enumerate(items)]
+
+
+def as_text(value: Any, path: str, inquiry: Inquiry) -> str:
+    """The value if it is text; otherwise "", and a question unless it is absent."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    inquiry.ask(path, f"a {type(value).__name__}", "text", "Send valid FHIR R4.")
+    return ""
+
+
+def as_amount(value: Any, path: str, inquiry: Inquiry) -> Decimal | None:
+    """An exact amount. FHIR sends numbers; a number in quotes, seen in the wild, is read and noted."""
+    if value is None:
+        return None
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _NUMBER.match(value.strip()):
+        inquiry.note(path, "the number came as text and was read as a number")
+        return Decimal(value.strip())
+    inquiry.ask(
+        path, "text that is no plain number" if isinstance(value, str) else f"a {type(value).__name__}", "a number"
+    )
+    return None
+
+
+def as_whole(value: Any, path: str, inquiry: Inquiry, least: int = 1) -> int | None:
+    """A whole number of at least `least`."""
+    amount = as_amount(value, path, inquiry)
+    if amount is None:
+        return None
+    if amount != int(amount) or amount < least:
+        inquiry.ask(path, f"{amount:f}", f"a whole number from {least}")
+        return None
+    return int(amount)
+
+
+def as_day(value: Any, path: str, inquiry: Inquiry) -> date | None:
+    """The calendar day of a FHIR date or dateTime; a year or month alone is asked back."""
+    text = as_text(value, path, inquiry)
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        inquiry.ask(path, f"text of {len(text)} characters", "a full date such as 2026-11-22")
+        return None
+
+
+def codings(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[tuple[str, str, str]]:
+    """The (system, code, display) triples of a CodeableConcept."""
+    return [
+        (
+            as_text(c.get("system"), p, inquiry),
+            as_text(c.get("code"), p, inquiry),
+            as_text(c.get("display"), p, inquiry),
+        )
+        for p, c in objects(concept.get("coding"), f"{path}.coding", inquiry)
+    ]

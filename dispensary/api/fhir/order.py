@@ -1,0 +1,275 @@
+"""A MedicationRequest, alone or in a Bundle, to one order in the words of the REST body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from dispensary.api.fhir.dosage import Dosing, read_dosing
+from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements, objects
+from dispensary.api.fhir.medicine import Medicine, read_medicine
+from dispensary.api.fhir.people import Person, read_patient, read_practitioner, reference
+from dispensary.api.fhir.units import Measure, read_quantity
+
+_READ = [
+    "status", "intent", "doNotPerform", "medicationCodeableConcept", "medicationReference", "subject", "authoredOn",
+    "requester", "dosageInstruction", "dispenseRequest", "priorPrescription",
+]  # fmt: skip
+_HARMLESS = [
+    "identifier", "statusReason", "category", "priority", "reportedBoolean", "reportedReference", "encounter",
+    "supportingInformation", "performer", "performerType", "recorder", "reasonCode", "reasonReference",
+    "instantiatesCanonical", "instantiatesUri", "basedOn", "groupIdentifier", "courseOfTherapyType", "insurance", "note",
+    "substitution", "detectedIssue", "eventHistory",
+]  # fmt: skip
+_ORDERS = ("order", "original-order", "instance-order", "filler-order", "reflex-order")
+_BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
+_UNREAD = {
+    "Organization",
+    "Encounter",
+    "Coverage",
+    "Location",
+    "MessageHeader",
+    "Provenance",
+    "Composition",
+    "HealthcareService",
+}
+
+_READERS: dict[str, Callable[[Mapping[str, Any], str, Inquiry], Person]] = {
+    "Patient": read_patient,
+    "Practitioner": read_practitioner,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What came in. `prescription` is the case format's; `notes` tell how something unusual was read."""
+
+    prescription: dict[str, Any]
+    patient: Person
+    prescriber: Person
+    replaces: UUID | None = None
+    valid_until: date | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Bundle:
+    """The resources that came along, by every name they can be referred to."""
+
+    by_name: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+
+def read_order(resource: Any) -> Order:
+    """Read a MedicationRequest or a Bundle with exactly one. Raises `InvalidInput` with everything there is to ask back.
+
+    A reference `Patient/<uuid>` that the Bundle does not hold means a patient of ours; likewise the prescriber and the
+    prior prescription.
+    """
+    inquiry = Inquiry()
+    bundle = _gather(resource, inquiry)
+    if len(bundle.requests) != 1 and not inquiry.problems:
+        inquiry.ask("", f"{len(bundle.requests)} MedicationRequests", "exactly one", "Send one order at a time.")
+    inquiry.settle()
+    path, request = bundle.requests[0]
+    for where, contained in objects(request.get("contained"), f"{path}.contained", inquiry):
+        bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
+    order = _read_request(request, path, bundle, inquiry)
+    inquiry.settle()
+    assert order is not None
+    return order
+
+
+def _gather(resource: Any, inquiry: Inquiry) -> _Bundle:
+    bundle = _Bundle()
+    if not isinstance(resource, Mapping) or resource.get("resourceType") not in ("MedicationRequest", "Bundle"):
+        inquiry.ask("resourceType", "something else", "MedicationRequest or Bundle", "Send a FHIR R4 resource.")
+        return bundle
+    if resource["resourceType"] == "MedicationRequest":
+        bundle.requests.append(("MedicationRequest", resource))
+        return bundle
+    check_elements(
+        resource, "Bundle", inquiry, ["type", "entry"], ["identifier", "timestamp", "total", "link", "signature"]
+    )
+    for where, entry in objects(resource.get("entry"), "Bundle.entry", inquiry):
+        thing = as_object(entry.get("resource"), f"{where}.resource", inquiry)
+        kind = as_text(thing.get("resourceType"), f"{where}.resource.resourceType", inquiry)
+        names = [as_text(entry.get("fullUrl"), f"{where}.fullUrl", inquiry), f"{kind}/{thing.get('id')}"]
+        bundle.by_name |= {name: (f"{where}.resource", thing) for name in names if name}
+        if kind == "MedicationRequest":
+            bundle.requests.append((f"{where}.resource", thing))
+        elif kind in _UNREAD:
+            inquiry.note(where, f"{kind} was not read")
+        elif kind not in _BESIDE:
+            expected = "only the order, its patient, prescriber and medicine"
+            inquiry.ask(
+                f"{where}.resource",
+                f"a {kind[:40] or 'resource without a type'}",
+                expected,
+                "Record facts with PATCH on the patient.",
+            )
+    return bundle
+
+
+def _read_request(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Order | None:
+    check_elements(request, path, inquiry, _READ, _HARMLESS)
+    _check_standing(request, path, inquiry)
+    medicine = _medicine(request, path, bundle, inquiry)
+    dosing = read_dosing(
+        request.get("dosageInstruction"),
+        f"{path}.dosageInstruction",
+        medicine.strength_mg if medicine else None,
+        inquiry,
+    )
+    patient = _person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry)
+    prescriber = _person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry)
+    supply, valid_until = _supply(request, path, dosing, inquiry)
+    written = as_day(request.get("authoredOn"), f"{path}.authoredOn", inquiry)
+    if inquiry.problems or medicine is None or dosing is None:
+        return None
+    form, route = _form_and_route(medicine, dosing, supply, path, inquiry)
+    prescription: dict[str, Any] = {
+        "written_on": written.isoformat() if written else None,
+        "route": route,
+        "form": form,
+        "strength_mg": medicine.strength_mg,
+        "brand": medicine.brand,
+        "directions": dosing.directions or None,
+        "then_stop": dosing.then_stop,
+        "phases": dosing.phases,
+        "quantity": supply.get("quantity"),
+        "repeats": supply.get("repeats"),
+    }
+    told = {name: value for name, value in prescription.items() if value is not None}
+    return Order(told, patient, prescriber, _prior(request, path, inquiry), valid_until, tuple(inquiry.notes))
+
+
+def _check_standing(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:
+    if request.get("status") != "active":
+        inquiry.ask(f"{path}.status", "another status or none", "active")
+    if request.get("intent") not in _ORDERS:
+        inquiry.ask(f"{path}.intent", "another intent or none", "order")
+    if request.get("doNotPerform") not in (None, False):
+        inquiry.ask(f"{path}.doNotPerform", "an order not to give the medicine", "an order to give it")
+    if request.get("note"):
+        inquiry.note(f"{path}.note", "was not read by the rules; read it before dispensing")
+
+
+def _medicine(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Medicine | None:
+    if "medicationReference" not in request:
+        where = f"{path}.medicationCodeableConcept"
+        return read_medicine(as_object(request.get("medicationCodeableConcept"), where, inquiry), None, where, inquiry)
+    name, _ = reference(request["medicationReference"], f"{path}.medicationReference", inquiry)
+    if "medicationCodeableConcept" in request or name not in bundle.by_name:
+        inquiry.ask(
+            f"{path}.medicationReference",
+            "a medicine that did not come along",
+            "one medicine, in the Bundle or contained",
+        )
+        return None
+    where, medication = bundle.by_name[name]
+    return read_medicine({}, medication, where, inquiry)
+
+
+def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry) -> Person:
+    name, logical = reference(thing, path, inquiry)
+    if name in bundle.by_name:
+        where, resource = bundle.by_name[name]
+        if resource.get("resourceType") == "PractitionerRole" and kind == "Practitioner":
+            return _person(resource.get("practitioner"), f"{where}.practitioner", kind, bundle, inquiry)
+        if resource.get("resourceType") != kind:
+            inquiry.ask(path, "a reference to something else", f"a reference to a {kind}")
+            return Person()
+        return _READERS[kind](resource, where, inquiry)
+    if name.startswith(f"{kind}/"):
+        try:
+            return Person(id=UUID(name.removeprefix(f"{kind}/")))
+        except ValueError:
+            inquiry.ask(
+                f"{path}.reference",
+                "a reference to nobody known here",
+                f"a {kind} in the Bundle, or {kind}/ and our UUID",
+            )
+            return Person()
+    if logical and not name:
+        return Person(told={"identifier": logical})
+    inquiry.ask(
+        path,
+        "nobody" if not name else "a reference to nobody known here",
+        f"a {kind} in the Bundle, contained, or by our UUID",
+    )
+    return Person()
+
+
+def _supply(
+    request: Mapping[str, Any], path: str, dosing: Dosing | None, inquiry: Inquiry
+) -> tuple[dict[str, Any], date | None]:
+    path = f"{path}.dispenseRequest"
+    ordered = as_object(request.get("dispenseRequest"), path, inquiry)
+    read = ["quantity", "expectedSupplyDuration", "numberOfRepeatsAllowed", "validityPeriod", "initialFill"]
+    check_elements(ordered, path, inquiry, read, ["performer", "dispenseInterval"])
+    if ordered.get("initialFill"):
+        inquiry.ask(f"{path}.initialFill", "a first supply that differs", "one quantity for every supply")
+    repeats = as_whole(ordered.get("numberOfRepeatsAllowed"), f"{path}.numberOfRepeatsAllowed", inquiry, least=0)
+    amount = as_object(ordered.get("quantity"), f"{path}.quantity", inquiry)
+    quantity = read_quantity(amount, f"{path}.quantity", inquiry) if amount else None
+    if quantity and quantity.measure not in {None, Measure.TABLET}:
+        inquiry.ask(f"{path}.quantity", f"a quantity in {quantity.measure}", "a number of tablets")
+    if quantity and quantity.measure is None:
+        inquiry.note(f"{path}.quantity", "has no unit, read as tablets")
+    _check_duration(ordered, path, dosing, repeats or 0, inquiry)
+    validity = as_object(ordered.get("validityPeriod"), f"{path}.validityPeriod", inquiry)
+    until = as_day(validity.get("end"), f"{path}.validityPeriod.end", inquiry)
+    supply: dict[str, Any] = {"repeats": repeats, "quantity": quantity.value if quantity else None}
+    supply["in_tablets"] = bool(quantity and quantity.measure is Measure.TABLET)
+    return supply, until
+
+
+def _check_duration(
+    ordered: Mapping[str, Any], path: str, dosing: Dosing | None, repeats: int, inquiry: Inquiry
+) -> None:
+    """The ordered length is a witness of its own: where all phases have an end, it must be their sum."""
+    path = f"{path}.expectedSupplyDuration"
+    given = as_object(ordered.get("expectedSupplyDuration"), path, inquiry)
+    quantity = read_quantity(given, path, inquiry) if given else None
+    if quantity is None:
+        return
+    days = quantity.days()
+    if days is None:
+        inquiry.ask(path, "another unit", "days or weeks")
+        return
+    lengths = [phase["days"] for phase in (dosing.phases or [])] if dosing else []
+    if lengths and all(lengths) and not repeats and sum(lengths) != days:
+        inquiry.ask(
+            path, f"{days:f} days, while the phases add up to {sum(lengths)}", "a supply that ends with the last phase"
+        )
+
+
+def _form_and_route(
+    medicine: Medicine, dosing: Dosing, supply: Mapping[str, Any], path: str, inquiry: Inquiry
+) -> tuple[str, str]:
+    form = medicine.form or ("tablet" if supply.get("in_tablets") else "")
+    if form != "tablet":
+        given = f"an {form}" if form else "no pharmaceutical form"
+        inquiry.ask(f"{path}.medication", given, "tablets, in the name, the form or the unit of the quantity")
+    route = dosing.route
+    if not route and form == "tablet":
+        route = "oral"
+        inquiry.note(f"{path}.dosageInstruction.route", "not said; tablets are read as oral")
+    elif not route:
+        inquiry.ask(f"{path}.dosageInstruction.route", "nothing", "the route")
+    return form, route
+
+
+def _prior(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> UUID | None:
+    if "priorPrescription" not in request:
+        return None
+    name, _ = reference(request["priorPrescription"], f"{path}.priorPrescription", inquiry)
+    try:
+        return UUID(name.removeprefix("MedicationRequest/"))
+    except ValueError:
+        inquiry.note(f"{path}.priorPrescription", "names an order that is not ours; it replaces nothing here")
+        return None

@@ -1,0 +1,264 @@
+"""When a dose is taken, and for how many days: FHIR `Timing` to moments of one day and a length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from dispensary.api.fhir.elements import (
+    Inquiry,
+    as_amount,
+    as_day,
+    as_list,
+    as_object,
+    as_text,
+    as_whole,
+    check_elements,
+    codings,
+)
+from dispensary.api.fhir.units import read_quantity
+
+GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
+_BY_CODE = {"QD": 1, "BID": 2, "TID": 3, "QID": 4, "Q4H": 6, "Q6H": 4, "Q8H": 3, "AM": 1, "PM": 1, "BED": 1}
+# "od" and "qd" are left out: one means "right eye" elsewhere, both are read as each other.
+_BY_WORDS = {
+    1: {"once daily", "once a day", "one time a day", "every day", "daily"},
+    2: {
+        "bid",
+        "bd",
+        "twice daily",
+        "twice a day",
+        "two times a day",
+        "2 times a day",
+        "2x/day",
+        "every 12 hours",
+        "q12h",
+    },
+    3: {"tid", "tds", "three times daily", "three times a day", "3 times a day", "3x/day", "every 8 hours", "q8h"},
+    4: {"qid", "qds", "four times daily", "four times a day", "4 times a day", "4x/day", "every 6 hours", "q6h"},
+}
+_FREQUENCY = {words: n for n, all_words in _BY_WORDS.items() for words in all_words}
+# Hours by which the moments of a day are put in order; no dose is planned by them.
+_WHEN = {
+    "WAKE": 6, "ACM": 7, "CM": 7, "PCM": 8, "MORN": 8, "MORN.early": 7, "MORN.late": 10,
+    "ACD": 12, "CD": 12, "PCD": 13, "NOON": 12, "AFT": 15, "AFT.early": 14, "AFT.late": 16,
+    "ACV": 18, "CV": 18, "PCV": 19, "EVE": 19, "EVE.early": 18, "EVE.late": 21, "NIGHT": 22, "HS": 22, "PHS": 23,
+}  # fmt: skip
+_MEALS = {"C", "AC", "PC"}
+_CLOCK = re.compile(r"^([01][0-9]|2[0-3]):([0-5][0-9]):[0-5][0-9](\.[0-9]+)?$")
+_REPEAT = [
+    "boundsDuration", "boundsRange", "boundsPeriod", "count", "countMax", "duration", "durationMax", "durationUnit",
+    "frequency", "frequencyMax", "period", "periodMax", "periodUnit", "dayOfWeek", "timeOfDay", "when", "offset",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """One dosage line's day: the moments it is taken at (an hour each, or None where the order names none), and its length."""
+
+    moments: tuple[Decimal | None, ...]
+    days: int | None
+    starts_on: date | None = None
+
+
+def read_timing(timing: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> When | None:
+    """Read a Timing. `witness`: the order also has words that would contradict a reading which had to assume something."""
+    before = len(inquiry.problems)
+    check_elements(timing, path, inquiry, ["event", "repeat", "code"])
+    if timing.get("event"):
+        inquiry.ask(f"{path}.event", "single moments", "a dose for each day and a number of days")
+    repeat = as_object(timing.get("repeat"), f"{path}.repeat", inquiry)
+    check_elements(repeat, f"{path}.repeat", inquiry, _REPEAT)
+    coded = _coded_frequency(timing, path, inquiry, witness)
+    moments = _moments(repeat, f"{path}.repeat", inquiry, witness, coded)
+    if moments is None and len(inquiry.problems) == before:
+        inquiry.ask(path, "nothing that says how often", "a frequency for each day")
+    days, starts_on = _length(repeat, f"{path}.repeat", inquiry, witness, len(moments or ()))
+    return None if moments is None or len(inquiry.problems) > before else When(moments, days, starts_on)
+
+
+def _coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> int | None:
+    concept = as_object(timing.get("code"), f"{path}.code", inquiry)
+    for system, code, _display in codings(concept, f"{path}.code", inquiry):
+        if system in {GTS, ""} and code in _BY_CODE:
+            return _BY_CODE[code]
+        inquiry.ask(
+            f"{path}.code", "a timing code that is not read here", f"one of {', '.join(_BY_CODE)} of v3-GTSAbbreviation"
+        )
+        return None
+    words = " ".join(as_text(concept.get("text"), f"{path}.code.text", inquiry).lower().replace(".", "").split())
+    if not words:
+        return None
+    if words not in _FREQUENCY:
+        inquiry.ask(f"{path}.code.text", "words that are not read here", "a frequency such as 'three times a day'")
+        return None
+    inquiry.note(f"{path}.code.text", f"read as {_FREQUENCY[words]} a day")
+    return _FREQUENCY[words]
+
+
+def _moments(
+    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool, coded: int | None
+) -> tuple[Decimal | None, ...] | None:
+    for name in ("frequencyMax", "periodMax", "countMax", "durationMax"):
+        if repeat.get(name) is not None and repeat.get(name) != repeat.get(name.removesuffix("Max")):
+            inquiry.ask(f"{path}.{name}", "a range", "one number")
+    week = as_list(repeat.get("dayOfWeek"), f"{path}.dayOfWeek", inquiry)
+    if week and {str(day) for day in week} != {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
+        inquiry.ask(f"{path}.dayOfWeek", "some days of the week", "the same doses every day")
+    named = _named_moments(repeat, path, inquiry)
+    counted = _per_day(repeat, path, inquiry, witness)
+    if coded is not None and counted is not None and coded != counted:
+        inquiry.ask(path, f"{counted} a day in numbers and {coded} a day as a code", "one frequency")
+        return None
+    times = counted if counted is not None else coded
+    if named and times is not None and times != len(named):
+        if (
+            times == 1
+            and coded is None
+            and _assumed(path, inquiry, witness, f"read as once at each of the {len(named)} moments named")
+        ):
+            return tuple(named)
+        if times != 1 or coded is not None:
+            inquiry.ask(path, f"{times} a day and {len(named)} moments", "as many moments as times a day")
+        return None
+    return tuple(named) if named else None if times is None else (None,) * times
+
+
+def _named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[Decimal | None]:
+    clock = [
+        as_text(item, f"{path}.timeOfDay", inquiry)
+        for item in as_list(repeat.get("timeOfDay"), f"{path}.timeOfDay", inquiry)
+    ]
+    when = [as_text(item, f"{path}.when", inquiry) for item in as_list(repeat.get("when"), f"{path}.when", inquiry)]
+    if clock and when:
+        inquiry.ask(path, "both timeOfDay and when", "one of the two")
+        return []
+    hours: list[Decimal | None] = []
+    for text in clock:
+        if match := _CLOCK.match(text):
+            hours.append(int(match[1]) + Decimal(int(match[2])) / 60)
+        else:
+            inquiry.ask(f"{path}.timeOfDay", f"text of {len(text)} characters", "a time such as 08:00:00")
+    for code in when:
+        if code in _WHEN:
+            hours.append(Decimal(_WHEN[code]))
+        elif code not in _MEALS:
+            inquiry.ask(f"{path}.when", "a moment that is not known here", f"one of {', '.join(_WHEN)}")
+        elif len(when) > 1 or repeat.get("frequency") is None:
+            inquiry.ask(f"{path}.when", "'with meals' without a number", "a frequency beside it")
+    if len(set(hours)) != len(hours):
+        inquiry.ask(path, "the same moment twice", "every moment once")
+    return sorted(hours, key=lambda hour: hour or Decimal(0))
+
+
+def _per_day(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> int | None:
+    frequency = as_whole(repeat.get("frequency"), f"{path}.frequency", inquiry)
+    period = as_amount(repeat.get("period"), f"{path}.period", inquiry)
+    unit = as_text(repeat.get("periodUnit"), f"{path}.periodUnit", inquiry)
+    if frequency is None and period is None and not unit:
+        return None
+    if period is None and "period" not in repeat:
+        said = f"{frequency or 1} a {unit or 'day'}"
+        if not unit or not _assumed(f"{path}.period", inquiry, witness, f"absent beside a unit, read as 1: {said}"):
+            if not unit:
+                inquiry.ask(f"{path}.period", "nothing", "the period that the frequency is for, with its unit")
+            return None
+        period = Decimal(1)
+    if period is None:
+        return None
+    hours = {"h": 1, "d": 24, "wk": 168}.get(unit)
+    if hours is None or period <= 0:
+        inquiry.ask(
+            f"{path}.periodUnit", f"a period of {period:f} {unit or 'without a unit'}"[:60], "a period in h or d"
+        )
+        return None
+    daily = (frequency or 1) * Decimal(24) / (period * hours)
+    if daily != int(daily) or not 1 <= daily <= 24:
+        inquiry.ask(path, f"{frequency or 1} in {period:f} {unit}", "a whole number of doses, the same every day")
+        return None
+    return int(daily)
+
+
+def _assumed(path: str, inquiry: Inquiry, witness: bool, words: str) -> bool:
+    """Assume only what another witness could contradict: the words of the order, which the rule book compares."""
+    if witness:
+        inquiry.note(path, words)
+    else:
+        inquiry.ask(
+            path,
+            "something that can be meant in two ways, and no words beside it",
+            "plain R4 timing, or the directions as text",
+        )
+    return witness
+
+
+def _length(
+    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool, per_day: int
+) -> tuple[int | None, date | None]:
+    found: dict[str, Decimal] = {}
+    starts_on: date | None = None
+    if "boundsDuration" in repeat:
+        quantity = read_quantity(
+            as_object(repeat["boundsDuration"], f"{path}.boundsDuration", inquiry), f"{path}.boundsDuration", inquiry
+        )
+        days = quantity.days() if quantity else None
+        if quantity and days is None:
+            inquiry.ask(f"{path}.boundsDuration", "another unit", "days or weeks")
+        found |= {"boundsDuration": days} if days is not None else {}
+    if "boundsRange" in repeat:
+        inquiry.ask(f"{path}.boundsRange", "a range", "one length in days")
+    if "boundsPeriod" in repeat:
+        starts_on, days = _period(
+            as_object(repeat["boundsPeriod"], f"{path}.boundsPeriod", inquiry), f"{path}.boundsPeriod", inquiry
+        )
+        found |= {"boundsPeriod": days} if days is not None else {}
+    if (days := _duration(repeat, path, inquiry, witness and not found)) is not None:
+        found["duration"] = days
+    count = as_whole(repeat.get("count"), f"{path}.count", inquiry)
+    if count is not None and per_day:
+        found["count"] = Decimal(count) / per_day
+    lengths = set(found.values())
+    if len(lengths) > 1:
+        said = ", ".join(f"{name} {days:f} days" for name, days in found.items())
+        inquiry.ask(path, said, "one length")
+    if not lengths:
+        return None, starts_on
+    length = lengths.pop()
+    if length != int(length) or not 1 <= length <= 3660:
+        inquiry.ask(path, f"{length:f} days", "a whole number of days from 1 to 3660")
+        return None, starts_on
+    return int(length), starts_on
+
+
+def _period(period: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[date | None, Decimal | None]:
+    check_elements(period, path, inquiry, ["start", "end"])
+    start, end = (
+        as_day(period.get("start"), f"{path}.start", inquiry),
+        as_day(period.get("end"), f"{path}.end", inquiry),
+    )
+    if end is None:
+        return start, None
+    if start is None:
+        inquiry.ask(f"{path}.start", "nothing", "the first day, or the length in days")
+        return None, None
+    return start, Decimal((end - start).days + 1)
+
+
+def _duration(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> Decimal | None:
+    """`duration` is how long taking one dose lasts; for a tablet, days there can only mean the phase. Seen often."""
+    duration = as_amount(repeat.get("duration"), f"{path}.duration", inquiry)
+    if duration is None:
+        return None
+    unit = as_text(repeat.get("durationUnit"), f"{path}.durationUnit", inquiry)
+    days = {"d": duration, "wk": duration * 7}.get(unit)
+    if days is None:
+        inquiry.ask(f"{path}.duration", "a length of one intake", "nothing, or the length of the phase in bounds")
+        return None
+    bounded = any(name in repeat for name in ("boundsDuration", "boundsPeriod"))
+    if bounded or _assumed(f"{path}.duration", inquiry, witness, f"read as the length of the phase, {days:f} days"):
+        return days
+    return None

@@ -1,0 +1,167 @@
+"""Doses, units and the order of phases."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dispensary.api.fhir import read_order
+from dispensary.api.fhir.units import SNOMED, UCUM
+from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phases, request
+
+THREE_DAYS = daily(3, boundsDuration=days(3))
+ONE = {"value": 1}
+
+
+def d(*doses: Any) -> list[Decimal]:
+    return [Decimal(dose) for dose in doses]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "dose", "unit"),
+    [
+        (mg(Decimal("7.5")), "7.5", "mg"),
+        ({"value": "10", "unit": "mg"}, "10", "mg"),
+        ({"value": 10, "system": SNOMED, "code": "258684004"}, "10", "mg"),
+        ({"value": 500, "system": SNOMED, "code": "258685003"}, "500", "microgram"),
+        ({"value": 500, "unit": "ug", "system": UCUM, "code": "ug"}, "500", "microgram"),
+        (ONE | {"unit": "tablet"}, "10", "mg"),
+        (ONE | {"unit": "tablet", "code": "1", "system": UCUM}, "10", "mg"),
+        ({"value": Decimal("0.5"), "system": UCUM, "code": "{tbl}"}, "5", "mg"),
+        (ONE | {"system": SNOMED, "code": "732936001"}, "10", "mg"),
+        (ONE | {"unit": "Tablet - unit of product usage", "system": SNOMED, "code": "428673006"}, "10", "mg"),
+    ],
+)  # fmt: skip
+def test_a_dose_is_read_in_its_unit_and_tablets_by_their_strength(
+    quantity: dict[str, Any], dose: str, unit: str
+) -> None:
+    assert phases(line(quantity, THREE_DAYS)) == [(d(dose, dose, dose), unit, 3)]
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    [
+        ONE,
+        {"unit": "mg"},
+        {"value": None, "unit": "mg"},
+        {"value": "ten", "unit": "mg"},
+        {"value": "1/2", "unit": "tablet"},
+        {"value": True, "unit": "mg"},
+        {"value": [10], "unit": "mg"},
+        mg(10) | {"comparator": "<"},
+        {"value": 10, "unit": "mL"},
+        {"value": 10, "unit": "mg", "system": UCUM, "code": "ug"},
+        {"value": 10, "system": SNOMED, "code": "1"},
+        {"value": 10, "unit": "days"},
+        mg(-5) | {"value": "-5"},
+        mg(0),
+    ],
+)
+def test_a_dose_without_a_plain_amount_in_one_known_unit_is_asked_back(quantity: dict[str, Any]) -> None:
+    assert "dosageInstruction[0]" in asked(request(line(quantity, THREE_DAYS)))
+
+
+def test_tablets_without_a_strength_are_asked_back() -> None:
+    nameless = request(line({"value": 1, "unit": "tablet"}, THREE_DAYS), medicationCodeableConcept={"text": "Baclofen"})
+    assert "no strength in the medicine" in asked(nameless)
+
+
+def test_a_dose_directly_on_the_instruction_is_older_fhir_and_is_read_and_noted() -> None:
+    order = read_order(request({"timing": THREE_DAYS, "doseQuantity": mg(10)}))
+    assert order.prescription["phases"][0]["doses"] == d(10, 10, 10)
+    assert any("older FHIR" in note for note in order.notes)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"doseAndRate": [{"doseRange": {"low": mg(5), "high": mg(10)}}]},
+        {"doseAndRate": [{"doseQuantity": mg(10), "rateQuantity": mg(1)}]},
+        {"doseAndRate": [{"doseQuantity": mg(10)}, {"doseQuantity": mg(20)}]},
+        {"asNeededBoolean": True},
+        {"asNeededCodeableConcept": {"text": "spasm"}},
+        {"maxDosePerAdministration": mg(5)},
+        {"route": {"coding": [{"system": SNOMED, "code": "1"}]}},
+        {"route": {"text": "oral", "coding": [{"system": SNOMED, "code": "72607000"}]}},
+        {"timing": None},
+        {"dose": 10},
+        {"modifierExtension": [{"url": "x"}]},
+    ],
+)
+def test_what_is_no_single_regular_dose_is_asked_back(more: dict[str, Any]) -> None:
+    instruction = {k: v for k, v in (line(mg(10), THREE_DAYS) | more).items() if v is not None}
+    assert "dosageInstruction[0]" in asked(request(instruction))
+
+
+def test_words_alone_are_left_to_the_rule_book() -> None:
+    order = read_order(request({"text": "10 mg three times a day for 28 days"}))
+    assert "phases" not in order.prescription
+    assert order.prescription["directions"] == "10 mg three times a day for 28 days"
+    assert "no dose and no words" in asked(request({"route": {"text": "oral"}}))
+
+
+def test_a_timing_without_a_dose_leaves_the_words_to_be_read() -> None:
+    order = read_order(request({"text": "10 mg three times a day", "timing": daily(3)}))
+    assert "phases" not in order.prescription
+    assert any("only its words are read" in note for note in order.notes)
+
+
+def test_different_numbers_follow_each_other() -> None:
+    second = line(mg(10), daily(3), sequence=2)
+    first = line(mg(5), THREE_DAYS, sequence=1)
+    assert phases(second, first) == [(d(5, 5, 5), "mg", 3), (d(10, 10, 10), "mg", None)]
+
+
+def test_the_same_number_is_taken_on_the_same_days_in_the_order_of_the_day() -> None:
+    night = line(mg(20), {"repeat": {"when": ["HS"], "boundsDuration": days(7)}}, sequence=1)
+    morning = line(mg(10), {"repeat": {"when": ["MORN", "NOON"], "boundsDuration": days(7)}}, sequence=1)
+    assert phases(night, morning) == [(d(10, 10, 20), "mg", 7)]
+
+
+def test_one_number_on_stretches_of_different_length_is_asked_back() -> None:
+    lines = (line(mg(5), THREE_DAYS, sequence=1), line(mg(10), daily(3, boundsDuration=days(7)), sequence=1))
+    assert "one number for what is taken on the same days" in asked(request(*lines))
+
+
+def test_instructions_without_numbers_are_ordered_by_their_dates_or_asked_back() -> None:
+    bare = (line(mg(5), THREE_DAYS), line(mg(10), daily(3)))
+    assert "instructions without a number" in asked(request(*bare))
+    later = line(mg(10), daily(3, boundsPeriod={"start": "2026-11-25", "end": "2026-12-01"}))
+    sooner = line(mg(5), daily(3, boundsPeriod={"start": "2026-11-22", "end": "2026-11-24"}))
+    assert phases(later, sooner) == [(d(5, 5, 5), "mg", 3), (d(10, 10, 10), "mg", 7)]
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [("2026-11-26", "1 days without a dose"), ("2026-11-24", "1 days covered twice")]
+)
+def test_a_gap_or_an_overlap_between_phases_is_asked_back(start: str, words: str) -> None:
+    first = line(mg(5), daily(3, boundsPeriod={"start": "2026-11-22", "end": "2026-11-24"}), sequence=1)
+    second = line(mg(10), daily(3, boundsPeriod={"start": start, "end": "2026-12-01"}), sequence=2)
+    assert words in asked(request(first, second))
+
+
+def test_a_phase_that_another_follows_must_say_when_it_ends() -> None:
+    assert "no end, though another phase follows" in asked(
+        request(line(mg(5), daily(3), sequence=1), line(mg(10), daily(3), sequence=2))
+    )
+
+
+def test_a_last_phase_of_zero_means_stop_and_any_other_zero_is_asked_back() -> None:
+    taper = (line(mg(10), THREE_DAYS, sequence=1), line(mg(0), daily(1), sequence=2))
+    order = read_order(request(*taper))
+    assert (len(order.prescription["phases"]), order.prescription["then_stop"]) == (1, True)
+    gap = (line(mg(0), THREE_DAYS, sequence=1), line(mg(10), daily(3), sequence=2))
+    assert "a dose of zero" in asked(request(*gap))
+
+
+def test_words_beside_structure_in_only_some_instructions_are_asked_back() -> None:
+    assert "words only" in asked(
+        request(line(mg(5), THREE_DAYS, sequence=1), {"sequence": 2, "text": "then 10 mg tid"})
+    )
+
+
+def test_the_intrathecal_route_is_passed_on_for_the_rules_to_stop() -> None:
+    intrathecal = line(
+        {"value": 300, "unit": "ug"}, daily(1), route={"coding": [{"system": SNOMED, "code": "72607000"}]}
+    )
+    assert read_order(request(intrathecal)).prescription["route"] == "intrathecal"

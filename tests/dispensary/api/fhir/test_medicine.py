@@ -1,0 +1,79 @@
+"""Which product: names, codes and ingredients must agree."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dispensary.api.fhir import read_order
+from dispensary.api.fhir.medicine import ATC, RXNORM
+from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, asked, request
+
+
+def coded(system: str, code: str, display: str = "", text: str = "") -> dict[str, Any]:
+    concept: dict[str, Any] = {"coding": [{"system": system, "code": code} | ({"display": display} if display else {})]}
+    return concept | ({"text": text} if text else {})
+
+
+@pytest.mark.parametrize(
+    ("concept", "strength"),
+    [
+        ({"text": "Baclofen 10 mg tablets"}, 10),
+        ({"text": "LIORESAL 25MG TABLET"}, 25),
+        ({"text": "baclofen 7,5 mg tab"}, "7.5"),
+        (coded(RXNORM, "197391"), 10),
+        (coded(RXNORM, "430902", "baclofen 5 MG Oral Tablet"), 5),
+        (coded(ATC, "M03BX01", text="Baclofen tablets 10 milligrams"), 10),
+        (coded(RXNORM, "8163", "Baclofen 10 MG Oral Tablet"), 10),
+        ({"text": "Baclofen tablets"}, None),
+    ],
+)  # fmt: skip
+def test_the_strength_is_read_from_code_or_name(concept: dict[str, Any], strength: int | str | None) -> None:
+    read = read_order(request(medicationCodeableConcept=concept)).prescription
+    assert read.get("strength_mg") == (None if strength is None else Decimal(strength))
+    assert read["form"] == "tablet"
+
+
+@pytest.mark.parametrize(
+    ("concept", "words"),
+    [
+        (coded(RXNORM, "197392", "Baclofen 10 MG Oral Tablet"), "strengths that differ: 10 mg and 20 mg"),
+        ({"text": "Baclofen 10 mg or 25 mg tablets"}, "strengths that differ"),
+        ({"text": "Tizanidine 4 mg tablets"}, "another medicine"),
+        (coded(ATC, "M03BX02", "Baclofen"), "ATC code of another medicine"),
+        (coded(RXNORM, "1"), "no name and no known code"),
+        ({"text": "Baclofen 5 mg/5 mL oral solution"}, "an oral solution"),
+        ({"text": "Baclofen 10 mg/20 mL intrathecal injection"}, "an injection"),
+    ],
+)
+def test_another_medicine_form_or_two_strengths_are_asked_back(concept: dict[str, Any], words: str) -> None:
+    assert words in asked(request(medicationCodeableConcept=concept))
+
+
+def medication(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Medication", "id": "m", "code": {"text": "Baclofen"}, "form": {"text": "Tablet"}} | more
+
+
+def by_reference(thing: dict[str, Any]) -> dict[str, Any]:
+    people = [PATIENT, PRACTITIONER]
+    return request(medicationCodeableConcept=None, medicationReference={"reference": "#m"}, contained=[*people, thing])
+
+
+def test_a_medication_resource_gives_form_and_strength_by_its_ingredient() -> None:
+    ratio = {"numerator": {"value": 10, "unit": "mg"}, "denominator": {"value": 1, "unit": "tablet"}}
+    ingredient = {"itemCodeableConcept": {"text": "baclofen"}, "strength": ratio}
+    read = read_order(by_reference(medication(ingredient=[ingredient]))).prescription
+    assert (read["strength_mg"], read["form"]) == (Decimal(10), "tablet")
+
+
+def test_two_ingredients_or_a_strength_by_volume_are_asked_back() -> None:
+    assert "2 ingredients" in asked(by_reference(medication(ingredient=[{}, {}])))
+    by_volume = {"numerator": {"value": 10, "unit": "mg"}, "denominator": {"value": 20, "unit": "tablet"}}
+    assert "another ratio" in asked(by_reference(medication(ingredient=[{"strength": by_volume}])))
+
+
+def test_the_brand_is_kept() -> None:
+    assert (
+        read_order(request(medicationCodeableConcept={"text": "Lioresal 10 mg tablets"})).prescription["brand"]
+        == "Lioresal"
+    )

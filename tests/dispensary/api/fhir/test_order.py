@@ -1,0 +1,165 @@
+"""A whole MedicationRequest: who, what, how much, and what standing it has."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispensary.api.fhir import Order, read_order
+from dispensary.errors import InvalidInput
+from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, asked, daily, days, line, mg, request
+
+OURS = "0b7e1cf0-6b0e-4f0e-9d5b-0d6f6f0d7f11"
+
+
+def bundle(*resources: dict[str, Any]) -> dict[str, Any]:
+    entries = [{"fullUrl": f"urn:uuid:{n}", "resource": resource} for n, resource in enumerate(resources)]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
+def test_an_ordinary_order_becomes_the_prescription_of_the_case_format() -> None:
+    order = read_order(
+        request(line(mg(Decimal("10")), daily(3, boundsDuration=days(28)), text="10 mg tid for 28 days"))
+    )
+    assert order.prescription == {
+        "written_on": "2026-11-20",
+        "route": "oral",
+        "form": "tablet",
+        "strength_mg": Decimal(10),
+        "directions": "10 mg tid for 28 days",
+        "phases": [{"doses": [Decimal(10)] * 3, "unit": "mg", "days": 28}],
+        "quantity": Decimal(84),
+    }
+    assert order.patient.told == {
+        "identifier": "P-1", "family_name": "O'Hara", "given_name": "Jo Ann", "birth_date": "1980-02-29", "sex": "female",
+    }  # fmt: skip
+    assert order.prescriber.told == {"identifier": "D-1", "name": "Ada Grey", "phone": "0123"}
+
+
+def test_the_people_may_come_in_a_bundle_or_be_ours_already() -> None:
+    apart = request(contained=None, subject={"reference": "urn:uuid:1"}, requester={"reference": "Practitioner/d"})
+    order = read_order(bundle(apart, PATIENT, PRACTITIONER))
+    assert (order.patient.told["identifier"], order.prescriber.told["identifier"]) == ("P-1", "D-1")
+    known = read_order(
+        request(contained=None, subject={"reference": f"Patient/{OURS}"}, requester={"identifier": {"value": "D-1"}})
+    )
+    assert (known.patient.id, known.prescriber.told) == (UUID(OURS), {"identifier": "D-1"})
+
+
+def test_a_practitioner_role_leads_to_its_practitioner() -> None:
+    role = {"resourceType": "PractitionerRole", "id": "r", "practitioner": {"reference": "#d"}}
+    order = read_order(request(contained=[PATIENT, PRACTITIONER, role], requester={"reference": "#r"}))
+    assert order.prescriber.told["name"] == "Ada Grey"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"status": "draft"}, "MedicationRequest.status"),
+        ({"status": None}, "MedicationRequest.status"),
+        ({"intent": "proposal"}, "MedicationRequest.intent"),
+        ({"doNotPerform": True}, "not to give"),
+        ({"subject": {"reference": "Patient/nobody"}}, "nobody known here"),
+        ({"subject": None}, "subject: nobody"),
+        ({"subject": {"reference": "#d"}}, "something else"),
+        ({"requester": {"display": "Dr Grey"}}, "requester: nobody"),
+        ({"dosageInstruction": None}, "dosageInstruction: nothing"),
+        ({"dosageInstruction": {}}, "a dict -> a list"),
+        ({"modifierExtension": []}, "may change the meaning"),
+        ({"renderedDosageInstruction": "10 mg"}, "not read here"),
+        ({"authoredOn": "2026-11"}, "a full date"),
+        ({"medicationCodeableConcept": None}, "no name and no known code"),
+        ({"medicationReference": {"reference": "#m"}}, "did not come along"),
+        ({"dispenseRequest": {"quantity": {"value": 3, "unit": "boxes"}}}, "unit that is not known"),
+        ({"dispenseRequest": {"quantity": mg(840)}}, "a quantity in mg"),
+        ({"dispenseRequest": {"initialFill": {"quantity": {"value": 10}}}}, "a first supply that differs"),
+        ({"dispenseRequest": {"numberOfRepeatsAllowed": Decimal("1.5")}}, "a whole number"),
+        ({"dispenseRequest": {"expectedSupplyDuration": days(30)}}, "30 days, while the phases add up to 28"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_an_order_to_dispense_is_asked_back(changes: dict[str, Any], words: str) -> None:
+    assert words in asked(request(**changes))
+
+
+def test_the_ordered_length_agrees_with_the_phases_or_is_not_compared_with_repeats() -> None:
+    assert read_order(request(dispenseRequest={"expectedSupplyDuration": days(28)}))
+    assert read_order(request(dispenseRequest={"expectedSupplyDuration": days(30), "numberOfRepeatsAllowed": 1}))
+
+
+def test_everything_wrong_is_told_at_once_with_its_path() -> None:
+    told = asked(request(status="stopped", subject=None))
+    assert "MedicationRequest.status" in told
+    assert "MedicationRequest.subject" in told
+
+
+@pytest.mark.parametrize(
+    "nothing", [None, [], 3, "text", {}, {"resourceType": "Patient"}, {"resourceType": ["Bundle"]}]
+)
+def test_what_is_no_resource_is_told_so(nothing: Any) -> None:
+    assert "MedicationRequest or Bundle" in asked(nothing)
+
+
+def test_a_bundle_holds_one_order_and_no_fact_is_lost_in_it() -> None:
+    assert "0 MedicationRequests" in asked(bundle(PATIENT))
+    assert "2 MedicationRequests" in asked(bundle(request(), request()))
+    assert "AllergyIntolerance" in asked(bundle(request(), {"resourceType": "AllergyIntolerance"}))
+    assert read_order(bundle(request(), {"resourceType": "Coverage"})).notes[0].endswith("Coverage was not read")
+
+
+def test_a_prior_prescription_of_ours_is_replaced_and_any_other_is_only_noted() -> None:
+    assert read_order(request(priorPrescription={"reference": f"MedicationRequest/{OURS}"})).replaces == UUID(OURS)
+    foreign = read_order(request(priorPrescription={"reference": "https://elsewhere.example/MedicationRequest/7"}))
+    assert foreign.replaces is None
+    assert any("not ours" in note for note in foreign.notes)
+
+
+def test_the_last_day_of_validity_is_told() -> None:
+    order = read_order(request(dispenseRequest={"validityPeriod": {"start": "2026-11-20", "end": "2027-05-20"}}))
+    assert str(order.valid_until) == "2027-05-20"
+
+
+def test_a_birth_date_that_is_only_a_year_stays_unknown() -> None:
+    order = read_order(request(contained=[PATIENT | {"birthDate": "1980"}, PRACTITIONER]))
+    assert "birth_date" not in order.patient.told
+
+
+def test_nobody_dispenses_to_the_dead() -> None:
+    assert "has died" in asked(request(contained=[PATIENT | {"deceasedDateTime": "2026-01-01"}, PRACTITIONER]))
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_PLACES = [
+    ("status",), ("intent",), ("contained", 0), ("contained", 0, "name", 0, "use"), ("contained", 0, "identifier"),
+    ("contained", 1), ("contained", 1, "telecom"), ("medicationCodeableConcept",), ("medicationCodeableConcept", "coding"), ("subject",), ("requester",),
+    ("authoredOn",), ("contained",), ("dosageInstruction",), ("dosageInstruction", 0), ("dosageInstruction", 0, "timing"),
+    ("dosageInstruction", 0, "sequence"), ("dosageInstruction", 0, "route"), ("dosageInstruction", 0, "doseAndRate"),
+    ("dosageInstruction", 0, "doseAndRate", 0, "doseQuantity"), ("dosageInstruction", 0, "timing", "repeat"),
+    ("dosageInstruction", 0, "timing", "repeat", "boundsDuration"), ("dosageInstruction", 0, "timing", "repeat", "period"),
+    ("dosageInstruction", 0, "timing", "repeat", "when"), ("dosageInstruction", 0, "timing", "repeat", "timeOfDay"),
+    ("dosageInstruction", 0, "timing", "repeat", "count"), ("dosageInstruction", 0, "timing", "code"),
+    ("dispenseRequest",), ("dispenseRequest", "quantity"), ("dispenseRequest", "validityPeriod"), ("priorPrescription",),
+]  # fmt: skip
+
+
+@given(place=st.sampled_from(_PLACES), value=_JSON)
+def test_no_value_anywhere_brings_the_reader_down(place: tuple[str | int, ...], value: Any) -> None:
+    resource = request()
+    thing: Any = resource
+    for step in place[:-1]:
+        thing = thing[step]
+    thing[place[-1]] = value
+    try:
+        assert isinstance(read_order(resource), Order)
+    except InvalidInput as error:
+        assert error.problems
