@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.counter.scan import LONGEST_SCAN, Scan, UnreadableScan, looks_like_a_pack, read_scan
+from dispensary.scanning import LONGEST_SCAN, Scan, UnreadableScan, looks_like_a_pack, read_scan
 
 GTIN = "04012345678901"
 FULL = Scan(GTIN, "ABC123", date(2027, 11, 30), "SER99")
