@@ -520,7 +520,7 @@ class Check:
         self.missing: dict[str, list[list[int]]] = {"ENTRY_MISSING": [], "BODY_MISSING": []}
         self.granted: list[tuple[str, int, int, int, str]] = []
         self.recorded = self.opened = ""
-        self.entries = self.checkpoints = self.receipts_checked = 0
+        self.entries = self.checkpoints = self.receipts_checked = self.unreadable = 0
 
     # Evidence to check against.
 
@@ -580,6 +580,7 @@ class Check:
         """One entry could not be read at all; what follows cannot be tied to what came before."""
         self.findings.add("MALFORMED", self.expected, detail=detail)
         self.expected += 1
+        self.unreadable += 1
         self.whole, self.prev, self.other_prev = False, None, None
 
     def _in_place(self, seq: int) -> bool:
@@ -797,6 +798,9 @@ class Check:
                 for first, last, by, basis in _split(run, grants):
                     if by:
                         authorised.append(Authorised(what, first, last, by, basis))
+                    elif self.unreadable:  # one of those may authorise it; this bundle cannot tell
+                        follows = self.findings["MALFORMED"].follows
+                        follows[kind] = follows.get(kind, 0) + last - first + 1
                     else:
                         self.findings.add(kind, first, last)
         return authorised
@@ -1082,7 +1086,7 @@ def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] |
                 entry = _entry(line)
             except Malformed as error:
                 check.skip_unreadable(f"entries.jsonl, line {number:,}: {error}")
-                if check.findings["MALFORMED"].count > 1000:
+                if check.unreadable > 1000:
                     raise Malformed("entries.jsonl: more than a thousand lines cannot be read") from error
                 continue
             check.feed(*entry)
