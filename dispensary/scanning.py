@@ -61,7 +61,7 @@ def read_scan(text: str) -> Scan:
         bare = bare.removeprefix(prefix)
     try:
         found = biip.parse(raw)
-    except biip.ParseError as error:
+    except (biip.ParseError, IndexError) as error:  # biip 5.2 runs off the end of a text such as "]d"
         raise UnreadableScan(_NOT_A_CODE) from error
     # A bare number is the article number, even where its first digits look like a field of a GS1 message.
     if bare.isascii() and bare.isdigit() and len(bare) in (8, 12, 13, 14):
@@ -72,13 +72,13 @@ def read_scan(text: str) -> Scan:
         return Scan(found.gtin.as_gtin_14())
     if found.gs1_message is None:
         raise UnreadableScan(_NOT_A_CODE)
-    return _from_message(found.gs1_message)
+    return _from_message(found.gs1_message, separators_arrive=GS in raw)
 
 
 _NOT_A_CODE = "This is not a pack's code. Scan the square code on the pack, or type the number under its bar code."
 
 
-def _from_message(message: GS1Message) -> Scan:
+def _from_message(message: GS1Message, *, separators_arrive: bool) -> Scan:
     article = message.element_strings.get(ai="01")
     if article is None:
         raise UnreadableScan("The code names no product (no GTIN). Scan the square code on the pack.")
@@ -87,7 +87,8 @@ def _from_message(message: GS1Message) -> Scan:
     values = {field.ai.ai: field.value for field in message.element_strings}
     present = {f"({ai})" for ai in values}
     for ai, name in (("10", "lot"), ("21", "serial number")):
-        _refuse_swallowed(values.get(ai, ""), name, present)
+        # Where one separator came through, none was lost: a lot may then look like anything.
+        _refuse_swallowed(values.get(ai, ""), name, {*present, *_SWALLOWED} if separators_arrive else present)
     expiry = message.element_strings.get(ai="17")
     return Scan(article.gtin.as_gtin_14(), values.get("10", ""), expiry.date if expiry else None, values.get("21", ""))
 

@@ -104,3 +104,13 @@ def test_a_search_box_tells_a_pack_from_a_name() -> None:
     assert looks_like_a_pack(GTIN)
     assert not looks_like_a_pack("O'Connor")
     assert not looks_like_a_pack("12345")
+
+
+@pytest.mark.parametrize("typed", ["]", "]d", "]C", "]d2", "[", "\x1d"])
+def test_a_cut_off_symbology_prefix_is_answered_with_a_sentence(typed):
+    with pytest.raises(UnreadableScan):
+        read_scan(typed)
+
+
+def test_a_lot_that_looks_like_another_field_is_believed_when_a_separator_came_through():
+    assert read_scan("0105012345678900" + "10AB21CDEF\x1d" + "17280331").lot == "AB21CDEF"
