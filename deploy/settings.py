@@ -213,6 +213,16 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+# --- the house's own settings (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
+DISPENSARY = {
+    "public_url": ENV.get("PUBLIC_URL", ""),
+    "audit_origin": ENV.get("AUDIT_ORIGIN", "dispensary.example"),
+    # Given to the sealer's process alone: no web server or worker can sign a checkpoint.
+    "audit_key_file": ENV.get("AUDIT_KEY_FILE") or None,
+    "audit_state_folder": ENV.get("AUDIT_STATE_FOLDER") or None,
+    "audit_seal_standbys": int(ENV.get("AUDIT_SEAL_STANDBYS", "0")),
+}
+
 # --- files, mail, logs ----------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = ENV.get("STATIC_ROOT", str(ROOT / ".run" / "static"))

@@ -22,8 +22,8 @@ class Conf:
     signature_max_age: int = 300  # a password or second factor older than this signs nothing
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
     audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later
-    audit_key_file: Path | None = None  # what signs the checkpoints; readable by the sealer's account alone
-    audit_state_folder: Path | None = None  # what the sealer remembers, outside the database, beside the key
+    audit_key_file: str | Path | None = None  # what signs the checkpoints; readable by the sealer's account alone
+    audit_state_folder: str | Path | None = None  # what the sealer remembers, outside the database, beside the key
     audit_seal_standbys: int = 0  # sign only what this many standby servers have on their disks
     audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the house within this time
     public_url: str = ""  # where patients and staff reach the site, without a final slash

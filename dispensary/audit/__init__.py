@@ -18,8 +18,12 @@ from dispensary.audit.writer import (
     subject_of,
 )
 
+VERSION = "1"
+"""Of the writer; stands in the posture entries. The format's own version is `v` in each header."""
+
 __all__ = [
     "SITE",
+    "VERSION",
     "AuditMisuse",
     "Event",
     "Line",

@@ -32,7 +32,10 @@ class Event(StrEnum):
     PRESCRIPTION_RECEIVED = "prescription.received", "{by} took in {subject} for {patient}."
     PRESCRIPTION_CANCELLED = "prescription.cancelled", "{by} cancelled {subject} of {patient}."
     PRESCRIPTION_STOPPED = "prescription.stopped", "{by} stopped {subject} of {patient}."
-    PRESCRIPTION_STOP_REFUSED = "prescription.stop_refused", "{by} was refused stopping {subject} of {patient}: {rules}."
+    PRESCRIPTION_STOP_REFUSED = (
+        "prescription.stop_refused",
+        "{by} was refused stopping {subject} of {patient}: {rules}.",
+    )
     PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
     PRESCRIPTION_CHANGED = "prescription.changed", "{by} changed {subject} of {patient}."
 

@@ -70,3 +70,28 @@ def read_keys(path: Path) -> list[SignerKey]:
 def verifiers(path: Path, origin: str) -> list[VerifierKey]:
     """The public halves under a log's name."""
     return [key.named(origin).verifier for key in read_keys(path)]
+
+
+def rotate_key(path: Path) -> tuple[SignerKey, SignerKey]:
+    """Put a new key before the old one, so that both sign from now on; give old and new."""
+    keys = read_keys(path)
+    if len(keys) > 1:
+        raise KeyTrouble(f"{path} holds a replaced key already; end it with --drop-old first.")
+    new = SignerKey.generate(conf().audit_origin)
+    _replace(path, [new, keys[0]])
+    return keys[0], new
+
+
+def drop_old_keys(path: Path) -> None:
+    """Keep the key in force only."""
+    _replace(path, read_keys(path)[:1])
+
+
+def _replace(path: Path, keys: list[SignerKey]) -> None:
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write("".join(key.export() + "\n" for key in keys))
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)

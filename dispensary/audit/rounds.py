@@ -1,0 +1,124 @@
+"""One round of the sealer over all logs: record the day's posture where it is due, then sign what is new."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from psycopg import Connection
+
+from dispensary.actors import Actor
+from dispensary.audit.events import Event
+from dispensary.audit.keys import key_file, read_keys
+from dispensary.audit.note import SignerKey
+from dispensary.audit.posture import posture
+from dispensary.audit.sealer import OpenLog, Sealed, Sealer, SealRefused, open_logs
+from dispensary.audit.state import StateFolder, StateTrouble
+from dispensary.audit.writer import Subject, record
+from dispensary.conf import conf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did, and which logs it refused to sign."""
+
+    sealed: tuple[Sealed, ...]
+    refused: tuple[SealRefused | StateTrouble, ...]
+
+
+def sealer_alias() -> str:
+    """The database alias of the sealer's role; a site with one role has only the default one."""
+    return "sealer" if "sealer" in connections else DEFAULT_DB_ALIAS
+
+
+def raw_connection(alias: str) -> Connection[Any]:
+    """The psycopg connection of a Django alias."""
+    connections[alias].ensure_connection()
+    return connections[alias].connection  # type: ignore[return-value]  # Django types it as Any database's
+
+
+def state_folder() -> Path:
+    """Where the sealer remembers; beside the key unless the site says otherwise."""
+    return Path(conf().audit_state_folder or key_file().parent / "audit-state")
+
+
+def make_sealer() -> Sealer:
+    """The sealer of this site. Raises KeyTrouble when the key is missing or open to others."""
+    return Sealer(
+        raw_connection(sealer_alias()),
+        read_keys(key_file()),
+        StateFolder(state_folder()),
+        standbys=conf().audit_seal_standbys,
+    )
+
+
+def seal_round(sealer: Sealer, now: dt.datetime) -> Round:
+    """Seal every open log; a log that must not be sealed does not keep the others from it."""
+    sealed: list[Sealed] = []
+    refused: list[SealRefused | StateTrouble] = []
+    for one in open_logs(sealer.connection):
+        try:
+            _heartbeat(sealer, one, now)
+            done = sealer.seal(one)
+        except (SealRefused, StateTrouble) as trouble:
+            log.critical("audit log is not sealed: %s", trouble)
+            refused.append(trouble)
+        else:
+            sealed.extend([done] if done else [])
+    return Round(tuple(sealed), tuple(refused))
+
+
+def _heartbeat(sealer: Sealer, one: OpenLog, now: dt.datetime) -> None:
+    if not sealer.heartbeat_due(one, now):
+        return
+    sealer.connection.execute("SELECT audit.ensure_partitions()")
+    facts = posture(sealer.connection, now)
+    alias = sealer_alias()
+    with transaction.atomic(using=alias):
+        record(
+            Event.POSTURE,
+            pharmacy=one.pharmacy,
+            by=Actor.system("sealer", one.pharmacy),
+            now=now,
+            subject=Subject("log", str(one.log_id)),
+            body=facts,
+            using=alias,
+        )
+    sealer.heartbeat_done(one, now)
+
+
+def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:
+    """Write into every log which key replaces which; the sealer signs that entry with both."""
+    alias = sealer_alias()
+    for one in open_logs(raw_connection(alias)):
+        with transaction.atomic(using=alias):
+            record(
+                Event.KEY_ROTATED,
+                pharmacy=one.pharmacy,
+                by=Actor.system("sealer", one.pharmacy),
+                now=now,
+                subject=Subject("key", new.named(one.origin).verifier.key_id.hex()),
+                body={"old": str(old.named(one.origin).verifier), "new": str(new.named(one.origin).verifier)},
+                using=alias,
+            )
+
+
+def newest_notes(connection: Connection[Any]) -> Iterator[tuple[OpenLog, int, str]]:
+    """The newest checkpoint of each open log, with the cosignatures that were given on it: log, size, note."""
+    for one in open_logs(connection):
+        row = connection.execute(
+            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [one.log_id]
+        ).fetchone()
+        if row is None:
+            continue
+        lines = connection.execute(
+            "SELECT line FROM audit.cosignature WHERE log_id = %s AND size = %s ORDER BY witness", [one.log_id, row[0]]
+        ).fetchall()
+        yield one, row[0], row[1] + "".join(line for (line,) in lines)
