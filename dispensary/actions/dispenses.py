@@ -135,7 +135,9 @@ class _Handover:
         unanswered = open_questions(self.prescription, assessment, answers=self.answers)
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
-        course = assessment.result["course"]
+        course = assessment.result["course"] or {}
+        if not course.get("days_supply"):
+            return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
         run_out = date.fromisoformat(course["run_out_on"])
         if self.pack.expiry is not None and self.pack.expiry < run_out:
             return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, run_out, self._today),))
@@ -303,6 +305,14 @@ class _Handover:
             now=self.now,
             **why,  # type: ignore[arg-type]  # problems= or unanswered=, passed through
         )
+
+
+_UNKNOWN_LENGTH = Problem(
+    "prescription",
+    "Nobody can say how many days the supply lasts",
+    "a strength, a dose and a quantity of at least one day",
+    "Ask the prescriber for a complete order.",
+)
 
 
 def _again(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
