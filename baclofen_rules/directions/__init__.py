@@ -4,7 +4,7 @@
 >>> read_directions("5 mg tid x 3d then 10 mg tid").sentence
 'Take 5 mg three times a day for 3 days, then 10 mg three times a day.'
 >>> read_directions("1-2 tabs tid", strength_mg=10).ask
-'Which of the two?'
+'1 or 2: which is meant?'
 
 The grammar (``grammar.lark``) is a closed world: whatever it does not cover comes back as a question that quotes the part
 not understood. Nothing is corrected, completed or assumed.

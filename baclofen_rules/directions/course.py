@@ -19,6 +19,9 @@ from .doubt import Doubt, Why
 LONGEST_DAYS = 730
 MOST_STEPS = 60
 MOST_CHUNKS = 1000
+OFF_THE_STEPS = "The steps do not end at the last dose. What are the last steps?"
+SHARE_MG = Decimal(5)
+"""A change is shared evenly among the day's doses where each share is a multiple of this: half a 10 mg tablet."""
 _DAYS_IN = {"d": 1, "n": 1, "w": 7, "f": 14}
 _UP = ("increas", "rais", "titrat")
 
@@ -200,6 +203,9 @@ class _Step:
         self.target, self.last_doses = self._target(until, doses)
         self.to_zero = (until is not None and until.data == "until_zero") or (until is None and stops)
         self._check_end()
+        self.chunk = _chunk(self.before, self.amount)
+        if self.amount / self.chunk > MOST_CHUNKS:
+            raise Doubt(*self.where, "By how much does each dose change?")
         self.levels = self._levels()
 
     def _by_dose(self, said: list[str]) -> bool:
@@ -235,7 +241,9 @@ class _Step:
         while True:
             doses = self._next(doses)
             if not doses:
-                return levels
+                if self.to_zero:
+                    return levels
+                raise Doubt(*self.where, OFF_THE_STEPS)
             levels.append(doses)
             total = sum(doses, Decimal(0))
             if self.target is not None and (total >= self.target if self.up else total <= self.target):
@@ -243,7 +251,7 @@ class _Step:
             if len(levels) > MOST_STEPS:
                 raise Doubt(*self.where, f"That is more than {MOST_STEPS} steps. How large is each?")
         if total != self.target or (self.last_doses and len(self.last_doses) != len(doses)):
-            raise Doubt(*self.where, "The steps do not end at the last dose. What are the last steps?")
+            raise Doubt(*self.where, OFF_THE_STEPS)
         if self.last_doses:
             levels[-1] = self.last_doses
         return levels
@@ -252,14 +260,12 @@ class _Step:
         if self.by_dose:
             change = self.amount if self.up else -self.amount
             return tuple(dose + change for dose in doses if dose + change > 0)
-        if self.amount / _chunk(doses, self.amount) > MOST_CHUNKS:
-            raise Doubt(*self.where, "By how much does each dose change?")
-        return spread_rise(doses, self.amount) if self.up else spread_fall(doses, self.amount)
+        spread = _raised if self.up else _lowered
+        return spread(doses, self.amount, self.chunk)
 
 
-def spread_fall(doses: tuple[Decimal, ...], amount: Decimal) -> tuple[Decimal, ...]:
-    """``amount`` taken off one day's doses: always off the largest, the earliest of equals; none left when all is gone."""
-    chunk = _chunk(doses, amount)
+def _lowered(doses: tuple[Decimal, ...], amount: Decimal, chunk: Decimal) -> tuple[Decimal, ...]:
+    """``amount`` taken off, ``chunk`` by ``chunk``: always off the largest dose, the earliest of equals."""
     left = list(doses)
     for _ in range(int(amount / chunk)):
         if not left:
@@ -271,9 +277,8 @@ def spread_fall(doses: tuple[Decimal, ...], amount: Decimal) -> tuple[Decimal, .
     return tuple(left)
 
 
-def spread_rise(doses: tuple[Decimal, ...], amount: Decimal) -> tuple[Decimal, ...]:
-    """``amount`` added to one day's doses: always to the smallest, the latest of equals."""
-    chunk = _chunk(doses, amount)
+def _raised(doses: tuple[Decimal, ...], amount: Decimal, chunk: Decimal) -> tuple[Decimal, ...]:
+    """``amount`` added, ``chunk`` by ``chunk``: always to the smallest dose, the latest of equals."""
     more = list(doses)
     for _ in range(int(amount / chunk)):
         at = max(range(len(more)), key=lambda place: (-more[place], place))
@@ -282,9 +287,12 @@ def spread_rise(doses: tuple[Decimal, ...], amount: Decimal) -> tuple[Decimal, .
 
 
 def _chunk(doses: tuple[Decimal, ...], amount: Decimal) -> Decimal:
-    """The largest amount that every dose and the change are whole multiples of."""
-    hundredths = [int(value * 100) for value in (*doses, amount)]
-    return Decimal(gcd(*hundredths)) / 100
+    """The largest amount that every dose and the change are whole multiples of; an even share where one can be taken."""
+    parts = [*doses, amount]
+    share = amount / len(doses)
+    if share % SHARE_MG == 0:
+        parts.append(share)
+    return Decimal(gcd(*(int(part * 100) for part in parts))) / 100
 
 
 def days_of(token: Token) -> int:
@@ -293,7 +301,7 @@ def days_of(token: Token) -> int:
     if short:
         days = int(short[1]) * (1 if short[2] == "7" else 7)
     else:
-        unit = re.search(r"\b(?:[0-9]+)?[ -]?(days?|nights?|d|weeks?|weekly|wks?|w|fortnights?)$", token)
+        unit = re.search(r"(?<![a-z])(days?|nights?|d|weeks?|weekly|wks?|w|fortnights?)$", token)
         assert unit is not None
         rest = token[: unit.start(1)]
         days = _DAYS_IN[unit[1][0]] * (count(rest) if re.search(_HAS_COUNT, rest) else 1)

@@ -33,6 +33,9 @@ WORDS = {
     "twenty-eight": 28,
     "thirty": 30,
 }
+_COUNTED = re.compile(
+    r"\b(?:" + "|".join(sorted((word for word in WORDS if len(word) > 2), key=len, reverse=True)) + r")\b"
+)
 _PARTS = {
     "HALF": Decimal("0.5"),
     "QUARTER": Decimal("0.25"),
@@ -78,7 +81,9 @@ def count(text: str) -> int:
     digits = re.search(r"[0-9]+", text)
     if digits:
         return int(digits[0])
-    return next(WORDS[word] for word in re.findall(r"[a-z]+(?:-[a-z]+)?", text) if word in WORDS)
+    word = _COUNTED.search(text)
+    assert word is not None
+    return WORDS[word[0]]
 
 
 class DoseReader:
@@ -141,7 +146,11 @@ class DoseReader:
             return numbers[0] * numbers[1]
         tablets, mg = numbers if node.data == "tablets_in_mg" else reversed(numbers)
         strength = self.strength_mg if self.strength_mg is not None else self.stated_mg
-        if strength is not None and tablets * strength != mg:
+        if strength is None:
+            if tablets != 1:
+                raise Doubt(*span(node), f"Is each tablet {_plain(mg)} mg, or all of them together?", Why.NO_STRENGTH)
+            self.stated_mg = mg
+        elif tablets * strength != mg:
             raise Doubt(
                 *span(node), f"{_plain(tablets)} x {_plain(strength)} mg is not {_plain(mg)} mg. Which is meant?"
             )
@@ -173,7 +182,7 @@ class DoseReader:
     def _every(token: Token) -> int:
         hours = count(token)
         if hours < HOURS_A_DAY // MOST_TIMES_A_DAY or hours > HOURS_A_DAY or HOURS_A_DAY % hours:
-            raise Doubt(*span(token), f"Every {hours} hours does not come out even in a day. How many times a day?")
+            raise Doubt(*span(token), f"{token.capitalize()}: how many times in a day is that?")
         return HOURS_A_DAY // hours
 
     # ---- one day

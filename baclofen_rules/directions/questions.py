@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from lark import Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import UnexpectedInput, UnexpectedToken
 
 from .doubt import Doubt, Why
 
@@ -23,6 +23,20 @@ def _hint(pattern: str, ask: str) -> Hint:
 
 
 HINTS = (
+    _hint(rf"^\s*(?:take\s)?{_NUMBER}\s?times\b.*", "What dose each time?"),
+    _hint(r"\b[0-9]\s?-\s?1/2\b\s?\w*", "One and a half, or from one to a half?"),
+    _hint(r"\b[0-9]+\s?x\s?[0-9.]+\s?mgs?\b", "That many tablets at one time, or that many doses a day?"),
+    _hint(r"\b[0-9]+[oil]+\b|\b[oil]+[0-9]+\b", "A letter stands among the figures: which number is meant?"),
+    _hint(
+        r"\bwean\w*\b.*|\btaper\w*\s(?:over|off|slowly|gradually|down\b).*|\b(?:slowly|gradually)\b",
+        "By how much, how often, and down to what dose?",
+    ),
+    _hint(
+        r"\buntil\s(?:finished|gone|complete\w*|it is finished|they are gone)\b",
+        "And then: stop, or a new prescription?",
+    ),
+    _hint(r"^\s*stop\b.*", "From which dose, and by which steps?"),
+    _hint(r"\bup to (?:\w+ )?(?:times|x)?.*(?:day|daily)\b", "Only when needed, or this often every day?"),
     _hint(
         r"\bas directed\b|\bas before\b|\bmdu\b|\buse as instructed\b|\bas per .*",
         "What dose, and how many times a day?",
@@ -37,7 +51,7 @@ HINTS = (
     ),
     _hint(rf"{_NUMBER}\s?(?:g|grams?|kg|units?|iu)\b", "Which dose in milligrams?"),
     _hint(
-        rf"{_NUMBER}?\s?(?:mls?|millilit\w+|teaspoons?|spoonfuls?|tsp|drops?)\b|\bliquid\b|\bsolution\b|\bsuspension\b|\bsyrup\b",
+        rf"{_NUMBER}?\s?(?:mls?|millilit\w+|(?:\btea)?spoon(?:ful)?s?|tsp|drops?)\b|\bliquid\b|\bsolution\b|\bsuspension\b|\bsyrup\b",
         "A liquid: which dose in milligrams, and is a liquid meant?",
     ),
     _hint(
@@ -59,14 +73,17 @@ HINTS = (
         "Taken each day, or on some days of the week only?",
     ),
     _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
-    _hint(rf"{_NUMBER}{_UNIT}\s?(?:-|to|or)\s?{_NUMBER}{_UNIT}", "Which of the two?"),
+    _hint(rf"(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or)\s?(?P<high>{_NUMBER}){_UNIT}", "{low} or {high}: which is meant?"),
     _hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
     _hint(
         r"[0-9]+,[0-9]{3}\b\s?\w*|[0-9]+\.[0-9]{3,}\b\s?\w*",
         "Is the mark a decimal point? Write the number without it.",
     ),
     _hint(r"[0-9]+\s?/\s?[0-9]+(?:\s\w+)?", "Is this a part of a tablet, a number of days, or a choice?"),
-    _hint(r"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/))|\b[0-9]+\s?x\b(?!\s?/)", "How many times a day, or for how many days?"),
+    _hint(
+        r"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/))|\b[0-9]+\s?x\b(?!\s?/)",
+        "How many times a day, or for how many days?",
+    ),
     _hint(
         r"\bcapsules?\b|\bcaps?\b|\bpatch\w*|\bpowder\b|\bgranules?\b|\bsachets?\b",
         "Which product is meant? Only tablets are read.",
@@ -78,10 +95,12 @@ HINTS = (
         r"\bif\b.*|\bunless\b.*|\bmay\b.*|\bcan be\b.*|\bconsider\b.*|\btitrat\w*\b.*|\badjust\w*\b.*",
         "What exactly is to be taken, each day?",
     ),
+    _hint(rf"{_NUMBER}\\s?times\\b|\\bonce\\b|\\btwice\\b", "How often in a day?"),
 )
 _OFTEN = {"THREE_DAILY", "COUNT_A_DAY"}
 _UNITS = {"_MG", "_TABLET"}
-_NUMBERS = {"NUMBER", "WORD", "MIXED", "FRACTION", "HALF", "QUARTER", "THREE_QUARTERS"}
+_FREQUENCIES = {"COUNT_A_DAY", "DAILY", "TWICE_DAILY", "THREE_DAILY", "FOUR_DAILY", "EVERY_HOURS", "OD"}
+_NUMBERS = {"_AND", "NUMBER", "WORD", "MIXED", "FRACTION", "HALF", "QUARTER", "THREE_QUARTERS"}
 _NEAR = 14
 """How far from where reading stopped a known doubt may stand and still explain it, in characters."""
 LONGEST_QUOTE = 60
@@ -93,31 +112,40 @@ def doubt_about(plain: str, unexpected: UnexpectedInput) -> Doubt:
         return _hinted(plain, len(plain), len(plain)) or _unfinished(plain, set(unexpected.accepts))
     start = unexpected.pos_in_stream or 0
     if isinstance(unexpected, UnexpectedToken):
-        token = unexpected.token
-        assert isinstance(token, Token)
-        end = token.end_pos or start
-        expected = set(unexpected.accepts)
+        end = unexpected.token.end_pos or start
+        kind, expected = unexpected.token.type, set(unexpected.accepts)
     else:
         end = start + 1
-        expected = set(unexpected.allowed or ()) if isinstance(unexpected, UnexpectedCharacters) else set()
-    hinted = _hinted(plain, start, end)
-    if hinted:
-        return hinted
-    begin, end = _widened(plain, start, end)
-    if isinstance(unexpected, UnexpectedToken) and "STOP" in expected:
-        if unexpected.token.type in _NUMBERS:
-            return Doubt(
-                begin, len(plain[: begin + LONGEST_QUOTE]), "In addition to what stands before it, or afterwards?"
-            )
-        if unexpected.token.type == "CHANGE":
-            return Doubt(begin, end, "For how many days, before this change?", Why.OPEN_END)
+        kind, expected = "", set(getattr(unexpected, "allowed", None) or ())
+    begin, stop = _widened(plain, start, end)
+    if kind == "CHANGE" and "STOP" in expected:
+        return Doubt(begin, stop, "For how many days, before this change?", Why.OPEN_END)
+    return _hinted(plain, start, end) or _explained(plain, start, (begin, stop), kind, expected)
+
+
+def _explained(plain: str, start: int, where: tuple[int, int], kind: str, expected: set[str]) -> Doubt:
+    """The doubt told from what could have stood here."""
+    begin, end = where
+    if "STOP" in expected and kind in _NUMBERS:
+        return Doubt(begin, begin + LONGEST_QUOTE, "In addition to what stands before it, or afterwards?")
+    if expected == {"_TABLET"}:
+        return Doubt(_words_before(plain, start, 3), start, "Is the number written twice?")
     if expected >= _UNITS:
         before = re.search(rf"{_NUMBER}\s*$", plain[:start])
-        begin = before.start() if before else begin
-        return Doubt(begin, end, "Milligrams or tablets?")
+        return Doubt(before.start() if before else begin, end, "Milligrams or tablets?")
+    if kind in _FREQUENCIES and "NUMBER" in expected:
+        return Doubt(begin, end, "What dose each time?")
+    if kind in _UNITS:
+        return Doubt(_words_before(plain, start, 1), end, "How much is meant?")
     if expected >= _OFTEN:
         return Doubt(begin, end, "How many times a day? This part is not understood.")
     return Doubt(begin, end, "What does this mean? Write it in other words.")
+
+
+def _words_before(plain: str, start: int, words: int) -> int:
+    """Where the ``words`` words before a place begin."""
+    match = re.search(rf"(?:\S+\s*){{1,{words}}}$", plain[:start])
+    return match.start() if match else start
 
 
 def _hinted(plain: str, start: int, end: int) -> Doubt | None:
@@ -128,7 +156,9 @@ def _hinted(plain: str, start: int, end: int) -> Doubt | None:
             distance = max(match.start() - end, start - match.end(), 0)
             if match[0].strip() and distance <= _NEAR:
                 quote_end = min(match.end(), match.start() + LONGEST_QUOTE)
-                found.append((distance > 1, rank, Doubt(match.start(), quote_end, hint.ask)))
+                found.append(
+                    (distance > 1, rank, Doubt(match.start(), quote_end, hint.ask.format(**match.groupdict())))
+                )
     return min(found, key=lambda item: item[:2])[2] if found else None
 
 
@@ -150,9 +180,9 @@ def _last_words(plain: str) -> tuple[int, int]:
 
 
 def _widened(plain: str, start: int, end: int) -> tuple[int, int]:
-    """Whole words around a place."""
+    """Whole words around a place; a little word takes the next ones with it."""
     while start > 0 and not plain[start - 1].isspace():
         start -= 1
-    while end < len(plain) and not plain[end].isspace():
-        end += 1
+    match = re.compile(r"(?:(?:at|for|and|on|by|to|over|a|the|in|of|x)\b\s*)?\S*(?:(?<=\d)\s*\S+)?").match(plain, start)
+    end = max(end, match.end() if match else end)
     return start, min(end, start + LONGEST_QUOTE)

@@ -1,0 +1,103 @@
+"""Every text of the written corpus is read as it says, or asked about where it says."""
+
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from baclofen_rules.directions import Question, Reading, read_directions
+
+CORPUS = tomllib.loads((Path(__file__).parent / "corpus.toml").read_text(encoding="utf-8"))["group"]
+
+
+def entries(kind: str) -> Iterator[Any]:
+    for group in CORPUS:
+        for text, meaning in group.get(kind, {}).items():
+            yield pytest.param(
+                text, meaning, group, id=f"{group['title']}: {text}"[:90].encode("unicode_escape").decode()
+            )
+
+
+def read(text: str, group: dict[str, Any]) -> Reading | Question:
+    return read_directions(
+        text, strength_mg=group.get("strength_mg"), od_means_once_daily=group.get("od_means_once_daily")
+    )
+
+
+def meaning_of(reading: Reading) -> str:
+    """A reading in the words of the corpus."""
+    parts = []
+    for phase in reading.phases:
+        doses = " + ".join(f"{dose:f}" for dose in phase.doses)
+        parts.append(doses if phase.days is None else f"{doses} for {phase.days} days")
+    if reading.then_stop:
+        parts.append("stop")
+    if reading.then_stop is False and reading.phases[-1].days is not None:
+        parts.append("continues")
+    if reading.as_needed:
+        parts.append("when needed")
+    if reading.max_mg_per_day is not None:
+        parts.append(f"at most {reading.max_mg_per_day} mg")
+    return "; ".join(parts)
+
+
+@pytest.mark.parametrize(("text", "meaning", "group"), list(entries("read")))
+def test_it_is_read_as_the_corpus_says(text: str, meaning: str, group: dict[str, Any]) -> None:
+    reading = read(text, group)
+    assert isinstance(reading, Reading), f"asked about {reading.about!r}: {reading.ask}"
+    assert meaning_of(reading) == meaning
+
+
+@pytest.mark.parametrize(("text", "meaning", "group"), list(entries("read")))
+def test_what_was_read_is_said_back_and_reads_as_the_same(text: str, meaning: str, group: dict[str, Any]) -> None:
+    reading = read(text, group)
+    assert isinstance(reading, Reading)
+    again = read_directions(reading.sentence)
+    assert isinstance(again, Reading), again
+    assert (again.regimen, again.as_needed, again.max_mg_per_day) == (
+        reading.regimen,
+        reading.as_needed,
+        reading.max_mg_per_day,
+    )
+
+
+@pytest.mark.parametrize(("text", "about", "group"), list(entries("ask")))
+def test_it_is_asked_about_where_the_corpus_says(text: str, about: str, group: dict[str, Any]) -> None:
+    question = read(text, group)
+    assert isinstance(question, Question), f"read as {question.sentence}"
+    assert question.about == about
+    assert question.ask.endswith("?") or question.ask.endswith(".")
+
+
+def test_the_corpus_is_large_and_a_third_of_it_is_asked_back() -> None:
+    readable, asked = len(list(entries("read"))), len(list(entries("ask")))
+    assert readable + asked >= 250
+    assert asked * 3 >= readable + asked
+
+
+def test_a_reading_in_the_case_format() -> None:
+    reading = read_directions("5 mg tid x 3d then 10 mg tid")
+    assert reading.to_json() == {
+        "format": "baclofen-directions/1",
+        "text": "5 mg tid x 3d then 10 mg tid",
+        "phases": [
+            {"doses": ["5", "5", "5"], "unit": "mg", "days": 3},
+            {"doses": ["10", "10", "10"], "unit": "mg", "days": None},
+        ],
+        "then_stop": False,
+        "as_needed": False,
+        "max_mg_per_day": None,
+        "sentence": "Take 5 mg three times a day for 3 days, then 10 mg three times a day.",
+    }
+
+
+def test_a_question_in_the_case_format_and_nothing_else() -> None:
+    question = read_directions("1-2 tabs", strength_mg=Decimal(10))
+    assert question.to_json() == {
+        "format": "baclofen-directions/1",
+        "text": "1-2 tabs",
+        "question": {"about": "1-2 tabs", "ask": "1 or 2: which is meant?"},
+    }

@@ -1,0 +1,129 @@
+"""Whatever is written, the answer is a reading or a question; and a slip of the pen never keeps its old meaning."""
+
+import re
+import time
+from decimal import Decimal
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from baclofen_rules.directions import Question, Reading, read_directions
+
+from .test_corpus import CORPUS
+
+WORDS = sorted(
+    {word for group in CORPUS for kind in ("read", "ask") for text in group.get(kind, {}) for word in text.split()}
+)
+NO_MEANING = {
+    "take", "please", "to", "be", "taken", "sig", "rx", "by", "mouth", "orally", "po", "p.o.", "baclofen", "lioresal",
+    "with", "or", "after", "food", "pc", "p.c.", "of", "a", "an", "the", "in", "at", "and", "for", "x", "×", "then", "&",
+    "first", "thereafter", "dose", "dose,", "down", "continue", "doses", "divided", "equal", "equally", "up", "most", "only",
+    "ongoing", "until", "review", "long", "term", "on", "each", "per", "before", "from", "followed", "every", "increase",
+    "increasing", "reduce", "and/or", "spasticity", "spasms", "needed", "required", "going", "times", "once", "(2)", "(two)", "p.o",
+}  # fmt: skip
+"""Words that may go, or come twice, without changing what is taken: each stands beside another that says it too."""
+
+SAYS_THE_SAME = {"10 mg at bedtime", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
+"""Texts that are left when a word went which another word says too."""
+TELLS_NOTHING = re.compile(r"[0-9]+:[0-9]+|[0-9]{4}h|[0-9]+ ?[ap]\.?m|\.0")
+"""The hour of a clock time (the reading keeps how often, not when) and a nought behind the point."""
+
+
+def said(reading: Reading | Question) -> object:
+    if isinstance(reading, Question):
+        return None
+    return reading.regimen, reading.as_needed, reading.max_mg_per_day
+
+
+READABLE = [
+    (text, group.get("strength_mg"), group.get("od_means_once_daily"))
+    for group in CORPUS
+    for text in group.get("read", {})
+]
+
+
+@given(st.text(max_size=200))
+@example("")
+@example("\x00")
+@example("\ud800")
+@example("10 mg\u202e tid")
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_a_reading_or_a_question(text: str) -> None:
+    answer = read_directions(text, strength_mg=10)
+    assert isinstance(answer, Reading | Question)
+    assert answer.text == text
+    assert answer.to_json()["format"] == "baclofen-directions/1"
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join), st.sampled_from([None, Decimal(10)]))
+@settings(max_examples=1500, deadline=None)
+def test_any_muddle_of_prescribers_words_is_a_reading_or_a_question(text: str, strength: Decimal | None) -> None:
+    answer = read_directions(text, strength_mg=strength, od_means_once_daily=True)
+    if isinstance(answer, Reading):
+        assert said(read_directions(answer.sentence)) == said(answer)
+    else:
+        assert answer.ask
+
+
+def slips(pieces: list[str], at: int) -> tuple[list[str], list[str]]:
+    """What stands there once the piece at ``at`` is dropped, and once it is written twice."""
+    return pieces[:at] + pieces[at + 1 :], [*pieces[: at + 1], *pieces[at:]]
+
+
+@pytest.mark.parametrize(("text", "strength", "od"), READABLE)
+def test_a_figure_dropped_or_doubled_never_keeps_the_old_meaning(
+    text: str, strength: int | None, od: bool | None
+) -> None:
+    telling = TELLS_NOTHING.sub(lambda part: " " * len(part[0]), text)
+    meaning = said(read_directions(text, strength, od))
+    for match in re.finditer(r"[0-9]", telling):
+        for slip in slips(list(text), match.start()):
+            assert said(read_directions("".join(slip), strength, od)) != meaning, "".join(slip)
+
+
+@pytest.mark.parametrize(("text", "strength", "od"), READABLE)
+def test_a_word_dropped_or_doubled_never_keeps_the_old_meaning(
+    text: str, strength: int | None, od: bool | None
+) -> None:
+    meaning = said(read_directions(text, strength, od))
+    words = text.split()
+    for at, word in enumerate(words):
+        for slip in slips(words, at):
+            if word.lower().strip(".,;:") not in NO_MEANING and " ".join(slip) not in SAYS_THE_SAME:
+                assert said(read_directions(" ".join(slip), strength, od)) != meaning, (word, " ".join(slip))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 mg tid " * 200_000,
+        "1" * 2_000_000,
+        "\x00" * 2_000_000,
+        "\u202e" * 2_000_000,
+        "(" * 2_000_000,
+        "99999.99 mg nocte for 1 day, reduce by 99999.98 mg/day every day then stop",
+        "99999 mg tid for 1 day, reduce by 1 mg/day every day then stop",
+        "and " * 250,
+        "0" * 1000,
+        "1 " * 500,
+        "every " * 160,
+        "10 mg tid for 999 weeks",
+    ],
+    ids=lambda text: text[:20].encode("unicode_escape").decode(),
+)
+def test_an_absurd_text_is_asked_about_at_once(text: str) -> None:
+    read_directions("10 mg tid")
+    began = time.perf_counter()
+    answer = read_directions(text)
+    assert isinstance(answer, Question)
+    assert time.perf_counter() - began < 1
+
+
+def test_lark_is_imported_no_earlier_than_the_first_text() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, baclofen_rules.directions; print('lark' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
