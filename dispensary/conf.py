@@ -5,8 +5,10 @@ A value is read when it is asked for, never at import, so that a test or a site 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +28,17 @@ class Conf:
     audit_state_folder: str | Path | None = None  # what the sealer remembers, outside the database, beside the key
     audit_seal_standbys: int = 0  # sign only what this many standby servers have on their disks
     audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the house within this time
+    channels: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})  # medium: file in channels/
+    channel_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # channel: its options
+    reminder_lease: int = 120  # a worker's claim on a batch; longer than a task's hard time limit of 90
+    reminder_batch: int = 50  # reminders claimed at once
+    reminder_drain: int = 45  # a drain stops claiming after this; shorter than a task's soft time limit of 60
+    reminder_lanes: int = 2  # hints to send that one tick publishes at most
+    reminder_attempts: int = 8  # temporary failures before a reminder becomes work for a person
+    reminders_a_day: int = 1  # to one patient; what matters for safety is not held back
+    reminders_a_week: int = 3  # likewise
+    phone_region: str = "GB"  # where a telephone number without a country code is from
+    staff_alerts: tuple[str, ...] = ()  # apprise addresses that are told when the engine is in trouble
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
 

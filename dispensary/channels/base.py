@@ -1,0 +1,144 @@
+"""What every channel speaks: one message in, one of three answers out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, ready to leave. `key` is equal for every attempt at the same intent."""
+
+    key: UUID
+    to: str
+    sender: str
+    subject: str
+    body: str
+    opt_out: str
+    stop_url: str = ""
+    language: str = "en"
+
+    @property
+    def text(self) -> str:
+        """Body and opt-out line as one text message."""
+        return f"{self.body} {self.opt_out}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it. What happens after that is told by receipts."""
+
+    provider_message_id: str = ""
+
+
+class Fault(StrEnum):
+    """Why it was not taken, as a short code that names nobody."""
+
+    UNREACHABLE = "provider-unreachable"
+    BUSY = "provider-busy"
+    LIMITED = "rate-limited"
+    BAD_ADDRESS = "address-refused"
+    OPTED_OUT = "opted-out-at-provider"
+    REJECTED = "message-refused"
+    MISCONFIGURED = "channel-misconfigured"
+    NO_ANSWER = "answer-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The provider certainly does not have it: try later, or never again."""
+
+    fault: Fault
+    permanent: bool
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It was handed over, but whether it was taken is not known: a timeout or a cut line after the words were written."""
+
+    fault: Fault = Fault.NO_ANSWER
+
+
+Answer = Accepted | Refused | Unknown
+
+
+class AfterCrash(StrEnum):
+    """How to find out, or not need to find out, what became of a message whose answer was lost."""
+
+    SAME_KEY = "same-key"
+    """The provider refuses or folds a repeated key: send again with it."""
+    LOOK_UP = "look-up"
+    """The provider can be asked by our key."""
+    BY_KIND = "by-kind"
+    """Neither: repeat what matters for safety, leave a nudge to a person."""
+
+
+class ReceiptStatus(StrEnum):
+    """What a provider may tell later."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """News of a message that we sent."""
+
+    event_id: str
+    status: ReceiptStatus
+    key: str = ""
+    provider_message_id: str = ""
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message that somebody sent to us."""
+
+    event_id: str
+    address: str
+    text: str
+
+
+class BadSignature(Exception):
+    """A call from outside that does not prove where it comes from."""
+
+
+class BadPayload(Exception):
+    """A call from outside that is signed but cannot be read. The message says what is missing."""
+
+
+class Channel(ABC):
+    """One way for a message to leave. One call of `send` is one attempt: no retries inside."""
+
+    name: ClassVar[str]
+    after_crash: AfterCrash = AfterCrash.BY_KIND
+    timeout: timedelta = timedelta(seconds=13)
+    """A send that began ends within this, one way or another; the lease must outlive it."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    @abstractmethod
+    def send(self, message: Message) -> Answer:
+        """Hand one message over. Raises nothing: whatever happens is an answer."""
+
+    def look_up(self, key: UUID) -> Answer | None:
+        """What became of the message with this key; `None` while nobody can say. Only where `after_crash` is LOOK_UP."""
+        raise LookupError(f"{self.name} cannot be asked what became of {key}")
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
+        """Check the signature on the raw body, then read it. Raises BadSignature, BadPayload."""
+        raise BadSignature(f"{self.name} takes no calls from outside")
+
+    def close(self) -> None:  # noqa: B027  (most channels keep nothing open)
+        """Let go of a connection kept between two messages."""

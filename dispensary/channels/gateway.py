@@ -1,0 +1,140 @@
+"""A plain HTTP gateway for text messages: one signed JSON POST a message. See README.md beside this file.
+
+The key goes out as `Idempotency-Key`; a gateway that honours it may be sent the same message again after a crash.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from dispensary.channels.base import (
+    Accepted,
+    AfterCrash,
+    Answer,
+    BadPayload,
+    Channel,
+    Fault,
+    Message,
+    Receipt,
+    ReceiptStatus,
+    Refused,
+    Reply,
+    Unknown,
+)
+from dispensary.channels.signing import HEADER, check, sign
+
+_LONGEST_ANSWER = 65_536
+
+
+class Gateway(Channel):
+    """Options: `url`, `secret`, `sender`; `honours_key` when the gateway folds repeats; `connect` and `read` seconds."""
+
+    name = "gateway"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self.after_crash = AfterCrash.SAME_KEY if options.get("honours_key") else AfterCrash.BY_KIND
+        self.connect_seconds = float(options.get("connect", 3))
+        self.read_seconds = float(options.get("read", 10))
+        self.timeout = timedelta(seconds=self.connect_seconds + self.read_seconds)
+
+    def send(self, message: Message) -> Answer:
+        body = json.dumps(
+            {"key": str(message.key), "to": message.to, "text": message.text, "sender": self.options.get("sender", "")},
+            ensure_ascii=False,
+        ).encode()
+        line, path = self._line()
+        try:
+            line.connect()
+        except OSError:
+            return Refused(Fault.UNREACHABLE, permanent=False)
+        try:
+            if line.sock is not None:
+                line.sock.settimeout(self.read_seconds)
+            line.request("POST", path, body, self._headers(message, body))
+            answer = line.getresponse()
+            return _read(answer.status, answer.headers, answer.read(_LONGEST_ANSWER))
+        except (OSError, http.client.HTTPException):
+            return Unknown()
+        finally:
+            line.close()
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
+        check(self.options.get("secret", ""), body, headers.get(HEADER, ""), now)
+        try:
+            told = json.loads(body)
+            return [_event(each) for each in (told if isinstance(told, list) else [told])]
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadPayload(f"an event could not be read: {type(error).__name__}") from error
+
+    def _line(self) -> tuple[http.client.HTTPConnection, str]:
+        url = urlsplit(self.options["url"])
+        host = url.hostname or ""
+        if url.scheme == "https":
+            line: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, url.port, timeout=self.connect_seconds, context=ssl.create_default_context()
+            )
+        else:
+            line = http.client.HTTPConnection(host, url.port, timeout=self.connect_seconds)
+        return line, url.path + (f"?{url.query}" if url.query else "") or "/"
+
+    def _headers(self, message: Message, body: bytes) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json; charset=utf-8",
+            "Idempotency-Key": str(message.key),
+            HEADER: sign(self.options.get("secret", ""), body, time.time()),
+        }
+
+
+def _read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    told: Any = {}
+    with suppress(ValueError):
+        told = json.loads(body or b"{}")
+    told = told if isinstance(told, dict) else {}
+    if status in {200, 201, 202, 409}:  # 409: it has this key already
+        return Accepted(str(told.get("id", ""))[:200])
+    if status in {429, 502, 503, 504}:
+        return Refused(
+            Fault.LIMITED if status == 429 else Fault.BUSY,
+            permanent=False,
+            retry_after=_seconds(headers.get("Retry-After")),
+        )
+    if status >= 500 or status < 400:
+        return Unknown()
+    if status in {401, 403, 404}:
+        return Refused(Fault.MISCONFIGURED, permanent=False)
+    faults = {"invalid-number": Fault.BAD_ADDRESS, "opted-out": Fault.OPTED_OUT}
+    return Refused(faults.get(str(told.get("code", "")), Fault.REJECTED), permanent=True)
+
+
+def _seconds(given: str | None) -> timedelta | None:
+    return timedelta(seconds=int(given)) if given and given.isascii() and given.isdigit() and len(given) < 7 else None
+
+
+def _event(told: Any) -> Receipt | Reply:
+    if told["type"] == "reply":
+        return Reply(_text(told["id"]), _text(told["from"]), _text(told["text"])[:1000])
+    return Receipt(
+        event_id=_text(told["id"]),
+        status=ReceiptStatus(told["status"]),
+        key=_text(told.get("key", "")),
+        provider_message_id=_text(told.get("message", "")),
+        permanent=told.get("permanent") is True,
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 2000 or "\x00" in value:
+        raise ValueError("text expected")
+    return value
+
+
+CHANNEL = Gateway

@@ -1,0 +1,99 @@
+"""A channel that writes to a file instead of sending: for demonstrations, training, and as a witness in tests.
+
+Each accepted message is one line, appended in a single write, so that what left is counted by somebody other than the
+engine. A second file may hold faults to act out, one JSON object: `{"at": "accepted", "do": "kill", "times": 1}`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from dispensary.channels.base import Accepted, AfterCrash, Answer, Channel, Fault, Message, Refused, Unknown
+
+_ANSWERS: Mapping[str, Answer] = {
+    "busy": Refused(Fault.BUSY, permanent=False),
+    "limited": Refused(Fault.LIMITED, permanent=False, retry_after=timedelta(seconds=30)),
+    "bad-address": Refused(Fault.BAD_ADDRESS, permanent=True),
+    "refuse": Refused(Fault.REJECTED, permanent=True),
+    "opted-out": Refused(Fault.OPTED_OUT, permanent=True),
+    "lose-answer": Unknown(),
+}
+
+
+class Sink(Channel):
+    """Options: `file` (required), `words` (write the text too), `delay` in seconds, `after_crash`, `faults` (a file)."""
+
+    name = "sink"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self.after_crash = AfterCrash(options.get("after_crash", AfterCrash.BY_KIND))
+        self.timeout = timedelta(seconds=float(options.get("timeout", 13)))
+
+    def send(self, message: Message) -> Answer:
+        fault = self._fault()
+        if fault.get("at") == "called":
+            self._act(fault)
+        if (answer := _ANSWERS.get(fault.get("answer", ""))) and not isinstance(answer, Unknown):
+            return answer
+        time.sleep(float(self.options.get("delay", 0)))
+        if self.after_crash is AfterCrash.SAME_KEY and self._has(message.key):
+            return Accepted(str(message.key))
+        self._write(message)
+        if fault.get("at") == "accepted":
+            self._act(fault)
+        return _ANSWERS["lose-answer"] if fault.get("answer") == "lose-answer" else Accepted(str(message.key))
+
+    def look_up(self, key: UUID) -> Answer | None:
+        return Accepted(str(key)) if self._has(key) else Refused(Fault.UNREACHABLE, permanent=False)
+
+    def _has(self, key: UUID) -> bool:
+        file = Path(self.options["file"])
+        return file.exists() and f'"{key}"' in file.read_text(encoding="utf-8")
+
+    def _write(self, message: Message) -> None:
+        told: dict[str, Any] = {"key": str(message.key), "pid": os.getpid(), "at": time.time()}
+        if self.options.get("words"):
+            told |= {"to": message.to, "subject": message.subject, "text": message.text, "stop": message.stop_url}
+        line = json.dumps(told, ensure_ascii=False) + "\n"
+        descriptor = os.open(self.options["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def _fault(self) -> dict[str, Any]:
+        """The fault to act out now; one with `times` is used up by whoever reads it first."""
+        if not (file := self.options.get("faults")) or not Path(file).exists():
+            return {}
+        with Path(file).open("r+", encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            fault: dict[str, Any] = json.loads(stream.read() or "{}")
+            if "times" not in fault:
+                return fault
+            if fault["times"] <= 0:
+                return {}
+            stream.seek(0)
+            stream.truncate()
+            stream.write(json.dumps({**fault, "times": fault["times"] - 1}))
+            return fault
+
+    @staticmethod
+    def _act(fault: Mapping[str, Any]) -> None:
+        time.sleep(float(fault.get("wait", 0)))
+        if fault.get("do") == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault.get("do") == "freeze":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+CHANNEL = Sink
