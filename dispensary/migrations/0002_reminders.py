@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                 ('key', models.UUIDField(help_text='handed to the provider; equal for every attempt at one intent')),
                 ('address_digest', models.CharField(max_length=64)),
                 ('provider_message_id', models.CharField(blank=True, max_length=200)),
-                ('outcome', models.PositiveSmallIntegerField(choices=[(0, 'Started'), (10, 'Unknown: the answer was lost'), (20, 'Accepted by the provider'), (30, 'Delivered'), (31, 'Not delivered'), (32, 'Bounced'), (33, 'Refused'), (34, 'Unknown, and sent again'), (40, 'Reported as unwanted')], default=0)),
+                ('outcome', models.PositiveSmallIntegerField(choices=[(0, 'Started'), (10, 'Unknown: the answer was lost'), (20, 'Accepted by the provider'), (30, 'Delivered'), (31, 'Not delivered'), (32, 'Bounced'), (33, 'Refused'), (34, 'Unknown, and sent again'), (35, 'Not taken for now; tried again later'), (40, 'Reported as unwanted')], default=0)),
                 ('error', models.CharField(blank=True, max_length=40)),
                 ('language', models.CharField(max_length=8)),
                 ('words_version', models.CharField(max_length=12)),
@@ -241,7 +241,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', [0, 10, 20, 30, 31, 32, 33, 34, 40])), name='delivery_outcome_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', [0, 10, 20, 30, 31, 32, 33, 34, 35, 40])), name='delivery_outcome_known'),
         ),
         migrations.AddIndex(
             model_name='reminderplan',

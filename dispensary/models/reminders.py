@@ -147,6 +147,7 @@ class DeliveryOutcome(models.IntegerChoices):
     BOUNCED = 32, _("Bounced")
     REFUSED = 33, _("Refused")
     REPEATED = 34, _("Unknown, and sent again")
+    DEFERRED = 35, _("Not taken for now; tried again later")
     COMPLAINED = 40, _("Reported as unwanted")
 
 

@@ -38,6 +38,11 @@ def address_digest(medium: str, address: str) -> str:
     return hmac.new(_derive(_secrets()[-1], b"digest"), text.encode(), hashlib.sha256).hexdigest()
 
 
+def unseal(text: str) -> str:
+    """The address behind what a query without the ORM found. Raises cryptography's InvalidToken with a foreign key."""
+    return _fernet(_secrets()).decrypt(text.encode()).decode()
+
+
 class SealedTextField(models.TextField):
     """Text that is encrypted (Fernet: AES-128-CBC, HMAC-SHA-256) on its way into the database."""
 
@@ -46,4 +51,4 @@ class SealedTextField(models.TextField):
         return prepared and _fernet(_secrets()).encrypt(prepared.encode()).decode()
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return value and _fernet(_secrets()).decrypt(value.encode()).decode()
+        return value and unseal(value)

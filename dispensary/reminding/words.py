@@ -73,6 +73,11 @@ def say_date(day: date, language: str) -> str:
         return dateformat.format(day, _words(language)["date_format"])
 
 
+def medicine_in(language: str) -> str:
+    """The medicine's common name."""
+    return str(_words(language)["medicine"])
+
+
 def say_number(number: Decimal) -> str:
     """No trailing zero, no exponent: ``5``, ``12.5``."""
     text = f"{number:f}"

@@ -1,0 +1,332 @@
+"""Whether, where and how plainly a patient is messaged. Each change also takes back what a worker holds.
+
+What was claimed under the old answer loses its lease in the same transaction, so nothing that a patient has forbidden
+begins after the commit of their word.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actions.worklist import open_work
+from dispensary.actors import Actor, Role
+from dispensary.conf import conf
+from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.models import (
+    Consent,
+    ConsentAnswer,
+    ConsentEvent,
+    ConsentSource,
+    ContactFault,
+    ContactPoint,
+    DetailLevel,
+    Medium,
+    Patient,
+    Reminder,
+    ReminderState,
+    Suppression,
+    SuppressionReason,
+    WorkKind,
+)
+from dispensary.models.reminders import OWED
+from dispensary.models.sealed import address_digest
+from dispensary.policies import may_send_reminders, require, require_same_pharmacy
+from dispensary.reminding import Kind, place
+from dispensary.reminding.manners import manners
+
+NOT_ALLOWED = "no-address-allowed"
+_SOON = timedelta(minutes=5)
+
+
+@transaction.atomic
+def add_contact(
+    *,
+    patient: Patient,
+    medium: Medium,
+    address: str,
+    detail_level: DetailLevel = DetailLevel.PLAIN,
+    preference: int = 1,
+    by: Actor,
+    now: datetime,
+) -> ContactPoint:
+    """Record an address. The same address again is the same contact point. It is used once the patient says yes.
+
+    Raises InvalidInput for what is no address of that medium, NotAllowed for another pharmacy's patient.
+    """
+    _guard(patient, by)
+    clean = clean_address(medium, address)
+    digest = address_digest(medium, clean)
+    known = (
+        _lock(patient.pk)
+        and patient.contact_points.filter(medium=medium, address_digest=digest, retired_at__isnull=True).first()
+    )
+    if known:
+        return known
+    point = ContactPoint.objects.create(
+        patient=patient,
+        medium=medium,
+        address=clean,
+        address_digest=digest,
+        detail_level=detail_level,
+        preference=preference,
+        added_at=now,
+        added_by=by.name,
+    )
+    _tell_contact(point, by, now, "added", {"address": clean, "detail": detail_level.value})
+    _settle_owed(patient, by, now)
+    return point
+
+
+def clean_address(medium: str, address: str) -> str:
+    """The address in its one spelling: E.164 for a telephone. Raises InvalidInput, never showing what was given."""
+    text = address.strip()
+    if medium == Medium.EMAIL:
+        try:
+            validate_email(text)
+        except ValidationError as error:
+            raise InvalidInput(
+                "This is no e-mail address.", Problem("address", "something else", "name@example.org")
+            ) from error
+        return text
+    if medium != Medium.SMS:
+        raise InvalidInput("There is no such medium.", Problem("medium", str(medium), "email or sms"))
+    try:
+        number = phonenumbers.parse(text, conf().phone_region)
+    except phonenumbers.NumberParseException as error:
+        raise _no_number() from error
+    if not phonenumbers.is_valid_number(number):
+        raise _no_number()
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _no_number() -> InvalidInput:
+    return InvalidInput("This is no telephone number.", Problem("address", "something else", "such as +447700900123"))
+
+
+@transaction.atomic
+def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
+    """Use an address no more, because it was corrected or is out of use."""
+    _guard(contact.patient, by)
+    _lock(contact.patient_id)
+    ContactPoint.objects.filter(pk=contact.pk, retired_at__isnull=True).update(retired_at=now)
+    _tell_contact(contact, by, now, "retired", {})
+    _settle_owed(contact.patient, by, now)
+
+
+@transaction.atomic
+def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor, now: datetime) -> None:
+    """The patient's choice of how much a message to this address may say."""
+    _guard(contact.patient, by)
+    _lock(contact.patient_id)
+    ContactPoint.objects.filter(pk=contact.pk).update(detail_level=detail_level)
+    _tell_contact(contact, by, now, "detail", {"detail": detail_level.value})
+    _take_back_leases(contact.patient_id)
+
+
+@transaction.atomic
+def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
+    """Somebody else answered at this address: it gets nothing more, and a person must ask the patient for the right one."""
+    _lock(contact.patient_id)
+    ContactPoint.objects.filter(pk=contact.pk).update(fault=ContactFault.WRONG_PERSON, fault_at=now)
+    _suppress(contact, SuppressionReason.WRONG_PERSON, now)
+    _tell_contact(contact, by, now, "wrong-person", {})
+    open_work(
+        WorkKind.WRONG_PERSON,
+        pharmacy_id=contact.patient.pharmacy_id,
+        patient_id=contact.patient_id,
+        reason=f"Somebody else answered at the patient's {contact.get_medium_display().lower()} address.",
+        by=by,
+        now=now,
+    )
+    _settle_owed(contact.patient, by, now)
+
+
+@transaction.atomic
+def record_answer(
+    *,
+    patient: Patient,
+    medium: Medium,
+    answer: ConsentAnswer,
+    source: ConsentSource,
+    evidence: str = "",
+    by: Actor,
+    now: datetime,
+) -> ConsentEvent:
+    """Record what the patient said about one medium. The last word holds. Raises InvalidInput, NotAllowed."""
+    _guard(patient, by)
+    if answer not in {ConsentAnswer.YES, ConsentAnswer.NO}:
+        raise InvalidInput("What did the patient say?", Problem("answer", str(answer), "yes or no"))
+    _lock(patient.pk)
+    event = _say(patient, medium, answer, source, evidence, by, now)
+    if answer == ConsentAnswer.YES:
+        digests = patient.contact_points.filter(medium=medium).values("address_digest")
+        Suppression.objects.filter(
+            medium=medium, address_digest__in=digests, reason=SuppressionReason.OPTED_OUT
+        ).delete()
+    _settle_owed(patient, by, now)
+    return event
+
+
+@transaction.atomic
+def stop_contact(*, contact_id: UUID, source: str, evidence: str = "", by: Actor | None = None, now: datetime) -> None:
+    """The person behind an address wants nothing more: by one click, by reply, by their provider. Twice is once.
+
+    Raises NotFound for a contact point that is not there.
+    """
+    contact = ContactPoint.objects.select_related("patient").filter(pk=contact_id).first()
+    if contact is None:
+        raise NotFound("There is no such address.")
+    patient = contact.patient
+    by = by or Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
+    _lock(patient.pk)
+    _suppress(contact, SuppressionReason.OPTED_OUT, now)
+    said = Consent.objects.filter(patient=patient, medium=contact.medium).first()
+    if said is None or said.answer != ConsentAnswer.NO:
+        _say(patient, Medium(contact.medium), ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
+    _settle_owed(patient, by, now)
+
+
+def stop_address(*, medium: Medium, address: str, source: ConsentSource, evidence: str, now: datetime) -> int:
+    """Stop every patient's messages to an address. Each patient is a transaction of their own. Returns how many."""
+    points = ContactPoint.objects.filter(
+        medium=medium, address_digest=address_digest(medium, address), retired_at__isnull=True
+    )
+    ids = list(points.values_list("pk", flat=True))
+    for contact_id in ids:
+        stop_contact(contact_id=contact_id, source=source, evidence=evidence, now=now)
+    return len(ids)
+
+
+def _say(  # noqa: PLR0917  (what was said, in the order of the columns)
+    patient: Patient,
+    medium: Medium,
+    answer: ConsentAnswer,
+    source: ConsentSource,
+    evidence: str,
+    by: Actor,
+    now: datetime,
+) -> ConsentEvent:
+    event = ConsentEvent.objects.create(
+        patient=patient,
+        medium=medium,
+        answer=answer,
+        source=source,
+        evidence=evidence[:250],
+        said_at=now,
+        recorded_by=by.name,
+    )
+    Consent.objects.update_or_create(
+        patient=patient, medium=medium, defaults={"answer": answer, "since": now, "event": event}
+    )
+    audit.record(
+        audit.Event.CONSENT_CHANGED,
+        pharmacy=patient.pharmacy_id,
+        by=by,
+        now=now,
+        subject=event,
+        patient=patient,
+        reason_code=answer.value,
+        body={"medium": medium.value, "source": source.value, "evidence": evidence[:250]},
+    )
+    return event
+
+
+def _suppress(contact: ContactPoint, reason: SuppressionReason, now: datetime) -> None:
+    Suppression.objects.get_or_create(
+        medium=contact.medium,
+        address_digest=contact.address_digest,
+        defaults={"reason": reason, "since": now, "pharmacy_id": contact.patient.pharmacy_id},
+    )
+
+
+def _settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
+    """Bring what is owed in line with where the patient may be reached now."""
+    if reachable(patient):
+        _take_back_leases(patient.pk)
+        _owe_again(patient, now)
+        return
+    held_back = Reminder.objects.filter(patient=patient, state__in=OWED)
+    at_risk = [kind for kind in held_back.values_list("kind", flat=True) if Kind(kind).matters_for_safety]
+    held_back.update(
+        state=ReminderState.SUPPRESSED, last_error=NOT_ALLOWED, lease_token=None, lease_until=None, lease_owner=""
+    )
+    if at_risk:
+        open_work(
+            WorkKind.UNREACHABLE,
+            pharmacy_id=patient.pharmacy_id,
+            patient_id=patient.pk,
+            reason="The patient may no longer be messaged but has changes or a run-out ahead: call instead.",
+            by=by,
+            now=now,
+        )
+
+
+def reachable(patient: Patient) -> bool:
+    """Is there an address, allowed by the patient, that takes messages?"""
+    allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
+    points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
+    stopped = set(
+        Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
+            "medium", "address_digest"
+        )
+    )
+    return any((point.medium, point.address_digest) not in stopped for point in points)
+
+
+def _take_back_leases(patient_id: UUID) -> None:
+    Reminder.objects.filter(patient_id=patient_id, state=ReminderState.LEASED).update(
+        state=ReminderState.SCHEDULED, lease_token=None, lease_until=None, lease_owner=""
+    )
+
+
+def _owe_again(patient: Patient, now: datetime) -> None:
+    """What was held back for want of a permission is owed again, as far as it will still be true."""
+    pharmacy = patient.pharmacy
+    zone, quiet = manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
+    held_back = Reminder.objects.filter(
+        patient=patient,
+        state=ReminderState.SUPPRESSED,
+        last_error=NOT_ALLOWED,
+        plan__ended_at__isnull=True,
+        useful_until__gt=now + _SOON,
+    )
+    for reminder in held_back:
+        due = place(max(reminder.due_at, now), reminder.useful_until, now, zone, quiet)
+        if due:
+            reminder.state, reminder.due_at, reminder.last_error = ReminderState.SCHEDULED, due, ""
+            reminder.save(update_fields=["state", "due_at", "last_error"])
+
+
+def _guard(patient: Patient, by: Actor) -> None:
+    require(
+        may_send_reminders(by) or by.role == Role.PATIENT,
+        by,
+        "change how a patient is messaged",
+        "staff at the counter",
+    )
+    require_same_pharmacy(by, patient.pharmacy_id)
+
+
+def _lock(patient_id: UUID) -> bool:
+    """Plans, consent and addresses of one patient change one after the other."""
+    return bool(Patient.objects.select_for_update(no_key=True).filter(pk=patient_id).values_list("pk")[:1])
+
+
+def _tell_contact(contact: ContactPoint, by: Actor, now: datetime, what: str, body: dict[str, str]) -> None:
+    audit.record(
+        audit.Event.CONTACT_CHANGED,
+        pharmacy=contact.patient.pharmacy_id,
+        by=by,
+        now=now,
+        subject=contact,
+        patient=contact.patient_id,
+        reason_code=what,
+        body={"medium": str(contact.medium), **body},
+    )

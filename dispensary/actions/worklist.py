@@ -1,0 +1,113 @@
+"""Work for people: opened in the transaction of its cause, closed by a person or by what happened since."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actors import Actor
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.policies import may_send_reminders, require, require_same_pharmacy
+
+DUE_WITHIN = {
+    WorkKind.WITHDRAWAL_RISK: timedelta(0),
+    WorkKind.UNREACHABLE: timedelta(hours=4),
+    WorkKind.FAILED: timedelta(hours=4),
+    WorkKind.MAYBE_SENT: timedelta(hours=4),
+    WorkKind.EXPIRED: timedelta(hours=1),
+    WorkKind.REPLY: timedelta(hours=8),
+    WorkKind.WRONG_PERSON: timedelta(hours=24),
+}
+
+
+def open_work(
+    kind: WorkKind,
+    *,
+    pharmacy_id: UUID,
+    patient_id: UUID,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    reminder_id: int | None = None,
+) -> bool:
+    """Open one piece of work unless the same is open already. Returns whether it is new. Call inside a transaction."""
+    item = WorklistItem(
+        pharmacy_id=pharmacy_id,
+        patient_id=patient_id,
+        reminder_id=reminder_id,
+        kind=kind,
+        reason=reason,
+        opened_at=now,
+        due_by=now + DUE_WITHIN[kind],
+    )
+    WorklistItem.objects.bulk_create([item], ignore_conflicts=True)
+    if not WorklistItem.objects.filter(pk=item.pk).exists():
+        return False
+    audit.record(
+        audit.Event.WORKLIST_OPENED,
+        pharmacy=pharmacy_id,
+        by=by,
+        now=now,
+        subject=item,
+        patient=patient_id,
+        reason_code=kind.value,
+        body={"reason": reason},
+    )
+    return True
+
+
+@transaction.atomic
+def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: Actor, now: datetime) -> WorklistItem:
+    """Close a piece of work, saying what was done. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
+    item = _held(item_id, by)
+    if resolution not in set(Resolution) - {Resolution.BY_EVENT}:
+        raise InvalidInput("What was done?", Problem("resolution", str(resolution), "one of the listed resolutions"))
+    item.state, item.resolution, item.note = WorkState.RESOLVED, resolution, note[:500]
+    item.resolved_at, item.resolved_by, item.put_off_until = now, by.name, None
+    item.save()
+    _tell(audit.Event.WORKLIST_CLOSED, item, by, now, resolution.value, {"note": note[:500]})
+    return item
+
+
+@transaction.atomic
+def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: datetime) -> WorklistItem:
+    """Leave a piece of work until a later time, saying why. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
+    item = _held(item_id, by)
+    if not note.strip():
+        raise InvalidInput("Why is it put off?", Problem("note", "nothing", "a reason in words"))
+    if not now < until <= now + timedelta(days=31):
+        raise InvalidInput("Until when?", Problem("until", until.isoformat(), "a time within the next 31 days"))
+    item.state, item.put_off_until, item.due_by, item.note = WorkState.PUT_OFF, until.date(), until, note[:500]
+    item.save()
+    _tell(audit.Event.WORKLIST_ANSWERED, item, by, now, "put-off", {"until": until.date(), "note": note[:500]})
+    return item
+
+
+def _held(item_id: UUID, by: Actor) -> WorklistItem:
+    require(may_send_reminders(by), by, "work on the list", "technicians, pharmacists and managers")
+    item = WorklistItem.objects.select_for_update().filter(pk=item_id, pharmacy_id=by.pharmacy_id).first()
+    if item is None:
+        raise NotFound("There is no such piece of work here.")
+    require_same_pharmacy(by, item.pharmacy_id)
+    if item.state == WorkState.RESOLVED:
+        raise Conflict("Somebody has done this already.")
+    return item
+
+
+def _tell(  # noqa: PLR0917  (the parts of one line, in the order of the sentence)
+    event: audit.Event, item: WorklistItem, by: Actor, now: datetime, reason: str, body: dict[str, object]
+) -> None:
+    audit.record(
+        event,
+        pharmacy=item.pharmacy_id,
+        by=by,
+        now=now,
+        subject=item,
+        patient=item.patient_id,
+        reason_code=reason,
+        body={"work": item.kind, **body},
+    )
