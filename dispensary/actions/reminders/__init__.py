@@ -1,10 +1,22 @@
-"""Everything that changes what patients are told: planning, sending, receipts, and the work that people get."""
+"""Everything that changes what patients are told: planning, sending, receipts, and the work that people get.
 
+Modules import each other from the top down: engine > outcomes > batch > ledger; planning and work stand beside them.
+"""
+
+from dispensary.actions.reminders.engine import Drained, Ticked, drain, tick
 from dispensary.actions.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
+from dispensary.actions.reminders.risk import AtRisk, RiskLevel, withdrawal_risk
 
 __all__ = [
+    "AtRisk",
+    "Drained",
+    "RiskLevel",
+    "Ticked",
     "Withdrawn",
+    "drain",
     "plan_after_dispense",
     "plan_again",
+    "tick",
     "withdraw_for",
+    "withdrawal_risk",
 ]

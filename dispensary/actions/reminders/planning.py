@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
@@ -32,7 +33,9 @@ from dispensary.models import (
     WorkState,
 )
 from dispensary.models.reminders import OWED
-from dispensary.reminding import CAUTIOUS, DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
+from dispensary.reminding import DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
+from dispensary.reminding.manners import manners
+from dispensary.reminding.words import say_number
 
 _COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED)
 
@@ -52,17 +55,9 @@ def tzdb_version() -> str:
 
 
 def manners_of(patient: Patient) -> tuple[ZoneInfo, QuietHours]:
-    """The patient's zone and the hours in which no message leaves; cautious ones where the zone is unknown."""
+    """The patient's zone and the hours in which no message leaves."""
     pharmacy = patient.pharmacy
-    try:
-        zone, known = ZoneInfo(patient.zone), True
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone, known = ZoneInfo(pharmacy.time_zone), False
-    try:
-        quiet = QuietHours(pharmacy.quiet_from, pharmacy.quiet_until)
-    except ValueError:  # a window of more than 18 hours leaves no time to write in
-        known = False
-    return zone, quiet if known else CAUTIOUS
+    return manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
 
 
 def timing_of(pharmacy: Pharmacy) -> Timing:
@@ -101,6 +96,20 @@ def _course_start(dispense: Dispense) -> date:
         return dispense.starts_on
     first = dispense.prescription.dispenses.filter(status=DispenseStatus.COMPLETED).order_by("number").first()
     return first.starts_on if first else dispense.starts_on
+
+
+def course_of(dispense: Dispense, day: date) -> tuple[tuple[Decimal, ...], bool]:
+    """The doses of one day of the course that a dispense belongs to, and whether the course is a taper."""
+    phases = [phase for phase in dispense.prescription.phases.all() if phase.unit == DoseUnit.MG]
+    if not phases:
+        return (), False
+    tapering = any(sum(after.doses) < sum(before.doses) for before, after in pairwise(phases))
+    left = (day - _course_start(dispense)).days
+    for phase in phases:
+        if phase.days is None or left < phase.days:
+            return tuple(phase.doses), tapering
+        left -= phase.days
+    return tuple(phases[-1].doses), tapering
 
 
 def _facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
@@ -269,9 +278,9 @@ def params_of(owed: Planned, facts: Facts, strength: Decimal) -> dict[str, objec
     if owed.change:
         return {
             "date": owed.change.on.isoformat(),
-            "before": [str(dose) for dose in owed.change.before],
-            "after": [str(dose) for dose in owed.change.after],
-            "strength": str(strength),
+            "before": [say_number(dose) for dose in owed.change.before],
+            "after": [say_number(dose) for dose in owed.change.after],
+            "strength": say_number(strength),
         }
     told = owed.occurrence if owed.kind == owed.kind.LAST_DAY else facts.run_out_on.isoformat()
     return {"date": told}

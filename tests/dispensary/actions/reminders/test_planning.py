@@ -51,8 +51,8 @@ def test_a_taper_owes_the_evening_before_each_change_and_its_last_day_and_no_ref
     assert rows[0].due_at == datetime(2026, 11, 28, 17, tzinfo=UTC)
     assert rows[0].params == {
         "date": "2026-11-29",
-        "before": ["10.0000", "10.0000", "10.0000"],
-        "after": ["10.0000", "5.0000", "10.0000"],
+        "before": ["10", "10", "10"],
+        "after": ["10", "5", "10"],
         "strength": "10",
     }
     assert rows[-1].local_date == date(2026, 12, 19)

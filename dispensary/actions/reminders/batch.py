@@ -1,0 +1,194 @@
+"""From a claimed row to a message, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dispensary.actions.reminders import ledger, tokens
+from dispensary.channels import Channel, Message
+from dispensary.conf import conf
+from dispensary.models.contacts import DetailLevel, Medium
+from dispensary.models.sealed import unseal
+from dispensary.reminding import Kind, QuietHours, Text, count_segments, language_for, place, resolve, write
+from dispensary.reminding.manners import manners
+from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
+
+
+class Reason(StrEnum):
+    """Why a reminder does not leave now, as a code; the sentence for people is in `explain`."""
+
+    NO_ADDRESS = "no-address-allowed"
+    ALL_REFUSED = "every-address-refused"
+    TOO_LATE = "too-late"
+    QUIET = "quiet-hours"
+    ENOUGH_TODAY = "daily-limit"
+    WORDS = "words-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claimed reminder with all that decides about it. Field order is that of `ledger.BATCH`."""
+
+    id: int
+    public_id: uuid.UUID
+    kind: str
+    params: Any
+    round: int
+    useful_until: datetime
+    despite_quiet: bool
+    pharmacy_id: uuid.UUID
+    patient_id: uuid.UUID
+    zone_name: str
+    pharmacy_zone: str
+    language: str
+    pharmacy_language: str
+    sender: str
+    phone: str
+    quiet_from: time
+    quiet_until: time
+    message_at: time
+    contact_id: uuid.UUID | None
+    medium: str | None
+    address: str | None
+    address_digest: str | None
+    detail_level: str | None
+    sent_before: Sequence[datetime]
+    refused_before: bool
+    now: datetime
+
+    @property
+    def manners(self) -> tuple[ZoneInfo, QuietHours]:
+        return manners(self.zone_name, self.pharmacy_zone, self.quiet_from, self.quiet_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A message that may leave now."""
+
+    row: Row
+    message: Message
+    channel: Channel
+    text: Text
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now: due again at `due_at`. No attempt is counted."""
+
+    row: Row
+    reason: Reason
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not at all."""
+
+    row: Row
+    reason: Reason
+
+
+def read(lease: ledger.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
+    """Decide about every row of a claimed batch, with one query."""
+    rows = (Row(*found) for found in ledger.run(ledger.BATCH, [list(channels), list(lease.ids), lease.token]))
+    return [decide(row, channels) for row in rows]
+
+
+def decide(row: Row, channels: Mapping[str, Channel]) -> Ready | Later | Never:
+    """Whether, when and in which words this reminder leaves."""
+    if row.useful_until <= row.now:
+        return Never(row, Reason.TOO_LATE)
+    if row.contact_id is None or row.medium is None or row.address is None:
+        return Never(row, Reason.ALL_REFUSED if row.refused_before else Reason.NO_ADDRESS)
+    later = None if row.despite_quiet else _not_now(row)
+    if later is not None:
+        return later
+    try:
+        text = words_of(row)
+    except (KeyError, ValueError, IndexError, ArithmeticError):
+        return Never(row, Reason.WORDS)
+    message = _message(row, text)
+    length = count_segments(message.text).count if row.medium == Medium.SMS else 0
+    return Ready(row, message, channels[row.medium], text, length)
+
+
+def _not_now(row: Row) -> Later | Never | None:
+    """Quiet hours and the limits of a day and a week; `None` when nothing stands against it."""
+    zone, quiet = row.manners
+    allowed = place(row.now, row.useful_until, row.now, zone, quiet)
+    if allowed is None:
+        return Never(row, Reason.TOO_LATE)
+    if allowed > row.now:
+        return Later(row, Reason.QUIET, allowed)
+    if Kind(row.kind).matters_for_safety or not row.sent_before:
+        return None
+    today = row.now.astimezone(zone).date()
+    so_many_today = sum(sent.astimezone(zone).date() == today for sent in row.sent_before)
+    if so_many_today < conf().reminders_a_day and len(row.sent_before) < conf().reminders_a_week:
+        return None
+    tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
+    placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
+    return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
+
+
+def words_of(row: Row) -> Text:
+    """The text in the patient's language; with medicine and dose only where the patient chose it."""
+    language = language_for(row.language, row.pharmacy_language)
+    params = json.loads(row.params) if isinstance(row.params, str) else row.params
+    detailed = row.detail_level == DetailLevel.DETAILED
+    values = values_of(params, language, sender=row.sender, phone=row.phone, detailed=detailed)
+    return write(Kind(row.kind), language, detailed=detailed, values=values, medium=row.medium or Medium.SMS)
+
+
+def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: str, detailed: bool) -> dict[str, str]:
+    """The variables that the words may use."""
+    values = {"sender": sender, "phone": phone, "date": _said(params["date"], language)}
+    if not detailed:
+        return values
+    values["medicine"] = medicine_in(language)
+    if "after" not in params:
+        return values
+    before, after = (tuple(Decimal(dose) for dose in params[name]) for name in ("before", "after"))
+    strength = Decimal(params["strength"])
+    values |= {
+        "before": say_number(sum(before, Decimal(0))),
+        "after": say_number(sum(after, Decimal(0))),
+        "strength": say_number(strength),
+    }
+    if tablets := say_tablets(after, strength, language):
+        values["tablets"] = tablets
+    return values
+
+
+@lru_cache(maxsize=2048)
+def _said(day: str, language: str) -> str:
+    return say_date(date.fromisoformat(day), language)
+
+
+def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
+    """The idempotency key: equal for every attempt at one intent, new when a person sends it again."""
+    return uuid.uuid5(public_id, f"{medium}:{round_}")
+
+
+def _message(row: Row, text: Text) -> Message:
+    assert row.medium is not None and row.address is not None and row.contact_id is not None
+    return Message(
+        key=key_of(row.public_id, row.medium, row.round),
+        to=unseal(row.address),
+        sender=row.sender,
+        subject=text.subject,
+        body=text.body,
+        opt_out=text.opt_out,
+        stop_url=tokens.stop_url(row.contact_id) if row.medium == Medium.EMAIL else "",
+        language=text.language,
+    )

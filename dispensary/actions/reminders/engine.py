@@ -1,0 +1,188 @@
+"""The engine: a tick that sets right what was left lying, and a drain that sends what is due.
+
+Both run from Celery and from `manage.py reminders run`; neither needs a broker. They must not run inside a transaction:
+what they promise is made of commits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from dispensary.actions.reminders import batch, ledger, outcomes, risk
+from dispensary.actions.reminders.batch import Ready
+from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
+from dispensary.conf import conf
+from dispensary.models import Reminder, WorkKind
+from dispensary.models.reminders import ReminderState as State
+
+log = logging.getLogger(__name__)
+
+TICK = "tick"
+RISK = "withdrawal-risk"
+RISK_EVERY = timedelta(minutes=5)
+
+HEARTBEAT = """
+INSERT INTO dispensary_engineheartbeat (name, at) VALUES (%s, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at RETURNING at
+"""
+DUE_NOW = f"""
+SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+TURN = """
+INSERT INTO dispensary_engineheartbeat (name, at) VALUES (%s, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at
+         WHERE dispensary_engineheartbeat.at < clock_timestamp() - %s RETURNING at
+"""
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What one tick found. `due` is capped at what the lanes can take."""
+
+    due: int
+    reclaimed: int = 0
+    in_doubt: int = 0
+    work_opened: int = 0
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one drain did."""
+
+    claimed: int = 0
+    sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+    set_aside: int = 0
+    taken_back: int = 0
+
+
+def worker_name() -> str:
+    """Who holds a lease: machine and process."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+def tick() -> Ticked:
+    """Give back what dead workers held, settle what they left in doubt, refresh the work list, count what is due.
+
+    Any number of ticks at once do no harm.
+    """
+    _no_transaction("tick")
+    now: datetime = ledger.run(HEARTBEAT, [TICK])[0][0]
+    ticked = Ticked(due=0)
+    ticked.reclaimed = _reclaim_unsent(now)
+    ticked.in_doubt = _settle_doubts(now)
+    if ledger.run(TURN, [RISK, RISK_EVERY]):
+        ticked.work_opened = risk.open_risk_work(now=now)
+    ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
+    return ticked
+
+
+def _reclaim_unsent(now: datetime) -> int:
+    rows = ledger.run(ledger.RECLAIM_UNSENT)
+    for reminder_id, lost in rows:
+        if lost >= outcomes.UNSENT_LIMIT:
+            _give_up(reminder_id, now)
+    return len(rows)
+
+
+def _give_up(reminder_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        row = Reminder.objects.select_for_update().filter(pk=reminder_id, state=State.SCHEDULED).first()
+        if row is None:
+            return
+        row.state, row.last_error = State.FAILED, "workers-died"
+        row.save(update_fields=["state", "last_error"])
+        outcomes.tell_failed(row, "workers-died", WorkKind.FAILED, now)
+
+
+def _settle_doubts(now: datetime) -> int:
+    """Rows that a dead worker left in the middle of a send. The only ones about which anything is unknown."""
+    rows = ledger.run(ledger.IN_DOUBT)
+    channels = {channel.name: channel for channel in channels_in_use().values()}
+    for reminder_id, token, delivery_id, channel_name in rows:
+        outcomes.in_doubt(
+            reminder_id=reminder_id,
+            token=token,
+            delivery_id=delivery_id,
+            channel=channels.get(channel_name),
+            now=now,
+            worker_died=True,
+        )
+    return len(rows)
+
+
+def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: False) -> Drained:
+    """Send what is due until nothing is, the time is up, or `stop` says so. Finishes the message in hand."""
+    _no_transaction("drain")
+    done, channels = Drained(), channels_in_use()
+    deadline = time.monotonic() + (conf().reminder_drain if seconds is None else seconds)
+
+    def over() -> bool:
+        return time.monotonic() >= deadline or stop()
+
+    try:
+        while not over():
+            lease = ledger.claim(
+                owner=worker_name(), count=conf().reminder_batch, lease=timedelta(seconds=conf().reminder_lease)
+            )
+            if not lease.ids:
+                break
+            done.claimed += len(lease.ids)
+            _send_batch(lease, channels, over, done)
+    finally:
+        for channel in channels.values():
+            channel.close()
+    return done
+
+
+def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Callable[[], bool], done: Drained) -> None:
+    """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent."""
+    waiting = batch.read(lease, channels)
+    going: outcomes.Going | None = None
+    while waiting and not over():
+        decision = waiting.pop(0)
+        if not isinstance(decision, Ready):
+            outcomes.put_aside(lease, decision)
+            done.set_aside += 1
+            continue
+        begun = outcomes.hand_over(lease, going, decision)
+        going = None
+        if begun is None:
+            done.taken_back += 1
+            continue
+        started = time.monotonic()
+        answer = _send(decision)
+        now = begun.at + timedelta(seconds=time.monotonic() - started)
+        if isinstance(answer, Accepted):
+            going = outcomes.Going(decision, begun, answer, now)
+            done.sent += 1
+        else:
+            outcomes.settle(lease, decision, begun, answer, now)
+            done.unknown += isinstance(answer, Unknown)
+            done.refused += not isinstance(answer, Unknown)
+    if going:
+        outcomes.hand_over(lease, going, None)
+    ledger.release(lease, [decision.row.id for decision in waiting])
+
+
+def _send(ready: Ready) -> Answer:
+    """Call the provider, with no transaction open. A channel that breaks its promise and raises leaves us in doubt."""
+    try:
+        return ready.channel.send(ready.message)
+    except Exception as error:  # whatever it is, the message may have gone
+        log.error("channel %s raised %s", ready.channel.name, type(error).__name__)
+        return Unknown()
+
+
+def _no_transaction(what: str) -> None:
+    if connection.in_atomic_block:
+        raise RuntimeError(f"{what} inside a transaction: its commits would be none")

@@ -1,0 +1,164 @@
+"""The statements that claim, begin, finish and give back. Every time in them is the database's.
+
+No UPDATE here tests `state` where it marks a row it already holds: a repeated partial-index predicate makes the planner
+walk the lease index. A held row is known by its id and its lease's token; whoever takes it back clears the token.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from dispensary.models.reminders import DeliveryOutcome as Outcome
+from dispensary.models.reminders import ReminderState as State
+
+CLAIM = f"""
+UPDATE dispensary_reminder
+   SET state = {State.LEASED}, lease_token = %s, lease_owner = %s, lease_until = clock_timestamp() + %s
+ WHERE id = ANY (ARRAY(
+        SELECT id FROM dispensary_reminder
+         WHERE state = {State.SCHEDULED} AND due_at <= now()
+         ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
+RETURNING id
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+# One statement, one commit: finish the one before, begin the next. The fence: a send begins only if the lease outlives
+# the channel's own time limit and the message is still true. No row back means: do not send.
+HAND_OVER = f"""
+WITH finished AS (
+    UPDATE dispensary_delivery
+       SET outcome = GREATEST(outcome, {Outcome.ACCEPTED}), provider_message_id = %(answered)s, finished_at = clock_timestamp()
+     WHERE id = %(previous_delivery)s),
+done AS (
+    UPDATE dispensary_reminder
+       SET state = {State.SENT}, lease_token = NULL, lease_until = NULL, lease_owner = ''
+     WHERE id = %(previous)s AND lease_token = %(token)s),
+following AS (
+    UPDATE dispensary_reminder SET state = {State.SENDING}, attempts = attempts + 1
+     WHERE id = %(next)s AND lease_token = %(token)s
+       AND lease_until > clock_timestamp() + %(send_timeout)s AND useful_until > clock_timestamp()
+    RETURNING id, attempts, round)
+INSERT INTO dispensary_delivery
+       (reminder_id, medium, channel, attempt, round, key, contact_id, address_digest, provider_message_id, outcome, error,
+        language, words_version, detailed, segments, started_at)
+SELECT id, %(medium)s, %(channel)s, attempts, round, %(key)s, %(contact)s, %(digest)s, '', {Outcome.STARTED}, '',
+       %(language)s, %(words)s, %(detailed)s, %(segments)s, clock_timestamp()
+  FROM following
+    ON CONFLICT DO NOTHING
+RETURNING id, attempt, clock_timestamp()
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+# What a batch needs to be written: one row each, with the first address that may be used, if there is one.
+BATCH = f"""
+SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
+       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone,
+       ph.quiet_from, ph.quiet_until, ph.message_at,
+       c.id, c.medium, c.address, c.address_digest, c.detail_level,
+       ARRAY(SELECT d.started_at FROM dispensary_reminder earlier
+               JOIN dispensary_delivery d ON d.reminder_id = earlier.id
+              WHERE earlier.patient_id = r.patient_id AND earlier.id <> r.id
+                AND d.outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
+                AND d.started_at > now() - interval '7 days'),
+       EXISTS (SELECT 1 FROM dispensary_delivery d
+                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = {Outcome.REFUSED}),
+       clock_timestamp()
+  FROM dispensary_reminder r
+  JOIN dispensary_patient p ON p.id = r.patient_id
+  JOIN dispensary_pharmacy ph ON ph.id = r.pharmacy_id
+  LEFT JOIN LATERAL (
+       SELECT point.* FROM dispensary_contactpoint point
+         JOIN dispensary_consent said
+           ON said.patient_id = point.patient_id AND said.medium = point.medium AND said.answer = 'yes'
+        WHERE point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)
+          AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
+                           WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
+          AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
+                           WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = {Outcome.REFUSED}
+                             AND d.contact_id = point.id)
+        ORDER BY point.preference, point.added_at LIMIT 1) c ON true
+ WHERE r.id = ANY(%s) AND r.lease_token = %s
+ ORDER BY r.due_at, r.id
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+MARK = """
+UPDATE dispensary_reminder
+   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at), lease_token = NULL, lease_until = NULL, lease_owner = ''
+ WHERE id = %s AND lease_token = %s
+RETURNING id
+"""
+
+RELEASE = f"""
+UPDATE dispensary_reminder
+   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = ''
+ WHERE id = ANY(%s) AND lease_token = %s AND state <> {State.SENDING}
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+# Leased and run out: certainly unsent. Each dead worker sets its rows a little apart, so that one that kills its workers
+# ends up alone and the others go on.
+RECLAIM_UNSENT = f"""
+UPDATE dispensary_reminder
+   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = '',
+       lost_workers = lost_workers + 1,
+       due_at = LEAST(useful_until - interval '1 millisecond',
+                      CASE WHEN lost_workers < 2 THEN due_at
+                           ELSE GREATEST(due_at, now()) + lost_workers * random() * interval '30 seconds' END)
+ WHERE id = ANY (ARRAY(
+        SELECT id FROM dispensary_reminder
+         WHERE state = {State.LEASED} AND lease_until < clock_timestamp() LIMIT 1000 FOR UPDATE SKIP LOCKED))
+RETURNING id, lost_workers
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+IN_DOUBT = f"""
+SELECT r.id, r.lease_token, d.id, d.channel
+  FROM dispensary_reminder r
+  LEFT JOIN dispensary_delivery d
+         ON d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({Outcome.STARTED}, {Outcome.UNKNOWN})
+ WHERE r.state = {State.SENDING} AND r.lease_until < clock_timestamp()
+ ORDER BY r.lease_until LIMIT 200
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's claim on some reminders."""
+
+    token: uuid.UUID
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An intent that has been committed: now, and only now, the provider may be called."""
+
+    delivery: int
+    attempt: int
+    at: datetime
+
+
+def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+    """Run one statement and give its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def claim(*, owner: str, count: int, lease: timedelta) -> Lease:
+    """Take up to `count` due reminders, skipping those that others hold."""
+    token = uuid.uuid4()
+    return Lease(token, tuple(row[0] for row in run(CLAIM, [token, owner, lease, count])))
+
+
+def release(lease: Lease, ids: Sequence[int]) -> None:
+    """Give back what was not begun."""
+    if ids:
+        run(RELEASE, [list(ids), lease.token])
+
+
+def mark(reminder: int, token: uuid.UUID, state: State, *, error: str = "", due_at: datetime | None = None) -> bool:
+    """Move a held reminder on and let go of it. False when somebody took it back meanwhile."""
+    return bool(run(MARK, [state, error, due_at, reminder, token]))

@@ -1,0 +1,279 @@
+"""What follows from an answer, or from the lack of one. Each ending is one transaction: row, ledger, work, audit line."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actions import consent
+from dispensary.actions.reminders import ledger
+from dispensary.actions.reminders.batch import Later, Never, Ready, Reason, Row
+from dispensary.actions.worklist import open_work
+from dispensary.actors import Actor
+from dispensary.channels import Accepted, AfterCrash, Answer, Channel, Fault, Refused, Unknown
+from dispensary.conf import conf
+from dispensary.models import ContactFault, ContactPoint, Delivery, Reminder, WorkKind
+from dispensary.models.reminders import DeliveryOutcome as Outcome
+from dispensary.models.reminders import ReminderState as State
+from dispensary.reminding import Kind, place, retry_after
+from dispensary.reminding.manners import manners
+
+LOST_WORKERS_LIMIT = 3
+"""A message whose worker died this often while sending it is not tried a fourth time by a machine."""
+UNSENT_LIMIT = 8
+"""Nor one that was in the hands of this many workers that died before they began it."""
+
+_chance = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A message that the provider has accepted, not yet marked."""
+
+    ready: Ready
+    begun: ledger.Begun
+    answer: Accepted
+    at: datetime
+
+
+def engine(pharmacy_id: uuid.UUID) -> Actor:
+    """The engine, acting for one pharmacy."""
+    return Actor.system("reminders", pharmacy_id)
+
+
+def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) -> ledger.Begun | None:
+    """Mark the message before as accepted and begin the next, in one commit. `None`: the next must not be sent."""
+    row = following.row if following else None
+    parameters = {
+        "token": lease.token,
+        "answered": done.answer.provider_message_id if done else "",
+        "previous": done.ready.row.id if done else None,
+        "previous_delivery": done.begun.delivery if done else None,
+        "next": row.id if row else None,
+        "medium": row.medium if row else "",
+        "channel": following.channel.name if following else "",
+        "key": following.message.key if following else None,
+        "contact": row.contact_id if row else None,
+        "digest": row.address_digest if row else "",
+        "language": following.text.language if following else "",
+        "words": following.text.version if following else "",
+        "detailed": bool(row and row.detail_level == "detailed"),
+        "segments": following.segments if following else 0,
+        "send_timeout": following.channel.timeout if following else timedelta(0),
+    }
+    with transaction.atomic():
+        begun = ledger.run(ledger.HAND_OVER, parameters)
+        if done:
+            _tell_sent(done)
+    return ledger.Begun(*begun[0]) if begun else None
+
+
+def _tell_sent(done: Going) -> None:
+    row = done.ready.row
+    audit.record(
+        audit.Event.REMINDER_SENT,
+        pharmacy=row.pharmacy_id,
+        by=engine(row.pharmacy_id),
+        now=done.at,
+        subject=audit.Subject("reminder", str(row.public_id)),
+        patient=row.patient_id,
+        reason_code=row.kind,
+        body={
+            "medium": row.medium or "",
+            "channel": done.ready.channel.name,
+            "attempt": done.begun.attempt,
+            "key": done.ready.message.key,
+            "language": done.ready.text.language,
+            "words": done.ready.text.version,
+            "detailed": row.detail_level == "detailed",
+        },
+    )
+
+
+def put_aside(lease: ledger.Lease, decision: Later | Never) -> None:
+    """A claimed row that does not leave: due again later, or ended with its reason and, where it matters, work."""
+    row = decision.row
+    if isinstance(decision, Later):
+        ledger.mark(row.id, lease.token, State.SCHEDULED, error=decision.reason, due_at=decision.due_at)
+        return
+    state, work = _ENDINGS[decision.reason]
+    with transaction.atomic():
+        if ledger.mark(row.id, lease.token, state, error=decision.reason):
+            tell_failed(row, decision.reason, work, row.now)
+
+
+_ENDINGS = {
+    Reason.TOO_LATE: (State.EXPIRED, WorkKind.EXPIRED),
+    Reason.NO_ADDRESS: (State.SUPPRESSED, WorkKind.UNREACHABLE),
+    Reason.ALL_REFUSED: (State.FAILED, WorkKind.UNREACHABLE),
+    Reason.ENOUGH_TODAY: (State.SUPPRESSED, WorkKind.EXPIRED),
+    Reason.WORDS: (State.FAILED, WorkKind.FAILED),
+}
+_ALWAYS_WORK = frozenset({WorkKind.FAILED, WorkKind.MAYBE_SENT})
+
+_IN_DOUBT = "may-have-gone"
+
+WORDS: dict[str, str] = {
+    _IN_DOUBT: "It may or may not have gone; send it again, call, or leave it.",
+    "workers-died": "The programs that tried to send it broke down.",
+    Reason.TOO_LATE: "It could not leave before it stopped being true.",
+    Reason.NO_ADDRESS: "There is no address that the patient has allowed.",
+    Reason.ALL_REFUSED: "Every address that the patient has allowed refuses messages.",
+    Reason.ENOUGH_TODAY: "The patient has had as many messages as we send.",
+    Reason.WORDS: "Its text could not be written.",
+}
+
+
+def tell_failed(reminder: Reminder | Row, code: str, work: WorkKind, now: datetime) -> None:
+    """The audit line of an ending, and work for a person where silence could harm or the fault is ours."""
+    by, kind = engine(reminder.pharmacy_id), Kind(reminder.kind)
+    audit.record(
+        audit.Event.REMINDER_FAILED,
+        pharmacy=reminder.pharmacy_id,
+        by=by,
+        now=now,
+        subject=audit.Subject("reminder", str(reminder.public_id)),
+        outcome=audit.Outcome.FAILURE,
+        patient=reminder.patient_id,
+        reason_code=str(code),
+        body={"kind": kind.value},
+    )
+    if kind.matters_for_safety or work in _ALWAYS_WORK or code == Reason.ALL_REFUSED:
+        said = WORDS.get(str(code), f"The provider did not take it ({code}).")
+        open_work(
+            work,
+            pharmacy_id=reminder.pharmacy_id,
+            patient_id=reminder.patient_id,
+            reason=f"{kind.label.capitalize()}. {said}",
+            by=by,
+            now=now,
+            reminder_id=reminder.id,
+        )
+
+
+def settle(lease: ledger.Lease, ready: Ready, begun: ledger.Begun, answer: Refused | Unknown, now: datetime) -> None:
+    """Record an answer that is not an acceptance, and what follows from it."""
+    row = ready.row
+    if isinstance(answer, Unknown):
+        if ready.channel.after_crash is AfterCrash.LOOK_UP:  # the tick asks the provider when the lease has run out
+            Delivery.objects.filter(pk=begun.delivery, outcome=Outcome.STARTED).update(
+                outcome=Outcome.UNKNOWN, error=answer.fault
+            )
+            return
+        in_doubt(reminder_id=row.id, token=lease.token, delivery_id=begun.delivery, channel=ready.channel, now=now)
+        return
+    with transaction.atomic():
+        _finish(begun.delivery, Outcome.REFUSED if answer.permanent else Outcome.DEFERRED, answer.fault, now)
+        if answer.permanent:
+            _never_there_again(row, answer, now)
+            ledger.mark(row.id, lease.token, State.SCHEDULED, error=answer.fault)  # the next address, if there is one
+            return
+        again = _next_attempt(row, begun.attempt, answer, now)
+        if again:
+            ledger.mark(row.id, lease.token, State.SCHEDULED, error=answer.fault, due_at=again)
+        elif ledger.mark(row.id, lease.token, State.FAILED, error=answer.fault):
+            tell_failed(row, answer.fault, WorkKind.FAILED, now)
+
+
+def _next_attempt(row: Row, attempt: int, answer: Refused, now: datetime) -> datetime | None:
+    """When to try again: backed off, outside quiet hours, and before it stops being true; else `None`."""
+    if attempt >= conf().reminder_attempts:
+        return None
+    due = now + retry_after(attempt, _chance.random(), answer.retry_after)
+    zone, quiet = manners(row.zone_name, row.pharmacy_zone, row.quiet_from, row.quiet_until)
+    return place(due, row.useful_until, now, zone, quiet)
+
+
+def _never_there_again(row: Row, answer: Refused, now: datetime) -> None:
+    """A permanent refusal: the address is of no use, or its owner has asked the provider to stop us."""
+    by = engine(row.pharmacy_id)
+    if answer.fault is Fault.BAD_ADDRESS:
+        ContactPoint.objects.filter(pk=row.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
+        audit.record(
+            audit.Event.CONTACT_CHANGED,
+            pharmacy=row.pharmacy_id,
+            by=by,
+            now=now,
+            subject=audit.Subject("contactpoint", str(row.contact_id)),
+            patient=row.patient_id,
+            reason_code=answer.fault,
+            body={"medium": row.medium or "", "fault": ContactFault.REFUSED},
+        )
+    if answer.fault is Fault.OPTED_OUT and row.contact_id:
+        consent.stop_contact(contact_id=row.contact_id, source="provider", evidence=answer.fault, by=by, now=now)
+
+
+def _finish(delivery_id: int, outcome: Outcome, fault: str, now: datetime) -> None:
+    Delivery.objects.filter(pk=delivery_id, outcome__in=(Outcome.STARTED, Outcome.UNKNOWN)).update(
+        outcome=outcome, error=fault, finished_at=now
+    )
+
+
+def in_doubt(
+    *,
+    reminder_id: int,
+    token: uuid.UUID,
+    delivery_id: int | None,
+    channel: Channel | None,
+    now: datetime,
+    worker_died: bool = False,
+) -> None:
+    """A message that may or may not have gone: ask, repeat with the same key, repeat because silence is worse, or park."""
+    told: Answer | None = None
+    delivery = Delivery.objects.filter(pk=delivery_id).first() if delivery_id else None
+    if channel and delivery and channel.after_crash is AfterCrash.LOOK_UP:
+        told = channel.look_up(delivery.key)
+        if told is None:
+            return
+    with transaction.atomic():
+        reminder = Reminder.objects.select_for_update().filter(pk=reminder_id, lease_token=token).first()
+        if reminder is None or reminder.state != State.SENDING:
+            return
+        if worker_died:
+            Reminder.objects.filter(pk=reminder_id).update(lost_workers=reminder.lost_workers + 1)
+        if isinstance(told, Accepted) or (delivery is None and _already_out(reminder)):
+            _was_sent(reminder, delivery, told, now)
+        elif delivery is None or isinstance(told, Refused) or _may_repeat(reminder, channel):
+            if delivery:
+                _finish(delivery.pk, Outcome.REPEATED, Fault.NO_ANSWER, now)
+            ledger.mark(reminder_id, token, State.SCHEDULED, error=Fault.NO_ANSWER)
+        else:
+            _finish(delivery.pk, Outcome.UNKNOWN, Fault.NO_ANSWER, now)
+            ledger.mark(reminder_id, token, State.PARKED, error=Fault.NO_ANSWER)
+            tell_failed(reminder, _IN_DOUBT, WorkKind.MAYBE_SENT, now)
+
+
+def _may_repeat(reminder: Reminder, channel: Channel | None) -> bool:
+    if reminder.lost_workers + 1 >= LOST_WORKERS_LIMIT or reminder.attempts >= conf().reminder_attempts:
+        return False
+    return (channel is not None and channel.after_crash is AfterCrash.SAME_KEY) or Kind(
+        reminder.kind
+    ).matters_for_safety
+
+
+def _already_out(reminder: Reminder) -> bool:
+    return reminder.deliveries.filter(round=reminder.round, outcome__in=(Outcome.ACCEPTED, Outcome.DELIVERED)).exists()
+
+
+def _was_sent(reminder: Reminder, delivery: Delivery | None, told: Answer | None, now: datetime) -> None:
+    if delivery and isinstance(told, Accepted):
+        Delivery.objects.filter(pk=delivery.pk, outcome__lt=Outcome.ACCEPTED).update(
+            outcome=Outcome.ACCEPTED, provider_message_id=told.provider_message_id, finished_at=now
+        )
+    if reminder.lease_token:
+        ledger.mark(reminder.pk, reminder.lease_token, State.SENT)
+    audit.record(
+        audit.Event.REMINDER_SENT,
+        pharmacy=reminder.pharmacy_id,
+        by=engine(reminder.pharmacy_id),
+        now=now,
+        subject=audit.Subject("reminder", str(reminder.public_id)),
+        patient=reminder.patient_id,
+        reason_code=reminder.kind,
+        body={"learnt": "from the provider, after the worker was lost"},
+    )
