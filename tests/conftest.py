@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.site import Database, Site, running_database, running_valkey, working_folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +69,29 @@ def django_db_setup(
     yield
     with django_db_blocker.unblock():
         connections.close_all()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A real headless Chromium. Its tests want `transactional_db` and `live_server`: it reads only what is committed."""
+    import os
+
+    from playwright.sync_api import sync_playwright
+
+    from tests import chromium
+
+    # Playwright keeps an event loop in this thread, where Django would otherwise refuse every query as a mistake.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    path, _origin = chromium.get()
+    quiet = [
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(path), args=quiet, chromium_sandbox=False)
+        yield running
+        running.close()
