@@ -1,7 +1,7 @@
 """What a rule can say: a finding, or the facts it lacks. Codes of NCPDP DUR/PPS and FHIR DetectedIssue."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -114,8 +114,6 @@ class Citation:
 Facts = Mapping[str, Any]
 """Named amounts as decimal strings, words, or lists of them: ready for JSON."""
 
-NO_FACTS: Facts = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -128,8 +126,8 @@ class Found:
     severity: Severity
     summary: str
     detail: str
-    observed: Facts = field(default=NO_FACTS)
-    limit: Facts = field(default=NO_FACTS)
+    observed: Facts | None = None
+    limit: Facts | None = None
     dur: Dur | None = None
     detected_issue: DetectedIssue | None = None
     suggestion: Facts | None = None

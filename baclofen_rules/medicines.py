@@ -1,0 +1,211 @@
+"""Which interaction classes a medicine belongs to, by ATC code and by name; the classes stand in ``medicines.toml``.
+
+Code and name count both: when they disagree, each class that either of them names is found. A medicine is unclassified when
+neither is known, when its code is not a well-formed code of an existing group, or when the code is too short to tell.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from baclofen_rules.case import Medicine
+
+BACLOFEN_ATC: Final = "M03BX01"
+_ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+_LIGATURES: Final = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d"})
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionClass:
+    """One class of medicines; ``effect`` is the short phrase of a summary."""
+
+    code: str
+    title: str
+    effect: str
+    mechanism: str
+    advice: str
+    dur: str
+    detected_issue: str
+    atc: tuple[str, ...]
+    not_atc: tuple[str, ...]
+    names: frozenset[tuple[str, ...]]
+    mark: str
+    source: str
+    where: str
+
+    def has_code(self, atc: str) -> bool:
+        """Whether an ATC code falls under a prefix of the class and under no excepted one."""
+        return atc.startswith(self.atc) and not atc.startswith(self.not_atc)
+
+    def may_have_code(self, atc: str) -> bool:
+        """Whether a code too short to tell could turn out to be of the class."""
+        return any(prefix.startswith(atc) and prefix != atc for prefix in self.atc)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``medicines.toml`` as it is used."""
+
+    classes: Mapping[str, InteractionClass]
+    by_name: Mapping[tuple[str, ...], tuple[str, ...]]
+    longest_name: int
+    baclofen: frozenset[str]
+    harmless: frozenset[str]
+    packaging: frozenset[str]
+    atc_groups: frozenset[str]
+
+
+@cache
+def table() -> Table:
+    """The classes, read once."""
+    content = tomllib.loads((Path(__file__).parent / "medicines.toml").read_text(encoding="utf-8"))
+    classes = {row["code"]: _interaction_class(row) for row in content["class"]}
+    by_name: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for code, known in classes.items():
+        for name in known.names:
+            by_name[name] = (*by_name.get(name, ()), code)
+    return Table(
+        classes=classes,
+        by_name=by_name,
+        longest_name=max(len(name) for name in by_name),
+        baclofen=frozenset(word for name in content["baclofen"]["names"] for word in words(name)),
+        harmless=frozenset(word for name in content["no_class"]["names"] for word in words(name)),
+        packaging=frozenset(content["packaging"]["words"]),
+        atc_groups=frozenset(content["atc"]["groups"]),
+    )
+
+
+def interaction_classes() -> Mapping[str, InteractionClass]:
+    """The interaction classes by rule code."""
+    return table().classes
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a name in one spelling: without case, accents, digits and punctuation."""
+    return tuple(_WORDS.findall(_plain_letters(text)))
+
+
+def classified(
+    medicines: Sequence[Medicine], own_course: bool
+) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+    """Names of the medicines by interaction code, and the names of those that nobody can classify.
+
+    With ``own_course`` baclofen itself on the list is the course under review and belongs to no class.
+    """
+    by_code: dict[str, list[str]] = {}
+    unclassified: list[str] = []
+    for medicine in medicines:
+        name = medicine.name or medicine.atc or ""
+        codes, known, baclofen = classes_of(medicine)
+        if baclofen and own_course:
+            continue
+        for code in codes:
+            by_code.setdefault(code, []).append(name)
+        if not known:
+            unclassified.append(name)
+    return {code: tuple(names) for code, names in by_code.items()}, tuple(unclassified)
+
+
+@lru_cache(maxsize=4096)
+def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
+    """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is baclofen."""
+    found: dict[str, None] = {}
+    known_by_code = known_by_name = False
+    odd_code = False
+    atc = None if medicine.atc is None else "".join(medicine.atc.split()).upper()
+    if atc is not None:
+        if not _ATC.fullmatch(atc) or atc[:3] not in table().atc_groups:
+            odd_code = True
+        else:
+            for code, known in table().classes.items():
+                if known.has_code(atc):
+                    found[code] = None
+                elif known.may_have_code(atc):
+                    odd_code = True
+            known_by_code = not odd_code
+    name_words = () if medicine.name is None else words(medicine.name)
+    for code in _codes_by_name(name_words):
+        found[code] = None
+        known_by_name = True
+    baclofen = atc == BACLOFEN_ATC or any(word in table().baclofen for word in name_words)
+    if baclofen:
+        found["interaction-muscle-relaxant"] = None
+    if not known_by_name and not odd_code:
+        known_by_name = _is_harmless(name_words)
+    is_baclofen_only = baclofen and set(found) <= {"interaction-muscle-relaxant"}
+    return tuple(sorted(found)), bool(found) or known_by_code or known_by_name, is_baclofen_only
+
+
+def names_baclofen(text: str) -> bool:
+    """Whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
+    return any(is_near(word, name) for word in words(text) for name in table().baclofen)
+
+
+def names_lioresal(text: str) -> bool:
+    """Whether a brand is Lioresal."""
+    return any(is_near(word, "lioresal") for word in words(text))
+
+
+def names_wheat(text: str) -> bool:
+    """Whether an allergy is one to wheat."""
+    return any(is_near(word, name) for word in words(text) for name in ("wheat", "weizen", "trigo", "froment", "tarwe"))
+
+
+def is_near(word: str, name: str) -> bool:
+    """Whether a word is a name, give or take one letter (from five letters on) or two (from eight on)."""
+    if word == name:
+        return True
+    most = 2 if len(name) >= 8 else 1 if len(name) >= 5 else 0
+    return most > 0 and abs(len(word) - len(name)) <= most and _distance(word, name) <= most
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters to insert, delete or replace to get from one word to the other."""
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        above, row[0] = row[0], i
+        for j, wanted in enumerate(other, start=1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (letter != wanted))
+    return row[-1]
+
+
+def _codes_by_name(name_words: tuple[str, ...]) -> Iterable[str]:
+    by_name, longest = table().by_name, table().longest_name
+    for start in range(len(name_words)):
+        for end in range(start + 1, min(start + longest, len(name_words)) + 1):
+            yield from by_name.get(name_words[start:end], ())
+
+
+def _is_harmless(name_words: tuple[str, ...]) -> bool:
+    """Whether every word is a medicine without a class, or says nothing but how it is packed."""
+    telling = [word for word in name_words if word not in table().packaging]
+    return bool(telling) and all(word in table().harmless for word in telling)
+
+
+def _plain_letters(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+def _interaction_class(row: Mapping[str, Any]) -> InteractionClass:
+    return InteractionClass(
+        code=row["code"],
+        title=row["title"],
+        effect=row["effect"],
+        mechanism=row["mechanism"],
+        advice=row["advice"],
+        dur=row["dur"],
+        detected_issue=row["detected_issue"],
+        atc=tuple(row["atc"]),
+        not_atc=tuple(row.get("not_atc", ())),
+        names=frozenset(words(name) for name in row["names"]),
+        mark=row["mark"],
+        source=row["source"],
+        where=row["where"],
+    )

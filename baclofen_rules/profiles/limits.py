@@ -1,0 +1,215 @@
+"""How a rule declares the numbers it reads, and how dated entries of a profile become those numbers.
+
+A rule's ``Limits`` is a frozen dataclass whose fields say what they accept::
+
+    max_mg: Decimal = number("mg", 1, 1000)
+
+A profile holds one or more dated, cited entries for each field. ``bind`` picks the entries in force on a day, and
+refuses a missing or impossible one with its place.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final, Generic, TypeVar
+
+from baclofen_rules.findings import Citation, Missing, Severity
+
+T = TypeVar("T")
+Value = Decimal | Severity | tuple[Decimal, ...] | None
+"""None is the written word "none": this profile sets no such limit."""
+
+AGE_FACT: Final = "patient.birth_date"
+SPEC: Final = "spec"
+
+
+class InvalidProfile(ValueError):
+    """A profile that cannot be used; ``place`` says where in which file, ``given`` and ``expected`` what is wrong."""
+
+    def __init__(self, place: str, given: str, expected: str) -> None:
+        self.place, self.given, self.expected = place, given, expected
+        super().__init__(f"{place}: given {given}, expected {expected}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """From ``low`` years up to, but not including, ``high``; a boundary belongs to the upper band."""
+
+    low: Decimal
+    high: Decimal | None
+
+    def holds(self, age: Decimal) -> bool:
+        return self.low <= age and (self.high is None or age < self.high)
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"from {self.low} years" if self.low else "any age"
+        return f"{self.low} to under {self.high} years" if self.low else f"under {self.high} years"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of one parameter, from one day on, with the place it comes from."""
+
+    value: Value
+    unit: str
+    since: date
+    ages: Ages | None
+    citation: Citation
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """All entries of one parameter; ``place`` is where it stands in the profile."""
+
+    place: str
+    entries: tuple[Entry, ...]
+
+    def in_force(self, on: date) -> tuple[Entry, ...]:
+        """For each age band the newest entry that is in force on ``on``, youngest band first."""
+        newest: dict[Ages | None, Entry] = {}
+        for entry in self.entries:
+            held = newest.get(entry.ages)
+            if entry.since <= on and (held is None or held.since < entry.since):
+                newest[entry.ages] = entry
+        return tuple(sorted(newest.values(), key=lambda entry: entry.ages.low if entry.ages else Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Bands(Generic[T]):
+    """A limit by age; a band's limit may be None: no such limit at that age."""
+
+    place: str
+    rows: tuple[tuple[Ages, T | None], ...]
+
+    def verdict(self, breaks: Callable[[T], bool], age: Decimal | None) -> T | Missing | None:
+        """The limit that ``breaks`` says is broken, None when it is kept, or the fact that is lacking.
+
+        With an unknown age a limit counts as broken when every band's limit is broken, as kept when none is.
+        """
+        if age is not None:
+            for ages, limit in self.rows:
+                if ages.holds(age):
+                    return limit if limit is not None and breaks(limit) else None
+            return Missing((f"profile.{self.place}",))
+        broken = [limit for _, limit in self.rows if limit is not None and breaks(limit)]
+        if not broken:
+            return None
+        return broken[-1] if len(broken) == len(self.rows) else Missing((AGE_FACT,))
+
+    def at(self, age: Decimal | None) -> T | None:
+        """The limit at an age; None when there is none, or when the age is unknown."""
+        return None if age is None else next((limit for ages, limit in self.rows if ages.holds(age)), None)
+
+    def is_below_last(self, age: Decimal | None) -> bool:
+        """Whether the age is known and falls below the last band."""
+        return age is not None and age < self.rows[-1][0].low
+
+    def __str__(self) -> str:
+        return "; ".join(f"{ages}: {'no limit' if limit is None else limit}" for ages, limit in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one field of a rule's ``Limits`` accepts."""
+
+    unit: str
+    least: Decimal = Decimal(0)
+    most: Decimal = Decimal(0)
+    by_age: bool = False
+    many: bool = False
+    severity: bool = False
+    none: bool = False
+
+    @property
+    def expected(self) -> str:
+        kind = "one of " + ", ".join(Severity) if self.severity else f"a number from {self.least} to {self.most}"
+        kind = f"a list of numbers from {self.least} to {self.most}" if self.many else kind
+        return f"{kind}{', or ' if self.none else ''}{chr(34) + 'none' + chr(34) if self.none else ''}"
+
+    def accepts(self, value: Value) -> bool:
+        if value is None:
+            return self.none
+        if self.severity or isinstance(value, Severity):
+            return self.severity and isinstance(value, Severity)
+        if self.many or isinstance(value, tuple):
+            return (
+                self.many
+                and isinstance(value, tuple)
+                and bool(value)
+                and all(self.least <= one <= self.most for one in value)
+            )
+        return self.least <= value <= self.most
+
+
+def number(unit: str, least: float, most: float, none: bool = False) -> Any:
+    """A field with one number for all ages."""
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), none=none))
+
+
+def numbers(unit: str, least: float, most: float) -> Any:
+    """A field with a list of numbers."""
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), many=True))
+
+
+def by_age(unit: str, least: float, most: float, none: bool = True) -> Any:
+    """A field with a number for each age band."""
+    return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), by_age=True, none=none))
+
+
+def severity(none: bool = False) -> Any:
+    """A field with one severity for all ages."""
+    return _field(Spec("severity", severity=True, none=none))
+
+
+def severity_by_age() -> Any:
+    """A field with a severity for each age band."""
+    return _field(Spec("severity", severity=True, by_age=True, none=True))
+
+
+def _field(spec: Spec) -> Any:
+    return field(metadata={SPEC: spec})
+
+
+def bind(kind: type[T], parameters: Mapping[str, Parameter], on: date, place: str) -> T:
+    """An instance of the ``Limits`` class ``kind`` with the values in force on ``on``. Raises InvalidProfile."""
+    specs: dict[str, Spec] = {made.name: made.metadata[SPEC] for made in fields(kind)}  # type: ignore[arg-type]  # every Limits is a dataclass
+    for name in parameters.keys() - specs.keys():
+        raise InvalidProfile(f"{place}.{name}", "a parameter no rule reads", f"one of {_listed(specs)}")
+    return kind(**{name: _bound(spec, parameters.get(name), on, f"{place}.{name}") for name, spec in specs.items()})
+
+
+def _bound(spec: Spec, parameter: Parameter | None, on: date, place: str) -> Any:
+    if parameter is None:
+        raise InvalidProfile(place, "nothing", spec.expected)
+    for entry in parameter.entries:
+        if entry.unit != spec.unit:
+            raise InvalidProfile(f"{place}.unit", entry.unit, spec.unit)
+        if not spec.accepts(entry.value):
+            raise InvalidProfile(f"{place}.value", str(entry.value), spec.expected)
+    entries = parameter.in_force(on)
+    if not entries:
+        raise InvalidProfile(place, f"no entry in force on {on}", "an entry from that day or earlier")
+    if spec.by_age:
+        return Bands(place, _rows(entries, place))
+    if len(entries) > 1 or entries[0].ages is not None:
+        raise InvalidProfile(f"{place}.ages", "age bands", "one value for all ages")
+    return entries[0].value
+
+
+def _rows(entries: tuple[Entry, ...], place: str) -> tuple[tuple[Ages, Any], ...]:
+    """Age bands in order; refused when they overlap or leave a hole (a profile may begin above 0 years)."""
+    rows = tuple((entry.ages or Ages(Decimal(0), None), entry.value) for entry in entries)
+    for (younger, _), (older, _) in pairwise(rows):
+        if younger.high != older.low:
+            raise InvalidProfile(f"{place}.ages", f"{younger}, then {older}", "bands that meet without gap or overlap")
+    if rows[-1][0].high is not None:
+        raise InvalidProfile(f"{place}.ages", str(rows[-1][0]), "a last band without an upper age")
+    return rows
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none: this rule reads no number"

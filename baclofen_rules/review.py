@@ -1,0 +1,232 @@
+"""A review: every rule asked about one case, and one answer made of what they say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from baclofen_rules.case import Case
+from baclofen_rules.findings import Citation, Finding, Found, Missing, NotAssessed, Outcome, Severity
+from baclofen_rules.profiles import Profile
+from baclofen_rules.regimen import plain
+from baclofen_rules.rulebook import BoundRule, rulebook
+from baclofen_rules.supply import run_out_on, tablets_per_dose
+from baclofen_rules.terms import PHASES_FACT, Terms
+
+FORMAT: Final = "baclofen-review/1"
+RULES_VERSION: Final = "1.0.0"
+"""Changes with every change of what a rule finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePhase:
+    """A phase with its place in the course and the tablets of each dose; ``to_day`` None is an open end."""
+
+    from_day: int
+    to_day: int | None
+    mg_per_day: Decimal
+    strength_mg: Decimal | None
+    tablets: tuple[Decimal, ...]
+    """Tablets of each dose in the order of the day; one value where all doses are the same."""
+
+    def to_json(self) -> dict[str, Any]:
+        strength = None if self.strength_mg is None else plain(self.strength_mg)
+        return {
+            "from_day": self.from_day,
+            "to_day": self.to_day,
+            "mg_per_day": plain(self.mg_per_day),
+            "tablets": [{"strength_mg": strength, "per_dose": plain(count)} for count in self.tablets],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the prescription amounts to: tablets, days, and the first day not covered."""
+
+    phases: tuple[CoursePhase, ...]
+    tablets_needed: Decimal | None
+    """None for an open end or an unknown strength."""
+    days_supply: int | None
+    """Whole days the quantity lasts; None where neither course nor quantity says."""
+    run_out_on: date | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "phases": [phase.to_json() for phase in self.phases],
+            "tablets_needed": None if self.tablets_needed is None else plain(self.tablets_needed),
+            "days_supply": self.days_supply,
+            "run_out_on": None if self.run_out_on is None else self.run_out_on.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """The answer to one case: same case, profile and version give the same bytes of JSON."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    """By severity, gravest first, then by code."""
+    not_assessed: tuple[NotAssessed, ...]
+    """Rules that lacked a fact, by code. They do not change the outcome, but want one acknowledgement."""
+    course: Course | None
+    """None for a stop order, and where no dose can be believed."""
+    profile_name: str
+    profile_digest: str
+    in_force_on: date
+    rules_version: str = RULES_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "outcome": str(self.outcome),
+            "profile": {
+                "name": self.profile_name,
+                "digest": self.profile_digest,
+                "in_force_on": self.in_force_on.isoformat(),
+            },
+            "rules_version": self.rules_version,
+            "findings": [finding.to_json() for finding in self.findings],
+            "not_assessed": [rule.to_json() for rule in self.not_assessed],
+            "course": None if self.course is None else self.course.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What became of one rule: ``found``, ``clear``, ``not assessed``, ``switched off`` or ``not asked``, and why."""
+
+    code: str
+    state: str
+    words: str
+    sources: tuple[Citation, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "state": self.state,
+            "words": self.words,
+            "sources": [source.to_json() for source in self.sources],
+        }
+
+
+def review(case: Case, profile: Profile) -> Review:
+    """Ask every rule about a case. Raises InvalidProfile when the profile has no numbers for the day."""
+    in_force_on = profile.on or case.on
+    book = rulebook(profile, in_force_on)
+    terms = Terms(case, book.terms)
+    findings: list[Finding] = []
+    lacking: dict[str, list[str]] = {}
+    unbelievable: tuple[str, ...] = ()
+    has_dose = bool(terms.phases)
+    for bound in book.rules[case.action]:
+        rule = bound.rule
+        if rule.needs_dose and (unbelievable or not has_dose):
+            lacking.setdefault(rule.code, []).extend(unbelievable or (PHASES_FACT,))
+            continue
+        answer = rule.check(terms, bound.limits)
+        if not answer:
+            continue
+        for said in answer:
+            if isinstance(said, Missing):
+                lacking.setdefault(said.code or rule.code, []).extend(said.facts)
+            else:
+                findings.append(_complete(said, bound))
+                if rule.switches_off:
+                    unbelievable = (*unbelievable, *_doubted(terms, rule.code))
+    findings.sort(key=_gravest_first)
+    return Review(
+        outcome=_outcome(findings),
+        findings=tuple(findings),
+        not_assessed=tuple(NotAssessed(code, tuple(dict.fromkeys(lacking[code]))) for code in sorted(lacking)),
+        course=None if unbelievable or not has_dose else _course(terms),
+        profile_name=profile.name,
+        profile_digest=profile.digest,
+        in_force_on=in_force_on,
+    )
+
+
+def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
+    """What every rule saw in a case, what its limit is, and why it spoke or stayed clear; by code."""
+    reviewed = review(case, profile)
+    book = rulebook(profile, profile.on or case.on)
+    terms = Terms(case, book.terms)
+    found = {finding.code: finding for finding in reversed(reviewed.findings)}
+    lacking = {rule.code: rule.missing for rule in reviewed.not_assessed}
+    explained = []
+    for action, rules in book.rules.items():
+        for bound in rules:
+            code = bound.rule.code
+            missing = lacking.get(code) or (lacking.get(bound.rule.group) if bound.rule.group else None)
+            if action is not case.action:
+                state, words = "not asked", f"This rule speaks about the action {action}."
+            elif code in found:
+                state, words = "found", found[code].detail
+            elif missing is not None:
+                state, words = "not assessed", f"Not known: {', '.join(missing)}."
+            else:
+                state, words = "clear", bound.rule.explain(terms, bound.limits)
+            explained.append(Explained(code, state, words, bound.sources))
+    return tuple(sorted(explained, key=lambda one: one.code))
+
+
+def _complete(found: Found, bound: BoundRule) -> Finding:
+    return Finding(
+        code=found.code or bound.rule.code,
+        severity=found.severity,
+        summary=found.summary,
+        detail=found.detail,
+        observed=found.observed or {},
+        limit=found.limit or {},
+        dur=found.dur,
+        detected_issue=found.detected_issue,
+        sources=bound.sources,
+        suggestion=found.suggestion,
+    )
+
+
+def _doubted(terms: Terms, code: str) -> tuple[str, ...]:
+    """The facts that make the dose unbelievable."""
+    if code == "route":
+        return ("prescription.route",)
+    return (PHASES_FACT,)
+
+
+def _gravest_first(finding: Finding) -> tuple[int, str]:
+    return (-finding.severity.rank, finding.code)
+
+
+def _outcome(findings: Sequence[Finding]) -> Outcome:
+    """The highest severity; findings come gravest first."""
+    if not findings or findings[0].severity is Severity.INFORMATION:
+        return Outcome.PASS
+    return Outcome(findings[0].severity)
+
+
+def _course(terms: Terms) -> Course:
+    order, regimen = terms.order, terms.regimen
+    assert order is not None and regimen is not None  # a course is only asked for where there are phases
+    strength = order.strength_mg
+    days = terms.supply_days
+    carried = terms.left_days if terms.is_continuing and terms.previous_mg == terms.first_mg else 0
+    ends = regimen.phases[-1].days is not None
+    return Course(
+        phases=tuple(
+            CoursePhase(
+                from_day=window.from_day,
+                to_day=window.to_day,
+                mg_per_day=window.phase.mg_per_day,
+                strength_mg=strength,
+                tablets=() if strength is None else _tablets(window.phase.doses, window.phase.is_even, strength),
+            )
+            for window in regimen.windows()
+        ),
+        tablets_needed=terms.needed_tablets if ends else None,
+        days_supply=days,
+        run_out_on=None if days is None else run_out_on(terms.case.on, days, carried),
+    )
+
+
+def _tablets(doses: tuple[Decimal, ...], even: bool, strength: Decimal) -> tuple[Decimal, ...]:
+    counts = tuple(round(tablets_per_dose(dose, strength), 4) for dose in doses)
+    return counts[:1] if even else counts

@@ -1,0 +1,94 @@
+"""The rules together with the numbers of one profile on one day."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from baclofen_rules import terms
+from baclofen_rules.case import Action
+from baclofen_rules.findings import Citation
+from baclofen_rules.profiles import InvalidProfile, Profile, profile_files, read_profile
+from baclofen_rules.profiles.limits import bind
+from baclofen_rules.rules import Rule, all_rules
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule with its numbers and the places they come from."""
+
+    rule: Rule
+    limits: Any
+    sources: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules of one profile with the numbers in force on one day, sorted by the action they speak about."""
+
+    terms: terms.Limits
+    rules: Mapping[Action, tuple[BoundRule, ...]]
+
+
+def load_profile(name: str, on: date | None = None, folder: Path | str | None = None) -> Profile:
+    """The profile of that name, checked in full against the rules.
+
+    ``on`` fixes the day whose numbers are used; without it each case is reviewed with the numbers of its own day.
+    ``folder`` is a site's own folder of profile files. Raises InvalidProfile, which says where and what is wrong.
+    """
+    profile = read_profile(name, None if folder is None else Path(folder), on)
+    if not profile.changes:
+        raise InvalidProfile(f"{name}.toml: rules", "no number at all", "parameters for every rule")
+    for day in profile.changes:
+        rulebook(profile, day)
+    return profile
+
+
+def list_profiles(folder: Path | str | None = None) -> tuple[str, ...]:
+    """Names of the profiles that ship and of those in ``folder``."""
+    return tuple(sorted(profile_files(None if folder is None else Path(folder))))
+
+
+def rulebook(profile: Profile, on: date) -> RuleBook:
+    """The rules with the numbers in force on ``on``; remembered in the profile. Raises InvalidProfile."""
+    changes = profile.changes
+    period = bisect_right(changes, on)
+    if period == 0:
+        raise InvalidProfile(f"{profile.name}.toml", f"no number in force on {on}", f"a day from {changes[0]} on")
+    day = changes[period - 1]
+    held: RuleBook | None = profile.bound.get(day)
+    if held is None:
+        held = profile.bound[day] = _bind_all(profile, day)
+    return held
+
+
+def _bind_all(profile: Profile, on: date) -> RuleBook:
+    file = f"{profile.name}.toml"
+    known = {rule.code for rule in all_rules()}
+    for code in profile.sections:
+        if code not in known:
+            raise InvalidProfile(
+                f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(known))}"
+            )
+    bound = [_bind_one(profile, rule, on) for rule in all_rules()]
+    return RuleBook(
+        terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"),
+        rules={action: tuple(one for one in bound if one.rule.action is action) for action in Action},
+    )
+
+
+def _bind_one(profile: Profile, rule: Rule, on: date) -> BoundRule:
+    place = f"{profile.name}.toml: rules.{rule.code}"
+    section = profile.sections.get(rule.code)
+    if section is None:
+        raise InvalidProfile(place, "nothing", "what this rule rests on: its numbers, or a basis")
+    shared = [profile.terms.parameters[name] for name in rule.terms if name in profile.terms.parameters]
+    cited = [entry.citation for parameter in shared for entry in parameter.in_force(on)]
+    own = [entry.citation for parameter in section.parameters.values() for entry in parameter.in_force(on)]
+    return BoundRule(
+        rule=rule,
+        limits=bind(rule.limits, section.parameters, on, place),
+        sources=tuple(dict.fromkeys([*own, *cited, *section.basis])),
+    )

@@ -1,0 +1,54 @@
+"""Baclofen is stopped without a taper.
+
+Finds: for a stop order, an override when the patient is continuing and the previous daily dose is above the amount that may
+be stopped at once; an acknowledgement when the reason is a serious adverse reaction or an overdose.
+Errs: on the side of asking: any other reason, or none, or one spelt otherwise, is no exception.
+Source: every label warns of withdrawal; the amount is a design default.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.case import Action
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.words import clip
+
+CODE = "abrupt-stop"
+ACTION = Action.DISCONTINUE
+ANSWERS = ("5",)
+EXCEPTIONS = frozenset({"serious-adverse-reaction", "overdose"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_mg_per_day: Decimal = number("mg/day", 0, 30)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.history_unknown:
+        return (Missing((HISTORY_FACT,)),)
+    if not t.is_continuing or t.previous_mg <= limits.max_mg_per_day:
+        return CLEAR
+    level, most, reason = plain(t.previous_mg), plain(limits.max_mg_per_day), t.case.reason
+    excepted = reason in EXCEPTIONS
+    why = f" Reason given: {clip(reason)}." if reason else " No reason given."
+    return (
+        Found(
+            Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE,
+            f"Stopping {level} mg a day at once risks withdrawal; without a taper at most {most} mg a day is stopped",
+            f"Previous dose: {level} mg a day; limit for a stop without taper: {most} mg a day.{why}",
+            observed={"mg_per_day": level, "reason": reason},
+            limit={"mg_per_day": most},
+            dur=Dur.REGIMEN,
+            detected_issue=DetectedIssue.DURATION_LOW,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if not t.is_continuing:
+        return f"Nothing to withdraw from: the patient is not continuing ({t.standing})."
+    return f"Previous dose {plain(t.previous_mg)} mg a day, not above {plain(limits.max_mg_per_day)} mg a day."

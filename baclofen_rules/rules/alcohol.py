@@ -1,0 +1,43 @@
+"""The patient drinks alcohol.
+
+Finds: recorded current alcohol use, as severely as the profile says.
+Errs: on the side of asking; the warning on the label is printed whether or not this rule speaks.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import Terms
+
+CODE = "alcohol"
+ANSWERS = ("2", "3", "10")
+ALCOHOL_FACT = "patient.alcohol_use"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    known = t.patient.alcohol_use
+    if known is None:
+        return (Missing((ALCOHOL_FACT,)),)
+    if not known:
+        return CLEAR
+    return (
+        Found(
+            limits.severity,
+            "Alcohol use is recorded; it adds to the sedation by baclofen in a way nobody can foresee",
+            "Current alcohol use recorded. Advise against alcohol; ask about the amount.",
+            observed={"alcohol_use": True},
+            limit={"alcohol_use": False},
+            dur=Dur.ALCOHOL,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "No alcohol use is recorded."

@@ -1,0 +1,39 @@
+"""The patient is allergic to baclofen.
+
+Finds: a stop when an allergy names baclofen or one of its brands, in any case or accent, or misspelt by a letter or two.
+Errs: on the side of stopping: a near miss of the name is taken for the name; correct the record if it is another substance.
+Source: the contraindication of every label.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.medicines import names_baclofen
+from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.words import clip
+
+CODE = "allergy"
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    allergies = t.patient.allergies
+    if allergies is None:
+        return (Missing((ALLERGY_FACT,)),)
+    named = [allergy for allergy in allergies if names_baclofen(allergy)]
+    if not named:
+        return CLEAR
+    return (
+        Found(
+            Severity.STOP,
+            f"An allergy is recorded that names baclofen: {clip(named[0])}",
+            f"Recorded allergies that name baclofen: {', '.join(clip(one) for one in named)}.",
+            observed={"allergies": [clip(one) for one in named]},
+            limit={"allergies": []},
+            dur=Dur.ALLERGY,
+            detected_issue=DetectedIssue.ALLERGY,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "No recorded allergy names baclofen."

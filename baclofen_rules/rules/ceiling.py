@@ -1,0 +1,54 @@
+"""A daily dose so far above the maximum that it is an overdose.
+
+Finds: a stop when the total daily dose is above twice the maximum of the age; exactly twice passes. The withdrawal guard
+turns it into an override for a continuing patient whose dose is not above the last one supplied.
+Errs: on the side of stopping where the history is unknown: the guard needs a recorded supply.
+Source: design; severe poisoning was seen from 200 mg at one time.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.words import GUARD, doses, highest
+
+CODE = "ceiling"
+NEEDS_DOSE = True
+TERMS = ("max_mg_per_day",)
+ANSWERS = ("5", "6", "22")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    factor: Decimal = number("times", 1, 5)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    total = t.total_mg
+    broken = t.limits.max_mg_per_day.verdict(lambda most: total > most * limits.factor, t.age)
+    if broken is None:
+        return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
+    if isinstance(broken, Missing):
+        return (broken,)
+    number, phase = highest(t.phases)
+    most, factor = broken * limits.factor, plain(limits.factor)
+    others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
+    guard = f" {GUARD}" if t.is_guarded else ""
+    return (
+        Found(
+            Severity.OVERRIDE if t.is_guarded else Severity.STOP,
+            f"{plain(total)} mg a day is above {plain(most)} mg, {factor} times the {plain(broken)} mg daily maximum",
+            f"Phase {number}: {doses(phase)}{others}; {factor} x {plain(broken)} mg = {plain(most)} mg a day.{guard}",
+            observed={"mg_per_day": plain(total)},
+            limit={"mg_per_day": plain(most), "times": factor},
+            dur=Dur.HIGH_DOSE,
+            detected_issue=DetectedIssue.MAXIMUM_DOSE,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return f"{plain(t.total_mg)} mg a day in all; {plain(limits.factor)} times the maximum ({t.limits.max_mg_per_day}) is not passed."

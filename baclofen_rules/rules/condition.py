@@ -1,0 +1,53 @@
+"""Conditions in which baclofen wants care.
+
+Finds: one acknowledgement that lists the recorded conditions of epilepsy, psychotic disorder, stroke, parkinsonism,
+respiratory impairment, autonomic dysreflexia, suicide risk, substance misuse and hypertonic bladder sphincter.
+Errs: on the side of saying so: a coded condition that nobody has mapped is reported as not assessed.
+Source: the cautions of the American and British labels.
+"""
+
+from typing import Any
+
+from baclofen_rules.case import Condition
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.terms import Terms
+
+CODE = "condition"
+ANSWERS = ("2", "5", "9", "22")
+LOOKED_FOR = (
+    Condition.EPILEPSY,
+    Condition.PSYCHOTIC_DISORDER,
+    Condition.STROKE,
+    Condition.PARKINSONISM,
+    Condition.RESPIRATORY_IMPAIRMENT,
+    Condition.AUTONOMIC_DYSREFLEXIA,
+    Condition.SUICIDE_RISK,
+    Condition.SUBSTANCE_MISUSE,
+    Condition.HYPERTONIC_BLADDER_SPHINCTER,
+)
+MOST_NAMED = 3
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
+    named = [condition for condition in LOOKED_FOR if condition in t.conditions]
+    if not named:
+        return lacking
+    words = [str(condition).replace("-", " ") for condition in named]
+    shown = ", ".join(words[:MOST_NAMED]) + (f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else "")
+    return (
+        Found(
+            Severity.ACKNOWLEDGE,
+            f"Baclofen wants care with {shown}",
+            f"Recorded conditions that baclofen can make worse: {', '.join(words)}.",
+            observed={"conditions": [str(condition) for condition in named]},
+            limit={"conditions": []},
+            dur=Dur.DISEASE_REPORTED,
+            detected_issue=DetectedIssue.CONDITION,
+        ),
+        *lacking,
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "None of the conditions looked for is recorded."

@@ -1,0 +1,46 @@
+"""A daily dose above the maximum for the age.
+
+Finds: an override when the highest daily dose of any phase, with other baclofen supplies that run today, is above the
+maximum of the age; exactly the maximum passes.
+Errs: with an unknown age it finds only what is too much at every age, and otherwise says that the age is lacking.
+Source: the profile's label.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.words import doses, highest
+
+CODE = "daily-maximum"
+NEEDS_DOSE = True
+TERMS = ("max_mg_per_day",)
+ANSWERS = ("5", "6", "22")
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    total = t.total_mg
+    limit = t.limits.max_mg_per_day.verdict(total.__gt__, t.age)
+    if limit is None:
+        return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
+    if isinstance(limit, Missing):
+        return (limit,)
+    number, phase = highest(t.phases)
+    others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
+    is_child = t.limits.max_mg_per_day.is_below_last(t.age)
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"{plain(total)} mg a day is above the {plain(limit)} mg daily maximum",
+            f"Phase {number}: {doses(phase)}{others}; maximum {t.age_words}: {plain(limit)} mg a day.",
+            observed={"mg_per_day": plain(total)},
+            limit={"mg_per_day": plain(limit)},
+            dur=Dur.HIGH_DOSE,
+            detected_issue=DetectedIssue.DOSE_HIGH_FOR_AGE if is_child else DetectedIssue.DOSE_HIGH,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return f"{plain(t.total_mg)} mg a day in all; maximum {t.limits.max_mg_per_day} mg a day."

@@ -1,0 +1,55 @@
+"""The supply lasts longer than the profile allows at one time.
+
+Finds: an acknowledgement when the days of the course (with an open end: the days that the quantity lasts) are above the limit.
+Errs: on the side of asking; a long course makes a dose error last longer.
+Source: supply habits and payers' limits; no law.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
+
+CODE = "days-supply"
+NEEDS_DOSE = True
+ANSWERS = ("14", "16", "5")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_days: Decimal = number("days", 1, 366)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.fixed_days > limits.max_days:
+        return (_found(t.fixed_days, limits.max_days),)
+    if not t.is_open:
+        return CLEAR
+    order = t.order
+    lacking = () if order is not None and order.quantity is not None else (QUANTITY_FACT,)
+    if order is None or order.strength_mg is None:
+        lacking = (*lacking, STRENGTH_FACT)
+    if lacking:
+        return (Missing(lacking),)
+    days = t.supply_days or 0
+    return (_found(days, limits.max_days),) if days > limits.max_days else CLEAR
+
+
+def _found(days: int, most: Decimal) -> Found:
+    return Found(
+        Severity.ACKNOWLEDGE,
+        f"{days} days' supply is above the {plain(most)} days given at one time",
+        f"The prescription lasts {days} days; limit: {plain(most)} days.",
+        observed={"days": str(days)},
+        limit={"days": plain(most)},
+        dur=Dur.EXCESSIVE_QUANTITY,
+        detected_issue=DetectedIssue.DURATION_HIGH,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    days = t.supply_days if t.is_open else t.fixed_days
+    return f"{days} days' supply, not above {plain(limits.max_days)} days."

@@ -1,0 +1,56 @@
+"""A daily dose above the maximum for the weight.
+
+Finds: an override when the highest daily dose divided by the weight is above the limit of the age (children only).
+Errs: on the side of saying so: without a weight it is not assessed.
+Source: the British label for children.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import WEIGHT_FACT, Terms
+from baclofen_rules.words import doses, highest
+
+CODE = "dose-per-weight"
+NEEDS_DOSE = True
+ANSWERS = ("5", "6", "22")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_mg_per_kg_per_day: Bands[Decimal] = by_age("mg/kg/day", 0.1, 20)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    bands, weight = limits.max_mg_per_kg_per_day, t.patient.weight_kg
+    if weight is None:
+        if t.age is not None:
+            return CLEAR if bands.at(t.age) is None else (Missing((WEIGHT_FACT,)),)
+        return CLEAR if all(limit is None for _, limit in bands.rows) else (Missing((AGE_FACT, WEIGHT_FACT)),)
+    limit = bands.verdict(lambda most: t.highest_mg > most * weight, t.age)
+    if limit is None:
+        return CLEAR
+    if isinstance(limit, Missing):
+        return (limit,)
+    number, phase = highest(t.phases)
+    ratio = plain(round(t.highest_mg / weight, 2))
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"{ratio} mg/kg a day is above the {plain(limit)} mg/kg maximum at this age",
+            f"Phase {number}: {doses(phase)} / {plain(weight)} kg = {ratio} mg/kg a day; "
+            f"{plain(limit)} mg/kg is {plain(limit * weight)} mg a day.",
+            observed={"mg_per_kg_per_day": ratio},
+            limit={"mg_per_kg_per_day": plain(limit), "mg_per_day": plain(limit * weight)},
+            dur=Dur.HIGH_DOSE,
+            detected_issue=DetectedIssue.DOSE_HIGH_FOR_WEIGHT,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    weight = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
+    return f"{plain(t.highest_mg)} mg a day, weight {weight}; limits: {limits.max_mg_per_kg_per_day} mg/kg a day."

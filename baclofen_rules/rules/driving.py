@@ -1,0 +1,43 @@
+"""The patient drives or works with machines.
+
+Finds: recorded driving or work with machines, as severely as the profile says.
+Errs: on the side of a word too many; the warning on the label is printed whether or not this rule speaks.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import Terms
+
+CODE = "driving"
+ANSWERS = ("3", "10")
+DRIVING_FACT = "patient.drives"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    known = t.patient.drives
+    if known is None:
+        return (Missing((DRIVING_FACT,)),)
+    if not known:
+        return CLEAR
+    return (
+        Found(
+            limits.severity,
+            "The patient drives or works with machines; baclofen makes drowsy",
+            "Driving recorded. Lioresal documents: no driving during treatment; other labels: not while affected.",
+            observed={"drives": True},
+            limit={"drives": False},
+            dur=Dur.EDUCATION,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "Recorded as not driving."

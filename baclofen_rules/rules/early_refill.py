@@ -1,0 +1,64 @@
+"""The same dose is fetched again although much of it must still be at home.
+
+Finds: an override for a continuing patient with days left, when phase 1 has the daily dose of the last supply and either the
+used part of that supply is under the profile's fraction or the days left are above the profile's number. Stock carried
+over from earlier supplies counts as days left. A phase 1 with another dose is the rule leftover-supply.
+Errs: on the side of asking: the day of the supply itself is not counted as used.
+Source: payers' refill-too-soon habits; ordering up to seven days ahead in the United Kingdom.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+
+CODE = "early-refill"
+NEEDS_DOSE = True
+ANSWERS = ("14", "15", "16", "17", "18", "3")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    used_fraction_min: Decimal | None = number("fraction", 0.1, 1, none=True)
+    days_left_max: Decimal | None = number("days", 0, 90, none=True)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.history_unknown:
+        return (Missing((HISTORY_FACT,)),)
+    if not t.left_days or t.latest is None or not t.is_continuing or t.first_mg != t.previous_mg:
+        return CLEAR
+    left, supplied = t.left_days, t.latest.days_supply
+    used = supplied - left
+    fraction, most = limits.used_fraction_min, limits.days_left_max
+    observed = {"days_left": str(left), "days_supply": str(supplied)}
+    if fraction is not None and used < supplied * fraction:
+        percent = plain(round(Decimal(100 * used) / supplied, 1))
+        least = plain(fraction * 100)
+        words = f"{left} days are left and {percent} % of {supplied} days is used; {least} % is needed before a refill"
+        carried = "; stock is carried over from earlier supplies" if used < 0 else ""
+        detail = (
+            f"Supplied on {t.latest.dispensed_on} for {supplied} days; cover ends before {t.cover_end}: {left} days left. "
+            f"({supplied} - {left}) / {supplied} = {percent} % used{carried}; at least {least} %."
+        )
+        return (_found(words, detail, {**observed, "used_percent": percent}, {"used_percent": least}),)
+    if most is not None and left > most:
+        words = f"{left} days of the last supply are left; a refill is due with {plain(most)} days left or fewer"
+        detail = f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {left} days left."
+        return (_found(words, detail, observed, {"days_left": plain(most)}),)
+    return CLEAR
+
+
+def _found(summary: str, detail: str, observed: dict[str, str], limit: dict[str, str]) -> Found:
+    return Found(Severity.OVERRIDE, summary, detail, observed, limit, Dur.OVERUSE, DetectedIssue.TOO_SOON)
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if not t.is_continuing:
+        return f"No supply is running: {t.standing}."
+    if t.first_mg != t.previous_mg:
+        return f"The daily dose changes from {plain(t.previous_mg)} to {plain(t.first_mg)} mg: no refill of the same."
+    return f"{t.left_days} days are left of the last supply."

@@ -1,0 +1,57 @@
+"""Too many doses a day, or too few.
+
+Finds: an acknowledgement when a phase has more doses a day than the limit of the age, or fewer than the least.
+Errs: on the side of asking.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import Bands, by_age
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+
+CODE = "frequency"
+NEEDS_DOSE = True
+ANSWERS = ("5", "22")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_per_day: Bands[Decimal] = by_age("doses/day", 1, 24)
+    min_per_day: Bands[Decimal] = by_age("doses/day", 1, 24)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    counts = [phase.times_per_day for phase in t.phases]
+    most, fewest = max(counts), min(counts)
+    too_many = limits.max_per_day.verdict(lambda limit: most > limit, t.age)
+    if isinstance(too_many, Decimal):
+        return (_found(most, "more", too_many, counts.index(most)),)
+    too_few = limits.min_per_day.verdict(lambda limit: fewest < limit, t.age)
+    if isinstance(too_few, Decimal):
+        return (_found(fewest, "fewer", too_few, counts.index(fewest)),)
+    lacking = [one for one in (too_many, too_few) if isinstance(one, Missing)]
+    return tuple(lacking[:1]) if lacking else CLEAR
+
+
+def _found(count: int, side: str, limit: Decimal, index: int) -> Found:
+    times = "dose" if count == 1 else "doses"
+    return Found(
+        Severity.ACKNOWLEDGE,
+        f"{count} {times} a day are {side} than {plain(limit)} at this age".replace(
+            "1 dose a day are", "1 dose a day is"
+        ),
+        f"Phase {index + 1}: {count} {times} a day; {'most' if side == 'more' else 'least'}: {plain(limit)}.",
+        observed={"doses_per_day": str(count)},
+        limit={"doses_per_day": plain(limit)},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.INTERVAL,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    counts = sorted({phase.times_per_day for phase in t.phases})
+    return f"Doses a day: {', '.join(map(str, counts))}; most {limits.max_per_day}; least {limits.min_per_day}."

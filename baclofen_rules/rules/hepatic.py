@@ -1,0 +1,37 @@
+"""A liver disease is recorded.
+
+Finds: for information, a recorded liver disease.
+Errs: on the side of quiet: the liver plays little part in clearing baclofen.
+Source: the Swiss and British texts.
+"""
+
+from typing import Any
+
+from baclofen_rules.case import Condition
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.terms import Terms
+
+CODE = "hepatic"
+ANSWERS = ()
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
+    if Condition.LIVER_DISEASE not in t.conditions:
+        return lacking
+    return (
+        Found(
+            Severity.INFORMATION,
+            "A liver disease is recorded; liver tests are checked from time to time",
+            "Liver disease recorded. The liver plays little part in clearing baclofen; labels ask for periodic tests.",
+            observed={"conditions": [str(Condition.LIVER_DISEASE)]},
+            limit={"conditions": []},
+            dur=Dur.DISEASE_REPORTED,
+            detected_issue=DetectedIssue.CONDITION,
+        ),
+        *lacking,
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "No liver disease is recorded."

@@ -1,0 +1,42 @@
+"""A medicine that nobody can classify.
+
+Finds: one acknowledgement that lists the medicines whose ATC code and name the rule book does not know.
+Errs: on the side of asking: an unknown medicine is never dropped; a code is believed only in a well-formed, existing group.
+Source: design.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.words import clip
+
+CODE = "interaction-unclassified"
+GROUP = "interaction-*"
+ANSWERS = ("2", "4")
+MOST_NAMED = 2
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.interacting is None:
+        return (Missing((MEDICINES_FACT,), code=GROUP),)
+    names = t.unclassified
+    if not names:
+        return CLEAR
+    shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        Found(
+            Severity.ACKNOWLEDGE,
+            f"{shown}{more}: not known to the rule book; look up interactions by hand",
+            f"Neither ATC code nor name could be classified: {', '.join(clip(name) for name in names)}.",
+            observed={"medicines": [clip(name) for name in names]},
+            limit={"medicines": []},
+            dur=Dur.INTERACTION,
+            detected_issue=DetectedIssue.DRUG,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "Every recorded medicine could be classified."

@@ -1,0 +1,52 @@
+"""A medicine that interacts with baclofen, one code a class.
+
+Finds: a medicine of the class, by ATC code and by name, as severely as the profile says for the class; one finding a class
+that lists its medicines. Baclofen itself on the list of a patient with earlier supplies is this course, not another muscle
+relaxant.
+Errs: on the side of finding: a code and a name that disagree count for both; an unknown list of medicines is not assessed.
+Source: the classes and their citations stand in medicines.toml.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.medicines import interaction_classes
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.words import clip
+
+FAMILY = tuple(interaction_classes())
+GROUP = "interaction-*"
+ANSWERS = ("1", "2", "5", "9", "10")
+MOST_NAMED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity = severity()
+
+
+def check(code: str, t: Terms, limits: Limits) -> Answer:
+    if t.interacting is None:
+        return (Missing((MEDICINES_FACT,), code=GROUP),)
+    names = t.interacting.get(code)
+    if names is None:
+        return CLEAR
+    known = interaction_classes()[code]
+    shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        Found(
+            limits.severity,
+            f"{shown}{more}: {known.effect}",
+            f"{known.title}: {', '.join(clip(name) for name in names)}. {known.mechanism}. {known.advice}.",
+            observed={"medicines": [clip(name) for name in names]},
+            limit={"medicines": []},
+            dur=Dur(known.dur),
+            detected_issue=DetectedIssue(known.detected_issue),
+        ),
+    )
+
+
+def explain(code: str, t: Terms, limits: Limits) -> str:
+    return f"No medicine of the class is recorded: {interaction_classes()[code].title.lower()}."

@@ -1,0 +1,44 @@
+"""The patient is breast-feeding.
+
+Finds: breast-feeding, as severely as the profile says.
+Errs: on the side of asking: unknown is never taken for no.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import Terms
+
+CODE = "lactation"
+ANSWERS = ("2", "5", "9", "10")
+FEEDING_FACT = "patient.breastfeeding"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    known = t.patient.breastfeeding
+    if known is None:
+        return (Missing((FEEDING_FACT,)),)
+    if not known:
+        return CLEAR
+    return (
+        Found(
+            limits.severity,
+            "The patient is breast-feeding; baclofen passes into the milk in small amounts",
+            "Breast-feeding recorded. The Lioresal documents want it suspended; other labels ask for care.",
+            observed={"breastfeeding": True},
+            limit={"breastfeeding": False},
+            dur=Dur.LACTATION,
+            detected_issue=DetectedIssue.LACTATION,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "Recorded as not breast-feeding."

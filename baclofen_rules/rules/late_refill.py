@@ -1,0 +1,45 @@
+"""A refill that comes after the tablets ran out.
+
+Finds: an acknowledgement for a gap of at least one day inside the look-back, where no restart is found.
+Errs: on the side of asking how the patient managed; cover assumes that every dose was taken.
+Source: design.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+
+CODE = "late-refill"
+NEEDS_DOSE = True
+TERMS = ("restart_after_days", "new_after_days")
+ANSWERS = ("5", "2")
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.history_unknown:
+        return (Missing((HISTORY_FACT,)),)
+    if not 1 <= t.gap_days <= t.limits.new_after_days:
+        return CLEAR
+    if t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
+        return CLEAR
+    days = "1 day" if t.gap_days == 1 else f"{t.gap_days} days"
+    return (
+        Found(
+            Severity.ACKNOWLEDGE,
+            f"The last supply ran out {days} ago; ask how the patient managed",
+            f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: a gap of {days}.",
+            observed={"gap_days": str(t.gap_days)},
+            limit={"gap_days": "0"},
+            dur=Dur.UNDERUSE,
+            detected_issue=DetectedIssue.TOO_LATE,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    if t.gap_days and t.standing is Standing.RESTART:
+        return f"A gap of {t.gap_days} days: the rule restart speaks."
+    return f"A gap of {t.gap_days} days; a late refill is 1 to {plain(t.limits.new_after_days)} days."

@@ -1,0 +1,38 @@
+"""Tablets of another dose are still at home.
+
+Finds: for information, a continuing patient with days left whose phase 1 has another daily dose than the last supply.
+Errs: on the side of a word too many: tell the patient what to do with the old tablets.
+Source: design.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+
+CODE = "leftover-supply"
+NEEDS_DOSE = True
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.history_unknown:
+        return (Missing((HISTORY_FACT,)),)
+    if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
+        return CLEAR
+    left = "1 day" if t.left_days == 1 else f"{t.left_days} days"
+    before, now = plain(t.previous_mg), plain(t.first_mg)
+    return (
+        Found(
+            Severity.INFORMATION,
+            f"{left} of {before} mg a day are left and the dose is now {now} mg; say what to do with the old tablets",
+            f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
+            observed={"days_left": str(t.left_days), "mg_per_day": now},
+            limit={"mg_per_day": before},
+            dur=Dur.EDUCATION,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return f"{t.left_days} days left; previous dose {plain(t.previous_mg)} mg a day, now {plain(t.first_mg)} mg."

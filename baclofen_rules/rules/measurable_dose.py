@@ -1,0 +1,56 @@
+"""A dose that cannot be made of whole tablets, or of halves where the tablet halves evenly.
+
+Finds: a stop when a dose is not a whole number of tablets, nor of half tablets of a strength that may be halved.
+Errs: on the side of stopping; the 25 mg tablet is not halved, because its labels disagree on what the line is for.
+Source: the profile's list of strengths that may be halved.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import numbers
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import FORM_FACT, STRENGTH_FACT, Terms
+
+CODE = "measurable-dose"
+NEEDS_DOSE = True
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    halvable_mg: tuple[Decimal, ...] = numbers("mg", 1, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    order = t.order
+    if order is None or order.strength_mg is None:
+        return (Missing((STRENGTH_FACT,)),)
+    strength = order.strength_mg
+    smallest = strength / 2 if strength in limits.halvable_mg else strength
+    for number, phase in enumerate(t.phases, start=1):
+        for dose in phase.doses:
+            if dose % smallest:
+                return (_stop(number, dose, strength, smallest),)
+    return CLEAR if order.form is not None else (Missing((FORM_FACT,)),)
+
+
+def _stop(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Found:
+    part = "halves" if smallest < strength else "whole tablets"
+    count = plain(round(dose / strength, 3))
+    return Found(
+        Severity.STOP,
+        f"{plain(dose)} mg cannot be made of {part} of the {plain(strength)} mg tablet",
+        f"Phase {number}: {plain(dose)} mg / {plain(strength)} mg = {count} tablets; this tablet gives {part} only.",
+        observed={"dose_mg": plain(dose), "tablets": count},
+        limit={"strength_mg": plain(strength), "smallest_mg": plain(smallest)},
+        dur=Dur.DOSAGE_FORM,
+        detected_issue=DetectedIssue.DOSE,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    strength = None if t.order is None else t.order.strength_mg
+    halves = "may be halved" if strength in limits.halvable_mg else "is taken whole"
+    return f"Every dose can be made of the {plain(strength or Decimal(0))} mg tablet, which {halves}."

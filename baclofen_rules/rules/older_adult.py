@@ -1,0 +1,49 @@
+"""An older patient starts.
+
+Finds: an acknowledgement from 65 years for everybody who is not continuing.
+Errs: on the side of asking: who has no recorded history is looked at as not continuing.
+Source: the British text on small doses and slow steps.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import AGE_FACT, number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+
+CODE = "older-adult"
+ANSWERS = ("5", "2", "9", "10")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    from_years: Decimal = number("years", 40, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.is_continuing:
+        return CLEAR
+    if t.age is None:
+        return (Missing((AGE_FACT,)),)
+    if t.age < limits.from_years:
+        return CLEAR
+    years, least = plain(t.age), plain(limits.from_years)
+    return (
+        Found(
+            Severity.ACKNOWLEDGE,
+            f"The patient is {years}; from {least} years start low and go up slowly",
+            f"Age {years} years, not continuing; limit: {least} years.",
+            observed={"age_years": years},
+            limit={"age_years": least},
+            dur=Dur.AGE,
+            detected_issue=DetectedIssue.GERIATRIC,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if t.is_continuing:
+        return "The patient is continuing."
+    return f"Age {plain(t.age) if t.age is not None else 'unknown'}, below {plain(limits.from_years)} years."

@@ -1,0 +1,43 @@
+"""An active peptic ulcer is recorded.
+
+Finds: a recorded peptic ulcer, as severely as the profile says.
+Errs: on the side of saying so: a coded condition that nobody has mapped is reported as not assessed.
+Source: the contraindication of the British label.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.case import Condition
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import Terms
+
+CODE = "peptic-ulcer"
+ANSWERS = ("2", "5", "9")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
+    if Condition.PEPTIC_ULCER not in t.conditions:
+        return lacking
+    return (
+        Found(
+            limits.severity,
+            "A peptic ulcer is recorded; baclofen can stimulate gastric acid",
+            "Peptic ulcer recorded. The British label names it as a contraindication.",
+            observed={"conditions": [str(Condition.PEPTIC_ULCER)]},
+            limit={"conditions": []},
+            dur=Dur.DISEASE_REPORTED,
+            detected_issue=DetectedIssue.CONDITION,
+        ),
+        *lacking,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "No peptic ulcer is recorded."

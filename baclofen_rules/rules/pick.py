@@ -1,0 +1,41 @@
+"""The tablet that was picked is not the tablet that was prescribed.
+
+Finds: a stop when the scanned strength differs from the strength on the prescription.
+Errs: on the side of stopping; even where the doses could be made up of the other strength, the directions would be wrong.
+Source: design.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import STRENGTH_FACT, Terms
+
+CODE = "pick"
+ANSWERS = ("19",)
+PICKED_FACT = "picked.strength_mg"
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    picked = t.case.picked_strength_mg
+    wanted = None if t.order is None else t.order.strength_mg
+    if picked is None or wanted is None:
+        facts = (PICKED_FACT,) if picked is None else ()
+        return (Missing((*facts, STRENGTH_FACT) if wanted is None else facts),)
+    if picked == wanted:
+        return CLEAR
+    return (
+        Found(
+            Severity.STOP,
+            f"{plain(picked)} mg tablets were picked, {plain(wanted)} mg tablets are prescribed",
+            f"Scanned: {plain(picked)} mg; prescription: {plain(wanted)} mg. Put the pack back and pick again.",
+            observed={"strength_mg": plain(picked)},
+            limit={"strength_mg": plain(wanted)},
+            dur=Dur.MISSING_INFORMATION,
+            detected_issue=DetectedIssue.NOT_EQUIVALENT,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "The scanned strength is the prescribed one."

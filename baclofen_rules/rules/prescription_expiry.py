@@ -1,0 +1,57 @@
+"""The prescription is too old.
+
+Finds: a stop when today is after the day it was written plus the profile's number of calendar months. A month without
+that day ends on its last day (31 August plus 6 months: 28 February).
+Errs: on the side of dispensing on the last day itself: "valid for six months" includes it.
+Source: pharmacy practice of the profile's country.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+
+CODE = "prescription-expiry"
+ANSWERS = ("21", "5")
+WRITTEN_FACT = "prescription.written_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    valid_months: Decimal = number("months", 1, 24)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    written = None if t.order is None else t.order.written_on
+    if written is None:
+        return (Missing((WRITTEN_FACT,)),)
+    last = months_after(written, int(limits.valid_months))
+    if t.case.on <= last:
+        return CLEAR
+    months = plain(limits.valid_months)
+    return (
+        Found(
+            Severity.STOP,
+            f"Written on {written}, the prescription was valid for {months} months, until {last}",
+            f"{written} plus {months} calendar months is {last}; today is {t.case.on}.",
+            observed={"written_on": written.isoformat(), "on": t.case.on.isoformat()},
+            limit={"valid_until": last.isoformat(), "months": months},
+            dur=Dur.AUTHENTICATION,
+        ),
+    )
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many calendar months later, or the last of the month where there is none."""
+    years, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + years, month + 1, min(day.day, monthrange(day.year + years, month + 1)[1]))
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    written = None if t.order is None else t.order.written_on
+    return f"Written on {written}, valid for {plain(limits.valid_months)} months."

@@ -1,0 +1,97 @@
+"""The kidneys cannot clear this dose.
+
+Finds, by eGFR and the highest daily dose of the prescription:
+dialysis or eGFR below 15: up to 5 mg an override, above a stop;
+15 to under 30: up to 5 mg an acknowledgement, above an override, from 20 mg a stop;
+30 to under 60: under 20 mg an acknowledgement, from 20 mg an override; from 60 nothing.
+A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
+Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so, and other supplies are not counted in.
+Source: nephrology papers and the British texts; the stops are stricter than any label.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+from baclofen_rules.words import GUARD
+
+CODE = "renal"
+NEEDS_DOSE = True
+ANSWERS = ("5", "9")
+EGFR_FACT = "patient.egfr"
+DIALYSIS_FACT = "patient.dialysis"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    failure_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
+    severe_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
+    moderate_below_egfr: Decimal = number("mL/min/1.73m2", 1, 120)
+    low_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
+    """The most that failing or severely impaired kidneys are thought to bear."""
+    high_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
+    """From here encephalopathy was seen more often."""
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    egfr, dialysis = t.patient.egfr, t.patient.dialysis
+    lacking: Answer = CLEAR
+    if dialysis is None and (egfr is None or egfr >= limits.failure_below_egfr):
+        lacking = (Missing((DIALYSIS_FACT,) if egfr is not None else (EGFR_FACT, DIALYSIS_FACT)),)
+    elif egfr is None and not dialysis:
+        lacking = (Missing((EGFR_FACT,)),)
+    band = _band(egfr, bool(dialysis), limits)
+    if band is None:
+        return lacking
+    severity, limit = _severity(band, t.highest_mg, limits)
+    guarded = severity is Severity.STOP and t.is_guarded
+    found = _found(t, Severity.OVERRIDE if guarded else severity, limit, guarded)
+    return (found, *lacking)
+
+
+def _band(egfr: Decimal | None, dialysis: bool, limits: Limits) -> str | None:
+    if dialysis:
+        return "dialysis"
+    if egfr is None or egfr >= limits.moderate_below_egfr:
+        return None
+    if egfr < limits.failure_below_egfr:
+        return "failure"
+    return "severe" if egfr < limits.severe_below_egfr else "moderate"
+
+
+def _severity(band: str, day: Decimal, limits: Limits) -> tuple[Severity, Decimal]:
+    """The severity of a daily dose in a band, and the amount it is held against."""
+    low, high = limits.low_dose_mg_per_day, limits.high_dose_mg_per_day
+    if band in ("dialysis", "failure"):
+        return (Severity.STOP if day > low else Severity.OVERRIDE), low
+    if band == "severe":
+        if day >= high:
+            return Severity.STOP, high
+        return (Severity.OVERRIDE if day > low else Severity.ACKNOWLEDGE), low
+    return (Severity.OVERRIDE if day >= high else Severity.ACKNOWLEDGE), high
+
+
+def _found(t: Terms, severity: Severity, limit: Decimal, guarded: bool) -> Found:
+    day, most = plain(t.highest_mg), plain(limit)
+    egfr = None if t.patient.egfr is None else plain(t.patient.egfr)
+    kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
+    guard = f" {GUARD}" if guarded else ""
+    return Found(
+        severity,
+        f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",
+        f"Highest daily dose: {day} mg; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2; "
+        f"dialysis: {'yes' if t.patient.dialysis else 'no' if t.patient.dialysis is False else 'not recorded'}; "
+        f"amount to watch: {most} mg a day. Watch for confusion and sleepiness.{guard}",
+        observed={"mg_per_day": day, "egfr": egfr, "dialysis": t.patient.dialysis},
+        limit={"mg_per_day": most},
+        dur=Dur.DISEASE_REPORTED if t.patient.dialysis else Dur.LAB_CONFLICT,
+        detected_issue=DetectedIssue.DOSE_CONDITION,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    egfr = "unknown" if t.patient.egfr is None else plain(t.patient.egfr)
+    return f"eGFR {egfr}, no dialysis; looked at below {plain(limits.moderate_below_egfr)}."

@@ -1,0 +1,45 @@
+"""Nobody knows how the kidneys work.
+
+Finds: without an eGFR and without dialysis an acknowledgement from 65 years, below that information.
+Errs: on the side of asking: with an unknown age it asks as from 65 years.
+Source: the Beers criteria on baclofen and kidneys.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+
+CODE = "renal-unknown"
+ANSWERS = ("2", "5", "9")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    from_years: Decimal = number("years", 40, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.patient.egfr is not None or t.patient.dialysis:
+        return CLEAR
+    older = t.age is None or t.age >= limits.from_years
+    years, least = None if t.age is None else plain(t.age), plain(limits.from_years)
+    who = "age not known" if years is None else f"{years} years old"
+    return (
+        Found(
+            Severity.ACKNOWLEDGE if older else Severity.INFORMATION,
+            f"No eGFR is recorded ({who}); baclofen is cleared by the kidneys",
+            f"eGFR: not recorded; dialysis: not recorded as yes; {who}; from {least} years it wants an acknowledgement.",
+            observed={"egfr": None, "age_years": years},
+            limit={"age_years": least},
+            dur=Dur.LAB_TEST_NEEDED,
+            detected_issue=DetectedIssue.LAB,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "An eGFR or dialysis is recorded."

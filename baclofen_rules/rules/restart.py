@@ -1,0 +1,48 @@
+"""A restart after a gap, at more than the starting dose.
+
+Finds: an override when the gap since the last cover is long enough for tolerance to be lost (but inside the look-back) and
+the daily dose of phase 1 is above the start limit.
+Errs: on the side of asking: no label gives a number of days.
+Source: design; the intrathecal label warns of overdose on reintroduction.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.words import doses
+
+CODE = "restart"
+NEEDS_DOSE = True
+TERMS = ("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
+ANSWERS = ("5", "2")
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.standing is not Standing.RESTART and not t.history_unknown:
+        return CLEAR
+    limit = t.above_start()
+    if limit is None:
+        return CLEAR
+    if t.history_unknown:
+        return (Missing((*limit.facts, HISTORY_FACT) if isinstance(limit, Missing) else (HISTORY_FACT,)),)
+    if isinstance(limit, Missing):
+        return (limit,)
+    first, gap = plain(t.first_mg), t.gap_days
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"After {gap} days without baclofen, {first} mg a day is above the {plain(limit)} mg starting dose",
+            f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {plain(t.limits.restart_after_days)} days. "
+            f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}.",
+            observed={"gap_days": str(gap), "mg_per_day": first},
+            limit={"gap_days": plain(t.limits.restart_after_days), "mg_per_day": plain(limit)},
+            dur=Dur.UNDERUSE,
+            detected_issue=DetectedIssue.TOO_LATE,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return f"Standing: {t.standing}, a gap of {t.gap_days} days; phase 1: {plain(t.first_mg)} mg a day."

@@ -1,0 +1,42 @@
+"""The medicine is not to be taken by mouth.
+
+Finds: a stop when the route is anything but oral, or is not stated.
+Errs: on the side of stopping; a missing route is not taken for oral, because the pump's doses look like the tablets'.
+Source: design; oral and intrathecal amounts differ a hundredfold and more, with the same digits.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.terms import Terms
+from baclofen_rules.words import clip
+
+CODE = "route"
+SWITCHES_OFF = True
+ANSWERS = ("5",)
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.is_oral:
+        return CLEAR
+    route = "" if t.order is None else t.order.route or ""
+    summary = (
+        f"The route is {clip(route)}; these tablets are only for use by mouth"
+        if route
+        else "No route is stated; these tablets are only for use by mouth"
+    )
+    return (
+        Found(
+            Severity.STOP,
+            summary,
+            f"Route on the prescription: {clip(route) or 'none'}; expected: oral. No dose can be believed until it is clear.",
+            observed={"route": route or None},
+            limit={"route": "oral"},
+            dur=Dur.MISSING_INFORMATION,
+            detected_issue=DetectedIssue.DOSE,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    return "The route is oral."

@@ -1,0 +1,47 @@
+"""A single dose that is too large.
+
+Finds: an override when any one dose of any phase is above the single-dose limit; uneven doses count by their largest.
+Errs: on the side of asking: a night dose is no exception.
+Source: the profile's daily maximum divided into its usual doses.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Terms
+from baclofen_rules.words import doses
+
+CODE = "single-dose"
+NEEDS_DOSE = True
+ANSWERS = ("5", "6", "22")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_mg: Decimal = number("mg", 5, 200)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    number_, phase = max(enumerate(t.phases, start=1), key=lambda one: one[1].largest_dose)
+    if phase.largest_dose <= limits.max_mg:
+        return CLEAR
+    largest, most = plain(phase.largest_dose), plain(limits.max_mg)
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"{largest} mg at one time is above the {most} mg single dose",
+            f"Phase {number_}: {doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
+            observed={"dose_mg": largest},
+            limit={"dose_mg": most},
+            dur=Dur.HIGH_DOSE,
+            detected_issue=DetectedIssue.DOSE_HIGH,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    largest = max(phase.largest_dose for phase in t.phases)
+    return f"The largest single dose is {plain(largest)} mg, not above {plain(limits.max_mg)} mg."

@@ -1,0 +1,47 @@
+"""A first daily dose above the starting dose.
+
+Finds: an override when the patient is new and the daily dose of phase 1 is above the start limit of the age; for children
+whose profile counts by weight that is mg/kg with the profile's rounding.
+Errs: on the side of asking: who has no recorded history is looked at as new. A restart has its own rule.
+Source: the profile's label.
+"""
+
+from typing import Any
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import Standing, Terms
+from baclofen_rules.words import doses
+
+CODE = "starting-dose"
+NEEDS_DOSE = True
+TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days")
+ANSWERS = ("5", "6", "22")
+
+
+def check(t: Terms, limits: Any) -> Answer:
+    if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
+        return CLEAR
+    limit = t.above_start()
+    if limit is None:
+        return CLEAR
+    if isinstance(limit, Missing):
+        return (limit,)
+    why = "no earlier supply is known" if t.latest is None else f"the last supply ended {t.gap_days} days ago"
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"{plain(t.first_mg)} mg a day to start is above the {plain(limit)} mg starting dose",
+            f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}; {why}.",
+            observed={"mg_per_day": plain(t.first_mg)},
+            limit={"mg_per_day": plain(limit)},
+            dur=Dur.HIGH_DOSE,
+            detected_issue=DetectedIssue.DOSE_HIGH,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Any) -> str:
+    if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
+        return f"Not a new course: {t.standing}."
+    return f"Starts with {plain(t.first_mg)} mg a day, which keeps the start limit."

@@ -1,0 +1,48 @@
+"""The prescribed tablet strength does not exist in the profile's documents.
+
+Finds: a strength that is not in the profile's list, as severely as the profile says.
+Errs: on the side of asking: a strength known elsewhere (20 mg in the United States) is still not one of this profile's.
+Source: the profile's strengths.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import numbers, severity
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import STRENGTH_FACT, Terms
+from baclofen_rules.words import listed
+
+CODE = "strength"
+ANSWERS = ("5", "19")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    strengths_mg: tuple[Decimal, ...] = numbers("mg", 1, 100)
+    severity: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    strength = None if t.order is None else t.order.strength_mg
+    if strength is None:
+        return (Missing((STRENGTH_FACT,)),)
+    if strength in limits.strengths_mg:
+        return CLEAR
+    known = [plain(one) for one in limits.strengths_mg]
+    return (
+        Found(
+            limits.severity,
+            f"{plain(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
+            f"Prescribed strength: {plain(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
+            observed={"strength_mg": plain(strength)},
+            limit={"strengths_mg": known},
+            dur=Dur.PRODUCT_SELECTION,
+            detected_issue=DetectedIssue.PRODUCT,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return f"The strength is one of {listed([plain(one) for one in limits.strengths_mg])} mg."

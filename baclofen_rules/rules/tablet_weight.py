@@ -1,0 +1,51 @@
+"""A child too light for tablets.
+
+Finds: an override when the weight is below the least weight of the age, or is not recorded at an age that has one.
+Errs: on the side of asking: a missing weight is treated as too low.
+Source: the British label: tablets are not suitable below 33 kg.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import WEIGHT_FACT, Terms
+
+CODE = "tablet-weight"
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    min_kg: Bands[Decimal] = by_age("kg", 1, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    weight = t.patient.weight_kg
+    limit = limits.min_kg.verdict(lambda least: weight is None or weight < least, t.age)
+    if limit is None:
+        return CLEAR
+    if isinstance(limit, Missing):
+        return (Missing((AGE_FACT, WEIGHT_FACT)) if weight is None else limit,)
+    least = plain(limit)
+    seen = None if weight is None else plain(weight)
+    return (
+        Found(
+            Severity.OVERRIDE,
+            f"{seen} kg is below the {least} kg from which tablets are suitable"
+            if seen
+            else f"The weight is not known; tablets are suitable from {least} kg",
+            f"Weight: {seen or 'not recorded'}; tablets from {least} kg {t.age_words}.",
+            observed={"weight_kg": seen},
+            limit={"weight_kg": least},
+            dur=Dur.AGE,
+            detected_issue=DetectedIssue.WEIGHT,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    seen = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
+    return f"Weight {seen}; least weight for tablets: {limits.min_kg} kg."

@@ -1,0 +1,59 @@
+"""The daily dose falls too soon after the last change.
+
+Finds: an override when a fall comes after fewer days at the level before it than the interval.
+Errs: on the side of asking: each phase counts by its own length; whether a course with an end then stops is not guessed.
+Source: the French medicines agency, 10 or 15 mg every 2 days.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+
+CODE = "taper-interval"
+NEEDS_DOSE = True
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    min_days: Decimal = number("days", 1, 60)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    least = limits.min_days
+    lacking = [HISTORY_FACT] if t.history_unknown else []
+    soon = []
+    for fall in t.falls:
+        if fall.held_days is None:
+            lacking.append(f"prescription.phases[{len(t.phases) - 1}].days")
+        elif fall.held_days < least:
+            soon.append(f"{fall}, after {_days(fall.held_days)}")
+    if soon:
+        shortest = min(fall.held_days for fall in t.falls if fall.held_days is not None)
+        return (
+            Found(
+                Severity.OVERRIDE,
+                f"A fall after {_days(shortest)} is sooner than {plain(least)} days at one dose",
+                f"{'; '.join(soon)}. Shortest time at a dose before a fall: {plain(least)} days.",
+                observed={"days": str(shortest), "steps": soon},
+                limit={"days": plain(least)},
+                dur=Dur.REGIMEN,
+                detected_issue=DetectedIssue.INTERVAL,
+            ),
+        )
+    if t.may_stop and (t.phases[-1].days or least) < least:
+        lacking.append(STOP_FACT)
+    return (Missing(tuple(lacking)),) if lacking else CLEAR
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    seen = "; ".join(f"{fall}, after {fall.held_days} days" for fall in t.falls) or "no fall"
+    return f"Seen: {seen}; shortest time: {plain(limits.min_days)} days."

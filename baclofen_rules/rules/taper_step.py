@@ -1,0 +1,51 @@
+"""A fall of the daily dose that is too large.
+
+Finds: an override when any fall is above the step: from the previous dose when continuing, from one phase to the next, and
+from the last phase to nothing when the medicine then stops; a taper or not.
+Errs: on the side of asking; whether a course with an end then stops has to be said, it is not guessed.
+Source: French guidance on steps of 10 or 15 mg.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+
+CODE = "taper-step"
+NEEDS_DOSE = True
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_fall_mg_per_day: Decimal = number("mg/day", 1, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    most = limits.max_fall_mg_per_day
+    over = [fall for fall in t.falls if -fall.change > most]
+    if over:
+        steepest = plain(max(-fall.change for fall in over))
+        return (
+            Found(
+                Severity.OVERRIDE,
+                f"A fall of {steepest} mg a day is above the {plain(most)} mg step; withdrawal may follow",
+                f"{'; '.join(map(str, over))}. Largest step down: {plain(most)} mg a day.",
+                observed={"mg_per_day": steepest, "steps": [str(fall) for fall in over]},
+                limit={"mg_per_day": plain(most)},
+                dur=Dur.REGIMEN,
+                detected_issue=DetectedIssue.DOSE_LOW,
+            ),
+        )
+    lacking = (HISTORY_FACT,) if t.history_unknown else ()
+    if t.may_stop and t.phases[-1].mg_per_day > most:
+        lacking = (*lacking, STOP_FACT)
+    return (Missing(lacking),) if lacking else CLEAR
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    seen = "; ".join(str(fall) for fall in t.falls) or "no fall"
+    return f"Seen: {seen}; largest step down: {plain(limits.max_fall_mg_per_day)} mg a day."

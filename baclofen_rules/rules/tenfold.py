@@ -1,0 +1,70 @@
+"""A step up so large that a decimal point has probably slipped.
+
+Finds: a stop when a rise is to 8 times the dose before it or more: from the previous dose when continuing, and from one phase
+to the next for everybody. Who is not continuing is stopped as well when phase 1 is 8 times the start limit or more.
+Errs: on the side of stopping: the slip is looked for between phases of a new course too, and who has no recorded history
+is looked at as new.
+Source: design; 8 rather than 10 catches a slip that was rounded to tablets.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.words import doses
+
+CODE = "tenfold"
+NEEDS_DOSE = True
+TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    factor: Decimal = number("times", 2, 10)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    for rise in t.rises:
+        if rise.after >= rise.before * limits.factor:
+            times = plain(round(rise.after / rise.before, 1))
+            return (
+                _stop(
+                    f"{plain(rise.before)} to {plain(rise.after)} mg a day is {times} times as much; check for a tenfold slip",
+                    f"{rise}, {times} times as much; stopped from {plain(limits.factor)} times.",
+                    {"mg_per_day": plain(rise.after), "from_mg_per_day": plain(rise.before), "times": times},
+                    limits,
+                ),
+            )
+    if t.is_continuing:
+        return CLEAR
+    broken = t.above_start(limits.factor)
+    if isinstance(broken, Decimal):
+        return (
+            _stop(
+                f"{plain(t.first_mg)} mg a day to start is {plain(limits.factor)} times the {plain(broken)} mg start or more",
+                f"Phase 1: {doses(t.phases[0])}; {plain(limits.factor)} x {plain(broken)} mg = "
+                f"{plain(limits.factor * broken)} mg a day.",
+                {"mg_per_day": plain(t.first_mg), "start_mg_per_day": plain(broken)},
+                limits,
+            ),
+        )
+    facts = broken.facts if isinstance(broken, Missing) else ()
+    if t.history_unknown:
+        facts = (*facts, HISTORY_FACT)
+    return (Missing(facts),) if facts else CLEAR
+
+
+def _stop(summary: str, detail: str, observed: dict[str, str], limits: Limits) -> Found:
+    limit = {"times": plain(limits.factor)}
+    return Found(Severity.STOP, summary, detail, observed, limit, Dur.HIGH_DOSE, DetectedIssue.DOSE_HIGH)
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if t.rises:
+        largest = max(t.rises, key=lambda rise: rise.after / rise.before)
+        return f"Largest rise, {largest}: below {plain(limits.factor)} times."
+    return f"No rise to {plain(limits.factor)} times."

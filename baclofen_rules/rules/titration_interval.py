@@ -1,0 +1,53 @@
+"""The daily dose rises too soon.
+
+Finds: an override when a rise comes after fewer days at the level before it than the interval. A day count is whole days:
+a dose begun on the 1st has been held for 3 days on the 4th.
+Errs: on the side of asking: each phase counts by its own length, even where the phase before it had the same dose.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import Bands, by_age
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+
+CODE = "titration-interval"
+NEEDS_DOSE = True
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    min_days: Bands[Decimal] = by_age("days", 1, 60, none=False)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    held = [rise.held_days for rise in t.rises if rise.held_days is not None]
+    if held:
+        shortest = min(held)
+        limit = limits.min_days.verdict(lambda least: shortest < least, t.age)
+        if isinstance(limit, Missing):
+            return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
+        if limit is not None:
+            soon = [rise for rise in t.rises if rise.held_days is not None and rise.held_days < limit]
+            seen = [f"{rise}, after {rise.held_days} days" for rise in soon]
+            return (
+                Found(
+                    Severity.OVERRIDE,
+                    f"A rise after {shortest} days is sooner than {plain(limit)} days at one dose",
+                    f"{'; '.join(seen)}. Shortest time at a dose before a rise: {plain(limit)} days.",
+                    observed={"days": str(shortest), "steps": seen},
+                    limit={"days": plain(limit)},
+                    dur=Dur.REGIMEN,
+                    detected_issue=DetectedIssue.INTERVAL,
+                ),
+            )
+    return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    seen = "; ".join(f"{rise}, after {rise.held_days} days" for rise in t.rises) or "no rise"
+    return f"Seen: {seen}; shortest time: {limits.min_days} days."

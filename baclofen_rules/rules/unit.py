@@ -1,0 +1,68 @@
+"""The unit of a dose cannot be right.
+
+Finds: by mouth, a stop for any unit other than mg, or a dose below the smallest believable one (1 mg); into the spine, a
+stop for a dose in mg with more than 2 mg a day. A route that is not stated is looked at as oral.
+Errs: on the side of stopping: a baclofen tablet dose in micrograms is a copying error until somebody says otherwise.
+Source: document 003 gives an intrathecal maximum of 2000 mg where 2000 micrograms were meant.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.profiles.limits import number
+from baclofen_rules.regimen import Unit, plain
+from baclofen_rules.terms import Terms
+
+CODE = "unit"
+SWITCHES_OFF = True
+ANSWERS = ("5",)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    smallest_oral_dose_mg: Decimal = number("mg", 0.001, 5)
+    intrathecal_max_mg_per_day: Decimal = number("mg/day", 0.01, 10)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    for number_, phase in enumerate(t.phases, start=1):
+        dose, unit = phase.smallest_dose, phase.unit
+        if t.is_intrathecal:
+            most = limits.intrathecal_max_mg_per_day
+            if unit is Unit.MG and phase.mg_per_day > most:
+                day = plain(phase.mg_per_day)
+                return _stop(
+                    f"{day} mg a day into the spine is above {plain(most)} mg; micrograms are likely meant",
+                    f"Phase {number_}: {day} mg a day by the intrathecal route; more than {plain(most)} mg a day is not believable.",
+                    {"mg_per_day": day, "unit": str(unit)},
+                    {"mg_per_day": plain(most)},
+                )
+        elif unit is not Unit.MG:
+            written = plain(phase.doses[0])
+            return _stop(
+                f"A dose of {written} {unit} is not in mg; tablets are ordered in mg",
+                f"Phase {number_}: {written} {unit} is {plain(phase.largest_dose)} mg; an oral dose is written in mg.",
+                {"dose": written, "unit": str(unit)},
+                {"unit": "mg"},
+            )
+        elif dose < limits.smallest_oral_dose_mg:
+            least = plain(limits.smallest_oral_dose_mg)
+            return _stop(
+                f"A dose of {plain(dose)} mg is below {least} mg; the unit is likely wrong",
+                f"Phase {number_}: {plain(dose)} mg in one dose; the smallest believable oral dose is {least} mg.",
+                {"dose_mg": plain(dose), "unit": str(unit)},
+                {"dose_mg": least},
+            )
+    return CLEAR
+
+
+def _stop(summary: str, detail: str, observed: dict[str, str], limit: dict[str, str]) -> Answer:
+    return (Found(Severity.STOP, summary, detail, observed, limit, Dur.MISSING_INFORMATION, DetectedIssue.DOSE),)
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if not t.phases:
+        return "No structured dose to look at."
+    smallest = min(phase.smallest_dose for phase in t.phases)
+    return f"All doses are in mg; the smallest is {plain(smallest)} mg, not below {plain(limits.smallest_oral_dose_mg)} mg."

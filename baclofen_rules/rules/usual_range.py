@@ -1,0 +1,55 @@
+"""A maintenance dose outside of the usual range.
+
+Finds: for information, a continuing adult whose highest daily dose is below or above the usual range; its ends pass.
+Errs: on the side of quiet: it asks nothing, because many patients do well outside of it.
+Source: the profile's label.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import AGE_FACT, number
+from baclofen_rules.regimen import plain
+from baclofen_rules.terms import HISTORY_FACT, Terms
+
+CODE = "usual-range"
+NEEDS_DOSE = True
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    low_mg_per_day: Decimal = number("mg/day", 1, 200)
+    high_mg_per_day: Decimal = number("mg/day", 1, 200)
+    adult_from_years: Decimal = number("years", 0, 21)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    day = t.highest_mg
+    if limits.low_mg_per_day <= day <= limits.high_mg_per_day:
+        return CLEAR
+    if (t.age is not None and t.age < limits.adult_from_years) or not (t.is_continuing or t.history_unknown):
+        return CLEAR
+    lacking = () if t.age is not None else (AGE_FACT,)
+    if t.history_unknown:
+        lacking = (*lacking, HISTORY_FACT)
+    if lacking:
+        return (Missing(lacking),)
+    low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
+    below = day < limits.low_mg_per_day
+    return (
+        Found(
+            Severity.INFORMATION,
+            f"{plain(day)} mg a day is {'below' if below else 'above'} the usual {low} to {high} mg a day",
+            f"Highest daily dose: {plain(day)} mg; usual range: {low} to {high} mg a day.",
+            observed={"mg_per_day": plain(day)},
+            limit={"low_mg_per_day": low, "high_mg_per_day": high},
+            dur=Dur.LOW_DOSE if below else Dur.DOSE_RANGE,
+            detected_issue=DetectedIssue.DOSE_LOW if below else DetectedIssue.DOSE_HIGH,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
+    return f"{plain(t.highest_mg)} mg a day; usual range of a continuing adult: {low} to {high} mg a day."

@@ -1,0 +1,55 @@
+"""A wheat allergy meets a tablet with wheat starch.
+
+Finds: a recorded wheat allergy and a Lioresal-brand product, as severely as the profile says (nothing where the brand is not
+sold). Coeliac disease is another matter and is not looked for.
+Errs: on the side of saying so: with a wheat allergy and no stated brand it is not assessed.
+Source: the Austrian and Belgian product texts: 61 and 83 mg wheat starch a tablet.
+"""
+
+from dataclasses import dataclass
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.medicines import names_lioresal, names_wheat
+from baclofen_rules.profiles.limits import severity
+from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.words import clip
+
+CODE = "wheat-starch"
+ANSWERS = ("2", "3", "19")
+BRAND_FACT = "prescription.brand"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    severity: Severity | None = severity(none=True)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if limits.severity is None:
+        return CLEAR
+    brand = None if t.order is None else t.order.brand
+    if brand is not None and not names_lioresal(brand):
+        return CLEAR
+    allergies = t.patient.allergies
+    if allergies is None:
+        return (Missing((ALLERGY_FACT,) if brand is not None else (ALLERGY_FACT, BRAND_FACT)),)
+    named = [clip(allergy) for allergy in allergies if names_wheat(allergy)]
+    if not named:
+        return CLEAR
+    if brand is None:
+        return (Missing((BRAND_FACT,)),)
+    return (
+        Found(
+            limits.severity,
+            f"A wheat allergy is recorded ({named[0]}) and {clip(brand)} tablets hold wheat starch",
+            f"Allergies: {', '.join(named)}; brand: {clip(brand)}. Generic tablets usually hold lactose instead.",
+            observed={"allergies": named, "brand": brand},
+            limit={"allergies": []},
+            dur=Dur.ALLERGY,
+            detected_issue=DetectedIssue.ALLERGY,
+        ),
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return "No wheat allergy, or no tablet with wheat starch."

@@ -1,0 +1,345 @@
+"""The terms the rules share: what is derived from a case before any rule looks at it.
+
+Names follow clinical usage: *standing* says whether this is a new course, a restart after a gap, or a continuing one;
+*previous* is the daily dose of the latest earlier supply; a *transition* is a change of daily dose.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final
+
+from baclofen_rules.case import Case, Condition, Fill, Order, Relation
+from baclofen_rules.conditions import mapped
+from baclofen_rules.findings import Missing
+from baclofen_rules.medicines import classified
+from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
+from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.supply import Supply, cover_end, days_supply, tablets_for
+
+WEIGHT_FACT: Final = "patient.weight_kg"
+HISTORY_FACT: Final = "history"
+PHASES_FACT: Final = "prescription.phases"
+STRENGTH_FACT: Final = "prescription.strength_mg"
+QUANTITY_FACT: Final = "prescription.quantity"
+FORM_FACT: Final = "prescription.form"
+STOP_FACT: Final = "prescription.then_stop"
+ALLERGY_FACT: Final = "patient.allergies"
+CONDITIONS_FACT: Final = "patient.conditions"
+MEDICINES_FACT: Final = "patient.medicines"
+ORAL: Final = frozenset({"oral", "by mouth", "orally", "per os", "po", "p.o."})
+INTRATHECAL: Final = frozenset({"intrathecal", "intrathecally", "it", "i.t."})
+ZERO: Final = Decimal(0)
+NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
+
+
+class Standing(StrEnum):
+    """Where the patient stands with baclofen on the day of the review."""
+
+    NEW = "new"
+    """No earlier supply, or a gap beyond the look-back."""
+    RESTART = "restart"
+    """A gap long enough for tolerance to be lost."""
+    CONTINUING = "continuing"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that several rules share."""
+
+    max_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 1000)
+    start_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 1000)
+    start_mg_per_kg_per_day: Bands[Decimal] = by_age("mg/kg/day", 0.01, 10)
+    start_rounding: Decimal = number("fraction", 0, 1)
+    restart_after_days: Decimal = number("days", 1, 365)
+    new_after_days: Decimal = number("days", 1, 3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of daily dose, in milligrams; ``held_days`` is how long the dose before it lasted, None if unknown."""
+
+    before: Decimal
+    after: Decimal
+    held_days: int | None
+    name: str
+
+    @property
+    def change(self) -> Decimal:
+        return self.after - self.before
+
+    def __str__(self) -> str:
+        return f"{self.name}: {plain(self.before)} to {plain(self.after)} mg a day"
+
+
+class Terms:
+    """A case with its derived terms, for one profile's shared numbers. Built once a review; rules only read it."""
+
+    __slots__ = (
+        "age",
+        "case",
+        "concurrent_mg",
+        "conditions",
+        "cover_end",
+        "falls",
+        "first_mg",
+        "gap_days",
+        "held_days",
+        "highest_mg",
+        "interacting",
+        "latest",
+        "left_days",
+        "limits",
+        "order",
+        "patient",
+        "phases",
+        "previous_mg",
+        "regimen",
+        "rises",
+        "standing",
+        "unclassified",
+        "unmapped_conditions",
+    )
+
+    def __init__(self, case: Case, limits: Limits) -> None:
+        self.case, self.limits = case, limits
+        self.patient = case.patient
+        self.order = case.order
+        self.age: Decimal | None = case.patient.age_on(case.on)
+        """Completed years; None is unknown."""
+        self.regimen: Regimen | None = None if case.order is None else regimen_of(case.order)
+        self.phases: tuple[Phase, ...] = () if self.regimen is None else self.regimen.phases
+        self.highest_mg = max((phase.mg_per_day for phase in self.phases), default=ZERO)
+        """The highest daily dose over all phases."""
+        self.first_mg = self.phases[0].mg_per_day if self.phases else ZERO
+        self._look_back()
+        self._look_up()
+        rises, falls = [], []
+        for change in self._transitions():
+            if change.after > change.before:
+                rises.append(change)
+            elif change.after < change.before:
+                falls.append(change)
+        self.rises, self.falls = tuple(rises), tuple(falls)
+
+    def _look_back(self) -> None:
+        """Earlier supplies: cover, gap, what is left, what was taken last."""
+        on = self.case.on
+        self.standing: Standing | None = None
+        """None when the history is unknown."""
+        self.latest: Fill | None = None
+        """The latest earlier supply of this course."""
+        self.previous_mg = ZERO
+        self.held_days = 0
+        self.cover_end: date | None = None
+        """The first day that earlier supplies of this course do not cover."""
+        self.left_days = 0
+        self.gap_days = 0
+        self.concurrent_mg = ZERO
+        """Daily dose of other supplies that cover today."""
+        history = self.case.history
+        if history is None:
+            return
+        own = [fill for fill in history if fill.relation is Relation.SAME_COURSE]
+        if len(own) != len(history):
+            self.concurrent_mg = running_mg([fill for fill in history if fill.relation is Relation.CONCURRENT], on)
+        if not own:
+            self.standing = Standing.NEW
+            return
+        latest = own[0]
+        for fill in own:
+            if fill.dispensed_on >= latest.dispensed_on:
+                latest = fill
+        self.latest = latest
+        self.previous_mg = latest.mg_per_day
+        self.held_days = (on - (latest.dose_since or latest.dispensed_on)).days
+        end = cover_end([Supply(fill.dispensed_on, fill.days_supply) for fill in own])
+        self.cover_end = end
+        days = 0 if end is None else (end - on).days
+        self.left_days, self.gap_days = max(days, 0), max(-days, 0)
+        if self.gap_days > self.limits.new_after_days:
+            self.standing = Standing.NEW
+        elif self.gap_days >= self.limits.restart_after_days:
+            self.standing = Standing.RESTART
+        else:
+            self.standing = Standing.CONTINUING
+
+    def _look_up(self) -> None:
+        """Conditions by their words, medicines by their interaction classes."""
+        self.conditions: frozenset[Condition] = frozenset()
+        """Recorded conditions, coded ones mapped."""
+        self.unmapped_conditions: tuple[str, ...] = ()
+        """What keeps the conditions from being known: the whole list, or the codes that nobody has mapped."""
+        conditions = self.patient.conditions
+        if conditions is None:
+            self.unmapped_conditions = (CONDITIONS_FACT,)
+        elif conditions:
+            self.conditions, unmapped = mapped(conditions)
+            self.unmapped_conditions = tuple(f"{CONDITIONS_FACT}[{index}]" for index in unmapped)
+        self.interacting: Mapping[str, tuple[str, ...]] | None = NO_NAMES
+        """Names of the patient's medicines by interaction code; None when the list is unknown."""
+        self.unclassified: tuple[str, ...] = ()
+        medicines = self.patient.medicines
+        if medicines is None:
+            self.interacting = None
+        elif medicines:
+            own_course = self.standing in (Standing.CONTINUING, Standing.RESTART)
+            self.interacting, self.unclassified = classified(medicines, own_course)
+
+    def _transitions(self) -> Iterator[Transition]:
+        """Previous dose to phase 1 (continuing only), phase to next phase, last phase to zero (when it then stops)."""
+        phases = self.phases
+        if not phases:
+            return
+        if self.is_continuing and self.previous_mg != phases[0].mg_per_day:
+            yield Transition(self.previous_mg, phases[0].mg_per_day, self.held_days, "Previous dose to phase 1")
+        for number_, (phase, following) in enumerate(pairwise(phases), start=1):
+            if phase.mg_per_day != following.mg_per_day:
+                name = f"Phase {number_} to phase {number_ + 1}"
+                yield Transition(phase.mg_per_day, following.mg_per_day, phase.days, name)
+        if self.stops:
+            yield self.to_zero
+
+    @property
+    def to_zero(self) -> Transition:
+        """The last phase to nothing, whether or not the prescription says that it stops."""
+        last = self.phases[-1]
+        return Transition(last.mg_per_day, ZERO, last.days, f"Phase {len(self.phases)} to zero")
+
+    @property
+    def stops(self) -> bool:
+        """Whether the medicine is said to end after the last phase."""
+        return self.regimen is not None and self.regimen.then_stop is True
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether the course has an end and nobody said what follows; an open end goes on."""
+        return self.regimen is not None and self.regimen.then_stop is None and self.phases[-1].days is not None
+
+    @property
+    def is_continuing(self) -> bool:
+        return self.standing is Standing.CONTINUING
+
+    @property
+    def history_unknown(self) -> bool:
+        return self.case.history is None
+
+    @property
+    def is_guarded(self) -> bool:
+        """The withdrawal guard: a continuing patient whose prescribed daily dose is not above the last one supplied."""
+        return self.is_continuing and self.highest_mg <= self.previous_mg
+
+    @property
+    def total_mg(self) -> Decimal:
+        """The highest daily dose of the prescription, with other supplies that run today."""
+        return self.highest_mg + self.concurrent_mg
+
+    @property
+    def starting_level_mg(self) -> Decimal:
+        """The dose a taper starts from: the previous one when continuing, else phase 1."""
+        return self.previous_mg if self.is_continuing else self.first_mg
+
+    @property
+    def is_oral(self) -> bool:
+        return self.order is not None and (self.order.route or "").casefold() in ORAL
+
+    @property
+    def is_intrathecal(self) -> bool:
+        return self.order is not None and (self.order.route or "").casefold() in INTRATHECAL
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the course has an open end."""
+        return bool(self.phases) and self.phases[-1].days is None
+
+    @property
+    def fixed_days(self) -> int:
+        """Days of all phases whose length is known."""
+        return sum(phase.days for phase in self.phases if phase.days is not None)
+
+    @property
+    def age_words(self) -> str:
+        return "at any age" if self.age is None else f"at {plain(self.age)} years"
+
+    @property
+    def start_words(self) -> str:
+        """How the start limit came about, where it goes by weight."""
+        per_kg = self.limits.start_mg_per_kg_per_day.at(self.age)
+        if per_kg is None or self.patient.weight_kg is None:
+            return ""
+        rounding = plain(self.limits.start_rounding * 100)
+        return f" ({plain(per_kg)} mg/kg x {plain(self.patient.weight_kg)} kg, and {rounding} % for rounding)"
+
+    @property
+    def needed_tablets(self) -> Decimal | None:
+        """Tablets for the phases whose length is known; None without a strength."""
+        strength = None if self.order is None else self.order.strength_mg
+        return None if strength is None else tablets_for(self.phases, strength)
+
+    @property
+    def supply_days(self) -> int | None:
+        """Days that the prescribed quantity lasts, at most the course; None when neither says."""
+        if self.regimen is None or self.order is None:
+            return None
+        return days_supply(self.regimen, self.order.strength_mg, self.order.quantity)
+
+    def start_limit_at(self, age: Decimal) -> Decimal | Missing | None:
+        """The highest daily dose to start with at an age: by day, else by weight; None when there is no limit."""
+        limits = self.limits
+        fixed = limits.start_mg_per_day.at(age)
+        if fixed is not None:
+            return fixed
+        per_kg = limits.start_mg_per_kg_per_day.at(age)
+        if per_kg is None:
+            return None
+        if self.patient.weight_kg is None:
+            return Missing((WEIGHT_FACT,))
+        return per_kg * self.patient.weight_kg * (1 + limits.start_rounding)
+
+    def start_limits(self) -> tuple[Decimal | Missing | None, ...]:
+        """The start limit at this age; with an unknown age one for each band that could apply."""
+        if self.age is not None:
+            return (self.start_limit_at(self.age),)
+        rows = (*self.limits.start_mg_per_day.rows, *self.limits.start_mg_per_kg_per_day.rows)
+        return tuple(self.start_limit_at(low) for low in sorted({ages.low for ages, _ in rows}))
+
+    def above_start(self, factor: Decimal | None = None) -> Decimal | Missing | None:
+        """The start limit that phase 1 breaks, None when it keeps it, or the facts that are lacking.
+
+        Without ``factor`` it is broken by more than the limit, with one by ``factor`` times the limit or more.
+        """
+        candidates = self.start_limits()
+        broken = [one for one in candidates if isinstance(one, Decimal) and _breaks(self.first_mg, one, factor)]
+        if len(broken) == len(candidates):
+            return max(broken)
+        lacking = [fact for one in candidates if isinstance(one, Missing) for fact in one.facts]
+        if not broken and not lacking:
+            return None
+        if self.age is None:
+            lacking.append(AGE_FACT)
+        return Missing(tuple(dict.fromkeys(lacking)))
+
+
+def _breaks(amount: Decimal, limit: Decimal, factor: Decimal | None) -> bool:
+    return amount > limit if factor is None else amount >= limit * factor
+
+
+def regimen_of(order: Order) -> Regimen | None:
+    """The regimen of a prescription: its structured phases; None where nothing says what is taken."""
+    return order.structured
+
+
+def running_mg(fills: list[Fill], on: date) -> Decimal:
+    """The daily dose of concurrent supplies that cover ``on``.
+
+    A supply fetched early runs on after its own days: when only such left-over tablets cover the day, the latest counts.
+    """
+    running = [fill for fill in fills if fill.dispensed_on <= on and (on - fill.dispensed_on).days < fill.days_supply]
+    if not running:
+        end = cover_end([Supply(fill.dispensed_on, fill.days_supply) for fill in fills])
+        if end is not None and end > on:
+            running = [max(fills, key=lambda fill: fill.dispensed_on)]
+    return sum((fill.mg_per_day for fill in running), ZERO)
