@@ -6,13 +6,14 @@ raises ``InvalidCase`` with its JSON path, so that a rule never meets one. An ab
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
+from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit, plain
 
 __all__ = ["Action", "Case", "CodedCondition", "Condition", "Fill", "InvalidCase", "Medicine", "Order", "PatientFacts"]
@@ -121,11 +122,20 @@ class Order:
     quantity: Decimal | None
     """Tablets."""
     repeats: int | None
+    reading: Reading | Question | None = None
+    """What the directions say, read once when the case is built; None without directions."""
 
     @property
     def structured(self) -> Regimen | None:
         """The regimen of the structured fields; None where there are none."""
         return None if self.phases is None else Regimen(self.phases, self.then_stop)
+
+    @property
+    def regimen(self) -> Regimen | None:
+        """The structured regimen, or where there is none the one that the directions say without doubt."""
+        if self.phases is not None:
+            return self.structured
+        return self.reading.regimen if isinstance(self.reading, Reading) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +171,21 @@ class Case:
     reason: str | None
 
     @classmethod
-    def from_text(cls, text: str | bytes, on: date | None = None) -> "Case":
-        """A case from JSON text. ``on`` stands in for the day in the case. Raises InvalidCase."""
-        return cls.from_json(parse_json(text), on)
+    def from_text(cls, text: str | bytes, on: date | None = None, od_means_once_daily: bool | None = None) -> "Case":
+        """A case from JSON text; otherwise as ``from_json``."""
+        return cls.from_json(parse_json(text), on, od_means_once_daily)
 
     @classmethod
-    def from_json(cls, obj: Any, on: date | None = None) -> "Case":
-        """A case from decoded JSON. ``on`` stands in for the day in the case. Raises InvalidCase."""
-        return _read_case(Place(obj, ""), on)
+    def from_json(cls, obj: Any, on: date | None = None, od_means_once_daily: bool | None = None) -> "Case":
+        """A case from decoded JSON. Raises InvalidCase.
+
+        ``on`` stands in for the day in the case; ``od_means_once_daily`` is the site's word on "od" in directions.
+        """
+        return _read_case(Place(obj, ""), on, od_means_once_daily)
 
     def with_day(self, on: date) -> "Case":
         """The same case asked on another day, checked again."""
         return Case.from_json(self.to_json(), on)
-
-    def without(self, **facts: None) -> "Case":
-        """The same case with patient facts taken away."""
-        return replace(self, patient=replace(self.patient, **facts))
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON: every field in a fixed order, amounts as plain decimal strings; reads back to itself."""
@@ -234,7 +243,7 @@ _egfr = _amount("an eGFR in mL/min/1.73 m2 from 0 to 250", "0", "250")
 _age = _amount("an age in years from 0 to 130", "0", "130")
 
 
-def _read_case(place: Place, on: date | None) -> Case:
+def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) -> Case:
     fields = place.fields(CASE_FIELDS)
     fields.need("format", lambda at: at.word({FORMAT: FORMAT}))
     if on is None:
@@ -243,7 +252,7 @@ def _read_case(place: Place, on: date | None) -> Case:
         raise InvalidCase("on", str(on), f"a date from {EARLIEST} to {LATEST}")
     day = on
     action: Action = fields.need("action", lambda at: at.word(_words(Action)))
-    order = fields.get("prescription", lambda at: _read_order(at, day))
+    order = fields.get("prescription", lambda at: _read_order(at, day, od_means_once_daily))
     if action is Action.DISPENSE and order is None:
         raise InvalidCase("prescription", "nothing", "the prescription that is to be dispensed")
     if action is Action.DISCONTINUE and order is not None:
@@ -304,23 +313,26 @@ def _read_picked(place: Place) -> Decimal:
     return place.fields(_names("strength_mg")).need("strength_mg", _strength)
 
 
-def _read_order(place: Place, on: date) -> Order:
+def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Order:
     fields = place.fields(ORDER_FIELDS)
     read = fields.get("phases", _read_phases)
+    strength = fields.get("strength_mg", _strength)
+    directions = fields.get("directions", _text(MOST_DIRECTIONS))
     return Order(
         written_on=fields.get(
             "written_on", lambda at: at.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on)
         ),
         route=fields.get("route", _text(100)),
         form=fields.get("form", lambda at: at.word({"tablet": "tablet"})),
-        strength_mg=fields.get("strength_mg", _strength),
+        strength_mg=strength,
         brand=fields.get("brand", _text(200)),
         phases=None if read is None else tuple(phase for phase, _ in read),
         starts=() if read is None else tuple(start for _, start in read),
         then_stop=fields.get("then_stop", _truth),
-        directions=fields.get("directions", _text(MOST_DIRECTIONS)),
+        directions=directions,
         quantity=fields.get("quantity", _quantity),
         repeats=fields.get("repeats", lambda at: at.whole("a whole number from 0 to 99", 0, 99)),
+        reading=None if directions is None else read_directions(directions, strength, od_means_once_daily),
     )
 
 

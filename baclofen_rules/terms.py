@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from baclofen_rules.case import Case, Condition, Fill, Order, Relation
+from baclofen_rules.case import Case, Condition, Fill, Relation
 from baclofen_rules.conditions import mapped
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classified
@@ -110,7 +110,7 @@ class Terms:
         self.order = case.order
         self.age: Decimal | None = case.patient.age_on(case.on)
         """Completed years; None is unknown."""
-        self.regimen: Regimen | None = None if case.order is None else regimen_of(case.order)
+        self.regimen: Regimen | None = None if case.order is None else case.order.regimen
         self.phases: tuple[Phase, ...] = () if self.regimen is None else self.regimen.phases
         self.highest_mg = max((phase.mg_per_day for phase in self.phases), default=ZERO)
         """The highest daily dose over all phases."""
@@ -325,11 +325,6 @@ class Terms:
 
 def _breaks(amount: Decimal, limit: Decimal, factor: Decimal | None) -> bool:
     return amount > limit if factor is None else amount >= limit * factor
-
-
-def regimen_of(order: Order) -> Regimen | None:
-    """The regimen of a prescription: its structured phases; None where nothing says what is taken."""
-    return order.structured
 
 
 def running_mg(fills: list[Fill], on: date) -> Decimal:
