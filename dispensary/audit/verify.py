@@ -553,7 +553,7 @@ class Check:
     def _two_roots(self, one: Checkpoint, other: Checkpoint) -> None:
         kind = "FORK" if one.held or other.held else "EQUIVOCATION"
         found = self.findings.add(kind, one.size, detail=f"{one.source} and {other.source}")
-        found.first_bad = one.size
+        found.first_bad = min(found.first_bad or one.size, one.size)
 
     # The entries.
 
