@@ -1,0 +1,211 @@
+"""What holds for the whole tree: who imports whom, how large a module is, where writes happen, what the README promises."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.environment import ROOT
+
+PACKAGES = ("baclofen_rules", "dispensary", "deploy")
+ROOMS = sorted(
+    {
+        path.parent
+        for package in PACKAGES
+        for path in (ROOT / package).glob("*/__init__.py")
+        if path.parent.name != "migrations"
+    }
+    | {ROOT / name for name in PACKAGES}
+)
+LONGEST_MODULE = 400
+ONE_PURPOSE = {
+    "dispensary/audit/verify.py": "an auditor carries this one file away and runs it with nothing else installed",
+    "baclofen_rules/case.py": "every field that a rule may see, checked where it is declared",
+}
+CLOCK_CALLS = {
+    ("timezone", "now"),
+    ("datetime", "now"),
+    ("datetime", "today"),
+    ("datetime", "utcnow"),
+    ("date", "today"),
+    ("time", "time"),
+}
+WRITES = {"save", "delete", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create"}
+
+
+def modules(*folders: str) -> Iterator[Path]:
+    """Every Python module of ours below the folders; what a machine wrote (migrations) does not count."""
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not {"migrations", "node_modules", "__pycache__"} & set(path.parts):
+                yield path
+
+
+def tracked(pattern: str = "") -> list[Path]:
+    """The files that git keeps; every file, where the tree is no git checkout."""
+    listed = subprocess.run(
+        ["git", "ls-files", *([pattern] if pattern else [])], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this tree is no git checkout, so nobody can say which files belong to it")
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_layers_are_kept() -> None:
+    found = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout[found.stdout.find("Contracts") :]
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    from django.core.management import call_command
+
+    call_command("makemigrations", check=True, dry_run=True, verbosity=1)
+
+
+def test_no_module_is_too_long() -> None:
+    long = {
+        name_of(path): count
+        for path in modules(*PACKAGES)
+        if (count := len(path.read_text().splitlines())) > LONGEST_MODULE and name_of(path) not in ONE_PURPOSE
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=name_of)
+def test_every_module_of_a_room_says_what_it_is(room: Path) -> None:
+    silent = [
+        name_of(path)
+        for path in room.glob("*.py")
+        if ast.get_docstring(ast.parse(path.read_text())) is None and path.read_text().strip()
+    ]
+    assert silent == []
+
+
+def test_neither_rules_nor_actions_nor_models_ask_the_clock() -> None:
+    rooms = [f"dispensary/{room}" for room in ("models", "actions", "documents", "reminding")]
+    loose = [ROOT / "dispensary" / f"{name}.py" for name in ("assessment", "policies", "actors", "scanning", "text")]
+    asked = []
+    for path in [*modules("baclofen_rules", *rooms), *(path for path in loose if path.exists())]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            asks = isinstance(node, ast.Call) and tuple(ast.unparse(node.func).split(".")[-2:]) in CLOCK_CALLS
+            if asks:
+                asked.append(f"{name_of(path)}:{node.lineno}")
+    assert asked == []
+
+
+def test_doors_write_nothing_themselves() -> None:
+    """A door calls an action. Serializers' and forms' own `save` and `create` do not exist here either."""
+    written = []
+    doors = [*modules("dispensary/api", "dispensary/counter", "dispensary/management")]
+    doors += [path for path in (ROOT / "dispensary" / "tasks.py", ROOT / "dispensary" / "admin.py") if path.exists()]
+    for path in doors:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                not isinstance(node, ast.Call)
+                or not isinstance(node.func, ast.Attribute)
+                or node.func.attr not in WRITES
+            ):
+                continue
+            if "objects" in ast.unparse(node.func.value) or node.func.attr in {"save", "bulk_create"}:
+                written.append(f"{name_of(path)}:{node.lineno} {ast.unparse(node.func)}")
+    assert written == []
+
+
+def test_amounts_are_never_floats() -> None:
+    floats = []
+    for path in modules("baclofen_rules", "dispensary/models", "dispensary/actions"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
+                floats.append(f"{name_of(path)}:{node.lineno}")
+            if isinstance(node, ast.Attribute) and node.attr == "FloatField":
+                floats.append(f"{name_of(path)}:{node.lineno}")
+    assert floats == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    marks = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|raise NotImplementedError")
+    left = [
+        f"{name_of(path)}:{number}"
+        for path in tracked("*.py")
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert left == []
+
+
+def test_the_tree_names_no_registry() -> None:
+    names = re.compile(r"https?://(pypi\.org|files\.pythonhosted\.org|registry\.npmjs\.org|deb\.debian\.org)")
+    suffixes = {".py", ".txt", ".in", ".toml", ".json", ".md", ".sh", ".yml", ".yaml", ".lock", ""}
+    named = [
+        name_of(path)
+        for path in tracked()
+        if path != Path(__file__) and path.suffix in suffixes and names.search(path.read_text(errors="replace"))
+    ]
+    assert named == []
+
+
+def test_every_pin_has_its_hash() -> None:
+    for lock in sorted((ROOT / "deploy" / "requirements").glob("*.txt")):
+        pins = re.findall(r"^([a-zA-Z0-9_.\[\]-]+)==.*?(?=^\S|\Z)", lock.read_text(), re.MULTILINE | re.DOTALL)
+        blocks = re.split(r"^(?=[a-zA-Z0-9])", lock.read_text(), flags=re.MULTILINE)
+        bare = [
+            block.split("==")[0] for block in blocks if "==" in block.split("\n")[0] and "--hash=sha256:" not in block
+        ]
+        assert pins, lock
+        assert bare == [], lock
+
+
+def commands_of_readmes() -> list[tuple[str, str]]:
+    """The commands that a README shows in its indented or fenced blocks: `make …`, `python -m …`, `manage.py …`."""
+    shown = []
+    for readme in sorted(
+        [
+            ROOT / "README.md",
+            ROOT / "CONTRIBUTING.md",
+            *ROOT.glob("deploy/README.md"),
+            *ROOT.glob("dispensary/**/README.md"),
+        ]
+    ):
+        if readme.exists() and "node_modules" not in readme.parts:
+            for line in readme.read_text().splitlines():
+                found = re.match(
+                    r"^(?:    |\$ )?(?:\S*/)?((?:make|python -m|python manage\.py|manage\.py|\./manage\.py) .+?)(?:\s{2,}#.*| #.*)?$",
+                    line,
+                )
+                if found:
+                    shown.append((name_of(readme), found[1]))
+    return shown
+
+
+@pytest.mark.parametrize(("readme", "command"), commands_of_readmes())
+def test_commands_in_readmes_exist(readme: str, command: str) -> None:
+    from django.core.management import get_commands
+
+    words = command.split()
+    if words[0] == "make":
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        wanted = {word for word in words[1:] if "=" not in word and re.fullmatch(r"[a-z-]+", word)}
+        assert wanted <= targets
+    elif "manage.py" in command:
+        assert words[words.index(next(word for word in words if word.endswith("manage.py"))) + 1] in get_commands()
+    else:
+        module = words[2]
+        if module.split(".")[0] in {*PACKAGES, "tests"}:
+            path = ROOT / Path(*module.split("."))
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
