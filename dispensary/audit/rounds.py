@@ -13,12 +13,14 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import Connection
 
 from dispensary.actors import Actor
-from dispensary.audit.events import Event
+from dispensary.audit.events import Event, Outcome
 from dispensary.audit.keys import key_file, read_keys
+from dispensary.audit.live import LogRow, Result
 from dispensary.audit.note import SignerKey
 from dispensary.audit.posture import posture
 from dispensary.audit.sealer import OpenLog, Sealed, Sealer, SealRefused, open_logs
 from dispensary.audit.state import StateFolder, StateTrouble
+from dispensary.audit.verify import TAMPERED
 from dispensary.audit.writer import Subject, record
 from dispensary.conf import conf
 
@@ -108,6 +110,32 @@ def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:
                 body={"old": str(old.named(one.origin).verifier), "new": str(new.named(one.origin).verifier)},
                 using=alias,
             )
+
+
+def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.datetime) -> None:
+    """Write what a verification found into the pharmacy's open log: a verification, or an interference."""
+    alias = sealer_alias()
+    tampered = result.exit == TAMPERED
+    with transaction.atomic(using=alias):
+        record(
+            Event.INTERFERENCE if tampered else Event.LOG_VERIFIED,
+            pharmacy=log_row.pharmacy,
+            by=by,
+            now=now,
+            subject=Subject("log", str(log_row.log_id)),
+            outcome=Outcome.FAILURE if tampered else Outcome.SUCCESS,
+            body={
+                "first": result.report.first,
+                "last": result.report.last,
+                "covered": result.report.covered,
+                "unlinked": result.unlinked,
+                "findings": [
+                    {"class": found.kind, "position": found.position, "count": found.count}
+                    for found in result.report.findings
+                ],
+            },
+            using=alias,
+        )
 
 
 def newest_notes(connection: Connection[Any]) -> Iterator[tuple[OpenLog, int, str]]:
