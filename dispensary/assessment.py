@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from baclofen_rules import Case, InvalidCase, Profile, load_profile, review
+from baclofen_rules import Case, InvalidCase, InvalidProfile, Profile, load_profile, review
 from baclofen_rules import Review as RuleReview
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
@@ -100,7 +100,7 @@ def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
     """The pharmacy's profile as in force on a day. Raises `InvalidInput` when there is none of that name."""
     try:
         return _profile(pharmacy.profile or conf().default_profile, on, conf().profile_folder)
-    except (LookupError, ValueError) as error:
+    except InvalidProfile as error:
         raise InvalidInput(
             f"The pharmacy's profile cannot be used: {error}",
             Problem(

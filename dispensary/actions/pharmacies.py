@@ -184,7 +184,7 @@ def _set(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
         )
     for name, value in changes.items():
         setattr(pharmacy, name, value)
-    known = [profile.name for profile in list_profiles(folder=conf().profile_folder)]
+    known = list_profiles(folder=conf().profile_folder)
     if pharmacy.profile not in known:
         raise InvalidInput(
             "There is no such profile.", Problem("profile", pharmacy.profile, f"one of {', '.join(known)}")
