@@ -39,6 +39,9 @@ CASE_FORMAT = "baclofen-case/1"
 NOT_ASSESSED = "not-assessed"
 """The code under which everything that could not be assessed is acknowledged, in one step."""
 
+_ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
+# No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person.
+
 _FACTS = (
     "egfr",
     "dialysis",
@@ -87,7 +90,7 @@ class Assessment:
     def questions(self) -> tuple[Question, ...]:
         """Every finding, worst first, then what could not be assessed."""
         found = tuple(_question(finding) for finding in self.result["findings"])
-        missing = self.result["not_assessed"]
+        missing = [entry for entry in self.result["not_assessed"] if set(entry["missing"]) != _ANSWERED_BY_THE_SCAN]
         return (*found, _unassessed(missing)) if missing else found
 
 

@@ -241,7 +241,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
             now=now,
             subject=locked,
             patient=locked.patient,
-            body={"by": new.pk},
+            body={"replaced_by": new.pk},
         )
     elif locked.status != PrescriptionStatus.COMPLETED:
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")

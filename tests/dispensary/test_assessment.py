@@ -96,14 +96,26 @@ TITRATION = {
 
 @pytest.mark.parametrize(
     ("day", "sum_mg", "since"),
-    [(1, 15, "2026-11-22"), (3, 15, "2026-11-22"), (4, 20, "2026-11-25"), (7, 25, "2026-11-28"), (40, 25, "2026-11-28")],
+    [
+        (1, 15, "2026-11-22"),
+        (3, 15, "2026-11-22"),
+        (4, 20, "2026-11-25"),
+        (7, 25, "2026-11-28"),
+        (40, 25, "2026-11-28"),
+    ],
 )
 def test_on_a_titration_the_dose_of_the_day_counts_and_since_when(shop, pharmacist, day, sum_mg, since):
     person = make.patient(shop)
     order = make.prescription(person, **TITRATION)
     open_now = [q.code for q in assessment.assess(order, on=TODAY).questions() if q.severity == "acknowledge"]
     result = dispenses.dispense(
-        prescription=order, quantity=order.quantity, pack=make.pack(), acknowledged=open_now, key="k", by=pharmacist, now=NOW
+        prescription=order,
+        quantity=order.quantity,
+        pack=make.pack(),
+        acknowledged=open_now,
+        key="k",
+        by=pharmacist,
+        now=NOW,
     )
     assert not isinstance(result, dispenses.Refused), result
     (fill,) = assessment.history(person, on=TODAY + timedelta(days=day - 1))
@@ -126,7 +138,15 @@ def test_a_refill_after_a_gap_begins_anew(shop, pharmacist):
     order = make.prescription(person, now=later, written_on="2026-12-20")
     asked = [q.code for q in assessment.assess(order, on=later.date()).questions() if q.severity == "acknowledge"]
     assert "late-refill" in asked
-    dispenses.dispense(prescription=order, quantity=order.quantity, pack=make.pack(), acknowledged=asked, key="2", by=pharmacist, now=later)
+    dispenses.dispense(
+        prescription=order,
+        quantity=order.quantity,
+        pack=make.pack(),
+        acknowledged=asked,
+        key="2",
+        by=pharmacist,
+        now=later,
+    )
     assert [fill["dose_since"] for fill in assessment.history(person, on=later.date())] == ["2026-11-22", "2026-12-21"]
 
 
@@ -159,7 +179,13 @@ def test_a_supply_on_the_order_that_this_one_replaces_is_the_same_course(shop, p
 
 def test_what_others_supplied_counts_as_history(shop):
     person = make.patient(shop)
-    supply = {"dispensed_on": "2026-10-25", "dose": 10, "times_per_day": 3, "days_supply": 28, "relation": "same-course"}
+    supply = {
+        "dispensed_on": "2026-10-25",
+        "dose": 10,
+        "times_per_day": 3,
+        "days_supply": 28,
+        "relation": "same-course",
+    }
     system = Actor.system("setup", shop.pk)
     patients.record_history(patient=person, supplies=[supply], by=system, now=NOW)
     assert patients.record_history(patient=person, supplies=[supply], by=system, now=NOW) == []
