@@ -13,3 +13,17 @@ class DispensaryConfig(AppConfig):
 
     def ready(self) -> None:
         from dispensary import checks, signals  # noqa: F401  (importing registers checks and receivers)
+
+        _register_metrics()
+
+
+def _register_metrics() -> None:
+    """Show the reminders' metrics where the site has prometheus_client; a site without it loses nothing else."""
+    try:
+        from prometheus_client import REGISTRY
+    except ModuleNotFoundError:
+        return
+    from dispensary.hooks.metrics import ReminderCollector
+
+    if not any(isinstance(known, ReminderCollector) for known in list(REGISTRY._collector_to_names)):
+        REGISTRY.register(ReminderCollector())

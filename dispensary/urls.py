@@ -1,5 +1,7 @@
 """The addresses of Dispensary, for `include("dispensary.urls")`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("dispensary.hooks.urls")),
+]

@@ -175,7 +175,15 @@ def record_answer(
 
 
 @transaction.atomic
-def stop_contact(*, contact_id: UUID, source: str, evidence: str = "", by: Actor | None = None, now: datetime) -> None:
+def stop_contact(
+    *,
+    contact_id: UUID,
+    source: str,
+    evidence: str = "",
+    reason: SuppressionReason = SuppressionReason.OPTED_OUT,
+    by: Actor | None = None,
+    now: datetime,
+) -> None:
     """The person behind an address wants nothing more: by one click, by reply, by their provider. Twice is once.
 
     Raises NotFound for a contact point that is not there.
@@ -186,7 +194,7 @@ def stop_contact(*, contact_id: UUID, source: str, evidence: str = "", by: Actor
     patient = contact.patient
     by = by or Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
     _lock(patient.pk)
-    _suppress(contact, SuppressionReason.OPTED_OUT, now)
+    _suppress(contact, reason, now)
     said = Consent.objects.filter(patient=patient, medium=contact.medium).first()
     if said is None or said.answer != ConsentAnswer.NO:
         _say(patient, Medium(contact.medium), ConsentAnswer.NO, ConsentSource(source), evidence, by, now)

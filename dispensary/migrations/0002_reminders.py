@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('name', models.CharField(max_length=24, primary_key=True, serialize=False)),
                 ('at', models.DateTimeField()),
+                ('count', models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(

@@ -38,6 +38,11 @@ def address_digest(medium: str, address: str) -> str:
     return hmac.new(_derive(_secrets()[-1], b"digest"), text.encode(), hashlib.sha256).hexdigest()
 
 
+def seal(text: str) -> str:
+    """Text that only `unseal` reads."""
+    return _fernet(_secrets()).encrypt(text.encode()).decode()
+
+
 def unseal(text: str) -> str:
     """The address behind what a query without the ORM found. Raises cryptography's InvalidToken with a foreign key."""
     return _fernet(_secrets()).decrypt(text.encode()).decode()
@@ -48,7 +53,7 @@ class SealedTextField(models.TextField):
 
     def get_prep_value(self, value: Any) -> Any:
         prepared = super().get_prep_value(value)
-        return prepared and _fernet(_secrets()).encrypt(prepared.encode()).decode()
+        return prepared and seal(prepared)
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         return value and unseal(value)

@@ -3,20 +3,31 @@
 Modules import each other from the top down: engine > outcomes > batch > ledger; planning and work stand beside them.
 """
 
+from dispensary.actions.reminders.by_hand import send_now, withdraw
 from dispensary.actions.reminders.engine import Drained, Ticked, drain, tick
+from dispensary.actions.reminders.explain import Preview, explain, preview, say
 from dispensary.actions.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
+from dispensary.actions.reminders.receipts import act_on_events, keep
 from dispensary.actions.reminders.risk import AtRisk, RiskLevel, withdrawal_risk
 
 __all__ = [
     "AtRisk",
     "Drained",
+    "Preview",
     "RiskLevel",
     "Ticked",
     "Withdrawn",
+    "act_on_events",
     "drain",
+    "explain",
+    "keep",
     "plan_after_dispense",
     "plan_again",
+    "preview",
+    "say",
+    "send_now",
     "tick",
+    "withdraw",
     "withdraw_for",
     "withdrawal_risk",
 ]

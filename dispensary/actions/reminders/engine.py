@@ -11,12 +11,12 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispensary.actions.reminders import batch, ledger, outcomes, risk
+from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, zones
 from dispensary.actions.reminders.batch import Ready
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
 from dispensary.conf import conf
@@ -28,17 +28,20 @@ log = logging.getLogger(__name__)
 TICK = "tick"
 RISK = "withdrawal-risk"
 RISK_EVERY = timedelta(minutes=5)
+ZONES = "time-zones"
+ZONES_EVERY = timedelta(hours=1)
 
-HEARTBEAT = """
-INSERT INTO dispensary_engineheartbeat (name, at) VALUES (%s, clock_timestamp())
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at RETURNING at
+COUNT = """
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), %s)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + EXCLUDED.count
+RETURNING at
 """
 DUE_NOW = f"""
 SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 TURN = """
-INSERT INTO dispensary_engineheartbeat (name, at) VALUES (%s, clock_timestamp())
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), 1)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + 1
          WHERE dispensary_engineheartbeat.at < clock_timestamp() - %s RETURNING at
 """
 
@@ -51,6 +54,7 @@ class Ticked:
     reclaimed: int = 0
     in_doubt: int = 0
     work_opened: int = 0
+    events: int = 0
 
 
 @dataclass(slots=True)
@@ -76,12 +80,16 @@ def tick() -> Ticked:
     Any number of ticks at once do no harm.
     """
     _no_transaction("tick")
-    now: datetime = ledger.run(HEARTBEAT, [TICK])[0][0]
+    now: datetime = ledger.run(COUNT, [TICK, 1])[0][0]
     ticked = Ticked(due=0)
     ticked.reclaimed = _reclaim_unsent(now)
     ticked.in_doubt = _settle_doubts(now)
+    _count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
     if ledger.run(TURN, [RISK, RISK_EVERY]):
         ticked.work_opened = risk.open_risk_work(now=now)
+    ticked.events = receipts.act_on_events(now=now)
+    if ledger.run(TURN, [ZONES, ZONES_EVERY]):
+        zones.derive_again(now=now)
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
     return ticked
 
@@ -141,7 +149,15 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
     finally:
         for channel in channels.values():
             channel.close()
+    _count(asdict(done))
     return done
+
+
+def _count(happened: Mapping[str, int]) -> None:
+    """Add to the counters that the metrics show; they live in rows, since workers come and go."""
+    for name, times in happened.items():
+        if times:
+            ledger.run(COUNT, [name, times])
 
 
 def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Callable[[], bool], done: Drained) -> None:

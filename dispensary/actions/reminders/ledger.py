@@ -17,6 +17,9 @@ from django.db import connection
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 
+REFUSALS = f"{Outcome.REFUSED}, {Outcome.UNDELIVERED}, {Outcome.BOUNCED}"
+"""An address that ended like this is not tried again for the same reminder in the same round."""
+
 CLAIM = f"""
 UPDATE dispensary_reminder
    SET state = {State.LEASED}, lease_token = %s, lease_owner = %s, lease_until = clock_timestamp() + %s
@@ -65,7 +68,7 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                 AND d.outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
                 AND d.started_at > now() - interval '7 days'),
        EXISTS (SELECT 1 FROM dispensary_delivery d
-                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = {Outcome.REFUSED}),
+                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})),
        clock_timestamp()
   FROM dispensary_reminder r
   JOIN dispensary_patient p ON p.id = r.patient_id
@@ -78,7 +81,7 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
           AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
                            WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
           AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
-                           WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome = {Outcome.REFUSED}
+                           WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})
                              AND d.contact_id = point.id)
         ORDER BY point.preference, point.added_at LIMIT 1) c ON true
  WHERE r.id = ANY(%s) AND r.lease_token = %s

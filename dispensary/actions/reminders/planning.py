@@ -112,7 +112,7 @@ def course_of(dispense: Dispense, day: date) -> tuple[tuple[Decimal, ...], bool]
     return tuple(phases[-1].doses), tapering
 
 
-def _facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
+def facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
     return facts_of(
         dispense.prescription,
         starts_on=_course_start(dispense),
@@ -133,7 +133,7 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     if patient.died_on:
         return None
     zone, quiet = manners_of(patient)
-    facts = _facts_of_dispense(dispense, patient, zone)
+    facts = facts_of_dispense(dispense, patient, zone)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
     current = _in_force(patient)
     if current and current.facts_digest == digest:

@@ -30,7 +30,7 @@ def stop_url(contact_id: uuid.UUID) -> str:
     if not conf().public_url:
         return ""
     try:
-        path = reverse("dispensary:stop-messages", args=[stop_token(contact_id)])
+        path = reverse("hooks:stop-messages", args=[stop_token(contact_id)])
     except NoReverseMatch:  # the site leaves these pages out
         return ""
     return conf().public_url.rstrip("/") + path

@@ -1,0 +1,133 @@
+"""Reading, in words: why somebody has got no message, and everything that a course will send. Writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dispensary.actions.reminders.batch import Reason, values_of
+from dispensary.actions.reminders.outcomes import WORDS
+from dispensary.actions.reminders.planning import facts_of_dispense, manners_of, params_of
+from dispensary.channels import Fault
+from dispensary.models import (
+    ConsentAnswer,
+    Dispense,
+    Medium,
+    Patient,
+    Reminder,
+    ReminderState,
+    Suppression,
+)
+from dispensary.reminding import Kind, Segments, count_segments, language_for, place, plan, resolve, write
+
+_FAULTS = {
+    Fault.UNREACHABLE: "the provider could not be reached",
+    Fault.BUSY: "the provider was busy",
+    Fault.LIMITED: "the provider asked us to slow down",
+    Fault.BAD_ADDRESS: "the address was refused",
+    Fault.OPTED_OUT: "the patient has asked the provider to stop our messages",
+    Fault.REJECTED: "the provider refused the message",
+    Fault.MISCONFIGURED: "the channel is not set up correctly",
+    Fault.NO_ANSWER: "the provider's answer was lost",
+    Reason.QUIET: "it waits for the end of the quiet hours",
+    Reason.ENOUGH_TODAY: "the patient has had as many messages as we send",
+}
+
+
+def explain(*, patient: Patient, now: datetime) -> list[str]:
+    """Why this patient has got what they got, and not what they did not: one sentence a fact. Names no address."""
+    return [*_about_the_patient(patient), *_about_addresses(patient), *_about_plans(patient, now)]
+
+
+def _about_the_patient(patient: Patient) -> list[str]:
+    zone, quiet = manners_of(patient)
+    told = [f"Times are those of {zone}; nothing leaves from {quiet.start:%H:%M} to {quiet.end:%H:%M}."]
+    if patient.died_on:
+        told.insert(0, f"The patient died on {patient.died_on}; nothing is sent.")
+    return told
+
+
+def _about_addresses(patient: Patient) -> list[str]:
+    answers = {said.medium: said for said in patient.consents.all()}
+    told = []
+    for medium in Medium:
+        said, name = answers.get(medium), str(medium.label)
+        if said is None:
+            told.append(f"{name}: the patient has not been asked, so nothing is sent.")
+        elif said.answer == ConsentAnswer.YES:
+            told.append(f"{name}: the patient said yes on {said.since:%d %b %Y}.")
+        else:
+            told.append(f"{name}: the patient said no on {said.since:%d %b %Y}.")
+    for point in patient.contact_points.filter(retired_at__isnull=True):
+        stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()
+        if point.fault:
+            told.append(
+                f"An address for {point.get_medium_display().lower()} is unused: {point.get_fault_display().lower()}."
+            )
+        if stop:
+            told.append(
+                f"An address for {point.get_medium_display().lower()} is stopped: {stop.get_reason_display().lower()}."
+            )
+    if not patient.contact_points.filter(retired_at__isnull=True).exists():
+        told.append("No address is known.")
+    return told
+
+
+def _about_plans(patient: Patient, now: datetime) -> list[str]:
+    current = patient.reminder_plans.order_by("-version").first()
+    if current is None:
+        return ["No supply has been handed over since reminders are planned, so none is owed."]
+    told = []
+    if current.ended_at:
+        told.append(
+            f"The last plan ended on {current.ended_at:%d %b %Y}: {current.get_ended_reason_display().lower()}."
+        )
+    told += [say(reminder, now) for reminder in current.reminders.order_by("due_at")]
+    return told
+
+
+def say(reminder: Reminder, now: datetime) -> str:
+    """One reminder as a sentence."""
+    zone = ZoneInfo(reminder.tz_name)
+    state = ReminderState(reminder.state)
+    when = f"{reminder.due_at.astimezone(zone):%a %d %b %Y %H:%M}"
+    text = f"{Kind(reminder.kind).label.capitalize()}: "
+    if state is ReminderState.SCHEDULED and reminder.due_at > now:
+        text += f"owed, to leave on {when}"
+    elif state is ReminderState.SCHEDULED:
+        text += f"due since {when} and not yet taken by a worker"
+    else:
+        text += f"{state.label[0].lower()}{state.label[1:]}"
+    reason = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
+    return f"{text} ({reason[0].lower()}{reason[1:]})." if reason else f"{text}."
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message that a course will send, as it will read."""
+
+    kind: Kind
+    leaves_at: datetime
+    useful_until: datetime
+    text: str
+    segments: Segments
+
+
+def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", now: datetime) -> list[Preview]:
+    """Everything that this dispense makes owing from `now` on, in the patient's language and zone."""
+    patient, pharmacy = dispense.patient, dispense.pharmacy
+    zone, quiet = manners_of(patient)
+    facts = facts_of_dispense(dispense, patient, zone)
+    tongue = language_for(language or patient.language, pharmacy.language)
+    found = []
+    for owed in plan(facts, now.astimezone(zone).date(), zone):
+        leaves = place(resolve(owed.local_date, owed.local_time, zone), owed.useful_until, now, zone, quiet)
+        if leaves is None:
+            continue
+        params = params_of(owed, facts, dispense.strength_mg)
+        values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        written = write(owed.kind, tongue, detailed=detailed, values=values)
+        whole = f"{written.body} {written.opt_out}"
+        found.append(Preview(owed.kind, leaves.astimezone(zone), owed.useful_until, whole, count_segments(whole)))
+    return found

@@ -1,0 +1,178 @@
+"""What providers tell us: first kept, then acted on. A status only goes up; a repeated event is nothing new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actions import consent
+from dispensary.actions.reminders.outcomes import engine
+from dispensary.actions.worklist import open_work
+from dispensary.channels import Receipt, ReceiptStatus, Reply
+from dispensary.models import (
+    ConsentSource,
+    ContactFault,
+    ContactPoint,
+    Delivery,
+    InboundEvent,
+    Medium,
+    Reminder,
+    SuppressionReason,
+    WorkKind,
+)
+from dispensary.models.reminders import DeliveryOutcome as Outcome
+from dispensary.models.reminders import ReminderState as State
+from dispensary.models.sealed import address_digest, seal, unseal
+from dispensary.reminding import is_stop
+
+KEEP_TRYING = timedelta(minutes=15)
+"""A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
+
+_OUTCOMES = {
+    ReceiptStatus.DELIVERED: Outcome.DELIVERED,
+    ReceiptStatus.UNDELIVERED: Outcome.UNDELIVERED,
+    ReceiptStatus.BOUNCED: Outcome.BOUNCED,
+    ReceiptStatus.COMPLAINED: Outcome.COMPLAINED,
+}
+
+
+@transaction.atomic
+def keep(*, channel: str, events: Iterable[Receipt | Reply], now: datetime) -> int:
+    """Store what came in; the caller answers 2xx only after this has committed. Returns how many are new."""
+    rows = [
+        InboundEvent(
+            channel=channel,
+            provider_event_id=event.event_id[:200],
+            kind="receipt" if isinstance(event, Receipt) else "reply",
+            facts=_facts(event),
+            received_at=now,
+        )
+        for event in events
+    ]
+    known = set(
+        InboundEvent.objects.filter(
+            channel=channel, provider_event_id__in=[row.provider_event_id for row in rows]
+        ).values_list("provider_event_id", flat=True)
+    )
+    InboundEvent.objects.bulk_create(rows, ignore_conflicts=True)
+    return len({row.provider_event_id for row in rows} - known)
+
+
+def _facts(event: Receipt | Reply) -> dict[str, object]:
+    """Without text and address in the clear; those of a reply are sealed until it has been read."""
+    if isinstance(event, Reply):
+        return {"address": seal(event.address), "text": seal(event.text)}
+    return {
+        "status": event.status.value,
+        "key": event.key,
+        "message": event.provider_message_id,
+        "permanent": event.permanent,
+    }
+
+
+def act_on_events(*, now: datetime, limit: int = 500) -> int:
+    """Act on everything kept and not yet acted on. Returns how many were settled."""
+    waiting = InboundEvent.objects.filter(processed_at__isnull=True).order_by("id").values_list("pk", flat=True)[:limit]
+    return sum(_act_on(pk, now) for pk in list(waiting))
+
+
+def _act_on(pk: int, now: datetime) -> bool:
+    event = InboundEvent.objects.get(pk=pk)
+    result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+    if result is None and now - event.received_at < KEEP_TRYING:
+        return False
+    kept = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
+    InboundEvent.objects.filter(pk=pk).update(processed_at=now, result=result or "unknown-reference", facts=kept)
+    return True
+
+
+def _reply(event: InboundEvent, now: datetime) -> str:
+    address, text = unseal(event.facts["address"]), unseal(event.facts["text"])
+    if is_stop(text):
+        evidence = f"reply {event.provider_event_id}"
+        return f"stopped {consent.stop_address(medium=Medium.SMS, address=address, source=ConsentSource.REPLY, evidence=evidence, now=now)}"
+    points = ContactPoint.objects.select_related("patient").filter(
+        medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address), retired_at__isnull=True
+    )
+    for point in points:
+        with transaction.atomic():
+            open_work(
+                WorkKind.REPLY,
+                pharmacy_id=point.patient.pharmacy_id,
+                patient_id=point.patient_id,
+                reason=f"The patient wrote: “{' '.join(text.split())[:250]}”",
+                by=engine(point.patient.pharmacy_id),
+                now=now,
+            )
+    return "work" if points else "nobody"
+
+
+@transaction.atomic
+def _receipt(event: InboundEvent, now: datetime) -> str | None:
+    delivery = _delivery_of(event)
+    if delivery is None:
+        return None
+    reminder = Reminder.objects.select_for_update().get(pk=delivery.reminder_id)
+    outcome = _OUTCOMES[ReceiptStatus(event.facts["status"])]
+    delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+    if outcome // 10 <= delivery.outcome // 10:
+        return "older"
+    Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
+    _follow(reminder, delivery, outcome, permanent=bool(event.facts.get("permanent")), now=now)
+    return outcome.name.lower()
+
+
+def _delivery_of(event: InboundEvent) -> Delivery | None:
+    ours = Delivery.objects.filter(channel=event.channel).order_by("-attempt")
+    number = event.facts.get("message")
+    if number and (found := ours.filter(provider_message_id=number).first()):
+        return found
+    try:
+        return ours.filter(key=UUID(event.facts.get("key", ""))).first()
+    except ValueError:
+        return None
+
+
+def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permanent: bool, now: datetime) -> None:
+    """What a receipt means for the reminder: delivered, or to be tried at the next address, or never again."""
+    if outcome == Outcome.DELIVERED:
+        _move(reminder, State.DELIVERED)
+        _tell(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
+        return
+    if outcome == Outcome.COMPLAINED and delivery.contact_id:
+        consent.stop_contact(
+            contact_id=delivery.contact_id,
+            source=ConsentSource.PROVIDER,
+            evidence="complaint",
+            reason=SuppressionReason.COMPLAINED,
+            now=now,
+        )
+        return
+    if permanent:
+        ContactPoint.objects.filter(pk=delivery.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
+    if reminder.state in {State.SENT, State.SENDING} and not reminder.plan.ended_at:
+        _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
+        _tell(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
+
+
+def _move(reminder: Reminder, state: State, error: str = "") -> None:
+    reminder.state, reminder.last_error = state, error
+    reminder.lease_token, reminder.lease_until, reminder.lease_owner = None, None, ""
+    reminder.save(update_fields=["state", "last_error", "lease_token", "lease_until", "lease_owner"])
+
+
+def _tell(event: audit.Event, reminder: Reminder, now: datetime, reason: str) -> None:
+    audit.record(
+        event,
+        pharmacy=reminder.pharmacy_id,
+        by=engine(reminder.pharmacy_id),
+        now=now,
+        subject=audit.Subject("reminder", str(reminder.public_id)),
+        patient=reminder.patient_id,
+        reason_code=reason,
+        body={"kind": reminder.kind},
+    )

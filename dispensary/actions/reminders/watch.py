@@ -1,0 +1,73 @@
+"""How the engine is doing, asked of the database: what the health check and the metrics show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dispensary.actions.reminders import ledger
+from dispensary.models.reminders import ReminderState as State
+
+TICK_TOO_OLD = 120.0
+"""Seconds without a tick after which something is wrong with beat, broker or the tick's worker."""
+OLDEST_TOO_OLD = 600.0
+"""Seconds that something may be due before somebody has to look."""
+
+_STATE = f"""
+SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick')),
+       extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
+                                                WHERE state = {State.SCHEDULED} ORDER BY due_at, id LIMIT 1)),
+       (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
+                               WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT 100000) AS due),
+       (SELECT count(*) FROM dispensary_reminder WHERE state IN ({State.LEASED}, {State.SENDING})),
+       (SELECT count(*) FROM dispensary_reminder
+         WHERE state IN ({State.LEASED}, {State.SENDING}) AND lease_until < clock_timestamp()),
+       (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL)
+"""  # noqa: S608  (members of our own enums)
+_WORK = """
+SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))
+  FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
+"""
+_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat ORDER BY name"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Ages in seconds; `None` where there is nothing to have an age."""
+
+    tick_age: float | None
+    oldest_due: float | None
+    due: int
+    held: int
+    held_too_long: int
+    events_waiting: int
+    work: tuple[tuple[str, int, float], ...]
+    counters: tuple[tuple[str, int], ...]
+
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong, in words; empty when all is well."""
+        told = []
+        if self.tick_age is None:
+            told.append("The engine has never ticked: is beat running, and the worker of the tick queue?")
+        elif self.tick_age > TICK_TOO_OLD:
+            told.append(
+                f"The last tick was {self.tick_age:.0f} s ago: is beat running, and the worker of the tick queue?"
+            )
+        if self.oldest_due is not None and self.oldest_due > OLDEST_TOO_OLD:
+            told.append(f"A reminder has been due for {self.oldest_due:.0f} s: are the send workers running?")
+        return told
+
+
+def engine_state() -> EngineState:
+    """Ask the database how the engine is doing. Bounded: it counts no more than the first 100,000 due."""
+    tick_age, oldest, due, held, too_long, events = ledger.run(_STATE)[0]
+    return EngineState(
+        tick_age=None if tick_age is None else float(tick_age),
+        oldest_due=None if oldest is None else max(0.0, float(oldest)),
+        due=due,
+        held=held,
+        held_too_long=too_long,
+        events_waiting=events,
+        work=tuple((kind, count, float(age)) for kind, count, age in ledger.run(_WORK)),
+        counters=tuple(ledger.run(_COUNTERS)),
+    )

@@ -1,0 +1,58 @@
+"""Metrics for Prometheus, asked of the database when they are scraped: every process shows the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import Error
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dispensary.actions.reminders import watch
+from dispensary.actions.reminders.planning import tzdb_version
+
+
+class ReminderCollector(Collector):
+    """The engine's state. No label names a patient or a pharmacy."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing at registration: the database may not be there yet."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            state = watch.engine_state()
+        except Error:
+            yield GaugeMetricFamily("dispensary_reminders_readable", "1 when the database answers", value=0)
+            return
+        yield GaugeMetricFamily("dispensary_reminders_readable", "1 when the database answers", value=1)
+        yield from _gauges(state)
+        counted = CounterMetricFamily("dispensary_reminders_events", "What the engine has done", labels=["event"])
+        for name, count in state.counters:
+            counted.add_metric([name], count)
+        yield counted
+        work = GaugeMetricFamily("dispensary_work_open", "Work that waits for a person", labels=["kind"])
+        oldest = GaugeMetricFamily("dispensary_work_oldest_seconds", "Age of the oldest of it", labels=["kind"])
+        for kind, count, age in state.work:
+            work.add_metric([kind], count)
+            oldest.add_metric([kind], age)
+        yield work
+        yield oldest
+        zones = GaugeMetricFamily("dispensary_tzdb_info", "Version of the time zone data", labels=["version"])
+        zones.add_metric([tzdb_version()], 1)
+        yield zones
+
+
+def _gauges(state: watch.EngineState) -> Iterator[Metric]:
+    """The alarms: oldest due above 120 s warns, above 600 s pages; so does a tick older than 120 s."""
+    infinite = float("inf")
+    tick_age = infinite if state.tick_age is None else state.tick_age
+    for name, told, value in (
+        ("dispensary_reminders_tick_age_seconds", "Since the last tick", tick_age),
+        ("dispensary_reminders_oldest_due_seconds", "How long the oldest has been due", state.oldest_due or 0),
+        ("dispensary_reminders_due", "Due and not yet taken", state.due),
+        ("dispensary_reminders_held", "In the hands of a worker", state.held),
+        ("dispensary_reminders_held_too_long", "Held beyond the lease", state.held_too_long),
+        ("dispensary_inbound_events_waiting", "Receipts and replies not yet acted on", state.events_waiting),
+    ):
+        yield GaugeMetricFamily(name, told, value=value)

@@ -1,0 +1,94 @@
+"""What others call. None of it needs a session; each proves itself by a signature, or reveals nothing."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dispensary.actions import consent, reminders
+from dispensary.actions.reminders import tokens, watch
+from dispensary.channels import BadPayload, BadSignature, Channel, channel_named
+from dispensary.conf import conf
+from dispensary.errors import NotFound
+from dispensary.models import ConsentSource, ContactPoint
+from dispensary.reminding import language_for
+from dispensary.reminding.words import RIGHT_TO_LEFT, stop_page
+
+LARGEST_CALL = 200_000  # bytes
+
+
+@csrf_exempt
+@require_POST
+def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
+    """Receipts and replies. 2xx only once they are stored; 403 forged, 400 unreadable, 404 no such channel."""
+    found = _channel(channel)
+    if found is None:
+        return HttpResponse("no such channel\n", status=404, content_type="text/plain")
+    if int(request.headers.get("Content-Length") or 0) > LARGEST_CALL:
+        return HttpResponse("too large\n", status=413, content_type="text/plain")
+    now = timezone.now()
+    try:
+        events = found.read_webhook(request.headers, request.body, now.timestamp())
+    except BadSignature:
+        return HttpResponse("the signature does not fit\n", status=403, content_type="text/plain")
+    except BadPayload as error:
+        return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
+    new = reminders.keep(channel=found.name, events=events, now=now)
+    reminders.act_on_events(now=now, limit=50)
+    return JsonResponse({"received": len(events), "new": new})
+
+
+def _channel(name: str) -> Channel | None:
+    if name not in set(conf().channels.values()):
+        return None
+    try:
+        return channel_named(name)
+    except ImproperlyConfigured:
+        return None
+
+
+@csrf_exempt  # RFC 8058: the mail program posts without cookies; the signed token is the proof
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_messages(request: HttpRequest, token: str) -> HttpResponse:
+    """GET shows a page and changes nothing, since scanners follow links. POST stops at once; twice is once."""
+    contact_id = tokens.contact_of(token)
+    contact = (
+        ContactPoint.objects.select_related("patient__pharmacy").filter(pk=contact_id).first() if contact_id else None
+    )
+    if contact is None:
+        return _page(request, "en", "gone", status=404)
+    language = language_for(contact.patient.language, contact.patient.pharmacy.language)
+    if request.method != "POST":
+        return _page(request, language, "ask")
+    try:
+        consent.stop_contact(contact_id=contact.pk, source=ConsentSource.ONE_CLICK, now=timezone.now())
+    except NotFound:
+        return _page(request, language, "gone", status=404)
+    return _page(request, language, "done")
+
+
+def _page(request: HttpRequest, language: str, step: str, status: int = 200) -> HttpResponse:
+    context = {
+        "words": stop_page(language),
+        "step": step,
+        "language": language,
+        "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
+    }
+    response = render(request, "dispensary/hooks/stop.html", context, status=status)
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@require_safe
+@never_cache
+def reminders_health(_request: HttpRequest) -> HttpResponse:
+    """200 while the engine ticks and nothing due is left lying, else 503 with the trouble in words."""
+    troubles = watch.engine_state().troubles
+    return JsonResponse({"healthy": not troubles, "troubles": troubles}, status=503 if troubles else 200)

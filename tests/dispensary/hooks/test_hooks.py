@@ -1,0 +1,252 @@
+"""What others call: receipts, replies, one click, the monitor's question."""
+
+import json
+import time
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from dispensary.actions import reminders
+from dispensary.actions.reminders import tokens
+from dispensary.channels.signing import HEADER, sign
+from dispensary.models import (
+    Consent,
+    ConsentEvent,
+    ContactPoint,
+    Delivery,
+    DeliveryOutcome,
+    EngineHeartbeat,
+    InboundEvent,
+    Reminder,
+    ReminderState,
+    Suppression,
+    WorklistItem,
+)
+from tests.dispensary.actions.reminders.conftest import awake, database_now, due, outbox  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECRET = "shared-with-the-gateway"
+PHONE = "+447700900123"
+
+
+@pytest.fixture
+def gateway(settings):
+    """The gateway as the channel for text messages; what is sent is not looked at here."""
+    settings.DISPENSARY = {
+        **settings.DISPENSARY,
+        "channels": {"email": "email", "sms": "gateway"},
+        "channel_options": {"gateway": {"url": "http://127.0.0.1:1/", "secret": SECRET}},
+        "public_url": "https://pharmacy.example",
+    }
+
+
+@pytest.fixture
+def sent(due, gateway):  # noqa: F811
+    """A text message that the gateway has accepted."""
+    reminder = due("run_out", reach=("sms",), sms_address=PHONE)
+    Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.SENT)
+    return Delivery.objects.create(
+        reminder=reminder,
+        medium="sms",
+        channel="gateway",
+        attempt=1,
+        key=uuid.uuid4(),
+        contact=ContactPoint.objects.get(),
+        address_digest=ContactPoint.objects.get().address_digest,
+        provider_message_id="gw-1",
+        outcome=DeliveryOutcome.ACCEPTED,
+        language="en",
+        words_version="x",
+        detailed=False,
+        started_at=database_now(),
+    )
+
+
+def call(client, told, *, secret=SECRET, at=None, channel="gateway", raw=None):
+    body = json.dumps(told).encode() if raw is None else raw
+    signature = sign(secret, body, time.time() if at is None else at)
+    return client.post(f"/hooks/{channel}", body, content_type="application/json", headers={HEADER: signature})
+
+
+def receipt(delivery, status, event="e1", **more):
+    return {"type": "receipt", "id": event, "key": str(delivery.key), "status": status, **more}
+
+
+def outcome(delivery):
+    delivery.refresh_from_db()
+    return DeliveryOutcome(delivery.outcome)
+
+
+def test_a_receipt_says_that_it_arrived(client, sent):
+    assert call(client, receipt(sent, "delivered")).json() == {"received": 1, "new": 1}
+    assert outcome(sent) is DeliveryOutcome.DELIVERED and sent.reminder.state == ReminderState.DELIVERED
+
+
+def test_the_same_receipt_five_times_is_one(client, sent):
+    for _ in range(5):
+        assert call(client, receipt(sent, "delivered")).status_code == 200
+    assert InboundEvent.objects.count() == 1
+
+
+def test_a_status_only_goes_up_however_receipts_are_shuffled(client, sent):
+    call(client, receipt(sent, "delivered", "e2"))
+    call(client, receipt(sent, "undelivered", "e1"))
+    assert outcome(sent) is DeliveryOutcome.DELIVERED
+
+
+def test_a_receipt_by_the_providers_own_number_is_understood(client, sent):
+    call(client, {"type": "receipt", "id": "e9", "message": "gw-1", "status": "delivered"})
+    assert outcome(sent) is DeliveryOutcome.DELIVERED
+
+
+def test_a_receipt_that_overtook_our_commit_is_kept_and_tried_again(client, sent):
+    key, sent.key = sent.key, uuid.uuid4()
+    sent.save()
+    call(client, {"type": "receipt", "id": "e1", "key": str(key), "status": "delivered"})
+    assert InboundEvent.objects.get().processed_at is None
+    Delivery.objects.update(key=key)
+    reminders.tick()
+    assert outcome(sent) is DeliveryOutcome.DELIVERED
+
+
+def test_a_receipt_about_nothing_of_ours_is_given_up_after_a_quarter_of_an_hour(client, gateway):
+    call(client, {"type": "receipt", "id": "e1", "key": str(uuid.uuid4()), "status": "delivered"})
+    InboundEvent.objects.update(received_at=database_now() - timedelta(minutes=16))
+    reminders.tick()
+    assert InboundEvent.objects.get().result == "unknown-reference"
+
+
+def test_what_did_not_arrive_is_a_persons_work_when_there_is_no_other_address(client, sent):
+    call(client, receipt(sent, "undelivered", permanent=True))
+    reminders.drain()
+    sent.reminder.refresh_from_db()
+    assert sent.reminder.state == ReminderState.FAILED and WorklistItem.objects.get().kind == "unreachable"
+
+
+def test_a_complaint_stops_everything_to_that_address(client, sent):
+    call(client, receipt(sent, "complained"))
+    assert Consent.objects.get().answer == "no" and Suppression.objects.get().reason == "complained"
+
+
+@pytest.mark.parametrize("word", ["STOP", "stop.", "Baja", "ARRÊT", "توقف"])
+def test_stop_by_reply_stops_in_every_language(client, sent, word):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": word})
+    assert Consent.objects.get().answer == "no"
+    assert ConsentEvent.objects.filter(source="reply").count() == 1 and Suppression.objects.exists()
+
+
+def test_another_reply_is_work_for_a_person_and_not_kept_in_the_event(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have moved to my sister"})
+    assert "moved to my sister" in WorklistItem.objects.get(kind="reply").reason
+    assert set(InboundEvent.objects.get().facts) == set()
+
+
+def test_a_forged_call_is_refused_and_leaves_nothing(client, sent):
+    assert call(client, receipt(sent, "delivered"), secret="guessed").status_code == 403
+    assert not InboundEvent.objects.exists() and outcome(sent) is DeliveryOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize("seconds", [-301, 301])
+def test_a_signature_older_or_newer_than_five_minutes_is_refused(client, sent, seconds):
+    assert call(client, receipt(sent, "delivered"), at=time.time() + seconds).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"nonsense", b"{}", b"[1]", b"\xff\xfe", b'{"type":"receipt","id":1,"status":"delivered"}',
+     b'{"type":"receipt","id":"e","status":"exploded"}', b'{"type":"reply","id":"e","from":"+1","text":"a\\u0000b"}'],
+)  # fmt: skip
+def test_a_signed_call_that_cannot_be_read_gets_a_sentence(client, gateway, raw):
+    answer = call(client, None, raw=raw)
+    assert answer.status_code == 400 and b"could not be read" in answer.content
+    assert not InboundEvent.objects.exists()
+
+
+@pytest.mark.parametrize("channel", ["sink", "email", "os", "nothing"])
+def test_a_channel_that_takes_no_calls_refuses_them(client, gateway, channel):
+    assert call(client, {}, channel=channel).status_code in {403, 404}
+
+
+def test_a_very_large_call_is_refused(client, gateway):
+    assert call(client, None, raw=b" " * 200_001).status_code == 413
+
+
+# --- one click --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def contact(due, outbox):  # noqa: F811
+    due()
+    return ContactPoint.objects.get()
+
+
+def test_opening_the_link_changes_nothing(client, contact):
+    answer = client.get(f"/u/{tokens.stop_token(contact.pk)}")
+    assert answer.status_code == 200 and b'<form method="post">' in answer.content
+    assert Consent.objects.get().answer == "yes"
+
+
+def test_one_click_stops_at_once_without_a_session_and_twice_is_once(client, contact):
+    for _ in range(2):
+        answer = client.post(f"/u/{tokens.stop_token(contact.pk)}", {"List-Unsubscribe": "One-Click"})
+        assert answer.status_code == 200
+    assert Consent.objects.get().answer == "no" and ConsentEvent.objects.filter(source="one-click").count() == 1
+    reminders.drain()
+    assert Reminder.objects.get().state == ReminderState.SUPPRESSED
+
+
+def test_who_stops_with_a_run_out_ahead_is_called_instead(client, contact):
+    client.post(f"/u/{tokens.stop_token(contact.pk)}")
+    assert "call instead" in WorklistItem.objects.get().reason
+
+
+@pytest.mark.parametrize("token", ["x", "0" * 32 + ":forged", "é", "a" * 500])
+def test_a_forged_token_is_told_apart_from_a_good_one_and_does_nothing(client, db, token):
+    assert client.post(f"/u/{token}").status_code == 404
+
+
+def test_the_page_speaks_the_patients_language_and_shows_nothing_about_them(client, contact):
+    contact.patient.language = "ar"
+    contact.patient.save()
+    page = client.get(f"/u/{tokens.stop_token(contact.pk)}")
+    text = page.content.decode()
+    assert 'dir="rtl"' in text and "Canary" not in text and "example.org" not in text
+    assert page["Referrer-Policy"] == "no-referrer" and "noindex" in page["X-Robots-Tag"]
+
+
+# --- the monitor's question -------------------------------------------------------------------------------------------
+
+
+def test_without_a_tick_the_health_check_is_red_and_says_why(client, db):
+    EngineHeartbeat.objects.all().delete()
+    answer = client.get("/health/reminders")
+    assert answer.status_code == 503 and "never ticked" in answer.json()["troubles"][0]
+
+
+def test_after_a_tick_it_is_green(client, outbox):  # noqa: F811
+    reminders.tick()
+    assert client.get("/health/reminders").json() == {"healthy": True, "troubles": []}
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(110, 200), (125, 503)])
+def test_a_missing_beat_is_noticed_within_two_minutes(client, outbox, seconds, status):  # noqa: F811
+    reminders.tick()
+    EngineHeartbeat.objects.filter(name="tick").update(at=database_now() - timedelta(seconds=seconds))
+    assert client.get("/health/reminders").status_code == status
+
+
+def test_something_due_for_ten_minutes_turns_it_red(client, due, outbox):  # noqa: F811
+    reminder = due()
+    reminders.tick()
+    Reminder.objects.filter(pk=reminder.pk).update(due_at=database_now() - timedelta(seconds=610))
+    assert "due for 61" in client.get("/health/reminders").json()["troubles"][0]
+
+
+def test_the_metrics_show_the_engine_and_nobodys_name(client, due, outbox):  # noqa: F811
+    due()
+    reminders.tick()
+    reminders.drain()
+    text = client.get("/metrics", headers={"Authorization": "Bearer metrics-for-tests"}).content.decode()
+    assert "dispensary_reminders_tick_age_seconds" in text and "dispensary_reminders_oldest_due_seconds 0.0" in text
+    assert 'dispensary_reminders_events_total{event="sent"}' in text and "Canary" not in text
