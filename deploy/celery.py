@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.schedules import schedule
 from celery.signals import before_task_publish, setup_logging
 from django.conf import settings
 from kombu import Queue
@@ -71,6 +72,14 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
     beat_max_loop_interval=5,
+    # Ticks that nobody took in time are dropped: they do not pile up. Two beats do no harm.
+    beat_schedule={
+        "reminders": {
+            "task": "dispensary.reminders.tick",
+            "schedule": schedule(settings.REMINDER_TICK_SECONDS),
+            "options": {"queue": "rem-tick", "expires": max(1.0, settings.REMINDER_TICK_SECONDS - 1)},
+        },
+    },
     # Leaks in providers' libraries.
     worker_max_tasks_per_child=500,
     # Arguments are ids: no patient data in the broker, no pickle.

@@ -1,5 +1,6 @@
 """Settings of the reference deployment. Everything a site decides comes from the environment (see `deploy/README.md`)."""
 
+import json
 from datetime import timedelta
 
 import dj_database_url
@@ -213,9 +214,17 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
+REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: how often to look for what is due
+
 # --- the house's own settings (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
 DISPENSARY = {
     "public_url": ENV.get("PUBLIC_URL", ""),
+    # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.
+    "channels": json.loads(ENV.get("CHANNELS", '{"email": "email"}')),
+    "channel_options": json.loads(ENV.get("CHANNEL_OPTIONS", "{}")),
+    "reminder_lease": int(ENV.get("REMINDER_LEASE_SECONDS", "120")),
+    "reminder_batch": int(ENV.get("REMINDER_BATCH", "50")),
+    "reminder_lanes": int(ENV.get("SEND_LANES", "2")),
     "audit_origin": ENV.get("AUDIT_ORIGIN", "dispensary.example"),
     # Given to the sealer's process alone: no web server or worker can sign a checkpoint.
     "audit_key_file": ENV.get("AUDIT_KEY_FILE") or None,

@@ -1,0 +1,31 @@
+"""The clock's door: thin tasks without arguments that could name anybody. Each calls one action.
+
+A task is a hint that there may be work. Losing every one of them costs a tick of delay and nothing else.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from dispensary.actions import reminders
+from dispensary.conf import conf
+
+TICK_QUEUE = "rem-tick"
+SEND_QUEUE = "rem-send"
+HINT_SECONDS = 60
+"""A hint that nobody took within this is dropped: the next tick gives another."""
+
+
+@shared_task(name="dispensary.reminders.tick", ignore_result=True, queue=TICK_QUEUE)
+def tick_reminders() -> None:
+    """Set right what was left lying, and hint at what is due: one hint for each batch, at most one for each lane."""
+    due = reminders.tick().due
+    batches = -(-due // conf().reminder_batch)
+    for _ in range(min(batches, conf().reminder_lanes)):
+        drain_reminders.apply_async(queue=SEND_QUEUE, expires=HINT_SECONDS)
+
+
+@shared_task(name="dispensary.reminders.drain", ignore_result=True, queue=SEND_QUEUE)
+def drain_reminders() -> None:
+    """Send what is due until nothing is, or the time is up."""
+    reminders.drain()

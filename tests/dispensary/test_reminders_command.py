@@ -1,0 +1,92 @@
+"""`manage.py reminders`: the engine without a broker, and the questions people ask."""
+
+import uuid
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from dispensary.models import Dispense, Reminder, ReminderState, StaffMember
+from dispensary.models.audit import AuditEntry
+from tests.dispensary.actions.reminders import making
+from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run(capsys, *words):
+    call_command("reminders", *[str(word) for word in words])
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def staff(awake):  # noqa: F811
+    user = get_user_model().objects.create_user(f"pat{uuid.uuid4().hex[:6]}")
+    return StaffMember.objects.create(user=user, pharmacy=awake, role="pharmacist", display_name="Pat")
+
+
+def test_run_once_sends_what_is_due_and_ends(due, outbox, capsys):  # noqa: F811
+    due()
+    assert "sent 1" in run(capsys, "run", "--once") and len(outbox.sent) == 1
+
+
+def test_explain_says_that_nobody_asked(due, outbox, capsys):  # noqa: F811
+    reminder = due(reach=())
+    told = run(capsys, "explain", reminder.patient_id)
+    assert "the patient has not been asked" in told and "No address is known" in told and "due since" in told
+
+
+def test_explain_says_what_became_of_each(due, outbox, capsys):  # noqa: F811
+    reminder = due()
+    outbox.act_out(answer="busy", times=1)
+    run(capsys, "run", "--once")
+    assert "(the provider was busy)" in run(capsys, "explain", reminder.patient_id)
+
+
+def test_explain_names_no_address_and_no_person(due, outbox, capsys):  # noqa: F811
+    reminder = due(email_address="canary@example.org")
+    assert "canary" not in run(capsys, "explain", reminder.patient_id).casefold()
+
+
+def test_resend_sends_again_with_a_new_key_and_says_who_did_it(due, outbox, staff, capsys):  # noqa: F811
+    reminder = due()
+    run(capsys, "run", "--once")
+    run(capsys, "resend", reminder.public_id, "--by", staff.user.username, "--despite-quiet-hours")
+    run(capsys, "run", "--once")
+    assert len({told["key"] for told in outbox.sent}) == 2
+    entry = AuditEntry.objects.get(action="reminder.planned", subject_id=str(reminder.public_id))
+    assert (entry.actor, entry.reason_code) == (f"user:{staff.user_id}", "sent-again")
+
+
+def test_withdraw_keeps_it_from_leaving(due, outbox, staff, capsys):  # noqa: F811
+    reminder = due()
+    run(capsys, "withdraw", reminder.public_id, "--by", staff.user.username)
+    run(capsys, "run", "--once")
+    assert not outbox.sent and Reminder.objects.get().state == ReminderState.WITHDRAWN
+
+
+def test_a_stranger_may_not_resend(due, outbox):  # noqa: F811
+    other = making.pharmacy(name="Elsewhere")
+    user = get_user_model().objects.create_user("stranger")
+    StaffMember.objects.create(user=user, pharmacy=other, role="pharmacist", display_name="S")
+    with pytest.raises(CommandError, match="does not work at that pharmacy"):
+        call_command("reminders", "resend", str(due().public_id), "--by", "stranger")
+
+
+@pytest.mark.parametrize("words", [["explain"], ["resend", "--by", "x"], ["withdraw", "--by", "x"], ["preview"]])
+def test_an_unknown_number_gets_a_sentence(words):
+    with pytest.raises(CommandError, match="There is no"):
+        call_command("reminders", words[0], str(uuid.uuid4()), *words[1:])
+
+
+def test_list_shows_state_in_words(due, outbox, awake, capsys):  # noqa: F811
+    reminder = due()
+    assert str(reminder.public_id) in run(capsys, "list", "--pharmacy", awake.pk)
+    assert run(capsys, "list", "--pharmacy", awake.pk, "--state", "sent") == ""
+
+
+def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):  # noqa: F811
+    person = making.patient(awake, language="fr")
+    dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True))
+    told = run(capsys, "preview", dispense.pk, "--detailed")
+    assert told.count("text message") == 4 and "un demi-comprimé" in told and "GSM-7" in told
