@@ -1,0 +1,129 @@
+"""JSON as a pharmacy needs it: amounts stay exact, and whatever two readers could read in two ways is refused.
+
+Python's own parser takes `NaN`, keeps the last of two equal keys and turns `0.1` into a binary fraction. Each of the three has
+misdosed somebody somewhere, so a body is read here or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from dispensary.errors import InvalidInput, Problem
+
+MAX_DEPTH = 24  # levels of lists and objects; the deepest FHIR bundle seen needs 14
+MAX_DIGITS = 24  # characters of one number
+MAX_EXPONENT = 12
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+# Control characters, halves of a surrogate pair, and the marks that reorder the text around them: on a label or in a log line
+# each shows something other than what is stored. The plain marks U+200E and U+200F, which names need, are fine.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1c\x1e\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
+class _Refused(ValueError):
+    """Carries the problem out of the parser's hooks."""
+
+    def __init__(self, given: str, expected: str) -> None:
+        super().__init__(expected)
+        self.given, self.expected = given, expected
+
+
+def _number(text: str) -> Decimal:
+    expected = f"numbers of at most {MAX_DIGITS} characters between 10^-{MAX_EXPONENT} and 10^{MAX_EXPONENT}"
+    if len(text) > MAX_DIGITS:
+        raise _Refused(f"a number of {len(text)} characters", expected)
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise _Refused(text, expected) from None
+    if not number.is_finite() or abs(number.adjusted()) > MAX_EXPONENT:
+        raise _Refused(text, expected)
+    return number
+
+
+def _whole(text: str) -> int:
+    return int(_number(text))
+
+
+def _constant(name: str) -> NoReturn:
+    raise _Refused(name, "a finite number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _Refused(f"the key {twice[:40]!r} twice in one object", "every key once")
+    return found
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        first = match.group()[0]
+        depth += 1 if first in "[{" else -1 if first in "]}" else 0
+        if depth > MAX_DEPTH:
+            raise _Refused(f"more than {MAX_DEPTH} levels", f"at most {MAX_DEPTH} levels of lists and objects")
+
+
+def _check_text(value: Any, path: str) -> None:
+    match value:
+        case str():
+            if found := _UNPRINTABLE.search(value):
+                given = f"the character U+{ord(found.group()):04X}"
+                raise InvalidInput(
+                    "The body holds a character that cannot be shown.", Problem(path, given, "printable text")
+                )
+        case dict():
+            for key, item in value.items():
+                _check_text(key, path)
+                _check_text(item, f"{path}.{key}" if path else key)
+        case list():
+            for number, item in enumerate(value):
+                _check_text(item, f"{path}[{number}]")
+
+
+def loads(body: bytes) -> Any:
+    """Read one JSON document: whole numbers as `int`, all others as exact `Decimal`. Raises `InvalidInput`."""
+    try:
+        text = body.decode("utf-8")
+        _check_depth(text)
+        value = json.loads(
+            text, parse_float=_number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_once
+        )
+    except _Refused as refused:
+        problem = Problem("", refused.given, refused.expected)
+        raise InvalidInput("The body cannot be read without doubt.", problem) from None
+    except UnicodeDecodeError as error:
+        problem = Problem("", f"a byte at {error.start} that is not UTF-8", "JSON in UTF-8")
+        raise InvalidInput("The body is not UTF-8.", problem) from None
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "the body"
+        raise InvalidInput(
+            "The body is not JSON.", Problem("", f"something else at {where}", "one JSON document")
+        ) from None
+    _check_text(value, "")
+    return value
+
+
+def plain(amount: Decimal) -> str:
+    """An amount as people write it: no exponent, no trailing zero. "67.5", "100"."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def jsonable(value: Any) -> Any:
+    """The same document with every `Decimal` as a decimal string, fit to be stored and sent as JSON."""
+    match value:
+        case Decimal():
+            return plain(value)
+        case dict():
+            return {key: jsonable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [jsonable(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,58 @@
+"""Parsers and renderers: how bytes become data and data become bytes, for REST and for FHIR."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from dispensary.api.strict_json import loads
+from dispensary.errors import InvalidInput, Problem
+
+MAX_BODY = 256_000  # bytes; the largest prescription seen is under 30 kB
+FHIR_JSON = "application/fhir+json"
+PROBLEM_JSON = "application/problem+json"
+
+
+class TooLarge(InvalidInput):
+    """The body is longer than any prescription."""
+
+    code = "too-large"
+    title = "This is too much at once"
+    status = 413
+
+
+class StrictJSONParser(BaseParser):
+    """`application/json` through `strict_json`, and not a byte more than `MAX_BODY`."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Return the parsed body. Raises `InvalidInput`; an empty body is an empty object."""
+        body = stream.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            problem = Problem(
+                "", "a longer one", f"a body of at most {MAX_BODY} bytes", "Send one prescription at a time."
+            )
+            raise TooLarge("The body is too long.", problem)
+        return loads(body) if body.strip() else {}
+
+
+class FHIRParser(StrictJSONParser):
+    """The same for FHIR's own media type."""
+
+    media_type = FHIR_JSON
+
+
+class FHIRRenderer(JSONRenderer):
+    """FHIR in JSON."""
+
+    media_type = FHIR_JSON
+    format = "fhir"
+
+
+def wants_fhir(request: Request | None, view: object) -> bool:
+    """Whether errors are to be told as an OperationOutcome."""
+    return bool(getattr(view, "speaks_fhir", False))
