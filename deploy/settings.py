@@ -212,6 +212,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
+        "DispenseStatus": "dispensary.models.DispenseStatus",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "dispensary.api.schema.add_problems",
+    ],
 }
 
 REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: how often to look for what is due

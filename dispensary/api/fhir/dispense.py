@@ -1,0 +1,120 @@
+"""A dispense told as a FHIR R4 MedicationDispense, with its findings as DetectedIssues and what was answered to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from dispensary.api.fhir.medicine import ATC
+from dispensary.api.fhir.units import DRUG_FORM, UCUM
+from dispensary.models import Dispense, DispenseStatus, Finding, FindingSeverity, Mitigation, Override
+
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+MITIGATION = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_SEVERITY = {
+    FindingSeverity.STOP: "high",
+    FindingSeverity.OVERRIDE: "high",
+    FindingSeverity.ACKNOWLEDGE: "moderate",
+    FindingSeverity.INFORMATION: "low",
+}
+# A supply that came back was handed over all the same; the note says that it was returned.
+_STATUS = {
+    DispenseStatus.COMPLETED: "completed",
+    DispenseStatus.RETURNED: "completed",
+    DispenseStatus.CANCELLED: "cancelled",
+}
+
+
+def medication_dispense(dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override]) -> dict[str, Any]:
+    """The resource, complete in itself: pack and findings are contained. Amounts are JSON numbers, exact."""
+    answered = {answer.fingerprint: answer for answer in answers}
+    issues = [_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
+    told = {
+        "resourceType": "MedicationDispense",
+        "id": str(dispense.pk),
+        "contained": [_pack(dispense), *issues],
+        "status": _STATUS[DispenseStatus(dispense.status)],
+        "medicationReference": {"reference": "#pack"},
+        "subject": {"reference": f"Patient/{dispense.patient_id}"},
+        "performer": [{"actor": {"display": dispense.dispenser_name}}],
+        "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}],
+        "type": {"coding": [{"system": ACT_CODE, "code": "FF" if dispense.number == 1 else "RF"}]},
+        "quantity": _tablets(dispense.quantity),
+        "daysSupply": {"value": dispense.days_supply, "unit": "days", "system": UCUM, "code": "d"},
+        "whenPrepared": dispense.prepared_at.isoformat(),
+        "whenHandedOver": dispense.handed_over_at.isoformat(),
+        "dosageInstruction": [{"text": dispense.prescription.directions}] if dispense.prescription.directions else [],
+        "note": [{"text": _note(dispense)}] if dispense.ended_at else [],
+        "detectedIssue": [{"reference": f"#{issue['id']}"} for issue in issues],
+    }
+    return {name: value for name, value in told.items() if value != []}
+
+
+def _pack(dispense: Dispense) -> dict[str, Any]:
+    batch = {
+        "lotNumber": dispense.lot,
+        "expirationDate": dispense.expiry.isoformat() if dispense.expiry else "",
+    }
+    batch = {name: value for name, value in batch.items() if value}
+    name = dispense.product.name if dispense.product else f"Baclofen {_number(dispense.strength_mg)} mg tablets"
+    per_tablet = {
+        "numerator": {"value": _number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
+        "denominator": _tablets(Decimal(1)),
+    }
+    return {
+        "resourceType": "Medication",
+        "id": "pack",
+        **(
+            {"identifier": [{"system": "https://id.gs1.org/01", "value": dispense.product_id}]}
+            if dispense.product_id
+            else {}
+        ),
+        "code": {"coding": [{"system": ATC, "code": "M03BX01"}], "text": name},
+        "ingredient": [{"itemCodeableConcept": {"text": "baclofen"}, "strength": per_tablet}],
+        **({"batch": batch} if batch else {}),
+    }
+
+
+def _issue(finding: Finding, dispense: Dispense, answer: Override | None) -> dict[str, Any]:
+    coding = [{"system": ACT_CODE, "code": finding.detected_issue}] if finding.detected_issue else []
+    told: dict[str, Any] = {
+        "resourceType": "DetectedIssue",
+        "id": f"finding-{finding.number}",
+        "status": "final",
+        "code": {**({"coding": coding} if coding else {}), "text": finding.code},
+        "severity": _SEVERITY[FindingSeverity(finding.severity)],
+        "patient": {"reference": f"Patient/{dispense.patient_id}"},
+        "identifiedDateTime": dispense.review.reviewed_at.isoformat(),
+        "detail": f"{finding.summary}. {finding.detail}".strip(),
+    }
+    return told | ({"mitigation": [_mitigation(answer)]} if answer else {})
+
+
+def _mitigation(answer: Override) -> dict[str, Any]:
+    """What was done. One table gives code and words: `Mitigation`; an acknowledgement has no code, only words."""
+    reason = Mitigation(answer.mitigation) if answer.mitigation else None
+    words = answer.words or (str(reason.label) if reason else "Acknowledged")
+    action: Mapping[str, Any] = {"text": words}
+    if reason:
+        action = {"coding": [{"system": MITIGATION, "code": reason.value}], "text": words}
+    return {"action": action, "date": answer.signed_at.isoformat(), "author": {"display": answer.signer_name}}
+
+
+def _note(dispense: Dispense) -> str:
+    ended = dispense.ended_at.isoformat() if dispense.ended_at else ""
+    return f"{dispense.get_status_display()} at {ended}: {dispense.ended_reason}"
+
+
+def _tablets(value: Decimal) -> dict[str, Any]:
+    return {"value": _number(value), "unit": "tablet", "system": DRUG_FORM, "code": "TAB"}
+
+
+def _number(value: Decimal) -> int | float:
+    """FHIR wants a JSON number; halves and the strengths of tablets are exact in it, anything else is refused."""
+    if value == int(value):
+        return int(value)
+    number = float(value)
+    if Decimal(repr(number)) != value.normalize():
+        raise ValueError(f"{value} has no exact JSON number")
+    return number

@@ -1,0 +1,83 @@
+"""Fields that take one shape each. DRF's own accept "yes" for true, 1 for "1" and 0.1 for a tenth; these ask back."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from dispensary.api.strict_json import plain
+
+EARLIEST, LATEST = date(1890, 1, 1), date(2199, 12, 31)
+
+
+class Text(serializers.CharField):
+    """Text and nothing that could be taken for text; trimmed."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Flag(serializers.BooleanField):
+    """`true` or `false`, not their likenesses."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Count(serializers.IntegerField):
+    """A whole number, as a number."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Amount(serializers.DecimalField):
+    """An exact amount: a decimal string, or a JSON number, which the parser has kept exact. Given back as a decimal string."""
+
+    def __init__(self, *, max_digits: int = 12, decimal_places: int = 4, **more: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=decimal_places, **more)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, int | Decimal | str):
+            self.fail("invalid")
+        if isinstance(data, str) and not data.strip().replace(".", "", 1).lstrip("-").isascii():
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+    def to_representation(self, value: Any) -> str | None:
+        return None if value is None else plain(Decimal(value))
+
+
+class Day(serializers.DateField):
+    """A calendar date that somebody now alive could mean."""
+
+    default_error_messages = {"believable": f"a date from {EARLIEST} to {LATEST}"}
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str):
+            self.fail("invalid", format="YYYY-MM-DD")
+        day = super().to_internal_value(value)
+        if not EARLIEST <= day <= LATEST:
+            self.fail("believable")
+        return day
+
+
+class Body(serializers.Serializer):
+    """A request body that refuses what it does not know."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, dict):
+            unknown = sorted(set(data) - set(self.fields))
+            if unknown:
+                error = serializers.ErrorDetail("unknown", code="unknown")
+                raise serializers.ValidationError({str(name)[:60]: [error] for name in unknown})
+        return super().to_internal_value(data)

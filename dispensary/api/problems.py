@@ -1,0 +1,204 @@
+"""Every error of the API, told in one shape: RFC 9457 problem documents, or an OperationOutcome where FHIR is spoken."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from dispensary.api.strict_json import plain
+from dispensary.api.wire import FHIR_JSON, PROBLEM_JSON, wants_fhir
+from dispensary.errors import DispensaryError, Problem
+
+log = logging.getLogger("dispensary.api")
+
+_EXPECTED = {
+    "required": "a value, since this field is required",
+    "null": "a value other than null",
+    "blank": "text that is not empty",
+    "not_a_list": "a list",
+    "unknown": "only the fields that the documentation names",
+}
+_CODES = {
+    400: "invalid-input",
+    401: "not-signed-in",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+    428: "precondition-required",
+    429: "too-many-requests",
+    500: "internal-error",
+}
+
+
+def describe(value: Any) -> str:
+    """What was given, by kind: words are never repeated, since they may be a patient's."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal():
+            return plain(value)
+        case "":
+            return "empty text"
+        case str():
+            return f"text of {len(value)} characters"
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "an object"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def document(
+    status: int, code: str, title: str, detail: str, problems: tuple[Problem, ...] = (), **more: Any
+) -> dict[str, Any]:
+    """An RFC 9457 problem document. `problems` names each field, what was given, what is expected and what to do next."""
+    told = [{"field": p.field, "given": p.given, "expected": p.expected, "next": p.next} for p in problems]
+    return {
+        "type": f"urn:dispensary:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "problems": told,
+        **more,
+    }
+
+
+def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """The same problem as a FHIR R4 OperationOutcome."""
+    kind = {401: "login", 403: "forbidden", 404: "not-found", 409: "conflict", 413: "too-long", 429: "throttled"}
+    code = kind.get(problem["status"], "exception" if problem["status"] >= 500 else "invalid")
+    issues = [
+        {
+            "severity": "error",
+            "code": code,
+            "diagnostics": " ".join(filter(None, [f"{p['expected']} expected, {p['given']} given.", p["next"]])),
+            **({"expression": [p["field"]]} if p["field"] else {}),
+        }
+        for p in problem["problems"]
+    ]
+    whole = {"severity": "error", "code": code, "diagnostics": problem["detail"]}
+    return {"resourceType": "OperationOutcome", "issue": issues or [whole]}
+
+
+def respond(problem: dict[str, Any], view: object, headers: Mapping[str, str] | None = None) -> Response:
+    """The HTTP answer that carries `problem`, in the dialect of `view`."""
+    fhir = wants_fhir(None, view)
+    body = outcome(problem) if fhir else problem
+    return Response(body, problem["status"], headers=headers, content_type=FHIR_JSON if fhir else PROBLEM_JSON)
+
+
+def _walk(detail: Any, path: str) -> Iterator[tuple[str, exceptions.ErrorDetail]]:
+    match detail:
+        case dict():
+            for key, item in detail.items():
+                whole = key == "non_field_errors"
+                yield from _walk(item, path if whole else f"{path}.{key}" if path else str(key))
+        case list() if detail and isinstance(detail[0], dict | list):
+            for number, item in enumerate(detail):
+                yield from _walk(item, f"{path}[{number}]")
+        case list():
+            for item in detail:
+                yield path, item
+        case _:
+            yield path, detail
+
+
+def _value_at(data: Any, path: str) -> Any:
+    for step in path.replace("[", ".").replace("]", "").split("."):
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdigit() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return data
+    return data
+
+
+def from_validation(detail: Any, data: Any) -> tuple[Problem, ...]:
+    """DRF's nested error details as a flat list of problems with JSON paths."""
+    found = []
+    for path, error in _walk(detail, ""):
+        code = getattr(error, "code", "invalid")
+        value = _value_at(data, path) if path else data
+        given = "nothing" if code == "required" else describe(value)
+        if code == "invalid_choice" and isinstance(value, str) and len(value) <= 40:
+            given = repr(value)
+        found.append(Problem(path, given, _EXPECTED.get(code, str(error).rstrip("."))))
+    return tuple(found)
+
+
+def _data(context: Mapping[str, Any]) -> Any:
+    request = context.get("request")
+    return getattr(request, "_full_data", None) if request is not None else None
+
+
+def _from_drf(error: exceptions.APIException, context: Mapping[str, Any]) -> dict[str, Any]:
+    status = error.status_code
+    title = HTTPStatus(status).phrase
+    if isinstance(error, exceptions.ValidationError):
+        problems = from_validation(error.detail, _data(context))
+        return document(400, "invalid-input", "Something given is not right", "Nothing was written.", problems)
+    code = _CODES.get(status, "error")
+    return document(status, code, title, str(error.detail))
+
+
+def _headers(error: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = error.auth_header
+    if getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(error.wait))
+    return headers
+
+
+def _unforeseen(error: Exception, view: object) -> dict[str, Any]:
+    """Log where it broke, without the message: a database error quotes the row it was about."""
+    frames = [
+        f"{f.name} ({f.filename.rsplit('/', 1)[-1]}:{f.lineno})" for f in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error("%s in %s at %s", type(error).__name__, type(view).__name__, " > ".join(frames[-6:]))
+    return document(
+        500, "internal-error", "Something broke here", "The fault is ours and was logged. Nothing was written."
+    )
+
+
+def handle(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's `EXCEPTION_HANDLER` of every view here: one answer for each kind of error, and never a traceback."""
+    view = context.get("view")
+    headers: dict[str, str] = {}
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    match error:
+        case DispensaryError():
+            problem = document(error.status, error.code, error.title, error.detail, error.problems)
+        case exceptions.APIException():
+            problem, headers = _from_drf(error, context), _headers(error)
+        case RequestDataTooBig():
+            problem = document(413, "too-large", "This is too much at once", "The body is too long.")
+        case SuspiciousOperation():
+            problem = document(400, "invalid-input", "Something given is not right", "The request cannot be read.")
+        case _:
+            problem = _unforeseen(error, view)
+    set_rollback()
+    return respond(problem, view, headers)

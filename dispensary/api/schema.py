@@ -1,0 +1,87 @@
+"""What OpenAPI says about headers and errors that every operation shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+
+_HEADER = OpenApiParameter.HEADER
+PHARMACY = OpenApiParameter(
+    "X-Pharmacy", OpenApiTypes.UUID, _HEADER, description="for whom, where the caller works at several pharmacies"
+)
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    _HEADER,
+    description="new for each request; the same key and body get the same answer, done once",
+)
+REQUIRED_KEY = OpenApiParameter(
+    "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}, _HEADER, required=True,
+    description="new for each hand-over; the same key and body get the same answer, done once",
+)  # fmt: skip
+CREATES = [PHARMACY, KEY]
+IF_MATCH = [OpenApiParameter("If-Match", str, _HEADER, required=True, description="the ETag that was seen, or *")]
+PAGED = [
+    PHARMACY,
+    OpenApiParameter("cursor", str, description="where to go on, from `next` or `previous`"),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 200}, description="rows on a page"),
+]
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457 problem document.",
+    "required": ["type", "title", "status", "code", "detail", "problems"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "public; never changes its meaning"},
+        "detail": {"type": "string"},
+        "problems": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "given", "expected", "next"],
+                "properties": {name: {"type": "string"} for name in ("field", "given", "expected", "next")},
+            },
+        },
+        "findings": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "of a refusal: what nobody has answered",
+        },
+        "review": {
+            "type": ["string", "null"],
+            "format": "uuid",
+            "description": "of a refusal: the review that was frozen",
+        },
+    },
+}
+OUTCOME: dict[str, Any] = {
+    "type": "object",
+    "description": "FHIR R4 OperationOutcome.",
+    "required": ["resourceType", "issue"],
+    "properties": {
+        "resourceType": {"const": "OperationOutcome"},
+        "issue": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A drf-spectacular postprocessing hook: every operation may answer with a problem."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"Problem": PROBLEM, "OperationOutcome": OUTCOME}
+    for path, operations in result.get("paths", {}).items():
+        kind, name = (
+            ("application/fhir+json", "OperationOutcome")
+            if "/fhir/" in path
+            else ("application/problem+json", "Problem")
+        )
+        answer = {"description": "A problem", "content": {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                operation["responses"] |= {"4XX": answer, "5XX": answer}
+    return result

@@ -1,0 +1,151 @@
+"""Parts of the case format inside a body: passed on as they are to the rule book, which checks every value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+_AMOUNT = {"oneOf": [{"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,4})?$"}, {"type": "number", "minimum": 0}]}
+_DAY = {"type": "string", "format": "date"}
+_FLAG = {"type": ["boolean", "null"]}
+_DOSES: dict[str, Any] = {
+    "dose": _AMOUNT,
+    "times_per_day": {"type": "integer", "minimum": 1, "maximum": 24},
+    "doses": {"type": "array", "items": _AMOUNT, "minItems": 1, "maxItems": 24},
+}
+FACTS: dict[str, Any] = {
+    "type": "object",
+    "description": "Facts about the patient. Absent or null means unknown, which is not the same as false or an empty list.",
+    "additionalProperties": False,
+    "properties": {
+        "birth_date": {"type": ["string", "null"], "format": "date"},
+        "sex": {"enum": ["female", "male", "other", "unknown", None]},
+        "weight_kg": {"anyOf": [_AMOUNT, {"type": "null"}]},
+        "egfr": {"anyOf": [_AMOUNT, {"type": "null"}], "description": "mL/min/1.73 m²"},
+        **dict.fromkeys(("dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump"), _FLAG),
+        "allergies": {"type": ["array", "null"], "items": {"type": "string"}},
+        "conditions": {"type": ["array", "null"], "items": {"type": ["string", "object"]}},
+        "medicines": {"type": ["array", "null"], "items": {"type": "object"}},
+    },
+}
+SUPPLY: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["dispensed_on", "days_supply", "relation"],
+    "properties": {
+        "dispensed_on": _DAY,
+        **_DOSES,
+        "strength_mg": _AMOUNT,
+        "days_supply": {"type": "integer", "minimum": 1},
+        "dose_since": _DAY,
+        "relation": {"enum": ["same-course", "concurrent"]},
+    },
+}
+ORDER: dict[str, Any] = {
+    "type": "object",
+    "description": "The prescription of the case format. Amounts in mg or micrograms, quantity in tablets.",
+    "additionalProperties": False,
+    "properties": {
+        "written_on": {"type": ["string", "null"], "format": "date"},
+        "route": {"type": "string"},
+        "form": {"enum": ["tablet"]},
+        "strength_mg": {"anyOf": [_AMOUNT, {"type": "null"}]},
+        "brand": {"type": ["string", "null"]},
+        "phases": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    **_DOSES,
+                    "unit": {"enum": ["mg", "microgram", "ug", "mcg"]},
+                    "days": {"type": ["integer", "null"], "minimum": 1},
+                },
+            },
+        },
+        "then_stop": _FLAG,
+        "directions": {"type": ["string", "null"], "maxLength": 2000},
+        "quantity": _AMOUNT,
+        "repeats": {"type": "integer", "minimum": 0, "maximum": 99},
+    },
+}
+CASE: dict[str, Any] = {
+    "type": "object",
+    "description": "A case in the format `baclofen-case/1`. The day is the day it arrives; the pack is scanned at the dispense.",
+    "additionalProperties": False,
+    "required": ["format", "prescription"],
+    "properties": {
+        "format": {"const": "baclofen-case/1"},
+        "on": _DAY,
+        "action": {"const": "dispense"},
+        "patient": FACTS,
+        "prescription": ORDER,
+        "history": {"type": "array", "items": SUPPLY},
+    },
+}
+
+
+class Document(serializers.Field):
+    """A JSON object, passed on."""
+
+    default_error_messages = {"not_an_object": "an object"}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            self.fail("not_an_object")
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field(FACTS)
+class FactsField(Document):
+    """The patient's facts."""
+
+
+@extend_schema_field(SUPPLY)
+class SupplyField(Document):
+    """An earlier supply."""
+
+
+@extend_schema_field(CASE)
+class CaseField(Document):
+    """A whole case, of which only what belongs to an order may be there."""
+
+    default_error_messages = {
+        "format": "baclofen-case/1 in the field format",
+        "action": "dispense; a medicine is stopped at .../stop/",
+        "picked": "no pack yet; it is scanned at the dispense",
+        "prescription": "the prescription",
+        "history": "a list of earlier supplies",
+    }
+    _KNOWN = frozenset({"format", "on", "action", "patient", "prescription", "history", "picked", "reason"})
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        case = super().to_internal_value(data)
+        if unknown := sorted(set(case) - self._KNOWN):
+            raise serializers.ValidationError({name[:60]: ["unknown"] for name in unknown}, code="unknown")
+        if case.get("format") != "baclofen-case/1":
+            self.fail("format")
+        if case.get("action", "dispense") != "dispense" or "reason" in case:
+            self.fail("action")
+        if case.get("picked") is not None:
+            self.fail("picked")
+        if not isinstance(case.get("prescription"), dict):
+            self.fail("prescription")
+        if not isinstance(case.get("history") or [], list) or not all(
+            isinstance(s, dict) for s in case.get("history") or []
+        ):
+            self.fail("history")
+        if not isinstance(case.get("patient") or {}, dict):
+            self.fail("not_an_object")
+        return case
+
+
+@extend_schema_field(
+    {"type": "object", "description": "A document in the format `baclofen-review/1` or `baclofen-case/1`."}
+)
+class FrozenField(Document):
+    """A document as it was frozen."""

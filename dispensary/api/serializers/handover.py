@@ -1,0 +1,93 @@
+"""Packs and dispenses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from dispensary.api.fields import Amount, Body, Day, Text
+from dispensary.api.serializers.orders import AnswerIn, OverrideOut
+from dispensary.models import Dispense, Product
+
+
+class PackIn(Body):
+    """What was picked: the text of its scan, or the fields by hand."""
+
+    scan = Text(max_length=300, required=False, help_text="GS1 text as scanned; GS may be sent as U+241D")
+    gtin = Text(max_length=14, required=False)
+    lot = Text(max_length=20, required=False, allow_blank=True)
+    expiry = Day(required=False)
+    serial = Text(max_length=20, required=False, allow_blank=True)
+
+    default_error_messages = {"one_of": "either scan alone, or gtin with what else is known"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("scan" in attrs) == ("gtin" in attrs) or ("scan" in attrs and len(attrs) > 1):
+            self.fail("one_of")
+        return attrs
+
+
+class DispenseIn(Body):
+    """A hand-over to be recorded."""
+
+    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
+    pack = PackIn()
+    overrides = AnswerIn(many=True, required=False, help_text="answers to findings, signed with this request")
+    acknowledged = serializers.ListField(
+        child=Text(max_length=64), required=False, max_length=100, help_text="codes of findings that need one step only"
+    )
+
+
+class ScanIn(Body):
+    """A scanned code."""
+
+    scan = Text(max_length=300)
+
+
+class ProductOut(serializers.ModelSerializer):
+    """A pack that a scanner can name."""
+
+    strength_mg = Amount()
+
+    class Meta:
+        model = Product
+        fields = ["gtin", "name", "brand", "ingredient", "form", "strength_mg", "pack_size"]
+
+
+class ScanOut(serializers.Serializer):
+    """What a scan carries, and the product if it is one of ours."""
+
+    gtin = serializers.CharField()
+    lot = serializers.CharField(allow_blank=True)
+    expiry = serializers.DateField(allow_null=True)
+    serial = serializers.CharField(allow_blank=True)
+    product = ProductOut(allow_null=True)
+
+
+class DispenseOut(serializers.ModelSerializer):
+    """A dispense."""
+
+    quantity = Amount(help_text="tablets")
+    strength_mg = Amount()
+    overrides = OverrideOut(many=True)
+
+    class Meta:
+        model = Dispense
+        fields = [
+            "id", "pharmacy", "patient", "prescription", "review", "number", "status", "quantity", "product", "strength_mg",
+            "lot", "expiry", "serial", "starts_on", "days_supply", "run_out_on", "prepared_at", "handed_over_at",
+            "dispenser_name", "overrides", "audit_entry", "ended_at", "ended_reason",
+        ]  # fmt: skip
+
+
+class TrailLine(serializers.Serializer):
+    """One entry of the audit log about a thing."""
+
+    id = serializers.UUIDField(source="entry.entry_id")
+    at = serializers.DateTimeField(source="entry.recorded_at")
+    event = serializers.CharField(source="entry.action")
+    outcome = serializers.CharField(source="entry.outcome")
+    by = serializers.CharField(source="entry.actor")
+    sentence = serializers.CharField()

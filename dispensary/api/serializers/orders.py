@@ -1,0 +1,232 @@
+"""Prescriptions, reviews and answers to findings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dispensary.actions.overrides import Answer
+from dispensary.api.fields import Amount, Body, Count, Text
+from dispensary.api.serializers.documents import CaseField, FrozenField
+from dispensary.api.serializers.people import PatientIdentity, PatientShort, PrescriberIdentity, PrescriberOut
+from dispensary.assessment import Assessment
+from dispensary.models import Dispense, Finding, Mitigation, Outcome, Override, Phase, Prescription, Review
+
+
+class OrderIn(Body):
+    """A prescription to be taken in."""
+
+    patient = PatientIdentity()
+    prescriber = PrescriberIdentity()
+    case = CaseField()
+    replaces = serializers.UUIDField(required=False, help_text="an earlier prescription that this one replaces")
+
+
+class Reason(Body):
+    """Why something is ended or taken back."""
+
+    reason = Text(max_length=250)
+
+
+class AnswerIn(Body):
+    """An answer to one finding."""
+
+    finding = Text(max_length=64, help_text="rule code, or the finding's fingerprint where a code occurs twice")
+    mitigation = serializers.ChoiceField(Mitigation.choices, required=False)
+    words = Text(max_length=2000, required=False, allow_blank=True, help_text="the reason in words")
+    asked = Text(max_length=120, required=False, allow_blank=True, help_text="whom the signer spoke to")
+    asked_at = serializers.DateTimeField(required=False)
+    agreed = Text(max_length=500, required=False, allow_blank=True)
+
+
+class Stop(Body):
+    """An order to stop the medicine now, without a taper."""
+
+    reason = Text(max_length=64, required=False, allow_blank=True, help_text="of the case format, such as overdose")
+    words = Text(max_length=250)
+    overrides = AnswerIn(many=True, required=False)
+
+
+class ReviewIn(Body):
+    """A question to the rule book: what was picked and how much is meant, as far as that is known."""
+
+    picked_mg = Amount(required=False, min_value=Decimal("0.001"), help_text="strength that was scanned, mg")
+    quantity = Amount(required=False, min_value=Decimal("0.5"), help_text="tablets")
+
+
+def answer_of(told: dict[str, Any], signature: Any) -> Answer:
+    """A checked `AnswerIn` as the action takes it."""
+    return Answer(**told, signature=signature)
+
+
+class PhaseOut(serializers.ModelSerializer):
+    """A stretch of days with one day's dosing."""
+
+    doses = serializers.ListField(child=Amount())
+
+    class Meta:
+        model = Phase
+        fields = ["number", "doses", "unit", "days"]
+
+
+class FindingOut(serializers.ModelSerializer):
+    """A finding as it was frozen."""
+
+    class Meta:
+        model = Finding
+        fields = ["number", "code", "severity", "summary", "detail", "dur", "detected_issue", "fingerprint"]
+
+
+class OverrideOut(serializers.ModelSerializer):
+    """An answer to a finding."""
+
+    class Meta:
+        model = Override
+        fields = [
+            "id", "prescription", "code", "severity", "summary", "detail", "fingerprint", "mitigation", "words", "asked",
+            "asked_at", "agreed", "signer_name", "signer_role", "signature", "signed_at", "state", "dispense",
+        ]  # fmt: skip
+
+
+class ReviewOut(serializers.ModelSerializer):
+    """A review as it was frozen: question, answer, and what it was answered with."""
+
+    case = FrozenField()
+    result = FrozenField()
+    findings = FindingOut(many=True)
+
+    class Meta:
+        model = Review
+        fields = [
+            "id", "prescription", "reason", "outcome", "profile_name", "profile_digest", "rules_version", "reviewed_at",
+            "reviewed_by", "findings", "case", "result",
+        ]  # fmt: skip
+
+
+class QuestionOut(serializers.Serializer):
+    """A finding as of now, with the answer it has, if any."""
+
+    code = serializers.CharField()
+    severity = serializers.CharField()
+    summary = serializers.CharField()
+    detail = serializers.CharField()
+    fingerprint = serializers.CharField()
+    answered_by = serializers.UUIDField(allow_null=True)
+    finding = FrozenField(allow_null=True)
+
+
+class AssessmentOut(serializers.Serializer):
+    """What the rule book says today. Nothing is recorded by reading it."""
+
+    on = serializers.DateField()
+    outcome = serializers.ChoiceField(Outcome.choices)
+    profile_name = serializers.CharField()
+    profile_digest = serializers.CharField()
+    rules_version = serializers.CharField()
+    findings = QuestionOut(many=True)
+    course = FrozenField(allow_null=True)
+
+
+class SupplyOut(serializers.ModelSerializer):
+    """A dispense on this prescription, in short."""
+
+    quantity = Amount()
+
+    class Meta:
+        model = Dispense
+        fields = [
+            "id",
+            "number",
+            "status",
+            "quantity",
+            "starts_on",
+            "days_supply",
+            "run_out_on",
+            "handed_over_at",
+            "dispenser_name",
+        ]
+
+
+class PrescriptionRow(serializers.ModelSerializer):
+    """A prescription in the queue."""
+
+    patient = PatientShort()
+    strength_mg = Amount(allow_null=True)
+    quantity = Amount(allow_null=True)
+    remaining = serializers.SerializerMethodField()
+    outcome = serializers.CharField(allow_null=True, help_text="of its newest review")
+
+    class Meta:
+        model = Prescription
+        fields = [
+            "id",
+            "status",
+            "patient",
+            "strength_mg",
+            "quantity",
+            "repeats",
+            "remaining",
+            "outcome",
+            "received_at",
+        ]
+
+    @extend_schema_field(Amount(allow_null=True, help_text="tablets that may still be handed over"))
+    def get_remaining(self, row: Any) -> str | None:
+        if row.authorised is None:
+            return None
+        return Amount().to_representation(max(Decimal(0), row.authorised - (row.handed_over or Decimal(0))))
+
+
+class PrescriptionOut(serializers.ModelSerializer):
+    """A prescription with its course, findings, answers and supplies."""
+
+    patient = PatientShort()
+    prescriber = PrescriberOut()
+    phases = PhaseOut(many=True)
+    strength_mg = Amount(allow_null=True)
+    quantity = Amount(allow_null=True, help_text="tablets")
+    authorised = Amount(allow_null=True, help_text="tablets, repeats included")
+    remaining = Amount(allow_null=True, help_text="tablets that may still be handed over")
+    repeats = Count()
+    overrides = OverrideOut(many=True)
+    dispenses = SupplyOut(many=True)
+    assessment = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Prescription
+        fields = [
+            "id", "pharmacy", "status", "version", "patient", "prescriber", "written_on", "route", "form", "strength_mg",
+            "brand", "phases", "phases_from_directions", "then_stop", "directions", "quantity", "repeats", "authorised",
+            "remaining", "source", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
+        ]  # fmt: skip
+
+    @extend_schema_field(AssessmentOut(allow_null=True))
+    def get_assessment(self, prescription: Prescription) -> Any:
+        assessment: Assessment | None = self.context.get("assessment")
+        if assessment is None:
+            return None
+        signed = {row.fingerprint: row.pk for row in prescription.overrides.all() if row.state == "open"}
+        findings = [
+            {
+                name: getattr(question, name)
+                for name in ("code", "severity", "summary", "detail", "fingerprint", "finding")
+            }
+            | {"answered_by": signed.get(question.fingerprint)}
+            for question in assessment.questions()
+        ]
+        told = {
+            name: getattr(assessment, name)
+            for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
+        }
+        return AssessmentOut(told | {"findings": findings, "course": assessment.result.get("course")}).data
+
+
+class ReceivedOut(serializers.Serializer):
+    """A prescription that was taken in, with the review made of it at once."""
+
+    prescription = PrescriptionOut()
+    review = ReviewOut()
+    notes = serializers.ListField(child=serializers.CharField(), help_text="how something unusual was read")

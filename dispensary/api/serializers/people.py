@@ -1,0 +1,156 @@
+"""Patients, prescribers and the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dispensary.api.fields import Amount, Body, Day, Text
+from dispensary.api.serializers.documents import FACTS, FactsField, SupplyField
+from dispensary.api.strict_json import jsonable
+from dispensary.assessment import facts_document
+from dispensary.models import Language, Patient, Prescriber, PriorSupply, Sex, StaffRole
+
+
+class PatientIdentity(Body):
+    """Whom an order is for: one of ours by `id`, or by the pharmacy's own number, with a name if they may be new."""
+
+    id = serializers.UUIDField(required=False)
+    identifier = Text(max_length=64, required=False, help_text="the pharmacy's own number for the patient")
+    family_name = Text(max_length=120, required=False)
+    given_name = Text(max_length=120, required=False, allow_blank=True)
+    birth_date = Day(required=False)
+    sex = serializers.ChoiceField(Sex.choices, required=False)
+    language = serializers.ChoiceField(Language.choices, required=False)
+    time_zone = Text(max_length=64, required=False)
+
+    default_error_messages = {"one_of": "either id alone, or identifier with a name where the patient may be new"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("id" in attrs) == ("identifier" in attrs) or ("id" in attrs and len(attrs) > 1):
+            self.fail("one_of")
+        return attrs
+
+
+class PrescriberIdentity(Body):
+    """Who wrote an order: one of ours by `id`, or by registration number, with a name if they may be new."""
+
+    id = serializers.UUIDField(required=False)
+    identifier = Text(max_length=64, required=False, help_text="registration number")
+    name = Text(max_length=120, required=False)
+    phone = Text(max_length=32, required=False, allow_blank=True)
+    organisation = Text(max_length=120, required=False, allow_blank=True)
+
+    default_error_messages = {"one_of": "either id alone, or identifier with a name where the prescriber may be new"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("id" in attrs) == ("identifier" in attrs) or ("id" in attrs and len(attrs) > 1):
+            self.fail("one_of")
+        return attrs
+
+
+class PatientRegistration(Body):
+    """A patient to be registered."""
+
+    identifier = Text(max_length=64)
+    family_name = Text(max_length=120)
+    given_name = Text(max_length=120, required=False, allow_blank=True)
+    language = serializers.ChoiceField(Language.choices, required=False)
+    time_zone = Text(max_length=64, required=False, help_text="IANA name; the pharmacy's when absent")
+    facts = FactsField(required=False)
+
+
+class FactChanges(Body):
+    """Facts to record; null makes a fact unknown again, an absent one stays."""
+
+    facts = FactsField()
+
+
+class Supplies(Body):
+    """Supplies that somebody else made, to be recorded."""
+
+    supplies = serializers.ListField(child=SupplyField(), min_length=1, max_length=200)
+
+
+class Death(Body):
+    """The day a patient died."""
+
+    died_on = Day()
+
+
+class PrescriberRegistration(Body):
+    """A prescriber to be registered."""
+
+    identifier = Text(max_length=64)
+    name = Text(max_length=120)
+    phone = Text(max_length=32, required=False, allow_blank=True)
+    organisation = Text(max_length=120, required=False, allow_blank=True)
+
+
+class PriorSupplyOut(serializers.ModelSerializer):
+    """A supply that somebody else made."""
+
+    doses = serializers.ListField(child=Amount(), help_text="one day's doses, mg")
+    strength_mg = Amount(allow_null=True)
+
+    class Meta:
+        model = PriorSupply
+        fields = ["dispensed_on", "doses", "strength_mg", "days_supply", "dose_since", "relation", "recorded_at"]
+
+
+class PatientShort(serializers.ModelSerializer):
+    """A patient in a list."""
+
+    class Meta:
+        model = Patient
+        fields = ["id", "identifier", "family_name", "given_name", "birth_date", "sex"]
+
+
+class PatientOut(serializers.ModelSerializer):
+    """A patient with the facts that the rules read."""
+
+    facts = serializers.SerializerMethodField()
+    prior_supplies = PriorSupplyOut(many=True)
+
+    class Meta:
+        model = Patient
+        fields = [
+            "id", "pharmacy", "identifier", "family_name", "given_name", "language", "time_zone", "died_on", "facts",
+            "facts_at", "prior_supplies", "version",
+        ]  # fmt: skip
+
+    @extend_schema_field(FACTS)
+    def get_facts(self, patient: Patient) -> dict[str, Any]:
+        facts: dict[str, Any] = jsonable(facts_document(patient))
+        return facts
+
+
+class PrescriberOut(serializers.ModelSerializer):
+    """A prescriber."""
+
+    class Meta:
+        model = Prescriber
+        fields = ["id", "identifier", "name", "phone", "organisation"]
+
+
+class Place(serializers.Serializer):
+    """One pharmacy the caller works at."""
+
+    id = serializers.UUIDField(source="pharmacy_id")
+    name = serializers.CharField(source="pharmacy.name")
+    time_zone = serializers.CharField(source="pharmacy.time_zone")
+    profile = serializers.CharField(source="pharmacy.profile")
+    role = serializers.ChoiceField(StaffRole.choices)
+    display_name = serializers.CharField()
+
+
+class Me(serializers.Serializer):
+    """Who is asking."""
+
+    username = serializers.CharField()
+    pharmacies = Place(many=True)
+    current = serializers.UUIDField(
+        allow_null=True, help_text="the pharmacy that requests are for, where that is clear"
+    )

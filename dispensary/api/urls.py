@@ -1,0 +1,39 @@
+"""The addresses below `/api/v1/`."""
+
+from django.urls import URLPattern, URLResolver, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from dispensary.api.views import fhir, handover, orders, people
+from dispensary.api.views.fallback import NothingHereView
+
+app_name = "dispensary-api"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("me/", people.MeView.as_view(), name="me"),
+    path("patients/", people.PatientsView.as_view(), name="patients"),
+    path("patients/<uuid:pk>/", people.PatientView.as_view(), name="patient"),
+    path("patients/<uuid:pk>/supplies/", people.SuppliesView.as_view(), name="supplies"),
+    path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
+    path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),
+    path("products/", handover.ProductsView.as_view(), name="products"),
+    path("products/scan/", handover.ScanView.as_view(), name="scan"),
+    re_path(r"^products/(?P<gtin>[0-9]{8,14})/$", handover.ProductView.as_view(), name="product"),
+    path("prescriptions/", orders.PrescriptionsView.as_view(), name="prescriptions"),
+    path("prescriptions/<uuid:pk>/", orders.PrescriptionView.as_view(), name="prescription"),
+    path("prescriptions/<uuid:pk>/cancel/", orders.CancelView.as_view(), name="prescription-cancel"),
+    path("prescriptions/<uuid:pk>/stop/", orders.StopView.as_view(), name="prescription-stop"),
+    path("prescriptions/<uuid:pk>/reviews/", orders.ReviewsView.as_view(), name="reviews"),
+    path("prescriptions/<uuid:pk>/overrides/", orders.OverridesView.as_view(), name="overrides"),
+    path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
+    path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),
+    path("overrides/<uuid:pk>/", orders.OverrideView.as_view(), name="override"),
+    path("overrides/<uuid:pk>/withdraw/", orders.WithdrawView.as_view(), name="override-withdraw"),
+    path("dispenses/<uuid:pk>/", handover.DispenseView.as_view(), name="dispense"),
+    path("dispenses/<uuid:pk>/cancel/", handover.TakeBackView.as_view(how="cancel"), name="dispense-cancel"),
+    path("dispenses/<uuid:pk>/return/", handover.TakeBackView.as_view(how="return"), name="dispense-return"),
+    path("dispenses/<uuid:pk>/trail/", handover.TrailView.as_view(), name="trail"),
+    path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
+    path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
+    re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),
+]

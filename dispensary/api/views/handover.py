@@ -1,0 +1,151 @@
+"""Products, dispenses, and what is printed or told about them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary import audit, policies
+from dispensary.actions import dispenses
+from dispensary.actions.dispenses import Pack
+from dispensary.actions.idempotency import Reply
+from dispensary.actions.overrides import Refused
+from dispensary.api.access import signature_of
+from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY
+from dispensary.api.serializers import handover as shapes
+from dispensary.api.serializers.orders import Reason, answer_of
+from dispensary.api.views.base import DISPENSE, END, HouseView, refusal, reply
+from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.models import Dispense, Prescription, Product
+from dispensary.scanning import Scan, UnreadableScan, read_scan
+
+
+def scanned(text: str, field: str) -> Scan:
+    """What a scan carries. Raises `InvalidInput`."""
+    try:
+        return read_scan(text)
+    except UnreadableScan as error:
+        raise InvalidInput("The scan cannot be read.", Problem(field, f"{len(text)} characters", str(error))) from None
+
+
+def pack_of(given: dict[str, Any]) -> Pack:
+    """The pack as the action takes it, from its scan or by hand."""
+    if "scan" not in given:
+        return Pack(**given)
+    scan = scanned(given["scan"], "pack.scan")
+    return Pack(scan.gtin, scan.lot, scan.expiry, scan.serial)
+
+
+def full(pk: UUID) -> dict[str, Any]:
+    """A dispense with the answers it used."""
+    row = Dispense.objects.prefetch_related("overrides").get(pk=pk)
+    return shapes.DispenseOut(row).data
+
+
+class ProductsView(HouseView):
+    """The packs that are known here."""
+
+    @extend_schema(parameters=PAGED, responses=shapes.ProductOut(many=True), summary="Products")
+    def get(self, request: Request) -> Response:
+        self.by()
+        return self.page(Product.objects.all(), shapes.ProductOut, "gtin")
+
+
+class ProductView(HouseView):
+    """One product."""
+
+    @extend_schema(parameters=[PHARMACY], responses=shapes.ProductOut, summary="A product by its GTIN")
+    def get(self, request: Request, gtin: str) -> Response:
+        self.by()
+        product = Product.objects.filter(pk=gtin.zfill(14)).first()
+        if product is None:
+            raise NotFound("Nobody here knows this pack.")
+        return Response(shapes.ProductOut(product).data)
+
+
+class ScanView(HouseView):
+    """Read a scan."""
+
+    @extend_schema(
+        parameters=[PHARMACY],
+        request=shapes.ScanIn,
+        responses=shapes.ScanOut,
+        summary="Read a scanned code; changes nothing",
+    )
+    def post(self, request: Request) -> Response:
+        self.by()
+        scan = scanned(self.read(shapes.ScanIn)["scan"], "scan")
+        product = Product.objects.filter(pk=scan.gtin).first()
+        told = {name: getattr(scan, name) for name in ("gtin", "lot", "expiry", "serial")}
+        return Response(shapes.ScanOut(told | {"product": product}).data)
+
+
+class DispensesView(HouseView):
+    """Hand over."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=shapes.DispenseIn, responses={201: shapes.DispenseOut}, parameters=[PHARMACY, REQUIRED_KEY],
+        summary="Hand over; what nobody has answered is a 409 with the findings",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(Prescription.objects.all(), pk)
+        by, body = self.by(prescription.pharmacy_id), self.read(shapes.DispenseIn)
+        pack, signature = pack_of(body["pack"]), signature_of(request)
+        answers = tuple(answer_of(one, signature) for one in body.get("overrides", ()))
+
+        def do() -> Reply:
+            done = dispenses.dispense(
+                prescription=prescription, quantity=body["quantity"], pack=pack, overrides=answers,
+                acknowledged=body.get("acknowledged", ()), key=request.headers["Idempotency-Key"], by=by, now=self.now,
+            )  # fmt: skip
+            return refusal(done) if isinstance(done, Refused) else reply(201, full(done.pk))
+
+        return self.once(by, do, required=True)
+
+
+class DispenseView(HouseView):
+    """One dispense."""
+
+    @extend_schema(responses=shapes.DispenseOut, summary="A dispense")
+    def get(self, request: Request, pk: UUID) -> Response:
+        dispense = self.own(Dispense.objects.prefetch_related("overrides"), pk)
+        self.by(dispense.pharmacy_id)
+        return Response(shapes.DispenseOut(dispense).data)
+
+
+class TakeBackView(HouseView):
+    """Undo a dispense: `cancel` before it left the counter, `return_` after."""
+
+    may: ClassVar = {"POST": END}
+    how: str = ""
+
+    @extend_schema(
+        request=Reason, responses=shapes.DispenseOut, parameters=CREATES, summary="Cancel a dispense, or take it back"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        dispense = self.own(Dispense.objects.all(), pk)
+        by, body = self.by(dispense.pharmacy_id), self.read(Reason)
+        action = {"cancel": dispenses.cancel, "return": dispenses.return_}[self.how]
+
+        def do() -> Reply:
+            return reply(200, full(action(dispense=dispense, by=by, now=self.now, **body).pk))
+
+        return self.once(by, do)
+
+
+class TrailView(HouseView):
+    """What happened to a dispense."""
+
+    may: ClassVar = {"GET": (policies.may_see_patients, "read the trail of a dispense", "staff of the pharmacy")}
+
+    @extend_schema(responses=shapes.TrailLine(many=True), summary="The audit trail of a dispense, newest first")
+    def get(self, request: Request, pk: UUID) -> Response:
+        dispense = self.own(Dispense.objects.all(), pk)
+        self.by(dispense.pharmacy_id)
+        return Response(shapes.TrailLine(audit.history(dispense, pharmacy=dispense.pharmacy_id), many=True).data)

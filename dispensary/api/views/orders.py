@@ -1,0 +1,295 @@
+"""Prescriptions, their reviews, and the answers to findings."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary.actions import overrides, patients, prescriptions, reviews
+from dispensary.actions.idempotency import Reply
+from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.overrides import Refused
+from dispensary.api.access import signature_of
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED
+from dispensary.api.serializers import orders as shapes
+from dispensary.api.strict_json import jsonable
+from dispensary.api.views.base import DISPENSE, END, RECEIVE, HouseView, etag, if_match, refusal, reply
+from dispensary.assessment import Assessment, assess, local_day
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import (
+    Dispense,
+    DispenseStatus,
+    Outcome,
+    Override,
+    Patient,
+    Prescriber,
+    Prescription,
+    PrescriptionStatus,
+    Review,
+    ReviewReason,
+    Source,
+)
+
+_FILTERS = [
+    OpenApiParameter("status", str, enum=PrescriptionStatus.values),
+    OpenApiParameter("outcome", str, enum=Outcome.values, description="of its newest review"),
+    OpenApiParameter("patient", UUID),
+]
+
+
+def whole(rows: QuerySet[Prescription] | None = None) -> QuerySet[Prescription]:
+    """Prescriptions with everything that their page shows, in a constant number of queries."""
+    base = Prescription.objects.all() if rows is None else rows
+    return base.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
+        "phases", "overrides", "dispenses", "patient__prior_supplies"
+    )
+
+
+def told(prescription: Prescription, view: HouseView) -> dict[str, Any]:
+    """A prescription as its page shows it; while it can still be dispensed, with what the rule book says today."""
+    assessment: Assessment | None = None
+    if prescription.status == PrescriptionStatus.ACTIVE:
+        try:
+            assessment = assess(prescription, on=local_day(prescription.pharmacy, view.now))
+        except InvalidInput:  # what is stored is no case any more; the record must be readable all the same
+            assessment = None
+    return shapes.PrescriptionOut(prescription, context={"assessment": assessment}).data
+
+
+class PrescriptionsView(HouseView):
+    """The queue."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(parameters=[*_FILTERS, *PAGED], responses=shapes.PrescriptionRow(many=True), summary="The queue")
+    def get(self, request: Request) -> Response:
+        self.by()
+        done = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)
+        newest = Review.objects.filter(prescription=OuterRef("pk")).order_by("-reviewed_at")
+        rows = (
+            Prescription.objects.filter(pharmacy=self.pharmacy)
+            .select_related("patient")
+            .annotate(
+                handed_over=Subquery(done.values("prescription").annotate(n=Sum("quantity")).values("n")),
+                outcome=Subquery(newest.values("outcome")[:1]),
+            )
+        )
+        return self.page(rows.filter(**_filters(request)), shapes.PrescriptionRow, "-received_at")
+
+    @extend_schema(
+        request=shapes.OrderIn,
+        responses={201: shapes.ReceivedOut},
+        parameters=CREATES,
+        summary="Take in a prescription",
+    )
+    def post(self, request: Request) -> Response:
+        by, body = self.by(), self.read(shapes.OrderIn)
+        case = body["case"]
+        self._check_day(case)
+        intake = Intake(
+            patient=patient_of(self, body["patient"]),
+            prescriber=prescriber_of(self, body["prescriber"]),
+            order=case["prescription"],
+            source=Source.CASE,
+            document=jsonable(case),
+            facts=case.get("patient") or {},
+            history=case.get("history") or (),
+            replaces=self.own(Prescription.objects.all(), body["replaces"]) if "replaces" in body else None,
+        )
+        return self.once(by, lambda: received(self, intake))
+
+    def _check_day(self, case: dict[str, Any]) -> None:
+        today = local_day(self.pharmacy, self.now)
+        if case.get("on") not in (None, today.isoformat()):
+            problem = Problem("case.on", "another day", f"{today}, today at the pharmacy", "Leave it out.")
+            raise InvalidInput("An order is taken in on the day it comes.", problem)
+
+
+def received(view: HouseView, intake: Intake, notes: tuple[str, ...] = ()) -> Reply:
+    """Take an order in and show what came of it."""
+    done = take_in(intake, pharmacy=view.pharmacy, by=view.by(), now=view.now)
+    prescription = told(whole().get(pk=done.prescription.pk), view)
+    review = shapes.ReviewOut(done.review).data
+    return reply(201, {"prescription": prescription, "review": review, "notes": list(notes)})
+
+
+def patient_of(view: HouseView, given: dict[str, Any]) -> Any:
+    """The patient of ours that an id names, or the identity as given."""
+    rows = Patient.objects.select_related("pharmacy").filter(pharmacy=view.pharmacy)
+    return view.own(rows, given["id"]) if "id" in given else _plain(given)
+
+
+def prescriber_of(view: HouseView, given: dict[str, Any]) -> Any:
+    """The prescriber of ours that an id names, or the identity as given."""
+    return view.own(Prescriber.objects.filter(pharmacy=view.pharmacy), given["id"]) if "id" in given else dict(given)
+
+
+def _plain(given: dict[str, Any]) -> dict[str, Any]:
+    born = given.get("birth_date")
+    return dict(given) | ({"birth_date": born.isoformat()} if born is not None and not isinstance(born, str) else {})
+
+
+def _filters(request: Request) -> dict[str, Any]:
+    asked = request.query_params
+    found: dict[str, Any] = {}
+    for name, known in (("status", PrescriptionStatus.values), ("outcome", Outcome.values)):
+        if name in asked:
+            if asked[name] not in known:
+                raise InvalidInput(
+                    "There is no such filter value.", Problem(name, "another word", f"one of {', '.join(known)}")
+                )
+            found[name] = asked[name]
+    if "patient" in asked:
+        try:
+            found["patient"] = UUID(asked["patient"])
+        except ValueError:
+            raise InvalidInput("The patient cannot be read.", Problem("patient", "another text", "a UUID")) from None
+    return found
+
+
+class PrescriptionView(HouseView):
+    """One prescription."""
+
+    @extend_schema(
+        responses=shapes.PrescriptionOut,
+        summary="A prescription: course, findings as of today, answers, supplies; reading it is logged",
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(whole(), pk)
+        by = self.by(prescription.pharmacy_id)
+        patients.opened(patient=prescription.patient, by=by, now=self.now)
+        return Response(told(prescription, self), headers=etag(prescription.version))
+
+
+class CancelView(HouseView):
+    """Cancel a prescription."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=shapes.Reason, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        summary="Cancel a prescription that was written in error or withdrawn",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(Prescription.objects.all(), pk)
+        by, body = self.by(prescription.pharmacy_id), self.read(shapes.Reason)
+        prescriptions.cancel(prescription=prescription, version=if_match(request), by=by, now=self.now, **body)
+        ended = whole().get(pk=pk)
+        return Response(told(ended, self), headers=etag(ended.version))
+
+
+class StopView(HouseView):
+    """Stop the medicine."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=shapes.Stop, responses=shapes.PrescriptionOut, parameters=CREATES,
+        summary="Stop the medicine now; without a taper that is a finding, which needs an answer",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(Prescription.objects.all(), pk)
+        by, body = self.by(prescription.pharmacy_id), self.read(shapes.Stop)
+        answers = tuple(shapes.answer_of(one, signature_of(request)) for one in body.get("overrides", ()))
+
+        def do() -> Reply:
+            done = prescriptions.stop(
+                prescription=prescription,
+                reason=body.get("reason", ""),
+                words=body["words"],
+                answers=answers,
+                by=by,
+                now=self.now,
+            )
+            return refusal(done) if isinstance(done, Refused) else reply(200, told(whole().get(pk=pk), self))
+
+        return self.once(by, do)
+
+
+class ReviewsView(HouseView):
+    """Ask the rule book and keep the answer."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=shapes.ReviewIn,
+        responses={201: shapes.ReviewOut},
+        parameters=CREATES,
+        summary="Review a prescription and freeze it",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(Prescription.objects.select_related("pharmacy", "patient__pharmacy"), pk)
+        by, body = self.by(prescription.pharmacy_id), self.read(shapes.ReviewIn)
+
+        def do() -> Reply:
+            review = reviews.record(prescription=prescription, reason=ReviewReason.CHECKED, by=by, now=self.now, **body)
+            return reply(201, shapes.ReviewOut(review).data)
+
+        return self.once(by, do)
+
+
+class ReviewView(HouseView):
+    """One frozen review."""
+
+    @extend_schema(responses=shapes.ReviewOut, summary="A review as it was frozen")
+    def get(self, request: Request, pk: UUID) -> Response:
+        review = self.own(Review.objects.prefetch_related("findings"), pk)
+        self.by(review.pharmacy_id)
+        return Response(shapes.ReviewOut(review).data)
+
+
+class OverridesView(HouseView):
+    """Answer a finding before the hand-over."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=shapes.AnswerIn, responses={201: shapes.OverrideOut}, parameters=CREATES,
+        summary="Answer a finding: an override with a reason, or a one-step acknowledgement",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.own(Prescription.objects.all(), pk)
+        by = self.by(prescription.pharmacy_id)
+        answer = shapes.answer_of(self.read(shapes.AnswerIn), signature_of(request))
+
+        def do() -> Reply:
+            return reply(
+                201,
+                shapes.OverrideOut(overrides.sign(prescription=prescription, answer=answer, by=by, now=self.now)).data,
+            )
+
+        return self.once(by, do)
+
+
+class WithdrawView(HouseView):
+    """Take an answer back."""
+
+    @extend_schema(
+        request=shapes.Reason, responses=shapes.OverrideOut, summary="Withdraw an answer that no dispense has used"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        override = _own_override(self, pk)
+        by, body = self.by(override.prescription.pharmacy_id), self.read(shapes.Reason)
+        return Response(shapes.OverrideOut(overrides.withdraw(override=override, by=by, now=self.now, **body)).data)
+
+
+class OverrideView(HouseView):
+    """One answer."""
+
+    @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
+    def get(self, request: Request, pk: UUID) -> Response:
+        override = _own_override(self, pk)
+        self.by(override.prescription.pharmacy_id)
+        return Response(shapes.OverrideOut(override).data)
+
+
+def _own_override(view: HouseView, pk: UUID) -> Override:
+    override = Override.objects.select_related("prescription").filter(pk=pk).first()
+    view.own(Prescription.objects.all(), override.prescription_id if override else pk)
+    assert override is not None
+    return override

@@ -1,0 +1,165 @@
+"""Who is asking, patients, prescribers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.db.models import Prefetch, Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary.actions import patients
+from dispensary.actions.idempotency import Reply
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED
+from dispensary.api.serializers import people as shapes
+from dispensary.api.views.base import END, RECEIVE, HouseView, etag, if_match, reply
+from dispensary.models import Patient, Prescriber, PriorSupply
+
+_WORDS = OpenApiParameter("q", str, description="a number, or the beginning of a name")
+
+
+class MeView(HouseView):
+    """The caller."""
+
+    @extend_schema(responses=shapes.Me, summary="Who am I, and where")
+    def get(self, request: Request) -> Response:
+        members = sorted(self.caller.members.values(), key=lambda member: member.pharmacy.name)
+        current = self.caller.asked or (members[0].pharmacy_id if len(members) == 1 else None)
+        me = {"username": request.user.get_username(), "pharmacies": members, "current": current}
+        return Response(shapes.Me(me).data)
+
+
+class PatientsView(HouseView):
+    """The pharmacy's patients."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(parameters=[_WORDS, *PAGED], responses=shapes.PatientShort(many=True), summary="Search patients")
+    def get(self, request: Request) -> Response:
+        by, words = self.by(), request.query_params.get("q", "").strip()[:120]
+        rows = Patient.objects.filter(pharmacy=self.pharmacy)
+        if words:
+            rows = rows.filter(_names(words) | Q(identifier=words))
+        answer = self.page(rows, shapes.PatientShort, "id")
+        patients.searched(pharmacy=self.pharmacy, words=words, found=len(answer.data["results"]), by=by, now=self.now)
+        return answer
+
+    @extend_schema(
+        request=shapes.PatientRegistration,
+        responses={201: shapes.PatientOut},
+        parameters=CREATES,
+        summary="Register a patient",
+    )
+    def post(self, request: Request) -> Response:
+        by, told = self.by(), self.read(shapes.PatientRegistration)
+
+        def do() -> Reply:
+            return reply(
+                201, shapes.PatientOut(patients.register(pharmacy=self.pharmacy, by=by, now=self.now, **told)).data
+            )
+
+        return self.once(by, do)
+
+
+class PatientView(HouseView):
+    """One patient."""
+
+    may: ClassVar = {"PATCH": RECEIVE}
+
+    @extend_schema(
+        responses=shapes.PatientOut, summary="A patient with facts and earlier supplies; reading it is logged"
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(_patients(), pk)
+        by = self.by(patient.pharmacy_id)
+        patients.opened(patient=patient, by=by, now=self.now)
+        return Response(shapes.PatientOut(patient).data, headers=etag(patient.version))
+
+    @extend_schema(request=shapes.FactChanges, responses=shapes.PatientOut, parameters=IF_MATCH, summary="Record facts")
+    def patch(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(_patients(), pk)
+        by, told = self.by(patient.pharmacy_id), self.read(shapes.FactChanges)
+        changed = patients.update_facts(
+            patient=patient, changes=told["facts"], version=if_match(request), by=by, now=self.now
+        )
+        return Response(shapes.PatientOut(changed).data, headers=etag(changed.version))
+
+
+class SuppliesView(HouseView):
+    """Supplies that a patient got elsewhere."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(
+        request=shapes.Supplies,
+        responses={201: shapes.PatientOut},
+        parameters=CREATES,
+        summary="Record supplies made elsewhere",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
+        by, told = self.by(patient.pharmacy_id), self.read(shapes.Supplies)
+
+        def do() -> Reply:
+            patients.record_history(patient=patient, supplies=told["supplies"], by=by, now=self.now)
+            return reply(201, shapes.PatientOut(_patients().get(pk=patient.pk)).data)
+
+        return self.once(by, do)
+
+
+class DeathView(HouseView):
+    """A patient has died."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=shapes.Death,
+        responses=shapes.PatientOut,
+        summary="Record a death: nothing is dispensed or sent any more",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(_patients(), pk)
+        by, told = self.by(patient.pharmacy_id), self.read(shapes.Death)
+        return Response(shapes.PatientOut(patients.record_death(patient=patient, by=by, now=self.now, **told)).data)
+
+
+class PrescribersView(HouseView):
+    """The pharmacy's prescribers."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(parameters=[_WORDS, *PAGED], responses=shapes.PrescriberOut(many=True), summary="Search prescribers")
+    def get(self, request: Request) -> Response:
+        self.by()
+        words = request.query_params.get("q", "").strip()[:120]
+        rows = Prescriber.objects.filter(pharmacy=self.pharmacy)
+        rows = rows.filter(Q(name__icontains=words) | Q(identifier=words)) if words else rows
+        return self.page(rows, shapes.PrescriberOut, "id")
+
+    @extend_schema(
+        request=shapes.PrescriberRegistration, responses={201: shapes.PrescriberOut}, parameters=CREATES,
+        summary="Find a prescriber by number, or make them known",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        by, told = self.by(), self.read(shapes.PrescriberRegistration)
+
+        def do() -> Reply:
+            found = patients.register_prescriber(pharmacy=self.pharmacy, by=by, now=self.now, **told)
+            return reply(201, shapes.PrescriberOut(found).data)
+
+        return self.once(by, do)
+
+
+def _patients() -> QuerySet[Patient]:
+    supplies = Prefetch("prior_supplies", PriorSupply.objects.order_by("-dispensed_on", "-id"))
+    return Patient.objects.select_related("pharmacy").prefetch_related(supplies)
+
+
+def _names(words: str) -> Q:
+    """Every word begins the family or a given name."""
+    found = Q()
+    for word in words.replace(",", " ").split()[:6]:
+        found &= Q(family_name__istartswith=word) | Q(given_name__istartswith=word)
+    return found

@@ -1,0 +1,181 @@
+"""A pharmacy with staff, seen through HTTP with the tokens that real clients carry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+from knox.models import AuthToken
+
+from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
+from tests.dispensary import make
+
+V1 = "/api/v1/"
+
+
+def today() -> date:
+    return timezone.now().date()
+
+
+def case(**order: Any) -> dict[str, Any]:
+    """A case for a patient about whom everything is known; by default a clean new start. Dates are near the test's own day."""
+    facts = {name: str(value) if isinstance(value, Decimal) else value for name, value in make.KNOWN_FACTS.items()}
+    prescription = make.CLEAN_ORDER | {"written_on": str(today() - timedelta(days=2))} | order
+    return {
+        "format": "baclofen-case/1",
+        "patient": facts,
+        "prescription": {name: value for name, value in prescription.items() if value is not ...},
+        "history": [],
+    }
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    """A body of POST prescriptions/."""
+    whole = {
+        "patient": {"identifier": "P-77", "family_name": "O'Hara", "given_name": "Jo"},
+        "prescriber": {"identifier": "D-1", "name": "Dr Ada Grey"},
+        "case": case(),
+    }
+    return whole | changes
+
+
+@dataclass
+class Caller:
+    """An HTTP client that signs in with a member's own token."""
+
+    member: StaffMember | None
+    headers: dict[str, str] = field(default_factory=dict)
+    client: Client = field(default_factory=Client)
+
+    def __post_init__(self) -> None:
+        if self.member is not None:
+            _, token = AuthToken.objects.create(self.member.user)
+            self.headers = {"Authorization": f"Token {token}"} | self.headers
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+        """Send `body` as JSON, or as it is when it is bytes; header names use _ for -."""
+        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body, default=str).encode()
+        kind = headers.pop("content_type", "application/json")
+        named = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.generic(method, path if path.startswith("/") else V1 + path, sent, kind, headers=named)
+
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        return self.call("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> HttpResponse:
+        return self.call("POST", path, {} if body is None else body, **headers)
+
+    def patch(self, path: str, body: Any, **headers: str) -> HttpResponse:
+        return self.call("PATCH", path, body, **headers)
+
+
+def problem(response: HttpResponse, status: int) -> dict[str, Any]:
+    """The problem document of an answer, checked for its shape."""
+    assert response.status_code == status, response.content[:2000]
+    assert response["Content-Type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "code", "detail", "problems"} <= set(told)
+    assert told["status"] == status
+    assert all(set(entry) == {"field", "given", "expected", "next"} for entry in told["problems"])
+    return told
+
+
+def fields(response: HttpResponse, status: int = 400) -> set[str]:
+    """The fields that a problem document complains of."""
+    return {entry["field"] for entry in problem(response, status)["problems"]}
+
+
+@pytest.fixture
+def shop(db: None) -> Pharmacy:
+    make.products()
+    return make.pharmacy(now=timezone.now(), time_zone="UTC")
+
+
+@pytest.fixture
+def elsewhere(db: None) -> Pharmacy:
+    return make.pharmacy("Hill Pharmacy", now=timezone.now(), time_zone="UTC")
+
+
+@pytest.fixture
+def caller() -> Callable[..., Caller]:
+    """Makes a caller with a role at a pharmacy."""
+
+    def make_caller(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST) -> Caller:
+        return Caller(make.staff(at, role, now=timezone.now()))
+
+    return make_caller
+
+
+@pytest.fixture
+def pharmacist(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
+    return caller(shop)
+
+
+@pytest.fixture
+def technician(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
+    return caller(shop, StaffRole.TECHNICIAN)
+
+
+@pytest.fixture
+def auditor(shop: Pharmacy, caller: Callable[..., Caller]) -> Caller:
+    return caller(shop, StaffRole.AUDITOR)
+
+
+@pytest.fixture
+def patient(shop: Pharmacy) -> Patient:
+    return make.patient(shop, now=timezone.now())
+
+
+@pytest.fixture
+def prescription(patient: Patient) -> Prescription:
+    """A clean new start of 42 tablets."""
+    return make.prescription(patient, now=timezone.now(), written_on=str(today() - timedelta(days=2)))
+
+
+@pytest.fixture
+def too_high(shop: Pharmacy) -> Prescription:
+    """105 mg a day after months on 100: one finding, the daily maximum, that a pharmacist may override."""
+    body = order(case=above_the_maximum())
+    created = Caller(make.staff(shop, now=timezone.now())).post("prescriptions/", body)
+    assert created.status_code == 201, created.content
+    return Prescription.objects.get(pk=created.json()["prescription"]["id"])
+
+
+def above_the_maximum() -> dict[str, Any]:
+    """The case of `too_high`."""
+    earlier = {
+        "dispensed_on": str(today() - timedelta(days=28)),
+        "doses": [35, 35, 30],
+        "strength_mg": 10,
+        "days_supply": 28,
+        "dose_since": str(today() - timedelta(days=100)),
+        "relation": "same-course",
+    }
+    high = case(
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days",
+        quantity=294,
+    )
+    return high | {"history": [earlier]}
+
+
+def hand_over(quantity: Any = 42, **changes: Any) -> dict[str, Any]:
+    """A body of POST dispenses/."""
+    pack = {"gtin": make.TEN_MG, "lot": "A1B2", "expiry": str(today() + timedelta(days=500))}
+    return {"quantity": quantity, "pack": pack} | changes
+
+
+ANSWER = {
+    "mitigation": "5",
+    "words": "Specialist clinic keeps her on this dose; agreed by telephone.",
+    "asked": "Dr Ada Grey",
+    "agreed": "105 mg a day until the clinic visit",
+}

@@ -1,0 +1,179 @@
+"""The hand-over through HTTP: what it needs, what holds it back, and how it is taken back."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dispensary.models import Dispense, Override, Prescription
+from tests.dispensary import make
+from tests.dispensary.api.conftest import ANSWER, Caller, fields, hand_over, problem, today
+
+
+def dispense(caller: Caller, prescription: Prescription, body: Any, key: str = "one") -> Any:
+    return caller.post(f"prescriptions/{prescription.pk}/dispenses/", body, Idempotency_Key=key)
+
+
+def test_a_clean_order_is_handed_over(technician: Caller, prescription: Prescription) -> None:
+    done = dispense(technician, prescription, hand_over("42"))
+    assert done.status_code == 201, done.content
+    told = done.json()
+    assert (told["quantity"], told["days_supply"], told["lot"], told["status"]) == ("42", 28, "A1B2", "completed")
+    assert told["run_out_on"] == str(today() + timedelta(days=28))
+    assert technician.get(f"dispenses/{told['id']}/").json() == told
+    read = technician.get(f"prescriptions/{prescription.pk}/").json()
+    assert (read["status"], read["remaining"]) == ("completed", "0")
+    assert read["dispenses"][0]["id"] == told["id"]
+
+
+def test_the_pack_may_be_the_text_of_its_scan(technician: Caller, prescription: Prescription) -> None:
+    scan = f"]d201{make.TEN_MG}1729063010LOT7\u001d21SER1"
+    told = dispense(technician, prescription, hand_over(pack={"scan": scan})).json()
+    assert (told["product"], told["lot"], told["serial"], told["expiry"]) == (make.TEN_MG, "LOT7", "SER1", "2029-06-30")
+
+
+def test_an_override_may_come_with_the_hand_over(pharmacist: Caller, too_high: Prescription) -> None:
+    refused = problem(dispense(pharmacist, too_high, hand_over(294), "first"), 409)
+    assert refused["code"] == "refused"
+    asked = {finding["code"]: finding["severity"] for finding in refused["findings"]}
+    assert asked["daily-maximum"] == "override"
+    milder = [code for code, severity in asked.items() if severity == "acknowledge"]
+    others = [code for code, severity in asked.items() if severity == "override"]
+    body = hand_over(294, overrides=[ANSWER | {"finding": code} for code in others], acknowledged=milder)
+    done = dispense(pharmacist, too_high, body, "second")
+    assert done.status_code == 201, done.content
+    assert {answer["code"] for answer in done.json()["overrides"]} == {*others, *milder}
+    assert {answer["state"] for answer in done.json()["overrides"]} == {"used"}
+
+
+def test_a_technician_cannot_sign_for_a_pharmacist_but_may_hand_over_what_one_signed(
+    technician: Caller, pharmacist: Caller, too_high: Prescription
+) -> None:
+    body = hand_over(294, overrides=[ANSWER | {"finding": "daily-maximum"}])
+    assert dispense(technician, too_high, body).status_code in {403, 409}
+    found = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
+    for finding in found:
+        if finding["severity"] == "override":
+            assert (
+                pharmacist.post(
+                    f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": finding["code"]}
+                ).status_code
+                == 201
+            )
+    milder = [f["code"] for f in found if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
+    done = dispense(technician, too_high, hand_over(294, acknowledged=milder), "again")
+    assert done.status_code == 201, done.content
+
+
+@pytest.mark.parametrize(
+    "quantity", [0, -1, 10**9, "NaN", "Infinity", "forty-two", "4 2", True, None, [42], "42.25", 42.125]
+)
+def test_a_quantity_that_is_no_number_of_tablets_is_refused(
+    technician: Caller, prescription: Prescription, quantity: Any
+) -> None:
+    assert "quantity" in fields(dispense(technician, prescription, hand_over(quantity)))
+    assert not Dispense.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("pack", "field"),
+    [
+        (None, "pack"),
+        ({}, "pack"),
+        ({"lot": "A"}, "pack"),
+        ({"gtin": make.TEN_MG, "scan": "x"}, "pack"),
+        ({"scan": "x"}, "pack.scan"),
+        ({"gtin": 5012345678900}, "pack.gtin"),
+        ({"gtin": make.TEN_MG, "lot": "A" * 21}, "pack.lot"),
+        ({"gtin": make.TEN_MG, "expiry": "2028-02-30"}, "pack.expiry"),
+        ({"gtin": make.TEN_MG, "expiry": "1800-01-01"}, "pack.expiry"),
+        ({"gtin": make.TEN_MG, "colour": "pink"}, "pack.colour"),
+    ],
+)
+def test_a_pack_that_cannot_be_read_is_refused(
+    technician: Caller, prescription: Prescription, pack: Any, field: str
+) -> None:
+    assert field in fields(dispense(technician, prescription, hand_over(pack=pack)))
+    assert not Dispense.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("pack", "field"),
+    [
+        ({"gtin": "05012345678924"}, "pack.gtin"),
+        ({"gtin": "hello"}, "pack.gtin"),
+        ({"gtin": make.TWENTY_FIVE_MG}, "pick"),
+        ({"gtin": make.TEN_MG, "expiry": "2020-01-31"}, "pack.expiry"),
+        ({"gtin": make.TEN_MG, "expiry": str(today() + timedelta(days=10))}, "pack.expiry"),
+    ],
+)
+def test_a_wrong_pack_is_refused_and_the_refusal_is_on_record(
+    technician: Caller, prescription: Prescription, pack: Any, field: str
+) -> None:
+    from dispensary import audit
+
+    assert field in fields(dispense(technician, prescription, hand_over(pack=pack)), 409)
+    assert not Dispense.objects.exists()
+    trail = audit.history(prescription, pharmacy=prescription.pharmacy_id)
+    assert trail[0].entry.action == audit.Event.DISPENSE_REFUSED
+
+
+def test_more_than_is_left_is_refused(technician: Caller, prescription: Prescription) -> None:
+    assert fields(dispense(technician, prescription, hand_over(43)), 409) == {"quantity"}
+    assert dispense(technician, prescription, hand_over(42), "two").status_code == 201
+    over = problem(dispense(technician, prescription, hand_over(1), "three"), 409)
+    assert "nothing is left" in over["problems"][0]["given"]
+
+
+def test_an_answer_to_a_finding_that_is_not_there_or_twice_is_refused(
+    pharmacist: Caller, too_high: Prescription
+) -> None:
+    other = [ANSWER | {"finding": "renal"}]
+    assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, overrides=other)))
+    assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, acknowledged=["renal"])))
+    found = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
+    milder = [f["code"] for f in found if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
+    twice = [ANSWER | {"finding": "daily-maximum"}] * 2
+    assert dispense(pharmacist, too_high, hand_over(294, overrides=twice, acknowledged=milder)).status_code == 409
+    assert not Override.objects.exists()
+    assert not Dispense.objects.exists()
+
+
+def test_a_cancelled_hand_over_may_be_repeated_and_a_returned_one_may_not(
+    pharmacist: Caller, prescription: Prescription
+) -> None:
+    first = dispense(pharmacist, prescription, hand_over()).json()
+    assert fields(pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": ""})) == {"reason"}
+    cancelled = pharmacist.post(f"dispenses/{first['id']}/cancel/", {"reason": "patient left"}).json()
+    assert (cancelled["status"], cancelled["ended_reason"]) == ("cancelled", "patient left")
+    assert pharmacist.post(f"dispenses/{first['id']}/return/", {"reason": "brought back"}).status_code == 409
+    second = dispense(pharmacist, prescription, hand_over(), "two")
+    assert second.status_code == 201, second.content
+    assert second.json()["number"] == 2
+    back = pharmacist.post(f"dispenses/{second.json()['id']}/return/", {"reason": "brought back"}).json()
+    assert back["status"] == "returned"
+    assert dispense(pharmacist, prescription, hand_over(), "three").status_code == 409
+
+
+def test_the_trail_of_a_dispense_tells_in_sentences_what_happened(
+    pharmacist: Caller, prescription: Prescription
+) -> None:
+    done = dispense(pharmacist, prescription, hand_over()).json()
+    pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "patient left"})
+    trail = pharmacist.get(f"dispenses/{done['id']}/trail/").json()
+    assert [line["event"] for line in trail] == ["dispense.cancelled", "dispense.completed"]
+    assert "handed over" in trail[1]["sentence"]
+    assert trail[1]["id"] == done["audit_entry"]
+
+
+def test_half_tablets_are_exact(technician: Caller, patient: Any) -> None:
+    odd = make.prescription(
+        patient, quantity=Decimal("10.5"), phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 7}],
+        directions="5 mg three times a day for 7 days", written_on=str(today()),
+    )  # fmt: skip
+    done = dispense(technician, odd, b'{"quantity": 10.5, "pack": {"gtin": "%s"}}' % make.TEN_MG.encode())
+    if done.status_code == 409:
+        codes = [finding["code"] for finding in done.json()["findings"]]
+        done = dispense(technician, odd, hand_over("10.5", acknowledged=codes), "two")
+    assert done.json()["quantity"] == "10.5", done.content

@@ -1,0 +1,179 @@
+"""Who am I; patients and prescribers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from dispensary import audit
+from dispensary.models import Patient, Pharmacy
+from tests.dispensary import make
+from tests.dispensary.api.conftest import Caller, fields, problem
+
+
+def test_the_caller_learns_where_they_work_and_as_what(shop: Pharmacy, technician: Caller) -> None:
+    me = technician.get("me/").json()
+    assert me["current"] == str(shop.pk)
+    assert [(place["name"], place["role"], place["profile"]) for place in me["pharmacies"]] == [
+        ("Harbour Pharmacy", "technician", "lioresal")
+    ]
+
+
+def test_a_patient_is_registered_read_changed_and_found(shop: Pharmacy, technician: Caller) -> None:
+    body = {
+        "identifier": "P-9",
+        "family_name": "Nuñez",
+        "given_name": "Ana",
+        "facts": {"birth_date": "1990-01-31", "weight_kg": "61.50"},
+    }
+    made = technician.post("patients/", body)
+    assert made.status_code == 201, made.content
+    address = f"patients/{made.json()['id']}/"
+    read = technician.get(address)
+    assert read["ETag"] == '"1"'
+    assert read.json()["facts"]["weight_kg"] == "61.5"
+    assert read.json()["facts"]["egfr"] is None
+    changed = technician.patch(
+        address, {"facts": {"egfr": "44.5", "weight_kg": None, "allergies": ["penicillin"]}}, If_Match='"1"'
+    )
+    assert changed.status_code == 200, changed.content
+    assert changed["ETag"] == '"2"'
+    facts = changed.json()["facts"]
+    assert (facts["egfr"], facts["weight_kg"], facts["allergies"], facts["birth_date"]) == (
+        "44.5",
+        None,
+        ["penicillin"],
+        "1990-01-31",
+    )
+    for words in ("P-9", "nuñ", "ana nu", "Nuñez, Ana"):
+        assert [row["id"] for row in technician.get(f"patients/?q={words}").json()["results"]] == [made.json()["id"]]
+    assert technician.get("patients/?q=nobody").json()["results"] == []
+
+
+def test_a_change_names_the_version_that_was_seen(technician: Caller, patient: Patient) -> None:
+    address = f"patients/{patient.pk}/"
+    assert problem(technician.patch(address, {"facts": {"egfr": 50}}), 428)["code"] == "precondition-required"
+    assert technician.patch(address, {"facts": {"egfr": 50}}, If_Match="soon").status_code == 428
+    assert technician.patch(address, {"facts": {"egfr": 50}}, If_Match='W/"1"').status_code == 200
+    assert problem(technician.patch(address, {"facts": {"egfr": 51}}, If_Match='"1"'), 412)["code"] == "stale"
+    assert technician.patch(address, {"facts": {"egfr": 52}}, If_Match="*").status_code == 200
+    patient.refresh_from_db()
+    assert (patient.egfr, patient.version) == (52, 3)
+
+
+def test_a_number_belongs_to_one_patient_of_a_pharmacy(
+    technician: Caller, elsewhere: Pharmacy, caller: Callable[..., Caller]
+) -> None:
+    body = {"identifier": "P-1", "family_name": "One"}
+    assert technician.post("patients/", body).status_code == 201
+    assert fields(technician.post("patients/", body), 409) == {"patient.identifier"}
+    assert caller(elsewhere).post("patients/", body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["O'Hara", 'Robert"); DROP TABLE dispensary_patient;--', "<script>alert(1)</script>", "\u05d3\u05d5\u05d3\u200f", "Zoë 李 🐈", "a" * 120]
+)  # fmt: skip
+def test_any_name_a_person_has_is_kept_as_it_is(technician: Caller, name: str) -> None:
+    made = technician.post("patients/", {"identifier": "P-1", "family_name": name})
+    assert made.json()["family_name"] == name
+    assert Patient.objects.get().family_name == name
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 121, "a\u202eb", "a\u0000b", "a\nb", 7, None, True, ["a"], {"a": 1}])
+def test_what_cannot_be_a_name_is_refused_and_nothing_is_written(technician: Caller, name: object) -> None:
+    assert any(
+        "family_name" in field
+        for field in fields(technician.post("patients/", {"identifier": "P-1", "family_name": name}))
+    )
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("birth_date", "1800-01-01"), ("birth_date", "2999-01-01"), ("birth_date", "1981-13-01"), ("birth_date", 19810101),
+        ("weight_kg", -1), ("weight_kg", 0), ("weight_kg", 10**9), ("weight_kg", "heavy"), ("egfr", -1), ("egfr", 10**6),
+        ("sex", "none"), ("dialysis", "yes"), ("dialysis", 1), ("pregnant", "true"), ("allergies", "penicillin"),
+        ("allergies", [1]), ("conditions", ["plague"]), ("medicines", ["tizanidine"]), ("medicines", [{}]), ("shoe_size", 42),
+        ("age_years", 40),
+    ],
+)  # fmt: skip
+def test_a_fact_that_cannot_be_is_refused_by_its_name(
+    technician: Caller, patient: Patient, fact: str, value: object
+) -> None:
+    response = technician.patch(f"patients/{patient.pk}/", {"facts": {fact: value}}, If_Match="*")
+    assert any(fact in field for field in fields(response)), response.content
+    patient.refresh_from_db()
+    assert patient.version == 1
+
+
+def test_earlier_supplies_are_told_once(technician: Caller, patient: Patient) -> None:
+    supply = {
+        "dispensed_on": "2026-01-05",
+        "dose": "7.5",
+        "times_per_day": 2,
+        "days_supply": 28,
+        "relation": "same-course",
+    }
+    for _ in range(2):
+        made = technician.post(f"patients/{patient.pk}/supplies/", {"supplies": [supply]})
+        assert made.status_code == 201, made.content
+    (told,) = made.json()["prior_supplies"]
+    assert (told["doses"], told["days_supply"]) == (["7.5", "7.5"], 28)
+    assert fields(technician.post(f"patients/{patient.pk}/supplies/", {"supplies": []})) == {"supplies"}
+    assert "history[0].days_supply" in str(
+        fields(technician.post(f"patients/{patient.pk}/supplies/", {"supplies": [supply | {"days_supply": 0}]}))
+    )
+
+
+def test_after_a_death_nothing_is_taken_in(pharmacist: Caller, patient: Patient) -> None:
+    from tests.dispensary.api.conftest import order
+
+    assert pharmacist.post(f"patients/{patient.pk}/death/", {"died_on": "2999-01-01"}).status_code == 400
+    assert pharmacist.post(f"patients/{patient.pk}/death/", {"died_on": "2026-02-30"}).status_code == 400
+    assert pharmacist.post(f"patients/{patient.pk}/death/", {"died_on": "2026-01-30"}).json()["died_on"] == "2026-01-30"
+    refused = pharmacist.post("prescriptions/", order(patient={"id": str(patient.pk)}))
+    assert problem(refused, 409)["code"] == "conflict"
+
+
+def test_looking_and_searching_stand_in_the_log(shop: Pharmacy, auditor: Caller, patient: Patient) -> None:
+    from dispensary.models.audit import AuditEntry
+
+    auditor.get(f"patients/{patient.pk}/")
+    auditor.get("patients/?q=Okafor")
+    events = list(AuditEntry.objects.filter(pharmacy=shop.pk).values_list("action", flat=True))
+    assert events.count(audit.Event.PATIENT_OPENED) == 1
+    assert events.count(audit.Event.PATIENT_SEARCHED) == 1
+
+
+def test_a_prescriber_is_found_again_by_number(technician: Caller) -> None:
+    body = {"identifier": "C1", "name": "Dr Grey", "phone": "0123"}
+    first, again = technician.post("prescribers/", body), technician.post("prescribers/", body | {"name": "Another"})
+    assert first.json() == again.json()
+    assert technician.get("prescribers/?q=grey").json()["results"][0]["id"] == first.json()["id"]
+
+
+def test_products_are_found_by_number_and_by_scan(technician: Caller) -> None:
+    assert technician.get(f"products/{make.TEN_MG[1:]}/").json()["strength_mg"] == "10"
+    assert problem(technician.get("products/05012345678924/"), 404)
+    for separator in ("\u001d", "\u241d"):
+        scan = f"]d201{make.TEN_MG}1728033110A1B2{separator}21S9"
+        told = technician.post("products/scan/", {"scan": scan}).json()
+        assert (told["lot"], told["expiry"], told["serial"]) == ("A1B2", "2028-03-31", "S9")
+        assert told["product"]["strength_mg"] == "10"
+    unknown = technician.post("products/scan/", {"scan": "0105012345678924"})
+    assert unknown.json()["product"] is None
+    assert fields(technician.post("products/scan/", {"scan": "hello"})) == {"scan"}
+    assert len(technician.get("products/").json()["results"]) == 2
+
+
+def test_pages_follow_each_other_without_losing_or_repeating_a_row(shop: Pharmacy, technician: Caller) -> None:
+    everybody = {str(make.patient(shop).pk) for _ in range(7)}
+    seen: list[str] = []
+    address = "patients/?limit=3"
+    while address:
+        page = technician.get(address).json()
+        seen += [row["id"] for row in page["results"]]
+        address = page["next"] and page["next"].removeprefix("http://testserver")
+    assert len(seen) == 7
+    assert set(seen) == everybody
+    assert technician.get("patients/?cursor=nonsense").status_code == 404

@@ -1,0 +1,201 @@
+"""Every address, asked by those who have no business there."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from knox.models import AuthToken
+
+from dispensary import audit
+from dispensary.models import Dispense, Override, Pharmacy, Prescription, StaffRole
+from tests.dispensary import make
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, problem
+
+# Method, address, body, and the roles of the pharmacy that may. The address names the thing it is about.
+EVERYBODY = {StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.MANAGER, StaffRole.AUDITOR}
+COUNTER = EVERYBODY - {StaffRole.AUDITOR}
+PHARMACISTS = {StaffRole.PHARMACIST, StaffRole.MANAGER}
+REASON = {"reason": "typed into the wrong record"}
+ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
+    ("GET", "me/", None, EVERYBODY),
+    ("GET", "patients/", None, EVERYBODY),
+    ("POST", "patients/", {"identifier": "N-1", "family_name": "New"}, COUNTER),
+    ("GET", "prescribers/", None, EVERYBODY),
+    ("POST", "prescribers/", {"identifier": "N-1", "name": "Dr New"}, COUNTER),
+    ("GET", "products/", None, EVERYBODY),
+    ("GET", f"products/{make.TEN_MG}/", None, EVERYBODY),
+    ("POST", "products/scan/", {"scan": f"01{make.TEN_MG}"}, EVERYBODY),
+    ("GET", "prescriptions/", None, EVERYBODY),
+    ("POST", "prescriptions/", ..., COUNTER),
+    ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
+]
+OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
+    ("GET", "patients/{patient}/", None, EVERYBODY),
+    ("PATCH", "patients/{patient}/", {"facts": {"egfr": 50}}, COUNTER),
+    ("POST", "patients/{patient}/supplies/", {"supplies": [{}]}, COUNTER),
+    ("POST", "patients/{patient}/death/", {"died_on": "2026-01-01"}, PHARMACISTS),
+    ("GET", "prescriptions/{prescription}/", None, EVERYBODY),
+    ("POST", "prescriptions/{prescription}/cancel/", REASON, PHARMACISTS),
+    ("POST", "prescriptions/{prescription}/stop/", {"words": "no longer needed"}, PHARMACISTS),
+    ("POST", "prescriptions/{prescription}/reviews/", {}, COUNTER),
+    ("POST", "prescriptions/{prescription}/overrides/", ANSWER | {"finding": "daily-maximum"}, COUNTER),
+    ("POST", "prescriptions/{prescription}/dispenses/", ..., COUNTER),
+    ("GET", "reviews/{review}/", None, EVERYBODY),
+    ("GET", "overrides/{override}/", None, EVERYBODY),
+    ("POST", "overrides/{override}/withdraw/", REASON, PHARMACISTS),
+    ("GET", "dispenses/{dispense}/", None, EVERYBODY),
+    ("POST", "dispenses/{dispense}/cancel/", REASON, PHARMACISTS),
+    ("POST", "dispenses/{dispense}/return/", REASON, PHARMACISTS),
+    ("GET", "dispenses/{dispense}/trail/", None, EVERYBODY),
+    ("GET", "fhir/MedicationDispense/{dispense}", None, EVERYBODY),
+]
+
+
+def asked(caller: Caller, method: str, address: str, body: Any) -> Any:
+    sent = body if body is not ... else hand_over() if "dispenses" in address else order()
+    return caller.call(method, address, sent, If_Match="*", Idempotency_Key=str(uuid4()))
+
+
+@pytest.fixture
+def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_high: Prescription) -> dict[str, str]:
+    """One of everything, by name."""
+    done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="the-first")
+    assert done.status_code == 201, done.content
+    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
+    assert signed.status_code == 201, signed.content
+    dispense, override = Dispense.objects.get(), Override.objects.get()
+    return {
+        "patient": str(prescription.patient_id),
+        "prescription": str(prescription.pk),
+        "review": str(dispense.review_id),
+        "override": str(override.pk),
+        "dispense": str(dispense.pk),
+    }
+
+
+def test_the_addresses_here_are_all_there_are() -> None:
+    from dispensary.api.urls import urlpatterns
+
+    named = {pattern.name for pattern in urlpatterns} - {"schema", "nothing-here"}
+    from django.urls import resolve
+
+    known = {
+        resolve("/api/v1/" + address.format(**dict.fromkeys(("patient", "prescription", "review", "override", "dispense"), uuid4()))).url_name
+        for _, address, _, _ in ANYWHERE + OF_ONE
+    }  # fmt: skip
+    assert named == known
+
+
+@pytest.mark.parametrize(("method", "address", "body", "_roles"), ANYWHERE + OF_ONE)
+def test_who_is_not_signed_in_is_asked_to(db: None, method: str, address: str, body: Any, _roles: Any) -> None:
+    ids = dict.fromkeys(("patient", "prescription", "review", "override", "dispense"), uuid4())
+    for stranger in (
+        Caller(None),
+        Caller(None, {"Authorization": "Token 0"}),
+        Caller(None, {"Authorization": "Token \xe9\xff"}),
+    ):
+        response = asked(stranger, method, address.format(**ids), body)
+        assert response.status_code == 401
+        assert response["WWW-Authenticate"] == "Token"
+
+
+def test_a_user_without_a_pharmacy_or_whose_access_ended_sees_nothing(shop: Pharmacy, pharmacist: Caller) -> None:
+    _, token = AuthToken.objects.create(get_user_model().objects.create_user("nobody"))
+    assert problem(Caller(None, {"Authorization": f"Token {token}"}).get("patients/"), 403)["code"] == "not-allowed"
+    assert pharmacist.member is not None
+    from dispensary.actions import pharmacies
+    from dispensary.actors import Actor
+
+    pharmacies.end_access(member=pharmacist.member, by=Actor.system("setup", shop.pk), now=timezone.now())
+    assert pharmacist.get("patients/").status_code == 403
+
+
+def test_another_pharmacys_things_are_as_absent_as_none(
+    elsewhere: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
+) -> None:
+    stranger = caller(elsewhere, StaffRole.MANAGER)
+    for method, address, body, _ in OF_ONE:
+        theirs = asked(stranger, method, address.format(**things), body)
+        none = asked(stranger, method, address.format(**dict.fromkeys(things, str(uuid4()))), body)
+        assert (theirs.status_code, none.status_code) == (404, 404), (address, theirs.content)
+        assert theirs.json() == none.json()
+
+
+def test_each_role_may_do_its_own_work_only_and_a_trespass_is_recorded(
+    shop: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
+) -> None:
+    for role in EVERYBODY:
+        member = caller(shop, role)
+        for method, address, body, roles in ANYWHERE + OF_ONE:
+            if role not in roles:
+                response = asked(member, method, address.format(**things), body)
+                assert response.status_code == 403, (role, address, response.content)
+    from dispensary.models.audit import AuditEntry
+
+    refused = AuditEntry.objects.filter(pharmacy=shop.pk, action=audit.Event.ACCESS_REFUSED)
+    assert refused.count() == sum(role not in roles for role in EVERYBODY for *_, roles in ANYWHERE + OF_ONE)
+
+
+def test_each_role_gets_as_far_as_its_work_goes(
+    shop: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
+) -> None:
+    for role in EVERYBODY:
+        member = caller(shop, role)
+        for method, address, body, roles in ANYWHERE + OF_ONE:
+            if role in roles and method == "GET":
+                assert asked(member, method, address.format(**things), body).status_code == 200, (role, address)
+            elif role in roles:
+                assert asked(member, method, address.format(**things), {"unknown": 1}).status_code == 400, (
+                    role,
+                    address,
+                )
+
+
+def test_a_search_never_shows_another_pharmacys_people(
+    elsewhere: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
+) -> None:
+    stranger = caller(elsewhere)
+    for address in ("patients/?q=Okafor", "patients/", "prescribers/", "prescriptions/"):
+        assert stranger.get(address).json()["results"] == []
+
+
+def test_an_order_cannot_name_another_pharmacys_patient_prescriber_or_order(
+    elsewhere: Pharmacy, caller: Callable[..., Caller], prescription: Prescription
+) -> None:
+    stranger = caller(elsewhere)
+    for theirs in (
+        {"patient": {"id": str(prescription.patient_id)}},
+        {"prescriber": {"id": str(prescription.prescriber_id)}},
+        {"replaces": str(prescription.pk)},
+    ):
+        assert stranger.post("prescriptions/", order(**theirs)).status_code == 404
+    assert Prescription.objects.count() == 1
+
+
+def test_who_works_at_two_pharmacies_says_for_which(
+    shop: Pharmacy, elsewhere: Pharmacy, pharmacist: Caller, prescription: Prescription
+) -> None:
+    from dispensary.actions import pharmacies
+    from dispensary.actors import Actor
+
+    assert pharmacist.member is not None
+    pharmacies.grant_access(
+        user=pharmacist.member.user, pharmacy=elsewhere, role=StaffRole.AUDITOR, display_name="Also here",
+        by=Actor.system("setup", elsewhere.pk), now=timezone.now(),
+    )  # fmt: skip
+    told = problem(pharmacist.get("prescriptions/"), 400)
+    assert told["problems"][0]["field"] == "X-Pharmacy"
+    assert len(pharmacist.get("prescriptions/", X_Pharmacy=str(shop.pk)).json()["results"]) == 1
+    assert pharmacist.get("prescriptions/", X_Pharmacy=str(elsewhere.pk)).json()["results"] == []
+    assert (
+        pharmacist.post("patients/", {"identifier": "1", "family_name": "X"}, X_Pharmacy=str(elsewhere.pk)).status_code
+        == 403
+    )
+    assert pharmacist.get(f"prescriptions/{prescription.pk}/").status_code == 200
+    assert pharmacist.get(f"prescriptions/{prescription.pk}/", X_Pharmacy=str(elsewhere.pk)).status_code == 404
+    for foreign in (str(uuid4()), "not a uuid"):
+        assert pharmacist.get("prescriptions/", X_Pharmacy=foreign).status_code in {400, 404}
+    assert pharmacist.get("me/").json()["current"] is None
