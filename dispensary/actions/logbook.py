@@ -1,0 +1,128 @@
+"""Reading the log is itself written in the log: who searched for what, who exported which part, who opened an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary import audit, policies
+from dispensary.actors import Actor, Role
+from dispensary.audit import Event, Subject
+from dispensary.audit import search as searching
+from dispensary.audit.export import Scope, ends, find_log
+from dispensary.audit.search import Count, Filters, Page
+from dispensary.errors import NotFound
+from dispensary.models import AuditEntry, AuditLog
+
+_DOING, _WHO = "read the audit log", "an auditor or manager"
+
+
+class Shape(StrEnum):
+    """What an export looks like: the evidence, or one of its two views."""
+
+    BUNDLE = "bundle"
+    CSV = "csv"
+    FHIR = "fhir"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of a search, with how many there are in all when that was asked for."""
+
+    page: Page
+    count: Count | None
+
+
+@transaction.atomic
+def search(
+    *,
+    filters: Filters,
+    by: Sequence[Actor],
+    now: datetime,
+    cursor: str = "",
+    limit: int = searching.PAGE,
+    counted: bool = False,
+) -> Found:
+    """Search the logs of the pharmacies where `by` acts: one actor for each, and one line in the log of each.
+
+    Raises `NotAllowed` for anybody but auditors and managers, `InvalidInput` for filters that cannot be answered.
+    """
+    filters.checked()
+    for actor in by:
+        policies.require(policies.may_read_log(actor), actor, _DOING, _WHO)
+    pharmacies = [actor.pharmacy_id for actor in by]
+    page = searching.search(pharmacies, filters, cursor=cursor, limit=limit)
+    count = searching.count(pharmacies, filters) if counted else None
+    for actor in by:
+        body = {"filters": filters.told(), "further_page": bool(cursor), "shown": len(page.entries)}
+        audit.record(
+            Event.LOG_SEARCHED,
+            pharmacy=actor.pharmacy_id,
+            by=actor,
+            now=now,
+            subject=Subject("log", str(actor.pharmacy_id)),
+            body=body,
+        )
+    return Found(page, count)
+
+
+@transaction.atomic
+def open_entry(*, entry_id: UUID, by: Sequence[Actor], now: datetime) -> audit.Line:
+    """One entry with its body, for reading. Raises `NotFound` for one of another pharmacy as for one that never was."""
+    for actor in by:
+        policies.require(policies.may_read_log(actor), actor, _DOING, _WHO)
+    entry = searching.find([actor.pharmacy_id for actor in by], entry_id)
+    if entry is None:
+        raise NotFound("There is no such entry here.")
+    actor = next(each for each in by if each.pharmacy_id == entry.pharmacy)
+    audit.record(
+        Event.RECORD_READ,
+        pharmacy=entry.pharmacy,
+        by=actor,
+        now=now,
+        subject=Subject("entry", str(entry.entry_id)),
+        patient=entry.patient_ref,
+        body={"entry": entry.entry_id},
+    )
+    return _line(entry)
+
+
+def _line(entry: AuditEntry) -> audit.Line:
+    return audit.lines([entry], entry.pharmacy)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An export that was allowed and recorded; what it holds is read afterwards, in a snapshot."""
+
+    log: AuditLog
+    scope: Scope
+    shape: Shape
+
+
+@transaction.atomic
+def export(*, scope: Scope, shape: Shape, by: Actor, now: datetime, reason: str = "") -> Export:
+    """Allow and record an export of part of a log, before the first byte leaves. The range is fixed here.
+
+    Raises `NotAllowed`, `NotFound` for another pharmacy's log, `InvalidInput` for a range that the log does not hold.
+    """
+    policies.require(policies.may_read_log(by) or by.role is Role.SYSTEM, by, "export the audit log", _WHO)
+    log = find_log(scope.log_id)
+    if log.pharmacy != by.pharmacy_id:
+        raise NotFound("There is no such log.")
+    first, last = ends(scope)
+    body = {"shape": shape, "first": first, "last": last, "reason": reason or None}
+    audit.record(
+        Event.LOG_EXPORTED,
+        pharmacy=log.pharmacy,
+        by=by,
+        now=now,
+        subject=Subject("log", str(log.log_id)),
+        body=body,
+    )
+    return Export(log, Scope(log.log_id, first, last), shape)
