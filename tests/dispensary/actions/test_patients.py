@@ -1,0 +1,137 @@
+"""Patients: registered once, facts checked as the rule book checks them, every change in the log."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import dispenses, patients
+from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
+from dispensary.models import Patient, Reminder, ReminderState, StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop():
+    return make.pharmacy()
+
+
+@pytest.fixture
+def technician(shop):
+    return make.staff(shop, StaffRole.TECHNICIAN).actor()
+
+
+def register(shop, by, **changes):
+    who = {"identifier": "P1", "family_name": "Okafor", "given_name": "Ada"}
+    return patients.register(pharmacy=shop, by=by, now=NOW, **(who | changes))
+
+
+def test_what_is_not_told_is_unknown(shop, technician):
+    person = register(shop, technician)
+    assert person.egfr is None
+    assert person.medicines is None
+    assert person.sex == "unknown"
+
+
+def test_a_number_is_given_once(shop, technician):
+    register(shop, technician)
+    with pytest.raises(Conflict, match="already registered"):
+        register(shop, technician)
+    assert Patient.objects.count() == 1
+
+
+def test_the_same_number_may_exist_at_another_pharmacy(shop, technician):
+    register(shop, technician)
+    other = make.pharmacy("Elsewhere")
+    register(other, make.staff(other).actor())
+    assert Patient.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "path"),
+    [
+        ({"weight_kg": -3}, "patient.weight_kg"),
+        ({"weight_kg": True}, "patient.weight_kg"),
+        ({"egfr": "NaN"}, "patient.egfr"),
+        ({"birth_date": "1800-01-01"}, "patient.birth_date"),
+        ({"birth_date": "2999-01-01"}, "patient.birth_date"),
+        ({"dialysis": "yes"}, "patient.dialysis"),
+        ({"medicines": "aspirin"}, "patient.medicines"),
+        ({"shoe_size": 44}, "patient.shoe_size"),
+        ({"age_years": 40}, "patient.age_years"),
+    ],
+)
+def test_a_fact_that_cannot_be_read_is_refused_with_its_place(shop, technician, facts, path):
+    with pytest.raises(InvalidInput) as caught:
+        register(shop, technician, facts=facts)
+    assert caught.value.problems[0].field == path
+    assert not Patient.objects.exists()
+
+
+def test_a_changed_fact_stands_in_the_log_with_its_old_value(shop, technician):
+    person = register(shop, technician, facts={"egfr": 95})
+    patients.update_facts(patient=person, changes={"egfr": 28, "pregnant": False}, version=1, by=technician, now=NOW)
+    person.refresh_from_db()
+    assert (person.egfr, person.version) == (Decimal(28), 2)
+    line = audit.history(person, pharmacy=shop)[0]
+    assert line.body["changed"]["egfr"] == {"from": "95", "to": "28"}
+
+
+def test_a_fact_given_as_null_is_unknown_again(shop, technician):
+    person = register(shop, technician, facts={"egfr": 95})
+    assert patients.update_facts(patient=person, changes={"egfr": None}, by=technician, now=NOW).egfr is None
+
+
+def test_whoever_saw_an_older_version_changes_nothing(shop, technician):
+    person = register(shop, technician)
+    patients.update_facts(patient=person, changes={"egfr": 95}, version=1, by=technician, now=NOW)
+    with pytest.raises(Stale):
+        patients.update_facts(patient=person, changes={"egfr": 20}, version=1, by=technician, now=NOW)
+    person.refresh_from_db()
+    assert person.egfr == Decimal(95)
+
+
+def test_an_auditor_registers_nobody(shop):
+    with pytest.raises(NotAllowed):
+        register(shop, make.staff(shop, StaffRole.AUDITOR).actor())
+
+
+def test_nobody_registers_at_another_pharmacy(shop, technician):
+    with pytest.raises(NotAllowed):
+        register(make.pharmacy("Elsewhere"), technician)
+
+
+def test_a_death_ends_what_is_owed_and_what_can_be_taken_in(shop):
+    pharmacist = make.staff(shop).actor()
+    make.products()
+    person = make.patient(shop)
+    order = make.prescription(person)
+    dispenses.dispense(prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist, now=NOW)
+    assert Reminder.objects.filter(patient=person, state=ReminderState.SCHEDULED).exists()
+    patients.record_death(patient=person, died_on=date(2026, 11, 21), by=pharmacist, now=NOW)
+    person.refresh_from_db()
+    with pytest.raises(Conflict, match="died"):
+        make.prescription(person)
+    assert not Reminder.objects.filter(patient=person, state=ReminderState.SCHEDULED).exists()
+
+
+def test_looking_at_a_record_stands_in_the_log(shop, technician):
+    person = register(shop, technician)
+    patients.opened(patient=person, by=technician, now=NOW)
+    assert [line.entry.action for line in audit.history(person, pharmacy=shop)] == [
+        "patient.opened",
+        "patient.registered",
+    ]
+
+
+def test_a_prescriber_is_found_again_by_number(shop, technician):
+    made = make.prescriber(shop)
+    again = patients.register_prescriber(
+        pharmacy=shop, identifier="C1234567", name="Somebody Else", by=technician, now=NOW
+    )
+    assert again.pk == made.pk
+    assert again.name == "Dr Grace Mwangi"

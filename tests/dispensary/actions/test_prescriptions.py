@@ -1,0 +1,114 @@
+"""Orders: taken in as they are, or refused with the place of what is wrong."""
+
+from decimal import Decimal
+
+import pytest
+
+from dispensary.actions import prescriptions
+from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
+from dispensary.models import Prescription, ReviewReason, StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop():
+    return make.pharmacy()
+
+
+def test_an_order_is_reviewed_as_it_comes_in(shop):
+    order = make.prescription(make.patient(shop))
+    (review,) = order.reviews.all()
+    assert (review.reason, review.outcome) == (ReviewReason.RECEIVED, "pass")
+
+
+def test_an_order_that_the_rules_stop_is_taken_in_all_the_same(shop):
+    order = make.prescription(
+        make.patient(shop),
+        phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="50 mg three times a day for 28 days",
+        quantity=420,
+    )
+    review = order.reviews.get()
+    assert review.outcome == "stop"
+    assert "tenfold" in {finding.code for finding in review.findings.all()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"strength_mg": "ten"}, "prescription.strength_mg"),
+        ({"strength_mg": float("nan")}, "prescription.strength_mg"),
+        ({"quantity": 10**9}, "prescription.quantity"),
+        ({"quantity": 20_000}, "prescription.quantity"),
+        ({"quantity": 0}, "prescription.quantity"),
+        ({"quantity": -5}, "prescription.quantity"),
+        ({"quantity": None}, "prescription.quantity"),
+        ({"phases": [{"dose": -5, "unit": "mg", "times_per_day": 3, "days": 28}]}, "prescription.phases[0].dose"),
+        ({"phases": [{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 0}]}, "prescription.phases[0].days"),
+        ({"phases": [{"dose": 5, "unit": "spoons", "times_per_day": 3, "days": 3}]}, "prescription.phases[0].unit"),
+        ({"phases": []}, "prescription.phases"),
+        ({"written_on": "1800-01-01"}, "prescription.written_on"),
+        ({"written_on": "2999-01-01"}, "prescription.written_on"),
+        ({"directions": "x" * 2_000_000}, "prescription.directions"),
+        ({"colour": "blue"}, "prescription.colour"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_cannot_be_read_is_refused_with_its_place_and_nothing_is_kept(shop, changes, path):
+    person = make.patient(shop)
+    with pytest.raises(InvalidInput) as caught:
+        make.prescription(person, **changes)
+    assert caught.value.problems[0].field == path
+    assert len(caught.value.problems[0].given) <= 120
+    assert not Prescription.objects.exists()
+
+
+def test_an_order_in_micrograms_keeps_its_unit_and_is_stopped(shop):
+    order = make.prescription(
+        make.patient(shop), phases=[{"dose": 5, "unit": "mcg", "times_per_day": 3, "days": 28}], directions=None
+    )
+    assert order.phases.get().unit == "microgram"
+    assert order.phases.get().doses == [Decimal(5)] * 3
+    assert order.reviews.get().outcome == "stop"
+
+
+def test_a_cancelled_order_cannot_be_cancelled_again(shop):
+    pharmacist = make.staff(shop).actor()
+    order = make.prescription(make.patient(shop))
+    prescriptions.cancel(prescription=order, reason="written in error", version=1, by=pharmacist, now=NOW)
+    with pytest.raises(Conflict, match="cancelled since"):
+        prescriptions.cancel(prescription=order, reason="again", by=pharmacist, now=NOW)
+
+
+def test_an_older_version_cancels_nothing(shop):
+    order = make.prescription(make.patient(shop))
+    with pytest.raises(Stale):
+        prescriptions.cancel(prescription=order, reason="x", version=7, by=make.staff(shop).actor(), now=NOW)
+
+
+def test_a_technician_cancels_nothing(shop):
+    order = make.prescription(make.patient(shop))
+    with pytest.raises(NotAllowed):
+        prescriptions.cancel(prescription=order, reason="x", by=make.staff(shop, StaffRole.TECHNICIAN).actor(), now=NOW)
+
+
+def test_an_order_replaces_only_the_same_patients(shop):
+    one, two = make.patient(shop), make.patient(shop)
+    old = make.prescription(one)
+    with pytest.raises(InvalidInput, match="another patient"):
+        prescriptions.receive(
+            pharmacy=shop,
+            patient=two,
+            prescriber=make.prescriber(shop),
+            order=make.CLEAN_ORDER,
+            source="case",
+            document={},
+            replaces=old,
+            by=make.staff(shop).actor(),
+            now=NOW,
+        )
+    old.refresh_from_db()
+    assert old.status == "active"

@@ -1,0 +1,67 @@
+"""Names as people have them are kept; what could make a label lie is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispensary.errors import InvalidInput
+from dispensary.text import clean_line, clean_words
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "O'Brien",
+        '"Bo" Smith',
+        "<b>Bold</b>",
+        "Ünal-Çelik",
+        "محمد",
+        "יעל\u200f",
+        "Nguyễn Thị",
+        "D’Arcy; DROP TABLE",
+        "名前",
+    ],
+)
+def test_a_name_is_kept_as_it_is(name):
+    assert clean_line(name, "name", longest=120) == name
+
+
+@pytest.mark.parametrize("name", ["Ad\u202ea", "\u2066Ada", "Ad\x00a", "Ad\x1ba", "Ada\nOkafor", "\ud800"])
+def test_invisible_characters_that_can_reorder_or_control_are_refused_by_number(name):
+    with pytest.raises(InvalidInput) as caught:
+        clean_line(name, "name", longest=120)
+    assert caught.value.problems[0].given.startswith("U+")
+
+
+@pytest.mark.parametrize(("length", "fits"), [(120, True), (121, False)])
+def test_the_longest_name_fits_and_one_more_does_not(length, fits):
+    if fits:
+        assert clean_line("a" * length, "name", longest=120)
+    else:
+        with pytest.raises(InvalidInput, match="too long"):
+            clean_line("a" * length, "name", longest=120)
+
+
+@pytest.mark.parametrize("value", [None, 5, ["a"], b"a"])
+def test_what_is_no_text_is_refused_by_its_kind(value):
+    with pytest.raises(InvalidInput, match="not text"):
+        clean_line(value, "name", longest=10)
+
+
+def test_blanks_are_nothing():
+    with pytest.raises(InvalidInput, match="empty"):
+        clean_line(" \u00a0 ", "name", longest=10)
+    assert clean_line("  ", "name", longest=10, required=False) == ""
+
+
+def test_words_may_have_lines():
+    assert clean_words("one\r\ntwo", "words", longest=10) == "one\ntwo"
+
+
+@given(st.text(max_size=50))
+def test_what_comes_back_is_stable_or_refused(text):
+    try:
+        once = clean_words(text, "words", longest=100, required=False)
+    except InvalidInput:
+        return
+    assert clean_words(once, "words", longest=100, required=False) == once
