@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,17 +135,3 @@ def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.date
             },
             using=alias,
         )
-
-
-def newest_notes(connection: Connection[Any]) -> Iterator[tuple[OpenLog, int, str]]:
-    """The newest checkpoint of each open log, with the cosignatures that were given on it: log, size, note."""
-    for one in open_logs(connection):
-        row = connection.execute(
-            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [one.log_id]
-        ).fetchone()
-        if row is None:
-            continue
-        lines = connection.execute(
-            "SELECT line FROM audit.cosignature WHERE log_id = %s AND size = %s ORDER BY witness", [one.log_id, row[0]]
-        ).fetchall()
-        yield one, row[0], row[1] + "".join(line for (line,) in lines)

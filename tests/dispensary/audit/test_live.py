@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.audit import rounds
+from dispensary.audit import anchor, rounds
 from dispensary.models import AuditEntry, Pharmacy
 from tests.dispensary.audit.attacker import Attack, unguarded
 from tests.site import Database
@@ -94,7 +94,8 @@ def test_what_the_auditor_holds_counts(
     sealed: Pharmacy, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Write
 ) -> None:
     sealer = rounds.make_sealer()
-    log, size, note = next(each for each in rounds.newest_notes(sealer.connection) if each[0].pharmacy == sealed.pk)
+    newest = next(each for each in anchor.newest(sealer.connection) if each.log.pharmacy == sealed.pk)
+    log, size, note = newest.log, newest.size, newest.note
     (tmp_path / "vkey").write_text(str(sealer.keys[0].named(log.origin).verifier) + "\n")
     (tmp_path / "held").write_text(note)
     held = {"vkey": tmp_path / "vkey", "checkpoint": [tmp_path / "held"], "no_record": True, "full": True}
