@@ -31,6 +31,7 @@ Nothing unknown passes silently: a rule that lacks a fact says so.
 from baclofen_rules.case import Action, Case, InvalidCase
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Finding, NotAssessed, Outcome, Severity
+from baclofen_rules.plan import CannotPlan, Plan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.regimen import Phase, Regimen, Unit
 from baclofen_rules.review import RULES_VERSION, Course, Review, explain, review
@@ -41,6 +42,7 @@ from baclofen_rules.sentences import say_directions
 __all__ = [
     "RULES_VERSION",
     "Action",
+    "CannotPlan",
     "Case",
     "Course",
     "Finding",
@@ -49,6 +51,7 @@ __all__ = [
     "NotAssessed",
     "Outcome",
     "Phase",
+    "Plan",
     "Profile",
     "Question",
     "Reading",
@@ -61,6 +64,8 @@ __all__ = [
     "explain",
     "list_profiles",
     "load_profile",
+    "plan_taper",
+    "plan_titration",
     "read_directions",
     "review",
     "rule_by_code",

@@ -6,11 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
 from baclofen_rules.case import Case, InvalidCase
+from baclofen_rules.checked import parse_json
+from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
+from baclofen_rules.plan import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_REVIEWED
-    except (InvalidCase, InvalidProfile, BadInput) as error:
+    except (InvalidCase, InvalidProfile, CannotPlan, BadInput) as error:
         _complain(str(error))
         return NOT_REVIEWED
 
@@ -43,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_review(commands)
     _add_profiles(commands)
+    _add_directions(commands)
+    _add_plan(commands)
     return parser
 
 
@@ -118,6 +124,113 @@ def _profiles(options: argparse.Namespace) -> int:
             due = f"  REVIEW PASSED on {options.on}"
         _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{due}")
     return 0
+
+
+def _add_directions(commands: Any) -> None:
+    read = commands.add_parser(
+        "directions",
+        help="directions text to phases, or a question",
+        description="Exit status: 0 read, 1 something must be asked, 3 bad input.",
+    )
+    read.add_argument("text", nargs="?", default="-", help="the directions; with --lines a file, - is standard input")
+    read.add_argument("--strength", type=_amount, help="strength of the tablet in mg, where directions count tablets")
+    read.add_argument("--od", action="store_true", help='this site writes "od" for once a day')
+    read.add_argument("--lines", action="store_true", help='one {"text": ..., "strength_mg": ...} a line')
+    read.set_defaults(run=_directions)
+
+
+def _directions(options: argparse.Namespace) -> int:
+    od = True if options.od else None
+    if not options.lines:
+        text = _read("-").strip() if options.text == "-" else options.text
+        answer = read_directions(text, options.strength, od)
+        _print(answer.to_json())
+        return int(isinstance(answer, Question))
+    worst = 0
+    for number, line in enumerate(_read(options.text).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            text, strength = _text_and_strength(line)
+        except (InvalidCase, BadInput) as error:
+            _complain(f"line {number}: {error}")
+            _say(json.dumps({"line": number, "error": str(error)}))
+            worst = NOT_REVIEWED
+        else:
+            answer = read_directions(text, strength if strength is not None else options.strength, od)
+            _say(json.dumps(answer.to_json(), separators=(",", ":")))
+            worst = max(worst, int(isinstance(answer, Question)))
+    return worst
+
+
+def _text_and_strength(line: str) -> tuple[str, Decimal | None]:
+    row = parse_json(line)
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or set(row) - {"text", "strength_mg"}:
+        raise BadInput('expected {"text": "...", "strength_mg": 10}; strength_mg may be left out')
+    strength = row.get("strength_mg")
+    try:
+        return row["text"], None if strength is None else _amount(str(strength))
+    except argparse.ArgumentTypeError as error:
+        raise BadInput(f"strength_mg: {error}") from None
+
+
+def _add_plan(commands: Any) -> None:
+    plan = commands.add_parser("plan", help="propose a taper or a titration that the rules accept")
+    plan.add_argument("kind", choices=("taper", "titration"))
+    plan.add_argument("--from", dest="before", help='today\'s dose: "20 mg tid"')
+    plan.add_argument("--to", help='the dose to reach: "20 mg tid"')
+    plan.add_argument("--strengths", required=True, type=_amounts, help="tablets in stock, in mg: 10,25")
+    plan.add_argument("--age", type=_amount, help="years; unknown is planned for as the strictest")
+    plan.add_argument("--weight", type=_amount, help="kg; needed where the start goes by weight")
+    plan.add_argument("--days", type=int, help="the whole length")
+    plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
+    plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: today)")
+    plan.add_argument("--profile", default="lioresal", help="name of a profile (default: lioresal)")
+    plan.add_argument("--folder", type=Path, help="a site's own folder of profile files")
+    plan.set_defaults(run=_plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    profile = load_profile(options.profile, folder=options.folder)
+    on = options.on or date.today()  # noqa: DTZ011 - the day at the counter where the shell stands
+    before = None if options.before is None else _day_of_doses("--from", options.before)
+    to = None if options.to is None else _day_of_doses("--to", options.to)
+    given = {"age_years": options.age, "days": options.days, "step_mg": options.step}
+    if options.kind == "taper":
+        if before is None:
+            raise BadInput('--from: nothing given; expected today\'s dose, such as "20 mg tid"')
+        last = None if to is None else sum(to, Decimal(0))
+        answer = plan_taper(before, options.strengths, profile, on, last_mg_per_day=last, **given)
+    else:
+        if to is None:
+            raise BadInput('--to: nothing given; expected the dose to reach, such as "20 mg tid"')
+        given["weight_kg"] = options.weight
+        answer = plan_titration(to, options.strengths, profile, on, before=before, **given)
+    _print(answer.to_json())
+    return 0
+
+
+def _day_of_doses(field: str, text: str) -> tuple[Decimal, ...]:
+    """One day's doses in mg, written as directions."""
+    answer = read_directions(text, od_means_once_daily=True)
+    if isinstance(answer, Reading) and len(answer.phases) == 1 and not answer.as_needed:
+        return answer.phases[0].doses
+    why = f"{answer.about!r}: {answer.ask}" if isinstance(answer, Question) else "more than one day's doses"
+    raise BadInput(f'{field}: {text!r}; expected one day\'s doses in mg, such as "20 mg tid"; {why}')
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount above 0")
+    return amount
+
+
+def _amounts(text: str) -> tuple[Decimal, ...]:
+    return tuple(_amount(one) for one in text.split(","))
 
 
 def _date(text: str) -> date:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from .regimen import Phase, Regimen, Unit
+from baclofen_rules.regimen import Phase, Regimen, Unit, plain
 
 _TIMES = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times")
 _UNITS = {Unit.MG: "mg", Unit.MICROGRAM: "micrograms"}
@@ -11,8 +11,9 @@ _UNITS = {Unit.MG: "mg", Unit.MICROGRAM: "micrograms"}
 def say_directions(regimen: Regimen, *, as_needed: bool = False, max_mg_per_day: Decimal | None = None) -> str:
     """The regimen in words, phase after phase, with how it ends.
 
-    ``as_needed`` and ``max_mg_per_day`` (milligrams) belong to a course of one phase. A regimen in milligrams, with
-    doses of at most two decimals, a dozen doses a day and two years, reads back as itself; micrograms are said, and the reader asks about them.
+    ``as_needed`` and ``max_mg_per_day`` (milligrams) belong to a course of one phase. A regimen in milligrams, with doses
+    of at most two decimals, at most twelve a day and two years long, reads back as itself; micrograms are said, but the
+    reader asks about them.
     """
     if as_needed:
         return f"Take {_as_needed(regimen.phases[0], max_mg_per_day)}{_ending(regimen)}."
@@ -28,11 +29,6 @@ def say_dose(dose: Decimal, unit: Unit = Unit.MG) -> str:
 def say_times(times: int) -> str:
     """ "once", "twice", "three times", ..."""
     return _TIMES[times] if times < len(_TIMES) else f"{times} times"
-
-
-def plain(amount: Decimal) -> str:
-    """An exact amount without exponent or trailing zeros: "10", "2.5"."""
-    return f"{amount.normalize():f}"
 
 
 def _phase(phase: Phase) -> str:

@@ -15,8 +15,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from ..regimen import Phase, Regimen
-from ..sentences import plain, say_directions
+from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.sentences import say_directions
+
 from .doubt import Doubt, Why
 from .normal import Unreadable, normalise
 

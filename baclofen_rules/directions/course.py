@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from lark import Token, Tree
 
-from ..regimen import Phase, Regimen
+from baclofen_rules.regimen import Phase, Regimen
+
 from .doses import Day, DoseReader, Node, count, span
 from .doubt import Doubt, Why
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from lark import Token, Tree
 
+from baclofen_rules.regimen import plain
+
 from .doubt import Doubt, Why
 
 Node = Tree[Token]
@@ -148,12 +150,10 @@ class DoseReader:
         strength = self.strength_mg if self.strength_mg is not None else self.stated_mg
         if strength is None:
             if tablets != 1:
-                raise Doubt(*span(node), f"Is each tablet {_plain(mg)} mg, or all of them together?", Why.NO_STRENGTH)
+                raise Doubt(*span(node), f"Is each tablet {plain(mg)} mg, or all of them together?", Why.NO_STRENGTH)
             self.stated_mg = mg
         elif tablets * strength != mg:
-            raise Doubt(
-                *span(node), f"{_plain(tablets)} x {_plain(strength)} mg is not {_plain(mg)} mg. Which is meant?"
-            )
+            raise Doubt(*span(node), f"{plain(tablets)} x {plain(strength)} mg is not {plain(mg)} mg. Which is meant?")
         return mg
 
     def _tablets(self, tablets: Decimal, node: Node) -> Decimal:
@@ -253,9 +253,7 @@ class DoseReader:
             raise Doubt(*span(token), "In how many doses a day?")
         dose = (total / times).quantize(CENT)
         if dose * times != total:
-            raise Doubt(
-                *span(node), f"{_plain(total)} mg does not divide into {times} equal doses. How much each time?"
-            )
+            raise Doubt(*span(node), f"{plain(total)} mg does not divide into {times} equal doses. How much each time?")
         return Day((dose.normalize(),) * times, *span(node))
 
     def _total(self, node: Node) -> Day:
@@ -271,8 +269,8 @@ class DoseReader:
             return day
         most_mg = self.dose(_trees(_tree(most[0]))[0])
         if most_mg != day.mg:
-            said = f"{len(day.doses)} x {_plain(day.doses[0])} mg = {_plain(day.mg)} mg"
-            raise Doubt(*span(most[0]), f"{said}, and at most {_plain(most_mg)} mg a day: which is right?")
+            said = f"{len(day.doses)} x {plain(day.doses[0])} mg = {plain(day.mg)} mg"
+            raise Doubt(*span(most[0]), f"{said}, and at most {plain(most_mg)} mg a day: which is right?")
         return day._replace(most_mg=most_mg)
 
 
@@ -309,7 +307,3 @@ def _minutes(token: Token) -> int:
     if text.endswith(("am", "pm")):
         hour = hour % 12 + (12 if text.endswith("pm") else 0)
     return hour * 60 + minute
-
-
-def _plain(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"

@@ -20,7 +20,7 @@ NO_MEANING = {
     "with", "or", "after", "food", "pc", "p.c.", "of", "a", "an", "the", "in", "at", "and", "for", "x", "×", "then", "&",
     "first", "thereafter", "dose", "dose,", "down", "continue", "doses", "divided", "equal", "equally", "up", "most", "only",
     "ongoing", "until", "review", "long", "term", "on", "each", "per", "before", "from", "followed", "every", "increase",
-    "increasing", "reduce", "and/or", "spasticity", "spasms", "needed", "required", "going", "times", "once", "(2)", "(two)", "p.o",
+    "increasing", "reduce", "and/or", "spasticity", "spasms", "needed", "required", "going", "times", "once", "(2)", "(two)", "p.o", "p.c",
 }  # fmt: skip
 """Words that may go, or come twice, without changing what is taken: each stands beside another that says it too."""
 
