@@ -108,6 +108,8 @@ class Email(Channel):
             return _by_code(code, isinstance(error, smtplib.SMTPRecipientsRefused))
         if isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPNotSupportedError):
             return Refused(Fault.MISCONFIGURED, permanent=False)
+        if isinstance(error, ValueError) and not self._handed_over:  # a line break in a header: it will never leave
+            return Refused(Fault.REJECTED, permanent=True)
         status = getattr(error, "status_code", None)  # django-anymail's API errors carry the HTTP status
         if isinstance(status, int):
             return _by_http_status(status)

@@ -1,0 +1,178 @@
+"""Real servers on loopback that behave as mail and message providers do on their bad days."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
+
+
+class Moody:
+    """An SMTP handler whose mood decides what it does. `taken` is what it answered 250 for."""
+
+    def __init__(self):
+        self.mood, self.taken, self.logins, self.seen = "kind", [], 0, []
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses):
+        session.host_name = hostname
+        self.logins += 1
+        return responses
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.mood == "no-such-user":
+            return "550 5.1.1 No such user"
+        if self.mood == "greylist":
+            return "450 4.7.1 Greylisted, try again"
+        if self.mood == "drop-at-rcpt":
+            server.transport.abort()
+            return "421 bye"
+        if self.mood == "slow-rcpt":
+            await asyncio.sleep(30)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.seen.append(envelope.content)
+        if self.mood == "busy":
+            return "451 4.3.0 Try later"
+        if self.mood == "spam":
+            return "554 5.7.1 Refused"
+        if self.mood == "drop-after-data":
+            server.transport.abort()
+            return "421 bye"
+        if self.mood == "silent-after-data":
+            await asyncio.sleep(30)
+        if self.mood == "delay":
+            await asyncio.sleep(0.7)
+        self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
+        if self.mood == "take-and-drop":
+            server.transport.abort()
+        return "250 OK"
+
+
+class _Loopback(Controller):
+    def factory(self):
+        return SMTP(self.handler, enable_SMTPUTF8=True, hostname="mx.example")
+
+
+@contextmanager
+def mail_server():
+    handler = Moody()
+    controller = _Loopback(handler, hostname="127.0.0.1", port=_free_port())
+    controller.start()
+    handler.port = controller.port
+    try:
+        yield handler
+    finally:
+        controller.stop()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def black_hole():
+    """Accepts connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def cuts_in_mid_data():
+    """An SMTP server that hangs up in the middle of the message's words."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            with line, line.makefile("rb") as words:
+                line.sendall(b"220 mx\r\n")
+                for said in words:
+                    verb = said[:4].upper()
+                    if verb == b"DATA":
+                        line.sendall(b"354 go on\r\n")
+                        words.readline()
+                        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+                        break
+                    line.sendall(b"221 bye\r\n" if verb == b"QUIT" else b"250 OK\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.close()
+        thread.join(2)
+
+
+class _Http(BaseHTTPRequestHandler):
+    def do_POST(self):
+        gateway = self.server.gateway
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        gateway.calls.append((dict(self.headers), body))
+        mood = gateway.mood
+        if mood == "hang":
+            time.sleep(5)
+        if mood == "cut":
+            self.connection.close()
+            return
+        if mood == "garbage":
+            self.wfile.write(b"\x00\xffnonsense\r\n\r\n")
+            return
+        status, headers, told = gateway.answers.get(mood, (202, {}, {"id": f"gw-{len(gateway.calls)}"}))
+        answer = told if isinstance(told, bytes) else json.dumps(told).encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(answer)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+class Gateway:
+    """An HTTP gateway whose mood decides its answer; it counts every call that reached it."""
+
+    answers = {
+        "limited": (429, {"Retry-After": "7"}, {}),
+        "unavailable": (503, {}, {}),
+        "broken": (500, {}, {}),
+        "wrong-number": (400, {}, {"code": "invalid-number"}),
+        "opted-out": (400, {}, {"code": "opted-out"}),
+        "too-long": (422, {}, {"code": "text-too-long"}),
+        "seen-before": (409, {}, {"id": "gw-first"}),
+        "no-json": (200, {}, b"fine"),
+        "locked-out": (401, {}, {}),
+        "elsewhere": (302, {"Location": "/"}, {}),
+    }
+
+    def __init__(self, port):
+        self.mood, self.calls, self.url = "kind", [], f"http://127.0.0.1:{port}/messages"
+
+
+@contextmanager
+def http_gateway():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Http)
+    server.gateway = Gateway(server.server_port)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.gateway
+    finally:
+        server.shutdown()
+        server.server_close()
