@@ -1,1 +1,23 @@
 """System checks: what a site must have right before anybody dispenses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Tags, register
+from django.utils import timezone
+
+from dispensary.audit import checks as audit_checks
+
+
+@register()
+def audit_settings(**_: Any) -> list[CheckMessage]:
+    """PostgreSQL, at READ COMMITTED."""
+    return audit_checks.check_settings()
+
+
+@register(Tags.database)
+def audit_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Roles, partitions and anchors; asked with `check --database default` and after a migration of it."""
+    return audit_checks.check_database(databases or (), timezone.now())
