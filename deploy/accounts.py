@@ -9,3 +9,9 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+
+def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
+    """The name that a password was tried for: axes, allauth and a signature at the counter call it by different words."""
+    given = credentials or {}
+    return given.get("username") or given.get("login") or request.POST.get("login", "")
