@@ -5,4 +5,5 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dispensary.hooks.urls")),
     path("api/v1/", include("dispensary.api.urls")),
+    path("", include("dispensary.counter.urls")),
 ]

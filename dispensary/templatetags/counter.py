@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from dispensary.counter.dose_line import DoseLine, Picture
+from dispensary.documents import words
 from dispensary.documents.words import NB, long_day
 from dispensary.documents.words import amount as plain_amount
 
@@ -44,6 +45,12 @@ def icon(name: str) -> SafeString:
         '<svg class="d-icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path fill-rule="evenodd" d="{}"/></svg>',
         ICONS[name],
     )
+
+
+@register.filter
+def tone(level: str) -> str:
+    """The state whose look a message of Django's takes."""
+    return {"success": "ready", "warning": "override", "error": "stop"}.get(level, "information")
 
 
 @register.simple_tag
@@ -82,6 +89,12 @@ def day(value: object) -> str:
     if value in (None, ""):
         return "not known"
     return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
+
+
+@register.filter
+def short_day(value: date) -> str:
+    """`Tue 24 Nov`: where the year stands beside it."""
+    return words.short_day(value)
 
 
 @register.simple_tag

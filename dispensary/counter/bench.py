@@ -1,0 +1,293 @@
+"""What stands on the workbench: the computed course, the dose line, and the findings as they are shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from baclofen_rules.sentences import say_directions
+from dispensary.assessment import NOT_ASSESSED, Assessment, Question, history, regimen_of
+from dispensary.counter.dose_line import DoseLine, Span
+from dispensary.documents.words import NB, amount, mg
+from dispensary.models import Override, OverrideState, Prescription
+
+HALF = Decimal("0.5")
+GROUPS = (
+    ("stop", "stop", "Stop", "Cannot be dispensed as it is. Nothing overrides a stop."),
+    ("override", "override", "Override", "Needs a pharmacist's reason and signature."),
+    ("acknowledge", "acknowledge", "Acknowledge", "Needs one tick from whoever hands over."),
+    ("information", "information", "Information", "For you to know."),
+)
+CLEARS = {
+    "stop": "A corrected prescription, another pack, or a corrected patient record.",
+    "override": "A corrected prescription, or a pharmacist's override with a reason.",
+    "acknowledge": "An acknowledgement.",
+    "information": "",
+}
+UNITS = {
+    "mg_per_day": ("", "mg a day"),
+    "from_mg_per_day": ("from ", "mg a day"),
+    "low_mg_per_day": ("at least ", "mg a day"),
+    "high_mg_per_day": ("at most ", "mg a day"),
+    "mg": ("", "mg"),
+    "mg_per_dose": ("", "mg a dose"),
+    "strength_mg": ("", "mg tablets"),
+    "days": ("", "days"),
+    "days_left": ("", "days left"),
+    "tablets": ("", "tablets"),
+    "least": ("at least ", "tablets"),
+    "most": ("at most ", "tablets"),
+    "times_per_day": ("", "times a day"),
+    "age_years": ("", "years old"),
+    "weight_kg": ("", "kg"),
+    "mg_per_kg_per_day": ("", "mg/kg a day"),
+    "egfr": ("eGFR ", "mL/min/1.73 m²"),
+}
+"""What stands before and behind a number of a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRow:
+    """One phase as computed from the order."""
+
+    number: int
+    first_on: date
+    last_on: date | None
+    dose: str
+    """What is taken at one time, in mg; several where the doses of a day differ."""
+    tablets_per_dose: str
+    times: int
+    mg_per_day: Decimal
+    tablets: Decimal | None
+    cumulative: Decimal | None
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One finding, or all that could not be assessed, ready for the page."""
+
+    question: Question
+    anchor: str
+    observed: str
+    limit: str
+    clears: str
+    sources: Sequence[str]
+    answered_by: Override | None
+    missing: Sequence[tuple[str, str]] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.answered_by is None and self.question.severity != "information"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Findings of one severity."""
+
+    tone: str
+    title: str
+    hint: str
+    found: list[Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Everything the check page says about one order on one day."""
+
+    course: list[CourseRow]
+    line: DoseLine | None
+    sentence: str
+    days_supply: int | None
+    run_out_on: date | None
+    tablets_needed: Decimal | None
+    groups: list[Group]
+
+    @property
+    def shown(self) -> list[Shown]:
+        return [shown for group in self.groups for shown in group.found]
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.unanswered("stop"))
+
+    @property
+    def needs_override(self) -> bool:
+        return not self.blocked and bool(self.unanswered("override"))
+
+    def unanswered(self, severity: str) -> list[Shown]:
+        """Findings of a severity that nobody has answered yet."""
+        return [s for s in self.shown if s.open and s.question.severity == severity]
+
+
+def lay_out(prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None) -> Bench:
+    """The bench for one order, as assessed. `strength_mg` is that of the pack in hand, else of the order."""
+    told = assessment.result.get("course") or {}
+    run_out = date.fromisoformat(told["run_out_on"]) if told.get("run_out_on") else None
+    days = int(told["days_supply"]) if told.get("days_supply") is not None else None
+    starts = run_out - timedelta(days=days) if run_out and days is not None else assessment.on
+    rows = course_rows(prescription, starts, run_out, strength_mg or prescription.strength_mg, assessment.on)
+    return Bench(
+        course=rows,
+        line=dose_line(prescription, rows, assessment, run_out),
+        sentence=sentence_of(prescription),
+        days_supply=days,
+        run_out_on=run_out,
+        tablets_needed=Decimal(told["tablets_needed"]) if told.get("tablets_needed") is not None else None,
+        groups=groups_of(assessment, answers_of(prescription)),
+    )
+
+
+def course_rows(
+    prescription: Prescription, starts: date, run_out: date | None, strength_mg: Decimal | None, today: date
+) -> list[CourseRow]:
+    """The order's phases with their dates, sums and tablets; empty where it could not be read."""
+    regimen = regimen_of(prescription)
+    rows: list[CourseRow] = []
+    total: Decimal | None = Decimal(0)
+    for number, window in enumerate(regimen.windows() if regimen else (), 1):
+        phase = window.phase
+        first = starts + timedelta(days=window.from_day - 1)
+        last = starts + timedelta(days=window.to_day - 1) if window.to_day else None
+        ends = last + timedelta(days=1) if last else run_out
+        per_day = phase.mg_per_day / strength_mg if strength_mg else None
+        tablets = per_day * (ends - first).days if per_day is not None and ends and ends > first else None
+        total = total + tablets if total is not None and tablets is not None else None
+        to_mg = phase.mg_per_day / sum(phase.doses)
+        doses = [dose * to_mg for dose in phase.doses]
+        rows.append(
+            CourseRow(
+                number,
+                first,
+                last,
+                _each(doses, mg),
+                _each([d / strength_mg for d in doses], _tablets) if strength_mg else "",
+                phase.times_per_day,
+                phase.mg_per_day,
+                tablets,
+                total,
+                first <= today and (ends is None or today < ends),
+            )
+        )
+    return rows
+
+
+def dose_line(
+    prescription: Prescription, rows: Sequence[CourseRow], assessment: Assessment, run_out: date | None
+) -> DoseLine | None:
+    """The picture's data: earlier supplies on the same axis as the course; None without a course."""
+    course = []
+    for row in rows:
+        ends = (
+            row.last_on + timedelta(days=1)
+            if row.last_on
+            else max(run_out or row.first_on, row.first_on + timedelta(days=1))
+        )
+        course.append(Span(row.first_on, ends, row.mg_per_day))
+    if not course:
+        return None
+    past: list[Span] = []
+    for supply in history(prescription.patient, on=assessment.on, leading_to=prescription)[-3:]:
+        starts = date.fromisoformat(supply["dispensed_on"])
+        starts = max([starts, *(s.ends for s in past)])
+        ends = min(starts + timedelta(days=supply["days_supply"]), course[0].starts)
+        if ends > starts:
+            past.append(Span(starts, ends, sum((Decimal(str(d)) for d in supply["doses"]), Decimal(0))))
+    return DoseLine(assessment.on, course, past, _maximum(assessment), bool(prescription.then_stop))
+
+
+def _maximum(assessment: Assessment) -> Decimal | None:
+    for finding in assessment.result["findings"]:
+        if finding["code"] == "daily-maximum" and "mg_per_day" in finding.get("limit", {}):
+            return Decimal(finding["limit"]["mg_per_day"])
+    return None
+
+
+def sentence_of(prescription: Prescription) -> str:
+    """The course read back in one plain sentence; empty where it could not be read."""
+    regimen = regimen_of(prescription)
+    said = say_directions(regimen) if regimen else ""
+    return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", said)
+
+
+def _each(values: Sequence[Decimal], said: Any) -> str:
+    return said(values[0]) if len(set(values)) == 1 else ", then ".join(said(v) for v in values)
+
+
+def _tablets(count: Decimal) -> str:
+    if count % HALF:
+        return f"{amount(count.quantize(Decimal('0.001')))} (cannot be measured)"
+    whole = int(count)
+    return f"{whole or ''}{'½' if count % 1 else ''}"
+
+
+def answers_of(prescription: Prescription) -> dict[str, Override]:
+    """Open answers by the fingerprint of their finding."""
+    return {o.fingerprint: o for o in prescription.overrides.filter(state=OverrideState.OPEN)}
+
+
+def groups_of(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:
+    """Findings by severity, worst first, then what could not be assessed; only groups with something in them."""
+    questions = assessment.questions()
+    groups = [
+        Group(
+            tone,
+            title,
+            hint,
+            [_shown(q, answers) for q in questions if q.severity == severity and q.code != NOT_ASSESSED],
+        )
+        for severity, tone, title, hint in GROUPS
+    ]
+    missing = [(e["code"], ", ".join(_fact(f) for f in e["missing"])) for e in assessment.result["not_assessed"]]
+    unknown = [_shown(q, answers, missing) for q in questions if q.code == NOT_ASSESSED]
+    hint = "A fact is missing. Ask for it, or tick that you hand over without knowing."
+    groups.append(Group("unknown", "Could not be assessed", hint, unknown))
+    return [group for group in groups if group.found]
+
+
+def _shown(question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = ()) -> Shown:
+    finding = question.finding or {}
+    return Shown(
+        question,
+        f"finding-{question.fingerprint[:12]}",
+        _quantities(finding.get("observed")),
+        _quantities(finding.get("limit")),
+        CLEARS[question.severity] if not missing else "",
+        [_source(s) for s in finding.get("sources", ())],
+        answers.get(question.fingerprint),
+        missing,
+    )
+
+
+def _quantities(values: Mapping[str, Any] | None) -> str:
+    return ", ".join(said for name, value in (values or {}).items() if (said := _quantity(name, value)))
+
+
+def _quantity(name: str, value: Any) -> str:
+    """One number of a finding with its unit; nothing for a list, which the detail spells out."""
+    if isinstance(value, list | dict):
+        return ""
+    said = (
+        {True: "yes", False: "no", None: "not known"}[value] if value is None or isinstance(value, bool) else str(value)
+    )
+    before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
+    return f"{before}{said}{NB}{unit}" if unit and value is not None else f"{before}{said}"
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    where = f", {source['where']}" if source.get("where") else ""
+    return f"[{source['mark']}] {source['title']}{where}"
+
+
+def _fact(path: str) -> str:
+    """`patient.egfr` -> `eGFR`, `patient.weight_kg` -> `weight`."""
+    if path.startswith("picked"):
+        return "the pack in hand (scan it)"
+    name = path.rsplit(".", 1)[-1]
+    return {"egfr": "eGFR", "weight_kg": "weight", "birth_date": "date of birth", "drives": "whether they drive"}.get(
+        name, name.replace("_", " ")
+    )

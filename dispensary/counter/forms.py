@@ -1,0 +1,174 @@
+"""What is typed at the counter, checked before it reaches an action. Widgets carry the look's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from dispensary.actions.overrides import HIGH_DOSE, Answer
+from dispensary.assessment import Question
+from dispensary.conf import conf
+from dispensary.counter.reasons import reasons_for
+from dispensary.models import SignatureMethod
+
+
+class Look(forms.Form):
+    """A form whose widgets wear the look's classes."""
+
+    CLASSES = {
+        forms.CheckboxInput: "nhsuk-checkboxes__input",
+        forms.Textarea: "nhsuk-textarea",
+        forms.RadioSelect: "nhsuk-radios__input",
+        forms.Select: "nhsuk-select",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            known = next((c for widget, c in self.CLASSES.items() if isinstance(field.widget, widget)), "nhsuk-input")
+            wrong = " nhsuk-input--error" if self.is_bound and name in self.errors else ""
+            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {known}{wrong}".strip()
+
+
+class DispenseForm(Look):
+    """The hand-over: pack, quantity, ticks."""
+
+    quantity = forms.DecimalField(
+        label="Tablets to hand over",
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "class": "nhsuk-input--width-4", "autocomplete": "off"}),
+        error_messages={
+            "required": "Type how many tablets are handed over",
+            "invalid": "Type the tablets as a number, such as 84",
+        },
+    )
+    gtin = forms.CharField(
+        widget=forms.HiddenInput, error_messages={"required": "Scan the pack in your hand"}, max_length=14
+    )
+    lot = forms.CharField(
+        label="Lot", required=False, max_length=20, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    expiry = forms.DateField(
+        label="Expiry",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Type the expiry as a date, such as 2027-11-30"},
+    )
+    serial = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    acknowledged = forms.MultipleChoiceField(
+        required=False,
+        error_messages={"invalid_choice": "The findings have changed since you opened this page. Look at them again."},
+    )
+
+    def __init__(self, *args: Any, acknowledging: Iterable[Question] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["acknowledged"].choices = [(q.fingerprint, q.summary) for q in acknowledging]
+
+    def clean_quantity(self) -> Decimal:
+        quantity: Decimal = self.cleaned_data["quantity"]
+        if not quantity.is_finite() or quantity <= 0 or quantity > conf().max_quantity or (quantity * 2) % 1:
+            raise forms.ValidationError(f"Type whole or half tablets, above 0 and at most {conf().max_quantity}")
+        return quantity
+
+
+class AnswerForm(Look):
+    """A pharmacist's answer to one finding."""
+
+    mitigation = forms.ChoiceField(
+        label="Reason", widget=forms.RadioSelect, error_messages={"required": "Choose a reason for “{summary}”"}
+    )
+    words = forms.CharField(
+        label="In your own words",
+        max_length=2000,
+        min_length=3,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={
+            "required": "Say in your own words why you supply in spite of “{summary}”",
+            "min_length": "Say a little more",
+        },
+    )
+    asked = forms.CharField(
+        label="Whom you asked, and where",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    asked_at = forms.DateTimeField(
+        label="When",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Type day and time of the call, such as 2026-11-22 14:30"},
+    )
+    agreed = forms.CharField(
+        label="What was agreed", required=False, max_length=500, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, question: Question, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.question = question
+        self.fields["mitigation"].choices = reasons_for(question.code)
+        for field in self.fields.values():
+            field.error_messages = {
+                k: v.replace("{summary}", question.summary) for k, v in field.error_messages.items()
+            }
+
+    @property
+    def needs_a_name(self) -> bool:
+        """A dose above a limit: the answer names whom the signer spoke to."""
+        return (self.question.finding or {}).get("dur") == HIGH_DOSE
+
+    def clean_asked_at(self) -> Any:
+        asked_at = self.cleaned_data["asked_at"]
+        if asked_at is not None and asked_at > timezone.now():
+            raise forms.ValidationError("The call cannot lie in the future")
+        return asked_at
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if self.needs_a_name and not data.get("asked") and data.get("mitigation") not in (None, "EMAUTH"):
+            self.add_error("asked", "Name the person at the prescriber's whom you asked: the dose is above a limit")
+        return data
+
+    def answer(self) -> Answer:
+        """The cleaned answer, signed with the password that was typed for it."""
+        data = self.cleaned_data
+        return Answer(
+            finding=self.question.fingerprint,
+            mitigation=data["mitigation"],
+            words=data["words"],
+            asked=data["asked"],
+            asked_at=data["asked_at"],
+            agreed=data["agreed"],
+            signature=SignatureMethod.PASSWORD,
+        )
+
+
+class SignatureForm(Look):
+    """The signature under the answers: the signer's password, typed for this signature alone."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "class": "nhsuk-input--width-20"}),
+        error_messages={"required": "Type your password to sign"},
+    )
+
+
+class ReasonForm(Look):
+    """Why something is ended."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=250,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why"},
+    )
+
+
+def answer_forms(questions: Sequence[Question], data: Any = None) -> list[AnswerForm]:
+    """One form for each question, told apart by its fingerprint."""
+    return [AnswerForm(data, question=q, prefix=q.fingerprint[:12]) for q in questions]

@@ -1,0 +1,83 @@
+// What a page does beyond HTML: keys, the place of the focus, and one live region. Every task also works without it.
+"use strict";
+
+(() => {
+  const typing = (element) => element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+
+  // A key's name as the buttons carry it: "F9", "Alt+l", "?".
+  const keyName = (event) => (event.altKey ? "Alt+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
+
+  const press = (element) => {
+    if (element.tagName === "SUMMARY") {
+      element.parentElement.open = !element.parentElement.open;
+      element.focus();
+    } else if (typing(element) || element.dataset.keyFocus !== undefined) {
+      element.focus();
+      if (element.select) element.select();
+    } else {
+      element.click();
+    }
+  };
+
+  // F6 goes round the panes, Shift+F6 back.
+  const nextPane = (back) => {
+    const panes = [...document.querySelectorAll("[data-pane]")];
+    if (!panes.length) return;
+    const here = panes.findIndex((pane) => pane.contains(document.activeElement));
+    const next = panes[(here + (back ? -1 : 1) + panes.length) % panes.length];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey) return;
+    if (event.key === "F6") {
+      event.preventDefault();
+      nextPane(event.shiftKey);
+      return;
+    }
+    const name = keyName(event);
+    if (name.length === 1 && typing(event.target)) return;
+    const wanted = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === name);
+    if (!wanted) return;
+    event.preventDefault();
+    press(wanted);
+  });
+
+  const say = (words) => {
+    const live = document.getElementById("live");
+    if (live) live.textContent = words;
+  };
+
+  const settle = (root) => {
+    const target = root.querySelector("[data-focus]");
+    if (target) target.focus();
+    const told = root.querySelector("[data-say]");
+    if (told) say(told.dataset.say);
+  };
+
+  // A link of the error summary goes to its field, and the field's question stays in sight.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(".nhsuk-error-summary a");
+    const field = link && document.getElementById(link.hash.slice(1));
+    if (!field) return;
+    event.preventDefault();
+    (field.closest(".nhsuk-form-group") || field).scrollIntoView({ block: "center" });
+    field.focus({ preventScroll: true });
+  });
+
+  // A second press of the same button within two seconds is a slip of the hand.
+  let pressed = null;
+  document.addEventListener("submit", (event) => {
+    if (pressed && pressed.form === event.target && Date.now() - pressed.at < 2000) event.preventDefault();
+    else pressed = { form: event.target, at: Date.now() };
+  });
+
+  document.addEventListener("change", (event) => {
+    const chosen = event.target.closest("[data-sends]");
+    if (chosen) chosen.form.requestSubmit();
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => settle(event.detail.elt));
+  document.addEventListener("DOMContentLoaded", () => settle(document));
+})();
