@@ -1,0 +1,322 @@
+"""Text, structured dose and quantity are three witnesses of one course: where they differ, this says which two agree.
+
+Finds, with the arithmetic: a stop when the dose or how often it is taken differs between text and structure, or when no dose
+can be read from either; by the profile, when only the length or the end differs, when the text says "when needed", and
+when the quantity alone stands apart. Faults of the course itself: a gap, an overlap, a rise inside a taper, a course of
+several doses that is to be repeated, and an open end where a stop was meant.
+Errs: on the side of asking. A text that cannot be read beside a structured dose is a missing witness, never a contradiction.
+Source: published examples of structured prescriptions whose text, dose and quantity disagree; the severities are design.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from itertools import pairwise
+
+from baclofen_rules.case import Order
+from baclofen_rules.directions import Question, Reading, Why
+from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.profiles.limits import number, severity
+from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.supply import tablets_needed
+from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.words import clip, doses
+
+CODE = "directions"
+ANSWERS = ("5",)
+DIRECTIONS_FACT = "prescription.directions"
+REPEATS_FACT = "prescription.repeats"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    length_differs: Severity = severity()
+    end_differs: Severity = severity()
+    as_needed: Severity = severity()
+    quantity_apart: Severity = severity()
+    quantity_tolerance: Decimal = number("fraction", 0, 0.5)
+    gap: Severity = severity()
+    overlap: Severity = severity()
+    rise_in_taper: Severity = severity()
+    repeat_of_course: Severity = severity()
+    open_end: Severity = severity()
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    order = t.order
+    if order is None:
+        return ()
+    return (*_witnesses(order, limits), *_faults(order, t.regimen, limits))
+
+
+# ---- the three witnesses
+
+
+def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
+    reading, structured = order.reading, order.structured
+    if isinstance(reading, Question):
+        yield from _unread(reading, structured, limits)
+    elif structured is None and reading is None:
+        yield _stop(
+            "Nothing says what dose is to be taken: no phases and no directions",
+            "Neither structured phases nor directions are given; a dose cannot be assumed.",
+            {},
+        )
+    elif reading is None:
+        yield Missing((DIRECTIONS_FACT,))
+    elif structured is not None:
+        yield from _compared(order, reading, structured, limits)
+    else:
+        yield Missing((PHASES_FACT,))
+        if reading.as_needed:
+            yield _as_needed(reading, limits)
+
+
+def _unread(question: Question, structured: Regimen | None, limits: Limits) -> Iterator[Found | Missing]:
+    about, ask = clip(question.about), question.ask
+    if question.why in (Why.GAP, Why.OVERLAP):
+        found = limits.gap if question.why is Why.GAP else limits.overlap
+        word = "leave days out" if question.why is Why.GAP else "name a day twice"
+        yield _found(
+            Severity.STOP if structured is None else found,
+            f"The directions {word} at '{about}'",
+            f"Directions: '{about}'. {ask}",
+            {"about": about, "ask": ask},
+        )
+    elif structured is None:
+        yield _stop(
+            f"The directions cannot be read for certain: '{about}'",
+            f"Directions: '{about}'. {ask} No structured dose is given either.",
+            {"about": about, "ask": ask},
+        )
+    else:
+        yield Missing((STRENGTH_FACT,) if question.why is Why.NO_STRENGTH else (DIRECTIONS_FACT,))
+
+
+def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limits) -> Iterator[Found | Missing]:
+    text = reading.regimen
+    kind = _difference(text, structured)
+    if kind is None:
+        if reading.as_needed:
+            yield _as_needed(reading, limits)
+        yield from _quantity_apart(order, text, structured, limits)
+        return
+    words, level = {
+        "dose": ("dose", Severity.STOP),
+        "length": ("length", limits.length_differs),
+        "end": ("end", limits.end_differs),
+    }[kind]
+    said, ordered = _course(text), _course(structured)
+    yield _found(
+        level,
+        f"The {words} of the directions differs from that of the phases: {_agreement(order, text, structured, limits)}",
+        f"Directions: {said}{_tablets(text, order)}. Phases: {ordered}{_tablets(structured, order)}. Quantity: {_amount(order)}.",
+        {"directions": said, "phases": ordered, "differs": words},
+        dur=Dur.MISSING_INFORMATION,
+    )
+
+
+def _difference(text: Regimen, structured: Regimen) -> str | None:
+    """What differs first: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
+    said, ordered = _levels(text), _levels(structured)
+    if [level for level, _ in said] != [level for level, _ in ordered]:
+        return "dose"
+    if any(days != other for (_, days), (_, other) in zip(said[:-1], ordered[:-1], strict=True)):
+        return "dose"
+    last, other = said[-1][1], ordered[-1][1]
+    if last is not None and other is not None and last != other:
+        return "length"
+    if last is not None and text.then_stop is not None and structured.then_stop is not None:
+        return None if text.then_stop == structured.then_stop else "end"
+    return "end" if text.then_stop and structured.then_stop is False else None
+
+
+def _levels(regimen: Regimen) -> list[tuple[tuple[Decimal, ...], int | None]]:
+    """Doses (in mg, sorted) and days; neighbouring phases with the same doses are one."""
+    levels: list[tuple[tuple[Decimal, ...], int | None]] = []
+    for phase in regimen.phases:
+        scale = phase.largest_dose / max(phase.doses)
+        key = tuple(sorted(dose * scale for dose in phase.doses))
+        if levels and levels[-1][0] == key:
+            before = levels.pop()[1]
+            days = None if phase.days is None or before is None else before + phase.days
+            levels.append((key, days))
+        else:
+            levels.append((key, phase.days))
+    return levels
+
+
+def _agreement(order: Order, text: Regimen, structured: Regimen, limits: Limits) -> str:
+    """Which two of the three agree, as far as the quantity can tell."""
+    with_text, with_phases = (_fits(order, regimen, limits) for regimen in (text, structured))
+    if with_text is None and with_phases is None:
+        return "the quantity does not decide"
+    if with_text and not with_phases:
+        return "the quantity agrees with the directions"
+    if with_phases and not with_text:
+        return "the quantity agrees with the phases"
+    return "the quantity agrees with both" if with_text else "the quantity agrees with neither"
+
+
+def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Limits) -> Iterator[Found | Missing]:
+    course = structured if structured.total_days is not None else text
+    if course.total_days is None:
+        return
+    lacking = {QUANTITY_FACT: order.quantity, STRENGTH_FACT: order.strength_mg}
+    if order.quantity is None or order.strength_mg is None:
+        yield Missing(tuple(fact for fact, value in lacking.items() if value is None))
+        return
+    if _fits(order, course, limits):
+        return
+    needed = _needed(course, order.strength_mg)
+    yield _found(
+        limits.quantity_apart,
+        f"Directions and phases agree on {plain(needed)} tablets; the quantity of {plain(order.quantity)} stands alone",
+        f"{_course(course)} = {plain(needed)} tablets of {plain(order.strength_mg)} mg; ordered: {plain(order.quantity)}.",
+        {"tablets": plain(order.quantity)},
+        limit={"tablets": plain(needed)},
+        dur=Dur.INSUFFICIENT_QUANTITY if order.quantity < needed else Dur.EXCESSIVE_QUANTITY,
+        issue=DetectedIssue.FULFILMENT,
+    )
+
+
+def _fits(order: Order, regimen: Regimen, limits: Limits) -> bool | None:
+    """Whether the quantity is what the course needs; None where one of them is not known."""
+    if order.quantity is None or order.strength_mg is None or regimen.total_days is None:
+        return None
+    needed = _needed(regimen, order.strength_mg)
+    return abs(order.quantity - needed) <= needed * limits.quantity_tolerance
+
+
+def _needed(regimen: Regimen, strength_mg: Decimal) -> Decimal:
+    needed = tablets_needed(regimen, strength_mg)
+    assert needed is not None  # only asked of a course with an end
+    return needed.to_integral_value(rounding=ROUND_CEILING)
+
+
+def _as_needed(reading: Reading, limits: Limits) -> Found:
+    phase = reading.phases[0]
+    return _found(
+        limits.as_needed,
+        f"Taken only when needed: {plain(phase.mg_per_day)} mg is the most of a day, not what is taken every day",
+        f"Directions: {reading.sentence} The rules look at {doses(phase)} as if it were taken every day.",
+        {"mg_per_day": plain(phase.mg_per_day)},
+    )
+
+
+# ---- faults of the course itself
+
+
+def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[Found | Missing]:
+    if regimen is None:
+        return
+    yield from _misplaced(order, limits)
+    levels = [phase.mg_per_day for phase in regimen.phases]
+    changes = [(at, before, after) for at, (before, after) in enumerate(pairwise(levels), start=1) if before != after]
+    if regimen.then_stop and regimen.total_days is None:
+        last = doses(regimen.phases[-1])
+        yield _found(
+            limits.open_end,
+            "The medicine is to stop, but the last phase has no end: on which day does it stop?",
+            f"Phase {len(levels)}: {last}, without a number of days, and then a stop.",
+            {"phase": str(len(levels))},
+        )
+    rises = [change for change in changes if change[1] < change[2]]
+    if rises and _is_taper(regimen, changes):
+        at, before, after = rises[0]
+        yield _found(
+            limits.rise_in_taper,
+            f"The dose rises from {plain(before)} to {plain(after)} mg a day inside a taper",
+            f"Phase {at} to phase {at + 1}: {plain(before)} to {plain(after)} mg a day, in a course that goes down.",
+            {"from_mg_per_day": plain(before), "mg_per_day": plain(after)},
+        )
+    if order.repeats is None and changes:
+        yield Missing((REPEATS_FACT,))
+    if order.repeats and changes:
+        first, final = plain(levels[0]), plain(levels[-1])
+        yield _found(
+            limits.repeat_of_course,
+            f"Repeating this course would go from {final} mg a day back to {first} mg a day",
+            f"Phase 1: {first} mg a day; phase {len(levels)}: {final} mg a day; repeats: {order.repeats}.",
+            {"repeats": str(order.repeats), "from_mg_per_day": final, "mg_per_day": first},
+        )
+
+
+def _is_taper(regimen: Regimen, changes: list[tuple[int, Decimal, Decimal]]) -> bool:
+    """A course that falls and then stops, or falls at least twice and ends below its beginning."""
+    falls = [change for change in changes if change[2] < change[1]]
+    if regimen.then_stop:
+        return bool(falls)
+    return len(falls) > 1 and regimen.phases[-1].mg_per_day < regimen.phases[0].mg_per_day
+
+
+def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:
+    """Phases that are said to begin on another day than the day after the phase before them."""
+    next_day: int | None = 1
+    for number_, (phase, start) in enumerate(zip(order.phases or (), order.starts, strict=True), start=1):
+        if start is not None and next_day is not None and start != next_day:
+            late = start > next_day
+            days = abs(start - next_day)
+            word = "left out" if late else "named twice"
+            count = "1 day is" if days == 1 else f"{days} days are"
+            yield _found(
+                limits.gap if late else limits.overlap,
+                f"{count} {word} before phase {number_}: it begins on day {start}, not on day {next_day}",
+                f"The phases before it last until day {next_day - 1}; phase {number_} is said to begin on day {start}.",
+                {"day": str(start), "phase": str(number_)},
+                limit={"day": str(next_day)},
+            )
+        begins = start if start is not None else next_day
+        next_day = None if phase.days is None or begins is None else begins + phase.days
+
+
+# ---- words
+
+
+def _course(regimen: Regimen) -> str:
+    parts = [f"{doses(phase)}{_for(phase)}" for phase in regimen.phases]
+    return "; then ".join(parts) + ("; then stop" if regimen.then_stop else "")
+
+
+def _for(phase: Phase) -> str:
+    if phase.days is None:
+        return ", open end"
+    return " for 1 day" if phase.days == 1 else f" for {phase.days} days"
+
+
+def _tablets(regimen: Regimen, order: Order) -> str:
+    if order.strength_mg is None or regimen.total_days is None:
+        return ""
+    return f" = {plain(_needed(regimen, order.strength_mg))} tablets"
+
+
+def _amount(order: Order) -> str:
+    return "not given" if order.quantity is None else f"{plain(order.quantity)} tablets"
+
+
+def _stop(summary: str, detail: str, observed: dict[str, str]) -> Found:
+    return _found(Severity.STOP, summary, detail, observed)
+
+
+def _found(
+    level: Severity,
+    summary: str,
+    detail: str,
+    observed: dict[str, str],
+    *,
+    limit: dict[str, str] | None = None,
+    dur: Dur = Dur.MISSING_INFORMATION,
+    issue: DetectedIssue = DetectedIssue.DOSE,
+) -> Found:
+    return Found(level, summary, detail, observed, limit or {}, dur, issue)
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    order = t.order
+    if order is None or order.reading is None:
+        return "No directions text; the structured phases follow one another without fault."
+    if not isinstance(order.reading, Reading):
+        return f"The directions could not be read: {order.reading.ask}"
+    if order.structured is None:
+        return f"Only the directions say what is taken: {order.reading.sentence}"
+    return f"Directions and phases agree: {order.reading.sentence}"

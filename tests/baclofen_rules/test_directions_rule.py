@@ -1,0 +1,70 @@
+"""Phases that name their first day, and the arithmetic that a directions finding shows."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from baclofen_rules import Case, Finding, load_profile, review
+
+LIORESAL = load_profile("lioresal")
+
+
+def found(prescription: dict[str, Any]) -> list[Finding]:
+    case = {
+        "format": "baclofen-case/1",
+        "on": "2026-11-22",
+        "action": "dispense",
+        "patient": {"age_years": 45},
+        "prescription": {"route": "oral", "form": "tablet", "strength_mg": 10, "repeats": 0, **prescription},
+        "history": [],
+    }
+    return [finding for finding in review(Case.from_json(case), LIORESAL).findings if finding.code == "directions"]
+
+
+def phase(times: int, dose: int, days: int, from_day: int | None = None) -> dict[str, Any]:
+    return {"dose": Decimal(dose), "times_per_day": times, "unit": "mg", "days": days, "from_day": from_day}
+
+
+@pytest.mark.parametrize(
+    ("starts", "summary"),
+    [
+        ((None, None), None),
+        ((1, 4), None),
+        ((None, 4), None),
+        ((1, 5), "1 day is left out before phase 2: it begins on day 5, not on day 4"),
+        ((1, 8), "4 days are left out before phase 2: it begins on day 8, not on day 4"),
+        ((1, 3), "1 day is named twice before phase 2: it begins on day 3, not on day 4"),
+        ((3, None), "2 days are left out before phase 1: it begins on day 3, not on day 1"),
+    ],
+)
+def test_a_gap_or_an_overlap_between_phases_asks_for_an_override(
+    starts: tuple[int | None, int | None], summary: str | None
+) -> None:
+    phases = [phase(3, 5, 3, starts[0]), phase(3, 10, 25, starts[1])]
+    findings = found({"phases": phases})
+    assert [(str(one.severity), one.summary) for one in findings] == ([("override", summary)] if summary else [])
+
+
+def test_the_arithmetic_of_all_three_witnesses_is_shown() -> None:
+    # Published examples disagree with themselves in just this way: 43 structured, 49 in the text, 51 ordered.
+    findings = found(
+        {
+            "phases": [phase(3, 10, 7), phase(2, 10, 7), phase(1, 10, 8)],
+            "directions": "10 mg tid for 7 days, then 10 mg bd for 7 days, then 10 mg nocte for 14 days",
+            "quantity": 51,
+            "then_stop": None,
+        }
+    )
+    assert findings[0].detail == (
+        "Directions: 10 mg x 3 = 30 mg a day for 7 days; then 10 mg x 2 = 20 mg a day for 7 days; "
+        "then 10 mg x 1 = 10 mg a day for 14 days = 49 tablets. "
+        "Phases: 10 mg x 3 = 30 mg a day for 7 days; then 10 mg x 2 = 20 mg a day for 7 days; "
+        "then 10 mg x 1 = 10 mg a day for 8 days = 43 tablets. Quantity: 51 tablets."
+    )
+    assert findings[0].summary.endswith("the quantity agrees with neither")
+
+
+def test_every_summary_is_a_short_sentence() -> None:
+    long = found({"directions": "take some of the little white ones " * 25, "phases": None})
+    assert [len(one.summary) < 140 for one in long] == [True]
