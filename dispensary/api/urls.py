@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from dispensary.api.views import fhir, handover, orders, people
+from dispensary.api.views import audit, fhir, handover, orders, people
 from dispensary.api.views.fallback import NothingHereView
 
 app_name = "dispensary-api"
@@ -33,6 +33,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dispenses/<uuid:pk>/cancel/", handover.TakeBackView.as_view(how="cancel"), name="dispense-cancel"),
     path("dispenses/<uuid:pk>/return/", handover.TakeBackView.as_view(how="return"), name="dispense-return"),
     path("dispenses/<uuid:pk>/trail/", handover.TrailView.as_view(), name="trail"),
+    path("audit/logs/", audit.LogsView.as_view(), name="audit-logs"),
+    path("audit/logs/<uuid:pk>/checkpoints/", audit.CheckpointsView.as_view(), name="audit-checkpoints"),
+    path("audit/logs/<uuid:pk>/export/", audit.ExportView.as_view(), name="audit-export"),
+    path("audit/entries/", audit.EntriesView.as_view(), name="audit-entries"),
+    path("audit/entries/<uuid:pk>/", audit.EntryView.as_view(), name="audit-entry"),
     path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
     path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from dispensary import audit
-from dispensary.models import Dispense, Override, Pharmacy, Prescription, StaffRole
+from dispensary.models import AuditEntry, AuditLog, Dispense, Override, Pharmacy, Prescription, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, problem
 
@@ -18,6 +18,7 @@ from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, prob
 EVERYBODY = {StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.MANAGER, StaffRole.AUDITOR}
 COUNTER = EVERYBODY - {StaffRole.AUDITOR}
 PHARMACISTS = {StaffRole.PHARMACIST, StaffRole.MANAGER}
+AUDITORS = {StaffRole.AUDITOR, StaffRole.MANAGER}
 REASON = {"reason": "typed into the wrong record"}
 ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "me/", None, EVERYBODY),
@@ -31,6 +32,8 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "prescriptions/", None, EVERYBODY),
     ("POST", "prescriptions/", ..., COUNTER),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
+    ("GET", "audit/logs/", None, AUDITORS),
+    ("GET", "audit/entries/", None, AUDITORS),
 ]
 OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/", None, EVERYBODY),
@@ -51,7 +54,11 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "dispenses/{dispense}/return/", REASON, PHARMACISTS),
     ("GET", "dispenses/{dispense}/trail/", None, EVERYBODY),
     ("GET", "fhir/MedicationDispense/{dispense}", None, EVERYBODY),
+    ("GET", "audit/logs/{log}/checkpoints/", None, AUDITORS),
+    ("GET", "audit/logs/{log}/export/", None, AUDITORS),
+    ("GET", "audit/entries/{entry}/", None, AUDITORS),
 ]
+THINGS = ("patient", "prescription", "review", "override", "dispense", "log", "entry")
 
 
 def asked(caller: Caller, method: str, address: str, body: Any) -> Any:
@@ -73,6 +80,8 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
         "review": str(dispense.review_id),
         "override": str(override.pk),
         "dispense": str(dispense.pk),
+        "log": str(AuditLog.objects.get(pharmacy=shop.pk).log_id),
+        "entry": str(AuditEntry.objects.filter(pharmacy=shop.pk)[0].entry_id),
     }
 
 
@@ -83,7 +92,7 @@ def test_the_addresses_here_are_all_there_are() -> None:
     from django.urls import resolve
 
     known = {
-        resolve("/api/v1/" + address.format(**dict.fromkeys(("patient", "prescription", "review", "override", "dispense"), uuid4()))).url_name
+        resolve("/api/v1/" + address.format(**dict.fromkeys(THINGS, uuid4()))).url_name
         for _, address, _, _ in ANYWHERE + OF_ONE
     }  # fmt: skip
     assert named == known
@@ -91,7 +100,7 @@ def test_the_addresses_here_are_all_there_are() -> None:
 
 @pytest.mark.parametrize(("method", "address", "body", "_roles"), ANYWHERE + OF_ONE)
 def test_who_is_not_signed_in_is_asked_to(db: None, method: str, address: str, body: Any, _roles: Any) -> None:
-    ids = dict.fromkeys(("patient", "prescription", "review", "override", "dispense"), uuid4())
+    ids = dict.fromkeys(THINGS, uuid4())
     for stranger in (
         Caller(None),
         Caller(None, {"Authorization": "Token 0"}),
