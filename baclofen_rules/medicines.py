@@ -5,12 +5,10 @@ neither is known, when its code is not a well-formed code of an existing group, 
 """
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from baclofen_rules.case import Medicine
@@ -64,6 +62,9 @@ class Table:
 @cache
 def table() -> Table:
     """The classes, read once."""
+    import tomllib  # only here: importing the rule book stays quick
+    from pathlib import Path
+
     content = tomllib.loads((Path(__file__).parent / "medicines.toml").read_text(encoding="utf-8"))
     classes = {row["code"]: _interaction_class(row) for row in content["class"]}
     by_name: dict[tuple[str, ...], tuple[str, ...]] = {}

@@ -4,15 +4,17 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from baclofen_rules import terms
 from baclofen_rules.case import Action
 from baclofen_rules.findings import Citation
-from baclofen_rules.profiles import InvalidProfile, Profile, profile_files, read_profile
+from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rules import Rule, all_rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,15 @@ class RuleBook:
     rules: Mapping[Action, tuple[BoundRule, ...]]
 
 
-def load_profile(name: str, on: date | None = None, folder: Path | str | None = None) -> Profile:
+def load_profile(name: str, on: date | None = None, folder: "Path | str | None" = None) -> Profile:
     """The profile of that name, checked in full against the rules.
 
     ``on`` fixes the day whose numbers are used; without it each case is reviewed with the numbers of its own day.
     ``folder`` is a site's own folder of profile files. Raises InvalidProfile, which says where and what is wrong.
     """
-    profile = read_profile(name, None if folder is None else Path(folder), on)
+    from baclofen_rules.profiles.loading import read_profile  # TOML, hashes and paths are not needed before
+
+    profile = read_profile(name, folder, on)
     if not profile.changes:
         raise InvalidProfile(f"{name}.toml: rules", "no number at all", "parameters for every rule")
     for day in profile.changes:
@@ -46,9 +50,11 @@ def load_profile(name: str, on: date | None = None, folder: Path | str | None = 
     return profile
 
 
-def list_profiles(folder: Path | str | None = None) -> tuple[str, ...]:
+def list_profiles(folder: "Path | str | None" = None) -> tuple[str, ...]:
     """Names of the profiles that ship and of those in ``folder``."""
-    return tuple(sorted(profile_files(None if folder is None else Path(folder))))
+    from baclofen_rules.profiles.loading import profile_files  # as above
+
+    return tuple(sorted(profile_files(folder)))
 
 
 def rulebook(profile: Profile, on: date) -> RuleBook:

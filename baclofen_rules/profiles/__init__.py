@@ -5,33 +5,15 @@ a mark (C the customer's documents, F found in public material, K general knowle
 place it comes from; each file has an author, a checker who is somebody else, and the day of its next review.
 """
 
-import hashlib
-import json
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any
 
-from baclofen_rules.findings import Citation, Severity
-from baclofen_rules.profiles.limits import Ages, Entry, InvalidProfile, Parameter, Value
+from baclofen_rules.findings import Citation
+from baclofen_rules.profiles.limits import InvalidProfile, Parameter
 
-__all__ = ["InvalidProfile", "Profile", "Section", "profile_files", "read_profile"]
-
-HERE: Final = Path(__file__).parent
-FORMAT: Final = "baclofen-profile/1"
-MARKS: Final = {
-    "C": "the customer's source documents",
-    "F": "found in public material",
-    "K": "general knowledge, not looked up",
-    "D": "a design default of ours; no source gives the number",
-}
-HEAD: Final = ("format", "name", "title", "author", "checker", "checked_on", "next_review", "sources", "terms", "rules")
-ENTRY: Final = ("value", "unit", "from", "ages", "mark", "source", "where", "note")
-NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+__all__ = ["InvalidProfile", "Profile", "Section"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +46,21 @@ class Profile:
     sections: Mapping[str, Section]
     on: date | None = None
     """Fixes the day whose numbers are used; None: the day of each case."""
-    bound: dict[date, Any] = field(default_factory=dict, repr=False, compare=False)
+    changes: tuple[date, ...] = field(init=False, repr=False, compare=False)
+    """Days on which a number changes, oldest first."""
+    bound: dict[date, Any] = field(init=False, repr=False, compare=False)
     """The rule book's own memory of numbers already picked for a day."""
 
-    @property
-    def changes(self) -> tuple[date, ...]:
-        """Days on which a number changes, oldest first."""
-        sections = [self.terms, *self.sections.values()]
+    def __post_init__(self) -> None:
+        sections = (self.terms, *self.sections.values())
         days = {
             entry.since
             for section in sections
             for parameter in section.parameters.values()
             for entry in parameter.entries
         }
-        return tuple(sorted(days))
+        object.__setattr__(self, "changes", tuple(sorted(days)))
+        object.__setattr__(self, "bound", {})
 
     def is_due_for_review(self, on: date) -> bool:
         """Whether the day of the next review has passed."""
@@ -85,211 +68,3 @@ class Profile:
 
     def __hash__(self) -> int:
         return hash((self.name, self.digest, self.on))
-
-
-def profile_files(folder: Path | None = None) -> dict[str, Path]:
-    """Names and files of the profiles that ship, and of those in a site's own folder, which may not hide one."""
-    files = {path.stem: path for path in sorted(HERE.glob("*.toml")) if path.stem != "sources"}
-    if folder is not None:
-        if not folder.is_dir():
-            raise InvalidProfile(str(folder), "no such folder", "a folder with profile files (*.toml)")
-        for path in sorted(folder.glob("*.toml")):
-            if path.stem in files:
-                raise InvalidProfile(str(path), path.stem, "a name that no profile of the rule book has")
-            if path.stem != "sources":
-                files[path.stem] = path
-    return files
-
-
-def read_profile(name: str, folder: Path | None = None, on: date | None = None) -> Profile:
-    """The profile of that name. Raises InvalidProfile, which says where."""
-    files = profile_files(folder)
-    if name not in files:
-        raise InvalidProfile("profile", name, f"one of {', '.join(sorted(files))}")
-    return _Reader(files[name]).profile(on)
-
-
-class _Reader:
-    """Reads one file; every refusal names the file and the place in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.sources = _toml(HERE / "sources.toml")
-        self.content = _toml(path)
-
-    def profile(self, on: date | None) -> Profile:
-        head = self.content
-        self._known(head, HEAD, "")
-        for name, source in self._table(head.get("sources", {}), "sources").items():
-            if name in self.sources:
-                self._refuse(f"sources.{name}", name, "a name that the shared sources do not use")
-            self.sources[name] = self._table(source, f"sources.{name}")
-        if head.get("format") != FORMAT:
-            self._refuse("format", head.get("format"), FORMAT)
-        name = self._text(head, "name", "")
-        if name != self.path.stem or not NAME.fullmatch(name):
-            self._refuse("name", name, f"the name of the file, in lower case: {self.path.stem}")
-        author, checker = self._text(head, "author", ""), self._text(head, "checker", "")
-        if author.casefold() == checker.casefold():
-            self._refuse("checker", checker, "somebody other than the author")
-        terms = self._section(self._table(head.get("terms", {}), "terms"), "terms")
-        rules = self._table(head.get("rules", {}), "rules")
-        sections = {code: self._section(self._table(rules[code], f"rules.{code}"), f"rules.{code}") for code in rules}
-        return Profile(
-            name=name,
-            title=self._text(head, "title", ""),
-            author=author,
-            checker=checker,
-            checked_on=None if head.get("checked_on") is None else self._day(head, "checked_on", ""),
-            next_review=self._day(head, "next_review", ""),
-            digest=_digest(head, terms, sections),
-            terms=terms,
-            sections=sections,
-            on=on,
-        )
-
-    def _section(self, table: Mapping[str, Any], place: str) -> Section:
-        basis = tuple(
-            self._citation(
-                self._table(cited, f"{place}.basis[{index}]"), f"{place}.basis[{index}]", ("mark", "source", "where")
-            )
-            for index, cited in enumerate(self._rows(table.get("basis", []), f"{place}.basis"))
-        )
-        parameters = {
-            name: self._parameter(self._rows(rows, f"{place}.{name}"), f"{place}.{name}")
-            for name, rows in table.items()
-            if name != "basis"
-        }
-        section = Section(parameters, basis)
-        if not section.citations and place != "terms":
-            self._refuse(place, "no citation", "a basis, or parameters with their citations")
-        return section
-
-    def _parameter(self, rows: list[Any], place: str) -> Parameter:
-        entries = tuple(self._entry(self._table(row, f"{place}[{i}]"), f"{place}[{i}]") for i, row in enumerate(rows))
-        if not entries:
-            self._refuse(place, "no entry", "at least one entry")
-        if len({(entry.ages, entry.since) for entry in entries}) != len(entries):
-            self._refuse(place, "two entries for the same ages from the same day", "one of them")
-        return Parameter(place, entries)
-
-    def _entry(self, row: Mapping[str, Any], place: str) -> Entry:
-        return Entry(
-            value=self._value(row.get("value"), f"{place}.value"),
-            unit=self._text(row, "unit", place),
-            since=self._day(row, "from", place),
-            ages=None if row.get("ages") is None else self._ages(row["ages"], f"{place}.ages"),
-            citation=self._citation(row, place, ENTRY),
-            note=self._text(row, "note", place) if "note" in row else "",
-        )
-
-    def _citation(self, row: Mapping[str, Any], place: str, known: tuple[str, ...]) -> Citation:
-        self._known(row, known, place)
-        mark, source = self._text(row, "mark", place), self._text(row, "source", place)
-        if mark not in MARKS:
-            self._refuse(f"{place}.mark", mark, "one of " + ", ".join(f"{m} ({words})" for m, words in MARKS.items()))
-        if source not in self.sources:
-            self._refuse(f"{place}.source", source, "a source that the sources table describes")
-        title = self.sources[source].get("title")
-        if not isinstance(title, str) or not title:
-            self._refuse(f"sources.{source}.title", title, "a title")
-        return Citation(mark, title, self._text(row, "where", place))
-
-    def _value(self, value: Any, place: str) -> Value:
-        if value == "none":
-            return None
-        if isinstance(value, str) and value in set(Severity):
-            return Severity(value)
-        if isinstance(value, list):
-            return tuple(self._number(one, f"{place}[{index}]") for index, one in enumerate(value))
-        return self._number(value, place)
-
-    def _number(self, value: Any, place: str) -> Decimal:
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not Decimal(value).is_finite():
-            self._refuse(place, value, 'a number, a list of numbers, a severity or "none"')
-        return Decimal(value)
-
-    def _ages(self, value: Any, place: str) -> Ages:
-        if not isinstance(value, list) or not 1 <= len(value) <= 2:
-            self._refuse(place, value, "[from years] or [from years, up to years]")
-        low = self._number(value[0], place)
-        high = self._number(value[1], place) if len(value) == 2 else None
-        if low < 0 or (high is not None and high <= low):
-            self._refuse(place, value, "ages from low to high, from 0 years")
-        return Ages(low, high)
-
-    def _text(self, table: Mapping[str, Any], name: str, place: str) -> str:
-        value = table.get(name)
-        if not isinstance(value, str) or not value.strip():
-            self._refuse(f"{place}.{name}" if place else name, value, "text")
-        return value
-
-    def _day(self, table: Mapping[str, Any], name: str, place: str) -> date:
-        value = table.get(name)
-        if type(value) is not date:
-            self._refuse(f"{place}.{name}" if place else name, value, "a date, unquoted: 2026-11-22")
-        return value
-
-    def _table(self, value: Any, place: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self._refuse(place, value, "a table")
-        return value
-
-    def _rows(self, value: Any, place: str) -> list[Any]:
-        if not isinstance(value, list):
-            self._refuse(place, value, "a list of tables")
-        return value
-
-    def _known(self, table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-        for name in table:
-            if name not in known:
-                self._refuse(f"{place}.{name}" if place else name, "an unknown name", f"one of {', '.join(known)}")
-
-    def _refuse(self, place: str, given: Any, expected: str) -> NoReturn:
-        shown = "nothing" if given is None else str(given)[:80]
-        raise InvalidProfile(f"{self.path.name}: {place}", shown, expected)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InvalidProfile(str(path), str(error), "a readable TOML file") from None
-
-
-def _digest(head: Mapping[str, Any], terms: Section, sections: Mapping[str, Section]) -> str:
-    """SHA-256 over the content in one spelling: names in order, amounts plain, citations in full."""
-    content = {name: str(head[name]) for name in sorted(head) if name not in ("sources", "terms", "rules")}
-    whole = {
-        "head": content,
-        "terms": _spelt(terms),
-        "rules": {code: _spelt(section) for code, section in sections.items()},
-    }
-    text = json.dumps(whole, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _spelt(section: Section) -> dict[str, Any]:
-    spelt: dict[str, Any] = {
-        name: sorted(json.dumps(_spelt_entry(entry), sort_keys=True) for entry in parameter.entries)
-        for name, parameter in section.parameters.items()
-    }
-    return {"basis": [citation.to_json() for citation in section.basis], "parameters": spelt}
-
-
-def _spelt_entry(entry: Entry) -> dict[str, Any]:
-    value = entry.value
-    return {
-        "value": [_plain(one) for one in value] if isinstance(value, tuple) else _plain(value),
-        "unit": entry.unit,
-        "from": entry.since.isoformat(),
-        "ages": None if entry.ages is None else [_plain(entry.ages.low), _plain(entry.ages.high)],
-        "citation": entry.citation.to_json(),
-        "note": entry.note,
-    }
-
-
-def _plain(value: Decimal | Severity | None) -> str:
-    if value is None:
-        return "none"
-    return str(value) if isinstance(value, Severity) else format(value.normalize(), "f")
