@@ -194,7 +194,7 @@ def _bound(spec: Spec, parameter: Parameter | None, on: date, place: str) -> Any
     if not entries:
         raise InvalidProfile(place, f"no entry in force on {on}", "an entry from that day or earlier")
     if spec.by_age:
-        return Bands(place, _rows(entries, place))
+        return Bands(place.partition(": ")[2] or place, _rows(entries, place))
     if len(entries) > 1 or entries[0].ages is not None:
         raise InvalidProfile(f"{place}.ages", "age bands", "one value for all ages")
     return entries[0].value

@@ -9,10 +9,10 @@ Source: document 003 gives an intrathecal maximum of 2000 mg where 2000 microgra
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import Unit, plain
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import PHASES_FACT, Terms
 
 CODE = "unit"
 SWITCHES_OFF = True
@@ -26,6 +26,8 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
+    if not t.phases:
+        return (Missing((PHASES_FACT,)),)
     for number_, phase in enumerate(t.phases, start=1):
         dose, unit = phase.smallest_dose, phase.unit
         if t.is_intrathecal:
@@ -62,7 +64,5 @@ def _stop(summary: str, detail: str, observed: dict[str, str], limit: dict[str, 
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    if not t.phases:
-        return "No structured dose to look at."
     smallest = min(phase.smallest_dose for phase in t.phases)
     return f"All doses are in mg; the smallest is {plain(smallest)} mg, not below {plain(limits.smallest_oral_dose_mg)} mg."

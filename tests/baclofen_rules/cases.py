@@ -1,0 +1,109 @@
+"""Cases in shorthand, for tables that a pharmacist can read.
+
+A *calm* case finds nothing in any profile: an adult of 45 years with every fact known, who starts on 5 mg three times a day.
+A row of a table says only what differs::
+
+    takes = ["5+5+5 for 3 days", "10+10+10 for 25 days"]      the phases; without "for" an open end
+    had = ["10+10+10, 28 days ago, for 28 days, since 90 days ago"]   earlier supplies; ", concurrent" for another course
+    patient = {age_years = 11}, prescription = {...}, case = {...}   fields of the case format, put over the calm ones
+
+The quantity is what the course needs and the right strength is picked, unless the row says otherwise.
+"""
+
+import re
+from copy import deepcopy
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+ON = date(2026, 11, 22)
+CALM_PATIENT = {
+    "age_years": 45,
+    "sex": "female",
+    "weight_kg": 70,
+    "egfr": 95,
+    "dialysis": False,
+    "pregnant": False,
+    "breastfeeding": False,
+    "allergies": [],
+    "conditions": [],
+    "medicines": [],
+    "alcohol_use": False,
+    "drives": False,
+    "intrathecal_pump": False,
+}
+CALM_ORDER = {
+    "written_on": "2026-11-20",
+    "route": "oral",
+    "form": "tablet",
+    "strength_mg": 10,
+    "brand": "Baclofen",
+    "then_stop": False,
+    "directions": None,
+    "repeats": 0,
+}
+_PHASE = re.compile(r"(?P<doses>[\d.]+(?:\+[\d.]+)*)(?: (?P<unit>mg|microgram))?(?: for (?P<days>\d+) days?)?")
+_FILL = re.compile(
+    r"(?P<doses>[\d.]+(?:\+[\d.]+)*), (?P<ago>\d+) days? ago, for (?P<days>\d+) days?"
+    r"(?:, since (?P<since>\d+) days? ago)?(?P<concurrent>, concurrent)?"
+)
+
+
+def phase(text: str) -> dict[str, Any]:
+    """``"5+5+5 for 3 days"`` as a phase of the case format."""
+    found = _PHASE.fullmatch(text)
+    assert found, text
+    doses = [Decimal(dose) for dose in found["doses"].split("+")]
+    return {"doses": doses, "unit": found["unit"] or "mg", "days": int(found["days"]) if found["days"] else None}
+
+
+def fill(text: str, on: date = ON) -> dict[str, Any]:
+    """``"10+10+10, 28 days ago, for 28 days"`` as an earlier supply of the case format."""
+    found = _FILL.fullmatch(text)
+    assert found, text
+    made = {
+        "dispensed_on": (on - timedelta(days=int(found["ago"]))).isoformat(),
+        "doses": [Decimal(dose) for dose in found["doses"].split("+")],
+        "days_supply": int(found["days"]),
+        "relation": "concurrent" if found["concurrent"] else "same-course",
+    }
+    if found["since"]:
+        made["dose_since"] = (on - timedelta(days=int(found["since"]))).isoformat()
+    return made
+
+
+def case_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a table as a case of the case format."""
+    order = {**CALM_ORDER, "phases": [phase(text) for text in row.get("takes", ["5+5+5 for 28 days"])]}
+    order |= row.get("prescription", {})
+    order.setdefault("quantity", _needed(order))
+    case = {
+        "format": "baclofen-case/1",
+        "on": ON.isoformat(),
+        "action": "dispense",
+        "patient": {**deepcopy(CALM_PATIENT), **row.get("patient", {})},
+        "prescription": order,
+        "picked": {"strength_mg": order["strength_mg"]} if order["strength_mg"] else None,
+        "history": [fill(text) for text in row.get("had", [])],
+    }
+    case |= row.get("case", {})
+    for path in row.get("unknown", []):
+        *way, last = path.split(".")
+        at = case
+        for step in way:
+            at = at[step]
+        at[last] = None
+    if case["action"] == "discontinue":
+        case["prescription"] = case["picked"] = None
+    return case
+
+
+def _needed(order: dict[str, Any]) -> Decimal | None:
+    """Tablets the phases need, a whole number; 84 for an open end."""
+    phases, strength = order["phases"], order["strength_mg"]
+    if not phases or not strength:
+        return None
+    if phases[-1]["days"] is None:
+        return Decimal(84)
+    total = sum(sum(map(Decimal, one["doses"])) * one["days"] for one in phases)
+    return (total / Decimal(strength)).to_integral_value(rounding=ROUND_CEILING)

@@ -1,0 +1,66 @@
+"""Every rule against its table in ``rules/``: a file a rule, a sentence a row, each row asked in all three profiles."""
+
+import tomllib
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from baclofen_rules import Case, all_rules, load_profile, review
+from baclofen_rules.medicines import interaction_classes
+from tests.baclofen_rules.cases import case_of
+
+FOLDER = Path(__file__).parent / "rules"
+PROFILES = ("lioresal", "us-label", "uk-smpc")
+load = cache(load_profile)
+
+
+def rows():
+    for path in sorted(FOLDER.glob("*.toml")):
+        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        for number, row in enumerate(table["row"], start=1):
+            yield pytest.param(row.get("code", table["rule"]), row, id=f"{path.stem}-{number}")
+
+
+def answer_of(code, answer):
+    """What a rule said: the severity of its finding, ``not assessed: ...``, or ``clear``; both where it said both."""
+    said = [str(finding.severity) for finding in answer.findings if finding.code == code]
+    group = "interaction-*" if code.startswith("interaction-") else code
+    said += [f"not assessed: {', '.join(rule.missing)}" for rule in answer.not_assessed if rule.code in (code, group)]
+    return " and ".join(said) or "clear"
+
+
+@pytest.mark.parametrize(("code", "row"), list(rows()))
+def test_the_rule_answers_as_the_table_says(code, row):
+    wanted = row["expect"]
+    wanted = wanted if isinstance(wanted, dict) else dict.fromkeys(PROFILES, wanted)
+    case = Case.from_json(case_of(row))
+    said = {name: answer_of(code, review(case, load(name))) for name in wanted}
+    assert said == wanted, row["says"]
+    if "summary" in row:
+        found = [finding for finding in review(case, load("lioresal")).findings if finding.code == code]
+        assert found[0].summary == row["summary"]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_table_shows_its_rule_from_both_sides(path):
+    table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    wanted = [row["expect"] if isinstance(row["expect"], str) else list(row["expect"].values()) for row in table["row"]]
+    flat = [one for each in wanted for one in ([each] if isinstance(each, str) else each)]
+    assert "clear" in flat
+    assert any(not one.startswith(("clear", "not assessed")) for one in flat)
+    assert all(row["says"].endswith(".") for row in table["row"])
+
+
+def test_every_rule_has_a_table():
+    told = {path.stem for path in FOLDER.glob("*.toml")}
+    classes = interaction_classes()
+    assert told == {"interactions" if rule.code in classes else rule.code for rule in all_rules()}
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_calm_case_finds_nothing(name):
+    answer = review(Case.from_json(case_of({})), load(name))
+    assert answer.findings == ()
+    assert [rule.code for rule in answer.not_assessed] in ([], ["directions"])

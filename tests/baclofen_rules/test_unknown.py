@@ -1,0 +1,171 @@
+"""Nothing unknown passes silently: taking a fact away never loses a finding without a word."""
+
+from copy import deepcopy
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from baclofen_rules import Case, InvalidCase, load_profile, review
+from tests.baclofen_rules.cases import case_of
+
+PROFILES = [load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")]
+
+DOSES = st.sampled_from(["0.5", "1", "2.5", "5", "7.5", "10", "12.5", "15", "20", "25", "35", "40", "60", "100"])
+DAY = st.lists(DOSES, min_size=1, max_size=5).map("+".join)
+PHASES = st.lists(st.tuples(DAY, st.integers(1, 30)), min_size=1, max_size=4).flatmap(
+    lambda made: st.booleans().map(
+        lambda is_open: [
+            f"{day}" if is_open and index == len(made) - 1 else f"{day} for {days} days"
+            for index, (day, days) in enumerate(made)
+        ]
+    )
+)
+FILLS = st.lists(
+    st.tuples(DAY, st.integers(0, 130), st.integers(1, 90), st.sampled_from(["", ", concurrent"])).map(
+        lambda one: f"{one[0]}, {one[1]} days ago, for {one[2]} days{one[3]}"
+    ),
+    max_size=3,
+)
+MEDICINES = st.lists(
+    st.sampled_from(
+        [
+            {"name": "morphine"},
+            {"atc": "N05BA01"},
+            {"name": "Zorblaxin"},
+            {"name": "ibuprofen", "atc": "A02BC01"},
+            {"name": "Lioresal"},
+            {"atc": "N02"},
+            {"name": "paracetamol"},
+        ]
+    ),
+    max_size=3,
+)
+CONDITIONS = st.lists(
+    st.sampled_from(["epilepsy", "peptic-ulcer", "liver-disease", "stroke", {"system": "snomed", "code": "84757009"}]),
+    max_size=2,
+)
+PATIENTS = st.fixed_dictionaries(
+    {
+        "age_years": st.sampled_from([0, 3, 4, 7, 8, 11, 12, 17, 18, 45, 64, 65, 90]),
+        "sex": st.sampled_from(["female", "male", "other"]),
+        "weight_kg": st.sampled_from([5, 15, 20, 32, 33, 50, 70, 120]),
+        "egfr": st.sampled_from([5, 14, 15, 29, 30, 59, 60, 95]),
+        "dialysis": st.booleans(),
+        "pregnant": st.booleans(),
+        "breastfeeding": st.booleans(),
+        "allergies": st.lists(st.sampled_from(["baclofen", "wheat", "penicillin"]), max_size=2),
+        "conditions": CONDITIONS,
+        "medicines": MEDICINES,
+        "alcohol_use": st.booleans(),
+        "drives": st.booleans(),
+        "intrathecal_pump": st.booleans(),
+    }
+)
+ORDERS = st.fixed_dictionaries(
+    {
+        "strength_mg": st.sampled_from([5, 10, 15, 20, 25, 30]),
+        "brand": st.sampled_from(["Lioresal", "Baclofen Mylan"]),
+        "route": st.sampled_from(["oral", "oral", "oral", "oral", "oral", "intrathecal", "rectal"]),
+        "then_stop": st.booleans(),
+        "written_on": st.sampled_from(["2026-11-20", "2026-04-01", "2025-01-01"]),
+        "directions": st.sampled_from([None, None, "5 mg tid", "10 mg tid for 28 days", "as directed"]),
+    },
+    optional={"quantity": st.sampled_from([1, 42, 84, 200])},
+)
+CASES = st.fixed_dictionaries(
+    {"takes": PHASES, "had": FILLS, "patient": PATIENTS, "prescription": ORDERS},
+    optional={"case": st.sampled_from([{"picked": {"strength_mg": 25}}, {"action": "discontinue"}])},
+).map(case_of)
+
+FACTS = [
+    *(f"patient.{fact}" for fact in PATIENTS.wrapped_strategy.mapping),
+    "prescription.strength_mg",
+    "prescription.brand",
+    "prescription.route",
+    "prescription.form",
+    "prescription.written_on",
+    "prescription.quantity",
+    "prescription.then_stop",
+    "prescription.phases",
+    "picked",
+    "history",
+]
+SAME_FACT = {"patient.age_years": "patient.birth_date", "picked": "picked.strength_mg"}
+QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def without(case, path):
+    bare = deepcopy(case)
+    *way, last = path.split(".")
+    at = bare
+    for step in way:
+        at = at[step]
+    at[last] = None
+    return bare
+
+
+def is_there(case, path):
+    at = case
+    for step in path.split("."):
+        if at is None or step not in at:
+            return False
+        at = at[step]
+    return at is not None
+
+
+def group(code):
+    return "interaction-*" if code.startswith("interaction-") else code
+
+
+@pytest.mark.parametrize("fact", FACTS)
+@QUIET
+@given(case=CASES)
+def test_taking_a_fact_away_never_loses_a_finding_silently(fact, case):
+    if not is_there(case, fact):
+        return
+    if fact == "prescription.then_stop" and case["prescription"]["phases"][-1]["days"] is None:
+        return  # an open end with no word of a stop goes on: that is what the case format means by it
+    if fact == "prescription.phases" and case["prescription"]["directions"] is not None:
+        return  # the directions stand in for them, and are another dose
+    try:
+        full, bare = Case.from_json(case), Case.from_json(without(case, fact))
+    except InvalidCase:
+        return  # refused out loud
+    named = SAME_FACT.get(fact, fact)
+    for profile in PROFILES:
+        before, after = review(full, profile), review(bare, profile)
+        still = {finding.code for finding in after.findings}
+        lacking = {rule.code: rule.missing for rule in after.not_assessed}
+        for finding in before.findings:
+            if finding.code not in still:
+                assert any(missing.startswith(named) for missing in lacking.get(group(finding.code), ())), finding.code
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=CASES, facts=st.sets(st.sampled_from(FACTS), max_size=6))
+def test_a_review_is_always_well_formed(case, facts):
+    for fact in sorted(facts):
+        if is_there(case, fact):
+            case = without(case, fact)
+    try:
+        asked = Case.from_json(case)
+    except InvalidCase:
+        return
+    for profile in PROFILES:
+        answer = review(asked, profile)
+        assert answer == review(Case.from_json(asked.to_json()), profile)
+        worst = max((finding.severity.rank for finding in answer.findings), default=0)
+        assert str(answer.outcome) == ("pass", "acknowledge", "override", "stop")[worst]
+        codes = [finding.code for finding in answer.findings]
+        assert len(set(codes)) == len(codes)
+        for finding in answer.findings:
+            assert len(finding.summary) < 140, finding.summary
+            assert finding.detail.endswith("."), finding.detail
+            assert "None" not in finding.summary + finding.detail
+            assert finding.sources
+        for rule in answer.not_assessed:
+            assert rule.missing
+            assert len(set(rule.missing)) == len(rule.missing)
+        if answer.course is not None and answer.course.run_out_on is not None:
+            assert answer.course.run_out_on >= asked.on
