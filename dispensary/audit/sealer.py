@@ -101,8 +101,8 @@ class Sealer:
             if not mine:
                 return None
             state = self._state(log)
-            self._publish(log, state)
             self._check_past(log, state)
+            self._publish(log, state)
             return self._extend(log, state)
 
     def adopt(self, log: OpenLog) -> State:

@@ -6,7 +6,7 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 SQL = Path(__file__).resolve().parent.parent / "audit" / "sql"
-FILES = ("01_tables", "02_header", "03_append", "04_guards", "05_partitions", "06_erase", "07_views")
+FILES = ("01_tables", "02_header", "03_append", "04_guards", "05_partitions", "06_erase", "07_views", "08_retire")
 
 
 class Migration(migrations.Migration):

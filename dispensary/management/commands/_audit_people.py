@@ -1,0 +1,21 @@
+"""Who stands for what is done to the log: two members of staff, named by their sign-in names."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
+
+from dispensary.actors import Actor, Role
+from dispensary.models import StaffMember
+
+
+def authoriser(username: str, pharmacy: UUID, *roles: Role) -> Actor:
+    """An active member of staff of this pharmacy in one of these roles. Raises CommandError."""
+    name = get_user_model().USERNAME_FIELD
+    member = StaffMember.objects.filter(**{f"user__{name}": username}, pharmacy_id=pharmacy, active=True).first()
+    if member is None or Role(member.role) not in roles:
+        wanted = " or ".join(role.value for role in roles)
+        raise CommandError(f"{username} is no active {wanted} of pharmacy {pharmacy}.", returncode=2)
+    return member.actor()

@@ -1,0 +1,236 @@
+"""What may lawfully leave the log leaves it named, and a restored database goes on as a new log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from dispensary import audit
+from dispensary.audit import live, rounds, verify
+from dispensary.audit.keeping import log_of
+from dispensary.audit.rounds import raw_connection
+from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
+from tests.dispensary import make
+from tests.dispensary.audit.attacker import Attack, unguarded
+from tests.site import Database
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
+
+Write = Callable[..., UUID]
+
+
+class House:
+    """A pharmacy with a sealed log, a manager and a pharmacist."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+        self.pharmacy: Pharmacy = make.pharmacy()
+        self.manager: StaffMember = make.staff(self.pharmacy, StaffRole.MANAGER)
+        self.pharmacist: StaffMember = make.staff(self.pharmacy, StaffRole.PHARMACIST)
+        for number in range(20):
+            write(self.pharmacy, patient=f"patient-{number % 4}")
+        self.seal()
+
+    def seal(self) -> rounds.Round:
+        return rounds.seal_round(rounds.make_sealer(), timezone.now())
+
+    @property
+    def row(self) -> live.LogRow:
+        return log_of(live.all_logs(raw_connection("sealer")), self.pharmacy.pk)
+
+    def check(self, row: live.LogRow | None = None, **more: Any) -> verify.Report:
+        row = row or self.row
+        keys = [verify.Key.parse(str(key.named(row.origin).verifier)) for key in rounds.make_sealer().keys]
+        return live.check_log(raw_connection("sealer"), row, keys, **{"grace": 0, **more}).report
+
+    def people(self) -> dict[str, str]:
+        return {"by": self.manager.user.get_username(), "second": self.pharmacist.user.get_username()}
+
+    def seqs(self, patient: str) -> list[int]:
+        rows = AuditEntry.objects.filter(pharmacy=self.pharmacy.pk, patient_ref=patient)
+        return sorted(rows.values_list("seq", flat=True))
+
+
+@pytest.fixture
+def house(settings: Any, tmp_path: Path, write: Write) -> Iterator[House]:
+    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key"}
+    call_command("audit_key", new=True)
+    yield House(write)
+
+
+def erase(house: House, **options: Any) -> str:
+    out = StringIO()
+    given = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people(), **options}
+    call_command("audit_erase", **given, stdout=out)
+    return out.getvalue()
+
+
+def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(house: House) -> None:
+    seqs = house.seqs("patient-2")
+    erase(house, patient="patient-2")
+    house.seal()
+    report = house.check()
+    assert report.exit == verify.OK
+    said = {(each.what, number) for each in report.authorised for number in range(each.first, each.last + 1)}
+    assert said == {("ERASED", seq) for seq in seqs}
+    erased_by = {each.by for each in report.authorised}
+    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
+    assert erased_by == {entry.seq}
+    assert (entry.actor, entry.second_actor) == (f"user:{house.manager.user_id}", f"user:{house.pharmacist.user_id}")
+
+
+def test_the_same_bodies_deleted_without_an_entry_are_tampering(house: House, database: Database) -> None:
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, house.row.log_id).delete("body", 5, 6)
+    report = house.check()
+    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5-6")]
+
+
+def test_an_erased_body_is_gone_and_its_entry_still_tells(house: House) -> None:
+    (seq, *_) = house.seqs("patient-1")
+    erase(house, seq=[seq])
+    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, seq=seq)
+    (line,) = audit.lines([entry], house.pharmacy)
+    assert line.body is None
+    assert line.sentence == "user:1 handed over dispense d1 to patient patient-."
+
+
+def test_erasing_asks_first(house: House) -> None:
+    assert "5 bodies" in erase(house, patient="patient-2", yes=False)
+    assert not AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).exists()
+
+
+@pytest.mark.parametrize(
+    "change", ["nobody", "alone", "pharmacist first", "stranger", "twice", "the posture", "no such number"]
+)
+def test_erasing_is_refused(house: House, change: str) -> None:
+    options: dict[str, Any] = {"seq": [4]}
+    if change == "nobody":
+        options["by"] = "nobody"
+    elif change == "alone":
+        options["second"] = house.people()["by"]
+    elif change == "pharmacist first":
+        options |= {"by": house.people()["second"], "second": house.people()["by"]}
+    elif change == "stranger":
+        options["by"] = make.staff(make.pharmacy(), StaffRole.MANAGER).user.get_username()
+    elif change == "twice":
+        erase(house, **options)
+    elif change == "the posture":
+        entry = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.POSTURE).latest("seq")
+        options["seq"] = [entry.seq]
+    elif change == "no such number":
+        options["seq"] = [4, 4000]
+    before = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count()
+    with pytest.raises(CommandError):
+        erase(house, **options)
+    assert AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count() == before
+
+
+def test_an_erasure_and_a_deletion_beside_it_are_told_apart(house: House, database: Database) -> None:
+    erase(house, seq=[4])
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, house.row.log_id).delete("body", 5, 5)
+    report = house.check()
+    assert [(each.what, each.first, each.last) for each in report.authorised] == [("ERASED", 4, 4)]
+    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5")]
+
+
+def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
+    """Backup, more business, restore: the sealer refuses; a new incarnation goes on; both logs verify for what they are."""
+    old = house.row
+    held = [("the last note on paper", note_of(house).encode())]
+    size = house.check().last
+    with database.connect("superuser") as connection, unguarded(connection):
+        attack = Attack(
+            connection, old.log_id
+        )  # the restore: the last six entries and their checkpoint were never there
+        attack.cut(size - 5)
+        attack.delete("checkpoint", size - 5)
+    for _ in range(3):
+        house.write(house.pharmacy)
+    refused = [str(trouble) for trouble in house.seal().refused]
+    assert any("FORK" in trouble and old.origin in trouble for trouble in refused)
+
+    call_command(
+        "audit_incarnation",
+        pharmacy=house.pharmacy.pk,
+        reason="Restored from the backup of 02:00.",
+        **house.people(),
+        stdout=StringIO(),
+    )
+    new = house.row
+    assert (new.log_id != old.log_id, new.origin) == (True, f"{old.origin}/incarnation/2")
+    house.write(house.pharmacy)
+    assert [str(trouble) for trouble in house.seal().refused if old.origin in str(trouble)] == []
+    assert house.check().exit == verify.OK
+    first = AuditEntry.objects.get(log_id=new.log_id, seq=1)
+    assert first.action == audit.Event.INCARNATION_OPENED
+    closed = next(row for row in live.all_logs(raw_connection("sealer"), house.pharmacy.pk) if row.closed)
+    assert closed.log_id == old.log_id
+    report = house.check(closed, held=held)
+    # What was restored away stays lost, and the old log says so to whoever holds its last note.
+    assert any(found.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for found in report.findings)
+    assert house.check(closed, stored=True).exit == verify.INCOMPLETE
+
+
+def note_of(house: House) -> str:
+    connection = raw_connection("sealer")
+    row = connection.execute(
+        "SELECT note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [house.row.log_id]
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_transaction_that_was_open_while_its_log_was_closed_fails_loudly(house: House, database: Database) -> None:
+    with database.connect("app", autocommit=False) as app:
+        app.execute(
+            "SELECT audit.append(%s, 'o', 'a.b', 'success', 'user:1', 'pharmacist', now(), 'x', '1', '{}')",
+            [house.pharmacy.pk],
+        )
+        call_command(
+            "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Drill.", **house.people(), stdout=StringIO()
+        )
+        with pytest.raises(Exception, match="closed meanwhile"):
+            app.commit()
+
+
+def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoint(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    """On the month of today, since no clock is turned back here; a real month is years old."""
+    with database.connect("owner", autocommit=False) as owner:
+        month = timezone.now().replace(day=1).date()
+        with pytest.raises(Exception, match="not retired in"):
+            owner.execute("SELECT audit.drop_month(%s)", [month])
+        owner.rollback()
+        with pytest.raises(Exception, match="no partition"):
+            owner.execute("SELECT audit.drop_month('2001-01-01')")
+        owner.rollback()
+        # Let every log state that it retires all it has, and a checkpoint of any size cover it; then the month may go.
+        for log_id, pharmacy in owner.execute(
+            "SELECT log_id, pharmacy FROM audit.log WHERE closed_at IS NULL"
+        ).fetchall():
+            owner.execute(
+                "SELECT audit.append(%s, 'o', 'audit.retired', 'success', 'user:1', 'manager', now(), 'log', %s, "
+                """format('{"first":1,"last":%%s}', (SELECT max(seq) + 1 FROM audit.link WHERE log_id = %s)))""",
+                [pharmacy, str(log_id), log_id],
+            )
+        owner.execute("SET CONSTRAINTS audit.link_entry IMMEDIATE")
+        with pytest.raises(Exception, match="not retired in"), owner.transaction():
+            owner.execute("SELECT audit.drop_month(%s)", [month])
+        owner.rollback()
+
+
+def test_the_oldest_month_goes_first(house: House) -> None:
+    next_month = (timezone.now().replace(day=1) + dt.timedelta(days=32)).strftime("%Y-%m")
+    with pytest.raises(CommandError, match="oldest month goes first"):
+        call_command("audit_retire", "drop", "--month", next_month)
