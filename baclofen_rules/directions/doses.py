@@ -72,10 +72,11 @@ class Day(NamedTuple):
 
 
 def span(node: Node | Token) -> tuple[int, int]:
-    """Where ``node`` stands in the text."""
+    """Where ``node`` stands in the text; nowhere, when the parser keeps no positions."""
     if isinstance(node, Token):
         return node.start_pos or 0, node.end_pos or 0
-    return node.meta.start_pos, node.meta.end_pos
+    meta = node.meta
+    return (0, 0) if meta.empty else (meta.start_pos, meta.end_pos)
 
 
 def count(text: str) -> int:

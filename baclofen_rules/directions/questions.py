@@ -104,6 +104,8 @@ _NUMBERS = {"_AND", "NUMBER", "WORD", "MIXED", "FRACTION", "HALF", "QUARTER", "T
 _NEAR = 14
 """How far from where reading stopped a known doubt may stand and still explain it, in characters."""
 LONGEST_QUOTE = 60
+WINDOW = 80
+"""Characters around where reading stopped in which known doubts are looked for: a long text costs no more than a short."""
 
 
 def doubt_about(plain: str, unexpected: UnexpectedInput) -> Doubt:
@@ -131,8 +133,9 @@ def _explained(plain: str, start: int, where: tuple[int, int], kind: str, expect
     if expected == {"_TABLET"}:
         return Doubt(_words_before(plain, start, 3), start, "Is the number written twice?")
     if expected >= _UNITS:
-        before = re.search(rf"{_NUMBER}\s*$", plain[:start])
-        return Doubt(before.start() if before else begin, end, "Milligrams or tablets?")
+        before = re.search(rf"{_NUMBER}\s*$", plain[max(0, start - WINDOW) : start])
+        number_at = max(0, start - WINDOW) + before.start() if before else begin
+        return Doubt(number_at, end, "Milligrams or tablets?")
     if kind in _FREQUENCIES and "NUMBER" in expected:
         return Doubt(begin, end, "What dose each time?")
     if kind in _UNITS:
@@ -144,15 +147,15 @@ def _explained(plain: str, start: int, where: tuple[int, int], kind: str, expect
 
 def _words_before(plain: str, start: int, words: int) -> int:
     """Where the ``words`` words before a place begin."""
-    match = re.search(rf"(?:\S+\s*){{1,{words}}}$", plain[:start])
-    return match.start() if match else start
+    found = list(re.finditer(r"\S+", plain[:start]))
+    return found[-words].start() if len(found) >= words else 0
 
 
 def _hinted(plain: str, start: int, end: int) -> Doubt | None:
     """The known doubt that explains why reading stopped: the one over that place, else the nearest close to it."""
     found: list[tuple[int, int, Doubt]] = []
     for rank, hint in enumerate(HINTS):
-        for match in hint.pattern.finditer(plain):
+        for match in hint.pattern.finditer(plain, max(0, start - WINDOW), end + WINDOW):
             distance = max(match.start() - end, start - match.end(), 0)
             if match[0].strip() and distance <= _NEAR:
                 quote_end = min(match.end(), match.start() + LONGEST_QUOTE)
