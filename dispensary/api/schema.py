@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
 
 _HEADER = OpenApiParameter.HEADER
 PHARMACY = OpenApiParameter(
@@ -28,6 +29,17 @@ PAGED = [
     OpenApiParameter("cursor", str, description="where to go on, from `next` or `previous`"),
     OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 200}, description="rows on a page"),
 ]
+
+
+def page_of(shape: type[serializers.BaseSerializer]) -> serializers.Serializer:
+    """A keyset page of rows of this shape."""
+    fields = {
+        "next": serializers.URLField(allow_null=True, help_text="the address of the next page"),
+        "previous": serializers.URLField(allow_null=True),
+        "results": shape(many=True),
+    }
+    return inline_serializer(f"{shape.__name__}Page", fields)
+
 
 PROBLEM: dict[str, Any] = {
     "type": "object",

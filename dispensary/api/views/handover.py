@@ -15,7 +15,7 @@ from dispensary.actions.dispenses import Pack
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Refused
 from dispensary.api.access import signature_of
-from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY
+from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason, answer_of
 from dispensary.api.views.base import DISPENSE, END, HouseView, refusal, reply
@@ -49,7 +49,7 @@ def full(pk: UUID) -> dict[str, Any]:
 class ProductsView(HouseView):
     """The packs that are known here."""
 
-    @extend_schema(parameters=PAGED, responses=shapes.ProductOut(many=True), summary="Products")
+    @extend_schema(parameters=PAGED, responses=page_of(shapes.ProductOut), summary="Products")
     def get(self, request: Request) -> Response:
         self.by()
         return self.page(Product.objects.all(), shapes.ProductOut, "gtin")

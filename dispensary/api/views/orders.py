@@ -15,7 +15,7 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Refused
 from dispensary.api.access import signature_of
-from dispensary.api.schema import CREATES, IF_MATCH, PAGED
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import DISPENSE, END, RECEIVE, HouseView, etag, if_match, refusal, reply
@@ -66,7 +66,7 @@ class PrescriptionsView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[*_FILTERS, *PAGED], responses=shapes.PrescriptionRow(many=True), summary="The queue")
+    @extend_schema(parameters=[*_FILTERS, *PAGED], responses=page_of(shapes.PrescriptionRow), summary="The queue")
     def get(self, request: Request) -> Response:
         self.by()
         done = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from dispensary.actions import patients
 from dispensary.actions.idempotency import Reply
-from dispensary.api.schema import CREATES, IF_MATCH, PAGED
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
 from dispensary.api.views.base import END, RECEIVE, HouseView, etag, if_match, reply
 from dispensary.models import Patient, Prescriber, PriorSupply
@@ -36,7 +36,7 @@ class PatientsView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[_WORDS, *PAGED], responses=shapes.PatientShort(many=True), summary="Search patients")
+    @extend_schema(parameters=[_WORDS, *PAGED], responses=page_of(shapes.PatientShort), summary="Search patients")
     def get(self, request: Request) -> Response:
         by, words = self.by(), request.query_params.get("q", "").strip()[:120]
         rows = Patient.objects.filter(pharmacy=self.pharmacy)
@@ -130,7 +130,7 @@ class PrescribersView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[_WORDS, *PAGED], responses=shapes.PrescriberOut(many=True), summary="Search prescribers")
+    @extend_schema(parameters=[_WORDS, *PAGED], responses=page_of(shapes.PrescriberOut), summary="Search prescribers")
     def get(self, request: Request) -> Response:
         self.by()
         words = request.query_params.get("q", "").strip()[:120]

@@ -1,0 +1,164 @@
+"""FHIR through HTTP: orders in, dispenses out, errors as OperationOutcomes."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.medicationdispense import MedicationDispense
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
+from dispensary.models import Patient, Prescription
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
+from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
+
+FHIR = "application/fhir+json"
+ADDRESS = "fhir/MedicationRequest"
+
+
+def outcome(response: Any, status: int) -> dict[str, Any]:
+    """The OperationOutcome of an answer, valid FHIR."""
+    assert response.status_code == status, response.content[:2000]
+    assert response["Content-Type"].startswith(FHIR)
+    told: dict[str, Any] = response.json()
+    OperationOutcome.model_validate(told)
+    return told
+
+
+def new_start(**changes: Any) -> dict[str, Any]:
+    """5 mg three times a day for 28 days: half a tablet each time, 42 tablets."""
+    dosage = line(mg(5), daily(3, boundsDuration=days(28)), text="5 mg three times a day for 28 days")
+    return request(
+        dosage,
+        **({"authoredOn": str(today()), "dispenseRequest": {"quantity": {"value": 42, "unit": "tablets"}}} | changes),
+    )
+
+
+def told(outcome: dict[str, Any]) -> str:
+    return " | ".join(issue["diagnostics"] for issue in outcome["issue"])
+
+
+def test_an_order_comes_in_as_fhir_and_is_reviewed(technician: Caller) -> None:
+    resource = new_start()
+    MedicationRequest.model_validate(resource)
+    answer = outcome(technician.post(ADDRESS, resource, content_type=FHIR), 201)
+    prescription = Prescription.objects.get()
+    assert f"MedicationRequest/{prescription.pk}" in told(answer)
+    assert prescription.source == "fhir"
+    assert prescription.document["resourceType"] == "MedicationRequest"
+    assert (prescription.quantity, prescription.strength_mg) == (42, 10)
+    assert Patient.objects.get().family_name == "O'Hara"
+    assert "not-assessed" not in told(answer)
+
+
+def test_a_bundle_comes_in_too_and_plain_json_is_understood(technician: Caller) -> None:
+    order = new_start(contained=None, subject={"reference": "Patient/p"}, requester={"reference": "Practitioner/d"})
+    entries = [{"fullUrl": f"urn:uuid:{n}", "resource": r} for n, r in enumerate((order, PATIENT, PRACTITIONER))]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    Bundle.model_validate(bundle)
+    assert outcome(technician.post(ADDRESS, bundle), 201)
+
+
+def test_what_the_rules_say_is_in_the_answer(technician: Caller) -> None:
+    high = line(mg(50), daily(3, boundsDuration=days(28)), text="50 mg three times a day for 28 days")
+    answer = outcome(technician.post(ADDRESS, request(high, authoredOn=str(today())), content_type=FHIR), 201)
+    assert any(issue["severity"] == "error" and "tenfold" in issue["diagnostics"] for issue in answer["issue"])
+
+
+def test_what_cannot_be_read_is_asked_back_with_its_path_and_nothing_is_stored(technician: Caller) -> None:
+    answer = outcome(technician.post(ADDRESS, new_start(status="draft", intent="plan"), content_type=FHIR), 400)
+    assert [issue["expression"] for issue in answer["issue"]] == [
+        ["MedicationRequest.status"],
+        ["MedicationRequest.intent"],
+    ]
+    assert not Patient.objects.exists()
+
+
+def test_what_the_rule_book_cannot_read_leaves_nothing_behind_either(technician: Caller) -> None:
+    response = technician.post(
+        ADDRESS, new_start(dispenseRequest={"quantity": {"value": 10**9, "unit": "tablets"}}), content_type=FHIR
+    )
+    assert "quantity" in str(outcome(response, 400)["issue"])
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 400), (b"", 400), (b"[]", 400), (b'{"resourceType": NaN}', 400), (b" " * 300_000, 413)]
+)
+def test_errors_are_operation_outcomes(technician: Caller, body: bytes, status: int) -> None:
+    assert outcome(technician.call("POST", ADDRESS, body, content_type=FHIR), status)["issue"][0]["severity"] == "error"
+
+
+def test_who_may_not_is_told_in_fhir_as_well(auditor: Caller) -> None:
+    assert outcome(Caller(None).post(ADDRESS, new_start(), content_type=FHIR), 401)["issue"][0]["code"] == "login"
+    assert outcome(auditor.post(ADDRESS, new_start(), content_type=FHIR), 403)["issue"][0]["code"] == "forbidden"
+    assert outcome(auditor.call("PUT", ADDRESS, new_start(), content_type=FHIR), 405)
+
+
+def test_fhir_in_xml_is_not_understood(technician: Caller) -> None:
+    assert outcome(technician.call("POST", ADDRESS, b"<xml/>", content_type="application/fhir+xml"), 415)
+
+
+def test_an_order_that_is_no_longer_valid_is_refused(technician: Caller) -> None:
+    supply = {"quantity": {"value": 42, "unit": "tablets"}, "validityPeriod": {"end": "2026-01-31"}}
+    answer = outcome(technician.post(ADDRESS, new_start(dispenseRequest=supply), content_type=FHIR), 400)
+    assert answer["issue"][0]["expression"] == ["valid_until"]
+    assert "2026-01-31 given" in told(answer)
+    assert not Prescription.objects.exists()
+
+
+def test_a_prior_order_is_replaced_and_a_stranger_to_us_is_asked_back(technician: Caller) -> None:
+    first = outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)["id"]
+    second = new_start(priorPrescription={"reference": f"MedicationRequest/{first}"})
+    assert outcome(technician.post(ADDRESS, second, content_type=FHIR), 201)
+    assert Prescription.objects.get(pk=first).status == "replaced"
+    unknown = new_start(priorPrescription={"reference": "MedicationRequest/0b7e1cf0-6b0e-4f0e-9d5b-0d6f6f0d7f11"})
+    assert "priorPrescription" in str(outcome(technician.post(ADDRESS, unknown, content_type=FHIR), 400))
+
+
+def test_the_same_key_gives_the_same_answer(technician: Caller) -> None:
+    first, again = (technician.post(ADDRESS, new_start(), content_type=FHIR, Idempotency_Key="k") for _ in range(2))
+    assert first.content == again.content
+    assert Prescription.objects.count() == 1
+
+
+def test_a_dispense_goes_out_with_its_findings_and_what_was_answered(
+    pharmacist: Caller, too_high: Prescription
+) -> None:
+    refused = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="a").json()
+    codes = {finding["code"]: finding["severity"] for finding in refused["findings"]}
+    body = hand_over(
+        294, overrides=[ANSWER | {"finding": code} for code, severity in codes.items() if severity == "override"],
+        acknowledged=[code for code, severity in codes.items() if severity == "acknowledge"],
+    )  # fmt: skip
+    done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", body, Idempotency_Key="b").json()
+    response = pharmacist.get(f"fhir/MedicationDispense/{done['id']}")
+    assert response.status_code == 200, response.content
+    assert response["Content-Type"].startswith(FHIR)
+    resource = json.loads(response.content, parse_float=Decimal)
+    MedicationDispense.model_validate(resource)
+    assert (resource["status"], resource["quantity"]["value"], resource["daysSupply"]["value"]) == (
+        "completed",
+        294,
+        28,
+    )
+    contained = {thing["id"]: thing for thing in resource["contained"]}
+    assert contained["pack"]["batch"]["lotNumber"] == "A1B2"
+    assert [f"#{name}" for name in contained if name != "pack"] == [
+        issue["reference"] for issue in resource["detectedIssue"]
+    ]
+    (issue,) = [thing for thing in contained.values() if thing.get("code", {}).get("text") == "daily-maximum"]
+    assert (issue["severity"], issue["code"]["coding"][0]["code"][:5]) == ("high", "DOSEH")
+    assert issue["mitigation"][0]["action"]["coding"][0]["code"] == "5"
+    assert issue["mitigation"][0]["author"]["display"] == done["dispenser_name"]
+
+
+def test_a_returned_supply_was_handed_over_all_the_same(pharmacist: Caller, prescription: Prescription) -> None:
+    done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="k").json()
+    address = f"fhir/MedicationDispense/{done['id']}"
+    pharmacist.post(f"dispenses/{done['id']}/return/", {"reason": "brought back"})
+    resource = pharmacist.get(address).json()
+    MedicationDispense.model_validate(resource)
+    assert (resource["status"], "brought back" in resource["note"][0]["text"]) == ("completed", True)

@@ -1,0 +1,105 @@
+"""The OpenAPI document is complete, and the API keeps what it promises there."""
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, seed, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from deploy.wsgi import application
+from dispensary.models import Dispense, Override, Prescription
+from tests.dispensary.api.conftest import ANSWER, Caller, hand_over
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+
+
+def document() -> dict[str, Any]:
+    written = StringIO()
+    call_command("spectacular", "--fail-on-warn", "--validate", "--format", "openapi-json", stdout=written)
+    found: dict[str, Any] = json.loads(written.getvalue())
+    return found
+
+
+def test_the_document_is_valid_and_without_a_warning() -> None:
+    assert document()["openapi"].startswith("3.1")
+
+
+def test_every_operation_names_its_errors_and_has_a_summary() -> None:
+    for path, operations in document()["paths"].items():
+        if path.startswith("/api/v1/") and "schema" not in path:
+            for operation in operations.values():
+                assert operation["summary"], path
+                assert {"4XX", "5XX"} <= set(operation["responses"]), path
+
+
+def test_the_document_is_served_to_anybody(client: Any) -> None:
+    assert client.get("/api/v1/schema/").status_code == 200
+
+
+@pytest.fixture
+def described(ids: dict[str, str]) -> Iterator[Any]:
+    """The schema, fetched from the application, which must leave the test's connection open as Django's own client does."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", application)
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def ids(pharmacist: Caller, prescription: Prescription, too_high: Prescription) -> dict[str, str]:
+    """One of everything, by the first word of its address."""
+    pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
+    done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="first")
+    assert done.status_code == 201
+    dispense = Dispense.objects.get()
+    return {
+        "patients": str(prescription.patient_id),
+        "prescriptions": str(too_high.pk),
+        "reviews": str(dispense.review_id),
+        "overrides": str(Override.objects.get().pk),
+        "dispenses": str(dispense.pk),
+        "fhir": str(dispense.pk),
+    }
+
+
+def test_whatever_is_sent_the_api_answers_as_documented(
+    described: Any, pharmacist: Caller, ids: dict[str, str]
+) -> None:
+    tried = 0
+    for found in described.get_all_operations():
+        operation = found.ok()
+
+        @seed(2026)
+        @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def answers(case: Case) -> None:
+            if "pk" in case.path_parameters:
+                case.path_parameters["pk"] = ids[case.path.removeprefix("/api/v1/").split("/")[0]]
+            case.headers.pop("X-Pharmacy", None)
+            case.call_and_validate(headers=pharmacist.headers, checks=CHECKS)
+
+        answers()
+        tried += 1
+    assert tried >= 28
