@@ -74,6 +74,16 @@ def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
     return log
 
 
+def named_log(named: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
+    """The log of that origin, log id or pharmacy id; without a name the only one. Raises InvalidInput with those there are."""
+    logs = list(AuditLog.objects.using(using).order_by("origin"))
+    found = [log for log in logs if not named or named in (log.origin, str(log.log_id), str(log.pharmacy))]
+    if len(found) != 1:
+        known = ", ".join(log.origin for log in logs) or "none yet"
+        raise InvalidInput("Say which log.", Problem("log", named or "no name", f"one of: {known}"))
+    return found[0]
+
+
 def ends(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
     """First and last number that will be exported. Raises InvalidInput for numbers that are not a range of this log."""
     with connections[using].cursor() as cursor:

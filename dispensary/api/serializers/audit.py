@@ -30,7 +30,9 @@ class SearchQuery(Query):
     since = serializers.DateTimeField(required=False, help_text="recorded at or after")
     until = serializers.DateTimeField(required=False, help_text="recorded before")
     action = serializers.MultipleChoiceField(
-        choices=[(event.value, event.value) for event in Event], required=False, help_text="any of these; may be repeated"
+        choices=[(event.value, event.value) for event in Event],
+        required=False,
+        help_text="any of these; may be repeated",
     )
     outcome = serializers.ChoiceField([(each.value, each.value) for each in Outcome], required=False)
     actor = serializers.CharField(required=False, max_length=200, help_text='such as "user:42"')

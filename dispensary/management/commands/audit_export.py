@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -23,13 +22,12 @@ from dispensary.actors import Actor
 from dispensary.audit import bundle, export
 from dispensary.audit.export import Scope
 from dispensary.errors import DispensaryError
-from dispensary.models import AuditLog
 
 BATCH = 2000
 
 
 class Command(BaseCommand):
-    """Exit status 0: written; 1: nothing was, and why stands on stderr; 2: usage."""
+    """Exit status 0: written; 1: it could not be written, the same command goes on; 2: usage."""
 
     help = (
         "Export a pharmacy's audit log. OUT.zip or a folder: the evidence bundle; OUT.csv: a spreadsheet; OUT.ndjson: "
@@ -56,7 +54,7 @@ class Command(BaseCommand):
             {Shape.BUNDLE: self._bundle, Shape.CSV: self._rows, Shape.FHIR: self._rows}[made.shape](made, out)
         except DispensaryError as error:
             told = " ".join([error.detail, *(problem.sentence() for problem in error.problems)])
-            raise CommandError(told) from error
+            raise CommandError(told, returncode=2) from error
         except OSError as error:
             raise CommandError(f"{out} cannot be written: {error.strerror}. Run the command again to go on.") from error
         self.stdout.write(f"{out}: entries {made.scope.first} to {made.scope.last} of {made.log.origin}")
@@ -64,7 +62,7 @@ class Command(BaseCommand):
     def _begin(self, out: Path, options: dict[str, Any]) -> Export:
         """Allow and record the export; one that was interrupted keeps the range it began with."""
         shape = {".csv": Shape.CSV, ".ndjson": Shape.FHIR}.get(out.suffix, Shape.BUNDLE)
-        log = _the_log(options["log"])
+        log = export.named_log(options["log"])
         scope = Scope(log.log_id, options["first"], options["last"])
         state = _state(out)
         if state.exists():
@@ -125,20 +123,6 @@ def _encoded(made: Export, entries: Iterator[bundle.Entry], *, heading: bool) ->
     if made.shape is Shape.CSV:
         return export.as_csv(entries, heading=heading)
     return export.as_fhir(made.log.origin, entries)
-
-
-def _the_log(named: str | None) -> AuditLog:
-    logs = list(AuditLog.objects.order_by("origin"))
-    if named:
-        try:
-            wanted: UUID | None = UUID(named)
-        except ValueError:
-            wanted = None
-        logs = [log for log in logs if named == log.origin or wanted in (log.log_id, log.pharmacy)]
-    if len(logs) != 1:
-        known = "\n".join(f"  {log.log_id}  {log.origin}" for log in AuditLog.objects.order_by("origin")) or "  (none)"
-        raise CommandError(f"Say which log with --log; there are:\n{known}", returncode=2)
-    return logs[0]
 
 
 def _state(out: Path) -> Path:
