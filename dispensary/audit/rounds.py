@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from psycopg import Connection
@@ -60,11 +61,13 @@ def make_sealer() -> Sealer:
     )
 
 
-def seal_round(sealer: Sealer, now: dt.datetime) -> Round:
-    """Seal every open log; a log that must not be sealed does not keep the others from it."""
+def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None) -> Round:
+    """Seal every open log, or that of one pharmacy; a log that must not be sealed does not keep the others from it."""
     sealed: list[Sealed] = []
     refused: list[SealRefused | StateTrouble] = []
     for one in open_logs(sealer.connection):
+        if pharmacy not in (None, one.pharmacy):
+            continue
         try:
             _heartbeat(sealer, one, now)
             done = sealer.seal(one)

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             self._adopt(sealer)
         while True:
             try:
-                self._report(seal_round(sealer, timezone.now()), once=options["once"])
+                self._report(seal_round(sealer, timezone.now()), once=options["once"], quiet=options["verbosity"] < 1)
             except OperationalError as error:
                 if options["once"]:
                     raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
@@ -80,8 +80,8 @@ class Command(BaseCommand):
                 raise CommandError(str(refusal), returncode=1) from refusal
             self.stdout.write(f"{one.origin}: verified and adopted at {state.size}")
 
-    def _report(self, done: Round, *, once: bool) -> None:
-        for sealed in done.sealed:
+    def _report(self, done: Round, *, once: bool, quiet: bool) -> None:
+        for sealed in () if quiet else done.sealed:
             if sealed.added:
                 self.stdout.write(f"{sealed.log.origin}: {sealed.added} more, signed up to {sealed.size}")
             elif once:

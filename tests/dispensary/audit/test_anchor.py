@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from dispensary.audit import anchor, rounds, verify
 from dispensary.audit.cosign import CosignRefused
+from dispensary.audit.demo import Attack, unguarded
 from dispensary.audit.note import VerifierKey, open_checkpoint
 from dispensary.models import Pharmacy
-from tests.dispensary.audit.attacker import Attack, unguarded
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
@@ -32,7 +32,7 @@ def sealed(settings: Any, tmp_path: Path, committed_pharmacy: Pharmacy, write: W
     call_command("audit_key", new=True)
     for _ in range(5):
         write(committed_pharmacy)
-    rounds.seal_round(rounds.make_sealer(), timezone.now())
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
     return committed_pharmacy
 
 
@@ -65,7 +65,7 @@ def test_a_folder_gets_one_file_a_size_and_none_is_replaced(sealed: Pharmacy, tm
     first = newest(sealed)
     assert (folder / first.file_name).read_text() == first.note
     write(sealed)
-    rounds.seal_round(rounds.make_sealer(), timezone.now())
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=sealed.pk)
     call_command("audit_anchor", dir=[folder])
     assert (folder / first.file_name).read_text() == first.note
     assert (folder / newest(sealed).file_name).exists()
@@ -150,7 +150,7 @@ def test_a_witness_signs_what_continues_what_it_saw(sealed: Pharmacy, tmp_path: 
     assert "first 6 entries" in paper.keep(paper.answer(paper.ask(0)))
     for _ in range(7):
         write(sealed)
-    rounds.seal_round(rounds.make_sealer(), timezone.now())
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=sealed.pk)
     assert "first 13 entries" in paper.keep(paper.answer(paper.ask(6)))
     mine = newest(sealed)
     witness = VerifierKey.parse(paper.vkey)

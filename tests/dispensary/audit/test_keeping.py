@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.audit import live, rounds, verify
+from dispensary.audit.demo import Attack, unguarded
 from dispensary.audit.keeping import log_of
 from dispensary.audit.rounds import raw_connection
 from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
-from tests.dispensary.audit.attacker import Attack, unguarded
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
@@ -40,7 +40,7 @@ class House:
         self.seal()
 
     def seal(self) -> rounds.Round:
-        return rounds.seal_round(rounds.make_sealer(), timezone.now())
+        return rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=self.pharmacy.pk)
 
     @property
     def row(self) -> live.LogRow:

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.audit import anchor, rounds
+from dispensary.audit.demo import Attack, unguarded
 from dispensary.models import AuditEntry, Pharmacy
-from tests.dispensary.audit.attacker import Attack, unguarded
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
@@ -29,7 +29,7 @@ def sealed(settings: Any, tmp_path: Path, committed_pharmacy: Pharmacy, write: W
     call_command("audit_key", new=True)
     for _ in range(12):
         write(committed_pharmacy)
-    rounds.seal_round(rounds.make_sealer(), timezone.now())
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
     return committed_pharmacy
 
 
@@ -57,7 +57,7 @@ def test_the_second_run_goes_on_where_the_first_ended_and_full_begins_again(
 ) -> None:
     run(sealed, capsys)
     write(sealed)
-    rounds.seal_round(rounds.make_sealer(), timezone.now())
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=sealed.pk)
     status, told = run(sealed, capsys, json=True)
     assert (status, json.loads(told)["first"]) == (0, 14)
     status, told = run(sealed, capsys, json=True, full=True)

@@ -20,6 +20,7 @@ from django.core.management import CommandError, call_command
 
 from dispensary import audit
 from dispensary.audit import rounds
+from dispensary.audit.demo import unguarded
 from dispensary.audit.keys import KeyTrouble, make_key, read_keys
 from dispensary.audit.links import leaves
 from dispensary.audit.merkle import root
@@ -27,7 +28,6 @@ from dispensary.audit.note import open_checkpoint
 from dispensary.audit.sealer import OpenLog, Sealer, SealRefused, only_sealer, open_logs
 from dispensary.audit.state import StateFolder, StateTrouble
 from dispensary.models import AuditEntry, Pharmacy
-from tests.dispensary.audit.attacker import unguarded
 from tests.site import Database, Site
 
 Write = Callable[..., UUID]
@@ -267,7 +267,7 @@ def test_a_round_records_the_posture_once_a_day_and_signs_it(
     write(committed_pharmacy)
     sealer = rounds.make_sealer()
     for hours, postures in ((0, 1), (1, 1), (23, 1), (24, 2), (47, 2), (49, 3)):
-        done = rounds.seal_round(sealer, now + dt.timedelta(hours=hours))
+        done = rounds.seal_round(sealer, now + dt.timedelta(hours=hours), pharmacy=committed_pharmacy.pk)
         assert [trouble for trouble in done.refused if str(committed_pharmacy.pk) in str(trouble)] == []
         found = AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk, action=audit.Event.POSTURE)
         assert found.count() == postures, hours

@@ -18,11 +18,11 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from dispensary.audit import live, verify
+from dispensary.audit.demo import Attack, cell, unguarded
 from dispensary.audit.keys import make_key
 from dispensary.audit.note import SignerKey
 from dispensary.audit.sealer import OpenLog, Sealer, open_logs
 from dispensary.audit.state import StateFolder
-from tests.dispensary.audit.attacker import Attack, unguarded
 from tests.site import Database
 
 SIZE, EVERY, SEALED = 2010, 250, 2000
@@ -97,22 +97,12 @@ def verdicts(connection: psycopg.Connection[Any], victim: Victim) -> list[verify
     return [live.check_log(connection, row, keys, grace=0, **given).report for given in evidence]
 
 
-def cell(report: verify.Report) -> str:
-    """The evidence of tampering in one cell, in the order of the log; a dash for none."""
-    found = [f"{each.kind}@{each.position}" for each in report.findings if each.status == verify.TAMPERED]
-    assert (report.exit == verify.TAMPERED) is bool(found)
-    return ", ".join(found) or "–"
-
-
 def modify_column(attack: Attack, victim: Victim) -> None:
     attack.set_entry(700, "actor = 'user:66'")
 
 
 def modify_body(attack: Attack, victim: Victim) -> None:
-    attack.run(
-        'UPDATE audit.body b SET body = \'{"quantity":"1"}\' FROM audit.link l '
-        "WHERE l.log_id = %(log)s AND l.seq = 700 AND b.entry_id = l.entry_id"
-    )
+    attack.set_body(700, '{"quantity":"1"}')
 
 
 def modify_salt(attack: Attack, victim: Victim) -> None:
@@ -139,32 +129,15 @@ def delete_body_only(attack: Attack, victim: Victim) -> None:
 
 
 def insert_forged_and_renumber(attack: Attack, victim: Victim) -> None:
-    attack.run("CREATE TEMP TABLE forged ON COMMIT DROP AS SELECT e.* FROM audit.entry e JOIN audit.link l USING (entry_id) "
-               "WHERE l.log_id = %(log)s AND l.seq = 700")  # fmt: skip
-    attack.run("UPDATE forged SET entry_id = gen_random_uuid(), actor = 'user:66'")
-    attack.run("ALTER TABLE audit.entry DISABLE TRIGGER link_entry")
-    attack.run("INSERT INTO audit.entry SELECT * FROM forged")
-    attack.run("INSERT INTO audit.body SELECT f.entry_id, b.recorded_at, b.salt, b.body FROM audit.body b JOIN audit.link l "
-               "USING (entry_id), forged f WHERE l.log_id = %(log)s AND l.seq = 700")  # fmt: skip
-    attack.run("UPDATE audit.link SET seq = seq + 1000000 WHERE log_id = %(log)s AND seq > 700")
-    attack.run("UPDATE audit.link SET seq = seq - 999999 WHERE log_id = %(log)s AND seq > 1000000")
-    attack.run("INSERT INTO audit.link SELECT f.log_id, 701, f.entry_id, f.recorded_at, audit.leaf(audit.header("
-               "(SELECT e FROM audit.entry e WHERE e.entry_id = f.entry_id), 701, l.leaf)) "
-               "FROM forged f, audit.link l WHERE l.log_id = %(log)s AND l.seq = 700")  # fmt: skip
-    attack.run("ALTER TABLE audit.entry ENABLE TRIGGER link_entry")
+    attack.forge_after(700)
 
 
 def swap_two_entries(attack: Attack, victim: Victim) -> None:
-    attack.run("CREATE TEMP TABLE pair ON COMMIT DROP AS SELECT seq, entry_id, recorded_at FROM audit.link "
-               "WHERE log_id = %(log)s AND seq IN (700, 701)")  # fmt: skip
-    attack.run("UPDATE audit.link SET entry_id = gen_random_uuid() WHERE log_id = %(log)s AND seq IN (700, 701)")
-    attack.run("UPDATE audit.link l SET entry_id = p.entry_id, recorded_at = p.recorded_at FROM pair p "
-               "WHERE l.log_id = %(log)s AND l.seq = 1401 - p.seq")  # fmt: skip
+    attack.swap_with_next(700)
 
 
 def edit_stored_checkpoint(attack: Attack, victim: Victim) -> None:
-    attack.run("UPDATE audit.checkpoint SET note = overlay(note placing 'A' from position(E'\\n750\\n' in note) + 8) "
-               "WHERE log_id = %(log)s AND size = 750")  # fmt: skip
+    attack.edit_checkpoint(750)
 
 
 def truncate_tail(attack: Attack, victim: Victim) -> None:
@@ -228,37 +201,37 @@ MATRIX: dict[Callable[[Attack, Victim], None], tuple[str, str, str, str, str]] =
         "ENTRY_MODIFIED@702-2011, RECEIPT_MISMATCH@1203, 1707, 2007",
     ),
     swap_two_entries: ("ENTRY_MODIFIED@700-701",) * 5,
-    edit_stored_checkpoint: ("–", *(("CKPT_BAD_SIG@750",) * 4)),
-    truncate_tail: ("–", *(("TRUNCATED@1900-2000",) * 3), "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
-    truncate_tail_and_checkpoints: ("–", "–", "–", "TRUNCATED@1900-2000", "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
+    edit_stored_checkpoint: ("-", *(("CKPT_BAD_SIG@750",) * 4)),
+    truncate_tail: ("-", *(("TRUNCATED@1900-2000",) * 3), "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
+    truncate_tail_and_checkpoints: ("-", "-", "-", "TRUNCATED@1900-2000", "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
     rewrite: (
-        "–",
+        "-",
         *(("ROOT_MISMATCH@(500, 750]",) * 3),
         "ROOT_MISMATCH@(500, 750], RECEIPT_MISMATCH@1203, 1707, 2007",
     ),
     rewrite_and_delete_checkpoints: (
-        "–",
-        "–",
+        "-",
+        "-",
         "ROOT_MISMATCH@(500, 1000]",
         "ROOT_MISMATCH@(500, 1000]",
         "ROOT_MISMATCH@(500, 1000], RECEIPT_MISMATCH@1203, 1707, 2007",
     ),
     rewrite_and_sign: (
-        "–",
-        "–",
+        "-",
+        "-",
         "FORK@(0, 1000]",
         "FORK@(0, 1000]",
         "FORK@(0, 1000], RECEIPT_MISMATCH@1203, 1707, 2007",
     ),
-    truncate_and_sign: ("–", "–", "–", "TRUNCATED@1900-2000", "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
-    restore_and_go_on: ("–", "–", "–", "FORK@(1000, 2000]", "RECEIPT_MISMATCH@1707, 2007, FORK@(1000, 2000]"),
-    remove_unsealed_tail: ("–", "–", "–", "–", "RECEIPT_MISSING@2007"),
+    truncate_and_sign: ("-", "-", "-", "TRUNCATED@1900-2000", "TRUNCATED@1900-2000, RECEIPT_MISSING@2007"),
+    restore_and_go_on: ("-", "-", "-", "FORK@(1000, 2000]", "RECEIPT_MISMATCH@1707, 2007, FORK@(1000, 2000]"),
+    remove_unsealed_tail: ("-", "-", "-", "-", "RECEIPT_MISSING@2007"),
 }
 
 
 def test_the_healthy_log_verifies_in_every_column(superuser: psycopg.Connection[Any], victim: Victim) -> None:
     reports = verdicts(superuser, victim)
-    assert [cell(report) for report in reports] == ["–"] * 5
+    assert [cell(report) for report in reports] == ["-"] * 5
     assert [(report.entries, report.covered) for report in reports] == [(SIZE, 0), *[(SIZE, SEALED)] * 4]
 
 
@@ -275,7 +248,7 @@ def test_an_attack_is_found_where_the_matrix_says_and_not_elsewhere(
 def test_no_finding_of_the_middle_is_more_than_two_entries_off() -> None:
     """The promise behind the table: middle edits are located, not only noticed."""
     for attack, cells in MATRIX.items():
-        if cells[0] != "–":
+        if cells[0] != "-":
             position = re.search(r"@(\d+)", cells[0])
             assert position is not None
             assert 700 <= int(position[1]) <= 702, attack.__name__
@@ -314,7 +287,7 @@ def test_an_incremental_run_goes_on_from_the_last_good_checkpoint(
     Attack(superuser, victim.log.log_id).append(victim.log.pharmacy, 5)
     again = live.check_log(superuser, row, keys, start=start, grace=0)
     assert (again.report.first, again.report.entries) == (SEALED + 1, SIZE - SEALED + 5)
-    assert cell(again.report) == "–"
+    assert cell(again.report) == "-"
     Attack(superuser, victim.log.log_id).set_entry(2003, "actor = 'user:66'")
     assert cell(live.check_log(superuser, row, keys, start=start, grace=0).report) == "ENTRY_MODIFIED@2003"
 
