@@ -1,13 +1,14 @@
 """A review: every rule asked about one case, and one answer made of what they say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from baclofen_rules.case import Case
 from baclofen_rules.findings import Citation, Finding, Found, Missing, NotAssessed, Outcome, Severity
+from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import plain
 from baclofen_rules.rulebook import BoundRule, rulebook
@@ -135,6 +136,8 @@ def review(case: Case, profile: Profile) -> Review:
                 if rule.switches_off:
                     unbelievable = (*unbelievable, *_doubted(terms, rule.code))
     findings.sort(key=_gravest_first)
+    if not unbelievable and any(finding.code in ANSWERED for finding in findings):
+        findings = _with_taper(findings, terms, profile)
     return Review(
         outcome=_outcome(findings),
         findings=tuple(findings),
@@ -183,6 +186,15 @@ def _complete(found: Found, bound: BoundRule) -> Finding:
         sources=bound.sources,
         suggestion=found.suggestion,
     )
+
+
+def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:
+    """The findings about stopping and reducing, with one taper that the rules accept; planned only when one fires."""
+    taper = suggested_taper(terms, profile)
+    return [
+        replace(finding, suggestion=taper) if taper is not None and finding.code in ANSWERED else finding
+        for finding in findings
+    ]
 
 
 def _doubted(terms: Terms, code: str) -> tuple[str, ...]:

@@ -1,0 +1,101 @@
+"""A profile's numbers for one patient, as a planner needs them."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from baclofen_rules.case import Action
+from baclofen_rules.plan.model import CannotPlan
+from baclofen_rules.profiles import Profile
+from baclofen_rules.profiles.limits import Bands
+from baclofen_rules.regimen import plain
+from baclofen_rules.rulebook import RuleBook, rulebook
+
+ZERO = Decimal(0)
+
+
+class Bounds:
+    """The profile's numbers for one patient; an unknown age gets the strictest of all ages."""
+
+    def __init__(self, profile: Profile, on: date, age: Decimal | None, weight: Decimal | None) -> None:
+        self.profile, self.on, self.age, self.weight = profile, on, age, weight
+        self.book: RuleBook = rulebook(profile, on)
+        self.rules = {bound.rule.code: bound.limits for bound in self.book.rules[Action.DISPENSE]}
+
+    def usable(self, strengths: Sequence[Decimal]) -> list[Decimal]:
+        """The strengths in stock that the profile knows."""
+        known = self.rules["strength"].strengths_mg
+        usable = [strength for strength in dict.fromkeys(strengths) if strength in known]
+        if not usable:
+            given = ", ".join(plain(strength) for strength in strengths) or "none"
+            raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(plain(one) for one in known)} mg")
+        return usable
+
+    def grid(self, strength: Decimal) -> Decimal:
+        """The smallest dose that the tablet gives."""
+        return strength / 2 if strength in self.rules["measurable-dose"].halvable_mg else strength
+
+    @property
+    def fall(self) -> Decimal:
+        return Decimal(self.rules["taper-step"].max_fall_mg_per_day)
+
+    @property
+    def fall_days(self) -> int:
+        return whole(self.rules["taper-interval"].min_days)
+
+    @property
+    def taper_days(self) -> int:
+        return whole(self._at(self.rules["taper-duration"].min_days, max) or ZERO)
+
+    @property
+    def rise(self) -> Decimal:
+        bands = self.rules["titration-step"].max_rise_mg_per_day
+        step = self._at(bands, min)
+        return step if step is not None else min(limit for _, limit in bands.rows if limit is not None)
+
+    @property
+    def rise_days(self) -> int:
+        return whole(self._at(self.rules["titration-interval"].min_days, max) or ZERO)
+
+    @property
+    def start(self) -> Decimal:
+        """The highest daily dose to begin with."""
+        terms = self.book.terms
+        fixed = self._at(terms.start_mg_per_day, min)
+        per_kg = self._at(terms.start_mg_per_kg_per_day, min)
+        if fixed is not None:
+            return fixed
+        if per_kg is None:
+            return self.most
+        if self.weight is None:
+            raise CannotPlan("weight", "unknown", "the weight in kg: the start goes by it at this age")
+        return per_kg * self.weight * (1 + terms.start_rounding)
+
+    @property
+    def most(self) -> Decimal:
+        """The daily maximum."""
+        most = self._at(self.book.terms.max_mg_per_day, min)
+        assert most is not None  # every profile has a maximum for every age it admits
+        return most
+
+    def doses_allowed(self) -> tuple[int, int]:
+        """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
+        frequency = self.rules["frequency"]
+        fewest, most = self._at(frequency.min_per_day, max), self._at(frequency.max_per_day, max)
+        return whole(fewest or Decimal(1)), whole(most or Decimal(24))
+
+    @property
+    def single(self) -> Decimal:
+        return Decimal(self.rules["single-dose"].max_mg)
+
+    def _at(self, bands: Bands[Decimal], strictest: Any) -> Decimal | None:
+        if self.age is not None:
+            return bands.at(self.age)
+        known = [limit for _, limit in bands.rows if limit is not None]
+        return strictest(known) if known else None
+
+
+def whole(days: Decimal) -> int:
+    """Whole days, rounded up."""
+    return int(days.to_integral_value(rounding=ROUND_CEILING))

@@ -1,0 +1,208 @@
+"""The search for a course with one tablet strength."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from baclofen_rules.case import Action, Case, Fill, Order, PatientFacts, Relation
+from baclofen_rules.findings import Found
+from baclofen_rules.plan.bounds import ZERO, Bounds
+from baclofen_rules.plan.model import CannotPlan, Kind, Plan
+from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.terms import Terms
+
+PROVED_BY: Final = frozenset(
+    {
+        "ceiling",
+        "daily-maximum",
+        "dose-per-weight",
+        "frequency",
+        "measurable-dose",
+        "single-dose",
+        "starting-dose",
+        "strength",
+        "taper-duration",
+        "taper-interval",
+        "taper-step",
+        "tenfold",
+        "titration-interval",
+        "titration-step",
+        "unit",
+    }
+)
+"""The rules about dose, titration, taper and tablets. The usual range is for information, and a taper leaves it."""
+
+
+class Wish(NamedTuple):
+    """What is asked of a plan: the doses today, how many a day, and where it ends."""
+
+    before: tuple[Decimal, ...] | None
+    times: int
+    days: int | None
+    end: Decimal
+    step_mg: Decimal | None
+
+
+class Planner:
+    """One strength's way to a plan."""
+
+    kind: Kind
+
+    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish) -> None:
+        self.limits, self.strength, self.wish = limits, strength, wish
+        self.grid = limits.grid(strength)
+        self.fewest, most = limits.doses_allowed()
+        self.times = max(self.fewest, min(wish.times, most))
+
+    def split(self, total: Decimal) -> tuple[Decimal, ...] | None:
+        """A day's total as doses that the tablet gives, as even as can be, the larger ones later in the day."""
+        units = int(total / self.grid)
+        if units * self.grid != total or not units:
+            return None
+        times = min(self.times, units)
+        small, larger = divmod(units, times)
+        doses = (small * self.grid,) * (times - larger) + ((small + 1) * self.grid,) * larger
+        return None if times < self.fewest or doses[-1] > self.limits.single else doses
+
+    def path(
+        self, start: Decimal, end: Decimal, first: Decimal, step: Decimal, least_moves: int
+    ) -> list[Decimal] | None:
+        """Levels from ``start`` (left out) to ``end`` in as few moves as possible, none above ``step``."""
+        down = end < start
+        lowest, highest = min(start, end), max(start, end)
+        on_grid = [level * self.grid for level in range(int(highest / self.grid) + 1)]
+        inside = [level for level in on_grid if lowest < level < highest or level == end]
+        allowed = [level for level in inside if not level or self.split(level)]
+
+        @cache
+        def best(at: Decimal, moves: int) -> tuple[tuple[Any, ...], tuple[Decimal, ...]] | None:
+            if not moves:
+                return ((0, ZERO, ZERO), ()) if at == end else None
+            found = []
+            for level in allowed:
+                size = at - level if down else level - at
+                if not ZERO < size <= (first if at == start else step):
+                    continue
+                rest = best(level, moves - 1)
+                if rest is not None:
+                    doses = self.split(level) or (ZERO,)
+                    (uneven, squares, late), levels_after = rest
+                    cost = (uneven + (len(set(doses)) > 1), squares + size * size, late - moves * size)
+                    found.append((cost, (level, *levels_after)))
+            return min(found) if found else None
+
+        for moves in range(least_moves, len(allowed) + 1):
+            way = best(start, moves)
+            if way is not None:
+                return list(way[1])
+        return None
+
+    def no_steps(self, step: Decimal) -> CannotPlan:
+        """Why there is no path."""
+        given = f"with {plain(self.strength)} mg tablets no steps of at most {plain(step)} mg a day lead there"
+        return CannotPlan("strengths", given, f"doses of {plain(self.grid)} mg or a multiple, or a smaller strength")
+
+    def made(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
+        """The plan, if the rules have nothing to say about it."""
+        profile = self.limits.profile
+        plan = Plan(self.kind, Regimen(tuple(phases), then_stop), self.strength, profile.name, profile.digest)
+        found = next(_questioned(plan, self.limits, self.wish.before), None)
+        return plan if found is None else CannotPlan("plan", found.summary, "a course that the rules accept")
+
+
+class TaperPlanner(Planner):
+    kind = Kind.TAPER
+
+    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish, held_days: int | None) -> None:
+        super().__init__(limits, strength, wish)
+        self.held_days = held_days
+
+    def plan(self) -> Plan | CannotPlan:
+        wish, limits = self.wish, self.limits
+        assert wish.before is not None  # a taper always starts from today's doses
+        step = limits.fall if wish.step_mg is None else min(wish.step_mg, limits.fall)
+        to_zero = not wish.end
+        levels = self.path(sum(wish.before, ZERO), wish.end, step, step, 2 if to_zero else 1)
+        if levels is None:
+            return self.no_steps(step)
+        timed = levels[:-1]
+        lengths = self._lengths(len(timed), limits.taper_days if to_zero else 0)
+        if isinstance(lengths, CannotPlan):
+            return lengths
+        phases = [self._phase(level, days) for level, days in zip(timed, lengths, strict=True)]
+        if not to_zero:
+            phases.append(self._phase(wish.end, None))
+        if self.held_days is not None and self.held_days < limits.fall_days:
+            phases.insert(0, Phase(wish.before, limits.fall_days))
+        return self.made(phases, then_stop=to_zero)
+
+    def _phase(self, level: Decimal, days: int | None) -> Phase:
+        doses = self.split(level)
+        assert doses is not None  # only such levels are on the path
+        return Phase(doses, days)
+
+    def _lengths(self, levels: int, least: int) -> list[int] | CannotPlan:
+        """Days at each level: equal without a wish; with one, the first levels get what is over."""
+        shortest = self.limits.fall_days
+        wished = self.wish.days
+        if wished is None:
+            return [max(shortest, -(-least // levels))] * levels if levels else []
+        if wished < max(least, shortest * levels):
+            return CannotPlan("days", str(wished), f"at least {max(least, shortest * levels)} days from this dose")
+        each, over = divmod(wished, levels) if levels else (0, 0)
+        return [each + 1] * over + [each] * (levels - over)
+
+
+class TitrationPlanner(Planner):
+    kind = Kind.TITRATION
+
+    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish, target: tuple[Decimal, ...]) -> None:
+        super().__init__(limits, strength, wish)
+        self.target = target
+
+    def plan(self) -> Plan | CannotPlan:
+        wish, limits = self.wish, self.limits
+        if any(dose % self.grid for dose in self.target):
+            given = f"{plain(self.strength)} mg tablets do not give {', '.join(plain(dose) for dose in self.target)} mg"
+            return CannotPlan("strengths", given, "a strength that measures the target")
+        step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
+        start = sum(wish.before or (), ZERO)
+        levels = self.path(start, wish.end, limits.start if wish.before is None else step, step, 1)
+        if levels is None:
+            return self.no_steps(step)
+        rest = None if wish.days is None else wish.days - limits.rise_days * (len(levels) - 1)
+        if rest is not None and rest < 1:
+            return CannotPlan("days", str(wish.days), f"more than {limits.rise_days * (len(levels) - 1)} days")
+        phases = [Phase(self.split(level) or (), limits.rise_days) for level in levels[:-1]]
+        return self.made([*phases, Phase(self.target, rest)], then_stop=False)
+
+
+def _questioned(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
+    """What the rules would say about the plan, for a patient who has taken the doses ``before`` all along."""
+    on = limits.on
+    history: tuple[Fill, ...] = ()
+    if before is not None:
+        held = max(limits.fall_days, limits.rise_days)
+        began = on - timedelta(days=held)
+        history = (Fill(began, before, held, Relation.SAME_COURSE, plan.strength_mg, began),)
+    phases = plan.regimen.phases
+    order = Order(
+        written_on=on,
+        route="oral",
+        form="tablet",
+        strength_mg=plan.strength_mg,
+        brand=None,
+        phases=phases,
+        starts=(None,) * len(phases),
+        then_stop=plan.regimen.then_stop,
+        directions=None,
+        quantity=None,
+        repeats=None,
+    )
+    patient = PatientFacts(age_years=limits.age, weight_kg=limits.weight)
+    terms = Terms(Case(on, Action.DISPENSE, patient, order, None, history, None), limits.book.terms)
+    for bound in limits.book.rules[Action.DISPENSE]:
+        if bound.rule.code in PROVED_BY:
+            yield from (said for said in bound.rule.check(terms, bound.limits) if isinstance(said, Found))
