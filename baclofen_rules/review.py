@@ -13,7 +13,7 @@ from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import plain
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
-from baclofen_rules.terms import PHASES_FACT, Terms
+from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
 
 FORMAT: Final = "baclofen-review/1"
 RULES_VERSION: Final = "1.0.0"
@@ -200,7 +200,7 @@ def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list
 def _doubted(terms: Terms, code: str) -> tuple[str, ...]:
     """The facts that make the dose unbelievable."""
     if code == "route":
-        return ("prescription.route",)
+        return (ROUTE_FACT,)
     return (PHASES_FACT,)
 
 

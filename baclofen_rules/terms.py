@@ -23,6 +23,7 @@ from baclofen_rules.supply import Supply, cover_end, days_supply, tablets_for
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
 PHASES_FACT: Final = "prescription.phases"
+ROUTE_FACT: Final = "prescription.route"
 STRENGTH_FACT: Final = "prescription.strength_mg"
 QUANTITY_FACT: Final = "prescription.quantity"
 FORM_FACT: Final = "prescription.form"

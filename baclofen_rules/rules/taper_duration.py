@@ -30,7 +30,8 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     first, days = taper(t)
     if days is None:
-        return (Missing((f"prescription.phases[{len(t.phases) - 1}].days",)),)
+        lacking = (f"prescription.phases[{len(t.phases) - 1}].days",)
+        return (Missing((*lacking, HISTORY_FACT) if t.history_unknown else lacking),)
     limit = limits.min_days.verdict(lambda least: days < least, t.age)
     if limit is None:
         # An earlier dose could put the starting level lower, and so the beginning of the taper later.

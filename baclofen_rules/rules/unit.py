@@ -1,7 +1,7 @@
 """The unit of a dose cannot be right.
 
 Finds: by mouth, a stop for any unit other than mg, or a dose below the smallest believable one (1 mg); into the spine, a
-stop for a dose in mg with more than 2 mg a day. A route that is not stated is looked at as oral.
+stop for a dose in mg with more than 2 mg a day. A route that is not stated is looked at as oral, and the rule says what it lacks.
 Errs: on the side of stopping: a baclofen tablet dose in micrograms is a copying error until somebody says otherwise.
 Source: document 003 gives an intrathecal maximum of 2000 mg where 2000 micrograms were meant.
 """
@@ -12,7 +12,7 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import Unit, plain
-from baclofen_rules.terms import PHASES_FACT, Terms
+from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
 
 CODE = "unit"
 SWITCHES_OFF = True
@@ -56,6 +56,8 @@ def check(t: Terms, limits: Limits) -> Answer:
                 {"dose_mg": plain(dose), "unit": str(unit)},
                 {"dose_mg": least},
             )
+    if t.order is not None and t.order.route is None and t.highest_mg > limits.intrathecal_max_mg_per_day:
+        return (Missing((ROUTE_FACT,)),)
     return CLEAR
 
 

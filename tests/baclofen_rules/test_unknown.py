@@ -92,7 +92,7 @@ FACTS = [
     "history",
 ]
 SAME_FACT = {"patient.age_years": "patient.birth_date", "picked": "picked.strength_mg"}
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def without(case, path):
@@ -142,7 +142,7 @@ def test_taking_a_fact_away_never_loses_a_finding_silently(fact, case):
                 assert any(missing.startswith(named) for missing in lacking.get(group(finding.code), ())), finding.code
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=CASES, facts=st.sets(st.sampled_from(FACTS), max_size=6))
 def test_a_review_is_always_well_formed(case, facts):
     for fact in sorted(facts):
