@@ -119,8 +119,7 @@ Facts = Mapping[str, Any]
 class Found:
     """A rule's words before the review adds code and sources.
 
-    ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the arithmetic;
-    ``code`` is only given by a file that speaks for several codes (the interaction classes).
+    ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the arithmetic.
     """
 
     severity: Severity
@@ -131,7 +130,6 @@ class Found:
     dur: Dur | None = None
     detected_issue: DetectedIssue | None = None
     suggestion: Facts | None = None
-    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,13 +128,16 @@ def review(case: Case, profile: Profile) -> Review:
         answer = rule.check(terms, bound.limits)
         if not answer:
             continue
+        found = []
         for said in answer:
             if isinstance(said, Missing):
                 lacking.setdefault(said.code or rule.code, []).extend(said.facts)
             else:
-                findings.append(_complete(said, bound))
-                if rule.switches_off:
-                    unbelievable = (*unbelievable, *_doubted(terms, rule.code))
+                found.append(said)
+        if found:
+            findings.append(_complete(found, bound))
+            if rule.switches_off:
+                unbelievable = (*unbelievable, *_doubted(rule.code))
     findings.sort(key=_gravest_first)
     if not unbelievable and any(finding.code in ANSWERED for finding in findings):
         findings = _with_taper(findings, terms, profile)
@@ -173,12 +176,14 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
     return tuple(sorted(explained, key=lambda one: one.code))
 
 
-def _complete(found: Found, bound: BoundRule) -> Finding:
+def _complete(said: list[Found], bound: BoundRule) -> Finding:
+    """One finding of what a rule said: the gravest speaks, and the details of the others follow."""
+    found = said[0] if len(said) == 1 else max(said, key=lambda one: one.severity.rank)
     return Finding(
-        code=found.code or bound.rule.code,
+        code=bound.rule.code,
         severity=found.severity,
         summary=found.summary,
-        detail=found.detail,
+        detail=" ".join([found.detail, *(one.detail for one in said if one is not found)]),
         observed=found.observed or {},
         limit=found.limit or {},
         dur=found.dur,
@@ -197,7 +202,7 @@ def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list
     ]
 
 
-def _doubted(terms: Terms, code: str) -> tuple[str, ...]:
+def _doubted(code: str) -> tuple[str, ...]:
     """The facts that make the dose unbelievable."""
     if code == "route":
         return (ROUTE_FACT,)

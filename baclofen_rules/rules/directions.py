@@ -19,7 +19,7 @@ from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, 
 from baclofen_rules.profiles.limits import number, severity
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.supply import tablets_needed
-from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.words import clip, doses
 
 CODE = "directions"
@@ -46,7 +46,19 @@ def check(t: Terms, limits: Limits) -> Answer:
     order = t.order
     if order is None:
         return ()
-    return (*_witnesses(order, limits), *_faults(order, t.regimen, limits))
+    lacking = (Missing((STOP_FACT,)),) if t.may_stop and _end_matters(order) else ()
+    return (*_witnesses(order, limits), *_faults(order, t.regimen, limits), *lacking)
+
+
+def _end_matters(order: Order) -> bool:
+    """Whether it would make a difference to know if the phases, which have an end, then stop."""
+    reading, phases = order.reading, order.phases
+    if phases is None:
+        return False
+    if isinstance(reading, Reading) and (reading.then_stop or (reading.then_stop is False and reading.phases[-1].days)):
+        return True
+    steps = [after.mg_per_day - before.mg_per_day for before, after in pairwise(phases)]
+    return any(step > 0 for step in steps) and any(step < 0 for step in steps)
 
 
 # ---- the three witnesses
