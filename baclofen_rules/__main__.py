@@ -16,11 +16,14 @@ from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.plan import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
+from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
 
 NOT_REVIEWED: Final = 3
 """Exit status for bad input; one line on stderr says what and where."""
+REPLAY_TOLD: Final = 20
+"""How often a replay tells how far it is."""
 STATUS: Final = {Outcome.PASS: 0, Outcome.ACKNOWLEDGE: 1, Outcome.OVERRIDE: 1, Outcome.STOP: 2}
 
 
@@ -49,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_profiles(commands)
     _add_directions(commands)
     _add_plan(commands)
+    _add_replay(commands)
     return parser
 
 
@@ -208,6 +212,34 @@ def _plan(options: argparse.Namespace) -> int:
         answer = plan_titration(to, options.strengths, profile, on, before=before, **given)
     _print(answer.to_json())
     return 0
+
+
+def _add_replay(commands: Any) -> None:
+    again = commands.add_parser(
+        "replay",
+        help="stored cases against another profile or this version: what changes, and why",
+        description="Exit status: 0 no outcome changes, 1 some do, 3 some lines could not be replayed.",
+    )
+    again.add_argument("cases", nargs="?", default="-", help='one case, or {"case": ..., "review": ...}, a line')
+    again.add_argument("--before", help="profile of the answers before (default: the reviews stored in the lines)")
+    again.add_argument("--profile", default="lioresal", help="profile of the answers after (default: lioresal)")
+    again.add_argument("--folder", type=Path, help="a site's own folder of profile files")
+    again.set_defaults(run=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    after = load_profile(options.profile, folder=options.folder)
+    before = None if options.before is None else load_profile(options.before, folder=options.folder)
+    lines = _read(options.cases).splitlines()
+    step = max(1, len(lines) // REPLAY_TOLD)
+
+    def progress(done: int, changed: int) -> None:
+        if done % step == 0 or done == len(lines):
+            _complain(f"replayed {done} of {len(lines)} lines; {changed} outcomes change")
+
+    report = replay(lines, after, before, progress)
+    _print(report.to_json())
+    return NOT_REVIEWED if report.not_replayed else int(bool(report.changed_outcomes))
 
 
 def _day_of_doses(field: str, text: str) -> tuple[Decimal, ...]:
