@@ -15,13 +15,13 @@ from dispensary.audit import NotLinked, history, receipt
 from dispensary.counter.check import prescriptions as orders
 from dispensary.counter.door import Visit, at_counter, error_lines, page
 from dispensary.counter.forms import ReasonForm
-from dispensary.counter.papers import course_of, dispenses, receipt_of
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
 from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
 from dispensary.models import Dispense
+from dispensary.papers import course_of, dispenses, receipt_of
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",

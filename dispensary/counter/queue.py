@@ -27,6 +27,7 @@ from dispensary.models import (
     PrescriptionStatus,
     Review,
 )
+from dispensary.papers import number_of
 
 MOST_ROWS = 200
 MOST_FOUND = 50
@@ -49,11 +50,6 @@ class Row:
     @property
     def number(self) -> str:
         return number_of(self.prescription)
-
-
-def number_of(prescription: Prescription) -> str:
-    """How people call an order: the first eight digits of its id, as printed on its label."""
-    return str(prescription.pk)[:8].upper()
 
 
 @require_http_methods(["GET", "POST"])

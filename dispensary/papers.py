@@ -1,0 +1,74 @@
+"""From a dispense's row to the values that its label and calendar are made from; for every door that prints."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+
+from dispensary import audit
+from dispensary.assessment import local_day, regimen_of
+from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+from dispensary.models import Dispense, Prescription
+
+WARNINGS = (
+    "May make you sleepy: do not drive or use machines. No alcohol.",
+    "Do not stop suddenly: only as your prescriber tells you.",
+)
+
+
+def number_of(prescription: Prescription) -> str:
+    """How people call an order: the first eight digits of its id, as printed on its label."""
+    return str(prescription.pk)[:8].upper()
+
+
+def dispenses() -> QuerySet[Dispense]:
+    """Dispenses with what their pages and papers show."""
+    return Dispense.objects.select_related(
+        "patient", "prescription__pharmacy", "prescription__patient", "pharmacy", "product", "review"
+    ).prefetch_related("prescription__phases")
+
+
+def handover_of(dispense: Dispense) -> Handover:
+    """A dispense in the words that are printed. Raises DoesNotFit for what no label can say."""
+    receipt = receipt_of(dispense)
+    name = dispense.product.brand or dispense.product.ingredient.capitalize() if dispense.product else "Baclofen"
+    return Handover(
+        medicine=name,
+        strength_mg=dispense.strength_mg,
+        quantity=dispense.quantity,
+        course=course_of(dispense),
+        patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
+        dispensed_on=local_day(dispense.pharmacy, dispense.handed_over_at),
+        number=number_of(dispense.prescription),
+        pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
+        warnings=WARNINGS,
+        receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
+        born_on=dispense.patient.birth_date,
+    )
+
+
+def receipt_of(dispense: Dispense) -> audit.Receipt | None:
+    """The hand-over's line in the log; None while it is not linked."""
+    try:
+        return audit.receipt(dispense.audit_entry)
+    except audit.NotLinked:
+        return None
+
+
+def course_of(dispense: Dispense) -> Course:
+    """The order's phases from the first day of this supply."""
+    regimen = regimen_of(dispense.prescription)
+    if regimen is None:
+        raise DoesNotFit("the order's phases could not be read, so no label can say how to take it")
+    stretches = []
+    for window in regimen.windows():
+        doses = tuple(d * window.phase.mg_per_day / sum(window.phase.doses) for d in window.phase.doses)
+        first = dispense.starts_on + timedelta(days=window.from_day - 1)
+        last = dispense.starts_on + timedelta(days=window.to_day - 1) if window.to_day else None
+        try:
+            stretches.append(Stretch(doses, tuple(d / dispense.strength_mg for d in doses), first, last))
+        except ValueError as error:
+            raise DoesNotFit(str(error)) from error
+    covered = dispense.run_out_on - timedelta(days=1)
+    return Course(tuple(stretches), bool(dispense.prescription.then_stop), covered)
