@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -31,6 +32,7 @@ PAGED = [
 ]
 
 
+@cache
 def page_of(shape: type[serializers.BaseSerializer]) -> serializers.Serializer:
     """A keyset page of rows of this shape."""
     fields = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from dispensary.api.strict_json import loads
@@ -51,6 +51,19 @@ class FHIRRenderer(JSONRenderer):
 
     media_type = FHIR_JSON
     format = "fhir"
+
+
+class PDFRenderer(BaseRenderer):
+    """A finished document; an error on the way to it is told in JSON all the same."""
+
+    media_type = "application/pdf"
+    format = "pdf"
+    charset = None
+    render_style = "binary"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        """Pass bytes on; render anything else as JSON."""
+        return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
 
 
 def wants_fhir(request: Request | None, view: object) -> bool:

@@ -62,6 +62,12 @@ class PatientRegistration(Body):
     facts = FactsField(required=False)
 
 
+class Search(Body):
+    """Words to find patients by."""
+
+    words = Text(max_length=120, help_text="a number, or the beginnings of family and given names")
+
+
 class FactChanges(Body):
     """Facts to record; null makes a fact unknown again, an absent one stays."""
 

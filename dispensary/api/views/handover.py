@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary import audit, policies
-from dispensary.actions import dispenses
+from dispensary.actions import dispenses as actions
+from dispensary.actions import documents as prints
 from dispensary.actions.dispenses import Pack
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Refused
@@ -19,8 +22,11 @@ from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_o
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason, answer_of
 from dispensary.api.views.base import DISPENSE, END, HouseView, refusal, reply
+from dispensary.api.wire import PDFRenderer
+from dispensary.documents import DoesNotFit, label_pdf, taper_calendar_pdf
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import Dispense, Prescription, Product
+from dispensary.papers import dispenses, handover_of, number_of
 from dispensary.scanning import Scan, UnreadableScan, read_scan
 
 
@@ -49,7 +55,9 @@ def full(pk: UUID) -> dict[str, Any]:
 class ProductsView(HouseView):
     """The packs that are known here."""
 
-    @extend_schema(parameters=PAGED, responses=page_of(shapes.ProductOut), summary="Products")
+    @extend_schema(
+        parameters=PAGED, operation_id="products_list", responses=page_of(shapes.ProductOut), summary="Products"
+    )
     def get(self, request: Request) -> Response:
         self.by()
         return self.page(Product.objects.all(), shapes.ProductOut, "gtin")
@@ -100,7 +108,7 @@ class DispensesView(HouseView):
         answers = tuple(answer_of(one, signature) for one in body.get("overrides", ()))
 
         def do() -> Reply:
-            done = dispenses.dispense(
+            done = actions.dispense(
                 prescription=prescription, quantity=body["quantity"], pack=pack, overrides=answers,
                 acknowledged=body.get("acknowledged", ()), key=request.headers["Idempotency-Key"], by=by, now=self.now,
             )  # fmt: skip
@@ -131,12 +139,49 @@ class TakeBackView(HouseView):
     def post(self, request: Request, pk: UUID) -> Response:
         dispense = self.own(Dispense.objects.all(), pk)
         by, body = self.by(dispense.pharmacy_id), self.read(Reason)
-        action = {"cancel": dispenses.cancel, "return": dispenses.return_}[self.how]
+        action = {"cancel": actions.cancel, "return": actions.return_}[self.how]
 
         def do() -> Reply:
             return reply(200, full(action(dispense=dispense, by=by, now=self.now, **body).pk))
 
         return self.once(by, do)
+
+
+class NotPrintable(InvalidInput):
+    """What would be printed does not fit the paper, and a cut label is worse than none."""
+
+    code = "not-printable"
+    title = "This cannot be printed"
+    status = 422
+
+
+class PaperView(HouseView):
+    """What is printed at a hand-over; each print is recorded."""
+
+    may: ClassVar = {"GET": DISPENSE}
+    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
+    paper: str = ""
+
+    @extend_schema(
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        summary="The label, or the dated calendar, as PDF; each print is recorded",
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        dispense = self.own(dispenses(), pk)
+        by, now = self.by(dispense.pharmacy_id), self.now
+        make = {"label": label_pdf, "calendar": taper_calendar_pdf}[self.paper]
+        try:
+            content = make(handover_of(dispense), at=now)
+        except DoesNotFit as trouble:
+            raise NotPrintable(f"{str(trouble).capitalize()}.") from None
+        if self.paper == "label":
+            prints.label_printed(dispense=dispense, by=by, now=now)
+        else:
+            prints.document_printed(dispense=dispense, document=self.paper, by=by, now=now)
+        name = f"{number_of(dispense.prescription)}-{self.paper}.pdf"
+        return Response(
+            content, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
+        )
 
 
 class TrailView(HouseView):

@@ -66,7 +66,12 @@ class PrescriptionsView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[*_FILTERS, *PAGED], responses=page_of(shapes.PrescriptionRow), summary="The queue")
+    @extend_schema(
+        parameters=[*_FILTERS, *PAGED],
+        operation_id="prescriptions_list",
+        responses=page_of(shapes.PrescriptionRow),
+        summary="The queue",
+    )
     def get(self, request: Request) -> Response:
         self.by()
         done = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)

@@ -17,7 +17,8 @@ from dispensary.api.serializers import people as shapes
 from dispensary.api.views.base import END, RECEIVE, HouseView, etag, if_match, reply
 from dispensary.models import Patient, Prescriber, PriorSupply
 
-_WORDS = OpenApiParameter("q", str, description="a number, or the beginning of a name")
+_WORDS = OpenApiParameter("q", str, description="a number, or a part of a name")
+_NUMBER = OpenApiParameter("identifier", str, description="the pharmacy's own number of a patient")
 
 
 class MeView(HouseView):
@@ -36,15 +37,15 @@ class PatientsView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[_WORDS, *PAGED], responses=page_of(shapes.PatientShort), summary="Search patients")
+    @extend_schema(
+        parameters=[_NUMBER, *PAGED],
+        operation_id="patients_list",
+        responses=page_of(shapes.PatientShort),
+        summary="Patients; by name through search/",
+    )
     def get(self, request: Request) -> Response:
-        by, words = self.by(), request.query_params.get("q", "").strip()[:120]
-        rows = Patient.objects.filter(pharmacy=self.pharmacy)
-        if words:
-            rows = rows.filter(_names(words) | Q(identifier=words))
-        answer = self.page(rows, shapes.PatientShort, "id")
-        patients.searched(pharmacy=self.pharmacy, words=words, found=len(answer.data["results"]), by=by, now=self.now)
-        return answer
+        number = request.query_params.get("identifier", "").strip()[:64]
+        return _found(self, Q(identifier=number) if number else Q(), number)
 
     @extend_schema(
         request=shapes.PatientRegistration,
@@ -61,6 +62,18 @@ class PatientsView(HouseView):
             )
 
         return self.once(by, do)
+
+
+class PatientSearchView(HouseView):
+    """Search by POST, so that no name stands in an address or in anybody's log of addresses."""
+
+    @extend_schema(
+        request=shapes.Search, parameters=PAGED, responses=page_of(shapes.PatientShort),
+        summary="Search patients by number, or by the beginnings of their names; searching is logged",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        words = self.read(shapes.Search)["words"]
+        return _found(self, _names(words) | Q(identifier=words), words)
 
 
 class PatientView(HouseView):
@@ -130,7 +143,12 @@ class PrescribersView(HouseView):
 
     may: ClassVar = {"POST": RECEIVE}
 
-    @extend_schema(parameters=[_WORDS, *PAGED], responses=page_of(shapes.PrescriberOut), summary="Search prescribers")
+    @extend_schema(
+        parameters=[_WORDS, *PAGED],
+        operation_id="prescribers_list",
+        responses=page_of(shapes.PrescriberOut),
+        summary="Search prescribers",
+    )
     def get(self, request: Request) -> Response:
         self.by()
         words = request.query_params.get("q", "").strip()[:120]
@@ -155,6 +173,14 @@ class PrescribersView(HouseView):
 def _patients() -> QuerySet[Patient]:
     supplies = Prefetch("prior_supplies", PriorSupply.objects.order_by("-dispensed_on", "-id"))
     return Patient.objects.select_related("pharmacy").prefetch_related(supplies)
+
+
+def _found(view: HouseView, wanted: Q, words: str) -> Response:
+    """One page of the pharmacy's patients, noted in the log with the words and how many were shown."""
+    by, pharmacy = view.by(), view.pharmacy
+    answer = view.page(Patient.objects.filter(wanted, pharmacy=pharmacy), shapes.PatientShort, "id")
+    patients.searched(pharmacy=pharmacy, words=words, found=len(answer.data["results"]), by=by, now=view.now)
+    return answer
 
 
 def _names(words: str) -> Q:

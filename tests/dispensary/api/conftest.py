@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
+from dispensary.counter.look import build
 from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -97,6 +98,12 @@ def fields(response: HttpResponse, status: int = 400) -> set[str]:
 def shop(db: None) -> Pharmacy:
     make.products()
     return make.pharmacy(now=timezone.now(), time_zone="UTC")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def printed_fonts() -> None:
+    """The documents are set in fonts that the look's build fetches."""
+    build.build(with_test_tools=True, quiet=True)
 
 
 @pytest.fixture

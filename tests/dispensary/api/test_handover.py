@@ -177,3 +177,36 @@ def test_half_tablets_are_exact(technician: Caller, patient: Any) -> None:
         codes = [finding["code"] for finding in done.json()["findings"]]
         done = dispense(technician, odd, hand_over("10.5", acknowledged=codes), "two")
     assert done.json()["quantity"] == "10.5", done.content
+
+
+@pytest.mark.parametrize("paper", ["label", "calendar"])
+def test_label_and_calendar_are_printed_and_each_print_is_recorded(
+    technician: Caller, prescription: Prescription, paper: str
+) -> None:
+    from dispensary import audit
+
+    done = dispense(technician, prescription, hand_over()).json()
+    for _ in range(2):
+        printed = technician.get(f"dispenses/{done['id']}/{paper}.pdf", Accept="application/pdf")
+        assert printed["Content-Type"] == "application/pdf"
+        assert printed.content.startswith(b"%PDF-")
+    events = [line["event"] for line in technician.get(f"dispenses/{done['id']}/trail/").json()]
+    printing = {
+        "label": [audit.Event.LABEL_REPRINTED, audit.Event.LABEL_PRINTED],
+        "calendar": [audit.Event.DOCUMENT_PRINTED] * 2,
+    }
+    assert events[:2] == printing[paper]
+
+
+def test_what_cannot_be_printed_is_said_in_words(technician: Caller, patient: Any) -> None:
+    endless = make.prescription(
+        patient, phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": None}], directions="5 mg three times a day",
+        quantity=42, written_on=str(today()),
+    )  # fmt: skip
+    done = dispense(technician, endless, hand_over())
+    assert done.status_code == 201, done.content
+    from dispensary.models import Patient
+
+    Patient.objects.update(family_name="W" * 120, given_name="W" * 120)
+    told = problem(technician.get(f"dispenses/{done.json()['id']}/label.pdf", Accept="application/pdf, */*"), 422)
+    assert told["code"] == "not-printable"

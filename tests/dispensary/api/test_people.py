@@ -45,8 +45,12 @@ def test_a_patient_is_registered_read_changed_and_found(shop: Pharmacy, technici
         "1990-01-31",
     )
     for words in ("P-9", "nuñ", "ana nu", "Nuñez, Ana"):
-        assert [row["id"] for row in technician.get(f"patients/?q={words}").json()["results"]] == [made.json()["id"]]
-    assert technician.get("patients/?q=nobody").json()["results"] == []
+        assert [row["id"] for row in technician.post("patients/search/", {"words": words}).json()["results"]] == [
+            made.json()["id"]
+        ]
+    assert len(technician.get("patients/?identifier=P-9").json()["results"]) == 1
+    assert technician.get("patients/?identifier=Nu").json()["results"] == []
+    assert technician.post("patients/search/", {"words": "nobody"}).json()["results"] == []
 
 
 def test_a_change_names_the_version_that_was_seen(technician: Caller, patient: Patient) -> None:
@@ -139,7 +143,7 @@ def test_looking_and_searching_stand_in_the_log(shop: Pharmacy, auditor: Caller,
     from dispensary.models.audit import AuditEntry
 
     auditor.get(f"patients/{patient.pk}/")
-    auditor.get("patients/?q=Okafor")
+    auditor.post("patients/search/", {"words": "Okafor"})
     events = list(AuditEntry.objects.filter(pharmacy=shop.pk).values_list("action", flat=True))
     assert events.count(audit.Event.PATIENT_OPENED) == 1
     assert events.count(audit.Event.PATIENT_SEARCHED) == 1
