@@ -1,4 +1,4 @@
-"""The Celery application: three queues that carry hints, never facts.
+"""The Celery application: two queues that carry hints, never facts.
 
 What is owed to a patient is a row in PostgreSQL; a message here only says "there may be work". Losing every message costs one tick of
 delay. Each setting says what goes wrong without it.
@@ -64,8 +64,9 @@ app.conf.update(
     result_backend=None,
     # A broker that refuses costs 0.2 s instead of seconds, one that never answers 5 s instead of more than a minute.
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
-    # A tick behind a backlog is late by the whole backlog, so ticks, sendings and sealing have workers of their own.
-    task_queues=[Queue("rem-tick"), Queue("rem-send"), Queue("audit-seal")],
+    # A tick behind a backlog is late by the whole backlog, so ticks and sendings have workers of their own. Signing the log is no
+    # task at all: its key and its database role belong to a process of its own (`manage.py audit_seal`).
+    task_queues=[Queue("rem-tick"), Queue("rem-send")],
     task_default_queue="rem-send",
     task_create_missing_queues=False,
     # No daylight saving in the beat: intervals and UTC.

@@ -1,6 +1,7 @@
 """A whole Dispensary on this machine: database, broker, mail sink, web server, workers and beat."""
 
 import fcntl
+import io
 import json
 import os
 import secrets
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -45,7 +47,7 @@ class DemoSite:
     mail: MailSink
     superuser_url: str | None  # None on a server that DATABASE_URL names
     processes: Server
-    fresh: bool  # whether the database was made just now
+    owed: dict[str, str]  # addresses to which a message is due today, and what it is about
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def running_site() -> Iterator[DemoSite]:
         stack.enter_context(_only_one())
         _end_leftovers()
         mail = stack.enter_context(MailSink(RUN_DIR / "mail"))
-        environment, superuser_url, fresh = _servers(stack)
+        environment, superuser_url = _servers(stack)
         port = free_port(int(os.environ.get("WEB_PORT", WEB_PORT)))
         address = f"http://{LOCALHOST}:{port}"
         environment |= {
@@ -73,6 +75,9 @@ def running_site() -> Iterator[DemoSite]:
             "REMINDER_TICK_SECONDS": "2",
             "PUBLIC_URL": address,
             "RUN_DIR": str(RUN_DIR),
+            "AUDIT_KEY_FILE": str(RUN_DIR / "audit-key"),
+            "AUDIT_STATE_FOLDER": str(RUN_DIR / "audit-state"),
+            "AUDIT_ORIGIN": "dispensary.demo",
             "DJANGO_SETTINGS_MODULE": "deploy.settings",
         }
         os.environ.update(environment)
@@ -86,8 +91,9 @@ def running_site() -> Iterator[DemoSite]:
             folder=ROOT,
         )
         stack.callback(processes.end, signal.SIGTERM, 30)
+        owed = _load()
         _wait_for_web(address, processes)
-        yield DemoSite(address, mail, superuser_url, processes, fresh)
+        yield DemoSite(address, mail, superuser_url, processes, owed)
 
 
 @contextmanager
@@ -116,8 +122,8 @@ def _end_leftovers() -> None:
         file.unlink(missing_ok=True)
 
 
-def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None, bool]:
-    """Start what the environment does not name. Returns the addresses, the superuser's address, and whether the database is new."""
+def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None]:
+    """Start what the environment does not name. Returns the addresses, and the superuser's on a server of our own."""
     given = {
         name: os.environ[name]
         for name in os.environ
@@ -125,7 +131,7 @@ def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None, bool]:
     }
     kept = _secrets()
     environment = {"SECRET_KEY": kept["secret_key"], "METRICS_TOKEN": kept["metrics"]} | given
-    superuser_url, fresh = None, False
+    superuser_url = None
     if "DATABASE_URL" not in given:
         postgres = Postgres(RUN_DIR, kept["superuser"])
         postgres.start()
@@ -134,7 +140,7 @@ def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None, bool]:
         roles = _roles(kept)
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             make_roles(connection, roles)
-            fresh = make_database(connection, DATABASE, roles)
+            make_database(connection, DATABASE, roles)
         for name, role in {
             "DATABASE_URL": roles.app,
             "DATABASE_OWNER_URL": roles.owner,
@@ -146,7 +152,7 @@ def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None, bool]:
         valkey.start()
         stack.callback(valkey.stop)
         environment["REDIS_URL"] = valkey.url
-    return environment, superuser_url, fresh
+    return environment, superuser_url
 
 
 def _secrets() -> dict[str, str]:
@@ -185,6 +191,11 @@ def _migrate(superuser_url: str | None) -> None:
     if superuser_url is not None:
         with psycopg.connect(settings_url(settings.DATABASES["owner"])) as owner:
             grant_tables(owner, _roles(_secrets()))
+        call_command("audit_roles", apply=True, verbosity=0, stdout=io.StringIO())
+    if not (RUN_DIR / "audit-key").exists():
+        call_command("audit_key", new=True, stdout=io.StringIO(), stderr=io.StringIO())
+    (RUN_DIR / "audit-state").mkdir(exist_ok=True)
+    connections.close_all()
 
 
 def settings_url(entry: dict[str, object]) -> str:
@@ -196,6 +207,25 @@ def settings_url(entry: dict[str, object]) -> str:
         password=str(entry["PASSWORD"]),
         dbname=str(entry["NAME"]),
     )
+
+
+def log_connection() -> psycopg.Connection[Any]:
+    """Open a connection as the role that may read the whole log."""
+    from django.conf import settings
+
+    return psycopg.connect(
+        settings_url(settings.DATABASES["sealer" if "sealer" in settings.DATABASES else "default"]), autocommit=True
+    )
+
+
+def _load() -> dict[str, str]:
+    """Make the demo's people where they are not yet, and two patients to whom a message is due today."""
+    from django.utils import timezone
+
+    from deploy.demo import people
+
+    people.load_site(timezone.now())
+    return people.owe_messages(timezone.now())
 
 
 def _wait_for_web(address: str, processes: Server) -> None:
