@@ -1,0 +1,85 @@
+"""How a journey looks at a page: axe-core, width, console, and the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+
+from dispensary.counter.look.build import MODULES
+
+WIDE = {"width": 1280, "height": 900}
+NARROW = {"width": 320, "height": 640}
+LONGEST_TABBING = 120
+
+_AXE = """async () => {
+  const told = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
+  const brief = (found) => found.map((f) => `${f.id}: ${f.help} (${f.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')})`);
+  const same = told.incomplete.filter((f) => f.id === 'color-contrast' &&
+    f.nodes.some((n) => [...n.any, ...n.all, ...n.none].some((c) => c.data && c.data.messageKey === 'equalRatio')));
+  return [...brief(told.violations), ...brief(same)];
+}"""
+
+
+@dataclass
+class Eye:
+    """One person at one browser."""
+
+    page: Page
+    site: str
+    said: list[str] = field(default_factory=list)
+    """What the browser complained about."""
+
+    def go(self, address: str) -> None:
+        """Open an address of the site."""
+        self.page.goto(self.site + address)
+
+    def hear(self, line: ConsoleMessage) -> None:
+        """Keep what the console calls an error; that a page itself answers 404 or 422 is no fault of it."""
+        of_the_page = line.location.get("url") == self.page.url and "responded with a status of 4" in line.text
+        if line.type == "error" and not of_the_page:
+            self.said.append(f"console: {line.text}")
+
+    def faults(self) -> list[str]:
+        """What is wrong with the page as it stands, wide and narrow: axe, sideways scrolling, complaints."""
+        found = []
+        source = (MODULES / "axe-core" / "axe.min.js").read_text()
+        for size in (WIDE, NARROW):
+            self.page.set_viewport_size(size)
+            self.page.evaluate(source)
+            found += [f"{size['width']} px: {fault}" for fault in self.page.evaluate(_AXE)]
+            width = self.page.evaluate("document.documentElement.scrollWidth")
+            if width > size["width"]:
+                found.append(f"{size['width']} px: the page is {width} wide")
+        self.page.set_viewport_size(WIDE)
+        found += self.said
+        self.said.clear()
+        return found
+
+    def tab_to(self, wanted: Locator) -> None:
+        """Press Tab until the wanted thing has the focus, as somebody without a mouse does."""
+        for _ in range(LONGEST_TABBING):
+            if wanted.evaluate("element => element === document.activeElement"):
+                assert wanted.is_visible()
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab never reaches {wanted}")
+
+    def follow(self, key: str) -> None:
+        """Press a key that leads to another page."""
+        with self.page.expect_navigation():
+            self.page.keyboard.press(key)
+
+
+@contextmanager
+def eye(browser: Browser, site: str, **settings: Any) -> Iterator[Eye]:
+    """A fresh browser window that remembers every complaint."""
+    context = browser.new_context(viewport=WIDE, locale="en-GB", **settings)
+    looking = Eye(context.new_page(), site)
+    looking.page.on("pageerror", lambda error: looking.said.append(f"script: {error}"))
+    looking.page.on("console", looking.hear)
+    yield looking
+    context.close()

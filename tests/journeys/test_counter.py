@@ -1,0 +1,283 @@
+"""From the sign-in to the audit trail in a real Chromium: by keyboard alone, every page looked at by axe at both widths."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser
+from pypdf import PdfReader
+from pytest_django.live_server_helper import LiveServer
+
+from dispensary import audit
+from dispensary.actions import patients
+from dispensary.counter.look import build
+from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
+from tests.dispensary import make
+from tests.journeys.looking import Eye, eye
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+PICTURES = os.environ.get("PICTURES")
+"""A folder for pictures of every page, where somebody wants to look at them."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_look() -> None:
+    build.build(with_test_tools=True, quiet=True)
+
+
+@pytest.fixture
+def pharmacist(transactional_db: None) -> StaffMember:
+    """At a pharmacy with a name and an address, as a label needs them."""
+    place = {"address": "12 Mill Lane, Oxford OX4 1AB", "phone": "01865 496000"}
+    return make.staff(make.pharmacy("Riverside Pharmacy", now=timezone.now() - timedelta(hours=1), **place))
+
+
+@pytest.fixture
+def above_the_maximum(pharmacist: StaffMember) -> Prescription:
+    """105 mg a day for somebody who takes 60: two findings that need a reason, others that need a tick."""
+    make.products()
+    received = timezone.now() - timedelta(minutes=12)
+    day = received.date()
+    patient = make.patient(
+        pharmacist.pharmacy,
+        family_name="Novak",
+        given_name="Petra",
+        birth_date="1974-02-03",
+        alcohol_use=None,
+        medicines=[{"name": "tizanidine", "atc": "M03BX02"}],
+        now=received,
+    )
+    before = {
+        "dispensed_on": (day - timedelta(days=27)).isoformat(),
+        "dose": 20,
+        "times_per_day": 3,
+        "strength_mg": 10,
+        "days_supply": 28,
+        "dose_since": (day - timedelta(days=90)).isoformat(),
+        "relation": "same-course",
+    }
+    patients.record_history(patient=patient, supplies=[before], by=pharmacist.actor(), now=received)
+    return make.prescription(
+        patient,
+        written_on=day.isoformat(),
+        phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days",
+        quantity=294,
+        now=received,
+    )
+
+
+def seen(looking: Eye, name: str) -> None:
+    """The page is without fault; and a picture of it is kept where one is wanted."""
+    assert looking.faults() == [], name
+    if PICTURES:
+        for width, height in ((1280, 900), (320, 640)):
+            looking.page.set_viewport_size({"width": width, "height": height})
+            looking.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
+        looking.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def sign_in(looking: Eye, member: StaffMember) -> None:
+    """By keyboard: the name has the focus already."""
+    looking.go("/")
+    looking.page.keyboard.type(member.user.username)
+    looking.page.keyboard.press("Tab")
+    looking.page.keyboard.type(make.PASSWORD)
+    looking.follow("Enter")
+
+
+def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard_alone(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        looking.go("/")
+        seen(looking, "sign-in")
+        sign_in(looking, pharmacist)
+
+        assert page.get_by_role("heading", name="Queue").is_visible()
+        assert page.locator("#q").evaluate("element => element === document.activeElement")
+        assert page.get_by_text("105 mg a day is above the 100 mg daily maximum").is_visible()
+        seen(looking, "queue")
+        looking.tab_to(page.get_by_role("link", name="Novak, Petra"))
+        looking.follow("Enter")
+
+        assert page.get_by_text("Take 35 mg three times a day for 28 days").first.is_visible()
+        assert page.get_by_role("img", name="Dose line: 105 mg a day").is_visible()
+        seen(looking, "check")
+        looking.follow("F8")
+
+        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
+        seen(looking, "override")
+        looking.follow("F9")
+        assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
+        seen(looking, "override-with-errors")
+        sign_override(looking)
+
+        assert page.get_by_text("Answered by Pharmacist").first.is_visible()
+        page.keyboard.press("F2")
+        type_as_a_scanner(looking)
+        assert page.get_by_text("Lioresal 10 mg tablets").is_visible()
+        assert page.locator("#id_lot").input_value() == "LOT7"
+        assert page.locator("#id_expiry").input_value() == "2028-11-30"
+        seen(looking, "scanned")
+        looking.follow("F9")
+        assert page.get_by_role("heading", name="Not handed over").is_visible()
+        seen(looking, "refused")
+        for tick in page.get_by_role("checkbox").all():
+            looking.tab_to(tick)
+            page.keyboard.press("Space")
+        looking.follow("F9")
+
+        assert page.get_by_text("294 tablets of Lioresal 10 mg tablets").is_visible()
+        seen(looking, "dispensed")
+        dispense = Dispense.objects.get(prescription=above_the_maximum)
+        assert (dispense.lot, dispense.serial) == ("LOT7", "SN42")
+        proof = audit.receipt(dispense.audit_entry)
+        label = page.request.get(looking.site + reverse("counter:label", args=[dispense.pk]))
+        words = PdfReader(io.BytesIO(label.body())).pages[0].extract_text().replace("\u00a0", " ")
+        assert "THREE AND A HALF tablets (35 mg) three times a day" in " ".join(words.split())
+        assert f"Log {proof}" in " ".join(words.split())
+
+        looking.tab_to(page.get_by_role("link", name="Audit trail"))
+        looking.follow("Enter")
+        assert page.get_by_text("signed an answer to daily-maximum").is_visible()
+        assert page.get_by_text(proof.leaf.hex()).is_visible()
+        seen(looking, "trail")
+
+
+def sign_override(looking: Eye) -> None:
+    """Fill both answers and sign, with Tab, Space and letters."""
+    page = looking.page
+    for answer in page.locator("section.d-answer").filter(has=page.locator("textarea")).all():
+        looking.tab_to(answer.get_by_role("radio", name="Consulted prescriber", exact=True))
+        page.keyboard.press("Space")
+        looking.tab_to(answer.get_by_label("In your own words"))
+        page.keyboard.type("Dr Mwangi raised it herself after the review on the ward.")
+        looking.tab_to(answer.get_by_label("Whom you asked"))
+        page.keyboard.type("Dr Mwangi")
+        looking.tab_to(answer.get_by_label("What was agreed"))
+        page.keyboard.type("Call the patient on day 3")
+    looking.tab_to(page.get_by_label("Your password"))
+    page.keyboard.type(make.PASSWORD)
+    looking.follow("F9")
+
+
+def type_as_a_scanner(looking: Eye) -> None:
+    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number."""
+    page = looking.page
+    page.keyboard.type(f"]d201{make.TEN_MG}1728113010LOT7")
+    page.keyboard.press("Control+BracketRight")
+    page.keyboard.type("21SN42")
+    looking.follow("Enter")
+
+
+def test_a_scan_is_caught_wherever_the_focus_is(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        assert looking.page.evaluate("document.activeElement.tagName") == "BODY"
+        type_as_a_scanner(looking)
+        assert looking.page.locator("#id_lot").input_value() == "LOT7"
+
+
+def test_without_scripts_the_same_pages_do_the_same_work(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember
+) -> None:
+    make.products()
+    order = make.prescription(
+        make.patient(pharmacist.pharmacy), written_on=timezone.now().date().isoformat(), now=timezone.now()
+    )
+    with eye(browser, live_server.url, java_script_enabled=False) as looking:
+        page = looking.page
+        looking.go("/")
+        page.fill("#id_login", pharmacist.user.username)
+        page.fill("#id_password", make.PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.get_by_role("link", name="Okafor, Ada").click()
+        page.fill("#id_scan", make.TEN_MG)
+        page.get_by_role("button", name="Take", exact=True).click()
+        page.get_by_role("button", name="Dispense 42 tablets").click()
+        assert page.get_by_text("42 tablets of Lioresal 10 mg tablets").is_visible()
+    assert order.dispenses.count() == 1
+
+
+def test_every_other_page_is_without_fault(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    order = make.prescription(
+        make.patient(pharmacist.pharmacy, family_name="Abdullah-Kirkpatrick", given_name="Jean-Baptiste"),
+        phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="50 mg three times a day for 28 days",
+        quantity=420,
+        now=timezone.now(),
+    )
+    patient = above_the_maximum.patient_id
+    addresses = {
+        "stopped": reverse("counter:check", args=[order.pk]),
+        "cancel": reverse("counter:cancel-prescription", args=[order.pk]),
+        "patient": reverse("counter:patient", args=[patient]),
+        "facts": reverse("counter:facts", args=[patient]),
+        "messages": reverse("counter:explain", args=[patient]),
+        "work": reverse("counter:work", args=[patient]),
+        "at-risk": reverse("counter:at-risk"),
+        "reminders": reverse("counter:reminders"),
+        "nothing-there": reverse("counter:check", args=[patient]),
+    }
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, pharmacist)
+        for name, address in addresses.items():
+            looking.go(address)
+            seen(looking, name)
+        looking.page.keyboard.press("?")
+        assert looking.page.get_by_text("Next in the queue").is_visible()
+        looking.follow("Alt+l")
+        assert looking.page.get_by_role("heading", name="This counter is locked").is_visible()
+        seen(looking, "locked")
+
+
+def test_an_empty_queue_says_so(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, pharmacist)
+        assert looking.page.get_by_text("Nothing waits.").is_visible()
+        seen(looking, "queue-empty")
+
+
+def copy_of(order: Prescription) -> Prescription:
+    """The same order again, as the hundredth of the day."""
+    return Prescription.objects.get(pk=order.pk)
+
+
+def test_two_hundred_waiting_are_shown_and_read(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember
+) -> None:
+    order = make.prescription(make.patient(pharmacist.pharmacy), now=timezone.now())
+    for copy in (copies := [copy_of(order) for _ in range(199)]):
+        copy.pk = uuid.uuid4()
+    Prescription.objects.bulk_create(copies)
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, pharmacist)
+        assert looking.page.get_by_role("link", name="Okafor, Ada").count() == 200
+        seen(looking, "queue-full")
+
+
+def test_another_role_has_its_own_menu(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
+    auditor = make.staff(pharmacist.pharmacy, StaffRole.AUDITOR)
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, auditor)
+        assert looking.page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log").is_visible()
+        looking.tab_to(looking.page.get_by_role("link", name="Audit log"))
+        looking.follow("Enter")
+        seen(looking, "audit")
+        looking.page.get_by_role("row").nth(1).get_by_role("link").click()
+        seen(looking, "audit-entry")
