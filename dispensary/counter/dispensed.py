@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dispensary import policies
 from dispensary.actions import dispenses as supplies
 from dispensary.actions import patients, prescriptions
-from dispensary.audit import NotLinked, history, receipt
+from dispensary.audit import history
 from dispensary.counter.check import prescriptions as orders
 from dispensary.counter.door import Visit, at_counter, error_lines, page
 from dispensary.counter.forms import ReasonForm
@@ -77,19 +77,9 @@ def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     context = {
         "dispense": dispense,
         "number": number_of(dispense.prescription),
-        "lines": [
-            (line, receipt_or_none(line.entry.entry_id), line.entry.entry_id == dispense.audit_entry) for line in lines
-        ],
+        "lines": [(line, line.entry.entry_id == dispense.audit_entry) for line in lines],
     }
     return page(request, visit, "trail.html", context)
-
-
-def receipt_or_none(entry: uuid.UUID) -> object:
-    """Number and leaf of an entry, or None while it is not linked."""
-    try:
-        return receipt(entry)
-    except NotLinked:
-        return None
 
 
 @require_http_methods(["GET", "POST"])

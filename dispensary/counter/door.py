@@ -88,6 +88,9 @@ class Visit:
     def menu(self) -> list[MenuItem]:
         shown = [
             ("Queue", "counter:queue", policies.may_see_patients),
+            ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
+            ("Reminders", "counter:reminders", policies.may_send_reminders),
+            ("Audit log", "counter:audit", policies.may_read_log),
         ]
         addresses = [(words, reverse(name)) for words, name, may in shown if may(self.by)]
         here = max((a for _, a in addresses if self.path.startswith(a)), key=len, default="")

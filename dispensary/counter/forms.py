@@ -28,10 +28,9 @@ class Look(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
+        for field in self.fields.values():
             known = next((c for widget, c in self.CLASSES.items() if isinstance(field.widget, widget)), "nhsuk-input")
-            wrong = " nhsuk-input--error" if self.is_bound and name in self.errors else ""
-            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {known}{wrong}".strip()
+            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {known}".strip()
 
 
 class DispenseForm(Look):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dispensary.counter import check, dispensed, override, papers, patients, queue, session
+from dispensary.counter import audit_desk, check, dispensed, override, papers, patients, queue, reminding, session
 
 app_name = "counter"
 
@@ -22,6 +22,14 @@ urlpatterns = [
     path("dispenses/<uuid:pk>/take-back", dispensed.take_back, name="take-back"),
     path("patients/<uuid:pk>/", patients.patient, name="patient"),
     path("patients/<uuid:pk>/facts", patients.facts, name="facts"),
+    path("patients/<uuid:pk>/messages", reminding.explain, name="explain"),
+    path("patients/<uuid:pk>/work", reminding.work, name="work"),
+    path("withdrawal-risk/", reminding.at_risk, name="at-risk"),
+    path("reminders/", reminding.list_, name="reminders"),
+    path("reminders/<uuid:pk>/send", reminding.send, name="send-reminder"),
+    path("reminders/<uuid:pk>/withdraw", reminding.withdraw, name="withdraw-reminder"),
+    path("audit/", audit_desk.audit_desk, name="audit"),
+    path("audit/<uuid:pk>/", audit_desk.audit_entry, name="audit-entry"),
     path("lock", session.lock, name="lock"),
     path("leave", session.leave, name="leave"),
     path("unlock", session.unlock, name="unlock"),

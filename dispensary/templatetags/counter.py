@@ -120,6 +120,12 @@ def waited(since: datetime, now: datetime) -> str:
     return timesince(since, now, depth=1)
 
 
+@register.filter(name="hex")
+def hexadecimal(value: bytes | memoryview) -> str:
+    """Bytes as hexadecimal digits."""
+    return bytes(value).hex()
+
+
 @register.filter
 def yes_no(value: bool | None) -> str:
     """A fact in words; unknown is not "no"."""

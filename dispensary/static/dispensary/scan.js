@@ -4,8 +4,8 @@
 
 (() => {
   const SEPARATOR = "\u241d";
-  const FAST = 45; // milliseconds between two characters; nobody types faster for long
-  const SHORTEST = 8; // characters; anything shorter is a key press
+  const FAST = 100; // milliseconds between two characters; slower is a hand
+  const A_CODE = /^(\]|\d).{7,}$/; // codes begin with a symbology sign or a digit; a word never does
   let caught = "";
   let last = 0;
 
@@ -31,7 +31,7 @@
   document.addEventListener("keydown", (event) => {
     const input = field();
     if (!input || isFreeText(event.target)) return;
-    const now = performance.now();
+    const now = event.timeStamp;
     const inField = event.target === input;
     if (isSeparator(event)) {
       event.preventDefault();
@@ -43,7 +43,7 @@
     if (inField || event.ctrlKey || event.altKey || event.metaKey) return;
     if (now - last > FAST) caught = "";
     last = now;
-    if (event.key === "Enter" && caught.length >= SHORTEST) {
+    if (event.key === "Enter" && A_CODE.test(caught)) {
       event.preventDefault();
       take(input, caught);
       caught = "";

@@ -1,0 +1,133 @@
+"""The audit desk: find entries, open one, see whether the log is whole. Reading the log is itself a line in it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from dispensary import audit, policies
+from dispensary.actions import logbook
+from dispensary.audit import Event, Outcome
+from dispensary.audit.search import Filters
+from dispensary.counter.door import Visit, at_counter, error_lines, page
+from dispensary.counter.forms import Look
+from dispensary.counter.session import lines_of
+from dispensary.errors import DispensaryError
+from dispensary.models import AuditEntry, StaffMember
+
+
+class FilterForm(Look):
+    """What to look for. A GET form: its address can be mailed, and names nobody but by number."""
+
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    action = forms.ChoiceField(
+        label="What", required=False, choices=[("", "Anything"), *((e.value, e.value) for e in Event)]
+    )
+    actor = forms.ChoiceField(label="Who", required=False)
+    rule = forms.CharField(
+        label="Rule", required=False, max_length=64, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    outcome = forms.ChoiceField(
+        label="Outcome", required=False, choices=[("", "Any"), *((o.value, o.value.capitalize()) for o in Outcome)]
+    )
+    patient = forms.UUIDField(
+        label="Patient, by id", required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.visit = visit
+        staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
+        self.fields["actor"].choices = [("", "Anybody"), *((m.actor().name, m.display_name) for m in staff)]
+
+    def filters(self) -> Filters:
+        """The filters as the search takes them; days are those of the pharmacy."""
+        data = self.cleaned_data
+        zone = ZoneInfo(self.visit.pharmacy.time_zone)
+        until = data["until"] + timedelta(days=1) if data["until"] else None
+        return Filters(
+            since=datetime.combine(data["since"], time.min, zone).astimezone(UTC) if data["since"] else None,
+            until=datetime.combine(until, time.min, zone).astimezone(UTC) if until else None,
+            actions=(data["action"],) if data["action"] else (),
+            outcome=data["outcome"],
+            actor=data["actor"],
+            rule=data["rule"],
+            patient=str(data["patient"] or ""),
+        )
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def audit_desk(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Entries of this pharmacy's log, newest first, a page at a time."""
+    form = FilterForm(request.GET, visit=visit)
+    errors, lines, further, count = lines_of(form) if not form.is_valid() else [], [], "", None
+    if not errors:
+        try:
+            cursor = request.GET.get("cursor", "")
+            found = logbook.search(
+                filters=form.filters(), by=[visit.by], now=visit.now, cursor=cursor, counted=not cursor
+            )
+        except DispensaryError as error:
+            errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
+        else:
+            lines = audit.lines(found.page.entries, visit.pharmacy)
+            count = found.count
+            further = further_address(request, found.page.next)
+    context = {"form": form, "lines": lines, "count": count, "further": further, "standing": standing(visit)}
+    return page(request, visit, "audit.html", context, errors=errors, status=422 if errors else 200)
+
+
+def further_address(request: HttpRequest, cursor: str) -> str:
+    """The address of the next page with the same filters; empty after the last."""
+    if not cursor:
+        return ""
+    kept = {name: value for name, value in request.GET.items() if name != "cursor" and value}
+    return f"?{urlencode(kept | {'cursor': cursor})}"
+
+
+def standing(visit: Visit) -> dict[str, Any]:
+    """Whether the log was whole when it was last checked, and when that was."""
+    checks = AuditEntry.objects.filter(
+        pharmacy=visit.pharmacy.pk, action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value)
+    )
+    last = checks.order_by("-recorded_at").first()
+    if last is None:
+        return {"tone": "acknowledge", "words": "This log has not been verified yet.", "at": None}
+    if last.action == Event.INTERFERENCE.value or last.outcome == Outcome.FAILURE.value:
+        return {
+            "tone": "stop",
+            "words": "The last verification found interference with this log.",
+            "at": last.recorded_at,
+        }
+    return {"tone": "ready", "words": "This log was whole when it was last verified.", "at": last.recorded_at}
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """One entry with its body, as it is hashed."""
+    line = logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)
+    body = None if line.body is None else [(name, shown(value)) for name, value in line.body.items()]
+    return page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
+
+
+def shown(value: Any) -> str:
+    """A part of a body as text; JSON inside a text is laid out."""
+    if isinstance(value, str) and value[:1] in "{[":
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return value
+    if value is None or isinstance(value, str):
+        return value or "nothing"
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,178 @@
+"""Reminders and the withdrawal-risk list: what is owed, sent or failed, who may run out, and what was done about it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dispensary import policies
+from dispensary.actions import patients, reminders, worklist
+from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
+from dispensary.counter.forms import Look
+from dispensary.counter.session import lines_of
+from dispensary.errors import DispensaryError
+from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
+
+MOST = 100
+_S = ReminderState
+GROUPS = {
+    "owed": ("Owed", (_S.SCHEDULED, _S.LEASED, _S.SENDING)),
+    "failed": ("Failed", (_S.FAILED, _S.PARKED, _S.EXPIRED, _S.SUPPRESSED)),
+    "sent": ("Sent", (_S.SENT, _S.DELIVERED)),
+    "withdrawn": ("Withdrawn", (_S.WITHDRAWN,)),
+}
+TONES = {
+    **dict.fromkeys(GROUPS["owed"][1], "information"),
+    **dict.fromkeys(GROUPS["sent"][1], "ready"),
+    **dict.fromkeys(GROUPS["failed"][1], "stop"),
+    _S.WITHDRAWN: "done",
+}
+
+
+@require_safe
+@at_counter(policies.may_send_reminders)
+def list_(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Reminders of the pharmacy in one group of states."""
+    group = request.GET.get("show", "owed")
+    group = group if group in GROUPS else "owed"
+    rows = Reminder.objects.filter(pharmacy=visit.pharmacy, state__in=GROUPS[group][1]).select_related("patient")
+    rows = rows.order_by("due_at" if group == "owed" else "-due_at")[:MOST]
+    context = {
+        "groups": [(key, words, key == group) for key, (words, _states) in GROUPS.items()],
+        "group": GROUPS[group][0],
+        "rows": [(row, TONES[ReminderState(row.state)]) for row in rows],
+        "changeable": group in {"owed", "failed"},
+        "most": MOST,
+    }
+    return page(request, visit, "reminders.html", context)
+
+
+def one(action: Callable[..., Any]) -> Callable[..., HttpResponse]:
+    """A view that does one thing to one reminder of the pharmacy."""
+
+    @require_POST
+    @at_counter(policies.may_send_reminders)
+    def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+        action(public_id=pk, by=visit.by, now=visit.now)
+        return redirect("counter:reminders")
+
+    return view
+
+
+send = one(reminders.send_now)
+withdraw = one(reminders.withdraw)
+
+
+@require_safe
+@at_counter(policies.may_send_reminders)
+def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Why this patient got, gets or does not get messages."""
+    patient = visit.own(Patient.objects.select_related("pharmacy"), pk)
+    patients.opened(patient=patient, by=visit.by, now=visit.now)
+    context = {"patient": patient, "sentences": reminders.explain(patient=patient, now=visit.now)}
+    return page(request, visit, "explain.html", context)
+
+
+@require_safe
+@at_counter(policies.may_send_reminders)
+def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Whose supply ends soon or has ended, worst first; and all other work that waits for a person."""
+    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
+    work = (
+        WorklistItem.objects.filter(pharmacy=visit.pharmacy).exclude(state=WorkState.RESOLVED).select_related("patient")
+    )
+    risk_work = {item.patient_id: item for item in work if item.kind == WorkKind.WITHDRAWAL_RISK}
+    tones = {"overdue": "stop", "today": "override", "soon": "acknowledge"}
+    context = {
+        "risks": [(risk, tones[risk.level.value], risk_work.get(risk.patient.pk)) for risk in risks],
+        "work": [item for item in work if item.kind != WorkKind.WITHDRAWAL_RISK],
+    }
+    return page(request, visit, "at_risk.html", context)
+
+
+class DoneForm(Look):
+    """What was done about a piece of work, or until when it waits."""
+
+    DONE = [(r.value, r.label) for r in Resolution if r is not Resolution.BY_EVENT]
+    what = forms.ChoiceField(
+        label="What was done",
+        choices=[*DONE, ("put-off", "Nothing yet: put it off")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what was done"},
+    )
+    until = forms.DateField(
+        label="Put off until",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"invalid": "Type the day as a date, such as 2026-11-30"},
+    )
+    note = forms.CharField(
+        label="In your own words", max_length=500, required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_send_reminders)
+def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Log what was done for a patient at risk, or about another piece of work."""
+    patient = visit.own(Patient.objects.select_related("pharmacy"), pk)
+    kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
+    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
+    risk = next((r for r in risks if r.patient.pk == patient.pk), None)
+    form = DoneForm(request.POST or None)
+    errors: list[ErrorLine] = []
+    if form.is_valid():
+        try:
+            settle(
+                visit, patient, kind, f"{risk.words}. {risk.reason}." if risk else "Followed up at the counter.", form
+            )
+        except DispensaryError as error:
+            errors = error_lines(error, {"note": "id_note", "until": "id_until"})
+        else:
+            return redirect("counter:at-risk")
+    elif form.is_bound:
+        errors = lines_of(form)
+    item = open_item(visit, patient, kind)
+    context = {"patient": patient, "risk": risk, "item": item, "form": form}
+    return page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
+
+
+def open_item(visit: Visit, patient: Patient, kind: str) -> WorklistItem | None:
+    """The open piece of work of a kind for a patient, the most urgent first."""
+    items = WorklistItem.objects.filter(pharmacy=visit.pharmacy, patient=patient, kind=kind)
+    return items.exclude(state=WorkState.RESOLVED).order_by("due_by").first()
+
+
+@transaction.atomic
+def settle(visit: Visit, patient: Patient, kind: str, reason: str, form: DoneForm) -> None:
+    """Close or put off the work; a call made before the house opened the work opens it first, so that it is on record."""
+    item = open_item(visit, patient, kind)
+    if item is None:
+        worklist.open_work(
+            WorkKind.WITHDRAWAL_RISK,
+            pharmacy_id=visit.pharmacy.pk,
+            patient_id=patient.pk,
+            reason=reason[:300],
+            by=visit.by,
+            now=visit.now,
+        )
+        item = WorklistItem.objects.get(
+            pharmacy=visit.pharmacy, patient=patient, kind=WorkKind.WITHDRAWAL_RISK, state=WorkState.OPEN
+        )
+    data = form.cleaned_data
+    if data["what"] == "put-off":
+        day = data["until"] or visit.today
+        until = datetime.combine(day, time(9), ZoneInfo(visit.pharmacy.time_zone))
+        worklist.put_off_work(item_id=item.pk, until=until, note=data["note"], by=visit.by, now=visit.now)
+    else:
+        done = Resolution(data["what"])
+        worklist.resolve_work(item_id=item.pk, resolution=done, note=data["note"], by=visit.by, now=visit.now)
