@@ -190,6 +190,7 @@ def _handed_over(patient: Patient, by: Actor, then: datetime) -> Dispense:
         "strength_mg": 10,
         "phases": [{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 28}],
         "then_stop": False,
+        "directions": "5 mg three times a day for 28 days",
         "quantity": 42,
         "repeats": 3,
     }
