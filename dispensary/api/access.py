@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
 from dispensary.actors import Actor
@@ -68,9 +68,14 @@ class Caller:
 
 
 def signature_of(request: Request) -> SignatureMethod:
-    """How this request shows that it is the signer's: a personal token, or only an open session."""
-    session = isinstance(request.successful_authenticator, SessionAuthentication)
-    return SignatureMethod.SIGNED_IN if session else SignatureMethod.TOKEN
+    """How this request shows that it is the signer's: a personal token, a password, or only an open session."""
+    match request.successful_authenticator:
+        case SessionAuthentication():
+            return SignatureMethod.SIGNED_IN
+        case BasicAuthentication():
+            return SignatureMethod.PASSWORD
+        case _:
+            return SignatureMethod.TOKEN
 
 
 def _uuid(text: str, field: str) -> UUID | None:

@@ -10,11 +10,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from dispensary import audit
 from dispensary.api.strict_json import plain
 from dispensary.api.wire import FHIR_JSON, PROBLEM_JSON, wants_fhir
 from dispensary.errors import DispensaryError, Problem
@@ -84,7 +86,15 @@ def document(
 
 def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
     """The same problem as a FHIR R4 OperationOutcome."""
-    kind = {401: "login", 403: "forbidden", 404: "not-found", 409: "conflict", 413: "too-long", 429: "throttled"}
+    kind = {
+        401: "login",
+        403: "forbidden",
+        404: "not-found",
+        409: "conflict",
+        413: "too-long",
+        429: "throttled",
+        503: "transient",
+    }
     code = kind.get(problem["status"], "exception" if problem["status"] >= 500 else "invalid")
     issues = [
         {
@@ -198,6 +208,11 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
             problem = document(413, "too-large", "This is too much at once", "The body is too long.")
         case SuspiciousOperation():
             problem = document(400, "invalid-input", "Something given is not right", "The request cannot be read.")
+        case OperationalError() | IntegrityError() if audit.is_transient(error):
+            problem = document(
+                503, "busy", "Somebody else is at it", "Nothing was written. Send the same request again."
+            )
+            headers = {"Retry-After": "1"}
         case _:
             problem = _unforeseen(error, view)
     set_rollback()

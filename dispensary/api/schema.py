@@ -99,3 +99,18 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             if isinstance(operation, dict) and "responses" in operation:
                 operation["responses"] |= {"4XX": answer, "5XX": answer}
     return result
+
+
+SCHEMA: dict[str, Any] = {
+    "TITLE": "Dispensary",
+    "DESCRIPTION": "Prescriptions of oral baclofen: review, override, dispense, remind, audit.",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
+        "DispenseStatus": "dispensary.models.DispenseStatus",
+    },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
+}
+"""drf-spectacular's settings for the schema served here, so that a site that plugs the app in need not repeat them."""

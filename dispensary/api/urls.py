@@ -1,15 +1,14 @@
 """The addresses below `/api/v1/`."""
 
 from django.urls import URLPattern, URLResolver, path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from dispensary.api.views import audit, fhir, handover, orders, people
-from dispensary.api.views.fallback import NothingHereView
+from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", SchemaView.as_view(), name="schema"),
     path("me/", people.MeView.as_view(), name="me"),
     path("patients/", people.PatientsView.as_view(), name="patients"),
     path("patients/search/", people.PatientSearchView.as_view(), name="patient-search"),

@@ -135,11 +135,12 @@ class CaseField(Document):
             self.fail("picked")
         if not isinstance(case.get("prescription"), dict):
             self.fail("prescription")
-        if not isinstance(case.get("history") or [], list) or not all(
-            isinstance(s, dict) for s in case.get("history") or []
+        history, patient = case.get("history"), case.get("patient")
+        if history is not None and not (
+            isinstance(history, list) and all(isinstance(supply, dict) for supply in history)
         ):
             self.fail("history")
-        if not isinstance(case.get("patient") or {}, dict):
+        if patient is not None and not isinstance(patient, dict):
             self.fail("not_an_object")
         return case
 

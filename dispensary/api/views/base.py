@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
+from drf_spectacular.openapi import AutoSchema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
@@ -60,6 +61,9 @@ class HouseView(APIView):
     renderer_classes: ClassVar = [JSONRenderer]
     may: ClassVar[Mapping[str, tuple[Policy, str, str]]] = {}
     speaks_fhir = False
+    schema = AutoSchema()
+    actor: Actor | None = None
+    """Who asks, once it is known for which pharmacy."""
 
     def get_exception_handler(self) -> Callable[..., Response]:
         """Problem documents, whatever the host's settings say."""
@@ -74,11 +78,15 @@ class HouseView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """An attempt at what one may not is itself recorded."""
-        if isinstance(exc, NotAllowed) and (caller := getattr(self.request._request, "_dispensary_caller", None)):
-            by = caller.member(caller.asked or next(iter(caller.members))).actor().at("api", caller.request_id)
+        if isinstance(exc, NotAllowed) and (actor := self.actor or self._somewhere()) is not None:
             about = audit.Subject("address", str(self.request.resolver_match.route)[:64])
-            access.refused(by=by, doing=f"{self.request.method}: {exc.detail}", about=about, now=timezone.now())
+            access.refused(by=actor, doing=f"{self.request.method}: {exc.detail}", about=about, now=self.now)
         return super().handle_exception(exc)
+
+    def _somewhere(self) -> Actor | None:
+        """The caller at the pharmacy named, else at the first of theirs; None for who works nowhere."""
+        caller: Caller | None = getattr(self.request._request, "_dispensary_caller", None)
+        return caller.actor(next(iter(caller.pharmacy_ids))) if caller else None
 
     @property
     def caller(self) -> Caller:
@@ -93,6 +101,7 @@ class HouseView(APIView):
     def by(self, pharmacy_id: UUID | None = None) -> Actor:
         """The actor of this request, allowed to use this method at all."""
         actor = self.caller.actor(pharmacy_id)
+        self.actor = actor
         policy, doing, who = self.may.get(self.request.method or "", _LOOK)
         policies.require(policy(actor), actor, doing, who)
         return actor
@@ -124,7 +133,7 @@ class HouseView(APIView):
                     "Idempotency-Key", "nothing", "a key of your own, new for each request, up to 64 characters"
                 )
                 raise InvalidInput("This request needs the header Idempotency-Key.", problem)
-            return _answer(do(), self)
+            return _answer(audit.retrying(do)(), self)
         body = json.dumps(jsonable(self.request.data), sort_keys=True, ensure_ascii=False)
         digest = digest_of(str(self.request.method).encode(), self.request.path.encode(), body.encode())
         run = audit.retrying(idempotency.once)

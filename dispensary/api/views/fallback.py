@@ -1,15 +1,28 @@
-"""Addresses that are none: answered in the API's own words, not with a page."""
+"""The description of the API, and addresses that are none: answered in the API's own words, not with a page."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from dispensary.api.schema import SCHEMA
 from dispensary.api.views.base import HouseView
 from dispensary.errors import NotFound
+
+
+@extend_schema(exclude=True)
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI document, for anybody; it holds no data."""
+
+    authentication_classes: ClassVar = []
+    permission_classes: ClassVar = [AllowAny]
+    custom_settings = SCHEMA
+    schema = AutoSchema()
 
 
 @extend_schema(exclude=True)
