@@ -16,6 +16,7 @@ from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.plan import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
+from baclofen_rules.profiles.compare import differences
 from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
@@ -116,17 +117,34 @@ def _explained(case: Case, profile: Profile, answer: Review) -> str:
 def _add_profiles(commands: Any) -> None:
     show = commands.add_parser("profiles", help="names, digests, review dates; what differs between two")
     show.add_argument("--folder", type=Path, help="a site's own folder of profile files")
-    show.add_argument("--on", type=_date, help="say which next review has passed on that day (YYYY-MM-DD)")
+    show.add_argument(
+        "--on", type=_date, help="the day to speak of (YYYY-MM-DD): values, and whether a review has passed"
+    )
+    show.add_argument("what", nargs="*", metavar="diff A B", help="with two names: what differs between them, in words")
     show.set_defaults(run=_profiles)
 
 
 def _profiles(options: argparse.Namespace) -> int:
+    if options.what:
+        return _profiles_diff(options)
     for name in list_profiles(options.folder):
         profile = load_profile(name, folder=options.folder)
         due = ""
         if options.on is not None and profile.is_due_for_review(options.on):
-            due = f"  REVIEW PASSED on {options.on}"
+            due = f"  REVIEW PASSED on {profile.next_review}"
         _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{due}")
+    return 0
+
+
+def _profiles_diff(options: argparse.Namespace) -> int:
+    if len(options.what) != 3 or options.what[0] != "diff":
+        raise BadInput(f"profiles {' '.join(options.what)}: expected nothing more, or: profiles diff NAME NAME")
+    first, second = (load_profile(name, folder=options.folder) for name in options.what[1:])
+    found = differences(first, second, options.on)
+    for one in found:
+        _say(f"{one.place}\n  {first.name}: {one.first}\n  {second.name}: {one.second}")
+    if not found:
+        _say(f"{first.name} and {second.name} set the same values.")
     return 0
 
 

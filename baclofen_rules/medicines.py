@@ -143,16 +143,19 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     return tuple(sorted(found)), bool(found) or known_by_code or known_by_name, is_baclofen_only
 
 
+@lru_cache(maxsize=1024)
 def names_baclofen(text: str) -> bool:
     """Whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
     return any(is_near(word, name) for word in words(text) for name in table().baclofen)
 
 
+@lru_cache(maxsize=1024)
 def names_lioresal(text: str) -> bool:
     """Whether a brand is Lioresal."""
     return any(is_near(word, "lioresal") for word in words(text))
 
 
+@lru_cache(maxsize=1024)
 def names_wheat(text: str) -> bool:
     """Whether an allergy is one to wheat."""
     return any(is_near(word, name) for word in words(text) for name in ("wheat", "weizen", "trigo", "froment", "tarwe"))

@@ -10,7 +10,7 @@ from baclofen_rules.case import Case
 from baclofen_rules.findings import Citation, Finding, Found, Missing, NotAssessed, Outcome, Severity
 from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
-from baclofen_rules.regimen import plain
+from baclofen_rules.regimen import Phase, plain
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
@@ -37,7 +37,7 @@ class CoursePhase:
             "from_day": self.from_day,
             "to_day": self.to_day,
             "mg_per_day": plain(self.mg_per_day),
-            "tablets": [{"strength_mg": strength, "per_dose": plain(count)} for count in self.tablets],
+            "tablets": [{"strength_mg": strength, "per_dose": plain(round(count, 4))} for count in self.tablets],
         }
 
 
@@ -55,7 +55,7 @@ class Course:
     def to_json(self) -> dict[str, Any]:
         return {
             "phases": [phase.to_json() for phase in self.phases],
-            "tablets_needed": None if self.tablets_needed is None else plain(self.tablets_needed),
+            "tablets_needed": None if self.tablets_needed is None else plain(round(self.tablets_needed, 4)),
             "days_supply": self.days_supply,
             "run_out_on": None if self.run_out_on is None else self.run_out_on.isoformat(),
         }
@@ -221,29 +221,24 @@ def _outcome(findings: Sequence[Finding]) -> Outcome:
 
 
 def _course(terms: Terms) -> Course:
-    order, regimen = terms.order, terms.regimen
-    assert order is not None and regimen is not None  # a course is only asked for where there are phases
-    strength = order.strength_mg
+    order, phases = terms.order, terms.phases
+    strength = None if order is None else order.strength_mg
+    placed, first = [], 1
+    for phase in phases:
+        last = None if phase.days is None else first + phase.days - 1
+        tablets = () if strength is None else _tablets(phase, strength)
+        placed.append(CoursePhase(first, last, phase.mg_per_day, strength, tablets))
+        first = first if last is None else last + 1
     days = terms.supply_days
     carried = terms.left_days if terms.is_continuing and terms.previous_mg == terms.first_mg else 0
-    ends = regimen.phases[-1].days is not None
     return Course(
-        phases=tuple(
-            CoursePhase(
-                from_day=window.from_day,
-                to_day=window.to_day,
-                mg_per_day=window.phase.mg_per_day,
-                strength_mg=strength,
-                tablets=() if strength is None else _tablets(window.phase.doses, window.phase.is_even, strength),
-            )
-            for window in regimen.windows()
-        ),
-        tablets_needed=terms.needed_tablets if ends else None,
+        phases=tuple(placed),
+        tablets_needed=None if terms.is_open else terms.needed_tablets,
         days_supply=days,
         run_out_on=None if days is None else run_out_on(terms.case.on, days, carried),
     )
 
 
-def _tablets(doses: tuple[Decimal, ...], even: bool, strength: Decimal) -> tuple[Decimal, ...]:
-    counts = tuple(round(tablets_per_dose(dose, strength), 4) for dose in doses)
-    return counts[:1] if even else counts
+def _tablets(phase: Phase, strength: Decimal) -> tuple[Decimal, ...]:
+    doses = phase.doses[:1] if phase.is_even else phase.doses
+    return tuple(tablets_per_dose(dose, strength) for dose in doses)

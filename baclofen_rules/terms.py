@@ -94,6 +94,7 @@ class Terms:
         "latest",
         "left_days",
         "limits",
+        "needed_tablets",
         "order",
         "patient",
         "phases",
@@ -101,6 +102,7 @@ class Terms:
         "regimen",
         "rises",
         "standing",
+        "supply_days",
         "unclassified",
         "unmapped_conditions",
     )
@@ -116,6 +118,13 @@ class Terms:
         self.highest_mg = max((phase.mg_per_day for phase in self.phases), default=ZERO)
         """The highest daily dose over all phases."""
         self.first_mg = self.phases[0].mg_per_day if self.phases else ZERO
+        strength = None if case.order is None else case.order.strength_mg
+        self.needed_tablets: Decimal | None = None if strength is None else tablets_for(self.phases, strength)
+        """Tablets for the phases whose length is known; None without a strength."""
+        self.supply_days: int | None = None
+        """Days that the prescribed quantity lasts, at most the course; None when neither says."""
+        if self.regimen is not None and case.order is not None:
+            self.supply_days = days_supply(self.regimen, strength, case.order.quantity)
         self._look_back()
         self._look_up()
         rises, falls = [], []
@@ -273,19 +282,6 @@ class Terms:
             return ""
         rounding = plain(self.limits.start_rounding * 100)
         return f" ({plain(per_kg)} mg/kg x {plain(self.patient.weight_kg)} kg, and {rounding} % for rounding)"
-
-    @property
-    def needed_tablets(self) -> Decimal | None:
-        """Tablets for the phases whose length is known; None without a strength."""
-        strength = None if self.order is None else self.order.strength_mg
-        return None if strength is None else tablets_for(self.phases, strength)
-
-    @property
-    def supply_days(self) -> int | None:
-        """Days that the prescribed quantity lasts, at most the course; None when neither says."""
-        if self.regimen is None or self.order is None:
-            return None
-        return days_supply(self.regimen, self.order.strength_mg, self.order.quantity)
 
     def start_limit_at(self, age: Decimal) -> Decimal | Missing | None:
         """The highest daily dose to start with at an age: by day, else by weight; None when there is no limit."""

@@ -187,7 +187,7 @@ class _Reader:
                 self._refuse(f"{place}.{name}" if place else name, "an unknown name", f"one of {', '.join(known)}")
 
     def _refuse(self, place: str, given: Any, expected: str) -> NoReturn:
-        shown = "nothing" if given is None else str(given)[:80]
+        shown = "nothing" if given is None else str(given)[:80] or "an empty text"
         raise InvalidProfile(f"{self.path.name}: {place}", shown, expected)
 
 

@@ -130,6 +130,8 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
 
 def _difference(text: Regimen, structured: Regimen) -> str | None:
     """What differs first: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
+    if text.phases == structured.phases and text.then_stop == structured.then_stop:
+        return None
     said, ordered = _levels(text), _levels(structured)
     if [level for level, _ in said] != [level for level, _ in ordered]:
         return "dose"

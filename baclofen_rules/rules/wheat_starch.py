@@ -27,10 +27,12 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if limits.severity is None:
         return CLEAR
+    allergies = t.patient.allergies
+    if allergies is not None and not allergies:
+        return CLEAR
     brand = None if t.order is None else t.order.brand
     if brand is not None and not names_lioresal(brand):
         return CLEAR
-    allergies = t.patient.allergies
     if allergies is None:
         return (Missing((ALLERGY_FACT,) if brand is not None else (ALLERGY_FACT, BRAND_FACT)),)
     named = [clip(allergy) for allergy in allergies if names_wheat(allergy)]

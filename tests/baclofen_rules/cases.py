@@ -103,7 +103,7 @@ def _needed(order: dict[str, Any]) -> Decimal | None:
     phases, strength = order["phases"], order["strength_mg"]
     if not phases or not strength:
         return None
-    if phases[-1]["days"] is None:
+    if phases[-1].get("days") is None:
         return Decimal(84)
     total = sum(sum(map(Decimal, one["doses"])) * one["days"] for one in phases)
     return (total / Decimal(strength)).to_integral_value(rounding=ROUND_CEILING)

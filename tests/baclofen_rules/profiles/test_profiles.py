@@ -1,0 +1,296 @@
+"""Profiles are evidence: what is not cited, dated or possible is refused with its place."""
+
+import re
+import warnings
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from baclofen_rules import Case, InvalidProfile, list_profiles, load_profile, review
+from baclofen_rules.profiles.compare import differences
+from baclofen_rules.rulebook import rulebook
+from tests.baclofen_rules.cases import case_of
+
+SHIPPED = Path(load_profile.__code__.co_filename).parent / "profiles"
+NAMES = ("lioresal", "uk-smpc", "us-label")
+ON = date(2026, 11, 22)
+
+# The numbers as the clinical ground truth gives them, written down a second time.
+TRUTH = {
+    "lioresal": {
+        "terms.max_mg_per_day": {(4, 12): 60, (12, None): 100},
+        "terms.start_mg_per_day": 15,
+        "terms.start_mg_per_kg_per_day": None,
+        "strength.strengths_mg": [10, 25],
+        "measurable-dose.halvable_mg": [10],
+        "titration-step.max_rise_mg_per_day": 5,
+        "titration-interval.min_days": 3,
+        "usual-range.low_mg_per_day": 30,
+        "usual-range.high_mg_per_day": 75,
+        "usual-range.adult_from_years": 12,
+        "single-dose.max_mg": 35,
+        "frequency.max_per_day": {(0, 4): 4, (4, 12): 3, (12, None): 4},
+        "frequency.min_per_day": None,
+        "dose-per-weight.max_mg_per_kg_per_day": None,
+        "tablet-weight.min_kg": None,
+        "taper-duration.min_days": {(0, 12): 14, (12, None): 7},
+        "early-refill.used_fraction_min": "0.75",
+        "early-refill.days_left_max": None,
+        "days-supply.max_days": 90,
+        "quantity.tolerance": 0,
+        "prescription-expiry.valid_months": 6,
+    },
+    "us-label": {
+        "terms.max_mg_per_day": {(0, 8): 40, (8, 12): 60, (12, None): 80},
+        "terms.start_mg_per_day": {(0, 12): None, (12, None): 15},
+        "terms.start_mg_per_kg_per_day": {(0, 12): "0.3", (12, None): None},
+        "strength.strengths_mg": [5, 10, 15, 20],
+        "measurable-dose.halvable_mg": [10, 20],
+        "titration-step.max_rise_mg_per_day": {(0, 12): None, (12, None): 15},
+        "titration-interval.min_days": {(0, 12): 7, (12, None): 3},
+        "usual-range.low_mg_per_day": 40,
+        "usual-range.high_mg_per_day": 80,
+        "usual-range.adult_from_years": 12,
+        "single-dose.max_mg": 20,
+        "frequency.max_per_day": 4,
+        "frequency.min_per_day": None,
+        "dose-per-weight.max_mg_per_kg_per_day": {(0, 12): 2, (12, None): None},
+        "tablet-weight.min_kg": None,
+        "taper-duration.min_days": 7,
+        "early-refill.used_fraction_min": "0.75",
+        "early-refill.days_left_max": None,
+        "days-supply.max_days": 90,
+        "quantity.tolerance": 0,
+        "prescription-expiry.valid_months": 12,
+    },
+    "uk-smpc": {
+        "terms.max_mg_per_day": {(0, 8): 40, (8, 18): 60, (18, None): 100},
+        "terms.start_mg_per_day": {(0, 18): None, (18, None): 15},
+        "terms.start_mg_per_kg_per_day": {(0, 18): "0.3", (18, None): None},
+        "strength.strengths_mg": [5, 10],
+        "measurable-dose.halvable_mg": [10],
+        "titration-step.max_rise_mg_per_day": {(0, 18): None, (18, None): 15},
+        "titration-interval.min_days": {(0, 18): 7, (18, None): 3},
+        "usual-range.low_mg_per_day": 15,
+        "usual-range.high_mg_per_day": 60,
+        "usual-range.adult_from_years": 18,
+        "single-dose.max_mg": 35,
+        "frequency.max_per_day": {(0, 18): 4, (18, None): 4},
+        "frequency.min_per_day": {(0, 18): 2, (18, None): None},
+        "dose-per-weight.max_mg_per_kg_per_day": {(0, 18): 2, (18, None): None},
+        "tablet-weight.min_kg": {(0, 18): 33, (18, None): None},
+        "taper-duration.min_days": 7,
+        "early-refill.used_fraction_min": None,
+        "early-refill.days_left_max": 7,
+        "days-supply.max_days": 56,
+        "quantity.tolerance": "0.1",
+        "prescription-expiry.valid_months": 6,
+    },
+}
+EVERYWHERE = {
+    "terms.start_rounding": "0.1",
+    "terms.restart_after_days": 3,
+    "terms.new_after_days": 90,
+    "ceiling.factor": 2,
+    "tenfold.factor": 8,
+    "taper-step.max_fall_mg_per_day": 15,
+    "taper-interval.min_days": 2,
+    "abrupt-stop.max_mg_per_day": 5,
+    "older-adult.from_years": 65,
+    "renal-unknown.from_years": 65,
+    "renal.failure_below_egfr": 15,
+    "renal.severe_below_egfr": 30,
+    "renal.moderate_below_egfr": 60,
+    "renal.low_dose_mg_per_day": 5,
+    "renal.high_dose_mg_per_day": 20,
+    "unit.smallest_oral_dose_mg": 1,
+    "unit.intrathecal_max_mg_per_day": 2,
+}
+
+
+def values(name):
+    """The values of a profile in force today, by section and parameter."""
+    profile = load_profile(name)
+    sections = {"terms": profile.terms, **profile.sections}
+    found = {}
+    for code, section in sections.items():
+        for parameter, entries in section.parameters.items():
+            rows = {
+                None if entry.ages is None else (entry.ages.low, entry.ages.high): entry.value
+                for entry in entries.in_force(ON)
+            }
+            found[f"{code}.{parameter}"] = rows[None] if set(rows) == {None} else rows
+    return found
+
+
+def spelt(value):
+    if isinstance(value, dict):
+        return {ages: spelt(one) for ages, one in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(Decimal(one) for one in value)
+    return None if value is None else Decimal(value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_is_the_one_that_was_found(name):
+    found = values(name)
+    for place, wanted in {**TRUTH[name], **EVERYWHERE}.items():
+        assert found[place] == spelt(wanted), place
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_goes_without_a_second_look(name):
+    numbers = {
+        place for place, value in values(name).items() if not isinstance(value, str | dict) or place in TRUTH[name]
+    }
+    assert numbers - {"age.severity", "wheat-starch.severity", "directions.quantity_tolerance"} <= {
+        *TRUTH[name],
+        *EVERYWHERE,
+    }
+
+
+def test_a_digest_changes_with_the_content_and_not_with_the_layout(site):
+    first = load_profile("house", folder=site.folder).digest
+    site.change(r"\n\n", "\n\n# a word\n")
+    assert load_profile("house", folder=site.folder).digest == first
+    site.change(r"value = 75\b", "value = 75.0")
+    assert load_profile("house", folder=site.folder).digest == first
+    site.change(r"value = 75.0\b", "value = 74")
+    assert load_profile("house", folder=site.folder).digest != first
+
+
+class Site:
+    """A site's own folder with one profile, a copy of the Lioresal one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.path = folder / "house.toml"
+        text = (SHIPPED / "lioresal.toml").read_text(encoding="utf-8")
+        self.path.write_text(text.replace('name = "lioresal"', 'name = "house"'), encoding="utf-8")
+
+    def change(self, pattern, replacement, count=1):
+        text = self.path.read_text(encoding="utf-8")
+        changed, made = re.subn(pattern, replacement, text, count=count)
+        assert made, pattern
+        self.path.write_text(changed, encoding="utf-8")
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_a_site_brings_its_own_profile(site):
+    assert list_profiles(site.folder) == ("house", *NAMES)
+    site.change(r"(max_mg_per_day\]\]\n)value = 100", r"\1value = 90")
+    case = Case.from_json(case_of({"takes": ["25+25+25+20 for 28 days"]}))
+    codes = {finding.code for finding in review(case, load_profile("house", folder=site.folder)).findings}
+    assert "daily-maximum" in codes
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "place", "expected"),
+    [
+        (r'format = "baclofen-profile/1"', 'format = "2"', "format", "baclofen-profile/1"),
+        (r'name = "house"', 'name = "home"', "name", "house"),
+        (r'checker = ".*"', 'checker = "the authors of the RULE BOOK"', "checker", "somebody other"),
+        (r"next_review = .*", 'next_review = "soon"', "next_review", "a date"),
+        (r"next_review = .*\n", "", "next_review", "a date"),
+        (r"\[\[rules.tenfold.factor\]\]", "[[rules.elevenfold.factor]]", "rules.elevenfold", "one of"),
+        (r"\[\[rules.tenfold.factor\]\]", "[[rules.tenfold.faktor]]", "rules.tenfold.faktor", "factor"),
+        (r"(factor\]\]\n)value = 8", r"\1value = 80", "rules.tenfold.factor.value", "a number from 2 to 10"),
+        (r"(factor\]\]\n)value = 8", r"\1value = nan", "rules.tenfold.factor[0].value", "a number"),
+        (r"(factor\]\]\n)value = 8", r"\1value = true", "rules.tenfold.factor[0].value", "a number"),
+        (r"(factor\]\]\n)value = 8", r'\1value = "none"', "rules.tenfold.factor.value", "a number from 2 to 10"),
+        (r"(factor\]\]\n)value = 8", r'\1value = "stop"', "rules.tenfold.factor.value", "a number from 2 to 10"),
+        (r"(factor\]\]\nvalue = 8\n)unit = .*", r'\1unit = "mg"', "rules.tenfold.factor.unit", "times"),
+        (r"(strengths_mg\]\]\n)value = \[10, 25\]", r"\1value = []", "strengths_mg.value", "a list of numbers"),
+        (r"(strengths_mg\]\]\n)value = \[10, 25\]", r"\1value = 10", "strengths_mg.value", "a list of numbers"),
+        (r'(strength.severity\]\]\n)value = "stop"', r"\1value = 4", "severity.value", "information"),
+        (r"(factor\]\]\n.*\n.*\n.*\n)mark = .*", r'\1mark = "X"', "mark", "C ("),
+        (r"(factor\]\]\n.*\n.*\n.*\n)mark = .*\n", r"\1", "mark", "text"),
+        (r"source = \"003\"", 'source = "999"', "source", "sources table"),
+        (r"where = \".*\"", 'where = ""', "where", "text"),
+        (r"(factor\]\]\n)", r"\1colour = 1\n", "colour", "one of value"),
+        (r"ages = \[4, 12\]", "ages = [4, 11]", "ages", "without gap or overlap"),
+        (r"ages = \[4, 12\]", "ages = [4, 13]", "ages", "without gap or overlap"),
+        (r"ages = \[4, 12\]", "ages = [12, 4]", "ages", "low to high"),
+        (r"ages = \[12\]", "ages = [12, 90]", "ages", "without an upper age"),
+        (r"(ages = \[12\]\n)", r"\1colour = 3\n", "max_mg_per_day[1].colour", "one of"),
+        (r"from = (\S+)", r'from = "\1"', "from", "a date"),
+        (r"\[\[rules.allergy.basis\]\][^\[]*\[\[rules.allergy.basis\]\][^\[]*", "", "rules.allergy", "rests on"),
+        (r"title = ", "title == ", "house.toml", "TOML"),
+    ],
+)
+def test_a_bad_profile_is_refused_with_its_place(site, pattern, replacement, place, expected):
+    site.change(pattern, replacement)
+    with pytest.raises(InvalidProfile) as refused:
+        load_profile("house", folder=site.folder)
+    assert place in refused.value.place
+    assert "house" in refused.value.place
+    assert expected in refused.value.expected
+    assert refused.value.given
+
+
+def test_a_site_may_not_hide_a_shipped_profile(tmp_path):
+    (tmp_path / "lioresal.toml").write_text("", encoding="utf-8")
+    with pytest.raises(InvalidProfile, match="a name that no profile"):
+        list_profiles(tmp_path)
+    with pytest.raises(InvalidProfile, match="no such folder"):
+        list_profiles(tmp_path / "nowhere")
+    with pytest.raises(InvalidProfile, match="one of lioresal, uk-smpc, us-label"):
+        load_profile("norwegian")
+
+
+def test_a_new_value_is_one_dated_entry(site):
+    site.change(
+        r"(\[\[terms.max_mg_per_day\]\]\n)(value = 100)",
+        r'\1value = 80\nunit = "mg/day"\nfrom = 2027-03-01\nages = [12]\nmark = "D"\nsource = "design"\n'
+        r'where = "a change"\n\n[[terms.max_mg_per_day]]\n\2',
+    )
+    profile = load_profile("house", folder=site.folder)
+    case = case_of({"takes": ["30+30+30 for 28 days"]})
+    before, after = (Case.from_json({**case, "on": day}) for day in ("2027-02-28", "2027-03-01"))
+    assert "daily-maximum" not in {finding.code for finding in review(before, profile).findings}
+    assert "daily-maximum" in {finding.code for finding in review(after, profile).findings}
+    fixed = load_profile("house", on=date(2027, 2, 28), folder=site.folder)
+    assert "daily-maximum" not in {finding.code for finding in review(after, fixed).findings}
+    assert review(after, fixed).in_force_on == date(2027, 2, 28)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_day_before_every_number_is_refused(name):
+    with pytest.raises(InvalidProfile, match="no number in force"):
+        review(
+            Case.from_json({**case_of({"prescription": {"written_on": "2001-01-01"}}), "on": "2001-01-02"}),
+            load_profile(name),
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_next_review_has_not_passed(name):
+    profile = load_profile(name)
+    assert not profile.is_due_for_review(profile.next_review)
+    assert profile.is_due_for_review(date(2028, 1, 1))
+    if profile.is_due_for_review(date.today()):
+        warnings.warn(f"the review of profile {name} was due on {profile.next_review}", stacklevel=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_finding_can_be_cited(name):
+    book = rulebook(load_profile(name), ON)
+    for rules in book.rules.values():
+        for bound in rules:
+            assert bound.sources, bound.rule.code
+            assert all(source.title and source.where for source in bound.sources)
+
+
+def test_differences_are_said_in_words():
+    found = {one.place: one for one in differences(load_profile("lioresal"), load_profile("us-label"))}
+    step = found["titration-step.max_rise_mg_per_day"]
+    assert step.first.startswith("5 mg/day [C: ")
+    assert step.second.startswith("under 12 years: none [F: ")
+    assert "tenfold.factor" not in found
+    assert differences(load_profile("lioresal"), load_profile("lioresal")) == ()
