@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test lint bench golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test lint bench bench-rules golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,6 +24,9 @@ lint: install-test
 
 bench: install-bench look ## measure against the bars of tests/benchmarks/README.md
 	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
+
+bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: same checks, same cases
+	@$(BIN)/python -m tests.benchmarks.rules_engines
 
 golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
 	@$(BIN)/pytest -q tests/golden --rewrite-golden

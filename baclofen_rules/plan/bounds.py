@@ -76,7 +76,9 @@ class Bounds:
     def most(self) -> Decimal:
         """The daily maximum."""
         most = self._at(self.book.terms.max_mg_per_day, min)
-        assert most is not None  # every profile has a maximum for every age it admits
+        if most is None:
+            age = "unknown" if self.age is None else f"{plain(self.age)} years"
+            raise CannotPlan("age", age, "an age for which the profile has a daily maximum")
         return most
 
     def doses_allowed(self) -> tuple[int, int]:

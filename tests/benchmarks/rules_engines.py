@@ -1,0 +1,400 @@
+"""The same checks in the rule book and in three rule engines, on the same cases, in one run.
+
+``make bench-rules`` prints the tables. Eighteen checks of the lioresal profile are written out for GoRules zen, Google's CEL
+and Rego. Every engine must give the same severity for every check of every case before anything is timed.
+
+Timed twice. *From the case*: what is asked at the counter. An engine cannot add up supplies in the order of their dates, so
+the terms are derived for it by the same code as for the rule book, and put into the numbers it wants. *From finished
+facts*: the engine alone, against the rules alone. Either way the rule book also writes a sentence, the arithmetic and the
+sources of each finding, where an engine gives a word. Two sets of cases: ordinary ones, of which most find nothing,
+and hard ones from all over the ranges, with several findings each.
+"""
+
+import argparse
+import json
+import platform
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+from baclofen_rules import Action, Case, load_profile, review
+from baclofen_rules.findings import Found
+from baclofen_rules.rulebook import rulebook
+from baclofen_rules.terms import Terms
+from tests.baclofen_rules.cases import case_of
+
+ON = date(2026, 11, 22)
+LIORESAL = load_profile("lioresal")
+BOOK = rulebook(LIORESAL, ON)
+LONG_HELD = 9999.0
+"""Stands for "no such change" in the facts: the expression languages know no missing value that compares."""
+
+# One condition a check. CEL and zen share these words; zen spells "and" and "or" out.
+EXPRESSIONS = {
+    "age": 'age < 4.0 ? (guarded ? "override" : "stop") : (age < 12.0 ? "override" : "")',
+    "daily-maximum": 'total > (age < 12.0 ? 60.0 : 100.0) ? "override" : ""',
+    "ceiling": 'total > (age < 12.0 ? 120.0 : 200.0) ? (guarded ? "override" : "stop") : ""',
+    "single-dose": 'largest > 35.0 ? "override" : ""',
+    "starting-dose": 'standing == "new" && first > 15.0 ? "override" : ""',
+    "titration-step": 'rise > 5.0 ? "override" : ""',
+    "titration-interval": 'rise_held < 3.0 ? "override" : ""',
+    "taper-step": 'fall > 15.0 ? "override" : ""',
+    "taper-interval": 'fall_held < 2.0 ? "override" : ""',
+    "frequency": 'times > (age < 12.0 ? 3.0 : 4.0) ? "acknowledge" : ""',
+    "days-supply": 'days > 90.0 ? "acknowledge" : ""',
+    "early-refill": 'standing == "continuing" && left > 0.0 && same_dose && supplied - left < supplied * 0.75 '
+    '? "override" : ""',
+    "renal": 'dialysis || egfr < 15.0 ? (highest > 5.0 ? (guarded ? "override" : "stop") : "override") : (egfr < 30.0 ? '
+    '(highest >= 20.0 ? (guarded ? "override" : "stop") : (highest > 5.0 ? "override" : "acknowledge")) : '
+    '(egfr < 60.0 ? (highest >= 20.0 ? "override" : "acknowledge") : ""))',
+    "pregnancy": 'pregnant ? (standing == "continuing" ? "override" : "stop") : ""',
+    "lactation": 'breastfeeding ? "override" : ""',
+    "alcohol": 'alcohol ? "override" : ""',
+    "driving": 'drives ? "acknowledge" : ""',
+    "older-adult": 'standing != "continuing" && age >= 65.0 ? "acknowledge" : ""',
+}
+CHECKS = tuple(EXPRESSIONS)
+REGO = """
+package dispense
+
+import rego.v1
+
+default age := ""
+age := "override" if { input.age < 4; input.guarded }
+age := "stop" if { input.age < 4; not input.guarded }
+age := "override" if { input.age >= 4; input.age < 12 }
+
+most := 60 if input.age < 12
+most := 100 if input.age >= 12
+
+default daily_maximum := ""
+daily_maximum := "override" if input.total > most
+
+default ceiling := ""
+ceiling := "override" if { input.total > 2 * most; input.guarded }
+ceiling := "stop" if { input.total > 2 * most; not input.guarded }
+
+default single_dose := ""
+single_dose := "override" if input.largest > 35
+
+default starting_dose := ""
+starting_dose := "override" if { input.standing == "new"; input.first > 15 }
+
+default titration_step := ""
+titration_step := "override" if input.rise > 5
+
+default titration_interval := ""
+titration_interval := "override" if input.rise_held < 3
+
+default taper_step := ""
+taper_step := "override" if input.fall > 15
+
+default taper_interval := ""
+taper_interval := "override" if input.fall_held < 2
+
+default frequency := ""
+frequency := "acknowledge" if { input.age < 12; input.times > 3 }
+frequency := "acknowledge" if { input.age >= 12; input.times > 4 }
+
+default days_supply := ""
+days_supply := "acknowledge" if input.days > 90
+
+default early_refill := ""
+early_refill := "override" if {
+    input.standing == "continuing"
+    input.left > 0
+    input.same_dose
+    input.supplied - input.left < input.supplied * 0.75
+}
+
+failing if input.dialysis
+failing if input.egfr < 15
+
+default renal := ""
+renal := "override" if { failing; input.highest <= 5 }
+renal := "override" if { failing; input.highest > 5; input.guarded }
+renal := "stop" if { failing; input.highest > 5; not input.guarded }
+renal := "acknowledge" if { not failing; input.egfr < 30; input.highest <= 5 }
+renal := "override" if { not failing; input.egfr < 30; input.highest > 5; input.highest < 20 }
+renal := "override" if { not failing; input.egfr < 30; input.highest >= 20; input.guarded }
+renal := "stop" if { not failing; input.egfr < 30; input.highest >= 20; not input.guarded }
+renal := "acknowledge" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest < 20 }
+renal := "override" if { not failing; input.egfr >= 30; input.egfr < 60; input.highest >= 20 }
+
+default pregnancy := ""
+pregnancy := "override" if { input.pregnant; input.standing == "continuing" }
+pregnancy := "stop" if { input.pregnant; input.standing != "continuing" }
+
+default lactation := ""
+lactation := "override" if input.breastfeeding
+
+default alcohol := ""
+alcohol := "override" if input.alcohol
+
+default driving := ""
+driving := "acknowledge" if input.drives
+
+default older_adult := ""
+older_adult := "acknowledge" if { input.standing != "continuing"; input.age >= 65 }
+
+answer := [age, daily_maximum, ceiling, single_dose, starting_dose, titration_step, titration_interval, taper_step,
+    taper_interval, frequency, days_supply, early_refill, renal, pregnancy, lactation, alcohol, driving, older_adult]
+"""
+Answer = tuple[str, ...]
+Engine = Callable[[int], Answer]
+"""Answers the case of that number: a severity for each check, empty where it stays clear."""
+Facts = list[dict[str, Any]]
+Evaluate = Callable[[dict[str, Any]], Answer]
+
+
+def made_up(hard: bool, count: int) -> list[Case]:
+    """Complete cases, the same ones each time: ordinary ones, or from all over the ranges of the checks."""
+    draw = random.Random(20261122)
+    return [Case.from_json(case_of(_hard(draw) if hard else _ordinary(draw))) for _ in range(count)]
+
+
+def _ordinary(draw: random.Random) -> dict[str, Any]:
+    """An adult on the same dose as before, or one who starts; one in five drives, drinks or has weaker kidneys."""
+    doses = draw.choice(["5+5+5", "10+10+10", "15+15+15", "20+20+20"])
+    facts = draw.choice([{}, {}, {}, {}, draw.choice([{"drives": True}, {"alcohol_use": True}, {"egfr": 45}])])
+    if draw.random() < 0.2:
+        return {"takes": ["5+5+5 for 3 days", "5+5+10 for 25 days"], "patient": facts}
+    return {"takes": [f"{doses} for 28 days"], "had": [f"{doses}, 27 days ago, for 28 days"], "patient": facts}
+
+
+def _hard(draw: random.Random) -> dict[str, Any]:
+    lengths = [1, 2, 3, 7, 28, 60, 95]
+    takes = [f"{_doses(draw)} for {draw.choice(lengths)} days" for _ in range(draw.choice([1, 1, 2, 3]))]
+    had = []
+    if draw.random() < 0.6:
+        doses = takes[0].split(" ")[0] if draw.random() < 0.5 else _doses(draw)
+        ago = draw.choice([1, 2, 10, 20, 25, 28, 29, 35, 120])
+        had = [f"{doses}, {ago} days ago, for 28 days, since {ago + draw.choice([0, 1, 60])} days ago"]
+    patient = {
+        "age_years": draw.choice([4, 8, 11, 12, 30, 45, 64, 65, 80]),
+        "egfr": draw.choice([8, 15, 25, 30, 45, 59, 60, 95]),
+        "dialysis": draw.random() < 0.1,
+        "pregnant": draw.random() < 0.1,
+        "breastfeeding": draw.random() < 0.1,
+        "alcohol_use": draw.random() < 0.2,
+        "drives": draw.random() < 0.3,
+    }
+    return {"takes": takes, "had": had, "patient": patient}
+
+
+def _doses(draw: random.Random) -> str:
+    return "+".join([str(draw.choice([5, 5, 10, 10, 15, 20, 25, 30, 40, 60]))] * draw.choice([1, 2, 3, 3, 3, 4, 5]))
+
+
+def facts_of(case: Case) -> dict[str, Any]:
+    """What the engines are given: the derived terms, ready to compare."""
+    terms = Terms(case, BOOK.terms)
+    patient = case.patient
+    return {
+        "age": float(terms.age or 0),
+        "guarded": terms.is_guarded,
+        "total": float(terms.total_mg),
+        "highest": float(terms.highest_mg),
+        "largest": float(max(phase.largest_dose for phase in terms.phases)),
+        "first": float(terms.first_mg),
+        "standing": str(terms.standing),
+        "rise": float(max((rise.change for rise in terms.rises), default=0)),
+        "rise_held": float(min((rise.held_days or 0 for rise in terms.rises), default=LONG_HELD)),
+        "fall": float(max((-fall.change for fall in terms.falls), default=0)),
+        "fall_held": float(min((fall.held_days or 0 for fall in terms.falls), default=LONG_HELD)),
+        "times": float(max(phase.times_per_day for phase in terms.phases)),
+        "days": float(terms.fixed_days),
+        "left": float(terms.left_days),
+        "supplied": float(terms.latest.days_supply if terms.latest else 0),
+        "same_dose": terms.first_mg == terms.previous_mg,
+        "egfr": float(patient.egfr or 0),
+        "dialysis": bool(patient.dialysis),
+        "pregnant": bool(patient.pregnant),
+        "breastfeeding": bool(patient.breastfeeding),
+        "alcohol": bool(patient.alcohol_use),
+        "drives": bool(patient.drives),
+    }
+
+
+def same_checks(cases: list[Case]) -> tuple[Engine, Engine]:
+    """Only the rules of the checks, to their findings; from the case, and from derived terms."""
+    bound = {one.rule.code: one for one in BOOK.rules[Action.DISPENSE]}
+    rules = [(bound[code].rule.check, bound[code].limits) for code in CHECKS]
+    derived = [Terms(case, BOOK.terms) for case in cases]
+
+    def asked(terms: Terms) -> Answer:
+        answers = [check(terms, limits) for check, limits in rules]
+        return tuple(str(said[0].severity) if said and isinstance(said[0], Found) else "" for said in answers)
+
+    return lambda number: asked(Terms(cases[number], BOOK.terms)), lambda number: asked(derived[number])
+
+
+def full_review(cases: list[Case]) -> Engine:
+    """Every rule of the profile; then only the answers of the checks are looked at."""
+
+    def answer(number: int) -> Answer:
+        said = {finding.code: str(finding.severity) for finding in review(cases[number], LIORESAL).findings}
+        return tuple(said.get(code, "") for code in CHECKS)
+
+    return answer
+
+
+def cel(facts: Facts) -> Evaluate:
+    from cel_expr_python import cel as language
+
+    kinds = {str: language.Type.STRING, float: language.Type.DOUBLE, bool: language.Type.BOOL}
+    env = language.NewEnv(variables={name: kinds[type(value)] for name, value in facts[0].items()})
+    program = env.compile("[" + ", ".join(EXPRESSIONS.values()) + "]")
+    return lambda one: tuple(program.eval(data=one).plain_value())
+
+
+def zen_expression(facts: Facts) -> Evaluate:
+    import zen
+
+    program = zen.compile_expression("[" + ", ".join(_zen(words) for words in EXPRESSIONS.values()) + "]")
+    return lambda one: tuple(program.evaluate(one))
+
+
+def zen_decision(facts: Facts) -> Evaluate:
+    import zen
+
+    expressions = [{"id": code, "key": code, "value": _zen(words)} for code, words in EXPRESSIONS.items()]
+    kinds = (
+        ("in", "inputNode", {}),
+        ("checks", "expressionNode", {"expressions": expressions}),
+        ("out", "outputNode", {}),
+    )
+    nodes = [
+        {"id": name, "name": name, "type": kind, "position": {"x": 0, "y": 0}, "content": content}
+        for name, kind, content in kinds
+    ]
+    ways = (("in", "checks"), ("checks", "out"))
+    edges = [{"id": a + b, "type": "edge", "sourceId": a, "targetId": b} for a, b in ways]
+    decision = zen.ZenEngine().create_decision(json.dumps({"nodes": nodes, "edges": edges}))
+
+    def answer(one: dict[str, Any]) -> Answer:
+        result = decision.evaluate(one)["result"]
+        return tuple(result[code] for code in CHECKS)
+
+    return answer
+
+
+def _zen(words: str) -> str:
+    return words.replace("&&", "and").replace("||", "or")
+
+
+def rego(facts: Facts) -> Evaluate:
+    from regopy import Interpreter
+
+    interpreter = Interpreter()
+    interpreter.add_module("dispense", REGO)
+    bundle = interpreter.build("data.dispense.answer")
+
+    def answer(one: dict[str, Any]) -> Answer:
+        interpreter.set_input(one)
+        return tuple(json.loads(str(interpreter.query_bundle(bundle)))["expressions"][0])
+
+    return answer
+
+
+ENGINES: tuple[tuple[str, str, Callable[[Facts], Evaluate]], ...] = (
+    ("CEL (Google, C++)", "cel-expr-python", cel),
+    ("GoRules zen, one compiled expression", "zen-engine", zen_expression),
+    ("GoRules zen, decision graph", "zen-engine", zen_decision),
+    ("Rego (rego-cpp)", "regopy", rego),
+)
+
+
+class Contestant(NamedTuple):
+    """Something that answers the checks, from the case and from finished facts (None: it knows no such thing)."""
+
+    name: str
+    made: str
+    from_case: Engine
+    from_facts: Engine | None
+
+
+def contestants(cases: list[Case]) -> list[Contestant]:
+    """The rule book first: the others are compared with it."""
+    facts = [facts_of(case) for case in cases]
+    from_case, from_terms = same_checks(cases)
+    made = [Contestant("baclofen_rules, the same checks", "this tree", from_case, from_terms)]
+    made.append(Contestant("baclofen_rules, the full review", "this tree", full_review(cases), None))
+    for name, package, make in ENGINES:
+        evaluate = make(facts)
+        made.append(
+            Contestant(
+                name,
+                version(package),
+                lambda number, ask=evaluate: ask(facts_of(cases[number])),
+                lambda number, ask=evaluate: ask(facts[number]),
+            )
+        )
+    return made
+
+
+def timed(engine: Engine, cases: int, seconds: float) -> float:
+    """Median over rounds of the mean CPU time a case, in microseconds."""
+    rounds: list[float] = []
+    until = time.perf_counter() + seconds
+    while len(rounds) < 5 or time.perf_counter() < until:
+        began = time.process_time()
+        for number in range(cases):
+            engine(number)
+        rounds.append((time.process_time() - began) / cases * 1e6)
+    return sorted(rounds)[len(rounds) // 2]
+
+
+def disagreement(all_of_them: list[Contestant], cases: int) -> str | None:
+    """Where somebody answers otherwise than the full review; None where nobody does."""
+    for number in range(cases):
+        wanted = all_of_them[1].from_case(number)
+        for name, _, from_case, from_facts in all_of_them:
+            for given in (from_case(number), from_facts(number) if from_facts else wanted):
+                if given != wanted:
+                    differs = [(code, a, b) for code, a, b in zip(CHECKS, wanted, given, strict=True) if a != b]
+                    return f"{name}, case {number}: (check, wanted, given) {differs}"
+    return None
+
+
+def table(all_of_them: list[Contestant], cases: int, seconds: float) -> Iterator[str]:
+    yield "| engine | version | from the case, us | compared | from finished facts, us | compared |"
+    yield "|---|---|---|---|---|---|"
+    first: tuple[float, float] | None = None
+    for name, made, from_case, from_facts in all_of_them:
+        whole = timed(from_case, cases, seconds)
+        alone = timed(from_facts, cases, seconds) if from_facts else None
+        first = first or (whole, alone or whole)
+        last = "- | -" if alone is None else f"{alone:.1f} | {alone / first[1]:.2f}"
+        yield f"| {name} | {made} | {whole:.1f} | {whole / first[0]:.2f} | {last} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="the rule book beside three rule engines")
+    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
+    options = parser.parse_args()
+    sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}; CPU time a case, median of rounds.\n")
+    for hard in (False, True):
+        cases = made_up(hard, options.cases)
+        everybody = contestants(cases)
+        differs = disagreement(everybody, len(cases))
+        if differs is not None:
+            sys.stderr.write(f"{differs}\n")
+            return 1
+        found = sum(bool(severity) for number in range(len(cases)) for severity in everybody[0].from_case(number))
+        kind = "hard" if hard else "ordinary"
+        same = f"{len(CHECKS)} checks, {found} findings; everybody gives the same answers."
+        sys.stdout.write(f"\n{len(cases)} {kind} cases, {same}\n\n")
+        for line in table(everybody, len(cases), options.seconds):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
