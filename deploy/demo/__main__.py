@@ -56,7 +56,7 @@ def tell(site: DemoSite) -> list[str]:
     now = timezone.now()
     harbour = Pharmacy.objects.get(name=people.HARBOUR)
     tess, paul = (Client(site.address, people.token_for(name)) for name in ("tess", "paul"))
-    story = Story(tess, paul, local_day(harbour, now))
+    story = Story(tess, paul, site.folder, local_day(harbour, now))
     story.tell()
     deliver(site, story)
     prove(site, story, harbour)
@@ -71,9 +71,10 @@ def deliver(site: DemoSite, story: Story) -> None:
     for done in story.dispensed:
         count = Reminder.objects.filter(plan__dispense_id=done["id"]).count()
         story.expect(count > 0, "each dispense has its reminders")
+    labels = len(list(site.folder.glob("label-*.pdf")))
     owed = Reminder.objects.filter(plan__dispense_id__in=[done["id"] for done in story.dispensed]).count()
     story.say(
-        f"{len(story.dispensed)} dispenses today, {owed} reminders in the database; the broker holds none of them."
+        f"{len(story.dispensed)} dispenses today, {labels} labels in {site.folder}, {owed} reminders in the database; the broker holds none."
     )
     messages = site.mail.wait_for(len(site.owed), _MAIL_SECONDS)
     sent = {str(message["To"]): message for message in messages}
@@ -100,7 +101,7 @@ def prove(site: DemoSite, story: Story, harbour: Pharmacy) -> None:
         if site.superuser_url is None:
             story.say("DATABASE_URL names the server, so nobody here plays its superuser and alters a row.")
         elif story.dispensed:
-            done = story.dispensed[-1]
+            done = max(story.dispensed, key=lambda done: float(done["quantity"]))
             seq, broken = proof.alter_and_verify(site.superuser_url, harbour, done)
             story.say(
                 f"Now a superuser switches the guards off and makes {done['quantity']} tablets 28 in entry {seq} ..."
@@ -122,7 +123,7 @@ def invite(site: DemoSite) -> None:
     for account in people.ACCOUNTS:
         print(f"  {account.username:6}{account.role.label:12}{account.pharmacy:18}{account.invitation}")
     print(
-        "\nThe API's description: /api/v1/schema/   The patients' messages: .run/mail/   The programs' output: .run/processes.log"
+        "\nThe API's description: /api/v1/schema/   Labels and messages: .run/labels/, .run/mail/   The programs' output: .run/processes.log"
     )
     print("Ctrl-C ends it.", flush=True)
 

@@ -44,6 +44,7 @@ class DemoSite:
     """What the story needs to know about the running site."""
 
     address: str
+    folder: Path  # where the labels go
     mail: MailSink
     superuser_url: str | None  # None on a server that DATABASE_URL names
     processes: Server
@@ -93,7 +94,9 @@ def running_site() -> Iterator[DemoSite]:
         stack.callback(processes.end, signal.SIGTERM, 30)
         owed = _load()
         _wait_for_web(address, processes)
-        yield DemoSite(address, mail, superuser_url, processes, owed)
+        labels = RUN_DIR / "labels"
+        labels.mkdir(exist_ok=True)
+        yield DemoSite(address, labels, mail, superuser_url, processes, owed)
 
 
 @contextmanager

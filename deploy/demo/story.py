@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from deploy.demo.client import Answer, Client
@@ -24,6 +25,7 @@ class Story:
 
     technician: Client
     pharmacist: Client
+    folder: Path
     today: date
     failures: list[str] = field(default_factory=list)
     dispensed: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Story:
 
     def clean_new_start(self) -> None:
         self.title("A new start", "Iris Kaplan, 5 mg three times a day for 28 days")
-        order = self.receive("Iris", "Kaplan", self.order(5, 3, 28, 42))
+        order = self.receive("Iris", "Kaplan", self.order(5, 28, 42))
         self.expect_outcome(order, "pass")
         self.hand_over(self.technician, order, 42)
 
@@ -62,14 +64,14 @@ class Story:
 
     def tenfold_slip(self) -> None:
         self.title("A slip of the pen", "Max Brandt, a first prescription of 50 mg three times a day; 5 mg was meant")
-        order = self.receive("Max", "Brandt", self.order(50, 3, 28, 420))
+        order = self.receive("Max", "Brandt", self.order(50, 28, 420))
         self.expect_finding(order, "tenfold")
         self.refused(self.technician, order, 420)
         self.cancel(order, "prescriber called: 5 mg was meant, a new prescription follows")
 
     def wrong_strength_picked(self) -> None:
         self.title("The wrong box", "Lena Voss, 10 mg tablets ordered, the 25 mg box scanned")
-        order = self.receive("Lena", "Voss", self.order(10, 3, 28, 84), [self.supply(27, 10, 3)])
+        order = self.receive("Lena", "Voss", self.order(10, 28, 84), [self.supply(27, 10, 3)])
         refused = self.refused(self.technician, order, 84, gtin=TWENTY_FIVE_MG)
         self.expect(
             "pick" in [finding["code"] for finding in refused], "the scan of the 25 mg box is the finding `pick`"
@@ -78,7 +80,7 @@ class Story:
 
     def dose_above_maximum(self) -> None:
         self.title("Above the maximum, on purpose", "Samir Haddad, 35 mg three times a day after 100 mg a day")
-        order = self.receive("Samir", "Haddad", self.order(35, 3, 28, 294), [self.supply(27, 0, 0, doses=[35, 30, 35])])
+        order = self.receive("Samir", "Haddad", self.order(35, 28, 294), [self.supply(27, 0, 0, doses=[35, 30, 35])])
         self.expect_finding(order, "daily-maximum")
         self.refused(self.technician, order, 294)
         for finding in self.questions(order, "override"):
@@ -104,24 +106,49 @@ class Story:
             {"dose": 10, "unit": "mg", "times_per_day": 3, "days": 3},
             {"dose": 5, "unit": "mg", "times_per_day": 3, "days": 3},
         ]
-        body = self.order(0, 0, 0, 13.5) | {"phases": phases, "then_stop": True}
+        body = self.order(0, 0, 13.5) | {
+            "phases": phases,
+            "then_stop": True,
+            "directions": "10 mg three times a day for 3 days, then 5 mg three times a day for 3 days, then stop",
+        }
         order = self.receive("Vera", "Nowak", body, [self.supply(27, 20, 3)])
         found = self.codes(order)
         self.expect(
             any(code.startswith("taper") for code in found), f"the taper is found too fast (found: {', '.join(found)})"
         )
         self.refused(self.technician, order, 13.5)
-        self.cancel(order, "replaced by a slower taper")
+        proposals = [
+            finding["suggestion"]["taper"]
+            for finding in order["review"]["result"]["findings"]
+            if (finding["suggestion"] or {}).get("taper")
+        ]
+        self.expect(bool(proposals), "the rule book proposes a taper that holds")
+        if proposals:
+            self.say(f"It proposes: {proposals[0]['sentence']}")
+            self.dispense_proposal(order, body, proposals[0])
+
+    def dispense_proposal(self, order: Mapping[str, Any], body: Mapping[str, Any], taper: Mapping[str, Any]) -> None:
+        """The prescriber agrees: the proposed taper comes in as a prescription that replaces the first."""
+        quantity = float(taper["tablets"][0]["quantity"])
+        slower = dict(body) | {
+            "phases": taper["phases"],
+            "then_stop": taper["then_stop"],
+            "directions": taper["sentence"],
+            "quantity": quantity,
+        }
+        self.say("The prescriber agrees and sends it.")
+        better = self.receive("Vera", "Nowak", slower, patient={"id": order["patient"]["id"]}, replaces=order["id"])
+        self.hand_over(self.technician, better, quantity)
 
     def early_refill(self) -> None:
         self.title("Back too early", "Tom Reyes, three weeks before the last supply ends")
-        order = self.receive("Tom", "Reyes", self.order(10, 3, 28, 84), [self.supply(5, 10, 3)])
+        order = self.receive("Tom", "Reyes", self.order(10, 28, 84), [self.supply(5, 10, 3)])
         self.expect_finding(order, "early-refill")
         self.refused(self.technician, order, 84)
 
     def abrupt_stop(self) -> None:
         self.title("Stop it today", "Nora Lind, 60 mg a day for months, to be stopped without a taper")
-        order = self.receive("Nora", "Lind", self.order(20, 3, 28, 168), [self.supply(20, 20, 3)], quiet=True)
+        order = self.receive("Nora", "Lind", self.order(20, 28, 168), [self.supply(20, 20, 3)], quiet=True)
         answer = self.pharmacist.post(f"prescriptions/{order['id']}/stop/", {"words": "patient feels better"})
         self.show_findings(answer.body.get("findings", []))
         codes = [finding["code"] for finding in answer.body.get("findings", [])]
@@ -133,15 +160,16 @@ class Story:
 
     # --- what they have in common ------------------------------------------------------------------------------------------------
 
-    def order(self, dose: float, times: int, days: int, quantity: float) -> dict[str, Any]:
-        """Return the `prescription` of a case: one phase of 10 mg tablets, written yesterday."""
+    def order(self, dose: float, days: int, quantity: float) -> dict[str, Any]:
+        """Return the `prescription` of a case: `dose` mg three times a day, of 10 mg tablets, written yesterday."""
         return {
             "written_on": (self.today - timedelta(days=1)).isoformat(),
             "route": "oral",
             "form": "tablet",
             "strength_mg": 10,
-            "phases": [{"dose": dose, "unit": "mg", "times_per_day": times, "days": days}],
+            "phases": [{"dose": dose, "unit": "mg", "times_per_day": 3, "days": days}],
             "then_stop": False,
+            "directions": f"{dose} mg three times a day for {days} days",
             "quantity": quantity,
             "repeats": 0,
         }
@@ -163,20 +191,30 @@ class Story:
         family: str,
         prescription: Mapping[str, Any],
         history: list[dict[str, Any]] | None = None,
+        *,
+        patient: dict[str, Any] | None = None,
+        replaces: str | None = None,
         quiet: bool = False,
     ) -> dict[str, Any]:
-        """Send the order in as a case; the patient is new today. Returns the answer's prescription with its review beside it."""
-        who = {"identifier": f"S-{secrets.token_hex(3)}", "family_name": family, "given_name": given}
-        case = {
+        """Send the order in as a case; the patient is new today unless named. Returns the prescription with its review beside it."""
+        who = patient or {"identifier": f"S-{secrets.token_hex(3)}", "family_name": family, "given_name": given}
+        case: dict[str, Any] = {
             "format": "baclofen-case/1",
-            "patient": dict(ALL_KNOWN),
             "prescription": dict(prescription),
             "history": history or [],
         }
-        answer = self.technician.post("prescriptions/", {"patient": who, "prescriber": PRESCRIBER, "case": case})
+        if patient is None:
+            case["patient"] = dict(ALL_KNOWN)
+        body = {"patient": who, "prescriber": PRESCRIBER, "case": case} | ({"replaces": replaces} if replaces else {})
+        answer = self.technician.post("prescriptions/", body)
         self.expect(answer.status == 201, f"the order is taken in (it was: {answer.status} {_detail(answer)})")
         if answer.status != 201:
-            return {"id": "00000000-0000-0000-0000-000000000000", "review": {"outcome": "", "findings": []}}
+            nobody = "00000000-0000-0000-0000-000000000000"
+            return {
+                "id": nobody,
+                "patient": {"id": nobody},
+                "review": {"outcome": "", "findings": [], "result": {"findings": []}},
+            }
         order: dict[str, Any] = answer.body["prescription"] | {"review": answer.body["review"]}
         if not quiet:
             self.say(f"The rule book {_MARK[order['review']['outcome']]}.")
@@ -268,8 +306,11 @@ class Story:
             self.dispensed.append(done)
             run_out = date.fromisoformat(done["run_out_on"])
             self.say(
-                f"Handed over: {_plain(done['quantity'])} tablets for {done['days_supply']} days; the supply ends on {run_out:%a %d %b %Y}."
+                f"Handed over: {done['quantity']} tablets for {done['days_supply']} days; the supply ends on {run_out:%a %d %b %Y}."
             )
+            label = self.technician.document(f"dispenses/{done['id']}/label.pdf")
+            self.expect(label.startswith(b"%PDF"), "the label is a PDF")
+            (self.folder / f"label-{len(self.dispensed)}.pdf").write_bytes(label)
 
     def refused(
         self, by: Client, order: Mapping[str, Any], quantity: float, gtin: str = TEN_MG
@@ -346,7 +387,3 @@ def _detail(answer: Answer) -> str:
         f"{p.get('field')}: {p.get('given')}, expected {p.get('expected')}" for p in answer.body.get("problems", [])
     )
     return " ".join(part for part in (str(answer.body.get("detail", "")), problems) if part)
-
-
-def _plain(amount: str) -> str:
-    return amount.rstrip("0").rstrip(".") if "." in amount else amount
