@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
 from tests.site import Database, Site, running_database, running_valkey, working_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# A busy machine is slow, not wrong: no property fails for the time it takes.
+hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

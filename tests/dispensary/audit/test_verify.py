@@ -516,3 +516,21 @@ RFC_8032 = [
 @pytest.mark.parametrize(("public", "message", "signature"), RFC_8032)
 def test_the_built_in_ed25519_gives_the_answers_of_rfc_8032(public, message, signature):
     assert verify.pure_ed25519(*(bytes.fromhex(part) for part in (public, signature, message)))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "é", "seq", "z"]), st.text(max_size=3) | st.integers(-(2**54), 2**54) | st.booleans()
+    ),
+    st.data(),
+)
+def test_the_quick_look_at_a_header_never_passes_what_a_close_look_refuses(fields, data):
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=data.draw(st.booleans()))
+    at = data.draw(st.integers(0, len(text)))
+    text = text[:at] + data.draw(st.sampled_from(["", "", " ", "\t", "-", "0", '"a":1,', "\\u0041"])) + text[at:]
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return
+    if verify._plainly_canonical(text, parsed):
+        assert verify.read_canonical(text) == parsed
