@@ -14,6 +14,7 @@ from baclofen_rules.case import Case, InvalidCase
 from baclofen_rules.checked import parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
+from baclofen_rules.page import rules_page
 from baclofen_rules.plan import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.compare import differences
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_review(commands)
     _add_profiles(commands)
+    _add_rules(commands)
     _add_directions(commands)
     _add_plan(commands)
     _add_replay(commands)
@@ -133,6 +135,17 @@ def _profiles(options: argparse.Namespace) -> int:
         if options.on is not None and profile.is_due_for_review(options.on):
             due = f"  REVIEW PASSED on {profile.next_review}"
         _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{due}")
+    return 0
+
+
+def _add_rules(commands: Any) -> None:
+    show = commands.add_parser("rules", help="the page of all rules with their numbers in each profile, as Markdown")
+    show.add_argument("--folder", type=Path, help="a site's own folder of profile files")
+    show.set_defaults(run=_rules)
+
+
+def _rules(options: argparse.Namespace) -> int:
+    sys.stdout.write(rules_page([load_profile(name, folder=options.folder) for name in list_profiles(options.folder)]))
     return 0
 
 

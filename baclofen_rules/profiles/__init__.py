@@ -1,7 +1,7 @@
 """Profiles: named sets of dated, cited numbers, one TOML file each.
 
 A profile file is evidence before it is configuration: each number stands with its unit, the day from which it holds,
-a mark (C the customer's documents, F found in public material, K general knowledge, D a design default of ours) and the
+a mark (C the source documents of Lioresal, F found in public material, K general knowledge, D a design default of ours) and the
 place it comes from; each file has an author, a checker who is somebody else, and the day of its next review.
 """
 

@@ -17,7 +17,7 @@ from baclofen_rules.profiles.limits import Ages, Entry, Parameter, Value
 HERE: Final = Path(__file__).parent
 FORMAT: Final = "baclofen-profile/1"
 MARKS: Final = {
-    "C": "the customer's source documents",
+    "C": "the five source documents of Lioresal",
     "F": "found in public material",
     "K": "general knowledge, not looked up",
     "D": "a design default of ours; no source gives the number",

@@ -34,7 +34,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     return (
         Found(
             limits.severity_continuing if t.is_continuing else limits.severity_otherwise,
-            "The patient is pregnant; she must not stop suddenly, ask the prescriber"
+            "The patient is pregnant and must not stop suddenly; ask the prescriber"
             if t.is_continuing
             else "The patient is pregnant; baclofen is not to be started without need, ask the prescriber",
             f"Pregnancy recorded; standing: {standing}. A newborn can show withdrawal; a taper before delivery is considered.",

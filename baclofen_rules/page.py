@@ -1,0 +1,118 @@
+"""The page of all rules, written from the rules and profiles themselves: ``python -m baclofen_rules rules``."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Final
+
+from baclofen_rules.case import Action
+from baclofen_rules.medicines import interaction_classes
+from baclofen_rules.profiles import Profile
+from baclofen_rules.profiles.compare import value_in_words
+from baclofen_rules.profiles.limits import Parameter
+from baclofen_rules.rules import Rule, all_rules
+
+HEAD: Final = """# The rules
+
+Written by `python -m baclofen_rules rules` from the rules and profiles themselves; a test keeps it true. Values are the newest
+of each profile. Marks: **C** the five source documents of Lioresal, **F** found in public material, **K** general knowledge, **D** a design default
+of ours that a pharmacist still has to sign off.
+"""
+
+
+def rules_page(profiles: Sequence[Profile]) -> str:
+    """The page as Markdown, for the newest numbers of the profiles."""
+    on = max(day for profile in profiles for day in profile.changes)
+    classes = interaction_classes()
+    lines = [HEAD]
+    lines += ["## Numbers that several rules share", "", *_table(_shared(profiles), profiles, on)]
+    family: list[Rule] = []
+    for rule in sorted(all_rules(), key=lambda one: one.code):
+        if rule.code in classes:
+            family.append(rule)
+        else:
+            lines += ["", *_rule(rule, profiles, on)]
+    lines += ["", *_interactions(family, profiles, on)]
+    return "\n".join(lines) + "\n"
+
+
+def _rule(rule: Rule, profiles: Sequence[Profile], on: date) -> Iterator[str]:
+    yield f"## `{rule.code}`"
+    yield ""
+    yield from _text(rule)
+    if rule.action is not Action.DISPENSE:
+        yield f"\nAsked for the action *{rule.action}* only."
+    if rule.needs_dose:
+        yield "\nNot applied where route or unit make the dose unbelievable, or where there is none."
+    if rule.terms:
+        yield f"\nShared numbers: {', '.join(f'`{name}`' for name in rule.terms)}."
+    if rule.answers:
+        yield f"\nCommon answers (FHIR mitigation codes): {', '.join(rule.answers)}."
+    rows = _parameters(rule.code, profiles)
+    if rows:
+        yield ""
+        yield from _table(rows, profiles, on)
+    basis = dict.fromkeys(
+        f"[{cited.mark}] {cited.title}: {cited.where}"
+        for profile in profiles
+        for cited in profile.sections[rule.code].basis
+    )
+    if basis:
+        yield ""
+        yield from (f"- Rests on {words}" for words in basis)
+
+
+def _text(rule: Rule) -> Iterator[str]:
+    """The docstring: its title, and each of its parts as a paragraph."""
+    title, _, rest = rule.text.partition("\n\n")
+    yield title
+    yield ""
+    for line in rest.splitlines():
+        if line.startswith(("Finds", "Errs", "Source")):
+            word, _, said = line.partition(":" if not line.startswith("Finds,") else ",")
+            yield f"\n**{word}:**{said}" if line.startswith(("Errs", "Source")) else f"**{word}:**{said}"
+        else:
+            yield line
+
+
+def _interactions(family: list[Rule], profiles: Sequence[Profile], on: date) -> Iterator[str]:
+    yield "## `interaction-*`: one code a class"
+    yield ""
+    yield from _text(family[0])
+    for rule in family:
+        known = interaction_classes()[rule.code]
+        excepted = f", not {', '.join(known.not_atc)}" if known.not_atc else ""
+        names = sorted(" ".join(name) for name in known.names)
+        yield f"\n### `{rule.code}`\n"
+        yield f"{known.title}: {known.mechanism[0].lower()}{known.mechanism[1:]}. {known.advice}."
+        yield f"[{known.mark}] {known.where}.\n"
+        yield f"- ATC: {', '.join(known.atc)}{excepted}"
+        yield f"- Names: {', '.join(names)}\n"
+        yield from _table(_parameters(rule.code, profiles), profiles, on)
+
+
+def _shared(profiles: Sequence[Profile]) -> dict[str, list[Parameter | None]]:
+    names = dict.fromkeys(name for profile in profiles for name in profile.terms.parameters)
+    return {name: [profile.terms.parameters.get(name) for profile in profiles] for name in names}
+
+
+def _parameters(code: str, profiles: Sequence[Profile]) -> dict[str, list[Parameter | None]]:
+    sections = [profile.sections[code] for profile in profiles]
+    names = dict.fromkeys(name for section in sections for name in section.parameters)
+    return {name: [section.parameters.get(name) for section in sections] for name in names}
+
+
+def _table(rows: dict[str, list[Parameter | None]], profiles: Sequence[Profile], on: date) -> Iterator[str]:
+    yield f"| number | {' | '.join(profile.name for profile in profiles)} |"
+    yield "|---" * (len(profiles) + 1) + "|"
+    for name, parameters in rows.items():
+        yield f"| `{name}` | {' | '.join(_cell(parameter, on) for parameter in parameters)} |"
+
+
+def _cell(parameter: Parameter | None, on: date) -> str:
+    if parameter is None:
+        return ""
+    cells = []
+    for entry in parameter.in_force(on):
+        note = f" ({entry.note})" if entry.note else ""
+        cells.append(f"**{value_in_words(entry)}** [{entry.citation.mark}] {entry.citation.where}{note}")
+    return "<br>".join(cells).replace("|", "\\|")
