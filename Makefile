@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test lint bench bench-rules golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-faults lint bench bench-rules bench-reminders golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -27,6 +27,12 @@ bench: install-bench look ## measure against the bars of tests/benchmarks/README
 
 bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: same checks, same cases
 	@$(BIN)/python -m tests.benchmarks.rules_engines
+
+test-faults: install-test ## kill workers, beat, broker and database at length (half an hour; `make test` has the short form)
+	@FAULTS=long $(BIN)/pytest -m faults tests/dispensary/faults
+
+bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
+	@$(BIN)/python -m tests.benchmarks.reminders
 
 golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
 	@$(BIN)/pytest -q tests/golden --rewrite-golden

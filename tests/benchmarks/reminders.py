@@ -1,0 +1,386 @@
+"""`make bench-reminders`: the engine and its rivals, in one run on one machine. Prints what tests/benchmarks/README.md explains.
+
+MESSAGES (default 5000), ROWS for the claim's table (default 300000) and ONLY=plan,drain,smtp,claim may be set in the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings_test"
+
+MESSAGES = int(os.environ.get("MESSAGES", "5000"))
+ROWS = int(os.environ.get("ROWS", "300000"))
+ONLY = os.environ.get("ONLY", "plan,drain,smtp,claim").split(",")
+WORKERS = 2
+
+
+def cpu_of(*roots: int) -> float:
+    """CPU seconds that these processes and their children, living and dead, have used so far."""
+    total = 0.0
+    for root in roots:
+        with psutil.Process(root).oneshot():
+            times = psutil.Process(root).cpu_times()
+        total += times.user + times.system + times.children_user + times.children_system
+        for child in psutil.Process(root).children(recursive=True):
+            try:
+                spent = child.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += spent.user + spent.system + spent.children_user + spent.children_system
+    return total
+
+
+class Measured:
+    """Seconds and CPU for so many messages."""
+
+    def __init__(self, name: str, count: int, seconds: float, cpu: float):
+        self.name, self.rate, self.cpu_us = name, count / seconds, cpu / count * 1e6
+
+    def row(self, base: Measured) -> str:
+        return (
+            f"| {self.name} | {self.rate:,.0f} | {base.rate / self.rate:.2f}x | {self.cpu_us:,.0f} | "
+            f"{base.cpu_us / self.cpu_us:.2f}x |"
+        )
+
+
+def lines_in(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def wait_for(done: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not in {seconds:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[object]:
+    """Database, broker, Django: as in the tests, but durable."""
+    from tests.site import running_database, running_valkey
+
+    with ExitStack() as stack:
+        database = stack.enter_context(running_database(folder))
+        broker = stack.enter_context(running_valkey(folder))
+        from django.conf import settings
+        from django.core.management import call_command
+
+        for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
+            settings.DATABASES[alias].update(database.settings(kind))
+        call_command("migrate", database="owner", verbosity=0, interactive=False)
+        database.grant()
+        with database.connect() as superuser:
+            for setting in ("synchronous_commit = on",):
+                superuser.execute(f"ALTER ROLE {database.roles.app.name} SET {setting}")
+        yield database, broker
+
+
+def use_channel(name: str, **options: object) -> None:
+    from django.conf import settings
+
+    settings.DISPENSARY = {"channels": {"email": name}, "channel_options": {name: options}, "reminder_lease": 600}
+
+
+def owe(count: int) -> None:
+    """So many due reminders for as many patients of four pharmacies."""
+    from tests.dispensary.faults.house import House
+
+    House(None, None, ROOT).owe(count, pharmacies=4)
+
+
+def drain_with_workers(count: int, file: Path, roots: tuple[int, ...]) -> Measured:
+    """Our engine: WORKERS processes, each draining until nothing is due."""
+    from django.db import connections
+
+    from dispensary.actions import reminders
+
+    connections.close_all()
+    before, began = cpu_of(*roots), time.monotonic()
+    workers = []
+    for _ in range(WORKERS):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                reminders.drain(seconds=3600)
+            finally:
+                os._exit(0)
+        workers.append(pid)
+    ours = 0.0
+    for pid in workers:
+        _, _, usage = os.wait4(pid, 0)
+        ours += usage.ru_utime + usage.ru_stime
+    seconds = time.monotonic() - began
+    if lines_in(file) != count:
+        raise SystemExit(f"{lines_in(file)} of {count} left")
+    return Measured("Dispensary: row, ledger, audit line", count, seconds, cpu_of(*roots) - before + ours)
+
+
+def celery_eta(count: int, folder: Path, broker, smtp: int | None = None) -> Measured:
+    """Celery tasks with an ETA, already in the workers' hands when it comes. No database."""
+    file = folder / f"celery-{smtp or 0}.txt"
+    environment = {**os.environ, "RIVAL_BROKER": broker.url, "RIVAL_FILE": str(file)}
+    environment |= {"RIVAL_SMTP": str(smtp)} if smtp else {}
+    os.environ["RIVAL_BROKER"] = broker.url
+    from datetime import UTC, datetime
+
+    from tests.benchmarks import rivals
+
+    rivals.celery_app.conf.broker_url = broker.url
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "tests.benchmarks.rivals:celery_app",
+        "worker",
+        "-c",
+        "1",
+        "-l",
+        "ERROR",
+    ]
+    workers = [
+        subprocess.Popen(
+            [*command, "-n", f"w{n}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"],
+            env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for n in range(WORKERS)
+    ]  # fmt: skip
+    try:
+        rivals.send.apply_async(["warm"])
+        wait_for(lambda: lines_in(file) >= 1, 120, "Celery's workers")
+        before = cpu_of(*(worker.pid for worker in workers), broker.process.pid)
+        due = datetime.now(UTC) + timedelta(seconds=10 + count / 400)
+        with rivals.celery_app.producer_pool.acquire(block=True) as producer:
+            for number in range(count):
+                rivals.send.apply_async([str(number)], eta=due, producer=producer)
+        time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
+        began = time.monotonic()
+        wait_for(lambda: lines_in(file) >= count + 1, 600, "Celery's messages")
+        seconds = time.monotonic() - began
+        used = cpu_of(*(worker.pid for worker in workers), broker.process.pid) - before
+    finally:
+        for worker in workers:
+            for child in psutil.Process(worker.pid).children(recursive=True):
+                child.kill()
+            worker.kill()
+            worker.wait()
+    return Measured("Celery ETA, no record at all", count, seconds, used)
+
+
+def procrastinate_drain(count: int, folder: Path, database, smtp: int | None = None) -> Measured:
+    """procrastinate with jobs that are due, two worker processes."""
+    file, url = folder / f"procrastinate-{smtp or 0}.txt", database.url("owner")
+    environment = {**os.environ, "RIVAL_FILE": str(file), "RIVAL_DATABASE": url}
+    environment |= {"RIVAL_SMTP": str(smtp)} if smtp else {}
+    tool = [sys.executable, "-m", "procrastinate", "-a", "tests.benchmarks.rivals.app"]
+    if smtp is None:
+        subprocess.run([*tool, "schema", "--apply"], env=environment, cwd=ROOT, check=True, capture_output=True)
+    fill = (
+        "import asyncio\nfrom tests.benchmarks.rivals import app\n"
+        "async def go():\n"
+        "    async with app.open_async():\n"
+        "        deferrer = app.configure_task('rival.send')\n"
+        f"        await deferrer.batch_defer_async(*[{{'key': str(n)}} for n in range({count})])\n"
+        "asyncio.run(go())\n"
+    )  # fmt: skip
+    subprocess.run([sys.executable, "-c", fill], env=environment, cwd=ROOT, check=True)
+    before, began = cpu_of(database.server.process.pid), time.monotonic()
+    workers = [
+        subprocess.Popen([*tool, "worker", "--one-shot", "--concurrency", "1"], env=environment, cwd=ROOT,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(WORKERS)
+    ]  # fmt: skip
+    ours = 0.0
+    for worker in workers:
+        _, _, usage = os.wait4(worker.pid, 0)
+        ours += usage.ru_utime + usage.ru_stime
+    seconds = time.monotonic() - began
+    if lines_in(file) != count:
+        raise SystemExit(f"procrastinate: {lines_in(file)} of {count} left")
+    return Measured("procrastinate", count, seconds, cpu_of(database.server.process.pid) - before + ours)
+
+
+def report(title: str, ours: Measured, *rivals: Measured) -> None:
+    print(
+        f"\n{title}\n\n| way | messages/s | Dispensary is faster by | CPU us a message | Dispensary's share of CPU |\n|---|---|---|---|---|"
+    )
+    for measured in (ours, *rivals):
+        print(measured.row(ours))
+
+
+def bench_drain(folder: Path, database, broker) -> None:
+    file = folder / "ours.jsonl"
+    use_channel("sink", file=str(file))
+    owe(MESSAGES)
+    ours = drain_with_workers(MESSAGES, file, (database.server.process.pid,))
+    report(
+        f"{MESSAGES:,} due in one minute, {WORKERS} workers, no-op sink", ours,
+        celery_eta(MESSAGES, folder, broker), procrastinate_drain(MESSAGES, folder, database),
+    )  # fmt: skip
+
+
+def bench_smtp(folder: Path, database, broker) -> None:
+    """One SMTP server for all three, in a process of its own, whose CPU is not counted."""
+    count = MESSAGES // 5
+    port_file, taken = folder / "smtp-port", folder / "smtp-taken"
+    sink = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.mail_sink", str(port_file), str(taken)], cwd=ROOT)
+    try:
+        wait_for(port_file.exists, 30, "the mail sink")
+        port = int(port_file.read_text())
+        from django.conf import settings
+
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        use_channel("email")
+        owe(count)
+        ours = drain_with_workers(count, taken, (database.server.process.pid,))
+        report(
+            f"{count:,} over SMTP, {WORKERS} workers, one connection kept by each", ours,
+            celery_eta(count, folder, broker, port), procrastinate_drain(count, folder, database, port),
+        )  # fmt: skip
+    finally:
+        sink.send_signal(signal.SIGTERM)
+        sink.wait(10)
+
+
+def bench_plan() -> None:
+    """What planning adds to a dispense: its part of the time of the whole action, median of many."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from dispensary import actions
+    from dispensary.actions import dispenses
+    from tests.dispensary import make
+
+    shop = make.pharmacy()
+    by = make.staff(shop).actor()
+    make.products()
+    whole, planning = [], []
+    original = actions.reminders.plan_after_dispense
+
+    def timed(**given: object) -> object:
+        began = time.perf_counter()
+        done = original(**given)
+        planning[-1] += time.perf_counter() - began
+        return done
+
+    dispenses.reminders.plan_after_dispense = timed
+    try:
+        for number in range(60):
+            order = make.prescription(make.patient(shop))
+            planning.append(0.0)
+            began = time.perf_counter()
+            done = dispenses.dispense(
+                prescription=order, quantity=order.quantity, pack=make.pack(), overrides=[], acknowledged=[],
+                key=f"bench-{number}", by=by, now=make.NOW,
+            )  # fmt: skip
+            whole.append(time.perf_counter() - began)
+            if type(done).__name__ != "Dispense":
+                raise SystemExit(f"the dispense was refused: {done}")
+    finally:
+        dispenses.reminders.plan_after_dispense = original
+    total, part = statistics.median(whole[10:]) * 1e3, statistics.median(planning[10:]) * 1e3
+    with CaptureQueriesContext(connection) as spoken:
+        order = make.prescription(make.patient(shop))
+        before = len(spoken)
+        dispenses.dispense(
+            prescription=order, quantity=order.quantity, pack=make.pack(), overrides=[], acknowledged=[],
+            key="bench-last", by=by, now=make.NOW,
+        )  # fmt: skip
+    said = [query["sql"] for query in spoken.captured_queries[before:]]
+    ours = sum(any(table in sql for table in ("reminderplan", "dispensary_reminder")) for sql in said)
+    print(f"\nA dispense says {len(said)} statements, {ours} of them name a reminder table")
+    print(f"Planning: {part:.2f} ms of a dispense of {total:.2f} ms = {part / total:.0%}")
+    connection.close()
+
+
+def bench_claim(folder: Path, database, broker) -> None:
+    """The claim on a table with history, a future and a crowd of ties; and what a pending reminder costs in Redis."""
+    import redis
+    from django.db import connection
+
+    from dispensary.actions.reminders import ledger
+    from tests.dispensary.actions.reminders import making
+
+    client = redis.Redis.from_url(broker.url)
+    before = client.info("memory")["used_memory"]
+    person = making.patient()
+    order = making.dispense(making.prescription(person))
+    from dispensary.models import ReminderPlan
+
+    plan = ReminderPlan.objects.create(
+        pharmacy=person.pharmacy, patient=person, dispense=order, version=1, facts_digest="x",
+        run_out_on=order.run_out_on, more_needed=True, planned_at=making.NOON,
+    )  # fmt: skip
+    fill = """
+        INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date,
+               local_time, tz_name, tzdb_version, due_at, useful_until, despite_quiet, params, state, round, attempts,
+               lost_workers, last_error, lease_owner)
+        SELECT gen_random_uuid(), %s, %s, %s, 'run_out', n::text, '2026-01-01', '10:00', 'UTC', 't',
+               CASE WHEN n %% 10 = 0 THEN timestamptz '2026-01-01 10:00Z' WHEN n %% 10 < 4 THEN timestamptz '2029-01-01' + n * interval '1 s'
+                    ELSE timestamptz '2020-01-01' + n * interval '1 s' END, '2035-01-01', false, '{}',
+               CASE WHEN n %% 10 < 4 THEN 0 ELSE 3 END, 1, 0, 0, '', '' FROM generate_series(1, %s) n"""
+    with database.connect() as superuser:
+        superuser.execute("DELETE FROM dispensary_delivery")
+        superuser.execute("DELETE FROM dispensary_worklistitem")
+        superuser.execute("DELETE FROM dispensary_reminder WHERE plan_id <> %s", [plan.pk])
+        superuser.execute(fill, [plan.pk, person.pharmacy_id, person.pk, ROWS])
+        superuser.execute("VACUUM ANALYZE dispensary_reminder")
+    took = []
+    for _ in range(30):
+        began = time.perf_counter()
+        lease = ledger.claim(owner="bench", count=200, lease=timedelta(seconds=600))
+        took.append(time.perf_counter() - began)
+        if len(lease.ids) != 200:
+            raise SystemExit(f"{len(lease.ids)} claimed of 200")
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (FORMAT JSON) " + ledger.CLAIM, [plan.pk, "w", timedelta(seconds=60), 200])
+        told = json.dumps(cursor.fetchone()[0])
+    if "reminder_due" not in told or "Sort" in told or "Seq Scan" in told:
+        raise SystemExit(f"the claim left its index: {told}")
+    after = client.info("memory")["used_memory"]
+    pending = ROWS * 4 // 10
+    print(
+        f"\nClaim of 200 among {ROWS:,} rows ({pending:,} pending, {ROWS // 10:,} of them due at one instant): "
+        f"{statistics.median(took) * 1e3:.2f} ms = {statistics.median(took) / 200 * 1e6:.1f} us a row; on its index, no sort"
+        f"\nRedis with {pending:,} pending: {after - before:+,} bytes"
+    )
+
+
+def main() -> None:
+    """Run what ONLY names, and print it."""
+    import django
+
+    django.setup()
+    from tests.site import working_folder
+
+    with working_folder() as folder, site(folder) as (database, broker):
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; Python {sys.version.split()[0]}", flush=True)
+        if "plan" in ONLY:
+            bench_plan()
+        if "drain" in ONLY:
+            bench_drain(folder, database, broker)
+        if "smtp" in ONLY:
+            bench_smtp(folder, database, broker)
+        if "claim" in ONLY:
+            bench_claim(folder, database, broker)
+
+
+if __name__ == "__main__":
+    main()
