@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
 from itertools import pairwise
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
 
 from dispensary import audit
+from dispensary.actions.reminders import plans
 from dispensary.actors import Actor
 from dispensary.models import (
     Dispense,
     DispenseStatus,
     DoseUnit,
     Patient,
-    Pharmacy,
+    Phase,
     Prescription,
     PrescriptionStatus,
     Reminder,
     ReminderPlan,
-    ReminderState,
-    Resolution,
     Withdrawal,
-    WorklistItem,
-    WorkState,
 )
-from dispensary.models.reminders import OWED
 from dispensary.reminding import DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
 from dispensary.reminding.manners import manners
 from dispensary.reminding.words import say_number
@@ -60,35 +56,29 @@ def manners_of(patient: Patient) -> tuple[ZoneInfo, QuietHours]:
     return manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
 
 
-def timing_of(pharmacy: Pharmacy) -> Timing:
-    """The pharmacy's habits, held inside what the planner accepts: a slip in a setting must not stop a dispense."""
+def timing_of(refill_lead_days: int, second_call_days: int, message_at: time) -> Timing:
+    """A pharmacy's habits, held inside what the planner accepts: a slip in a setting must not stop a dispense."""
     return Timing(
-        refill_lead_days=min(60, max(1, pharmacy.refill_lead_days)),
-        second_call_days=min(60, max(1, pharmacy.second_call_days)),
-        morning=pharmacy.message_at,
+        refill_lead_days=min(60, max(1, refill_lead_days)),
+        second_call_days=min(60, max(1, second_call_days)),
+        morning=message_at,
     )
 
 
-def facts_of(
-    prescription: Prescription, *, starts_on: date, handed_over_on: date, run_out_on: date, pharmacy: Pharmacy
-) -> Facts:
-    """The course as the planner wants it. `starts_on` is the first day of phase 1."""
-    changes, ends_on = _course(prescription, starts_on)
-    return Facts(handed_over_on, run_out_on, ends_on, changes, timing_of(pharmacy))
-
-
-def _course(prescription: Prescription, starts_on: date) -> tuple[tuple[DoseChange, ...], date | None]:
+def _course(
+    ordered: Iterable[Phase], then_stop: bool | None, starts_on: date
+) -> tuple[tuple[DoseChange, ...], date | None]:
     """The changes of dose with their days, and the first day after the course where it is meant to end."""
-    phases = [phase for phase in prescription.phases.all() if phase.unit == DoseUnit.MG]
+    phases = [phase for phase in ordered if phase.unit == DoseUnit.MG]
     changes, day = [], starts_on
     for phase, following in zip(phases, [*phases[1:], None], strict=True):
         if phase.days is None:
             return tuple(changes), None
         day += timedelta(days=phase.days)
         after = tuple(following.doses) if following else ()
-        if (following or prescription.then_stop) and tuple(phase.doses) != after:
+        if (following or then_stop) and tuple(phase.doses) != after:
             changes.append(DoseChange(day, tuple(phase.doses), after))
-    return tuple(changes), day if phases and prescription.then_stop else None
+    return tuple(changes), day if phases and then_stop else None
 
 
 def _course_start(dispense: Dispense) -> date:
@@ -113,49 +103,52 @@ def course_of(dispense: Dispense, day: date) -> tuple[tuple[Decimal, ...], bool]
 
 
 def facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
-    return facts_of(
-        dispense.prescription,
-        starts_on=_course_start(dispense),
-        handed_over_on=dispense.handed_over_at.astimezone(zone).date(),
-        run_out_on=dispense.run_out_on,
-        pharmacy=patient.pharmacy,
-    )
+    """The course as the planner wants it."""
+    order, pharmacy = dispense.prescription, patient.pharmacy
+    changes, ends_on = _course(order.phases.all(), order.then_stop, _course_start(dispense))
+    timing = timing_of(pharmacy.refill_lead_days, pharmacy.second_call_days, pharmacy.message_at)
+    return Facts(dispense.handed_over_at.astimezone(zone).date(), dispense.run_out_on, ends_on, changes, timing)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> ReminderPlan | None:
     """Plan what this dispense makes owing, and withdraw what an earlier plan still owed.
 
     Runs in the dispense's transaction: both or neither. Planning again with equal facts does nothing. Nothing is planned
     for a patient who has died. Returns the plan in force.
     """
-    patient = _locked(dispense.patient_id)
-    if patient.died_on:
+    known = plans.read(dispense)
+    if known.died_on:
         return None
-    zone, quiet = manners_of(patient)
-    facts = facts_of_dispense(dispense, patient, zone)
+    zone, quiet = manners(known.zone_name, known.pharmacy_zone, known.quiet_from, known.quiet_until)
+    starts_on = dispense.starts_on if dispense.number == 1 else known.course_began or dispense.starts_on
+    changes, ends_on = _course(known.phases(), known.then_stop, starts_on)
+    timing = timing_of(known.refill_lead_days, known.second_call_days, known.message_at)
+    handed_over_on = dispense.handed_over_at.astimezone(zone).date()
+    facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
-    current = _in_force(patient)
-    if current and current.facts_digest == digest:
-        return current
-    reason = Withdrawal.FACTS_CHANGED if current and current.dispense_id == dispense.pk else Withdrawal.NEW_DISPENSE
-    if current:
-        _end(current, reason=reason, by=by, now=now)
-    new = ReminderPlan.objects.create(
-        pharmacy_id=patient.pharmacy_id,
-        patient=patient,
-        dispense=dispense,
-        version=_next_version(patient, current),
+    if known.in_force:
+        if known.digest == digest:
+            return ReminderPlan.objects.get(pk=known.plan_id)
+        same = known.dispense_id == dispense.pk
+        reason = Withdrawal.FACTS_CHANGED if same else Withdrawal.NEW_DISPENSE
+        _end(known.plan_id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
+    new = ReminderPlan(
+        pharmacy_id=known.pharmacy_id,
+        patient_id=dispense.patient_id,
+        dispense_id=dispense.pk,
+        version=(known.version or 0) + 1,
         facts_digest=digest,
         run_out_on=facts.run_out_on,
         more_needed=facts.needs_more,
         planned_at=now,
     )
-    Reminder.objects.bulk_create(_rows(new, facts, zone, quiet, now, strength=dispense.strength_mg))
+    rows = _rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
+    plans.write(new, rows, str(zone), tzdb_version())
     return new
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def withdraw_for(
     *,
     reason: Withdrawal,
@@ -181,13 +174,13 @@ def withdraw_for(
         return Withdrawn(0, ())
     if prescription and current.dispense.prescription_id != prescription.pk:
         return Withdrawn(0, ())
-    withdrawn = _end(current, reason=reason, by=by, now=now)
+    withdrawn = _end(current.pk, current.pharmacy_id, owner.pk, reason=reason, by=by, now=now)
     if dispense:
         _plan_from_the_supply_before(owner, dispense, by=by, now=now)
     return withdrawn
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def plan_again(*, patient: Patient, by: Actor, now: datetime) -> ReminderPlan | None:
     """Plan anew after a change of zone, quiet hours or lead days. Equal facts: nothing happens."""
     current = _in_force(_locked(patient.pk))
@@ -215,40 +208,26 @@ def _in_force(patient: Patient) -> ReminderPlan | None:
     return ReminderPlan.objects.select_related("dispense").filter(patient=patient, ended_at__isnull=True).first()
 
 
-def _next_version(patient: Patient, current: ReminderPlan | None) -> int:
-    if current:
-        return current.version + 1
-    last = ReminderPlan.objects.filter(patient=patient).order_by("-version").values_list("version", flat=True).first()
-    return (last or 0) + 1
+def _end(
+    plan_id: object, pharmacy_id: UUID, patient_id: object, *, reason: Withdrawal, by: Actor, now: datetime
+) -> Withdrawn:
+    """End a plan: its owed rows are withdrawn and lose their lease, so that a worker who holds one cannot begin it.
 
-
-def _end(current: ReminderPlan, *, reason: Withdrawal, by: Actor, now: datetime) -> Withdrawn:
-    """End a plan: its owed rows are withdrawn and lose their lease, so that a worker who holds one cannot begin it."""
-    count = current.reminders.filter(state__in=(*OWED, ReminderState.SUPPRESSED)).update(
-        state=ReminderState.WITHDRAWN, lease_token=None, lease_until=None, lease_owner=""
-    )
-    on_their_way = tuple(current.reminders.filter(state=ReminderState.SENDING).values_list("pk", flat=True))
-    ReminderPlan.objects.filter(pk=current.pk).update(ended_at=now, ended_reason=reason)
-    _close_work(current, now=now, by=by)
+    What waited for a person because of it has been answered by what ends it.
+    """
+    count, on_their_way = plans.end(plan_id=plan_id, patient_id=patient_id, reason=reason, by=by.name, now=now)
     if count or on_their_way:
         audit.record(
             audit.Event.REMINDER_WITHDRAWN,
-            pharmacy=current.pharmacy_id,
+            pharmacy=pharmacy_id,
             by=by,
             now=now,
-            subject=current,
-            patient=current.patient_id,
+            subject=audit.Subject("reminderplan", str(plan_id)),
+            patient=str(patient_id),
             reason_code=reason.value,
             body={"withdrawn": count, "already_on_their_way": len(on_their_way)},
         )
     return Withdrawn(count, on_their_way)
-
-
-def _close_work(current: ReminderPlan, *, by: Actor, now: datetime) -> None:
-    """What waited for a person because of this plan has been answered by what ends it."""
-    WorklistItem.objects.filter(patient_id=current.patient_id).exclude(state=WorkState.RESOLVED).filter(
-        Q(reminder__plan=current) | Q(reminder__isnull=True, kind="withdrawal-risk")
-    ).update(state=WorkState.RESOLVED, resolution=Resolution.BY_EVENT, resolved_at=now, resolved_by=by.name)
 
 
 def _rows(
