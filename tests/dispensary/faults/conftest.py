@@ -1,0 +1,28 @@
+"""A house of real processes for the fault matrix, on a broker of its own that may be killed."""
+
+import pytest
+from django.db import connection
+
+from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
+from tests.dispensary.faults.house import House
+from tests.site import running_valkey
+
+
+@pytest.fixture(scope="module")
+def running_house(site, tmp_path_factory):
+    """Workers, ticks and beat for all the tests of a file: what one test kills, it starts again."""
+    if site.database.split:  # a crash of the database must not lose what it has said it committed
+        with site.database.connect() as superuser:
+            superuser.execute(f"ALTER ROLE {site.database.roles.app.name} SET synchronous_commit = on")
+    with running_valkey(tmp_path_factory.mktemp("broker")) as broker:
+        made = House(site, broker, tmp_path_factory.mktemp("house"))
+        yield made
+        made.stop_all()
+
+
+@pytest.fixture
+def house(running_house, transactional_db):
+    running_house.forget()
+    yield running_house
+    with connection.cursor() as cursor:  # nothing owed, so that nobody is at work while the tables are emptied
+        cursor.execute("UPDATE dispensary_reminder SET state = 5, lease_token = NULL, lease_until = NULL")

@@ -1,0 +1,216 @@
+"""Real workers, beat and broker around the tests' database, and a witness outside of it."""
+
+import json
+import os
+import signal
+import sys
+import time
+import uuid
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+from django.db import connection
+
+from deploy.servers.processes import Server
+from dispensary.models import (
+    Consent,
+    ConsentEvent,
+    ContactPoint,
+    EngineHeartbeat,
+    Patient,
+    Reminder,
+    ReminderPlan,
+    ReminderState,
+)
+from dispensary.models.sealed import address_digest
+from tests.dispensary.actions.reminders import making
+from tests.dispensary.actions.reminders.conftest import database_now
+
+ROOT = Path(__file__).resolve().parents[3]
+LONG = os.environ.get("FAULTS") == "long"
+BUSY = (ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SENDING)
+
+
+class House:
+    """Two lanes that send, one that ticks, one beat; short leases and ticks, so that a fault heals while we watch."""
+
+    def __init__(self, site, broker, folder: Path):
+        self.site, self.broker, self.folder = site, broker, folder
+        self.sent_file, self.faults_file = folder / "sent.jsonl", folder / "faults.json"
+        self.processes: dict[str, Server] = {}
+        self.options: dict[str, object] = {}
+        self.settings = {"REMINDER_TICK_SECONDS": "1", "REMINDER_LEASE_SECONDS": "6", "REMINDER_BATCH": "50"}
+
+    # --- processes ---
+
+    def environment(self, **more: str) -> dict[str, str]:
+        sink = {
+            "file": str(self.sent_file),
+            "faults": str(self.faults_file),
+            "delay": 0.01,
+            "timeout": 2,
+            **self.options,
+        }
+        ours = {
+            "REDIS_URL": self.broker.url,
+            "CHANNELS": json.dumps({"email": "sink"}),
+            "CHANNEL_OPTIONS": json.dumps({"sink": sink}),
+            "LOG_LEVEL": "ERROR",
+        }
+        return self.site.environment(**{**ours, **self.settings, **more})
+
+    def start(self, *names: str, **more: str) -> None:
+        for name in names:
+            server = Server(name, self.folder / f"{name}-{uuid.uuid4().hex[:6]}.log")
+            server.launch(self._command(name), environment=self.environment(**more), folder=ROOT)
+            self.processes[name] = server
+
+    def _command(self, name: str) -> list[str]:
+        celery = [sys.executable, "-m", "celery", "-A", "deploy.celery"]
+        if name.startswith("beat"):
+            return [*celery, "beat", "--loglevel", "ERROR", "--schedule", str(self.folder / f"{name}.db"), "--pidfile="]
+        queue = "rem-tick" if name.startswith("tick") else "rem-send"
+        worker = ["worker", "--loglevel", "ERROR", "-Q", queue, "-c", "1", "-n", f"{name}@%h"]
+        return [*celery, *worker, "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+    def start_all(self) -> None:
+        """Start what does not run yet; wait until the engine ticks."""
+        self.start(*[name for name in ("tick", "send1", "send2", "beat") if name not in self.processes])
+        EngineHeartbeat.objects.all().delete()
+        self.wait(EngineHeartbeat.objects.filter(name="tick").exists, 120, "a first tick")
+
+    def kill(self, name: str) -> None:
+        """The whole tree, the hard way, as a machine that loses power."""
+        server = self.processes.pop(name)
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait(10)
+
+    def kill_child(self, name: str) -> bool:
+        """The pool's child only; its parent should notice and go on."""
+        children = psutil.Process(self.processes[name].process.pid).children()
+        for child in children:
+            child.kill()
+        return bool(children)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.killpg(self.processes[name].process.pid, number)
+
+    def revive(self, **more: str) -> None:
+        """What a supervisor does: start what is gone."""
+        for name, server in list(self.processes.items()):
+            if not server.running:
+                self.start(name, **more)
+
+    def stop_all(self) -> None:
+        for name in list(self.processes):
+            server = self.processes.pop(name)
+            if server.running:
+                os.killpg(server.process.pid, signal.SIGKILL)
+                server.process.wait(10)
+
+    # --- what is owed, and what left ---
+
+    def act_out(self, **fault: object) -> None:
+        self.faults_file.write_text(json.dumps(fault))
+
+    def forget(self) -> None:
+        for file in (self.sent_file, self.faults_file):
+            file.unlink(missing_ok=True)
+
+    def owe(self, count: int, kind: str = "run_out", pharmacies: int = 2) -> set[uuid.UUID]:
+        """Commit so many due reminders for as many patients of a few pharmacies. Returns their public ids."""
+        now = database_now()
+        ids: set[uuid.UUID] = set()
+        for share in range(pharmacies):
+            pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
+            template = making.dispense(making.prescription(making.patient(pharmacy)), at=now - timedelta(days=1))
+            people = [
+                Patient(pharmacy=pharmacy, identifier=f"F{n}", family_name="F") for n in range(share, count, pharmacies)
+            ]
+            Patient.objects.bulk_create(people)
+            self._reachable(people, now)
+            plans = [
+                ReminderPlan(
+                    pharmacy=pharmacy, patient=person, dispense=template, version=1, facts_digest="x",
+                    run_out_on=now.date() + timedelta(days=9), more_needed=True, planned_at=now,
+                )
+                for person in people
+            ]  # fmt: skip
+            ReminderPlan.objects.bulk_create(plans)
+            rows = [
+                Reminder(
+                    plan=plan, pharmacy=pharmacy, patient_id=plan.patient_id, kind=kind, occurrence="0d",
+                    local_date=now.date(), local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now,
+                    useful_until=now + timedelta(days=1), params={"date": now.date().isoformat()},
+                )
+                for plan in plans
+            ]  # fmt: skip
+            ids |= {row.public_id for row in Reminder.objects.bulk_create(rows)}
+        return ids
+
+    @staticmethod
+    def _reachable(people: list[Patient], now) -> None:
+        digest_of = {person.pk: address_digest("email", f"{person.pk}@example.org") for person in people}
+        ContactPoint.objects.bulk_create(
+            ContactPoint(
+                patient=person, medium="email", address=f"{person.pk}@example.org", address_digest=digest_of[person.pk],
+                added_at=now, added_by="user:1",
+            )
+            for person in people
+        )  # fmt: skip
+        events = ConsentEvent.objects.bulk_create(
+            ConsentEvent(patient=person, medium="email", answer="yes", source="counter", said_at=now, recorded_by="u")
+            for person in people
+        )
+        Consent.objects.bulk_create(
+            Consent(patient_id=event.patient_id, medium="email", answer="yes", since=now, event=event)
+            for event in events
+        )
+
+    def sent(self) -> Counter[str]:
+        """Key by key, how often the witness has seen it."""
+        if not self.sent_file.exists():
+            return Counter()
+        return Counter(json.loads(line)["key"] for line in self.sent_file.read_text().splitlines())
+
+    def wait(self, done, seconds: float, why: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"{name}: {server.last_words(3)}" for name, server in self.processes.items())
+                raise AssertionError(f"not in {seconds:.0f} s: {why}\n{self.states()}\n{logs}")
+            time.sleep(0.1)
+
+    def wait_until_sent(self, count: int, seconds: float = 120) -> None:
+        self.wait(lambda: sum(self.sent().values()) >= count, seconds, f"{count} sent")
+
+    def wait_until_idle(self, seconds: float = 180) -> None:
+        due = Reminder.objects.filter(state__in=BUSY, due_at__lte=database_now())
+        self.wait(lambda: not due.exists(), seconds, "nothing due any more")
+
+    @staticmethod
+    def states() -> dict[str, int]:
+        connection.ensure_connection()
+        counted = Counter(Reminder.objects.values_list("state", flat=True))
+        return {ReminderState(state).name: count for state, count in counted.items()}
+
+    def verdict(self, owed: set[uuid.UUID]) -> "Verdict":
+        """Lost, doubled, parked: what was owed against what the witness saw."""
+        seen = self.sent()
+        keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in owed}
+        parked = set(Reminder.objects.filter(state=ReminderState.PARKED).values_list("public_id", flat=True))
+        lost = [public_id for key, public_id in keys.items() if not seen[key] and public_id not in parked]
+        doubled = sum(count - 1 for key, count in seen.items() if key in keys)
+        return Verdict(lost=len(lost), doubled=doubled, parked=len(parked & owed))
+
+
+class Verdict:
+    """The three numbers of a fault."""
+
+    def __init__(self, *, lost: int, doubled: int, parked: int):
+        self.lost, self.doubled, self.parked = lost, doubled, parked
+
+    def __repr__(self) -> str:
+        return f"lost {self.lost}, doubled {self.doubled}, parked {self.parked}"

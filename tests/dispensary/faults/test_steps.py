@@ -1,0 +1,139 @@
+"""Killed at every step of claim, send and record: each step once, in a process of its own that ends by `kill -9`."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+from django.db import connections
+
+from dispensary.actions import reminders
+from dispensary.actions.reminders import ledger, outcomes
+from dispensary.models import Reminder, ReminderState, WorklistItem
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+LEASE = 3
+
+
+@pytest.fixture(autouse=True)
+def short_leases(outbox, settings):
+    outbox.use(timeout=1)
+    settings.DISPENSARY = {**settings.DISPENSARY, "reminder_lease": LEASE}
+
+
+def in_a_process_that_dies(work) -> int:
+    """Run `work` in a child with its own connection; give the signal that ended it, or 0."""
+    connections.close_all()
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException):
+            work()
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+def recover() -> None:
+    """What the next ticks do, once the lease has run out."""
+    deadline = time.monotonic() + 30
+    busy = (ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SENDING)
+    while Reminder.objects.filter(state__in=busy).exists():
+        assert time.monotonic() < deadline, "it did not come to an end"
+        reminders.tick()
+        reminders.drain()
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "policy", "left", "parked"),
+    [
+        ("accepted", "run_out", "by-kind", 2, 0),
+        ("accepted", "refill_due", "by-kind", 1, 1),
+        ("accepted", "refill_due", "same-key", 1, 0),
+        ("accepted", "refill_due", "look-up", 1, 0),
+        ("called", "run_out", "by-kind", 1, 0),
+        ("called", "refill_due", "by-kind", 0, 1),
+        ("called", "refill_due", "same-key", 1, 0),
+        ("called", "refill_due", "look-up", 1, 0),
+    ],
+)
+def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
+    due,
+    outbox,
+    at,
+    kind,
+    policy,
+    left,
+    parked,
+):
+    outbox.use(timeout=1, after_crash=policy)
+    reminder = due(kind)
+    outbox.act_out(at=at, do="kill", times=1)
+    assert in_a_process_that_dies(reminders.drain) == signal.SIGKILL
+    recover()
+    assert len(outbox.sent) == left
+    assert WorklistItem.objects.filter(kind="maybe-sent").count() == parked
+    reminder.refresh_from_db()
+    assert reminder.state == (ReminderState.PARKED if parked else ReminderState.SENT)
+
+
+def kill_when_called(monkeypatch, where, name):
+    """Die at the first call of a step, before it does anything."""
+    monkeypatch.setattr(where, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [(ledger, "claim"), (outcomes, "hand_over"), (ledger, "release"), (outcomes, "_tell_sent")],
+    ids=["before the claim", "between claim and intent", "after the batch", "inside the commit that marks it sent"],
+)
+def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, where, name):
+    reminder = due("run_out")
+    with monkeypatch.context() as patched:
+        kill_when_called(patched, where, name)
+        assert in_a_process_that_dies(reminders.drain) == signal.SIGKILL
+    recover()
+    reminder.refresh_from_db()
+    assert reminder.state == ReminderState.SENT
+    assert len(outbox.sent) == (2 if name == "_tell_sent" else 1)  # accepted, and died before it could say so
+
+
+def test_a_dispense_whose_process_dies_right_after_its_commit_is_still_reminded_of(due, outbox):
+    def commit_and_die():
+        due("run_out")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_process_that_dies(commit_and_die) == signal.SIGKILL
+    recover()
+    assert len(outbox.sent) == 1
+
+
+def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
+    """Two workers, a batch that takes three leases: the fence stops each in time, and the rest is claimed again."""
+    outbox.use(timeout=1, delay=0.05)
+    first = due("run_out")
+    rows = [
+        Reminder(
+            plan=first.plan, pharmacy=awake, patient=first.patient, kind="run_out", occurrence=f"n{number}",
+            local_date=first.local_date, local_time=first.local_time, tz_name="UTC", tzdb_version="t",
+            due_at=first.due_at, useful_until=first.useful_until, params=first.params,
+        )
+        for number in range(150)
+    ]  # fmt: skip
+    Reminder.objects.bulk_create(rows)
+    connections.close_all()
+    workers = []
+    for _ in range(2):
+        workers.append(os.fork())
+        if workers[-1] == 0:
+            with suppress(BaseException):
+                for _round in range(20):
+                    reminders.tick()
+                    reminders.drain(seconds=20)
+            os._exit(0)
+    for pid in workers:
+        os.waitpid(pid, 0)
+    recover()
+    keys = [told["key"] for told in outbox.sent]
+    assert len(keys) == len(set(keys)) == 151

@@ -1,0 +1,115 @@
+"""Workers, beat and database killed at every step. Counted by the sink's file, which is no part of the engine."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.db import connections
+
+from dispensary.models import EngineHeartbeat
+from tests.dispensary.faults.house import LONG, ROOT
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+KILLS = 20 if LONG else 2
+MANY = 4000 if LONG else 300
+
+
+def test_workers_killed_under_load_lose_nothing_and_double_at_most_the_message_in_hand(house):
+    owed = house.owe(MANY)
+    house.start_all()
+    for kill in range(KILLS):
+        house.wait_until_sent((kill + 1) * MANY // (KILLS + 2))
+        victim = random.choice(["send1", "send2"])
+        house.kill(victim)
+        house.start(victim)
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert verdict.lost == 0 and verdict.doubled <= KILLS and verdict.parked == 0, verdict
+
+
+def test_a_killed_pool_child_costs_at_most_its_message_and_the_worker_goes_on(house):
+    owed = house.owe(MANY)
+    house.start_all()
+    house.wait_until_sent(MANY // 4)
+    parent = house.processes["send1"].process.pid
+    assert house.kill_child("send1")
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert verdict.lost == 0 and verdict.doubled <= 1, verdict
+    assert house.processes["send1"].process.pid == parent and house.processes["send1"].running
+
+
+def test_a_frozen_worker_that_thaws_after_its_lease_sends_nothing_more(house):
+    owed = house.owe(MANY)
+    house.start_all()
+    house.wait_until_sent(MANY // 5)
+    house.signal("send1", signal.SIGSTOP)
+    time.sleep(7)  # a lease is 6 s
+    house.signal("send1", signal.SIGCONT)
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert verdict.lost == 0 and verdict.doubled <= 1, verdict
+
+
+def test_two_beats_and_a_killed_one_do_no_harm(house):
+    owed = house.owe(MANY)
+    house.start_all()
+    house.start("beat2")
+    house.wait_until_sent(MANY // 4)
+    house.kill("beat")
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert (verdict.lost, verdict.doubled) == (0, 0), verdict
+    before = EngineHeartbeat.objects.get(name="tick").count
+    house.wait(lambda: EngineHeartbeat.objects.get(name="tick").count > before, 10, "the other beat ticks on")
+    house.kill("beat2")
+
+
+@pytest.mark.skipif(not LONG, reason="part of the long form, `make test-faults`")
+def test_a_worker_whose_clock_is_five_minutes_off_does_no_harm(house, tmp_path):
+    owed = house.owe(MANY)
+    house.start_all()
+    house.kill("send2")
+    skewed = tmp_path / "skewed"
+    skewed.mkdir()
+    (skewed / "sitecustomize.py").write_text("import time\n_t = time.time\ntime.time = lambda: _t() + 300\n")
+    house.start("send2", PYTHONPATH=str(skewed))
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert (verdict.lost, verdict.doubled) == (0, 0), verdict
+    house.kill("send2")
+
+
+def test_a_database_that_crashes_loses_nothing_and_doubles_at_most_what_was_in_flight(house):
+    server = house.site.database.server
+    if server is None:
+        pytest.skip("DATABASE_URL names a server that is not ours to crash")
+    owed = house.owe(MANY)
+    house.start_all()
+    house.wait_until_sent(MANY // 4)
+    connections.close_all()
+    server.stop(signal.SIGQUIT)
+    time.sleep(1)
+    server.start(server.port)
+    house.revive()
+    house.wait_until_idle()
+    verdict = house.verdict(owed)
+    assert verdict.lost == 0 and verdict.doubled <= 2, verdict
+
+
+def test_the_engine_runs_without_any_broker(house):
+    for name in list(house.processes):
+        house.kill(name)
+    owed = house.owe(MANY)
+    subprocess.run(
+        [sys.executable, "manage.py", "reminders", "run", "--once"],
+        cwd=ROOT,
+        env=house.environment(REDIS_URL="redis://127.0.0.1:1"),
+        check=True,
+        capture_output=True,
+    )
+    verdict = house.verdict(owed)
+    assert (verdict.lost, verdict.doubled) == (0, 0), verdict
