@@ -101,7 +101,7 @@ def clean_address(medium: str, address: str) -> str:
         number = phonenumbers.parse(text, conf().phone_region)
     except phonenumbers.NumberParseException as error:
         raise _no_number() from error
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_possible_number(number):
         raise _no_number()
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -23,7 +23,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
-from tests.dispensary.actions.reminders.conftest import awake, database_now, due, outbox  # noqa: F401  (fixtures)
+from tests.dispensary.actions.reminders.conftest import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "shared-with-the-gateway"
@@ -42,7 +42,7 @@ def gateway(settings):
 
 
 @pytest.fixture
-def sent(due, gateway):  # noqa: F811
+def sent(due, gateway):
     """A text message that the gateway has accepted."""
     reminder = due("run_out", reach=("sms",), sms_address=PHONE)
     Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.SENT)
@@ -176,7 +176,7 @@ def test_a_very_large_call_is_refused(client, gateway):
 
 
 @pytest.fixture
-def contact(due, outbox):  # noqa: F811
+def contact(due, outbox):
     due()
     return ContactPoint.objects.get()
 
@@ -224,26 +224,26 @@ def test_without_a_tick_the_health_check_is_red_and_says_why(client, db):
     assert answer.status_code == 503 and "never ticked" in answer.json()["troubles"][0]
 
 
-def test_after_a_tick_it_is_green(client, outbox):  # noqa: F811
+def test_after_a_tick_it_is_green(client, outbox):
     reminders.tick()
     assert client.get("/health/reminders").json() == {"healthy": True, "troubles": []}
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(110, 200), (125, 503)])
-def test_a_missing_beat_is_noticed_within_two_minutes(client, outbox, seconds, status):  # noqa: F811
+def test_a_missing_beat_is_noticed_within_two_minutes(client, outbox, seconds, status):
     reminders.tick()
     EngineHeartbeat.objects.filter(name="tick").update(at=database_now() - timedelta(seconds=seconds))
     assert client.get("/health/reminders").status_code == status
 
 
-def test_something_due_for_ten_minutes_turns_it_red(client, due, outbox):  # noqa: F811
+def test_something_due_for_ten_minutes_turns_it_red(client, due, outbox):
     reminder = due()
     reminders.tick()
     Reminder.objects.filter(pk=reminder.pk).update(due_at=database_now() - timedelta(seconds=610))
     assert "due for 61" in client.get("/health/reminders").json()["troubles"][0]
 
 
-def test_the_metrics_show_the_engine_and_nobodys_name(client, due, outbox):  # noqa: F811
+def test_the_metrics_show_the_engine_and_nobodys_name(client, due, outbox):
     due()
     reminders.tick()
     reminders.drain()

@@ -9,7 +9,6 @@ from django.core.management import CommandError, call_command
 from dispensary.models import Dispense, Reminder, ReminderState, StaffMember
 from dispensary.models.audit import AuditEntry
 from tests.dispensary.actions.reminders import making
-from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,35 +19,35 @@ def run(capsys, *words):
 
 
 @pytest.fixture
-def staff(awake):  # noqa: F811
+def staff(awake):
     user = get_user_model().objects.create_user(f"pat{uuid.uuid4().hex[:6]}")
     return StaffMember.objects.create(user=user, pharmacy=awake, role="pharmacist", display_name="Pat")
 
 
-def test_run_once_sends_what_is_due_and_ends(due, outbox, capsys):  # noqa: F811
+def test_run_once_sends_what_is_due_and_ends(due, outbox, capsys):
     due()
     assert "sent 1" in run(capsys, "run", "--once") and len(outbox.sent) == 1
 
 
-def test_explain_says_that_nobody_asked(due, outbox, capsys):  # noqa: F811
+def test_explain_says_that_nobody_asked(due, outbox, capsys):
     reminder = due(reach=())
     told = run(capsys, "explain", reminder.patient_id)
     assert "the patient has not been asked" in told and "No address is known" in told and "due since" in told
 
 
-def test_explain_says_what_became_of_each(due, outbox, capsys):  # noqa: F811
+def test_explain_says_what_became_of_each(due, outbox, capsys):
     reminder = due()
     outbox.act_out(answer="busy", times=1)
     run(capsys, "run", "--once")
     assert "(the provider was busy)" in run(capsys, "explain", reminder.patient_id)
 
 
-def test_explain_names_no_address_and_no_person(due, outbox, capsys):  # noqa: F811
+def test_explain_names_no_address_and_no_person(due, outbox, capsys):
     reminder = due(email_address="canary@example.org")
     assert "canary" not in run(capsys, "explain", reminder.patient_id).casefold()
 
 
-def test_resend_sends_again_with_a_new_key_and_says_who_did_it(due, outbox, staff, capsys):  # noqa: F811
+def test_resend_sends_again_with_a_new_key_and_says_who_did_it(due, outbox, staff, capsys):
     reminder = due()
     run(capsys, "run", "--once")
     run(capsys, "resend", reminder.public_id, "--by", staff.user.username, "--despite-quiet-hours")
@@ -58,14 +57,14 @@ def test_resend_sends_again_with_a_new_key_and_says_who_did_it(due, outbox, staf
     assert (entry.actor, entry.reason_code) == (f"user:{staff.user_id}", "sent-again")
 
 
-def test_withdraw_keeps_it_from_leaving(due, outbox, staff, capsys):  # noqa: F811
+def test_withdraw_keeps_it_from_leaving(due, outbox, staff, capsys):
     reminder = due()
     run(capsys, "withdraw", reminder.public_id, "--by", staff.user.username)
     run(capsys, "run", "--once")
     assert not outbox.sent and Reminder.objects.get().state == ReminderState.WITHDRAWN
 
 
-def test_a_stranger_may_not_resend(due, outbox):  # noqa: F811
+def test_a_stranger_may_not_resend(due, outbox):
     other = making.pharmacy(name="Elsewhere")
     user = get_user_model().objects.create_user("stranger")
     StaffMember.objects.create(user=user, pharmacy=other, role="pharmacist", display_name="S")
@@ -79,13 +78,13 @@ def test_an_unknown_number_gets_a_sentence(words):
         call_command("reminders", words[0], str(uuid.uuid4()), *words[1:])
 
 
-def test_list_shows_state_in_words(due, outbox, awake, capsys):  # noqa: F811
+def test_list_shows_state_in_words(due, outbox, awake, capsys):
     reminder = due()
     assert str(reminder.public_id) in run(capsys, "list", "--pharmacy", awake.pk)
     assert run(capsys, "list", "--pharmacy", awake.pk, "--state", "sent") == ""
 
 
-def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):  # noqa: F811
+def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):
     person = making.patient(awake, language="fr")
     dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True))
     told = run(capsys, "preview", dispense.pk, "--detailed")

@@ -1,0 +1,193 @@
+"""Whether, where and how plainly a patient is messaged."""
+
+import pytest
+
+from dispensary.actions import consent, reminders
+from dispensary.actors import Actor, Role
+from dispensary.errors import InvalidInput, NotAllowed
+from dispensary.models import (
+    Consent,
+    ConsentAnswer,
+    ConsentEvent,
+    ConsentSource,
+    ContactPoint,
+    DetailLevel,
+    Medium,
+    Reminder,
+    ReminderState,
+    Suppression,
+    WorklistItem,
+)
+from dispensary.models.audit import AuditEntry
+from dispensary.models.sealed import address_digest
+from tests.dispensary.actions.reminders import making
+
+pytestmark = pytest.mark.django_db
+NOW = making.NOON
+
+
+@pytest.fixture
+def patient():
+    return making.patient()
+
+
+@pytest.fixture
+def by(patient):
+    return making.pharmacist(patient.pharmacy)
+
+
+def add(patient, by, medium=Medium.EMAIL, address="ann@example.org", **more):
+    return consent.add_contact(patient=patient, medium=medium, address=address, by=by, now=NOW, **more)
+
+
+def say(patient, by, answer=ConsentAnswer.YES, medium=Medium.EMAIL, source=ConsentSource.COUNTER):
+    return consent.record_answer(patient=patient, medium=medium, answer=answer, source=source, by=by, now=NOW)
+
+
+def owe(patient, by):
+    dispense = making.dispense(making.prescription(patient))
+    reminders.plan_after_dispense(dispense=dispense, by=by, now=NOW)
+    return Reminder.objects.filter(patient=patient)
+
+
+def test_an_address_is_sealed_at_rest_and_read_back(patient, by):
+    from django.db import connection
+
+    point = add(patient, by)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT address, address_digest FROM dispensary_contactpoint")
+        stored = "".join(cursor.fetchone())
+    assert "ann" not in stored and ContactPoint.objects.get(pk=point.pk).address == "ann@example.org"
+
+
+def test_the_same_address_twice_is_one_contact_point(patient, by):
+    assert add(patient, by) == add(patient, by, address=" ANN@example.org ")
+
+
+@pytest.mark.parametrize(("given", "kept"), [("07700 900123", "+447700900123"), ("+34 612 345 678", "+34612345678")])
+def test_a_number_is_kept_in_its_one_spelling(patient, by, given, kept):
+    assert add(patient, by, Medium.SMS, given).address == kept
+
+
+@pytest.mark.parametrize(
+    ("medium", "given"),
+    [(Medium.EMAIL, ""), (Medium.EMAIL, "ann"), (Medium.EMAIL, "a@b\nBcc: c@d.org"), (Medium.SMS, "12"), (Medium.SMS, "+999"),
+     (Medium.SMS, "ann@example.org"), ("pigeon", "x")],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_and_not_repeated(patient, by, medium, given):
+    with pytest.raises(InvalidInput) as caught:
+        add(patient, by, medium, given)
+    assert {problem.given for problem in caught.value.problems} <= {"something else", "pigeon"}
+    assert not ContactPoint.objects.exists()
+
+
+def test_another_pharmacys_staff_may_not(patient):
+    stranger = making.pharmacist(making.pharmacy(name="Elsewhere"))
+    for act in (lambda: add(patient, stranger), lambda: say(patient, stranger)):
+        with pytest.raises(NotAllowed):
+            act()
+
+
+def test_an_auditor_may_not(patient):
+    with pytest.raises(NotAllowed):
+        add(patient, Actor("user:9", "A", Role.AUDITOR, patient.pharmacy_id))
+
+
+def test_not_asked_is_no_row_and_an_answer_has_who_when_and_how(patient, by):
+    assert not Consent.objects.exists()
+    say(patient, by)
+    event = ConsentEvent.objects.get()
+    assert (event.recorded_by, event.said_at, event.source) == ("user:1", NOW, "counter")
+    assert AuditEntry.objects.get(pharmacy=patient.pharmacy_id).action == "consent.changed"
+
+
+def test_a_change_of_mind_is_another_row_and_the_last_word_holds(patient, by):
+    say(patient, by)
+    say(patient, by, ConsentAnswer.NO)
+    assert ConsentEvent.objects.count() == 2 and Consent.objects.get().answer == "no"
+
+
+def test_not_asked_is_no_answer(patient, by):
+    with pytest.raises(InvalidInput):
+        say(patient, by, ConsentAnswer.NOT_ASKED)
+
+
+def test_a_no_holds_back_what_is_owed_and_asks_for_a_call(patient, by):
+    add(patient, by)
+    say(patient, by)
+    owed = owe(patient, by)
+    say(patient, by, ConsentAnswer.NO)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert "call instead" in WorklistItem.objects.get().reason
+
+
+def test_a_no_to_one_medium_leaves_the_other_and_takes_back_leases(patient, by):
+    add(patient, by)
+    add(patient, by, Medium.SMS, "+447700900123")
+    say(patient, by)
+    say(patient, by, medium=Medium.SMS)
+    owed = owe(patient, by)
+    first = owed.first()
+    Reminder.objects.filter(pk=first.pk).update(
+        state=ReminderState.LEASED, lease_token=first.public_id, lease_until=NOW
+    )
+    say(patient, by, ConsentAnswer.NO)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
+    assert not WorklistItem.objects.exists()
+
+
+def test_a_yes_lets_what_was_held_back_be_owed_again(patient, by):
+    add(patient, by)
+    say(patient, by, ConsentAnswer.NO)
+    owed = owe(patient, by)
+    say(patient, by, ConsentAnswer.NO)
+    say(patient, by)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
+
+
+def test_a_yes_at_the_counter_lifts_an_earlier_stop_but_no_complaint(patient, by):
+    for address, reason in (("ann@example.org", "opted-out"), ("other@example.org", "complained")):
+        add(patient, by, address=address)
+        Suppression.objects.create(
+            medium="email", address_digest=address_digest("email", address), reason=reason, since=NOW
+        )
+    say(patient, by)
+    assert [stop.reason for stop in Suppression.objects.all()] == ["complained"]
+
+
+def test_a_wrong_number_gets_nothing_more_and_somebody_must_ask(patient, by):
+    point = add(patient, by, Medium.SMS, "+447700900123")
+    say(patient, by, medium=Medium.SMS)
+    owed = owe(patient, by)
+    consent.report_wrong_person(contact=point, by=by, now=NOW)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert {item.kind for item in WorklistItem.objects.all()} == {"wrong-person", "unreachable"}
+    assert Suppression.objects.get().reason == "wrong-person"
+
+
+def test_a_stop_by_address_reaches_every_patient_who_shares_it(patient, by):
+    other = making.patient(patient.pharmacy)
+    for person in (patient, other):
+        add(person, by, Medium.SMS, "+447700900123")
+        say(person, by, medium=Medium.SMS)
+    stopped = consent.stop_address(
+        medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW
+    )
+    assert stopped == 2 and {said.answer for said in Consent.objects.all()} == {"no"}
+
+
+def test_the_choice_of_detail_is_the_patients_and_recorded(patient, by):
+    point = add(patient, by)
+    assert point.detail_level == DetailLevel.PLAIN
+    consent.choose_detail(contact=point, detail_level=DetailLevel.DETAILED, by=by, now=NOW)
+    assert ContactPoint.objects.get().detail_level == DetailLevel.DETAILED
+
+
+def test_a_retired_address_is_used_no_more(patient, by):
+    point = add(patient, by)
+    say(patient, by)
+    owed = owe(patient, by)
+    consent.retire_contact(contact=point, by=by, now=NOW)
+    assert not consent.reachable(patient)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert add(patient, by).pk != point.pk
