@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +18,11 @@ _READ = ["sequence", "text", "patientInstruction", "timing", "asNeededBoolean", 
 _DOSES = ["doseAndRate", "doseQuantity", "maxDosePerPeriod", "maxDosePerAdministration", "maxDosePerLifetime"]
 _HARMLESS = ["site", "method", "additionalInstruction"]
 _ORAL = {"oral", "po", "p.o.", "by mouth", "per os", "oral route", "oral use", "orally"}
+_CHANGES_DOSE = re.compile(
+    r"\d|\b(half|halve|double|once|twice|tablets?|tabs?|mg|doses?|stop|skip|omit|increase|reduce|raise|lower|"
+    r"(mon|tues|wednes|thurs|fri|satur|sun)days?|daily|weekly|days?|weeks?|months?|until|if|unless|needed|prn)\b",
+    re.IGNORECASE,
+)
 _ROUTES = {(SNOMED, "26643006"): "oral", (SNOMED, "72607000"): "intrathecal"}
 
 
@@ -52,8 +58,13 @@ class _Phase:
     starts_on: date | None
 
 
-def read_dosing(instructions: Any, path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Dosing | None:
-    """Read all dosage instructions. `strength_mg` turns tablets into milligrams; without it a dose in tablets is asked back."""
+def read_dosing(
+    instructions: Any, path: str, strength_mg: Decimal | None, on: date | None, inquiry: Inquiry
+) -> Dosing | None:
+    """Read all dosage instructions as of the day `on`.
+
+    `strength_mg` turns tablets into milligrams; without it a dose in tablets is asked back.
+    """
     lines = [_line(thing, where, strength_mg, inquiry) for where, thing in objects(instructions, path, inquiry)]
     if not lines:
         inquiry.ask(path, "nothing", "at least one dosage instruction")
@@ -77,6 +88,7 @@ def read_dosing(instructions: Any, path: str, strength_mg: Decimal | None, inqui
         )
         return None
     phases = _in_order(lines, path, inquiry)
+    _check_dates(phases, on, inquiry)
     return None if inquiry.problems else _dosing(phases, path, directions, route, inquiry)
 
 
@@ -87,6 +99,7 @@ def _line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inqu
     )
     if thing.get("asNeededBoolean") not in (None, False) or thing.get("asNeededCodeableConcept") is not None:
         inquiry.ask(f"{path}.asNeeded", "to be taken as needed", "regular doses: baclofen is not taken as needed")
+    _check_additions(thing, path, text, inquiry)
     dose = _dose(thing, path, strength_mg, inquiry)
     timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
     when = read_timing(timing, f"{path}.timing", inquiry, witness=bool(text)) if timing and (dose or not text) else None
@@ -99,6 +112,25 @@ def _line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inqu
     route = _route(as_object(thing.get("route"), f"{path}.route", inquiry), f"{path}.route", inquiry)
     amount, unit = (dose.value, dose.measure) if dose else (None, None)
     return Line(path, sequence, text, route, amount, unit, when)
+
+
+def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: Inquiry) -> None:
+    """Words beside the directions ("with food") are pointed out; words that may change the doses are asked back."""
+    for where, concept in objects(thing.get("additionalInstruction"), f"{path}.additionalInstruction", inquiry):
+        words = " ".join(
+            [as_text(concept.get("text"), where, inquiry), *(d for *_, d in codings(concept, where, inquiry))]
+        )
+        if _CHANGES_DOSE.search(words):
+            inquiry.ask(
+                where,
+                "words that may change the doses",
+                "the doses in the directions or the structure, nothing beside them",
+            )
+        else:
+            inquiry.note(where, "was not read by the rules; read it before dispensing")
+    beside = thing.get("patientInstruction")
+    if beside is not None and text != beside:
+        inquiry.note(f"{path}.patientInstruction", "was not compared with the directions; read it before dispensing")
 
 
 def _route(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
@@ -235,6 +267,18 @@ def _check_joint(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
         if gap:
             said = f"{abs(gap)} days {'without a dose' if gap > 0 else 'covered twice'} before it"
             inquiry.ask(f"{later.path}.timing.repeat.boundsPeriod", said, "phases that follow each other day by day")
+
+
+def _check_dates(phases: list[_Phase], on: date | None, inquiry: Inquiry) -> None:
+    """The course is counted from the hand-over; a phase whose days are over must not be taken again."""
+    for phase in phases:
+        if phase.starts_on is None or on is None:
+            continue
+        where = f"{phase.path}.timing.repeat.boundsPeriod"
+        if phase.days is not None and phase.starts_on + timedelta(days=phase.days) <= on:
+            inquiry.ask(where, "days that are over", f"phases that are still to be taken on {on}")
+        elif phase is phases[0] and phase.starts_on != on:
+            inquiry.note(where, f"begins on {phase.starts_on}; the course is counted from the hand-over")
 
 
 def _dosing(phases: list[_Phase], path: str, directions: str, route: str, inquiry: Inquiry) -> Dosing | None:

@@ -63,8 +63,8 @@ class _Bundle:
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
 
-def read_order(resource: Any) -> Order:
-    """Read a MedicationRequest or a Bundle with exactly one. Raises `InvalidInput` with everything there is to ask back.
+def read_order(resource: Any, on: date | None = None) -> Order:
+    """Read a MedicationRequest or a Bundle with exactly one, on a day. Raises `InvalidInput` with everything there is to ask back.
 
     A reference `Patient/<uuid>` that the Bundle does not hold means a patient of ours; likewise the prescriber and the
     prior prescription.
@@ -77,7 +77,7 @@ def read_order(resource: Any) -> Order:
     path, request = bundle.requests[0]
     for where, contained in objects(request.get("contained"), f"{path}.contained", inquiry):
         bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
-    order = _read_request(request, path, bundle, inquiry)
+    order = _read_request(request, path, bundle, on, inquiry)
     inquiry.settle()
     assert order is not None
     return order
@@ -114,16 +114,14 @@ def _gather(resource: Any, inquiry: Inquiry) -> _Bundle:
     return bundle
 
 
-def _read_request(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Order | None:
+def _read_request(
+    request: Mapping[str, Any], path: str, bundle: _Bundle, on: date | None, inquiry: Inquiry
+) -> Order | None:
     check_elements(request, path, inquiry, _READ, _HARMLESS)
     _check_standing(request, path, inquiry)
     medicine = _medicine(request, path, bundle, inquiry)
-    dosing = read_dosing(
-        request.get("dosageInstruction"),
-        f"{path}.dosageInstruction",
-        medicine.strength_mg if medicine else None,
-        inquiry,
-    )
+    strength = medicine.strength_mg if medicine else None
+    dosing = read_dosing(request.get("dosageInstruction"), f"{path}.dosageInstruction", strength, on, inquiry)
     patient = _person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry)
     prescriber = _person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry)
     supply, valid_until = _supply(request, path, dosing, inquiry)

@@ -20,6 +20,7 @@ from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, HouseView, reply
 from dispensary.api.views.orders import patient_of, prescriber_of, received
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
+from dispensary.assessment import local_day
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import Dispense, Prescription, Source
 
@@ -46,7 +47,7 @@ class MedicationRequestView(FHIRView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         by, resource = self.by(), request.data
-        order = read_order(resource)
+        order = read_order(resource, on=local_day(self.pharmacy, self.now))
         intake = Intake(
             patient=patient_of(self, _identity(order.patient, "subject")),
             prescriber=prescriber_of(self, _identity(order.prescriber, "requester")),

@@ -1,5 +1,6 @@
 """Doses, units and the order of phases."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from dispensary.api.fhir import read_order
 from dispensary.api.fhir.units import SNOMED, UCUM
+from dispensary.errors import InvalidInput
 from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phases, request
 
 THREE_DAYS = daily(3, boundsDuration=days(3))
@@ -165,3 +167,45 @@ def test_the_intrathecal_route_is_passed_on_for_the_rules_to_stop() -> None:
         {"value": 300, "unit": "ug"}, daily(1), route={"coding": [{"system": SNOMED, "code": "72607000"}]}
     )
     assert read_order(request(intrathecal)).prescription["route"] == "intrathecal"
+
+
+@pytest.mark.parametrize(
+    ("on", "over"), [(date(2026, 11, 24), False), (date(2026, 11, 25), True), (date(2026, 11, 22), False)]
+)
+def test_a_phase_whose_days_are_over_is_never_taken_again(on: date, over: bool) -> None:
+    first = line(mg(30), daily(3, boundsPeriod={"start": "2026-11-22", "end": "2026-11-24"}), sequence=1)
+    second = line(mg(20), daily(3, boundsPeriod={"start": "2026-11-25", "end": "2026-12-01"}), sequence=2)
+    if over:
+        with pytest.raises(InvalidInput) as caught:
+            read_order(request(first, second), on=on)
+        assert "days that are over" in caught.value.problems[0].given
+    else:
+        counted = [
+            note for note in read_order(request(first, second), on=on).notes if "counted from the hand-over" in note
+        ]
+        assert bool(counted) == (on != date(2026, 11, 22))
+
+
+def test_a_long_standing_order_without_an_end_is_read_whenever_it_began() -> None:
+    order = read_order(request(line(mg(10), daily(3, boundsPeriod={"start": "2020-01-01"}))), on=date(2026, 11, 22))
+    assert order.prescription["phases"][0]["days"] is None
+
+
+@pytest.mark.parametrize("words", ["Take with food", "May make you sleepy", "Swallow whole"])
+def test_an_additional_instruction_is_pointed_out(words: str) -> None:
+    order = read_order(request(line(mg(10), THREE_DAYS, additionalInstruction=[{"text": words}])))
+    assert any("additionalInstruction" in note for note in order.notes)
+
+
+@pytest.mark.parametrize(
+    "words", ["half on Sundays", "increase by 5 mg each week", "stop when better", "take only if needed"]
+)
+def test_an_additional_instruction_that_may_change_the_doses_is_asked_back(words: str) -> None:
+    coded = {"coding": [{"system": SNOMED, "code": "1", "display": words}]}
+    for instruction in ({"text": words}, coded):
+        assert "may change the doses" in asked(request(line(mg(10), THREE_DAYS, additionalInstruction=[instruction])))
+
+
+def test_a_patient_instruction_beside_the_directions_is_pointed_out() -> None:
+    order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", patientInstruction="one three times a day")))
+    assert any("patientInstruction" in note for note in order.notes)
