@@ -15,17 +15,17 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
+from dispensary.assessment import OF_A_SUPPLY, WITH_A_SUPPLY, assess
 from dispensary.counter.door import Visit, at_counter, page
+from dispensary.errors import InvalidInput
 from dispensary.models import (
     Dispense,
     DispenseStatus,
-    Finding,
     FindingSeverity,
     Override,
     OverrideState,
     Prescription,
     PrescriptionStatus,
-    Review,
 )
 from dispensary.papers import number_of
 
@@ -126,27 +126,18 @@ def tally(rows: Iterable[Row]) -> list[tuple[str, str, int]]:
 
 
 def _rows(prescriptions: QuerySet[Prescription], visit: Visit) -> list[Row]:
-    fetched = list(
-        prescriptions.select_related("patient", "prescriber").prefetch_related(
-            "phases",
-            Prefetch("dispenses", Dispense.objects.filter(status=DispenseStatus.COMPLETED), to_attr="supplied"),
-            Prefetch("overrides", Override.objects.filter(state=OverrideState.OPEN), to_attr="answers"),
-        )
+    supplies = Dispense.objects.filter(status=DispenseStatus.COMPLETED).select_related(*WITH_A_SUPPLY)
+    fetched = prescriptions.select_related("pharmacy", "patient", "prescriber").prefetch_related(
+        "phases",
+        "patient__prior_supplies",
+        Prefetch("patient__dispenses", supplies.prefetch_related(*OF_A_SUPPLY)),
+        Prefetch("dispenses", Dispense.objects.filter(status=DispenseStatus.COMPLETED), to_attr="supplied"),
+        Prefetch("overrides", Override.objects.filter(state=OverrideState.OPEN), to_attr="answers"),
     )
-    latest = _latest_reviews([p.pk for p in fetched])
-    return [_row(p, latest.get(p.pk), visit.today) for p in fetched]
+    return [_row(prescription, visit.today) for prescription in fetched]
 
 
-def _latest_reviews(prescriptions: list[Any]) -> dict[Any, Review]:
-    newest = Review.objects.filter(prescription__in=prescriptions).order_by("prescription_id", "-reviewed_at")
-    open_findings = Finding.objects.exclude(severity=FindingSeverity.INFORMATION)
-    newest = newest.distinct("prescription_id").defer("case_text", "result_text")
-    return {
-        r.prescription_id: r for r in newest.prefetch_related(Prefetch("findings", open_findings, to_attr="asking"))
-    }
-
-
-def _row(prescription: Prescription, review: Review | None, today: date) -> Row:
+def _row(prescription: Prescription, today: date) -> Row:
     supplied = getattr(prescription, "supplied", [])
     due_on = max((d.run_out_on for d in supplied), default=None)
     if prescription.status != PrescriptionStatus.ACTIVE:
@@ -154,18 +145,23 @@ def _row(prescription: Prescription, review: Review | None, today: date) -> Row:
     lead = prescription.pharmacy.refill_lead_days if supplied else 0
     if due_on is not None and due_on - timedelta(days=lead) > today:
         return Row(prescription, "done", "Not due yet", "The patient still has tablets.", due_on)
-    state, words, reason = _standing(review, {o.fingerprint for o in getattr(prescription, "answers", [])})
-    return Row(prescription, state, words, reason, due_on)
+    answered = {override.fingerprint for override in getattr(prescription, "answers", [])}
+    return Row(prescription, *_standing(prescription, today, answered), due_on)
 
 
-def _standing(review: Review | None, answered: set[str]) -> tuple[str, str, str]:
-    asking = [f for f in getattr(review, "asking", []) if f.fingerprint not in answered]
+def _standing(prescription: Prescription, today: date, answered: set[str]) -> tuple[str, str, str]:
+    """Asked of the rule book anew: what was true when the order came in may not be true today."""
+    try:
+        questions = assess(prescription, on=today).questions()
+    except InvalidInput as error:
+        return "stop", "Blocked", error.detail
+    asking = [q for q in questions if q.severity != FindingSeverity.INFORMATION and q.fingerprint not in answered]
     for severity, state, words in (
         (FindingSeverity.STOP, "stop", "Blocked"),
         (FindingSeverity.OVERRIDE, "override", "Needs an answer"),
         (FindingSeverity.ACKNOWLEDGE, "acknowledge", "To acknowledge"),
     ):
-        found = [f for f in asking if f.severity == severity]
+        found = [question for question in asking if question.severity == severity]
         if found:
             more = f" (and {len(asking) - 1} more)" if len(asking) > 1 else ""
             return state, words, f"{found[0].summary}{more}"

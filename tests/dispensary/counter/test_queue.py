@@ -1,0 +1,70 @@
+"""The queue says what stands in the way today, not what was true when the order came in."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from dispensary.actions import dispenses, prescriptions
+from dispensary.counter.door import Visit
+from dispensary.counter.queue import waiting
+from dispensary.models import StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def shop():
+    make.products()
+    return make.pharmacy()
+
+
+@pytest.fixture
+def pharmacist(shop):
+    return make.staff(shop, StaffRole.PHARMACIST)
+
+
+def at(member, now):
+    return Visit(member=member, others=False, by=member.actor(), now=now, path="/")
+
+
+def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_acknowledged(shop, pharmacist):
+    order = make.prescription(make.patient(shop), repeats=1)
+    dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
+    )
+    (in_time,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
+    assert (in_time.state, in_time.reason) == ("ready", "")
+    (too_late,) = waiting(at(pharmacist, NOW + timedelta(days=30)))
+    assert too_late.state == "acknowledge"
+    assert "ran out 2 days ago" in too_late.reason
+
+
+def test_a_refused_stop_does_not_hold_back_the_next_supply(shop, pharmacist):
+    order = make.prescription(make.patient(shop), repeats=1)
+    dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
+    )
+    refused = prescriptions.stop(prescription=order, reason="", words="asked to", by=pharmacist.actor(), now=NOW)
+    assert isinstance(refused, dispenses.Refused)
+    (row,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
+    assert row.state == "ready"
+
+
+def test_a_longer_queue_asks_the_database_no_more_often(shop, pharmacist):
+    counts = []
+    for more in (1, 4):
+        for _ in range(more):
+            make.prescription(make.patient(shop))
+        with CaptureQueriesContext(connection) as asked:
+            waiting(at(pharmacist, NOW))
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_another_pharmacys_orders_are_not_in_it(shop, pharmacist):
+    make.prescription(make.patient(make.pharmacy("Elsewhere")))
+    assert waiting(at(pharmacist, NOW)) == []
