@@ -73,7 +73,10 @@ HINTS = (
         "Taken each day, or on some days of the week only?",
     ),
     _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
-    _hint(rf"(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or)\s?(?P<high>{_NUMBER}){_UNIT}", "{low} or {high}: which is meant?"),
+    _hint(
+        rf"(?<!day )(?<!days )(?<!week )(?<!weeks )(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or)\s?(?P<high>{_NUMBER}){_UNIT}",
+        "{low} or {high}: which is meant?",
+    ),
     _hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
     _hint(
         r"[0-9]+,[0-9]{3}\b\s?\w*|[0-9]+\.[0-9]{3,}\b\s?\w*",
@@ -95,7 +98,7 @@ HINTS = (
         r"\bif\b.*|\bunless\b.*|\bmay\b.*|\bcan be\b.*|\bconsider\b.*|\btitrat\w*\b.*|\badjust\w*\b.*",
         "What exactly is to be taken, each day?",
     ),
-    _hint(rf"{_NUMBER}\\s?times\\b|\\bonce\\b|\\btwice\\b", "How often in a day?"),
+    _hint(rf"{_NUMBER}\s?times\b|\bonce\b|\btwice\b", "How often in a day?"),
 )
 _OFTEN = {"THREE_DAILY", "COUNT_A_DAY"}
 _UNITS = {"_MG", "_TABLET"}
