@@ -275,6 +275,7 @@ def _quantity(name: str, value: Any) -> str:
         {True: "yes", False: "no", None: "not known"}[value] if value is None or isinstance(value, bool) else str(value)
     )
     before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
+    unit = re.sub(r"^(day|tablet|year|time)s", r"\1", unit) if said == "1" else unit
     return f"{before}{said}{NB}{unit}" if unit and value is not None else f"{before}{said}"
 
 

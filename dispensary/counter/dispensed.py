@@ -14,7 +14,7 @@ from dispensary.actions import patients, prescriptions
 from dispensary.audit import history
 from dispensary.counter.check import prescriptions as orders
 from dispensary.counter.door import Visit, at_counter, error_lines, page
-from dispensary.counter.forms import ReasonForm
+from dispensary.counter.forms import ReasonForm, TakeBackForm, typed
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
 from dispensary.documents import DoesNotFit
@@ -87,25 +87,20 @@ def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
 def take_back(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Cancel a hand-over that never left the counter, or book a supply that came back."""
     dispense = visit.own(dispenses(), pk)
-    form = ReasonForm(request.POST or None)
-    errors = []
-    if request.method == "POST":
-        action = {"cancel": supplies.cancel, "return": supplies.return_}.get(request.POST.get("how", ""))
-        if action is None:
-            form.add_error(None, "Choose whether it never left the counter or came back")
-        elif form.is_valid():
-            try:
-                action(dispense=dispense, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now)
-            except DispensaryError as error:
-                errors = error_lines(error, {"reason": "id_reason"})
-            else:
-                return redirect("counter:dispensed", pk)
-        errors = errors or lines_of(form)
+    form = TakeBackForm(typed(request))
+    errors = lines_of(form)
+    if form.is_valid():
+        action = {"cancel": supplies.cancel, "return": supplies.return_}[form.cleaned_data["how"]]
+        try:
+            action(dispense=dispense, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now)
+        except DispensaryError as error:
+            errors = error_lines(error, {"reason": "id_reason"})
+        else:
+            return redirect("counter:dispensed", pk)
     context = {
         "dispense": dispense,
         "number": number_of(dispense.prescription),
         "form": form,
-        "how": request.POST.get("how"),
     }
     return page(request, visit, "take_back.html", context, errors=errors, status=422 if errors else 200)
 
@@ -115,8 +110,8 @@ def take_back(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 def cancel_prescription(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """End an order of which nothing more is to be handed over."""
     prescription = visit.own(orders(), pk)
-    form = ReasonForm(request.POST or None)
-    errors = []
+    form = ReasonForm(typed(request))
+    errors = lines_of(form)
     if form.is_valid():
         try:
             prescriptions.cancel(
@@ -126,8 +121,6 @@ def cancel_prescription(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> Ht
             errors = error_lines(error, {"reason": "id_reason"})
         else:
             return redirect("counter:check", pk)
-    elif request.method == "POST":
-        errors = lines_of(form)
     context = {
         "prescription": prescription,
         "patient": prescription.patient,

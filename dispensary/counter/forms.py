@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from dispensary.actions.overrides import HIGH_DOSE, Answer
@@ -166,6 +167,26 @@ class ReasonForm(Look):
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Say why"},
     )
+
+
+class TakeBackForm(ReasonForm):
+    """What happened to a supply that is taken back, and why."""
+
+    field_order = ["how", "reason"]
+    how = forms.ChoiceField(
+        label="What happened",
+        choices=[
+            ("cancel", "It never left the counter: cancel, so that it can be dispensed again"),
+            ("return", "The patient brought it back: destroy it, never put it on the shelf"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose whether it never left the counter or came back"},
+    )
+
+
+def typed(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: what was posted, also when nothing was typed."""
+    return request.POST if request.method == "POST" else None
 
 
 def answer_forms(questions: Sequence[Question], data: Any = None) -> list[AnswerForm]:

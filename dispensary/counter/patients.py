@@ -17,6 +17,7 @@ from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, p
 from dispensary.counter.forms import Look
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
+from dispensary.documents.words import amount
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Sex
 
@@ -104,6 +105,16 @@ class FactsForm(Look):
     )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
+    @property
+    def short_fields(self) -> list[forms.BoundField]:
+        """The fields that stand side by side."""
+        return [field for field in self.visible_fields() if field not in self.long_fields]
+
+    @property
+    def long_fields(self) -> list[forms.BoundField]:
+        """Conditions, medicines and allergies, each after whether somebody asked."""
+        return [self[f"{name}{end}"] for name in ("conditions", "medicines", "allergies") for end in ("_known", "")]
+
     def facts(self) -> dict[str, Any]:
         """The facts in the words of the case format; None for what is not known."""
         data = self.cleaned_data
@@ -149,7 +160,8 @@ def initial_of(patient: Patient) -> dict[str, Any]:
     }
     for name in ("conditions", "medicines", "allergies"):
         initial[f"{name}_known"] = "yes" if getattr(patient, name) is not None else ""
-    initial |= {name: getattr(patient, name) for name in ("birth_date", "sex", "weight_kg", "egfr", "version")}
+    initial |= {name: getattr(patient, name) for name in ("birth_date", "sex", "version")}
+    initial |= {name: amount(v) for name in ("weight_kg", "egfr") if (v := getattr(patient, name)) is not None}
     initial["conditions"] = [c for c in patient.conditions or [] if isinstance(c, str)]
     initial["medicines"] = "\n".join(medicine_words(m) for m in patient.medicines or [])
     initial["allergies"] = "\n".join(str(a) for a in patient.allergies or [])

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dispensary import policies
 from dispensary.actions import patients, reminders, worklist
 from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
-from dispensary.counter.forms import Look
+from dispensary.counter.forms import Look, typed
 from dispensary.counter.session import lines_of
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
@@ -128,8 +128,8 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
     risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
     risk = next((r for r in risks if r.patient.pk == patient.pk), None)
-    form = DoneForm(request.POST or None)
-    errors: list[ErrorLine] = []
+    form = DoneForm(typed(request))
+    errors: list[ErrorLine] = lines_of(form)
     if form.is_valid():
         try:
             settle(
@@ -139,8 +139,6 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             errors = error_lines(error, {"note": "id_note", "until": "id_until"})
         else:
             return redirect("counter:at-risk")
-    elif form.is_bound:
-        errors = lines_of(form)
     item = open_item(visit, patient, kind)
     context = {"patient": patient, "risk": risk, "item": item, "form": form}
     return page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)

@@ -63,7 +63,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
     """Open a locked counter again, where it was left."""
     if not request.user.is_authenticated:
         return redirect_to_login(next_address(request))
-    form = UnlockForm(request.POST or None)
+    form = UnlockForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         if password_is_right(request, form.cleaned_data["password"]):
             request.session.pop(LOCKED_KEY, None)
@@ -91,8 +91,12 @@ def choose_pharmacy(request: HttpRequest) -> HttpResponse:
 
 def lines_of(form: forms.Form) -> list[ErrorLine]:
     """A form's errors as lines of the error summary, each with the id of its field."""
-    return [
-        ErrorLine(str(words), form[name].id_for_label if name in form.fields else "")
-        for name, several in form.errors.items()
-        for words in several
-    ]
+    return [ErrorLine(str(words), target_of(form, name)) for name, several in form.errors.items() for words in several]
+
+
+def target_of(form: forms.Form, name: str) -> str:
+    """The id that a link to a field's error goes to: of several choices the first; none for the form as a whole."""
+    if name not in form.fields:
+        return ""
+    several = isinstance(form.fields[name].widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+    return f"{form[name].auto_id}_0" if several else form[name].id_for_label

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispensary.counter.dose_line import HEIGHT, WIDTH, DoseLine, Span
@@ -59,6 +59,7 @@ def test_nothing_to_draw_is_refused() -> None:
         DoseLine(TODAY, []).picture()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     doses=st.lists(st.decimals(min_value="0.5", max_value=5000, places=1), min_size=1, max_size=20),
     days=st.integers(1, 90),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 import zxingcpp
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
@@ -123,7 +123,7 @@ def test_a_course_of_endless_phases_is_refused() -> None:
 NAMES = st.text(st.characters(codec="latin-1", categories=["Lu", "Ll"]), min_size=1, max_size=24)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     given_name=NAMES,
     family_name=NAMES,

@@ -1,0 +1,501 @@
+"""Check, override, hand over, take back: what the pages do with what people type."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
+from tests.dispensary import make
+
+pytestmark = pytest.mark.django_db
+SCAN = f"]d201{make.TEN_MG}1728113010LOT7\u241d21SN42"
+ABOVE: dict[str, Any] = {
+    "phases": [{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+    "directions": "35 mg three times a day for 28 days",
+    "quantity": 294,
+}
+
+
+@pytest.fixture
+def pharmacist(db: None) -> StaffMember:
+    make.products()
+    return make.staff(make.pharmacy())
+
+
+@pytest.fixture
+def counter(client: Client, pharmacist: StaffMember) -> Client:
+    client.force_login(pharmacist.user)
+    return client
+
+
+def order(at: StaffMember, patient: dict[str, Any] | None = None, **changes: Any) -> Prescription:
+    """An order that came in just now."""
+    now = timezone.now()
+    return make.prescription(
+        make.patient(at.pharmacy, now=now, **(patient or {})),
+        now=now,
+        **({"written_on": now.date().isoformat()} | changes),
+    )
+
+
+def check(prescription: Prescription) -> str:
+    return reverse("counter:check", args=[prescription.pk])
+
+
+def handed(counter: Client, prescription: Prescription, **typed: Any) -> Any:
+    """Press the main button with everything filled in."""
+    data = {
+        "dispense-it": "1",
+        "quantity": "42",
+        "gtin": make.TEN_MG,
+        "lot": "A1",
+        "expiry": "2028-03-31",
+        "key": "key-1",
+    }
+    return counter.post(check(prescription), data | typed)
+
+
+def answers(prescription: Prescription, counter: Client, **typed: Any) -> dict[str, Any]:
+    """The override page's fields, each filled in, for every finding it asks about."""
+    page = counter.get(reverse("counter:override", args=[prescription.pk]))
+    data: dict[str, Any] = {"password": make.PASSWORD}
+    for shown, form in page.context["asking"]:
+        said = {
+            "mitigation": "5",
+            "words": f"Agreed about {shown.question.code}.",
+            "asked": "Dr Mwangi",
+            "agreed": "Go on",
+        }
+        data |= {f"{form.prefix}-{name}": value for name, value in (said | typed).items()}
+    return data
+
+
+def test_the_arithmetic_stands_before_the_findings(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.get(check(order(pharmacist, **ABOVE))).content.decode()
+    assert page.index("Take 35") < page.index("The computed course") < page.index("is above the 100 mg daily maximum")
+
+
+def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffMember) -> None:
+    phases = [
+        {"dose": 5, "unit": "mg", "times_per_day": 3, "days": 3},
+        {"doses": [10, 5, 5], "unit": "mg", "days": 25},
+    ]
+    prescription = order(pharmacist, phases=phases, directions=None, quantity=55)
+    bench = counter.get(check(prescription)).context["bench"]
+    assert [(row.mg_per_day, row.tablets, row.cumulative) for row in bench.course] == [(15, 4.5, 4.5), (20, 50, 54.5)]
+    assert bench.course[1].dose.replace("\u00a0", " ") == "10 mg, then 5 mg, then 5 mg"
+    assert bench.course[1].tablets_per_dose == "1, then ½, then ½"
+
+
+def test_opening_a_prescription_is_a_line_in_the_log(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.get(check(prescription))
+    assert AuditEntry.objects.filter(action="patient.opened", patient_ref=str(prescription.patient_id)).count() == 1
+
+
+def test_a_scan_fills_the_pack_and_is_kept_over_pages(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
+    counter.get(reverse("counter:queue"))
+    page = counter.get(check(prescription))
+    draft = page.context["draft"]
+    assert (draft.gtin, draft.lot, draft.expiry, draft.serial) == (make.TEN_MG, "LOT7", "2028-11-30", "SN42")
+    assert "Lioresal 10 mg tablets" in page.content.decode()
+
+
+def test_a_scan_never_erases_what_it_does_not_carry(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.post(check(prescription), {"scan-it": "1", "scan": make.TEN_MG, "quantity": "42"})
+    typed = {"gtin": make.TEN_MG, "lot": "TYPED", "expiry": "2028-01-31", "quantity": "21"}
+    counter.post(check(prescription), typed | {"scan-it": "1", "scan": make.TEN_MG})
+    draft = counter.get(check(prescription)).context["draft"]
+    assert (draft.lot, draft.expiry, draft.quantity) == ("TYPED", "2028-01-31", "21")
+
+
+def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
+    typed = {"gtin": make.TEN_MG, "lot": "LOT7", "expiry": "2028-11-30", "serial": "SN42", "quantity": "42"}
+    counter.post(check(prescription), typed | {"scan-it": "1", "scan": make.TWENTY_FIVE_MG})
+    draft = counter.get(check(prescription)).context["draft"]
+    assert (draft.gtin, draft.lot, draft.serial) == (make.TWENTY_FIVE_MG, "", "")
+
+
+@pytest.mark.parametrize(
+    ("scan", "said"),
+    [
+        (make.TWENTY_FIVE_MG, "Wrong strength: 25\u00a0mg tablets in your hand, 10\u00a0mg ordered."),
+        ("4012345678901", "Nobody here knows the pack"),
+        (f"01{make.TEN_MG}17200131", "This pack has expired."),
+        ("05012345678924", "another medicine. Put it back."),
+    ],
+)
+def test_a_wrong_pack_has_a_sentence_of_its_own(counter: Client, pharmacist: StaffMember, scan: str, said: str) -> None:
+    Product.objects.create(
+        gtin="05012345678924", name="Sirdalud 4 mg tablets", ingredient="tizanidine", strength_mg=4, pack_size=30
+    )
+    prescription = order(pharmacist)
+    page = counter.post(check(prescription), {"scan-it": "1", "scan": scan, "quantity": "42"}, follow=True)
+    assert said in page.content.decode()
+
+
+def test_an_unreadable_scan_is_an_error_at_the_field(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.post(
+        check(order(pharmacist)), {"scan-it": "1", "scan": f"01{make.TEN_MG}10ABC12321SER99", "quantity": "42"}
+    )
+    assert page.status_code == 422
+    assert [line.target for line in page.context["errors"]] == ["id_scan"]
+
+
+def test_a_clean_order_is_handed_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    answer = handed(counter, prescription)
+    dispense = Dispense.objects.get(prescription=prescription)
+    assert answer["Location"] == reverse("counter:dispensed", args=[dispense.pk])
+    assert (dispense.quantity, dispense.lot, dispense.dispenser_name) == (42, "A1", pharmacist.display_name)
+
+
+def test_the_button_pressed_twice_hands_over_once(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    first, second = handed(counter, prescription), handed(counter, prescription)
+    assert first["Location"] == second["Location"]
+    assert prescription.dispenses.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "target"),
+    [
+        ({"quantity": ""}, "id_quantity"),
+        ({"quantity": "many"}, "id_quantity"),
+        ({"quantity": "0"}, "id_quantity"),
+        ({"quantity": "-3"}, "id_quantity"),
+        ({"quantity": "NaN"}, "id_quantity"),
+        ({"quantity": "Infinity"}, "id_quantity"),
+        ({"quantity": "1e9"}, "id_quantity"),
+        ({"quantity": "10.3"}, "id_quantity"),
+        ({"quantity": "43"}, "id_quantity"),
+        ({"gtin": ""}, "id_scan"),
+        ({"gtin": "00000000000000"}, "id_scan"),
+        ({"expiry": "yesterday"}, "id_expiry"),
+        ({"expiry": "2020-01-31"}, "id_expiry"),
+        ({"lot": "A" * 21}, "id_lot"),
+    ],
+)
+def test_what_cannot_be_is_an_error_at_its_field_and_nothing_is_written(
+    counter: Client, pharmacist: StaffMember, typed: dict[str, str], target: str
+) -> None:
+    prescription = order(pharmacist)
+    page = handed(counter, prescription, **typed)
+    assert page.status_code in {400, 409, 422}
+    assert target in [line.target for line in page.context["errors"]]
+    assert "lot" in typed or 'value="A1"' in page.content.decode()
+    assert not prescription.dispenses.exists()
+
+
+def test_a_stop_is_never_handed_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(
+        pharmacist, phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}], directions=None, quantity=420
+    )
+    page = handed(counter, prescription, quantity="420")
+    assert page.status_code == 409
+    assert "Cannot dispense" in page.content.decode()
+    assert not prescription.dispenses.exists()
+
+
+def test_what_could_not_be_assessed_needs_its_tick(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, patient={"alcohol_use": None})
+    refused = handed(counter, prescription)
+    assert refused.status_code == 409
+    (tick,) = [s.question.fingerprint for s in refused.context["bench"].unanswered("acknowledge")]
+    assert handed(counter, prescription, acknowledged=[tick]).status_code == 302
+    assert Override.objects.get(prescription=prescription).code == "not-assessed"
+
+
+def test_findings_that_changed_meanwhile_are_shown_again(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    page = handed(counter, prescription, acknowledged=["0" * 64])
+    assert "The findings have changed" in page.content.decode()
+    assert not prescription.dispenses.exists()
+
+
+def test_findings_are_answered_with_a_reason_and_a_fresh_password(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, **ABOVE)
+    answer = counter.post(reverse("counter:override", args=[prescription.pk]), answers(prescription, counter))
+    assert answer["Location"] == check(prescription)
+    signed = Override.objects.filter(prescription=prescription)
+    assert {o.code for o in signed} == {"daily-maximum", "starting-dose"}
+    assert {o.signature for o in signed} == {"password"}
+    page = handed(counter, prescription, quantity="294")
+    assert page.status_code == 302, [line.words for line in page.context["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"mitigation": ""}, "Choose a reason for"),
+        ({"mitigation": "99"}, "Select a valid choice"),
+        ({"words": ""}, "Say in your own words"),
+        ({"words": "ok"}, "Say a little more"),
+        ({"asked": ""}, "Name the person"),
+        ({"asked_at": "2999-01-01T10:00"}, "cannot lie in the future"),
+        ({"agreed": "x" * 501}, "at most 500 characters"),
+    ],
+)
+def test_an_incomplete_answer_is_not_signed_and_nothing_typed_is_lost(
+    counter: Client, pharmacist: StaffMember, typed: dict[str, str], said: str
+) -> None:
+    prescription = order(pharmacist, **ABOVE)
+    page = counter.post(reverse("counter:override", args=[prescription.pk]), answers(prescription, counter, **typed))
+    assert page.status_code == 422
+    assert any(said in line.words for line in page.context["errors"])
+    assert "words" in typed or "Agreed about daily-maximum." in page.content.decode()
+    assert make.PASSWORD not in page.content.decode()
+    assert not Override.objects.filter(prescription=prescription).exists()
+
+
+def test_a_wrong_password_signs_nothing(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, **ABOVE)
+    data = answers(prescription, counter) | {"password": "not it"}
+    page = counter.post(reverse("counter:override", args=[prescription.pk]), data)
+    assert [line.target for line in page.context["errors"]] == ["id_password"]
+    assert "Agreed about daily-maximum." in page.content.decode()
+    assert not Override.objects.filter(prescription=prescription).exists()
+
+
+def test_another_persons_password_signs_nothing(counter: Client, pharmacist: StaffMember) -> None:
+    other = make.staff(pharmacist.pharmacy)
+    other.user.set_password("another long password")
+    other.user.save()
+    prescription = order(pharmacist, **ABOVE)
+    data = answers(prescription, counter) | {"password": "another long password"}
+    counter.post(reverse("counter:override", args=[prescription.pk]), data)
+    assert not Override.objects.filter(prescription=prescription).exists()
+
+
+def test_every_rule_that_can_be_overridden_offers_five_to_seven_reasons_with_other_last() -> None:
+    from baclofen_rules.rulebook import all_rules
+    from dispensary.counter.reasons import reasons_for
+
+    for rule in all_rules():
+        offered = reasons_for(rule.code)
+        assert 5 <= len(offered) <= 8, rule.code
+        assert offered[-1][0] == "8"
+        assert len({value for value, _words in offered}) == len(offered)
+
+
+def test_an_answer_can_be_withdrawn_until_it_is_used(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, **ABOVE)
+    counter.post(reverse("counter:override", args=[prescription.pk]), answers(prescription, counter))
+    answer = Override.objects.filter(prescription=prescription).first()
+    counter.post(reverse("counter:withdraw-answer", args=[prescription.pk, answer.pk]), {"reason": "misread"})
+    answer.refresh_from_db()
+    assert answer.state == "withdrawn"
+    again = counter.post(reverse("counter:withdraw-answer", args=[prescription.pk, answer.pk]), {"reason": "misread"})
+    assert again.status_code == 404
+
+
+def test_another_pharmacys_answer_cannot_be_withdrawn(counter: Client, pharmacist: StaffMember) -> None:
+    elsewhere = make.staff(make.pharmacy("Elsewhere"))
+    theirs = order(elsewhere, **ABOVE)
+    address = reverse("counter:withdraw-answer", args=[theirs.pk, uuid.uuid4()])
+    assert counter.post(address, {"reason": "mine"}).status_code == 404
+
+
+def test_a_technician_hands_over_what_is_clean_and_cannot_override(client: Client, pharmacist: StaffMember) -> None:
+    client.force_login(make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN).user)
+    clean, above = order(pharmacist), order(pharmacist, **ABOVE)
+    assert handed(client, clean).status_code == 302
+    assert handed(client, above, quantity="294", key="key-2").status_code == 409
+    assert client.get(reverse("counter:override", args=[above.pk])).status_code == 403
+
+
+def test_a_supply_is_cancelled_or_taken_back_with_a_reason(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    handed(counter, prescription)
+    dispense = prescription.dispenses.get()
+    address = reverse("counter:take-back", args=[dispense.pk])
+    for wrong in ({}, {"how": "cancel"}, {"reason": "why"}, {"how": "burn", "reason": "why"}):
+        assert counter.post(address, wrong).status_code == 422
+    assert counter.post(address, {"how": "cancel", "reason": "Patient left"})["Location"]
+    dispense.refresh_from_db()
+    assert (dispense.status, dispense.ended_reason) == ("cancelled", "Patient left")
+    assert counter.post(address, {"how": "return", "reason": "again"}).status_code == 422
+
+
+def test_a_cancelled_prescription_cannot_be_handed_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.post(reverse("counter:cancel-prescription", args=[prescription.pk]), {"reason": "Written in error"})
+    page = handed(counter, prescription)
+    assert page.status_code == 409
+    assert "cancelled" in page.content.decode()
+    assert not prescription.dispenses.exists()
+
+
+def test_the_label_is_printed_once_and_then_again(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    handed(counter, prescription)
+    address = reverse("counter:label", args=[prescription.dispenses.get().pk])
+    for _ in range(2):
+        answer = counter.get(address)
+        assert answer["Content-Type"] == "application/pdf"
+        assert answer.content.startswith(b"%PDF")
+    seen = (
+        AuditEntry.objects.filter(action__startswith="label.").order_by("recorded_at").values_list("action", flat=True)
+    )
+    assert list(seen) == ["label.printed", "label.reprinted"]
+
+
+def test_the_picture_of_a_label_is_no_print(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    handed(counter, prescription)
+    answer = counter.get(reverse("counter:label-picture", args=[prescription.dispenses.get().pk]))
+    assert answer.content.startswith(b"\x89PNG")
+    assert not AuditEntry.objects.filter(action__startswith="label.").exists()
+
+
+def test_a_name_that_no_font_has_is_an_answer_and_not_a_box(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist, patient={"family_name": "山田", "given_name": ""})
+    handed(counter, prescription)
+    page = counter.get(reverse("counter:label", args=[prescription.dispenses.get().pk]))
+    assert page.status_code == 422
+    assert "This cannot be printed" in page.content.decode()
+
+
+def test_markup_in_names_and_words_is_shown_as_it_was_typed(counter: Client, pharmacist: StaffMember) -> None:
+    name = "O'Brien <script>alert(1)</script>"
+    prescription = order(pharmacist, patient={"family_name": name}, directions=None)
+    for address in (
+        check(prescription),
+        reverse("counter:queue"),
+        reverse("counter:patient", args=[prescription.patient_id]),
+    ):
+        page = counter.get(address).content.decode()
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert" in page
+
+
+def test_the_queue_says_where_each_order_stands(counter: Client, pharmacist: StaffMember) -> None:
+    order(pharmacist, patient={"family_name": "Clean"})
+    order(pharmacist, patient={"family_name": "Above"}, **ABOVE)
+    order(
+        pharmacist,
+        patient={"family_name": "Tenfold"},
+        phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions=None,
+        quantity=420,
+    )
+    rows = counter.get(reverse("counter:queue")).context["rows"]
+    assert {r.prescription.patient.family_name: r.state for r in rows} == {
+        "Clean": "ready",
+        "Above": "override",
+        "Tenfold": "stop",
+    }
+
+
+def test_the_queue_asks_the_same_number_of_questions_for_one_and_for_many(
+    counter: Client, pharmacist: StaffMember, django_assert_max_num_queries: Any
+) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    order(pharmacist)
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
+        counter.get(reverse("counter:queue"))
+    for _ in range(5):
+        order(pharmacist)
+    with django_assert_max_num_queries(len(one)):
+        counter.get(reverse("counter:queue"))
+
+
+@pytest.mark.parametrize("by", ["name", "part", "number", "patient", "label"])
+def test_an_order_is_found_by_name_number_and_label(counter: Client, pharmacist: StaffMember, by: str) -> None:
+    wanted = order(pharmacist, patient={"family_name": "Featherstone", "given_name": "Zoe"})
+    order(pharmacist)
+    words = {
+        "name": "Featherstone, Zoe",
+        "part": "feath zo",
+        "number": str(wanted.pk)[:8].upper(),
+        "patient": wanted.patient.identifier,
+        "label": f"{str(wanted.pk)[:8].upper()}|12|9f86d081884c7d65",
+    }[by]
+    page = counter.post(reverse("counter:queue"), {"q": words})
+    assert [row.prescription.pk for row in page.context["rows"]] == [wanted.pk]
+    assert AuditEntry.objects.filter(action="patient.searched").exists()
+
+
+def test_a_search_never_finds_another_pharmacys_patient(counter: Client, pharmacist: StaffMember) -> None:
+    order(make.staff(make.pharmacy("Elsewhere")), patient={"family_name": "Featherstone"})
+    page = counter.post(reverse("counter:queue"), {"q": "Featherstone"})
+    assert page.context["rows"] == []
+
+
+def test_next_goes_on_to_what_can_be_worked_on(counter: Client, pharmacist: StaffMember) -> None:
+    first, second = order(pharmacist), order(pharmacist)
+    assert counter.get(reverse("counter:next"))["Location"] == check(first)
+    assert counter.get(reverse("counter:next"), {"after": str(first.pk)})["Location"] == check(second)
+    assert counter.get(reverse("counter:next"), {"after": str(second.pk)})["Location"] == check(first)
+
+
+def test_news_counts_what_came_in_since(counter: Client, pharmacist: StaffMember) -> None:
+    before = timezone.now() - timedelta(minutes=1)
+    order(pharmacist)
+    address = reverse("counter:queue-news")
+    assert "1 new" in counter.get(address, {"since": before.isoformat()}).content.decode()
+    assert "new" not in counter.get(address, {"since": timezone.now().isoformat()}).content.decode()
+    assert counter.get(address, {"since": "yesterday"}).status_code == 200
+
+
+def test_facts_are_changed_and_unknown_stays_unknown(counter: Client, pharmacist: StaffMember) -> None:
+    patient = order(pharmacist).patient
+    data = {
+        "version": patient.version,
+        "egfr": "48",
+        "sex": "female",
+        "birth_date": "1981-05-02",
+        "drives": "yes",
+        "conditions": ["epilepsy"],
+        "medicines": "tizanidine, M03BX02\nibuprofen",
+        "allergies_known": "yes",
+    }
+    answer = counter.post(reverse("counter:facts", args=[patient.pk]), data)
+    assert answer.status_code == 302
+    patient.refresh_from_db()
+    assert (patient.egfr, patient.drives, patient.weight_kg, patient.pregnant) == (48, True, None, None)
+    assert (patient.conditions, patient.allergies) == (["epilepsy"], [])
+    assert [m["name"] for m in patient.medicines] == ["tizanidine", "ibuprofen"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("egfr", "-1"),
+        ("egfr", "NaN"),
+        ("weight_kg", "heavy"),
+        ("birth_date", "1800-01-01"),
+        ("birth_date", "2999-01-01"),
+        ("sex", "x"),
+    ],
+)
+def test_an_absurd_fact_is_an_error_at_its_field(
+    counter: Client, pharmacist: StaffMember, name: str, value: str
+) -> None:
+    patient = order(pharmacist).patient
+    page = counter.post(reverse("counter:facts", args=[patient.pk]), {"version": patient.version, name: value})
+    assert page.status_code == 422
+    assert f"id_{name}" in [line.target for line in page.context["errors"]]
+
+
+def test_somebody_elses_newer_facts_are_not_overwritten(counter: Client, pharmacist: StaffMember) -> None:
+    patient = order(pharmacist).patient
+    page = counter.post(reverse("counter:facts", args=[patient.pk]), {"version": patient.version - 1, "egfr": "48"})
+    assert page.status_code == 422
+    assert "changed meanwhile" in page.content.decode()
