@@ -69,7 +69,7 @@ HINTS = (
     ),
     _hint(r"\bq\.?\s?d\b\.?", "Once a day, or four times a day?"),
     _hint(
-        r"\b(?:once |twice |[0-9]+ times )?(?:a|per|each|every|/)\s?week\b|\bonce weekly\b|\btwice weekly\b|\bweekly\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+        rf"\b(?:once |twice |{_NUMBER} times )?(?:a|per|each|every|/)\s?week\b|\bonce weekly\b|\btwice weekly\b|\bweekly\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
         "Taken each day, or on some days of the week only?",
     ),
     _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
