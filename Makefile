@@ -6,7 +6,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-faults lint bench bench-rules bench-reminders golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-faults lint bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,6 +33,9 @@ test-faults: install-test ## kill workers, beat, broker and database at length (
 
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders
+
+bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000)
+	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000)
 
 golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
 	@$(BIN)/pytest -q tests/golden --rewrite-golden

@@ -36,7 +36,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # there, but not in the type stubs
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
@@ -209,8 +209,9 @@ def _unpack(raw: bytes) -> Any:
 
 
 def _pack(point: Any) -> bytes:
-    inverse = pow(point[2], _P - 2, _P)
-    x, y = point[0] * inverse % _P, point[1] * inverse % _P
+    inverse: int = pow(point[2], _P - 2, _P)
+    x: int = point[0] * inverse % _P
+    y: int = point[1] * inverse % _P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
@@ -441,11 +442,11 @@ def _places(runs: list[list[int]], count: int) -> str:
     return f"{count:,} entries ({shown}{', ...' if len(runs) > SHOWN_RUNS else ''})"
 
 
-class Findings(dict):  # type: ignore[type-arg]  # 3.9 cannot subscript dict as a base with our key types
+class Findings(dict[str, Finding]):
     """Class -> Finding; a class is told once, with all its places."""
 
     def add(self, kind: str, first: int = 0, last: int | None = None, when: str = "", detail: str = "") -> Finding:
-        found: Finding = self.setdefault(kind, Finding(kind))
+        found = self.setdefault(kind, Finding(kind))
         last = first if last is None else last
         found.count += last - first + 1
         if found.runs and found.runs[-1][1] + 1 == first:
@@ -511,7 +512,8 @@ class Check:
         self.heartbeat = dt.timedelta(hours=heartbeat_hours) if heartbeat_hours else None
         genesis = hashlib.sha256(f"audit/genesis/v1\n{log}\n{predecessor}".encode()).digest()
         self.prev: bytes | None = genesis if first == 1 else start_leaf
-        self.edge, self.alternative = Edge(first - 1, start_hashes), None
+        self.edge = Edge(first - 1, start_hashes)
+        self.alternative: Edge | None = None
         self.other_prev: bytes | None = None
         self.whole = True
         self.findings = Findings()
@@ -590,18 +592,22 @@ class Check:
             self.findings.add("GAP", self.expected, seq - 1)
             self.expected, self.whole, self.prev, self.other_prev = seq, False, None, None
             return True
-        gap = self.findings.get("GAP")
-        for run in gap.runs if gap else ():
-            if run[0] <= seq <= run[1]:
-                gap.runs.remove(run)
-                gap.runs += [part for part in ([run[0], seq - 1], [seq + 1, run[1]]) if part[0] <= part[1]]
+        if "GAP" in self.findings:
+            self._close_gap(self.findings["GAP"], seq)
+        self.findings.add("DUP_OR_REORDER", seq)
+        return False
+
+    def _close_gap(self, gap: Finding, seq: int) -> None:
+        """An entry that seemed to be missing comes later: it was moved, not removed."""
+        for first, last in gap.runs:
+            if first <= seq <= last:
+                gap.runs.remove([first, last])
+                gap.runs += [part for part in ([first, seq - 1], [seq + 1, last]) if part[0] <= part[1]]
                 gap.runs.sort()
                 gap.count -= 1
                 break
-        if gap and not gap.runs:
+        if not gap.runs:
             del self.findings["GAP"]
-        self.findings.add("DUP_OR_REORDER", seq)
-        return False
 
     def _grow(self, leaf: bytes, recomputed: bytes) -> None:
         """Add to the tree of the stored leaves, and once they disagree also to the tree of the entries as they are."""
@@ -689,9 +695,9 @@ class Check:
                 self.findings.add("CLOCK_BACKWARDS", seq, when=recorded, detail=f"back by {back / 60:,.0f} minutes")
                 self.recorded = recorded
             return
-        hour_changed = self.heartbeat and self.recorded and recorded[:13] != self.recorded[:13]
-        if hour_changed and _moment(recorded) - _moment(self.recorded) > self.heartbeat:
-            self.findings.add("STALE", seq, detail=f"nothing between {self.recorded} and {recorded}")
+        if self.heartbeat is not None and self.recorded and recorded[:13] != self.recorded[:13]:  # noqa: SIM102 - rare
+            if _moment(recorded) - _moment(self.recorded) > self.heartbeat:
+                self.findings.add("STALE", seq, detail=f"nothing between {self.recorded} and {recorded}")
         if intact:
             self.opened = self.opened or recorded
             self.recorded = recorded
@@ -1050,7 +1056,7 @@ class Bundle:
         if self.zip is not None:
             if name not in self.zip.NameToInfo:
                 raise Malformed(f"{name} is not in the zip file")
-            return io.BufferedReader(self.zip.open(name), 1 << 20)  # type: ignore[return-value, type-var]  # raw reader
+            return io.BufferedReader(self.zip.open(name), 1 << 20)  # type: ignore[type-var]  # ZipExtFile reads raw
         path = self.path / name
         if path.is_symlink() or not stat.S_ISREG(path.stat().st_mode):
             raise Malformed(f"{name} is not a plain file")
