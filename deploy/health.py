@@ -8,6 +8,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
+from deploy.metrics import register
+
 
 @require_safe
 @never_cache
@@ -36,4 +38,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not token or not constant_time_compare(given, token):
         return HttpResponseNotFound("not found\n", content_type="text/plain")
+    register()
     return ExportToDjangoView(request)
