@@ -15,6 +15,7 @@ for _alias, _settings in DATABASES.items():
 REDIS_URL = "redis://127.0.0.1:1"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 4
+SECRET_KEY_GIVEN = True
 HTTPS = False
 SECURE_SSL_REDIRECT = False
 SECURE_PROXY_SSL_HEADER = None

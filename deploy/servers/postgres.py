@@ -174,7 +174,6 @@ class Postgres(Server):
             settings |= {
                 "fsync": "off",
                 "full_page_writes": "off",
-                "synchronous_commit": "off",
                 "autovacuum_naptime": "10s",
             }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -15,7 +15,9 @@ ON = date(2026, 11, 22)
 PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}
 STOCK = {"lioresal": (10, 25), "us-label": (5, 10, 15, 20), "uk-smpc": (5, 10)}
 names = st.sampled_from(sorted(PROFILES))
-ages = st.sampled_from([None, 2, 4, 6, 8, 10, 12, 15, 18, 40, 70]).map(lambda age: None if age is None else Decimal(age))
+ages = st.sampled_from([None, 2, 4, 6, 8, 10, 12, 15, 18, 40, 70]).map(
+    lambda age: None if age is None else Decimal(age)
+)
 half_fives = st.integers(1, 14).map(lambda units: Decimal(units) * Decimal("2.5"))
 todays = st.lists(half_fives, min_size=1, max_size=4).map(tuple)
 targets = st.builds(lambda units, times: (Decimal(5 * units),) * times, st.integers(1, 7), st.integers(1, 4))

@@ -1,0 +1,162 @@
+"""The deployment's promises: strict headers, quiet logs, hints that cannot be doubled."""
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+import structlog
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from deploy.celery import app, refuse_long_countdowns
+from deploy.environment import ROOT
+from deploy.logs import logging_config
+
+
+def test_check_deploy_has_nothing_to_say() -> None:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "deploy.settings",
+        "SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrs",
+        "DISPENSARY_RUN_DIR": "/nonexistent",
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_web_server_refuses_to_run_without_a_key() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+    environment |= {"DJANGO_SETTINGS_MODULE": "deploy.settings", "DISPENSARY_RUN_DIR": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import deploy.wsgi"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "SECRET_KEY is not set" in done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.django_db
+def test_pages_carry_the_strict_policy(client: Client) -> None:
+    answer = client.get("/accounts/login/")
+    policy = dict(part.split(" ", 1) for part in answer["Content-Security-Policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "font-src": "'self'",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    assert answer["Referrer-Policy"] == "same-origin"  # with none at all, a form sent over HTTPS fails its CSRF check
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_nobody_registers_an_account(client: Client, db: None) -> None:
+    answer = client.get("/accounts/signup/")
+    assert b'name="password1"' not in answer.content
+
+
+def test_metrics_are_for_the_holder_of_the_token(client: Client, db: None) -> None:
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer guessed"}).status_code == 404
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
+    assert answer.status_code == 200
+    assert b"django_http_requests" in answer.content
+
+
+def test_metrics_do_not_exist_without_a_token(client: Client, db: None, settings: pytest.FixtureRequest) -> None:
+    settings.METRICS_TOKEN = ""  # type: ignore[attr-defined]  # pytest-django's settings take any name
+    assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+
+
+def test_readiness_needs_the_database_and_liveness_does_not(client: Client, db: None) -> None:
+    assert client.get("/health/live").content == b"alive\n"
+    assert client.get("/health/ready").json() == {"ready": True}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_readiness_says_no_while_the_database_is_away(client: Client) -> None:
+    from django.db import connection
+
+    port = connection.settings_dict["PORT"]
+    connection.close()
+    connection.settings_dict["PORT"] = "1"
+    try:
+        assert client.get("/health/ready").status_code == 503
+        assert client.get("/health/live").status_code == 200
+    finally:
+        connection.close()
+        connection.settings_dict["PORT"] = port
+
+
+def lines_of(write: logging.Logger, *arguments: object, **more: object) -> dict[str, object]:
+    """What one call writes, through the handler that the deployment's configuration makes."""
+    from logging.config import DictConfigurator
+
+    stream = io.StringIO()
+    formatter = DictConfigurator(logging_config("INFO")).configure_formatter(
+        logging_config("INFO")["formatters"]["json"]
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    write.addHandler(handler)
+    try:
+        write.error(*arguments, **more)  # type: ignore[arg-type]  # passed on as given
+    finally:
+        write.removeHandler(handler)
+    line: dict[str, object] = json.loads(stream.getvalue())
+    return line
+
+
+def test_log_line_names_an_error_without_its_message() -> None:
+    logger = logging.getLogger("tests.errors")
+    try:
+        raise ValueError("Key (identifier)=(NHS 943 476 5919) already exists")
+    except ValueError:
+        line = lines_of(logger, "request_failed", exc_info=True)
+    assert line["exception"] == "ValueError"
+    assert "943" not in json.dumps(line)
+
+
+@pytest.mark.django_db
+def test_log_line_has_the_route_and_not_the_address(client: Client) -> None:
+    with structlog.testing.capture_logs() as captured:
+        client.get("/accounts/login/?q=Okafor")
+    finished = [line for line in captured if line["event"] == "request_finished"]
+    assert finished
+    assert "Okafor" not in json.dumps(finished, default=str)
+
+
+def test_broker_settings_keep_a_hint_from_being_doubled_or_hoarded() -> None:
+    conf = app.conf
+    assert conf.task_time_limit > conf.task_soft_time_limit
+    assert conf.broker_transport_options["visibility_timeout"] > conf.task_time_limit
+    assert conf.broker_transport_options["socket_timeout"]
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.worker_prefetch_multiplier) == (True, True, 1)
+    assert conf.worker_cancel_long_running_tasks_on_connection_loss is False
+    assert conf.accept_content == ["json"]
+    assert {queue.name for queue in conf.task_queues} == {"rem-tick", "rem-send"}
+    assert conf.beat_schedule["reminders"]["options"]["expires"] < settings.REMINDER_TICK_SECONDS
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(299, False), (310, True)])
+def test_task_for_much_later_is_refused(seconds: int, refused: bool) -> None:
+    eta = (timezone.now() + timedelta(seconds=seconds)).isoformat()
+    if refused:
+        with pytest.raises(ValueError, match="store a row"):
+            refuse_long_countdowns(headers={"eta": eta})
+    else:
+        refuse_long_countdowns(headers={"eta": eta})
