@@ -1,0 +1,79 @@
+"""Tokens for programs that speak to the API for a person: issued and revoked, each with its line in the log.
+
+The token itself is kept by django-rest-knox, which stores a digest only; a site without it has other ways to sign in.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.apps import apps
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from dispensary import audit
+from dispensary.actors import Actor
+from dispensary.audit import Event, Subject
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import StaffMember
+
+
+def issue(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> str:
+    """Make a token for somebody who works at a pharmacy and return it; nobody can read it a second time.
+
+    It signs what its owner may sign, so it is noted at each of their pharmacies. Raises `InvalidInput`.
+    """
+    members = _members(user)
+    with transaction.atomic():
+        row, token = _tokens().create(user)
+        body = {"account": f"user:{user.pk}", "token": row.token_key, "expires": row.expiry}
+        _note(Event.TOKEN_ISSUED, members[0], body, by_task, now)
+    for member in members[1:]:
+        with transaction.atomic():
+            _note(Event.TOKEN_ISSUED, member, body, by_task, now)
+    return str(token)
+
+
+def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> int:
+    """End all tokens of somebody, as when a device is lost; returns how many there were."""
+    members = _members(user)
+    with transaction.atomic():
+        rows = _tokens().filter(user=user)
+        keys = [row.token_key for row in rows]
+        rows.delete()
+        body = {"account": f"user:{user.pk}", "tokens": keys}
+        _note(Event.TOKEN_REVOKED, members[0], body, by_task, now)
+    for member in members[1:]:
+        with transaction.atomic():
+            _note(Event.TOKEN_REVOKED, member, body, by_task, now)
+    return len(keys)
+
+
+def _tokens():  # type: ignore[no-untyped-def]  # the manager of an optional package, known only at run time
+    if not apps.is_installed("knox"):
+        problem = Problem("INSTALLED_APPS", "no knox", "django-rest-knox", "Install it, or sign in another way.")
+        raise InvalidInput("This site has no tokens.", problem)
+    from knox.models import get_token_model
+
+    return get_token_model().objects
+
+
+def _members(user: AbstractBaseUser) -> list[StaffMember]:
+    members = list(StaffMember.objects.filter(user_id=user.pk, active=True).order_by("pharmacy_id"))
+    if not members:
+        problem = Problem(
+            "user", "somebody who works at no pharmacy", "a member of staff", "A manager adds them first."
+        )
+        raise InvalidInput("A token is for somebody who works at a pharmacy.", problem)
+    return members
+
+
+def _note(event: Event, member: StaffMember, body: dict[str, object], by_task: str, now: datetime) -> None:
+    audit.record(
+        event,
+        pharmacy=member.pharmacy_id,
+        by=Actor.system(by_task, member.pharmacy_id),
+        now=now,
+        subject=Subject("account", f"user:{member.user_id}"),
+        body=body,
+    )
