@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/logs/<uuid:pk>/export/", audit.ExportView.as_view(), name="audit-export"),
     path("audit/entries/", audit.EntriesView.as_view(), name="audit-entries"),
     path("audit/entries/<uuid:pk>/", audit.EntryView.as_view(), name="audit-entry"),
+    path("fhir/metadata", fhir.MetadataView.as_view(), name="fhir-metadata"),
     path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
     path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake
 from dispensary.api.fhir import read_order
+from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
 from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
@@ -97,6 +99,19 @@ class MedicationDispenseView(FHIRView):
         dispense = self.own(rows, pk)
         self.by(dispense.pharmacy_id)
         return Response(medication_dispense(dispense, dispense.review.findings.all(), dispense.overrides.all()))
+
+
+class MetadataView(FHIRView):
+    """What is spoken here."""
+
+    authentication_classes: ClassVar = []
+    permission_classes: ClassVar = [AllowAny]
+
+    @extend_schema(
+        responses={(200, "application/fhir+json"): RESOURCE}, summary="The CapabilityStatement, for anybody", auth=[]
+    )
+    def get(self, request: Request) -> Response:
+        return Response(capability_statement(request.build_absolute_uri().removesuffix("/metadata")))
 
 
 def _issue(severity: str, code: str, words: str) -> dict[str, str]:

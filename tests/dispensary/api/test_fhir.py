@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.medicationdispense import MedicationDispense
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
@@ -162,3 +163,10 @@ def test_a_returned_supply_was_handed_over_all_the_same(pharmacist: Caller, pres
     resource = pharmacist.get(address).json()
     MedicationDispense.model_validate(resource)
     assert (resource["status"], "brought back" in resource["note"][0]["text"]) == ("completed", True)
+
+
+def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
+    told = Caller(None).get("fhir/metadata").json()
+    CapabilityStatement.model_validate(told)
+    assert told["implementation"]["url"] == "http://testserver/api/v1/fhir"
+    assert [resource["type"] for resource in told["rest"][0]["resource"]] == ["MedicationRequest", "MedicationDispense"]
