@@ -120,14 +120,14 @@ def review(case: Case, profile: Profile) -> Review:
     lacking: dict[str, list[str]] = {}
     unbelievable: tuple[str, ...] = ()
     has_dose = bool(terms.phases)
-    for bound in book.rules[case.action]:
-        rule = bound.rule
-        if rule.needs_dose and (unbelievable or not has_dose):
-            lacking.setdefault(rule.code, []).extend(unbelievable or (PHASES_FACT,))
+    for check, limits, needs_dose, bound in book.quick[case.action]:
+        if needs_dose and (unbelievable or not has_dose):
+            lacking.setdefault(bound.rule.code, []).extend(unbelievable or (PHASES_FACT,))
             continue
-        answer = rule.check(terms, bound.limits)
+        answer = check(terms, limits)
         if not answer:
             continue
+        rule = bound.rule
         found = []
         for said in answer:
             if isinstance(said, Missing):

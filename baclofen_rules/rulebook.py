@@ -1,14 +1,14 @@
 """The rules together with the numbers of one profile on one day."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from baclofen_rules import terms
 from baclofen_rules.case import Action
-from baclofen_rules.findings import Citation
+from baclofen_rules.findings import Answer, Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rules import Rule, all_rules
@@ -25,6 +25,14 @@ class BoundRule:
     limits: Any
     sources: tuple[Citation, ...]
 
+    @property
+    def quick(self) -> "Quick":
+        return self.rule.check, self.limits, self.rule.needs_dose, self
+
+
+Quick = tuple[Callable[[terms.Terms, Any], Answer], Any, bool, BoundRule]
+"""A rule's check, its numbers, whether it needs a dose, and the rule: one tuple, because a review walks them all."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
@@ -32,6 +40,8 @@ class RuleBook:
 
     terms: terms.Limits
     rules: Mapping[Action, tuple[BoundRule, ...]]
+    quick: Mapping[Action, tuple[Quick, ...]]
+    """The same rules as a review walks them."""
 
 
 def load_profile(name: str, on: date | None = None, folder: "Path | str | None" = None) -> Profile:
@@ -79,9 +89,11 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
                 f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(known))}"
             )
     bound = [_bind_one(profile, rule, on) for rule in all_rules()]
+    rules = {action: tuple(one for one in bound if one.rule.action is action) for action in Action}
     return RuleBook(
         terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"),
-        rules={action: tuple(one for one in bound if one.rule.action is action) for action in Action},
+        rules=rules,
+        quick={action: tuple(one.quick for one in chosen) for action, chosen in rules.items()},
     )
 
 

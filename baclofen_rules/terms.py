@@ -115,7 +115,7 @@ class Terms:
         """Completed years; None is unknown."""
         self.regimen: Regimen | None = None if case.order is None else case.order.regimen
         self.phases: tuple[Phase, ...] = () if self.regimen is None else self.regimen.phases
-        self.highest_mg = max((phase.mg_per_day for phase in self.phases), default=ZERO)
+        self.highest_mg = max([phase.mg_per_day for phase in self.phases], default=ZERO)
         """The highest daily dose over all phases."""
         self.first_mg = self.phases[0].mg_per_day if self.phases else ZERO
         strength = None if case.order is None else case.order.strength_mg
@@ -127,13 +127,12 @@ class Terms:
             self.supply_days = days_supply(self.regimen, strength, case.order.quantity)
         self._look_back()
         self._look_up()
-        rises, falls = [], []
-        for change in self._transitions():
-            if change.after > change.before:
-                rises.append(change)
-            elif change.after < change.before:
-                falls.append(change)
-        self.rises, self.falls = tuple(rises), tuple(falls)
+        self.rises: tuple[Transition, ...] = ()
+        self.falls: tuple[Transition, ...] = ()
+        if len(self.phases) > 1 or self.stops or (self.is_continuing and self.previous_mg != self.first_mg):
+            changes = tuple(self._transitions())
+            self.rises = tuple(change for change in changes if change.after > change.before)
+            self.falls = tuple(change for change in changes if change.after < change.before)
 
     def _look_back(self) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""

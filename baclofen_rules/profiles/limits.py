@@ -84,6 +84,12 @@ class Bands(Generic[T]):
 
     place: str
     rows: tuple[tuple[Ages, T | None], ...]
+    """Youngest first; the bands meet, and the last has no upper age."""
+    _oldest_first: tuple[tuple[Decimal, T | None], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        oldest_first = tuple((ages.low, limit) for ages, limit in reversed(self.rows))
+        object.__setattr__(self, "_oldest_first", oldest_first)
 
     def verdict(self, breaks: Callable[[T], bool], age: Decimal | None) -> T | Missing | None:
         """The limit that ``breaks`` says is broken, None when it is kept, or the fact that is lacking.
@@ -91,8 +97,8 @@ class Bands(Generic[T]):
         With an unknown age a limit counts as broken when every band's limit is broken, as kept when none is.
         """
         if age is not None:
-            for ages, limit in self.rows:
-                if ages.holds(age):
+            for low, limit in self._oldest_first:
+                if low <= age:
                     return limit if limit is not None and breaks(limit) else None
             return Missing((f"profile.{self.place}",))
         broken = [limit for _, limit in self.rows if limit is not None and breaks(limit)]
@@ -102,7 +108,11 @@ class Bands(Generic[T]):
 
     def at(self, age: Decimal | None) -> T | None:
         """The limit at an age; None when there is none, or when the age is unknown."""
-        return None if age is None else next((limit for ages, limit in self.rows if ages.holds(age)), None)
+        if age is not None:
+            for low, limit in self._oldest_first:
+                if low <= age:
+                    return limit
+        return None
 
     def is_below_last(self, age: Decimal | None) -> bool:
         """Whether the age is known and falls below the last band."""

@@ -222,7 +222,7 @@ def _as_needed(reading: Reading, limits: Limits) -> Found:
 
 
 def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[Found | Missing]:
-    if regimen is None:
+    if regimen is None or _is_plain(order, regimen):
         return
     yield from _misplaced(order, limits)
     levels = [phase.mg_per_day for phase in regimen.phases]
@@ -254,6 +254,11 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
             f"Phase 1: {first} mg a day; phase {len(levels)}: {final} mg a day; repeats: {order.repeats}.",
             {"repeats": str(order.repeats), "from_mg_per_day": final, "mg_per_day": first},
         )
+
+
+def _is_plain(order: Order, regimen: Regimen) -> bool:
+    """A single phase that goes on and is not said to begin on another day: nothing about it can be at fault."""
+    return len(regimen.phases) == 1 and not regimen.then_stop and order.starts in ((), (None,))
 
 
 def _is_taper(regimen: Regimen, changes: list[tuple[int, Decimal, Decimal]]) -> bool:
