@@ -1,0 +1,161 @@
+"""Reminders and the withdrawal-risk list at the counter."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary.actions import consent, dispenses
+from dispensary.models import (
+    AuditEntry,
+    ConsentAnswer,
+    ConsentSource,
+    Medium,
+    Patient,
+    Reminder,
+    ReminderState,
+    StaffMember,
+    StaffRole,
+    WorklistItem,
+)
+from tests.dispensary import make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pharmacist(db: None) -> StaffMember:
+    make.products()
+    return make.staff(make.pharmacy(now=timezone.now() - timedelta(days=90)))
+
+
+@pytest.fixture
+def counter(client: Client, pharmacist: StaffMember) -> Client:
+    client.force_login(pharmacist.user)
+    return client
+
+
+def supplied(at: StaffMember, days_ago: int = 0) -> Patient:
+    """A patient with 28 days of tablets from so many days ago, who agreed to e-mail, and whose course goes on."""
+    then = timezone.now() - timedelta(days=days_ago)
+    patient = make.patient(at.pharmacy, family_name="Haddad", now=then)
+    consent.add_contact(patient=patient, medium=Medium.EMAIL, address="h@example.org", by=at.actor(), now=then)
+    consent.record_answer(
+        patient=patient,
+        medium=Medium.EMAIL,
+        answer=ConsentAnswer.YES,
+        source=ConsentSource.COUNTER,
+        by=at.actor(),
+        now=then,
+    )
+    order = make.prescription(
+        patient,
+        written_on=then.date().isoformat(),
+        repeats=3,
+        phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": None}],
+        directions="5 mg three times a day",
+        now=then,
+    )
+    done = dispenses.dispense(
+        prescription=order, quantity=Decimal(42), pack=make.pack(), key=uuid.uuid4().hex, by=at.actor(), now=then
+    )
+    assert not isinstance(done, dispenses.Refused), done
+    return patient
+
+
+def test_what_is_owed_is_listed_with_its_day(counter: Client, pharmacist: StaffMember) -> None:
+    supplied(pharmacist)
+    page = counter.get(reverse("counter:reminders")).content.decode()
+    assert "Haddad" in page
+    assert "next supply due" in page
+    assert "in 21 days" in page
+
+
+def test_a_reminder_is_withdrawn_and_moves_to_its_group(counter: Client, pharmacist: StaffMember) -> None:
+    supplied(pharmacist)
+    reminder = Reminder.objects.order_by("due_at").first()
+    assert reminder is not None
+    counter.post(reverse("counter:withdraw-reminder", args=[reminder.public_id]))
+    reminder.refresh_from_db()
+    assert reminder.state == ReminderState.WITHDRAWN
+    assert "Haddad" in counter.get(reverse("counter:reminders"), {"show": "withdrawn"}).content.decode()
+    again = counter.post(reverse("counter:withdraw-reminder", args=[reminder.public_id]))
+    assert again.status_code == 409
+
+
+def test_a_reminder_is_sent_at_once(counter: Client, pharmacist: StaffMember) -> None:
+    supplied(pharmacist)
+    reminder = Reminder.objects.order_by("due_at").first()
+    assert reminder is not None
+    before = reminder.due_at
+    counter.post(reverse("counter:send-reminder", args=[reminder.public_id]))
+    reminder.refresh_from_db()
+    assert reminder.due_at < before
+
+
+def test_another_pharmacys_reminder_is_not_there(client: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist)
+    client.force_login(make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).user)
+    reminder = Reminder.objects.first()
+    assert reminder is not None
+    for name in ("send-reminder", "withdraw-reminder"):
+        assert client.post(reverse(f"counter:{name}", args=[reminder.public_id])).status_code == 404
+    assert client.post(reverse("counter:work", args=[patient.pk]), {"what": "called"}).status_code == 404
+    for name in ("reminders", "at-risk"):
+        assert "Haddad" not in client.get(reverse(f"counter:{name}")).content.decode()
+    reminder.refresh_from_db()
+    assert reminder.state == ReminderState.SCHEDULED
+
+
+def test_an_auditor_changes_no_reminder(client: Client, pharmacist: StaffMember) -> None:
+    supplied(pharmacist)
+    client.force_login(make.staff(pharmacist.pharmacy, StaffRole.AUDITOR).user)
+    reminder = Reminder.objects.first()
+    assert reminder is not None
+    assert client.post(reverse("counter:withdraw-reminder", args=[reminder.public_id])).status_code == 403
+
+
+def test_the_page_says_why_a_patient_gets_no_message(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist)
+    page = counter.get(reverse("counter:explain", args=[patient.pk])).content.decode()
+    assert "E-mail: the patient said yes" in page
+    assert "Text message: the patient has not been asked" in page
+
+
+def test_who_ran_out_stands_above_who_will(counter: Client, pharmacist: StaffMember) -> None:
+    soon, out = supplied(pharmacist, days_ago=27), supplied(pharmacist, days_ago=30)
+    page = counter.get(reverse("counter:at-risk"))
+    assert [risk.patient.pk for risk, _tone, _item in page.context["risks"]] == [out.pk, soon.pk]
+    assert "Without tablets for 2 days: withdrawal may have begun" in page.content.decode()
+
+
+def test_a_call_is_on_record_even_before_the_house_asked_for_it(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist, days_ago=27)
+    data = {"what": "called", "note": "Collects tomorrow."}
+    assert counter.post(reverse("counter:work", args=[patient.pk]), data).status_code == 302
+    item = WorklistItem.objects.get(patient=patient)
+    assert (item.resolution, item.note) == ("called", "Collects tomorrow.")
+    events = set(AuditEntry.objects.filter(action__startswith="worklist.").values_list("action", flat=True))
+    assert "worklist.opened" in events
+    assert len(events) == 2
+
+
+def test_work_is_put_off_with_a_reason_and_a_day(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist, days_ago=29)
+    address = reverse("counter:work", args=[patient.pk])
+    assert counter.post(address, {}).status_code == 422
+    assert counter.post(address, {"what": "put-off"}).status_code == 422
+    far = (timezone.now() + timedelta(days=60)).date().isoformat()
+    assert counter.post(address, {"what": "put-off", "note": "In hospital", "until": far}).status_code == 422
+    assert not WorklistItem.objects.filter(patient=patient, state="put-off").exists()
+    day = (timezone.now() + timedelta(days=3)).date()
+    data = {"what": "put-off", "note": "In hospital", "until": day.isoformat()}
+    assert counter.post(address, data).status_code == 302
+    assert WorklistItem.objects.get(patient=patient).put_off_until == day
+    assert "Put off until" in counter.get(reverse("counter:at-risk")).content.decode()
