@@ -2,8 +2,12 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from deploy import health
+
+# Scripts and styles in files of their own, without the library's inline style: the page obeys the policy of all the others.
+API_DOCS = SpectacularSwaggerSplitView.as_view(url_name="dispensary-api:schema", template_name="api_docs.html")
 
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
@@ -11,5 +15,6 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/docs/", API_DOCS, name="api-docs"),
     path("", include("dispensary.urls")),
 ]

@@ -1,0 +1,18 @@
+"""The pages that show the API's description, in a real browser under our own Content-Security-Policy."""
+
+import pytest
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_the_description_is_shown_without_breaking_the_policy(browser: Browser, live_server: LiveServer) -> None:
+    page = browser.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(f"{live_server.url}/api/docs/")
+    page.get_by_text("/api/v1/prescriptions/{id}/dispenses/").first.wait_for(timeout=30_000)
+    page.close()
+    assert told == []
