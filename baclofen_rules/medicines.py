@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from baclofen_rules.case import Medicine
 
+WHEAT: Final = frozenset({"wheat", "weat", "whaet", "wheet", "weizen", "trigo", "froment", "frumento", "tarwe", "ble"})
 BACLOFEN_ATC: Final = "M03BX01"
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
@@ -158,15 +159,14 @@ def names_lioresal(text: str) -> bool:
 @lru_cache(maxsize=1024)
 def names_wheat(text: str) -> bool:
     """Whether an allergy is one to wheat."""
-    return any(is_near(word, name) for word in words(text) for name in ("wheat", "weizen", "trigo", "froment", "tarwe"))
+    return not WHEAT.isdisjoint(words(text))
 
 
 def is_near(word: str, name: str) -> bool:
-    """Whether a word is a name, give or take one letter (from five letters on) or two (from eight on)."""
+    """Whether a word is a name, give or take two letters from eight letters on; shorter names are too like others."""
     if word == name:
         return True
-    most = 2 if len(name) >= 8 else 1 if len(name) >= 5 else 0
-    return most > 0 and abs(len(word) - len(name)) <= most and _distance(word, name) <= most
+    return len(name) >= 8 and abs(len(word) - len(name)) <= 2 and _distance(word, name) <= 2
 
 
 def _distance(one: str, other: str) -> int:
