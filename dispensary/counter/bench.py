@@ -78,6 +78,8 @@ class Shown:
     clears: str
     sources: Sequence[str]
     answered_by: Override | None
+    proposal: str = ""
+    """What the rule book proposes instead, in words."""
     missing: Sequence[tuple[str, str]] = ()
 
     @property
@@ -259,8 +261,19 @@ def _shown(question: Question, answers: Mapping[str, Override], missing: Sequenc
         CLEARS[question.severity] if not missing else "",
         [_source(s) for s in finding.get("sources", ())],
         answers.get(question.fingerprint),
+        _proposal(finding.get("suggestion") or {}),
         missing,
     )
+
+
+def _proposal(suggestion: Mapping[str, Any]) -> str:
+    """`Take 15 mg three times a day for 3 days, ..., then stop. 27 tablets of 10 mg.`"""
+    if "taper" in suggestion:
+        packs = " and ".join(
+            f"{t['quantity']} tablets of {t['strength_mg']}{NB}mg" for t in suggestion["taper"]["tablets"]
+        )
+        return f"{suggestion['taper']['sentence']} {packs}."
+    return f"{suggestion['quantity']} tablets." if "quantity" in suggestion else ""
 
 
 def _quantities(values: Mapping[str, Any] | None) -> str:

@@ -94,6 +94,24 @@ def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffM
     assert bench.course[1].tablets_per_dose == "1, then ½, then ½"
 
 
+def test_a_taper_that_is_too_fast_comes_with_one_that_the_rules_accept(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    prescription = order(
+        pharmacist,
+        phases=[
+            {"dose": 20, "unit": "mg", "times_per_day": 3, "days": 7},
+            {"dose": 5, "unit": "mg", "times_per_day": 3, "days": 3},
+        ],
+        then_stop=True,
+        directions=None,
+        quantity=47,
+    )
+    page = counter.get(check(prescription)).content.decode()
+    assert "A proposal that the rules accept:" in page
+    assert "then stop." in page.split("A proposal that the rules accept:")[1][:400]
+
+
 def test_opening_a_prescription_is_a_line_in_the_log(counter: Client, pharmacist: StaffMember) -> None:
     prescription = order(pharmacist)
     counter.get(check(prescription))
