@@ -1,0 +1,90 @@
+"""The demo as a stranger runs it: twice, beside another one, and killed in the middle."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.environment import ROOT
+from deploy.servers.processes import remove
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run_dir() -> Iterator[Path]:
+    """The demo's folder for this module; the second test finds what the first one left."""
+    folder = Path(tempfile.mkdtemp(prefix="dispensary-demo-"))
+    folder.chmod(0o755)
+    yield folder
+    remove("postgres", folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(run_dir: Path, **more: str) -> subprocess.Popen[str]:
+    names = {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEALER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment |= {"DISPENSARY_RUN_DIR": str(run_dir), "PYTHONUNBUFFERED": "1", **more}
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.demo"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def running(run_dir: Path) -> list[psutil.Process]:
+    """Every process whose command line or environment belongs to this demo."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and (
+                process.environ().get("RUN_DIR") == str(run_dir)
+                or any(str(run_dir) in part for part in process.cmdline())
+            ):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("turn", ["first start", "second start, on what is there"])
+def test_story_comes_out_as_told_and_nothing_stays_behind(run_dir: Path, turn: str) -> None:
+    with start(run_dir, ONCE="1") as demo:
+        told, _ = demo.communicate(timeout=240)
+    assert demo.returncode == 0, told
+    assert "!!" not in told
+    assert "the log verifies again" in told
+    assert "E-mail to ada" in told
+    assert len(list((run_dir / "labels").glob("*.pdf"))) == 5
+    assert wait_until(lambda: not running(run_dir), 15, lambda: str(running(run_dir)))
+
+
+def test_demo_killed_the_hard_way_leaves_nothing_and_starts_again(run_dir: Path) -> None:
+    demo = start(run_dir, ONCE="1")
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if line.startswith("1. "):
+            break
+    second = start(run_dir)
+    said, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "A demo already runs in this folder" in said
+    assert "Traceback" not in said
+
+    demo.send_signal(signal.SIGKILL)
+    demo.wait()
+    wait_until(lambda: not running(run_dir), 60, lambda: str(running(run_dir)))
+    with start(run_dir, ONCE="1") as again:
+        told, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, told
