@@ -37,11 +37,11 @@ CREATE FUNCTION audit.header(e audit.entry, seq bigint, prev bytea) RETURNS text
 
 -- RFC 9162 leaf of a header.
 CREATE FUNCTION audit.leaf(header text) RETURNS bytea
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN pg_catalog.sha256('\x00'::bytea || pg_catalog.convert_to(header, 'UTF8'));
 
 CREATE FUNCTION audit.body_commitment(salt bytea, body text) RETURNS bytea
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN pg_catalog.sha256('\x02'::bytea || salt || pg_catalog.convert_to(body, 'UTF8'));
 
 CREATE FUNCTION audit.genesis(log_id uuid, predecessor_note text) RETURNS bytea

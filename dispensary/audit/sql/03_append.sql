@@ -25,6 +25,13 @@ BEGIN
     RETURN found_id;
 END $$;
 
+-- A version 7 UUID (RFC 9562): 48 bits of the given time in milliseconds, the rest random. Ordered by time, so that the
+-- indexes grow at one end.
+CREATE FUNCTION audit.new_id(at_ timestamptz) RETURNS uuid
+    LANGUAGE sql VOLATILE
+    RETURN (pg_catalog.lpad(pg_catalog.to_hex(floor(extract(epoch FROM at_) * 1000)::bigint), 12, '0') || '7'
+            || pg_catalog.substr(pg_catalog.gen_random_uuid()::text, 16))::uuid;
+
 -- The only way in. The database sets the id, the time of recording, the transaction, the role and the salt.
 CREATE FUNCTION audit.append(
     p_pharmacy uuid, p_origin text, p_action text, p_outcome text, p_actor text, p_actor_role text, p_occurred_at timestamptz,
@@ -82,17 +89,6 @@ BEGIN
     RETURN id_;
 END $$;
 
--- A version 7 UUID (RFC 9562): 48 bits of the given time in milliseconds, the rest random. Ordered by time, so that
--- the indexes grow at one end.
-CREATE FUNCTION audit.new_id(at_ timestamptz) RETURNS uuid
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    b bytea := substring(int8send(floor(extract(epoch FROM at_) * 1000)::bigint) FROM 3 FOR 6)
-               || substring(uuid_send(gen_random_uuid()) FROM 7 FOR 10);
-BEGIN
-    RETURN encode(set_byte(b, 6, (get_byte(b, 6) & 15) | 112), 'hex')::uuid;
-END $$;
-
 -- At COMMIT: lock the head, read the tail, hash, link. Nothing of the application runs while the lock is held.
 CREATE FUNCTION audit.link_entry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp SET lock_timeout = '5s' AS $$
@@ -102,6 +98,7 @@ DECLARE
     logs_ text := current_setting('audit.logs', true);
     seq_ bigint;
     prev_ bytea;
+    closed_ timestamptz;
     header_ text;
 BEGIN
     IF clock_timestamp() - e.recorded_at > interval '5 minutes' THEN
@@ -112,14 +109,16 @@ BEGIN
         PERFORM 1 FROM audit.head WHERE log_id::text = ANY (string_to_array(logs_, ',')) ORDER BY log_id FOR NO KEY UPDATE;
     END IF;
     SELECT genesis INTO STRICT genesis_ FROM audit.head WHERE log_id = e.log_id FOR NO KEY UPDATE;
-    SELECT seq, leaf INTO seq_, prev_ FROM audit.link WHERE log_id = e.log_id ORDER BY seq DESC LIMIT 1;
+    -- Only now, under the lock: the tail, and whether the log still takes entries.
+    SELECT g.closed_at, l.seq, l.leaf INTO closed_, seq_, prev_ FROM audit.log g
+        LEFT JOIN LATERAL (SELECT seq, leaf FROM audit.link WHERE log_id = g.log_id ORDER BY seq DESC LIMIT 1) l ON true
+        WHERE g.log_id = e.log_id;
+    IF closed_ IS NOT NULL THEN
+        RAISE EXCEPTION 'audit: the log of this entry was closed meanwhile' USING ERRCODE = 'serialization_failure';
+    END IF;
     IF seq_ IS NULL THEN
         seq_ := 0;
         prev_ := genesis_;
-    END IF;
-    PERFORM 1 FROM audit.log WHERE log_id = e.log_id AND closed_at IS NULL;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'audit: the log of this entry was closed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
     header_ := audit.header(e, seq_ + 1, prev_);
     INSERT INTO audit.link (log_id, seq, entry_id, recorded_at, leaf)
