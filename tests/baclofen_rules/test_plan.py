@@ -85,21 +85,45 @@ def test_no_rule_questions_a_proposed_taper(
         assert plan.regimen.total_days == days
 
 
-@given(names, targets, st.none() | targets, ages)
+@given(
+    names, targets, st.none() | targets, ages, st.none() | st.integers(7, 120), st.none() | st.sampled_from(mg(5, 10))
+)
 @settings(max_examples=400, deadline=None)
 def test_no_rule_questions_a_proposed_titration(
-    name: str, target: tuple[Decimal, ...], before: tuple[Decimal, ...] | None, age: Decimal | None
+    name: str,
+    target: tuple[Decimal, ...],
+    before: tuple[Decimal, ...] | None,
+    age: Decimal | None,
+    days: int | None,
+    step: Decimal | None,
 ) -> None:
     profile, weight = PROFILES[name], Decimal(40)
+    wishes = {"age_years": age, "weight_kg": weight, "days": days, "step_mg": step}
     try:
-        plan = plan_titration(target, mg(*STOCK[name]), profile, ON, before=before, age_years=age, weight_kg=weight)
+        plan = plan_titration(target, mg(*STOCK[name]), profile, ON, before=before, **wishes)
     except CannotPlan as cannot:
         assert cannot.field and cannot.given and cannot.expected
         return
     assert reviewed(plan, profile, before, age_years=age and str(age), weight_kg="40") == []
     assert plan.regimen.phases[-1].doses == target
+    assert plan.regimen.total_days == days
     levels = [sum(before or (), Decimal(0)), *(phase.mg_per_day for phase in plan.regimen.phases)]
     assert levels == sorted(set(levels))
+    assert step is None or all(after - at <= step for at, after in pairwise(levels[1:]))
+
+
+@given(names, todays, st.integers(0, 5))
+@settings(max_examples=100, deadline=None)
+def test_a_dose_that_was_only_just_changed_is_held_long_enough(
+    name: str, doses: tuple[Decimal, ...], held: int
+) -> None:
+    try:
+        plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, age_years=Decimal(45), held_days=held)
+    except CannotPlan:
+        return
+    first = plan.regimen.phases[0]
+    assert (first.doses == doses) == (held < 2)
+    assert held >= 2 or first.days == 2
 
 
 @given(names, todays, ages)
