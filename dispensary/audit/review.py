@@ -16,7 +16,7 @@ from psycopg import Connection
 from dispensary.audit.events import Event
 
 MANY_REFUSALS = 5
-"""Refused sign-ins of one name, or refused accesses of one person, in a day that ask for attention."""
+"""Refused sign-ins from one station, or refused accesses of one person, in a day that ask for attention."""
 
 LATE = dt.timedelta(minutes=5)
 """An entry recorded so much later than it says to have happened, or before it, is pointed out."""
@@ -36,7 +36,7 @@ _COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} 
 _OVERRIDES = f"""
     SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608
 _REFUSED = f"""
-    SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN l.subject_id ELSE l.actor END, count(*), max(l.seq)
+    SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq)
     FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused')
     GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608
 _ODD = f"""

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from dispensary.actors import Actor
-from dispensary.audit import Event, Subject, record
+from dispensary.audit import SITE, Event, Subject, record
 from dispensary.audit.review import Day, review_day
 from dispensary.audit.rounds import raw_connection
 from dispensary.models import Pharmacy
@@ -34,21 +34,22 @@ class Command(BaseCommand):
         """Each pharmacy in turn."""
         now, points = timezone.now(), 0
         writers = tuple({str(connections[alias].settings_dict["USER"]) for alias in connections})
-        for pharmacy in Pharmacy.objects.order_by("name"):
-            zone = ZoneInfo(pharmacy.time_zone)
+        places = [(each.pk, each.name, each.time_zone) for each in Pharmacy.objects.order_by("name")]
+        for pharmacy, name, time_zone in (*places, (SITE, "The site itself", "UTC")):
+            zone = ZoneInfo(time_zone)
             day = options["day"] or now.astimezone(zone).date() - dt.timedelta(days=1)
             since, until = (
                 dt.datetime.combine(each, dt.time(), tzinfo=zone).astimezone(dt.UTC)
                 for each in (day, day + dt.timedelta(days=1))
             )
-            found = review_day(raw_connection("default"), pharmacy.pk, since, until, writers=writers)
+            found = review_day(raw_connection("default"), pharmacy, since, until, writers=writers)
             points += len(found.points)
-            self._tell(pharmacy, day, found, as_json=options["json"])
+            self._tell(name, day, found, as_json=options["json"])
             with transaction.atomic():
                 record(
                     Event.LOG_REVIEWED,
                     pharmacy=pharmacy,
-                    by=Actor.system("review", pharmacy.pk),
+                    by=Actor.system("review", pharmacy),
                     now=now,
                     subject=Subject("day", day.isoformat()),
                     body=found.body(),
@@ -56,13 +57,13 @@ class Command(BaseCommand):
         if points:
             sys.exit(1)
 
-    def _tell(self, pharmacy: Pharmacy, day: dt.date, found: Day, *, as_json: bool) -> None:
+    def _tell(self, name: str, day: dt.date, found: Day, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(
-                json.dumps({"pharmacy": str(pharmacy.pk), "day": day.isoformat(), **found.body()}, default=str)
+                json.dumps({"pharmacy": str(found.pharmacy), "day": day.isoformat(), **found.body()}, default=str)
             )
             return
-        self.stdout.write(f"{pharmacy.name}, {day}: {sum(found.counts.values())} entries")
+        self.stdout.write(f"{name}, {day}: {sum(found.counts.values())} entries")
         for action, count in found.counts.items():
             self.stdout.write(f"  {count:6}  {action}")
         for actor, count in found.overrides.items():

@@ -50,12 +50,13 @@ def test_an_ordinary_day_is_counted_and_points_nothing_out(pharmacy: Pharmacy, t
 
 
 @pytest.mark.parametrize(("times", "pointed"), [(MANY_REFUSALS - 1, 0), (MANY_REFUSALS, 1)])
-def test_many_refused_sign_ins_of_one_name_are_pointed_out(
+def test_many_refused_sign_ins_from_one_place_are_pointed_out(
     pharmacy: Pharmacy, today: dt.datetime, times: int, pointed: int
 ) -> None:
     for _ in range(times):
         put(pharmacy, audit.Event.SIGN_IN_REFUSED, today, outcome="refused")
-    put(pharmacy, audit.Event.SIGN_IN_REFUSED, today, outcome="refused", subject=audit.Subject("account", "bob"))
+    elsewhere = Actor("system:accounts", "", Role.SYSTEM, pharmacy.pk, station="10.0.0.9")
+    put(pharmacy, audit.Event.SIGN_IN_REFUSED, today, outcome="refused", by=elsewhere)
     points = look(pharmacy, today).points
     assert len(points) == pointed
     assert all(f"auth.refused of ann, {times} times" in point.why for point in points)
@@ -102,8 +103,9 @@ def test_the_command_reviews_yesterday_and_the_log_says_so(pharmacy: Pharmacy, t
     with pytest.raises(SystemExit) as end:
         call_command("audit_review", day=today.date(), json=True, stdout=(out := StringIO()))
     assert end.value.code == 1
-    told = json.loads(out.getvalue().splitlines()[0])
-    assert told["counts"]["access.changed"] == 1
+    told = {each["pharmacy"]: each for each in map(json.loads, out.getvalue().splitlines())}
+    assert told[str(pharmacy.pk)]["counts"]["access.changed"] == 1
+    assert str(audit.SITE) in told
     flush_links()
     (line,) = audit.history(audit.Subject("day", today.date().isoformat()), pharmacy=pharmacy)
     assert line.sentence == "Dispensary (review) reviewed a day of this log."
