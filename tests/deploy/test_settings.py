@@ -160,3 +160,41 @@ def test_task_for_much_later_is_refused(seconds: int, refused: bool) -> None:
             refuse_long_countdowns(headers={"eta": eta})
     else:
         refuse_long_countdowns(headers={"eta": eta})
+
+
+def test_every_way_to_run_it_has_the_same_processes() -> None:
+    """Procfile, systemd units and compose file start the same five programs on the same queues."""
+    import re
+
+    procfile = dict(line.split(": ", 1) for line in (ROOT / "deploy" / "Procfile").read_text().splitlines())
+    compose = (ROOT / "deploy" / "container" / "compose.yaml").read_text()
+    assert sorted(procfile) == ["beat", "seal", "send", "tick", "web"]
+    for name, command in procfile.items():
+        unit = (ROOT / "deploy" / "systemd" / f"dispensary-{name}.service").read_text()
+        program = " ".join(command.removeprefix("exec ").split()[:3])
+        assert program.replace("python", "bin/python", 1) in unit or program in unit
+        assert re.search(rf"^  {name}:", compose, re.MULTILINE)
+        queue = re.search(r"-Q (\S+)", command)
+        if queue:
+            assert f"-Q {queue[1]} " in unit
+            assert f"-Q, {queue[1]}," in compose
+        assert "Restart=always" in unit
+        assert "KillMode=mixed" in unit
+        assert "TimeoutStopSec=60" in unit
+
+
+def test_every_variable_of_the_readme_is_read_and_the_reverse() -> None:
+    import re
+
+    settings_text = (ROOT / "deploy" / "settings.py").read_text()
+    read = set(re.findall(r'(?:ENV\.get|_flag|_list)\("([A-Z_]+)"', settings_text))
+    readme = (ROOT / "deploy" / "README.md").read_text()
+    told = {
+        name
+        for row in readme.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])
+    }
+    internal = {"STATIC_FROM_SOURCE", "REMINDER_LEASE_SECONDS", "REMINDER_BATCH", "AUDIT_SEAL_STANDBYS"}
+    assert told - read == set()
+    assert read - told - internal == set()

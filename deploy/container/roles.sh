@@ -1,0 +1,16 @@
+#!/bin/sh
+# Run once by the database's container when its volume is new: the four roles and the database, as deploy/README.md explains them.
+set -eu
+psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" -v owner="$OWNER_PASSWORD" -v app="$APP_PASSWORD" \
+    -v sealer="$SEALER_PASSWORD" -v auditor="$AUDITOR_PASSWORD" <<'SQL'
+CREATE ROLE dispensary_owner LOGIN PASSWORD :'owner';
+CREATE ROLE dispensary_app LOGIN PASSWORD :'app';
+CREATE ROLE dispensary_sealer LOGIN PASSWORD :'sealer';
+CREATE ROLE dispensary_auditor LOGIN PASSWORD :'auditor';
+CREATE DATABASE dispensary OWNER dispensary_owner TEMPLATE template0 ENCODING 'UTF8';
+\connect dispensary
+GRANT USAGE ON SCHEMA public TO dispensary_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE dispensary_owner IN SCHEMA public
+    GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO dispensary_app;
+ALTER DEFAULT PRIVILEGES FOR ROLE dispensary_owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO dispensary_app;
+SQL
