@@ -3,6 +3,7 @@ import json
 import pytest
 
 from baclofen_rules import Case, Outcome, Severity, explain, load_profile, review
+from tests.baclofen_rules.cases import case_of
 from tests.baclofen_rules.test_case import EXAMPLE, changed
 
 PROFILES = ("lioresal", "us-label", "uk-smpc")
@@ -44,6 +45,33 @@ def test_route_and_unit_switch_off_every_rule_that_needs_a_dose():
     assert {"daily-maximum", "titration-step", "quantity", "renal"} <= codes
     assert all(rule.missing == ("prescription.route",) for rule in answer.not_assessed)
     assert {finding.code for finding in answer.findings} >= {"route", "condition", "interaction-muscle-relaxant"}
+
+
+def test_a_wrong_unit_switches_them_off_too():
+    answer = asked(changed("prescription.phases.0.unit", "microgram"))
+    assert answer.outcome is Outcome.STOP
+    assert answer.course is None
+    assert {rule.code: rule.missing for rule in answer.not_assessed}["daily-maximum"] == ("prescription.phases",)
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "dur", "issue"),
+    [
+        ({"takes": ["20+20+25 for 28 days"], "patient": {"age_years": 11}}, "daily-maximum", "HD", "DOSEHINDA"),
+        ({"takes": ["35+35+35 for 28 days"]}, "daily-maximum", "HD", "DOSEH"),
+        ({"patient": {"age_years": 3}}, "age", "PA", "AGE"),
+        ({"patient": {"age_years": 5}}, "age", "PA", "PEALRT"),
+        ({"patient": {"egfr": 20}}, "renal", "DL", "DOSECOND"),
+        ({"patient": {"dialysis": True}}, "renal", "MC", "DOSECOND"),
+        ({"prescription": {"quantity": 1}}, "quantity", "NS", "FULFIL"),
+        ({"prescription": {"quantity": 99}}, "quantity", "EX", "FULFIL"),
+        ({"patient": {"medicines": [{"name": "tizanidine"}]}}, "interaction-muscle-relaxant", "TD", "DUPTHPCLS"),
+        ({"patient": {"medicines": [{"name": "morphine"}]}}, "interaction-opioid", "AT", "DRG"),
+    ],
+)
+def test_a_finding_carries_the_codes_that_others_understand(row, code, dur, issue):
+    found = next(finding for finding in asked(case_of(row)).findings if finding.code == code).to_json()
+    assert (found["dur"], found["detected_issue"]) == (dur, issue)
 
 
 def test_the_course_shows_phases_tablets_days_and_the_first_day_not_covered():
