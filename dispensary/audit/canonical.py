@@ -8,13 +8,15 @@ spelling is refused instead of guessed: floats, NUL, lone surrogates, whole numb
 the SQL function ``audit.header`` builds the same header text inside the database.
 """
 
+from __future__ import annotations
+
 import datetime as dt
 import enum
 import hashlib
 import json
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring as _quoted
 from typing import Any
@@ -68,8 +70,21 @@ class NotCanonical(ValueError):
     """A value has no single spelling in the log; ``path`` says where it stands."""
 
     def __init__(self, path: str, given: object, expected: str) -> None:
-        self.path, self.given, self.expected = path or "$", given, expected
-        super().__init__(f"{self.path}: {expected}; given {type(given).__name__}")
+        super().__init__(path, expected)
+        self._inner, self.given, self.expected = path.removeprefix("$"), type(given).__name__, expected
+
+    def within(self, step: str) -> NotCanonical:
+        """The same, seen from the object or list around it: a path is only built when something is wrong."""
+        self._inner = step + self._inner
+        return self
+
+    @property
+    def path(self) -> str:
+        """JSON path of the value, ``$`` for the whole."""
+        return "$" + self._inner
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.expected}; given {self.given}"
 
 
 def canonical(value: object) -> str:
@@ -78,7 +93,7 @@ def canonical(value: object) -> str:
     >>> canonical({"b": [1, True], "a": "5 mg"})
     '{"a":"5 mg","b":[1,true]}'
     """
-    return json.dumps(_ordered(value, "$"), ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    return _encode(_ordered(value))
 
 
 def plain(value: object) -> Any:
@@ -90,7 +105,7 @@ def plain(value: object) -> Any:
     >>> plain({"dose_mg": Decimal("7.50"), "on": dt.date(2026, 11, 22), "note": None})
     {'dose_mg': '7.50', 'on': '2026-11-22'}
     """
-    return _plain(value, "$")
+    return _plain(value)
 
 
 def read(text: str) -> Any:
@@ -124,10 +139,10 @@ def header(entry: Mapping[str, Any], *, seq: int, prev: bytes) -> str:
     Raises NotCanonical when it would exceed 64 KiB - 1 bytes, or when a column is unknown.
     """
     if unknown := entry.keys() - HEADER_KEYS.keys():
-        raise NotCanonical(sorted(unknown)[0], None, "a column of format 1")
+        raise NotCanonical(f"$.{min(unknown)}", None, "a column of format 1")
     told = {HEADER_KEYS[column]: value for column, value in entry.items() if value is not None}
     told["seq"], told["prev"] = seq, prev
-    text = "{" + ",".join([f'"{key}":{_spelled(key, told[key])}' for key in sorted(told)]) + "}"
+    text = "{" + ",".join([f'"{key}":{_spelled(told[key])}' for key in sorted(told)]) + "}"
     if len(text.encode()) > MAX_HEADER_BYTES:
         raise NotCanonical("$", text[:80], f"a header of at most {MAX_HEADER_BYTES} bytes")
     return text
@@ -141,7 +156,7 @@ def leaf(header_text: str) -> bytes:
 def body_commitment(salt: bytes, body: str) -> bytes:
     """SHA-256(0x02 || salt || body): binds the body to the header, and tells nothing once the salt is gone."""
     if len(salt) != SALT_BYTES:
-        raise NotCanonical("salt", salt, f"{SALT_BYTES} bytes")
+        raise NotCanonical("$.salt", salt, f"{SALT_BYTES} bytes")
     return hashlib.sha256(b"\x02" + salt + body.encode()).digest()
 
 
@@ -150,36 +165,58 @@ def genesis(log_id: uuid.UUID, predecessor_note: str = "") -> bytes:
     return hashlib.sha256(f"audit/genesis/v1\n{log_id}\n{predecessor_note}".encode()).digest()
 
 
-def _ordered(value: object, path: str) -> object:
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def _ordered(value: object) -> object:
     """The same value with keys in UTF-16 order, every part checked."""
     if isinstance(value, str):
-        return _text(value, path)
+        return _text(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if abs(value) > MAX_INTEGER:
-            raise NotCanonical(path, value, "a whole number between -(2^53 - 1) and 2^53 - 1")
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise NotCanonical("$", value, "a whole number between -(2^53 - 1) and 2^53 - 1")
         return int(value)
     if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise NotCanonical(path, key, "keys that are text")
-            _text(key, path)
-        in_order = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_utf16)
-        return {str(key): _ordered(value[key], f"{path}.{key}") for key in in_order}
+        return _ordered_object(value)
     if isinstance(value, list | tuple):
-        return [_ordered(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise NotCanonical(path, value, "text, a whole number, true, false, a list or an object")
+        return _each(value, _ordered)
+    raise NotCanonical("$", value, "text, a whole number, true, false, a list or an object")
 
 
-def _text(value: str, path: str) -> str:
+def _ordered_object(value: dict[Any, object]) -> dict[str, object]:
+    for key in value:
+        if not isinstance(key, str):
+            raise NotCanonical("$", key, "keys that are text")
+        _text(key)
+    told: dict[str, object] = {}
+    for key in sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16):
+        try:
+            told[str(key)] = _ordered(value[key])
+        except NotCanonical as error:
+            raise error.within(f".{key}") from None
+    return told
+
+
+def _each(items: Iterable[Any], turn: Callable[[object], Any]) -> list[Any]:
+    told: list[Any] = []
+    for item in items:
+        try:
+            told.append(turn(item))
+        except NotCanonical as error:
+            raise error.within(f"[{len(told)}]") from None
+    return told
+
+
+def _text(value: str) -> str:
     if "\x00" in value:
-        raise NotCanonical(path, value, "text without NUL")
+        raise NotCanonical("$", value, "text without NUL")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise NotCanonical(path, value, "text without lone surrogates") from error
+            raise NotCanonical("$", value, "text without lone surrogates") from error
     return str(value)
 
 
@@ -187,41 +224,46 @@ def _utf16(key: str) -> bytes:
     return key.encode("utf-16-be")
 
 
-def _plain(value: object, path: str) -> Any:
-    if isinstance(value, enum.Enum):
-        return _plain(value.value, path)
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", _text(value, path))
-    if isinstance(value, bool | int):
+def _plain(value: object) -> Any:
+    kind = type(value)
+    if kind is int or kind is bool:
         return value
+    if kind is not str and isinstance(value, enum.Enum):
+        return _plain(value.value)
+    if isinstance(value, str):  # ASCII is NFC already
+        return _text(value) if value.isascii() else unicodedata.normalize("NFC", _text(value))
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, Mapping):
-        return _plain_mapping(value, path)
-    if isinstance(value, list | tuple | set | frozenset):
-        items: Iterable[object] = value
-        if isinstance(value, set | frozenset):
-            items = sorted(value, key=str)
-        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(items)]
-    return _plain_scalar(value, path)
+        return _plain_mapping(value)
+    if isinstance(value, list | tuple):
+        return _each(value, _plain)
+    if isinstance(value, set | frozenset):
+        return _each(sorted(value, key=str), _plain)
+    return _plain_scalar(value)
 
 
-def _plain_mapping(value: Mapping[Any, object], path: str) -> dict[str, Any]:
+def _plain_mapping(value: Mapping[Any, object]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
             continue
-        name = _plain(key, path)
+        name = _plain(key)
         if not isinstance(name, str):
-            raise NotCanonical(path, key, "keys that are text")
+            raise NotCanonical("$", key, "keys that are text")
         if name in told:
-            raise NotCanonical(f"{path}.{name}", key, "each key once")
-        told[name] = _plain(item, f"{path}.{name}")
+            raise NotCanonical(f"$.{name}", key, "each key once")
+        try:
+            told[name] = _plain(item)
+        except NotCanonical as error:
+            raise error.within(f".{name}") from None
     return told
 
 
-def _plain_scalar(value: object, path: str) -> str:
+def _plain_scalar(value: object) -> str:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise NotCanonical(path, value, "a finite decimal")
+            raise NotCanonical("$", value, "a finite decimal")
         return format(value, "f")
     if isinstance(value, dt.datetime):
         return timestamp(value)
@@ -231,14 +273,14 @@ def _plain_scalar(value: object, path: str) -> str:
         return str(value)
     if isinstance(value, bytes):
         return value.hex()
-    raise NotCanonical(path, value, "text, a whole number, a decimal, a date, a time with its zone, a UUID or an enum")
+    raise NotCanonical("$", value, "text, a whole number, a decimal, a date, a time with its zone, a UUID or an enum")
 
 
-def _spelled(key: str, value: object) -> str:
+def _spelled(value: object) -> str:
     """The canonical text of one column. Verifying a log is mostly this, so the common types take the short way."""
     kind = type(value)
     if kind is str:
-        return _quoted(_text(value, key))
+        return _quoted(_text(value))
     if kind is bytes:
         return f'"{value.hex()}"'
     if kind is dt.datetime:
@@ -248,7 +290,7 @@ def _spelled(key: str, value: object) -> str:
     if kind is int and -MAX_INTEGER <= value <= MAX_INTEGER:
         return str(value)
     if kind is list and all(type(item) is str for item in value):
-        return "[" + ",".join([_quoted(_text(item, key)) for item in value]) + "]"
+        return "[" + ",".join([_quoted(_text(item)) for item in value]) + "]"
     if isinstance(value, bytearray | memoryview):
         return f'"{bytes(value).hex()}"'
     return canonical(value)

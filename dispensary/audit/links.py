@@ -42,7 +42,7 @@ class LinkedEntry:
     def header(self, prev: bytes) -> str:
         """The header text recomputed from the columns. Raises NotCanonical when they hold what a header cannot."""
         if self.entry is None:
-            raise canonical.NotCanonical("entry", None, "an entry")
+            raise canonical.NotCanonical("$", None, "an entry")
         return canonical.header(self.entry, seq=self.seq, prev=prev)
 
 
