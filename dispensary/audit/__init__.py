@@ -15,6 +15,7 @@ from dispensary.audit.writer import (
     origin_of,
     record,
     retrying,
+    statement_of,
     subject_of,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "record",
     "retrying",
     "sentence",
+    "statement_of",
     "subject_of",
 ]

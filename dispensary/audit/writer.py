@@ -92,6 +92,35 @@ def record(
         raise AuditMisuse(
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
+    words, parameters = statement_of(
+        event, pharmacy=pharmacy, by=by, now=now, subject=subject, outcome=outcome, patient=patient,
+        reason_code=reason_code, rule_codes=rule_codes, ruleset=ruleset, engine=engine, drug_code=drug_code,
+        second_actor=second_actor, corrects=corrects, body=body,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(words, parameters)
+        return cursor.fetchone()[0]
+
+
+def statement_of(
+    event: Event,
+    *,
+    pharmacy: Model | UUID,
+    by: Actor,
+    now: dt.datetime,
+    subject: Model | Subject,
+    outcome: str = Outcome.SUCCESS,
+    patient: Model | UUID | str | None = None,
+    reason_code: str | None = None,
+    rule_codes: Iterable[str] = (),
+    ruleset: str | bytes | None = None,
+    engine: str | None = None,
+    drug_code: str | None = None,
+    second_actor: str | Actor | None = None,
+    corrects: int | None = None,
+    body: Mapping[str, Any],
+) -> tuple[str, list[Any]]:
+    """The statement that `record` runs, for a caller that sends several to the database at once, in one transaction."""
     if not by.name.strip():
         raise AuditMisuse(f"{event.value}: somebody did it; the actor is empty")
     if now.tzinfo is None:
@@ -109,9 +138,7 @@ def record(
         None if by.request_id is None else str(by.request_id), reason_code, _key(patient), drug_code,
         sorted(set(rule_codes)), _digest(ruleset), engine, corrects,
     ]  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters])
-        return cursor.fetchone()[0]
+    return _APPEND, [unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters]
 
 
 def origin_of(pharmacy_id: UUID) -> str:

@@ -45,7 +45,8 @@ class Sink(Channel):
             self._act(fault)
         if (answer := _ANSWERS.get(fault.get("answer", ""))) and not isinstance(answer, Unknown):
             return answer
-        time.sleep(float(self.options.get("delay", 0)))
+        if delay := float(self.options.get("delay", 0)):
+            time.sleep(delay)
         if self.after_crash is AfterCrash.SAME_KEY and self._has(message.key):
             return Accepted(str(message.key))
         self._write(message)

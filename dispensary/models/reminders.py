@@ -90,7 +90,7 @@ class Reminder(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    plan = models.ForeignKey(ReminderPlan, on_delete=models.CASCADE, related_name="reminders")
+    plan = models.ForeignKey(ReminderPlan, on_delete=models.CASCADE, related_name="reminders", db_index=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reminders", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminders", db_index=False)
     kind = models.CharField(max_length=20, choices=Kind)

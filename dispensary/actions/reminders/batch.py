@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from dispensary.actions.reminders import ledger, tokens
 from dispensary.channels import Channel, Message
-from dispensary.conf import conf
+from dispensary.conf import Conf, conf
 from dispensary.models.contacts import DetailLevel, Medium
-from dispensary.models.sealed import unseal
+from dispensary.models.sealed import opener
 from dispensary.reminding import Kind, QuietHours, Text, count_segments, language_for, place, resolve, write
 from dispensary.reminding.manners import manners
 from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
@@ -101,28 +101,37 @@ class Never:
 def read(lease: ledger.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
     """Decide about every row of a claimed batch, with one query."""
     rows = (Row(*found) for found in ledger.run(ledger.BATCH, [list(channels), list(lease.ids), lease.token]))
-    return [decide(row, channels) for row in rows]
+    habits = Habits(conf(), opener())
+    return [decide(row, channels, habits) for row in rows]
 
 
-def decide(row: Row, channels: Mapping[str, Channel]) -> Ready | Later | Never:
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What is the same for a whole batch, looked up once."""
+
+    conf: Conf
+    unseal: Callable[[str], str]
+
+
+def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready | Later | Never:
     """Whether, when and in which words this reminder leaves."""
     if row.useful_until <= row.now:
         return Never(row, Reason.TOO_LATE)
     if row.contact_id is None or row.medium is None or row.address is None:
         return Never(row, Reason.ALL_REFUSED if row.refused_before else Reason.NO_ADDRESS)
-    later = None if row.despite_quiet else _not_now(row)
+    later = None if row.despite_quiet else _not_now(row, habits)
     if later is not None:
         return later
     try:
         text = words_of(row)
     except (KeyError, ValueError, IndexError, ArithmeticError):
         return Never(row, Reason.WORDS)
-    message = _message(row, text)
+    message = _message(row, text, habits)
     length = count_segments(message.text).count if row.medium == Medium.SMS else 0
     return Ready(row, message, channels[row.medium], text, length)
 
 
-def _not_now(row: Row) -> Later | Never | None:
+def _not_now(row: Row, habits: Habits) -> Later | Never | None:
     """Quiet hours and the limits of a day and a week; `None` when nothing stands against it."""
     zone, quiet = row.manners
     allowed = place(row.now, row.useful_until, row.now, zone, quiet)
@@ -134,7 +143,7 @@ def _not_now(row: Row) -> Later | Never | None:
         return None
     today = row.now.astimezone(zone).date()
     so_many_today = sum(sent.astimezone(zone).date() == today for sent in row.sent_before)
-    if so_many_today < conf().reminders_a_day and len(row.sent_before) < conf().reminders_a_week:
+    if so_many_today < habits.conf.reminders_a_day and len(row.sent_before) < habits.conf.reminders_a_week:
         return None
     tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
     placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
@@ -180,15 +189,15 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
     return uuid.uuid5(public_id, f"{medium}:{round_}")
 
 
-def _message(row: Row, text: Text) -> Message:
+def _message(row: Row, text: Text, habits: Habits) -> Message:
     assert row.medium is not None and row.address is not None and row.contact_id is not None
     return Message(
         key=key_of(row.public_id, row.medium, row.round),
-        to=unseal(row.address),
+        to=habits.unseal(row.address),
         sender=row.sender,
         subject=text.subject,
         body=text.body,
         opt_out=text.opt_out,
-        stop_url=tokens.stop_url(row.contact_id) if row.medium == Medium.EMAIL else "",
+        stop_url=tokens.stop_url(row.contact_id, habits.conf.public_url) if row.medium == Medium.EMAIL else "",
         language=text.language,
     )

@@ -6,6 +6,7 @@ import random
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -66,16 +67,14 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
         "segments": following.segments if following else 0,
         "send_timeout": following.channel.timeout if following else timedelta(0),
     }
-    with transaction.atomic():
-        begun = ledger.run(ledger.HAND_OVER, parameters)
-        if done:
-            _tell_sent(done)
-    return ledger.Begun(*begun[0]) if begun else None
+    begun = ledger.hand_over(parameters, _sent_line(done) if done else None)
+    return ledger.Begun(*begun) if begun else None
 
 
-def _tell_sent(done: Going) -> None:
+def _sent_line(done: Going) -> tuple[str, list[Any]]:
+    """The audit line of a message that was accepted, for the commit that marks it."""
     row = done.ready.row
-    audit.record(
+    return audit.statement_of(
         audit.Event.REMINDER_SENT,
         pharmacy=row.pharmacy_id,
         by=engine(row.pharmacy_id),

@@ -7,8 +7,6 @@ import uuid
 from django.core import signing
 from django.urls import NoReverseMatch, reverse
 
-from dispensary.conf import conf
-
 _SALT = "dispensary.reminders.stop"
 
 
@@ -25,12 +23,12 @@ def contact_of(token: str) -> uuid.UUID | None:
         return None
 
 
-def stop_url(contact_id: uuid.UUID) -> str:
+def stop_url(contact_id: uuid.UUID, public_url: str) -> str:
     """The whole address; empty where the site has not said at which address it is reached."""
-    if not conf().public_url:
+    if not public_url:
         return ""
     try:
         path = reverse("hooks:stop-messages", args=[stop_token(contact_id)])
     except NoReverseMatch:  # the site leaves these pages out
         return ""
-    return conf().public_url.rstrip("/") + path
+    return public_url.rstrip("/") + path

@@ -85,7 +85,7 @@ def kill_when_called(monkeypatch, where, name):
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(ledger, "claim"), (outcomes, "hand_over"), (ledger, "release"), (outcomes, "_tell_sent")],
+    [(ledger, "claim"), (outcomes, "hand_over"), (ledger, "release"), (outcomes, "_sent_line")],
     ids=["before the claim", "between claim and intent", "after the batch", "inside the commit that marks it sent"],
 )
 def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, where, name):
@@ -96,7 +96,7 @@ def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, whe
     recover()
     reminder.refresh_from_db()
     assert reminder.state == ReminderState.SENT
-    assert len(outbox.sent) == (2 if name == "_tell_sent" else 1)  # accepted, and died before it could say so
+    assert len(outbox.sent) == (2 if name == "_sent_line" else 1)  # accepted, and died before it could say so
 
 
 def test_a_dispense_whose_process_dies_right_after_its_commit_is_still_reminded_of(due, outbox):
