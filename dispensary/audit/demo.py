@@ -93,7 +93,8 @@ class Attack:
             CREATE OR REPLACE FUNCTION pg_temp.relink(log uuid, start bigint) RETURNS void LANGUAGE plpgsql AS $$
             DECLARE l audit.link; e audit.entry; before bytea;
             BEGIN
-                SELECT leaf INTO before FROM audit.link WHERE log_id = log AND seq = start - 1;
+                SELECT coalesce((SELECT leaf FROM audit.link WHERE log_id = log AND seq = start - 1), g.genesis)
+                    INTO before FROM audit.log g WHERE g.log_id = log;
                 FOR l IN SELECT * FROM audit.link WHERE log_id = log AND seq >= start ORDER BY seq LOOP
                     SELECT * INTO e FROM audit.entry WHERE entry_id = l.entry_id;
                     before := audit.leaf(audit.header(e, l.seq, before));

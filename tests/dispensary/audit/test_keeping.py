@@ -18,6 +18,7 @@ from dispensary.audit import live, rounds, verify
 from dispensary.audit.demo import Attack, unguarded
 from dispensary.audit.keeping import log_of
 from dispensary.audit.rounds import raw_connection
+from dispensary.audit.state import StateFolder
 from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.site import Database
@@ -228,6 +229,70 @@ def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoi
         with pytest.raises(Exception, match="not retired in"), owner.transaction():
             owner.execute("SELECT audit.drop_month(%s)", [month])
         owner.rollback()
+
+
+class OldHouse(House):
+    """The same, with its first ten entries recorded in January 2020, as a log of many years would have them."""
+
+    def __init__(self, write: Write, database: Database) -> None:
+        super().__init__(write)
+        with database.connect("owner") as owner:
+            for parent in ("body", "entry"):
+                owner.execute(
+                    "SELECT audit.add_partition(%s, '2020_01', 'FOR VALUES FROM (''2020-01-01Z'') TO (''2020-02-01Z'')')",
+                    [parent],
+                )
+        with database.connect("superuser") as connection, unguarded(connection):
+            connection.execute("ALTER TABLE audit.entry DISABLE TRIGGER link_entry")
+            attack = Attack(connection, self.row.log_id)
+            for table in ("body", "entry"):
+                attack.run(
+                    f"UPDATE audit.{table} t SET recorded_at = '2020-01-15Z'::timestamptz + make_interval(secs => l.seq) "
+                    "FROM audit.link l WHERE l.log_id = %(log)s AND l.seq <= 10 AND t.entry_id = l.entry_id"
+                )
+            attack.run(
+                "UPDATE audit.link SET recorded_at = '2020-01-15Z'::timestamptz + make_interval(secs => seq) "
+                "WHERE log_id = %(log)s AND seq <= 10"
+            )
+            attack.relink(1)
+            attack.delete("checkpoint", 1)
+            connection.execute("ALTER TABLE audit.entry ENABLE TRIGGER link_entry")
+        StateFolder(rounds.state_folder()).path(self.row.log_id).unlink()
+        self.seal()
+
+
+def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
+    house: House, write: Write, database: Database, tmp_path: Path
+) -> None:
+    old = OldHouse(write, database)
+    report = old.check()
+    assert report.exit == verify.OK, list(report.lines())
+    (tmp_path / "vkey").write_text(str(rounds.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
+    call_command("audit_export", str(tmp_path / "log.zip"), log=old.row.origin, quiet=True, stdout=StringIO())
+    state = {
+        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(tmp_path / "log.zip"),
+        "vkey": str(tmp_path / "vkey"), "basis": "Six years are over.", **old.people(),
+    }  # fmt: skip
+    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    with pytest.raises(CommandError, match="not retired in"):
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    call_command("audit_retire", "state", *words, stdout=StringIO())
+    with pytest.raises(CommandError, match="not retired in"):  # stated, but no checkpoint covers the statement yet
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    old.seal()
+    call_command("audit_retire", "drop", "--month", "2020-01", stdout=(out := StringIO()))
+    assert out.getvalue().startswith("10 entries of 2020-01 left")
+    report = old.check()
+    assert report.exit == verify.OK, list(report.lines())
+    entry = AuditEntry.objects.get(pharmacy=old.pharmacy.pk, action=audit.Event.RETIRED)
+    assert [(each.what, each.first, each.last, each.by) for each in report.authorised] == [
+        ("RETIRED", 1, 10, entry.seq)
+    ]
+    old.write(old.pharmacy)
+    assert [str(trouble) for trouble in old.seal().refused] == []
+    # The export alone still proves what left.
+    told = verify.verify_bundle(tmp_path / "log.zip", keys=verify.read_keys(tmp_path / "vkey", 1))
+    assert told.exit in (verify.OK, verify.INCOMPLETE)
 
 
 def test_the_oldest_month_goes_first(house: House) -> None:
