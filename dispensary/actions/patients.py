@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
 from dispensary import audit, policies
 from dispensary.actors import Actor
@@ -169,11 +170,12 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
 
 
 @transaction.atomic
-def opened(*, patient: Patient, by: Actor, now: datetime) -> None:
-    """Note in the log that somebody looked at a patient's record."""
+def opened(*, patient: Patient, part: Model | None = None, by: Actor, now: datetime) -> None:
+    """Note in the log that somebody looked at a patient's record, or at one part of it: a review, a dispense, an answer."""
     policies.require_same_pharmacy(by, patient.pharmacy_id)
+    seen = {} if part is None else {"part": part._meta.model_name, "id": part.pk}
     audit.record(
-        Event.PATIENT_OPENED, pharmacy=patient.pharmacy, by=by, now=now, subject=patient, patient=patient, body={}
+        Event.PATIENT_OPENED, pharmacy=patient.pharmacy_id, by=by, now=now, subject=patient, patient=patient, body=seen
     )
 
 

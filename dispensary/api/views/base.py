@@ -21,7 +21,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from dispensary import audit, policies
-from dispensary.actions import access, idempotency
+from dispensary.actions import access, idempotency, patients
 from dispensary.actions.idempotency import Reply, digest_of
 from dispensary.actions.overrides import Refused
 from dispensary.actors import Actor
@@ -30,7 +30,7 @@ from dispensary.api.access import Caller
 from dispensary.api.strict_json import jsonable
 from dispensary.api.wire import StrictJSONParser
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
-from dispensary.models import Pharmacy
+from dispensary.models import Patient, Pharmacy
 
 Row = TypeVar("Row", bound=Model)
 Policy = Callable[[Actor], bool]
@@ -112,6 +112,10 @@ class HouseView(APIView):
         if found is None:
             raise NotFound("There is no such thing here.")
         return found
+
+    def looks(self, patient: Patient, part: Model | None = None) -> None:
+        """Note that the caller looked at a patient's record, or at a part of it."""
+        patients.opened(patient=patient, part=part, by=self.by(patient.pharmacy_id), now=self.now)
 
     def read(self, serializer: Any) -> dict[str, Any]:
         """The checked body."""

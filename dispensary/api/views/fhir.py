@@ -93,11 +93,11 @@ class MedicationDispenseView(FHIRView):
         summary="A dispense as a MedicationDispense, its findings contained as DetectedIssues",
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        rows = Dispense.objects.select_related("product", "prescription", "review").prefetch_related(
+        rows = Dispense.objects.select_related("patient", "product", "prescription", "review").prefetch_related(
             "overrides", "review__findings"
         )
         dispense = self.own(rows, pk)
-        self.by(dispense.pharmacy_id)
+        self.looks(dispense.patient, dispense)
         return Response(medication_dispense(dispense, dispense.review.findings.all(), dispense.overrides.all()))
 
 

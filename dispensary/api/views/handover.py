@@ -122,8 +122,8 @@ class DispenseView(HouseView):
 
     @extend_schema(responses=shapes.DispenseOut, summary="A dispense")
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.prefetch_related("overrides"), pk)
-        self.by(dispense.pharmacy_id)
+        dispense = self.own(Dispense.objects.select_related("patient").prefetch_related("overrides"), pk)
+        self.looks(dispense.patient, dispense)
         return Response(shapes.DispenseOut(dispense).data)
 
 
@@ -191,6 +191,6 @@ class TrailView(HouseView):
 
     @extend_schema(responses=shapes.TrailLine(many=True), summary="The audit trail of a dispense, newest first")
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.all(), pk)
-        self.by(dispense.pharmacy_id)
+        dispense = self.own(Dispense.objects.select_related("patient"), pk)
+        self.looks(dispense.patient, dispense)
         return Response(shapes.TrailLine(audit.history(dispense, pharmacy=dispense.pharmacy_id), many=True).data)

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import overrides, patients, prescriptions, reviews
+from dispensary.actions import overrides, prescriptions, reviews
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Refused
@@ -166,8 +166,7 @@ class PrescriptionView(HouseView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         prescription = self.own(whole(), pk)
-        by = self.by(prescription.pharmacy_id)
-        patients.opened(patient=prescription.patient, by=by, now=self.now)
+        self.looks(prescription.patient)
         return Response(told(prescription, self), headers=etag(prescription.version))
 
 
@@ -243,8 +242,8 @@ class ReviewView(HouseView):
 
     @extend_schema(responses=shapes.ReviewOut, summary="A review as it was frozen")
     def get(self, request: Request, pk: UUID) -> Response:
-        review = self.own(Review.objects.prefetch_related("findings"), pk)
-        self.by(review.pharmacy_id)
+        review = self.own(Review.objects.select_related("prescription__patient").prefetch_related("findings"), pk)
+        self.looks(review.prescription.patient, review)
         return Response(shapes.ReviewOut(review).data)
 
 
@@ -289,12 +288,12 @@ class OverrideView(HouseView):
     @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
     def get(self, request: Request, pk: UUID) -> Response:
         override = _own_override(self, pk)
-        self.by(override.prescription.pharmacy_id)
+        self.looks(override.prescription.patient, override)
         return Response(shapes.OverrideOut(override).data)
 
 
 def _own_override(view: HouseView, pk: UUID) -> Override:
-    override = Override.objects.select_related("prescription").filter(pk=pk).first()
+    override = Override.objects.select_related("prescription__patient").filter(pk=pk).first()
     view.own(Prescription.objects.all(), override.prescription_id if override else pk)
     assert override is not None
     return override

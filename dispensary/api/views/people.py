@@ -86,8 +86,7 @@ class PatientView(HouseView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         patient = self.own(_patients(), pk)
-        by = self.by(patient.pharmacy_id)
-        patients.opened(patient=patient, by=by, now=self.now)
+        self.looks(patient)
         return Response(shapes.PatientOut(patient).data, headers=etag(patient.version))
 
     @extend_schema(request=shapes.FactChanges, responses=shapes.PatientOut, parameters=IF_MATCH, summary="Record facts")

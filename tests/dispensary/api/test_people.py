@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from dispensary import audit
-from dispensary.models import Patient, Pharmacy
+from dispensary.models import Patient, Pharmacy, Prescription, Review
+from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, fields, problem
 
@@ -139,14 +140,18 @@ def test_after_a_death_nothing_is_taken_in(pharmacist: Caller, patient: Patient)
     assert problem(refused, 409)["code"] == "conflict"
 
 
-def test_looking_and_searching_stand_in_the_log(shop: Pharmacy, auditor: Caller, patient: Patient) -> None:
-    from dispensary.models.audit import AuditEntry
-
+def test_looking_and_searching_stand_in_the_log(
+    shop: Pharmacy, auditor: Caller, patient: Patient, prescription: Prescription
+) -> None:
     auditor.get(f"patients/{patient.pk}/")
+    auditor.get(f"prescriptions/{prescription.pk}/")
+    auditor.get(f"reviews/{Review.objects.get().pk}/")
     auditor.post("patients/search/", {"words": "Okafor"})
-    events = list(AuditEntry.objects.filter(pharmacy=shop.pk).values_list("action", flat=True))
-    assert events.count(audit.Event.PATIENT_OPENED) == 1
-    assert events.count(audit.Event.PATIENT_SEARCHED) == 1
+    told = audit.history(patient, pharmacy=shop)
+    looks = [line.body for line in told if line.entry.action == audit.Event.PATIENT_OPENED]
+    assert len(looks) == 3
+    assert any(body and body.get("part") == "review" for body in looks)
+    assert AuditEntry.objects.filter(pharmacy=shop.pk, action=audit.Event.PATIENT_SEARCHED).count() == 1
 
 
 def test_a_prescriber_is_found_again_by_number(technician: Caller) -> None:
