@@ -33,6 +33,13 @@ UNITS = {
     "from_mg_per_day": ("from ", "mg a day"),
     "low_mg_per_day": ("at least ", "mg a day"),
     "high_mg_per_day": ("at most ", "mg a day"),
+    "start_mg_per_day": ("start ", "mg a day"),
+    "dose_mg": ("", "mg a dose"),
+    "smallest_mg": ("at least ", "mg"),
+    "gap_days": ("", "days without tablets"),
+    "doses_per_day": ("", "doses a day"),
+    "times": ("", "times"),
+    "months": ("", "months"),
     "mg": ("", "mg"),
     "mg_per_dose": ("", "mg a dose"),
     "strength_mg": ("", "mg tablets"),
@@ -288,7 +295,7 @@ def _quantity(name: str, value: Any) -> str:
         {True: "yes", False: "no", None: "not known"}[value] if value is None or isinstance(value, bool) else str(value)
     )
     before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
-    unit = re.sub(r"^(day|tablet|year|time)s", r"\1", unit) if said == "1" else unit
+    unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if said == "1" else unit
     return f"{before}{said}{NB}{unit}" if unit and value is not None else f"{before}{said}"
 
 

@@ -7,6 +7,7 @@ and no other's.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from dispensary.models import Pharmacy, StaffMember
 
 PHARMACY_KEY = "dispensary_pharmacy"
 LOCKED_KEY = "dispensary_locked"
+TYPED_KEY = "dispensary_typed"
+MOST_TYPED = 20_000
+"""Characters kept of a page's fields over a lock."""
 KEYS = (
     ("F2", "Scan field"),
     ("F4", "Next in the queue"),
@@ -165,6 +169,16 @@ def _safe_to_repeat(request: HttpRequest) -> str:
     return request.get_full_path() if request.method == "GET" else reverse("counter:queue")
 
 
+def keep_typed(request: HttpRequest, address: str, text: str) -> None:
+    """Keep the fields of a page over a lock: pairs of name and value as JSON; anything else, or too much, is dropped."""
+    try:
+        pairs = json.loads(text) if len(text) <= MOST_TYPED else None
+    except ValueError:
+        pairs = None
+    if isinstance(pairs, list) and all(isinstance(p, list) and len(p) == 2 for p in pairs):
+        request.session[TYPED_KEY] = {address: [[str(name), str(value)] for name, value in pairs]}
+
+
 def page(
     request: HttpRequest,
     visit: Visit | None,
@@ -175,7 +189,18 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     """Render a page of the counter, with an error summary when there are errors."""
-    data = {"visit": visit, "errors": list(errors), "today": visit.today if visit else None, **(context or {})}
+    typed = (
+        request.session.pop(TYPED_KEY, {}).get(request.path)
+        if visit and request.method == "GET" and not visit.locked
+        else None
+    )
+    data = {
+        "visit": visit,
+        "typed": typed,
+        "errors": list(errors),
+        "today": visit.today if visit else None,
+        **(context or {}),
+    }
     return render(request, f"dispensary/{template}", data, status=status)
 
 

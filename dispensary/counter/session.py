@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django import forms
 from django.contrib.auth import authenticate, logout
 from django.contrib.auth.views import redirect_to_login
@@ -11,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dispensary.counter.door import LOCKED_KEY, PHARMACY_KEY, ErrorLine, page, visit_of
+from dispensary.counter.door import LOCKED_KEY, PHARMACY_KEY, ErrorLine, keep_typed, page, visit_of
 from dispensary.models import StaffMember
 
 NOT_RECOGNISED = "That is not your password. After five wrong ones you are locked out for a while."
@@ -34,10 +36,12 @@ def next_address(request: HttpRequest) -> str:
 
 @require_POST
 def lock(request: HttpRequest) -> HttpResponse:
-    """Close the counter until the same person types their password. The session and what was typed stay."""
+    """Close the counter until the same person types their password. What stood in the page's fields is kept for its return."""
+    address = next_address(request)
     if request.user.is_authenticated:
         request.session[LOCKED_KEY] = True
-    return redirect("counter:unlock")
+        keep_typed(request, address, request.POST.get("typed", ""))
+    return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': address})}")
 
 
 @require_POST

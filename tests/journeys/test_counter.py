@@ -191,6 +191,26 @@ def test_a_scan_is_caught_wherever_the_focus_is(
         assert looking.page.locator("#id_lot").input_value() == "LOT7"
 
 
+def test_a_lock_loses_nothing_that_was_typed(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:override", args=[above_the_maximum.pk]))
+        page.get_by_role("radio", name="Consulted prescriber", exact=True).first.check()
+        page.get_by_label("In your own words").first.fill("Dr Mwangi raised it herself.")
+        page.get_by_label("Your password").fill("half a password")
+        page.keyboard.press("Tab")
+        looking.follow("Alt+l")
+        page.keyboard.type(make.PASSWORD)
+        looking.follow("Enter")
+        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
+        assert page.get_by_label("In your own words").first.input_value() == "Dr Mwangi raised it herself."
+        assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
+        assert page.get_by_label("Your password").input_value() == ""
+
+
 def test_without_scripts_the_same_pages_do_the_same_work(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember
 ) -> None:

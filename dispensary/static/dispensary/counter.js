@@ -66,6 +66,30 @@
     field.focus({ preventScroll: true });
   });
 
+  // A lock takes along what stands in the fields, without passwords; the page gets it back when it is opened again.
+  const fieldsOf = (root) => [...root.querySelectorAll("input, textarea, select")].filter(
+    (field) => field.name && field.name !== "csrfmiddlewaretoken" && !["password", "submit", "hidden"].includes(field.type));
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.dataset.lock === undefined) return;
+    const told = fieldsOf(document.getElementById("main"))
+      .filter((field) => (["radio", "checkbox"].includes(field.type) ? field.checked : field.value))
+      .map((field) => [field.name, field.value]);
+    event.target.elements.typed.value = JSON.stringify(told);
+  });
+
+  const giveBack = () => {
+    const kept = document.getElementById("typed");
+    if (!kept) return;
+    const fields = fieldsOf(document.getElementById("main"));
+    for (const [name, value] of JSON.parse(kept.textContent)) {
+      for (const field of fields.filter((one) => one.name === name)) {
+        if (["radio", "checkbox"].includes(field.type)) field.checked = field.checked || field.value === value;
+        else field.value = value;
+      }
+    }
+  };
+
   // A second press of the same button within two seconds is a slip of the hand.
   let pressed = null;
   document.addEventListener("submit", (event) => {
@@ -79,5 +103,8 @@
   });
 
   document.addEventListener("htmx:afterSettle", (event) => settle(event.detail.elt));
-  document.addEventListener("DOMContentLoaded", () => settle(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    giveBack();
+    settle(document);
+  });
 })();

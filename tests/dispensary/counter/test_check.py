@@ -112,6 +112,17 @@ def test_a_taper_that_is_too_fast_comes_with_one_that_the_rules_accept(
     assert "then stop." in page.split("A proposal that the rules accept:")[1][:400]
 
 
+def test_every_number_of_a_finding_has_its_unit(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(
+        pharmacist, phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}], directions=None, quantity=420
+    )
+    shown = {s.question.code: s for s in counter.get(check(prescription)).context["bench"].shown}
+    told = {code: f"{s.observed} / {s.limit}".replace("\u00a0", " ") for code, s in shown.items()}
+    assert told["daily-maximum"] == "150 mg a day / 100 mg a day"
+    assert told["single-dose"] == "50 mg a dose / 35 mg a dose"
+    assert told["tenfold"] == "150 mg a day, start 15 mg a day / 8 times"
+
+
 def test_opening_a_prescription_is_a_line_in_the_log(counter: Client, pharmacist: StaffMember) -> None:
     prescription = order(pharmacist)
     counter.get(check(prescription))

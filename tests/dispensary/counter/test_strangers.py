@@ -159,6 +159,14 @@ def test_a_locked_counter_shows_nothing_until_the_same_person_unlocks_it(
     assert client.get(reverse("counter:queue")).status_code == 200
 
 
+@pytest.mark.parametrize("typed", ["", "no JSON", "{}", "[[1]]", '[["a"]]', "[" * 30_000, '"text"'])
+def test_a_lock_takes_no_nonsense_along(client: Client, here: Pharmacy, typed: str) -> None:
+    signed_in(client, make.staff(here))
+    assert client.post(reverse("counter:lock"), {"typed": typed, "next": "/"}).status_code == 302
+    client.post(reverse("counter:unlock"), {"password": make.PASSWORD})
+    assert client.get("/").status_code == 200
+
+
 def test_unlocking_never_leads_to_another_site(client: Client, here: Pharmacy) -> None:
     signed_in(client, make.staff(here))
     client.post(reverse("counter:lock"))
