@@ -29,7 +29,7 @@ bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: sa
 	@$(BIN)/python -m tests.benchmarks.rules_engines
 
 test-faults: install-test ## kill workers, beat, broker and database at length (half an hour; `make test` has the short form)
-	@FAULTS=long $(BIN)/pytest -m faults tests/dispensary/faults
+	@FAULTS=long $(BIN)/pytest -m faults tests/dispensary/faults tests/dispensary/audit
 
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders

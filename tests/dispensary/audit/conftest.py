@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
+from django.utils import timezone
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
+from dispensary.audit import rounds
 from dispensary.models import Pharmacy
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
@@ -57,3 +61,21 @@ def write() -> Callable[..., UUID]:
             )
 
     return write_one
+
+
+@pytest.fixture
+def own_key(settings: Any, tmp_path: Path) -> Path:
+    """A signing key of this test's own, and a state folder beside it."""
+    path = tmp_path / "keys" / "key"
+    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": path}
+    call_command("audit_key", new=True)
+    return path
+
+
+@pytest.fixture
+def sealed(own_key: Path, committed_pharmacy: Pharmacy, write: Callable[..., UUID]) -> Pharmacy:
+    """A pharmacy whose log has twelve entries and a posture, all signed. The test needs the aliases default and sealer."""
+    for _ in range(12):
+        write(committed_pharmacy)
+    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
+    return committed_pharmacy

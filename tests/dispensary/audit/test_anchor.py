@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,16 +25,6 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "seal
 Write = Callable[..., UUID]
 
 
-@pytest.fixture
-def sealed(settings: Any, tmp_path: Path, committed_pharmacy: Pharmacy, write: Write) -> Pharmacy:
-    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key"}
-    call_command("audit_key", new=True)
-    for _ in range(5):
-        write(committed_pharmacy)
-    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
-    return committed_pharmacy
-
-
 def newest(pharmacy: Pharmacy) -> anchor.Anchor:
     connection = rounds.raw_connection("sealer")
     return next(each for each in anchor.newest(connection) if each.log.pharmacy == pharmacy.pk)
@@ -53,7 +42,7 @@ def test_a_mail_carries_the_note_itself(sealed: Pharmacy) -> None:
     assert attached[mine.file_name] == mine.note
     assert (
         open_checkpoint(attached[mine.file_name], [rounds.make_sealer().keys[0].named(mine.log.origin).verifier]).size
-        == 6
+        == 13
     )
 
 
@@ -80,7 +69,7 @@ def test_a_sheet_shows_the_root_in_groups_and_a_line_to_sign(sealed: Pharmacy) -
     told = out.getvalue()
     assert newest(sealed).note in told
     assert "Signed by the responsible pharmacist" in told
-    assert "Entries  6" in told
+    assert "Entries  13" in told
 
 
 def test_the_age_counts_from_the_delivered_checkpoint_and_too_old_is_a_failure(
@@ -147,11 +136,11 @@ class Paper:
 
 def test_a_witness_signs_what_continues_what_it_saw(sealed: Pharmacy, tmp_path: Path, write: Write) -> None:
     paper = Paper(tmp_path, sealed)
-    assert "first 6 entries" in paper.keep(paper.answer(paper.ask(0)))
+    assert "first 13 entries" in paper.keep(paper.answer(paper.ask(0)))
     for _ in range(7):
         write(sealed)
     rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=sealed.pk)
-    assert "first 13 entries" in paper.keep(paper.answer(paper.ask(6)))
+    assert "first 20 entries" in paper.keep(paper.answer(paper.ask(13)))
     mine = newest(sealed)
     witness = VerifierKey.parse(paper.vkey)
     told = verify.open_checkpoint(
@@ -161,7 +150,7 @@ def test_a_witness_signs_what_continues_what_it_saw(sealed: Pharmacy, tmp_path: 
         [verify.Key.parse((tmp_path / "log-vkey").read_text().strip())],
         [verify.Key.parse(str(witness))],
     )
-    assert (told.size, [name for name, _ in told.witnesses]) == (13, ["head-office"])
+    assert (told.size, [name for name, _ in told.witnesses]) == (20, ["head-office"])
 
 
 def test_a_witness_refuses_another_history(sealed: Pharmacy, tmp_path: Path, database: Database, write: Write) -> None:
@@ -173,10 +162,10 @@ def test_a_witness_refuses_another_history(sealed: Pharmacy, tmp_path: Path, dat
         attack.set_entry(3, "actor = 'user:66'")
         attack.relink(3)
         attack.append(sealed.pk, 4)
-        attack.sign(rounds.make_sealer().keys[0].named(log.origin), log.origin, 6, 10)
+        attack.sign(rounds.make_sealer().keys[0].named(log.origin), log.origin, 13, 17)
     with pytest.raises(CommandError, match="not the history that I saw"):
-        paper.answer(paper.ask(6))
-    with pytest.raises(CommandError, match="I have seen 6"):
+        paper.answer(paper.ask(13))
+    with pytest.raises(CommandError, match="I have seen 13"):
         paper.answer(paper.ask(0))
 
 

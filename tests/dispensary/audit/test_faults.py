@@ -26,7 +26,7 @@ from tests.site import working_folder
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "3"))
+ROUNDS = 10 if os.environ.get("FAULTS") == "long" else 2
 SQL = Path(live.__file__).parent / "sql"
 
 WORKER = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,8 @@ class House:
 
 
 @pytest.fixture
-def house(settings: Any, tmp_path: Path, write: Write) -> Iterator[House]:
-    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key"}
-    call_command("audit_key", new=True)
-    yield House(write)
+def house(own_key: Path, write: Write) -> House:
+    return House(write)
 
 
 def erase(house: House, **options: Any) -> str:

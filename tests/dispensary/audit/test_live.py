@@ -23,16 +23,6 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "seal
 Write = Callable[..., UUID]
 
 
-@pytest.fixture
-def sealed(settings: Any, tmp_path: Path, committed_pharmacy: Pharmacy, write: Write) -> Pharmacy:
-    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key"}
-    call_command("audit_key", new=True)
-    for _ in range(12):
-        write(committed_pharmacy)
-    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
-    return committed_pharmacy
-
-
 def run(pharmacy: Pharmacy, capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[int, str]:
     try:
         call_command("audit_verify", pharmacy=pharmacy.pk, **options)

@@ -253,13 +253,6 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         read_keys(tmp_path / "none")
 
 
-@pytest.fixture
-def own_key(settings: Any, tmp_path: Path) -> Path:
-    settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key"}
-    call_command("audit_key", new=True, verbosity=0)
-    return tmp_path / "keys" / "key"
-
-
 @pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
 def test_a_round_records_the_posture_once_a_day_and_signs_it(
     own_key: Path, committed_pharmacy: Pharmacy, write: Write, now: dt.datetime
@@ -310,7 +303,7 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
     make_key(tmp_path / "key")
     seen: set[str] = set()
     with site.database.connect("sealer") as connection:
-        for attempt in range(4):
+        for attempt in range(8 if os.environ.get("FAULTS") == "long" else 2):
             child = subprocess.Popen([sys.executable, "manage.py", "audit_seal", "--interval", "0.01"], env=environment)
             known, deadline = len(seen), time.monotonic() + 30
             while len(seen) < known + 3 and time.monotonic() < deadline:
@@ -325,7 +318,7 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
         final.seal(log)
         vkey = [final.keys[0].named(log.origin).verifier]
         mine = {note for note in seen | set(notes(final, log)) if note.startswith(log.origin + "\n")}
-        assert len(mine) > 8
+        assert len(mine) > 4
         for note in mine:
             checkpoint = open_checkpoint(note, vkey)
             assert checkpoint.root == root(leaves(connection, log.log_id, upto=checkpoint.size))
