@@ -50,4 +50,4 @@ def check(t: Terms, limits: Any) -> Answer:
 
 
 def explain(t: Terms, limits: Any) -> str:
-    return "None of the conditions looked for is recorded."
+    return "No condition that is looked for is recorded."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from baclofen_rules import Case, InvalidCase, load_profile, review
+from baclofen_rules import Case, InvalidCase, explain, load_profile, review
 from tests.baclofen_rules.cases import case_of
 
 PROFILES = [load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")]
@@ -164,6 +164,9 @@ def test_a_review_is_always_well_formed(case, facts):
             assert finding.detail.endswith("."), finding.detail
             assert "None" not in finding.summary + finding.detail
             assert finding.sources
+        for explained in explain(asked, profile):
+            assert explained.words.endswith((".", "?")), explained
+            assert "None" not in explained.words, explained
         for rule in answer.not_assessed:
             assert rule.missing
             assert len(set(rule.missing)) == len(rule.missing)
