@@ -219,7 +219,7 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--weight", type=_amount, help="kg; needed where the start goes by weight")
     plan.add_argument("--days", type=int, help="the whole length")
     plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
-    plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: today)")
+    plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: the newest)")
     plan.add_argument("--profile", default="lioresal", help="name of a profile (default: lioresal)")
     plan.add_argument("--folder", type=Path, help="a site's own folder of profile files")
     plan.set_defaults(run=_plan)
@@ -227,7 +227,7 @@ def _add_plan(commands: Any) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     profile = load_profile(options.profile, folder=options.folder)
-    on = options.on or date.today()  # noqa: DTZ011 - the day at the counter where the shell stands
+    on = options.on or max(profile.changes)
     before = None if options.before is None else _day_of_doses("--from", options.before)
     to = None if options.to is None else _day_of_doses("--to", options.to)
     given = {"age_years": options.age, "days": options.days, "step_mg": options.step}
