@@ -208,12 +208,11 @@ def _check_maxima(
 
 
 def _directions(lines: list[Line]) -> str:
-    texts = list(
-        dict.fromkeys(
-            line.text.rstrip(" .;,") for line in sorted(lines, key=lambda line: line.sequence or 0) if line.text
-        )
-    )
-    return ", then ".join(texts)
+    """The words of all lines: "and" between those taken on the same days, "then" between those that follow each other."""
+    ordered = sorted((line for line in lines if line.text), key=lambda line: line.sequence or 0)
+    groups = groupby(ordered, key=lambda line: id(line) if line.sequence is None else line.sequence)
+    said = [" and ".join(dict.fromkeys(line.text.rstrip(" .;,") for line in group)) for _, group in groups]
+    return ", then ".join(dict.fromkeys(said))
 
 
 def _in_order(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:

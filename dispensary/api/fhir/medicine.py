@@ -16,7 +16,10 @@ ATC = "http://www.whocc.no/atc"
 # Oral tablets; the strength that each code stands for (RxNav). No code is known for 25 mg: it has no US product.
 _RXNORM = {"430902": Decimal(5), "197391": Decimal(10), "2679605": Decimal(15), "197392": Decimal(20)}
 _INGREDIENT = {(RXNORM, "1292"), (ATC, "M03BX01"), (SNOMED, "387342009")}
-_STRENGTH = re.compile(r"(?<![\d.,])(\d{1,4}(?:[.,]\d{1,3})?)\s*(mg|milligrams?)\b(?!\s*/\s*\d*\s*ml)", re.IGNORECASE)
+# A comma before three digits may part thousands: such a number is no strength.
+_STRENGTH = re.compile(
+    r"(?<![\d.,])(\d{1,4}(?:\.\d{1,3}|,\d{1,2})?)\s*(mg|milligrams?)\b(?!\s*/\s*\d*\s*ml)", re.IGNORECASE
+)
 _FORMS = {
     "injection": ("inject", "intrathecal", "ampoule", "infusion"),
     "oral solution": ("solution", "suspension", "liquid", "syrup", "/ml", "mg/5", "granule"),

@@ -192,7 +192,8 @@ def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry)
                 f"a {kind} in the Bundle, or {kind}/ and our UUID",
             )
             return Person()
-    if logical and not name:
+    # A bare number may be another system's: good enough for a prescriber, never for whose medicine it is.
+    if logical and not name and kind == "Practitioner":
         return Person(told={"identifier": logical})
     inquiry.ask(
         path,

@@ -120,6 +120,16 @@ def test_the_same_number_is_taken_on_the_same_days_in_the_order_of_the_day() -> 
     assert phases(night, morning) == [(d(10, 10, 20), "mg", 7)]
 
 
+def test_words_are_joined_as_the_numbers_say() -> None:
+    morning = line(
+        mg(10), {"repeat": {"when": ["MORN"], "boundsDuration": days(7)}}, sequence=1, text="10 mg in the morning"
+    )
+    night = line(mg(20), {"repeat": {"when": ["HS"], "boundsDuration": days(7)}}, sequence=1, text="20 mg at night")
+    later = line(mg(10), daily(3), sequence=2, text="10 mg three times a day.")
+    words = read_order(request(later, night, morning)).prescription["directions"]
+    assert words == "20 mg at night and 10 mg in the morning, then 10 mg three times a day"
+
+
 def test_one_number_on_stretches_of_different_length_is_asked_back() -> None:
     lines = (line(mg(5), THREE_DAYS, sequence=1), line(mg(10), daily(3, boundsDuration=days(7)), sequence=1))
     assert "one number for what is taken on the same days" in asked(request(*lines))

@@ -26,6 +26,7 @@ def coded(system: str, code: str, display: str = "", text: str = "") -> dict[str
         (coded(ATC, "M03BX01", text="Baclofen tablets 10 milligrams"), 10),
         (coded(RXNORM, "8163", "Baclofen 10 MG Oral Tablet"), 10),
         ({"text": "Baclofen tablets"}, None),
+        ({"text": "Baclofen 1,000 mg tablets"}, None),
     ],
 )  # fmt: skip
 def test_the_strength_is_read_from_code_or_name(concept: dict[str, Any], strength: int | str | None) -> None:

@@ -65,6 +65,7 @@ def test_a_practitioner_role_leads_to_its_practitioner() -> None:
         ({"subject": {"reference": "Patient/nobody"}}, "nobody known here"),
         ({"subject": None}, "subject: nobody"),
         ({"subject": {"reference": "#d"}}, "something else"),
+        ({"subject": {"identifier": {"value": "P-1"}}}, "subject: nobody"),
         ({"requester": {"display": "Dr Grey"}}, "requester: nobody"),
         ({"dosageInstruction": None}, "dosageInstruction: nothing"),
         ({"dosageInstruction": {}}, "a dict -> a list"),
