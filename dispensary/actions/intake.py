@@ -33,6 +33,8 @@ class Intake:
     history: Sequence[Mapping[str, Any]] = ()
     replaces: Prescription | None = None
     valid_until: date | None = None
+    notes: Sequence[str] = ()
+    """How something unusual in the document was read."""
 
 
 @transaction.atomic
@@ -58,6 +60,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         source=intake.source,
         document=intake.document,
         replaces=intake.replaces,
+        notes=intake.notes,
         by=by,
         now=now,
     )

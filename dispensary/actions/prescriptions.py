@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -52,10 +52,13 @@ def receive(
     source: Source,
     document: Mapping[str, Any],
     replaces: Prescription | None = None,
+    notes: Sequence[str] = (),
     by: Actor,
     now: datetime,
 ) -> Received:
     """Take in an order: `order` is the `prescription` part of the case format, `document` what came in, kept as it was.
+
+    `notes` tell how something unusual in the document was read; they stay with the order for whoever hands over.
 
     Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has
     died or an order that replaces one which has ended. A prescription that the rules stop is taken in all the same:
@@ -83,6 +86,7 @@ def receive(
         repeats=told.get("repeats"),
         source=source,
         document=document,
+        notes=list(notes),
         received_at=now,
         replaces=replaces,
     )
@@ -104,6 +108,7 @@ def receive(
             "prescriber": prescriber.pk,
             "prescription": told,
             "replaces": prescription.replaces_id,
+            "notes": prescription.notes,
         },
     )
     review = reviews.record(prescription=prescription, reason=ReviewReason.RECEIVED, by=by, now=now)

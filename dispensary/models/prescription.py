@@ -61,6 +61,12 @@ class Prescription(models.Model):
     repeats = models.PositiveSmallIntegerField(null=True, blank=True)
     source = models.CharField(max_length=8, choices=Source)
     document = models.JSONField(help_text=_("the order exactly as it came in"))
+    notes = ArrayField(
+        models.TextField(),
+        default=list,
+        blank=True,
+        help_text=_("how something unusual in it was read, or that it was not read: for whoever hands over"),
+    )
     received_at = models.DateTimeField()
     replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
     ended_at = models.DateTimeField(null=True, blank=True)

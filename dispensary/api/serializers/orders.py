@@ -200,7 +200,8 @@ class PrescriptionOut(serializers.ModelSerializer):
         fields = [
             "id", "pharmacy", "status", "version", "patient", "prescriber", "written_on", "route", "form", "strength_mg",
             "brand", "phases", "phases_from_directions", "then_stop", "directions", "quantity", "repeats", "authorised",
-            "remaining", "source", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
+            "remaining", "source",
+            "notes", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
         ]  # fmt: skip
 
     @extend_schema_field(AssessmentOut(allow_null=True))
@@ -229,4 +230,3 @@ class ReceivedOut(serializers.Serializer):
 
     prescription = PrescriptionOut()
     review = ReviewOut()
-    notes = serializers.ListField(child=serializers.CharField(), help_text="how something unusual was read")

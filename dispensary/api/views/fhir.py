@@ -58,8 +58,9 @@ class MedicationRequestView(FHIRView):
             document=jsonable(resource),
             replaces=self._replaced(order.replaces),
             valid_until=order.valid_until,
+            notes=order.notes,
         )
-        return self.once(by, lambda: self._told(received(self, intake, order.notes)))
+        return self.once(by, lambda: self._told(received(self, intake)))
 
     def _replaced(self, pk: Any) -> Prescription | None:
         if pk is None:
@@ -81,7 +82,7 @@ class MedicationRequestView(FHIRView):
             _issue(severities[f["severity"]], "business-rule", f"{f['code']}: {f['summary']}")
             for f in review["findings"]
         ]
-        issues += [_issue("warning", "informational", note) for note in done.body["notes"]]
+        issues += [_issue("warning", "informational", note) for note in prescription["notes"]]
         return reply(201, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
 
 

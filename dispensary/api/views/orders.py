@@ -115,12 +115,12 @@ class PrescriptionsView(HouseView):
             raise InvalidInput("An order is taken in on the day it comes.", problem)
 
 
-def received(view: HouseView, intake: Intake, notes: tuple[str, ...] = ()) -> Reply:
+def received(view: HouseView, intake: Intake) -> Reply:
     """Take an order in and show what came of it."""
     done = take_in(intake, pharmacy=view.pharmacy, by=view.by(), now=view.now)
     prescription = told(whole().get(pk=done.prescription.pk), view)
     review = shapes.ReviewOut(done.review).data
-    return reply(201, {"prescription": prescription, "review": review, "notes": list(notes)})
+    return reply(201, {"prescription": prescription, "review": review})
 
 
 def patient_of(view: HouseView, given: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.medicationdispense import MedicationDispense
@@ -52,6 +53,17 @@ def test_an_order_comes_in_as_fhir_and_is_reviewed(technician: Caller) -> None:
     assert (prescription.quantity, prescription.strength_mg) == (42, 10)
     assert Patient.objects.get().family_name == "O'Hara"
     assert "not-assessed" not in told(answer)
+
+
+def test_how_something_unusual_was_read_stays_with_the_order_for_both_doors(technician: Caller) -> None:
+    made = outcome(technician.post(ADDRESS, new_start(note=[{"text": "ring before supply"}]), content_type=FHIR), 201)
+    notes = technician.get(f"prescriptions/{made['id']}/").json()["notes"]
+    assert any(note.startswith("MedicationRequest.note") for note in notes)
+    assert any("read as oral" in note for note in notes)
+    assert technician.member is not None
+    technician.client.force_login(technician.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = technician.client.get(reverse("counter:check", args=[made["id"]])).content.decode()
+    assert "MedicationRequest.note: was not read by the rules" in page
 
 
 def test_a_bundle_comes_in_too_and_plain_json_is_understood(technician: Caller) -> None:
