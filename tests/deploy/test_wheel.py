@@ -21,10 +21,14 @@ from tests.site import Database
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-SETTINGS = """
-INSTALLED_APPS += ["dispensary", "rest_framework", "drf_spectacular", "django_htmx"]
-REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
-"""  # as README.md tells the reader
+APPS = ["django.contrib.postgres", "rest_framework", "drf_spectacular", "django_htmx", "dispensary"]
+MIDDLEWARE = "django_htmx.middleware.HtmxMiddleware"
+SCHEMA = "drf_spectacular.openapi.AutoSchema"
+SETTINGS = f"""
+INSTALLED_APPS += {APPS!r}
+MIDDLEWARE += [{MIDDLEWARE!r}]
+REST_FRAMEWORK = {{"DEFAULT_SCHEMA_CLASS": {SCHEMA!r}}}
+"""
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -97,6 +101,11 @@ def test_wheel_carries_what_the_app_needs_at_run_time(wheel: Path) -> None:
         assert wanted - set(names) == set()
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]
     assert not [name for name in names if "node_modules" in name]
+
+
+def test_readme_tells_the_reader_the_same_settings() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in (*APPS, MIDDLEWARE, SCHEMA) if f'"{name}"' not in readme] == []
 
 
 def test_somebody_elses_project_installs_migrates_and_answers(
