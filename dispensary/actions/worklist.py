@@ -64,8 +64,9 @@ def open_work(
 def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: Actor, now: datetime) -> WorklistItem:
     """Close a piece of work, saying what was done. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
     item = _held(item_id, by)
-    if resolution not in set(Resolution) - {Resolution.BY_EVENT}:
+    if resolution not in set(Resolution.values) - {Resolution.BY_EVENT.value}:
         raise InvalidInput("What was done?", Problem("resolution", str(resolution), "one of the listed resolutions"))
+    resolution = Resolution(resolution)
     item.state, item.resolution, item.note = WorkState.RESOLVED, resolution, note[:500]
     item.resolved_at, item.resolved_by, item.put_off_until = now, by.name, None
     item.save()

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from dispensary.api.views import audit, fhir, handover, orders, people
+from dispensary.api.views import audit, fhir, handover, messages, orders, people
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
@@ -41,6 +41,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/entries/", audit.EntriesView.as_view(), name="audit-entries"),
     path("audit/entries/<uuid:pk>/", audit.EntryView.as_view(), name="audit-entry"),
     path("fhir/metadata", fhir.MetadataView.as_view(), name="fhir-metadata"),
+    path("patients/<uuid:pk>/messages/", messages.MessagesView.as_view(), name="messages"),
+    path("patients/<uuid:pk>/contacts/", messages.ContactsView.as_view(), name="contacts"),
+    path("patients/<uuid:pk>/consents/", messages.ConsentsView.as_view(), name="consents"),
+    path("contacts/<uuid:pk>/retire/", messages.ContactEndView.as_view(how="retire"), name="contact-retire"),
+    path("contacts/<uuid:pk>/wrong-person/", messages.ContactEndView.as_view(how="wrong"), name="contact-wrong"),
+    path("reminders/", messages.RemindersView.as_view(), name="reminders"),
+    path("reminders/<uuid:pk>/send/", messages.ReminderActionView.as_view(how="send"), name="reminder-send"),
+    path(
+        "reminders/<uuid:pk>/withdraw/", messages.ReminderActionView.as_view(how="withdraw"), name="reminder-withdraw"
+    ),
+    path("dispenses/<uuid:pk>/reminders/", messages.PreviewView.as_view(), name="dispense-reminders"),
+    path("withdrawal-risk/", messages.RiskView.as_view(), name="withdrawal-risk"),
+    path("work/", messages.WorkView.as_view(), name="work"),
+    path("work/<uuid:pk>/resolve/", messages.WorkActionView.as_view(how="resolve"), name="work-resolve"),
+    path("work/<uuid:pk>/put-off/", messages.WorkActionView.as_view(how="put-off"), name="work-put-off"),
     path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
     path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),

@@ -10,7 +10,20 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from dispensary import audit
-from dispensary.models import AuditEntry, AuditLog, Dispense, Override, Pharmacy, Prescription, StaffRole
+from dispensary.actions import consent
+from dispensary.actors import Actor
+from dispensary.models import (
+    AuditEntry,
+    AuditLog,
+    Dispense,
+    Medium,
+    Override,
+    Pharmacy,
+    Prescription,
+    Reminder,
+    StaffRole,
+    WorklistItem,
+)
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, problem
 
@@ -32,6 +45,9 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "products/scan/", {"scan": f"01{make.TEN_MG}"}, EVERYBODY),
     ("GET", "prescriptions/", None, EVERYBODY),
     ("POST", "prescriptions/", ..., COUNTER),
+    ("GET", "reminders/", None, EVERYBODY),
+    ("GET", "withdrawal-risk/", None, EVERYBODY),
+    ("GET", "work/", None, EVERYBODY),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
@@ -56,12 +72,22 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "dispenses/{dispense}/label.pdf", None, COUNTER),
     ("GET", "dispenses/{dispense}/calendar.pdf", None, COUNTER),
     ("GET", "dispenses/{dispense}/trail/", None, EVERYBODY),
+    ("GET", "dispenses/{dispense}/reminders/", None, EVERYBODY),
+    ("GET", "patients/{patient}/messages/", None, EVERYBODY),
+    ("POST", "patients/{patient}/contacts/", {"medium": "email", "address": "ann@example.org"}, COUNTER),
+    ("POST", "patients/{patient}/consents/", {"medium": "email", "answer": "yes"}, COUNTER),
+    ("POST", "contacts/{contact}/retire/", {}, COUNTER),
+    ("POST", "contacts/{contact}/wrong-person/", {}, COUNTER),
+    ("POST", "reminders/{reminder}/send/", {}, COUNTER),
+    ("POST", "reminders/{reminder}/withdraw/", {}, COUNTER),
+    ("POST", "work/{work}/put-off/", {"until": "2026-01-01T00:00:00Z", "note": "calls back"}, COUNTER),
+    ("POST", "work/{work}/resolve/", {"resolution": "called"}, COUNTER),
     ("GET", "fhir/MedicationDispense/{dispense}", None, EVERYBODY),
     ("GET", "audit/logs/{log}/checkpoints/", None, AUDITORS),
     ("GET", "audit/logs/{log}/export/", None, AUDITORS),
     ("GET", "audit/entries/{entry}/", None, AUDITORS),
 ]
-THINGS = ("patient", "prescription", "review", "override", "dispense", "log", "entry")
+THINGS = ("patient", "prescription", "review", "override", "dispense", "log", "entry", "contact", "reminder", "work")
 
 
 def asked(caller: Caller, method: str, address: str, body: Any) -> Any:
@@ -77,7 +103,17 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     dispense, override = Dispense.objects.get(), Override.objects.get()
+    by, now = Actor.system("tests", shop.pk), timezone.now()
+    contact = consent.add_contact(
+        patient=prescription.patient, medium=Medium.EMAIL, address="a@example.org", by=by, now=now
+    )
+    work = WorklistItem.objects.create(
+        pharmacy=shop, patient=prescription.patient, kind="reply", reason="wrote back", opened_at=now, due_by=now
+    )
     return {
+        "contact": str(contact.pk),
+        "reminder": str(Reminder.objects.filter(pharmacy=shop)[0].public_id),
+        "work": str(work.pk),
         "patient": str(prescription.patient_id),
         "prescription": str(prescription.pk),
         "review": str(dispense.review_id),

@@ -1,0 +1,145 @@
+"""Reminders, addresses, consent and people's work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from dispensary.api.fields import Amount, Body, Count, Flag, Text
+from dispensary.models import (
+    ConsentAnswer,
+    ContactPoint,
+    DetailLevel,
+    Medium,
+    Reminder,
+    ReminderState,
+    Resolution,
+    WorklistItem,
+)
+
+
+class NewContact(Body):
+    """An address to be recorded. It is used once the patient has said yes to its medium."""
+
+    medium = serializers.ChoiceField(Medium.choices)
+    address = Text(max_length=254)
+    detail_level = serializers.ChoiceField(DetailLevel.choices, default=DetailLevel.PLAIN)
+    preference = Count(min_value=1, max_value=9, default=1)
+
+
+class Answer(Body):
+    """What the patient said about one medium."""
+
+    medium = serializers.ChoiceField(Medium.choices)
+    answer = serializers.ChoiceField([ConsentAnswer.YES.value, ConsentAnswer.NO.value])
+    evidence = Text(max_length=250, default="", allow_blank=True)
+
+
+class Nothing(Body):
+    """An empty body."""
+
+
+class SendNow(Body):
+    """How to send it."""
+
+    despite_quiet_hours = Flag(default=False)
+
+
+class Resolved(Body):
+    """What was done about a piece of work."""
+
+    resolution = serializers.ChoiceField([value for value in Resolution.values if value != Resolution.BY_EVENT])
+    note = Text(max_length=500, default="", allow_blank=True)
+
+
+class PutOff(Body):
+    """Until when, and why."""
+
+    until = serializers.DateTimeField()
+    note = Text(max_length=500)
+
+
+class ContactOut(serializers.ModelSerializer):
+    """An address, with what stands against using it."""
+
+    class Meta:
+        model = ContactPoint
+        fields = [
+            "id",
+            "medium",
+            "address",
+            "detail_level",
+            "preference",
+            "fault",
+            "fault_at",
+            "added_at",
+            "retired_at",
+        ]
+
+
+class ReminderOut(serializers.ModelSerializer):
+    """A reminder: when it is due, in UTC and as it is meant in the patient's own time, and where it stands."""
+
+    id = serializers.UUIDField(source="public_id")
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Reminder
+        fields = [
+            "id", "patient", "kind", "occurrence", "local_date", "local_time", "tz_name", "due_at", "useful_until", "state",
+            "attempts", "last_error",
+        ]  # fmt: skip
+
+    @extend_schema_field({"type": "string", "enum": [state.name.lower() for state in ReminderState]})
+    def get_state(self, reminder: Reminder) -> str:
+        return ReminderState(reminder.state).name.lower()
+
+
+class MessagesOut(serializers.Serializer[Any]):
+    """What one patient is sent, and why or why not."""
+
+    contacts = ContactOut(many=True)
+    consents = serializers.DictField(child=serializers.ChoiceField(ConsentAnswer.choices))
+    reminders = ReminderOut(many=True)
+    explanation = serializers.ListField(child=serializers.CharField())
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    """One message that a dispense will send."""
+
+    kind = serializers.CharField()
+    leaves_at = serializers.DateTimeField()
+    useful_until = serializers.DateTimeField()
+    text = serializers.CharField()
+    text_messages = serializers.IntegerField(source="segments.count")
+    alphabet = serializers.CharField(source="segments.alphabet")
+
+
+class AtRiskOut(serializers.Serializer[Any]):
+    """Somebody whose supply ends or has ended."""
+
+    patient = serializers.UUIDField(source="patient.pk")
+    name = serializers.CharField(source="patient")
+    prescription = serializers.UUIDField(source="prescription_id")
+    level = serializers.ChoiceField(["overdue", "today", "soon"])
+    mg_per_day = Amount()
+    run_out_on = serializers.DateField()
+    days_without = serializers.IntegerField(help_text="negative while tablets are left")
+    tapering = serializers.BooleanField()
+    words = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class WorkOut(serializers.ModelSerializer):
+    """A piece of work for a person."""
+
+    reminder = serializers.UUIDField(source="reminder.public_id", allow_null=True, default=None)
+
+    class Meta:
+        model = WorklistItem
+        fields = [
+            "id", "patient", "reminder", "kind", "reason", "state", "opened_at", "due_by", "put_off_until", "resolution",
+            "note", "resolved_by", "resolved_at",
+        ]  # fmt: skip

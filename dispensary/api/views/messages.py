@@ -1,0 +1,209 @@
+"""Reminders, addresses and consent, the withdrawal-risk list, people's work."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary import policies
+from dispensary.actions import consent, reminders, worklist
+from dispensary.actions.idempotency import Reply
+from dispensary.api.schema import CREATES, PAGED, PHARMACY
+from dispensary.api.serializers import messages as shapes
+from dispensary.api.views.base import HouseView, Policy, reply
+from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.models import (
+    ConsentAnswer,
+    ConsentSource,
+    ContactPoint,
+    Dispense,
+    Medium,
+    Patient,
+    Reminder,
+    ReminderState,
+    WorklistItem,
+    WorkState,
+)
+
+MESSAGE: tuple[Policy, str, str] = (
+    policies.may_send_reminders,
+    "change what a patient is sent",
+    "staff at the counter",
+)
+_STATES = [state.name.lower() for state in ReminderState]
+
+
+class MessagesView(HouseView):
+    """What one patient is sent."""
+
+    @extend_schema(responses=shapes.MessagesOut, summary="Addresses, consent and reminders, and why or why not")
+    def get(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
+        self.by(patient.pharmacy_id)
+        said = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
+        said |= {each.medium: each.answer for each in patient.consents.all()}
+        told = {
+            "contacts": patient.contact_points.filter(retired_at__isnull=True),
+            "consents": said,
+            "reminders": patient.reminders.order_by("-due_at")[:100],
+            "explanation": reminders.explain(patient=patient, now=self.now),
+        }
+        return Response(shapes.MessagesOut(told).data)
+
+
+class ContactsView(HouseView):
+    """A patient's addresses."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(
+        request=shapes.NewContact, responses={201: shapes.ContactOut}, parameters=CREATES, summary="Record an address"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
+        by, told = self.by(patient.pharmacy_id), self.read(shapes.NewContact)
+
+        def do() -> Reply:
+            return reply(201, shapes.ContactOut(consent.add_contact(patient=patient, by=by, now=self.now, **told)).data)
+
+        return self.once(by, do)
+
+
+class ContactEndView(HouseView):
+    """An address that is used no more."""
+
+    may: ClassVar = {"POST": MESSAGE}
+    how = "retire"
+
+    @extend_schema(request=shapes.Nothing, responses=shapes.ContactOut, summary="Use an address no more")
+    def post(self, request: Request, pk: UUID) -> Response:
+        points = ContactPoint.objects.select_related("patient__pharmacy")
+        contact = points.filter(pk=pk, patient__pharmacy_id__in=self.caller.pharmacy_ids).first()
+        if contact is None:
+            raise NotFound("There is no such thing here.")
+        by = self.by(contact.patient.pharmacy_id)
+        self.read(shapes.Nothing)
+        end = consent.retire_contact if self.how == "retire" else consent.report_wrong_person
+        end(contact=contact, by=by, now=self.now)
+        contact.refresh_from_db()
+        return Response(shapes.ContactOut(contact).data)
+
+
+class ConsentsView(HouseView):
+    """What a patient said."""
+
+    may: ClassVar = {"POST": MESSAGE}
+
+    @extend_schema(request=shapes.Answer, responses={204: None}, summary="Record a yes or a no to one medium")
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
+        by, told = self.by(patient.pharmacy_id), self.read(shapes.Answer)
+        consent.record_answer(
+            patient=patient,
+            medium=Medium(told["medium"]),
+            answer=ConsentAnswer(told["answer"]),
+            evidence=told["evidence"],
+            source=ConsentSource.COUNTER,
+            by=by,
+            now=self.now,
+        )
+        return Response(status=204)
+
+
+class RemindersView(HouseView):
+    """The pharmacy's reminders."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("state", str, enum=_STATES), *PAGED],
+        responses=shapes.ReminderOut(many=True),
+        summary="Reminders, the next due first",
+    )
+    def get(self, request: Request) -> Response:
+        self.by()
+        rows = Reminder.objects.filter(pharmacy=self.pharmacy)
+        if wanted := request.query_params.get("state"):
+            if wanted not in _STATES:
+                raise InvalidInput(
+                    "There is no such state.", Problem("state", wanted[:20], "one of " + ", ".join(_STATES))
+                )
+            rows = rows.filter(state=ReminderState[wanted.upper()])
+        return self.page(rows, shapes.ReminderOut, "due_at")
+
+
+class ReminderActionView(HouseView):
+    """Send one now, or withdraw it."""
+
+    may: ClassVar = {"POST": MESSAGE}
+    how = "send"
+
+    @extend_schema(
+        request=shapes.SendNow,
+        responses=shapes.ReminderOut,
+        parameters=[PHARMACY],
+        summary="Send it now, or withdraw it",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        found = Reminder.objects.filter(public_id=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
+        if found is None:
+            raise NotFound("There is no such thing here.")
+        by = self.by(found.pharmacy_id)
+        if self.how == "send":
+            despite = self.read(shapes.SendNow)["despite_quiet_hours"]
+            row = reminders.send_now(public_id=pk, despite_quiet=despite, by=by, now=self.now)
+        else:
+            self.read(shapes.Nothing)
+            row = reminders.withdraw(public_id=pk, by=by, now=self.now)
+        return Response(shapes.ReminderOut(row).data)
+
+
+class PreviewView(HouseView):
+    """What a dispense will send."""
+
+    @extend_schema(
+        responses=shapes.PreviewOut(many=True), summary="Every message that this dispense will send, as it will read"
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        dispense = self.own(Dispense.objects.select_related("patient__pharmacy", "pharmacy", "prescription"), pk)
+        self.by(dispense.pharmacy_id)
+        return Response(shapes.PreviewOut(reminders.preview(dispense=dispense, now=self.now), many=True).data)
+
+
+class RiskView(HouseView):
+    """Whose supply ends or has ended."""
+
+    @extend_schema(parameters=[PHARMACY], responses=shapes.AtRiskOut(many=True), summary="Withdrawal risk, worst first")
+    def get(self, request: Request) -> Response:
+        self.by()
+        found = reminders.withdrawal_risk(pharmacy=self.pharmacy, now=self.now)
+        return Response(shapes.AtRiskOut(found, many=True).data)
+
+
+class WorkView(HouseView):
+    """What waits for a person."""
+
+    @extend_schema(parameters=PAGED, responses=shapes.WorkOut(many=True), summary="Open work, the most urgent first")
+    def get(self, request: Request) -> Response:
+        self.by()
+        rows = WorklistItem.objects.filter(pharmacy=self.pharmacy).exclude(state=WorkState.RESOLVED)
+        return self.page(rows.select_related("reminder"), shapes.WorkOut, "due_by")
+
+
+class WorkActionView(HouseView):
+    """Do a piece of work, or put it off."""
+
+    may: ClassVar = {"POST": MESSAGE}
+    how = "resolve"
+
+    @extend_schema(request=shapes.Resolved, responses=shapes.WorkOut, summary="Close a piece of work, or put it off")
+    def post(self, request: Request, pk: UUID) -> Response:
+        item = self.own(WorklistItem.objects.all(), pk)
+        by = self.by(item.pharmacy_id)
+        if self.how == "resolve":
+            done = worklist.resolve_work(item_id=pk, by=by, now=self.now, **self.read(shapes.Resolved))
+        else:
+            done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.read(shapes.PutOff))
+        return Response(shapes.WorkOut(done).data)

@@ -1,0 +1,76 @@
+"""Reminders, consent, risk and work over HTTP."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from dispensary.actions import reminders
+from dispensary.models import Consent, Dispense, Reminder, ReminderPlan, WorklistItem
+from tests.dispensary.api.conftest import hand_over
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dispense(pharmacist, prescription):
+    done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key=str(uuid4()))
+    assert done.status_code == 201, done.content
+    return Dispense.objects.get()
+
+
+def test_a_patients_messages_say_what_is_owed_and_why_nothing_leaves(pharmacist, dispense):
+    told = pharmacist.get(f"patients/{dispense.patient_id}/messages/").json()
+    assert told["consents"] == {"email": "not-asked", "sms": "not-asked"} and len(told["reminders"]) >= 3
+    assert any("has not been asked" in sentence for sentence in told["explanation"])
+
+
+def test_an_address_and_a_yes_make_somebody_reachable(pharmacist, dispense):
+    where = f"patients/{dispense.patient_id}/"
+    added = pharmacist.post(where + "contacts/", {"medium": "sms", "address": "07700 900123"})
+    assert (added.status_code, added.json()["address"]) == (201, "+447700900123")
+    assert pharmacist.post(where + "consents/", {"medium": "sms", "answer": "yes"}).status_code == 204
+    assert Consent.objects.get().answer == "yes"
+
+
+@pytest.mark.parametrize(
+    "body", [{"medium": "sms", "address": "x"}, {"medium": "pigeon", "address": "x"}, {"medium": "email"}, {}]
+)
+def test_what_is_no_address_gets_a_problem_document(pharmacist, dispense, body):
+    answer = pharmacist.post(f"patients/{dispense.patient_id}/contacts/", body)
+    assert answer.status_code == 400 and answer.json()["problems"]
+
+
+def test_a_reminder_is_sent_now_or_withdrawn_but_not_both(pharmacist, dispense):
+    row = pharmacist.get("reminders/").json()["results"][0]
+    assert pharmacist.post(f"reminders/{row['id']}/send/").json()["state"] == "scheduled"
+    assert pharmacist.post(f"reminders/{row['id']}/withdraw/").json()["state"] == "withdrawn"
+    assert pharmacist.post(f"reminders/{row['id']}/withdraw/").status_code == 409
+    assert [each["id"] for each in pharmacist.get("reminders/?state=withdrawn").json()["results"]] == [row["id"]]
+    assert pharmacist.get("reminders/?state=lost").status_code == 400
+
+
+def test_the_preview_reads_as_the_patient_will_read_it(pharmacist, dispense):
+    told = pharmacist.get(f"dispenses/{dispense.pk}/reminders/").json()
+    assert len(told) == Reminder.objects.count() and all(each["text"] and each["text_messages"] == 1 for each in told)
+
+
+def test_the_risk_list_has_words_and_a_reason(pharmacist, dispense):
+    ReminderPlan.objects.update(run_out_on=timezone.now().date() - timedelta(days=3))
+    [risk] = pharmacist.get("withdrawal-risk/").json()
+    assert risk["level"] == "overdue" and "withdrawal may have begun" in risk["words"] and "mg a day" in risk["reason"]
+
+
+def test_work_is_put_off_and_done(pharmacist, dispense):
+    ReminderPlan.objects.update(run_out_on=timezone.now().date() - timedelta(days=3))
+    reminders.risk.open_risk_work(now=timezone.now())
+    [item] = pharmacist.get("work/").json()["results"]
+    until = (timezone.now() + timedelta(days=1)).isoformat()
+    assert (
+        pharmacist.post(f"work/{item['id']}/put-off/", {"until": until, "note": "rings back"}).json()["state"]
+        == "put-off"
+    )
+    done = pharmacist.post(f"work/{item['id']}/resolve/", {"resolution": "called", "note": "has some left"})
+    assert done.json()["state"] == "resolved" and WorklistItem.objects.get().resolved_by.startswith("user:")
+    assert pharmacist.post(f"work/{item['id']}/resolve/", {"resolution": "called"}).status_code == 409
