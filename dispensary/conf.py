@@ -38,7 +38,7 @@ class Conf:
     reminders_a_day: int = 1  # to one patient; what matters for safety is not held back
     reminders_a_week: int = 3  # likewise
     phone_region: str = "GB"  # where a telephone number without a country code is from
-    staff_alerts: tuple[str, ...] = ()  # apprise addresses that are told when the engine is in trouble
+    staff_alerts: tuple[str, ...] = ()  # apprise addresses that are told once a day what has waited too long
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
 

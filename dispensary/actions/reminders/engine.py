@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, zones
+from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, watch, zones
 from dispensary.actions.reminders.batch import Ready
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
+from dispensary.channels.staff import tell_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 TICK = "tick"
 RISK = "withdrawal-risk"
 RISK_EVERY = timedelta(minutes=5)
+ALERT = "staff-alert"
+ALERT_EVERY = timedelta(hours=24)
+WAITS_TOO_LONG = 24 * 3600.0  # seconds
 ZONES = "time-zones"
 ZONES_EVERY = timedelta(hours=1)
 
@@ -90,6 +94,8 @@ def tick() -> Ticked:
     ticked.events = receipts.act_on_events(now=now)
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
         zones.derive_again(now=now)
+    if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
+        _alert_staff()
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
     return ticked
 
@@ -126,6 +132,14 @@ def _settle_doubts(now: datetime) -> int:
             worker_died=True,
         )
     return len(rows)
+
+
+def _alert_staff() -> None:
+    """Once a day: how much work has waited for longer than a day."""
+    old = [(kind, count) for kind, count, age in watch.engine_state().work if age > WAITS_TOO_LONG]
+    if old:
+        told = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
+        tell_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
 
 
 def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: False) -> Drained:
