@@ -111,7 +111,7 @@ def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
 
 def respond(problem: dict[str, Any], view: object, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP answer that carries `problem`, in the dialect of `view`."""
-    fhir = wants_fhir(None, view)
+    fhir = wants_fhir(view)
     body = outcome(problem) if fhir else problem
     return Response(body, problem["status"], headers=headers, content_type=FHIR_JSON if fhir else PROBLEM_JSON)
 

@@ -6,7 +6,6 @@ from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import Request
 
 from dispensary.api.strict_json import loads
 from dispensary.errors import InvalidInput, Problem
@@ -66,6 +65,6 @@ class PDFRenderer(BaseRenderer):
         return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
 
 
-def wants_fhir(request: Request | None, view: object) -> bool:
+def wants_fhir(view: object) -> bool:
     """Whether errors are to be told as an OperationOutcome."""
     return bool(getattr(view, "speaks_fhir", False))

@@ -51,8 +51,8 @@ class MedicationRequestView(FHIRView):
         by, resource = self.by(), request.data
         order = read_order(resource, on=local_day(self.pharmacy, self.now))
         intake = Intake(
-            patient=patient_of(self, _identity(order.patient, "subject")),
-            prescriber=prescriber_of(self, _identity(order.prescriber, "requester")),
+            patient=patient_of(self, _identity(order.patient)),
+            prescriber=prescriber_of(self, _identity(order.prescriber)),
             order=order.prescription,
             source=Source.FHIR,
             document=jsonable(resource),
@@ -119,5 +119,5 @@ def _issue(severity: str, code: str, words: str) -> dict[str, str]:
     return {"severity": severity, "code": code, "diagnostics": words}
 
 
-def _identity(person: Person, field: str) -> dict[str, Any]:
+def _identity(person: Person) -> dict[str, Any]:
     return {"id": person.id} if person.id else dict(person.told)
