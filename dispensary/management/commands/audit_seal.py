@@ -6,8 +6,11 @@ import signal
 import threading
 from argparse import ArgumentParser
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError as DjangoOperationalError
+from django.db import connections
 from django.utils import timezone
 from psycopg import OperationalError
 
@@ -25,6 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """A window of few seconds is what the log cannot vouch for after a crash."""
+        parser.add_argument("--pharmacy", type=UUID, help="only this pharmacy's log")
         parser.add_argument("--once", action="store_true", help="one round, then exit")
         parser.add_argument("--interval", type=float, default=3.0, help="seconds between rounds (default 3)")
         parser.add_argument(
@@ -44,8 +48,9 @@ class Command(BaseCommand):
             self._adopt(sealer)
         while True:
             try:
-                self._report(seal_round(sealer, timezone.now()), once=options["once"], quiet=options["verbosity"] < 1)
-            except OperationalError as error:
+                done = seal_round(sealer, timezone.now(), pharmacy=options["pharmacy"])
+                self._report(done, once=options["once"], quiet=options["verbosity"] < 1)
+            except (OperationalError, DjangoOperationalError) as error:
                 if options["once"]:
                     raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
                 self.stderr.write("The database does not answer; trying again.")
@@ -58,11 +63,10 @@ class Command(BaseCommand):
             return make_sealer()
         except KeyTrouble as trouble:
             raise CommandError(str(trouble), returncode=2) from trouble
+        except (OperationalError, DjangoOperationalError) as error:
+            raise CommandError(f"The database does not answer: {str(error).splitlines()[0]}") from error
 
     def _again(self, stop: threading.Event, interval: float) -> Sealer | None:
-        from django.db import connections
-        from django.db.utils import OperationalError as DjangoOperationalError
-
         connections.close_all()
         stop.wait(interval)
         try:

@@ -31,6 +31,7 @@ from dispensary.models import AuditEntry, Pharmacy
 from tests.site import Database, Site
 
 Write = Callable[..., UUID]
+SEAL = (sys.executable, "manage.py", "audit_seal", "--pharmacy")
 
 
 @pytest.fixture
@@ -304,7 +305,7 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
     seen: set[str] = set()
     with site.database.connect("sealer") as connection:
         for attempt in range(8 if os.environ.get("FAULTS") == "long" else 2):
-            child = subprocess.Popen([sys.executable, "manage.py", "audit_seal", "--interval", "0.01"], env=environment)
+            child = subprocess.Popen([*SEAL, str(committed_pharmacy.pk), "--interval", "0.01"], env=environment)
             known, deadline = len(seen), time.monotonic() + 30
             while len(seen) < known + 3 and time.monotonic() < deadline:
                 write(committed_pharmacy)
@@ -328,3 +329,42 @@ def test_without_a_key_the_command_says_what_to_do(settings: Any) -> None:
     settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": None}
     with pytest.raises(CommandError, match="AUDIT_KEY_FILE"):
         call_command("audit_key", show=True)
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
+def test_a_sealer_that_loses_its_connection_finds_back(
+    own_key: Path, site: Site, committed_pharmacy: Pharmacy, write: Write
+) -> None:
+    """Terminated by the server in the middle of its work, it connects again and goes on signing."""
+    write(committed_pharmacy)
+    environment = site.environment(AUDIT_KEY_FILE=str(own_key))
+    child = subprocess.Popen([*SEAL, str(committed_pharmacy.pk), "--interval", "0.1"], env=environment)
+    try:
+        with site.database.connect("superuser") as admin:
+            for size in (2, 3):
+                assert sealed_size(admin, committed_pharmacy, at_least=size) >= size
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
+                    [site.database.roles.sealer.name],
+                )
+                write(committed_pharmacy)
+            assert sealed_size(admin, committed_pharmacy, at_least=4) >= 4
+        assert child.poll() is None
+        child.terminate()
+        assert child.wait(20) == 0
+    finally:
+        child.kill()
+        child.wait()
+
+
+def sealed_size(connection: psycopg.Connection[Any], pharmacy: Pharmacy, *, at_least: int) -> int:
+    deadline = time.monotonic() + 60
+    while True:
+        row = connection.execute(
+            "SELECT coalesce(max(size), 0) FROM audit.checkpoint JOIN audit.log USING (log_id) WHERE pharmacy = %s",
+            [pharmacy.pk],
+        ).fetchone()
+        assert row is not None
+        if row[0] >= at_least or time.monotonic() > deadline:
+            return int(row[0])
+        time.sleep(0.1)
