@@ -15,20 +15,27 @@ def test_an_uneven_day_counts_by_its_sum_and_its_largest_dose():
     assert THREE_TIMES_FIVE.is_even
 
 
+def test_a_day_is_summed_in_milligrams():
+    phase = Phase((Decimal(10), Decimal(5), Decimal(20)), 25)
+    assert (phase.mg_per_day, phase.largest_dose, phase.smallest_dose) == (35, 20, 5)
+
+
 def test_micrograms_are_summed_as_milligrams():
     phase = Phase((Decimal(300), Decimal(50)), None, Unit.MICROGRAM)
     assert (phase.mg_per_day, phase.largest_dose) == (Decimal("0.35"), Decimal("0.3"))
+    assert phase.smallest_dose == Decimal("0.05")
 
 
 def test_days_of_a_course_are_counted_from_one():
     course = Regimen((THREE_TIMES_FIVE, UNEVEN))
     assert [(w.from_day, w.to_day) for w in course.windows()] == [(1, 3), (4, 28)]
     assert course.total_days == 28
+    assert course.on_day(1) is THREE_TIMES_FIVE
     assert course.on_day(3) is THREE_TIMES_FIVE
     assert course.on_day(4) is UNEVEN
     assert course.on_day(28) is UNEVEN
     assert course.on_day(29) is None
-    with pytest.raises(ValueError, match="counted from 1"):
+    with pytest.raises(ValueError, match=r"^days of a course are counted from 1$"):
         course.on_day(0)
 
 
@@ -39,29 +46,42 @@ def test_an_open_end_never_ends():
     assert [(w.from_day, w.to_day) for w in course.windows()] == [(1, 3), (4, None)]
 
 
+NO_DOSE, NO_AMOUNT, NO_DAY = (
+    "a phase has at least one dose a day",
+    "a dose is a Decimal above zero",
+    "a phase lasts at least one day",
+)
+
+
 @pytest.mark.parametrize(
-    ("doses", "days"),
+    ("doses", "days", "words"),
     [
-        ((), 3),
-        ((Decimal(0),), 3),
-        ((Decimal(-5),), 3),
-        ((Decimal("NaN"),), 3),
-        ((Decimal("Infinity"),), 3),
-        ((5,), 3),
-        ((Decimal(5),), 0),
-        ((Decimal(5),), -1),
-        ((Decimal(5),), True),
+        ((), 3, NO_DOSE),
+        ((Decimal(0),), 3, NO_AMOUNT),
+        ((Decimal(-5),), 3, NO_AMOUNT),
+        ((Decimal(5), Decimal("NaN")), 3, NO_AMOUNT),
+        ((Decimal("Infinity"),), 3, NO_AMOUNT),
+        ((5,), 3, NO_AMOUNT),
+        ((Decimal(5),), 0, NO_DAY),
+        ((Decimal(5),), -1, NO_DAY),
+        ((Decimal(5),), True, NO_DAY),
     ],
 )
-def test_a_phase_that_cannot_be_taken_is_refused(doses, days):
-    with pytest.raises(ValueError, match=r"phase|dose"):
+def test_a_phase_that_cannot_be_taken_is_refused(doses, days, words):
+    with pytest.raises(ValueError, match=f"^{words}$"):
         Phase(doses, days)
 
 
+def test_the_shortest_phase_is_one_day():
+    assert Phase((Decimal("0.001"),), 1).days == 1
+
+
 def test_only_the_last_phase_may_be_open():
-    with pytest.raises(ValueError, match="last phase"):
-        Regimen((Phase((Decimal(5),), None), THREE_TIMES_FIVE))
-    with pytest.raises(ValueError, match="at least one phase"):
+    open_end = Phase((Decimal(5),), None)
+    for phases in ((open_end, THREE_TIMES_FIVE), (THREE_TIMES_FIVE, open_end, THREE_TIMES_FIVE)):
+        with pytest.raises(ValueError, match=r"^only the last phase may have an open end$"):
+            Regimen(phases)
+    with pytest.raises(ValueError, match=r"^a regimen has at least one phase$"):
         Regimen(())
 
 
@@ -70,7 +90,16 @@ def test_a_course_knows_its_highest_day():
 
 
 @pytest.mark.parametrize(
-    ("amount", "words"), [("15.00", "15"), ("100", "100"), ("7.50", "7.5"), ("1E+2", "100"), ("0.000", "0")]
+    ("amount", "words"),
+    [
+        ("15.00", "15"),
+        ("100", "100"),
+        ("7.50", "7.5"),
+        ("1E+2", "100"),
+        ("0.000", "0"),
+        ("100.5", "100.5"),
+        ("10.0", "10"),
+    ],
 )
 def test_amounts_are_written_as_people_write_them(amount, words):
     assert plain(Decimal(amount)) == words

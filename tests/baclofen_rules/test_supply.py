@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baclofen_rules.regimen import Phase, Regimen
-from baclofen_rules.supply import Supply, cover_end, days_supply, run_out_on, tablets_needed
+from baclofen_rules.supply import Supply, cover_end, days_supply, run_out_on, tablets_needed, tablets_per_dose
 
 FIVE_THREE_TIMES = Phase((Decimal(5),) * 3, 3)
 TEN_THREE_TIMES = Phase((Decimal(10),) * 3, 25)
@@ -18,6 +18,10 @@ TEN = Decimal(10)
 def test_three_days_of_half_tablets_and_25_days_of_whole_ones_need_79_and_a_half():
     assert tablets_needed(COURSE, TEN) == Decimal("79.5")
     assert tablets_needed(OPEN, TEN) is None
+
+
+def test_five_milligrams_are_half_a_ten_milligram_tablet():
+    assert tablets_per_dose(Decimal(5), TEN) == Decimal("0.5")
 
 
 @pytest.mark.parametrize(
