@@ -155,7 +155,7 @@ def _windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using:
     """First the newest two months, then the rest: a question without a date is mostly answered by a few partitions,
     and planning for all of them takes longer than the answer. What is rare by nature is looked for everywhere at once.
     """
-    rare = filters.patient or filters.subject_id or filters.request_id
+    rare = filters.patient or filters.subject_id or filters.request_id or filters.rule
     newest = place.recorded_at if place else filters.until or _newest(logs, using)
     if filters.since or rare or newest is None:
         yield filters

@@ -652,6 +652,10 @@ class Check:
     def _fields(header: str) -> dict[str, Any] | None:
         """The header's fields, or nothing when it is not a header in canonical form."""
         try:
+            usual = _USUAL_HEADER.fullmatch(header)
+            if usual is not None:
+                dt.datetime.fromisoformat(usual["recorded"][:-1])
+                return {**usual.groupdict(), "seq": int(usual["seq"]), "v": 1}
             fields = _parse(header)
             if not _plainly_canonical(header, fields) and not _canonical_header(header):
                 return None
@@ -862,6 +866,59 @@ class Check:
 
 
 _parse = json.JSONDecoder().decode
+
+
+def _usual_header() -> re.Pattern[str]:
+    """A header of format 1 without escapes, in its one form; others are parsed. A key with ? may be absent."""
+    text, number = r'"[^"\\\x00-\x1f]*"', "(?:0|[1-9][0-9]{0,14})"
+    moment = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
+    kinds = {
+        "body_kind": number,
+        "corrects": number,
+        "txid": number,
+        "v": "1",
+        "rule_codes": rf"\[(?:{text}(?:,{text})*)?\]",
+    }
+    kinds |= {name: rf'"(?P<{name}>[^"\\\x00-\x1f]*)"' for name in ("action", "body", "log", "prev")}
+    kinds |= {"recorded": f'"(?P<recorded>{moment})"', "seq": f"(?P<seq>{number})"}
+    keys = [
+        "action",
+        "actor",
+        "actor_role",
+        "body",
+        "body_kind",
+        "corrects?",
+        "db_role",
+        "drug_code?",
+        "engine?",
+        "id",
+        "log",
+        "occurred",
+        "outcome",
+        "patient_ref?",
+        "prev",
+        "reason_code?",
+        "recorded",
+        "request_id?",
+        "rule_codes?",
+        "ruleset?",
+        "second_actor?",
+        "seq",
+        "station?",
+        "subject_id",
+        "subject_type",
+        "txid",
+        "v",
+    ]
+    parts = []
+    for key in keys:
+        name = key.rstrip("?")
+        part = ("" if name == "action" else ",") + f'"{name}":{kinds.get(name, text)}'
+        parts.append(f"(?:{part})?" if key != name else part)
+    return re.compile(r"\{" + "".join(parts) + r"\}")
+
+
+_USUAL_HEADER = _usual_header()
 
 
 def _plainly_canonical(header: str, fields: Any) -> bool:

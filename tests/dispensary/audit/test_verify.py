@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.audit import bundle, note, verify
+from dispensary.audit import bundle, canonical, note, verify
 from tests.dispensary.audit.logs import BEGAN, SIGNER, THIEF, WITNESSES, Log, seal_again
 
 KEYS = [verify.Key.parse(str(SIGNER.verifier))]
@@ -534,3 +534,28 @@ def test_the_quick_look_at_a_header_never_passes_what_a_close_look_refuses(field
         return
     if verify._plainly_canonical(text, parsed):
         assert verify.read_canonical(text) == parsed
+
+
+def test_a_header_that_is_read_the_short_way_is_canonical_and_says_the_same(log):
+    from tests.dispensary.audit.make_vectors import FULL
+
+    shapes = [log.rows[0].columns, {**FULL, "body_commit": bytes(32), "station": "desk", "ruleset": bytes(32)}]
+    for columns in shapes:
+        header = canonical.header(columns, seq=7, prev=bytes(32))
+        read = verify._USUAL_HEADER.fullmatch(header)
+        assert bool(read) == ("\\" not in header and "9007199254740991" not in header)
+    small = {**FULL, "body_commit": bytes(32), "station": "Zoë 💊", "txid": 1}
+    header = canonical.header(small, seq=7, prev=bytes(32))
+    fields = verify.read_canonical(header)
+    short = verify.Check._fields(header)
+    assert short == {name: fields[name] for name in short}
+    for name in small:
+        without = canonical.header({**small, name: None}, seq=7, prev=bytes(32))
+        assert (verify.Check._fields(without) or {}).items() <= verify.read_canonical(without).items()
+    for broken in (
+        header + " ",
+        header.replace(",", ", ", 1),
+        header.replace('"seq":7', '"seq":07'),
+        header[:-1] + ',"v":1}',
+    ):
+        assert verify.Check._fields(broken) is None
