@@ -35,7 +35,7 @@ def test_a_killed_pool_child_costs_at_most_its_message_and_the_worker_goes_on(ho
     house.start_all()
     house.wait_until_sent(MANY // 4)
     parent = house.processes["send1"].process.pid
-    assert house.kill_child("send1")
+    house.wait(lambda: house.kill_child("send1"), 60, "a child to kill")
     house.wait_until_idle()
     verdict = house.verdict(owed)
     assert verdict.lost == 0 and verdict.doubled <= 1, verdict
