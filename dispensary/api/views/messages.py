@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from dispensary import policies
 from dispensary.actions import consent, reminders, worklist
 from dispensary.actions.idempotency import Reply
-from dispensary.api.schema import CREATES, PAGED, PHARMACY
+from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
 from dispensary.api.views.base import HouseView, Policy, reply
 from dispensary.errors import InvalidInput, NotFound, Problem
@@ -119,7 +119,8 @@ class RemindersView(HouseView):
 
     @extend_schema(
         parameters=[OpenApiParameter("state", str, enum=_STATES), *PAGED],
-        responses=shapes.ReminderOut(many=True),
+        operation_id="reminders_list",
+        responses=page_of(shapes.ReminderOut),
         summary="Reminders, the next due first",
     )
     def get(self, request: Request) -> Response:
@@ -185,7 +186,12 @@ class RiskView(HouseView):
 class WorkView(HouseView):
     """What waits for a person."""
 
-    @extend_schema(parameters=PAGED, responses=shapes.WorkOut(many=True), summary="Open work, the most urgent first")
+    @extend_schema(
+        operation_id="work_list",
+        parameters=PAGED,
+        responses=page_of(shapes.WorkOut),
+        summary="Open work, the most urgent first",
+    )
     def get(self, request: Request) -> Response:
         self.by()
         rows = WorklistItem.objects.filter(pharmacy=self.pharmacy).exclude(state=WorkState.RESOLVED)
