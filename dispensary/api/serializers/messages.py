@@ -79,10 +79,16 @@ class ContactOut(serializers.ModelSerializer):
         ]
 
 
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}:[0-9]{2}$"})
+class LocalTime(serializers.TimeField):
+    """A time on the patient's own clock; OpenAPI's `time` would want an offset from UTC, which it has not."""
+
+
 class ReminderOut(serializers.ModelSerializer):
     """A reminder: when it is due, in UTC and as it is meant in the patient's own time, and where it stands."""
 
     id = serializers.UUIDField(source="public_id")
+    local_time = LocalTime()
     state = serializers.SerializerMethodField()
 
     class Meta:
