@@ -33,6 +33,7 @@ from dispensary.models import (
     PrescriptionStatus,
     PriorSupply,
     Relation,
+    Sex,
 )
 
 CASE_FORMAT = "baclofen-case/1"
@@ -203,7 +204,11 @@ def facts_document(patient: Patient) -> dict[str, Any]:
     for name in ("egfr", "weight_kg"):
         facts[name] = None if facts[name] is None else _number(facts[name])
     facts["birth_date"] = None if patient.birth_date is None else patient.birth_date.isoformat()
-    facts["sex"] = None if patient.sex == "unknown" else patient.sex
+    facts["sex"] = None if patient.sex == Sex.UNKNOWN else patient.sex
+    if patient.sex == Sex.MALE:
+        # Recorded as male and nothing said: no question to ask at the counter. What was recorded is never overruled.
+        for name in ("pregnant", "breastfeeding"):
+            facts[name] = bool(facts[name])
     return facts
 
 

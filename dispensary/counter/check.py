@@ -56,7 +56,7 @@ def keep(request: HttpRequest, prescription: Prescription) -> None:
     for name in ("gtin", "lot", "expiry", "serial", "quantity", "key"):
         setattr(draft, name, request.POST.get(name, "").strip()[:64])
     draft.acknowledged = request.POST.getlist("acknowledged")[:100]
-    drafts.save(request, prescription.pk, draft)
+    drafts.keep(request, prescription.pk, draft)
 
 
 def scan(request: HttpRequest, visit: Visit, prescription: Prescription) -> HttpResponse:
@@ -70,7 +70,7 @@ def scan(request: HttpRequest, visit: Visit, prescription: Prescription) -> Http
         draft.lot, draft.expiry, draft.serial = "", "", ""
     draft.gtin, draft.lot, draft.serial = read.gtin, read.lot or draft.lot, read.serial or draft.serial
     draft.expiry = read.expiry.isoformat() if read.expiry else draft.expiry
-    drafts.save(request, prescription.pk, draft)
+    drafts.keep(request, prescription.pk, draft)
     return redirect(f"{reverse('counter:check', args=[prescription.pk])}#pack")
 
 
@@ -143,7 +143,7 @@ def show(
     draft = drafts.load(request, prescription.pk)
     if not draft.key:
         draft.key = uuid.uuid4().hex
-        drafts.save(request, prescription.pk, draft)
+        drafts.keep(request, prescription.pk, draft)
     bench = benches.lay_out(prescription, assessment, strength_mg=product.strength_mg if product else None)
     supply = prescription.remaining()
     quantity = draft.quantity or amount(min(prescription.quantity or 0, supply or 0))

@@ -32,7 +32,7 @@ def load(request: HttpRequest, prescription: UUID) -> Draft:
     return Draft(**{f.name: kept[f.name] for f in fields(Draft) if f.name in kept})
 
 
-def save(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
+def keep(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
     """Keep it; of too many drafts the oldest goes."""
     kept: dict[str, Any] = request.session.get(KEY, {})
     kept.pop(str(prescription), None)

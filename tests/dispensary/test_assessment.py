@@ -46,6 +46,15 @@ def test_an_unknown_fact_stays_unknown(shop):
     assert facts["dialysis"] is False
 
 
+@pytest.mark.parametrize(
+    ("sex", "recorded", "told"),
+    [("male", None, False), ("male", True, True), ("female", None, None), ("other", None, None), ("unknown", None, None)],
+)
+def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, recorded, told):
+    facts = assessment.facts_document(make.patient(shop, sex=sex, pregnant=recorded, breastfeeding=recorded))
+    assert (facts["pregnant"], facts["breastfeeding"]) == (told, told)
+
+
 def test_the_same_rows_give_the_same_bytes(shop):
     order = make.prescription(make.patient(shop))
     once, again = (assessment.assess(order, on=TODAY) for _ in range(2))

@@ -13,9 +13,9 @@ OLDEST_TOO_OLD = 600.0
 """Seconds that something may be due before somebody has to look."""
 
 _STATE = f"""
-SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick')),
+SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick'))::float8,
        extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
-                                                WHERE state = {State.SCHEDULED} ORDER BY due_at, id LIMIT 1)),
+                                                WHERE state = {State.SCHEDULED} ORDER BY due_at, id LIMIT 1))::float8,
        (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
                                WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT 100000) AS due),
        (SELECT count(*) FROM dispensary_reminder WHERE state IN ({State.LEASED}, {State.SENDING})),
@@ -24,7 +24,7 @@ SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineh
        (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL)
 """  # noqa: S608  (members of our own enums)
 _WORK = """
-SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))
+SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
   FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
 """
 _COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat ORDER BY name"
@@ -62,12 +62,12 @@ def engine_state() -> EngineState:
     """Ask the database how the engine is doing. Bounded: it counts no more than the first 100,000 due."""
     tick_age, oldest, due, held, too_long, events = ledger.run(_STATE)[0]
     return EngineState(
-        tick_age=None if tick_age is None else float(tick_age),
-        oldest_due=None if oldest is None else max(0.0, float(oldest)),
+        tick_age=tick_age,
+        oldest_due=None if oldest is None else max(0.0, oldest),
         due=due,
         held=held,
         held_too_long=too_long,
         events_waiting=events,
-        work=tuple((kind, count, float(age)) for kind, count, age in ledger.run(_WORK)),
+        work=tuple(ledger.run(_WORK)),
         counters=tuple(ledger.run(_COUNTERS)),
     )
