@@ -48,7 +48,13 @@ def test_an_unknown_fact_stays_unknown(shop):
 
 @pytest.mark.parametrize(
     ("sex", "recorded", "told"),
-    [("male", None, False), ("male", True, True), ("female", None, None), ("other", None, None), ("unknown", None, None)],
+    [
+        ("male", None, False),
+        ("male", True, True),
+        ("female", None, None),
+        ("other", None, None),
+        ("unknown", None, None),
+    ],
 )
 def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, recorded, told):
     facts = assessment.facts_document(make.patient(shop, sex=sex, pregnant=recorded, breastfeeding=recorded))
