@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 WORDS = "prescriber confirmed dose by telephone; patient stable on long-term therapy; titration agreed with clinic"
 
@@ -65,6 +66,10 @@ def fill(
 def _partitions(admin: psycopg.Connection, until: dt.datetime, months: int) -> dt.datetime:
     """The monthly partitions of the past, as they would have been made; gives the first day."""
     first = until.year * 12 + until.month - 1 - months
+    found = admin.execute(
+        "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'audit.entry'::regclass"
+    ).fetchone()
+    owner = sql.Identifier(found[0])
     starts = [dt.datetime(month // 12, month % 12 + 1, 1, tzinfo=dt.UTC) for month in range(first, first + months + 1)]
     for begin, end in itertools.pairwise(starts):
         suffix = f"{begin:%Y_%m}"
@@ -72,6 +77,9 @@ def _partitions(admin: psycopg.Connection, until: dt.datetime, months: int) -> d
             bounds = f"FOR VALUES FROM ('{begin.isoformat()}') TO ('{end.isoformat()}')"
             for parent in ("body", "entry"):
                 admin.execute("SELECT audit.add_partition(%s, %s, %s)", [parent, suffix, bounds])
+                admin.execute(
+                    sql.SQL("ALTER TABLE audit.{} OWNER TO {}").format(sql.Identifier(f"{parent}_{suffix}"), owner)
+                )
     return starts[0]
 
 
