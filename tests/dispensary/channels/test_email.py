@@ -64,7 +64,10 @@ def test_the_connection_is_kept_between_messages(server, channel):
 
 def test_arabic_arrives_as_it_was_written(server, channel):
     channel.send(message(subject="رسالة من الصيدلية", body="اتصل بنا اليوم", language="ar"))
-    assert server.taken[0]["Subject"] == "رسالة من الصيدلية" and "اتصل بنا اليوم" in server.taken[0].get_content()
+    # A long encoded word may be folded before its first letter (RFC 5322 2.2.3); that blank is not part of the subject.
+    assert (
+        server.taken[0]["Subject"].lstrip() == "رسالة من الصيدلية" and "اتصل بنا اليوم" in server.taken[0].get_content()
+    )
 
 
 @pytest.mark.parametrize(
