@@ -50,5 +50,5 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def explain(t: Terms, limits: Limits) -> str:
     if not t.is_continuing:
-        return f"Nothing to withdraw from: the patient is not continuing ({t.standing})."
+        return f"Nothing to withdraw from: the patient is not continuing ({t.standing or 'not known'})."
     return f"Previous dose {plain(t.previous_mg)} mg a day, not above {plain(limits.max_mg_per_day)} mg a day."

@@ -58,7 +58,7 @@ def _found(summary: str, detail: str, observed: dict[str, str], limit: dict[str,
 
 def explain(t: Terms, limits: Limits) -> str:
     if not t.is_continuing:
-        return f"No supply is running: {t.standing}."
+        return f"No supply is running: {t.standing or 'not known'}."
     if t.first_mg != t.previous_mg:
         return f"The daily dose changes from {plain(t.previous_mg)} to {plain(t.first_mg)} mg: no refill of the same."
     return f"{t.left_days} days are left of the last supply."

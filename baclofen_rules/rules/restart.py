@@ -45,4 +45,4 @@ def check(t: Terms, limits: Any) -> Answer:
 
 
 def explain(t: Terms, limits: Any) -> str:
-    return f"Standing: {t.standing}, a gap of {t.gap_days} days; phase 1: {plain(t.first_mg)} mg a day."
+    return f"Standing: {t.standing or 'not known'}, a gap of {t.gap_days} days; phase 1: {plain(t.first_mg)} mg a day."

@@ -43,5 +43,5 @@ def check(t: Terms, limits: Any) -> Answer:
 
 def explain(t: Terms, limits: Any) -> str:
     if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
-        return f"Not a new course: {t.standing}."
+        return f"Not a new course: {t.standing or 'not known'}."
     return f"Starts with {plain(t.first_mg)} mg a day, which keeps the start limit."

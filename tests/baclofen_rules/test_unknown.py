@@ -142,6 +142,19 @@ def test_taking_a_fact_away_never_loses_a_finding_silently(fact, case):
                 assert any(missing.startswith(named) for missing in lacking.get(group(finding.code), ())), finding.code
 
 
+def test_an_explanation_without_history_says_that_it_is_not_known():
+    case = Case.from_json(
+        {
+            "format": "baclofen-case/1",
+            "on": "2026-11-22",
+            "action": "dispense",
+            "prescription": {"strength_mg": 10, "phases": [{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 28}]},
+        }
+    )
+    for profile in PROFILES:
+        assert not [one for one in explain(case, profile) if "None" in one.words]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=CASES, facts=st.sets(st.sampled_from(FACTS), max_size=6))
 def test_a_review_is_always_well_formed(case, facts):
