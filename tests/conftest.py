@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers, started when the first test asks for them, and a database used through its four roles."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # A busy machine is slow, not wrong: no property fails for the time it takes.
-hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# At home every run tries new examples; where CI is set the same ones each time, so that a change fails for what it changed.
+hypothesis_settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 hypothesis_settings.load_profile("house")
 
 
