@@ -187,7 +187,7 @@ def case_document(
     document: dict[str, Any] = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
-        "patient": facts_document(prescription.patient),
+        "patient": _facts_for_the_rules(prescription.patient),
         "history": history(prescription.patient, on=on, leading_to=prescription),
     }
     if discontinue is not None:
@@ -205,6 +205,11 @@ def facts_document(patient: Patient) -> dict[str, Any]:
         facts[name] = None if facts[name] is None else _number(facts[name])
     facts["birth_date"] = None if patient.birth_date is None else patient.birth_date.isoformat()
     facts["sex"] = None if patient.sex == Sex.UNKNOWN else patient.sex
+    return facts
+
+
+def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
+    facts = facts_document(patient)
     if patient.sex == Sex.MALE:
         # Recorded as male and nothing said: no question to ask at the counter. What was recorded is never overruled.
         for name in ("pregnant", "breastfeeding"):

@@ -57,8 +57,11 @@ def test_an_unknown_fact_stays_unknown(shop):
     ],
 )
 def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, recorded, told):
-    facts = assessment.facts_document(make.patient(shop, sex=sex, pregnant=recorded, breastfeeding=recorded))
+    person = make.patient(shop, sex=sex, pregnant=recorded, breastfeeding=recorded)
+    facts = assessment.case_document(make.prescription(person), on=TODAY)["patient"]
     assert (facts["pregnant"], facts["breastfeeding"]) == (told, told)
+    record = assessment.facts_document(person)  # what the log and the API say is what was recorded
+    assert (record["pregnant"], record["breastfeeding"]) == (recorded, recorded)
 
 
 def test_the_same_rows_give_the_same_bytes(shop):
