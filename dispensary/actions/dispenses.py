@@ -12,16 +12,18 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions import reminders, reviews
+from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
-from dispensary.actions.prescriptions import end, lock
+from dispensary.actions.prescriptions import end
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, assess, local_day
+from dispensary.assessment import Assessment, Question, assess, local_day
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
     Dispense,
     DispenseStatus,
+    Override,
     OverrideState,
     Prescription,
     PrescriptionStatus,
@@ -33,6 +35,8 @@ from dispensary.models.reminders import Withdrawal
 from dispensary.text import clean_line
 
 BACLOFEN = "baclofen"
+ATC = "M03BX01"
+"""Baclofen, as the log files it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ class _Handover:
             return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
         run_out = date.fromisoformat(course["run_out_on"])
         if self.pack.expiry is not None and self.pack.expiry < run_out:
-            return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, run_out, self._today),))
+            return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, run_out),))
         return self._hand_over(product, review, assessment, int(course["days_supply"]), run_out)
 
     @property
@@ -265,7 +269,7 @@ class _Handover:
         reminders.plan_after_dispense(dispense=dispense, by=self.by, now=self.now)
         return dispense
 
-    def _audit(self, dispense: Dispense, assessment: Assessment, used: Sequence[object]) -> uuid.UUID:
+    def _audit(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
         return audit.record(
             Event.DISPENSED,
             pharmacy=self.prescription.pharmacy,
@@ -276,7 +280,7 @@ class _Handover:
             rule_codes=tuple(question.code for question in assessment.questions()),
             ruleset=assessment.profile_digest,
             engine=assessment.rules_version,
-            drug_code="M03BX01",
+            drug_code=ATC,
             body={
                 "prescription": self.prescription.pk,
                 "review": dispense.review_id,
@@ -291,11 +295,13 @@ class _Handover:
                 "starts_on": dispense.starts_on,
                 "days_supply": dispense.days_supply,
                 "run_out_on": dispense.run_out_on,
-                "overrides": [getattr(override, "pk", None) for override in used],
+                "overrides": [override.pk for override in used],
             },
         )
 
-    def _refuse(self, review: Review | None, **why: object) -> Refused:
+    def _refuse(
+        self, review: Review | None, *, problems: Sequence[Problem] = (), unanswered: Sequence[Question] = ()
+    ) -> Refused:
         return refuse(
             prescription=self.prescription,
             review=review,
@@ -303,7 +309,8 @@ class _Handover:
             event=Event.DISPENSE_REFUSED,
             by=self.by,
             now=self.now,
-            **why,  # type: ignore[arg-type]  # problems= or unanswered=, passed through
+            problems=problems,
+            unanswered=unanswered,
         )
 
 
@@ -350,7 +357,7 @@ def _take_back(
         now=now,
         subject=locked,
         patient=order.patient,
-        drug_code="M03BX01",
+        drug_code=ATC,
         body={"reason": words, "quantity": locked.quantity, "prescription": order.pk},
     )
     return locked
@@ -381,7 +388,7 @@ def _all_handed_over(last: Dispense) -> Problem:
     )
 
 
-def _expires_too_early(expiry: date, run_out: date, today: date) -> Problem:
+def _expires_too_early(expiry: date, run_out: date) -> Problem:
     given = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
     return Problem("pack.expiry", given, "a pack that lasts as long as the supply", "Pick one with a later expiry.")
 

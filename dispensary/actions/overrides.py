@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from dispensary import audit, policies
+from dispensary.actions.locks import lock
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess, local_day
 from dispensary.audit import Event
@@ -18,7 +19,6 @@ from dispensary.models import (
     Mitigation,
     Override,
     OverrideState,
-    Patient,
     Prescription,
     PrescriptionStatus,
     Review,
@@ -61,12 +61,7 @@ def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime
     finding that is answered already, or an order that has ended, `NotAllowed` for who may not.
     """
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
-    locked = (
-        Prescription.objects.select_for_update(of=("self",))
-        .select_related("pharmacy", "patient")
-        .get(pk=prescription.pk)
-    )
+    locked = lock(prescription)
     if locked.status != PrescriptionStatus.ACTIVE:
         raise Conflict(f"The prescription is {locked.get_status_display().lower()}: nothing on it can be answered.")
     questions = assess(locked, on=local_day(locked.pharmacy, now)).questions()

@@ -13,6 +13,7 @@ from django.db import transaction
 from baclofen_rules import Reading, read_directions
 from dispensary import audit, policies
 from dispensary.actions import reminders, reviews
+from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
 from dispensary.assessment import CASE_FORMAT, assess, local_day, read_case
@@ -127,7 +128,7 @@ def cancel(
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
     locked = locked_active(prescription, version)
-    _end(locked, PrescriptionStatus.CANCELLED, words, now)
+    end(locked, PrescriptionStatus.CANCELLED, words, now)
     reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_CANCELLED,
@@ -174,7 +175,7 @@ def stop(
             now=now,
         )
     sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
-    _end(locked, PrescriptionStatus.STOPPED, said, now)
+    end(locked, PrescriptionStatus.STOPPED, said, now)
     reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
@@ -191,10 +192,7 @@ def stop(
 
 
 def locked_active(prescription: Prescription, version: int | None) -> Prescription:
-    """Lock the patient, then the order, in this order everywhere, so that no two counters wait for each other.
-
-    Raises `Stale` on another version, `Conflict` when the order has ended.
-    """
+    """Lock the order, which must be active. Raises `Stale` on another version, `Conflict` when the order has ended."""
     locked = lock(prescription)
     if version is not None and locked.version != version:
         raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
@@ -205,22 +203,8 @@ def locked_active(prescription: Prescription, version: int | None) -> Prescripti
     return locked
 
 
-def lock(prescription: Prescription) -> Prescription:
-    """The patient's row, then the order's, held until the transaction ends."""
-    Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
-    return (
-        Prescription.objects.select_for_update(of=("self",))
-        .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
-        .get(pk=prescription.pk)
-    )
-
-
 def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
-    """Set a status that ends an order; for the actions of this room."""
-    _end(prescription, status, reason, now)
-
-
-def _end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
+    """Set a status that ends an order; for the actions of this room, which hold its lock."""
     prescription.status = status
     prescription.ended_at = now
     prescription.ended_reason = reason
@@ -237,7 +221,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
         )
     locked = lock(old)
     if locked.status == PrescriptionStatus.ACTIVE:
-        _end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
+        end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
         reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=now)
         audit.record(
             Event.PRESCRIPTION_REPLACED,
