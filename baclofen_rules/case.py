@@ -6,7 +6,7 @@ raises ``InvalidCase`` with its JSON path, so that a rule never meets one. An ab
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -124,18 +124,16 @@ class Order:
     repeats: int | None
     reading: Reading | Question | None = None
     """What the directions say, read once when the case is built; None without directions."""
+    structured: Regimen | None = field(init=False, repr=False, compare=False)
+    """The regimen of the structured fields; None where there are none."""
+    regimen: Regimen | None = field(init=False, repr=False, compare=False)
+    """The structured regimen, or where there is none the one that the directions say without doubt."""
 
-    @property
-    def structured(self) -> Regimen | None:
-        """The regimen of the structured fields; None where there are none."""
-        return None if self.phases is None else Regimen(self.phases, self.then_stop)
-
-    @property
-    def regimen(self) -> Regimen | None:
-        """The structured regimen, or where there is none the one that the directions say without doubt."""
-        if self.phases is not None:
-            return self.structured
-        return self.reading.regimen if isinstance(self.reading, Reading) else None
+    def __post_init__(self) -> None:
+        structured = None if self.phases is None else Regimen(self.phases, self.then_stop)
+        read = self.reading.regimen if isinstance(self.reading, Reading) else None
+        object.__setattr__(self, "structured", structured)
+        object.__setattr__(self, "regimen", structured or read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +148,10 @@ class Fill:
     strength_mg: Decimal | None = None
     dose_since: date | None = None
     """The day this daily dose began; None: the day of the supply."""
+    mg_per_day: Decimal = field(init=False, repr=False, compare=False)
 
-    @property
-    def mg_per_day(self) -> Decimal:
-        return sum(self.doses, Decimal(0))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)))
 
 
 @dataclass(frozen=True, slots=True)

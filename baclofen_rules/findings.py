@@ -1,9 +1,8 @@
 """What a rule can say: a finding, or the facts it lacks. Codes of NCPDP DUR/PPS and FHIR DetectedIssue."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 
 class Severity(StrEnum):
@@ -21,10 +20,11 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for information up to 3 for stop."""
-        return _RANK[self]
+        return RANK[self]
 
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+"""0 for information up to 3 for stop."""
 
 
 class Outcome(StrEnum):
@@ -99,8 +99,7 @@ class DetectedIssue(StrEnum):
     WEIGHT = "WGHT"
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(NamedTuple):
     """Where a number or a rule comes from; mark C, F, K or D as in the profile files."""
 
     mark: str
@@ -113,27 +112,33 @@ class Citation:
 
 Facts = Mapping[str, Any]
 """Named amounts as decimal strings, words, or lists of them: ready for JSON."""
+NO_FACTS: Final[Facts] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A rule's words before the review adds code and sources.
+class Words(NamedTuple):
+    """What a finding says: ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the
+    arithmetic, ``observed`` and ``limit`` hold the same numbers for a machine."""
 
-    ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the arithmetic.
-    """
-
-    severity: Severity
     summary: str
     detail: str
-    observed: Facts | None = None
-    limit: Facts | None = None
+    observed: Facts = NO_FACTS
+    limit: Facts = NO_FACTS
     dur: Dur | None = None
     detected_issue: DetectedIssue | None = None
     suggestion: Facts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Found(NamedTuple):
+    """A rule's finding before the review adds code and sources.
+
+    A rule decides at once and writes later: ``say`` gives the words, the same ones however often and whenever it is asked.
+    """
+
+    severity: Severity
+    say: Callable[[], Words]
+
+
+class Missing(NamedTuple):
     """The facts a rule lacks, by their JSON path in the case."""
 
     facts: tuple[str, ...]
@@ -146,38 +151,85 @@ Answer = tuple[Found | Missing, ...]
 CLEAR: Answer = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a rule has to say, complete."""
+    """One thing a rule has to say, complete; its words are written when they are first read, and never change."""
 
-    code: str
-    severity: Severity
-    summary: str
-    detail: str
-    observed: Facts
-    limit: Facts
-    dur: Dur | None
-    detected_issue: DetectedIssue | None
-    sources: tuple[Citation, ...]
-    suggestion: Facts | None
+    __slots__ = ("_said", "_words", "code", "severity", "sources")
+
+    def __init__(self, code: str, severity: Severity, said: tuple[Found, ...], sources: tuple[Citation, ...]) -> None:
+        self.code, self.severity, self.sources = code, severity, sources
+        self._said = said
+        self._words: Words | None = None
+
+    @property
+    def words(self) -> Words:
+        """One finding of all that the rule said: the first of the gravest speaks, and the details of the others follow."""
+        if self._words is None:
+            first = next(found for found in self._said if found.severity is self.severity)
+            words = first.say()
+            others = [found.say().detail for found in self._said if found is not first]
+            self._words = words._replace(detail=" ".join([words.detail, *others])) if others else words
+        return self._words
+
+    @property
+    def summary(self) -> str:
+        return self.words.summary
+
+    @property
+    def detail(self) -> str:
+        return self.words.detail
+
+    @property
+    def observed(self) -> Facts:
+        return self.words.observed
+
+    @property
+    def limit(self) -> Facts:
+        return self.words.limit
+
+    @property
+    def dur(self) -> Dur | None:
+        return self.words.dur
+
+    @property
+    def detected_issue(self) -> DetectedIssue | None:
+        return self.words.detected_issue
+
+    @property
+    def suggestion(self) -> Facts | None:
+        return self.words.suggestion
+
+    def suggesting(self, suggestion: Facts) -> "Finding":
+        """The same finding with another suggestion."""
+        words = self.words._replace(suggestion=suggestion)
+        return Finding(self.code, self.severity, (Found(self.severity, lambda: words),), self.sources)
 
     def to_json(self) -> dict[str, Any]:
+        words = self.words
         return {
             "code": self.code,
             "severity": str(self.severity),
-            "summary": self.summary,
-            "detail": self.detail,
-            "observed": dict(self.observed),
-            "limit": dict(self.limit),
-            "dur": None if self.dur is None else str(self.dur),
-            "detected_issue": None if self.detected_issue is None else str(self.detected_issue),
+            "summary": words.summary,
+            "detail": words.detail,
+            "observed": dict(words.observed),
+            "limit": dict(words.limit),
+            "dur": None if words.dur is None else str(words.dur),
+            "detected_issue": None if words.detected_issue is None else str(words.detected_issue),
             "sources": [source.to_json() for source in self.sources],
-            "suggestion": None if self.suggestion is None else dict(self.suggestion),
+            "suggestion": None if words.suggestion is None else dict(words.suggestion),
         }
 
+    def __eq__(self, other: object) -> bool:
+        return self.to_json() == other.to_json() if isinstance(other, Finding) else NotImplemented
 
-@dataclass(frozen=True, slots=True)
-class NotAssessed:
+    def __hash__(self) -> int:
+        return hash((self.code, self.severity))
+
+    def __repr__(self) -> str:
+        return f"Finding({self.code!r}, {self.severity.value!r}, {self.summary!r})"
+
+
+class NotAssessed(NamedTuple):
     """A rule that could not be applied, and the facts it lacks."""
 
     code: str

@@ -1,13 +1,13 @@
 """A review: every rule asked about one case, and one answer made of what they say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from baclofen_rules.case import Case
-from baclofen_rules.findings import Citation, Finding, Found, Missing, NotAssessed, Outcome, Severity
+from baclofen_rules.findings import RANK, Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase, plain
@@ -118,34 +118,32 @@ def review(case: Case, profile: Profile) -> Review:
     terms = Terms(case, book.terms)
     findings: list[Finding] = []
     lacking: dict[str, list[str]] = {}
-    unbelievable: tuple[str, ...] = ()
-    has_dose = bool(terms.phases)
-    for check, limits, needs_dose, bound in book.quick[case.action]:
-        if needs_dose and (unbelievable or not has_dose):
-            lacking.setdefault(bound.rule.code, []).extend(unbelievable or (PHASES_FACT,))
+    no_dose = not terms.phases
+    doubted: list[str] = []
+    for check, limits, bound in book.about(case.action, terms.topics):
+        if no_dose and bound.rule.needs_dose:
             continue
         answer = check(terms, limits)
-        if not answer:
-            continue
-        rule = bound.rule
-        found = []
-        for said in answer:
-            if isinstance(said, Missing):
-                lacking.setdefault(said.code or rule.code, []).extend(said.facts)
-            else:
-                found.append(said)
-        if found:
-            findings.append(_complete(found, bound))
-            if rule.switches_off:
-                unbelievable = (*unbelievable, *_doubted(rule.code))
-    findings.sort(key=_gravest_first)
-    if not unbelievable and any(finding.code in ANSWERED for finding in findings):
+        if answer:
+            finding = _heard(answer, bound, lacking)
+            if finding is not None:
+                findings.append(finding)
+                if bound.rule.switches_off:
+                    doubted.append(_doubted(bound.rule.code))
+                    no_dose = True
+    if no_dose:
+        for bound in book.rules[case.action]:
+            if bound.rule.needs_dose:
+                lacking[bound.rule.code] = doubted or [PHASES_FACT]
+    if not doubted and any(finding.code in ANSWERED for finding in findings):
         findings = _with_taper(findings, terms, profile)
+    if len(findings) > 1:
+        findings.sort(key=_gravest_first)
     return Review(
         outcome=_outcome(findings),
         findings=tuple(findings),
-        not_assessed=tuple(NotAssessed(code, tuple(dict.fromkeys(lacking[code]))) for code in sorted(lacking)),
-        course=None if unbelievable or not has_dose else _course(terms),
+        not_assessed=tuple([NotAssessed(code, tuple(dict.fromkeys(lacking[code]))) for code in sorted(lacking)]),
+        course=None if no_dose else _course(terms),
         profile_name=profile.name,
         profile_digest=profile.digest,
         in_force_on=in_force_on,
@@ -176,41 +174,35 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
     return tuple(sorted(explained, key=lambda one: one.code))
 
 
-def _complete(said: list[Found], bound: BoundRule) -> Finding:
-    """One finding of what a rule said: the gravest speaks, and the details of the others follow."""
-    found = said[0] if len(said) == 1 else max(said, key=lambda one: one.severity.rank)
-    return Finding(
-        code=bound.rule.code,
-        severity=found.severity,
-        summary=found.summary,
-        detail=" ".join([found.detail, *(one.detail for one in said if one is not found)]),
-        observed=found.observed or {},
-        limit=found.limit or {},
-        dur=found.dur,
-        detected_issue=found.detected_issue,
-        sources=bound.sources,
-        suggestion=found.suggestion,
-    )
+def _heard(answer: Answer, bound: BoundRule, lacking: dict[str, list[str]]) -> Finding | None:
+    """One finding of what a rule said, as grave as the gravest; what it lacks is added to ``lacking``."""
+    found: list[Found] = []
+    for said in answer:
+        if isinstance(said, Found):
+            found.append(said)
+        else:
+            lacking.setdefault(said.code or bound.rule.code, []).extend(said.facts)
+    if not found:
+        return None
+    severity = found[0].severity if len(found) == 1 else max([one.severity for one in found], key=RANK.__getitem__)
+    return Finding(bound.rule.code, severity, tuple(found), bound.sources)
 
 
 def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:
     """The findings about stopping and reducing, with one taper that the rules accept; planned only when one fires."""
     taper = suggested_taper(terms, profile)
     return [
-        replace(finding, suggestion=taper) if taper is not None and finding.code in ANSWERED else finding
-        for finding in findings
+        finding.suggesting(taper) if taper is not None and finding.code in ANSWERED else finding for finding in findings
     ]
 
 
-def _doubted(code: str) -> tuple[str, ...]:
-    """The facts that make the dose unbelievable."""
-    if code == "route":
-        return (ROUTE_FACT,)
-    return (PHASES_FACT,)
+def _doubted(code: str) -> str:
+    """The fact that makes the dose unbelievable."""
+    return ROUTE_FACT if code == "route" else PHASES_FACT
 
 
 def _gravest_first(finding: Finding) -> tuple[int, str]:
-    return (-finding.severity.rank, finding.code)
+    return (-RANK[finding.severity], finding.code)
 
 
 def _outcome(findings: Sequence[Finding]) -> Outcome:

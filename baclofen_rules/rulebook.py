@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,13 @@ class BoundRule:
     limits: Any
     sources: tuple[Citation, ...]
 
-    @property
-    def quick(self) -> "Quick":
-        return self.rule.check, self.limits, self.rule.needs_dose, self
+    def is_asked(self, topics: int) -> bool:
+        """Whether a case with these topics is one that the rule could speak about."""
+        return not self.rule.asked_about or bool(self.rule.asked_about & topics)
 
 
-Quick = tuple[Callable[[terms.Terms, Any], Answer], Any, bool, BoundRule]
-"""A rule's check, its numbers, whether it needs a dose, and the rule: one tuple, because a review walks them all."""
+Quick = tuple[Callable[[terms.Terms, Any], Answer], Any, BoundRule]
+"""A rule's check, its numbers, and the rule: one tuple, because a review walks many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,16 @@ class RuleBook:
 
     terms: terms.Limits
     rules: Mapping[Action, tuple[BoundRule, ...]]
-    quick: Mapping[Action, tuple[Quick, ...]]
-    """The same rules as a review walks them."""
+    asked: dict[tuple[Action, int], tuple[Quick, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """The rule book's own memory of which rules are asked about which topics."""
+
+    def about(self, action: Action, topics: int) -> tuple[Quick, ...]:
+        """The rules that are asked about a case with these topics, in their order; the others would stay clear."""
+        held = self.asked.get((action, topics))
+        if held is None:
+            chosen = [one for one in self.rules[action] if one.is_asked(topics)]
+            held = self.asked[action, topics] = tuple((one.rule.check, one.limits, one) for one in chosen)
+        return held
 
 
 def load_profile(name: str, on: date | None = None, folder: "Path | str | None" = None) -> Profile:
@@ -90,11 +98,7 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
             )
     bound = [_bind_one(profile, rule, on) for rule in all_rules()]
     rules = {action: tuple(one for one in bound if one.rule.action is action) for action in Action}
-    return RuleBook(
-        terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"),
-        rules=rules,
-        quick={action: tuple(one.quick for one in chosen) for action, chosen in rules.items()},
-    )
+    return RuleBook(terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
 
 
 def _bind_one(profile: Profile, rule: Rule, on: date) -> BoundRule:

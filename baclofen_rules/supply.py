@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from typing import Protocol
 
 from baclofen_rules.regimen import Phase, Regimen
 
@@ -43,6 +44,16 @@ def days_supply(regimen: Regimen, strength_mg: Decimal | None, quantity: Decimal
     return days
 
 
+class HandedOver(Protocol):
+    """Any hand-over: the day it happened and how many days it lasts."""
+
+    @property
+    def dispensed_on(self) -> date: ...
+
+    @property
+    def days_supply(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Supply:
     """One hand-over: the day it happened and how many days it lasts."""
@@ -51,7 +62,7 @@ class Supply:
     days_supply: int
 
 
-def cover_end(supplies: Iterable[Supply]) -> date | None:
+def cover_end(supplies: Iterable[HandedOver]) -> date | None:
     """The first day that is not covered; None without any supply.
 
     Supplies are taken in date order and one that comes early is added to what is left; the first starts at its own date.
@@ -68,5 +79,5 @@ def run_out_on(first_day: date, days: int, carried_days: int = 0) -> date:
     return first_day + timedelta(days=days + carried_days)
 
 
-def _by_date(supply: Supply) -> date:
+def _by_date(supply: HandedOver) -> date:
     return supply.dispensed_on

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from baclofen_rules.case import Case, Condition, Fill, Relation
 from baclofen_rules.conditions import mapped
@@ -18,7 +18,7 @@ from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classified
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen, plain
-from baclofen_rules.supply import Supply, cover_end, days_supply, tablets_for
+from baclofen_rules.supply import cover_end, days_supply, tablets_for
 
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
@@ -59,8 +59,7 @@ class Limits:
     new_after_days: Decimal = number("days", 1, 3650)
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """A change of daily dose, in milligrams; ``held_days`` is how long the dose before it lasted, None if unknown."""
 
     before: Decimal
@@ -76,6 +75,36 @@ class Transition:
         return f"{self.name}: {plain(self.before)} to {plain(self.after)} mg a day"
 
 
+class Topic:
+    """What a case can be about, as bits of one number. A rule with topics is asked only about a case that touches one of them.
+
+    A topic is touched also where nobody knows: a rule that is not asked would have stayed clear.
+    """
+
+    ALCOHOL: Final = 1
+    DRIVING: Final = 2
+    FEEDING: Final = 4
+    PREGNANCY: Final = 8
+    PUMP: Final = 16
+    ALLERGIES: Final = 32
+    CONDITIONS: Final = 64
+    """A condition is recorded, or the conditions are not all known."""
+    MEDICINES: Final = 128
+    """A medicine is recorded, or the list is unknown."""
+    HISTORY: Final = 256
+    """There are earlier supplies, or the history is unknown."""
+    RISES: Final = 512
+    """The daily dose rises, or the history is unknown."""
+    FALLS: Final = 1024
+    """The daily dose falls or may fall to nothing, or the history is unknown."""
+    END: Final = 2048
+    """The medicine stops after the last phase, or nobody said that it goes on."""
+    BEGINNING: Final = 4096
+    """The patient is not known to be continuing."""
+    KIDNEYS: Final = 8192
+    """No eGFR is recorded."""
+
+
 class Terms:
     """A case with its derived terms, for one profile's shared numbers. Built once a review; rules only read it."""
 
@@ -86,14 +115,23 @@ class Terms:
         "conditions",
         "cover_end",
         "falls",
+        "fewest_times",
         "first_mg",
+        "fixed_days",
         "gap_days",
         "held_days",
         "highest_mg",
+        "history_unknown",
         "interacting",
+        "is_continuing",
+        "is_guarded",
+        "is_open",
+        "largest_dose_mg",
         "latest",
         "left_days",
         "limits",
+        "may_stop",
+        "most_times",
         "needed_tablets",
         "order",
         "patient",
@@ -101,8 +139,15 @@ class Terms:
         "previous_mg",
         "regimen",
         "rises",
+        "shortest_before_fall",
+        "shortest_before_rise",
         "standing",
+        "steepest_fall_mg",
+        "steepest_rise_mg",
+        "stops",
         "supply_days",
+        "topics",
+        "total_mg",
         "unclassified",
         "unmapped_conditions",
     )
@@ -113,32 +158,105 @@ class Terms:
         self.order = case.order
         self.age: Decimal | None = case.patient.age_on(case.on)
         """Completed years; None is unknown."""
-        self.regimen: Regimen | None = None if case.order is None else case.order.regimen
-        self.phases: tuple[Phase, ...] = () if self.regimen is None else self.regimen.phases
-        self.highest_mg = max([phase.mg_per_day for phase in self.phases], default=ZERO)
-        """The highest daily dose over all phases."""
-        self.first_mg = self.phases[0].mg_per_day if self.phases else ZERO
-        strength = None if case.order is None else case.order.strength_mg
-        self.needed_tablets: Decimal | None = None if strength is None else tablets_for(self.phases, strength)
+        self._look_back()
+        self._look_ahead()
+        self._look_up()
+        self.is_guarded = self.is_continuing and self.highest_mg <= self.previous_mg
+        """The withdrawal guard: a continuing patient whose prescribed daily dose is not above the last one supplied."""
+        self.total_mg = self.highest_mg + self.concurrent_mg if self.concurrent_mg else self.highest_mg
+        """The highest daily dose of the prescription, with other supplies that run today."""
+        self._compare()
+        self.topics = self._touched()
+        """The topics of the case, added up."""
+
+    def _look_ahead(self) -> None:
+        """The course as it is prescribed: its doses, its length, its end, its tablets."""
+        order = self.order
+        self.regimen: Regimen | None = None if order is None else order.regimen
+        self.phases: tuple[Phase, ...] = ()
+        self.highest_mg = self.first_mg = self.largest_dose_mg = ZERO
+        """The highest daily dose over all phases, the daily dose of the first, and the largest single dose."""
+        self.most_times = self.fewest_times = 0
+        """The most and the fewest doses a day."""
+        self.fixed_days = 0
+        """Days of all phases whose length is known."""
+        self.is_open = self.stops = self.may_stop = False
+        """Whether the last phase has an open end; whether the medicine is said to end after it; whether the course has
+        an end and nobody said what follows (an open end goes on)."""
+        self.needed_tablets: Decimal | None = None
         """Tablets for the phases whose length is known; None without a strength."""
         self.supply_days: int | None = None
         """Days that the prescribed quantity lasts, at most the course; None when neither says."""
-        if self.regimen is not None and case.order is not None:
-            self.supply_days = days_supply(self.regimen, strength, case.order.quantity)
-        self._look_back()
-        self._look_up()
+        if order is not None and order.strength_mg is not None:
+            self.needed_tablets = ZERO
+        if order is None or self.regimen is None:
+            return
+        regimen = self.regimen
+        self.phases = phases = regimen.phases
+        first = phases[0]
+        self.first_mg = first.mg_per_day
+        self.highest_mg, self.largest_dose_mg = first.mg_per_day, first.largest_dose
+        self.most_times = self.fewest_times = len(first.doses)
+        if len(phases) > 1:
+            self.highest_mg = max([phase.mg_per_day for phase in phases])
+            self.largest_dose_mg = max([phase.largest_dose for phase in phases])
+            times = [len(phase.doses) for phase in phases]
+            self.most_times, self.fewest_times = max(times), min(times)
+        self.fixed_days = sum([phase.days for phase in phases if phase.days is not None])
+        self.is_open = phases[-1].days is None
+        self.stops = regimen.then_stop is True
+        self.may_stop = regimen.then_stop is None and not self.is_open
+        if order.strength_mg is not None:
+            self.needed_tablets = tablets_for(phases, order.strength_mg)
+        self.supply_days = days_supply(regimen, order.strength_mg, order.quantity)
+
+    def _compare(self) -> None:
+        """Rises and falls of the daily dose: how large, and how soon."""
         self.rises: tuple[Transition, ...] = ()
         self.falls: tuple[Transition, ...] = ()
-        if len(self.phases) > 1 or self.stops or (self.is_continuing and self.previous_mg != self.first_mg):
-            changes = tuple(self._transitions())
-            self.rises = tuple(change for change in changes if change.after > change.before)
-            self.falls = tuple(change for change in changes if change.after < change.before)
+        self.steepest_rise_mg = self.steepest_fall_mg = ZERO
+        self.shortest_before_rise: int | None = None
+        """The fewest days at a level before a rise from it; None without a rise."""
+        self.shortest_before_fall: int | None = None
+        """The same before a fall; None also where the last level has an open end."""
+        if len(self.phases) == 1 and not self.stops and not (self.is_continuing and self.previous_mg != self.first_mg):
+            return
+        changes = tuple(self._transitions())
+        self.rises = rises = tuple([change for change in changes if change.after > change.before])
+        self.falls = falls = tuple([change for change in changes if change.after < change.before])
+        if rises:
+            self.steepest_rise_mg = max([change.after - change.before for change in rises])
+            self.shortest_before_rise = min([one.held_days for one in rises if one.held_days is not None], default=None)
+        if falls:
+            self.steepest_fall_mg = max([change.before - change.after for change in falls])
+            self.shortest_before_fall = min([one.held_days for one in falls if one.held_days is not None], default=None)
+
+    def _touched(self) -> int:
+        patient, unknown = self.patient, self.history_unknown
+        return (
+            (patient.alcohol_use is not False) * Topic.ALCOHOL
+            | (patient.drives is not False) * Topic.DRIVING
+            | (patient.breastfeeding is not False) * Topic.FEEDING
+            | (patient.pregnant is not False) * Topic.PREGNANCY
+            | (patient.intrathecal_pump is not False) * Topic.PUMP
+            | (patient.allergies != ()) * Topic.ALLERGIES
+            | (patient.conditions != ()) * Topic.CONDITIONS
+            | (patient.medicines != ()) * Topic.MEDICINES
+            | (self.case.history != ()) * Topic.HISTORY
+            | (unknown or self.rises != ()) * Topic.RISES
+            | (unknown or self.falls != () or self.may_stop) * Topic.FALLS
+            | (self.stops or self.may_stop) * Topic.END
+            | (not self.is_continuing) * Topic.BEGINNING
+            | (patient.egfr is None) * Topic.KIDNEYS
+        )
 
     def _look_back(self) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""
-        on = self.case.on
+        on, history = self.case.on, self.case.history
+        self.history_unknown = history is None
         self.standing: Standing | None = None
         """None when the history is unknown."""
+        self.is_continuing = False
         self.latest: Fill | None = None
         """The latest earlier supply of this course."""
         self.previous_mg = ZERO
@@ -149,8 +267,10 @@ class Terms:
         self.gap_days = 0
         self.concurrent_mg = ZERO
         """Daily dose of other supplies that cover today."""
-        history = self.case.history
         if history is None:
+            return
+        if not history:
+            self.standing = Standing.NEW
             return
         own = [fill for fill in history if fill.relation is Relation.SAME_COURSE]
         if len(own) != len(history):
@@ -165,7 +285,7 @@ class Terms:
         self.latest = latest
         self.previous_mg = latest.mg_per_day
         self.held_days = (on - (latest.dose_since or latest.dispensed_on)).days
-        end = cover_end([Supply(fill.dispensed_on, fill.days_supply) for fill in own])
+        end = cover_end(own)
         self.cover_end = end
         days = 0 if end is None else (end - on).days
         self.left_days, self.gap_days = max(days, 0), max(-days, 0)
@@ -175,6 +295,7 @@ class Terms:
             self.standing = Standing.RESTART
         else:
             self.standing = Standing.CONTINUING
+            self.is_continuing = True
 
     def _look_up(self) -> None:
         """Conditions by their words, medicines by their interaction classes."""
@@ -219,34 +340,6 @@ class Terms:
         return Transition(last.mg_per_day, ZERO, last.days, f"Phase {len(self.phases)} to zero")
 
     @property
-    def stops(self) -> bool:
-        """Whether the medicine is said to end after the last phase."""
-        return self.regimen is not None and self.regimen.then_stop is True
-
-    @property
-    def may_stop(self) -> bool:
-        """Whether the course has an end and nobody said what follows; an open end goes on."""
-        return self.regimen is not None and self.regimen.then_stop is None and self.phases[-1].days is not None
-
-    @property
-    def is_continuing(self) -> bool:
-        return self.standing is Standing.CONTINUING
-
-    @property
-    def history_unknown(self) -> bool:
-        return self.case.history is None
-
-    @property
-    def is_guarded(self) -> bool:
-        """The withdrawal guard: a continuing patient whose prescribed daily dose is not above the last one supplied."""
-        return self.is_continuing and self.highest_mg <= self.previous_mg
-
-    @property
-    def total_mg(self) -> Decimal:
-        """The highest daily dose of the prescription, with other supplies that run today."""
-        return self.highest_mg + self.concurrent_mg
-
-    @property
     def starting_level_mg(self) -> Decimal:
         """The dose a taper starts from: the previous one when continuing, else phase 1."""
         return self.previous_mg if self.is_continuing else self.first_mg
@@ -258,16 +351,6 @@ class Terms:
     @property
     def is_intrathecal(self) -> bool:
         return self.order is not None and (self.order.route or "").casefold() in INTRATHECAL
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the course has an open end."""
-        return bool(self.phases) and self.phases[-1].days is None
-
-    @property
-    def fixed_days(self) -> int:
-        """Days of all phases whose length is known."""
-        return sum(phase.days for phase in self.phases if phase.days is not None)
 
     @property
     def age_words(self) -> str:
@@ -296,9 +379,7 @@ class Terms:
         return per_kg * self.patient.weight_kg * (1 + limits.start_rounding)
 
     def start_limits(self) -> tuple[Decimal | Missing | None, ...]:
-        """The start limit at this age; with an unknown age one for each band that could apply."""
-        if self.age is not None:
-            return (self.start_limit_at(self.age),)
+        """The start limits of all age bands: with an unknown age any of them could apply."""
         rows = (*self.limits.start_mg_per_day.rows, *self.limits.start_mg_per_kg_per_day.rows)
         return tuple(self.start_limit_at(low) for low in sorted({ages.low for ages, _ in rows}))
 
@@ -307,6 +388,11 @@ class Terms:
 
         Without ``factor`` it is broken by more than the limit, with one by ``factor`` times the limit or more.
         """
+        if self.age is not None:
+            limit = self.start_limit_at(self.age)
+            if isinstance(limit, Decimal) and not _breaks(self.first_mg, limit, factor):
+                return None
+            return limit
         candidates = self.start_limits()
         broken = [one for one in candidates if isinstance(one, Decimal) and _breaks(self.first_mg, one, factor)]
         if len(broken) == len(candidates):
@@ -314,9 +400,7 @@ class Terms:
         lacking = [fact for one in candidates if isinstance(one, Missing) for fact in one.facts]
         if not broken and not lacking:
             return None
-        if self.age is None:
-            lacking.append(AGE_FACT)
-        return Missing(tuple(dict.fromkeys(lacking)))
+        return Missing(tuple(dict.fromkeys([*lacking, AGE_FACT])))
 
 
 def _breaks(amount: Decimal, limit: Decimal, factor: Decimal | None) -> bool:
@@ -330,7 +414,7 @@ def running_mg(fills: list[Fill], on: date) -> Decimal:
     """
     running = [fill for fill in fills if fill.dispensed_on <= on and (on - fill.dispensed_on).days < fill.days_supply]
     if not running:
-        end = cover_end([Supply(fill.dispensed_on, fill.days_supply) for fill in fills])
+        end = cover_end(fills)
         if end is not None and end > on:
             running = [max(fills, key=lambda fill: fill.dispensed_on)]
     return sum((fill.mg_per_day for fill in running), ZERO)

@@ -106,6 +106,24 @@ class Bands(Generic[T]):
             return None
         return broken[-1] if len(broken) == len(self.rows) else Missing((AGE_FACT,))
 
+    def over(
+        self: "Bands[Decimal]", amount: Decimal | int, age: Decimal | None, factor: Decimal | int = 1
+    ) -> "Decimal | Missing | None":
+        """The limit of which ``amount`` is above ``factor`` times; otherwise as ``verdict``."""
+        if age is not None:
+            for low, limit in self._oldest_first:
+                if low <= age:
+                    return limit if limit is not None and amount > limit * factor else None
+        return self.verdict(lambda limit: amount > limit * factor, age)
+
+    def under(self: "Bands[Decimal]", amount: Decimal | int, age: Decimal | None) -> "Decimal | Missing | None":
+        """The limit that ``amount`` is below; otherwise as ``verdict``."""
+        if age is not None:
+            for low, limit in self._oldest_first:
+                if low <= age:
+                    return limit if limit is not None and amount < limit else None
+        return self.verdict(lambda limit: amount < limit, age)
+
     def at(self, age: Decimal | None) -> T | None:
         """The limit at an age; None when there is none, or when the age is unknown."""
         if age is not None:

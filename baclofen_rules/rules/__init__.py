@@ -9,6 +9,8 @@ is. It may have:
 - ``NEEDS_DOSE = True``: not applied where route or unit make the dose unbelievable,
 - ``SWITCHES_OFF = True``: a finding of this rule makes the dose unbelievable,
 - ``ACTION``: the action it speaks about; dispensing, unless it says otherwise,
+- ``ASKED_ABOUT``: the topics (``baclofen_rules.terms.Topic``) without which it stays clear; it is asked only about a case
+  that touches one of them,
 - ``ANSWERS``: FHIR mitigation codes that commonly answer its findings,
 - ``FAMILY``: the codes of a file that speaks for several; ``check`` and ``explain`` then take the code first,
 - ``GROUP``: the code under which such a file says which facts it lacks.
@@ -44,6 +46,8 @@ class Rule:
     needs_dose: bool
     switches_off: bool
     action: Action
+    asked_about: int
+    """Topics, added up; 0 where it is asked about every case."""
     answers: tuple[str, ...]
     group: str
     """The code under which a family says together which facts it lacks; empty for a rule of its own."""
@@ -82,6 +86,7 @@ def _described(module: ModuleType) -> list[Rule]:
             needs_dose=getattr(module, "NEEDS_DOSE", False),
             switches_off=getattr(module, "SWITCHES_OFF", False),
             action=getattr(module, "ACTION", Action.DISPENSE),
+            asked_about=getattr(module, "ASKED_ABOUT", 0),
             answers=getattr(module, "ANSWERS", ()),
             group=getattr(module, "GROUP", ""),
             text=(module.__doc__ or "").strip(),

@@ -8,9 +8,10 @@ Source: every label warns of withdrawal; the amount is a design default.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from baclofen_rules.case import Action
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms
@@ -32,19 +33,20 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.is_continuing or t.previous_mg <= limits.max_mg_per_day:
         return CLEAR
+    excepted = t.case.reason in EXCEPTIONS
+    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, partial(_words, t, limits)),)
+
+
+def _words(t: Terms, limits: Limits) -> Words:
     level, most, reason = plain(t.previous_mg), plain(limits.max_mg_per_day), t.case.reason
-    excepted = reason in EXCEPTIONS
     why = f" Reason given: {clip(reason)}." if reason else " No reason given."
-    return (
-        Found(
-            Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE,
-            f"Stopping {level} mg a day at once risks withdrawal; without a taper at most {most} mg a day is stopped",
-            f"Previous dose: {level} mg a day; limit for a stop without taper: {most} mg a day.{why}",
-            observed={"mg_per_day": level, "reason": reason},
-            limit={"mg_per_day": most},
-            dur=Dur.REGIMEN,
-            detected_issue=DetectedIssue.DURATION_LOW,
-        ),
+    return Words(
+        f"Stopping {level} mg a day at once risks withdrawal; without a taper at most {most} mg a day is stopped",
+        f"Previous dose: {level} mg a day; limit for a stop without taper: {most} mg a day.{why}",
+        observed={"mg_per_day": level, "reason": reason},
+        limit={"mg_per_day": most},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.DURATION_LOW,
     )
 
 

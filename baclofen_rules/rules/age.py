@@ -8,8 +8,10 @@ Source: the profile's label.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -26,35 +28,38 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     if t.age is None:
-        return (
-            _found(
-                Severity.OVERRIDE,
-                "The age is not known; limits by age cannot be applied",
-                "Neither birth_date nor age_years is recorded.",
-                (None, None),
-            ),
-        )
+        return (Found(Severity.OVERRIDE, _unknown),)
     severity = limits.severity.at(t.age)
     if severity is None:
         return CLEAR
-    years = plain(t.age)
-    band = next(str(ages) for ages, _ in limits.severity.rows if ages.holds(t.age))
     guarded = severity is Severity.STOP and t.is_guarded
-    advice = "not to be given" if severity is Severity.STOP else "only under close supervision"
-    return (
-        _found(
-            Severity.OVERRIDE if guarded else severity,
-            f"The patient is {years} years old; {band}: {advice}",
-            f"Age {years} years falls in the band {band}.{' ' + GUARD if guarded else ''}",
-            (years, band),
-        ),
+    return (Found(Severity.OVERRIDE if guarded else severity, partial(_words, t.age, limits, severity, guarded)),)
+
+
+def _unknown() -> Words:
+    return Words(
+        "The age is not known; limits by age cannot be applied",
+        "Neither birth_date nor age_years is recorded.",
+        observed={"age_years": None},
+        limit={"ages": None},
+        dur=Dur.AGE,
+        detected_issue=DetectedIssue.AGE,
     )
 
 
-def _found(severity: Severity, summary: str, detail: str, seen: tuple[str | None, str | None]) -> Found:
-    years, band = seen
-    child = DetectedIssue.AGE if years is None or severity is Severity.STOP else DetectedIssue.PAEDIATRIC
-    return Found(severity, summary, detail, {"age_years": years}, {"ages": band}, Dur.AGE, child)
+def _words(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> Words:
+    years = plain(age)
+    band = next(str(ages) for ages, _ in limits.severity.rows if ages.holds(age))
+    forbidden = severity is Severity.STOP
+    advice = "not to be given" if forbidden else "only under close supervision"
+    return Words(
+        f"The patient is {years} years old; {band}: {advice}",
+        f"Age {years} years falls in the band {band}.{' ' + GUARD if guarded else ''}",
+        observed={"age_years": years},
+        limit={"ages": band},
+        dur=Dur.AGE,
+        detected_issue=DetectedIssue.AGE if forbidden and not guarded else DetectedIssue.PAEDIATRIC,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

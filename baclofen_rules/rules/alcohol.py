@@ -7,11 +7,12 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 
-from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "alcohol"
+ASKED_ABOUT = Topic.ALCOHOL
 ANSWERS = ("2", "3", "10")
 ALCOHOL_FACT = "patient.alcohol_use"
 
@@ -27,15 +28,16 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((ALCOHOL_FACT,)),)
     if not known:
         return CLEAR
-    return (
-        Found(
-            limits.severity,
-            "Alcohol use is recorded; it adds to the sedation by baclofen in a way nobody can foresee",
-            "Current alcohol use recorded. Advise against alcohol; ask about the amount.",
-            observed={"alcohol_use": True},
-            limit={"alcohol_use": False},
-            dur=Dur.ALCOHOL,
-        ),
+    return (Found(limits.severity, _words),)
+
+
+def _words() -> Words:
+    return Words(
+        "Alcohol use is recorded; it adds to the sedation by baclofen in a way nobody can foresee",
+        "Current alcohol use recorded. Advise against alcohol; ask about the amount.",
+        observed={"alcohol_use": True},
+        limit={"alcohol_use": False},
+        dur=Dur.ALCOHOL,
     )
 
 

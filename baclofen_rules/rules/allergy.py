@@ -5,14 +5,16 @@ Errs: on the side of stopping: a near miss of the name is taken for the name; co
 Source: the contraindication of every label.
 """
 
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_baclofen
-from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.terms import ALLERGY_FACT, Terms, Topic
 from baclofen_rules.words import clip
 
 CODE = "allergy"
+ASKED_ABOUT = Topic.ALLERGIES
 
 
 def check(t: Terms, limits: Any) -> Answer:
@@ -22,16 +24,17 @@ def check(t: Terms, limits: Any) -> Answer:
     named = [allergy for allergy in allergies if names_baclofen(allergy)]
     if not named:
         return CLEAR
-    return (
-        Found(
-            Severity.STOP,
-            f"An allergy is recorded that names baclofen: {clip(named[0])}",
-            f"Recorded allergies that name baclofen: {', '.join(clip(one) for one in named)}.",
-            observed={"allergies": [clip(one) for one in named]},
-            limit={"allergies": []},
-            dur=Dur.ALLERGY,
-            detected_issue=DetectedIssue.ALLERGY,
-        ),
+    return (Found(Severity.STOP, partial(_words, named)),)
+
+
+def _words(named: list[str]) -> Words:
+    return Words(
+        f"An allergy is recorded that names baclofen: {clip(named[0])}",
+        f"Recorded allergies that name baclofen: {', '.join(clip(one) for one in named)}.",
+        observed={"allergies": [clip(one) for one in named]},
+        limit={"allergies": []},
+        dur=Dur.ALLERGY,
+        detected_issue=DetectedIssue.ALLERGY,
     )
 
 

@@ -8,8 +8,9 @@ Source: design; severe poisoning was seen from 200 mg at one time.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms
@@ -27,26 +28,27 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    total = t.total_mg
-    broken = t.limits.max_mg_per_day.verdict(lambda most: total > most * limits.factor, t.age)
+    broken = t.limits.max_mg_per_day.over(t.total_mg, t.age, limits.factor)
     if broken is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(broken, Missing):
         return (broken,)
+    return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, partial(_words, t, limits, broken)),)
+
+
+def _words(t: Terms, limits: Limits, broken: Decimal) -> Words:
     number, phase = highest(t.phases)
     most, factor = broken * limits.factor, plain(limits.factor)
     others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     guard = f" {GUARD}" if t.is_guarded else ""
-    return (
-        Found(
-            Severity.OVERRIDE if t.is_guarded else Severity.STOP,
-            f"{plain(total)} mg a day is above {plain(most)} mg, {factor} times the {plain(broken)} mg daily maximum",
-            f"Phase {number}: {doses(phase)}{others}; {factor} x {plain(broken)} mg = {plain(most)} mg a day.{guard}",
-            observed={"mg_per_day": plain(total)},
-            limit={"mg_per_day": plain(most), "times": factor},
-            dur=Dur.HIGH_DOSE,
-            detected_issue=DetectedIssue.MAXIMUM_DOSE,
-        ),
+    total = plain(t.total_mg)
+    return Words(
+        f"{total} mg a day is above {plain(most)} mg, {factor} times the {plain(broken)} mg daily maximum",
+        f"Phase {number}: {doses(phase)}{others}; {factor} x {plain(broken)} mg = {plain(most)} mg a day.{guard}",
+        observed={"mg_per_day": total},
+        limit={"mg_per_day": plain(most), "times": factor},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.MAXIMUM_DOSE,
     )
 
 

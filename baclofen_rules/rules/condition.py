@@ -6,13 +6,15 @@ Errs: on the side of saying so: a coded condition that nobody has mapped is repo
 Source: the cautions of the American and British labels.
 """
 
+from functools import partial
 from typing import Any
 
 from baclofen_rules.case import Condition
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "condition"
+ASKED_ABOUT = Topic.CONDITIONS
 ANSWERS = ("2", "5", "9", "22")
 LOOKED_FOR = (
     Condition.EPILEPSY,
@@ -25,27 +27,28 @@ LOOKED_FOR = (
     Condition.SUBSTANCE_MISUSE,
     Condition.HYPERTONIC_BLADDER_SPHINCTER,
 )
+LOOKED_FOR_SET = frozenset(LOOKED_FOR)
 MOST_NAMED = 3
 
 
 def check(t: Terms, limits: Any) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
-    named = [condition for condition in LOOKED_FOR if condition in t.conditions]
-    if not named:
+    if LOOKED_FOR_SET.isdisjoint(t.conditions):
         return lacking
+    return (Found(Severity.ACKNOWLEDGE, partial(_words, t)), *lacking)
+
+
+def _words(t: Terms) -> Words:
+    named = [condition for condition in LOOKED_FOR if condition in t.conditions]
     words = [str(condition).replace("-", " ") for condition in named]
     shown = ", ".join(words[:MOST_NAMED]) + (f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else "")
-    return (
-        Found(
-            Severity.ACKNOWLEDGE,
-            f"Baclofen wants care with {shown}",
-            f"Recorded conditions that baclofen can make worse: {', '.join(words)}.",
-            observed={"conditions": [str(condition) for condition in named]},
-            limit={"conditions": []},
-            dur=Dur.DISEASE_REPORTED,
-            detected_issue=DetectedIssue.CONDITION,
-        ),
-        *lacking,
+    return Words(
+        f"Baclofen wants care with {shown}",
+        f"Recorded conditions that baclofen can make worse: {', '.join(words)}.",
+        observed={"conditions": [str(condition) for condition in named]},
+        limit={"conditions": []},
+        dur=Dur.DISEASE_REPORTED,
+        detected_issue=DetectedIssue.CONDITION,
     )
 
 

@@ -6,9 +6,11 @@ Errs: with an unknown age it finds only what is too much at every age, and other
 Source: the profile's label.
 """
 
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.words import doses, highest
@@ -20,25 +22,26 @@ ANSWERS = ("5", "6", "22")
 
 
 def check(t: Terms, limits: Any) -> Answer:
-    total = t.total_mg
-    limit = t.limits.max_mg_per_day.verdict(total.__gt__, t.age)
+    limit = t.limits.max_mg_per_day.over(t.total_mg, t.age)
     if limit is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(limit, Missing):
         return (limit,)
+    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+
+
+def _words(t: Terms, limit: Decimal) -> Words:
     number, phase = highest(t.phases)
+    total = plain(t.total_mg)
     others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     is_child = t.limits.max_mg_per_day.is_below_last(t.age)
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"{plain(total)} mg a day is above the {plain(limit)} mg daily maximum",
-            f"Phase {number}: {doses(phase)}{others}; maximum {t.age_words}: {plain(limit)} mg a day.",
-            observed={"mg_per_day": plain(total)},
-            limit={"mg_per_day": plain(limit)},
-            dur=Dur.HIGH_DOSE,
-            detected_issue=DetectedIssue.DOSE_HIGH_FOR_AGE if is_child else DetectedIssue.DOSE_HIGH,
-        ),
+    return Words(
+        f"{total} mg a day is above the {plain(limit)} mg daily maximum",
+        f"Phase {number}: {doses(phase)}{others}; maximum {t.age_words}: {plain(limit)} mg a day.",
+        observed={"mg_per_day": total},
+        limit={"mg_per_day": plain(limit)},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH_FOR_AGE if is_child else DetectedIssue.DOSE_HIGH,
     )
 
 

@@ -7,8 +7,9 @@ Source: supply habits and payers' limits; no law.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
@@ -25,7 +26,7 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     if t.fixed_days > limits.max_days:
-        return (_found(t.fixed_days, limits.max_days),)
+        return (Found(Severity.ACKNOWLEDGE, partial(_words, t.fixed_days, limits)),)
     if not t.is_open:
         return CLEAR
     order = t.order
@@ -35,16 +36,16 @@ def check(t: Terms, limits: Limits) -> Answer:
     if lacking:
         return (Missing(lacking),)
     days = t.supply_days or 0
-    return (_found(days, limits.max_days),) if days > limits.max_days else CLEAR
+    return (Found(Severity.ACKNOWLEDGE, partial(_words, days, limits)),) if days > limits.max_days else CLEAR
 
 
-def _found(days: int, most: Decimal) -> Found:
-    return Found(
-        Severity.ACKNOWLEDGE,
-        f"{days} days' supply is above the {plain(most)} days given at one time",
-        f"The prescription lasts {days} days; limit: {plain(most)} days.",
+def _words(days: int, limits: Limits) -> Words:
+    most = plain(limits.max_days)
+    return Words(
+        f"{days} days' supply is above the {most} days given at one time",
+        f"The prescription lasts {days} days; limit: {most} days.",
         observed={"days": str(days)},
-        limit={"days": plain(most)},
+        limit={"days": most},
         dur=Dur.EXCESSIVE_QUANTITY,
         detected_issue=DetectedIssue.DURATION_HIGH,
     )

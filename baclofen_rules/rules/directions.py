@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from baclofen_rules.case import Order
 from baclofen_rules.directions import Question, Reading, Why
-from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.supply import tablets_needed
@@ -327,7 +327,8 @@ def _found(
     dur: Dur = Dur.MISSING_INFORMATION,
     issue: DetectedIssue = DetectedIssue.DOSE,
 ) -> Found:
-    return Found(level, summary, detail, observed, limit or {}, dur, issue)
+    words = Words(summary, detail, observed, limit or {}, dur, issue)
+    return Found(level, lambda: words)
 
 
 def explain(t: Terms, limits: Limits) -> str:

@@ -7,8 +7,9 @@ Source: the British label for children.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import WEIGHT_FACT, Terms
@@ -35,19 +36,20 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
+    return (Found(Severity.OVERRIDE, partial(_words, t, limit, weight)),)
+
+
+def _words(t: Terms, limit: Decimal, weight: Decimal) -> Words:
     number, phase = highest(t.phases)
     ratio = plain(round(t.highest_mg / weight, 2))
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"{ratio} mg/kg a day is above the {plain(limit)} mg/kg maximum at this age",
-            f"Phase {number}: {doses(phase)} / {plain(weight)} kg = {ratio} mg/kg a day; "
-            f"{plain(limit)} mg/kg is {plain(limit * weight)} mg a day.",
-            observed={"mg_per_kg_per_day": ratio},
-            limit={"mg_per_kg_per_day": plain(limit), "mg_per_day": plain(limit * weight)},
-            dur=Dur.HIGH_DOSE,
-            detected_issue=DetectedIssue.DOSE_HIGH_FOR_WEIGHT,
-        ),
+    return Words(
+        f"{ratio} mg/kg a day is above the {plain(limit)} mg/kg maximum at this age",
+        f"Phase {number}: {doses(phase)} / {plain(weight)} kg = {ratio} mg/kg a day; "
+        f"{plain(limit)} mg/kg is {plain(limit * weight)} mg a day.",
+        observed={"mg_per_kg_per_day": ratio},
+        limit={"mg_per_kg_per_day": plain(limit), "mg_per_day": plain(limit * weight)},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH_FOR_WEIGHT,
     )
 
 

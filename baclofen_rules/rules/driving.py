@@ -7,11 +7,12 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 
-from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "driving"
+ASKED_ABOUT = Topic.DRIVING
 ANSWERS = ("3", "10")
 DRIVING_FACT = "patient.drives"
 
@@ -27,15 +28,16 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((DRIVING_FACT,)),)
     if not known:
         return CLEAR
-    return (
-        Found(
-            limits.severity,
-            "The patient drives or works with machines; baclofen makes drowsy",
-            "Driving recorded. Lioresal documents: no driving during treatment; other labels: not while affected.",
-            observed={"drives": True},
-            limit={"drives": False},
-            dur=Dur.EDUCATION,
-        ),
+    return (Found(limits.severity, _words),)
+
+
+def _words() -> Words:
+    return Words(
+        "The patient drives or works with machines; baclofen makes drowsy",
+        "Driving recorded. Lioresal documents: no driving during treatment; other labels: not while affected.",
+        observed={"drives": True},
+        limit={"drives": False},
+        dur=Dur.EDUCATION,
     )
 
 

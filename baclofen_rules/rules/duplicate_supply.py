@@ -5,13 +5,15 @@ Errs: on the side of asking: an early concurrent supply runs on after its own da
 Source: design.
 """
 
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "duplicate-supply"
+ASKED_ABOUT = Topic.HISTORY
 ANSWERS = ("7", "5")
 
 
@@ -20,17 +22,18 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.concurrent_mg:
         return CLEAR
+    return (Found(Severity.OVERRIDE, partial(_words, t)),)
+
+
+def _words(t: Terms) -> Words:
     other = plain(t.concurrent_mg)
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"Another supply of baclofen, {other} mg a day, covers today",
-            f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",
-            observed={"mg_per_day": other},
-            limit={"mg_per_day": "0"},
-            dur=Dur.INGREDIENT_DUPLICATION,
-            detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
-        ),
+    return Words(
+        f"Another supply of baclofen, {other} mg a day, covers today",
+        f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",
+        observed={"mg_per_day": other},
+        limit={"mg_per_day": "0"},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
     )
 
 

@@ -8,14 +8,17 @@ Source: payers' refill-too-soon habits; ordering up to seven days ahead in the U
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "early-refill"
+ASKED_ABOUT = Topic.HISTORY
 NEEDS_DOSE = True
 ANSWERS = ("14", "15", "16", "17", "18", "3")
 
@@ -32,28 +35,40 @@ def check(t: Terms, limits: Limits) -> Answer:
     if not t.left_days or t.latest is None or not t.is_continuing or t.first_mg != t.previous_mg:
         return CLEAR
     left, supplied = t.left_days, t.latest.days_supply
-    used = supplied - left
     fraction, most = limits.used_fraction_min, limits.days_left_max
-    observed = {"days_left": str(left), "days_supply": str(supplied)}
-    if fraction is not None and used < supplied * fraction:
-        percent = plain(round(Decimal(100 * used) / supplied, 1))
-        least = plain(fraction * 100)
-        words = f"{left} days are left and {percent} % of {supplied} days is used; {least} % is needed before a refill"
-        carried = "; stock is carried over from earlier supplies" if used < 0 else ""
-        detail = (
-            f"Supplied on {t.latest.dispensed_on} for {supplied} days; cover ends before {t.cover_end}: {left} days left. "
-            f"({supplied} - {left}) / {supplied} = {percent} % used{carried}; at least {least} %."
-        )
-        return (_found(words, detail, {**observed, "used_percent": percent}, {"used_percent": least}),)
+    if fraction is not None and supplied - left < supplied * fraction:
+        return (Found(Severity.OVERRIDE, partial(_little_used, t, supplied, t.latest.dispensed_on, fraction)),)
     if most is not None and left > most:
-        words = f"{left} days of the last supply are left; a refill is due with {plain(most)} days left or fewer"
-        detail = f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {left} days left."
-        return (_found(words, detail, observed, {"days_left": plain(most)}),)
+        return (Found(Severity.OVERRIDE, partial(_much_left, t, supplied, most)),)
     return CLEAR
 
 
-def _found(summary: str, detail: str, observed: dict[str, str], limit: dict[str, str]) -> Found:
-    return Found(Severity.OVERRIDE, summary, detail, observed, limit, Dur.OVERUSE, DetectedIssue.TOO_SOON)
+def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal) -> Words:
+    left, used = t.left_days, supplied - t.left_days
+    percent = plain(round(Decimal(100 * used) / supplied, 1))
+    least = plain(fraction * 100)
+    carried = "; stock is carried over from earlier supplies" if used < 0 else ""
+    return Words(
+        f"{left} days are left and {percent} % of {supplied} days is used; {least} % is needed before a refill",
+        f"Supplied on {dispensed_on} for {supplied} days; cover ends before {t.cover_end}: {left} days left. "
+        f"({supplied} - {left}) / {supplied} = {percent} % used{carried}; at least {least} %.",
+        observed={"days_left": str(left), "days_supply": str(supplied), "used_percent": percent},
+        limit={"used_percent": least},
+        dur=Dur.OVERUSE,
+        detected_issue=DetectedIssue.TOO_SOON,
+    )
+
+
+def _much_left(t: Terms, supplied: int, most: Decimal) -> Words:
+    left = t.left_days
+    return Words(
+        f"{left} days of the last supply are left; a refill is due with {plain(most)} days left or fewer",
+        f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {left} days left.",
+        observed={"days_left": str(left), "days_supply": str(supplied)},
+        limit={"days_left": plain(most)},
+        dur=Dur.OVERUSE,
+        detected_issue=DetectedIssue.TOO_SOON,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

@@ -7,8 +7,9 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -25,22 +26,20 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    counts = [phase.times_per_day for phase in t.phases]
-    most, fewest = max(counts), min(counts)
-    too_many = limits.max_per_day.verdict(lambda limit: most > limit, t.age)
+    too_many = limits.max_per_day.over(t.most_times, t.age)
     if isinstance(too_many, Decimal):
-        return (_found(most, "more", too_many, counts.index(most)),)
-    too_few = limits.min_per_day.verdict(lambda limit: fewest < limit, t.age)
+        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, t.most_times, "more", too_many)),)
+    too_few = limits.min_per_day.under(t.fewest_times, t.age)
     if isinstance(too_few, Decimal):
-        return (_found(fewest, "fewer", too_few, counts.index(fewest)),)
+        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, t.fewest_times, "fewer", too_few)),)
     lacking = [one for one in (too_many, too_few) if isinstance(one, Missing)]
     return tuple(lacking[:1]) if lacking else CLEAR
 
 
-def _found(count: int, side: str, limit: Decimal, index: int) -> Found:
+def _words(t: Terms, count: int, side: str, limit: Decimal) -> Words:
     times = "dose" if count == 1 else "doses"
-    return Found(
-        Severity.ACKNOWLEDGE,
+    index = [phase.times_per_day for phase in t.phases].index(count)
+    return Words(
         f"{count} {times} a day are {side} than {plain(limit)} at this age".replace(
             "1 dose a day are", "1 dose a day is"
         ),

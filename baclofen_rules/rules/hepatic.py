@@ -8,10 +8,11 @@ Source: the Swiss and British texts.
 from typing import Any
 
 from baclofen_rules.case import Condition
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "hepatic"
+ASKED_ABOUT = Topic.CONDITIONS
 ANSWERS = ()
 
 
@@ -19,17 +20,17 @@ def check(t: Terms, limits: Any) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if Condition.LIVER_DISEASE not in t.conditions:
         return lacking
-    return (
-        Found(
-            Severity.INFORMATION,
-            "A liver disease is recorded; liver tests are checked from time to time",
-            "Liver disease recorded. The liver plays little part in clearing baclofen; labels ask for periodic tests.",
-            observed={"conditions": [str(Condition.LIVER_DISEASE)]},
-            limit={"conditions": []},
-            dur=Dur.DISEASE_REPORTED,
-            detected_issue=DetectedIssue.CONDITION,
-        ),
-        *lacking,
+    return (Found(Severity.INFORMATION, _words), *lacking)
+
+
+def _words() -> Words:
+    return Words(
+        "A liver disease is recorded; liver tests are checked from time to time",
+        "Liver disease recorded. The liver plays little part in clearing baclofen; labels ask for periodic tests.",
+        observed={"conditions": [str(Condition.LIVER_DISEASE)]},
+        limit={"conditions": []},
+        dur=Dur.DISEASE_REPORTED,
+        detected_issue=DetectedIssue.CONDITION,
     )
 
 

@@ -5,13 +5,15 @@ Errs: on the side of asking: an unknown medicine is never dropped; a code is bel
 Source: design.
 """
 
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
-from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.terms import MEDICINES_FACT, Terms, Topic
 from baclofen_rules.words import clip
 
 CODE = "interaction-unclassified"
+ASKED_ABOUT = Topic.MEDICINES
 GROUP = "interaction-*"
 ANSWERS = ("2", "4")
 MOST_NAMED = 2
@@ -20,21 +22,19 @@ MOST_NAMED = 2
 def check(t: Terms, limits: Any) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,), code=GROUP),)
-    names = t.unclassified
-    if not names:
-        return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, partial(_words, t.unclassified)),) if t.unclassified else CLEAR
+
+
+def _words(names: tuple[str, ...]) -> Words:
     shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return (
-        Found(
-            Severity.ACKNOWLEDGE,
-            f"{shown}{more}: not known to the rule book; look up interactions by hand",
-            f"Neither ATC code nor name could be classified: {', '.join(clip(name) for name in names)}.",
-            observed={"medicines": [clip(name) for name in names]},
-            limit={"medicines": []},
-            dur=Dur.INTERACTION,
-            detected_issue=DetectedIssue.DRUG,
-        ),
+    return Words(
+        f"{shown}{more}: not known to the rule book; look up interactions by hand",
+        f"Neither ATC code nor name could be classified: {', '.join(clip(name) for name in names)}.",
+        observed={"medicines": [clip(name) for name in names]},
+        limit={"medicines": []},
+        dur=Dur.INTERACTION,
+        detected_issue=DetectedIssue.DRUG,
     )
 
 

@@ -8,14 +8,16 @@ Source: the classes and their citations stand in medicines.toml.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.terms import MEDICINES_FACT, Terms, Topic
 from baclofen_rules.words import clip
 
 FAMILY = tuple(interaction_classes())
+ASKED_ABOUT = Topic.MEDICINES
 GROUP = "interaction-*"
 ANSWERS = ("1", "2", "5", "9", "10")
 MOST_NAMED = 2
@@ -30,21 +32,20 @@ def check(code: str, t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,), code=GROUP),)
     names = t.interacting.get(code)
-    if names is None:
-        return CLEAR
+    return CLEAR if names is None else (Found(limits.severity, partial(_words, code, names)),)
+
+
+def _words(code: str, names: tuple[str, ...]) -> Words:
     known = interaction_classes()[code]
     shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return (
-        Found(
-            limits.severity,
-            f"{shown}{more}: {known.effect}",
-            f"{known.title}: {', '.join(clip(name) for name in names)}. {known.mechanism}. {known.advice}.",
-            observed={"medicines": [clip(name) for name in names]},
-            limit={"medicines": []},
-            dur=Dur(known.dur),
-            detected_issue=DetectedIssue(known.detected_issue),
-        ),
+    return Words(
+        f"{shown}{more}: {known.effect}",
+        f"{known.title}: {', '.join(clip(name) for name in names)}. {known.mechanism}. {known.advice}.",
+        observed={"medicines": [clip(name) for name in names]},
+        limit={"medicines": []},
+        dur=Dur(known.dur),
+        detected_issue=DetectedIssue(known.detected_issue),
     )
 
 

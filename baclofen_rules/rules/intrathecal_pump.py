@@ -7,10 +7,11 @@ Source: the boxed warning of the intrathecal label.
 
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "intrathecal-pump"
+ASKED_ABOUT = Topic.PUMP
 ANSWERS = ("5", "9")
 PUMP_FACT = "patient.intrathecal_pump"
 
@@ -21,16 +22,17 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((PUMP_FACT,)),)
     if not pump:
         return CLEAR
-    return (
-        Found(
-            Severity.OVERRIDE,
-            "An intrathecal baclofen pump is recorded; ask whether tablets are meant as well",
-            "A pump delivers baclofen all day; tablets add to it, and stopping either can cause withdrawal.",
-            observed={"intrathecal_pump": True},
-            limit={"intrathecal_pump": False},
-            dur=Dur.INGREDIENT_DUPLICATION,
-            detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
-        ),
+    return (Found(Severity.OVERRIDE, _words),)
+
+
+def _words() -> Words:
+    return Words(
+        "An intrathecal baclofen pump is recorded; ask whether tablets are meant as well",
+        "A pump delivers baclofen all day; tablets add to it, and stopping either can cause withdrawal.",
+        observed={"intrathecal_pump": True},
+        limit={"intrathecal_pump": False},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
     )
 
 

@@ -7,11 +7,12 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "lactation"
+ASKED_ABOUT = Topic.FEEDING
 ANSWERS = ("2", "5", "9", "10")
 FEEDING_FACT = "patient.breastfeeding"
 
@@ -27,16 +28,17 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((FEEDING_FACT,)),)
     if not known:
         return CLEAR
-    return (
-        Found(
-            limits.severity,
-            "The patient is breast-feeding; baclofen passes into the milk in small amounts",
-            "Breast-feeding recorded. The Lioresal documents want it suspended; other labels ask for care.",
-            observed={"breastfeeding": True},
-            limit={"breastfeeding": False},
-            dur=Dur.LACTATION,
-            detected_issue=DetectedIssue.LACTATION,
-        ),
+    return (Found(limits.severity, _words),)
+
+
+def _words() -> Words:
+    return Words(
+        "The patient is breast-feeding; baclofen passes into the milk in small amounts",
+        "Breast-feeding recorded. The Lioresal documents want it suspended; other labels ask for care.",
+        observed={"breastfeeding": True},
+        limit={"breastfeeding": False},
+        dur=Dur.LACTATION,
+        detected_issue=DetectedIssue.LACTATION,
     )
 
 

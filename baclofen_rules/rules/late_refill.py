@@ -6,13 +6,15 @@ Source: design.
 """
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.terms import HISTORY_FACT, Standing, Terms, Topic
 
 CODE = "late-refill"
+ASKED_ABOUT = Topic.HISTORY
 NEEDS_DOSE = True
 TERMS = ("restart_after_days", "new_after_days")
 ANSWERS = ("5", "2")
@@ -25,17 +27,18 @@ def check(t: Terms, limits: Any) -> Answer:
         return CLEAR
     if t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
         return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, partial(_words, t)),)
+
+
+def _words(t: Terms) -> Words:
     days = "1 day" if t.gap_days == 1 else f"{t.gap_days} days"
-    return (
-        Found(
-            Severity.ACKNOWLEDGE,
-            f"The last supply ran out {days} ago; ask how the patient managed",
-            f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: a gap of {days}.",
-            observed={"gap_days": str(t.gap_days)},
-            limit={"gap_days": "0"},
-            dur=Dur.UNDERUSE,
-            detected_issue=DetectedIssue.TOO_LATE,
-        ),
+    return Words(
+        f"The last supply ran out {days} ago; ask how the patient managed",
+        f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: a gap of {days}.",
+        observed={"gap_days": str(t.gap_days)},
+        limit={"gap_days": "0"},
+        dur=Dur.UNDERUSE,
+        detected_issue=DetectedIssue.TOO_LATE,
     )
 
 

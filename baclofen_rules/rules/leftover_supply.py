@@ -5,13 +5,15 @@ Errs: on the side of a word too many: tell the patient what to do with the old t
 Source: design.
 """
 
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "leftover-supply"
+ASKED_ABOUT = Topic.HISTORY
 NEEDS_DOSE = True
 
 
@@ -20,17 +22,18 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
         return CLEAR
+    return (Found(Severity.INFORMATION, partial(_words, t)),)
+
+
+def _words(t: Terms) -> Words:
     left = "1 day" if t.left_days == 1 else f"{t.left_days} days"
     before, now = plain(t.previous_mg), plain(t.first_mg)
-    return (
-        Found(
-            Severity.INFORMATION,
-            f"{left} of {before} mg a day are left and the dose is now {now} mg; say what to do with the old tablets",
-            f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
-            observed={"days_left": str(t.left_days), "mg_per_day": now},
-            limit={"mg_per_day": before},
-            dur=Dur.EDUCATION,
-        ),
+    return Words(
+        f"{left} of {before} mg a day are left and the dose is now {now} mg; say what to do with the old tablets",
+        f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
+        observed={"days_left": str(t.left_days), "mg_per_day": now},
+        limit={"mg_per_day": before},
+        dur=Dur.EDUCATION,
     )
 
 

@@ -7,8 +7,9 @@ Source: the profile's list of strengths that may be halved.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import FORM_FACT, STRENGTH_FACT, Terms
@@ -32,15 +33,14 @@ def check(t: Terms, limits: Limits) -> Answer:
     for number, phase in enumerate(t.phases, start=1):
         for dose in phase.doses:
             if dose % smallest:
-                return (_stop(number, dose, strength, smallest),)
+                return (Found(Severity.STOP, partial(_words, number, dose, strength, smallest)),)
     return CLEAR if order.form is not None else (Missing((FORM_FACT,)),)
 
 
-def _stop(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Found:
+def _words(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Words:
     part = "halves" if smallest < strength else "whole tablets"
     count = plain(round(dose / strength, 3))
-    return Found(
-        Severity.STOP,
+    return Words(
         f"{plain(dose)} mg cannot be made of {part} of the {plain(strength)} mg tablet",
         f"Phase {number}: {plain(dose)} mg / {plain(strength)} mg = {count} tablets; this tablet gives {part} only.",
         observed={"dose_mg": plain(dose), "tablets": count},

@@ -7,13 +7,15 @@ Source: the British text on small doses and slow steps.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "older-adult"
+ASKED_ABOUT = Topic.BEGINNING
 ANSWERS = ("5", "2", "9", "10")
 
 
@@ -29,17 +31,18 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((AGE_FACT,)),)
     if t.age < limits.from_years:
         return CLEAR
-    years, least = plain(t.age), plain(limits.from_years)
-    return (
-        Found(
-            Severity.ACKNOWLEDGE,
-            f"The patient is {years}; from {least} years start low and go up slowly",
-            f"Age {years} years, not continuing; limit: {least} years.",
-            observed={"age_years": years},
-            limit={"age_years": least},
-            dur=Dur.AGE,
-            detected_issue=DetectedIssue.GERIATRIC,
-        ),
+    return (Found(Severity.ACKNOWLEDGE, partial(_words, t.age, limits)),)
+
+
+def _words(age: Decimal, limits: Limits) -> Words:
+    years, least = plain(age), plain(limits.from_years)
+    return Words(
+        f"The patient is {years}; from {least} years start low and go up slowly",
+        f"Age {years} years, not continuing; limit: {least} years.",
+        observed={"age_years": years},
+        limit={"age_years": least},
+        dur=Dur.AGE,
+        detected_issue=DetectedIssue.GERIATRIC,
     )
 
 

@@ -8,11 +8,12 @@ Source: the contraindication of the British label.
 from dataclasses import dataclass
 
 from baclofen_rules.case import Condition
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "peptic-ulcer"
+ASKED_ABOUT = Topic.CONDITIONS
 ANSWERS = ("2", "5", "9")
 
 
@@ -25,17 +26,17 @@ def check(t: Terms, limits: Limits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if Condition.PEPTIC_ULCER not in t.conditions:
         return lacking
-    return (
-        Found(
-            limits.severity,
-            "A peptic ulcer is recorded; baclofen can stimulate gastric acid",
-            "Peptic ulcer recorded. The British label names it as a contraindication.",
-            observed={"conditions": [str(Condition.PEPTIC_ULCER)]},
-            limit={"conditions": []},
-            dur=Dur.DISEASE_REPORTED,
-            detected_issue=DetectedIssue.CONDITION,
-        ),
-        *lacking,
+    return (Found(limits.severity, _words), *lacking)
+
+
+def _words() -> Words:
+    return Words(
+        "A peptic ulcer is recorded; baclofen can stimulate gastric acid",
+        "Peptic ulcer recorded. The British label names it as a contraindication.",
+        observed={"conditions": [str(Condition.PEPTIC_ULCER)]},
+        limit={"conditions": []},
+        dur=Dur.DISEASE_REPORTED,
+        detected_issue=DetectedIssue.CONDITION,
     )
 
 

@@ -5,9 +5,11 @@ Errs: on the side of stopping; even where the doses could be made up of the othe
 Source: design.
 """
 
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import STRENGTH_FACT, Terms
 
@@ -24,16 +26,17 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((*facts, STRENGTH_FACT) if wanted is None else facts),)
     if picked == wanted:
         return CLEAR
-    return (
-        Found(
-            Severity.STOP,
-            f"{plain(picked)} mg tablets were picked, {plain(wanted)} mg tablets are prescribed",
-            f"Scanned: {plain(picked)} mg; prescription: {plain(wanted)} mg. Put the pack back and pick again.",
-            observed={"strength_mg": plain(picked)},
-            limit={"strength_mg": plain(wanted)},
-            dur=Dur.MISSING_INFORMATION,
-            detected_issue=DetectedIssue.NOT_EQUIVALENT,
-        ),
+    return (Found(Severity.STOP, partial(_words, picked, wanted)),)
+
+
+def _words(picked: Decimal, wanted: Decimal) -> Words:
+    return Words(
+        f"{plain(picked)} mg tablets were picked, {plain(wanted)} mg tablets are prescribed",
+        f"Scanned: {plain(picked)} mg; prescription: {plain(wanted)} mg. Put the pack back and pick again.",
+        observed={"strength_mg": plain(picked)},
+        limit={"strength_mg": plain(wanted)},
+        dur=Dur.MISSING_INFORMATION,
+        detected_issue=DetectedIssue.NOT_EQUIVALENT,
     )
 
 

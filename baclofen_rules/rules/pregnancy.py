@@ -8,12 +8,14 @@ Source: the profile's label.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "pregnancy"
+ASKED_ABOUT = Topic.PREGNANCY
 ANSWERS = ("5", "9")
 PREGNANCY_FACT = "patient.pregnant"
 
@@ -30,19 +32,20 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((PREGNANCY_FACT,)),)
     if not pregnant:
         return CLEAR
+    return (Found(limits.severity_continuing if t.is_continuing else limits.severity_otherwise, partial(_words, t)),)
+
+
+def _words(t: Terms) -> Words:
     standing = "unknown" if t.standing is None else str(t.standing)
-    return (
-        Found(
-            limits.severity_continuing if t.is_continuing else limits.severity_otherwise,
-            "The patient is pregnant and must not stop suddenly; ask the prescriber"
-            if t.is_continuing
-            else "The patient is pregnant; baclofen is not to be started without need, ask the prescriber",
-            f"Pregnancy recorded; standing: {standing}. A newborn can show withdrawal; a taper before delivery is considered.",
-            observed={"pregnant": True, "standing": standing},
-            limit={"pregnant": False},
-            dur=Dur.PREGNANCY,
-            detected_issue=DetectedIssue.PREGNANCY,
-        ),
+    return Words(
+        "The patient is pregnant and must not stop suddenly; ask the prescriber"
+        if t.is_continuing
+        else "The patient is pregnant; baclofen is not to be started without need, ask the prescriber",
+        f"Pregnancy recorded; standing: {standing}. A newborn can show withdrawal; a taper before delivery is considered.",
+        observed={"pregnant": True, "standing": standing},
+        limit={"pregnant": False},
+        dur=Dur.PREGNANCY,
+        detected_issue=DetectedIssue.PREGNANCY,
     )
 
 

@@ -10,8 +10,9 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -33,16 +34,17 @@ def check(t: Terms, limits: Limits) -> Answer:
     last = months_after(written, int(limits.valid_months))
     if t.case.on <= last:
         return CLEAR
+    return (Found(Severity.STOP, partial(_words, t, limits, written, last)),)
+
+
+def _words(t: Terms, limits: Limits, written: date, last: date) -> Words:
     months = plain(limits.valid_months)
-    return (
-        Found(
-            Severity.STOP,
-            f"Written on {written}, the prescription was valid for {months} months, until {last}",
-            f"{written} plus {months} calendar months is {last}; today is {t.case.on}.",
-            observed={"written_on": written.isoformat(), "on": t.case.on.isoformat()},
-            limit={"valid_until": last.isoformat(), "months": months},
-            dur=Dur.AUTHENTICATION,
-        ),
+    return Words(
+        f"Written on {written}, the prescription was valid for {months} months, until {last}",
+        f"{written} plus {months} calendar months is {last}; today is {t.case.on}.",
+        observed={"written_on": written.isoformat(), "on": t.case.on.isoformat()},
+        limit={"valid_until": last.isoformat(), "months": months},
+        dur=Dur.AUTHENTICATION,
     )
 
 

@@ -8,8 +8,9 @@ Source: the profile's tolerance (original packs in the United Kingdom).
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
@@ -32,13 +33,13 @@ def check(t: Terms, limits: Limits) -> Answer:
     whole = needed.to_integral_value(rounding=ROUND_CEILING)
     least, most = whole * (1 - limits.tolerance), whole * (1 + limits.tolerance)
     if order.quantity < least:
-        return (_found(t, order.quantity, whole, (least, most)),)
+        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, order.quantity, whole, (least, most))),)
     if order.quantity > most and not t.is_open:
-        return (_found(t, order.quantity, whole, (least, most)),)
+        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, order.quantity, whole, (least, most))),)
     return CLEAR
 
 
-def _found(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Decimal]) -> Found:
+def _words(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Decimal]) -> Words:
     least, most = allowed
     too_few = given < least
     side = "fewer" if too_few else "more"
@@ -49,8 +50,7 @@ def _found(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Dec
     exact = plain(round(t.needed_tablets or whole, 4))
     strength = plain(t.order.strength_mg) if t.order is not None and t.order.strength_mg is not None else "?"
     fitting = f"{plain(least)} or more" if t.is_open else f"{plain(least)} to {plain(most)}"
-    return Found(
-        Severity.ACKNOWLEDGE,
+    return Words(
         f"{plain(given)} tablets are {side} than the {plain(whole)} that {course} needs",
         f"({sums}) / {strength} mg = {exact} tablets; allowed: {fitting}; ordered: {plain(given)}.",
         observed={"tablets": plain(given)},

@@ -11,8 +11,9 @@ Source: nephrology papers and the British texts; the stops are stricter than any
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -48,7 +49,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return lacking
     severity, limit = _severity(band, t.highest_mg, limits)
     guarded = severity is Severity.STOP and t.is_guarded
-    found = _found(t, Severity.OVERRIDE if guarded else severity, limit, guarded)
+    found = Found(Severity.OVERRIDE if guarded else severity, partial(_words, t, limit, guarded))
     return (found, *lacking)
 
 
@@ -74,13 +75,12 @@ def _severity(band: str, day: Decimal, limits: Limits) -> tuple[Severity, Decima
     return (Severity.OVERRIDE if day >= high else Severity.ACKNOWLEDGE), high
 
 
-def _found(t: Terms, severity: Severity, limit: Decimal, guarded: bool) -> Found:
+def _words(t: Terms, limit: Decimal, guarded: bool) -> Words:
     day, most = plain(t.highest_mg), plain(limit)
     egfr = None if t.patient.egfr is None else plain(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
     guard = f" {GUARD}" if guarded else ""
-    return Found(
-        severity,
+    return Words(
         f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",
         f"Highest daily dose: {day} mg; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2; "
         f"dialysis: {'yes' if t.patient.dialysis else 'no' if t.patient.dialysis is False else 'not recorded'}; "

@@ -7,13 +7,15 @@ Source: the Beers criteria on baclofen and kidneys.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import Terms, Topic
 
 CODE = "renal-unknown"
+ASKED_ABOUT = Topic.KIDNEYS
 ANSWERS = ("2", "5", "9")
 
 
@@ -26,18 +28,19 @@ def check(t: Terms, limits: Limits) -> Answer:
     if t.patient.egfr is not None or t.patient.dialysis:
         return CLEAR
     older = t.age is None or t.age >= limits.from_years
+    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, partial(_words, t, limits)),)
+
+
+def _words(t: Terms, limits: Limits) -> Words:
     years, least = None if t.age is None else plain(t.age), plain(limits.from_years)
     who = "age not known" if years is None else f"{years} years old"
-    return (
-        Found(
-            Severity.ACKNOWLEDGE if older else Severity.INFORMATION,
-            f"No eGFR is recorded ({who}); baclofen is cleared by the kidneys",
-            f"eGFR: not recorded; dialysis: not recorded as yes; {who}; from {least} years it wants an acknowledgement.",
-            observed={"egfr": None, "age_years": years},
-            limit={"age_years": least},
-            dur=Dur.LAB_TEST_NEEDED,
-            detected_issue=DetectedIssue.LAB,
-        ),
+    return Words(
+        f"No eGFR is recorded ({who}); baclofen is cleared by the kidneys",
+        f"eGFR: not recorded; dialysis: not recorded as yes; {who}; from {least} years it wants an acknowledgement.",
+        observed={"egfr": None, "age_years": years},
+        limit={"age_years": least},
+        dur=Dur.LAB_TEST_NEEDED,
+        detected_issue=DetectedIssue.LAB,
     )
 
 

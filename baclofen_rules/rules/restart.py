@@ -6,14 +6,17 @@ Errs: on the side of asking: no label gives a number of days.
 Source: design; the intrathecal label warns of overdose on reintroduction.
 """
 
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.terms import HISTORY_FACT, Standing, Terms, Topic
 from baclofen_rules.words import doses
 
 CODE = "restart"
+ASKED_ABOUT = Topic.HISTORY
 NEEDS_DOSE = True
 TERMS = ("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
 ANSWERS = ("5", "2")
@@ -29,18 +32,19 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((*limit.facts, HISTORY_FACT) if isinstance(limit, Missing) else (HISTORY_FACT,)),)
     if isinstance(limit, Missing):
         return (limit,)
+    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+
+
+def _words(t: Terms, limit: Decimal) -> Words:
     first, gap = plain(t.first_mg), t.gap_days
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"After {gap} days without baclofen, {first} mg a day is above the {plain(limit)} mg starting dose",
-            f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {plain(t.limits.restart_after_days)} days. "
-            f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}.",
-            observed={"gap_days": str(gap), "mg_per_day": first},
-            limit={"gap_days": plain(t.limits.restart_after_days), "mg_per_day": plain(limit)},
-            dur=Dur.UNDERUSE,
-            detected_issue=DetectedIssue.TOO_LATE,
-        ),
+    return Words(
+        f"After {gap} days without baclofen, {first} mg a day is above the {plain(limit)} mg starting dose",
+        f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {plain(t.limits.restart_after_days)} days. "
+        f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}.",
+        observed={"gap_days": str(gap), "mg_per_day": first},
+        limit={"gap_days": plain(t.limits.restart_after_days), "mg_per_day": plain(limit)},
+        dur=Dur.UNDERUSE,
+        detected_issue=DetectedIssue.TOO_LATE,
     )
 
 

@@ -5,9 +5,10 @@ Errs: on the side of stopping; a missing route is not taken for oral, because th
 Source: design; oral and intrathecal amounts differ a hundredfold and more, with the same digits.
 """
 
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import clip
 
@@ -19,22 +20,23 @@ ANSWERS = ("5",)
 def check(t: Terms, limits: Any) -> Answer:
     if t.is_oral:
         return CLEAR
+    return (Found(Severity.STOP, partial(_words, t)),)
+
+
+def _words(t: Terms) -> Words:
     route = "" if t.order is None else t.order.route or ""
     summary = (
         f"The route is {clip(route)}; these tablets are only for use by mouth"
         if route
         else "No route is stated; these tablets are only for use by mouth"
     )
-    return (
-        Found(
-            Severity.STOP,
-            summary,
-            f"Route on the prescription: {clip(route) or 'none'}; expected: oral. No dose can be believed until it is clear.",
-            observed={"route": route or None},
-            limit={"route": "oral"},
-            dur=Dur.MISSING_INFORMATION,
-            detected_issue=DetectedIssue.DOSE,
-        ),
+    return Words(
+        summary,
+        f"Route on the prescription: {clip(route) or 'none'}; expected: oral. No dose can be believed until it is clear.",
+        observed={"route": route or None},
+        limit={"route": "oral"},
+        dur=Dur.MISSING_INFORMATION,
+        detected_issue=DetectedIssue.DOSE,
     )
 
 

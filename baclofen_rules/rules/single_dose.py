@@ -7,8 +7,9 @@ Source: the profile's daily maximum divided into its usual doses.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -25,20 +26,21 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    number_, phase = max(enumerate(t.phases, start=1), key=lambda one: one[1].largest_dose)
-    if phase.largest_dose <= limits.max_mg:
+    if t.largest_dose_mg <= limits.max_mg:
         return CLEAR
+    return (Found(Severity.OVERRIDE, partial(_words, t, limits)),)
+
+
+def _words(t: Terms, limits: Limits) -> Words:
+    number_, phase = max(enumerate(t.phases, start=1), key=lambda one: one[1].largest_dose)
     largest, most = plain(phase.largest_dose), plain(limits.max_mg)
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"{largest} mg at one time is above the {most} mg single dose",
-            f"Phase {number_}: {doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
-            observed={"dose_mg": largest},
-            limit={"dose_mg": most},
-            dur=Dur.HIGH_DOSE,
-            detected_issue=DetectedIssue.DOSE_HIGH,
-        ),
+    return Words(
+        f"{largest} mg at one time is above the {most} mg single dose",
+        f"Phase {number_}: {doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
+        observed={"dose_mg": largest},
+        limit={"dose_mg": most},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH,
     )
 
 

@@ -6,14 +6,17 @@ Errs: on the side of asking: who has no recorded history is looked at as new. A 
 Source: the profile's label.
 """
 
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import Standing, Terms
+from baclofen_rules.terms import Standing, Terms, Topic
 from baclofen_rules.words import doses
 
 CODE = "starting-dose"
+ASKED_ABOUT = Topic.BEGINNING
 NEEDS_DOSE = True
 TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days")
 ANSWERS = ("5", "6", "22")
@@ -27,17 +30,18 @@ def check(t: Terms, limits: Any) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
+    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+
+
+def _words(t: Terms, limit: Decimal) -> Words:
     why = "no earlier supply is known" if t.latest is None else f"the last supply ended {t.gap_days} days ago"
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"{plain(t.first_mg)} mg a day to start is above the {plain(limit)} mg starting dose",
-            f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}; {why}.",
-            observed={"mg_per_day": plain(t.first_mg)},
-            limit={"mg_per_day": plain(limit)},
-            dur=Dur.HIGH_DOSE,
-            detected_issue=DetectedIssue.DOSE_HIGH,
-        ),
+    return Words(
+        f"{plain(t.first_mg)} mg a day to start is above the {plain(limit)} mg starting dose",
+        f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}; {why}.",
+        observed={"mg_per_day": plain(t.first_mg)},
+        limit={"mg_per_day": plain(limit)},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH,
     )
 
 

@@ -7,8 +7,9 @@ Source: the profile's strengths.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers, severity
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import STRENGTH_FACT, Terms
@@ -30,17 +31,18 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((STRENGTH_FACT,)),)
     if strength in limits.strengths_mg:
         return CLEAR
+    return (Found(limits.severity, partial(_words, strength, limits)),)
+
+
+def _words(strength: Decimal, limits: Limits) -> Words:
     known = [plain(one) for one in limits.strengths_mg]
-    return (
-        Found(
-            limits.severity,
-            f"{plain(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
-            f"Prescribed strength: {plain(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
-            observed={"strength_mg": plain(strength)},
-            limit={"strengths_mg": known},
-            dur=Dur.PRODUCT_SELECTION,
-            detected_issue=DetectedIssue.PRODUCT,
-        ),
+    return Words(
+        f"{plain(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
+        f"Prescribed strength: {plain(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
+        observed={"strength_mg": plain(strength)},
+        limit={"strengths_mg": known},
+        dur=Dur.PRODUCT_SELECTION,
+        detected_issue=DetectedIssue.PRODUCT,
     )
 
 

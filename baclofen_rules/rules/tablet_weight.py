@@ -7,8 +7,9 @@ Source: the British label: tablets are not suitable below 33 kg.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import WEIGHT_FACT, Terms
@@ -29,20 +30,21 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (Missing((AGE_FACT, WEIGHT_FACT)) if weight is None else limit,)
+    return (Found(Severity.OVERRIDE, partial(_words, t, limit, weight)),)
+
+
+def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
     least = plain(limit)
     seen = None if weight is None else plain(weight)
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"{seen} kg is below the {least} kg from which tablets are suitable"
-            if seen
-            else f"The weight is not known; tablets are suitable from {least} kg",
-            f"Weight: {seen or 'not recorded'}; tablets from {least} kg {t.age_words}.",
-            observed={"weight_kg": seen},
-            limit={"weight_kg": least},
-            dur=Dur.AGE,
-            detected_issue=DetectedIssue.WEIGHT,
-        ),
+    return Words(
+        f"{seen} kg is below the {least} kg from which tablets are suitable"
+        if seen
+        else f"The weight is not known; tablets are suitable from {least} kg",
+        f"Weight: {seen or 'not recorded'}; tablets from {least} kg {t.age_words}.",
+        observed={"weight_kg": seen},
+        limit={"weight_kg": least},
+        dur=Dur.AGE,
+        detected_issue=DetectedIssue.WEIGHT,
     )
 
 

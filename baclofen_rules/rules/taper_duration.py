@@ -9,13 +9,15 @@ Source: the profile's label, one to two weeks.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms, Topic
 
 CODE = "taper-duration"
+ASKED_ABOUT = Topic.END
 NEEDS_DOSE = True
 ANSWERS = ("5",)
 
@@ -32,7 +34,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if days is None:
         lacking = (f"prescription.phases[{len(t.phases) - 1}].days",)
         return (Missing((*lacking, HISTORY_FACT) if t.history_unknown else lacking),)
-    limit = limits.min_days.verdict(lambda least: days < least, t.age)
+    limit = limits.min_days.under(days, t.age)
     if limit is None:
         # An earlier dose could put the starting level lower, and so the beginning of the taper later.
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
@@ -42,18 +44,19 @@ def check(t: Terms, limits: Limits) -> Answer:
     if facts:
         return (Missing((*facts, HISTORY_FACT) if t.history_unknown else facts),)
     assert isinstance(limit, Decimal)  # the other two kinds of verdict have returned above
+    return (Found(Severity.OVERRIDE, partial(_words, t, first, days, limit)),)
+
+
+def _words(t: Terms, first: int | None, days: int, limit: Decimal) -> Words:
     level = plain(t.starting_level_mg)
     begins = "no phase is below it" if first is None else f"phase {first + 1} is the first below it"
-    return (
-        Found(
-            Severity.OVERRIDE,
-            f"A taper from {level} mg a day to zero in {days} days is shorter than {plain(limit)} days",
-            f"Starting level {level} mg a day; {begins}; {days} days to zero, at least {plain(limit)} days {t.age_words}.",
-            observed={"days": str(days), "from_mg_per_day": level},
-            limit={"days": plain(limit)},
-            dur=Dur.INSUFFICIENT_DURATION,
-            detected_issue=DetectedIssue.DURATION_LOW,
-        ),
+    return Words(
+        f"A taper from {level} mg a day to zero in {days} days is shorter than {plain(limit)} days",
+        f"Starting level {level} mg a day; {begins}; {days} days to zero, at least {plain(limit)} days {t.age_words}.",
+        observed={"days": str(days), "from_mg_per_day": level},
+        limit={"days": plain(limit)},
+        dur=Dur.INSUFFICIENT_DURATION,
+        detected_issue=DetectedIssue.DURATION_LOW,
     )
 
 

@@ -7,13 +7,15 @@ Source: the French medicines agency, 10 or 15 mg every 2 days.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms, Topic
 
 CODE = "taper-interval"
+ASKED_ABOUT = Topic.FALLS
 NEEDS_DOSE = True
 ANSWERS = ("5",)
 
@@ -24,30 +26,28 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    least = limits.min_days
+    least, shortest = limits.min_days, t.shortest_before_fall
+    if shortest is not None and shortest < least:
+        return (Found(Severity.OVERRIDE, partial(_words, t, limits, shortest)),)
     lacking = [HISTORY_FACT] if t.history_unknown else []
-    soon = []
-    for fall in t.falls:
-        if fall.held_days is None:
-            lacking.append(f"prescription.phases[{len(t.phases) - 1}].days")
-        elif fall.held_days < least:
-            soon.append(f"{fall}, after {_days(fall.held_days)}")
-    if soon:
-        shortest = min(fall.held_days for fall in t.falls if fall.held_days is not None)
-        return (
-            Found(
-                Severity.OVERRIDE,
-                f"A fall after {_days(shortest)} is sooner than {plain(least)} days at one dose",
-                f"{'; '.join(soon)}. Shortest time at a dose before a fall: {plain(least)} days.",
-                observed={"days": str(shortest), "steps": soon},
-                limit={"days": plain(least)},
-                dur=Dur.REGIMEN,
-                detected_issue=DetectedIssue.INTERVAL,
-            ),
-        )
+    lacking += [f"prescription.phases[{len(t.phases) - 1}].days" for fall in t.falls if fall.held_days is None]
     if t.may_stop and (t.phases[-1].days or least) < least:
         lacking.append(STOP_FACT)
     return (Missing(tuple(lacking)),) if lacking else CLEAR
+
+
+def _words(t: Terms, limits: Limits, shortest: int) -> Words:
+    least = limits.min_days
+    held = [(fall, fall.held_days) for fall in t.falls if fall.held_days is not None]
+    soon = [f"{fall}, after {_days(days)}" for fall, days in held if days < least]
+    return Words(
+        f"A fall after {_days(shortest)} is sooner than {plain(least)} days at one dose",
+        f"{'; '.join(soon)}. Shortest time at a dose before a fall: {plain(least)} days.",
+        observed={"days": str(shortest), "steps": soon},
+        limit={"days": plain(least)},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.INTERVAL,
+    )
 
 
 def _days(count: int) -> str:

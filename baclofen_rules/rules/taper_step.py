@@ -8,13 +8,15 @@ Source: French guidance on steps of 10 or 15 mg.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms, Topic
 
 CODE = "taper-step"
+ASKED_ABOUT = Topic.FALLS
 NEEDS_DOSE = True
 ANSWERS = ("5",)
 
@@ -26,24 +28,25 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     most = limits.max_fall_mg_per_day
-    over = [fall for fall in t.falls if -fall.change > most]
-    if over:
-        steepest = plain(max(-fall.change for fall in over))
-        return (
-            Found(
-                Severity.OVERRIDE,
-                f"A fall of {steepest} mg a day is above the {plain(most)} mg step; withdrawal may follow",
-                f"{'; '.join(map(str, over))}. Largest step down: {plain(most)} mg a day.",
-                observed={"mg_per_day": steepest, "steps": [str(fall) for fall in over]},
-                limit={"mg_per_day": plain(most)},
-                dur=Dur.REGIMEN,
-                detected_issue=DetectedIssue.DOSE_LOW,
-            ),
-        )
+    if t.steepest_fall_mg > most:
+        return (Found(Severity.OVERRIDE, partial(_words, t, limits)),)
     lacking = (HISTORY_FACT,) if t.history_unknown else ()
     if t.may_stop and t.phases[-1].mg_per_day > most:
         lacking = (*lacking, STOP_FACT)
     return (Missing(lacking),) if lacking else CLEAR
+
+
+def _words(t: Terms, limits: Limits) -> Words:
+    steepest, most = plain(t.steepest_fall_mg), plain(limits.max_fall_mg_per_day)
+    over = [str(fall) for fall in t.falls if -fall.change > limits.max_fall_mg_per_day]
+    return Words(
+        f"A fall of {steepest} mg a day is above the {most} mg step; withdrawal may follow",
+        f"{'; '.join(over)}. Largest step down: {most} mg a day.",
+        observed={"mg_per_day": steepest, "steps": over},
+        limit={"mg_per_day": most},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.DOSE_LOW,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

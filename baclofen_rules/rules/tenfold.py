@@ -9,14 +9,16 @@ Source: design; 8 rather than 10 catches a slip that was rounded to tablets.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic, Transition
 from baclofen_rules.words import doses
 
 CODE = "tenfold"
+ASKED_ABOUT = Topic.BEGINNING | Topic.RISES
 NEEDS_DOSE = True
 TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
 ANSWERS = ("5",)
@@ -30,37 +32,41 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     for rise in t.rises:
         if rise.after >= rise.before * limits.factor:
-            times = plain(round(rise.after / rise.before, 1))
-            return (
-                _stop(
-                    f"{plain(rise.before)} to {plain(rise.after)} mg a day is {times} times as much; check for a tenfold slip",
-                    f"{rise}, {times} times as much; stopped from {plain(limits.factor)} times.",
-                    {"mg_per_day": plain(rise.after), "from_mg_per_day": plain(rise.before), "times": times},
-                    limits,
-                ),
-            )
+            return (Found(Severity.STOP, partial(_risen, rise, limits)),)
     if t.is_continuing:
         return CLEAR
     broken = t.above_start(limits.factor)
     if isinstance(broken, Decimal):
-        return (
-            _stop(
-                f"{plain(t.first_mg)} mg a day to start is {plain(limits.factor)} times the {plain(broken)} mg start or more",
-                f"Phase 1: {doses(t.phases[0])}; {plain(limits.factor)} x {plain(broken)} mg = "
-                f"{plain(limits.factor * broken)} mg a day.",
-                {"mg_per_day": plain(t.first_mg), "start_mg_per_day": plain(broken)},
-                limits,
-            ),
-        )
+        return (Found(Severity.STOP, partial(_started, t, limits, broken)),)
     facts = broken.facts if isinstance(broken, Missing) else ()
     if t.history_unknown:
         facts = (*facts, HISTORY_FACT)
     return (Missing(facts),) if facts else CLEAR
 
 
-def _stop(summary: str, detail: str, observed: dict[str, str], limits: Limits) -> Found:
-    limit = {"times": plain(limits.factor)}
-    return Found(Severity.STOP, summary, detail, observed, limit, Dur.HIGH_DOSE, DetectedIssue.DOSE_HIGH)
+def _risen(rise: Transition, limits: Limits) -> Words:
+    before, after, most = plain(rise.before), plain(rise.after), plain(limits.factor)
+    times = plain(round(rise.after / rise.before, 1))
+    return Words(
+        f"{before} to {after} mg a day is {times} times as much; check for a tenfold slip",
+        f"{rise}, {times} times as much; stopped from {most} times.",
+        observed={"mg_per_day": after, "from_mg_per_day": before, "times": times},
+        limit={"times": most},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH,
+    )
+
+
+def _started(t: Terms, limits: Limits, start: Decimal) -> Words:
+    first, most = plain(t.first_mg), plain(limits.factor)
+    return Words(
+        f"{first} mg a day to start is {most} times the {plain(start)} mg start or more",
+        f"Phase 1: {doses(t.phases[0])}; {most} x {plain(start)} mg = {plain(limits.factor * start)} mg a day.",
+        observed={"mg_per_day": first, "start_mg_per_day": plain(start)},
+        limit={"times": most},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.DOSE_HIGH,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

@@ -8,13 +8,15 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "titration-interval"
+ASKED_ABOUT = Topic.RISES
 NEEDS_DOSE = True
 ANSWERS = ("5",)
 
@@ -25,27 +27,27 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    held = [rise.held_days for rise in t.rises if rise.held_days is not None]
-    if held:
-        shortest = min(held)
-        limit = limits.min_days.verdict(lambda least: shortest < least, t.age)
+    shortest = t.shortest_before_rise
+    if shortest is not None:
+        limit = limits.min_days.under(shortest, t.age)
         if isinstance(limit, Missing):
             return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
         if limit is not None:
-            soon = [rise for rise in t.rises if rise.held_days is not None and rise.held_days < limit]
-            seen = [f"{rise}, after {rise.held_days} days" for rise in soon]
-            return (
-                Found(
-                    Severity.OVERRIDE,
-                    f"A rise after {shortest} days is sooner than {plain(limit)} days at one dose",
-                    f"{'; '.join(seen)}. Shortest time at a dose before a rise: {plain(limit)} days.",
-                    observed={"days": str(shortest), "steps": seen},
-                    limit={"days": plain(limit)},
-                    dur=Dur.REGIMEN,
-                    detected_issue=DetectedIssue.INTERVAL,
-                ),
-            )
+            return (Found(Severity.OVERRIDE, partial(_words, t, shortest, limit)),)
     return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
+
+
+def _words(t: Terms, shortest: int, limit: Decimal) -> Words:
+    soon = [rise for rise in t.rises if rise.held_days is not None and rise.held_days < limit]
+    seen = [f"{rise}, after {rise.held_days} days" for rise in soon]
+    return Words(
+        f"A rise after {shortest} days is sooner than {plain(limit)} days at one dose",
+        f"{'; '.join(seen)}. Shortest time at a dose before a rise: {plain(limit)} days.",
+        observed={"days": str(shortest), "steps": seen},
+        limit={"days": plain(limit)},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.INTERVAL,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

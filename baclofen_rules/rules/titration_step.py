@@ -7,13 +7,15 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "titration-step"
+ASKED_ABOUT = Topic.RISES
 NEEDS_DOSE = True
 ANSWERS = ("5",)
 
@@ -24,26 +26,26 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    bands = limits.max_rise_mg_per_day
     if t.rises:
-        steepest = max(t.rises, key=lambda rise: rise.change)
-        limit = bands.verdict(steepest.change.__gt__, t.age)
+        limit = limits.max_rise_mg_per_day.over(t.steepest_rise_mg, t.age)
         if isinstance(limit, Missing):
             return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
         if limit is not None:
-            over = [str(rise) for rise in t.rises if rise.change > limit]
-            return (
-                Found(
-                    Severity.OVERRIDE,
-                    f"A rise of {plain(steepest.change)} mg a day is above the {plain(limit)} mg step",
-                    f"{'; '.join(over)}. Largest step: {plain(limit)} mg a day.",
-                    observed={"mg_per_day": plain(steepest.change), "steps": over},
-                    limit={"mg_per_day": plain(limit)},
-                    dur=Dur.HIGH_DOSE,
-                    detected_issue=DetectedIssue.INTERVAL,
-                ),
-            )
+            return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
     return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
+
+
+def _words(t: Terms, limit: Decimal) -> Words:
+    steepest, most = plain(t.steepest_rise_mg), plain(limit)
+    over = [str(rise) for rise in t.rises if rise.change > limit]
+    return Words(
+        f"A rise of {steepest} mg a day is above the {most} mg step",
+        f"{'; '.join(over)}. Largest step: {most} mg a day.",
+        observed={"mg_per_day": steepest, "steps": over},
+        limit={"mg_per_day": most},
+        dur=Dur.HIGH_DOSE,
+        detected_issue=DetectedIssue.INTERVAL,
+    )
 
 
 def explain(t: Terms, limits: Limits) -> str:

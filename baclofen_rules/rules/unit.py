@@ -9,7 +9,7 @@ Source: document 003 gives an intrathecal maximum of 2000 mg where 2000 microgra
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import Unit, plain
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
@@ -62,7 +62,8 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _stop(summary: str, detail: str, observed: dict[str, str], limit: dict[str, str]) -> Answer:
-    return (Found(Severity.STOP, summary, detail, observed, limit, Dur.MISSING_INFORMATION, DetectedIssue.DOSE),)
+    words = Words(summary, detail, observed, limit, Dur.MISSING_INFORMATION, DetectedIssue.DOSE)
+    return (Found(Severity.STOP, lambda: words),)
 
 
 def explain(t: Terms, limits: Limits) -> str:

@@ -7,8 +7,9 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms
@@ -35,18 +36,19 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (*lacking, HISTORY_FACT)
     if lacking:
         return (Missing(lacking),)
+    return (Found(Severity.INFORMATION, partial(_words, day, limits)),)
+
+
+def _words(day: Decimal, limits: Limits) -> Words:
     low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
     below = day < limits.low_mg_per_day
-    return (
-        Found(
-            Severity.INFORMATION,
-            f"{plain(day)} mg a day is {'below' if below else 'above'} the usual {low} to {high} mg a day",
-            f"Highest daily dose: {plain(day)} mg; usual range: {low} to {high} mg a day.",
-            observed={"mg_per_day": plain(day)},
-            limit={"low_mg_per_day": low, "high_mg_per_day": high},
-            dur=Dur.LOW_DOSE if below else Dur.DOSE_RANGE,
-            detected_issue=DetectedIssue.DOSE_LOW if below else DetectedIssue.DOSE_HIGH,
-        ),
+    return Words(
+        f"{plain(day)} mg a day is {'below' if below else 'above'} the usual {low} to {high} mg a day",
+        f"Highest daily dose: {plain(day)} mg; usual range: {low} to {high} mg a day.",
+        observed={"mg_per_day": plain(day)},
+        limit={"low_mg_per_day": low, "high_mg_per_day": high},
+        dur=Dur.LOW_DOSE if below else Dur.DOSE_RANGE,
+        detected_issue=DetectedIssue.DOSE_LOW if below else DetectedIssue.DOSE_HIGH,
     )
 
 

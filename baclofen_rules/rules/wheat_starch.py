@@ -7,14 +7,16 @@ Source: the Austrian and Belgian product texts: 61 and 83 mg wheat starch a tabl
 """
 
 from dataclasses import dataclass
+from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_lioresal, names_wheat
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.terms import ALLERGY_FACT, Terms, Topic
 from baclofen_rules.words import clip
 
 CODE = "wheat-starch"
+ASKED_ABOUT = Topic.ALLERGIES
 ANSWERS = ("2", "3", "19")
 BRAND_FACT = "prescription.brand"
 
@@ -40,16 +42,17 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if brand is None:
         return (Missing((BRAND_FACT,)),)
-    return (
-        Found(
-            limits.severity,
-            f"A wheat allergy is recorded ({named[0]}) and {clip(brand)} tablets hold wheat starch",
-            f"Allergies: {', '.join(named)}; brand: {clip(brand)}. Generic tablets usually hold lactose instead.",
-            observed={"allergies": named, "brand": brand},
-            limit={"allergies": []},
-            dur=Dur.ALLERGY,
-            detected_issue=DetectedIssue.ALLERGY,
-        ),
+    return (Found(limits.severity, partial(_words, named, brand)),)
+
+
+def _words(named: list[str], brand: str) -> Words:
+    return Words(
+        f"A wheat allergy is recorded ({named[0]}) and {clip(brand)} tablets hold wheat starch",
+        f"Allergies: {', '.join(named)}; brand: {clip(brand)}. Generic tablets usually hold lactose instead.",
+        observed={"allergies": named, "brand": brand},
+        limit={"allergies": []},
+        dur=Dur.ALLERGY,
+        detected_issue=DetectedIssue.ALLERGY,
     )
 
 
