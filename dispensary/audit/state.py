@@ -69,7 +69,16 @@ class StateFolder:
             raise StateTrouble(f"{path} cannot be read; restore it from its backup ({error})") from error
 
     def save(self, state: State) -> None:
-        """Write, flush, move into place, flush the folder."""
+        """Write, flush, move into place, flush the folder. Raises StateTrouble where that is not possible (a full disk)."""
+        try:
+            self._save(state)
+        except OSError as error:
+            raise StateTrouble(
+                f"{self.path(UUID(state.log_id))} cannot be written ({error.strerror}); nothing was signed. Make room, "
+                "and the sealer goes on from what it signed last."
+            ) from error
+
+    def _save(self, state: State) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.path(UUID(state.log_id))
         fresh = path.with_suffix(".new")

@@ -1,0 +1,229 @@
+"""A server whose clock is wrong, jumps, or runs through ten years: the order stays, and what cannot be relied on is said.
+
+The clock is the server's own: libfaketime stands between it and the kernel, told by a file that the test rewrites.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import libfaketime
+import psycopg
+import pytest
+from psycopg import errors
+
+from dispensary.audit import live, verify
+from tests.dispensary.audit.own import LONG, OwnSite, append_one, own_site
+from tests.site import working_folder
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+HOUR = dt.timedelta(hours=1)
+YEARS = 10
+
+
+class Clock:
+    """What the server believes about the time: the true time and an offset."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "clock"
+        self.set(dt.timedelta())
+
+    def set(self, offset: dt.timedelta) -> None:
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(f"{offset.total_seconds():+.0f}\n")
+        fresh.chmod(0o644)
+        fresh.replace(self.file)
+
+    def go_to(self, moment: dt.datetime) -> None:
+        self.set(moment - dt.datetime.now(dt.UTC))
+
+
+@contextmanager
+def wrong_clock() -> Iterator[tuple[OwnSite, Clock]]:
+    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    with working_folder() as folder:
+        preload = Path(shutil.copy(library, folder / library.name))  # where the server's user can read it
+        preload.chmod(0o755)
+        clock = Clock(folder)
+        environment = {
+            "LD_PRELOAD": str(preload), "FAKETIME_TIMESTAMP_FILE": str(clock.file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
+        with own_site(environment=environment) as site:
+            clock.set(HOUR * 100)
+            with site.connect() as connection:
+                (told,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
+            if told is None or told < dt.datetime.now(dt.UTC) + HOUR * 99:
+                pytest.skip("libfaketime does not reach the server's clock on this machine")
+            clock.set(dt.timedelta())
+            yield site, clock
+
+
+@pytest.fixture
+def site_and_clock() -> Iterator[tuple[OwnSite, Clock]]:
+    with wrong_clock() as both:
+        yield both
+
+
+def found(report: verify.Report) -> list[tuple[str, str]]:
+    return [(each.kind, each.position) for each in report.findings]
+
+
+def test_a_clock_that_is_put_back_leaves_the_order_and_is_told(site_and_clock: tuple[OwnSite, Clock]) -> None:
+    site, clock = site_and_clock
+    site.append(3)
+    clock.set(-HOUR)
+    site.append(3)
+    site.seal()
+    report = site.report()
+    assert found(report) == [("CLOCK_BACKWARDS", "4")]
+    assert "back by 60 minutes" in report.findings[0].sentence()
+    assert (report.exit, report.covered) == (verify.INCOMPLETE, 6)
+    clock.set(dt.timedelta())
+    site.append(3)
+    site.seal()
+    assert found(site.report()) == [("CLOCK_BACKWARDS", "4")]
+
+
+def test_a_clock_that_is_put_back_less_than_a_transaction_may_last_is_nothing(
+    site_and_clock: tuple[OwnSite, Clock],
+) -> None:
+    site, clock = site_and_clock
+    site.append(3)
+    clock.set(dt.timedelta(minutes=-4))
+    site.append(3)
+    site.seal()
+    assert found(site.report()) == []
+
+
+def test_a_clock_that_runs_ahead_shows_when_it_is_put_right(site_and_clock: tuple[OwnSite, Clock]) -> None:
+    site, clock = site_and_clock
+    site.append(2)
+    clock.set(HOUR)
+    site.append(2)
+    site.seal()
+    assert found(site.report()) == []
+    clock.set(dt.timedelta())
+    site.append(2)
+    site.seal()
+    assert found(site.report()) == [("CLOCK_BACKWARDS", "5")]
+    with site.connect() as connection:  # the order is the numbers', not the clock's
+        seqs = connection.execute("SELECT seq FROM audit.line ORDER BY txid").fetchall()
+        assert seqs == [(number,) for number in range(1, 7)]
+
+
+def test_a_step_forward_inside_a_transaction_fails_it_and_the_next_one_works(
+    site_and_clock: tuple[OwnSite, Clock],
+) -> None:
+    site, clock = site_and_clock
+    site.append(1)
+    with site.connect("app", autocommit=False) as app:
+        append_one(app, site.pharmacy)
+        clock.set(HOUR)
+        with pytest.raises(errors.SerializationFailure, match="clock jumped"):
+            app.commit()
+        append_one(app, site.pharmacy)
+        app.commit()
+    site.seal()
+    report = site.report()
+    assert (report.last, found(report)) == (2, [])
+
+
+def test_a_step_back_inside_a_transaction_keeps_entry_body_and_link_together(
+    site_and_clock: tuple[OwnSite, Clock],
+) -> None:
+    site, clock = site_and_clock
+    with site.connect("app", autocommit=False) as app:
+        append_one(app, site.pharmacy)
+        clock.set(-HOUR)
+        append_one(app, site.pharmacy)
+        app.commit()
+    site.seal()
+    report = site.report()
+    assert (report.last, found(report)) == (2, [("CLOCK_BACKWARDS", "2")])
+
+
+def test_a_time_for_which_nothing_was_prepared_is_recorded_all_the_same(
+    site_and_clock: tuple[OwnSite, Clock],
+) -> None:
+    """A dead battery says 2000, a typing error says 2036: there is no partition for either, and a dispense goes on."""
+    site, clock = site_and_clock
+    for year in (2000, 2036):
+        clock.go_to(dt.datetime(year, 1, 1, tzinfo=dt.UTC))
+        site.append(1)
+        with site.connect() as connection:
+            assert connection.execute(
+                "SELECT extract(year FROM max(recorded_at)) FROM audit.entry_default"
+            ).fetchone() == (year,)
+    clock.set(dt.timedelta())
+    site.append(1)
+    site.seal()
+    assert found(site.report()) == [("CLOCK_BACKWARDS", "3")]
+
+
+def month_after(moment: dt.datetime) -> dt.datetime:
+    return (moment.replace(day=1) + dt.timedelta(days=32)).replace(day=15)
+
+
+def test_a_log_of_ten_years_keeps_six_of_them_and_verifies_at_every_step() -> None:
+    """Lived month by month: written, signed, and from the seventh year on its oldest month is retired."""
+    with wrong_clock() as (site, clock):
+        month = dt.datetime(2016, 1, 15, 12, tzinfo=dt.UTC)
+        last_of: dict[str, int] = {}
+        each = 20 if LONG else 2
+        with site.connect("owner") as owner, site.connect("app") as app, site.sealer() as sealer:
+            while month.year < 2016 + YEARS:
+                clock.go_to(month)
+                owner.execute("SELECT audit.ensure_partitions(1)")
+                for number in range(each):
+                    append_one(app, site.pharmacy, body=f'{{"number":{number}}}')
+                log = site.log(sealer.connection)
+                assert sealer.seal(log) is not None
+                last_of[f"{month:%Y_%m}"] = size(owner)
+                if month.year >= 2016 + 6:
+                    old = dt.datetime(month.year - 6, month.month, 1, tzinfo=dt.UTC)
+                    retire(app, site, old, last_of[f"{old:%Y_%m}"])
+                    with pytest.raises(errors.ObjectNotInPrerequisiteState):  # not signed yet
+                        owner.execute("SELECT audit.drop_month(%s)", [old.date()])
+                    sealer.seal(log)
+                    owner.execute("SELECT audit.drop_month(%s)", [old.date()])
+                    if LONG or month.month == 12:
+                        verified(site, last_of[f"{old:%Y_%m}"])
+                month = month_after(month)
+            gone = max(last for name, last in last_of.items() if name < "2020_01")
+            verified(site, gone)
+            months = owner.execute(
+                "SELECT min(relname), count(*) FROM pg_class WHERE relname ~ '^entry_2' AND relkind = 'r'"
+            ).fetchone()
+            assert months == ("entry_2020_01", 6 * 12 + 1)
+            (links, entries) = owner.execute(
+                "SELECT (SELECT count(*) FROM audit.link), (SELECT count(*) FROM audit.entry)"
+            ).fetchone() or (0, 0)
+            assert links - entries == gone
+
+
+def size(owner: psycopg.Connection) -> int:
+    row = owner.execute("SELECT max(seq) FROM audit.link").fetchone()
+    return int(row[0]) if row else 0
+
+
+def retire(app: psycopg.Connection, site: OwnSite, month: dt.datetime, last: int) -> None:
+    app.execute(
+        "SELECT audit.append(%s, 'o', 'audit.retired', 'success', 'user:1', 'manager', now(), 'log', 'l', %s)",
+        [site.pharmacy, f'{{"basis":"six years","first":1,"last":{last},"month":"{month:%Y-%m}"}}'],
+    )
+
+
+def verified(site: OwnSite, gone: int) -> None:
+    """Everything verifies, and what is gone is gone by authority of the log itself."""
+    with site.connect() as connection:
+        (log,) = live.all_logs(connection)
+        told = live.check_log(connection, log, site.keys(log.origin), grace=0).report
+    assert (told.exit, found(told)) == (verify.OK, [])
+    assert (told.authorised[0].what, told.authorised[0].first, told.authorised[-1].last) == ("RETIRED", 1, gone)
+    assert told.covered == told.last
