@@ -186,7 +186,7 @@ class Sealer:
     def _extend(self, log: OpenLog, state: State) -> Sealed | None:
         row = self.connection.execute("SELECT max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
         end = row[0] if row and row[0] is not None else 0
-        if end > state.size and not self._standbys_have_all():
+        if end > state.size and not self._standbys_have_all(log, state.size):
             return None
         before = state.size
         while state.size < end:
@@ -227,10 +227,18 @@ class Sealer:
         except BadNote as error:
             raise SealRefused(log.origin, "CKPT_BAD_SIG", 0, str(error)) from error
 
-    def _standbys_have_all(self) -> bool:
+    def _standbys_have_all(self, log: OpenLog, size: int) -> bool:
         """Whether enough standbys have on their disks all that is visible now; waits a moment for them."""
         if not self.standbys:
             return True
+        role = self.connection.execute(
+            "SELECT current_user, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
+        ).fetchone()
+        if role and not role[1]:  # PostgreSQL shows such a role that there are standbys, and not how far they are
+            raise SealRefused(
+                log.origin, "UNSEALED", size,
+                f"the role {role[0]} may not see how far the standbys are; a superuser must GRANT pg_read_all_stats TO it",
+            )  # fmt: skip
         row = self.connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
         deadline = time.monotonic() + STANDBY_WAIT
         while row is not None:

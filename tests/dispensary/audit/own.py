@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -62,7 +62,10 @@ class Tuned(Postgres):
         self.settings, self.environment = dict(settings), dict(environment)
 
     def _command(self, binaries: Path) -> list[str | Path]:
-        return [*super()._command(binaries), *(part for each in self.settings.items() for part in ("-c", "=".join(each)))]
+        return [
+            *super()._command(binaries),
+            *(part for each in self.settings.items() for part in ("-c", "=".join(each))),
+        ]
 
     def launch(self, command: Any, user: Any = None, environment: Any = None, folder: Path = Path("/")) -> None:
         super().launch(command, user, {**(environment or BARE_ENVIRONMENT), **self.environment}, folder)
@@ -85,7 +88,9 @@ class OwnSite:
         role = getattr(self.roles, kind)
         return self.server.url(role.name, role.password, database)
 
-    def connect(self, kind: str = "owner", database: str = DATABASE, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+    def connect(
+        self, kind: str = "owner", database: str = DATABASE, *, autocommit: bool = True
+    ) -> psycopg.Connection[Any]:
         if kind == "superuser":
             return psycopg.connect(self.server.url(database=database), autocommit=autocommit)
         return psycopg.connect(self.url(kind, database), autocommit=autocommit)
@@ -112,10 +117,8 @@ class OwnSite:
 
     def collect(self, writers: subprocess.Popen[str]) -> None:
         """Shoot what still runs, and note what each was told to be committed."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(writers.pid, 9)
-        except ProcessLookupError:
-            pass
         out, _ = writers.communicate()
         self.acknowledged.update(line for line in out.split("\n")[:-1] if len(line) == 36)
 
@@ -267,13 +270,13 @@ def stand_in(site: OwnSite, data: Path, **more: Any) -> Tuned:
     return other
 
 
-def give_to_server(path: Path) -> Path:
+def give_to_server(path: Path, mode: int = 0o755) -> Path:
     """A folder that the server's user may write to."""
     path.mkdir(parents=True, exist_ok=True)
     user = server_user()
     if user:
         shutil.chown(path, user.pw_uid, user.pw_gid)
-    path.chmod(0o700)
+    path.chmod(mode)
     return path
 
 

@@ -25,7 +25,6 @@ from tests.dispensary.audit.own import DATABASE, OwnSite, append_dispense, appen
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
-
 class SmallDisk:
     """A file system of so many megabytes at `path`."""
 

@@ -237,6 +237,8 @@ def test_nothing_is_signed_ahead_of_the_standbys(
     database: Database, committed_pharmacy: Pharmacy, write: Write, sealer: Sealer
 ) -> None:
     write(committed_pharmacy)
+    with database.connect("superuser") as admin:
+        admin.execute(f'GRANT pg_read_all_stats TO "{database.roles.sealer.name}"')
     sealer.standbys = 1
     log = log_of(sealer, committed_pharmacy)
     assert sealer.seal(log) is None
