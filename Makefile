@@ -28,7 +28,7 @@ bench: install-bench look ## measure against the bars of tests/benchmarks/README
 bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: same checks, same cases
 	@$(BIN)/python -m tests.benchmarks.rules_engines
 
-test-faults: install-test ## kill workers, beat, broker and database at length (half an hour; `make test` has the short form)
+test-faults: install-test ## kill workers, beat, broker and database at length (over an hour; `make test` has the short form)
 	@FAULTS=long $(BIN)/pytest -m faults tests/dispensary/faults tests/dispensary/audit
 
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run

@@ -15,10 +15,13 @@ import pytest
 
 from dispensary.audit import canonical, verify
 from tests.dispensary.audit.logs import SIGNER, WITNESSES, Log, seal_again
+from tests.dispensary.audit.own import LONG
 
 KEYS = [verify.Key.parse(str(SIGNER.verifier))]
-MUTATIONS = int(os.environ.get("AUDIT_MUTATIONS", "1500"))
-"""How many mutations each test tries; the long form is AUDIT_MUTATIONS=100000."""
+MUTATIONS = 50_000 if LONG else 1500
+"""How many mutations each of the two tests of evidence tries: 100,000 in the long form."""
+AROUND = MUTATIONS // 5 if LONG else MUTATIONS
+"""The same for what is around the evidence: the manifest, the zip file."""
 
 MODULE = Path(verify.__file__)
 
@@ -120,6 +123,7 @@ def test_the_untouched_bundles_verify(folder, packed):
     assert status(folder) == status(packed) == 0
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("resealed", [False, True], ids=["damaged", "with a manifest brought up to date"])
 def test_no_changed_byte_of_evidence_verifies(folder, tmp_path, resealed):
     dice = random.Random(f"mutate {resealed}")
@@ -141,12 +145,13 @@ def test_no_changed_byte_of_evidence_verifies(folder, tmp_path, resealed):
         (copy / "manifest.json").write_bytes(manifest)
 
 
+@pytest.mark.faults
 def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
     dice = random.Random("manifest")
     copy = shutil.copytree(folder, tmp_path / "copy")
     original = (folder / "manifest.json").read_bytes()
     told = json.loads(original)
-    for _ in range(MUTATIONS):
+    for _ in range(AROUND):
         raw = bytearray(original)
         dice.choice(CHANGES)(raw, dice)
         (copy / "manifest.json").write_bytes(raw)
@@ -157,11 +162,12 @@ def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
             assert now["files"]["entries.jsonl"] == told["files"]["entries.jsonl"]
 
 
+@pytest.mark.faults
 def test_a_mutated_zip_verifies_only_when_it_still_holds_the_same_evidence(folder, packed, tmp_path):
     dice = random.Random("zip")
     original, raw_zip = evidence(folder), packed.read_bytes()
     path = tmp_path / "mutated.zip"
-    for _ in range(MUTATIONS):
+    for _ in range(AROUND):
         raw = bytearray(raw_zip)
         dice.choice(CHANGES)(raw, dice)
         path.write_bytes(raw)
