@@ -41,11 +41,13 @@ class Conf:
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 
 
+_NAMES = frozenset(field.name for field in fields(Conf))
+
+
 def conf() -> Conf:
     """The settings in force now. Raises `ImproperlyConfigured` on a name that does not exist."""
     given = dict(getattr(settings, "DISPENSARY", {}))
-    known = {field.name for field in fields(Conf)}
-    unknown = sorted(set(given) - known)
+    unknown = sorted(given.keys() - _NAMES)
     if unknown:
-        raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+        raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(_NAMES))}")
     return Conf(**given)

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
 
 from dispensary.actors import Actor
@@ -98,6 +99,9 @@ def record(
         second_actor=second_actor, corrects=corrects, body=body,
     )  # fmt: skip
     with connection.cursor() as cursor:
+        # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
+        # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
+        cursor.cursor = ServerBindingCursor(cursor.connection)
         cursor.execute(words, parameters)
         return cursor.fetchone()[0]
 

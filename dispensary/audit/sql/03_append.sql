@@ -32,6 +32,39 @@ CREATE FUNCTION audit.new_id(at_ timestamptz) RETURNS uuid
     RETURN (pg_catalog.lpad(pg_catalog.to_hex(floor(extract(epoch FROM at_) * 1000)::bigint), 12, '0') || '7'
             || pg_catalog.substr(pg_catalog.gen_random_uuid()::text, 16))::uuid;
 
+-- Say what is wrong with an entry that audit.append does not take.
+CREATE FUNCTION audit.refuse_entry(
+    p_action text, p_outcome text, p_actor text, p_actor_role text, p_occurred_at timestamptz, p_subject_type text,
+    p_subject_id text, p_body text, p_ruleset bytea, p_corrects_seq bigint
+) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text := CASE
+        WHEN p_outcome <> ALL ('{success,refused,failure}') THEN 'outcome'
+        WHEN p_action = '' THEN 'action'
+        WHEN btrim(p_actor) = '' THEN 'actor'
+        WHEN p_actor_role = '' THEN 'actor_role'
+        WHEN p_subject_type = '' THEN 'subject_type'
+        WHEN p_subject_id = '' THEN 'subject_id'
+        WHEN p_occurred_at < '1900-01-01 00:00:00+00' OR p_occurred_at >= '9999-01-01 00:00:00+00' THEN 'occurred_at'
+        WHEN length(p_ruleset) <> 32 THEN 'ruleset'
+        WHEN p_corrects_seq < 1 THEN 'corrects_seq' END;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'audit: isolation level % cannot be audited, use READ COMMITTED', current_setting('transaction_isolation')
+            USING ERRCODE = 'feature_not_supported';
+    ELSIF json_typeof(p_body::json) <> 'object' THEN
+        RAISE EXCEPTION 'audit: the body must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF octet_length(p_body) > 1048576 THEN
+        RAISE EXCEPTION 'audit: the body is % bytes, the limit is 1048576', octet_length(p_body)
+            USING ERRCODE = 'program_limit_exceeded';
+    ELSIF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'audit: the entry''s % is not one that the log takes', wrong
+            USING ERRCODE = 'check_violation', SCHEMA = 'audit', TABLE = 'entry', COLUMN = wrong;
+    END IF;
+    RAISE EXCEPTION 'audit: the header is too long' USING ERRCODE = 'program_limit_exceeded';
+END $$;
+
 -- The only way in. The database sets the id, the time of recording, the transaction, the role and the salt.
 CREATE FUNCTION audit.append(
     p_pharmacy uuid, p_origin text, p_action text, p_outcome text, p_actor text, p_actor_role text, p_occurred_at timestamptz,
@@ -45,35 +78,30 @@ CREATE FUNCTION audit.append(
 DECLARE
     at_ timestamptz := clock_timestamp();
     log_ uuid;
-    logs_ text;
-    id_ uuid;
+    logs_ text := current_setting('audit.logs', true);
+    id_ uuid := audit.new_id(at_);
     salt_ bytea := uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'audit: isolation level % cannot be audited, use READ COMMITTED', current_setting('transaction_isolation')
-            USING ERRCODE = 'feature_not_supported';
-    END IF;
-    IF json_typeof(p_body::json) <> 'object' THEN
-        RAISE EXCEPTION 'audit: the body must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF octet_length(p_body) > 1048576 THEN
-        RAISE EXCEPTION 'audit: the body is % bytes, the limit is 1048576', octet_length(p_body)
-            USING ERRCODE = 'program_limit_exceeded';
-    END IF;
-    IF octet_length(concat(p_action, p_actor, p_actor_role, p_subject_type, p_subject_id, p_second_actor, p_station,
-                           p_request_id, p_reason_code, p_patient_ref, p_drug_code, p_engine, p_rule_codes::text)) > 8192 THEN
-        RAISE EXCEPTION 'audit: the header is too long' USING ERRCODE = 'program_limit_exceeded';
+    -- One expression for what hardly ever fails: each costs its preparation anew in every transaction.
+    IF current_setting('transaction_isolation') <> 'read committed'
+        OR json_typeof(p_body::json) <> 'object' OR octet_length(p_body) > 1048576
+        OR octet_length(concat(p_action, p_actor, p_actor_role, p_subject_type, p_subject_id, p_second_actor, p_station,
+                               p_request_id, p_reason_code, p_patient_ref, p_drug_code, p_engine, p_rule_codes::text)) > 8192
+        OR p_outcome <> ALL ('{success,refused,failure}') OR '' IN (p_action, p_actor_role, p_subject_type, p_subject_id)
+        OR btrim(p_actor) = '' OR p_occurred_at < '1900-01-01 00:00:00+00' OR p_occurred_at >= '9999-01-01 00:00:00+00'
+        OR length(p_ruleset) <> 32 OR p_corrects_seq < 1
+    THEN
+        PERFORM audit.refuse_entry(p_action, p_outcome, p_actor, p_actor_role, p_occurred_at, p_subject_type, p_subject_id,
+                                   p_body, p_ruleset, p_corrects_seq);
     END IF;
     SELECT log_id INTO log_ FROM audit.log WHERE pharmacy = p_pharmacy AND lane = 0 AND closed_at IS NULL;
     IF log_ IS NULL THEN
         log_ := audit.open_log(p_pharmacy, p_origin);
     END IF;
     -- Remembered for the link trigger alone, which locks the heads of one transaction in one order.
-    logs_ := coalesce(current_setting('audit.logs', true), '');
-    IF position(log_::text IN logs_) = 0 THEN
-        PERFORM set_config('audit.logs', concat_ws(',', nullif(logs_, ''), log_::text), true);
+    IF logs_ IS NULL OR position(log_::text IN logs_) = 0 THEN
+        logs_ := set_config('audit.logs', concat_ws(',', nullif(logs_, ''), log_::text), true);
     END IF;
-    id_ := audit.new_id(at_);
     INSERT INTO audit.body (entry_id, recorded_at, salt, body) VALUES (id_, at_, salt_, p_body);
     INSERT INTO audit.entry (
         entry_id, log_id, recorded_at, occurred_at, txid, db_role, actor, actor_role, second_actor, station, request_id,
@@ -96,10 +124,6 @@ DECLARE
     e audit.entry := NEW;
     genesis_ bytea;
     logs_ text := current_setting('audit.logs', true);
-    seq_ bigint;
-    prev_ bytea;
-    closed_ timestamptz;
-    header_ text;
 BEGIN
     IF clock_timestamp() - e.recorded_at > interval '5 minutes' THEN
         RAISE EXCEPTION 'audit: the transaction was open for more than 5 minutes after its entry, or the clock jumped'
@@ -108,21 +132,16 @@ BEGIN
     IF length(logs_) > 36 THEN -- more than one log: one order for everybody, hence no deadlock
         PERFORM 1 FROM audit.head WHERE log_id::text = ANY (string_to_array(logs_, ',')) ORDER BY log_id FOR NO KEY UPDATE;
     END IF;
-    SELECT genesis INTO STRICT genesis_ FROM audit.head WHERE log_id = e.log_id FOR NO KEY UPDATE;
-    -- Only now, under the lock: the tail, and whether the log still takes entries.
-    SELECT g.closed_at, l.seq, l.leaf INTO closed_, seq_, prev_ FROM audit.log g
-        LEFT JOIN LATERAL (SELECT seq, leaf FROM audit.link WHERE log_id = g.log_id ORDER BY seq DESC LIMIT 1) l ON true
-        WHERE g.log_id = e.log_id;
-    IF closed_ IS NOT NULL THEN
+    SELECT genesis INTO genesis_ FROM audit.head WHERE log_id = e.log_id FOR NO KEY UPDATE;
+    IF genesis_ IS NULL THEN
         RAISE EXCEPTION 'audit: the log of this entry was closed meanwhile' USING ERRCODE = 'serialization_failure';
     END IF;
-    IF seq_ IS NULL THEN
-        seq_ := 0;
-        prev_ := genesis_;
-    END IF;
-    header_ := audit.header(e, seq_ + 1, prev_);
+    -- A statement of its own, so that its snapshot is taken under the lock and sees the tail.
     INSERT INTO audit.link (log_id, seq, entry_id, recorded_at, leaf)
-        VALUES (e.log_id, seq_ + 1, e.entry_id, e.recorded_at, audit.leaf(header_));
+        SELECT e.log_id, next.seq, e.entry_id, e.recorded_at, audit.leaf(audit.header(e, next.seq, next.prev)) FROM (
+            SELECT coalesce(tail.seq, 0) + 1 AS seq, coalesce(tail.leaf, genesis_) AS prev FROM (VALUES (1)) AS one
+            LEFT JOIN LATERAL (SELECT seq, leaf FROM audit.link WHERE log_id = e.log_id ORDER BY seq DESC LIMIT 1) AS tail ON true
+        ) AS next;
     RETURN NULL;
 END $$;
 

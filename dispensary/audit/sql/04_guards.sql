@@ -29,11 +29,21 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- The lock target of a log goes when the log is closed, so that whoever waited for it does not link any more.
+CREATE FUNCTION audit.refuse_unless_closed() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, audit, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM audit.log WHERE log_id = OLD.log_id AND closed_at IS NULL) THEN
+        RAISE EXCEPTION 'audit: DELETE on audit.head is refused, the log is open' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN OLD;
+END $$;
+
 -- Statement triggers do not reach from a partitioned table to a statement that names its partition, so each gets its own.
 CREATE FUNCTION audit.guard(relation regclass) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF relation::text ~ '^audit\.body' THEN
+    IF relation::text ~ '^audit\.body' OR relation::text = 'audit.head' THEN
         EXECUTE format('CREATE TRIGGER guard BEFORE UPDATE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse()', relation);
     ELSIF relation::text = 'audit.log' THEN
         EXECUTE format('CREATE TRIGGER guard BEFORE DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse()', relation);
@@ -48,3 +58,6 @@ SELECT audit.guard(t::regclass) FROM unnest(ARRAY['audit.log', 'audit.head', 'au
 
 CREATE TRIGGER guard_close BEFORE UPDATE ON audit.log FOR EACH ROW EXECUTE FUNCTION audit.refuse_unless_closing();
 ALTER TABLE audit.log ENABLE ALWAYS TRIGGER guard_close;
+
+CREATE TRIGGER guard_close BEFORE DELETE ON audit.head FOR EACH ROW EXECUTE FUNCTION audit.refuse_unless_closed();
+ALTER TABLE audit.head ENABLE ALWAYS TRIGGER guard_close;

@@ -74,6 +74,7 @@ BEGIN
     SELECT coalesce(max(seq), 0) INTO size_ FROM audit.link WHERE log_id = p_log;
     origin_ := regexp_replace(old_.origin, '/incarnation/[0-9]+$', '') || '/incarnation/' || old_.incarnation + 1;
     UPDATE audit.log SET closed_at = clock_timestamp() WHERE log_id = p_log;
+    DELETE FROM audit.head WHERE log_id = p_log;
     INSERT INTO audit.log (log_id, origin, pharmacy, lane, incarnation, predecessor_note, genesis)
         VALUES (new_, origin_, old_.pharmacy, old_.lane, old_.incarnation + 1, p_note, audit.genesis(new_, p_note));
     INSERT INTO audit.head (log_id, genesis) VALUES (new_, audit.genesis(new_, p_note));

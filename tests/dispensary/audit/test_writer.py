@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
@@ -102,6 +102,65 @@ def test_a_body_that_is_no_json_object_is_refused(pharmacy: Pharmacy) -> None:
             cursor.execute(
                 "SELECT audit.append(%s, 'o', 'a', 'success', 'x', 'system', now(), 'x', '1', %s)", [pharmacy.pk, body]
             )
+
+
+APPENDED = {
+    "p_origin": "o", "p_action": "a", "p_outcome": "success", "p_actor": "x", "p_actor_role": "system",
+    "p_occurred_at": dt.datetime(2026, 11, 22, tzinfo=dt.UTC), "p_subject_type": "x", "p_subject_id": "1", "p_body": "{}",
+}  # fmt: skip
+LIMIT = 8192 - len("a" + "x" + "system" + "x" + "1")
+"""What the texts of a header may have together, less those of `APPENDED`."""
+
+
+def append(pharmacy: Pharmacy, **given: object) -> None:
+    """Past the writer, as somebody with the application's SQL access would."""
+    told = {"p_pharmacy": pharmacy.pk, **APPENDED, **given}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT audit.append({', '.join(f'{name} => %s' for name in told)})", list(told.values()))
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong", "right"),
+    [
+        ("outcome", "", "refused"),
+        ("outcome", "maybe", "failure"),
+        ("action", "", "a"),
+        ("actor", "", "x"),
+        ("actor", " ", " x"),
+        ("actor_role", "", "r"),
+        ("subject_type", "", "s"),
+        ("subject_id", "", "1"),
+        ("occurred_at", "1899-12-31 23:59:59.999999Z", "1900-01-01 00:00:00Z"),
+        ("occurred_at", "9999-01-01 00:00:00Z", "9998-12-31 23:59:59.999999Z"),
+        ("ruleset", bytes(31), bytes(32)),
+        ("ruleset", bytes(33), None),
+        ("corrects_seq", 0, 1),
+    ],
+)
+def test_the_database_takes_only_what_a_header_can_hold_and_names_the_column(
+    pharmacy: Pharmacy, column: str, wrong: object, right: object
+) -> None:
+    with pytest.raises(IntegrityError, match=f"entry's {column} ") as refused:
+        append(pharmacy, **{f"p_{column}": wrong})
+    assert refused.value.__cause__.diag.column_name == column
+    append(pharmacy, **{f"p_{column}": right})
+
+
+@pytest.mark.parametrize(
+    "column", ["outcome", "action", "actor", "actor_role", "subject_type", "subject_id", "occurred_at"]
+)
+def test_what_every_entry_has_cannot_be_unknown(pharmacy: Pharmacy, column: str) -> None:
+    with pytest.raises(DatabaseError):
+        append(pharmacy, **{f"p_{column}": None})
+
+
+def test_a_header_and_a_body_have_a_greatest_length(pharmacy: Pharmacy) -> None:
+    append(pharmacy, p_engine="e" * LIMIT)
+    with pytest.raises(DatabaseError, match="header is too long"):
+        append(pharmacy, p_engine="e" * (LIMIT + 1))
+    append(pharmacy, p_body='{"a":"' + "x" * (2**20 - 8) + '"}')
+    with pytest.raises(DatabaseError, match="the body is 1048577 bytes"):
+        append(pharmacy, p_body='{"a":"' + "x" * (2**20 - 7) + '"}')
 
 
 def test_a_time_without_zone_is_refused(pharmacy: Pharmacy, by: Actor) -> None:
