@@ -155,14 +155,18 @@ def _windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using:
     """First the newest two months, then the rest: a question without a date is mostly answered by a few partitions,
     and planning for all of them takes longer than the answer. What is rare by nature is looked for everywhere at once.
     """
-    rare = filters.patient or filters.subject_id or filters.request_id or filters.rule
     newest = place.recorded_at if place else filters.until or _newest(logs, using)
-    if filters.since or rare or newest is None:
+    if filters.since or _is_rare(filters) or newest is None:
         yield filters
         return
     edge = newest - RECENT
     yield replace(filters, since=edge)
     yield replace(filters, until=edge if filters.until is None else min(edge, filters.until))
+
+
+def _is_rare(filters: Filters) -> bool:
+    """Whether what is asked for has few entries, wherever they are."""
+    return bool(filters.patient or filters.subject_id or filters.request_id or filters.rule)
 
 
 def _newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
@@ -212,19 +216,21 @@ def _statement(
     filters: Filters, place: Place | None, logs: Sequence[UUID], limit: int, *, ordered: bool = True
 ) -> tuple[str, dict[str, Any]]:
     """The entries that match. With several logs, each gives its own newest first: an index serves each of them."""
-    conditions, parameters = _conditions(filters, place)
+    log = "%(log)s" if len(logs) == 1 else "wanted.log_id"
+    conditions, parameters = _conditions(filters, place, log)
+    # What is rare has its own index. Said like this, the log is no reason to weigh the others, in every partition.
+    same_log = f"e.log_id IS NOT DISTINCT FROM {log}" if _is_rare(filters) else f"e.log_id = {log}"
+    where = " AND ".join([same_log, *conditions])
     order = f"ORDER BY e.recorded_at DESC, e.entry_id DESC LIMIT {limit}" if ordered else f"LIMIT {limit}"
     if len(logs) == 1:
-        where = " AND ".join(["e.log_id = %(log)s", *conditions])
         sql = f"SELECT {_COLUMNS} FROM audit.entry e WHERE {where}"  # noqa: S608 - all values are parameters
         return sql, {**parameters, "log": logs[0]}
-    where = " AND ".join(["e.log_id = wanted.log_id", *conditions])
     sql = f"""SELECT each.* FROM unnest(%(logs)s::uuid[]) AS wanted(log_id)
         CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM audit.entry e WHERE {where} {order}) AS each"""  # noqa: S608 - all values are parameters
     return sql, {**parameters, "logs": list(logs)}
 
 
-def _conditions(filters: Filters, place: Place | None) -> tuple[list[str], dict[str, Any]]:
+def _conditions(filters: Filters, place: Place | None, log: str) -> tuple[list[str], dict[str, Any]]:
     simple: Mapping[str, tuple[str, Any]] = {
         "since": ("e.recorded_at >= %(since)s", filters.since),
         "until": ("e.recorded_at < %(until)s", filters.until),
@@ -235,7 +241,10 @@ def _conditions(filters: Filters, place: Place | None) -> tuple[list[str], dict[
         "subject_type": ("e.subject_type = %(subject_type)s", filters.subject_type),
         "subject_id": ("e.subject_id = %(subject_id)s", filters.subject_id),
         "drug": ("e.drug_code = %(drug)s", filters.drug),
-        "rule": ("e.rule_codes @> ARRAY[%(rule)s]::text[]", filters.rule),
+        "rule": (
+            f"e.rule_codes IS NOT NULL AND array_append(e.rule_codes, e.log_id::text) @> ARRAY[%(rule)s, {log}::text]",
+            filters.rule,
+        ),
         "request_id": ("e.request_id = %(request_id)s", filters.request_id),
     }
     given = {name: each for name, each in simple.items() if each[1]}
