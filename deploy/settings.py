@@ -102,7 +102,10 @@ def _database(url: str) -> dict[str, object]:
         **dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True),
         # A forgotten transaction must not hold a prescription's row, and nobody at a counter waits longer than this for one.
         # The line of the log, written by every action, stays prepared. A pooler that cannot keep prepared statements needs None here.
-        "OPTIONS": {"options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s", "prepare_threshold": 5},
+        "OPTIONS": {
+            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s",
+            "prepare_threshold": 5,
+        },
     }
 
 

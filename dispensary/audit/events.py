@@ -37,13 +37,11 @@ class Event(StrEnum):
         "{by} was refused stopping {subject} of {patient}: {rules}.",
     )
     PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
-    PRESCRIPTION_CHANGED = "prescription.changed", "{by} changed {subject} of {patient}."
 
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
     OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."
     FINDING_ACKNOWLEDGED = "finding.acknowledged", "{by} acknowledged {rules} for {patient}."
-    FEEDBACK_RECEIVED = "feedback.received", "{by} sent feedback on {subject}."
 
     DISPENSED = "dispense.completed", "{by} handed over {subject} to {patient}."
     DISPENSE_REFUSED = "dispense.refused", "{by} was refused a dispense on {subject} for {patient}: {rules}."
@@ -59,7 +57,6 @@ class Event(StrEnum):
     REMINDER_FAILED = "reminder.failed", "{by} could not send {subject} to {patient}."
     REMINDER_WITHDRAWN = "reminder.withdrawn", "{by} withdrew {subject} of {patient}."
     REMINDER_DELIVERED = "reminder.delivered", "{by} learnt that {subject} reached {patient}."
-    REMINDER_ANSWERED = "reminder.answered", "{by} recorded an answer of {patient} to {subject}."
     CONSENT_CHANGED = "consent.changed", "{by} changed what {patient} agreed to be sent."
     CONTACT_CHANGED = "contact.changed", "{by} changed how {patient} can be reached."
     WORKLIST_OPENED = "worklist.opened", "{by} put {patient} on the worklist."
@@ -87,8 +84,6 @@ class Event(StrEnum):
     ACCESS_CHANGED = "access.changed", "{by} changed the access of {subject}."
     TOKEN_ISSUED = "token.issued", "{by} issued an access token for {subject}."
     TOKEN_REVOKED = "token.revoked", "{by} revoked an access token of {subject}."
-    PHARMACIST_SIGNED_ON = "rp.signed_on", "{by} became the responsible pharmacist."
-    PHARMACIST_SIGNED_OFF = "rp.signed_off", "{by} ceased to be the responsible pharmacist."
     SETTINGS_CHANGED = "settings.changed", "{by} changed the settings of {subject}."
     PROFILE_CHANGED = "profile.changed", "{by} changed the profile of rules of {subject}."
     PHARMACY_OPENED = "pharmacy.opened", "{by} opened {subject}, and with it this log."

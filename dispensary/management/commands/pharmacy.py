@@ -1,0 +1,136 @@
+"""A pharmacy from a shell: open it, set it up, let people in and out, add packs. Each of these stands in its log."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor, Role
+from dispensary.errors import DispensaryError
+from dispensary.management.commands._audit_people import authoriser
+from dispensary.models import Pharmacy, StaffMember, StaffRole
+
+_SAID = {"yes": True, "no": False}
+
+
+class Command(BaseCommand):
+    """Each subcommand calls one action. A manager answers for a change (--by); before there is one, the house does."""
+
+    help = "Open a pharmacy, change its settings and profile, let people in (staff) and out (end), add a pack, list."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One subparser for each thing to do."""
+        commands = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
+        opening = commands.add_parser("open", help="open a pharmacy and with it its log; prints its id")
+        opening.add_argument("name")
+        opening.add_argument("settings", nargs="*", metavar="name=value")
+        commands.add_parser("list", help="id, name and profile of each pharmacy")
+        setting = commands.add_parser("set", help="change settings, such as profile=uk-smpc or quiet_from=21:00")
+        setting.add_argument("settings", nargs="+", metavar="name=value")
+        staff = commands.add_parser("staff", help="give somebody with an account a role, or another one")
+        end = commands.add_parser("end", help="take somebody's access away")
+        for one in (staff, end):
+            one.add_argument("username")
+        staff.add_argument("--role", required=True, choices=StaffRole.values)
+        staff.add_argument("--name", required=True, help="as printed on labels and signatures")
+        staff.add_argument("--registration", default="", help="professional registration number")
+        product = commands.add_parser("product", help="add a pack to the list that scans are compared with")
+        product.add_argument("gtin")
+        product.add_argument("--name", required=True)
+        product.add_argument("--brand", default="")
+        product.add_argument("--strength-mg", required=True)
+        product.add_argument("--pack-size", required=True, type=int)
+        for one in (setting, staff, end, product):
+            one.add_argument("--pharmacy", type=UUID, help="may be left out where there is only one")
+            one.add_argument("--by", metavar="USERNAME", help="the manager who answers for it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it, and turn every refusal into words."""
+        try:
+            getattr(self, f"_{options['do']}")(options)
+        except DispensaryError as error:
+            raise CommandError(" ".join([error.detail, *(each.sentence() for each in error.problems)])) from error
+
+    def _open(self, options: dict[str, Any]) -> None:
+        settings = _settings(options["settings"])
+        self.stdout.write(str(pharmacies.open_pharmacy(name=options["name"], settings=settings, now=timezone.now()).pk))
+
+    def _list(self, options: dict[str, Any]) -> None:
+        for each in Pharmacy.objects.order_by("name"):
+            self.stdout.write(f"{each.pk}  {each.name} ({each.profile})")
+
+    def _set(self, options: dict[str, Any]) -> None:
+        at = _pharmacy(options["pharmacy"])
+        changes = _settings(options["settings"])
+        changed = pharmacies.change_settings(
+            pharmacy=at, changes=changes, by=_by(at, options["by"]), now=timezone.now()
+        )
+        self.stdout.write(f"{changed.name}: version {changed.version} of its settings.")
+
+    def _staff(self, options: dict[str, Any]) -> None:
+        at = _pharmacy(options["pharmacy"])
+        member = pharmacies.grant_access(
+            user=_user(options["username"]),
+            pharmacy=at,
+            role=StaffRole(options["role"]),
+            display_name=options["name"],
+            registration=options["registration"],
+            by=_by(at, options["by"]),
+            now=timezone.now(),
+        )
+        self.stdout.write(f"{member.display_name} is {member.get_role_display().lower()} at {at.name}.")
+
+    def _end(self, options: dict[str, Any]) -> None:
+        at = _pharmacy(options["pharmacy"])
+        member = StaffMember.objects.filter(user=_user(options["username"]), pharmacy=at, active=True).first()
+        if member is None:
+            raise CommandError(f"{options['username']} has no access to {at.name}.")
+        pharmacies.end_access(member=member, by=_by(at, options["by"]), now=timezone.now())
+        self.stdout.write(f"{member.display_name} has no access to {at.name} any more.")
+
+    def _product(self, options: dict[str, Any]) -> None:
+        at = _pharmacy(options["pharmacy"])
+        told = {name: options[name] for name in ("gtin", "name", "brand", "strength_mg", "pack_size")}
+        product = pharmacies.add_product(**told, by=_by(at, options["by"]), now=timezone.now())
+        self.stdout.write(f"{product.gtin}  {product.name}")
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise CommandError(f"{pair!r} is no setting; write name=value, such as profile=lioresal.")
+        told[name] = _SAID.get(value, value) if name == "od_means_once_daily" else value
+    return told
+
+
+def _pharmacy(wanted: UUID | None) -> Pharmacy:
+    found = list(Pharmacy.objects.filter(pk=wanted) if wanted else Pharmacy.objects.all()[:2])
+    if len(found) != 1:
+        raise CommandError("Say which pharmacy: --pharmacy ID. `manage.py pharmacy list` tells the ids.")
+    return found[0]
+
+
+def _user(username: str) -> AbstractBaseUser:
+    User = get_user_model()
+    user = User._default_manager.filter(**{User.USERNAME_FIELD: username}).first()
+    if user is None:
+        raise CommandError(f"There is no account {username}; `manage.py createsuperuser` or the admin makes one.")
+    return user
+
+
+def _by(at: Pharmacy, username: str | None) -> Actor:
+    """The manager who answers. Only a pharmacy that has none yet is set up by the house itself."""
+    if username:
+        return authoriser(username, at.pk, Role.MANAGER)
+    if StaffMember.objects.filter(pharmacy=at, role=StaffRole.MANAGER, active=True).exists():
+        raise CommandError(f"{at.name} has a manager: say who answers for this change, with --by USERNAME.")
+    return Actor.system("setup", at.pk)
