@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, ParamSpec, Self
 
 
 class Severity(StrEnum):
     """How much a finding asks for, mildest first. Their order never changes."""
+
+    rank: int
+    """0 for information up to 3 for stop."""
+
+    def __new__(cls, word: str) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.rank = len(cls.__members__)
+        return member
 
     INFORMATION = "information"
     """Shown; asks nothing."""
@@ -16,15 +25,6 @@ class Severity(StrEnum):
     """Stops the supply until a pharmacist answers it with a coded reason and words."""
     STOP = "stop"
     """Cannot be dispensed as presented: correct the prescription, the pick or the patient's record."""
-
-    @property
-    def rank(self) -> int:
-        """0 for information up to 3 for stop."""
-        return RANK[self]
-
-
-RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
-"""0 for information up to 3 for stop."""
 
 
 class Outcome(StrEnum):
@@ -112,6 +112,7 @@ class Citation(NamedTuple):
 
 Facts = Mapping[str, Any]
 """Named amounts as decimal strings, words, or lists of them: ready for JSON."""
+P = ParamSpec("P")
 NO_FACTS: Final[Facts] = {}
 
 
@@ -128,21 +129,31 @@ class Words(NamedTuple):
     suggestion: Facts | None = None
 
 
-class Found(NamedTuple):
+class Found:
     """A rule's finding before the review adds code and sources.
 
-    A rule decides at once and writes later: ``say`` gives the words, the same ones however often and whenever it is asked.
+    A rule decides at once and writes later: ``say`` with its arguments gives the words, the same ones whenever it is asked.
     """
 
-    severity: Severity
-    say: Callable[[], Words]
+    __slots__ = ("_say", "_seen", "severity")
+
+    def __init__(self, severity: Severity, say: Callable[P, Words], *seen: P.args, **_: P.kwargs) -> None:
+        self.severity = severity
+        self._say: Callable[..., Words] = say
+        self._seen = seen
+
+    @property
+    def words(self) -> Words:
+        return self._say(*self._seen)
 
 
-class Missing(NamedTuple):
+class Missing:
     """The facts a rule lacks, by their JSON path in the case."""
 
-    facts: tuple[str, ...]
-    code: str | None = None
+    __slots__ = ("code", "facts")
+
+    def __init__(self, facts: tuple[str, ...], code: str | None = None) -> None:
+        self.facts, self.code = facts, code
 
 
 Answer = tuple[Found | Missing, ...]
@@ -154,11 +165,12 @@ CLEAR: Answer = ()
 class Finding:
     """One thing a rule has to say, complete; its words are written when they are first read, and never change."""
 
-    __slots__ = ("_said", "_words", "code", "severity", "sources")
+    __slots__ = ("_said", "_suggest", "_words", "code", "severity", "sources")
 
     def __init__(self, code: str, severity: Severity, said: tuple[Found, ...], sources: tuple[Citation, ...]) -> None:
         self.code, self.severity, self.sources = code, severity, sources
         self._said = said
+        self._suggest: Callable[[], Facts | None] | None = None
         self._words: Words | None = None
 
     @property
@@ -166,9 +178,12 @@ class Finding:
         """One finding of all that the rule said: the first of the gravest speaks, and the details of the others follow."""
         if self._words is None:
             first = next(found for found in self._said if found.severity is self.severity)
-            words = first.say()
-            others = [found.say().detail for found in self._said if found is not first]
-            self._words = words._replace(detail=" ".join([words.detail, *others])) if others else words
+            words = first.words
+            others = [found.words.detail for found in self._said if found is not first]
+            if others:
+                words = words._replace(detail=" ".join([words.detail, *others]))
+            suggestion = None if self._suggest is None else self._suggest()
+            self._words = words if suggestion is None else words._replace(suggestion=suggestion)
         return self._words
 
     @property
@@ -199,10 +214,11 @@ class Finding:
     def suggestion(self) -> Facts | None:
         return self.words.suggestion
 
-    def suggesting(self, suggestion: Facts) -> "Finding":
-        """The same finding with another suggestion."""
-        words = self.words._replace(suggestion=suggestion)
-        return Finding(self.code, self.severity, (Found(self.severity, lambda: words),), self.sources)
+    def suggesting(self, suggest: Callable[[], Facts | None]) -> "Finding":
+        """The same finding with the suggestion that ``suggest`` works out; None leaves it as it is."""
+        finding = Finding(self.code, self.severity, self._said, self.sources)
+        finding._suggest = suggest
+        return finding
 
     def to_json(self) -> dict[str, Any]:
         words = self.words

@@ -50,6 +50,8 @@ class Phase:
     """The largest single dose in milligrams."""
     smallest_dose: Decimal = field(init=False, repr=False, compare=False)
     """The smallest single dose in milligrams."""
+    is_even: bool = field(init=False, repr=False, compare=False)
+    """Whether every dose of the day is the same."""
 
     def __post_init__(self) -> None:
         if not self.doses:
@@ -62,16 +64,12 @@ class Phase:
         object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)) / scale)
         object.__setattr__(self, "largest_dose", max(self.doses) / scale)
         object.__setattr__(self, "smallest_dose", min(self.doses) / scale)
+        object.__setattr__(self, "is_even", self.smallest_dose == self.largest_dose)
 
     @property
     def times_per_day(self) -> int:
         """How often a day something is taken."""
         return len(self.doses)
-
-    @property
-    def is_even(self) -> bool:
-        """Whether every dose of the day is the same."""
-        return len(set(self.doses)) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +91,16 @@ class Regimen:
 
     phases: tuple[Phase, ...]
     then_stop: bool | None = None
+    total_days: int | None = field(init=False, repr=False, compare=False)
+    """Days from the first to the last phase; None when the last phase has an open end."""
 
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("a regimen has at least one phase")
         if any(phase.days is None for phase in self.phases[:-1]):
             raise ValueError("only the last phase may have an open end")
-
-    @property
-    def total_days(self) -> int | None:
-        """Days from the first to the last phase; None when the last phase has an open end."""
         days = [phase.days for phase in self.phases if phase.days is not None]
-        return sum(days) if len(days) == len(self.phases) else None
+        object.__setattr__(self, "total_days", sum(days) if len(days) == len(self.phases) else None)
 
     @property
     def highest_mg_per_day(self) -> Decimal:

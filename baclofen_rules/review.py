@@ -1,13 +1,13 @@
 """A review: every rule asked about one case, and one answer made of what they say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Case
-from baclofen_rules.findings import RANK, Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
+from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase, plain
@@ -20,8 +20,7 @@ RULES_VERSION: Final = "1.0.0"
 """Changes with every change of what a rule finds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CoursePhase:
+class CoursePhase(NamedTuple):
     """A phase with its place in the course and the tablets of each dose; ``to_day`` None is an open end."""
 
     from_day: int
@@ -41,8 +40,7 @@ class CoursePhase:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """What the prescription amounts to: tablets, days, and the first day not covered."""
 
     phases: tuple[CoursePhase, ...]
@@ -61,8 +59,7 @@ class Course:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(NamedTuple):
     """The answer to one case: same case, profile and version give the same bytes of JSON."""
 
     outcome: Outcome
@@ -93,8 +90,7 @@ class Review:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(NamedTuple):
     """What became of one rule: ``found``, ``clear``, ``not assessed``, ``switched off`` or ``not asked``, and why."""
 
     code: str
@@ -184,16 +180,18 @@ def _heard(answer: Answer, bound: BoundRule, lacking: dict[str, list[str]]) -> F
             lacking.setdefault(said.code or bound.rule.code, []).extend(said.facts)
     if not found:
         return None
-    severity = found[0].severity if len(found) == 1 else max([one.severity for one in found], key=RANK.__getitem__)
+    severity = found[0].severity if len(found) == 1 else max([one.severity for one in found], key=_rank)
     return Finding(bound.rule.code, severity, tuple(found), bound.sources)
 
 
 def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:
-    """The findings about stopping and reducing, with one taper that the rules accept; planned only when one fires."""
-    taper = suggested_taper(terms, profile)
-    return [
-        finding.suggesting(taper) if taper is not None and finding.code in ANSWERED else finding for finding in findings
-    ]
+    """The findings about stopping and reducing, with one taper that the rules accept; planned once, when one is read."""
+
+    @cache
+    def taper() -> Mapping[str, Any] | None:
+        return suggested_taper(terms, profile)
+
+    return [finding.suggesting(taper) if finding.code in ANSWERED else finding for finding in findings]
 
 
 def _doubted(code: str) -> str:
@@ -202,7 +200,11 @@ def _doubted(code: str) -> str:
 
 
 def _gravest_first(finding: Finding) -> tuple[int, str]:
-    return (-RANK[finding.severity], finding.code)
+    return (-finding.severity.rank, finding.code)
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank
 
 
 def _outcome(findings: Sequence[Finding]) -> Outcome:

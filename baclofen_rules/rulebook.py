@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from baclofen_rules import terms
 from baclofen_rules.case import Action
@@ -15,6 +15,10 @@ from baclofen_rules.rules import Rule, all_rules
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MOST_REMEMBERED: Final = 4096
+"""Sets of topics; a day at a pharmacy brings a few dozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class RuleBook:
         """The rules that are asked about a case with these topics, in their order; the others would stay clear."""
         held = self.asked.get((action, topics))
         if held is None:
+            if len(self.asked) >= MOST_REMEMBERED:
+                self.asked.clear()
             chosen = [one for one in self.rules[action] if one.is_asked(topics)]
             held = self.asked[action, topics] = tuple((one.rule.check, one.limits, one) for one in chosen)
         return held

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from baclofen_rules.case import Case, Condition, Fill, Relation
 from baclofen_rules.conditions import mapped
 from baclofen_rules.findings import Missing
-from baclofen_rules.medicines import classified
+from baclofen_rules.medicines import classified, interaction_classes
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
@@ -90,9 +91,9 @@ class Topic:
     CONDITIONS: Final = 64
     """A condition is recorded, or the conditions are not all known."""
     MEDICINES: Final = 128
-    """A medicine is recorded, or the list is unknown."""
-    HISTORY: Final = 256
-    """There are earlier supplies, or the history is unknown."""
+    """A medicine is recorded, or the list is unknown. Each class of interactions has a topic of its own, ``topic_of``."""
+    LEFTOVERS: Final = 256
+    """Tablets of earlier supplies are left, or the history is unknown."""
     RISES: Final = 512
     """The daily dose rises, or the history is unknown."""
     FALLS: Final = 1024
@@ -103,12 +104,33 @@ class Topic:
     """The patient is not known to be continuing."""
     KIDNEYS: Final = 8192
     """No eGFR is recorded."""
+    GAP: Final = 16384
+    """Earlier supplies no longer cover today, or the history is unknown."""
+    OTHER_SUPPLY: Final = 32768
+    """A concurrent supply covers today, or the history is unknown."""
+    ABOVE_MAXIMUM: Final = 65536
+    """The day's total is above the daily maximum of the age, or cannot be compared with it, or the history is unknown."""
+    CLASSES: Final = 131072
+    """The first class of interactions; the others are its doubles."""
+
+
+@cache
+def topic_of(code: str) -> int:
+    """The topic of a class of interactions: a medicine of it is recorded, or the list is unknown."""
+    return Topic.CLASSES << list(interaction_classes()).index(code)
+
+
+@cache
+def every_class() -> int:
+    """The topics of all classes of interactions."""
+    return sum(topic_of(code) for code in interaction_classes())
 
 
 class Terms:
     """A case with its derived terms, for one profile's shared numbers. Built once a review; rules only read it."""
 
     __slots__ = (
+        "above_maximum",
         "age",
         "case",
         "concurrent_mg",
@@ -165,6 +187,8 @@ class Terms:
         """The withdrawal guard: a continuing patient whose prescribed daily dose is not above the last one supplied."""
         self.total_mg = self.highest_mg + self.concurrent_mg if self.concurrent_mg else self.highest_mg
         """The highest daily dose of the prescription, with other supplies that run today."""
+        self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
+        """The daily maximum that the total is above, None where it keeps it, or the fact that is lacking."""
         self._compare()
         self.topics = self._touched()
         """The topics of the case, added up."""
@@ -242,12 +266,16 @@ class Terms:
             | (patient.allergies != ()) * Topic.ALLERGIES
             | (patient.conditions != ()) * Topic.CONDITIONS
             | (patient.medicines != ()) * Topic.MEDICINES
-            | (self.case.history != ()) * Topic.HISTORY
+            | (unknown or self.left_days > 0) * Topic.LEFTOVERS
+            | (unknown or self.gap_days > 0) * Topic.GAP
+            | (unknown or self.concurrent_mg > 0) * Topic.OTHER_SUPPLY
             | (unknown or self.rises != ()) * Topic.RISES
             | (unknown or self.falls != () or self.may_stop) * Topic.FALLS
             | (self.stops or self.may_stop) * Topic.END
             | (not self.is_continuing) * Topic.BEGINNING
             | (patient.egfr is None) * Topic.KIDNEYS
+            | (unknown or self.above_maximum is not None) * Topic.ABOVE_MAXIMUM
+            | (every_class() if self.interacting is None else sum([topic_of(code) for code in self.interacting]))
         )
 
     def _look_back(self) -> None:
@@ -390,9 +418,9 @@ class Terms:
         """
         if self.age is not None:
             limit = self.start_limit_at(self.age)
-            if isinstance(limit, Decimal) and not _breaks(self.first_mg, limit, factor):
-                return None
-            return limit
+            if limit is None or isinstance(limit, Missing):
+                return limit
+            return limit if _breaks(self.first_mg, limit, factor) else None
         candidates = self.start_limits()
         broken = [one for one in candidates if isinstance(one, Decimal) and _breaks(self.first_mg, one, factor)]
         if len(broken) == len(candidates):

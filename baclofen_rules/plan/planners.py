@@ -109,7 +109,7 @@ class Planner:
         profile = self.limits.profile
         plan = Plan(self.kind, Regimen(tuple(phases), then_stop), self.strength, profile.name, profile.digest)
         found = next(_questioned(plan, self.limits, self.wish.before), None)
-        return plan if found is None else CannotPlan("plan", found.say().summary, "a course that the rules accept")
+        return plan if found is None else CannotPlan("plan", found.words.summary, "a course that the rules accept")
 
 
 class TaperPlanner(Planner):

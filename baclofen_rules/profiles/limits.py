@@ -106,15 +106,13 @@ class Bands(Generic[T]):
             return None
         return broken[-1] if len(broken) == len(self.rows) else Missing((AGE_FACT,))
 
-    def over(
-        self: "Bands[Decimal]", amount: Decimal | int, age: Decimal | None, factor: Decimal | int = 1
-    ) -> "Decimal | Missing | None":
-        """The limit of which ``amount`` is above ``factor`` times; otherwise as ``verdict``."""
+    def over(self: "Bands[Decimal]", amount: Decimal | int, age: Decimal | None) -> "Decimal | Missing | None":
+        """The limit that ``amount`` is above; otherwise as ``verdict``."""
         if age is not None:
             for low, limit in self._oldest_first:
                 if low <= age:
-                    return limit if limit is not None and amount > limit * factor else None
-        return self.verdict(lambda limit: amount > limit * factor, age)
+                    return limit if limit is not None and amount > limit else None
+        return self.verdict(lambda limit: amount > limit, age)
 
     def under(self: "Bands[Decimal]", amount: Decimal | int, age: Decimal | None) -> "Decimal | Missing | None":
         """The limit that ``amount`` is below; otherwise as ``verdict``."""

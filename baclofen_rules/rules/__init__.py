@@ -10,7 +10,7 @@ is. It may have:
 - ``SWITCHES_OFF = True``: a finding of this rule makes the dose unbelievable,
 - ``ACTION``: the action it speaks about; dispensing, unless it says otherwise,
 - ``ASKED_ABOUT``: the topics (``baclofen_rules.terms.Topic``) without which it stays clear; it is asked only about a case
-  that touches one of them,
+  that touches one of them; in a family a function that gives those of a code,
 - ``ANSWERS``: FHIR mitigation codes that commonly answer its findings,
 - ``FAMILY``: the codes of a file that speaks for several; ``check`` and ``explain`` then take the code first,
 - ``GROUP``: the code under which such a file says which facts it lacks.
@@ -86,12 +86,13 @@ def _described(module: ModuleType) -> list[Rule]:
             needs_dose=getattr(module, "NEEDS_DOSE", False),
             switches_off=getattr(module, "SWITCHES_OFF", False),
             action=getattr(module, "ACTION", Action.DISPENSE),
-            asked_about=getattr(module, "ASKED_ABOUT", 0),
+            asked_about=about(code) if callable(about) else about,
             answers=getattr(module, "ANSWERS", ()),
             group=getattr(module, "GROUP", ""),
             text=(module.__doc__ or "").strip(),
         )
 
+    about: int | Callable[[str], int] = getattr(module, "ASKED_ABOUT", 0)
     family: tuple[str, ...] = getattr(module, "FAMILY", ())
     if family:
         return [rule(code, partial(module.check, code), partial(module.explain, code)) for code in family]

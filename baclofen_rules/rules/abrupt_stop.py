@@ -8,7 +8,6 @@ Source: every label warns of withdrawal; the amount is a design default.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.case import Action
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -34,7 +33,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if not t.is_continuing or t.previous_mg <= limits.max_mg_per_day:
         return CLEAR
     excepted = t.case.reason in EXCEPTIONS
-    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, partial(_words, t, limits)),)
+    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, _words, t, limits),)
 
 
 def _words(t: Terms, limits: Limits) -> Words:

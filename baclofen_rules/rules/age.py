@@ -9,7 +9,6 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
@@ -33,7 +32,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if severity is None:
         return CLEAR
     guarded = severity is Severity.STOP and t.is_guarded
-    return (Found(Severity.OVERRIDE if guarded else severity, partial(_words, t.age, limits, severity, guarded)),)
+    return (Found(Severity.OVERRIDE if guarded else severity, _words, t.age, limits, severity, guarded),)
 
 
 def _unknown() -> Words:

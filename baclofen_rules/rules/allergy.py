@@ -5,7 +5,6 @@ Errs: on the side of stopping: a near miss of the name is taken for the name; co
 Source: the contraindication of every label.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -24,7 +23,7 @@ def check(t: Terms, limits: Any) -> Answer:
     named = [allergy for allergy in allergies if names_baclofen(allergy)]
     if not named:
         return CLEAR
-    return (Found(Severity.STOP, partial(_words, named)),)
+    return (Found(Severity.STOP, _words, named),)
 
 
 def _words(named: list[str]) -> Words:

@@ -8,15 +8,15 @@ Source: design; severe poisoning was seen from 200 mg at one time.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 from baclofen_rules.words import GUARD, doses, highest
 
 CODE = "ceiling"
+ASKED_ABOUT = Topic.ABOVE_MAXIMUM
 NEEDS_DOSE = True
 TERMS = ("max_mg_per_day",)
 ANSWERS = ("5", "6", "22")
@@ -28,12 +28,14 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    broken = t.limits.max_mg_per_day.over(t.total_mg, t.age, limits.factor)
+    broken, total = t.above_maximum, t.total_mg
+    if broken is not None:  # what keeps the maximum itself keeps a multiple of it
+        broken = t.limits.max_mg_per_day.verdict(lambda most: total > most * limits.factor, t.age)
     if broken is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(broken, Missing):
         return (broken,)
-    return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, partial(_words, t, limits, broken)),)
+    return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, _words, t, limits, broken),)
 
 
 def _words(t: Terms, limits: Limits, broken: Decimal) -> Words:

@@ -6,7 +6,6 @@ Errs: on the side of saying so: a coded condition that nobody has mapped is repo
 Source: the cautions of the American and British labels.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.case import Condition
@@ -35,7 +34,7 @@ def check(t: Terms, limits: Any) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if LOOKED_FOR_SET.isdisjoint(t.conditions):
         return lacking
-    return (Found(Severity.ACKNOWLEDGE, partial(_words, t)), *lacking)
+    return (Found(Severity.ACKNOWLEDGE, _words, t), *lacking)
 
 
 def _words(t: Terms) -> Words:

@@ -7,27 +7,27 @@ Source: the profile's label.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 from baclofen_rules.words import doses, highest
 
 CODE = "daily-maximum"
+ASKED_ABOUT = Topic.ABOVE_MAXIMUM
 NEEDS_DOSE = True
 TERMS = ("max_mg_per_day",)
 ANSWERS = ("5", "6", "22")
 
 
 def check(t: Terms, limits: Any) -> Answer:
-    limit = t.limits.max_mg_per_day.over(t.total_mg, t.age)
+    limit = t.above_maximum
     if limit is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+    return (Found(Severity.OVERRIDE, _words, t, limit),)
 
 
 def _words(t: Terms, limit: Decimal) -> Words:

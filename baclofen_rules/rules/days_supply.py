@@ -7,7 +7,6 @@ Source: supply habits and payers' limits; no law.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -26,7 +25,7 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     if t.fixed_days > limits.max_days:
-        return (Found(Severity.ACKNOWLEDGE, partial(_words, t.fixed_days, limits)),)
+        return (Found(Severity.ACKNOWLEDGE, _words, t.fixed_days, limits),)
     if not t.is_open:
         return CLEAR
     order = t.order
@@ -36,7 +35,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if lacking:
         return (Missing(lacking),)
     days = t.supply_days or 0
-    return (Found(Severity.ACKNOWLEDGE, partial(_words, days, limits)),) if days > limits.max_days else CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _words, days, limits),) if days > limits.max_days else CLEAR
 
 
 def _words(days: int, limits: Limits) -> Words:

@@ -130,14 +130,15 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
 
 def _difference(text: Regimen, structured: Regimen) -> str | None:
     """What differs first: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
-    if text.phases == structured.phases and text.then_stop == structured.then_stop:
-        return None
-    said, ordered = _levels(text), _levels(structured)
-    if [level for level, _ in said] != [level for level, _ in ordered]:
-        return "dose"
-    if any(days != other for (_, days), (_, other) in zip(said[:-1], ordered[:-1], strict=True)):
-        return "dose"
-    last, other = said[-1][1], ordered[-1][1]
+    if text.phases == structured.phases:
+        last = other = text.phases[-1].days
+    else:
+        said, ordered = _levels(text), _levels(structured)
+        if [level for level, _ in said] != [level for level, _ in ordered]:
+            return "dose"
+        if any(days != other for (_, days), (_, other) in zip(said[:-1], ordered[:-1], strict=True)):
+            return "dose"
+        last, other = said[-1][1], ordered[-1][1]
     if last is not None and other is not None and last != other:
         return "length"
     if last is not None and text.then_stop is not None and structured.then_stop is not None:

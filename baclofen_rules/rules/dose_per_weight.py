@@ -7,7 +7,6 @@ Source: the British label for children.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
@@ -36,7 +35,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, partial(_words, t, limit, weight)),)
+    return (Found(Severity.OVERRIDE, _words, t, limit, weight),)
 
 
 def _words(t: Terms, limit: Decimal, weight: Decimal) -> Words:

@@ -5,7 +5,6 @@ Errs: on the side of asking: an early concurrent supply runs on after its own da
 Source: design.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -13,7 +12,7 @@ from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "duplicate-supply"
-ASKED_ABOUT = Topic.HISTORY
+ASKED_ABOUT = Topic.OTHER_SUPPLY
 ANSWERS = ("7", "5")
 
 
@@ -22,7 +21,7 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.concurrent_mg:
         return CLEAR
-    return (Found(Severity.OVERRIDE, partial(_words, t)),)
+    return (Found(Severity.OVERRIDE, _words, t),)
 
 
 def _words(t: Terms) -> Words:

@@ -10,7 +10,6 @@ Source: payers' refill-too-soon habits; ordering up to seven days ahead in the U
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -18,7 +17,7 @@ from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "early-refill"
-ASKED_ABOUT = Topic.HISTORY
+ASKED_ABOUT = Topic.LEFTOVERS
 NEEDS_DOSE = True
 ANSWERS = ("14", "15", "16", "17", "18", "3")
 
@@ -37,9 +36,9 @@ def check(t: Terms, limits: Limits) -> Answer:
     left, supplied = t.left_days, t.latest.days_supply
     fraction, most = limits.used_fraction_min, limits.days_left_max
     if fraction is not None and supplied - left < supplied * fraction:
-        return (Found(Severity.OVERRIDE, partial(_little_used, t, supplied, t.latest.dispensed_on, fraction)),)
+        return (Found(Severity.OVERRIDE, _little_used, t, supplied, t.latest.dispensed_on, fraction),)
     if most is not None and left > most:
-        return (Found(Severity.OVERRIDE, partial(_much_left, t, supplied, most)),)
+        return (Found(Severity.OVERRIDE, _much_left, t, supplied, most),)
     return CLEAR
 
 

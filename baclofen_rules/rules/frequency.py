@@ -7,9 +7,8 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
 from baclofen_rules.terms import Terms
@@ -27,13 +26,15 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     too_many = limits.max_per_day.over(t.most_times, t.age)
-    if isinstance(too_many, Decimal):
-        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, t.most_times, "more", too_many)),)
     too_few = limits.min_per_day.under(t.fewest_times, t.age)
+    if too_many is None and too_few is None:
+        return CLEAR
+    if isinstance(too_many, Decimal):
+        return (Found(Severity.ACKNOWLEDGE, _words, t, t.most_times, "more", too_many),)
     if isinstance(too_few, Decimal):
-        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, t.fewest_times, "fewer", too_few)),)
-    lacking = [one for one in (too_many, too_few) if isinstance(one, Missing)]
-    return tuple(lacking[:1]) if lacking else CLEAR
+        return (Found(Severity.ACKNOWLEDGE, _words, t, t.fewest_times, "fewer", too_few),)
+    lacking = too_few if too_many is None else too_many
+    return CLEAR if lacking is None else (lacking,)
 
 
 def _words(t: Terms, count: int, side: str, limit: Decimal) -> Words:

@@ -5,7 +5,6 @@ Errs: on the side of asking: an unknown medicine is never dropped; a code is bel
 Source: design.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -22,7 +21,7 @@ MOST_NAMED = 2
 def check(t: Terms, limits: Any) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,), code=GROUP),)
-    return (Found(Severity.ACKNOWLEDGE, partial(_words, t.unclassified)),) if t.unclassified else CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _words, t.unclassified),) if t.unclassified else CLEAR
 
 
 def _words(names: tuple[str, ...]) -> Words:

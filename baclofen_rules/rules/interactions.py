@@ -8,16 +8,15 @@ Source: the classes and their citations stand in medicines.toml.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import MEDICINES_FACT, Terms, Topic
+from baclofen_rules.terms import MEDICINES_FACT, Terms, topic_of
 from baclofen_rules.words import clip
 
 FAMILY = tuple(interaction_classes())
-ASKED_ABOUT = Topic.MEDICINES
+ASKED_ABOUT = topic_of
 GROUP = "interaction-*"
 ANSWERS = ("1", "2", "5", "9", "10")
 MOST_NAMED = 2
@@ -32,7 +31,7 @@ def check(code: str, t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,), code=GROUP),)
     names = t.interacting.get(code)
-    return CLEAR if names is None else (Found(limits.severity, partial(_words, code, names)),)
+    return CLEAR if names is None else (Found(limits.severity, _words, code, names),)
 
 
 def _words(code: str, names: tuple[str, ...]) -> Words:

@@ -6,7 +6,6 @@ Source: design.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -14,7 +13,7 @@ from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms, Topic
 
 CODE = "late-refill"
-ASKED_ABOUT = Topic.HISTORY
+ASKED_ABOUT = Topic.GAP
 NEEDS_DOSE = True
 TERMS = ("restart_after_days", "new_after_days")
 ANSWERS = ("5", "2")
@@ -27,7 +26,7 @@ def check(t: Terms, limits: Any) -> Answer:
         return CLEAR
     if t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, partial(_words, t)),)
+    return (Found(Severity.ACKNOWLEDGE, _words, t),)
 
 
 def _words(t: Terms) -> Words:

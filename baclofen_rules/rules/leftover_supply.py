@@ -5,7 +5,6 @@ Errs: on the side of a word too many: tell the patient what to do with the old t
 Source: design.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
@@ -13,7 +12,7 @@ from baclofen_rules.regimen import plain
 from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
 
 CODE = "leftover-supply"
-ASKED_ABOUT = Topic.HISTORY
+ASKED_ABOUT = Topic.LEFTOVERS
 NEEDS_DOSE = True
 
 
@@ -22,7 +21,7 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
         return CLEAR
-    return (Found(Severity.INFORMATION, partial(_words, t)),)
+    return (Found(Severity.INFORMATION, _words, t),)
 
 
 def _words(t: Terms) -> Words:

@@ -7,7 +7,6 @@ Source: the profile's list of strengths that may be halved.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers
@@ -31,9 +30,9 @@ def check(t: Terms, limits: Limits) -> Answer:
     strength = order.strength_mg
     smallest = strength / 2 if strength in limits.halvable_mg else strength
     for number, phase in enumerate(t.phases, start=1):
-        for dose in phase.doses:
+        for dose in phase.doses[:1] if phase.is_even else phase.doses:
             if dose % smallest:
-                return (Found(Severity.STOP, partial(_words, number, dose, strength, smallest)),)
+                return (Found(Severity.STOP, _words, number, dose, strength, smallest),)
     return CLEAR if order.form is not None else (Missing((FORM_FACT,)),)
 
 

@@ -7,7 +7,6 @@ Source: the British text on small doses and slow steps.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
@@ -31,7 +30,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((AGE_FACT,)),)
     if t.age < limits.from_years:
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, partial(_words, t.age, limits)),)
+    return (Found(Severity.ACKNOWLEDGE, _words, t.age, limits),)
 
 
 def _words(age: Decimal, limits: Limits) -> Words:

@@ -6,7 +6,6 @@ Source: design.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -26,7 +25,7 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((*facts, STRENGTH_FACT) if wanted is None else facts),)
     if picked == wanted:
         return CLEAR
-    return (Found(Severity.STOP, partial(_words, picked, wanted)),)
+    return (Found(Severity.STOP, _words, picked, wanted),)
 
 
 def _words(picked: Decimal, wanted: Decimal) -> Words:

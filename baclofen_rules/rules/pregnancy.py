@@ -8,7 +8,6 @@ Source: the profile's label.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
@@ -32,7 +31,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((PREGNANCY_FACT,)),)
     if not pregnant:
         return CLEAR
-    return (Found(limits.severity_continuing if t.is_continuing else limits.severity_otherwise, partial(_words, t)),)
+    return (Found(limits.severity_continuing if t.is_continuing else limits.severity_otherwise, _words, t),)
 
 
 def _words(t: Terms) -> Words:

@@ -10,7 +10,6 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -34,7 +33,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     last = months_after(written, int(limits.valid_months))
     if t.case.on <= last:
         return CLEAR
-    return (Found(Severity.STOP, partial(_words, t, limits, written, last)),)
+    return (Found(Severity.STOP, _words, t, limits, written, last),)
 
 
 def _words(t: Terms, limits: Limits, written: date, last: date) -> Words:
@@ -51,7 +50,11 @@ def _words(t: Terms, limits: Limits, written: date, last: date) -> Words:
 def months_after(day: date, months: int) -> date:
     """The same day so many calendar months later, or the last of the month where there is none."""
     years, month = divmod(day.month - 1 + months, 12)
-    return date(day.year + years, month + 1, min(day.day, monthrange(day.year + years, month + 1)[1]))
+    year = day.year + years
+    try:
+        return day.replace(year=year, month=month + 1)
+    except ValueError:
+        return date(year, month + 1, monthrange(year, month + 1)[1])
 
 
 def explain(t: Terms, limits: Limits) -> str:

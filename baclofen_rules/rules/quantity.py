@@ -8,7 +8,6 @@ Source: the profile's tolerance (original packs in the United Kingdom).
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -33,9 +32,9 @@ def check(t: Terms, limits: Limits) -> Answer:
     whole = needed.to_integral_value(rounding=ROUND_CEILING)
     least, most = whole * (1 - limits.tolerance), whole * (1 + limits.tolerance)
     if order.quantity < least:
-        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, order.quantity, whole, (least, most))),)
+        return (Found(Severity.ACKNOWLEDGE, _words, t, order.quantity, whole, (least, most)),)
     if order.quantity > most and not t.is_open:
-        return (Found(Severity.ACKNOWLEDGE, partial(_words, t, order.quantity, whole, (least, most))),)
+        return (Found(Severity.ACKNOWLEDGE, _words, t, order.quantity, whole, (least, most)),)
     return CLEAR
 
 

@@ -11,7 +11,6 @@ Source: nephrology papers and the British texts; the stops are stricter than any
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -44,31 +43,25 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (Missing((DIALYSIS_FACT,) if egfr is not None else (EGFR_FACT, DIALYSIS_FACT)),)
     elif egfr is None and not dialysis:
         lacking = (Missing((EGFR_FACT,)),)
-    band = _band(egfr, bool(dialysis), limits)
-    if band is None:
+    judged = _judged(egfr, dialysis, t.highest_mg, limits)
+    if judged is None:
         return lacking
-    severity, limit = _severity(band, t.highest_mg, limits)
-    guarded = severity is Severity.STOP and t.is_guarded
-    found = Found(Severity.OVERRIDE if guarded else severity, partial(_words, t, limit, guarded))
-    return (found, *lacking)
+    severity, limit = judged
+    guarded = t.is_guarded and severity is Severity.STOP
+    found = Found(Severity.OVERRIDE if guarded else severity, _words, t, limit, guarded)
+    return (found, *lacking) if lacking else (found,)
 
 
-def _band(egfr: Decimal | None, dialysis: bool, limits: Limits) -> str | None:
-    if dialysis:
-        return "dialysis"
+def _judged(
+    egfr: Decimal | None, dialysis: bool | None, day: Decimal, limits: Limits
+) -> tuple[Severity, Decimal] | None:
+    """The severity of a daily dose at this eGFR, and the amount it is held against; None above all bands."""
+    low, high = limits.low_dose_mg_per_day, limits.high_dose_mg_per_day
+    if dialysis or (egfr is not None and egfr < limits.failure_below_egfr):
+        return (Severity.STOP if day > low else Severity.OVERRIDE), low
     if egfr is None or egfr >= limits.moderate_below_egfr:
         return None
-    if egfr < limits.failure_below_egfr:
-        return "failure"
-    return "severe" if egfr < limits.severe_below_egfr else "moderate"
-
-
-def _severity(band: str, day: Decimal, limits: Limits) -> tuple[Severity, Decimal]:
-    """The severity of a daily dose in a band, and the amount it is held against."""
-    low, high = limits.low_dose_mg_per_day, limits.high_dose_mg_per_day
-    if band in ("dialysis", "failure"):
-        return (Severity.STOP if day > low else Severity.OVERRIDE), low
-    if band == "severe":
+    if egfr < limits.severe_below_egfr:
         if day >= high:
             return Severity.STOP, high
         return (Severity.OVERRIDE if day > low else Severity.ACKNOWLEDGE), low

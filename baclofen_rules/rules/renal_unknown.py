@@ -7,7 +7,6 @@ Source: the Beers criteria on baclofen and kidneys.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -28,7 +27,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if t.patient.egfr is not None or t.patient.dialysis:
         return CLEAR
     older = t.age is None or t.age >= limits.from_years
-    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, partial(_words, t, limits)),)
+    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, _words, t, limits),)
 
 
 def _words(t: Terms, limits: Limits) -> Words:

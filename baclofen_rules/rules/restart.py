@@ -7,7 +7,6 @@ Source: design; the intrathecal label warns of overdose on reintroduction.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -16,7 +15,7 @@ from baclofen_rules.terms import HISTORY_FACT, Standing, Terms, Topic
 from baclofen_rules.words import doses
 
 CODE = "restart"
-ASKED_ABOUT = Topic.HISTORY
+ASKED_ABOUT = Topic.GAP
 NEEDS_DOSE = True
 TERMS = ("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
 ANSWERS = ("5", "2")
@@ -32,7 +31,7 @@ def check(t: Terms, limits: Any) -> Answer:
         return (Missing((*limit.facts, HISTORY_FACT) if isinstance(limit, Missing) else (HISTORY_FACT,)),)
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+    return (Found(Severity.OVERRIDE, _words, t, limit),)
 
 
 def _words(t: Terms, limit: Decimal) -> Words:

@@ -5,7 +5,6 @@ Errs: on the side of stopping; a missing route is not taken for oral, because th
 Source: design; oral and intrathecal amounts differ a hundredfold and more, with the same digits.
 """
 
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
@@ -20,7 +19,7 @@ ANSWERS = ("5",)
 def check(t: Terms, limits: Any) -> Answer:
     if t.is_oral:
         return CLEAR
-    return (Found(Severity.STOP, partial(_words, t)),)
+    return (Found(Severity.STOP, _words, t),)
 
 
 def _words(t: Terms) -> Words:

@@ -7,7 +7,6 @@ Source: the profile's daily maximum divided into its usual doses.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -28,7 +27,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if t.largest_dose_mg <= limits.max_mg:
         return CLEAR
-    return (Found(Severity.OVERRIDE, partial(_words, t, limits)),)
+    return (Found(Severity.OVERRIDE, _words, t, limits),)
 
 
 def _words(t: Terms, limits: Limits) -> Words:

@@ -7,7 +7,6 @@ Source: the profile's label.
 """
 
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
@@ -23,14 +22,14 @@ ANSWERS = ("5", "6", "22")
 
 
 def check(t: Terms, limits: Any) -> Answer:
-    if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
+    if t.is_continuing or t.standing is Standing.RESTART:
         return CLEAR
     limit = t.above_start()
     if limit is None:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, partial(_words, t, limit)),)
+    return (Found(Severity.OVERRIDE, _words, t, limit),)
 
 
 def _words(t: Terms, limit: Decimal) -> Words:

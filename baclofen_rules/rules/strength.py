@@ -7,7 +7,6 @@ Source: the profile's strengths.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers, severity
@@ -31,7 +30,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((STRENGTH_FACT,)),)
     if strength in limits.strengths_mg:
         return CLEAR
-    return (Found(limits.severity, partial(_words, strength, limits)),)
+    return (Found(limits.severity, _words, strength, limits),)
 
 
 def _words(strength: Decimal, limits: Limits) -> Words:

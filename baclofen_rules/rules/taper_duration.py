@@ -9,7 +9,6 @@ Source: the profile's label, one to two weeks.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
@@ -44,7 +43,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if facts:
         return (Missing((*facts, HISTORY_FACT) if t.history_unknown else facts),)
     assert isinstance(limit, Decimal)  # the other two kinds of verdict have returned above
-    return (Found(Severity.OVERRIDE, partial(_words, t, first, days, limit)),)
+    return (Found(Severity.OVERRIDE, _words, t, first, days, limit),)
 
 
 def _words(t: Terms, first: int | None, days: int, limit: Decimal) -> Words:

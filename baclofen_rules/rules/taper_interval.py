@@ -7,7 +7,6 @@ Source: the French medicines agency, 10 or 15 mg every 2 days.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -28,7 +27,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     least, shortest = limits.min_days, t.shortest_before_fall
     if shortest is not None and shortest < least:
-        return (Found(Severity.OVERRIDE, partial(_words, t, limits, shortest)),)
+        return (Found(Severity.OVERRIDE, _words, t, limits, shortest),)
     lacking = [HISTORY_FACT] if t.history_unknown else []
     lacking += [f"prescription.phases[{len(t.phases) - 1}].days" for fall in t.falls if fall.held_days is None]
     if t.may_stop and (t.phases[-1].days or least) < least:

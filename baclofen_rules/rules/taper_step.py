@@ -8,7 +8,6 @@ Source: French guidance on steps of 10 or 15 mg.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -29,7 +28,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     most = limits.max_fall_mg_per_day
     if t.steepest_fall_mg > most:
-        return (Found(Severity.OVERRIDE, partial(_words, t, limits)),)
+        return (Found(Severity.OVERRIDE, _words, t, limits),)
     lacking = (HISTORY_FACT,) if t.history_unknown else ()
     if t.may_stop and t.phases[-1].mg_per_day > most:
         lacking = (*lacking, STOP_FACT)

@@ -9,7 +9,6 @@ Source: design; 8 rather than 10 catches a slip that was rounded to tablets.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
@@ -32,12 +31,12 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     for rise in t.rises:
         if rise.after >= rise.before * limits.factor:
-            return (Found(Severity.STOP, partial(_risen, rise, limits)),)
+            return (Found(Severity.STOP, _risen, rise, limits),)
     if t.is_continuing:
         return CLEAR
     broken = t.above_start(limits.factor)
     if isinstance(broken, Decimal):
-        return (Found(Severity.STOP, partial(_started, t, limits, broken)),)
+        return (Found(Severity.STOP, _started, t, limits, broken),)
     facts = broken.facts if isinstance(broken, Missing) else ()
     if t.history_unknown:
         facts = (*facts, HISTORY_FACT)

@@ -8,7 +8,6 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
@@ -33,7 +32,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         if isinstance(limit, Missing):
             return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
         if limit is not None:
-            return (Found(Severity.OVERRIDE, partial(_words, t, shortest, limit)),)
+            return (Found(Severity.OVERRIDE, _words, t, shortest, limit),)
     return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
 
 

@@ -28,9 +28,10 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if not t.phases:
         return (Missing((PHASES_FACT,)),)
+    intrathecal = t.is_intrathecal
     for number_, phase in enumerate(t.phases, start=1):
         dose, unit = phase.smallest_dose, phase.unit
-        if t.is_intrathecal:
+        if intrathecal:
             most = limits.intrathecal_max_mg_per_day
             if unit is Unit.MG and phase.mg_per_day > most:
                 day = plain(phase.mg_per_day)

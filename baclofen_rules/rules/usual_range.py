@@ -7,7 +7,6 @@ Source: the profile's label.
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
@@ -36,7 +35,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (*lacking, HISTORY_FACT)
     if lacking:
         return (Missing(lacking),)
-    return (Found(Severity.INFORMATION, partial(_words, day, limits)),)
+    return (Found(Severity.INFORMATION, _words, day, limits),)
 
 
 def _words(day: Decimal, limits: Limits) -> Words:

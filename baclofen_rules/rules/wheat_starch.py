@@ -7,7 +7,6 @@ Source: the Austrian and Belgian product texts: 61 and 83 mg wheat starch a tabl
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_lioresal, names_wheat
@@ -42,7 +41,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if brand is None:
         return (Missing((BRAND_FACT,)),)
-    return (Found(limits.severity, partial(_words, named, brand)),)
+    return (Found(limits.severity, _words, named, brand),)
 
 
 def _words(named: list[str], brand: str) -> Words:

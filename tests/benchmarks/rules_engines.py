@@ -18,12 +18,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import cache
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from baclofen_rules import Action, Case, load_profile, review
 from baclofen_rules.findings import Found
-from baclofen_rules.rulebook import rulebook
+from baclofen_rules.rulebook import RuleBook, rulebook
 from baclofen_rules.terms import Terms
 from tests.baclofen_rules.cases import case_of
 
@@ -199,14 +200,14 @@ def facts_of(case: Case) -> dict[str, Any]:
         "guarded": terms.is_guarded,
         "total": float(terms.total_mg),
         "highest": float(terms.highest_mg),
-        "largest": float(max(phase.largest_dose for phase in terms.phases)),
+        "largest": float(terms.largest_dose_mg),
         "first": float(terms.first_mg),
         "standing": str(terms.standing),
-        "rise": float(max((rise.change for rise in terms.rises), default=0)),
-        "rise_held": float(min((rise.held_days or 0 for rise in terms.rises), default=LONG_HELD)),
-        "fall": float(max((-fall.change for fall in terms.falls), default=0)),
-        "fall_held": float(min((fall.held_days or 0 for fall in terms.falls), default=LONG_HELD)),
-        "times": float(max(phase.times_per_day for phase in terms.phases)),
+        "rise": float(terms.steepest_rise_mg),
+        "rise_held": LONG_HELD if terms.shortest_before_rise is None else float(terms.shortest_before_rise),
+        "fall": float(terms.steepest_fall_mg),
+        "fall_held": LONG_HELD if terms.shortest_before_fall is None else float(terms.shortest_before_fall),
+        "times": float(terms.most_times),
         "days": float(terms.fixed_days),
         "left": float(terms.left_days),
         "supplied": float(terms.latest.days_supply if terms.latest else 0),
@@ -222,16 +223,22 @@ def facts_of(case: Case) -> dict[str, Any]:
 
 def same_checks(cases: list[Case]) -> tuple[Engine, Engine]:
     """Only the rules of the checks, to their findings; from the case, and from derived terms."""
-    bound = {one.rule.code: one for one in BOOK.rules[Action.DISPENSE]}
-    rules = [(bound[code].rule.check, bound[code].limits) for code in CHECKS]
+    rules = tuple(one for one in BOOK.rules[Action.DISPENSE] if one.rule.code in CHECKS)
+    book = RuleBook(BOOK.terms, {Action.DISPENSE: rules})
+    place = {code: at for at, code in enumerate(CHECKS)}
     derived = [Terms(case, BOOK.terms) for case in cases]
 
+    @cache
+    def about(topics: int) -> list[tuple[Any, Any, int]]:
+        chosen = book.about(Action.DISPENSE, topics)
+        return [(check, limits, place[bound.rule.code]) for check, limits, bound in chosen]
+
     def asked(terms: Terms) -> Answer:
-        answer = [""] * len(rules)
-        for at, (check, limits) in enumerate(rules):
+        answer = [""] * len(place)
+        for check, limits, at in about(terms.topics):
             said = check(terms, limits)
             if said and isinstance(said[0], Found):
-                answer[at] = said[0].severity.value
+                answer[at] = said[0].severity
         return tuple(answer)
 
     return lambda number: asked(Terms(cases[number], BOOK.terms)), lambda number: asked(derived[number])
