@@ -18,6 +18,7 @@ from django.db import connection
 
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
+from dispensary.reminding import Kind
 
 REFUSALS = f"{Outcome.REFUSED}, {Outcome.UNDELIVERED}, {Outcome.BOUNCED}"
 """An address that ended like this is not tried again for the same reminder in the same round."""
@@ -39,14 +40,16 @@ WITH finished AS (
     UPDATE dispensary_delivery
        SET outcome = GREATEST(outcome, {Outcome.ACCEPTED}), provider_message_id = %(answered)s::text, finished_at = clock_timestamp()
      WHERE id = %(previous_delivery)s::bigint),
-done AS (
+moved AS (
     UPDATE dispensary_reminder
-       SET state = {State.SENT}, lease_token = NULL, lease_until = NULL, lease_owner = ''
-     WHERE id = %(previous)s::bigint AND lease_token = %(token)s::uuid),
-following AS (
-    UPDATE dispensary_reminder SET state = {State.SENDING}, attempts = attempts + 1
-     WHERE id = %(next)s::bigint AND lease_token = %(token)s::uuid
-       AND lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp()
+       SET state = CASE WHEN id = %(previous)s::bigint THEN {State.SENT} ELSE {State.SENDING} END,
+           attempts = CASE WHEN id = %(previous)s::bigint THEN attempts ELSE attempts + 1 END,
+           lease_token = CASE WHEN id = %(previous)s::bigint THEN NULL ELSE lease_token END,
+           lease_until = CASE WHEN id = %(previous)s::bigint THEN NULL ELSE lease_until END,
+           lease_owner = CASE WHEN id = %(previous)s::bigint THEN '' ELSE lease_owner END
+     WHERE id = ANY (ARRAY[%(previous)s::bigint, %(next)s::bigint]) AND lease_token = %(token)s::uuid
+       AND (id = %(previous)s::bigint
+            OR lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp())
     RETURNING id, attempts, round),
 begun AS (
     INSERT INTO dispensary_delivery
@@ -55,23 +58,31 @@ begun AS (
 SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, %(contact)s::uuid, %(digest)s::text, '',
        {Outcome.STARTED}, '', %(language)s::text, %(words)s::text, %(detailed)s::boolean, %(segments)s::smallint,
        clock_timestamp()
-  FROM following
+  FROM moved WHERE id = %(next)s::bigint
     ON CONFLICT DO NOTHING
 RETURNING id, attempt)
 SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp()
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
-# What a batch needs to be written: one row each, with the first address that may be used, if there is one.
+NUDGES = ", ".join(f"'{kind.value}'" for kind in Kind if not kind.matters_for_safety)
+"""Only these are held back by the limits of a day and a week, so that only for them what was sent before is looked up."""
+
+# What a batch needs to be written: one row each, with the first address that may be used, if there is one. OFFSET 0 holds
+# the planner to patient, then reminder, then delivery: with the statistics of an empty ledger it walks the whole ledger
+# once for every row instead, which is the longer the more has been sent.
 BATCH = f"""
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone,
        ph.quiet_from, ph.quiet_until, ph.message_at,
        c.id, c.medium, c.address, c.address_digest, c.detail_level,
-       ARRAY(SELECT d.started_at FROM dispensary_reminder earlier
-               JOIN dispensary_delivery d ON d.reminder_id = earlier.id
-              WHERE earlier.patient_id = r.patient_id AND earlier.id <> r.id
-                AND d.outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
-                AND d.started_at > now() - interval '7 days'),
+       CASE WHEN r.kind IN ({NUDGES}) THEN ARRAY(
+            SELECT d.started_at
+              FROM (SELECT id FROM dispensary_reminder earlier
+                     WHERE earlier.patient_id = r.patient_id AND earlier.id <> r.id
+                       AND earlier.useful_until > now() - interval '7 days' OFFSET 0) earlier,
+                   LATERAL (SELECT started_at FROM dispensary_delivery
+                             WHERE reminder_id = earlier.id AND outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
+                               AND started_at > now() - interval '7 days' OFFSET 0) d) END,
        EXISTS (SELECT 1 FROM dispensary_delivery d
                 WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})),
        clock_timestamp()
@@ -183,7 +194,7 @@ def _with_line(append: str) -> str:
     for number in range(append.count("%s")):
         append = append.replace("%s", f"%(line{number})s", 1)
     parts = [HAND_OVER.replace("SELECT (SELECT id", f", told AS ({append})\nSELECT (SELECT id").rstrip()]
-    return ",\n       ".join([*parts, "(SELECT * FROM told)"])
+    return ",\n       ".join([*parts, "(SELECT count(*) FROM told)"])
 
 
 def claim(*, owner: str, count: int, lease: timedelta) -> Lease:

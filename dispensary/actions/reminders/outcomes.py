@@ -6,6 +6,7 @@ import random
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -42,11 +43,13 @@ class Going:
     at: datetime
 
 
+@lru_cache(maxsize=1024)
 def engine(pharmacy_id: uuid.UUID) -> Actor:
     """The engine, acting for one pharmacy."""
     return Actor.system("reminders", pharmacy_id)
 
 
+@audit.retrying
 def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) -> ledger.Begun | None:
     """Mark the message before as accepted and begin the next, in one commit. `None`: the next must not be sent."""
     row = following.row if following else None
