@@ -1,0 +1,38 @@
+"""The list of mutants that change nothing: found again by what they change, never by a number."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LIST: Final = Path(__file__).parent / "equivalent.toml"
+
+
+@dataclass(slots=True)
+class Equivalent:
+    """An entry of the list; ``used`` once it has fitted a living mutant."""
+
+    file: str
+    function: str
+    was: str
+    becomes: tuple[str, ...]
+    because: str
+    used: bool = False
+
+    def fits(self, file: str, function: str, was: str, becomes: str) -> bool:
+        same = (self.file, self.function, self.was) == (file, function, was) and becomes in self.becomes
+        self.used = self.used or same
+        return same
+
+
+def load(path: Path = LIST) -> list[Equivalent]:
+    """All entries of the list."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [
+        Equivalent(row["file"], row["function"], row["was"], _all(row["becomes"]), row["because"])
+        for row in table.get("mutant", [])
+    ]
+
+
+def _all(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -1,0 +1,43 @@
+"""Which files are mutated, and the narrow choice of tests that each is held against."""
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parents[2]
+TESTS: Final = "tests/baclofen_rules"
+ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
+
+OWN: Final[dict[str, tuple[str, ...]]] = {
+    "regimen.py": (f"{TESTS}/test_regimen.py",),
+    "supply.py": (f"{TESTS}/test_supply.py",),
+    "terms.py": (f"{TESTS}/test_terms.py", f"{TESTS}/test_rules.py"),
+    "conditions.py": (f"{TESTS}/test_conditions.py",),
+    "words.py": (f"{TESTS}/test_words.py", f"{TESTS}/test_rules.py"),
+    "rules/__init__.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_page.py", f"{TESTS}/test_review.py"),
+    "plan/bounds.py": (f"{TESTS}/test_plan.py",),
+    "plan/model.py": (f"{TESTS}/test_plan.py",),
+    "plan/planners.py": (f"{TESTS}/test_plan.py",),
+    "plan/suggest.py": (f"{TESTS}/test_plan.py",),
+    "plan/__init__.py": (f"{TESTS}/test_plan.py",),
+}
+"""Files with tests of their own; a rule is held against the rows of its own table."""
+BESIDE: Final[dict[str, tuple[str, ...]]] = {"directions": (f"{TESTS}/test_directions_rule.py",)}
+"""What a rule has beside its table."""
+
+
+def targets() -> list[str]:
+    """Every file that is mutated, by its path inside of ``baclofen_rules``: arithmetic and rules first."""
+    rules = sorted(f"rules/{path.name}" for path in (ROOT / "baclofen_rules" / "rules").glob("*.py"))
+    first = [name for name in ("regimen.py", "supply.py") if name in OWN]
+    return [*first, *rules, *(name for name in OWN if name not in first and name not in rules)]
+
+
+def tests_of(target: str) -> list[str]:
+    """The tests, as pytest names them, that a file is held against."""
+    if target in OWN:
+        return [name for name in OWN[target] if (ROOT / name).exists()]
+    table = Path(target).stem.replace("_", "-")
+    rows = tomllib.loads((ROOT / TESTS / "rules" / f"{table}.toml").read_text(encoding="utf-8"))["row"]
+    return [*(f"{ROWS}[{table}-{number}]" for number in range(1, len(rows) + 1)), *BESIDE.get(table, ())]
