@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,26 +120,25 @@ def copied(target: str, folder: Path) -> None:
 
 
 def digest(target: str) -> str:
-    """Of everything that decides the verdicts."""
-    total = hashlib.sha256(repr(tests_of(target)).encode())
-    wanted = [path for name in COPIED for path in sorted((ROOT / name).rglob("*")) if path.is_file()]
-    code = [HERE / "operators.py", HERE / "worker.py", HERE / "__main__.py"]
-    tables = {Path(test.split("::")[0]) for test in tests_of(target)}
-    for path in [*wanted, *code]:
+    """Of everything that decides the verdicts: the rule book, the chosen tests with their tables, and this tool."""
+    total = hashlib.sha256(repr((tests_of(target), CONFIG, CONFTEST)).encode())
+    chosen = {HERE.parent / "cases.py", *(ROOT / test.split("::")[0] for test in tests_of(target))}
+    for path in sorted(path for name in COPIED for path in (ROOT / name).rglob("*") if path.is_file()):
         about = path.relative_to(ROOT)
-        if "__pycache__" in about.parts or (HERE in path.parents and path not in code):
-            continue
-        if "tests" in about.parts and about.suffix == ".toml" and not _read(about, target, tables):
-            continue
-        total.update(f"{about}\n".encode() + path.read_bytes())
+        data = "tests" in about.parts and path.suffix != ".py" and _is_read(about, target)
+        if "__pycache__" not in about.parts and (about.parts[0] == "baclofen_rules" or path in chosen or data):
+            total.update(f"{about}\n".encode() + path.read_bytes())
+    for name in ("operators.py", "worker.py"):
+        total.update((HERE / name).read_bytes())
     return total.hexdigest()
 
 
-def _read(table: Path, target: str, tests: set[Path]) -> bool:
-    """Whether a table is read by the tests of a file: a rule's own rows come from its own table."""
-    if table.parts[:3] != ("tests", "baclofen_rules", "rules") or not target.startswith("rules/"):
-        return True
-    return target == "rules/__init__.py" or table.stem == Path(target).stem.replace("_", "-")
+def _is_read(data: Path, target: str) -> bool:
+    """Whether a file of data is read by the tests of a target: a rule is held against the rows of its own table."""
+    if HERE.relative_to(ROOT) in data.parents:
+        return False
+    alone = target.startswith("rules/") and target != "rules/__init__.py"
+    return data.stem == Path(target).stem.replace("_", "-") if alone else True
 
 
 def living(folder: Path) -> list[str]:
@@ -195,8 +193,6 @@ def judged(target: str, entries: list[Equivalent]) -> tuple[Counter[str], list[s
 def _line(name: str, score: Counter[str]) -> str:
     left = f"  ({score['not tried']} not tried)" if score["not tried"] else ""
     return f"{name:36} {score['mutants']:8} {score['killed']:8} {score['equivalent']:11} {score['survived']:9}{left}"
-
-
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs inside of a copy of the tree, as a script: mutmut with the operators of this folder beside its own.
 
-    worker.py             generate the mutants and try all that have no verdict yet
-    worker.py NAME ...    try these
+worker.py             generate the mutants and try all that have no verdict yet
+worker.py NAME ...    try these
 """
 
 import json
