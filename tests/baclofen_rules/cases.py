@@ -3,7 +3,8 @@
 A *calm* case finds nothing in any profile: an adult of 45 years with every fact known, who starts on 5 mg three times a day.
 A row of a table says only what differs::
 
-    takes = ["5+5+5 for 3 days", "10+10+10 for 25 days"]      the phases; without "for" an open end
+    takes = ["5+5+5 for 3 days", "10+10+10 for 25 days"]      the phases; without "for" an open end;
+                                                              "10 for 5 days from day 4" where a phase names its first day
     had = ["10+10+10, 28 days ago, for 28 days, since 90 days ago"]   earlier supplies; ", concurrent" for another course
     patient = {age_years = 11}, prescription = {...}, case = {...}   fields of the case format, put over the calm ones
 
@@ -42,7 +43,10 @@ CALM_ORDER = {
     "directions": None,
     "repeats": 0,
 }
-_PHASE = re.compile(r"(?P<doses>[\d.]+(?:\+[\d.]+)*)(?: (?P<unit>mg|microgram))?(?: for (?P<days>\d+) days?)?")
+_PHASE = re.compile(
+    r"(?P<doses>[\d.]+(?:\+[\d.]+)*)(?: (?P<unit>mg|microgram))?(?: for (?P<days>\d+) days?)?"
+    r"(?: from day (?P<start>\d+))?"
+)
 _FILL = re.compile(
     r"(?P<doses>[\d.]+(?:\+[\d.]+)*), (?P<ago>\d+) days? ago, for (?P<days>\d+) days?"
     r"(?:, since (?P<since>\d+) days? ago)?(?P<concurrent>, concurrent)?"
@@ -54,7 +58,8 @@ def phase(text: str) -> dict[str, Any]:
     found = _PHASE.fullmatch(text)
     assert found, text
     doses = [Decimal(dose) for dose in found["doses"].split("+")]
-    return {"doses": doses, "unit": found["unit"] or "mg", "days": int(found["days"]) if found["days"] else None}
+    made = {"doses": doses, "unit": found["unit"] or "mg", "days": int(found["days"]) if found["days"] else None}
+    return {**made, "from_day": int(found["start"])} if found["start"] else made
 
 
 def fill(text: str, on: date = ON) -> dict[str, Any]:

@@ -1,16 +1,23 @@
 """Phases that name their first day, and the arithmetic that a directions finding shows."""
 
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from baclofen_rules import Case, Finding, load_profile, review
+from baclofen_rules import Case, Finding, Severity, load_profile, review
+from baclofen_rules.findings import Found
+from baclofen_rules.rulebook import rulebook
+from baclofen_rules.rules import directions
+from baclofen_rules.terms import Terms
 
 LIORESAL = load_profile("lioresal")
+BOOK = rulebook(LIORESAL, date(2026, 11, 22))
 
 
-def found(prescription: dict[str, Any]) -> list[Finding]:
+def case_with(prescription: dict[str, Any]) -> Case:
     case = {
         "format": "baclofen-case/1",
         "on": "2026-11-22",
@@ -19,7 +26,18 @@ def found(prescription: dict[str, Any]) -> list[Finding]:
         "prescription": {"route": "oral", "form": "tablet", "strength_mg": 10, "repeats": 0, **prescription},
         "history": [],
     }
-    return [finding for finding in review(Case.from_json(case), LIORESAL).findings if finding.code == "directions"]
+    return Case.from_json(case)
+
+
+def found(prescription: dict[str, Any]) -> list[Finding]:
+    return [one for one in review(case_with(prescription), LIORESAL).findings if one.code == "directions"]
+
+
+def severities(prescription: dict[str, Any], **own: Severity) -> list[Severity]:
+    """What the rule finds in the house of a profile that sets some of its severities otherwise."""
+    bound = next(one for rules in BOOK.rules.values() for one in rules if one.rule.code == "directions")
+    answer = directions.check(Terms(case_with(prescription), BOOK.terms), replace(bound.limits, **own))
+    return [one.severity for one in answer if isinstance(one, Found)]
 
 
 def phase(times: int, dose: int, days: int, from_day: int | None = None) -> dict[str, Any]:
@@ -44,6 +62,22 @@ def test_a_gap_or_an_overlap_between_phases_asks_for_an_override(
     phases = [phase(3, 5, 3, starts[0]), phase(3, 10, 25, starts[1])]
     findings = found({"phases": phases})
     assert [(str(one.severity), one.summary) for one in findings] == ([("override", summary)] if summary else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "starts", "severity"),
+    [
+        ("days 1-3: 5 mg tid; days 5-9: 10 mg tid", None, Severity.ACKNOWLEDGE),
+        ("days 1-3: 5 mg tid; days 3-8: 10 mg tid", None, Severity.OVERRIDE),
+        (None, 5, Severity.ACKNOWLEDGE),
+        (None, 3, Severity.OVERRIDE),
+    ],
+)
+def test_a_gap_and_an_overlap_have_each_the_severity_that_the_profile_gives_them(
+    text: str | None, starts: int | None, severity: Severity
+) -> None:
+    order = {"phases": [phase(3, 5, 3), phase(3, 10, 5, starts)], "directions": text}
+    assert severities(order, gap=Severity.ACKNOWLEDGE, overlap=Severity.OVERRIDE) == [severity]
 
 
 def test_the_arithmetic_of_all_three_witnesses_is_shown() -> None:

@@ -33,9 +33,9 @@ def answer_of(code, answer):
     return " and ".join(said) or "clear"
 
 
-def _without_null(value):
-    """A table has no word for null: what is not known is left out of it."""
-    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+def _with_null(value):
+    """TOML has no null: what is not known is written ``"null"``."""
+    return {key: "null" if one is None else one for key, one in value.items()} if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize(("code", "row"), list(rows()))
@@ -49,7 +49,7 @@ def test_the_rule_answers_as_the_table_says(code, row):
     told = FOUND & row.keys()
     if told:
         found = next(finding for finding in review(case, profile).findings if finding.code == code).to_json()
-        assert {name: _without_null(found[name]) for name in told} == {name: row[name] for name in told}
+        assert {name: _with_null(found[name]) for name in told} == {name: row[name] for name in told}
     if "explains" in row:
         assert {one.code: (one.state, one.words) for one in explain(case, profile)}[code] == ("clear", row["explains"])
 
