@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baclofen_rules import all_rules
-from baclofen_rules.case import CodedCondition, Condition, Medicine
-from baclofen_rules.conditions import condition_of
+from baclofen_rules.case import Medicine
 from baclofen_rules.findings import DetectedIssue, Dur
 from baclofen_rules.medicines import classes_of, interaction_classes, is_near, names_baclofen, table, words
 
@@ -87,21 +86,3 @@ def test_any_text_is_classified_or_not_and_never_raises(name, atc):
     classes, known, _ = classes_of(Medicine(name or None, atc or None))
     assert known or not classes
     assert isinstance(names_baclofen(name), bool)
-
-
-@pytest.mark.parametrize(
-    ("system", "code", "condition"),
-    [
-        ("http://hl7.org/fhir/sid/icd-10", "G40.9", Condition.EPILEPSY),
-        ("ICD10", "g409", Condition.EPILEPSY),
-        ("urn:oid:2.16.840.1.113883.6.90", "K25.4", Condition.PEPTIC_ULCER),
-        ("http://snomed.info/sct", "13200003", Condition.PEPTIC_ULCER),
-        ("urn:oid:2.16.840.1.113883.6.96", "230690007", Condition.STROKE),
-        ("http://hl7.org/fhir/sid/icd-10-cm", "R45.850", None),
-        ("http://hl7.org/fhir/sid/icd-10", "G4", None),
-        ("http://hl7.org/fhir/sid/icd-9-cm", "345", None),
-        ("http://snomed.info/sct", "G40", None),
-    ],
-)
-def test_codes_are_mapped_or_not(system, code, condition):
-    assert condition_of(CodedCondition(system, code)) is condition
