@@ -2,11 +2,12 @@
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 ONCE ?=
+FILES ?=
 export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-faults lint bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-faults mutants lint bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,6 +25,9 @@ lint: install-test
 
 bench: install-bench look ## measure against the bars of tests/benchmarks/README.md
 	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
+
+mutants: install-test ## change the rule book in thousands of ways: which change does no test notice? (FILES=rules/ceiling.py)
+	@nice -n 19 $(BIN)/python -m tests.baclofen_rules.mutation $(FILES)
 
 bench-rules: install-bench ## the rule book beside GoRules zen, CEL and Rego: same checks, same cases
 	@$(BIN)/python -m tests.benchmarks.rules_engines

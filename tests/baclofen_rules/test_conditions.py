@@ -24,7 +24,7 @@ MEANT = {
 
 def test_every_code_means_what_is_written_here_and_no_other_code_is_mapped() -> None:
     written = {code: condition for condition, codes in MEANT.items() for code in codes.split()}
-    assert {**ICD_10, **SNOMED} == written
+    assert written == {**ICD_10, **SNOMED}
     for code, condition in written.items():
         assert condition_of(CodedCondition(SCT if code.isdigit() else ICD, code)) is condition
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from tests.baclofen_rules.mutation.equivalent import Equivalent, load
 from tests.baclofen_rules.mutation.operators import laid_open
-from tests.baclofen_rules.mutation.targets import HERE, ROOT, targets, tests_of
+from tests.baclofen_rules.mutation.targets import HERE, ROOT, targets, judges_of
 
 WORK: Final = ROOT / ".run" / "mutation"
 COPIED: Final = ("baclofen_rules", "tests/baclofen_rules", "tests/golden")
@@ -114,15 +114,15 @@ def copied(target: str, folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=UNSEEN, dirs_exist_ok=True)
     (folder / "tests" / "__init__.py").touch()
     (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "pyproject.toml").write_text(CONFIG.format(target=target, tests=json.dumps(tests_of(target))))
+    (folder / "pyproject.toml").write_text(CONFIG.format(target=target, tests=json.dumps(judges_of(target))))
     source = folder / "baclofen_rules" / target
     source.write_text(laid_open(source.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def digest(target: str) -> str:
     """Of everything that decides the verdicts: the rule book, the chosen tests with their tables, and this tool."""
-    total = hashlib.sha256(repr((tests_of(target), CONFIG, CONFTEST)).encode())
-    chosen = {HERE.parent / "cases.py", *(ROOT / test.split("::")[0] for test in tests_of(target))}
+    total = hashlib.sha256(repr((judges_of(target), CONFIG, CONFTEST)).encode())
+    chosen = {HERE.parent / "cases.py", *(ROOT / test.split("::")[0] for test in judges_of(target))}
     for path in sorted(path for name in COPIED for path in (ROOT / name).rglob("*") if path.is_file()):
         about = path.relative_to(ROOT)
         data = "tests" in about.parts and path.suffix != ".py" and _is_read(about, target)

@@ -34,7 +34,7 @@ def targets() -> list[str]:
     return [*first, *rules, *(name for name in OWN if name not in first and name not in rules)]
 
 
-def tests_of(target: str) -> list[str]:
+def judges_of(target: str) -> list[str]:
     """The tests, as pytest names them, that a file is held against."""
     if target in OWN:
         return [name for name in OWN[target] if (ROOT / name).exists()]

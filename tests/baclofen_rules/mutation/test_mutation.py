@@ -1,0 +1,92 @@
+"""The mutation tool itself: what it changes, what it opens up, and that its list of harmless changes stays true."""
+
+import libcst as cst
+import pytest
+
+from tests.baclofen_rules.mutation import equivalent, operators
+from tests.baclofen_rules.mutation.targets import ROOT, targets, judges_of
+
+BOOK = ROOT / "baclofen_rules"
+
+
+def test_every_rule_is_mutated_and_held_against_tests() -> None:
+    assert {f"rules/{path.name}" for path in (BOOK / "rules").glob("*.py")} <= set(targets())
+    for target in targets():
+        assert (BOOK / target).exists()
+        assert judges_of(target), target
+
+
+@pytest.mark.parametrize("entry", equivalent.load(), ids=lambda entry: f"{entry.file}:{entry.function}")
+def test_a_change_called_harmless_is_of_a_line_that_still_stands(entry: equivalent.Equivalent) -> None:
+    source = " ".join(line.strip() for line in (BOOK / entry.file).read_text(encoding="utf-8").splitlines())
+    assert entry.was in source
+    assert entry.was not in entry.becomes
+    assert f"def {entry.function.rpartition('.')[2]}(" in source
+    assert entry.because.endswith(".")
+
+
+def test_an_entry_fits_only_the_change_it_names() -> None:
+    entry = equivalent.Equivalent("a.py", "f", "x < 1", ("x <= 1",), "Whole numbers.")
+    assert not entry.fits("a.py", "f", "x < 1", "x > 1")
+    assert not entry.fits("a.py", "g", "x < 1", "x <= 1")
+    assert not entry.used
+    assert entry.fits("a.py", "f", "x < 1", "x <= 1")
+    assert entry.used
+
+
+def test_a_severity_becomes_the_next_graver_one() -> None:
+    def after(written: str) -> list[str]:
+        node = cst.ensure_type(cst.parse_expression(written), cst.Attribute)
+        return [cst.Module([]).code_for_node(made) for made in operators.severity(node)]
+
+    assert after("Severity.OVERRIDE") == ["Severity.STOP"]
+    assert after("Severity.STOP") == ["Severity.INFORMATION"]
+    assert after("Outcome.STOP") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        ("if ready: pass", ["if not (ready): pass"]),
+        ("if a < b: pass", ["if not (a < b): pass"]),
+        ("if a and b: pass", ["if not (a and b): pass"]),
+        ("if a == b: pass", []),
+        ("if not ready: pass", []),
+        ("if a is None: pass", []),
+    ],
+)
+def test_a_condition_is_turned_where_mutmut_does_not_turn_it(written: str, becomes: list[str]) -> None:
+    node = cst.ensure_type(cst.parse_statement(written), cst.If)
+    assert [cst.Module([]).code_for_node(made).strip() for made in operators.condition(node)] == becomes
+
+
+def test_what_is_laid_open_is_the_same_program() -> None:
+    source = """
+from functools import cache
+
+class Day:
+    def __init__(self, doses):
+        self.doses = doses
+
+    @property
+    def total(self):
+        return sum(self.doses)
+
+    @staticmethod
+    def unit():
+        return "mg"
+
+@cache
+def twice(number):
+    @cache
+    def once(other):
+        return other
+    return once(number) + once(number)
+"""
+    opened = operators.laid_open(source)
+    assert "@property" not in opened
+    assert "@cache" not in opened
+    assert "@staticmethod" in opened
+    room: dict[str, object] = {}
+    exec(opened, room)
+    assert eval("(Day([5, 10]).total, Day.unit(), twice(4), twice.cache_info().currsize)", room) == (15, "mg", 8, 1)
