@@ -1,7 +1,7 @@
 """What is mutated beyond mutmut's own operators, and how code that mutmut passes over is laid open to it.
 
 mutmut leaves decorated functions alone, and with them every property; it does not touch a bare condition, the severity of
-a finding, ``max`` and ``min``, or the direction of rounding. In a rule book these are the changes that matter most.
+a finding, ``max`` and ``min``, a comparison that is handed over by name, or the direction of rounding. In a rule book these are the changes that matter most.
 """
 
 import ast
@@ -34,6 +34,13 @@ def severity(node: cst.Attribute) -> Iterator[cst.Attribute]:
         yield node.with_changes(attr=cst.Name(following))
 
 
+def compared_by_name(node: cst.Attribute) -> Iterator[cst.Attribute]:
+    """``total.__gt__`` handed over as a test: above, or from."""
+    other = {"__gt__": "__ge__", "__ge__": "__gt__", "__lt__": "__le__", "__le__": "__lt__"}.get(node.attr.value)
+    if other:
+        yield node.with_changes(attr=cst.Name(other))
+
+
 def other_name(node: cst.Name) -> Iterator[cst.Name]:
     """Largest for smallest, every for any, up for down."""
     if node.value in SWAPPED:
@@ -49,6 +56,7 @@ def condition(node: cst.If | cst.CompIf) -> Iterator[cst.CSTNode]:
 
 OPERATORS: Final[list[tuple[type[cst.CSTNode], object]]] = [
     (cst.Attribute, severity),
+    (cst.Attribute, compared_by_name),
     (cst.Name, other_name),
     (cst.If, condition),
     (cst.CompIf, condition),
