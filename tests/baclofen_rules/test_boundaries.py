@@ -8,7 +8,6 @@ severity by one step; and of a list each member is left out. Each time the table
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path

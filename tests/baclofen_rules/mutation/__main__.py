@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from tests.baclofen_rules.mutation.equivalent import Equivalent, load
 from tests.baclofen_rules.mutation.operators import laid_open
-from tests.baclofen_rules.mutation.targets import HERE, ROOT, targets, judges_of
+from tests.baclofen_rules.mutation.targets import HERE, ROOT, judges_of, targets
 
 WORK: Final = ROOT / ".run" / "mutation"
 COPIED: Final = ("baclofen_rules", "tests/baclofen_rules", "tests/golden")

@@ -34,7 +34,9 @@ def test_a_site_is_set_up_with_three_commands(db: None) -> None:
     assert (shop.name, shop.time_zone, shop.od_means_once_daily) == ("Mill Lane", "Europe/London", True)
     get_user_model().objects.create_user("bea")
     assert "is manager at Mill Lane" in run("staff", "bea", "--role", "manager", "--name", "Bea Boss")
-    added = run("product", make.TEN_MG, "--name", "Lioresal 10 mg", "--strength-mg", 10, "--pack-size", 50, "--by", "bea")
+    added = run(
+        "product", make.TEN_MG, "--name", "Lioresal 10 mg", "--strength-mg", 10, "--pack-size", 50, "--by", "bea"
+    )
     assert make.TEN_MG in added
     assert Product.objects.get().pack_size == 50
 
