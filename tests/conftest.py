@@ -30,11 +30,25 @@ def servers_folder() -> Iterator[Path]:
         yield folder
 
 
+_DATABASE = pytest.StashKey[Database]()
+
+
 @pytest.fixture(scope="session")
-def database(servers_folder: Path) -> Iterator[Database]:
+def database(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
     """The test database, empty; most tests want `db` or `transactional_db`, which migrate it first."""
     with running_database(servers_folder) as running:
+        request.config.stash[_DATABASE] = running
         yield running
+        del request.config.stash[_DATABASE]
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """A server that has died is told once, with its last words, and not as a thousand refused connections."""
+    database = item.config.stash.get(_DATABASE, None)
+    if database and database.server and not database.server.running:
+        pytest.exit(
+            f"The tests' PostgreSQL is gone since {item.nodeid}. Its last words:\n{database.server.last_words(12)}", 3
+        )
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,9 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +64,15 @@ class Database:
             "PASSWORD": str(parts.get("password", "")),
             "NAME": self.name,
         }
+
+    def crash(self, down: float = 0) -> None:
+        """Crash our own server as a machine that loses power would, leave it down for `down` seconds, and start it at its old address."""
+        assert self.server, "a server that DATABASE_URL names is not ours to crash"
+        port = self.server.port
+        self.server.stop(signal.SIGQUIT)
+        time.sleep(down)
+        self.server.start(port)
+        assert self.server.port == port, "somebody took the port meanwhile"
 
     def grant(self) -> None:
         """Give the application role its rights on the tables, and the tests' right to empty them."""

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import psutil
 
 LOCALHOST = "127.0.0.1"
 BARE_ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+_FIRST_PORT, _LENT_OUT = 20_000, 32_768
 _PR_SET_PDEATHSIG = 1
 
 
@@ -25,12 +27,17 @@ class ServerError(Exception):
 
 
 def free_port(wanted: int | None = None) -> int:
-    """Return `wanted` if nobody listens there, else a port that is free now."""
-    for port in (wanted, 0) if wanted else (0,):
+    """Return `wanted` if nobody listens there, else a port that is free now.
+
+    The system lends ports from 32768 up to outgoing connections. One of those could be lent to somebody while a server that lives
+    there is down for a second, and the server could not come back to the address that everybody knows: so we look below.
+    """
+    below = (_FIRST_PORT + secrets.randbelow(_LENT_OUT - _FIRST_PORT) for _ in range(50))
+    for port in (*((wanted,) if wanted else ()), *below, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((LOCALHOST, port or 0))
+                probe.bind((LOCALHOST, port))
             except OSError:
                 continue
             return int(probe.getsockname()[1])

@@ -60,6 +60,21 @@ def test_data_survive_a_stop_and_a_crash(postgres: Postgres) -> None:
     assert notes(postgres) == ["before the stop", "before the crash"]
 
 
+def test_a_server_that_repeats_its_journal_after_a_crash_is_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = Postgres(folder, "x", durable=True)  # with its usual, rare checkpoints
+    postgres.start()
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE long AS SELECT n, repeat('x', 200) AS text FROM generate_series(1, 1500000) n")
+    postgres.stop(signal.SIGKILL)
+    monkeypatch.setattr("deploy.servers.postgres._START_SECONDS", 0.5)
+    postgres.start(postgres.port)
+    with psycopg.connect(postgres.url()) as connection:
+        assert connection.execute("SELECT count(*) FROM long").fetchone() == (1_500_000,)
+    postgres.stop()
+
+
 def test_nobody_gets_in_without_the_password(postgres: Postgres) -> None:
     postgres.start()
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -187,9 +202,11 @@ def test_root_in_a_private_home_gets_a_server_too(tmp_path: Path) -> None:
         remove("postgres", private / "run")
 
 
-def test_free_port_is_free() -> None:
-    with socket.create_server((LOCALHOST, free_port())) as server:
-        assert server.getsockname()[1] > 0
+def test_free_port_is_free_and_not_one_that_outgoing_connections_are_given() -> None:
+    port = free_port()
+    with socket.create_server((LOCALHOST, port)):
+        assert port < 32_768
+        assert free_port(port) != port
 
 
 def test_environment_file_is_private_and_loses_to_the_environment(
