@@ -176,7 +176,7 @@ def _count(happened: Mapping[str, int]) -> None:
 
 def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Callable[[], bool], done: Drained) -> None:
     """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent."""
-    waiting = batch.read(lease, channels)
+    waiting, back = batch.read(lease, channels), []
     going: outcomes.Going | None = None
     while waiting and not over():
         decision = waiting.pop(0)
@@ -188,6 +188,7 @@ def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Call
         going = None
         if begun is None:
             done.taken_back += 1
+            back.append(decision)
             continue
         started = time.monotonic()
         answer = _send(decision)
@@ -201,7 +202,7 @@ def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Call
             done.refused += not isinstance(answer, Unknown)
     if going:
         outcomes.hand_over(lease, going, None)
-    ledger.release(lease, [decision.row.id for decision in waiting])
+    ledger.release(lease, [decision.row.id for decision in (*back, *waiting)])
 
 
 def _send(ready: Ready) -> Answer:

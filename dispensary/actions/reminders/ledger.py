@@ -50,7 +50,7 @@ moved AS (
      WHERE id = ANY (ARRAY[%(previous)s::bigint, %(next)s::bigint]) AND lease_token = %(token)s::uuid
        AND (id = %(previous)s::bigint
             OR lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp())
-    RETURNING id, attempts, round),
+    RETURNING id, attempts, round, lease_until - clock_timestamp() - %(send_timeout)s::interval AS to_spare),
 begun AS (
     INSERT INTO dispensary_delivery
        (reminder_id, medium, channel, attempt, round, key, contact_id, address_digest, provider_message_id, outcome, error,
@@ -61,7 +61,7 @@ SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, 
   FROM moved WHERE id = %(next)s::bigint
     ON CONFLICT DO NOTHING
 RETURNING id, attempt)
-SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp()
+SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp(), (SELECT to_spare FROM moved WHERE id = %(next)s::bigint)
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 NUDGES = ", ".join(f"'{kind.value}'" for kind in Kind if not kind.matters_for_safety)
@@ -99,7 +99,7 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
           AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
                            WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})
                              AND d.contact_id = point.id)
-        ORDER BY point.preference, point.added_at LIMIT 1) c ON true
+        ORDER BY point.preference, point.added_at, point.medium, point.id LIMIT 1) c ON true
  WHERE r.id = ANY(%s) AND r.lease_token = %s
  ORDER BY r.due_at, r.id
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
@@ -110,6 +110,17 @@ UPDATE dispensary_reminder
  WHERE id = %s AND lease_token = %s
 RETURNING id
 """
+
+# Begun and certainly not sent: the commit that began it came back when there was no time left to send.
+NOT_BEGUN = f"""
+WITH kept AS (
+    UPDATE dispensary_delivery SET outcome = {Outcome.DEFERRED}, error = 'no-time', finished_at = clock_timestamp()
+     WHERE id = %s AND outcome = {Outcome.STARTED} RETURNING reminder_id)
+UPDATE dispensary_reminder
+   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = ''
+  FROM kept
+ WHERE id = kept.reminder_id AND lease_token = %s
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 RELEASE = f"""
 UPDATE dispensary_reminder
@@ -157,6 +168,7 @@ class Begun:
     delivery: int
     attempt: int
     at: datetime
+    to_spare: timedelta  # from `at` until the lease is too short to send under
 
 
 def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
@@ -166,7 +178,7 @@ def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) -> tuple[int, int, datetime] | None:
+def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) -> Begun | None:
     """Finish the one before with its audit line, and begin the next: one statement, one round trip, one commit.
 
     Prepared once for each connection, past Django's cursors, which plan every statement anew: that was half of what a
@@ -184,8 +196,13 @@ def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) ->
     cursor = psycopg.Cursor(raw)
     with connection.wrap_database_errors:
         cursor.execute(statement, parameters, prepare=True)
-        delivery, attempt, at = cursor.fetchone()[:3]
-    return None if delivery is None else (delivery, attempt, at)
+        delivery, attempt, at, to_spare = cursor.fetchone()[:4]
+    return None if delivery is None else Begun(delivery, attempt, at, to_spare)
+
+
+def not_begun(begun: Begun, lease: Lease) -> None:
+    """Take back an intent whose provider was certainly not called."""
+    run(NOT_BEGUN, [begun.delivery, lease.token])
 
 
 @cache

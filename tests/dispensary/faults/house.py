@@ -41,7 +41,7 @@ class House:
         self.sent_file, self.faults_file = folder / "sent.jsonl", folder / "faults.json"
         self.processes: dict[str, Server] = {}
         self.options: dict[str, object] = {}
-        self.settings = {"REMINDER_TICK_SECONDS": "1", "REMINDER_LEASE_SECONDS": "6", "REMINDER_BATCH": "50"}
+        self.settings = {"REMINDER_TICK_SECONDS": "1", "REMINDER_LEASE_SECONDS": "10", "REMINDER_BATCH": "50"}
 
     # --- processes ---
 

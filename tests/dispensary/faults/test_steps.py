@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from contextlib import suppress
+import traceback
+from datetime import date
 
 import pytest
 from django.db import connections
@@ -11,15 +12,20 @@ from django.db import connections
 from dispensary.actions import reminders
 from dispensary.actions.reminders import ledger, outcomes
 from dispensary.models import Reminder, ReminderState, WorklistItem
+from dispensary.reminding.words import say_date
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-LEASE = 3
+LEASE = 5
 
 
 @pytest.fixture(autouse=True)
 def short_leases(outbox, settings):
     outbox.use(timeout=1)
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_lease": LEASE}
+    say_date(
+        date(2026, 11, 22), "en"
+    )  # the catalogues are read here, once, and not in each child under its short lease
 
 
 def in_a_child(work) -> int:
@@ -30,8 +36,10 @@ def in_a_child(work) -> int:
         # Beside a running browser, asyncio's loop hides the parent's connections from close_all() there and shows them here.
         for inherited in connections.all(initialized_only=True):
             inherited.connection = None
-        with suppress(BaseException):
+        try:
             work()
+        except BaseException:
+            traceback.print_exc()  # for whoever wonders why it did not die as it should
         os._exit(0)
     return pid
 
@@ -118,7 +126,7 @@ def test_a_dispense_whose_process_dies_right_after_its_commit_is_still_reminded_
 
 
 def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
-    """Two workers, a batch that takes three leases: the fence stops each in time, and the rest is claimed again."""
+    """Two workers, a batch that outlasts its lease: the fence stops each in time, and the rest is claimed again."""
     outbox.use(timeout=1, delay=0.05)
     first = due("run_out")
     rows = [
@@ -141,3 +149,28 @@ def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
     recover()
     keys = [told["key"] for told in outbox.sent]
     assert len(keys) == len(set(keys)) == 151
+
+
+@pytest.mark.parametrize("wait", [LEASE - 0.8, LEASE + 2], ids=["within the lock's time limit", "longer than that"])
+def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due, outbox, awake, site, wait):
+    """Somebody stands still with the log's head in his hand; who waits for it must not send on a lease that ran out meanwhile."""
+    outbox.use(timeout=1)
+    due("run_out")
+    reminders.drain()  # now the pharmacy has a log, and the log its head
+    outbox.file.unlink()
+    rows = [due("run_out"), due("run_out")]
+    with site.database.connect(autocommit=False) as standing_still:
+        standing_still.execute("SELECT 1 FROM audit.head FOR NO KEY UPDATE")
+        worker = in_a_child(lambda: reminders.drain(seconds=3))
+        wait_until(lambda: outbox.sent, 30)
+        time.sleep(wait)
+        assert len(outbox.sent) == 1  # accepted; the commit that says so, and that the next is begun, waits
+        standing_still.rollback()
+    os.waitpid(worker, 0)
+    assert len(outbox.sent) == 1
+    for row in rows:
+        row.refresh_from_db()
+    assert sorted(row.state for row in rows) == [ReminderState.SCHEDULED, ReminderState.SENT]
+    recover()
+    keys = [told["key"] for told in outbox.sent]
+    assert len(keys) == len(set(keys)) == 2

@@ -47,7 +47,7 @@ def test_a_frozen_worker_that_thaws_after_its_lease_sends_nothing_more(house):
     house.start_all()
     house.wait_until_sent(MANY // 5)
     house.signal("send1", signal.SIGSTOP)
-    time.sleep(7)  # a lease is 6 s
+    time.sleep(11)  # a lease is 10 s
     house.signal("send1", signal.SIGCONT)
     house.wait_until_idle()
     verdict = house.verdict(owed)
