@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
@@ -60,24 +60,21 @@ class Condition(StrEnum):
     LIVER_DISEASE = "liver-disease"
 
 
-@dataclass(frozen=True, slots=True)
-class CodedCondition:
+class CodedCondition(NamedTuple):
     """A condition given by a code of a code system; mapped by the rule book or reported as not classified."""
 
     system: str
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Medicine:
+class Medicine(NamedTuple):
     """Another medicine the patient takes; a name, an ATC code, or both."""
 
     name: str | None
     atc: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PatientFacts:
+class PatientFacts(NamedTuple):
     """What is known about the patient; None is unknown everywhere."""
 
     birth_date: date | None = None
@@ -154,8 +151,7 @@ class Fill:
         object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One question: may this be done, for this patient, today?"""
 
     on: date
@@ -204,7 +200,7 @@ def _names(*names: str) -> frozenset[str]:
 
 
 CASE_FIELDS = _names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
-PATIENT_FIELDS = frozenset(PatientFacts.__dataclass_fields__)
+PATIENT_FIELDS = frozenset(PatientFacts._fields)
 ORDER_FIELDS = _names(
     "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions", "quantity", "repeats"
 )

@@ -4,13 +4,11 @@ Nothing is guessed: true is not a number, "10 mg" is not an amount, NaN is not a
 or as decimal strings; a Python float is taken by its shortest decimal text, which is the text that was typed.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -44,6 +42,8 @@ def picture(value: object) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
         shown = value if len(value) <= 40 else f"{value[:40]}... ({len(value)} characters)"
+        import json  # here and below: importing the rule book stays quick
+
         return json.dumps(shown, ensure_ascii=True)
     if isinstance(value, int) and value.bit_length() > 128:
         return "a whole number of more than 38 digits"
@@ -51,8 +51,7 @@ def picture(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:40]}..."
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A value and where it stands in the case."""
 
     value: Any
@@ -158,8 +157,7 @@ class Place:
         return f"{self.path}.{name}" if self.path else name
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """The fields of one object; null and absent are the same: unknown."""
 
     values: Mapping[str, Any]
@@ -183,6 +181,8 @@ def parse_json(text: str | bytes) -> Any:
     """JSON text with exact decimals; refuses NaN, infinity, doubled field names, and anything above 2 MB."""
     if len(text) > MOST_TEXT:
         raise InvalidCase("case", f"{len(text)} characters", f"at most {MOST_TEXT} characters of JSON")
+    import json
+
     try:
         return json.loads(
             text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object_without_doubles

@@ -7,9 +7,8 @@ neither is known, when its code is not a well-formed code of an existing group, 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Medicine
 
@@ -20,8 +19,7 @@ _WORDS: Final = re.compile(r"[^\W\d_]+")
 _LIGATURES: Final = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d"})
 
 
-@dataclass(frozen=True, slots=True)
-class InteractionClass:
+class InteractionClass(NamedTuple):
     """One class of medicines; ``effect`` is the short phrase of a summary."""
 
     code: str
@@ -47,8 +45,7 @@ class InteractionClass:
         return any(prefix.startswith(atc) and prefix != atc for prefix in self.atc)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """``medicines.toml`` as it is used."""
 
     classes: Mapping[str, InteractionClass]

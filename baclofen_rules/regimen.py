@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 MICROGRAMS_IN_A_MILLIGRAM = Decimal(1000)
 
@@ -72,8 +73,7 @@ class Phase:
         return len(self.doses)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A phase with its place in the course: day 1 is the first day, ``to_day`` is None for an open end."""
 
     phase: Phase

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from baclofen_rules import terms
 from baclofen_rules.case import Action
@@ -21,8 +21,7 @@ MOST_REMEMBERED: Final = 4096
 """Sets of topics; a day at a pharmacy brings a few dozen."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRule:
+class BoundRule(NamedTuple):
     """A rule with its numbers and the places they come from."""
 
     rule: Rule

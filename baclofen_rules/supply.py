@@ -4,10 +4,9 @@ Every count errs towards running out early: a day that the tablets cover only in
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from baclofen_rules.regimen import Phase, Regimen
 
@@ -54,8 +53,7 @@ class HandedOver(Protocol):
     def days_supply(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(NamedTuple):
     """One hand-over: the day it happened and how many days it lasts."""
 
     dispensed_on: date

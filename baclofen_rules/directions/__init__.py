@@ -10,24 +10,21 @@ The grammar (``grammar.lark``) is a closed world: whatever it does not cover com
 not understood. Nothing is corrected, completed or assumed.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.sentences import say_directions
 
 from .doubt import Doubt, Why
-from .normal import Unreadable, normalise
 
 FORMAT = "baclofen-directions/1"
 LONGEST_TEXT = 1000
 """Characters. Longer text is asked about, not read: no prescription needs it, and reading stays quick."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What directions say, without doubt."""
 
     text: str
@@ -70,8 +67,7 @@ class Reading:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """Directions that cannot be read without doubt: the part ``about`` which to ask, and what to ``ask``."""
 
     text: str
@@ -99,6 +95,8 @@ def read_directions(
 
 @lru_cache(maxsize=2048)
 def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Reading | Question:
+    from .normal import Unreadable, normalise  # its tables of characters are not needed before the first text
+
     normal = normalise(text)
     if isinstance(normal, Unreadable):
         return Question(text, normal.name, "This character cannot be read. What is meant here?")

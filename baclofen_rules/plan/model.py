@@ -1,9 +1,8 @@
 """A proposed course, or why there is none."""
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from baclofen_rules.regimen import Regimen, plain
 from baclofen_rules.sentences import say_directions
@@ -27,8 +26,7 @@ class CannotPlan(ValueError):
         self.field, self.given, self.expected = field, given, expected
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A proposed course, with the tablets that it takes."""
 
     kind: Kind

@@ -8,7 +8,7 @@ place it comes from; each file has an author, a checker who is somebody else, an
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from baclofen_rules.findings import Citation
 from baclofen_rules.profiles.limits import InvalidProfile, Parameter
@@ -16,8 +16,7 @@ from baclofen_rules.profiles.limits import InvalidProfile, Parameter
 __all__ = ["InvalidProfile", "Profile", "Section"]
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """What a profile says for one rule: its parameters, and what the rule itself rests on."""
 
     parameters: Mapping[str, Parameter]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from baclofen_rules.findings import Citation, Missing, Severity
 
@@ -33,8 +33,7 @@ class InvalidProfile(ValueError):
         super().__init__(f"{place}: given {given}, expected {expected}")
 
 
-@dataclass(frozen=True, slots=True)
-class Ages:
+class Ages(NamedTuple):
     """From ``low`` years up to, but not including, ``high``; a boundary belongs to the upper band."""
 
     low: Decimal
@@ -49,8 +48,7 @@ class Ages:
         return f"{self.low} to under {self.high} years" if self.low else f"under {self.high} years"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One value of one parameter, from one day on, with the place it comes from."""
 
     value: Value
@@ -61,8 +59,7 @@ class Entry:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """All entries of one parameter; ``place`` is where it stands in the profile."""
 
     place: str
@@ -138,8 +135,7 @@ class Bands(Generic[T]):
         return "; ".join(f"{ages}: {'no limit' if limit is None else limit}" for ages, limit in self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """What one field of a rule's ``Limits`` accepts."""
 
     unit: str

@@ -16,13 +16,11 @@ is. It may have:
 - ``GROUP``: the code under which such a file says which facts it lacks.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from baclofen_rules.case import Action
 from baclofen_rules.findings import Answer
@@ -34,8 +32,7 @@ class NoLimits:
     """Of a rule that reads no number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule as its file describes it."""
 
     code: str
@@ -58,6 +55,9 @@ class Rule:
 @cache
 def all_rules() -> tuple[Rule, ...]:
     """Every rule of the folder; first those that can switch others off, then by code."""
+    import importlib  # both only here: importing the rule book stays quick
+    import pkgutil
+
     modules = [
         importlib.import_module(f"{__name__}.{found.name}")
         for found in pkgutil.iter_modules(__path__)

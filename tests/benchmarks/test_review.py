@@ -4,10 +4,12 @@ CPU time is measured, so that what else the machine does counts as little as pos
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,12 +49,16 @@ def test_reading_a_case(benchmark: Any) -> None:
     assert benchmark.pedantic(Case.from_text, (text,), rounds=300, iterations=20, warmup_rounds=20).order is not None
 
 
-def test_importing_the_rule_book(benchmark: Any) -> None:
+def test_importing_the_rule_book(benchmark: Any, tmp_path: Path) -> None:
     timed = "import time; begun = time.process_time(); import baclofen_rules; print(time.process_time() - begun)"
+    # As installed: with compiled files, which this environment may forbid to write beside the source.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environ["PYTHONPYCACHEPREFIX"] = str(tmp_path)
 
     def once() -> float:
-        return float(subprocess.run([sys.executable, "-c", timed], capture_output=True, check=True).stdout)
+        run = subprocess.run([sys.executable, "-c", timed], capture_output=True, check=True, env=environ)
+        return float(run.stdout)
 
     taken: list[float] = []
     benchmark.pedantic(lambda: taken.append(once()), rounds=15, iterations=1, warmup_rounds=2)
-    assert statistics.median(taken) < IMPORT_BAR
+    assert statistics.median(taken[2:]) < IMPORT_BAR
