@@ -9,7 +9,7 @@ is. It may have:
 - ``NEEDS_DOSE = True``: not applied where route or unit make the dose unbelievable,
 - ``SWITCHES_OFF = True``: a finding of this rule makes the dose unbelievable,
 - ``ACTION``: the action it speaks about; dispensing, unless it says otherwise,
-- ``ASKED_ABOUT``: the topics (``baclofen_rules.terms.Topic``) without which it stays clear; it is asked only about a case
+- ``ASKED_ABOUT``: the topics (``baclofen_rules.topics.Topic``) without which it stays clear; it is asked only about a case
   that touches one of them; in a family a function that gives those of a code,
 - ``ANSWERS``: FHIR mitigation codes that commonly answer its findings,
 - ``FAMILY``: the codes of a file that speaks for several; ``check`` and ``explain`` then take the code first,

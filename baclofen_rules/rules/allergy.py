@@ -9,7 +9,8 @@ from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_baclofen
-from baclofen_rules.terms import ALLERGY_FACT, Terms, Topic
+from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
 CODE = "allergy"

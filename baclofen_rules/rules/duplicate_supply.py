@@ -9,7 +9,8 @@ from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms, Topic
+from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.topics import Topic
 
 CODE = "duplicate-supply"
 ASKED_ABOUT = Topic.OTHER_SUPPLY

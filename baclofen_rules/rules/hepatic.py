@@ -9,7 +9,8 @@ from typing import Any
 
 from baclofen_rules.case import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 
 CODE = "hepatic"
 ASKED_ABOUT = Topic.CONDITIONS

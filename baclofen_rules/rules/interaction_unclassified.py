@@ -8,7 +8,8 @@ Source: design.
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.terms import MEDICINES_FACT, Terms, Topic
+from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
 CODE = "interaction-unclassified"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import MEDICINES_FACT, Terms, topic_of
+from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.topics import topic_of
 from baclofen_rules.words import clip
 
 FAMILY = tuple(interaction_classes())

@@ -8,7 +8,8 @@ Source: the boxed warning of the intrathecal label.
 from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 
 CODE = "intrathecal-pump"
 ASKED_ABOUT = Topic.PUMP

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 
 CODE = "lactation"
 ASKED_ABOUT = Topic.FEEDING

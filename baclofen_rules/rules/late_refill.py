@@ -10,7 +10,8 @@ from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Standing, Terms, Topic
+from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.topics import Topic
 
 CODE = "late-refill"
 ASKED_ABOUT = Topic.GAP

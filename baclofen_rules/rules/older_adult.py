@@ -11,7 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 
 CODE = "older-adult"
 ASKED_ABOUT = Topic.BEGINNING

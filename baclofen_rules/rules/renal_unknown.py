@@ -11,7 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 
 CODE = "renal-unknown"
 ASKED_ABOUT = Topic.KIDNEYS

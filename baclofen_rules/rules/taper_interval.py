@@ -11,7 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms, Topic
+from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.topics import Topic
 
 CODE = "taper-interval"
 ASKED_ABOUT = Topic.FALLS

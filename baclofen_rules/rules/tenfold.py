@@ -13,7 +13,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
-from baclofen_rules.terms import HISTORY_FACT, Terms, Topic, Transition
+from baclofen_rules.terms import HISTORY_FACT, Terms, Transition
+from baclofen_rules.topics import Topic
 from baclofen_rules.words import doses
 
 CODE = "tenfold"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_lioresal, names_wheat
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.terms import ALLERGY_FACT, Terms, Topic
+from baclofen_rules.terms import ALLERGY_FACT, Terms
+from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
 CODE = "wheat-starch"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from baclofen_rules import Action, Case, Finding, InvalidCase, load_profile, review, rule_by_code
 from baclofen_rules.findings import CLEAR, Found, Severity, Words
 from baclofen_rules.rulebook import rulebook
-from baclofen_rules.terms import Terms, Topic
+from baclofen_rules.terms import Terms
+from baclofen_rules.topics import Topic
 from tests.baclofen_rules.cases import case_of
 from tests.baclofen_rules.test_unknown import CASES, FACTS, PROFILES, is_there, without
 
