@@ -133,8 +133,8 @@ class Terms:
         self._look_back()
         self._look_ahead()
         self._look_up()
-        self.is_guarded = self.is_continuing and self.highest_mg <= self.previous_mg
-        """The withdrawal guard: a continuing patient whose prescribed daily dose is not above the last one supplied."""
+        self.is_guarded = self.is_continuing and ZERO < self.highest_mg <= self.previous_mg
+        """The withdrawal guard: a continuing patient whose prescribed daily dose is known and not above the last one."""
         self.total_mg = self.highest_mg + self.concurrent_mg if self.concurrent_mg else self.highest_mg
         """The highest daily dose of the prescription, with other supplies that run today."""
         self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
