@@ -1,0 +1,146 @@
+"""The numbers that a planner works with: of the patient's age, and with an unknown age the strictest of all."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from baclofen_rules import load_profile
+from baclofen_rules.plan import CannotPlan
+from baclofen_rules.plan.bounds import Bounds, whole
+from baclofen_rules.profiles.limits import Ages, Bands
+
+ON = date(2026, 11, 22)
+
+
+def bounds(name: str, age: str | None, weight: str | None = None) -> Bounds:
+    years, kilograms = (None if one is None else Decimal(one) for one in (age, weight))
+    return Bounds(load_profile(name), ON, years, kilograms)
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "steps", "times", "most"),
+    [
+        # rise, after days, fall, after days, shortest taper; fewest and most doses a day; daily maximum, single dose
+        ("lioresal", "45", (5, 3, 15, 2, 7), (1, 4), (100, 35)),
+        ("lioresal", "11", (5, 3, 15, 2, 14), (1, 3), (60, 35)),
+        ("lioresal", None, (5, 3, 15, 2, 14), (1, 4), (60, 35)),
+        ("us-label", "45", (15, 3, 15, 2, 7), (1, 4), (80, 20)),
+        ("us-label", "11", (15, 7, 15, 2, 7), (1, 4), (60, 20)),
+        ("us-label", "7", (15, 7, 15, 2, 7), (1, 4), (40, 20)),
+        ("us-label", None, (15, 7, 15, 2, 7), (1, 4), (40, 20)),
+        ("uk-smpc", "45", (15, 3, 15, 2, 7), (1, 4), (100, 35)),
+        ("uk-smpc", "17", (15, 7, 15, 2, 7), (2, 4), (60, 35)),
+        ("uk-smpc", None, (15, 7, 15, 2, 7), (2, 4), (40, 35)),
+    ],
+)
+def test_the_numbers_are_those_of_the_age_or_the_strictest(
+    name: str, age: str | None, steps: tuple[int, ...], times: tuple[int, int], most: tuple[int, int]
+) -> None:
+    of = bounds(name, age)
+    assert (of.rise, of.rise_days, of.fall, of.fall_days, of.taper_days) == steps
+    assert of.doses_allowed() == times
+    assert (of.most, of.single) == most
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "weight", "start"),
+    [
+        ("lioresal", "45", None, "15"),
+        ("lioresal", "7", "20", "15"),
+        ("us-label", "11", "20", "6.6"),
+        ("us-label", "12", "20", "15"),
+        ("uk-smpc", "17", "50", "16.5"),
+        ("uk-smpc", None, None, "15"),
+    ],
+)
+def test_a_start_goes_by_the_day_or_else_by_the_weight(
+    name: str, age: str | None, weight: str | None, start: str
+) -> None:
+    assert bounds(name, age, weight).start == Decimal(start)
+
+
+def two_bands(young: int | None, old: int | None) -> Bands[Decimal]:
+    first, last = (None if one is None else Decimal(one) for one in (young, old))
+    return Bands("house", ((Ages(Decimal(0), Decimal(12)), first), (Ages(Decimal(12), None), last)))
+
+
+def house(age: str | None, rules: dict[str, dict[str, Any]], weight: str | None = None, **shared: Any) -> Bounds:
+    """The numbers of a house that has its own for children and for adults."""
+    of = bounds("uk-smpc", age, weight)
+    of.rules = {code: replace(limits, **rules.get(code, {})) for code, limits in of.rules.items()}
+    of.book = replace(of.book, terms=replace(of.book.terms, **shared)) if shared else of.book
+    return of
+
+
+def test_with_an_unknown_age_the_smaller_step_the_longer_wait_and_the_lower_start_hold() -> None:
+    own = {
+        "titration-step": {"max_rise_mg_per_day": two_bands(5, 15)},
+        "titration-interval": {"min_days": two_bands(3, 10)},
+        "frequency": {"min_per_day": two_bands(3, 2), "max_per_day": two_bands(3, 5)},
+    }
+    of = house(None, own, start_mg_per_day=two_bands(10, 15), max_mg_per_day=two_bands(50, 30))
+    assert (of.rise, of.rise_days, of.start, of.most) == (5, 10, 10, 30)
+    assert of.doses_allowed() == (3, 5)
+
+
+def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() -> None:
+    bands = Bands(
+        "house",
+        (
+            (Ages(Decimal(0), Decimal(4)), None),
+            (Ages(Decimal(4), Decimal(12)), Decimal(5)),
+            (Ages(Decimal(12), None), Decimal(15)),
+        ),
+    )
+    assert house("3", {"titration-step": {"max_rise_mg_per_day": bands}}).rise == 5
+
+
+def test_with_an_unknown_age_a_start_by_weight_is_the_lowest_a_kilogram() -> None:
+    none, by_weight = two_bands(None, None), two_bands(1, 2)
+    of = house(None, {}, "10", start_mg_per_day=none, start_mg_per_kg_per_day=by_weight)
+    assert of.start == Decimal(11)
+
+
+def test_without_any_start_limit_it_is_the_maximum() -> None:
+    none = two_bands(None, None)
+    assert house("45", {}, start_mg_per_day=none, start_mg_per_kg_per_day=none).start == 100
+
+
+def test_without_any_limit_of_doses_a_day_one_to_twentyfour_are_taken() -> None:
+    none = {"frequency": {"min_per_day": two_bands(None, None), "max_per_day": two_bands(None, None)}}
+    assert house("45", none).doses_allowed() == (1, 24)
+
+
+def refusal(of: Bounds, what: str) -> tuple[str, str, str]:
+    with pytest.raises(CannotPlan) as cannot:
+        getattr(of, what)
+    return cannot.value.field, cannot.value.given, cannot.value.expected
+
+
+def test_a_start_by_weight_wants_the_weight() -> None:
+    expected = "the weight in kg: the start goes by it at this age"
+    assert refusal(bounds("uk-smpc", "7"), "start") == ("weight", "unknown", expected)
+
+
+def test_an_age_without_a_maximum_is_refused() -> None:
+    expected = "an age for which the profile has a daily maximum"
+    assert refusal(bounds("lioresal", "3.5"), "most") == ("age", "3.5 years", expected)
+    assert refusal(house(None, {}, max_mg_per_day=two_bands(None, None)), "most") == ("age", "unknown", expected)
+
+
+def test_only_strengths_that_the_profile_knows_are_usable() -> None:
+    of = bounds("lioresal", "45")
+    ten, twenty, twenty_five = Decimal(10), Decimal(20), Decimal(25)
+    assert of.usable([twenty_five, twenty, ten, ten]) == [twenty_five, ten]
+    assert (of.grid(ten), of.grid(twenty_five)) == (5, 25)
+    for strengths, given in (([twenty, Decimal(5)], "20, 5 mg"), ([], "none mg")):
+        with pytest.raises(CannotPlan) as cannot:
+            of.usable(strengths)
+        assert (cannot.value.field, cannot.value.given, cannot.value.expected) == ("strengths", given, "10 or 25 mg")
+
+
+def test_part_of_a_day_is_a_whole_one() -> None:
+    assert (whole(Decimal("2.1")), whole(Decimal(2)), whole(Decimal("2.6"))) == (3, 2, 3)
