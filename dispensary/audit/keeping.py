@@ -105,9 +105,11 @@ def retire(
     if row is None or row[0] is None:
         return None
     report = verify.verify_bundle(bundle, keys=keys)
-    if report.exit not in (verify.OK, verify.INCOMPLETE) or report.origin != log.origin or report.covered < row[0]:
+    # The end of a log that was closed over a fork was never signed; what the export holds of it is all there will be.
+    kept = report.last if log.closed else report.covered
+    if report.exit not in (verify.OK, verify.INCOMPLETE) or report.origin != log.origin or kept < row[0]:
         raise Conflict(
-            f"The export {bundle.name} does not keep {log.origin} up to {row[0]}: {report.conclusion} It covers {report.covered}."
+            f"The export {bundle.name} does not keep {log.origin} up to {row[0]}: {report.conclusion} It covers {kept}."
         )
     tree = CompactRange()
     tree.extend(leaves(connection, log.log_id, upto=row[0]))
@@ -127,6 +129,7 @@ def retire(
                 "root": tree.root(),
                 "edge": tree.hashes,
                 "bundle_sha256": hashlib.sha256(bundle.read_bytes()).hexdigest(),
+                "log": str(log.log_id) if log.closed else None,  # a closed log takes no entry; its successor speaks
             },
             using=owner_alias(),
         )
@@ -153,12 +156,12 @@ def drop_month(month: dt.date) -> int:
         raise _as_invalid(error, "month") from error
 
 
-def log_of(logs: Sequence[LogRow], pharmacy: UUID) -> LogRow:
-    """The open log of a pharmacy. Raises NotFound."""
+def log_of(logs: Sequence[LogRow], pharmacy: UUID, origin: str = "") -> LogRow:
+    """The open log of a pharmacy, or that of this origin, closed or not. Raises NotFound."""
     for log in logs:
-        if log.pharmacy == pharmacy and not log.closed:
+        if log.pharmacy == pharmacy and (log.origin == origin if origin else not log.closed):
             return log
-    raise NotFound(f"Pharmacy {pharmacy} has no open log.")
+    raise NotFound(f"Pharmacy {pharmacy} has no log {origin}." if origin else f"Pharmacy {pharmacy} has no open log.")
 
 
 def _bounds(month: dt.date) -> tuple[dt.datetime, dt.datetime]:

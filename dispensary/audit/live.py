@@ -7,7 +7,7 @@ it needs for that is kept outside the database, beside the sealer's state.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,7 @@ def check_log(
         start_leaf=bytes.fromhex(start.leaf) if start.size else None,
         start_hashes=[bytes.fromhex(piece) for piece in start.edge],
         strict=strict,
+        granted=_granted_elsewhere(connection, log) if log.closed else (),
     )
     for name, note in held:
         check.add_checkpoint(note, name, held=True)
@@ -156,6 +157,30 @@ def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *
             check.add_checkpoint((note + lines).encode(), name)
         except verify.Malformed as error:
             check.findings.add("CKPT_BAD_SIG", size, detail=str(error))
+
+
+def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
+    """What the logs that continue a closed one allow to be missing from it, by entries that are themselves intact."""
+    rows = connection.execute(
+        """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
+           JOIN audit.link l ON l.entry_id = e.entry_id JOIN audit.log g ON g.log_id = e.log_id
+           WHERE e.subject_id = %s AND e.log_id <> %s AND g.pharmacy = %s AND e.action = ANY (%s)""",
+        [str(log.log_id), log.log_id, log.pharmacy, [verify.ERASED, verify.RETIRED]],
+    ).fetchall()
+    for other, origin, genesis, seq in rows:
+        check = verify.Check(origin=origin, log=str(other), keys=[], first=seq, start_hashes=_no_hashes(seq - 1))
+        before = next(linked_entries(connection, other, after=seq - 2, page=1, bodies=False)) if seq > 1 else None
+        row = next(linked_entries(connection, other, after=seq - 1, page=1))
+        prev = before.leaf if before else bytes(genesis)
+        check.prev = prev
+        check.feed(row.seq, row.leaf, row.header(prev), row.salt, row.body)
+        if not check.findings:
+            yield from (grant for grant in check.granted_to_others if grant.log == str(log.log_id))
+
+
+def _no_hashes(size: int) -> list[bytes]:
+    """An edge of the right shape for a look at one entry, whose root nobody asks for."""
+    return [bytes(32)] * size.bit_count()
 
 
 def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:

@@ -2,7 +2,7 @@
 """Check an exported audit log against a key that you hold. One file, Python 3.9 or newer, nothing to install.
 
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
-                             [--receipts CSV] [--strict] [--json]
+                             [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
 
 BUNDLE is the zip file or folder that the pharmacy gave you. The key (vkey) and the checkpoints come from *your* files:
 a key inside the bundle is never used, because whoever can change the bundle can change that key too. For the same
@@ -484,6 +484,21 @@ class Authorised:
     last: int
     by: int
     basis: str
+    log: str = ""
+    """Origin of the log that says so, where it is another one: the log that continues this one."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What one entry allows to be missing: these numbers of that log (a log id; empty: the log the entry is in)."""
+
+    action: str
+    first: int
+    last: int
+    by: int
+    basis: str
+    log: str = ""
+    origin: str = ""
 
 
 class Check:
@@ -506,6 +521,7 @@ class Check:
         start_hashes: Sequence[bytes] = (),
         strict: bool = False,
         heartbeat_hours: float | None = None,
+        granted: Iterable[Grant] = (),
     ) -> None:
         self.origin, self.log, self.keys, self.witnesses, self.need = origin, log, list(keys), list(witnesses), need
         self.first, self.expected, self.strict = first, first, strict
@@ -522,7 +538,8 @@ class Check:
         self.good: list[Checkpoint] = []
         self.bad: list[tuple[Checkpoint, int]] = []
         self.missing: dict[str, list[list[int]]] = {"ENTRY_MISSING": [], "BODY_MISSING": []}
-        self.granted: list[tuple[str, int, int, int, str]] = []
+        self.granted: list[Grant] = list(granted)
+        self.granted_to_others: list[Grant] = []
         self.recorded = self.opened = ""
         self.entries = self.checkpoints = self.receipts_checked = self.unreadable = 0
 
@@ -727,11 +744,16 @@ class Check:
         if not isinstance(said, dict):
             return
         ranges = said.get("ranges") if action == ERASED else [[said.get("first"), said.get("last")]]
-        basis = said.get("basis", "")
+        basis, log = said.get("basis", ""), said.get("log", self.log)
         for each in ranges if isinstance(ranges, list) else ():
             a_range = isinstance(each, list) and len(each) == 2 and all(type(number) is int for number in each)
-            if a_range and 0 < each[0] <= each[1] < seq:
-                self.granted.append((action, each[0], each[1], seq, basis if isinstance(basis, str) else ""))
+            if not a_range or not 0 < each[0] <= each[1] or not isinstance(log, str):
+                continue
+            grant = Grant(action, each[0], each[1], seq, basis if isinstance(basis, str) else "", log, self.origin)
+            if log != self.log:
+                self.granted_to_others.append(grant)
+            elif each[1] < seq:
+                self.granted.append(grant)
 
     def _check_receipts(self, seq: int, leaf: bytes) -> None:
         for prefix in self.receipts[seq]:
@@ -804,11 +826,12 @@ class Check:
     def _settle_missing(self) -> list[Authorised]:
         authorised: list[Authorised] = []
         for kind, action, what in (("ENTRY_MISSING", RETIRED, "RETIRED"), ("BODY_MISSING", ERASED, "ERASED")):
-            grants = sorted(grant[1:] for grant in self.granted if grant[0] == action)
+            grants = sorted((grant for grant in self.granted if grant.action == action), key=_reach)
             for run in self.missing[kind]:
-                for first, last, by, basis in _split(run, grants):
-                    if by:
-                        authorised.append(Authorised(what, first, last, by, basis))
+                for first, last, grant in _split(run, grants):
+                    if grant:
+                        where = "" if grant.origin == self.origin else grant.origin
+                        authorised.append(Authorised(what, first, last, grant.by, grant.basis, where))
                     elif self.unreadable:  # one of those may authorise it; this bundle cannot tell
                         follows = self.findings["MALFORMED"].follows
                         follows[kind] = follows.get(kind, 0) + last - first + 1
@@ -971,20 +994,24 @@ def _extend(runs: list[list[int]], seq: int) -> None:
         runs.append([seq, seq])
 
 
-def _split(run: Sequence[int], grants: list[Any]) -> Iterator[tuple[int, int, int, str]]:
-    """Cut a run of missing entries into authorised parts (by = entry number) and others (by = 0)."""
+def _reach(grant: Grant) -> tuple[int, int, int]:
+    return grant.first, grant.last, grant.by
+
+
+def _split(run: Sequence[int], grants: Sequence[Grant]) -> Iterator[tuple[int, int, Grant | None]]:
+    """Cut a run of missing entries into authorised parts and others."""
     at, end = run
-    for first, last, by, basis in grants:
-        if last < at or first > end:
+    for grant in grants:
+        if grant.last < at or grant.first > end:
             continue
-        if first > at:
-            yield at, first - 1, 0, ""
-        yield max(at, first), min(end, last), by, basis
-        at = last + 1
+        if grant.first > at:
+            yield at, grant.first - 1, None
+        yield max(at, grant.first), min(end, grant.last), grant
+        at = grant.last + 1
         if at > end:
             return
     if at <= end:
-        yield at, end, 0, ""
+        yield at, end, None
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
@@ -1034,7 +1061,7 @@ class Report:
             "receipts": self.receipts,
             "recorded_from": self.recorded_from,
             "recorded_to": self.recorded_to,
-            "authorised": [vars(each) for each in self.authorised],
+            "authorised": [{k: v for k, v in vars(each).items() if k != "log" or v} for each in self.authorised],
             "findings": [found.as_json() for found in self.findings],
         }
 
@@ -1048,7 +1075,8 @@ class Report:
         for each in self.authorised:
             what = "details erased" if each.what == "ERASED" else "entries retired"
             basis = f" ({each.basis})" if each.basis else ""
-            yield f"Authorised: {what} {_run([each.first, each.last])}, by entry {each.by:,}{basis}"
+            where = f" of {each.log}" if each.log else ""
+            yield f"Authorised: {what} {_run([each.first, each.last])}, by entry {each.by:,}{where}{basis}"
         for found in self.findings:
             yield ""
             yield found.sentence()
@@ -1247,9 +1275,43 @@ def verify_bundle(
     receipts: Path | None = None,
     strict: bool = False,
     heartbeat_hours: float | None = None,
+    successors: Sequence[Path] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Check a bundle against keys and checkpoints that come from elsewhere; raises Malformed when it cannot be read."""
+    """Check a bundle against keys and checkpoints that come from elsewhere; raises Malformed when it cannot be read.
+
+    `successors` are bundles of logs that continue this one: what is missing here may be authorised there.
+    """
+    granted = [grant for later in successors for grant in _granted_by(later, keys, witnesses, need)]
+    check = _checked(
+        path, granted, keys=keys, witnesses=witnesses, need=need, held=held, receipts=receipts, strict=strict,
+        heartbeat_hours=heartbeat_hours, progress=progress,
+    )  # fmt: skip
+    return check.finish()
+
+
+def _granted_by(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
+    """What a later log allows to be missing from others, as far as a trusted checkpoint of that log covers it."""
+    check = _checked(path, keys=keys, witnesses=witnesses, need=need)
+    report = check.finish()
+    if report.exit not in (OK, INCOMPLETE):
+        raise Malformed(f"{path}, which is to authorise something here, does not verify itself: {report.conclusion}")
+    return [grant for grant in check.granted_to_others if grant.by <= report.covered]
+
+
+def _checked(
+    path: Path,
+    granted: Iterable[Grant] = (),
+    *,
+    keys: Sequence[Key],
+    witnesses: Sequence[Key] = (),
+    need: int = 0,
+    held: Sequence[Path] = (),
+    receipts: Path | None = None,
+    strict: bool = False,
+    heartbeat_hours: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Check:
     bundle = Bundle(path)
     manifest = Manifest.read(bundle)
     if not any(key.kind == 1 and key.name == manifest.origin for key in keys):
@@ -1267,6 +1329,7 @@ def verify_bundle(
         start_hashes=manifest.start_hashes,
         strict=strict,
         heartbeat_hours=heartbeat_hours or (HEARTBEAT_HOURS if strict else None),
+        granted=(grant for grant in granted if grant.log == manifest.log),
     )
     for each in held:
         check.add_checkpoint(_read(each), str(each), held=True)
@@ -1279,7 +1342,7 @@ def verify_bundle(
         told = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
         check.findings.add("MALFORMED", last, detail=told)
     _compare_files(bundle, manifest, check, found)
-    return check.finish()
+    return check
 
 
 def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
@@ -1364,6 +1427,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--policy", type=_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a checkpoint that you hold")
     parser.add_argument("--receipts", type=Path, help="CSV of printed receipts: seq,leaf")
+    parser.add_argument(
+        "--successor", type=Path, action="append", default=[], metavar="BUNDLE",
+        help="a log that continues this one and may authorise what is missing here; its key belongs into --vkey as well",
+    )  # fmt: skip
     parser.add_argument("--heartbeat", type=float, metavar="HOURS", help="report silences longer than this")
     parser.add_argument(
         "--strict", action="store_true", help="also: bodies in canonical form, heartbeat, held evidence"
@@ -1390,6 +1457,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             receipts=options.receipts,
             strict=options.strict,
             heartbeat_hours=options.heartbeat,
+            successors=options.successor,
             progress=_progress if sys.stderr.isatty() else None,
         )
     except Malformed as error:

@@ -1,5 +1,6 @@
 -- Delete bodies for a reason that two people stand for, and say so in the log in the same transaction. The headers, their
--- order and the tree stay whole; without the salt nothing can be guessed from a commitment.
+-- order and the tree stay whole; without the salt nothing can be guessed from a commitment. A closed log takes no entries:
+-- for its bodies the log that continues it says so, and names it.
 CREATE FUNCTION audit.erase(
     p_log uuid, p_seqs bigint[], p_basis text, p_actor text, p_actor_role text, p_second_actor text, p_name text,
     p_occurred_at timestamptz
@@ -7,15 +8,18 @@ CREATE FUNCTION audit.erase(
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
 DECLARE
     pharmacy_ uuid;
+    lane_ smallint;
+    open_ uuid;
     origin_ text;
     wanted bigint;
     ranges_ text;
     problem text;
     entry_ uuid;
 BEGIN
-    SELECT pharmacy, origin INTO pharmacy_, origin_ FROM audit.log WHERE log_id = p_log AND closed_at IS NULL;
-    IF pharmacy_ IS NULL THEN
-        RAISE EXCEPTION 'audit: there is no open log %', p_log USING ERRCODE = 'invalid_parameter_value';
+    SELECT pharmacy, lane INTO pharmacy_, lane_ FROM audit.log WHERE log_id = p_log;
+    SELECT log_id, origin INTO open_, origin_ FROM audit.log WHERE pharmacy = pharmacy_ AND lane = lane_ AND closed_at IS NULL;
+    IF open_ IS NULL THEN
+        RAISE EXCEPTION 'audit: there is no log %', p_log USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF coalesce(btrim(p_second_actor), '') = '' OR p_second_actor = p_actor OR coalesce(btrim(p_basis), '') = '' THEN
         RAISE EXCEPTION 'audit: erasure needs a basis and two different people' USING ERRCODE = 'invalid_parameter_value';
@@ -41,7 +45,7 @@ BEGIN
     entry_ := audit.append(
         pharmacy_, origin_, 'audit.erased', 'success', p_actor, p_actor_role, p_occurred_at, 'log', p_log::text,
         '{"basis":' || to_json(p_basis)::text || ',"by":' || to_json(p_name)::text || ',"count":' || wanted
-            || ',"ranges":' || ranges_ || '}',
+            || CASE WHEN open_ <> p_log THEN ',"log":"' || p_log || '"' ELSE '' END || ',"ranges":' || ranges_ || '}',
         p_second_actor => p_second_actor);
     INSERT INTO audit.erasure (entry_id, recorded_at, erasure_entry_id)
         SELECT entry_id, recorded_at, entry_ FROM audit.link WHERE log_id = p_log AND seq = ANY (p_seqs);

@@ -1,5 +1,6 @@
 -- Old entries leave the database after they were exported: each log names the range, the root and the export's digest in an
--- entry of its own, a checkpoint covers that entry, and only then the month's partitions go. Links stay for ever.
+-- entry of its own, a checkpoint covers that entry, and only then the month's partitions go. Links stay for ever. For a log
+-- that was closed, the one that continues it says so and names it.
 CREATE FUNCTION audit.drop_month(p_month date) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
 DECLARE
@@ -19,9 +20,11 @@ BEGIN
             SELECT FROM audit.entry r
             JOIN audit.link rl ON rl.entry_id = r.entry_id
             JOIN audit.body rb ON rb.entry_id = r.entry_id AND rb.recorded_at = r.recorded_at
-            WHERE r.log_id = e.log_id AND r.action = 'audit.retired'
+            WHERE r.action = 'audit.retired' AND (r.log_id = e.log_id AND rb.body::json ->> 'log' IS NULL
+                OR r.log_id <> e.log_id AND rb.body::json ->> 'log' = e.log_id::text
+                   AND EXISTS (SELECT FROM audit.log h WHERE h.log_id = r.log_id AND h.pharmacy = g.pharmacy))
               AND l.seq BETWEEN (rb.body::json ->> 'first')::bigint AND (rb.body::json ->> 'last')::bigint
-              AND EXISTS (SELECT FROM audit.checkpoint c WHERE c.log_id = e.log_id AND c.size >= rl.seq))
+              AND EXISTS (SELECT FROM audit.checkpoint c WHERE c.log_id = r.log_id AND c.size >= rl.seq))
         $query$, 'entry_' || suffix_) INTO uncovered;
     IF uncovered IS NOT NULL THEN
         RAISE EXCEPTION 'audit: entries of % are not retired in: %', suffix_, uncovered

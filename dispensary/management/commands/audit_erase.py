@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from dispensary.actors import Role
 from dispensary.audit.keeping import erase, log_of, owner_alias
-from dispensary.audit.live import all_logs
+from dispensary.audit.live import LogRow, all_logs
 from dispensary.audit.rounds import raw_connection
-from dispensary.errors import DispensaryError
+from dispensary.errors import DispensaryError, NotFound
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import AuditEntry
 
@@ -28,7 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--pharmacy", type=UUID, required=True)
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--seq", type=int, nargs="+", help="numbers of entries")
-        what.add_argument("--patient", help="the patient's id: every entry about them")
+        what.add_argument("--patient", help="the patient's id: every entry about them, in closed logs as well")
+        parser.add_argument(
+            "--log", default="", metavar="ORIGIN", help="with --seq: a closed log instead of the open one"
+        )
         parser.add_argument(
             "--basis", required=True, help='the legal ground, such as "GDPR Art. 17(1)(b), request of 2026-11-20"'
         )
@@ -42,17 +46,38 @@ class Command(BaseCommand):
         by = authoriser(options["by"], pharmacy, Role.MANAGER)
         second = authoriser(options["second"], pharmacy, Role.MANAGER, Role.PHARMACIST)
         try:
-            log = log_of(all_logs(raw_connection(owner_alias())), pharmacy)
-            seqs = options["seq"] or self._about(log.log_id, options["patient"])
+            logs = all_logs(raw_connection(owner_alias()), pharmacy)
+            wanted = self._wanted(logs, options)
             if not options["yes"]:
-                self.stdout.write(f"{len(seqs)} bodies of {log.origin} would be erased for good. Add --yes to do it.")
+                for log, seqs in wanted:
+                    self.stdout.write(
+                        f"{len(seqs)} bodies of {log.origin} would be erased for good. Add --yes to do it."
+                    )
                 return
-            entry = erase(log.log_id, seqs, basis=options["basis"], by=by, second=second, now=timezone.now())
+            with transaction.atomic(using=owner_alias()):
+                done = [
+                    (
+                        log,
+                        seqs,
+                        erase(log.log_id, seqs, basis=options["basis"], by=by, second=second, now=timezone.now()),
+                    )
+                    for log, seqs in wanted
+                ]
         except DispensaryError as error:
             raise CommandError(error.detail, returncode=2) from error
-        self.stdout.write(
-            f"{len(seqs)} bodies erased; entry {entry} of {log.origin} says why. Backups keep them until they expire."
-        )
+        for log, seqs, entry in done:
+            self.stdout.write(
+                f"{len(seqs)} bodies of {log.origin} erased; entry {entry} says why. Backups keep them until they expire."
+            )
+
+    def _wanted(self, logs: list[LogRow], options: dict[str, Any]) -> list[tuple[LogRow, list[int]]]:
+        if options["seq"]:
+            return [(log_of(logs, options["pharmacy"], options["log"]), options["seq"])]
+        found = [(log, self._about(log.log_id, options["patient"])) for log in logs]
+        found = [(log, seqs) for log, seqs in found if seqs]
+        if not found:
+            raise NotFound(f"There are no details about patient {options['patient']} that could be erased.")
+        return found
 
     def _about(self, log_id: UUID, patient: str) -> list[int]:
         rows = AuditEntry.objects.using(owner_alias()).filter(log_id=log_id, patient_ref=patient, seq__isnull=False)

@@ -34,6 +34,9 @@ class Command(BaseCommand):
             "--bundle", type=Path, required=True, help="the export that keeps everything up to that month's end"
         )
         state.add_argument("--vkey", type=Path, required=True, help="the public key of the log")
+        state.add_argument(
+            "--log", default="", metavar="ORIGIN", help="a closed log of the pharmacy, instead of the open one"
+        )
         state.add_argument("--basis", required=True, help="which retention period ended")
         state.add_argument("--by", required=True, metavar="USERNAME")
         state.add_argument("--second", required=True, metavar="USERNAME")
@@ -53,7 +56,7 @@ class Command(BaseCommand):
     def _state(self, options: dict[str, Any]) -> None:
         pharmacy = options["pharmacy"]
         done = retire(
-            log_of(all_logs(raw_connection(owner_alias())), pharmacy),
+            log_of(all_logs(raw_connection(owner_alias())), pharmacy, options["log"]),
             options["month"],
             bundle=options["bundle"],
             keys=verify.read_keys(options["vkey"], 1),

@@ -78,6 +78,7 @@ class OwnSite:
         self.server, self.roles, self.folder = server, roles, folder
         self.pharmacies = [uuid4()]
         self.acknowledged: set[str] = set()
+        self.told = folder / "acknowledged"
         self.key: SignerKey = make_key(folder / "keys" / "key") if not (folder / "keys").exists() else _again(folder)
 
     @property
@@ -100,9 +101,10 @@ class OwnSite:
     def writers(self, count: int = 3) -> subprocess.Popen[str]:
         """Start writers, and come back when they are at work."""
         began = self.count()
+        self.told = self.folder / f"acknowledged-{began}"  # a file: a pipe that nobody reads would stop them
         writers = subprocess.Popen(
             [sys.executable, "-c", _WRITERS, self.url("app"), str(count), *map(str, self.pharmacies)],
-            stdout=subprocess.PIPE, stderr=(self.folder / "writers.log").open("a"), text=True, start_new_session=True,
+            stdout=self.told.open("w"), stderr=(self.folder / "writers.log").open("a"), text=True, start_new_session=True,
         )  # fmt: skip
         deadline = time.monotonic() + 60
         while self.count() < began + 10:
@@ -119,8 +121,8 @@ class OwnSite:
         """Shoot what still runs, and note what each was told to be committed."""
         with suppress(ProcessLookupError):
             os.killpg(writers.pid, 9)
-        out, _ = writers.communicate()
-        self.acknowledged.update(line for line in out.split("\n")[:-1] if len(line) == 36)
+        writers.wait()
+        self.acknowledged.update(line for line in self.told.read_text().split("\n")[:-1] if len(line) == 36)
 
     def append(self, count: int = 1, pharmacy: UUID | None = None, *, subject: str = "later", body: str = "{}") -> None:
         """So many entries of their own transactions, by the application."""

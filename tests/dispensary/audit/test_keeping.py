@@ -297,3 +297,107 @@ def test_the_oldest_month_goes_first(house: House) -> None:
     next_month = (timezone.now().replace(day=1) + dt.timedelta(days=32)).strftime("%Y-%m")
     with pytest.raises(CommandError, match="oldest month goes first"):
         call_command("audit_retire", "drop", "--month", next_month)
+
+
+def incarnate(house: House) -> tuple[live.LogRow, live.LogRow]:
+    """Close the log, as after a restore, and give it with the one that continues it."""
+    old = house.row
+    call_command(
+        "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Restored.", **house.people(), stdout=StringIO()
+    )
+    house.write(house.pharmacy, patient="patient-2")
+    house.seal()
+    rows = {row.log_id: row for row in live.all_logs(raw_connection("sealer"), house.pharmacy.pk)}
+    return rows[old.log_id], house.row
+
+
+def exported(house: House, row: live.LogRow, folder: Path) -> Path:
+    path = folder / f"{row.origin.rpartition('/')[2]}-{len(list(folder.iterdir()))}.zip"
+    call_command("audit_export", str(path), log=row.origin, quiet=True, stdout=StringIO())
+    return path
+
+
+def keys_of(*rows: live.LogRow) -> list[verify.Key]:
+    (key,) = rounds.make_sealer().keys
+    return [verify.Key.parse(str(key.named(row.origin).verifier)) for row in rows]
+
+
+def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_continues_it(
+    house: House, tmp_path: Path, database: Database
+) -> None:
+    seqs = house.seqs("patient-2")
+    closed, current = incarnate(house)
+    told = erase(house, patient="patient-2")
+    assert closed.origin in told
+    assert current.origin in told
+    house.seal()
+    entry = AuditEntry.objects.get(log_id=current.log_id, action=audit.Event.ERASED, subject_id=str(closed.log_id))
+    report = house.check(closed)
+    assert report.exit == verify.OK, list(report.lines())
+    gone = {number for each in report.authorised for number in range(each.first, each.last + 1)}
+    assert (gone, {(each.by, each.log) for each in report.authorised}) == (set(seqs), {(entry.seq, current.origin)})
+    assert f"by entry {entry.seq} of {current.origin}" in "\n".join(report.lines())
+    assert house.check().exit == verify.OK
+
+    # The same for a stranger with the two exports: the closed one alone cannot tell an erasure from a deletion.
+    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    house.seal()
+    keys = keys_of(closed, current)
+    assert [found.kind for found in verify.verify_bundle(one, keys=keys).findings] == ["BODY_MISSING"]
+    both = verify.verify_bundle(one, keys=keys, successors=[other])
+    assert (both.exit, {each.by for each in both.authorised}) == (verify.OK, {entry.seq})
+
+    # An entry that was changed authorises nothing, in the tables or in an export.
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, current.log_id).set_entry(entry.seq or 0, "actor = 'user:66'")
+    assert [found.kind for found in house.check(closed).findings] == ["BODY_MISSING"]
+    changed = exported(house, current, tmp_path)
+    with pytest.raises(verify.Malformed, match="does not verify itself"):
+        verify.verify_bundle(one, keys=keys, successors=[changed])
+
+
+def test_an_erasure_that_no_checkpoint_covers_yet_authorises_nothing_in_another_log(
+    house: House, tmp_path: Path
+) -> None:
+    closed, current = incarnate(house)
+    erase(house, seq=[4], log=closed.origin)
+    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    report = verify.verify_bundle(one, keys=keys_of(closed, current), successors=[other])
+    assert [found.kind for found in report.findings] == ["BODY_MISSING"]
+
+
+def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write) -> None:
+    """Whoever may append to some log must not be able to excuse a deletion in another's."""
+    closed, _ = incarnate(house)
+    erase(house, seq=[4], log=closed.origin)
+    stranger = make.pharmacy()
+    audit_body = {"basis": "none", "count": 1, "log": str(closed.log_id), "ranges": [[5, 5]]}
+    write(stranger, audit.Event.ERASED, subject=audit.Subject("log", str(closed.log_id)), body=audit_body)
+    report = house.check(closed)
+    assert [(each.first, each.last) for each in report.authorised] == [(4, 4)]
+
+
+def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
+    house: House, write: Write, database: Database, tmp_path: Path
+) -> None:
+    old = OldHouse(write, database)
+    closed, current = incarnate(old)
+    bundle, vkey = exported(old, closed, tmp_path), tmp_path / "vkey"
+    vkey.write_text(
+        "".join(f"{rounds.make_sealer().keys[0].named(row.origin).verifier}\n" for row in (closed, current))
+    )
+    state = {
+        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(bundle), "vkey": str(vkey),
+        "basis": "Six years are over.", "log": closed.origin, **old.people(),
+    }  # fmt: skip
+    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    with pytest.raises(CommandError, match="not retired in"):
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    call_command("audit_retire", "state", *words, stdout=StringIO())
+    old.seal()
+    call_command("audit_retire", "drop", "--month", "2020-01", stdout=StringIO())
+    report = old.check(closed)
+    assert [(each.what, each.first, each.last, each.log) for each in report.authorised] == [
+        ("RETIRED", 1, 10, current.origin)
+    ]
+    assert report.exit == verify.OK, list(report.lines())
