@@ -80,6 +80,11 @@ app.conf.update(
             "schedule": schedule(settings.REMINDER_TICK_SECONDS),
             "options": {"queue": "rem-tick", "expires": max(1.0, settings.REMINDER_TICK_SECONDS - 1)},
         },
+        "answers": {
+            "task": "dispensary.answers.forget",
+            "schedule": schedule(6 * 3600),
+            "options": {"queue": "rem-tick", "expires": 3600},
+        },
     },
     # Leaks in providers' libraries.
     worker_max_tasks_per_child=500,

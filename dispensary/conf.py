@@ -21,6 +21,9 @@ class Conf:
     default_profile: str = "lioresal"  # rule book profile of a pharmacy that names none
     profile_folder: Path | None = None  # a site's own profiles, searched before the ones that ship
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
+    keep_answers_days: int = (
+        7  # a repeated request gets its first answer again for so long; then the answer is forgotten
+    )
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
     audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later
     audit_key_file: str | Path | None = None  # what signs the checkpoints; readable by the sealer's account alone

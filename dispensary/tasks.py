@@ -6,8 +6,9 @@ A task is a hint that there may be work. Losing every one of them costs a tick o
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
-from dispensary.actions import reminders
+from dispensary.actions import idempotency, reminders
 from dispensary.conf import conf
 
 TICK_QUEUE = "rem-tick"
@@ -29,3 +30,9 @@ def tick_reminders() -> None:
 def drain_reminders() -> None:
     """Send what is due until nothing is, or the time is up."""
     reminders.drain()
+
+
+@shared_task(name="dispensary.answers.forget", ignore_result=True, queue=TICK_QUEUE)
+def forget_answers() -> None:
+    """Delete the kept answers of old requests."""
+    idempotency.forget_answers(now=timezone.now())

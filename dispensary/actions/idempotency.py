@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from dispensary.actors import Actor
+from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import IdempotentRequest
 from dispensary.text import clean_line
@@ -63,3 +64,9 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
     row.status, row.body = reply.status, reply.body
     row.save(update_fields=["status", "body"])
     return reply
+
+
+def forget_answers(*, now: datetime) -> int:
+    """Delete the answers that nobody will ask for again: they hold what a counter was shown. Returns how many."""
+    old = now - timedelta(days=conf().keep_answers_days)
+    return IdempotentRequest.objects.filter(created_at__lt=old).delete()[0]

@@ -32,20 +32,20 @@ _ALWAYS = (
     Event.SETTINGS_CHANGED,
 )
 _DAY = "l.pharmacy = %(pharmacy)s AND l.recorded_at >= %(since)s AND l.recorded_at < %(until)s"
-_COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608
+_COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608  (our own constants)
 _OVERRIDES = f"""
-    SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608
+    SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608  (our own constants)
 _REFUSED = f"""
     SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq)
     FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused')
-    GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608
+    GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608  (our own constants)
 _ODD = f"""
     SELECT l.seq, l.action, l.actor FROM audit.line l
-    WHERE {_DAY} AND l.action = ANY (%(always)s) ORDER BY l.seq"""  # noqa: S608
+    WHERE {_DAY} AND l.action = ANY (%(always)s) ORDER BY l.seq"""  # noqa: S608  (our own constants)
 _LATE = f"""
     SELECT l.seq, l.action, l.recorded_at - l.occurred_at FROM audit.line l
-    WHERE {_DAY} AND l.recorded_at - l.occurred_at NOT BETWEEN -%(late)s::interval AND %(late)s::interval ORDER BY l.seq"""  # noqa: S608
-_WRITERS = f"SELECT l.db_role, count(*), max(l.seq) FROM audit.line l WHERE {_DAY} GROUP BY 1 ORDER BY 1"  # noqa: S608
+    WHERE {_DAY} AND l.recorded_at - l.occurred_at NOT BETWEEN -%(late)s::interval AND %(late)s::interval ORDER BY l.seq"""  # noqa: S608  (our own constants)
+_WRITERS = f"SELECT l.db_role, count(*), max(l.seq) FROM audit.line l WHERE {_DAY} GROUP BY 1 ORDER BY 1"  # noqa: S608  (our own constants)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,21 +9,24 @@ from typing import Any
 from uuid import UUID
 
 from dispensary.api.fhir.dosage import Dosing, read_dosing
-from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements, objects
+from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements, codings, objects
 from dispensary.api.fhir.medicine import Medicine, read_medicine
 from dispensary.api.fhir.people import Person, read_patient, read_practitioner, reference
 from dispensary.api.fhir.units import Measure, read_quantity
 
 _READ = [
     "status", "intent", "doNotPerform", "medicationCodeableConcept", "medicationReference", "subject", "authoredOn",
-    "requester", "dosageInstruction", "dispenseRequest", "priorPrescription",
+    "requester", "dosageInstruction", "dispenseRequest", "priorPrescription", "courseOfTherapyType",
 ]  # fmt: skip
 _HARMLESS = [
     "identifier", "statusReason", "category", "priority", "reportedBoolean", "reportedReference", "encounter",
     "supportingInformation", "performer", "performerType", "recorder", "reasonCode", "reasonReference",
-    "instantiatesCanonical", "instantiatesUri", "basedOn", "groupIdentifier", "courseOfTherapyType", "insurance", "note",
+    "instantiatesCanonical", "instantiatesUri", "basedOn", "groupIdentifier", "insurance", "note",
     "substitution", "detectedIssue", "eventHistory",
 ]  # fmt: skip
+_COURSES = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
+_ENDS = {"continuous": False, "acute": True}
+"""FHIR's course of therapy, as an answer to "does the medicine end after its last day?" `seasonal` answers nothing."""
 _ORDERS = ("order", "original-order", "instance-order", "filler-order", "reflex-order")
 _BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
 _UNREAD = {
@@ -136,11 +139,13 @@ def _read_request(
         "strength_mg": medicine.strength_mg,
         "brand": medicine.brand,
         "directions": dosing.directions or None,
-        "then_stop": dosing.then_stop,
+        "then_stop": _then_stop(request, path, dosing, inquiry),
         "phases": dosing.phases,
         "quantity": supply.get("quantity"),
         "repeats": supply.get("repeats"),
     }
+    if inquiry.problems:
+        return None
     told = {name: value for name, value in prescription.items() if value is not None}
     return Order(told, patient, prescriber, _prior(request, path, inquiry), valid_until, tuple(inquiry.notes))
 
@@ -154,6 +159,24 @@ def _check_standing(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> 
         inquiry.ask(f"{path}.doNotPerform", "an order not to give the medicine", "an order to give it")
     if request.get("note"):
         inquiry.note(f"{path}.note", "was not read by the rules; read it before dispensing")
+
+
+def _then_stop(request: Mapping[str, Any], path: str, dosing: Dosing, inquiry: Inquiry) -> bool | None:
+    """Whether the medicine ends after its last day: from a last phase of zero, or from the kind of course."""
+    path = f"{path}.courseOfTherapyType"
+    concept = as_object(request.get("courseOfTherapyType"), path, inquiry)
+    coded = codings(concept, path, inquiry)
+    said = {_ENDS[code] for system, code, _ in coded if system in ("", _COURSES) and code in _ENDS}
+    if len(said) > 1 or (dosing.then_stop and said == {False}):
+        inquiry.ask(path, "a course that goes on, and one that ends", "one of the two")
+        return None
+    ends = True in said
+    if ends and dosing.phases and dosing.phases[-1]["days"] is None:
+        inquiry.ask(
+            path, "a short course whose last phase has no end", "the days of the last phase, or a continuous course"
+        )
+        return None
+    return dosing.then_stop if dosing.then_stop is not None or not said else ends
 
 
 def _medicine(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Medicine | None:

@@ -1,8 +1,11 @@
 """The same request twice: done once, answered twice."""
 
+from datetime import timedelta
+
 import pytest
 
-from dispensary.actions.idempotency import KeyReused, Reply, digest_of, once
+from dispensary import tasks
+from dispensary.actions.idempotency import KeyReused, Reply, digest_of, forget_answers, once
 from dispensary.errors import Conflict, InvalidInput
 from dispensary.models import IdempotentRequest
 from tests.dispensary import make
@@ -61,3 +64,17 @@ def test_a_key_that_is_none_is_refused(ask, key):
 
 def test_parts_cannot_be_shifted_into_each_other():
     assert digest_of(b"ab", b"c") != digest_of(b"a", b"bc")
+
+
+@pytest.mark.parametrize(("days", "kept"), [(7, 1), (7.01, 0)])
+def test_an_answer_is_kept_for_a_week_and_then_forgotten(ask, days, kept):
+    ask()
+    forgotten = forget_answers(now=NOW + timedelta(days=days))
+    assert (IdempotentRequest.objects.count(), forgotten) == (kept, 1 - kept)
+
+
+def test_the_clock_forgets_old_answers(ask):
+    ask()
+    IdempotentRequest.objects.update(created_at=NOW - timedelta(days=400))
+    tasks.forget_answers()
+    assert not IdempotentRequest.objects.exists()

@@ -39,6 +39,47 @@ def test_an_ordinary_order_becomes_the_prescription_of_the_case_format() -> None
     assert order.prescriber.told == {"identifier": "D-1", "name": "Ada Grey", "phone": "0123"}
 
 
+def course(*codes: str) -> dict[str, Any]:
+    system = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
+    return {"coding": [{"system": system, "code": code} for code in codes]}
+
+
+MONTH = line(mg(Decimal("10")), daily(3, boundsDuration=days(28)))
+OPEN = line(mg(Decimal("10")), daily(3))
+
+
+@pytest.mark.parametrize(
+    ("lines", "codes", "then_stop"),
+    [
+        ([MONTH], ["continuous"], False),
+        ([MONTH], ["acute"], True),
+        ([MONTH], ["seasonal"], None),
+        ([MONTH], ["something of a site's own"], None),
+        ([OPEN], ["continuous"], False),
+    ],
+)
+def test_the_kind_of_course_says_whether_the_medicine_ends(lines, codes, then_stop) -> None:
+    order = read_order(request(*lines, courseOfTherapyType=course(*codes)))
+    assert order.prescription.get("then_stop") is then_stop
+
+
+@pytest.mark.parametrize(
+    ("lines", "codes", "words"),
+    [
+        ([MONTH], ["continuous", "acute"], "goes on, and one that ends"),
+        ([OPEN], ["acute"], "no end"),
+    ],
+)
+def test_a_course_that_goes_on_and_ends_is_asked_back(lines, codes, words) -> None:
+    question = asked(request(*lines, courseOfTherapyType=course(*codes)))
+    assert question.startswith("MedicationRequest.courseOfTherapyType: ") and words in question
+
+
+def test_another_systems_code_of_the_same_letters_says_nothing() -> None:
+    other = {"coding": [{"system": "https://example.org/kinds", "code": "acute"}]}
+    assert "then_stop" not in read_order(request(MONTH, courseOfTherapyType=other)).prescription
+
+
 def test_the_people_may_come_in_a_bundle_or_be_ours_already() -> None:
     apart = request(contained=None, subject={"reference": "urn:uuid:1"}, requester={"reference": "Practitioner/d"})
     order = read_order(bundle(apart, PATIENT, PRACTITIONER))
