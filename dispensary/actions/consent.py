@@ -202,11 +202,16 @@ def stop_contact(
 
 
 def stop_address(*, medium: Medium, address: str, source: ConsentSource, evidence: str, now: datetime) -> int:
-    """Stop every patient's messages to an address. Each patient is a transaction of their own. Returns how many."""
-    points = ContactPoint.objects.filter(
-        medium=medium, address_digest=address_digest(medium, address), retired_at__isnull=True
-    )
+    """Stop every patient's messages to an address. Each patient is a transaction of their own. Returns how many.
+
+    An address that nobody has now is remembered too: whoever gives it to us later has been heard already.
+    """
+    digest = address_digest(medium, address)
+    points = ContactPoint.objects.filter(medium=medium, address_digest=digest, retired_at__isnull=True)
     ids = list(points.values_list("pk", flat=True))
+    if not ids:
+        opted_out = {"reason": SuppressionReason.OPTED_OUT, "since": now}
+        Suppression.objects.get_or_create(medium=medium, address_digest=digest, defaults=opted_out)
     for contact_id in ids:
         stop_contact(contact_id=contact_id, source=source, evidence=evidence, now=now)
     return len(ids)

@@ -124,6 +124,10 @@ class Channel(ABC):
     after_crash: AfterCrash = AfterCrash.BY_KIND
     timeout: timedelta = timedelta(seconds=13)
     """A send that began ends within this, one way or another; the lease must outlive it."""
+    confirms_stop: bool = True
+    """Whether a STOP is answered by us, once. False where the provider does it."""
+    webhook_answer: tuple[str, str] = ("application/json", "")
+    """Content type and body of the 200 that answers its calls; an empty body stands for how many events came in."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options

@@ -29,6 +29,7 @@ from dispensary.channels.base import (
     Reply,
     Unknown,
 )
+from dispensary.channels.over_http import of_status
 from dispensary.channels.signing import HEADER, check, sign
 
 _LONGEST_ANSWER = 65_536
@@ -101,22 +102,10 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     told = told if isinstance(told, dict) else {}
     if status in {200, 201, 202, 409}:  # 409: it has this key already
         return Accepted(str(told.get("id", ""))[:200])
-    if status in {429, 502, 503, 504}:
-        return Refused(
-            Fault.LIMITED if status == 429 else Fault.BUSY,
-            permanent=False,
-            retry_after=_seconds(headers.get("Retry-After")),
-        )
-    if status >= 500 or status < 400:
-        return Unknown()
-    if status in {401, 403, 404}:
-        return Refused(Fault.MISCONFIGURED, permanent=False)
     faults = {"invalid-number": Fault.BAD_ADDRESS, "opted-out": Fault.OPTED_OUT}
-    return Refused(faults.get(str(told.get("code", "")), Fault.REJECTED), permanent=True)
-
-
-def _seconds(given: str | None) -> timedelta | None:
-    return timedelta(seconds=int(given)) if given and given.isascii() and given.isdigit() and len(given) < 7 else None
+    if 400 <= status < 500 and (fault := faults.get(str(told.get("code", "")))):
+        return Refused(fault, permanent=True)
+    return of_status(status, headers.get("Retry-After"))
 
 
 def _event(told: Any) -> Receipt | Reply:

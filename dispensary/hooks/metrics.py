@@ -38,6 +38,12 @@ class ReminderCollector(Collector):
             oldest.add_metric([kind], age)
         yield work
         yield oldest
+        resting = GaugeMetricFamily(
+            "dispensary_channel_resting", "1 while a provider that is down is left alone", labels=["channel"]
+        )
+        for name in state.resting:
+            resting.add_metric([name], 1)
+        yield resting
         zones = GaugeMetricFamily("dispensary_tzdb_info", "Version of the time zone data", labels=["version"])
         zones.add_metric([tzdb_version()], 1)
         yield zones

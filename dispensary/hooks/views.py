@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -40,7 +42,8 @@ def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
     new = reminders.keep(channel=found.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
-    return JsonResponse({"received": len(events), "new": new})
+    content_type, answer = found.webhook_answer
+    return HttpResponse(answer or json.dumps({"received": len(events), "new": new}), content_type=content_type)
 
 
 def _channel(name: str) -> Channel | None:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     QUIET = "quiet-hours"
     ENOUGH_TODAY = "daily-limit"
     WORDS = "words-missing"
+    RESTING = "provider-resting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,13 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
     tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
     placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
     return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
+
+
+def after_the_rest(row: Row, until: datetime) -> Later | Never:
+    """When a message may leave whose provider is left alone until then."""
+    zone, quiet = row.manners
+    allowed = place(until, row.useful_until, until, zone, quiet)
+    return Later(row, Reason.RESTING, allowed) if allowed else Never(row, Reason.TOO_LATE)
 
 
 def words_of(row: Row) -> Text:

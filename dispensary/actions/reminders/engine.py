@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, watch, zones
-from dispensary.actions.reminders.batch import Ready
+from dispensary.actions.reminders.batch import Ready, after_the_rest
+from dispensary.actions.reminders.breaker import Breaker
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
 from dispensary.channels.staff import tell_staff
 from dispensary.conf import conf
@@ -92,6 +93,7 @@ def tick() -> Ticked:
     if ledger.run(TURN, [RISK, RISK_EVERY]):
         ticked.work_opened = risk.open_risk_work(now=now)
     ticked.events = receipts.act_on_events(now=now)
+    receipts.confirm_stops(now=now)
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
         zones.derive_again(now=now)
     if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
@@ -145,7 +147,7 @@ def _alert_staff() -> None:
 def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: False) -> Drained:
     """Send what is due until nothing is, the time is up, or `stop` says so. Finishes the message in hand."""
     _no_transaction("drain")
-    done, channels = Drained(), channels_in_use()
+    done, channels, breaker = Drained(), channels_in_use(), Breaker()
     deadline = time.monotonic() + (conf().reminder_drain if seconds is None else seconds)
 
     def over() -> bool:
@@ -159,7 +161,8 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
             if not lease.ids:
                 break
             done.claimed += len(lease.ids)
-            _send_batch(lease, channels, over, done)
+            breaker.look()
+            _send_batch(lease, channels, breaker, over, done)
     finally:
         for channel in channels.values():
             channel.close()
@@ -174,12 +177,16 @@ def _count(happened: Mapping[str, int]) -> None:
             ledger.run(COUNT, [name, times])
 
 
-def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Callable[[], bool], done: Drained) -> None:
+def _send_batch(
+    lease: ledger.Lease, channels: Mapping[str, Channel], breaker: Breaker, over: Callable[[], bool], done: Drained
+) -> None:
     """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent."""
     waiting, back = batch.read(lease, channels), []
     going: outcomes.Going | None = None
     while waiting and not over():
         decision = waiting.pop(0)
+        if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
+            decision = after_the_rest(decision.row, until)
         if not isinstance(decision, Ready):
             outcomes.put_aside(lease, decision)
             done.set_aside += 1
@@ -198,6 +205,8 @@ def _send_batch(lease: ledger.Lease, channels: Mapping[str, Channel], over: Call
             done.sent += 1
         else:
             outcomes.settle(lease, decision, begun, answer, now)
+        breaker.note(decision.channel.name, answer)
+        if not isinstance(answer, Accepted):
             done.unknown += isinstance(answer, Unknown)
             done.refused += not isinstance(answer, Unknown)
     if going:

@@ -31,6 +31,7 @@ _FAULTS = {
     Fault.MISCONFIGURED: "the channel is not set up correctly",
     Fault.NO_ANSWER: "the provider's answer was lost",
     Reason.QUIET: "it waits for the end of the quiet hours",
+    Reason.RESTING: "the provider is down; it is tried again in some minutes",
     Reason.ENOUGH_TODAY: "the patient has had as many messages as we send",
 }
 

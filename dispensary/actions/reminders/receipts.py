@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from django.db import transaction
 
@@ -12,7 +12,7 @@ from dispensary import audit
 from dispensary.actions import consent
 from dispensary.actions.reminders.outcomes import engine
 from dispensary.actions.worklist import open_work
-from dispensary.channels import Receipt, ReceiptStatus, Reply
+from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
 from dispensary.models import (
     ConsentSource,
     ContactFault,
@@ -21,16 +21,20 @@ from dispensary.models import (
     InboundEvent,
     Medium,
     Reminder,
+    Suppression,
     SuppressionReason,
     WorkKind,
 )
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.models.sealed import address_digest, seal, unseal
-from dispensary.reminding import is_stop
+from dispensary.reminding import is_stop, language_for
+from dispensary.reminding.words import stop_confirmation
 
 KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
+
+CONFIRM = "stopped, to confirm"
 
 _OUTCOMES = {
     ReceiptStatus.DELIVERED: Outcome.DELIVERED,
@@ -76,7 +80,11 @@ def _facts(event: Receipt | Reply) -> dict[str, object]:
 
 def act_on_events(*, now: datetime, limit: int = 500) -> int:
     """Act on everything kept and not yet acted on. Returns how many were settled."""
-    waiting = InboundEvent.objects.filter(processed_at__isnull=True).order_by("id").values_list("pk", flat=True)[:limit]
+    waiting = (
+        InboundEvent.objects.filter(processed_at__isnull=True, result="")
+        .order_by("id")
+        .values_list("pk", flat=True)[:limit]
+    )
     return sum(_act_on(pk, now) for pk in list(waiting))
 
 
@@ -85,6 +93,9 @@ def _act_on(pk: int, now: datetime) -> bool:
     result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
     if result is None and now - event.received_at < KEEP_TRYING:
         return False
+    if result == CONFIRM:  # stopped already; the answer is the tick's, since whoever called us shall not wait for it
+        InboundEvent.objects.filter(pk=pk).update(result=result)
+        return True
     kept = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
     InboundEvent.objects.filter(pk=pk).update(processed_at=now, result=result or "unknown-reference", facts=kept)
     return True
@@ -93,8 +104,7 @@ def _act_on(pk: int, now: datetime) -> bool:
 def _reply(event: InboundEvent, now: datetime) -> str:
     address, text = unseal(event.facts["address"]), unseal(event.facts["text"])
     if is_stop(text):
-        evidence = f"reply {event.provider_event_id}"
-        return f"stopped {consent.stop_address(medium=Medium.SMS, address=address, source=ConsentSource.REPLY, evidence=evidence, now=now)}"
+        return _stop(event, address, now)
     points = ContactPoint.objects.select_related("patient").filter(
         medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address), retired_at__isnull=True
     )
@@ -109,6 +119,50 @@ def _reply(event: InboundEvent, now: datetime) -> str:
                 now=now,
             )
     return "work" if points else "nobody"
+
+
+def _stop(event: InboundEvent, address: str, now: datetime) -> str:
+    """Stop at once. Confirmed when it is news and the provider does not do it: one answer, then silence."""
+    digest = address_digest(Medium.SMS, address)
+    news = not Suppression.objects.filter(medium=Medium.SMS, address_digest=digest).exists()
+    evidence = f"reply {event.provider_event_id}"
+    count = consent.stop_address(
+        medium=Medium.SMS, address=address, source=ConsentSource.REPLY, evidence=evidence, now=now
+    )
+    channel = _channel_of(event)
+    return CONFIRM if news and count and channel and channel.confirms_stop else f"stopped {count}"
+
+
+def confirm_stops(*, now: datetime) -> int:
+    """Answer those who asked us to stop, once each. At most once: it is marked first, and a lost answer stays lost."""
+    waiting = InboundEvent.objects.filter(processed_at__isnull=True, result=CONFIRM).order_by("id")[:100]
+    return sum(_confirm(event, now) for event in waiting)
+
+
+def _confirm(event: InboundEvent, now: datetime) -> bool:
+    marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
+    if not marked.update(processed_at=now, result="stopped", facts={}):
+        return False
+    address, channel = unseal(event.facts["address"]), _channel_of(event)
+    digest = address_digest(Medium.SMS, address)
+    point = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest).first()
+    if point is None or channel is None or now - event.received_at > KEEP_TRYING:
+        return False
+    pharmacy = point.patient.pharmacy
+    language = language_for(point.patient.language, pharmacy.language)
+    key = uuid5(NAMESPACE_OID, f"stop {event.channel} {event.provider_event_id}")
+    words = stop_confirmation(language, pharmacy.name)
+    try:
+        answer = channel.send(Message(key, address, pharmacy.name, "", words, "", language=language))
+    finally:
+        channel.close()
+    if isinstance(answer, Accepted):
+        InboundEvent.objects.filter(pk=event.pk).update(result="stopped and confirmed")
+    return isinstance(answer, Accepted)
+
+
+def _channel_of(event: InboundEvent) -> Channel | None:
+    return next((channel for channel in channels_in_use().values() if channel.name == event.channel), None)
 
 
 @transaction.atomic

@@ -27,7 +27,10 @@ _WORK = """
 SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
   FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
 """
-_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat ORDER BY name"
+_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' ORDER BY name"
+_RESTING = """
+SELECT substr(name, 6) FROM dispensary_engineheartbeat WHERE name LIKE 'rest %%' AND at > clock_timestamp() ORDER BY name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class EngineState:
     events_waiting: int
     work: tuple[tuple[str, int, float], ...]
     counters: tuple[tuple[str, int], ...]
+    resting: tuple[str, ...] = ()
 
     @property
     def troubles(self) -> list[str]:
@@ -55,6 +59,7 @@ class EngineState:
             )
         if self.oldest_due is not None and self.oldest_due > OLDEST_TOO_OLD:
             told.append(f"A reminder has been due for {self.oldest_due:.0f} s: are the send workers running?")
+        told += [f"The provider of channel {name} is down and left alone for some minutes." for name in self.resting]
         return told
 
 
@@ -69,5 +74,6 @@ def engine_state() -> EngineState:
         held_too_long=too_long,
         events_waiting=events,
         work=tuple(ledger.run(_WORK)),
-        counters=tuple(ledger.run(_COUNTERS)),
+        counters=tuple(ledger.run(_COUNTERS, [])),
+        resting=tuple(name for (name,) in ledger.run(_RESTING, [])),
     )

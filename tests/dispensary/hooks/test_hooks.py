@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -24,6 +25,9 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary.actions.reminders.conftest import database_now
+from tests.dispensary.channels.providers import Twilio
+from tests.dispensary.channels.servers import http_gateway
+from tests.dispensary.channels.test_twilio import ADDRESS, signature
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "shared-with-the-gateway"
@@ -134,6 +138,62 @@ def test_stop_by_reply_stops_in_every_language(client, sent, word):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": word})
     assert Consent.objects.get().answer == "no"
     assert ConsentEvent.objects.filter(source="reply").count() == 1 and Suppression.objects.exists()
+
+
+@pytest.fixture
+def confirming(settings):
+    """The gateway at a running server, so that its answer to a STOP can be seen."""
+    with http_gateway() as server:
+        options = {"url": server.url, "secret": SECRET}
+        settings.DISPENSARY = {**settings.DISPENSARY, "channel_options": {"gateway": options}}
+        yield server
+
+
+def test_a_stop_is_answered_once_by_the_next_tick_and_then_there_is_silence(client, sent, confirming):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
+    assert Suppression.objects.exists() and not confirming.calls  # stopped at once; whoever called us has not waited
+    reminders.tick()
+    [(_, body)] = confirming.calls
+    told = json.loads(body)
+    assert told["to"] == PHONE and "no more reminders" in told["text"]
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "STOP!"})
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
+    reminders.tick()
+    assert len(confirming.calls) == 1
+    kept = InboundEvent.objects.get(provider_event_id="r1")
+    assert (kept.result, kept.facts) == ("stopped and confirmed", {}) and kept.processed_at
+
+
+def test_a_confirmation_that_could_not_leave_is_not_tried_again(client, sent, confirming):
+    confirming.mood = "unavailable"
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
+    reminders.tick()
+    reminders.tick()
+    assert len(confirming.calls) == 1
+
+
+def test_a_provider_that_answers_a_stop_itself_is_left_to_it(client, sent, confirming, monkeypatch):
+    monkeypatch.setattr("dispensary.channels.gateway.Gateway.confirms_stop", False)
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
+    reminders.tick()
+    assert Suppression.objects.exists() and not confirming.calls
+
+
+def test_a_stop_from_a_number_that_nobody_has_is_remembered(client, gateway, db):
+    call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "STOP"})
+    assert Suppression.objects.get().medium == "sms"
+
+
+def test_twilio_gets_the_answer_that_it_understands(client, db, settings):
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    account = {"account_sid": "AC1", "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS}
+    settings.DISPENSARY = {**settings.DISPENSARY, "channels": {"sms": "twilio"}, "channel_options": {"twilio": account}}
+    signed = {"X-Twilio-Signature": signature(form)}
+    answer = client.post(
+        "/hooks/twilio", urlencode(form), content_type="application/x-www-form-urlencoded", headers=signed
+    )
+    assert (answer.status_code, answer.content, answer["Content-Type"]) == (200, b"<Response/>", "text/xml")
+    assert InboundEvent.objects.get().channel == "twilio"
 
 
 def test_another_reply_is_work_for_a_person_and_not_kept_in_the_event(client, sent):

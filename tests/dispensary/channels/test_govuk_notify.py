@@ -1,0 +1,152 @@
+"""GOV.UK Notify: one call a message by its own client, each documented answer, look-up, callbacks."""
+
+import json
+import uuid
+
+import pytest
+
+from dispensary.channels import (
+    Accepted,
+    AfterCrash,
+    BadPayload,
+    BadSignature,
+    Fault,
+    Message,
+    Receipt,
+    ReceiptStatus,
+    Refused,
+    Reply,
+    Unknown,
+)
+from dispensary.channels.govuk_notify import GovukNotify
+from tests.dispensary.channels.providers import Notify, running
+from tests.dispensary.channels.servers import black_hole
+
+TOKEN = "a-token-that-nobody-guesses"
+
+
+@pytest.fixture
+def notify():
+    with running(Notify()) as provider:
+        yield provider
+
+
+@pytest.fixture
+def channel(notify):
+    made = channel_at(notify.url)
+    yield made
+    made.close()
+
+
+def channel_at(url):
+    return GovukNotify(
+        {
+            "api_key": f"pharmacy-{Notify.SERVICE}-{Notify.SECRET}",
+            "template_id": Notify.TEMPLATE,
+            "base_url": url,
+            "callback_token": TOKEN,
+            "read": 1,
+        }
+    )
+
+
+def message():
+    return Message(uuid.uuid4(), "+447700900123", "City", "", "City: ring us – “today”.", "Reply STOP to end.")
+
+
+def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify, channel):
+    sent = message()
+    answer = channel.send(sent)
+    [(number, told)] = notify.taken.items()
+    assert answer == Accepted(number) and len(notify.calls) == 1
+    assert told["phone_number"] == sent.to and told["reference"] == str(sent.key)
+    assert told["personalisation"] == {"message": sent.text}
+
+
+@pytest.mark.parametrize(
+    ("mood", "answer"),
+    [
+        ("no-number", Refused(Fault.BAD_ADDRESS, True)),
+        ("team-only", Refused(Fault.MISCONFIGURED, False)),
+        ("no-template", Refused(Fault.MISCONFIGURED, False)),
+        ("too-long", Refused(Fault.REJECTED, True)),
+        ("wrong-key", Refused(Fault.MISCONFIGURED, False)),
+        ("too-fast", Refused(Fault.LIMITED, False)),
+        ("away", Refused(Fault.BUSY, False)),
+        ("broken", Unknown()),
+        ("no-json", Unknown()),
+        ("cut", Unknown()),
+        ("hang", Unknown()),
+    ],
+)
+def test_each_documented_answer_has_its_meaning_and_is_asked_for_once(notify, channel, mood, answer):
+    notify.mood = mood
+    assert channel.send(message()) == answer
+    assert len(notify.calls) == 1
+
+
+def test_nobody_listening_is_tried_again():
+    assert channel_at("http://127.0.0.1:1").send(message()) == Refused(Fault.UNREACHABLE, False)
+
+
+def test_a_provider_that_never_answers_leaves_us_in_doubt():
+    with black_hole() as port:
+        assert channel_at(f"http://127.0.0.1:{port}").send(message()) == Unknown()
+
+
+def test_a_lost_answer_can_be_looked_up_by_our_key(notify, channel):
+    assert channel.after_crash is AfterCrash.LOOK_UP
+    sent = message()
+    assert channel.look_up(sent.key) == Refused(Fault.NO_ANSWER, False)  # it was never there: send it
+    accepted = channel.send(sent)
+    assert channel.look_up(sent.key) == accepted
+    notify.mood = "away"
+    assert channel.look_up(sent.key) is None  # nobody can say now: ask again
+
+
+def callback(channel, told, token=TOKEN):
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    return channel.read_webhook({"Authorization": f"Bearer {token}"}, body, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ours", "permanent"),
+    [
+        ("delivered", ReceiptStatus.DELIVERED, False),
+        ("permanent-failure", ReceiptStatus.UNDELIVERED, True),
+        ("temporary-failure", ReceiptStatus.UNDELIVERED, False),
+        ("technical-failure", ReceiptStatus.UNDELIVERED, False),
+    ],
+)
+def test_a_callback_is_a_receipt_by_key_and_by_number(channel, status, ours, permanent):
+    key, number = str(uuid.uuid4()), str(uuid.uuid4())
+    told = {"id": number, "reference": key, "to": "07700900123", "status": status, "notification_type": "sms"}
+    assert callback(channel, told) == [Receipt(f"{number}:{status}", ours, key, number, permanent)]
+
+
+@pytest.mark.parametrize("status", ["created", "sending", "pending", "sent"])
+def test_what_is_on_its_way_tells_nothing(channel, status):
+    assert callback(channel, {"id": "1", "reference": None, "status": status}) == []
+
+
+def test_a_text_that_comes_in_is_a_reply_with_a_whole_number(channel):
+    told = {"id": "in-1", "source_number": "447700900123", "destination_number": "07900900900", "message": "STOP"}
+    assert callback(channel, told) == [Reply("in-1", "+447700900123", "STOP")]
+
+
+@pytest.mark.parametrize("token", ["", "another-token-that-fits-not", TOKEN + "x"])
+def test_without_the_token_no_call_is_believed(channel, token):
+    with pytest.raises(BadSignature):
+        callback(channel, {"id": "1", "status": "delivered"}, token)
+
+
+def test_a_token_that_can_be_guessed_is_no_token(notify):
+    weak = GovukNotify({"api_key": notify.api_key, "template_id": "t", "callback_token": "short"})
+    with pytest.raises(BadSignature, match="shorter than 20"):
+        callback(weak, {"id": "1", "status": "delivered"}, "short")
+
+
+@pytest.mark.parametrize("told", [b"no json", {}, {"id": 7}, {"id": "1"}, {"id": "1", "source_number": "2"}, []])
+def test_what_cannot_be_read_is_said(channel, told):
+    with pytest.raises(BadPayload):
+        callback(channel, told)
