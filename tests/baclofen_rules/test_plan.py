@@ -228,49 +228,6 @@ def test_a_plan_as_json() -> None:
     }
 
 
-def steep(action: str = "dispense", **prescription: object) -> Case:
-    """60 mg a day for weeks, and now down to 15 mg a day, or off."""
-    order = {"route": "oral", "form": "tablet", "strength_mg": 10, "then_stop": False, **prescription}
-    order.setdefault("phases", [{"dose": 5, "times_per_day": 3, "unit": "mg", "days": 28}])
-    doses = {"dose": 20, "times_per_day": 3, "days_supply": 28}
-    return Case.from_json(
-        {
-            "format": "baclofen-case/1",
-            "on": ON.isoformat(),
-            "action": action,
-            "patient": {"age_years": 45},
-            "prescription": order if action == "dispense" else None,
-            "history": [{"dispensed_on": "2026-10-25", "relation": "same-course", **doses}],
-        }
-    )
-
-
-def suggestions(case: Case) -> dict[str, object]:
-    findings = review(case, PROFILES["lioresal"]).findings
-    return {one.code: one.to_json()["suggestion"] for one in findings if one.suggestion is not None}
-
-
-def test_a_fall_that_is_too_steep_comes_with_a_taper_that_is_not() -> None:
-    taper = suggestions(steep())["taper-step"]["taper"]
-    assert taper["sentence"] == (
-        "Take 15 mg three times a day for 2 days, then 10 mg three times a day for 2 days, then 5 mg three times a day."
-    )
-
-
-def test_a_stop_comes_with_a_taper_to_nothing() -> None:
-    taper = suggestions(steep("discontinue"))["abrupt-stop"]["taper"]
-    assert taper["sentence"].endswith("then 5 mg three times a day for 3 days, then stop.")
-
-
-def test_a_prescribed_strength_that_cannot_taper_is_replaced_by_one_that_can() -> None:
-    taper = suggestions(steep(strength_mg=25, phases=[{"dose": 25, "times_per_day": 1, "unit": "mg", "days": 28}]))
-    assert taper["taper-step"]["taper"]["tablets"][0]["strength_mg"] == "10"
-
-
-def test_a_course_that_is_not_questioned_is_not_planned_for() -> None:
-    assert "taper-step" not in suggestions(steep(phases=[{"dose": 15, "times_per_day": 3, "unit": "mg", "days": 28}]))
-
-
 def test_an_age_without_a_maximum_is_not_planned_for() -> None:
     with pytest.raises(CannotPlan, match="a daily maximum"):
         plan_titration(mg(5), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(2))

@@ -12,14 +12,14 @@ ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
     "supply.py": (f"{TESTS}/test_supply.py",),
-    "terms.py": (f"{TESTS}/test_rules.py",),
+    "terms.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_topics.py"),
     "conditions.py": (f"{TESTS}/test_conditions.py",),
-    "words.py": (f"{TESTS}/test_rules.py",),
+    "words.py": (f"{TESTS}/test_words.py",),
     "rules/__init__.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_page.py", f"{TESTS}/test_review.py"),
-    "plan/bounds.py": (f"{TESTS}/test_plan.py",),
+    "plan/bounds.py": (f"{TESTS}/test_plan_bounds.py",),
     "plan/model.py": (f"{TESTS}/test_plan.py",),
     "plan/planners.py": (f"{TESTS}/test_plan.py",),
-    "plan/suggest.py": (f"{TESTS}/test_plan.py",),
+    "plan/suggest.py": (f"{TESTS}/test_plan_suggest.py",),
     "plan/__init__.py": (f"{TESTS}/test_plan.py",),
 }
 """Files with tests of their own; a rule is held against the rows of its own table."""
