@@ -86,6 +86,11 @@ def test_with_an_unknown_age_the_smaller_step_the_longer_wait_and_the_lower_star
     assert of.doses_allowed() == (3, 5)
 
 
+def test_a_known_age_has_the_step_of_its_own_band() -> None:
+    own = {"titration-step": {"max_rise_mg_per_day": two_bands(5, 15)}}
+    assert (house("11", own).rise, house("12", own).rise) == (5, 15)
+
+
 def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() -> None:
     bands = Bands(
         "house",

@@ -18,6 +18,8 @@ def test_an_uneven_day_counts_by_its_sum_and_its_largest_dose():
 def test_a_day_is_summed_in_milligrams():
     phase = Phase((Decimal(10), Decimal(5), Decimal(20)), 25)
     assert (phase.mg_per_day, phase.largest_dose, phase.smallest_dose) == (35, 20, 5)
+    assert not phase.is_even
+    assert Phase((Decimal(10), Decimal("10.0")), 25).is_even
 
 
 def test_micrograms_are_summed_as_milligrams():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baclofen_rules.case import Fill, Relation
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import Supply, cover_end, days_supply, run_out_on, tablets_needed, tablets_per_dose
 
@@ -46,6 +47,11 @@ def test_an_early_supply_is_added_to_what_is_left():
 def test_a_late_supply_starts_on_its_own_day():
     assert cover_end([Supply(date(2026, 1, 1), 28), Supply(date(2026, 2, 1), 28)]) == date(2026, 3, 1)
     assert cover_end([]) is None
+
+
+def test_earlier_supplies_of_a_case_may_come_in_any_order():
+    fills = [Fill(date(2026, 1, day), (Decimal(5),), 28, Relation.SAME_COURSE) for day in (20, 1, 20)]
+    assert cover_end(fills) == date(2026, 3, 26)
 
 
 def test_run_out_is_the_first_day_not_covered():
