@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baclofen_rules import Case, all_rules, explain, load_profile, review
+from baclofen_rules import Action, Case, all_rules, explain, load_profile, review
 from baclofen_rules.medicines import interaction_classes
 from tests.baclofen_rules.cases import case_of
 
@@ -68,6 +68,18 @@ def test_every_rule_has_a_table():
     told = {path.stem for path in FOLDER.glob("*.toml")}
     classes = interaction_classes()
     assert told == {"interactions" if rule.code in classes else rule.code for rule in all_rules()}
+
+
+def test_which_rules_want_a_dose_that_can_be_believed():
+    rules = all_rules()
+    assert {rule.code for rule in rules if rule.switches_off} == {"route", "unit"}
+    assert {rule.code for rule in rules if rule.action is Action.DISCONTINUE} == {"abrupt-stop"}
+    assert {rule.code for rule in rules if rule.needs_dose} == {
+        *("ceiling", "daily-maximum", "days-supply", "dose-per-weight", "early-refill", "frequency", "late-refill"),
+        *("leftover-supply", "measurable-dose", "quantity", "renal", "restart", "single-dose", "starting-dose"),
+        *("taper-duration", "taper-interval", "taper-step", "tenfold", "titration-interval", "titration-step"),
+        "usual-range",
+    }
 
 
 @pytest.mark.parametrize("name", PROFILES)
