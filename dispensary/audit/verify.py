@@ -36,8 +36,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from json.decoder import scanstring  # type: ignore[attr-defined]  # there, but not in the type stubs
-from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
@@ -645,7 +643,7 @@ class Check:
             self.findings.add("NOT_CANONICAL", seq)
             return leaf
         recomputed = hashlib.sha256(b"\x00" + raw).digest()
-        fields = self._fields(header) if len(raw) <= MAX_HEADER else None
+        fields = self._fields(header, raw) if len(raw) <= MAX_HEADER else None
         intact = recomputed == leaf
         if not intact:
             if self._only_prev_differs(header, leaf):
@@ -666,13 +664,14 @@ class Check:
         return recomputed
 
     @staticmethod
-    def _fields(header: str) -> dict[str, Any] | None:
+    def _fields(header: str, raw: bytes) -> dict[str, Any] | None:
         """The header's fields, or nothing when it is not a header in canonical form."""
         try:
-            usual = _USUAL_HEADER.fullmatch(header)
+            usual = None if raw.translate(None, _ORDINARY) else _USUAL_HEADER.fullmatch(header)
             if usual is not None:
-                dt.datetime.fromisoformat(usual["recorded"][:-1])
-                return {**usual.groupdict(), "seq": int(usual["seq"]), "v": 1}
+                action, body, log, prev, recorded, seq = usual.groups()
+                dt.datetime.fromisoformat(recorded[:-1])
+                return {"action": action, "body": body, "log": log, "prev": prev, "recorded": recorded, "seq": int(seq)}
             fields = _parse(header)
             if not _plainly_canonical(header, fields) and not _canonical_header(header):
                 return None
@@ -706,7 +705,11 @@ class Check:
             self.findings.add("WRONG_LOG", seq, when=fields["recorded"])
         elif fields["seq"] != seq:
             self.findings.add("DUP_OR_REORDER", seq, when=fields["recorded"])
-        elif self.prev is not None and fields["prev"] not in (self.prev.hex(), (self.other_prev or self.prev).hex()):
+        elif (
+            self.prev is not None
+            and fields["prev"] != self.prev.hex()
+            and (self.other_prev is None or fields["prev"] != self.other_prev.hex())
+        ):
             self.findings.add("CHAIN_BREAK", seq, when=fields["recorded"])
 
     def _check_clock(self, seq: int, recorded: str, *, intact: bool) -> None:
@@ -892,8 +895,8 @@ _parse = json.JSONDecoder().decode
 
 
 def _usual_header() -> re.Pattern[str]:
-    """A header of format 1 without escapes, in its one form; others are parsed. A key with ? may be absent."""
-    text, number = r'"[^"\\\x00-\x1f]*"', "(?:0|[1-9][0-9]{0,14})"
+    """A header of format 1 in its one form, where it holds only ordinary characters. A key with ? may be absent."""
+    text, number = '"[^"]*"', "(?:0|[1-9][0-9]{0,14})"
     moment = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
     kinds = {
         "body_kind": number,
@@ -902,7 +905,7 @@ def _usual_header() -> re.Pattern[str]:
         "v": "1",
         "rule_codes": rf"\[(?:{text}(?:,{text})*)?\]",
     }
-    kinds |= {name: rf'"(?P<{name}>[^"\\\x00-\x1f]*)"' for name in ("action", "body", "log", "prev")}
+    kinds |= {name: f'"(?P<{name}>[^"]*)"' for name in ("action", "body", "log", "prev")}
     kinds |= {"recorded": f'"(?P<recorded>{moment})"', "seq": f"(?P<seq>{number})"}
     keys = [
         "action",
@@ -942,6 +945,8 @@ def _usual_header() -> re.Pattern[str]:
 
 
 _USUAL_HEADER = _usual_header()
+_ORDINARY = bytes(byte for byte in range(0x20, 0x100) if byte != 0x5C)
+"""Bytes that JSON text holds as they are, the quote among them; not: controls, which are escaped, and the backslash."""
 
 
 def _plainly_canonical(header: str, fields: Any) -> bool:
@@ -1218,15 +1223,15 @@ def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] |
 
 
 def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | None]:
-    if not line.endswith(b"\n"):
-        raise Malformed("the last line is cut off")
-    if line.endswith(b"\r\n"):
-        raise Malformed("line ends were converted on the way (CRLF)")
     try:
-        text = line[:-1].decode()
-        quick = _whole_entry(text)
+        quick = _whole_entry(line)
         if quick is not None:
             return quick
+        if not line.endswith(b"\n"):
+            raise Malformed("the last line is cut off")
+        if line.endswith(b"\r\n"):
+            raise Malformed("line ends were converted on the way (CRLF)")
+        text = line[:-1].decode()
         said = _decode(text)
         if _encode(said) != text or list(said) != sorted(said):
             raise Malformed("not in canonical form")
@@ -1245,21 +1250,30 @@ def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | Non
     return seq, _hex(leaf, 32), header, None if salt is None else _hex(salt, 32), body
 
 
-_AFTER_TEXTS = re.compile(r',"leaf":"([0-9a-f]{64})","salt":"([0-9a-f]{64})","seq":([1-9][0-9]{0,14})\}')
+_BEFORE, _BETWEEN, _LEAF, _SALT = b'{"body":"', b'","header":"', b'","leaf":"', b'","salt":"'
+_NUMBER = re.compile(rb'","seq":([1-9][0-9]{0,14})\}\n')
 
 
-def _whole_entry(text: str) -> tuple[int, bytes, str, bytes, str] | None:
+def _whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
     """A complete entry in canonical form, read by its parts; nothing for any other line, which then is read slowly."""
-    if not text.startswith('{"body":"'):
+    middle, end = line.find(_BETWEEN), line.rfind(_LEAF)
+    if not line.startswith(_BEFORE) or not 9 <= middle < middle + 12 <= end or line[end + 74 : end + 84] != _SALT:
         return None
-    body, end = scanstring(text, 9, True)
-    if not text.startswith(',"header":"', end):
+    leaf, salt, number = line[end + 10 : end + 74], line[end + 84 : end + 148], _NUMBER.fullmatch(line, end + 148)
+    if number is None or (leaf + salt).translate(None, b"0123456789abcdef"):
         return None
-    header, after = scanstring(text, end + 11, True)
-    tail = _AFTER_TEXTS.fullmatch(text, after)
-    if tail is None or encode_basestring(body) != text[8:end] or encode_basestring(header) != text[end + 10 : after]:
+    body, header = _unescaped(line[9:middle]), _unescaped(line[middle + 12 : end])
+    if body is None or header is None:
         return None
-    return int(tail[3]), bytes.fromhex(tail[1]), header, bytes.fromhex(tail[2]), body
+    return int(number[1]), binascii.unhexlify(leaf), header.decode(), binascii.unhexlify(salt), body.decode()
+
+
+def _unescaped(text: bytes) -> bytes | None:
+    """Text within a JSON string that has no escapes but those of quotes, hence one spelling; nothing for any other."""
+    plain = text.replace(b'\\"', b'"')
+    if plain.count(b'"') != len(text) - len(plain) or plain.translate(None, _ORDINARY):
+        return None
+    return plain
 
 
 _ENTRY_KEYS = frozenset(("body", "header", "leaf", "salt", "seq"))
