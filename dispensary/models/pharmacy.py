@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from datetime import time
+from datetime import time, timedelta
 from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.actors import Actor, Role
+from dispensary.reminding import QuietHours
 
 
 def validate_time_zone(name: str) -> None:
@@ -62,10 +64,42 @@ class Pharmacy(models.Model):
             models.CheckConstraint(
                 condition=Q(second_call_days__lt=F("refill_lead_days")), name="pharmacy_second_call_after_the_first"
             ),
+            models.CheckConstraint(
+                condition=Q(refill_lead_days__lte=60, second_call_days__gte=1), name="pharmacy_calls_within_sixty_days"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(quiet_until__gte=F("quiet_from"))
+                    & LessThanOrEqual(F("quiet_until") - F("quiet_from"), timedelta(hours=18))
+                )
+                | (
+                    Q(quiet_until__lt=F("quiet_from"))
+                    & GreaterThanOrEqual(F("quiet_from") - F("quiet_until"), timedelta(hours=6))
+                ),
+                name="pharmacy_quiet_for_eighteen_hours_at_most",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what leaves patients unreachable: quiet for more than eighteen hours, calls that come months ahead or never."""
+        if isinstance(self.refill_lead_days, int) and self.refill_lead_days > 60:
+            raise ValidationError({"refill_lead_days": _("at most 60 days before the run-out")})
+        if self.second_call_days == 0:
+            raise ValidationError({"second_call_days": _("at least one day before the run-out")})
+        if not isinstance(self.quiet_from, time) or not isinstance(self.quiet_until, time):
+            return  # told as what it is already
+        try:
+            QuietHours(self.quiet_from, self.quiet_until)
+        except ValueError:
+            told = _(
+                "with quiet_from %(start)s this leaves less than six hours a day to write in; at most 18 may be quiet"
+            )
+            raise ValidationError(
+                {"quiet_until": ValidationError(told, params={"start": f"{self.quiet_from:%H:%M}"})}
+            ) from None
 
 
 class StaffRole(models.TextChoices):

@@ -57,12 +57,8 @@ def manners_of(patient: Patient) -> tuple[ZoneInfo, QuietHours]:
 
 
 def timing_of(refill_lead_days: int, second_call_days: int, message_at: time) -> Timing:
-    """A pharmacy's habits, held inside what the planner accepts: a slip in a setting must not stop a dispense."""
-    return Timing(
-        refill_lead_days=min(60, max(1, refill_lead_days)),
-        second_call_days=min(60, max(1, second_call_days)),
-        morning=message_at,
-    )
+    """A pharmacy's habits. What the planner would not accept, the database does not keep."""
+    return Timing(refill_lead_days=refill_lead_days, second_call_days=second_call_days, morning=message_at)
 
 
 def _course(

@@ -35,6 +35,9 @@ def test_opening_a_pharmacy_opens_its_log(shop):
         ("profile", "no-such"),
         ("language", "tlh"),
         ("second_call_days", 7),
+        ("second_call_days", 0),
+        ("refill_lead_days", 61),
+        ("quiet_from", "soon"),
         ("colour", "blue"),
     ],
 )
@@ -43,6 +46,14 @@ def test_a_setting_that_cannot_be_is_refused_by_name(shop, manager, setting, val
         pharmacies.change_settings(pharmacy=shop, changes={setting: value}, by=manager, now=NOW)
     shop.refresh_from_db()
     assert shop.version == 1
+
+
+def test_quiet_hours_that_leave_no_time_to_write_are_refused_with_a_sentence(shop, manager):
+    with pytest.raises(InvalidInput) as told:
+        pharmacies.change_settings(pharmacy=shop, changes={"quiet_from": "10:00"}, by=manager, now=NOW)
+    [problem] = told.value.problems
+    assert problem.field == "quiet_until" and "quiet_from 10:00" in problem.expected and "18" in problem.expected
+    pharmacies.change_settings(pharmacy=shop, changes={"quiet_from": "15:00"}, by=manager, now=NOW)
 
 
 def test_a_changed_setting_stands_in_the_log_with_both_values(shop, manager):

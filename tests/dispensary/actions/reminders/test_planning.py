@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from dispensary.actions import reminders
-from dispensary.models import Reminder, ReminderPlan, ReminderState, Withdrawal, WorklistItem
+from dispensary.models import Pharmacy, Reminder, ReminderPlan, ReminderState, Withdrawal, WorklistItem
 from dispensary.models.audit import AuditEntry
 from dispensary.reminding import Kind
 from tests.dispensary.actions.reminders import making
@@ -213,9 +213,32 @@ def test_the_cost_of_planning_does_not_grow_with_the_course(patient, by, django_
         plan(dispense, by)
 
 
-def test_a_slip_in_the_pharmacys_settings_does_not_stop_a_dispense(patient, by):
-    patient.pharmacy.quiet_from, patient.pharmacy.quiet_until = time(1), time(0)
-    patient.pharmacy.refill_lead_days, patient.pharmacy.second_call_days = 200, 0
-    patient.pharmacy.save()
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"quiet_from": time(1), "quiet_until": time(0)},
+        {"quiet_from": time(14), "quiet_until": time(8, 1)},
+        {"quiet_from": time(0), "quiet_until": time(18, 1)},
+        {"refill_lead_days": 61},
+        {"refill_lead_days": 2, "second_call_days": 0},
+    ],
+)
+def test_the_database_keeps_no_setting_that_the_planner_would_not_accept(patient, slip):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Pharmacy.objects.filter(pk=patient.pharmacy_id).update(**slip)
+
+
+@pytest.mark.parametrize(
+    "habit",
+    [
+        {"quiet_from": time(14), "quiet_until": time(8)},
+        {"quiet_from": time(0), "quiet_until": time(18)},
+        {"quiet_from": time(9), "quiet_until": time(9)},
+        {"refill_lead_days": 60, "second_call_days": 1},
+    ],
+)
+def test_what_the_database_keeps_stops_no_dispense(patient, by, habit):
+    Pharmacy.objects.filter(pk=patient.pharmacy_id).update(**habit)
+    patient.refresh_from_db()
     plan(making.dispense(making.prescription(patient)), by)
     assert owed(patient)
