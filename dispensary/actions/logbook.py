@@ -15,6 +15,7 @@ from dispensary.actors import Actor, Role
 from dispensary.audit import Event, Subject
 from dispensary.audit import search as searching
 from dispensary.audit.export import Scope, ends, find_log
+from dispensary.audit.proof import covering
 from dispensary.audit.search import Count, Filters, Page
 from dispensary.errors import NotFound
 from dispensary.models import AuditEntry, AuditLog
@@ -28,6 +29,10 @@ class Shape(StrEnum):
     BUNDLE = "bundle"
     CSV = "csv"
     FHIR = "fhir"
+
+
+ONE_ENTRY = "proof"
+"""The shape of an export of one entry, as the log names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +121,40 @@ def export(*, scope: Scope, shape: Shape, by: Actor, now: datetime, reason: str 
     if log.pharmacy != by.pharmacy_id:
         raise NotFound("There is no such log.")
     first, last = ends(scope)
-    body = {"shape": shape, "first": first, "last": last, "reason": reason or None}
+    _exported(log, shape, first, last, by, now, reason)
+    return Export(log, Scope(log.log_id, first, last), shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Provable:
+    """An entry that may be proved against the checkpoint of that size; the proof itself is made afterwards."""
+
+    log: AuditLog
+    seq: int
+    size: int
+
+
+@transaction.atomic
+def prove(*, entry_id: UUID, size: int | None = None, by: Sequence[Actor], now: datetime) -> Provable:
+    """Allow and record that one entry leaves with its proof. Raises `NotFound`, `NotAllowed`, `Conflict` before it is signed."""
+    for actor in by:
+        policies.require(policies.may_read_log(actor), actor, _DOING, _WHO)
+    entry = searching.find([actor.pharmacy_id for actor in by], entry_id)
+    if entry is None:
+        raise NotFound("There is no such entry here.")
+    actor = next(each for each in by if each.pharmacy_id == entry.pharmacy)
+    log, seq = find_log(entry.log_id), entry.seq or 0
+    found = covering(log, seq, size)
+    _exported(log, ONE_ENTRY, seq, seq, actor, now, "")
+    return Provable(log, seq, found)
+
+
+def _exported(log: AuditLog, shape: str, first: int, last: int, by: Actor, now: datetime, reason: str) -> None:  # noqa: PLR0917  (the words of one line)
     audit.record(
         Event.LOG_EXPORTED,
         pharmacy=log.pharmacy,
         by=by,
         now=now,
         subject=Subject("log", str(log.log_id)),
-        body=body,
+        body={"shape": shape, "first": first, "last": last, "reason": reason or None},
     )
-    return Export(log, Scope(log.log_id, first, last), shape)

@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/logs/<uuid:pk>/export/", audit.ExportView.as_view(), name="audit-export"),
     path("audit/entries/", audit.EntriesView.as_view(), name="audit-entries"),
     path("audit/entries/<uuid:pk>/", audit.EntryView.as_view(), name="audit-entry"),
+    path("audit/entries/<uuid:pk>/proof/", audit.ProofView.as_view(), name="audit-proof"),
     path("fhir/metadata", fhir.MetadataView.as_view(), name="fhir-metadata"),
     path("patients/<uuid:pk>/messages/", messages.MessagesView.as_view(), name="messages"),
     path("patients/<uuid:pk>/contacts/", messages.ContactsView.as_view(), name="contacts"),

@@ -5,6 +5,7 @@ It takes new leaves and gives the root at any moment, so a log is sealed or veri
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -70,6 +71,30 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     if index < split:
         return [*inclusion_proof(leaves[:split], index), root(leaves[split:])]
     return [*inclusion_proof(leaves[split:], index - split), root(leaves[:split])]
+
+
+def inclusion_path(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
+    """The same proof for a tree of ``size``, from leaves that are read once, in order, and not kept.
+
+    Raises ValueError when there are fewer leaves.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"no leaf {index} in a tree of {size}")
+    waiting = iter(leaves)
+
+    def build(start: int, end: int) -> tuple[bytes, list[bytes]]:
+        if not start <= index < end or end - start == 1:
+            edge = CompactRange()
+            edge.extend(itertools.islice(waiting, end - start))
+            if edge.size < end - start:
+                raise ValueError(f"there are fewer than {size} leaves")
+            return edge.root(), []
+        middle = start + _split(end - start)
+        (left, below), (right, above) = build(start, middle), build(middle, end)
+        path = [*below, right] if index < middle else [*above, left]
+        return node_hash(left, right), path
+
+    return build(0, size)[1]
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:

@@ -4,7 +4,7 @@
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
                              [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
 
-BUNDLE is the zip file or folder that the pharmacy gave you. The key (vkey) and the checkpoints come from *your* files:
+BUNDLE is the zip file or folder that the pharmacy gave you, or the proof of a single entry (a .json file). The key (vkey) and the checkpoints come from *your* files:
 a key inside the bundle is never used, because whoever can change the bundle can change that key too. For the same
 reason run a copy of this file that you did not take from the bundle you are checking.
 
@@ -41,6 +41,7 @@ from typing import Any, BinaryIO, Callable
 
 VERSION = "1"
 BUNDLE_FORMAT = "dispensary-audit-bundle/1"
+PROOF_FORMAT = "dispensary-audit-proof/1"
 OK, TAMPERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
 ERASED, RETIRED = "audit.erased", "audit.retired"
 
@@ -1328,9 +1329,7 @@ def _checked(
 ) -> Check:
     bundle = Bundle(path)
     manifest = Manifest.read(bundle)
-    if not any(key.kind == 1 and key.name == manifest.origin for key in keys):
-        given = ", ".join(map(str, keys)) or "none"
-        raise Malformed(f"the bundle says it is the log {manifest.origin!r}; the keys you gave are for: {given}")
+    _require_key(manifest.origin, keys, "the bundle")
     check = Check(
         origin=manifest.origin,
         log=manifest.log,
@@ -1359,6 +1358,12 @@ def _checked(
     return check
 
 
+def _require_key(origin: str, keys: Sequence[Key], what: str) -> None:
+    if not any(key.kind == 1 and key.name == origin for key in keys):
+        given = ", ".join(map(str, keys)) or "none"
+        raise Malformed(f"{what} says it is the log {origin!r}; the keys you gave are for: {given}")
+
+
 def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
     for name in sorted(manifest.files):
         if name.startswith("checkpoints/"):
@@ -1378,6 +1383,131 @@ def _compare_files(bundle: Bundle, manifest: Manifest, check: Check, found: dict
         if found[name] != promised:
             told = f"{name} is not the file that was exported (its SHA-256 is not the one in manifest.json)"
             check.findings.add("MALFORMED", detail=told)
+
+
+# --- the proof of one entry -------------------------------------------------------------------------------------------
+
+
+class ProofReport(Report):
+    """What was found about a single entry."""
+
+    size = 0
+    told = ""
+
+    @property
+    def conclusion(self) -> str:
+        if self.exit == OK:
+            return f"VERIFIED. This entry is as it was written, one of the {self.size:,} that were signed together."
+        if self.exit == TAMPERED:
+            return "TAMPERED. This entry, or its proof, is not as it was written and signed."
+        return super().conclusion
+
+    def lines(self) -> Iterator[str]:
+        yield f"Log {self.origin}, key {', '.join(self.keys)}"
+        yield f"Entry {self.first:,}: {self.told or 'gone'}"
+        for found in self.findings:
+            yield ""
+            yield found.sentence()
+            yield f"    {found.kind} at {found.position or '-'}"
+        yield ""
+        yield self.conclusion
+
+
+def verify_proof(
+    path: Path, *, keys: Sequence[Key], witnesses: Sequence[Key] = (), need: int = 0, held: Sequence[Path] = ()
+) -> ProofReport:
+    """Check one entry against the checkpoint that its proof carries, and that against yours; raises Malformed."""
+    told, entry = _read_proof(path)
+    _require_key(told["origin"], keys, "the proof")
+    seq, leaf, header, salt, body = entry
+    check = Check(
+        origin=told["origin"], log=told["log"], keys=keys, witnesses=witnesses, need=need, first=seq,
+        start_hashes=[bytes(32)] * bin(seq - 1).count("1"),
+    )  # fmt: skip
+    check.prev, check.whole = None, False  # one entry: no chain, and a tree only along its path
+    check.add_checkpoint(told["checkpoint"].encode(), "the checkpoint in the proof")
+    size = max(check.targets, default=0)
+    for each in held:
+        check.add_checkpoint(_read(each), str(each), held=True)
+    check.feed(seq, leaf, header, salt, body)
+    if check.missing.pop("BODY_MISSING"):
+        check.findings.add("UNCHECKED", seq, detail="the details are not in the proof; an export tells who erased them")
+    if check.missing.pop("ENTRY_MISSING"):
+        check.findings.add("UNCHECKED", seq, detail="the entry is gone; an export tells who retired it")
+    root = _climb(leaf, seq - 1, size, [_hex(each, 32) for each in told["path"]])
+    for checkpoint in check.targets.get(size, ()):
+        if checkpoint.root == root:
+            check.good.append(checkpoint)
+        elif not check.findings.keys() & {"FORK", "ENTRY_MODIFIED"}:
+            check.findings.add(
+                "ROOT_MISMATCH", seq, detail="the entry is not one of those that were signed"
+            ).first_bad = size
+    for other in sorted(check.targets.keys() - {size}):
+        check.findings.add(
+            "UNCHECKED",
+            seq,
+            detail=f"your checkpoint covers {other:,} entries, the proof's {size:,}; ask for a proof of that size",
+        )
+    covered = any(check._counts(checkpoint) for checkpoint in check.good)
+    if not covered and all(found.status != TAMPERED for found in check.findings.values()):
+        check.findings.add("UNWITNESSED" if check.good else "UNSEALED", seq)
+    report = ProofReport(check, seq, seq if covered else seq - 1, [])
+    report.size = size
+    report.told = _in_words(header or "")
+    return report
+
+
+def _in_words(header: str) -> str:
+    try:
+        said = _parse(header)
+        return f"{said['action']}, {said['outcome']}, by {said['actor']} ({said['actor_role']}), recorded {said['recorded']}"
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+
+
+def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | None, bytes | None, str | None]]:
+    try:
+        with path.open("rb") as source:
+            raw = source.read(MAX_LINE + 1)
+        if len(raw) > MAX_LINE:
+            raise Malformed(f"{path} is too long to be the proof of one entry")
+        told = read_canonical(raw.decode().rstrip("\n"))
+        texts = told["format"], told["origin"], told["log"], told["checkpoint"]
+        if texts[0] != PROOF_FORMAT or not all(isinstance(text, str) for text in texts) or len(told["path"]) > 64:
+            raise Malformed(f"{path} does not say format {PROOF_FORMAT}")
+        line = _encode(told["entry"]).encode() + b"\n"
+    except OSError as error:
+        raise Malformed(f"{path} cannot be read: {error.strerror}") from error
+    except (KeyError, TypeError, UnicodeError, RecursionError) as error:
+        raise Malformed(f"{path} is not the proof of an entry: {error}") from error
+    return told, _entry(line)
+
+
+def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root to which a path leads from a leaf (RFC 9162, 2.1.3.2); nothing when the path has the wrong length."""
+    node, last = index, size - 1
+    if not 0 <= node <= last:
+        return None
+    for sibling in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            leaf = hashlib.sha256(b"\x01" + sibling + leaf).digest()
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            leaf = hashlib.sha256(b"\x01" + leaf + sibling).digest()
+        node, last = node >> 1, last >> 1
+    return leaf if last == 0 else None
+
+
+def is_proof(path: Path) -> bool:
+    """Whether this is the proof of one entry rather than a bundle."""
+    try:
+        with path.open("rb") as source:
+            return source.read(1) == b"{"
+    except OSError:
+        return False
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -1435,7 +1565,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an exported audit log against a key that you hold."
     )
-    parser.add_argument("bundle", type=Path, help="zip file or folder")
+    parser.add_argument("bundle", type=Path, help="zip file or folder, or the proof of one entry")
     parser.add_argument("--vkey", type=Path, required=True, help="file with the log's key, from your own records")
     parser.add_argument("--witness-vkey", type=Path, help="file with the keys of witnesses, one a line")
     parser.add_argument("--policy", type=_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs")
@@ -1462,17 +1592,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         witnesses = read_keys(options.witness_vkey, 4) if options.witness_vkey else []
         if options.policy > len({key.name for key in witnesses}):
             raise Malformed("the policy asks for more witnesses than --witness-vkey names")
-        report = verify_bundle(
-            options.bundle,
-            keys=read_keys(options.vkey, 1),
-            witnesses=witnesses,
-            need=options.policy,
-            held=options.checkpoint,
-            receipts=options.receipts,
-            strict=options.strict,
-            heartbeat_hours=options.heartbeat,
-            successors=options.successor,
-            progress=_progress if sys.stderr.isatty() else None,
+        report = (
+            _proof(options, witnesses)
+            if is_proof(options.bundle)
+            else verify_bundle(
+                options.bundle,
+                keys=read_keys(options.vkey, 1),
+                witnesses=witnesses,
+                need=options.policy,
+                held=options.checkpoint,
+                receipts=options.receipts,
+                strict=options.strict,
+                heartbeat_hours=options.heartbeat,
+                successors=options.successor,
+                progress=_progress if sys.stderr.isatty() else None,
+            )
         )
     except Malformed as error:
         return _unreadable(str(error), as_json=options.json)
@@ -1484,6 +1618,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in report.lines():
             print(_printable(line))
     return report.exit
+
+
+def _proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:
+    if options.receipts or options.successor or options.strict or options.heartbeat:
+        raise Malformed("the proof of one entry is checked with --vkey, --checkpoint, --witness-vkey and --policy only")
+    keys = read_keys(options.vkey, 1)
+    return verify_proof(options.bundle, keys=keys, witnesses=witnesses, need=options.policy, held=options.checkpoint)
 
 
 def _unreadable(why: str, *, as_json: bool) -> int:

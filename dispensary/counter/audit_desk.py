@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from dispensary import audit, policies
 from dispensary.actions import logbook
-from dispensary.audit import Event, Outcome
+from dispensary.audit import Event, Outcome, proof
 from dispensary.audit.search import Filters
 from dispensary.counter.door import Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look
@@ -119,6 +119,15 @@ def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespon
     line = logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)
     body = None if line.body is None else [(name, shown(value)) for name, value in line.body.items()]
     return page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def audit_proof(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """The entry with what proves it, as a file that verify.py checks anywhere."""
+    made = logbook.prove(entry_id=pk, by=[visit.by], now=visit.now)
+    headers = {"Content-Disposition": f'attachment; filename="entry-{made.seq}-proof.json"'}
+    return HttpResponse(proof.prove(made.log, made.seq, made.size), content_type="application/json", headers=headers)
 
 
 def shown(value: Any) -> str:

@@ -30,6 +30,7 @@ urlpatterns = [
     path("reminders/<uuid:pk>/withdraw", reminding.withdraw, name="withdraw-reminder"),
     path("audit/", audit_desk.audit_desk, name="audit"),
     path("audit/<uuid:pk>/", audit_desk.audit_entry, name="audit-entry"),
+    path("audit/<uuid:pk>/proof.json", audit_desk.audit_proof, name="audit-proof"),
     path("lock", session.lock, name="lock"),
     path("leave", session.leave, name="leave"),
     path("unlock", session.unlock, name="unlock"),

@@ -31,7 +31,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AuditCheckpoint',
             fields=[
-                ('log_id', models.UUIDField(primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('log_id', 'size', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('log_id', models.UUIDField()),
                 ('size', models.BigIntegerField()),
                 ('root', models.BinaryField()),
                 ('note', models.TextField()),

@@ -122,9 +122,10 @@ class AuditBody(Window):
 
 
 class AuditCheckpoint(Window):
-    """A signed statement of a log's size and root, as a C2SP note. `pk` is not unique alone: size within log is."""
+    """A signed statement of a log's size and root, as a C2SP note; one for each size of a log."""
 
-    log_id = models.UUIDField(primary_key=True)
+    pk = models.CompositePrimaryKey("log_id", "size")
+    log_id = models.UUIDField()
     size = models.BigIntegerField()
     root = models.BinaryField()
     note = models.TextField()

@@ -59,6 +59,16 @@ class ExportQuery(Query):
     reason = serializers.CharField(required=False, max_length=250, default="", help_text="why, for the record")
 
 
+class ProofQuery(Query):
+    """Against which checkpoint."""
+
+    size = serializers.IntegerField(
+        min_value=1,
+        required=False,
+        help_text="size of the checkpoint that you hold; else the first that covers the entry",
+    )
+
+
 class CheckpointsQuery(Query):
     """From where, and how many."""
 

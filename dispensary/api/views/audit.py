@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
@@ -21,7 +21,7 @@ from dispensary.actors import Actor
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import audit as shapes
 from dispensary.api.views.base import HouseView
-from dispensary.audit import bundle, export
+from dispensary.audit import bundle, export, proof
 from dispensary.audit.export import Scope
 from dispensary.audit.search import Filters
 from dispensary.errors import NotFound
@@ -124,6 +124,25 @@ class EntryView(LogView):
     def get(self, request: Request, pk: UUID) -> Response:
         line = logbook.open_entry(entry_id=pk, by=self.readers, now=self.now)
         return Response(shapes.EntryWithBody(line).data)
+
+
+class ProofView(LogView):
+    """One entry with what proves it."""
+
+    @extend_schema(
+        parameters=[shapes.ProofQuery],
+        responses={(200, "application/json"): OpenApiTypes.OBJECT},
+        summary="Prove one entry: the entry, a signed checkpoint and the hashes between; `verify.py` checks it anywhere",
+    )
+    def get(self, request: Request, pk: UUID) -> HttpResponse:
+        asked = self.asked(shapes.ProofQuery)
+        made = logbook.prove(entry_id=pk, size=asked.get("size"), by=self.readers, now=self.now)
+        headers = {
+            "Content-Disposition": f'attachment; filename="entry-{made.seq}-proof.json"',
+            "Cache-Control": "no-store",
+        }
+        content = proof.prove(made.log, made.seq, made.size)
+        return HttpResponse(content, content_type="application/json", headers=headers)
 
 
 class AnyKind(BaseContentNegotiation):

@@ -70,7 +70,8 @@ OPTIONAL = ("corrects_seq", "drug_code", "engine", "patient_ref", "reason_code",
 
 def vectors() -> dict[str, Any]:
     """File name -> content."""
-    return {"canonical": _canonical(), "entry": _entry(), "tree": _tree(), "note": _note(), "bundle": _bundle()}
+    made = {"canonical": _canonical(), "entry": _entry(), "tree": _tree(), "note": _note(), "bundle": _bundle()}
+    return {**made, "proof": _proof()}
 
 
 def _canonical() -> dict[str, Any]:
@@ -176,6 +177,45 @@ def _bundle() -> dict[str, Any]:
     manifest = json.loads(described.manifest())
     del manifest["files"]
     return {"vkey": str(SIGNER.verifier), "manifest": manifest, "notes": notes, "cases": changes}
+
+
+def proof_of(log: Log, seq: int, size: int) -> dict[str, Any]:
+    """The proof of one entry against the checkpoint of that size, made from the description in README.md."""
+    leaves = [row.leaf for row in log.rows[:size]]
+    return {
+        "checkpoint": log.notes[size],
+        "entry": json.loads(log.entries()[seq - 1].line()),
+        "format": "dispensary-audit-proof/1",
+        "log": str(log.log_id),
+        "origin": log.origin,
+        "path": [each.hex() for each in merkle.inclusion_proof(leaves, seq - 1)],
+    }
+
+
+def _proof() -> dict[str, Any]:
+    """Proofs of an entry in different trees, and what a verifier says of changed ones."""
+    log = Log.of(11, every=4)
+    cases = [
+        (f"entry {seq} of {size}", 0, list[str](), proof_of(log, seq, size))
+        for seq, size in ((1, 4), (4, 4), (6, 8), (11, 11))
+    ]
+    whole = proof_of(log, 6, 8)
+    cases += [
+        ("another entry", 1, ["ROOT_MISMATCH"], whole | {"entry": proof_of(log, 5, 8)["entry"]}),
+        ("a hash too few", 1, ["ROOT_MISMATCH"], whole | {"path": whole["path"][:-1]}),
+        ("changed details", 1, ["BODY_MODIFIED"], whole | {"entry": whole["entry"] | {"body": "{}"}}),
+        (
+            "without its details",
+            3,
+            ["UNCHECKED"],
+            whole | {"entry": {k: whole["entry"][k] for k in ("header", "leaf", "seq")}},
+        ),
+    ]
+    told = [
+        {"name": name, "exit": status, "findings": found, "proof.json": canonical.canonical(proof) + "\n"}
+        for name, status, found, proof in cases
+    ]
+    return {"vkey": str(SIGNER.verifier), "cases": told}
 
 
 def _forget(log: Log) -> None:

@@ -22,7 +22,7 @@ def named(cases: list[dict[str, Any]]) -> list[Any]:
     return [pytest.param(case, id=case["name"]) for case in cases]
 
 
-@pytest.mark.parametrize("name", ["canonical", "entry", "tree", "note", "bundle"])
+@pytest.mark.parametrize("name", ["canonical", "entry", "tree", "note", "bundle", "proof"])
 def test_the_program_still_makes_the_vectors_that_were_published(name):
     made = make_vectors.text_of(make_vectors.vectors()[name])
     assert (make_vectors.FOLDER / f"{name}.json").read_text(encoding="ascii") == made
@@ -119,3 +119,10 @@ def test_bundle_vectors(case, tmp_path: Path):
     report = verify.verify_bundle(tmp_path, keys=[verify.Key.parse(told["vkey"])])
     assert report.exit == case["exit"]
     assert [[found.kind, found.position] for found in report.findings] == case["findings"]
+
+
+@pytest.mark.parametrize("case", named(read("proof")["cases"]))
+def test_proof_vectors(case, tmp_path: Path):
+    (tmp_path / "proof.json").write_text(case["proof.json"], encoding="utf-8", newline="\n")
+    report = verify.verify_proof(tmp_path / "proof.json", keys=[verify.Key.parse(read("proof")["vkey"])])
+    assert (report.exit, [found.kind for found in report.findings]) == (case["exit"], case["findings"])

@@ -92,7 +92,8 @@ def test_reading_the_log_is_logged(desk: Client, auditor: StaffMember) -> None:
 def test_another_pharmacys_entry_is_not_there(desk: Client) -> None:
     other = make.pharmacy("Elsewhere")
     entry = AuditEntry.objects.get(action="pharmacy.opened", pharmacy=other.pk)
-    assert desk.get(reverse("counter:audit-entry", args=[entry.entry_id])).status_code == 404
+    for name in ("audit-entry", "audit-proof"):
+        assert desk.get(reverse(f"counter:{name}", args=[entry.entry_id])).status_code == 404
     assert not any(str(other.pk)[:8] in s for s in sentences(desk))
 
 
@@ -102,9 +103,11 @@ def test_who_may_not_read_the_log_does_not(client: Client, auditor: StaffMember,
     entry = AuditEntry.objects.filter(action="pharmacy.opened").first()
     assert entry is not None
     assert client.get(reverse("counter:audit")).status_code == 403
-    assert client.get(reverse("counter:audit-entry", args=[entry.entry_id])).status_code == 403
+    for name in ("audit-entry", "audit-proof"):
+        assert client.get(reverse(f"counter:{name}", args=[entry.entry_id])).status_code == 403
 
 
 def test_a_stranger_is_sent_to_the_sign_in(client: Client, auditor: StaffMember) -> None:
-    for address in (reverse("counter:audit"), reverse("counter:audit-entry", args=[uuid.uuid4()])):
+    of_one = [reverse(f"counter:{name}", args=[uuid.uuid4()]) for name in ("audit-entry", "audit-proof")]
+    for address in (reverse("counter:audit"), *of_one):
         assert client.get(address)["Location"].startswith("/accounts/login/")

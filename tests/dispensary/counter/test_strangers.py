@@ -57,7 +57,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
     from dispensary.counter.urls import urlpatterns
 
     elsewhere = {"lock", "leave", "unlock", "choose-pharmacy", "withdraw-answer", "send-reminder", "withdraw-reminder"}
-    elsewhere |= {"audit-entry"}
+    elsewhere |= {"audit-entry", "audit-proof"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
