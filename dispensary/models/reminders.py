@@ -31,7 +31,7 @@ class Withdrawal(models.TextChoices):
 
 
 class ReminderPlan(models.Model):
-    """One version of what a patient's course needs said. One at a time is in force for a patient."""
+    """One version of what a patient's course needs said. One at a time is in force for each course of a patient."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+")
@@ -48,7 +48,7 @@ class ReminderPlan(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["patient", "version"], name="plan_version_unique"),
-            models.UniqueConstraint(fields=["patient"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"),
+            models.UniqueConstraint(fields=["dispense"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, ended_reason="") | (Q(ended_at__isnull=False) & ~Q(ended_reason="")),
                 name="plan_end_has_a_reason",

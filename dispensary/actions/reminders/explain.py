@@ -76,15 +76,19 @@ def _about_addresses(patient: Patient) -> list[str]:
 
 
 def _about_plans(patient: Patient, now: datetime) -> list[str]:
-    current = patient.reminder_plans.order_by("-version").first()
-    if current is None:
+    held = list(patient.reminder_plans.filter(ended_at__isnull=True).order_by("version"))
+    shown = held or list(patient.reminder_plans.order_by("-version")[:1])
+    if not shown:
         return ["No supply has been handed over since reminders are planned, so none is owed."]
     told = []
-    if current.ended_at:
-        told.append(
-            f"The last plan ended on {current.ended_at:%d %b %Y}: {current.get_ended_reason_display().lower()}."
-        )
-    told += [say(reminder, now) for reminder in current.reminders.order_by("due_at")]
+    if len(held) > 1:
+        told.append(f"{len(held)} courses run beside each other; what each of them makes owing follows.")
+    for plan_ in shown:
+        if plan_.ended_at:
+            told.append(
+                f"The last plan ended on {plan_.ended_at:%d %b %Y}: {plan_.get_ended_reason_display().lower()}."
+            )
+        told += [say(reminder, now) for reminder in plan_.reminders.order_by("due_at")]
     return told
 
 

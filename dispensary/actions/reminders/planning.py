@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dispensary import audit
 from dispensary.actions.reminders import plans
@@ -31,8 +32,17 @@ from dispensary.models import (
 )
 from dispensary.reminding import DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
 from dispensary.reminding.manners import manners
+from dispensary.reminding.plan import LAPSE_LIMIT
 from dispensary.reminding.words import say_number
 
+_SUPPLY_BEFORE_COUNTS = frozenset(
+    {
+        Withdrawal.DISPENSE_CANCELLED,
+        Withdrawal.DISPENSE_RETURNED,
+        Withdrawal.PRESCRIPTION_CANCELLED,
+        Withdrawal.PRESCRIPTION_STOPPED,
+    }
+)
 _COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED)
 
 
@@ -112,6 +122,9 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
 
     Runs in the dispense's transaction: both or neither. Planning again with equal facts does nothing. Nothing is planned
     for a patient who has died. Returns the plan in force.
+
+    Supplies follow each other: one ends what the one before it made owing, on whichever prescription. Only a supply that
+    lasts longer and is to be continued keeps its plan beside a shorter one, so that its own run-out is not forgotten.
     """
     known = plans.read(dispense)
     if known.died_on:
@@ -123,12 +136,13 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     handed_over_on = dispense.handed_over_at.astimezone(zone).date()
     facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
-    if known.in_force:
-        if known.digest == digest:
-            return ReminderPlan.objects.get(pk=known.plan_id)
-        same = known.dispense_id == dispense.pk
-        reason = Withdrawal.FACTS_CHANGED if same else Withdrawal.NEW_DISPENSE
-        _end(known.plan_id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
+    for held in known.in_force():
+        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts):
+            continue
+        if held.dispense_id == dispense.pk and held.digest == digest:
+            return ReminderPlan.objects.get(pk=held.id)
+        reason = Withdrawal.FACTS_CHANGED if held.dispense_id == dispense.pk else Withdrawal.NEW_DISPENSE
+        _end(held.id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
     new = ReminderPlan(
         pharmacy_id=known.pharmacy_id,
         patient_id=dispense.patient_id,
@@ -142,6 +156,10 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     rows = _rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
     plans.write(new, rows, str(zone), tzdb_version())
     return new
+
+
+def _goes_on_beside(held: plans.InForce, facts: Facts) -> bool:
+    return not held.older or (held.more_needed and held.run_out_on > facts.run_out_on)
 
 
 @transaction.atomic(savepoint=False)
@@ -163,31 +181,37 @@ def withdraw_for(
     if about is None or sum(thing is not None for thing in (dispense, prescription, patient)) != 1:
         raise ValueError("withdraw_for needs exactly one of dispense, prescription and patient")
     owner = _locked(about.pk if isinstance(about, Patient) else about.patient_id)
-    current = _in_force(owner)
-    if current is None:
-        return Withdrawn(0, ())
-    if dispense and current.dispense_id != dispense.pk:
-        return Withdrawn(0, ())
-    if prescription and current.dispense.prescription_id != prescription.pk:
-        return Withdrawn(0, ())
-    withdrawn = _end(current.pk, current.pharmacy_id, owner.pk, reason=reason, by=by, now=now)
+    held = _in_force(owner)
     if dispense:
-        _plan_from_the_supply_before(owner, dispense, by=by, now=now)
-    return withdrawn
+        held = held.filter(dispense=dispense)
+    if prescription:
+        held = held.filter(dispense__prescription=prescription)
+    ended = [_end(each.pk, each.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for each in held]
+    if ended and reason in _SUPPLY_BEFORE_COUNTS and not _in_force(owner).exists():
+        _plan_from_the_supply_before(owner, dispense, prescription, by=by, now=now)
+    return Withdrawn(sum(each.count for each in ended), tuple(pk for each in ended for pk in each.on_their_way))
 
 
 @transaction.atomic(savepoint=False)
-def plan_again(*, patient: Patient, by: Actor, now: datetime) -> ReminderPlan | None:
-    """Plan anew after a change of zone, quiet hours or lead days. Equal facts: nothing happens."""
-    current = _in_force(_locked(patient.pk))
-    return current and plan_after_dispense(dispense=current.dispense, by=by, now=now)
+def plan_again(*, patient: Patient, by: Actor, now: datetime) -> list[ReminderPlan]:
+    """Plan anew after a change of zone, quiet hours or lead days. Equal facts: nothing happens. Gives the plans in force."""
+    planned = [
+        plan_after_dispense(dispense=held.dispense, by=by, now=now)
+        for held in _in_force(_locked(patient.pk)).order_by("version")
+    ]
+    return [each for each in planned if each]
 
 
-def _plan_from_the_supply_before(patient: Patient, gone: Dispense, *, by: Actor, now: datetime) -> None:
+def _plan_from_the_supply_before(
+    patient: Patient, gone: Dispense | None, stopped: Prescription | None, *, by: Actor, now: datetime
+) -> None:
+    """Let the last supply count again. After a stop only one that still lasts, for what had run out was ended by a person."""
+    since = now.date() - LAPSE_LIMIT if gone else now.date() + timedelta(days=1)
     before = (
         Dispense.objects.filter(patient=patient, status=DispenseStatus.COMPLETED)
-        .filter(prescription__status__in=_COURSE_GOES_ON, run_out_on__gte=now.date() - timedelta(days=90))
-        .exclude(pk=gone.pk)
+        .filter(prescription__status__in=_COURSE_GOES_ON, run_out_on__gte=since)
+        .exclude(pk=gone and gone.pk)
+        .exclude(prescription=stopped)
         .order_by("-handed_over_at")
         .first()
     )
@@ -200,8 +224,8 @@ def _locked(patient_id: object) -> Patient:
     return Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=patient_id)
 
 
-def _in_force(patient: Patient) -> ReminderPlan | None:
-    return ReminderPlan.objects.select_related("dispense").filter(patient=patient, ended_at__isnull=True).first()
+def _in_force(patient: Patient) -> QuerySet[ReminderPlan]:
+    return ReminderPlan.objects.select_related("dispense").filter(patient=patient, ended_at__isnull=True)
 
 
 def _end(

@@ -23,12 +23,14 @@ SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone,
           FROM dispensary_phase f WHERE f.prescription_id = o.id),
        (SELECT d.starts_on FROM dispensary_dispense d
          WHERE d.prescription_id = o.id AND d.status = 'completed' ORDER BY d.number LIMIT 1),
-       newest.id, newest.version, newest.facts_digest, newest.dispense_id, newest.ended_at
+       (SELECT max(r.version) FROM dispensary_reminderplan r WHERE r.patient_id = p.id),
+       (SELECT json_agg(json_build_array(r.id, r.facts_digest, r.dispense_id, d.prescription_id, r.run_out_on,
+                                         r.more_needed, d.handed_over_at <= %s) ORDER BY r.version)
+          FROM dispensary_reminderplan r JOIN dispensary_dispense d ON d.id = r.dispense_id
+         WHERE r.patient_id = p.id AND r.ended_at IS NULL)
   FROM dispensary_patient p
   JOIN dispensary_pharmacy ph ON ph.id = p.pharmacy_id
   JOIN dispensary_prescription o ON o.id = %s
-  LEFT JOIN LATERAL (SELECT * FROM dispensary_reminderplan r
-                      WHERE r.patient_id = p.id ORDER BY r.version DESC LIMIT 1) newest ON true
  WHERE p.id = %s
    FOR NO KEY UPDATE OF p
 """
@@ -67,6 +69,20 @@ SELECT owed.public_id, %(plan)s, %(pharmacy)s, %(patient)s, owed.kind, owed.occu
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """A plan in force, with what decides whether another supply ends it."""
+
+    id: uuid.UUID
+    digest: str
+    dispense_id: uuid.UUID
+    prescription_id: uuid.UUID
+    run_out_on: date
+    more_needed: bool
+    older: bool
+    """Handed over before the supply that is being planned."""
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """All that planning needs of the database. Field order is that of `KNOWN`."""
 
@@ -82,30 +98,32 @@ class Known:
     then_stop: bool | None
     phases_told: Any
     course_began: date | None
-    plan_id: uuid.UUID | None
     version: int | None
-    digest: str | None
-    dispense_id: uuid.UUID | None
-    ended_at: datetime | None
+    plans_told: Any
 
-    @property
-    def in_force(self) -> bool:
-        """Is the newest plan the one in force?"""
-        return self.plan_id is not None and self.ended_at is None
+    def in_force(self) -> list[InForce]:
+        """The plans in force for the patient, the oldest first."""
+        return [
+            InForce(uuid.UUID(pk), digest, uuid.UUID(dispense), uuid.UUID(order), date.fromisoformat(run_out), *more)
+            for pk, digest, dispense, order, run_out, *more in _list(self.plans_told)
+        ]
 
     def phases(self) -> list[Phase]:
         """The order's phases, in order; not to be saved."""
-        told = json.loads(self.phases_told) if isinstance(self.phases_told, str) else self.phases_told or []
         return [
             Phase(number=number, doses=[Decimal(dose) for dose in doses], unit=unit, days=days)
-            for number, doses, unit, days in told
+            for number, doses, unit, days in _list(self.phases_told)
         ]
+
+
+def _list(told: Any) -> list[Any]:
+    return json.loads(told) if isinstance(told, str) else told or []
 
 
 def read(dispense: Dispense) -> Known:
     """Lock the patient and read what planning needs."""
     with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [dispense.prescription_id, dispense.patient_id])
+        cursor.execute(KNOWN, [dispense.handed_over_at, dispense.prescription_id, dispense.patient_id])
         return Known(*cursor.fetchone())
 
 

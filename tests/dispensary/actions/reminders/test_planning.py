@@ -153,6 +153,62 @@ def test_stopping_another_prescription_withdraws_nothing(patient, by):
     assert len(owed(patient)) == 4
 
 
+@pytest.fixture
+def two_courses(patient, by):
+    """Maintenance for 56 days, and a day later two weeks of something more that ends by itself."""
+    maintenance = making.prescription(patient)
+    plan(making.dispense(maintenance, days=56, run_out_on=date(2027, 1, 17)), by)
+    extra = making.prescription(patient, phases=((("5",), 14),), then_stop=True)
+    later = NOW + DAY
+    plan(
+        making.dispense(extra, days=14, at=later, starts_on=date(2026, 11, 23), run_out_on=date(2026, 12, 7)), by, later
+    )
+    return maintenance, extra
+
+
+def kinds(patient):
+    return sorted(reminder.kind for reminder in owed(patient))
+
+
+def test_a_short_course_beside_a_longer_one_does_not_make_its_run_out_forgotten(two_courses, patient):
+    assert ReminderPlan.objects.filter(patient=patient, ended_at__isnull=True).count() == 2
+    assert kinds(patient) == ["last_day", "missed_collection", "refill_again", "refill_due", "run_out"]
+
+
+def test_each_of_two_courses_ends_with_its_own_prescription(two_courses, patient, by):
+    maintenance, extra = two_courses
+    type(extra).objects.filter(pk=extra.pk).update(status="stopped", ended_at=NOW + DAY)
+    reminders.withdraw_for(prescription=extra, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW + DAY)
+    assert kinds(patient) == ["missed_collection", "refill_again", "refill_due", "run_out"]
+    reminders.withdraw_for(prescription=maintenance, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW + DAY)
+    assert kinds(patient) == []
+
+
+def test_a_death_ends_both(two_courses, patient, by):
+    withdrawn = reminders.withdraw_for(patient=patient, reason=Withdrawal.PATIENT_DIED, by=by, now=NOW + DAY)
+    assert withdrawn.count == 5 and not owed(patient)
+
+
+def test_planning_two_courses_again_ends_neither(two_courses, patient, by):
+    Pharmacy.objects.filter(pk=patient.pharmacy_id).update(message_at=time(11))
+    assert len(reminders.plan_again(patient=patient, by=by, now=NOW + DAY)) == 2
+    assert len(owed(patient)) == 5
+
+
+def test_a_supply_that_lasts_longer_ends_both_of_the_earlier(two_courses, patient, by):
+    later = NOW + 2 * DAY
+    plan(making.dispense(making.prescription(patient), at=later, days=70, run_out_on=date(2027, 2, 1)), by, later)
+    assert ReminderPlan.objects.filter(patient=patient, ended_at__isnull=True).count() == 1
+
+
+def test_stopping_a_course_lets_the_supply_that_it_replaced_count_again_while_it_lasts(patient, by):
+    plan(making.dispense(making.prescription(patient), days=28, run_out_on=date(2026, 12, 20)), by)
+    newer, later = making.prescription(patient), NOW + DAY
+    plan(making.dispense(newer, days=28, at=later, run_out_on=date(2026, 12, 21)), by, later)
+    reminders.withdraw_for(prescription=newer, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=later)
+    assert {reminder.local_date for reminder in owed(patient) if reminder.kind == "run_out"} == {date(2026, 12, 20)}
+
+
 def test_a_returned_supply_lets_the_supply_before_it_count_again(patient, by):
     order = making.prescription(patient)
     first = making.dispense(order, days=28)
