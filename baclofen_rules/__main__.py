@@ -216,9 +216,10 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--to", help='the dose to reach: "20 mg tid"')
     plan.add_argument("--strengths", required=True, type=_amounts, help="tablets in stock, in mg: 10,25")
     plan.add_argument("--age", type=_amount, help="years; unknown is planned for as the strictest")
-    plan.add_argument("--weight", type=_amount, help="kg; needed where the start goes by weight")
+    plan.add_argument("--weight", type=_amount, help="kg; needed where start or maximum go by weight")
     plan.add_argument("--days", type=int, help="the whole length")
     plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
+    plan.add_argument("--whole", action="store_true", help="no halves: the patient cannot halve tablets")
     plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: the newest)")
     plan.add_argument("--profile", default="lioresal", help="name of a profile (default: lioresal)")
     plan.add_argument("--folder", type=Path, help="a site's own folder of profile files")
@@ -230,7 +231,8 @@ def _plan(options: argparse.Namespace) -> int:
     on = options.on or max(profile.changes)
     before = None if options.before is None else _day_of_doses("--from", options.before)
     to = None if options.to is None else _day_of_doses("--to", options.to)
-    given = {"age_years": options.age, "days": options.days, "step_mg": options.step}
+    given = {"age_years": options.age, "weight_kg": options.weight, "days": options.days, "step_mg": options.step}
+    given["whole_tablets"] = options.whole
     if options.kind == "taper":
         if before is None:
             raise BadInput('--from: nothing given; expected today\'s dose, such as "20 mg tid"')
@@ -239,7 +241,6 @@ def _plan(options: argparse.Namespace) -> int:
     else:
         if to is None:
             raise BadInput('--to: nothing given; expected the dose to reach, such as "20 mg tid"')
-        given["weight_kg"] = options.weight
         answer = plan_titration(to, options.strengths, profile, on, before=before, **given)
     _print(answer.to_json())
     return 0

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
+from itertools import combinations
 from typing import Any
 
 from baclofen_rules.case import Action
 from baclofen_rules.plan.model import CannotPlan
+from baclofen_rules.plan.stock import Stock
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.limits import Bands
 from baclofen_rules.regimen import plain
@@ -32,9 +34,12 @@ class Bounds:
             raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(plain(one) for one in known)} mg")
         return usable
 
-    def grid(self, strength: Decimal) -> Decimal:
-        """The smallest dose that the tablet gives."""
-        return strength / 2 if strength in self.rules["measurable-dose"].halvable_mg else strength
+    def stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
+        """Each strength alone, then every choice of up to ``together`` of them."""
+        halvable = () if whole_tablets else self.rules["measurable-dose"].halvable_mg
+        units = {one: one / 2 if one in halvable else one for one in self.usable(strengths)}
+        chosen = [few for count in range(1, together + 1) for few in combinations(units, count)]
+        return [Stock.of({strength: units[strength] for strength in few}, self.single) for few in chosen]
 
     @property
     def fall(self) -> Decimal:
@@ -81,11 +86,31 @@ class Bounds:
             raise CannotPlan("age", age, "an age for which the profile has a daily maximum")
         return most
 
+    @property
+    def top(self) -> Decimal:
+        """The highest daily dose of a plan: the maximum of the age, that of the weight where it is known, and what the
+        largest single doses of a day add up to. With an unknown age it is what no age may pass."""
+        most = self._at(self.book.terms.max_mg_per_day, max)
+        per_kg = None if self.age is None else self.rules["dose-per-weight"].max_mg_per_kg_per_day.at(self.age)
+        by_weight = None if per_kg is None or self.weight is None else Decimal(per_kg * self.weight)
+        by_doses = self.single * self.doses_allowed()[1]
+        return min([one for one in (most, by_weight, by_doses) if one is not None])
+
     def doses_allowed(self) -> tuple[int, int]:
-        """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
+        """The fewest and the most doses a day; with an unknown age those that fit every age."""
+        return self._times(max, min)
+
+    def doses_believed(self) -> tuple[int, int]:
+        """The same, but with an unknown age those that fit some age: what the patient or the prescriber already chose."""
+        return self._times(min, max)
+
+    def _times(self, of_fewest: Any, of_most: Any) -> tuple[int, int]:
         frequency = self.rules["frequency"]
-        fewest, most = self._at(frequency.min_per_day, max), self._at(frequency.max_per_day, max)
-        return whole(fewest or Decimal(1)), whole(most or Decimal(24))
+        bands = frequency.min_per_day
+        fewest = self._at(bands, of_fewest)
+        if self.age is None and of_fewest is min and any(limit is None for _, limit in bands.rows):
+            fewest = None
+        return whole(fewest or Decimal(1)), whole(self._at(frequency.max_per_day, of_most) or Decimal(24))
 
     @property
     def single(self) -> Decimal:

@@ -1,6 +1,6 @@
-"""The search for a course with one tablet strength."""
+"""The search for a course with the tablets in stock."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -10,6 +10,7 @@ from baclofen_rules.case import Action, Case, Fill, Order, PatientFacts, Relatio
 from baclofen_rules.findings import Found
 from baclofen_rules.plan.bounds import ZERO, Bounds
 from baclofen_rules.plan.model import CannotPlan, Kind, Plan
+from baclofen_rules.plan.stock import Stock
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.terms import Terms
 
@@ -33,6 +34,8 @@ PROVED_BY: Final = frozenset(
     }
 )
 """The rules about dose, titration, taper and tablets. The usual range is for information, and a taper leaves it."""
+ABOUT_TABLETS: Final = frozenset({"measurable-dose", "strength", "unit"})
+"""Those of them that look at the tablets of one strength."""
 
 
 class Wish(NamedTuple):
@@ -46,25 +49,28 @@ class Wish(NamedTuple):
 
 
 class Planner:
-    """One strength's way to a plan."""
+    """One strength's way to a plan, or that of two strengths together."""
 
     kind: Kind
+    known: Callable[[Decimal], tuple[Decimal, ...]]
+    """The doses at a level that those of the next one may not be larger than."""
 
-    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish) -> None:
-        self.limits, self.strength, self.wish = limits, strength, wish
-        self.grid = limits.grid(strength)
-        self.fewest, most = limits.doses_allowed()
-        self.times = max(self.fewest, min(wish.times, most))
+    def __init__(self, limits: Bounds, stock: Stock, wish: Wish) -> None:
+        self.limits, self.stock, self.wish = limits, stock, wish
+        self.fewest, self.most_times = limits.doses_allowed()
+        self.times = max(self.fewest, min(wish.times, self.most_times))
 
     def split(self, total: Decimal) -> tuple[Decimal, ...] | None:
-        """A day's total as doses that the tablet gives, as even as can be, the larger ones later in the day."""
-        units = int(total / self.grid)
-        if units * self.grid != total or not units:
-            return None
-        times = min(self.times, units)
-        small, larger = divmod(units, times)
-        doses = (small * self.grid,) * (times - larger) + ((small + 1) * self.grid,) * larger
-        return None if times < self.fewest or doses[-1] > self.limits.single else doses
+        """A day's total as doses, as many a day as today; more of them where one would be too large."""
+        ways = (self.stock.split(total, self.fewest, times) for times in range(self.times, self.most_times + 1))
+        return next((doses for doses in ways if doses is not None), None)
+
+    def enlarges(self, at: Decimal, level: Decimal) -> bool:
+        """Whether a second strength makes a single dose larger: than the one before it on the way down, or than the last
+        one on the way up. Who takes 10 mg at a time is not given the 25 mg tablet to take less in a day."""
+        if not self.stock.is_mixed or not level:
+            return False
+        return max(self.split(level) or (ZERO,)) > max(self.known(at))
 
     def path(
         self, start: Decimal, end: Decimal, first: Decimal, step: Decimal, least_moves: int
@@ -72,8 +78,8 @@ class Planner:
         """Levels from ``start`` (left out) to ``end`` in as few moves as possible, none above ``step``."""
         down = end < start
         lowest, highest = min(start, end), max(start, end)
-        on_grid = [level * self.grid for level in range(int(highest / self.grid) + 1)]
-        inside = [level for level in on_grid if lowest < level < highest or level == end]
+        totals = [level for level in self.stock.totals(highest, self.most_times) if level <= self.limits.top]
+        inside = [level for level in totals if lowest < level < highest or level == end]
         allowed = [level for level in inside if not level or self.split(level)]
 
         @cache
@@ -83,7 +89,7 @@ class Planner:
             found = []
             for level in allowed:
                 size = at - level if down else level - at
-                if not ZERO < size <= (first if at == start else step):
+                if not ZERO < size <= (first if at == start else step) or self.enlarges(at, level):
                     continue
                 rest = best(level, moves - 1)
                 if rest is not None:
@@ -101,13 +107,18 @@ class Planner:
 
     def no_steps(self, step: Decimal) -> CannotPlan:
         """Why there is no path."""
-        given = f"with {plain(self.strength)} mg tablets no steps of at most {plain(step)} mg a day lead there"
-        return CannotPlan("strengths", given, f"doses of {plain(self.grid)} mg or a multiple, or a smaller strength")
+        tablets = " and ".join(plain(strength) for strength in self.stock.strengths)
+        unit = plain(min(self.stock.units))
+        given = f"with {tablets} mg tablets no steps of at most {plain(step)} mg a day lead there"
+        return CannotPlan(
+            "strengths", given, f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber"
+        )
 
     def made(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
         """The plan, if the rules have nothing to say about it."""
         profile = self.limits.profile
-        plan = Plan(self.kind, Regimen(tuple(phases), then_stop), self.strength, profile.name, profile.digest)
+        packed = {dose: self.stock.pack(dose) or () for phase in phases for dose in phase.doses}
+        plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest)
         found = next(_questioned(plan, self.limits, self.wish.before), None)
         return plan if found is None else CannotPlan("plan", found.words.summary, "a course that the rules accept")
 
@@ -115,9 +126,11 @@ class Planner:
 class TaperPlanner(Planner):
     kind = Kind.TAPER
 
-    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish, held_days: int | None) -> None:
-        super().__init__(limits, strength, wish)
+    def __init__(self, limits: Bounds, stock: Stock, wish: Wish, held_days: int | None) -> None:
+        super().__init__(limits, stock, wish)
         self.held_days = held_days
+        today = wish.before or ()
+        self.known = lambda level: today if level == sum(today, ZERO) else self.split(level) or today
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
@@ -135,6 +148,8 @@ class TaperPlanner(Planner):
         if not to_zero:
             phases.append(self._phase(wish.end, None))
         if self.held_days is not None and self.held_days < limits.fall_days:
+            if any(self.stock.pack(dose) is None for dose in wish.before):
+                return self.no_steps(step)
             phases.insert(0, Phase(wish.before, limits.fall_days))
         return self.made(phases, then_stop=to_zero)
 
@@ -158,14 +173,16 @@ class TaperPlanner(Planner):
 class TitrationPlanner(Planner):
     kind = Kind.TITRATION
 
-    def __init__(self, limits: Bounds, strength: Decimal, wish: Wish, target: tuple[Decimal, ...]) -> None:
-        super().__init__(limits, strength, wish)
+    def __init__(self, limits: Bounds, stock: Stock, wish: Wish, target: tuple[Decimal, ...]) -> None:
+        super().__init__(limits, stock, wish)
         self.target = target
+        self.known = lambda level: target
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
-        if any(dose % self.grid for dose in self.target):
-            given = f"{plain(self.strength)} mg tablets do not give {', '.join(plain(dose) for dose in self.target)} mg"
+        if any(self.stock.pack(dose) is None for dose in self.target):
+            tablets = " and ".join(plain(strength) for strength in self.stock.strengths)
+            given = f"{tablets} mg tablets do not give {', '.join(plain(dose) for dose in self.target)} mg"
             return CannotPlan("strengths", given, "a strength that measures the target")
         step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
         start = sum(wish.before or (), ZERO)
@@ -180,29 +197,40 @@ class TitrationPlanner(Planner):
 
 
 def _questioned(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
-    """What the rules would say about the plan, for a patient who has taken the doses ``before`` all along."""
-    on = limits.on
+    """What the rules would say about the plan, for a patient who has taken the doses ``before`` all along.
+
+    A prescription names one strength. A plan with two is asked about as a whole for its doses, and by strength for its tablets.
+    """
     history: tuple[Fill, ...] = ()
     if before is not None:
         held = max(limits.fall_days, limits.rise_days)
-        began = on - timedelta(days=held)
-        history = (Fill(began, before, held, Relation.SAME_COURSE, plan.strength_mg, began),)
-    phases = plan.regimen.phases
+        began = limits.on - timedelta(days=held)
+        history = (Fill(began, before, held, Relation.SAME_COURSE, None, began),)
+    one = plan.strengths[0] if len(plan.strengths) == 1 else None
+    yield from _asked(plan.regimen, one, limits, history, PROVED_BY)
+    if one is None:
+        for strength in plan.strengths:
+            yield from _asked(plan.part(strength), strength, limits, (), ABOUT_TABLETS)
+
+
+def _asked(
+    course: Regimen, strength: Decimal | None, limits: Bounds, history: tuple[Fill, ...], codes: frozenset[str]
+) -> Iterator[Found]:
     order = Order(
-        written_on=on,
+        written_on=limits.on,
         route="oral",
         form="tablet",
-        strength_mg=plan.strength_mg,
+        strength_mg=strength,
         brand=None,
-        phases=phases,
-        starts=(None,) * len(phases),
-        then_stop=plan.regimen.then_stop,
+        phases=course.phases,
+        starts=(None,) * len(course.phases),
+        then_stop=course.then_stop,
         directions=None,
         quantity=None,
         repeats=None,
     )
     patient = PatientFacts(age_years=limits.age, weight_kg=limits.weight)
-    terms = Terms(Case(on, Action.DISPENSE, patient, order, None, history, None), limits.book.terms)
+    terms = Terms(Case(limits.on, Action.DISPENSE, patient, order, None, history, None), limits.book.terms)
     for bound in limits.book.rules[Action.DISPENSE]:
-        if bound.rule.code in PROVED_BY:
+        if bound.rule.code in codes:
             yield from (said for said in bound.rule.check(terms, bound.limits) if isinstance(said, Found))

@@ -36,7 +36,9 @@ def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
     prescribed = terms.order.strength_mg if terms.order is not None else latest.strength_mg if latest else None
     for strengths in (known.strengths_mg if prescribed is None else (prescribed,), known.strengths_mg):
         try:
-            plan = plan_taper(doses, strengths, profile, on, age_years=terms.age, last_mg_per_day=ends, held_days=held)
+            plan = plan_taper(
+                doses, strengths, profile, on, age_years=terms.age, last_mg_per_day=ends, held_days=held, together=1
+            )
         except CannotPlan:
             continue
         return {"taper": plan.to_json()}

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baclofen_rules import Case, Profile, Reading, load_profile, read_directions, review
+from baclofen_rules import Case, Profile, Reading, Regimen, load_profile, read_directions, review
 from baclofen_rules.plan import PROVED_BY, CannotPlan, Plan, plan_taper, plan_titration
+from baclofen_rules.plan.planners import ABOUT_TABLETS
 
 ON = date(2026, 11, 22)
 PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}
@@ -28,12 +29,32 @@ def mg(*amounts: int | str) -> tuple[Decimal, ...]:
 
 
 def reviewed(plan: Plan, profile: Profile, before: tuple[Decimal, ...] | None, **patient: object) -> list[str]:
-    """What a full review says to the plan, put into a prescription for a patient who has long been on ``before``."""
-    course = plan.to_json()
+    """What a full review says to the plan, put into a prescription for a patient who has long been on ``before``.
+
+    A prescription names one strength. A plan with two is reviewed as a whole for its doses, and by strength for its tablets.
+    """
+    if len(plan.strengths) == 1:
+        return asked(plan.regimen, plan.strengths[0], profile, before, PROVED_BY, patient)
+    whole = asked(plan.regimen, None, profile, before, PROVED_BY, patient)
+    parts = [asked(plan.part(one), one, profile, None, ABOUT_TABLETS, patient) for one in plan.strengths]
+    return [*whole, *(line for part in parts for line in part)]
+
+
+def asked(
+    course: Regimen,
+    strength: Decimal | None,
+    profile: Profile,
+    before: tuple[Decimal, ...] | None,
+    codes: frozenset[str],
+    patient: dict[str, object],
+) -> list[str]:
     history = []
     if before is not None:
         doses = [str(dose) for dose in before]
         history = [{"dispensed_on": "2026-10-25", "doses": doses, "days_supply": 28, "relation": "same-course"}]
+    phases = [
+        {"doses": [str(dose) for dose in phase.doses], "unit": "mg", "days": phase.days} for phase in course.phases
+    ]
     case = {
         "format": "baclofen-case/1",
         "on": ON.isoformat(),
@@ -43,19 +64,26 @@ def reviewed(plan: Plan, profile: Profile, before: tuple[Decimal, ...] | None, *
             "written_on": ON.isoformat(),
             "route": "oral",
             "form": "tablet",
-            "strength_mg": course["tablets"][0]["strength_mg"],
-            "phases": course["phases"],
-            "then_stop": course["then_stop"],
+            "strength_mg": None if strength is None else str(strength),
+            "phases": phases,
+            "then_stop": course.then_stop,
         },
         "history": history,
     }
-    return [
-        f"{one.code}: {one.detail}" for one in review(Case.from_json(case), profile).findings if one.code in PROVED_BY
-    ]
+    findings = review(Case.from_json(case), profile).findings
+    return [f"{one.code}: {one.detail}" for one in findings if one.code in codes]
 
 
 @given(
-    names, todays, ages, st.none() | st.integers(7, 90), st.none() | half_fives, st.none() | st.sampled_from(mg(5, 10))
+    names,
+    todays,
+    ages,
+    st.none() | st.integers(7, 90),
+    st.none() | half_fives,
+    st.none() | st.sampled_from(mg(5, 10)),
+    st.none() | st.sampled_from(mg(20, 40, 70)),
+    st.booleans(),
+    st.booleans(),
 )
 @settings(max_examples=400, deadline=None)
 def test_no_rule_questions_a_proposed_taper(
@@ -65,16 +93,25 @@ def test_no_rule_questions_a_proposed_taper(
     days: int | None,
     last: Decimal | None,
     step: Decimal | None,
+    weight: Decimal | None,
+    whole: bool,
+    largest_only: bool,
 ) -> None:
-    profile = PROFILES[name]
+    profile, stock = PROFILES[name], mg(*STOCK[name])
+    wishes = {"days": days, "last_mg_per_day": last, "step_mg": step, "weight_kg": weight, "whole_tablets": whole}
     try:
-        plan = plan_taper(
-            doses, mg(*STOCK[name]), profile, ON, age_years=age, days=days, last_mg_per_day=last, step_mg=step
-        )
+        plan = plan_taper(doses, stock[-2:] if largest_only else stock, profile, ON, age_years=age, **wishes)
     except CannotPlan as cannot:
-        assert cannot.field and cannot.given and cannot.expected
+        assert cannot.field != "plan", cannot  # a reason, and what to do, rather than what a rule said
+        assert cannot.given and cannot.expected
         return
-    assert reviewed(plan, profile, doses, age_years=age and str(age)) == []
+    assert reviewed(plan, profile, doses, age_years=age and str(age), weight_kg=weight and str(weight)) == []
+    tablets = [one for phase in plan.regimen.phases for dose in phase.doses for one in plan.packed[dose]]
+    assert all(one.number % 1 == 0 for one in tablets) or not whole
+    assert all(sum(one.strength_mg * one.number for one in plan.packed[dose]) == dose for dose in plan.packed)
+    if len(plan.strengths) > 1:
+        largest = [max(doses), *(max(phase.doses) for phase in plan.regimen.phases)]
+        assert largest == sorted(largest, reverse=True)
     levels = [sum(doses), *(phase.mg_per_day for phase in plan.regimen.phases), *([] if last else [Decimal(0)])]
     falls = [before - after for before, after in pairwise(levels)]
     assert all(0 < fall <= (step or 15) for fall in falls)
@@ -102,7 +139,8 @@ def test_no_rule_questions_a_proposed_titration(
     try:
         plan = plan_titration(target, mg(*STOCK[name]), profile, ON, before=before, **wishes)
     except CannotPlan as cannot:
-        assert cannot.field and cannot.given and cannot.expected
+        assert cannot.field != "plan", cannot
+        assert cannot.given and cannot.expected
         return
     assert reviewed(plan, profile, before, age_years=age and str(age), weight_kg="40") == []
     assert plan.regimen.phases[-1].doses == target
@@ -226,6 +264,73 @@ def test_a_plan_as_json() -> None:
         "sentence": "Take 5 mg three times a day for 7 days, then stop.",
         "profile": {"name": "lioresal", "digest": PROFILES["lioresal"].digest},
     }
+
+
+def test_who_cannot_halve_tablets_gets_whole_ones_and_the_25_mg_tablet_where_that_saves_a_change() -> None:
+    whole = {"age_years": Decimal(45), "whole_tablets": True}
+    plan = plan_taper(mg(30, 30), mg(10, 25), PROFILES["lioresal"], ON, **whole)
+    assert plan.sentence == (
+        "Take 25 mg twice a day for 2 days, then 2 doses a day (10 mg, 25 mg) for 2 days, "
+        "then 10 mg twice a day for 2 days, then 10 mg once a day for 2 days, then stop."
+    )
+    assert plan.tablets == {Decimal(25): Decimal(6), Decimal(10): Decimal(8)}
+    assert plan.take[1] == "Days 3 to 4: 1 tablet of 10 mg, then 1 tablet of 25 mg."
+    assert plan.to_json()["take"][-1] == (
+        "Two strengths: keep the packs apart. A 25 mg tablet is 2.5 times a 10 mg tablet. "
+        "Each strength wants a prescription of its own."
+    )
+    assert len(plan_taper(mg(30, 30), mg(10), PROFILES["lioresal"], ON, **whole).regimen.phases) == 5
+
+
+def test_one_strength_is_kept_where_a_second_one_saves_nothing() -> None:
+    plan = plan_taper(mg(25, 25, 25), mg(10, 25), PROFILES["lioresal"], ON, age_years=Decimal(45))
+    assert plan.strengths == (Decimal(10),)
+    assert "take" not in plan.to_json()
+
+
+def test_a_target_above_the_single_dose_is_refused_in_words() -> None:
+    with pytest.raises(CannotPlan, match="at most 20 mg at one time"):
+        plan_titration(mg(25, 25, 25), mg(5), PROFILES["us-label"], ON, age_years=Decimal(45))
+
+
+def test_who_takes_10_mg_at_a_time_is_not_given_the_25_mg_tablet_to_take_less() -> None:
+    plan = plan_taper(
+        mg(10, 10, 10, 10), mg(10, 25), PROFILES["lioresal"], ON, age_years=Decimal(45), whole_tablets=True
+    )
+    assert plan.strengths == (Decimal(10),)
+
+
+def test_a_dose_just_above_the_maximum_is_planned_down_from() -> None:
+    plan = plan_taper(mg(25, 25, 25), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(8))
+    assert plan.regimen.phases[0].mg_per_day == 60
+
+
+def test_a_dose_far_above_the_maximum_is_asked_about_with_what_to_do_first() -> None:
+    with pytest.raises(CannotPlan) as cannot:
+        plan_taper(mg(35, 35, 35), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(8))
+    assert cannot.value.field == "today's dose"
+    assert cannot.value.given == "105 mg a day, more than one step of 15 mg above 60 mg a day, the maximum here"
+    assert cannot.value.expected == (
+        "no sudden stop: ask the prescriber to sign 90, 75 mg a day, at least 2 days each, above the maximum; "
+        "then plan from 75 mg a day"
+    )
+    assert plan_taper(mg(25, 25, 25), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(8))
+
+
+def test_a_dose_above_the_maximum_that_was_only_just_changed_is_asked_about() -> None:
+    with pytest.raises(CannotPlan, match="2 days at this dose before the first step down"):
+        plan_taper(mg(25, 25, 25), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(8), held_days=1)
+
+
+def test_a_single_dose_that_would_be_too_large_is_taken_more_often() -> None:
+    plan = plan_taper(mg(60), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(45))
+    assert max(dose for phase in plan.regimen.phases for dose in phase.doses) <= 35
+    assert plan.regimen.phases[0].times_per_day == 2
+
+
+def test_a_taper_without_a_maximum_for_the_age_is_planned_all_the_same() -> None:
+    plan = plan_taper(mg(5, 5, 5), mg(10), PROFILES["lioresal"], ON, age_years=Decimal(3))
+    assert plan.regimen.then_stop
 
 
 def test_an_age_without_a_maximum_is_not_planned_for() -> None:
