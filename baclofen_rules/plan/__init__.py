@@ -107,7 +107,7 @@ def _burden(plan: Plan) -> tuple[Any, ...]:
 def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) -> None:
     """A target that the rules would question, or that is no rise."""
     total, times = sum(doses, ZERO), len(doses)
-    fewest, most_times = limits.doses_believed()
+    fewest, most_times = limits.doses_allowed()
     age = "the strictest, as the age is unknown" if limits.age is None else f"at {plain(limits.age)} years"
     if total > limits.most:
         raise CannotPlan("target", f"{plain(total)} mg a day", f"at most {plain(limits.most)} mg a day ({age})")
@@ -115,7 +115,7 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
         raise CannotPlan("target", f"{plain(total)} mg a day", f"at most {plain(limits.top)} mg a day at this weight")
     if max(doses) > limits.single:
         raise CannotPlan("target", f"{plain(max(doses))} mg", f"at most {plain(limits.single)} mg at one time")
-    if not fewest <= times <= most_times:
+    if times > most_times or (times < fewest and limits.age is not None):
         raise CannotPlan("target", f"{times} doses a day", f"{fewest} to {most_times} doses a day ({age})")
     if before >= total:
         raise CannotPlan("target", f"{plain(total)} mg a day", "above the dose before")

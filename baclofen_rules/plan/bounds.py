@@ -34,10 +34,13 @@ class Bounds:
             raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(plain(one) for one in known)} mg")
         return usable
 
+    def grid(self, strength: Decimal) -> Decimal:
+        """The smallest dose that the tablet gives."""
+        return strength / 2 if strength in self.rules["measurable-dose"].halvable_mg else strength
+
     def stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
         """Each strength alone, then every choice of up to ``together`` of them."""
-        halvable = () if whole_tablets else self.rules["measurable-dose"].halvable_mg
-        units = {one: one / 2 if one in halvable else one for one in self.usable(strengths)}
+        units = {one: one if whole_tablets else self.grid(one) for one in self.usable(strengths)}
         chosen = [few for count in range(1, together + 1) for few in combinations(units, count)]
         return [Stock.of({strength: units[strength] for strength in few}, self.single) for few in chosen]
 
@@ -97,20 +100,10 @@ class Bounds:
         return min([one for one in (most, by_weight, by_doses) if one is not None])
 
     def doses_allowed(self) -> tuple[int, int]:
-        """The fewest and the most doses a day; with an unknown age those that fit every age."""
-        return self._times(max, min)
-
-    def doses_believed(self) -> tuple[int, int]:
-        """The same, but with an unknown age those that fit some age: what the patient or the prescriber already chose."""
-        return self._times(min, max)
-
-    def _times(self, of_fewest: Any, of_most: Any) -> tuple[int, int]:
+        """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
         frequency = self.rules["frequency"]
-        bands = frequency.min_per_day
-        fewest = self._at(bands, of_fewest)
-        if self.age is None and of_fewest is min and any(limit is None for _, limit in bands.rows):
-            fewest = None
-        return whole(fewest or Decimal(1)), whole(self._at(frequency.max_per_day, of_most) or Decimal(24))
+        fewest, most = self._at(frequency.min_per_day, max), self._at(frequency.max_per_day, max)
+        return whole(fewest or Decimal(1)), whole(most or Decimal(24))
 
     @property
     def single(self) -> Decimal:
