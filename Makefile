@@ -39,8 +39,8 @@ test-faults: install-test ## kill workers, beat, broker and database at length (
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders
 
-bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000)
-	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000)
+bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000 PARTS="compare search")
+	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000) $(if $(PARTS),--parts $(PARTS)) $(if $(STATE),--state $(STATE))
 
 golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
 	@$(BIN)/pytest -q tests/golden --rewrite-golden

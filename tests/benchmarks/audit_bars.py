@@ -1,0 +1,102 @@
+"""What the parts of the audit benchmark share: bars, a durable server with split roles, CPU of a backend."""
+
+# ruff: noqa: E402 - Django is set up before the models are imported
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.benchmarks.settings_audit")
+
+import django
+import psycopg
+
+django.setup()
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
+
+from deploy.servers import KINDS, Postgres, Roles, make_database, make_roles
+from tests.site import Database
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of the table: what was demanded, what was measured, whether it holds."""
+
+    name: str
+    demand: str
+    measured: str
+    holds: bool | None
+
+    def line(self) -> str:
+        verdict = {True: "yes", False: "**no**", None: "-"}[self.holds]
+        return f"| {self.name} | {self.demand} | {self.measured} | {verdict} |"
+
+
+def at_most(name: str, limit: float, value: float, unit: str = "") -> Bar:
+    return Bar(name, f"at most {limit:g}{unit}", f"{value:.3g}{unit}", value <= limit)
+
+
+def at_least(name: str, limit: float, value: float, unit: str = "") -> Bar:
+    return Bar(name, f"at least {limit:g}{unit}", f"{value:.3g}{unit}", value >= limit)
+
+
+def as_part(name: str, limit: int, value: float) -> Bar:
+    """A speed as a part of another one: 1/12 and the like."""
+    return Bar(name, f"at least 1/{limit}", f"1/{1 / value:.1f}", value >= 1 / limit)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Database]:
+    """A durable PostgreSQL with split roles, migrated, with the rivals' tables."""
+    passwords = {kind: secrets.token_urlsafe(12) for kind in KINDS}
+    running = Postgres(folder, secrets.token_urlsafe(12), durable=True)
+    running.start()
+    try:
+        database = Database("bench", Roles.named("dispensary", passwords), running.url(), running)
+        with psycopg.connect(running.url(), autocommit=True) as admin:
+            make_roles(admin, database.roles)
+            make_database(admin, database.name, database.roles)
+        for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
+            settings.DATABASES[alias].update(database.settings(kind))
+            connections[alias].settings_dict.update(database.settings(kind))
+        call_command("migrate", "auth", database="owner", verbosity=0, interactive=False)
+        call_command("migrate", database="owner", run_syncdb=True, verbosity=0, interactive=False)
+        call_command("pgtrigger", "install", database="owner", verbosity=0)
+        database.grant()
+        yield database
+    finally:
+        connections.close_all()
+        running.stop()
+
+
+def cpu_of(pid: int) -> int:
+    """Nanoseconds on a CPU of a process of the server: planning and running, but no waiting for a turn."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def cpu_of_backend() -> int:
+    """The same of this connection's process."""
+    connection.ensure_connection()
+    return cpu_of(connection.connection.info.backend_pid)
+
+
+def pgbench(database: Database, script: str, folder: Path, *, clients: int, seconds: float) -> float:
+    """Transactions a second of so many clients that repeat a script, statements prepared, as the application's role."""
+    assert database.server is not None
+    path = folder / "script.sql"
+    path.write_text(script)
+    command = [database.server._binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2"]
+    command += ["-T", str(max(round(seconds), 1)), "-f", path, database.url("app")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = [line for line in done.stdout.splitlines() if line.startswith("tps = ")]
+    if done.returncode or not told:
+        raise SystemExit(f"pgbench: {done.stderr[-500:]}")
+    return float(told[0].split()[2])
