@@ -1,6 +1,6 @@
 """Verification of the log where it lies: the same engine as the standalone `verify.py`, fed from the tables.
 
-It reads the columns and recomputes every header in Python. A run can be full, or go on from where the last one ended; what
+It recomputes every header from the columns. A run can be full, or go on from where the last one ended; what
 it needs for that is kept outside the database, beside the sealer's state.
 """
 
@@ -130,7 +130,7 @@ def _feed(
         if row.seq > end:
             break
         header = None
-        if row.entry is not None:
+        if row.log_id is not None:
             try:
                 # After a gap nobody knows what stood in `prev`; any value leads to the one finding there.
                 header = row.header(check.prev or bytes(32))

@@ -205,9 +205,9 @@ class Sealer:
             seq = tree.size + 1
             if row.seq != seq:
                 raise SealRefused(log.origin, "GAP", seq, f"number {seq} is missing")
-            if row.entry is None:
+            if row.log_id is None:
                 raise SealRefused(log.origin, "ENTRY_MISSING", seq, "the link has no entry")
-            if row.entry["log_id"] != log.log_id:
+            if row.log_id != log.log_id:
                 raise SealRefused(log.origin, "WRONG_LOG", seq, "the entry belongs to another log")
             try:
                 computed = leaf(row.header(prev))
