@@ -15,7 +15,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "terms.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_topics.py"),
     "conditions.py": (f"{TESTS}/test_conditions.py",),
     "words.py": (f"{TESTS}/test_words.py",),
-    "rules/__init__.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_page.py", f"{TESTS}/test_review.py"),
+    "rules/__init__.py": (f"{TESTS}/test_rule_folder.py",),
     "plan/bounds.py": (f"{TESTS}/test_plan_bounds.py",),
     "plan/model.py": (f"{TESTS}/test_plan.py",),
     "plan/planners.py": (f"{TESTS}/test_plan.py",),
