@@ -13,6 +13,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptography.fernet import InvalidToken
+
 from dispensary.actions.reminders import ledger, tokens
 from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
@@ -32,6 +34,7 @@ class Reason(StrEnum):
     QUIET = "quiet-hours"
     ENOUGH_TODAY = "daily-limit"
     WORDS = "words-missing"
+    ADDRESS = "address-unreadable"
     RESTING = "provider-resting"
 
 
@@ -125,9 +128,12 @@ def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready |
         return later
     try:
         text = words_of(row)
-    except (KeyError, ValueError, IndexError, ArithmeticError):
+    except Exception:  # whatever is wrong with one row, its neighbours must leave
         return Never(row, Reason.WORDS)
-    message = _message(row, text, habits)
+    try:
+        message = _message(row, text, habits)
+    except InvalidToken:
+        return Never(row, Reason.ADDRESS)
     length = count_segments(message.text).count if row.medium == Medium.SMS else 0
     return Ready(row, message, channels[row.medium], text, length)
 

@@ -132,6 +132,7 @@ _ENDINGS = {
     Reason.ALL_REFUSED: (State.FAILED, WorkKind.UNREACHABLE),
     Reason.ENOUGH_TODAY: (State.SUPPRESSED, WorkKind.EXPIRED),
     Reason.WORDS: (State.FAILED, WorkKind.FAILED),
+    Reason.ADDRESS: (State.FAILED, WorkKind.FAILED),
 }
 _ALWAYS_WORK = frozenset({WorkKind.FAILED, WorkKind.MAYBE_SENT})
 
@@ -145,6 +146,7 @@ WORDS: dict[str, str] = {
     Reason.ALL_REFUSED: "Every address that the patient has allowed refuses messages.",
     Reason.ENOUGH_TODAY: "The patient has had as many messages as we send.",
     Reason.WORDS: "Its text could not be written.",
+    Reason.ADDRESS: "The address was sealed with a key that this site no longer has; record it anew.",
 }
 
 

@@ -17,7 +17,7 @@ def counted(do: Callable[[], object]) -> int:
     """Statements sent, savepoints not counted."""
     with CaptureQueriesContext(connection) as captured:
         do()
-    return sum("SAVEPOINT" not in query["sql"] for query in captured)
+    return sum("SAVEPOINT" not in (query["sql"] or "") for query in captured)  # a prepared one has no text
 
 
 def fresh(shop: Pharmacy, earlier: int = 0) -> Prescription:

@@ -4,7 +4,8 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from cryptography.fernet import Fernet
+from django.db import connection, transaction
 
 from dispensary.actions import consent, reminders
 from dispensary.actions.reminders import ledger, outcomes
@@ -367,6 +368,36 @@ def test_a_row_whose_workers_die_before_they_begin_is_given_up_after_eight(due, 
     Reminder.objects.update(lease_until=database_now() - LONG_AGO)
     reminders.tick()
     assert state(reminder) is ReminderState.FAILED and WorklistItem.objects.get().kind == "failed"
+
+
+def foreign_key(row):
+    with connection.cursor() as cursor:
+        strange = Fernet(Fernet.generate_key()).encrypt(b"x@example.org").decode()
+        cursor.execute(
+            "UPDATE dispensary_contactpoint SET address = %s WHERE patient_id = %s", [strange, row.patient_id]
+        )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (lambda row: Reminder.objects.filter(pk=row.pk).update(params=[1]), "words-missing"),
+        (lambda row: Reminder.objects.filter(pk=row.pk).update(params={"date": "never"}), "words-missing"),
+        (foreign_key, "address-unreadable"),
+    ],
+    ids=["facts of another shape", "a date that is none", "an address sealed with a lost key"],
+)
+def test_a_poisoned_row_is_a_persons_work_and_its_neighbours_leave(due, outbox, spoil, error):
+    before, poisoned, after = due(), due(), due()
+    spoil(poisoned)
+    reminders.drain()
+    assert (state(before), state(poisoned), state(after)) == (
+        ReminderState.SENT,
+        ReminderState.FAILED,
+        ReminderState.SENT,
+    )
+    assert poisoned.last_error == error
+    assert WorklistItem.objects.get().reminder_id == poisoned.pk
 
 
 def test_a_batch_of_two_pharmacies_writes_each_into_its_own_log(due, outbox):

@@ -1,0 +1,85 @@
+"""The web process killed at every step of a dispense: all of it or nothing, and the same key afterwards makes it one."""
+
+import os
+import signal
+
+import pytest
+from django.db import connection
+
+from dispensary.actions import dispenses, reminders
+from dispensary.actions.dispenses import Dispense
+from dispensary.models import Reminder, ReminderPlan, Review
+from dispensary.models.audit import AuditEntry
+from tests.dispensary import make
+from tests.dispensary.faults.test_steps import in_a_process_that_dies, kill_when_called
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def counter():
+    shop = make.pharmacy()
+    make.products()
+    return make.prescription(make.patient(shop)), make.staff(shop).actor()
+
+
+def hand_over(counter):
+    order, by = counter
+    return dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), overrides=[], acknowledged=[], key="web-1",
+        by=by, now=make.NOW,
+    )  # fmt: skip
+
+
+def left_behind(order):
+    """Everything that a dispense writes, counted."""
+    told = AuditEntry.objects.filter(pharmacy=order.pharmacy_id, action="dispense.completed")
+    plans = ReminderPlan.objects.filter(patient=order.patient_id)
+    return (
+        Dispense.objects.filter(prescription=order).count(),
+        plans.count(),
+        Reminder.objects.filter(plan__in=plans).exists(),
+        Review.objects.filter(prescription=order, reason="dispense").count(),
+        told.count(),
+    )
+
+
+def once_and_whole(counter):
+    """The caller asks again with the same key, twice."""
+    first, second = hand_over(counter), hand_over(counter)
+    assert isinstance(first, Dispense) and first.pk == second.pk
+    assert left_behind(counter[0]) == (1, 1, True, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (dispenses, "lock"),
+        (dispenses, "assess"),
+        (dispenses, "sign_answers"),
+        (dispenses._Handover, "_audit"),
+        (dispenses, "end"),
+        (reminders.planning.plans, "read"),
+        (reminders.planning.plans, "write"),
+        (connection, "_commit"),
+    ],
+    ids=["before it", "before the rules", "after the review", "before the line", "after the dispense", "before the plan", "inside the plan", "before the commit"],
+)  # fmt: skip
+def test_a_web_process_killed_before_the_commit_leaves_nothing_and_the_repeat_is_whole(
+    counter, monkeypatch, where, name
+):
+    with monkeypatch.context() as patched:
+        kill_when_called(patched, where, name)
+        assert in_a_process_that_dies(lambda: hand_over(counter)) == signal.SIGKILL
+    assert left_behind(counter[0]) == (0, 0, False, 0, 0)
+    once_and_whole(counter)
+
+
+def test_a_web_process_killed_after_the_commit_leaves_all_and_the_repeat_gives_the_same(counter):
+    def dispense_and_die():
+        hand_over(counter)
+        os.kill(os.getpid(), signal.SIGKILL)  # before anybody was answered
+
+    assert in_a_process_that_dies(dispense_and_die) == signal.SIGKILL
+    assert left_behind(counter[0]) == (1, 1, True, 1, 1)
+    once_and_whole(counter)
