@@ -10,8 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import fcntl
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,16 @@ from psycopg import Connection
 
 from dispensary.audit.links import leaves
 from dispensary.audit.merkle import consistency_proof, verify_consistency
-from dispensary.audit.note import BadNote, SignerKey, VerifierKey, add_signature, open_checkpoint, open_note, split
+from dispensary.audit.note import (
+    BadNote,
+    Checkpoint,
+    SignerKey,
+    VerifierKey,
+    add_signature,
+    open_checkpoint,
+    open_note,
+    split,
+)
 
 
 class CosignRefused(Exception):
@@ -54,6 +66,10 @@ class Witness:
         """The cosignature line for a request, after remembering the checkpoint. Raises CosignRefused, BadNote."""
         old_size, proof, note = _read_request(request)
         checkpoint = open_checkpoint(note, log_keys)
+        with self._alone():
+            return self._answer(checkpoint, old_size, proof, at)
+
+    def _answer(self, checkpoint: Checkpoint, old_size: int, proof: list[bytes], at: dt.datetime) -> str:
         seen = self._seen().get(checkpoint.origin, Seen())
         if old_size != seen.size:
             raise CosignRefused(f"I have seen {seen.size} entries of {checkpoint.origin}; ask again from there")
@@ -66,6 +82,13 @@ class Witness:
         self._remember(checkpoint.origin, Seen(checkpoint.size, checkpoint.root.hex()))
         return self.key.cosign(checkpoint.text, at)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One answer at a time: of two histories that are shown at the same moment only one is signed."""
+        with self.memory.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _seen(self) -> dict[str, Seen]:
         if not self.memory.exists():
             return {}
@@ -75,7 +98,10 @@ class Witness:
     def _remember(self, origin: str, seen: Seen) -> None:
         told = {name: {"size": each.size, "root": each.root} for name, each in {**self._seen(), origin: seen}.items()}
         fresh = self.memory.with_suffix(".new")
-        fresh.write_text(json.dumps(told), encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as stream:
+            json.dump(told, stream)
+            stream.flush()
+            os.fsync(stream.fileno())  # what is signed must be remembered, whatever happens next
         fresh.replace(self.memory)
 
 

@@ -19,6 +19,7 @@ other. The format is told in README.md, "The format".
 from __future__ import annotations
 
 import argparse
+import array
 import base64
 import binascii
 import contextlib
@@ -539,6 +540,7 @@ class Check:
         self.missing: dict[str, list[list[int]]] = {"ENTRY_MISSING": [], "BODY_MISSING": []}
         self.granted: list[Grant] = list(granted)
         self.granted_to_others: list[Grant] = []
+        self.ids = _Ids() if strict else None
         self.recorded = self.opened = ""
         self.entries = self.checkpoints = self.receipts_checked = self.unreadable = 0
 
@@ -656,7 +658,7 @@ class Check:
                 self.findings.add("NOT_CANONICAL", seq)
             return recomputed
         if intact:
-            self._check_place(seq, fields)
+            self._check_place(seq, fields, header)
         self._check_clock(seq, fields["recorded"], intact=intact)
         if body is None or salt is None:
             _extend(self.missing["BODY_MISSING"], seq)
@@ -701,7 +703,9 @@ class Check:
         if found.count == 1 and fields and fields["seq"] == seq:
             found.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
 
-    def _check_place(self, seq: int, fields: dict[str, Any]) -> None:
+    def _check_place(self, seq: int, fields: dict[str, Any], header: str) -> None:
+        if self.ids is not None:
+            self.ids.add(header, seq)
         if fields["log"] != self.log:
             self.findings.add("WRONG_LOG", seq, when=fields["recorded"])
         elif fields["seq"] != seq:
@@ -806,6 +810,8 @@ class Check:
     def finish(self) -> Report:
         """Draw the conclusions that need the whole log."""
         last = self.expected - 1
+        for first, second in self.ids.repeated() if self.ids else ():
+            self.findings.add("DUP_OR_REORDER", second, detail=f"entries {first:,} and {second:,} have one id")
         authorised = self._settle_missing()
         self._settle_receipts(last)
         self._settle_roots(last)
@@ -998,6 +1004,33 @@ def _extend(runs: list[list[int]], seq: int) -> None:
         runs[-1][1] = seq
     else:
         runs.append([seq, seq])
+
+
+class _Ids:
+    """The ids of all entries, in twenty-four bytes each, to tell whether one was used twice."""
+
+    def __init__(self) -> None:
+        self.shelves = [(array.array("Q"), array.array("Q"), array.array("Q")) for _ in range(256)]
+
+    def add(self, header: str, seq: int) -> None:
+        """Keep the id of an intact header. A quote inside a text is escaped, so the key is found nowhere else."""
+        at = header.find(',"id":"') + 7
+        try:
+            number = int(header[at : at + 36].replace("-", ""), 16)
+        except ValueError:
+            return  # no id as this log writes them; that it is in one form is told elsewhere
+        high, low, seqs = self.shelves[number & 255]
+        high.append(number >> 64 & 2**64 - 1)
+        low.append(number & 2**64 - 1)
+        seqs.append(seq)
+
+    def repeated(self) -> Iterator[tuple[int, int]]:
+        """Pairs of entries with one id."""
+        for high, low, seqs in self.shelves:
+            order = sorted(range(len(seqs)), key=lambda at: (high[at], low[at], seqs[at]))
+            for one, other in zip(order, order[1:]):
+                if high[one] == high[other] and low[one] == low[other]:
+                    yield seqs[one], seqs[other]
 
 
 def _reach(grant: Grant) -> tuple[int, int, int]:
@@ -1577,7 +1610,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--heartbeat", type=float, metavar="HOURS", help="report silences longer than this")
     parser.add_argument(
-        "--strict", action="store_true", help="also: bodies in canonical form, heartbeat, held evidence"
+        "--strict", action="store_true", help="also: bodies in canonical form, no id twice, heartbeat, held evidence"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of sentences")
     return parser.parse_args(argv)

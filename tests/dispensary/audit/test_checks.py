@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def ids(messages: list[Any]) -> list[str]:
     return [message.id for message in messages]
+
+
+def test_no_setting_of_the_site_switches_the_log_off() -> None:
+    """What can be set about the log at all; a new one must be looked at here. None of them is a switch."""
+    from dispensary.conf import Conf
+
+    about = {each.name: each.type for each in dataclasses.fields(Conf) if "audit" in each.name}
+    assert set(about) == {
+        "audit_origin", "audit_key_file", "audit_state_folder", "audit_seal_standbys", "audit_anchor_max_age",
+    }  # fmt: skip
+    assert not any("bool" in str(kind) for kind in about.values())
 
 
 def with_database(settings: Any, **changes: Any) -> list[str]:

@@ -460,6 +460,19 @@ def test_strict_asks_for_evidence_of_ones_own(desk, log):
     assert desk.check(log, strict=True, held=[log.notes[60]]).exit == 0
 
 
+def test_an_id_that_was_used_twice_is_told_when_asked(desk, log):
+    """By somebody who could write entries past the database: every hash fits, and one thing seems to have happened twice."""
+    log.rows[40].columns["entry_id"] = log.rows[6].columns["entry_id"]
+    log.relink(41)
+    for size in list(log.notes):
+        log.seal(size)
+    held = [log.notes[60]]
+    assert desk.check(log, held=held).exit == 0
+    report = desk.check(log, strict=True, held=held)
+    assert (report.exit, places(report)) == (1, [("DUP_OR_REORDER", "41")])
+    assert "entries 7 and 41 have one id" in report.findings[0].sentence()
+
+
 # The key.
 
 
