@@ -7,13 +7,14 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Case
+from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase, plain
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
-from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
+from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, STRENGTH_FACT, Terms
 
 FORMAT: Final = "baclofen-review/1"
 RULES_VERSION: Final = "1.0.0"
@@ -130,7 +131,7 @@ def review(case: Case, profile: Profile) -> Review:
     if no_dose:
         for bound in book.rules[case.action]:
             if bound.rule.needs_dose:
-                lacking[bound.rule.code] = doubted or [PHASES_FACT]
+                lacking[bound.rule.code] = doubted or _without_dose(terms)
     if not doubted and any(finding.code in ANSWERED for finding in findings):
         findings = _with_taper(findings, terms, profile)
     if len(findings) > 1:
@@ -163,11 +164,27 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
             elif code in found:
                 state, words = "found", found[code].detail
             elif missing is not None:
-                state, words = "not assessed", f"Not known: {', '.join(missing)}."
+                state, words = "not assessed", _not_known(missing, terms)
             else:
                 state, words = "clear", bound.rule.explain(terms, bound.limits)
             explained.append(Explained(code, state, words, bound.sources))
     return tuple(sorted(explained, key=lambda one: one.code))
+
+
+def _without_dose(terms: Terms) -> list[str]:
+    """What is lacking where there is no dose: the phases, and the strength where the directions count in tablets."""
+    reading = None if terms.order is None else terms.order.reading
+    in_tablets = isinstance(reading, Question) and reading.why is Why.NO_STRENGTH
+    return [PHASES_FACT, STRENGTH_FACT] if in_tablets else [PHASES_FACT]
+
+
+def _not_known(missing: Sequence[str], terms: Terms) -> str:
+    """What a rule lacks: facts to ask for, or a number that the profile does not have at this age."""
+    facts = [fact for fact in missing if not fact.startswith("profile.")]
+    names = [fact.rpartition(".")[2] for fact in missing if fact.startswith("profile.")]
+    words = [f"Not known: {', '.join(facts)}."] if facts else []
+    words += [f"The profile has no {name} {terms.age_words}: ask the prescriber what holds." for name in names]
+    return " ".join(words)
 
 
 def _heard(answer: Answer, bound: BoundRule, lacking: dict[str, list[str]]) -> Finding | None:

@@ -93,7 +93,8 @@ class Bounds:
     def top(self) -> Decimal:
         """The highest daily dose of a plan: the maximum of the age, that of the weight where it is known, and what the
         largest single doses of a day add up to. With an unknown age it is what no age may pass."""
-        most = self._at(self.book.terms.max_mg_per_day, max)
+        bands = self.book.terms.max_mg_per_day
+        most = self._at(bands, max) if self.age is None else bands.nearest(self.age)
         per_kg = None if self.age is None else self.rules["dose-per-weight"].max_mg_per_kg_per_day.at(self.age)
         by_weight = None if per_kg is None or self.weight is None else Decimal(per_kg * self.weight)
         by_doses = self.single * self.doses_allowed()[1]

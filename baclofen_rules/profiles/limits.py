@@ -91,13 +91,15 @@ class Bands(Generic[T]):
     def verdict(self, breaks: Callable[[T], bool], age: Decimal | None) -> T | Missing | None:
         """The limit that ``breaks`` says is broken, None when it is kept, or the fact that is lacking.
 
-        With an unknown age a limit counts as broken when every band's limit is broken, as kept when none is.
+        With an unknown age a limit counts as broken when every band's limit is broken, as kept when none is. Below the first
+        band no limit is known: what breaks that of the first band is broken there too, the rest nobody can say.
         """
         if age is not None:
             for low, limit in self._oldest_first:
                 if low <= age:
                     return limit if limit is not None and breaks(limit) else None
-            return Missing((f"profile.{self.place}",))
+            youngest = self.rows[0][1]
+            return youngest if youngest is not None and breaks(youngest) else Missing((f"profile.{self.place}",))
         broken = [limit for _, limit in self.rows if limit is not None and breaks(limit)]
         if not broken:
             return None
@@ -126,6 +128,14 @@ class Bands(Generic[T]):
                 if low <= age:
                     return limit
         return None
+
+    def nearest(self, age: Decimal) -> T | None:
+        """The limit at an age, and below the first band that of the first."""
+        return self.rows[0][1] if self.is_below_first(age) else self.at(age)
+
+    def is_below_first(self, age: Decimal | None) -> bool:
+        """Whether the age is known and lies below the first band: the profile says nothing about it."""
+        return age is not None and age < self.rows[0][0].low
 
     def is_below_last(self, age: Decimal | None) -> bool:
         """Whether the age is known and falls below the last band."""

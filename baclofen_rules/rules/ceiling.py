@@ -35,7 +35,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if broken is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(broken, Missing):
-        return (broken,)
+        return (Missing((*broken.facts, HISTORY_FACT)),) if t.history_unknown else (broken,)
     return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, _words, t, limits, broken),)
 
 

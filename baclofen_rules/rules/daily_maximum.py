@@ -2,7 +2,8 @@
 
 Finds: an override when the highest daily dose of any phase, with other baclofen supplies that run today, is above the
 maximum of the age; exactly the maximum passes.
-Errs: with an unknown age it finds only what is too much at every age, and otherwise says that the age is lacking.
+Errs: with an unknown age it finds only what is too much at every age, and otherwise says that the age is lacking. At an age
+below the first that the profile speaks of, it finds what is too much there, and otherwise says that the profile has no maximum.
 Source: the profile's label.
 """
 
@@ -27,7 +28,7 @@ def check(t: Terms, limits: Any) -> Answer:
     if limit is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(limit, Missing):
-        return (limit,)
+        return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
     return (Found(Severity.OVERRIDE, _words, t, limit),)
 
 
@@ -38,7 +39,7 @@ def _words(t: Terms, limit: Decimal) -> Words:
     is_child = t.limits.max_mg_per_day.is_below_last(t.age)
     return Words(
         f"{total} mg a day is above the {plain(limit)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; maximum {t.age_words}: {plain(limit)} mg a day.",
+        f"Phase {number}: {doses(phase)}{others}; {t.maximum_words}: {plain(limit)} mg a day.",
         observed={"mg_per_day": total},
         limit={"mg_per_day": plain(limit)},
         dur=Dur.HIGH_DOSE,

@@ -309,6 +309,9 @@ def _fact(path: str) -> str:
     if path.startswith("picked"):
         return "the pack in hand (scan it)"
     name = path.rsplit(".", 1)[-1]
+    if path.startswith("profile."):
+        limit = {"max_mg_per_day": "daily maximum"}.get(name, name.replace("_", " "))
+        return f"a {limit} for this age (the profile has none: ask the prescriber which holds)"
     return {"egfr": "eGFR", "weight_kg": "weight", "birth_date": "date of birth", "drives": "whether they drive"}.get(
         name, name.replace("_", " ")
     )

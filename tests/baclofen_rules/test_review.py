@@ -162,3 +162,22 @@ def test_a_stop_order_is_asked_about_nothing_but_the_stop(name):
     assert [finding.code for finding in answer.findings] == ["abrupt-stop"]
     assert answer.not_assessed == ()
     assert answer.course is None
+
+
+def test_directions_in_tablets_without_a_strength_leave_the_strength_lacking():
+    row = {
+        "prescription": {
+            "phases": None,
+            "directions": "1 tablet three times a day",
+            "strength_mg": None,
+            "quantity": 84,
+        }
+    }
+    lacking = {rule.code: rule.missing for rule in asked(case_of(row)).not_assessed}
+    assert lacking["daily-maximum"] == ("prescription.phases", "prescription.strength_mg")
+
+
+def test_a_limit_that_the_profile_does_not_have_is_not_a_fact_to_ask_the_patient_for():
+    case = Case.from_json(case_of({"patient": {"age_years": 3}}))
+    words = {one.code: one.words for one in explain(case, load_profile("lioresal"))}
+    assert words["daily-maximum"] == "The profile has no max_mg_per_day at 3 years: ask the prescriber what holds."

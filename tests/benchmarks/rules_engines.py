@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from statistics import median
 from typing import Any, NamedTuple
 
 from baclofen_rules import Action, Case, load_profile, review
@@ -348,19 +349,19 @@ def contestants(cases: list[Case]) -> list[Contestant]:
     return made
 
 
-def timed(engines: list[Engine], cases: int, seconds: float) -> list[float]:
-    """CPU time a case in microseconds, the best of many rounds; all take turns, so that a busy machine is busy for all."""
-    best = [float("inf")] * len(engines)
+def timed(engines: list[Engine], cases: int, seconds: float) -> list[list[float]]:
+    """CPU time a case in microseconds, for each engine one figure a round; all take turns, each round in another order."""
+    taken: list[list[float]] = [[] for _ in engines]
     until = time.perf_counter() + seconds * len(engines)
-    rounds = 0
-    while rounds < 5 or time.perf_counter() < until:
-        rounds += 1
-        for at, engine in enumerate(engines):
+    turns = list(range(len(engines)))
+    while len(taken[0]) < 15 or time.perf_counter() < until:
+        for at in turns:
             began = time.process_time()
             for number in range(cases):
-                engine(number)
-            best[at] = min(best[at], (time.process_time() - began) / cases * 1e6)
-    return best
+                engines[at](number)
+            taken[at].append((time.process_time() - began) / cases * 1e6)
+        turns = [*turns[1:], turns[0]]
+    return taken
 
 
 def disagreement(all_of_them: list[Contestant], cases: int) -> str | None:
@@ -379,16 +380,19 @@ def table(all_of_them: list[Contestant], cases: int, seconds: float) -> Iterator
     alone = [one for one in all_of_them if one.from_facts is not None]
     asked = [one.from_case for one in all_of_them] + [one.from_facts for one in alone if one.from_facts is not None]
     times = timed(asked, cases, seconds)
-    whole, facts = (
-        times[: len(all_of_them)],
-        dict(zip((one.name for one in alone), times[len(all_of_them) :], strict=True)),
-    )
+    whole = times[: len(all_of_them)]
+    facts = dict(zip((one.name for one in alone), times[len(all_of_them) :], strict=True))
     yield "| engine | version | from the case, us | compared | from finished facts, us | compared |"
     yield "|---|---|---|---|---|---|"
     for one, micros in zip(all_of_them, whole, strict=True):
         mine = facts.get(one.name)
-        last = "- | -" if mine is None else f"{mine:.1f} | {mine / facts[all_of_them[0].name]:.2f}"
-        yield f"| {one.name} | {one.made} | {micros:.1f} | {micros / whole[0]:.2f} | {last} |"
+        last = "- | -" if mine is None else f"{median(mine):.1f} | {_compared(mine, facts[all_of_them[0].name])}"
+        yield f"| {one.name} | {one.made} | {median(micros):.1f} | {_compared(micros, whole[0])} | {last} |"
+
+
+def _compared(times: list[float], with_them: list[float]) -> str:
+    """The median over the rounds of one divided by the other in the same round."""
+    return f"{median(mine / theirs for mine, theirs in zip(times, with_them, strict=True)):.2f}"
 
 
 def main() -> int:
@@ -397,7 +401,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
     options = parser.parse_args()
     sys.stdout.write(
-        f"Python {platform.python_version()}, {platform.machine()}; CPU time a case, best of rounds taken in turns.\n"
+        f"Python {platform.python_version()}, {platform.machine()}; CPU time a case, median of rounds taken in turns; ratios within a round.\n"
     )
     for hard in (False, True):
         cases = made_up(hard, options.cases)
