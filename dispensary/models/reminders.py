@@ -48,7 +48,9 @@ class ReminderPlan(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["patient", "version"], name="plan_version_unique"),
-            models.UniqueConstraint(fields=["dispense"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"),
+            models.UniqueConstraint(
+                fields=["patient", "dispense"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, ended_reason="") | (Q(ended_at__isnull=False) & ~Q(ended_reason="")),
                 name="plan_end_has_a_reason",
