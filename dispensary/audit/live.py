@@ -159,6 +159,18 @@ def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *
             check.findings.add("CKPT_BAD_SIG", size, detail=str(error))
 
 
+def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
+    """How many entries a closed log had, as the first entry of the one that continues it says; None where none does."""
+    row = connection.execute(
+        """SELECT b.body::json ->> 'found_size' FROM audit.entry e
+           JOIN audit.log g ON g.log_id = e.log_id AND g.pharmacy = %s
+           JOIN audit.body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+           WHERE e.action = 'audit.incarnation' AND b.body::json ->> 'predecessor' = %s""",
+        [log.pharmacy, log.origin],
+    ).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
 def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
     """What the logs that continue a closed one allow to be missing from it, by entries that are themselves intact."""
     rows = connection.execute(

@@ -737,7 +737,9 @@ class Check:
         except UnicodeEncodeError:
             committed = False
         if not committed or len(salt) != 32:
-            self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
+            found = self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
+            if found.count == 1 and intact:
+                found.details = [f"those of {fields['action']}, recorded {fields['recorded']}"]
         elif self.strict or fields["action"] in (ERASED, RETIRED):
             try:
                 said = read_canonical(body)
@@ -1274,7 +1276,7 @@ def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | Non
     except Malformed:
         raise
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        raise Malformed(f"not an entry ({type(error).__name__})") from error
+        raise Malformed("not an entry as this log writes it: cut off or damaged") from error
     if said.keys() - _ENTRY_KEYS or type(seq) is not int or seq < 1:
         raise Malformed("not an entry: seq, leaf, header, salt, body are expected")
     if not (isinstance(header, str) or header is None) or not (isinstance(body, str) or body is None):

@@ -71,10 +71,12 @@ class Command(BaseCommand):
             start = None if options["full"] or mine or receipts else live.load_verified(state_folder(), log)
             result = live.check_log(
                 connection, log, keys, witnesses=witnesses, need=options["need"], held=mine,
-                receipts=[] if log.closed else receipts, start=start, grace=options["grace"],
+                receipts=[] if log.closed else receipts, start=start,
+                grace=0 if log.closed else options["grace"],
                 progress=None if options["json"] or options["verbosity"] < 1 else self._progress(log.origin),
             )  # fmt: skip
-            found.add(self._tell(result, as_json=options["json"]))
+            status = self._tell(result, as_json=options["json"])
+            found.add(self._closed(connection, log, result, status, as_json=options["json"]) if log.closed else status)
             if result.exit in (verify.OK, verify.INCOMPLETE) and not options["vkey"]:
                 live.save_verified(state_folder(), log, result.verified)
             if not options["no_record"]:
@@ -97,6 +99,23 @@ class Command(BaseCommand):
             )
         self.stdout.write("")
         return result.exit
+
+    def _closed(self, connection: Any, log: live.LogRow, result: live.Result, status: int, *, as_json: bool) -> int:
+        """A closed log grows no more. That its end was never signed is known; that it lost its end would be news."""
+        size = live.size_at_closing(connection, log)
+        if status not in (verify.OK, verify.INCOMPLETE) or size is None:
+            return status
+        if result.report.last != size:
+            told = f"{log.origin} was closed with {size} entries and has {result.report.last} now."
+            status = verify.TAMPERED
+        elif {finding.kind for finding in result.report.findings} <= {"UNSEALED"}:
+            told = f"{log.origin} was closed with these {size} entries, says the log that continues it; nothing is outstanding."
+            status = verify.OK
+        else:
+            return status
+        if not as_json:
+            self.stdout.write(f"{told}\n")
+        return status
 
     def _reconcile(self) -> int:
         orphans = list(reconcile())

@@ -401,3 +401,27 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
         ("RETIRED", 1, 10, current.origin)
     ]
     assert report.exit == verify.OK, list(report.lines())
+
+
+def verify_command(house: House) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("audit_verify", pharmacy=house.pharmacy.pk, full=True, no_record=True, stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_a_closed_log_does_not_cry_every_night_but_does_when_its_end_is_cut_off(
+    house: House, database: Database
+) -> None:
+    house.write(house.pharmacy)  # never signed, since the log is closed before the next round
+    closed, _ = incarnate(house)
+    status, told = verify_command(house)
+    assert (status, "nothing is outstanding" in told) == (0, True), told
+    size = house.check(closed).last
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, closed.log_id).cut(size)
+    status, told = verify_command(house)
+    assert status == verify.TAMPERED
+    assert f"was closed with {size} entries and has {size - 1} now" in told

@@ -118,7 +118,10 @@ def test_a_changed_body_is_told_apart_from_a_changed_header(desk, log):
     log.rows[36].body = log.rows[36].body.replace("84", "24")
     report = desk.check(log)
     assert places(report) == [("BODY_MODIFIED", "37")]
-    assert report.findings[0].sentence() == "The details of entry 37 were changed after they were written."
+    told = report.findings[0].sentence()
+    assert told.startswith(
+        "The details of entry 37 were changed after they were written: those of dispense.completed, "
+    )
 
 
 def test_a_removed_body_is_missing(desk, log):
