@@ -14,12 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dispensary.actions import consent, reminders
 from dispensary.actions.reminders import tokens, watch
+from dispensary.actors import Actor, Role
 from dispensary.channels import BadPayload, BadSignature, Channel, channel_named
 from dispensary.conf import conf
 from dispensary.errors import NotFound
-from dispensary.models import ConsentSource, ContactPoint
+from dispensary.models import ConsentSource, ContactFault, ContactPoint
 from dispensary.reminding import language_for
-from dispensary.reminding.words import RIGHT_TO_LEFT, stop_page
+from dispensary.reminding.words import DEFAULT_LANGUAGE, RIGHT_TO_LEFT, stop_page
 
 LARGEST_CALL = 200_000  # bytes
 
@@ -65,21 +66,38 @@ def stop_messages(request: HttpRequest, token: str) -> HttpResponse:
         ContactPoint.objects.select_related("patient__pharmacy").filter(pk=contact_id).first() if contact_id else None
     )
     if contact is None:
-        return _page(request, "en", "gone", status=404)
-    language = language_for(contact.patient.language, contact.patient.pharmacy.language)
+        return _page(request, "gone", status=404)
     if request.method != "POST":
-        return _page(request, language, "ask")
+        return _page(request, "ask", contact)
     try:
-        consent.stop_contact(contact_id=contact.pk, source=ConsentSource.ONE_CLICK, now=timezone.now())
+        step = _stop(contact, wrong_person=request.POST.get("why") == "wrong-person")
     except NotFound:
-        return _page(request, language, "gone", status=404)
-    return _page(request, language, "done")
+        return _page(request, "gone", status=404)
+    return _page(request, step, contact)
 
 
-def _page(request: HttpRequest, language: str, step: str, status: int = 200) -> HttpResponse:
+def _stop(contact: ContactPoint, *, wrong_person: bool) -> str:
+    """Do what whoever holds the message asks for. An address that is another's is stopped and becomes somebody's work."""
+    if not wrong_person:
+        consent.stop_contact(contact_id=contact.pk, source=ConsentSource.ONE_CLICK, now=timezone.now())
+        return "done"
+    if contact.fault != ContactFault.WRONG_PERSON:
+        stranger = Actor("patient", "Whoever got the message", Role.PATIENT, contact.patient.pharmacy_id)
+        consent.report_wrong_person(contact=contact, by=stranger, now=timezone.now())
+    return "wrong_done"
+
+
+def _page(request: HttpRequest, step: str, contact: ContactPoint | None = None, status: int = 200) -> HttpResponse:
+    """The sender and its telephone, which the message named too; nothing about the patient."""
+    pharmacy = contact.patient.pharmacy if contact else None
+    language = language_for(contact.patient.language, pharmacy.language) if contact and pharmacy else DEFAULT_LANGUAGE
+    words = stop_page(language)
     context = {
-        "words": stop_page(language),
+        "words": words,
+        "heading": words["title" if step == "ask" else step],
         "step": step,
+        "pharmacy": pharmacy,
+        "dial": "".join(sign for sign in pharmacy.phone if sign.isdigit() or sign == "+") if pharmacy else "",
         "language": language,
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
     }
