@@ -341,7 +341,7 @@ def _signatures(
     body: bytes, lines: list[str], source: str, keys: list[Key], witnesses: list[Key]
 ) -> tuple[bool, dict[str, int]]:
     known = {(key.name, key.key_id): key for key in keys + witnesses}
-    signed, cosigned = False, {}
+    signed, cosigned, seen = False, {}, set()
     for line in lines[:100]:
         name, gap, encoded = line[2:].partition(" ")
         if not line.startswith("— ") or not gap or not name:
@@ -350,6 +350,9 @@ def _signatures(
         key = known.get((name, raw[:4]))
         if key is None:
             continue
+        if key in seen:
+            raise BadSignature(f"{source}: {key} signed twice")
+        seen.add(key)
         if not key.holds(body, raw[4:]):
             raise BadSignature(f"{source}: the signature of {key} does not hold")
         if key.kind == 1:

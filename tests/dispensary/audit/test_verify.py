@@ -476,6 +476,12 @@ def test_an_id_that_was_used_twice_is_told_when_asked(desk, log):
     assert "entries 7 and 41 have one id" in report.findings[0].sentence()
 
 
+def test_a_signature_that_stands_there_twice_was_put_there_by_somebody_else(desk, log):
+    signed = log.notes[60]
+    log.notes[60] = signed + signed[signed.index("\u2014 ") :]
+    assert places(desk.check(log))[0] == ("CKPT_BAD_SIG", "60")
+
+
 # The key.
 
 
