@@ -93,7 +93,16 @@ def pgbench(database: Database, script: str, folder: Path, *, clients: int, seco
     assert database.server is not None
     path = folder / "script.sql"
     path.write_text(script)
-    command = [database.server._binaries() / "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2"]
+    command: list[str | Path] = [
+        database.server._binaries() / "pgbench",
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        str(clients),
+        "-j",
+        "2",
+    ]
     command += ["-T", str(max(round(seconds), 1)), "-f", path, database.url("app")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = [line for line in done.stdout.splitlines() if line.startswith("tps = ")]
