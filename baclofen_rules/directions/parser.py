@@ -1,8 +1,10 @@
 """The grammar, built once when the first text is read (lark is imported no earlier)."""
 
+import re
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 from lark import Lark, UnexpectedInput
 
@@ -10,6 +12,9 @@ from .course import Understood, read_course
 from .doses import DoseReader
 from .doubt import Doubt
 from .questions import doubt_about
+
+_LOST_FIGURE: Final = re.compile(r"[0-9]+\s*\.\s*(?:mgs?|milligrams?|tab\w*)\b")
+"""A point between a number and its unit: the grammar passes over points between words, and this one may be a decimal."""
 
 
 @cache
@@ -21,6 +26,9 @@ def grammar(positions: bool) -> Lark:
 
 def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
     """What ``plain`` (normalised text) says; raises Doubt for whatever it does not say without doubt."""
+    lost = _LOST_FIGURE.search(plain)
+    if lost is not None:
+        raise Doubt(lost.start(), lost.end(), "Is a figure missing after the point?")
     try:
         return _read(plain, False, strength_mg, od_means_once_daily)
     except UnexpectedInput as unexpected:
