@@ -149,3 +149,39 @@ def test_only_strengths_that_the_profile_knows_are_usable() -> None:
 
 def test_part_of_a_day_is_a_whole_one() -> None:
     assert (whole(Decimal("2.1")), whole(Decimal(2)), whole(Decimal("2.6"))) == (3, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "weight", "top"),
+    [
+        ("lioresal", "45", None, 100),
+        ("lioresal", "7", "10", 60),
+        ("lioresal", None, None, 100),
+        ("us-label", "45", None, 80),
+        ("us-label", "7", None, 40),
+        ("us-label", "7", "20", 40),
+        ("us-label", "7", "19", 38),
+        ("uk-smpc", "17", "20", 40),
+        ("uk-smpc", "17", "33", 60),
+        ("uk-smpc", None, "10", 100),
+    ],
+)
+def test_the_highest_dose_of_a_plan_keeps_the_maximum_of_age_and_weight(
+    name: str, age: str | None, weight: str | None, top: int
+) -> None:
+    assert bounds(name, age, weight).top == top
+
+
+def test_it_keeps_what_the_single_doses_of_a_day_add_up_to() -> None:
+    few = {"single-dose": {"max_mg": Decimal(20)}, "frequency": {"max_per_day": two_bands(3, 4)}}
+    assert (house("45", few).top, house("11", few).top) == (80, 60)
+
+
+def test_a_stock_is_one_strength_or_up_to_so_many_together() -> None:
+    of, ten, twenty_five = bounds("lioresal", "45"), Decimal(10), Decimal(25)
+    strengths = [twenty_five, ten]
+    assert [one.strengths for one in of.stocks(strengths, False, 1)] == [(twenty_five,), (ten,)]
+    assert [one.strengths for one in of.stocks(strengths, False, 2)] == [(twenty_five,), (ten,), (twenty_five, ten)]
+    assert [one.units for one in of.stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
+    assert [one.units for one in of.stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
+    assert {one.largest_dose for one in of.stocks(strengths, True, 2)} == {35}
