@@ -1,0 +1,61 @@
+"""A plan as the patient and the prescriber get it: which tablets on which days, and how many of each strength."""
+
+from decimal import Decimal
+
+from baclofen_rules.plan.model import Kind, Plan
+from baclofen_rules.plan.stock import Packing, Tablets
+from baclofen_rules.regimen import Phase, Regimen
+
+
+def packing(*tablets: tuple[int, str]) -> Packing:
+    return tuple(Tablets(Decimal(strength), Decimal(number)) for strength, number in tablets)
+
+
+def day(*doses: int, days: int | None) -> Phase:
+    return Phase(tuple(map(Decimal, doses)), days)
+
+
+TWO = {
+    Decimal(5): packing((10, "0.5")),
+    Decimal(10): packing((10, "1")),
+    Decimal(30): packing((10, "3")),
+    Decimal(35): packing((25, "1"), (10, "1")),
+}
+
+
+def plan(*phases: Phase, packed: dict[Decimal, Packing] = TWO, then_stop: bool = False) -> Plan:
+    return Plan(Kind.TAPER, Regimen(phases, then_stop), packed, "house", "sha256:00")
+
+
+def test_which_tablets_are_taken_when_is_said_phase_by_phase() -> None:
+    mixed = plan(day(5, 10, 35, days=1), day(5, 30, days=6), day(5, days=None))
+    assert mixed.take == [
+        "Day 1: half a tablet of 10 mg, then 1 tablet of 10 mg, then 1 tablet of 25 mg and 1 tablet of 10 mg.",
+        "Days 2 to 7: half a tablet of 10 mg, then 3 tablets of 10 mg.",
+        "From day 8: half a tablet of 10 mg.",
+        "Two strengths: keep the packs apart. A 25 mg tablet is 2.5 times a 10 mg tablet. Each strength wants a "
+        "prescription of its own.",
+    ]
+    assert mixed.strengths == (25, 10)
+    assert mixed.to_json()["take"] == mixed.take
+
+
+def test_one_strength_says_nothing_of_two() -> None:
+    packed = {Decimal(15): packing((10, "1.5"))}
+    alone = plan(day(15, 15, days=2), packed=packed)
+    assert alone.take == ["Days 1 to 2: 1.5 tablets of 10 mg, then 1.5 tablets of 10 mg."]
+    assert alone.strengths == (10,)
+    assert "take" not in alone.to_json()
+
+
+def test_how_many_times_the_larger_tablet_is_the_smaller_is_said_to_two_places() -> None:
+    packed = {Decimal(35): packing((20, "1"), (15, "1"))}
+    assert "A 20 mg tablet is 1.33 times a 15 mg tablet." in plan(day(35, days=7), packed=packed).take[-1]
+
+
+def test_each_strength_has_its_own_part_of_the_course_and_its_own_tablets() -> None:
+    for then_stop in (True, False):
+        mixed = plan(day(5, 10, 35, days=3), day(5, 30, days=7), then_stop=then_stop)
+        assert mixed.part(Decimal(25)) == Regimen((day(25, days=3),), then_stop)
+        assert mixed.part(Decimal(10)) == Regimen((day(5, 10, 10, days=3), day(5, 30, days=7)), then_stop)
+        assert mixed.tablets == {Decimal(25): 3, Decimal(10): 32}
