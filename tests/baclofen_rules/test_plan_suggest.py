@@ -1,10 +1,12 @@
 """The taper that a review proposes where it questions how a dose falls or ends."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from baclofen_rules import Case, load_profile, review
+from baclofen_rules import Case, load_profile, profiles, review
 
 PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}
 LONG_AGO = {"dispensed_on": "2026-10-25", "relation": "same-course", "dose": 20, "times_per_day": 3, "days_supply": 28}
@@ -93,6 +95,20 @@ def test_a_stop_keeps_the_strength_of_the_last_supply() -> None:
 def test_a_prescribed_strength_that_cannot_taper_is_replaced_by_one_that_can() -> None:
     planned = taper(steep(strength_mg=25, phases=[phase(25, 1, 28)]))
     assert planned["tablets"][0]["strength_mg"] == "10"
+
+
+def test_one_strength_is_proposed_even_where_two_would_save_a_change() -> None:
+    source = (Path(profiles.__file__).parent / "lioresal.toml").read_text(encoding="utf-8")
+    halves = source.index("value = [10]", source.index("[[rules.measurable-dose.halvable_mg]]"))
+    source = source[:halves] + source[halves:].replace("[10]", "[25]", 1)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "house.toml").write_text(
+            source.replace('name = "lioresal"', 'name = "house"', 1), encoding="utf-8"
+        )
+        house = load_profile("house", folder=folder)
+    finding = review(steep("discontinue", {**LONG_AGO, "dose": 35, "times_per_day": 2}), house).findings[0]
+    planned = finding.to_json()["suggestion"]["taper"]
+    assert [one["strength_mg"] for one in planned["tablets"]] == ["25"]
 
 
 def test_a_course_that_ends_where_it_began_gets_none() -> None:

@@ -14,14 +14,11 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "supply.py": (f"{TESTS}/test_supply.py",),
     "terms.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_topics.py"),
     "conditions.py": (f"{TESTS}/test_conditions.py",),
-    "review.py": (f"{TESTS}/test_review.py", f"{TESTS}/test_topics.py"),
     "words.py": (f"{TESTS}/test_words.py",),
     "rules/__init__.py": (f"{TESTS}/test_rule_folder.py",),
     "plan/bounds.py": (f"{TESTS}/test_plan_bounds.py",),
     "plan/model.py": (f"{TESTS}/test_plan_model.py", f"{TESTS}/test_plan_suggest.py"),
-    "plan/planners.py": (f"{TESTS}/test_plan.py",),
     "plan/suggest.py": (f"{TESTS}/test_plan_suggest.py",),
-    "plan/__init__.py": (f"{TESTS}/test_plan.py",),
 }
 """Files with tests of their own; a rule is held against the rows of its own table."""
 BESIDE: Final[dict[str, tuple[str, ...]]] = {"directions": (f"{TESTS}/test_directions_rule.py",)}
