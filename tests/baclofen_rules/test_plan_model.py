@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from baclofen_rules.plan.model import Kind, Plan
+from baclofen_rules.plan.model import CannotPlan, Kind, Plan
 from baclofen_rules.plan.stock import Packing, Tablets
 from baclofen_rules.regimen import Phase, Regimen
 
@@ -59,3 +59,28 @@ def test_each_strength_has_its_own_part_of_the_course_and_its_own_tablets() -> N
         assert mixed.part(Decimal(25)) == Regimen((day(25, days=3),), then_stop)
         assert mixed.part(Decimal(10)) == Regimen((day(5, 10, 10, days=3), day(5, 30, days=7)), then_stop)
         assert mixed.tablets == {Decimal(25): 3, Decimal(10): 32}
+
+
+def test_a_part_of_a_tablet_is_a_whole_one_to_be_supplied() -> None:
+    packed = {Decimal(3): packing((10, "0.3"))}
+    assert plan(day(3, days=8), packed=packed).tablets == {Decimal(10): 3}
+
+
+def test_a_plan_as_json_has_all_that_a_prescription_needs() -> None:
+    packed = {Decimal(5): packing((10, "0.5")), Decimal(10): packing((10, "1"))}
+    assert plan(day(5, 10, days=3), day(5, days=None), packed=packed).to_json() == {
+        "format": "baclofen-plan/1",
+        "kind": "taper",
+        "phases": [{"doses": ["5", "10"], "unit": "mg", "days": 3}, {"doses": ["5"], "unit": "mg", "days": None}],
+        "then_stop": False,
+        "days": None,
+        "tablets": [{"strength_mg": "10", "quantity": "5"}],
+        "sentence": "Take 2 doses a day (5 mg, 10 mg) for 3 days, then 5 mg once a day.",
+        "profile": {"name": "house", "digest": "sha256:00"},
+    }
+
+
+def test_no_plan_says_which_wish_and_what_is_expected() -> None:
+    cannot = CannotPlan("days", "6", "at least 7 days")
+    assert str(cannot) == "days: 6; at least 7 days"
+    assert (cannot.field, cannot.given, cannot.expected) == ("days", "6", "at least 7 days")
