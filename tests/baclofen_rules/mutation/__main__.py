@@ -163,7 +163,8 @@ def report(chosen: list[str]) -> int:
             lived += words
             print(_line(target, score))
     print(_line("all", total))
-    stale = [entry for entry in entries if entry.file in chosen and not entry.used]
+    done = [target for target in chosen if (folder_of(target) / "done").exists()]
+    stale = [entry for entry in entries if entry.file in done and not entry.used]
     for words in lived:
         print(f"\nsurvived: {words}")
     for entry in stale:
