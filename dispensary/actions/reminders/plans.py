@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 
 from dispensary.models import Dispense, Phase, Reminder, ReminderPlan
 from dispensary.models.reminders import ReminderState as State
@@ -123,6 +124,7 @@ def _list(told: Any) -> list[Any]:
 def read(dispense: Dispense) -> Known:
     """Lock the patient and read what planning needs."""
     with connection.cursor() as cursor:
+        cursor.cursor = ServerBindingCursor(cursor.connection)  # stays prepared, as the line of the log does
         cursor.execute(KNOWN, [dispense.handed_over_at, dispense.prescription_id, dispense.patient_id])
         return Known(*cursor.fetchone())
 
@@ -150,5 +152,6 @@ def write(plan: ReminderPlan, rows: Iterable[Reminder], zone: str, tzdb: str) ->
         "params": [json.dumps(row.params) for row in owed],
     }  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.cursor = ServerBindingCursor(cursor.connection)
         cursor.execute(WRITE, names)
     plan._state.adding = False

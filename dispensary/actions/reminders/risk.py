@@ -53,7 +53,7 @@ class AtRisk:
         if self.level is RiskLevel.OVERDUE:
             return f"Without tablets for {_days(self.days_without)}: withdrawal may have begun"
         if self.level is RiskLevel.TODAY:
-            return "The tablets end today: withdrawal may begin"
+            return "The tablets are not enough for today: withdrawal may begin"
         return f"The tablets end in {_days(-self.days_without)}"
 
     @property
