@@ -335,14 +335,6 @@ class Terms:
         return "at any age" if self.age is None else f"at {plain(self.age)} years"
 
     @property
-    def maximum_words(self) -> str:
-        """Of which age the daily maximum is."""
-        bands = self.limits.max_mg_per_day
-        if bands.is_below_first(self.age):
-            return f"the profile has no maximum {self.age_words}, and {bands.rows[0][0]} the maximum is"
-        return f"maximum {self.age_words}"
-
-    @property
     def start_words(self) -> str:
         """How the start limit came about, where it goes by weight."""
         per_kg = self.limits.start_mg_per_kg_per_day.at(self.age)

@@ -39,12 +39,20 @@ def _words(t: Terms, limit: Decimal) -> Words:
     is_child = t.limits.max_mg_per_day.is_below_last(t.age)
     return Words(
         f"{total} mg a day is above the {plain(limit)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; {t.maximum_words}: {plain(limit)} mg a day.",
+        f"Phase {number}: {doses(phase)}{others}; {_of_age(t)}: {plain(limit)} mg a day.",
         observed={"mg_per_day": total},
         limit={"mg_per_day": plain(limit)},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.DOSE_HIGH_FOR_AGE if is_child else DetectedIssue.DOSE_HIGH,
     )
+
+
+def _of_age(t: Terms) -> str:
+    """Of which age the maximum is."""
+    bands = t.limits.max_mg_per_day
+    if bands.is_below_first(t.age):
+        return f"the profile has no maximum {t.age_words}, and {bands.rows[0][0]} the maximum is"
+    return f"maximum {t.age_words}"
 
 
 def explain(t: Terms, limits: Any) -> str:
