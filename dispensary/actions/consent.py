@@ -79,9 +79,16 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    _tell_contact(point, by, now, "added", {"address": clean, "detail": detail_level.value})
+    told = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
+    _tell_contact(point, by, now, "added", told)
     _settle_owed(patient, by, now)
     return point
+
+
+def hint(address: str) -> str:
+    """Enough of an address to know it again, too little to write to it: what the log keeps of what the table seals."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}…@{domain}" if at else f"…{address[-3:]}"
 
 
 def clean_address(medium: str, address: str) -> str:

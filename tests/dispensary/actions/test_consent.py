@@ -1,7 +1,10 @@
 """Whether, where and how plainly a patient is messaged."""
 
+import json
+
 import pytest
 
+from dispensary import audit
 from dispensary.actions import consent, reminders
 from dispensary.actors import Actor, Role
 from dispensary.errors import InvalidInput, NotAllowed
@@ -18,7 +21,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
-from dispensary.models.audit import AuditEntry
+from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.sealed import address_digest
 from tests.dispensary.actions.reminders import making
 
@@ -58,6 +61,19 @@ def test_an_address_is_sealed_at_rest_and_read_back(patient, by):
         cursor.execute("SELECT address, address_digest FROM dispensary_contactpoint")
         stored = "".join(cursor.fetchone())
     assert "ann" not in stored and ContactPoint.objects.get(pk=point.pk).address == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    ("medium", "address", "kept"),
+    [(Medium.EMAIL, "ann@example.org", "a…@example.org"), (Medium.SMS, "+447700900123", "…123")],
+)
+def test_the_log_knows_an_address_again_and_cannot_write_to_it(patient, by, medium, address, kept):
+    point = add(patient, by, medium, address)
+    entry = AuditEntry.objects.get(action="contact.changed", subject_id=str(point.pk))
+    with audit.reading(patient.pharmacy_id):
+        body = json.loads(AuditBody.objects.get(entry_id=entry.entry_id).body)
+    del body["by"]
+    assert body == {"medium": medium, "address": kept, "address_digest": point.address_digest, "detail": "plain"}
 
 
 def test_the_same_address_twice_is_one_contact_point(patient, by):
