@@ -84,14 +84,11 @@ def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime
 
 @transaction.atomic
 def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Override:
-    """Take an answer back that no dispense has used yet."""
+    """Take an answer back that no dispense has used yet. A hand-over that leans on it meanwhile is waited for."""
     policies.require(policies.may_override(by), by, "withdraw an answer", "a pharmacist")
-    locked = (
-        Override.objects.select_for_update(of=("self",))
-        .select_related("prescription__pharmacy", "prescription__patient")
-        .get(pk=override.pk)
-    )
-    policies.require_same_pharmacy(by, locked.prescription.pharmacy_id)
+    policies.require_same_pharmacy(by, override.prescription.pharmacy_id)
+    prescription = lock(override.prescription)
+    locked = Override.objects.get(pk=override.pk)
     if locked.state != OverrideState.OPEN:
         raise Conflict(f"The answer is {locked.get_state_display().lower()} already.")
     words = clean_line(reason, "reason", longest=250)
@@ -99,11 +96,11 @@ def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Ov
     locked.save(update_fields=["state"])
     audit.record(
         Event.OVERRIDE_WITHDRAWN,
-        pharmacy=locked.prescription.pharmacy,
+        pharmacy=prescription.pharmacy,
         by=by,
         now=now,
         subject=locked,
-        patient=locked.prescription.patient,
+        patient=prescription.patient,
         rule_codes=(locked.code,),
         body={"reason": words, "prescription": locked.prescription_id},
     )

@@ -1,14 +1,16 @@
 """The same instant at the level of the actions: two threads, two connections, one row."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from dispensary.actions import dispenses, overrides
+from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Refused
 from dispensary.models import Dispense, OverrideState, Pharmacy, StaffRole
 from tests.dispensary import make
@@ -93,6 +95,29 @@ def test_an_answer_is_used_or_withdrawn_but_never_both(shop: Pharmacy) -> None:
     answer.refresh_from_db()
     assert answer.state == (OverrideState.USED if isinstance(results[0], Dispense) else OverrideState.WITHDRAWN)
     assert (answer.dispense_id is not None) == isinstance(results[0], Dispense)
+
+
+def test_an_answer_is_not_withdrawn_while_a_hand_over_leans_on_it(shop: Pharmacy) -> None:
+    now = timezone.now()
+    order = make.prescription(make.patient(shop, now=now), now=now, written_on=str(now.date()), quantity=56)
+    by = make.staff(shop, StaffRole.PHARMACIST, now=now).actor()
+    answer = overrides.sign(prescription=order, answer=overrides.Answer(finding="quantity"), by=by, now=now)
+    holds = threading.Event()
+
+    def handing_over_slowly() -> float:
+        with transaction.atomic():
+            lock(order)
+            holds.set()
+            time.sleep(1)
+            return time.monotonic()
+
+    def withdrawing() -> float:
+        holds.wait(10)
+        overrides.withdraw(override=answer, reason="changed my mind", by=by, now=timezone.now())
+        return time.monotonic()
+
+    handed_over, withdrawn = at_once(handing_over_slowly, withdrawing)
+    assert withdrawn > handed_over
 
 
 def _still_asked(order: Any, by: Any) -> Any:

@@ -66,7 +66,17 @@ def test_marking_finds_its_row_by_its_key_whatever_the_lease_index_promises(crow
     assert "dispensary_reminder_pkey" in plan and "reminder_held" not in plan, plan
 
 
-def test_handing_over_finds_its_rows_by_their_keys(crowd):
+_LEDGER_ROWS = """
+    INSERT INTO dispensary_delivery (reminder_id, medium, channel, attempt, round, key, address_digest,
+           provider_message_id, outcome, error, language, words_version, detailed, segments, started_at)
+    SELECT id, 'email', 'sink', 1, 1, gen_random_uuid(), '', '', 20, '', 'en', '', false, 0, now()
+      FROM dispensary_reminder WHERE state = 3"""
+
+
+def test_handing_over_finds_its_rows_by_their_keys(crowd, database):
+    with database.connect("superuser" if database.split else "owner") as owner:
+        owner.execute(_LEDGER_ROWS)
+        owner.execute("ANALYZE dispensary_delivery")
     names = {
         "token": uuid.uuid4(), "answered": "", "previous": 1, "previous_delivery": 1, "next": 2, "medium": "email",
         "channel": "sink", "key": uuid.uuid4(), "contact": None, "digest": "", "language": "en", "words": "",
@@ -74,13 +84,6 @@ def test_handing_over_finds_its_rows_by_their_keys(crowd):
     }  # fmt: skip
     plan = plan_of(ledger.HAND_OVER, names)
     assert plan.count("dispensary_reminder_pkey") == 1 and "reminder_held" not in plan and "Seq Scan" not in plan, plan
-
-
-_LEDGER_ROWS = """
-    INSERT INTO dispensary_delivery (reminder_id, medium, channel, attempt, round, key, address_digest,
-           provider_message_id, outcome, error, language, words_version, detailed, segments, started_at)
-    SELECT id, 'email', 'sink', 1, 1, gen_random_uuid(), '', '', 20, '', 'en', '', false, 0, now()
-      FROM dispensary_reminder WHERE state = 3"""
 
 
 def test_writing_a_batch_reads_only_its_own_patients_ledger_however_much_has_been_sent(database):
