@@ -46,14 +46,17 @@ __all__ = [
 def channel_named(name: str) -> Channel:
     """The channel of that name, with the site's options. A dotted name is a site's own module.
 
-    Raises ImproperlyConfigured where there is no such file, or the library that it needs is not installed.
+    Raises ImproperlyConfigured where there is no such file, the library that it needs is not installed or an option is missing.
     """
     module_name = name if "." in name else f"dispensary.channels.{name}"
     try:
         made = import_module(module_name).CHANNEL
     except (ModuleNotFoundError, AttributeError) as error:
         raise ImproperlyConfigured(f"DISPENSARY['channels'] names {name!r}, which cannot be used: {error}") from error
-    channel: Channel = made(conf().channel_options.get(name, {}))
+    try:
+        channel: Channel = made(conf().channel_options.get(name, {}))
+    except KeyError as error:
+        raise ImproperlyConfigured(f"DISPENSARY['channel_options'][{name!r}] lacks {error}") from error
     return channel
 
 

@@ -110,7 +110,11 @@ class Reply:
 
 
 class BadSignature(Exception):
-    """A call from outside that does not prove where it comes from."""
+    """A call from outside that does not prove where it comes from. `status` is the HTTP status that its provider expects."""
+
+    def __init__(self, told: str, status: int = 403) -> None:
+        super().__init__(told)
+        self.status = status
 
 
 class BadPayload(Exception):
@@ -127,7 +131,9 @@ class Channel(ABC):
     confirms_stop: bool = True
     """Whether a STOP is answered by us, once. False where the provider does it."""
     webhook_answer: tuple[str, str] = ("application/json", "")
-    """Content type and body of the 200 that answers its calls; an empty body stands for how many events came in."""
+    """Content type and body of what answers its calls; an empty body stands for how many events came in."""
+    webhook_status: int = 200
+    """The status of that answer, where the provider expects another 2xx."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options

@@ -28,7 +28,7 @@ LARGEST_CALL = 200_000  # bytes
 @csrf_exempt
 @require_POST
 def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
-    """Receipts and replies. 2xx only once they are stored; 403 forged, 400 unreadable, 404 no such channel."""
+    """Receipts and replies. 2xx only once they are stored; 403 (401, 503) forged, 400 unreadable, 404 no such channel."""
     found = _channel(channel)
     if found is None:
         return HttpResponse("no such channel\n", status=404, content_type="text/plain")
@@ -37,14 +37,15 @@ def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
     now = timezone.now()
     try:
         events = found.read_webhook(request.headers, request.body, now.timestamp())
-    except BadSignature:
-        return HttpResponse("the signature does not fit\n", status=403, content_type="text/plain")
+    except BadSignature as error:
+        return HttpResponse("the signature does not fit\n", status=error.status, content_type="text/plain")
     except BadPayload as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
     new = reminders.keep(channel=found.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
     content_type, answer = found.webhook_answer
-    return HttpResponse(answer or json.dumps({"received": len(events), "new": new}), content_type=content_type)
+    told = answer or json.dumps({"received": len(events), "new": new})
+    return HttpResponse(told, status=found.webhook_status, content_type=content_type)
 
 
 def _channel(name: str) -> Channel | None:
