@@ -1,7 +1,10 @@
-"""Loopback servers that speak what GOV.UK Notify and Twilio document: the paths, the fields, the errors, the signatures."""
+"""Loopback servers that speak what GOV.UK Notify, NHS Notify, Twilio and Vonage document: paths, fields, errors, signatures."""
 
 import base64
+import datetime
+import ipaddress
 import json
+import ssl
 import threading
 import time
 import uuid
@@ -10,6 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -121,13 +127,155 @@ class Twilio:
         return 201, {"sid": number, "status": "queued", "to": told["To"], "body": told["Body"]}, {}
 
 
+class Vonage:
+    """Takes texts of its one application; its errors are the problem documents of the Messages API."""
+
+    APPLICATION, SECRET, KEY = str(uuid.uuid4()), "a-signature-secret-that-nobody-guesses", "abcd1234"
+    LIST, GENERAL = "https://developer.vonage.com/api-errors/messages#", "https://developer.vonage.com/api-errors#"
+    ERRORS = {
+        "no-number": (422, LIST + "1170", "Invalid or Missing Msisdn Param"),
+        "gone": (422, LIST + "1190", "Absent Subscriber Permanent"),
+        "not-for-this-channel": (422, LIST + "1430", "Invalid recipient"),
+        "stopped": (422, LIST + "1240", "Illegal Number"),
+        "not-ours": (422, LIST + "1120", "Invalid sender"),
+        "not-on-the-list": (422, LIST + "1160", "Non White-listed Destination"),
+        "no-money": (402, GENERAL + "low-balance", "Low balance"),
+        "no-money-unsaid": (402, "", "Payment required"),
+        "invalid": (422, LIST + "1020", "Invalid params"),
+        "wrong-key": (401, GENERAL + "unauthorized", "Unauthorized"),
+        "too-fast": (429, LIST + "1000", "Throttled"),
+        "too-many": (422, LIST + "1241", "Too many send requests"),
+        "not-submitted": (422, LIST + "1100", "Communication Failed"),
+        "inner": (500, LIST + "1030", "Internal error"),
+        "broken": (500, "", "Internal error"),
+        "away": (503, "", "Service unavailable"),
+    }
+
+    def __init__(self, key):
+        self.mood, self.calls, self.taken, self.url, self.key = "kind", [], {}, "", key
+
+    def answer(self, command, where, headers, body):
+        assert command == "POST" and where.path == "/v1/messages"
+        claims = jwt.decode(
+            headers["Authorization"].removeprefix("Bearer "), self.key.public_key(), algorithms=["RS256"]
+        )
+        assert claims["application_id"] == self.APPLICATION
+        if self.mood in self.ERRORS:
+            status, kind, title = self.ERRORS[self.mood]
+            return status, {"type": kind, "title": title, "detail": "…", "instance": "bf0ca0bf"}, {}
+        if self.mood in {"no-json", "no-number-given"}:
+            return 202, b"fine" if self.mood == "no-json" else {}, {}
+        told = json.loads(body)
+        number = str(uuid.uuid4())
+        self.taken[number] = told
+        return 202, {"message_uuid": number}, {}
+
+
+class NhsNotify:
+    """Takes free texts of its one application, once a reference; its errors are those of the API's specification."""
+
+    API_KEY, KEY_ID, CALLBACK_KEY = "the-key-of-our-application", "live-1", str(uuid.uuid4())
+    APPLICATION = str(uuid.uuid4())
+    ERRORS = {
+        "no-number": (400, "CM_INVALID_VALUE", "/data/attributes/recipient/contactDetails/sms"),
+        "too-long": (400, "CM_INVALID_VALUE", "/data/attributes/personalisation/sms_body"),
+        "needs-nhs-number": (400, "CM_MISSING_VALUE", "/data/attributes/recipient/nhsNumber"),
+        "not-agreed": (400, "CM_CANNOT_SET_CONTACT_DETAILS", "/data/attributes/recipient/contactDetails"),
+        "no-organisation": (400, "CM_ODS_CODE_REQUIRED", "/data/attributes/originator"),
+        "denied": (401, "CM_DENIED", "/"),
+        "forbidden": (403, "CM_FORBIDDEN", "/"),
+        "no-plan": (404, "CM_NO_SUCH_ROUTING_PLAN", "/data/attributes/routingPlanId"),
+        "slow": (408, "CM_TIMEOUT", "/"),
+        "too-early": (425, "CM_RETRY_TOO_EARLY", "/"),
+        "too-fast": (429, "CM_QUOTA", "/"),
+        "broken": (500, "CM_INTERNAL_SERVER_ERROR", "/"),
+        "away": (503, "CM_SERVICE_UNAVAILABLE", "/"),
+    }
+
+    def __init__(self, key):
+        self.mood, self.door, self.calls, self.taken, self.url, self.key = "kind", "open", [], {}, "", key
+        self.tokens = []
+
+    def answer(self, command, where, headers, body):
+        assert command == "POST"
+        if where.path == "/oauth2/token":
+            return self._token(dict(parse_qsl(body.decode())))
+        assert where.path == "/comms/v1/messages" and headers["Content-Type"] == "application/vnd.api+json"
+        assert headers["Authorization"] == f"Bearer {self.tokens[-1]}"
+        if self.mood in self.ERRORS:
+            status, code, pointer = self.ERRORS[self.mood]
+            error = {"id": "rrt-1.0", "code": code, "status": str(status), "source": {"pointer": pointer}}
+            return status, {"errors": [error]}, {"Retry-After": "300"} if status in {425, 429} else {}
+        if self.mood in {"no-json", "no-id"}:
+            return 201, b"fine" if self.mood == "no-json" else {"data": {}}, {}
+        told = json.loads(body)["data"]
+        assert told["type"] == "Message"
+        reference = told["attributes"]["messageReference"]
+        if reference in self.taken:
+            error = {"code": "CM_DUPLICATE_REQUEST", "source": {"pointer": "/data/attributes/messageReference"}}
+            return 422, {"errors": [error]}, {}
+        self.taken[reference] = told["attributes"]
+        return 201, {"data": {"type": "Message", "id": f"2WL3qFTEFM0qMY8xjRbt{len(self.taken):07d}"}}, {}
+
+    def _token(self, form):
+        if self.door in {"401", "429", "503"}:
+            return int(self.door), {"error": "invalid_request"}, {"Retry-After": "7"} if self.door == "429" else {}
+        if self.door == "no-json":
+            return 200, b"fine", {}
+        assert form["grant_type"] == "client_credentials"
+        assert form["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        assertion = form["client_assertion"]
+        claims = jwt.decode(
+            assertion,
+            self.key.public_key(),
+            algorithms=["RS512"],
+            audience=f"{self.url}/oauth2/token",
+            options={"require": ["exp", "jti", "iss", "sub"]},
+        )
+        assert claims["iss"] == claims["sub"] == self.API_KEY and claims["exp"] <= time.time() + 300
+        assert jwt.get_unverified_header(assertion)["kid"] == self.KEY_ID
+        self.tokens.append(f"token-{len(self.tokens)}")
+        return 200, {"access_token": self.tokens[-1], "expires_in": self.lasts, "token_type": "Bearer"}, {}
+
+    lasts = "599"
+
+
+def private_key():
+    """A key of an application, and the same in PEM."""
+    key = rsa.generate_private_key(65537, 2048)
+    form = serialization.PrivateFormat.PKCS8
+    return key, key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def certificate(folder, key, pem):
+    """A certificate for loopback, signed by its own key: the server's context, and the file that makes it trusted."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(today - datetime.timedelta(days=1))
+        .not_valid_after(today + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    trusted, both = folder / "trusted.pem", folder / "server.pem"
+    trusted.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    both.write_text(pem + trusted.read_text())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context, trusted
+
+
 @contextmanager
-def running(provider):
+def running(provider, tls=None):
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     server.provider = provider
-    provider.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    provider.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield provider
