@@ -25,9 +25,12 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary.actions.reminders.conftest import database_now
-from tests.dispensary.channels.providers import Twilio
+from tests.dispensary.channels.providers import NhsNotify, Twilio, Vonage, private_key
 from tests.dispensary.channels.servers import http_gateway
+from tests.dispensary.channels.test_nhs_notify import of_channel, options_at
+from tests.dispensary.channels.test_nhs_notify import signature as hmac_of
 from tests.dispensary.channels.test_twilio import ADDRESS, signature
+from tests.dispensary.channels.test_vonage import inbound, signed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "shared-with-the-gateway"
@@ -194,6 +197,42 @@ def test_twilio_gets_the_answer_that_it_understands(client, db, settings):
     )
     assert (answer.status_code, answer.content, answer["Content-Type"]) == (200, b"<Response/>", "text/xml")
     assert InboundEvent.objects.get().channel == "twilio"
+
+
+def test_vonage_is_asked_to_call_again_where_its_signature_is_missing_and_a_repeat_is_nothing_new(client, db, settings):
+    account = {
+        "application_id": "a",
+        "private_key": private_key()[1],
+        "from": "City",
+        "signature_secret": Vonage.SECRET,
+    }
+    settings.DISPENSARY = {**settings.DISPENSARY, "channels": {"sms": "vonage"}, "channel_options": {"vonage": account}}
+    body = json.dumps(inbound("STOP")).encode()
+
+    def post(**headers):
+        return client.post("/hooks/vonage", body, content_type="application/json", headers=headers)
+
+    assert post().status_code == 503 and not InboundEvent.objects.exists()
+    told = [post(Authorization=signed(body, at=time.time())).json() for _ in range(2)]
+    assert told == [{"received": 1, "new": 1}, {"received": 1, "new": 0}]
+    assert Suppression.objects.get().medium == "sms"
+
+
+def test_nhs_notify_gets_the_statuses_that_it_documents(client, db, settings):
+    account = options_at("http://127.0.0.1:1", private_key())
+    told = {"channels": {"sms": "nhs_notify"}, "channel_options": {"nhs_notify": account}}
+    settings.DISPENSARY = {**settings.DISPENSARY, **told}
+    body = json.dumps({"data": [of_channel("failed", "permanent_failure")]}).encode()
+
+    def post(**headers):
+        return client.post(
+            "/hooks/nhs_notify", body, content_type="application/vnd.api+json", headers=headers
+        ).status_code
+
+    known = {"x-api-key": NhsNotify.CALLBACK_KEY}
+    assert [post(), post(**known)] == [401, 403] and not InboundEvent.objects.exists()
+    assert post(**known, **{"x-hmac-sha256-signature": hmac_of(body)}) == 202
+    assert InboundEvent.objects.get().facts["permanent"] is True
 
 
 def test_another_reply_is_work_for_a_person_and_not_kept_in_the_event(client, sent):
