@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,11 @@ def running_site() -> Iterator[DemoSite]:
         _end_leftovers()
         mail = stack.enter_context(MailSink(RUN_DIR / "mail"))
         environment, superuser_url = _servers(stack)
-        port = free_port(int(os.environ.get("WEB_PORT", WEB_PORT)))
+        # Held until the web server takes it over: getting the tables ready takes seconds, and another demo may look meanwhile.
+        held = stack.enter_context(
+            socket.create_server((LOCALHOST, free_port(int(os.environ.get("WEB_PORT", WEB_PORT)))))
+        )
+        port = held.getsockname()[1]
         address = f"http://{LOCALHOST}:{port}"
         environment |= {
             "WEB_BIND": f"{LOCALHOST}:{port}",
@@ -86,6 +92,7 @@ def running_site() -> Iterator[DemoSite]:
         _migrate(superuser_url)
         processes = Server("Dispensary", RUN_DIR / "processes.log")
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        held.close()
         processes.launch(
             [sys.executable, "-m", "honcho", "-f", ROOT / "deploy" / "Procfile", "-d", ROOT, "--no-colour", "start"],
             environment=dict(os.environ) | {"PATH": path},
@@ -93,7 +100,7 @@ def running_site() -> Iterator[DemoSite]:
         )
         stack.callback(processes.end, signal.SIGTERM, 30)
         owed = _load()
-        _wait_for_web(address, processes)
+        _wait_for_web(address, processes, environment["METRICS_TOKEN"])
         labels = RUN_DIR / "labels"
         labels.mkdir(exist_ok=True)
         yield DemoSite(address, labels, mail, superuser_url, processes, owed)
@@ -231,13 +238,23 @@ def _load() -> dict[str, str]:
     return people.owe_messages(timezone.now())
 
 
-def _wait_for_web(address: str, processes: Server) -> None:
+def _wait_for_web(address: str, processes: Server, token: str) -> None:
+    """Wait until our own web server answers: one that does not know our token is somebody else's on our port."""
+    ours = urllib.request.Request(f"{address}/metrics", headers={"Authorization": f"Bearer {token}"})  # noqa: S310  (our own address)
     deadline = time.monotonic() + _WEB_SECONDS
     while processes.running and time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{address}/health/ready", timeout=2) as answer:  # noqa: S310  (our own address)
-                if answer.status == 200:
+                ready = answer.status == 200
+            if ready:
+                with urllib.request.urlopen(ours, timeout=5):  # noqa: S310  (our own address)
                     return
+        except urllib.error.HTTPError as error:
+            if error.url == ours.full_url and error.code == HTTPStatus.NOT_FOUND:
+                raise ServerError(
+                    f"Another program took {address} while the demo started. Start it again, or choose a port: WEB_PORT=8080 make demo"
+                ) from error
+            time.sleep(0.1)
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise ServerError(f"The web server does not answer. The last lines of {processes.log}:\n{processes.last_words(8)}")

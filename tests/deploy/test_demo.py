@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 
 from deploy.environment import ROOT
+from deploy.servers import Server, ServerError
 from deploy.servers.processes import remove
 from tests.waiting import wait_until
 
@@ -88,3 +91,29 @@ def test_demo_killed_the_hard_way_leaves_nothing_and_starts_again(run_dir: Path)
     with start(run_dir, ONCE="1") as again:
         told, _ = again.communicate(timeout=240)
     assert again.returncode == 0, told
+
+
+class SomebodyElse(BaseHTTPRequestHandler):
+    """Another program on the demo's port: ready, and without any idea of our token."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_another_program_on_our_port_is_not_taken_for_our_web_server(tmp_path: Path) -> None:
+    from deploy.demo.site import _wait_for_web
+
+    ours = Server("sleeper", tmp_path / "log")
+    ours.launch(["sleep", "60"])
+    try:
+        with HTTPServer(("127.0.0.1", 0), SomebodyElse) as other:
+            threading.Thread(target=other.serve_forever, daemon=True).start()
+            with pytest.raises(ServerError, match=r"Another program took .* WEB_PORT"):
+                _wait_for_web(f"http://127.0.0.1:{other.server_port}", ours, "our token")
+            other.shutdown()
+    finally:
+        ours.end()
