@@ -6,6 +6,7 @@ walk the lease index. A held row is known by its id and its lease's token; whoev
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from dispensary import audit
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminding import Kind
@@ -168,7 +170,7 @@ class Begun:
     delivery: int
     attempt: int
     at: datetime
-    to_spare: timedelta  # from `at` until the lease is too short to send under
+    to_spare: timedelta  # from now until the lease is too short to send under; negative when it is already
 
 
 def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
@@ -178,11 +180,13 @@ def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+@audit.retrying  # that the provider has accepted one is too dear to be lost to a race for the log's head
 def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) -> Begun | None:
     """Finish the one before with its audit line, and begin the next: one statement, one round trip, one commit.
 
     Prepared once for each connection, past Django's cursors, which plan every statement anew: that was half of what a
-    message cost. Never inside `atomic()`, whose commit would come too late.
+    message cost. Never inside `atomic()`, whose commit would come too late. What statement and commit took is counted
+    against the lease, by our own watch.
     """
     if connection.in_atomic_block:
         raise RuntimeError("a hand-over is a transaction of its own")
@@ -194,10 +198,12 @@ def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) ->
     raw = connection.connection
     raw.prepare_threshold = 0
     cursor = psycopg.Cursor(raw)
+    asked = time.monotonic()
     with connection.wrap_database_errors:
         cursor.execute(statement, parameters, prepare=True)
         delivery, attempt, at, to_spare = cursor.fetchone()[:4]
-    return None if delivery is None else Begun(delivery, attempt, at, to_spare)
+    took = timedelta(seconds=time.monotonic() - asked)
+    return None if delivery is None else Begun(delivery, attempt, at, to_spare - took)
 
 
 def not_begun(begun: Begun, lease: Lease) -> None:

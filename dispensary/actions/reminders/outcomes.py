@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,12 +49,11 @@ def engine(pharmacy_id: uuid.UUID) -> Actor:
     return Actor.system("reminders", pharmacy_id)
 
 
-@audit.retrying
 def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) -> ledger.Begun | None:
     """Mark the message before as accepted and begin the next, in one commit. `None`: the next must not be sent.
 
-    The statement looks at the lease before it commits, and its commit may wait for the log's head: what that took is
-    counted against the lease, by our own watch.
+    The statement looks at the lease before it commits, and its commit may wait for the log's head: where that left no time
+    to send, the next is taken back.
     """
     row = following.row if following else None
     parameters = {
@@ -75,17 +73,8 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
         "segments": following.segments if following else 0,
         "send_timeout": following.channel.timeout if following else timedelta(0),
     }
-    line = _sent_line(done) if done else None
-    asked = 0.0
-
-    def commit() -> ledger.Begun | None:
-        nonlocal asked
-        asked = time.monotonic()
-        return ledger.hand_over(parameters, line)
-
-    # That the provider has accepted one is too dear to be lost to somebody who stands still with the head in his hand.
-    begun = audit.retrying(commit)()
-    if begun and timedelta(seconds=time.monotonic() - asked) > begun.to_spare:
+    begun = ledger.hand_over(parameters, _sent_line(done) if done else None)
+    if begun and begun.to_spare < timedelta(0):
         ledger.not_begun(begun, lease)
         return None
     return begun
