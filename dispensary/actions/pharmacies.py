@@ -35,6 +35,8 @@ CHANGEABLE = (
     "quiet_until",
 )
 """The settings that a manager may change."""
+TIMING = frozenset({"time_zone", "refill_lead_days", "second_call_days", "message_at", "quiet_from", "quiet_until"})
+"""Those that decide when a message leaves: what is owed to every patient is planned again, by the next ticks."""
 
 
 @transaction.atomic
@@ -60,7 +62,10 @@ def open_pharmacy(
 def change_settings(
     *, pharmacy: Pharmacy, changes: Mapping[str, Any], version: int | None = None, by: Actor, now: datetime
 ) -> Pharmacy:
-    """Change settings; the log keeps the value before and after. A change of profile has an entry of its own."""
+    """Change settings; the log keeps the value before and after. A change of profile has an entry of its own.
+
+    A change of what decides when messages leave makes the pharmacy's plans old: the ticks plan them again.
+    """
     policies.require(policies.may_change_settings(by), by, "change the settings", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
     locked = Pharmacy.objects.select_for_update().get(pk=pharmacy.pk)
@@ -73,6 +78,7 @@ def change_settings(
     if not changed:
         return locked
     locked.version += 1
+    locked.timing_version += bool(TIMING & changed.keys())
     locked.save()
     event = Event.PROFILE_CHANGED if "profile" in changed else Event.SETTINGS_CHANGED
     audit.record(event, pharmacy=locked, by=by, now=now, subject=locked, body={"changed": changed})

@@ -55,6 +55,10 @@ class Pharmacy(models.Model):
     quiet_until = models.TimeField(default=time(9, 0), help_text=_("until this one"))
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
+    timing_version = models.PositiveIntegerField(
+        default=1,
+        help_text=_("raised with each change of what decides when messages leave; older plans are planned again"),
+    )
 
     class Meta:
         verbose_name_plural = _("pharmacies")

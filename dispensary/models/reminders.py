@@ -34,13 +34,14 @@ class ReminderPlan(models.Model):
     """One version of what a patient's course needs said. One at a time is in force for each course of a patient."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+")
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminder_plans")
     dispense = models.ForeignKey(Dispense, on_delete=models.PROTECT, related_name="reminder_plans")
     version = models.PositiveIntegerField()
     facts_digest = models.CharField(max_length=64, help_text=_("equal facts, equal plan: planning again does nothing"))
     run_out_on = models.DateField(help_text=_("first day not covered"))
     more_needed = models.BooleanField(help_text=_("the course goes on after this supply"))
+    timing_version = models.PositiveIntegerField(default=1, help_text=_("the pharmacy's, as it was planned with"))
     planned_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=24, choices=Withdrawal, blank=True)
@@ -61,7 +62,11 @@ class ReminderPlan(models.Model):
                 fields=["pharmacy", "run_out_on"],
                 condition=Q(ended_at__isnull=True, more_needed=True),
                 name="plan_running_out",
-            )
+            ),
+            # Which plans are behind their pharmacy's settings: one probe for each pharmacy.
+            models.Index(
+                fields=["pharmacy", "timing_version"], condition=Q(ended_at__isnull=True), name="plan_in_force"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, watch, zones
+from dispensary.actions.reminders import batch, behind, ledger, outcomes, receipts, risk, watch, zones
 from dispensary.actions.reminders.batch import Ready, after_the_rest
 from dispensary.actions.reminders.breaker import Breaker
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
@@ -60,6 +60,7 @@ class Ticked:
     in_doubt: int = 0
     work_opened: int = 0
     events: int = 0
+    planned_again: int = 0
 
 
 @dataclass(slots=True)
@@ -96,6 +97,8 @@ def tick() -> Ticked:
     receipts.confirm_stops(now=now)
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
         zones.derive_again(now=now)
+    ticked.planned_again = behind.plan_behind(now=now)
+    _count({"planned-again": ticked.planned_again})
     if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
         _alert_staff()
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]

@@ -30,7 +30,7 @@ from dispensary.models import (
     ReminderPlan,
     Withdrawal,
 )
-from dispensary.reminding import DoseChange, Facts, Planned, QuietHours, Timing, place, plan, resolve
+from dispensary.reminding import DoseChange, Facts, Kind, Planned, QuietHours, Timing, place, plan, resolve
 from dispensary.reminding.manners import manners
 from dispensary.reminding.plan import LAPSE_LIMIT
 from dispensary.reminding.words import say_number
@@ -120,8 +120,9 @@ def facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> F
 def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> ReminderPlan | None:
     """Plan what this dispense makes owing, and withdraw what an earlier plan still owed.
 
-    Runs in the dispense's transaction: both or neither. Planning again with equal facts does nothing. Nothing is planned
-    for a patient who has died. Returns the plan in force.
+    Runs in the dispense's transaction: both or neither. Planning again with equal facts does nothing; with other facts,
+    what has been said, is being said or was decided by a person stays as it is. Nothing is planned for a patient who has
+    died. Returns the plan in force.
 
     Supplies follow each other: one ends what the one before it made owing, on whichever prescription. Only a supply that
     lasts longer and is to be continued keeps its plan beside a shorter one, so that its own run-out is not forgotten.
@@ -136,13 +137,18 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     handed_over_on = dispense.handed_over_at.astimezone(zone).date()
     facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
+    replaced = None
     for held in known.in_force():
         if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts):
             continue
-        if held.dispense_id == dispense.pk and held.digest == digest:
-            return ReminderPlan.objects.get(pk=held.id)
-        reason = Withdrawal.FACTS_CHANGED if held.dispense_id == dispense.pk else Withdrawal.NEW_DISPENSE
-        _end(held.id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
+        if held.dispense_id == dispense.pk:
+            if held.digest == digest:
+                plans.stamp(plan_id=held.id, timing_version=known.timing_version)
+                return ReminderPlan.objects.get(pk=held.id)
+            replaced = held
+        else:
+            reason = Withdrawal.NEW_DISPENSE
+            _end(held.id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
     new = ReminderPlan(
         pharmacy_id=known.pharmacy_id,
         patient_id=dispense.patient_id,
@@ -151,11 +157,40 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
         facts_digest=digest,
         run_out_on=facts.run_out_on,
         more_needed=facts.needs_more,
+        timing_version=known.timing_version,
         planned_at=now,
     )
-    rows = _rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
+    gone = plans.replace(plan_id=replaced.id, new_id=new.pk, now=now) if replaced else plans.Replaced()
+    over = {_meaning(kind, occurrence) for kind, occurrence in known.said() | gone.carried}
+    rows = [
+        row
+        for row in _rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
+        if _meaning(row.kind, row.occurrence) not in over
+    ]
     plans.write(new, rows, str(zone), tzdb_version())
+    if gone.held_back:
+        plans.hold_back(plan_id=new.pk, now=now)
+    if replaced:
+        _tell_replaced(new, by, now, withdrawn=gone.withdrawn, carried_over=len(gone.carried), planned=len(rows))
     return new
+
+
+def _meaning(kind: str, occurrence: str) -> tuple[str, str]:
+    """What a message says, whatever day it is said on: of one supply each call is made once, each change told once."""
+    return (kind, occurrence if kind == Kind.DOSE_CHANGE else "")
+
+
+def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -> None:
+    audit.record(
+        audit.Event.REMINDER_PLANNED,
+        pharmacy=new.pharmacy_id,
+        by=by,
+        now=now,
+        subject=audit.Subject("reminderplan", str(new.pk)),
+        patient=str(new.patient_id),
+        reason_code=Withdrawal.FACTS_CHANGED.value,
+        body=counts,
+    )
 
 
 def _goes_on_beside(held: plans.InForce, facts: Facts) -> bool:

@@ -13,13 +13,17 @@ from typing import Any
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 
+from dispensary.actions.consent import NOT_ALLOWED
 from dispensary.models import Dispense, Phase, Reminder, ReminderPlan
 from dispensary.models.reminders import ReminderState as State
+from dispensary.models.reminders import Withdrawal
+
+_SAID = f"{State.SENDING}, {State.SENT}, {State.DELIVERED}, {State.PARKED}"
 
 # The patient's row is the lock under which plans, consent and addresses change.
-KNOWN = """
+KNOWN = f"""
 SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, ph.quiet_from, ph.quiet_until,
-       ph.refill_lead_days, ph.second_call_days, ph.message_at, p.pharmacy_id, o.then_stop,
+       ph.refill_lead_days, ph.second_call_days, ph.message_at, ph.timing_version, p.pharmacy_id, o.then_stop,
        (SELECT json_agg(json_build_array(f.number, f.doses::text[], f.unit, f.days) ORDER BY f.number)
           FROM dispensary_phase f WHERE f.prescription_id = o.id),
        (SELECT d.starts_on FROM dispensary_dispense d
@@ -28,13 +32,16 @@ SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone,
        (SELECT json_agg(json_build_array(r.id, r.facts_digest, r.dispense_id, d.prescription_id, r.run_out_on,
                                          r.more_needed, d.handed_over_at <= %s) ORDER BY r.version)
           FROM dispensary_reminderplan r JOIN dispensary_dispense d ON d.id = r.dispense_id
-         WHERE r.patient_id = p.id AND r.ended_at IS NULL)
+         WHERE r.patient_id = p.id AND r.ended_at IS NULL),
+       (SELECT json_agg(json_build_array(m.kind, m.occurrence))
+          FROM dispensary_reminderplan r JOIN dispensary_reminder m ON m.plan_id = r.id
+         WHERE r.dispense_id = %s AND m.state IN ({_SAID}))
   FROM dispensary_patient p
   JOIN dispensary_pharmacy ph ON ph.id = p.pharmacy_id
   JOIN dispensary_prescription o ON o.id = %s
  WHERE p.id = %s
    FOR NO KEY UPDATE OF p
-"""
+"""  # noqa: S608  (members of our own enums)
 END = f"""
 WITH ended AS (UPDATE dispensary_reminderplan SET ended_at = %(now)s, ended_reason = %(reason)s WHERE id = %(plan)s),
 answered AS (
@@ -50,13 +57,39 @@ withdrawn AS (
     RETURNING id)
 SELECT count(*) FROM withdrawn
 """  # noqa: S608  (members of our own enums)
+# The same supply, planned again: what was begun, has come due or was decided by a person goes over to the new plan as it
+# stands, with its attempts, its key and the work that waits because of it. Only what nobody has touched is planned anew.
+# What a worker has claimed is given back, to be read again with the new settings.
+UNTOUCHED = f"""
+attempts = 0 AND round = 1 AND NOT despite_quiet AND state IN ({State.SCHEDULED}, {State.SUPPRESSED}) AND due_at > %(now)s
+"""
+REPLACE = f"""
+WITH ended AS (UPDATE dispensary_reminderplan SET ended_at = %(now)s, ended_reason = %(reason)s WHERE id = %(plan)s),
+carried AS (
+    UPDATE dispensary_reminder
+       SET plan_id = %(new)s,
+           state = CASE WHEN state = {State.LEASED} THEN {State.SCHEDULED} ELSE state END,
+           lease_token = CASE WHEN state = {State.LEASED} THEN NULL ELSE lease_token END,
+           lease_until = CASE WHEN state = {State.LEASED} THEN NULL ELSE lease_until END,
+           lease_owner = CASE WHEN state = {State.LEASED} THEN '' ELSE lease_owner END
+     WHERE plan_id = %(plan)s AND NOT ({UNTOUCHED})
+    RETURNING kind, occurrence),
+withdrawn AS (UPDATE dispensary_reminder SET state = {State.WITHDRAWN} WHERE plan_id = %(plan)s AND {UNTOUCHED} RETURNING id)
+SELECT (SELECT count(*) FROM withdrawn), (SELECT json_agg(json_build_array(kind, occurrence)) FROM carried),
+       EXISTS (SELECT 1 FROM dispensary_reminder WHERE plan_id = %(plan)s AND {UNTOUCHED} AND state = {State.SUPPRESSED})
+"""  # noqa: S608  (likewise)
+HOLD_BACK = f"""
+UPDATE dispensary_reminder SET state = {State.SUPPRESSED}, last_error = %s
+ WHERE plan_id = %s AND state = {State.SCHEDULED} AND attempts = 0 AND due_at > %s
+"""  # noqa: S608  (likewise)
+STAMP = "UPDATE dispensary_reminderplan SET timing_version = %s WHERE id = %s"
 ON_THEIR_WAY = f"SELECT id FROM dispensary_reminder WHERE plan_id = %s AND state = {State.SENDING}"  # noqa: S608  (likewise)
 WRITE = f"""
 WITH made AS (
     INSERT INTO dispensary_reminderplan (id, pharmacy_id, patient_id, dispense_id, version, facts_digest, run_out_on,
-                                         more_needed, planned_at, ended_reason)
+                                         more_needed, timing_version, planned_at, ended_reason)
     VALUES (%(plan)s, %(pharmacy)s, %(patient)s, %(dispense)s, %(version)s, %(digest)s, %(run_out_on)s, %(more)s,
-            %(now)s, ''))
+            %(timing)s, %(now)s, ''))
 INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date, local_time,
        due_at, useful_until, params, tz_name, tzdb_version, state, round, attempts, lost_workers, despite_quiet,
        last_error, lease_owner)
@@ -95,12 +128,18 @@ class Known:
     refill_lead_days: int
     second_call_days: int
     message_at: time
+    timing_version: int
     pharmacy_id: uuid.UUID
     then_stop: bool | None
     phases_told: Any
     course_began: date | None
     version: int | None
     plans_told: Any
+    said_told: Any
+
+    def said(self) -> set[tuple[str, str]]:
+        """Kind and occurrence of what has left, is leaving or may have left because of this very dispense."""
+        return {(kind, occurrence) for kind, occurrence in _list(self.said_told)}
 
     def in_force(self) -> list[InForce]:
         """The plans in force for the patient, the oldest first."""
@@ -125,7 +164,7 @@ def read(dispense: Dispense) -> Known:
     """Lock the patient and read what planning needs."""
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # stays prepared, as the line of the log does
-        cursor.execute(KNOWN, [dispense.handed_over_at, dispense.prescription_id, dispense.patient_id])
+        cursor.execute(KNOWN, [dispense.handed_over_at, dispense.pk, dispense.prescription_id, dispense.patient_id])
         return Known(*cursor.fetchone())
 
 
@@ -139,12 +178,45 @@ def end(*, plan_id: uuid.UUID, patient_id: object, reason: str, by: str, now: da
         return count, tuple(row[0] for row in cursor.fetchall())
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What became of a plan's rows when the same supply was planned again."""
+
+    withdrawn: int = 0
+    carried: frozenset[tuple[str, str]] = frozenset()
+    """Kind and occurrence of what goes over to the new plan as it stands."""
+    held_back: bool = False
+    """The patient may not be messaged, so that what was to come had been held back."""
+
+
+def replace(*, plan_id: uuid.UUID, new_id: uuid.UUID, now: datetime) -> Replaced:
+    """End a plan for a new one of the same supply."""
+    names = {"plan": plan_id, "new": new_id, "reason": Withdrawal.FACTS_CHANGED.value, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(REPLACE, names)
+        count, carried, held_back = cursor.fetchone()
+    return Replaced(count, frozenset((kind, occurrence) for kind, occurrence in _list(carried)), held_back)
+
+
+def hold_back(*, plan_id: uuid.UUID, now: datetime) -> None:
+    """What is to come waits for a permission, as the plan before it did. What is due is the engine's to decide."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_BACK, [NOT_ALLOWED, plan_id, now])
+
+
+def stamp(*, plan_id: uuid.UUID, timing_version: int) -> None:
+    """The plan is as these settings would make it."""
+    with connection.cursor() as cursor:
+        cursor.execute(STAMP, [timing_version, plan_id])
+
+
 def write(plan: ReminderPlan, rows: Iterable[Reminder], zone: str, tzdb: str) -> None:
     """Store a plan and what it owes, in one statement."""
     owed = list(rows)
     names = {
         "plan": plan.pk, "pharmacy": plan.pharmacy_id, "patient": plan.patient_id, "dispense": plan.dispense_id,
         "version": plan.version, "digest": plan.facts_digest, "run_out_on": plan.run_out_on, "more": plan.more_needed,
+        "timing": plan.timing_version,
         "now": plan.planned_at, "zone": zone, "tzdb": tzdb, "ids": [row.public_id for row in owed],
         "kinds": [str(row.kind) for row in owed], "occurrences": [row.occurrence for row in owed],
         "dates": [row.local_date for row in owed], "times": [row.local_time for row in owed],

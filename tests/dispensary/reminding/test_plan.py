@@ -139,7 +139,44 @@ def test_only_the_run_out_and_the_missed_collection_come_after_the_supply_has_en
 
 
 @given(courses, zones, st.integers(0, 400))
-def test_planning_again_later_only_leaves_out_what_has_passed(course, zone, days):
-    today = course.handed_over_on
-    later = plan(course, today + days * DAY, zone)
-    assert later == [each for each in plan(course, today, zone) if each.local_date >= today + days * DAY]
+def test_planning_again_later_leaves_out_nothing_that_is_still_to_come_or_still_true(course, zone, days):
+    today = course.handed_over_on + days * DAY
+    first = plan(course, course.handed_over_on, zone)
+    later = plan(course, today, zone)
+    assert later == [each for each in first if each in later]
+    for each in first:
+        ends = each.useful_until.astimezone(zone).date()
+        if each.local_date >= today or ends > today:
+            assert each in later
+        if ends < today:
+            assert each not in later
+
+
+@given(courses, zones, st.integers(0, 400))
+def test_of_the_calls_around_a_run_out_at_most_one_is_behind(course, zone, days):
+    today = course.handed_over_on + days * DAY
+    late = [each for each in plan(course, today, zone) if each.kind.about_refill and each.local_date < today]
+    assert len(late) <= 1
+
+
+@pytest.mark.parametrize(
+    ("day", "first_two"),
+    [
+        (21, [(Kind.REFILL_DUE, 21), (Kind.REFILL_AGAIN, 26)]),
+        (25, [(Kind.REFILL_DUE, 21), (Kind.REFILL_AGAIN, 26)]),
+        (26, [(Kind.REFILL_AGAIN, 26), (Kind.RUN_OUT, 28)]),
+        (29, [(Kind.RUN_OUT, 28), (Kind.MISSED_COLLECTION, 30)]),
+        (30, [(Kind.MISSED_COLLECTION, 30)]),
+        (36, [(Kind.MISSED_COLLECTION, 30)]),
+        (37, []),
+    ],
+)
+def test_a_call_whose_day_has_passed_is_owed_until_the_day_of_the_next(day, first_two):
+    owed = plan(facts(28), TODAY + day * DAY, LONDON)
+    assert [(each.kind, (each.local_date - TODAY).days) for each in owed][:2] == first_two
+
+
+def test_a_change_of_dose_is_still_told_on_its_own_day_and_not_after_it():
+    course = facts(28, changes=(change(7),))
+    assert [each.change for each in plan(course, TODAY + 7 * DAY, LONDON) if each.change] == [change(7)]
+    assert not [each for each in plan(course, TODAY + 8 * DAY, LONDON) if each.change]

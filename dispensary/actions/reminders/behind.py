@@ -1,0 +1,83 @@
+"""Plans that are behind: made with settings that their pharmacy has changed since.
+
+A change of settings raises the pharmacy's `timing_version` and touches no plan: a pharmacy can have a hundred thousand.
+Each plan carries the version that it was made with, so the rows say themselves which are behind, whoever else plans
+meanwhile, and the ticks plan them again, each in a transaction of its own. Until then nothing wrong leaves: the zone, the
+quiet hours and whether a message is still true are asked again at the send.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from datetime import datetime
+
+from django.db import DatabaseError, connection, transaction
+
+from dispensary.actions.reminders.planning import plan_after_dispense
+from dispensary.actors import Actor
+from dispensary.models import Patient, ReminderPlan
+
+log = logging.getLogger(__name__)
+
+SECONDS = 3.0
+"""How long one tick plans again. The next tick goes on where the rows say."""
+BATCH = 200
+
+# One probe of the index for each pharmacy; LATERAL, so that a pharmacy with nothing behind costs that and no more.
+_BEHIND = """
+SELECT behind.id, behind.patient_id, ph.id
+  FROM dispensary_pharmacy ph,
+       LATERAL (SELECT id, patient_id FROM dispensary_reminderplan
+                 WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
+                   AND NOT id = ANY(%s::uuid[]) LIMIT %s) behind
+ LIMIT %s
+"""
+HOW_MANY = """
+(SELECT coalesce(sum(behind.plans), 0)::bigint
+   FROM dispensary_pharmacy ph,
+        LATERAL (SELECT count(*) AS plans FROM (
+                 SELECT 1 FROM dispensary_reminderplan
+                  WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
+                  LIMIT 100000) AS some) behind)
+"""
+"""An expression: how many plans are behind, counted to the first hundred thousand of each pharmacy."""
+
+
+def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
+    """Plan again what is behind, until nothing is or the time is up. Returns how many plans were looked at.
+
+    A patient in whose record somebody is at work is left for the next tick; a plan that cannot be planned again is left as
+    it is, told in the program's log and by the gauge of plans behind. Two of these at once share the work.
+    """
+    until, passed, done = time.monotonic() + seconds, list[uuid.UUID](), 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_BEHIND, [passed, BATCH, BATCH])
+            found = cursor.fetchall()
+        for plan_id, patient_id, pharmacy_id in found:
+            if time.monotonic() >= until:
+                return done
+            passed.append(plan_id)
+            done += _again(plan_id, patient_id, pharmacy_id, now)
+        if not found:
+            return done
+
+
+def _again(plan_id: uuid.UUID, patient_id: uuid.UUID, pharmacy_id: uuid.UUID, now: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            free = Patient.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=patient_id)
+            if not free.values_list("pk").first():
+                return False
+            plan = ReminderPlan.objects.select_related("dispense").filter(pk=plan_id, ended_at__isnull=True).first()
+            if plan is None:
+                return False
+            plan_after_dispense(dispense=plan.dispense, by=Actor.system("reminders", pharmacy_id), now=now)
+            return True
+    except DatabaseError:
+        raise
+    except Exception as error:  # one plan that cannot be made must not keep the others from being made
+        log.error("plan %s could not be made again: %s", plan_id, type(error).__name__)
+        return False
