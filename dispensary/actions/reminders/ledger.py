@@ -113,16 +113,19 @@ UPDATE dispensary_reminder
 RETURNING id
 """
 
-# Begun and certainly not sent: the commit that began it came back when there was no time left to send.
-NOT_BEGUN = f"""
-WITH kept AS (
-    UPDATE dispensary_delivery SET outcome = {Outcome.DEFERRED}, error = 'no-time', finished_at = clock_timestamp()
-     WHERE id = %s AND outcome = {Outcome.STARTED} RETURNING reminder_id)
-UPDATE dispensary_reminder
-   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = ''
-  FROM kept
- WHERE id = kept.reminder_id AND lease_token = %s
+# Begun, and not gone: owed again, unless what ended its plan meanwhile could not take it back while it was on its way.
+OWE_AGAIN = f"""
+UPDATE dispensary_reminder r
+   SET state = CASE WHEN plan.ended_at IS NULL THEN {State.SCHEDULED} ELSE {State.WITHDRAWN} END,
+       last_error = %s, due_at = coalesce(%s, r.due_at), lease_token = NULL, lease_until = NULL, lease_owner = ''
+  FROM dispensary_reminderplan plan
+ WHERE r.id = %s AND r.lease_token = %s AND plan.id = r.plan_id
+RETURNING r.state
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
+
+STAND_STILL = """
+SELECT 1 FROM dispensary_patient WHERE id = (SELECT patient_id FROM dispensary_reminder WHERE id = %s) FOR NO KEY UPDATE
+"""
 
 RELEASE = f"""
 UPDATE dispensary_reminder
@@ -206,9 +209,18 @@ def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) ->
     return None if delivery is None else Begun(delivery, attempt, at, to_spare - took)
 
 
-def not_begun(begun: Begun, lease: Lease) -> None:
-    """Take back an intent whose provider was certainly not called."""
-    run(NOT_BEGUN, [begun.delivery, lease.token])
+def stand_still(reminder: int) -> None:
+    """Let no plan of its patient begin or end until this transaction ends. Before any other lock, as those do who end one."""
+    run(STAND_STILL, [reminder])
+
+
+def owe_again(reminder: int, token: uuid.UUID, *, error: str = "", due_at: datetime | None = None) -> State | None:
+    """Give back one that was begun and has not gone, to be sent later; withdrawn where its plan has ended meanwhile.
+
+    In a transaction that began with `stand_still`. `None` when somebody took it back.
+    """
+    rows = run(OWE_AGAIN, [error, due_at, reminder, token])
+    return State(rows[0][0]) if rows else None
 
 
 @cache

@@ -75,9 +75,20 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
     }
     begun = ledger.hand_over(parameters, _sent_line(done) if done else None)
     if begun and begun.to_spare < timedelta(0):
-        ledger.not_begun(begun, lease)
+        _not_begun(begun, lease, following)
         return None
     return begun
+
+
+def _not_begun(begun: ledger.Begun, lease: ledger.Lease, ready: Ready | None) -> None:
+    """Take back an intent whose provider was certainly not called: its commit came back when there was no time left."""
+    if ready is None:
+        return
+    with transaction.atomic():
+        ledger.stand_still(ready.row.id)
+        now = begun.at - begun.to_spare
+        _finish(begun.delivery, Outcome.DEFERRED, "no-time", now)
+        ledger.owe_again(ready.row.id, lease.token)
 
 
 def _sent_line(done: Going) -> tuple[str, list[Any]]:
@@ -178,14 +189,15 @@ def settle(lease: ledger.Lease, ready: Ready, begun: ledger.Begun, answer: Refus
         in_doubt(reminder_id=row.id, token=lease.token, delivery_id=begun.delivery, channel=ready.channel, now=now)
         return
     with transaction.atomic():
+        ledger.stand_still(row.id)
         _finish(begun.delivery, Outcome.REFUSED if answer.permanent else Outcome.DEFERRED, answer.fault, now)
         if answer.permanent:
             _never_there_again(row, answer, now)
-            ledger.mark(row.id, lease.token, State.SCHEDULED, error=answer.fault)  # the next address, if there is one
+            ledger.owe_again(row.id, lease.token, error=answer.fault)  # the next address, if there is one
             return
         again = _next_attempt(row, begun.attempt, answer, now)
         if again:
-            ledger.mark(row.id, lease.token, State.SCHEDULED, error=answer.fault, due_at=again)
+            ledger.owe_again(row.id, lease.token, error=answer.fault, due_at=again)
         elif ledger.mark(row.id, lease.token, State.FAILED, error=answer.fault):
             tell_failed(row, answer.fault, WorkKind.FAILED, now)
 
@@ -241,6 +253,7 @@ def in_doubt(
         if told is None:
             return
     with transaction.atomic():
+        ledger.stand_still(reminder_id)
         reminder = Reminder.objects.select_for_update().filter(pk=reminder_id, lease_token=token).first()
         if reminder is None or reminder.state != State.SENDING:
             return
@@ -249,9 +262,10 @@ def in_doubt(
         if isinstance(told, Accepted) or (delivery is None and _already_out(reminder)):
             _was_sent(reminder, delivery, told, now)
         elif delivery is None or isinstance(told, Refused) or _may_repeat(reminder, channel):
+            state = ledger.owe_again(reminder_id, token, error=Fault.NO_ANSWER)
             if delivery:
-                _finish(delivery.pk, Outcome.REPEATED, Fault.NO_ANSWER, now)
-            ledger.mark(reminder_id, token, State.SCHEDULED, error=Fault.NO_ANSWER)
+                repeated = Outcome.REPEATED if state == State.SCHEDULED else Outcome.UNKNOWN
+                _finish(delivery.pk, repeated, Fault.NO_ANSWER, now)
         else:
             _finish(delivery.pk, Outcome.UNKNOWN, Fault.NO_ANSWER, now)
             ledger.mark(reminder_id, token, State.PARKED, error=Fault.NO_ANSWER)

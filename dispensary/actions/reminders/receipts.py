@@ -10,6 +10,7 @@ from django.db import transaction
 
 from dispensary import audit
 from dispensary.actions import consent
+from dispensary.actions.reminders import ledger
 from dispensary.actions.reminders.outcomes import engine
 from dispensary.actions.worklist import open_work
 from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
@@ -170,6 +171,7 @@ def _receipt(event: InboundEvent, now: datetime) -> str | None:
     delivery = _delivery_of(event)
     if delivery is None:
         return None
+    ledger.stand_still(delivery.reminder_id)
     reminder = Reminder.objects.select_for_update().get(pk=delivery.reminder_id)
     outcome = _OUTCOMES[ReceiptStatus(event.facts["status"])]
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)

@@ -27,10 +27,10 @@ from dispensary.models import (
 from dispensary.models.sealed import address_digest
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.actions.reminders.conftest import database_now
+from tests.dispensary.faults.children import not_ended
 
 ROOT = Path(__file__).resolve().parents[3]
 LONG = os.environ.get("FAULTS") == "long"
-BUSY = (ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SENDING)
 
 
 class House:
@@ -187,7 +187,7 @@ class House:
         self.wait(lambda: sum(self.sent().values()) >= count, seconds, f"{count} sent")
 
     def wait_until_idle(self, seconds: float = 180) -> None:
-        due = Reminder.objects.filter(state__in=BUSY, due_at__lte=database_now())
+        due = not_ended().filter(due_at__lte=database_now())
         self.wait(lambda: not due.exists(), seconds, "nothing due any more")
 
     @staticmethod

@@ -3,16 +3,15 @@
 import os
 import signal
 import time
-import traceback
 from datetime import date
 
 import pytest
-from django.db import connections
 
 from dispensary.actions import reminders
 from dispensary.actions.reminders import ledger, outcomes
 from dispensary.models import Reminder, ReminderState, WorklistItem
 from dispensary.reminding.words import say_date
+from tests.dispensary.faults.children import in_a_child, in_a_process_that_dies, kill_when_called, recover
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -26,39 +25,6 @@ def short_leases(outbox, settings):
     say_date(
         date(2026, 11, 22), "en"
     )  # the catalogues are read here, once, and not in each child under its short lease
-
-
-def in_a_child(work) -> int:
-    """Start `work` in a child process with a connection of its own; give its number."""
-    connections.close_all()
-    pid = os.fork()
-    if pid == 0:
-        # Beside a running browser, asyncio's loop hides the parent's connections from close_all() there and shows them here.
-        for inherited in connections.all(initialized_only=True):
-            inherited.connection = None
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()  # for whoever wonders why it did not die as it should
-        os._exit(0)
-    return pid
-
-
-def in_a_process_that_dies(work) -> int:
-    """Run `work` in a child; give the signal that ended it, or 0."""
-    status = os.waitpid(in_a_child(work), 0)[1]
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-
-
-def recover() -> None:
-    """What the next ticks do, once the lease has run out."""
-    deadline = time.monotonic() + 30
-    busy = (ReminderState.SCHEDULED, ReminderState.LEASED, ReminderState.SENDING)
-    while Reminder.objects.filter(state__in=busy).exists():
-        assert time.monotonic() < deadline, "it did not come to an end"
-        reminders.tick()
-        reminders.drain()
-        time.sleep(0.3)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +58,6 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
     assert WorklistItem.objects.filter(kind="maybe-sent").count() == parked
     reminder.refresh_from_db()
     assert reminder.state == (ReminderState.PARKED if parked else ReminderState.SENT)
-
-
-def kill_when_called(monkeypatch, where, name):
-    """Die at the first call of a step, before it does anything."""
-    monkeypatch.setattr(where, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 
 
 @pytest.mark.parametrize(

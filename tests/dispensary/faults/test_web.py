@@ -11,7 +11,7 @@ from dispensary.actions.dispenses import Dispense
 from dispensary.models import Reminder, ReminderPlan, Review
 from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
-from tests.dispensary.faults.test_steps import in_a_process_that_dies, kill_when_called
+from tests.dispensary.faults.children import in_a_process_that_dies, kill_when_called
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
