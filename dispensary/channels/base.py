@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -109,6 +111,11 @@ class Reply:
     text: str
 
 
+def is_a_name(sender: object) -> bool:
+    """Is this sender of text messages a name instead of a number? To a name nobody can reply."""
+    return any(sign.isalpha() for sign in str(sender))
+
+
 class BadSignature(Exception):
     """A call from outside that does not prove where it comes from. `status` is the HTTP status that its provider expects."""
 
@@ -130,6 +137,8 @@ class Channel(ABC):
     """A send that began ends within this, one way or another; the lease must outlive it."""
     confirms_stop: bool = True
     """Whether a STOP is answered by us, once. False where the provider does it."""
+    takes_replies: bool = True
+    """Whether a patient's reply comes back to us. Where it does not, nobody is told to reply STOP."""
     webhook_answer: tuple[str, str] = ("application/json", "")
     """Content type and body of what answers its calls; an empty body stands for how many events came in."""
     webhook_status: int = 200
@@ -137,6 +146,16 @@ class Channel(ABC):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
+        if not isinstance(options.get("opt_out", {}), Mapping):
+            raise ImproperlyConfigured(
+                f"channel_options of {self.name!r}: opt_out is a sentence for each language, such as {{'en': 'To stop, ...'}}"
+            )
+        if options.get("takes_replies") is False:
+            self.takes_replies = False
+
+    def last_line(self, language: str, words: str) -> str:
+        """How to end the messages: the site's own sentence (option `opt_out`, by language) or, without one, our words."""
+        return str(self.options.get("opt_out", {}).get(language) or words)
 
     @abstractmethod
     def send(self, message: Message) -> Answer:

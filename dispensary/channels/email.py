@@ -98,8 +98,10 @@ class Email(Channel):
         parts = [message.body]
         if message.stop_url:
             headers["List-Unsubscribe"] = f"<{message.stop_url}>"
-            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-            parts.append(f"{message.opt_out} {message.stop_url}")
+            if message.stop_url.startswith("https://"):  # RFC 8058: one click over HTTPS, or none
+                headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        if message.opt_out:
+            parts.append(f"{message.opt_out} {message.stop_url}".strip())
         return EmailMessage(message.subject, "\n\n".join(parts) + "\n", sender, [message.to], headers=headers)
 
     def _answer(self, error: Exception) -> Answer:

@@ -28,6 +28,7 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    is_a_name,
 )
 from dispensary.channels.over_http import of_status
 from dispensary.channels.signing import HEADER, check, sign
@@ -36,13 +37,18 @@ _LONGEST_ANSWER = 65_536
 
 
 class Gateway(Channel):
-    """Options: `url`, `secret`, `sender`; `honours_key` when the gateway folds repeats; `connect` and `read` seconds."""
+    """Options: `url`, `secret`, `sender`; `honours_key` when the gateway folds repeats; `connect` and `read` seconds.
+
+    Without a secret no call from outside is believed, and nobody can reply to a name.
+    """
 
     name = "gateway"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self.after_crash = AfterCrash.SAME_KEY if options.get("honours_key") else AfterCrash.BY_KIND
+        if not options.get("secret") or is_a_name(options.get("sender", "")):
+            self.takes_replies = False
         self.connect_seconds = float(options.get("connect", 3))
         self.read_seconds = float(options.get("read", 10))
         self.timeout = timedelta(seconds=self.connect_seconds + self.read_seconds)

@@ -41,7 +41,10 @@ _FAILURES = {"permanent-failure": True, "temporary-failure": False, "technical-f
 
 
 class GovukNotify(Channel):
-    """Options: `api_key`, `template_id`, `callback_token`; `sms_sender_id`, `placeholder`, `base_url` where they differ."""
+    """Options: `api_key`, `template_id`, `callback_token`; `sms_sender_id`, `placeholder`, `base_url` where they differ.
+
+    `takes_replies` False where the service has no number that receives text messages, as a new one has not.
+    """
 
     name = "govuk_notify"
     after_crash = AfterCrash.LOOK_UP
@@ -49,6 +52,10 @@ class GovukNotify(Channel):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
+        if (
+            len(str(options.get("callback_token", ""))) < SHORTEST_TOKEN
+        ):  # no callback is believed, a reply least of all
+            self.takes_replies = False
         where = {"base_url": options["base_url"]} if "base_url" in options else {}
         self._client = NotificationsAPIClient(
             options["api_key"], timeout=(CONNECT_SECONDS, float(options.get("read", READ_SECONDS))), **where

@@ -5,8 +5,7 @@ instead only after its onboarding team has agreed to that, so this channel refus
 they have. Our key goes out as `messageReference`, by which NHS Notify drops repeats for 16 months: after a lost answer the
 same message is sent again. Our words leave through the global routing plan for free text, whose whole body they are.
 
-A patient cannot answer: NHS Notify passes on no text message, so that "reply STOP" would be an empty promise. The site
-gives the sentence that stands in its place. Callbacks tell what became of a message; they carry an API key and an HMAC of
+A patient cannot answer: NHS Notify passes on no text message, so that "reply STOP" would be an empty promise. Callbacks tell what became of a message; they carry an API key and an HMAC of
 the body, without a time: one that is played back is recognised by its idempotency key.
 
 https://digital.nhs.uk/developer/api-catalogue/nhs-notify; authorisation:
@@ -56,7 +55,7 @@ _STATUSES = {"delivered": ReceiptStatus.DELIVERED, "failed": ReceiptStatus.UNDEL
 
 
 class NhsNotify(Channel):
-    """Options: `api_key`, `key_id`, `private_key` (PEM); `contact_details_agreed`; `opt_out` {language: sentence}.
+    """Options: `api_key`, `key_id`, `private_key` (PEM); `contact_details_agreed`.
 
     For callbacks `application_id`, `callback_api_key`. Where they differ: `base_url`, `routing_plan_id`, `placeholder`,
     `ods_code`, `read`.
@@ -68,6 +67,7 @@ class NhsNotify(Channel):
         seconds=2 * (CONNECT_SECONDS + READ_SECONDS)
     )  # one call for the access token, one for the message
     confirms_stop = False
+    takes_replies = False
     webhook_status = 202
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -147,13 +147,11 @@ class NhsNotify(Channel):
         return self._line.post(self._base_url + path, timeout=self._patience, allow_redirects=False, **what)
 
     def _letter(self, message: Message) -> dict[str, Any]:
-        sentences = self.options["opt_out"]
-        last = sentences.get(message.language, sentences["en"]) if message.opt_out else ""
         attributes: dict[str, Any] = {
             "routingPlanId": self.options.get("routing_plan_id", FREE_TEXT),
             "messageReference": str(message.key),
             "recipient": {"contactDetails": {"sms": message.to.removeprefix("+")}},
-            "personalisation": {self.options.get("placeholder", "sms_body"): f"{message.body} {last}".strip()},
+            "personalisation": {self.options.get("placeholder", "sms_body"): message.text},
         }
         if "ods_code" in self.options:
             attributes["originator"] = {"odsCode": self.options["ods_code"]}
@@ -167,11 +165,6 @@ def _check(options: Mapping[str, Any]) -> None:
             "channel_options of 'nhs_notify': NHS Notify looks people up by their NHS number, which messages here do not "
             "carry. Ask its onboarding team to let you give mobile numbers without one; when they have agreed, set "
             "contact_details_agreed to True"
-        )
-    if not isinstance(options.get("opt_out"), Mapping) or not str(options["opt_out"].get("en", "")).strip():
-        raise ImproperlyConfigured(
-            "channel_options of 'nhs_notify': patients cannot answer these messages. Set opt_out to the sentence that tells "
-            "them how to end them, by language, at least {'en': ...}"
         )
     try:
         jwt.encode({}, options["private_key"], algorithm="RS512", headers={"kid": options["key_id"]})

@@ -32,6 +32,7 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    is_a_name,
 )
 from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status
 
@@ -73,6 +74,9 @@ class Twilio(Channel):
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self.confirms_stop = not options.get("answers_stop", True)
+        nobody_hears = self.confirms_stop and not options.get("webhook_url")
+        if nobody_hears or ("messaging_service_sid" not in options and is_a_name(options.get("from", ""))):
+            self.takes_replies = False
         self._line = _Elsewhere(
             options.get("base_url", _API), (CONNECT_SECONDS, float(options.get("read", READ_SECONDS)))
         )

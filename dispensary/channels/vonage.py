@@ -43,6 +43,7 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    is_a_name,
 )
 from dispensary.channels.over_http import READ_SECONDS, of_broken_line, of_status
 from dispensary.channels.signing import WINDOW_SECONDS
@@ -87,6 +88,9 @@ class Vonage(Channel):
         super().__init__(options)
         logging.getLogger("vonage").addFilter(_say_nothing)
         self.confirms_stop = not options.get("answers_stop", False)
+        nobody_hears = self.confirms_stop and len(str(options.get("signature_secret", ""))) < SHORTEST_SECRET
+        if nobody_hears or is_a_name(options["from"]):
+            self.takes_replies = False
         seconds = int(options.get("read", READ_SECONDS))
         self.timeout = timedelta(seconds=2 * seconds)  # the client has one number, for connecting and for the answer
         host = {"api_host": options["api_host"]} if "api_host" in options else {}

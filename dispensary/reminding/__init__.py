@@ -15,7 +15,7 @@ from dispensary.reminding.kinds import Kind
 from dispensary.reminding.plan import DoseChange, Facts, Planned, Timing, plan
 from dispensary.reminding.quiet import CAUTIOUS, QuietHours, next_allowed, place, prev_allowed, resolve
 from dispensary.reminding.segments import Segments, count_segments
-from dispensary.reminding.words import LANGUAGES, Text, is_stop, language_for, write
+from dispensary.reminding.words import LANGUAGES, Text, WayOut, is_stop, language_for, says_more, write
 
 __all__ = [
     "CAUTIOUS",
@@ -28,6 +28,7 @@ __all__ = [
     "Segments",
     "Text",
     "Timing",
+    "WayOut",
     "count_segments",
     "is_stop",
     "language_for",
@@ -37,5 +38,6 @@ __all__ = [
     "prev_allowed",
     "resolve",
     "retry_after",
+    "says_more",
     "write",
 ]

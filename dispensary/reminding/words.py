@@ -2,17 +2,23 @@
 
 ``plain`` names no medicine, no dose and no condition, so that a glance at a locked screen tells nothing. ``detailed``
 does, and is used only where the patient chose it. The subject of an e-mail is the same for every kind, always.
+
+In a text that runs from right to left, a telephone number of several groups would be shown with its groups in reverse, and a
+Latin name at the start would turn the whole text around: each value of the other direction is isolated (Unicode annex 9).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +35,21 @@ PLAIN_VARIABLES = frozenset({"sender", "phone", "date"})
 DETAILED_VARIABLES = PLAIN_VARIABLES | {"medicine", "before", "after", "tablets", "strength"}
 _WHOLE = Decimal(1)
 _HALF = Decimal("0.5")
+_FROM_THE_RIGHT = "\u200f"
+_LEFT_TO_RIGHT, _AS_IT_BEGINS, _END = "\u2066", "\u2068", "\u2069"
+_TYPEWRITTEN = str.maketrans(
+    {**dict.fromkeys("\u2018\u2019\u02bc", "'"), **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
+     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014", "-"), **dict.fromkeys("\u00a0\u2009\u202f", " "), "\u2026": "..."}
+)  # fmt: skip
+"""One of these in a name would turn a whole text message into UCS-2 and more than double its price."""
+
+
+class WayOut(StrEnum):
+    """How this message can be answered by whoever wants no more of them; the key of its sentence in the words."""
+
+    REPLY = "reply"
+    LINK = "link"
+    CALL = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +90,12 @@ def language_for(wanted: str, fallback: str = DEFAULT_LANGUAGE) -> str:
 
 def say_date(day: date, language: str) -> str:
     """A date with its weekday, as people of that language say it."""
+    words = _words(language)
     with translation.override(language):
-        return dateformat.format(day, _words(language)["date_format"])
+        if day.day == 1:  # "samedi 1er août"
+            first = "".join(f"\\{letter}" for letter in words["first_of_month"])
+            return dateformat.format(day, words["date_format"].replace("j", first, 1))
+        return dateformat.format(day, words["date_format"])
 
 
 def medicine_in(language: str) -> str:
@@ -78,10 +103,11 @@ def medicine_in(language: str) -> str:
     return str(_words(language)["medicine"])
 
 
-def say_number(number: Decimal) -> str:
-    """No trailing zero, no exponent: ``5``, ``12.5``."""
+def say_number(number: Decimal, language: str | None = None) -> str:
+    """No trailing zero, no exponent: ``5``, ``12.5``; to people of a language with their decimal sign, ``12,5``."""
     text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace(".", _words(language)["decimal_sign"]) if language else text
 
 
 def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) -> str | None:
@@ -99,17 +125,27 @@ def _tablet_words(count: Decimal, words: Mapping[str, str]) -> str:
     return words[f"{key}_half" if rest else key].format(n=int(whole))
 
 
-def write(kind: Kind, language: str, *, detailed: bool, values: Mapping[str, str], medium: str = "sms") -> Text:
-    """Fill the words of one kind. Raises ``KeyError`` when a variable that the words use is missing."""
+def write(
+    kind: Kind,
+    language: str,
+    *,
+    detailed: bool,
+    values: Mapping[str, str],
+    way_out: WayOut = WayOut.REPLY,
+    typewritten: bool = True,
+) -> Text:
+    """Fill the words of one kind, ``typewritten`` for a text message. Raises ``KeyError`` for a variable that is missing."""
     words = _words(language)
     entry = words[kind.value]
     allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
     given = {name: " ".join(value.split()) for name, value in values.items() if name in allowed}
+    if typewritten:
+        given = {name: value.translate(_TYPEWRITTEN) for name, value in given.items()}
     body = entry["detailed" if detailed and _can_fill(entry["detailed"], given) else "plain"]
     return Text(
         subject=words["subject"].format(sender=given["sender"]),
-        body=body.format(**given),
-        opt_out=words["opt_out"][medium],
+        body=_fill(body, language, given),
+        opt_out=words["opt_out"][way_out],
         language=language,
         version=version_of(language),
     )
@@ -117,12 +153,27 @@ def write(kind: Kind, language: str, *, detailed: bool, values: Mapping[str, str
 
 def stop_confirmation(language: str, sender: str) -> str:
     """The single message that answers a STOP."""
-    return str(_words(language)["stopped"]).format(sender=sender)
+    return _fill(str(_words(language)["stopped"]), language, {"sender": sender.translate(_TYPEWRITTEN)})
 
 
 def stop_page(language: str) -> dict[str, str]:
     """The words of the page behind the opt-out link."""
     return dict(_words(language)["page"])
+
+
+def _fill(body: str, language: str, given: Mapping[str, str]) -> str:
+    """The words with their values, so marked that names and numbers are read in their own direction."""
+    from_right = language in RIGHT_TO_LEFT
+    told = {name: _isolated(name, value, from_right) for name, value in given.items()}
+    return (_FROM_THE_RIGHT if from_right else "") + body.format(**told)
+
+
+def _isolated(name: str, value: str, from_right: bool) -> str:
+    if name == "phone":
+        return f"{_LEFT_TO_RIGHT}{value}{_END}" if from_right else value
+    if name == "sender" and (from_right or any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in value)):
+        return f"{_AS_IT_BEGINS}{value}{_END}"
+    return value
 
 
 def _can_fill(body: str, given: Mapping[str, str]) -> bool:
@@ -134,12 +185,38 @@ def variables_of(body: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(body) if name}
 
 
+_STOP_IN_TWO = 2
+"""The longest stop word has two words: "opt out"."""
+
+
+def _words_of(reply: str) -> list[str]:
+    """Its words as they are compared: one spelling for case, accents, hamza, vowel signs, wide letters, invisible marks."""
+    apart = unicodedata.normalize("NFKD", reply).casefold()
+    shown = "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
+    return re.findall(r"\w+(?:-\w+)*", shown)
+
+
+_STRETCH = "\u0640"  # draws an Arabic word out
+
+
 @cache
 def _stop_words() -> frozenset[str]:
-    return frozenset(word.casefold() for language in LANGUAGES for word in _words(language)["stop_words"])
+    return frozenset(" ".join(_words_of(word)) for language in LANGUAGES for word in _words(language)["stop_words"])
 
 
 def is_stop(reply: str) -> bool:
     """Is this reply a request to stop? The first word decides, in any of our languages and letter cases."""
-    first = reply.strip().casefold().split(maxsplit=1)[:1]
-    return bool(first) and first[0].strip(".,!?;:'\"«»¡¿()[]،؟") in _stop_words()
+    return _stop_length(_words_of(reply)) > 0
+
+
+def says_more(reply: str) -> bool:
+    """Does a stop go on behind its stop word? Whoever writes "stop, I have none left" must be heard twice."""
+    words = _words_of(reply)
+    return len(words) > _stop_length(words) > 0
+
+
+def _stop_length(words: list[str]) -> int:
+    for length in range(1, _STOP_IN_TWO + 1):
+        if len(words) >= length and " ".join(words[:length]) in _stop_words():
+            return length
+    return 0

@@ -20,7 +20,7 @@ from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
 from dispensary.models.contacts import DetailLevel, Medium
 from dispensary.models.sealed import opener
-from dispensary.reminding import Kind, QuietHours, Text, count_segments, language_for, place, resolve, write
+from dispensary.reminding import Kind, QuietHours, Text, WayOut, count_segments, language_for, place, resolve, write
 from dispensary.reminding.manners import manners
 from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
 
@@ -127,15 +127,17 @@ def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready |
     if later is not None:
         return later
     try:
-        text = words_of(row)
+        channel = channels[row.medium]
+        stop_url = tokens.stop_url(row.contact_id, habits.conf.public_url) if row.medium == Medium.EMAIL else ""
+        text = words_of(row, way_out(channel, Medium(row.medium), stop_url))
     except Exception:  # whatever is wrong with one row, its neighbours must leave
         return Never(row, Reason.WORDS)
     try:
-        message = _message(row, text, habits)
+        message = _message(row, text, channel, stop_url, habits)
     except InvalidToken:
         return Never(row, Reason.ADDRESS)
     length = count_segments(message.text).count if row.medium == Medium.SMS else 0
-    return Ready(row, message, channels[row.medium], text, length)
+    return Ready(row, message, channel, text, length)
 
 
 def _not_now(row: Row, habits: Habits) -> Later | Never | None:
@@ -164,13 +166,21 @@ def after_the_rest(row: Row, until: datetime) -> Later | Never:
     return Later(row, Reason.RESTING, allowed) if allowed else Never(row, Reason.TOO_LATE)
 
 
-def words_of(row: Row) -> Text:
+def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayOut:
+    """How whoever gets this can end it: a promise that nobody keeps is worse than a telephone number."""
+    if medium == Medium.EMAIL:
+        return WayOut.LINK if stop_url else WayOut.CALL
+    return WayOut.REPLY if channel and channel.takes_replies else WayOut.CALL
+
+
+def words_of(row: Row, out: WayOut) -> Text:
     """The text in the patient's language; with medicine and dose only where the patient chose it."""
     language = language_for(row.language, row.pharmacy_language)
     params = json.loads(row.params) if isinstance(row.params, str) else row.params
     detailed = row.detail_level == DetailLevel.DETAILED
     values = values_of(params, language, sender=row.sender, phone=row.phone, detailed=detailed)
-    return write(Kind(row.kind), language, detailed=detailed, values=values, medium=row.medium or Medium.SMS)
+    typewritten = row.medium == Medium.SMS
+    return write(Kind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten)
 
 
 def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: str, detailed: bool) -> dict[str, str]:
@@ -184,9 +194,9 @@ def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: s
     before, after = (tuple(Decimal(dose) for dose in params[name]) for name in ("before", "after"))
     strength = Decimal(params["strength"])
     values |= {
-        "before": say_number(sum(before, Decimal(0))),
-        "after": say_number(sum(after, Decimal(0))),
-        "strength": say_number(strength),
+        "before": say_number(sum(before, Decimal(0)), language),
+        "after": say_number(sum(after, Decimal(0)), language),
+        "strength": say_number(strength, language),
     }
     if tablets := say_tablets(after, strength, language):
         values["tablets"] = tablets
@@ -203,7 +213,7 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
     return uuid.uuid5(public_id, f"{medium}:{round_}")
 
 
-def _message(row: Row, text: Text, habits: Habits) -> Message:
+def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
     assert row.medium is not None and row.address is not None and row.contact_id is not None
     return Message(
         key=key_of(row.public_id, row.medium, row.round),
@@ -211,7 +221,7 @@ def _message(row: Row, text: Text, habits: Habits) -> Message:
         sender=row.sender,
         subject=text.subject,
         body=text.body,
-        opt_out=text.opt_out,
-        stop_url=tokens.stop_url(row.contact_id, habits.conf.public_url) if row.medium == Medium.EMAIL else "",
+        opt_out=channel.last_line(text.language, text.opt_out),
+        stop_url=stop_url,
         language=text.language,
     )

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from dispensary.actions.reminders.batch import Reason, values_of
+from django.core.exceptions import ImproperlyConfigured
+
+from dispensary.actions.reminders.batch import Reason, values_of, way_out
 from dispensary.actions.reminders.outcomes import WORDS
 from dispensary.actions.reminders.planning import facts_of_dispense, manners_of, params_of
-from dispensary.channels import Fault
+from dispensary.channels import Channel, Fault, channel_named
+from dispensary.conf import conf
 from dispensary.models import (
     ConsentAnswer,
     Dispense,
@@ -125,6 +128,8 @@ def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", n
     zone, quiet = manners_of(patient)
     facts = facts_of_dispense(dispense, patient, zone)
     tongue = language_for(language or patient.language, pharmacy.language)
+    channel = _text_channel()
+    out = way_out(channel, Medium.SMS)
     found = []
     for owed in plan(facts, now.astimezone(zone).date(), zone):
         leaves = place(resolve(owed.local_date, owed.local_time, zone), owed.useful_until, now, zone, quiet)
@@ -132,7 +137,17 @@ def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", n
             continue
         params = params_of(owed, facts, dispense.strength_mg)
         values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
-        written = write(owed.kind, tongue, detailed=detailed, values=values)
-        whole = f"{written.body} {written.opt_out}"
+        written = write(owed.kind, tongue, detailed=detailed, values=values, way_out=out)
+        last = channel.last_line(tongue, written.opt_out) if channel else written.opt_out
+        whole = f"{written.body} {last}"
         found.append(Preview(owed.kind, leaves.astimezone(zone), owed.useful_until, whole, count_segments(whole)))
     return found
+
+
+def _text_channel() -> Channel | None:
+    """The channel that serves text messages, for its way out; `None` without one, or where it cannot be made."""
+    name = conf().channels.get(Medium.SMS)
+    try:
+        return channel_named(name) if name else None
+    except ImproperlyConfigured:
+        return None

@@ -56,6 +56,28 @@ def test_a_kind_server_takes_it_with_its_headers(server, channel):
     assert "https://pharmacy.example/u/abc" in letter.get_content()
 
 
+def test_without_a_page_of_ours_a_mail_says_how_else_to_end_it(server, channel):
+    channel.send(message(stop_url="", opt_out="To end these messages, call us."))
+    letter = server.taken[0]
+    assert "List-Unsubscribe" not in letter and "List-Unsubscribe-Post" not in letter
+    assert letter.get_content().rstrip().endswith("To end these messages, call us.")
+
+
+def test_one_click_is_promised_over_https_only(server, channel):
+    channel.send(message(stop_url="http://127.0.0.1:8000/u/abc"))
+    assert server.taken[0]["List-Unsubscribe"] == "<http://127.0.0.1:8000/u/abc>"
+    assert "List-Unsubscribe-Post" not in server.taken[0]
+
+
+def test_both_headers_of_one_click_leave_in_one_piece_for_the_signature_that_covers_them(server, channel):
+    channel.send(message(stop_url="https://pharmacy.example/u/" + "a" * 90))
+    raw = server.seen[0].decode()
+    head = raw.partition("\r\n\r\n")[0].replace("\r\n ", " ")
+    lines = [line for line in head.split("\r\n") if line.startswith("List-Unsubscribe")]
+    assert len(lines) == 2 and lines[1] == "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+    assert lines[0].split() == ["List-Unsubscribe:", f"<https://pharmacy.example/u/{'a' * 90}>"]
+
+
 def test_the_connection_is_kept_between_messages(server, channel):
     for _ in range(5):
         assert channel.send(message()) == Accepted()

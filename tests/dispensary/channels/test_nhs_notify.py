@@ -81,13 +81,16 @@ def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify,
     assert told["recipient"] == {"contactDetails": {"sms": "447700900123"}} and "originator" not in told
 
 
-def test_nobody_is_told_to_reply_where_no_reply_arrives(notify, channel):
-    for language in ("en", "fr", "es"):
-        channel.send(message(language=language))
-    channel.send(message(opt_out=""))
-    said = [told["personalisation"]["sms_body"] for told in notify.taken.values()]
-    body = message().body
-    assert said == [f"{body} {ENDING}", f"{body} Pour arrêter, appelez la pharmacie.", f"{body} {ENDING}", body]
+def test_nobody_is_told_to_reply_where_no_reply_arrives(channel):
+    assert not channel.takes_replies
+    said = [channel.last_line(language, "To end these messages, call us.") for language in ("en", "fr", "es")]
+    assert said == [ENDING, "Pour arrêter, appelez la pharmacie.", "To end these messages, call us."]
+
+
+def test_what_leaves_is_the_whole_text_and_nothing_else(notify, channel):
+    channel.send(message())
+    [told] = notify.taken.values()
+    assert told["personalisation"]["sms_body"] == message().text
 
 
 def test_a_plan_and_an_organisation_of_its_own_go_out_with_the_message(notify, key):
@@ -191,9 +194,7 @@ def test_nobody_listening_is_tried_again(key):
     [
         ({"contact_details_agreed": False}, "onboarding team"),
         ({"contact_details_agreed": "yes"}, "onboarding team"),
-        ({"opt_out": {}}, "cannot answer"),
-        ({"opt_out": {"fr": "Appelez."}}, "cannot answer"),
-        ({"opt_out": "Ring us."}, "cannot answer"),
+        ({"opt_out": "Ring us."}, "a sentence for each language"),
         ({"private_key": "no key"}, "private_key"),
     ],
 )

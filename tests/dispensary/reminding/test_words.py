@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from dispensary.reminding import LANGUAGES, Kind, count_segments, is_stop, language_for, write
+from dispensary.reminding import LANGUAGES, Kind, WayOut, count_segments, is_stop, language_for, says_more, write
 from dispensary.reminding.words import (
     DETAILED_VARIABLES,
     PLAIN_VARIABLES,
@@ -13,6 +13,7 @@ from dispensary.reminding.words import (
     say_date,
     say_number,
     say_tablets,
+    stop_confirmation,
     variables_of,
 )
 
@@ -30,9 +31,10 @@ CANARIES = ["CANARY", "31415", "27182", "16180"]
 TELLING = ["baclofen", "lioresal", "mg", "ملغ", "dose", "dosis", "tablet", "comprim", "spas", "withdrawal"]
 
 
-def text(kind, language, *, detailed, medium="sms"):
-    values = {**VALUES, "date": say_date(date(2026, 12, 3), language)}
-    return write(kind, language, detailed=detailed, values=values, medium=medium)
+def text(kind, language, *, detailed, day=date(2026, 12, 3), **more):
+    ways = {name: more.pop(name) for name in ("way_out", "typewritten") if name in more}
+    values = {**VALUES, "date": say_date(day, language), **more}
+    return write(kind, language, detailed=detailed, values=values, **ways)
 
 
 def test_there_are_four_languages():
@@ -63,10 +65,78 @@ def test_the_texts_ask_only_for_known_variables(language, kind):
 
 
 @pytest.mark.parametrize(("language", "kind"), EVERY)
-def test_a_plain_text_message_fits_one_segment_in_english_and_three_elsewhere(language, kind):
-    written = text(kind, language, detailed=False)
-    whole = f"{written.body} {written.opt_out}"
-    assert count_segments(whole).count <= (1 if language == "en" else 3), whole
+@pytest.mark.parametrize("way_out", [WayOut.REPLY, WayOut.CALL])
+def test_a_plain_text_message_fits_one_segment_and_in_arabic_three(language, kind, way_out):
+    written = text(kind, language, detailed=False, way_out=way_out, day=date(2026, 9, 23))  # as long as a date gets
+    counted = count_segments(f"{written.body} {written.opt_out}")
+    most, alphabet = (3, "UCS-2") if language == "ar" else (1, "GSM-7")
+    assert counted.count <= most and counted.alphabet == alphabet
+
+
+@pytest.mark.parametrize(("language", "kind"), [each for each in EVERY if each[0] != "ar"])
+def test_no_accent_and_no_quotation_mark_of_ours_doubles_the_price_of_a_detailed_one(language, kind):
+    told = {"medicine": _words(language)["medicine"], "tablets": say_tablets((Decimal(15),), Decimal(10), language)}
+    written = text(kind, language, detailed=True, **told)
+    assert count_segments(f"{written.body} {written.opt_out}").alphabet == "GSM-7"
+
+
+@pytest.mark.parametrize(
+    "name", ["St Mary\u2019s Pharmacy", "\u201cCity\u201d Pharmacy \u2013 North", "City\u00a0Pharmacy\u2026"]
+)
+def test_a_printers_sign_in_a_pharmacys_name_does_not_double_the_price(name):
+    assert count_segments(text(Kind.RUN_OUT, "en", detailed=False, sender=name).body).alphabet == "GSM-7"
+    assert name in text(Kind.RUN_OUT, "en", detailed=False, sender=name, typewritten=False).body or "\u00a0" in name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_way_out_says_only_what_can_be_done(language):
+    reply, link, call = (text(Kind.RUN_OUT, language, detailed=False, way_out=way).opt_out for way in WayOut)
+    stop = {"ar": "توقف", "en": "STOP", "es": "BAJA", "fr": "ARRET"}[language]
+    assert stop in reply and is_stop(stop) and link.endswith(":")
+    assert stop not in call and stop not in link
+
+
+def test_no_text_is_wrong_when_it_is_read_a_day_late():
+    """A run-out call may wait for the end of quiet hours, or for a provider: it names its day and never says "today, ..."."""
+    for language, told in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
+        for detailed in (True, False):
+            assert told not in text(Kind.RUN_OUT, language, detailed=detailed).body
+
+
+@pytest.mark.parametrize(
+    ("day", "language", "said"),
+    [
+        (date(2026, 12, 3), "en", "Thursday 3 December"),
+        (date(2026, 8, 1), "en", "Saturday 1 August"),
+        (date(2026, 8, 1), "es", "sábado 1 de agosto"),
+        (date(2026, 8, 1), "fr", "samedi 1er août"),
+        (date(2026, 8, 11), "fr", "mardi 11 août"),
+        (date(2026, 12, 3), "ar", "الخميس 3 ديسمبر"),
+    ],
+)
+def test_a_date_carries_its_weekday_as_it_is_said(day, language, said):
+    assert say_date(day, language) == said
+
+
+def test_in_french_a_day_has_its_article():
+    for kind in Kind:
+        for detailed in (True, False):
+            assert " le jeudi" in (body := text(kind, "fr", detailed=detailed).body) or "du jeudi" in body
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_arabic_keeps_a_telephone_number_and_a_latin_name_in_their_own_direction(kind):
+    for detailed in (True, False):
+        body = text(kind, "ar", detailed=detailed).body
+        assert body.startswith("\u200f\u2068City Pharmacy\u2069") and "\u2066020 7946 0999\u2069" in body
+    assert "\u2068City Pharmacy\u2069" in stop_confirmation("ar", "City Pharmacy")
+
+
+def test_an_arabic_name_does_not_turn_an_english_text_around():
+    assert text(Kind.RUN_OUT, "en", detailed=False, sender="صيدلية المدينة").body.startswith(
+        "\u2068صيدلية المدينة\u2069: by"
+    )
+    assert "\u2068" not in text(Kind.RUN_OUT, "en", detailed=False).body
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -126,17 +196,75 @@ def test_numbers_carry_no_trailing_zero(given, said):
     assert say_number(Decimal(given)) == said
 
 
+def test_half_a_milligram_has_the_decimal_sign_of_the_language():
+    said = {language: say_number(Decimal("12.50"), language) for language in LANGUAGES}
+    assert said == {"ar": "12.5", "en": "12.5", "es": "12,5", "fr": "12,5"}
+
+
 @pytest.mark.parametrize(
     "reply",
-    ["STOP", " stop. ", "Stop sending me these", "BAJA", "Arrêt", "ARRET", "توقف", "unsubscribe", "“stop”".strip("“”")],
+    [
+        "STOP",
+        " stop. ",
+        "Stop sending me these",
+        "BAJA",
+        "Arrêt",
+        "ARRET",
+        "توقف",
+        "unsubscribe",
+        "\u201cstop\u201d",
+        "Stop!please",
+        "ARRE\u0302T",
+        "ÉFIN"[1:],
+        "\u200fتوقف\u200f",
+        "تَوَقَّف",
+        "توقـف",
+        "ايقاف",
+        "إيقاف",
+        "الغاء",
+        "ＳＴＯＰ",
+        "\n\tstop\n",
+        "... stop",
+        "Opt out",
+        "OPT-OUT",
+        "optout",
+        "Désabonner",
+        "DESABONNER",
+        "stopall",
+        "- Quit -",
+    ],
 )
 def test_a_reply_that_begins_with_a_stop_word_stops(reply):
     assert is_stop(reply)
 
 
-@pytest.mark.parametrize("reply", ["", "   ", "please do not stop", "stopping by tomorrow", "yes", "\u202e"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "   ",
+        "please do not stop",
+        "stopping by tomorrow",
+        "yes",
+        "\u202e",
+        "opt",
+        "out",
+        "opt in",
+        "non-stop",
+        "!?",
+    ],
+)
 def test_other_replies_do_not_stop(reply):
-    assert not is_stop(reply)
+    assert not is_stop(reply) and not says_more(reply)
+
+
+@pytest.mark.parametrize(
+    ("reply", "more"),
+    [("STOP", False), ("stop.", False), ("opt out!", False), ("توقف.", False), ("stop, I have none left", True),
+     ("Arrêt : je tremble", True), ("opt out and call me", True)],
+)  # fmt: skip
+def test_what_is_said_behind_a_stop_word_is_noticed(reply, more):
+    assert says_more(reply) is more
 
 
 @pytest.mark.parametrize(
