@@ -38,6 +38,8 @@ class Sink(Channel):
         super().__init__(options)
         self.after_crash = AfterCrash(options.get("after_crash", AfterCrash.BY_KIND))
         self.timeout = timedelta(seconds=float(options.get("timeout", 13)))
+        self._read_to = 0
+        self._keys: set[str] = set()
 
     def send(self, message: Message) -> Answer:
         fault = self._fault()
@@ -58,8 +60,18 @@ class Sink(Channel):
         return Accepted(str(key)) if self._has(key) else Refused(Fault.UNREACHABLE, permanent=False)
 
     def _has(self, key: UUID) -> bool:
+        """Whether a message with this key has been written, by whomever. Reads only what was added since it last looked."""
         file = Path(self.options["file"])
-        return file.exists() and f'"{key}"' in file.read_text(encoding="utf-8")
+        if not file.exists() or file.stat().st_size < self._read_to:  # taken away, and perhaps begun anew
+            self._read_to, self._keys = 0, set()
+        if file.exists():
+            with file.open("rb") as stream:
+                stream.seek(self._read_to)
+                for line in stream:
+                    if line.endswith(b"\n"):
+                        self._keys.add(json.loads(line)["key"])
+                        self._read_to += len(line)
+        return str(key) in self._keys
 
     def _write(self, message: Message) -> None:
         told: dict[str, Any] = {"key": str(message.key), "pid": os.getpid(), "at": time.time()}

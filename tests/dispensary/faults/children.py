@@ -5,8 +5,10 @@ import signal
 import time
 import traceback
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
+import psycopg
 from django.db import connections
 
 from dispensary.actions import reminders
@@ -90,3 +92,68 @@ def recover(*, at_once: bool = False) -> None:
         reminders.tick()
         if not reminders.drain().claimed:
             time.sleep(0 if at_once else 0.3)
+
+
+def heal() -> None:
+    """What time and the next ticks do: leases run out, what was put off falls due, until the engine is done with everything."""
+    for _ in range(20):
+        if not not_ended().exists():
+            return
+        let_leases_run_out()
+        Reminder.objects.filter(state=ReminderState.SCHEDULED).update(due_at=database_now() - timedelta(seconds=1))
+        reminders.tick()
+        reminders.drain()
+    raise AssertionError("it did not come to an end")
+
+
+class Steps:
+    """Every statement and every commit that a process sends to the database, counted; at a chosen one it dies instead."""
+
+    def __init__(self, die_at: int = 0, file: Path | None = None):
+        self.die_at, self.file, self.count = die_at, file, 0
+
+    def __enter__(self) -> "Steps":
+        """Only ever in a child: nothing is put back."""
+        execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+
+        def counted_execute(cursor, query, *arguments, **more):
+            self._step()
+            return execute(cursor, query, *arguments, **more)
+
+        def counted_commit(connection):
+            self._step()
+            return commit(connection)
+
+        psycopg.Cursor.execute, psycopg.Connection.commit = counted_execute, counted_commit
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file:
+            self.file.write_text(str(self.count))
+
+    def _step(self) -> None:
+        self.count += 1
+        if self.count == self.die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def steps_of(work, folder: Path) -> int:
+    """How many statements and commits `work` sends, done once in a child that lives."""
+    file = folder / "steps"
+
+    def counted() -> None:
+        with Steps(file=file):
+            work()
+
+    assert in_a_process_that_dies(counted) == 0
+    return int(file.read_text())
+
+
+def dies_at(work, step: int) -> bool:
+    """Run `work` in a child that is killed instead of sending its statement number `step`; whether it came to that."""
+
+    def doomed() -> None:
+        with Steps(step):
+            work()
+
+    return in_a_process_that_dies(doomed) == signal.SIGKILL

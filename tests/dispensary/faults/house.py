@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from dispensary.models import (
     ReminderPlan,
     ReminderState,
 )
+from dispensary.models.audit import AuditEntry
 from dispensary.models.sealed import address_digest
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.actions.reminders.conftest import database_now
@@ -41,6 +43,8 @@ class House:
         self.sent_file, self.faults_file = folder / "sent.jsonl", folder / "faults.json"
         self.processes: dict[str, Server] = {}
         self.options: dict[str, object] = {}
+        self._seen: Counter[str] = Counter()
+        self._read_to = 0
         self.settings = {"REMINDER_TICK_SECONDS": "1", "REMINDER_LEASE_SECONDS": "10", "REMINDER_BATCH": "50"}
 
     # --- processes ---
@@ -110,12 +114,21 @@ class House:
                 os.killpg(server.process.pid, signal.SIGKILL)
                 server.process.wait(10)
 
+    def use(self, **options: object) -> None:
+        """Other options of the sink, for workers to come: those that run are stopped."""
+        if options != self.options:
+            self.stop_all()
+            self.options = options
+
     # --- what is owed, and what left ---
 
     def act_out(self, **fault: object) -> None:
         self.faults_file.write_text(json.dumps(fault))
 
     def forget(self) -> None:
+        """As a test wants to find it: no file, and the sink's own options."""
+        self.use()
+        self._seen, self._read_to = Counter(), 0
         for file in (self.sent_file, self.faults_file):
             file.unlink(missing_ok=True)
 
@@ -170,10 +183,19 @@ class House:
         )
 
     def sent(self) -> Counter[str]:
-        """Key by key, how often the witness has seen it."""
-        if not self.sent_file.exists():
-            return Counter()
-        return Counter(json.loads(line)["key"] for line in self.sent_file.read_text().splitlines())
+        """Key by key, how often the witness has seen it. Only what was added since the last look is read."""
+        if self.sent_file.exists():
+            with self.sent_file.open("rb") as stream:
+                stream.seek(self._read_to)
+                for line in stream:
+                    if line.endswith(b"\n"):
+                        self._seen[json.loads(line)["key"]] += 1
+                        self._read_to += len(line)
+        return self._seen
+
+    def count_sent(self) -> int:
+        """How many messages the witness has seen."""
+        return self.sent().total()
 
     def wait(self, done, seconds: float, why: str) -> None:
         deadline = time.monotonic() + seconds
@@ -184,7 +206,11 @@ class House:
             time.sleep(0.1)
 
     def wait_until_sent(self, count: int, seconds: float = 120) -> None:
-        self.wait(lambda: sum(self.sent().values()) >= count, seconds, f"{count} sent")
+        self.wait(lambda: self.count_sent() >= count, seconds, f"{count} sent")
+
+    def wait_for_more_than(self, count: int, seconds: float) -> None:
+        """Somebody sends again; or there is nothing left to send."""
+        self.wait(lambda: self.count_sent() > count or not not_ended().exists(), seconds, "any progress")
 
     def wait_until_idle(self, seconds: float = 180) -> None:
         due = not_ended().filter(due_at__lte=database_now())
@@ -197,20 +223,40 @@ class House:
         return {ReminderState(state).name: count for state, count in counted.items()}
 
     def verdict(self, owed: set[uuid.UUID]) -> "Verdict":
-        """Lost, doubled, parked: what was owed against what the witness saw."""
+        """What was owed against what the witness saw, and against what the log tells."""
         seen = self.sent()
         keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in owed}
         parked = set(Reminder.objects.filter(state=ReminderState.PARKED).values_list("public_id", flat=True))
-        lost = [public_id for key, public_id in keys.items() if not seen[key] and public_id not in parked]
-        doubled = sum(count - 1 for key, count in seen.items() if key in keys)
-        return Verdict(lost=len(lost), doubled=doubled, parked=len(parked & owed))
+        pharmacies = set(Reminder.objects.filter(public_id__in=owed).values_list("pharmacy", flat=True))
+        lines = AuditEntry.objects.filter(action="reminder.sent", pharmacy__in=pharmacies)
+        told = Counter(uuid.UUID(subject) for subject in lines.values_list("subject_id", flat=True))
+        return Verdict(
+            lost=sum(not seen[key] and public_id not in parked for key, public_id in keys.items()),
+            doubled=sum(count - 1 for key, count in seen.items() if key in keys),
+            parked=len(parked & owed),
+            mistold=sum(told[public_id] != (public_id not in parked) for public_id in owed),
+        )
 
 
+@dataclass(frozen=True)
 class Verdict:
-    """The three numbers of a fault."""
+    """The numbers of a fault. `mistold`: those about which the log has no line or two, where it should have one."""
 
-    def __init__(self, *, lost: int, doubled: int, parked: int):
-        self.lost, self.doubled, self.parked = lost, doubled, parked
+    lost: int
+    doubled: int
+    parked: int
+    mistold: int
 
-    def __repr__(self) -> str:
-        return f"lost {self.lost}, doubled {self.doubled}, parked {self.parked}"
+    def __str__(self) -> str:
+        return (
+            f"lost {self.lost}, sent twice {self.doubled}, parked {self.parked}, told wrongly by the log {self.mistold}"
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, nothing doubled, nothing left to a person, and the log complete."""
+        return self == Verdict(0, 0, 0, 0)
+
+    def at_most_doubled(self, count: int) -> bool:
+        """Nothing lost or left to a person, the log complete, and no more than `count` sent twice."""
+        return self.doubled <= count and self == Verdict(0, self.doubled, 0, 0)

@@ -31,7 +31,7 @@ def test_a_broker_that_loses_everything_costs_no_message(house, how):
         house.broker.start(house.broker.port)
     house.wait_until_idle()
     verdict = house.verdict(owed)
-    assert (verdict.lost, verdict.doubled) == (0, 0), verdict
+    assert verdict.clean, verdict
     more = house.owe(20)  # and the workers listen again without having been restarted
     house.wait_until_idle()
     assert house.verdict(more).lost == 0
@@ -55,7 +55,7 @@ def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(hous
     more = house.owe(40)
     house.wait_until_idle(120)
     verdict = house.verdict(owed | more)
-    assert (verdict.lost, verdict.doubled) == (0, 0), verdict
+    assert verdict.clean, verdict
 
 
 def test_nothing_that_names_anybody_passes_through_the_broker(house):
