@@ -6,18 +6,16 @@ The clock is the server's own: libfaketime stands between it and the kernel, tol
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
-import libfaketime
 import psycopg
 import pytest
 from psycopg import errors
 
 from dispensary.audit import live, verify
+from tests.clock import Clock
 from tests.dispensary.audit.own import LONG, OwnSite, append_one, own_site
 from tests.site import working_folder
 
@@ -29,35 +27,11 @@ STEP = 1 if LONG else 3
 """Months from one to the next."""
 
 
-class Clock:
-    """What the server believes about the time: the true time and an offset."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "clock"
-        self.set(dt.timedelta())
-
-    def set(self, offset: dt.timedelta) -> None:
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text(f"{offset.total_seconds():+.0f}\n")
-        fresh.chmod(0o644)
-        fresh.replace(self.file)
-
-    def go_to(self, moment: dt.datetime) -> None:
-        self.set(moment - dt.datetime.now(dt.UTC))
-
-
 @contextmanager
 def wrong_clock() -> Iterator[tuple[OwnSite, Clock]]:
-    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
     with working_folder() as folder:
-        preload = Path(shutil.copy(library, folder / library.name))  # where the server's user can read it
-        preload.chmod(0o755)
         clock = Clock(folder)
-        environment = {
-            "LD_PRELOAD": str(preload), "FAKETIME_TIMESTAMP_FILE": str(clock.file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
-        with own_site(environment=environment) as site:
+        with own_site(environment=clock.environment) as site:
             clock.set(HOUR * 100)
             with site.connect() as connection:
                 (told,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)

@@ -68,21 +68,6 @@ def test_two_beats_and_a_killed_one_do_no_harm(house):
     house.kill("beat2")
 
 
-@pytest.mark.skipif(not LONG, reason="part of the long form, `make test-faults`")
-def test_a_worker_whose_clock_is_five_minutes_off_does_no_harm(house, tmp_path):
-    owed = house.owe(MANY)
-    house.start_all()
-    house.kill("send2")
-    skewed = tmp_path / "skewed"
-    skewed.mkdir()
-    (skewed / "sitecustomize.py").write_text("import time\n_t = time.time\ntime.time = lambda: _t() + 300\n")
-    house.start("send2", PYTHONPATH=str(skewed))
-    house.wait_until_idle()
-    verdict = house.verdict(owed)
-    assert verdict.clean, verdict
-    house.kill("send2")
-
-
 def test_a_database_that_crashes_loses_nothing_and_doubles_at_most_what_was_in_flight(house):
     if house.site.database.server is None:
         pytest.skip("DATABASE_URL names a server that is not ours to crash")
