@@ -9,13 +9,15 @@ from dispensary.audit.reader import Line, NotLinked, Receipt, history, lines, re
 from dispensary.audit.writer import (
     SITE,
     AuditMisuse,
+    Prepared,
     Subject,
     is_transient,
     open_log,
     origin_of,
+    prepared,
     record,
+    record_all,
     retrying,
-    statement_of,
     subject_of,
 )
 
@@ -30,6 +32,7 @@ __all__ = [
     "Line",
     "NotLinked",
     "Outcome",
+    "Prepared",
     "Receipt",
     "Subject",
     "history",
@@ -37,11 +40,12 @@ __all__ = [
     "lines",
     "open_log",
     "origin_of",
+    "prepared",
     "reading",
     "receipt",
     "record",
+    "record_all",
     "retrying",
     "sentence",
-    "statement_of",
     "subject_of",
 ]

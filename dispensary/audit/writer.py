@@ -93,7 +93,7 @@ def record(
         raise AuditMisuse(
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
-    words, parameters = statement_of(
+    entry = prepared(
         event, pharmacy=pharmacy, by=by, now=now, subject=subject, outcome=outcome, patient=patient,
         reason_code=reason_code, rule_codes=rule_codes, ruleset=ruleset, engine=engine, drug_code=drug_code,
         second_actor=second_actor, corrects=corrects, body=body,
@@ -102,11 +102,33 @@ def record(
         # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
         # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
         cursor.cursor = ServerBindingCursor(cursor.connection)
-        cursor.execute(words, parameters)
+        cursor.execute(_APPEND, entry.values)
         return cursor.fetchone()[0]
 
 
-def statement_of(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry as the database takes it; nothing is written yet."""
+
+    values: tuple[Any, ...]
+
+
+def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Write several entries, in this order, in one round trip: half of what they cost one by one.
+
+    Raises as `record` does.
+    """
+    connection, values = connections[using], [entry.values for entry in entries]
+    if not connection.in_atomic_block:
+        raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
+    if not values:
+        return
+    with connection.cursor() as cursor:
+        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.executemany(_APPEND, values)
+
+
+def prepared(
     event: Event,
     *,
     pharmacy: Model | UUID,
@@ -123,8 +145,8 @@ def statement_of(
     second_actor: str | Actor | None = None,
     corrects: int | None = None,
     body: Mapping[str, Any],
-) -> tuple[str, list[Any]]:
-    """The statement that `record` runs, for a caller that sends several to the database at once, in one transaction."""
+) -> Prepared:
+    """An entry for `record_all`; the arguments are those of `record`."""
     if not by.name.strip():
         raise AuditMisuse(f"{event.value}: somebody did it; the actor is empty")
     if now.tzinfo is None:
@@ -142,7 +164,7 @@ def statement_of(
         None if by.request_id is None else str(by.request_id), reason_code, _key(patient), drug_code,
         sorted(set(rule_codes)), _digest(ruleset), engine, corrects,
     ]  # fmt: skip
-    return _APPEND, [unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters]
+    return Prepared(tuple(unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters))
 
 
 def origin_of(pharmacy_id: UUID) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
@@ -52,6 +53,42 @@ def test_a_rolled_back_savepoint_leaves_nothing_and_the_rest_is_linked(
         last = record(committed_pharmacy, by, now)
     assert [audit.receipt(kept).seq, audit.receipt(last).seq] == [1, 2]
     assert AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).count() == 2
+
+
+def several(pharmacy: Pharmacy, now: dt.datetime, *kinds: str) -> list[audit.Prepared]:
+    by = Actor.system("test", pharmacy.pk)
+    about = [audit.Subject(kind, "1") for kind in kinds]
+    return [
+        audit.prepared(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, subject=each, body={})
+        for each in about
+    ]
+
+
+def test_several_entries_in_one_round_trip_are_linked_in_their_order(
+    committed_pharmacy: Pharmacy, now: dt.datetime
+) -> None:
+    with transaction.atomic():
+        audit.record_all(several(committed_pharmacy, now, "one", "two", "three"))
+    lines = AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).order_by("seq")
+    assert list(lines.values_list("seq", "subject_type")) == [(1, "one"), (2, "two"), (3, "three")]
+
+
+def test_several_entries_leave_all_or_none(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:
+    entries = several(committed_pharmacy, now, "one", "two", "")
+    with pytest.raises(IntegrityError, match="subject_type"), transaction.atomic():
+        audit.record_all(entries)
+    assert not AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).exists()
+
+
+def test_several_entries_outside_of_a_transaction_are_refused(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:
+    with pytest.raises(audit.AuditMisuse, match="atomic"):
+        audit.record_all(several(committed_pharmacy, now, "one"))
+
+
+def test_no_entries_are_no_statement(pharmacy: Pharmacy) -> None:
+    with CaptureQueriesContext(connection) as said:
+        audit.record_all([])
+    assert not said.captured_queries
 
 
 def test_number_and_leaf_are_known_after_commit_and_not_before(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:
