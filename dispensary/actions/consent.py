@@ -35,7 +35,7 @@ from dispensary.models import (
     SuppressionReason,
     WorkKind,
 )
-from dispensary.models.reminders import OWED
+from dispensary.models.reminders import NO_LEASE, OWED
 from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminding import Kind, place
@@ -272,11 +272,9 @@ def _settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
         _take_back_leases(patient.pk)
         _owe_again(patient, now)
         return
-    held_back = Reminder.objects.filter(patient=patient, state__in=OWED)
+    held_back = Reminder.objects.filter(OWED, patient=patient)
     at_risk = [kind for kind in held_back.values_list("kind", flat=True) if Kind(kind).matters_for_safety]
-    held_back.update(
-        state=ReminderState.SUPPRESSED, last_error=NOT_ALLOWED, lease_token=None, lease_until=None, lease_owner=""
-    )
+    held_back.update(state=ReminderState.SUPPRESSED, last_error=NOT_ALLOWED, **NO_LEASE)
     if at_risk:
         open_work(
             WorkKind.UNREACHABLE,
@@ -301,9 +299,8 @@ def reachable(patient: Patient) -> bool:
 
 
 def _take_back_leases(patient_id: UUID) -> None:
-    Reminder.objects.filter(patient_id=patient_id, state=ReminderState.LEASED).update(
-        state=ReminderState.SCHEDULED, lease_token=None, lease_until=None, lease_owner=""
-    )
+    leased = Reminder.objects.filter(OWED, patient_id=patient_id, state=ReminderState.LEASED)
+    leased.update(state=ReminderState.SCHEDULED, **NO_LEASE)
 
 
 def _owe_again(patient: Patient, now: datetime) -> None:

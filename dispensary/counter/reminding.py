@@ -25,7 +25,7 @@ from dispensary.models import Patient, Reminder, ReminderState, Resolution, Work
 MOST = 100
 _S = ReminderState
 GROUPS = {
-    "owed": ("Owed", (_S.SCHEDULED, _S.LEASED, _S.SENDING)),
+    "owed": ("Owed", (_S.SCHEDULED, _S.LEASED)),
     "failed": ("Failed", (_S.FAILED, _S.PARKED, _S.EXPIRED, _S.SUPPRESSED)),
     "sent": ("Sent", (_S.SENT, _S.DELIVERED)),
     "withdrawn": ("Withdrawn", (_S.WITHDRAWN,)),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0006_a_plan_for_each_course'),
+        ('dispensary', '0007_sending_since'),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -74,11 +75,10 @@ class ReminderPlan(models.Model):
 
 
 class ReminderState(models.IntegerChoices):
-    """Where one reminder stands. `LEASED` is certainly unsent; `SENDING` is the one that a dead worker leaves in doubt."""
+    """Where one reminder stands. A `LEASED` one is certainly unsent, unless `sending_since` says that its send has begun."""
 
     SCHEDULED = 0, _("Owed")
     LEASED = 1, _("Taken by a worker")
-    SENDING = 2, _("Being sent")
     SENT = 3, _("Sent")
     DELIVERED = 4, _("Delivered")
     WITHDRAWN = 5, _("Withdrawn")
@@ -88,8 +88,13 @@ class ReminderState(models.IntegerChoices):
     PARKED = 9, _("May or may not have been sent")
 
 
-OWED = (ReminderState.SCHEDULED, ReminderState.LEASED)
-HELD = (ReminderState.LEASED, ReminderState.SENDING)
+LET_GO = "lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL"
+"""What every statement sets that ends a lease; `Reminder.let_go` for a single row."""
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None, "lease_owner": "", "sending_since": None}
+"""The same for `update()`."""
+
+OWED = Q(state__in=(ReminderState.SCHEDULED, ReminderState.LEASED), sending_since__isnull=True)
+"""What can still be taken back: its send has not begun."""
 
 
 class Reminder(models.Model):
@@ -118,6 +123,11 @@ class Reminder(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_owner = models.CharField(max_length=64, blank=True)
+    # No index names it, so that setting it moves the row in no index: of all that is written for a message, it is the one
+    # mark that every other session must see before the provider is called.
+    sending_since = models.DateTimeField(
+        null=True, blank=True, help_text=_("begun, its end not recorded yet: what a dead worker leaves in doubt")
+    )
 
     class Meta:
         constraints = [
@@ -126,21 +136,34 @@ class Reminder(models.Model):
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="reminder_kind_known"),
             models.CheckConstraint(condition=Q(state__in=ReminderState.values), name="reminder_state_known"),
             models.CheckConstraint(
-                condition=Q(state__in=HELD, lease_token__isnull=False, lease_until__isnull=False)
-                | (~Q(state__in=HELD) & Q(lease_token__isnull=True, lease_until__isnull=True)),
+                condition=Q(state=ReminderState.LEASED, lease_token__isnull=False, lease_until__isnull=False)
+                | (
+                    ~Q(state=ReminderState.LEASED)
+                    & Q(lease_token__isnull=True, lease_until__isnull=True, sending_since__isnull=True)
+                ),
                 name="reminder_held_has_a_lease",
             ),
         ]
         indexes = [
             # Both columns: with (due_at) alone, every tie of one minute is sorted on every claim.
             models.Index(fields=["due_at", "id"], condition=Q(state=ReminderState.SCHEDULED), name="reminder_due"),
-            models.Index(fields=["lease_until"], condition=Q(state__in=HELD), name="reminder_held"),
+            models.Index(fields=["lease_until"], condition=Q(state=ReminderState.LEASED), name="reminder_held"),
             models.Index(fields=["patient", "due_at"], name="reminder_of_patient"),
             models.Index(fields=["pharmacy", "due_at"], name="reminder_of_pharmacy"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.occurrence}"
+
+    def let_go(self) -> None:
+        """End the lease of a row that is about to be saved."""
+        for name, value in NO_LEASE.items():
+            setattr(self, name, value)
+
+    @property
+    def standing(self) -> str:
+        """Where it stands, in words for people."""
+        return str(_("Being sent")) if self.sending_since else str(ReminderState(self.state).label)
 
 
 class DeliveryOutcome(models.IntegerChoices):

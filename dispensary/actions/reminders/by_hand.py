@@ -15,7 +15,6 @@ from dispensary.policies import may_send_reminders, require
 from dispensary.reminding import Kind
 
 STILL_GOOD = timedelta(hours=12)
-_NOT_NOW = frozenset({ReminderState.LEASED, ReminderState.SENDING})
 
 
 @transaction.atomic
@@ -25,7 +24,7 @@ def send_now(*, public_id: UUID, despite_quiet: bool = False, by: Actor, now: da
     Consent is not bent: without an allowed address it will not leave. Raises NotFound, NotAllowed, Conflict.
     """
     reminder = _held(public_id, by, "send a reminder")
-    if reminder.state in _NOT_NOW:
+    if reminder.state == ReminderState.LEASED:
         raise Conflict("A worker has it in hand at this moment.")
     if reminder.plan.ended_at:
         raise Conflict("It belongs to a supply that has been replaced or taken back.")
@@ -49,12 +48,12 @@ def send_now(*, public_id: UUID, despite_quiet: bool = False, by: Actor, now: da
 def withdraw(*, public_id: UUID, by: Actor, now: datetime) -> Reminder:
     """Withdraw one reminder that is still owed, or failed. Raises NotFound, NotAllowed, Conflict."""
     reminder = _held(public_id, by, "withdraw a reminder")
-    if reminder.state == ReminderState.SENDING:
+    if reminder.sending_since:
         raise Conflict("It is on its way at this moment.")
     if reminder.state in {ReminderState.SENT, ReminderState.DELIVERED, ReminderState.WITHDRAWN}:
         raise Conflict(f"It is {reminder.get_state_display().lower()} already.")
     reminder.state = ReminderState.WITHDRAWN
-    reminder.lease_token, reminder.lease_until, reminder.lease_owner = None, None, ""
+    reminder.let_go()
     reminder.save()
     WorklistItem.objects.filter(reminder=reminder).exclude(state=WorkState.RESOLVED).update(
         state=WorkState.RESOLVED, resolution=Resolution.NOT_NEEDED, resolved_at=now, resolved_by=by.name

@@ -44,6 +44,8 @@ RETURNING at
 DUE_NOW = f"""
 SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
+BOOK_AFTER = 2.0
+"""Seconds after which what was accepted gets its audit lines, be the batch at its end or not."""
 TURN = """
 INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), 1)
     ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + 1
@@ -183,9 +185,14 @@ def _count(happened: Mapping[str, int]) -> None:
 def _send_batch(
     lease: ledger.Lease, channels: Mapping[str, Channel], breaker: Breaker, over: Callable[[], bool], done: Drained
 ) -> None:
-    """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent."""
+    """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent.
+
+    Their rows and audit lines follow for many at once; until then a tick finds in the ledger what a dead worker leaves.
+    """
     waiting, back = batch.read(lease, channels), []
     going: outcomes.Going | None = None
+    ended: list[outcomes.Going] = []
+    booked = time.monotonic()
     while waiting and not over():
         decision = waiting.pop(0)
         if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
@@ -195,7 +202,9 @@ def _send_batch(
             done.set_aside += 1
             continue
         begun = outcomes.hand_over(lease, going, decision)
-        going = None
+        if going:
+            ended.append(going)
+            going = None
         if begun is None:
             done.taken_back += 1
             back.append(decision)
@@ -212,8 +221,14 @@ def _send_batch(
         if not isinstance(answer, Accepted):
             done.unknown += isinstance(answer, Unknown)
             done.refused += not isinstance(answer, Unknown)
+        if ended and time.monotonic() - booked > BOOK_AFTER:
+            outcomes.book(lease, ended)
+            ended, booked = [], time.monotonic()
     if going:
         outcomes.hand_over(lease, going, None)
+        ended.append(going)
+    if ended:
+        outcomes.book(lease, ended)
     ledger.release(lease, [decision.row.id for decision in (*back, *waiting)])
 
 

@@ -106,7 +106,7 @@ def say(reminder: Reminder, now: datetime) -> str:
     elif state is ReminderState.SCHEDULED:
         text += f"due since {when} and not yet taken by a worker"
     else:
-        text += f"{state.label[0].lower()}{state.label[1:]}"
+        text += f"{reminder.standing[0].lower()}{reminder.standing[1:]}"
     reason = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
     return f"{text} ({reason[0].lower()}{reason[1:]})." if reason else f"{text}."
 

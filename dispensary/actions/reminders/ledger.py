@@ -11,13 +11,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connection
 
-from dispensary import audit
+from dispensary.models.reminders import LET_GO
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminding import Kind
@@ -36,22 +35,17 @@ RETURNING id
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 # One statement, one commit: finish the one before, begin the next. The fence: a send begins only if the lease outlives
-# the channel's own time limit and the message is still true. No delivery back means: do not send.
+# the channel's own time limit and the message is still true. No delivery back means: do not send. The row of the one
+# before stays leased until its batch is booked: its end stands in the ledger, where whoever finds the lease run out looks.
 HAND_OVER = f"""
 WITH finished AS (
     UPDATE dispensary_delivery
        SET outcome = GREATEST(outcome, {Outcome.ACCEPTED}), provider_message_id = %(answered)s::text, finished_at = clock_timestamp()
      WHERE id = %(previous_delivery)s::bigint),
 moved AS (
-    UPDATE dispensary_reminder
-       SET state = CASE WHEN id = %(previous)s::bigint THEN {State.SENT} ELSE {State.SENDING} END,
-           attempts = CASE WHEN id = %(previous)s::bigint THEN attempts ELSE attempts + 1 END,
-           lease_token = CASE WHEN id = %(previous)s::bigint THEN NULL ELSE lease_token END,
-           lease_until = CASE WHEN id = %(previous)s::bigint THEN NULL ELSE lease_until END,
-           lease_owner = CASE WHEN id = %(previous)s::bigint THEN '' ELSE lease_owner END
-     WHERE id = ANY (ARRAY[%(previous)s::bigint, %(next)s::bigint]) AND lease_token = %(token)s::uuid
-       AND (id = %(previous)s::bigint
-            OR lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp())
+    UPDATE dispensary_reminder SET sending_since = clock_timestamp(), attempts = attempts + 1
+     WHERE id = %(next)s::bigint AND lease_token = %(token)s::uuid
+       AND lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp()
     RETURNING id, attempts, round, lease_until - clock_timestamp() - %(send_timeout)s::interval AS to_spare),
 begun AS (
     INSERT INTO dispensary_delivery
@@ -60,18 +54,18 @@ begun AS (
 SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, %(contact)s::uuid, %(digest)s::text, '',
        {Outcome.STARTED}, '', %(language)s::text, %(words)s::text, %(detailed)s::boolean, %(segments)s::smallint,
        clock_timestamp()
-  FROM moved WHERE id = %(next)s::bigint
+  FROM moved
     ON CONFLICT DO NOTHING
 RETURNING id, attempt)
-SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp(), (SELECT to_spare FROM moved WHERE id = %(next)s::bigint)
+SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp(), (SELECT to_spare FROM moved)
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 NUDGES = ", ".join(f"'{kind.value}'" for kind in Kind if not kind.matters_for_safety)
 """Only these are held back by the limits of a day and a week, so that only for them what was sent before is looked up."""
 
 # What a batch needs to be written: one row each, with the first address that may be used, if there is one. OFFSET 0 holds
-# the planner to patient, then reminder, then delivery: with the statistics of an empty ledger it walks the whole ledger
-# once for every row instead, which is the longer the more has been sent.
+# the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of tables not counted
+# yet it walks all patients, or the whole ledger once for every row, which is the longer the more has been sent.
 BATCH = f"""
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone,
@@ -89,7 +83,7 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                 WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})),
        clock_timestamp()
   FROM dispensary_reminder r
-  JOIN dispensary_patient p ON p.id = r.patient_id
+  JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true
   JOIN dispensary_pharmacy ph ON ph.id = r.pharmacy_id
   LEFT JOIN LATERAL (
        SELECT point.* FROM dispensary_contactpoint point
@@ -106,18 +100,25 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
  ORDER BY r.due_at, r.id
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
-MARK = """
+MARK = f"""
 UPDATE dispensary_reminder
-   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at), lease_token = NULL, lease_until = NULL, lease_owner = ''
+   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at), {LET_GO}
  WHERE id = %s AND lease_token = %s
 RETURNING id
-"""
+"""  # noqa: S608  (likewise)
+
+BOOK = f"""
+UPDATE dispensary_reminder
+   SET state = {State.SENT}, last_error = '', {LET_GO}
+ WHERE id = ANY(%s) AND lease_token = %s
+RETURNING id
+"""  # noqa: S608  (likewise)
 
 # Begun, and not gone: owed again, unless what ended its plan meanwhile could not take it back while it was on its way.
 OWE_AGAIN = f"""
 UPDATE dispensary_reminder r
    SET state = CASE WHEN plan.ended_at IS NULL THEN {State.SCHEDULED} ELSE {State.WITHDRAWN} END,
-       last_error = %s, due_at = coalesce(%s, r.due_at), lease_token = NULL, lease_until = NULL, lease_owner = ''
+       last_error = %s, due_at = coalesce(%s, r.due_at), {LET_GO}
   FROM dispensary_reminderplan plan
  WHERE r.id = %s AND r.lease_token = %s AND plan.id = r.plan_id
 RETURNING r.state
@@ -129,22 +130,23 @@ SELECT 1 FROM dispensary_patient WHERE id = (SELECT patient_id FROM dispensary_r
 
 RELEASE = f"""
 UPDATE dispensary_reminder
-   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = ''
- WHERE id = ANY(%s) AND lease_token = %s AND state <> {State.SENDING}
+   SET state = {State.SCHEDULED}, {LET_GO}
+ WHERE id = ANY(%s) AND lease_token = %s AND sending_since IS NULL
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 # Leased and run out: certainly unsent. Each dead worker sets its rows a little apart, so that one that kills its workers
 # ends up alone and the others go on.
 RECLAIM_UNSENT = f"""
 UPDATE dispensary_reminder
-   SET state = {State.SCHEDULED}, lease_token = NULL, lease_until = NULL, lease_owner = '',
+   SET state = {State.SCHEDULED}, {LET_GO},
        lost_workers = lost_workers + 1,
        due_at = LEAST(useful_until - interval '1 millisecond',
                       CASE WHEN lost_workers < 2 THEN due_at
                            ELSE GREATEST(due_at, now()) + lost_workers * random() * interval '30 seconds' END)
  WHERE id = ANY (ARRAY(
         SELECT id FROM dispensary_reminder
-         WHERE state = {State.LEASED} AND lease_until < clock_timestamp() LIMIT 1000 FOR UPDATE SKIP LOCKED))
+         WHERE state = {State.LEASED} AND sending_since IS NULL AND lease_until < clock_timestamp()
+         LIMIT 1000 FOR UPDATE SKIP LOCKED))
 RETURNING id, lost_workers
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
@@ -153,7 +155,7 @@ SELECT r.id, r.lease_token, d.id, d.channel
   FROM dispensary_reminder r
   LEFT JOIN dispensary_delivery d
          ON d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({Outcome.STARTED}, {Outcome.UNKNOWN})
- WHERE r.state = {State.SENDING} AND r.lease_until < clock_timestamp()
+ WHERE r.state = {State.LEASED} AND r.sending_since IS NOT NULL AND r.lease_until < clock_timestamp()
  ORDER BY r.lease_until LIMIT 200
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
@@ -183,9 +185,8 @@ def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-@audit.retrying  # that the provider has accepted one is too dear to be lost to a race for the log's head
-def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) -> Begun | None:
-    """Finish the one before with its audit line, and begin the next: one statement, one round trip, one commit.
+def hand_over(parameters: dict[str, Any]) -> Begun | None:
+    """Finish the one before and begin the next: one statement, one round trip, one commit.
 
     Prepared once for each connection, past Django's cursors, which plan every statement anew: that was half of what a
     message cost. Never inside `atomic()`, whose commit would come too late. What statement and commit took is counted
@@ -193,18 +194,14 @@ def hand_over(parameters: dict[str, Any], line: tuple[str, list[Any]] | None) ->
     """
     if connection.in_atomic_block:
         raise RuntimeError("a hand-over is a transaction of its own")
-    statement = HAND_OVER
-    if line:
-        statement = _with_line(line[0])
-        parameters = parameters | {f"line{number}": value for number, value in enumerate(line[1])}
     connection.ensure_connection()
     raw = connection.connection
     raw.prepare_threshold = 0
     cursor = psycopg.Cursor(raw)
     asked = time.monotonic()
     with connection.wrap_database_errors:
-        cursor.execute(statement, parameters, prepare=True)
-        delivery, attempt, at, to_spare = cursor.fetchone()[:4]
+        cursor.execute(HAND_OVER, parameters, prepare=True)
+        delivery, attempt, at, to_spare = cursor.fetchone()
     took = timedelta(seconds=time.monotonic() - asked)
     return None if delivery is None else Begun(delivery, attempt, at, to_spare - took)
 
@@ -223,15 +220,6 @@ def owe_again(reminder: int, token: uuid.UUID, *, error: str = "", due_at: datet
     return State(rows[0][0]) if rows else None
 
 
-@cache
-def _with_line(append: str) -> str:
-    """The hand-over with the statement that writes an audit line as one of its parts."""
-    for number in range(append.count("%s")):
-        append = append.replace("%s", f"%(line{number})s", 1)
-    parts = [HAND_OVER.replace("SELECT (SELECT id", f", told AS ({append})\nSELECT (SELECT id").rstrip()]
-    return ",\n       ".join([*parts, "(SELECT count(*) FROM told)"])
-
-
 def claim(*, owner: str, count: int, lease: timedelta) -> Lease:
     """Take up to `count` due reminders, skipping those that others hold."""
     token = uuid.uuid4()
@@ -242,6 +230,11 @@ def release(lease: Lease, ids: Sequence[int]) -> None:
     """Give back what was not begun."""
     if ids:
         run(RELEASE, [list(ids), lease.token])
+
+
+def book(lease: Lease, ids: Sequence[int]) -> set[int]:
+    """Move what was accepted to its end, and give what was still ours."""
+    return {row[0] for row in run(BOOK, [list(ids), lease.token])}
 
 
 def mark(reminder: int, token: uuid.UUID, state: State, *, error: str = "", due_at: datetime | None = None) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from dispensary import audit
 from dispensary.actions import consent
@@ -35,7 +37,7 @@ _chance = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """A message that the provider has accepted, not yet marked."""
+    """A message that the provider has accepted; its row is not booked yet."""
 
     ready: Ready
     begun: ledger.Begun
@@ -52,8 +54,8 @@ def engine(pharmacy_id: uuid.UUID) -> Actor:
 def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) -> ledger.Begun | None:
     """Mark the message before as accepted and begin the next, in one commit. `None`: the next must not be sent.
 
-    The statement looks at the lease before it commits, and its commit may wait for the log's head: where that left no time
-    to send, the next is taken back.
+    The statement looks at the lease before it commits, and its commit may wait for a lock or a disk: where that left no
+    time to send, the next is taken back.
     """
     row = following.row if following else None
     parameters = {
@@ -73,7 +75,7 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
         "segments": following.segments if following else 0,
         "send_timeout": following.channel.timeout if following else timedelta(0),
     }
-    begun = ledger.hand_over(parameters, _sent_line(done) if done else None)
+    begun = ledger.hand_over(parameters)
     if begun and begun.to_spare < timedelta(0):
         _not_begun(begun, lease, following)
         return None
@@ -91,26 +93,65 @@ def _not_begun(begun: ledger.Begun, lease: ledger.Lease, ready: Ready | None) ->
         ledger.owe_again(ready.row.id, lease.token)
 
 
-def _sent_line(done: Going) -> tuple[str, list[Any]]:
-    """The audit line of a message that was accepted, for the commit that marks it."""
-    row = done.ready.row
-    return audit.statement_of(
+@audit.retrying
+def book(lease: ledger.Lease, done: Sequence[Going]) -> None:
+    """Move what was accepted to its end, with an audit line each, in one transaction for many.
+
+    What is not ours any more (a receipt or a tick came first) has its line from whoever took it.
+    """
+    with transaction.atomic():
+        ours = ledger.book(lease, [going.ready.row.id for going in done])
+        audit.record_all(
+            _sent(
+                row,
+                going.at,
+                medium=row.medium or "",
+                channel=going.ready.channel.name,
+                attempt=going.begun.attempt,
+                key=going.ready.message.key,
+                language=going.ready.text.language,
+                words=going.ready.text.version,
+                detailed=row.detail_level == "detailed",
+            )
+            for going in done
+            if (row := going.ready.row).id in ours
+        )
+
+
+def book_one(reminder: Reminder, delivery: Delivery, now: datetime) -> None:
+    """The same for one whose worker has not done it: the ledger, a receipt or the provider says that it was accepted.
+
+    The caller holds the reminder's row.
+    """
+    if reminder.lease_token is None or not ledger.mark(reminder.pk, reminder.lease_token, State.SENT):
+        return
+    reminder.state = State.SENT
+    reminder.let_go()
+    line = _sent(
+        reminder,
+        delivery.finished_at or now,
+        medium=delivery.medium,
+        channel=delivery.channel,
+        attempt=delivery.attempt,
+        key=delivery.key,
+        language=delivery.language,
+        words=delivery.words_version,
+        detailed=delivery.detailed,
+    )
+    audit.record_all([line])
+
+
+def _sent(reminder: Reminder | Row, at: datetime, **told: Any) -> audit.Prepared:
+    """The audit line of a message that was accepted."""
+    return audit.prepared(
         audit.Event.REMINDER_SENT,
-        pharmacy=row.pharmacy_id,
-        by=engine(row.pharmacy_id),
-        now=done.at,
-        subject=audit.Subject("reminder", str(row.public_id)),
-        patient=row.patient_id,
-        reason_code=row.kind,
-        body={
-            "medium": row.medium or "",
-            "channel": done.ready.channel.name,
-            "attempt": done.begun.attempt,
-            "key": done.ready.message.key,
-            "language": done.ready.text.language,
-            "words": done.ready.text.version,
-            "detailed": row.detail_level == "detailed",
-        },
+        pharmacy=reminder.pharmacy_id,
+        by=engine(reminder.pharmacy_id),
+        now=at,
+        subject=audit.Subject("reminder", str(reminder.public_id)),
+        patient=reminder.patient_id,
+        reason_code=reminder.kind,
+        body=told,
     )
 
 
@@ -255,11 +296,11 @@ def in_doubt(
     with transaction.atomic():
         ledger.stand_still(reminder_id)
         reminder = Reminder.objects.select_for_update().filter(pk=reminder_id, lease_token=token).first()
-        if reminder is None or reminder.state != State.SENDING:
+        if reminder is None or reminder.sending_since is None:
             return
         if worker_died:
             Reminder.objects.filter(pk=reminder_id).update(lost_workers=reminder.lost_workers + 1)
-        if isinstance(told, Accepted) or (delivery is None and _already_out(reminder)):
+        if isinstance(told, Accepted) or (delivery is None and _already_out(reminder).exists()):
             _was_sent(reminder, delivery, told, now)
         elif delivery is None or isinstance(told, Refused) or _may_repeat(reminder, channel):
             state = ledger.owe_again(reminder_id, token, error=Fault.NO_ANSWER)
@@ -280,24 +321,14 @@ def _may_repeat(reminder: Reminder, channel: Channel | None) -> bool:
     ).matters_for_safety
 
 
-def _already_out(reminder: Reminder) -> bool:
-    return reminder.deliveries.filter(round=reminder.round, outcome__in=(Outcome.ACCEPTED, Outcome.DELIVERED)).exists()
+def _already_out(reminder: Reminder) -> QuerySet[Delivery]:
+    return reminder.deliveries.filter(round=reminder.round, outcome__in=(Outcome.ACCEPTED, Outcome.DELIVERED))
 
 
 def _was_sent(reminder: Reminder, delivery: Delivery | None, told: Answer | None, now: datetime) -> None:
+    """Its worker is lost; the ledger has its end, or the provider has told us."""
     if delivery and isinstance(told, Accepted):
         Delivery.objects.filter(pk=delivery.pk, outcome__lt=Outcome.ACCEPTED).update(
             outcome=Outcome.ACCEPTED, provider_message_id=told.provider_message_id, finished_at=now
         )
-    if reminder.lease_token:
-        ledger.mark(reminder.pk, reminder.lease_token, State.SENT)
-    audit.record(
-        audit.Event.REMINDER_SENT,
-        pharmacy=reminder.pharmacy_id,
-        by=engine(reminder.pharmacy_id),
-        now=now,
-        subject=audit.Subject("reminder", str(reminder.public_id)),
-        patient=reminder.patient_id,
-        reason_code=reminder.kind,
-        body={"learnt": "from the provider, after the worker was lost"},
-    )
+    book_one(reminder, delivery or _already_out(reminder).latest("attempt"), now)

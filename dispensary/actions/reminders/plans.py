@@ -15,10 +15,10 @@ from django.db.backends.postgresql.base import ServerBindingCursor
 
 from dispensary.actions.consent import NOT_ALLOWED
 from dispensary.models import Dispense, Phase, Reminder, ReminderPlan
+from dispensary.models.reminders import LET_GO, Withdrawal
 from dispensary.models.reminders import ReminderState as State
-from dispensary.models.reminders import Withdrawal
 
-_SAID = f"{State.SENDING}, {State.SENT}, {State.DELIVERED}, {State.PARKED}"
+_SAID = f"{State.SENT}, {State.DELIVERED}, {State.PARKED}"
 
 # The patient's row is the lock under which plans, consent and addresses change.
 KNOWN = f"""
@@ -35,7 +35,7 @@ SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone,
          WHERE r.patient_id = p.id AND r.ended_at IS NULL),
        (SELECT json_agg(json_build_array(m.kind, m.occurrence))
           FROM dispensary_reminderplan r JOIN dispensary_reminder m ON m.plan_id = r.id
-         WHERE r.dispense_id = %s AND m.state IN ({_SAID}))
+         WHERE r.dispense_id = %s AND (m.state IN ({_SAID}) OR m.sending_since IS NOT NULL))
   FROM dispensary_patient p
   JOIN dispensary_pharmacy ph ON ph.id = p.pharmacy_id
   JOIN dispensary_prescription o ON o.id = %s
@@ -52,8 +52,8 @@ answered AS (
             OR reminder_id IS NULL AND kind = 'withdrawal-risk')),
 withdrawn AS (
     UPDATE dispensary_reminder
-       SET state = {State.WITHDRAWN}, lease_token = NULL, lease_until = NULL, lease_owner = ''
-     WHERE plan_id = %(plan)s AND state IN ({State.SCHEDULED}, {State.LEASED}, {State.SUPPRESSED})
+       SET state = {State.WITHDRAWN}, {LET_GO}
+     WHERE plan_id = %(plan)s AND state IN ({State.SCHEDULED}, {State.LEASED}, {State.SUPPRESSED}) AND sending_since IS NULL
     RETURNING id)
 SELECT count(*) FROM withdrawn
 """  # noqa: S608  (members of our own enums)
@@ -63,15 +63,16 @@ SELECT count(*) FROM withdrawn
 UNTOUCHED = f"""
 attempts = 0 AND round = 1 AND NOT despite_quiet AND state IN ({State.SCHEDULED}, {State.SUPPRESSED}) AND due_at > %(now)s
 """
+CLAIMED = f"state = {State.LEASED} AND sending_since IS NULL"
 REPLACE = f"""
 WITH ended AS (UPDATE dispensary_reminderplan SET ended_at = %(now)s, ended_reason = %(reason)s WHERE id = %(plan)s),
 carried AS (
     UPDATE dispensary_reminder
        SET plan_id = %(new)s,
-           state = CASE WHEN state = {State.LEASED} THEN {State.SCHEDULED} ELSE state END,
-           lease_token = CASE WHEN state = {State.LEASED} THEN NULL ELSE lease_token END,
-           lease_until = CASE WHEN state = {State.LEASED} THEN NULL ELSE lease_until END,
-           lease_owner = CASE WHEN state = {State.LEASED} THEN '' ELSE lease_owner END
+           state = CASE WHEN {CLAIMED} THEN {State.SCHEDULED} ELSE state END,
+           lease_token = CASE WHEN {CLAIMED} THEN NULL ELSE lease_token END,
+           lease_until = CASE WHEN {CLAIMED} THEN NULL ELSE lease_until END,
+           lease_owner = CASE WHEN {CLAIMED} THEN '' ELSE lease_owner END
      WHERE plan_id = %(plan)s AND NOT ({UNTOUCHED})
     RETURNING kind, occurrence),
 withdrawn AS (UPDATE dispensary_reminder SET state = {State.WITHDRAWN} WHERE plan_id = %(plan)s AND {UNTOUCHED} RETURNING id)
@@ -83,7 +84,7 @@ UPDATE dispensary_reminder SET state = {State.SUPPRESSED}, last_error = %s
  WHERE plan_id = %s AND state = {State.SCHEDULED} AND attempts = 0 AND due_at > %s
 """  # noqa: S608  (likewise)
 STAMP = "UPDATE dispensary_reminderplan SET timing_version = %s WHERE id = %s"
-ON_THEIR_WAY = f"SELECT id FROM dispensary_reminder WHERE plan_id = %s AND state = {State.SENDING}"  # noqa: S608  (likewise)
+ON_THEIR_WAY = "SELECT id FROM dispensary_reminder WHERE plan_id = %s AND sending_since IS NOT NULL"
 WRITE = f"""
 WITH made AS (
     INSERT INTO dispensary_reminderplan (id, pharmacy_id, patient_id, dispense_id, version, facts_digest, run_out_on,

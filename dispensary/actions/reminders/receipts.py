@@ -11,7 +11,7 @@ from django.db import transaction
 from dispensary import audit
 from dispensary.actions import consent
 from dispensary.actions.reminders import ledger
-from dispensary.actions.reminders.outcomes import engine
+from dispensary.actions.reminders.outcomes import book_one, engine
 from dispensary.actions.worklist import open_work
 from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
 from dispensary.models import (
@@ -26,6 +26,7 @@ from dispensary.models import (
     SuppressionReason,
     WorkKind,
 )
+from dispensary.models.reminders import NO_LEASE
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.models.sealed import address_digest, seal, unseal
@@ -175,6 +176,8 @@ def _receipt(event: InboundEvent, now: datetime) -> str | None:
     reminder = Reminder.objects.select_for_update().get(pk=delivery.reminder_id)
     outcome = _OUTCOMES[ReceiptStatus(event.facts["status"])]
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+    if reminder.sending_since and delivery.round == reminder.round:  # it overtook our own note of the end
+        book_one(reminder, delivery, now)
     if outcome // 10 <= delivery.outcome // 10:
         return "older"
     Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
@@ -210,15 +213,15 @@ def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permane
         return
     if permanent:
         ContactPoint.objects.filter(pk=delivery.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
-    if reminder.state in {State.SENT, State.SENDING} and not reminder.plan.ended_at:
+    if reminder.state == State.SENT and not reminder.plan.ended_at:
         _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
         _tell(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
 
 
 def _move(reminder: Reminder, state: State, error: str = "") -> None:
     reminder.state, reminder.last_error = state, error
-    reminder.lease_token, reminder.lease_until, reminder.lease_owner = None, None, ""
-    reminder.save(update_fields=["state", "last_error", "lease_token", "lease_until", "lease_owner"])
+    reminder.let_go()
+    reminder.save(update_fields=["state", "last_error", *NO_LEASE])
 
 
 def _tell(event: audit.Event, reminder: Reminder, now: datetime, reason: str) -> None:

@@ -18,9 +18,8 @@ SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineh
                                                 WHERE state = {State.SCHEDULED} ORDER BY due_at, id LIMIT 1))::float8,
        (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
                                WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT 100000) AS due),
-       (SELECT count(*) FROM dispensary_reminder WHERE state IN ({State.LEASED}, {State.SENDING})),
-       (SELECT count(*) FROM dispensary_reminder
-         WHERE state IN ({State.LEASED}, {State.SENDING}) AND lease_until < clock_timestamp()),
+       (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED}),
+       (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED} AND lease_until < clock_timestamp()),
        (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL)
 """  # noqa: S608  (members of our own enums)
 _WORK = """

@@ -98,9 +98,9 @@ class ReminderOut(serializers.ModelSerializer):
             "attempts", "last_error",
         ]  # fmt: skip
 
-    @extend_schema_field({"type": "string", "enum": [state.name.lower() for state in ReminderState]})
+    @extend_schema_field({"type": "string", "enum": [*(state.name.lower() for state in ReminderState), "sending"]})
     def get_state(self, reminder: Reminder) -> str:
-        return ReminderState(reminder.state).name.lower()
+        return "sending" if reminder.sending_since else ReminderState(reminder.state).name.lower()
 
 
 class MessagesOut(serializers.Serializer[Any]):

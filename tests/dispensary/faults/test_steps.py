@@ -6,10 +6,12 @@ import time
 from datetime import date
 
 import pytest
+from django.db import OperationalError
 
 from dispensary.actions import reminders
 from dispensary.actions.reminders import ledger, outcomes
-from dispensary.models import Reminder, ReminderState, WorklistItem
+from dispensary.models import AuditEntry, Reminder, ReminderState, WorklistItem
+from dispensary.models.reminders import DeliveryOutcome
 from dispensary.reminding.words import say_date
 from tests.dispensary.faults.children import in_a_child, in_a_process_that_dies, kill_when_called, recover
 from tests.waiting import wait_until
@@ -62,8 +64,14 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(ledger, "claim"), (outcomes, "hand_over"), (ledger, "release"), (outcomes, "_sent_line")],
-    ids=["before the claim", "between claim and intent", "after the batch", "inside the commit that marks it sent"],
+    [(ledger, "claim"), (outcomes, "hand_over"), (outcomes, "book"), (outcomes, "_sent"), (ledger, "release")],
+    ids=[
+        "before the claim",
+        "between claim and intent",
+        "after the last was accepted",
+        "inside the commit that books the batch",
+        "after the batch",
+    ],
 )
 def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, where, name):
     reminder = due("run_out")
@@ -73,7 +81,8 @@ def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, whe
     recover()
     reminder.refresh_from_db()
     assert reminder.state == ReminderState.SENT
-    assert len(outbox.sent) == (2 if name == "_sent_line" else 1)  # accepted, and died before it could say so
+    assert len(outbox.sent) == 1
+    assert AuditEntry.objects.filter(action="reminder.sent", pharmacy=reminder.pharmacy_id).count() == 1
 
 
 def test_a_dispense_whose_process_dies_right_after_its_commit_is_still_reminded_of(due, outbox):
@@ -112,26 +121,48 @@ def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
     assert len(keys) == len(set(keys)) == 151
 
 
-@pytest.mark.parametrize("wait", [LEASE - 0.8, LEASE + 2], ids=["within the lock's time limit", "longer than that"])
-def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due, outbox, awake, site, wait):
-    """Somebody stands still with the log's head in his hand; who waits for it must not send on a lease that ran out meanwhile."""
-    outbox.use(timeout=1)
-    due("run_out")
-    reminders.drain()  # now the pharmacy has a log, and the log its head
-    outbox.file.unlink()
+@pytest.mark.parametrize(
+    "wait", [LEASE - 2.2, LEASE + 1], ids=["so that no time to send is left", "longer than the lease"]
+)
+def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due, outbox, site, wait):
+    """The statement looked at the lease, then had to wait: what it began must not be sent on a lease that is used up."""
+    outbox.use(timeout=2)
+    outbox.act_out(at="accepted", wait=1, times=1)
     rows = [due("run_out"), due("run_out")]
     with site.database.connect(autocommit=False) as standing_still:
-        standing_still.execute("SELECT 1 FROM audit.head FOR NO KEY UPDATE")
         worker = in_a_child(lambda: reminders.drain(seconds=3))
         wait_until(lambda: outbox.sent, 30)
-        time.sleep(wait)
-        assert len(outbox.sent) == 1  # accepted; the commit that says so, and that the next is begun, waits
+        standing_still.execute("SELECT 1 FROM dispensary_delivery FOR UPDATE")  # the note of the first one's end waits
+        time.sleep(1 + wait)
         standing_still.rollback()
     os.waitpid(worker, 0)
     assert len(outbox.sent) == 1
     for row in rows:
         row.refresh_from_db()
-    assert sorted(row.state for row in rows) == [ReminderState.SCHEDULED, ReminderState.SENT]
+    assert ReminderState.SCHEDULED in {row.state for row in rows}
     recover()
     keys = [told["key"] for told in outbox.sent]
     assert len(keys) == len(set(keys)) == 2
+
+
+def test_while_the_log_takes_no_line_a_batch_is_sent_once_and_booked_afterwards(due, outbox, awake, site):
+    """Somebody stands still with the log's head in his hand: no more than the batch in hand leaves, and all get their lines."""
+    outbox.use(timeout=1)
+    due("run_out")
+    reminders.drain()  # now the pharmacy has a log, and the log its head
+    outbox.file.unlink()
+    rows = [due("run_out") for _ in range(3)]
+    with site.database.connect(autocommit=False) as standing_still:
+        standing_still.execute("SELECT 1 FROM audit.head FOR NO KEY UPDATE")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            reminders.drain(seconds=3)
+        for row in rows:
+            row.refresh_from_db()
+        assert {row.state for row in rows} == {ReminderState.LEASED} and len(outbox.sent) == 3
+        assert all(row.deliveries.get().outcome == DeliveryOutcome.ACCEPTED for row in rows)
+        standing_still.rollback()
+    recover()
+    assert len(outbox.sent) == 3
+    lines = AuditEntry.objects.filter(action="reminder.sent", pharmacy=awake.pk)
+    assert lines.count() == 4
+    assert [lines.filter(subject_id=str(row.public_id)).count() for row in rows] == [1, 1, 1]

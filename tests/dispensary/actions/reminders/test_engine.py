@@ -1,5 +1,6 @@
 """The engine: claims, sends, marks; what it does with each answer; what it never does."""
 
+import json
 import uuid
 from datetime import timedelta
 
@@ -7,9 +8,11 @@ import pytest
 from cryptography.fernet import Fernet
 from django.db import connection, transaction
 
+from dispensary import audit
 from dispensary.actions import consent, reminders
-from dispensary.actions.reminders import ledger, outcomes
-from dispensary.channels import channels_in_use
+from dispensary.actions.reminders import batch, engine, ledger, outcomes
+from dispensary.channels import Accepted, Receipt, ReceiptStatus, channels_in_use
+from dispensary.channels.sink import Sink
 from dispensary.models import (
     Consent,
     ContactPoint,
@@ -22,7 +25,7 @@ from dispensary.models import (
     Withdrawal,
     WorklistItem,
 )
-from dispensary.models.audit import AuditEntry
+from dispensary.models.audit import AuditBody, AuditEntry
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.actions.reminders.conftest import database_now
 
@@ -234,7 +237,7 @@ def test_a_lost_answer_of_a_provider_that_can_be_asked_is_asked_about(due, outbo
     reminder = due("refill_due")
     outbox.act_out(answer="lose-answer", times=1)
     reminders.drain()
-    assert state(reminder) is ReminderState.SENDING
+    assert state(reminder) is ReminderState.LEASED and reminder.sending_since
     Reminder.objects.update(lease_until=database_now() - LONG_AGO)
     reminders.tick()
     assert state(reminder) is ReminderState.SENT and len(outbox.sent) == 1
@@ -258,8 +261,6 @@ def claim(seconds=120):
 
 
 def ready_of(lease):
-    from dispensary.actions.reminders import batch
-
     return batch.read(lease, channels_in_use())[0]
 
 
@@ -330,7 +331,7 @@ def test_the_ledger_keeps_a_second_sender_out(due, outbox):
     lease = claim()
     ready = ready_of(lease)
     assert outcomes.hand_over(lease, None, ready)
-    Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.LEASED)
+    Reminder.objects.filter(pk=reminder.pk).update(sending_since=None)
     assert outcomes.hand_over(lease, None, ready) is None
     assert Delivery.objects.count() == 1
 
@@ -408,6 +409,52 @@ def test_a_batch_of_two_pharmacies_writes_each_into_its_own_log(due, outbox):
         first.pharmacy_id,
         second.pharmacy_id,
     }
+
+
+@pytest.mark.parametrize("who", ["a receipt", "a tick"])
+def test_what_was_accepted_and_not_yet_booked_is_booked_once_with_the_same_line(due, outbox, who):
+    booked, found = due(), due()
+    lease = claim()
+    one, other = batch.read(lease, channels_in_use())
+    begun = outcomes.hand_over(lease, None, one)
+    going = [outcomes.Going(one, begun, Accepted("1"), database_now())]
+    begun = outcomes.hand_over(lease, going[0], other)
+    going.append(outcomes.Going(other, begun, Accepted("2"), database_now()))
+    outcomes.hand_over(lease, going[1], None)
+    if who == "a tick":
+        Reminder.objects.filter(pk=found.pk).update(lease_until=database_now() - LONG_AGO)
+        assert reminders.tick().in_doubt == 1
+        assert state(found) is ReminderState.SENT
+    else:
+        receipt = Receipt("r1", ReceiptStatus.DELIVERED, provider_message_id="2")
+        reminders.keep(channel="sink", events=[receipt], now=database_now())
+        reminders.act_on_events(now=database_now())
+        assert state(found) is ReminderState.DELIVERED
+    outcomes.book(lease, going)
+    assert state(booked) is ReminderState.SENT
+    lines = {entry.subject_id: entry for entry in audited("reminder.sent", booked.pharmacy)}
+    assert sorted(lines) == sorted(str(row.public_id) for row in (booked, found))
+    assert len(audited("reminder.sent", booked.pharmacy)) == 2
+    with audit.reading(booked.pharmacy):
+        bodies = {
+            row.pk: json.loads(AuditBody.objects.get(pk=lines[str(row.public_id)].pk).body) for row in (booked, found)
+        }
+    first, second = bodies[booked.pk], bodies[found.pk]
+    assert first.pop("key") != second.pop("key") and first == second
+
+
+def test_in_a_long_batch_lines_are_written_before_its_end(due, outbox, monkeypatch):
+    monkeypatch.setattr(engine, "BOOK_AFTER", 0.0)
+    rows = [due() for _ in range(3)]
+    send, seen = Sink.send, []
+
+    def counting(channel, message):
+        seen.append(len(audited("reminder.sent", rows[0].pharmacy)))
+        return send(channel, message)
+
+    monkeypatch.setattr(Sink, "send", counting)
+    reminders.drain()
+    assert seen == [0, 0, 1] and len(audited("reminder.sent", rows[0].pharmacy)) == 3
 
 
 def test_a_drain_inside_a_transaction_is_refused(due, outbox):

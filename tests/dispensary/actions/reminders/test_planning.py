@@ -130,7 +130,7 @@ def test_what_is_on_its_way_cannot_be_recalled_and_is_named(patient, by):
     plan(making.dispense(making.prescription(patient)), by)
     going = owed(patient)[0]
     Reminder.objects.filter(pk=going.pk).update(
-        state=ReminderState.SENDING, lease_token=going.public_id, lease_until=NOW + DAY
+        state=ReminderState.LEASED, lease_token=going.public_id, lease_until=NOW + DAY, sending_since=NOW
     )
     withdrawn = reminders.withdraw_for(patient=patient, reason=Withdrawal.PATIENT_DIED, by=by, now=NOW)
     assert withdrawn == reminders.Withdrawn(3, (going.pk,))

@@ -232,10 +232,10 @@ def test_what_has_ended_stays_in_the_plan_as_it_ended(patient, supply, change, s
 
 
 def test_what_is_leaving_at_this_moment_goes_on_under_the_new_plan(patient, supply, change):
-    row = said(patient, Kind.REFILL_DUE, S.SENDING, lease_token=patient.pk, lease_until=at(22), lease_owner="w")
+    row = said(patient, Kind.REFILL_DUE, S.LEASED, lease_token=patient.pk, lease_until=at(22), sending_since=at(22))
     change(at(21), refill_lead_days=5)
     row.refresh_from_db()
-    assert (row.state, row.lease_token, row.plan.ended_at) == (S.SENDING, patient.pk, None)
+    assert (row.state, row.lease_token, row.plan.ended_at) == (S.LEASED, patient.pk, None)
     assert [r.kind for r in in_force(patient)].count(Kind.REFILL_DUE) == 1
 
 
