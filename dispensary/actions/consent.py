@@ -298,6 +298,11 @@ def reachable(patient: Patient) -> bool:
     return any((point.medium, point.address_digest) not in stopped for point in points)
 
 
+def read_again(*, patient: Patient) -> None:
+    """What a worker has read but not begun is read again, with what has just been chosen. Within the choice's transaction."""
+    _take_back_leases(patient.pk)
+
+
 def _take_back_leases(patient_id: UUID) -> None:
     leased = Reminder.objects.filter(OWED, patient_id=patient_id, state=ReminderState.LEASED)
     leased.update(state=ReminderState.SCHEDULED, **NO_LEASE)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from dispensary import audit, policies
-from dispensary.actors import Actor
+from dispensary.actors import Actor, Role
 from dispensary.assessment import CASE_FORMAT, facts_document, read_case
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
@@ -90,20 +90,34 @@ def register(
 
 @transaction.atomic
 def update_facts(
-    *, patient: Patient, changes: Mapping[str, Any], version: int | None = None, by: Actor, now: datetime
+    *,
+    patient: Patient,
+    changes: Mapping[str, Any],
+    language: str | None = None,
+    time_zone: str | None = None,
+    version: int | None = None,
+    by: Actor,
+    now: datetime,
 ) -> Patient:
     """Record new facts; a fact given as null becomes unknown again. The old and the new value stand in the log.
 
-    `version` is the one the caller saw: raises `Stale` when somebody was faster.
+    `language` is that of the messages; `time_zone` is where the patient lives, an IANA name or empty for the pharmacy's:
+    what is owed is planned again with it, in this transaction. `version` is the one the caller saw: raises `Stale` when
+    somebody was faster.
     """
+    from dispensary.actions import consent, reminders
+
     policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
     if version is not None and locked.version != version:
         raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
-    before = facts_document(locked)
-    _set_facts(locked, changes, now)
-    after = facts_document(locked)
+    before = facts_document(locked) | _manners(locked)
+    if changes:
+        _set_facts(locked, changes, now)
+    locked.language = locked.language if language is None else _language(language)
+    locked.time_zone = locked.time_zone if time_zone is None else _time_zone(time_zone)
+    after = facts_document(locked) | _manners(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     locked.version += 1
     locked.save()
@@ -116,7 +130,45 @@ def update_facts(
         patient=locked,
         body={"changed": changed},
     )
+    if "time_zone" in changed:
+        reminders.plan_again(patient=locked, by=by, now=now)
+    if changed.keys() & {"language", "time_zone"}:
+        consent.read_again(patient=locked)
     return locked
+
+
+@transaction.atomic
+def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime) -> Patient:
+    """The language of a patient's messages, as they chose it themselves or told the counter. The same again is no change."""
+    from dispensary.actions import consent
+
+    policies.require(
+        policies.may_send_reminders(by) or by.role == Role.PATIENT, by, "choose the language", "staff at the counter"
+    )
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    chosen = _language(language)
+    if chosen == locked.language:
+        return locked
+    changed = {"language": {"from": locked.language, "to": chosen}}
+    locked.language = chosen
+    locked.version += 1
+    locked.save(update_fields=["language", "version"])
+    audit.record(
+        Event.PATIENT_CHANGED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked,
+        body={"changed": changed},
+    )
+    consent.read_again(patient=locked)
+    return locked
+
+
+def _manners(patient: Patient) -> dict[str, Any]:
+    return {"language": patient.language, "time_zone": patient.time_zone}
 
 
 @transaction.atomic

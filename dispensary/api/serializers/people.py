@@ -69,9 +69,23 @@ class Search(Body):
 
 
 class FactChanges(Body):
-    """Facts to record; null makes a fact unknown again, an absent one stays."""
+    """What to change. Of the facts null makes one unknown again and an absent one stays; likewise what is absent beside them."""
 
-    facts = FactsField()
+    facts = FactsField(required=False)
+    language = serializers.ChoiceField(Language.choices, required=False, help_text="of the patient's messages")
+    time_zone = Text(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="IANA name; empty: the pharmacy's. Moves what is owed",
+    )
+
+    default_error_messages = {"nothing": "at least one of facts, language and time_zone"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            self.fail("nothing")
+        return attrs
 
 
 class Supplies(Body):

@@ -89,12 +89,17 @@ class PatientView(HouseView):
         self.looks(patient)
         return Response(shapes.PatientOut(patient).data, headers=etag(patient.version))
 
-    @extend_schema(request=shapes.FactChanges, responses=shapes.PatientOut, parameters=IF_MATCH, summary="Record facts")
+    @extend_schema(
+        request=shapes.FactChanges,
+        responses=shapes.PatientOut,
+        parameters=IF_MATCH,
+        summary="Record facts, the language of messages, the time zone",
+    )
     def patch(self, request: Request, pk: UUID) -> Response:
         patient = self.own(_patients(), pk)
         by, told = self.by(patient.pharmacy_id), self.read(shapes.FactChanges)
         changed = patients.update_facts(
-            patient=patient, changes=told["facts"], version=if_match(request), by=by, now=self.now
+            patient=patient, changes=told.pop("facts", {}), version=if_match(request), by=by, now=self.now, **told
         )
         return Response(shapes.PatientOut(changed).data, headers=etag(changed.version))
 

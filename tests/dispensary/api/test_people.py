@@ -65,6 +65,19 @@ def test_a_change_names_the_version_that_was_seen(technician: Caller, patient: P
     assert (patient.egfr, patient.version) == (52, 3)
 
 
+def test_language_and_time_zone_are_changed_beside_the_facts_or_alone(technician: Caller, patient: Patient) -> None:
+    address = f"patients/{patient.pk}/"
+    changed = technician.patch(address, {"language": "ar", "time_zone": "Asia/Amman"}, If_Match='"1"')
+    assert changed.status_code == 200, changed.content
+    assert (changed.json()["language"], changed.json()["time_zone"], changed["ETag"]) == ("ar", "Asia/Amman", '"2"')
+    assert technician.patch(address, {"time_zone": "", "facts": {"egfr": 50}}, If_Match='"2"').json()["time_zone"] == ""
+    for wrong in ({"language": "tlh"}, {"time_zone": "Mars/Olympus"}, {"time_zone": None}):
+        assert fields(technician.patch(address, wrong, If_Match="*")) == set(wrong)
+    problem(technician.patch(address, {}, If_Match="*"), 400)
+    patient.refresh_from_db()
+    assert (patient.language, patient.time_zone, patient.egfr, patient.version) == ("ar", "", 50, 3)
+
+
 def test_a_number_belongs_to_one_patient_of_a_pharmacy(
     technician: Caller, elsewhere: Pharmacy, caller: Callable[..., Caller]
 ) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection, transaction
 
 from dispensary import audit
-from dispensary.actions import consent, pharmacies, reminders
+from dispensary.actions import consent, patients, pharmacies, reminders
 from dispensary.actions.reminders import behind
 from dispensary.actors import Actor, Role
+from dispensary.errors import InvalidInput
 from dispensary.models import (
     Consent,
     ConsentAnswer,
@@ -408,3 +409,69 @@ def test_a_tick_plans_again_and_counts_it(patient, supply, manager):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
     assert reminders.tick().planned_again == 1
     assert reminders.tick().planned_again == 0
+
+
+# --- the patient moves, or speaks another language -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def technician(patient):
+    return Actor("user:8", "Tia Technician", Role.TECHNICIAN, patient.pharmacy_id, user_id=8)
+
+
+def test_a_patient_who_moves_is_called_in_the_morning_of_where_they_live(patient, supply, technician):
+    patients.update_facts(patient=patient, changes={}, time_zone="America/New_York", by=technician, now=at(1))
+    assert in_force(patient)[0].due_at == datetime(2026, 12, 13, 15, tzinfo=UTC)
+    patients.update_facts(patient=patient, changes={}, time_zone="", by=technician, now=at(2))
+    assert in_force(patient)[0].due_at == datetime(2026, 12, 13, 10, tzinfo=UTC)
+
+
+def test_a_move_that_is_rolled_back_moves_nothing(patient, supply, technician):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        patients.update_facts(patient=patient, changes={}, time_zone="Asia/Tokyo", by=technician, now=at(1))
+        raise RuntimeError
+    assert in_force(patient)[0].tz_name == "Europe/London"
+
+
+def test_facts_that_decide_nothing_about_time_plan_nothing_again(patient, supply, technician):
+    patients.update_facts(patient=patient, changes={"egfr": 44}, language="es", by=technician, now=at(1))
+    assert ReminderPlan.objects.get().version == 1
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "europe/london", "x" * 64])
+def test_a_zone_that_is_none_changes_nothing(patient, supply, technician, zone):
+    with pytest.raises(InvalidInput, match="time zone"):
+        patients.update_facts(patient=patient, changes={"egfr": 44}, time_zone=zone, by=technician, now=at(1))
+    patient.refresh_from_db()
+    assert (patient.egfr, patient.time_zone, ReminderPlan.objects.get().version) == (None, "", 1)
+
+
+def claimed(patient):
+    row = Reminder.objects.get(patient=patient, kind=Kind.REFILL_DUE, plan__ended_at=None)
+    held = {"state": S.LEASED, "lease_token": row.public_id, "lease_until": at(22), "due_at": at(21, 10)}
+    Reminder.objects.filter(pk=row.pk).update(**held)
+    return row
+
+
+def test_what_a_worker_has_read_in_the_old_language_is_read_again(patient, supply, technician):
+    row = claimed(patient)
+    patients.choose_language(patient=patient, language="ar", by=technician, now=at(21))
+    row.refresh_from_db()
+    assert (row.state, row.lease_token) == (S.SCHEDULED, None)
+
+
+def test_choosing_the_same_language_again_leaves_no_trace(patient, supply, technician):
+    row = claimed(patient)
+    patients.choose_language(patient=patient, language="en", by=technician, now=at(21))
+    row.refresh_from_db()
+    assert row.state == S.LEASED and not AuditEntry.objects.filter(action="patient.changed").exists()
+
+
+def test_a_change_of_language_and_zone_stands_in_the_log_with_both_values(patient, supply, technician):
+    patients.update_facts(
+        patient=patient, changes={}, language="fr", time_zone="Europe/Paris", by=technician, now=at(1)
+    )
+    entry = AuditEntry.objects.get(pharmacy=patient.pharmacy_id, action="patient.changed")
+    with audit.reading(patient.pharmacy):
+        told = json.loads(AuditBody.objects.get(entry_id=entry.pk).body)["changed"]
+    assert told == {"language": {"from": "en", "to": "fr"}, "time_zone": {"from": "", "to": "Europe/Paris"}}
