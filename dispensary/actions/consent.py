@@ -6,6 +6,7 @@ begins after the commit of their word.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from dispensary import audit
 from dispensary.actions.worklist import open_work
 from dispensary.actors import Actor, Role
 from dispensary.conf import conf
-from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
 from dispensary.models import (
     Consent,
     ConsentAnswer,
@@ -129,19 +130,31 @@ def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor, now: datetime) -> None:
-    """The patient's choice of how much a message to this address may say."""
+    """The patient's choice of how much a message to this address may say. The same again is no change.
+
+    More is told at the counter, where somebody can see who asks; from the patient's page only less.
+    """
     _guard(contact.patient, by)
+    if by.role == Role.PATIENT and detail_level != DetailLevel.PLAIN:
+        raise NotAllowed("Ask at the counter for messages that name the medicine.")
     _lock(contact.patient_id)
-    ContactPoint.objects.filter(pk=contact.pk).update(detail_level=detail_level)
+    others = ContactPoint.objects.filter(pk=contact.pk).exclude(detail_level=detail_level)
+    if not others.update(detail_level=detail_level):
+        return
     _tell_contact(contact, by, now, "detail", {"detail": detail_level.value})
     _take_back_leases(contact.patient_id)
 
 
 @transaction.atomic
 def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
-    """Somebody else answered at this address: it gets nothing more, and a person must ask the patient for the right one."""
+    """Somebody else answered at this address: it gets nothing more, and a person must ask the patient for the right one.
+
+    Twice is once.
+    """
     _lock(contact.patient_id)
-    ContactPoint.objects.filter(pk=contact.pk).update(fault=ContactFault.WRONG_PERSON, fault_at=now)
+    heard = ContactPoint.objects.filter(pk=contact.pk).exclude(fault=ContactFault.WRONG_PERSON)
+    if not heard.update(fault=ContactFault.WRONG_PERSON, fault_at=now):
+        return
     _suppress(contact, SuppressionReason.WRONG_PERSON, now)
     _tell_contact(contact, by, now, "wrong-person", {})
     open_work(
@@ -179,6 +192,20 @@ def record_answer(
         ).delete()
     _settle_owed(patient, by, now)
     return event
+
+
+@transaction.atomic
+def stop_media(
+    *, patient: Patient, media: Iterable[Medium], source: ConsentSource, evidence: str = "", by: Actor, now: datetime
+) -> None:
+    """The patient wants nothing more by these media, to whatever address. What was refused already stays as it is."""
+    _guard(patient, by)
+    _lock(patient.pk)
+    refused = set(Consent.objects.filter(patient=patient, answer=ConsentAnswer.NO).values_list("medium", flat=True))
+    for medium in media:
+        if medium not in refused:
+            _say(patient, medium, ConsentAnswer.NO, source, evidence, by, now)
+    _settle_owed(patient, by, now)
 
 
 @transaction.atomic
@@ -288,14 +315,20 @@ def _settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
 
 def reachable(patient: Patient) -> bool:
     """Is there an address, allowed by the patient, that takes messages?"""
+    return bool(usable(patient))
+
+
+def usable(patient: Patient) -> list[ContactPoint]:
+    """The addresses, allowed by the patient, that take messages; the first is tried first."""
     allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
     points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
+    points = points.order_by("preference", "added_at", "medium", "id")
     stopped = set(
         Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
             "medium", "address_digest"
         )
     )
-    return any((point.medium, point.address_digest) not in stopped for point in points)
+    return [point for point in points if (point.medium, point.address_digest) not in stopped]
 
 
 def read_again(*, patient: Patient) -> None:

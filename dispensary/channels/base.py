@@ -24,6 +24,7 @@ class Message:
     body: str
     opt_out: str
     stop_url: str = ""
+    page: str = ""  # a line with the address of the patient's page
     language: str = "en"
 
     @property

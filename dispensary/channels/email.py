@@ -95,7 +95,7 @@ class Email(Channel):
         domain = self.options.get("domain") or sender.rpartition("@")[2].rstrip(">") or "localhost"
         headers = {"Message-ID": f"<{message.key}@{domain}>", "Auto-Submitted": "auto-generated"}
         headers["Content-Language"] = message.language
-        parts = [message.body]
+        parts = [part for part in (message.body, message.page) if part]
         if message.stop_url:
             headers["List-Unsubscribe"] = f"<{message.stop_url}>"
             if message.stop_url.startswith("https://"):  # RFC 8058: one click over HTTPS, or none

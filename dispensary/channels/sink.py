@@ -76,7 +76,13 @@ class Sink(Channel):
     def _write(self, message: Message) -> None:
         told: dict[str, Any] = {"key": str(message.key), "pid": os.getpid(), "at": time.time()}
         if self.options.get("words"):
-            told |= {"to": message.to, "subject": message.subject, "text": message.text, "stop": message.stop_url}
+            told |= {
+                "to": message.to,
+                "subject": message.subject,
+                "text": message.text,
+                "stop": message.stop_url,
+                "page": message.page,
+            }
         line = json.dumps(told, ensure_ascii=False) + "\n"
         descriptor = os.open(self.options["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

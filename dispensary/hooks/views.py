@@ -6,7 +6,6 @@ import json
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -14,13 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dispensary.actions import consent, reminders
 from dispensary.actions.reminders import tokens, watch
-from dispensary.actors import Actor, Role
 from dispensary.channels import BadPayload, BadSignature, Channel, channel_named
 from dispensary.conf import conf
 from dispensary.errors import NotFound
-from dispensary.models import ConsentSource, ContactFault, ContactPoint
+from dispensary.hooks.patient_page import answer, frame, stranger_at
+from dispensary.models import ConsentSource, ContactPoint
 from dispensary.reminding import language_for
-from dispensary.reminding.words import DEFAULT_LANGUAGE, RIGHT_TO_LEFT, stop_page
+from dispensary.reminding.words import DEFAULT_LANGUAGE, stop_page
 
 LARGEST_CALL = 200_000  # bytes
 
@@ -82,9 +81,7 @@ def _stop(contact: ContactPoint, *, wrong_person: bool) -> str:
     if not wrong_person:
         consent.stop_contact(contact_id=contact.pk, source=ConsentSource.ONE_CLICK, now=timezone.now())
         return "done"
-    if contact.fault != ContactFault.WRONG_PERSON:
-        stranger = Actor("patient", "Whoever got the message", Role.PATIENT, contact.patient.pharmacy_id)
-        consent.report_wrong_person(contact=contact, by=stranger, now=timezone.now())
+    consent.report_wrong_person(contact=contact, by=stranger_at(contact), now=timezone.now())
     return "wrong_done"
 
 
@@ -93,19 +90,8 @@ def _page(request: HttpRequest, step: str, contact: ContactPoint | None = None, 
     pharmacy = contact.patient.pharmacy if contact else None
     language = language_for(contact.patient.language, pharmacy.language) if contact and pharmacy else DEFAULT_LANGUAGE
     words = stop_page(language)
-    context = {
-        "words": words,
-        "heading": words["title" if step == "ask" else step],
-        "step": step,
-        "pharmacy": pharmacy,
-        "dial": "".join(sign for sign in pharmacy.phone if sign.isdigit() or sign == "+") if pharmacy else "",
-        "language": language,
-        "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
-    }
-    response = render(request, "dispensary/hooks/stop.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"
-    response["X-Robots-Tag"] = "noindex"
-    return response
+    context = {"words": words, "heading": words["title" if step == "ask" else step], "step": step}
+    return answer(request, "stop.html", context | frame(contact, language), status)
 
 
 @require_safe

@@ -176,6 +176,12 @@ def _isolated(name: str, value: str, from_right: bool) -> str:
     return value
 
 
+def patient_page(language: str) -> dict[str, str]:
+    """The words of the patient's page; `link` is the line that leads to it. Not to be changed."""
+    words: dict[str, str] = _words(language)["patient_page"]
+    return words
+
+
 def _can_fill(body: str, given: Mapping[str, str]) -> bool:
     return variables_of(body) <= given.keys()
 

@@ -23,6 +23,7 @@ from dispensary.models.sealed import opener
 from dispensary.reminding import Kind, QuietHours, Text, WayOut, count_segments, language_for, place, resolve, write
 from dispensary.reminding.manners import manners
 from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
+from dispensary.reminding.words import patient_page as page_words
 
 
 class Reason(StrEnum):
@@ -223,5 +224,17 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         body=text.body,
         opt_out=channel.last_line(text.language, text.opt_out),
         stop_url=stop_url,
+        page=_page(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
         language=text.language,
     )
+
+
+def _page(row: Row, text: Text, house: Conf) -> str:
+    """The line that leads to the patient's page. Only in a letter: in a text message it would cost as much as the message.
+
+    It works for some days after what the letter is about: counted from that and not from the moment of sending, so that
+    every attempt at one message carries the same words.
+    """
+    ends = row.useful_until + timedelta(days=house.patient_page_days)
+    address = tokens.page_url(row.contact_id, ends, house.public_url) if row.contact_id else ""
+    return f"{page_words(text.language)['link']} {address}" if address else ""

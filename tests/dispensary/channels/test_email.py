@@ -56,6 +56,12 @@ def test_a_kind_server_takes_it_with_its_headers(server, channel):
     assert "https://pharmacy.example/u/abc" in letter.get_content()
 
 
+def test_the_line_to_the_patients_page_stands_between_the_words_and_the_way_out(server, channel):
+    channel.send(message(page="What we will send you: https://pharmacy.example/m/xyz"))
+    words = server.taken[0].get_content()
+    assert words.index("please call us") < words.index("/m/xyz") < words.index("/u/abc")
+
+
 def test_without_a_page_of_ours_a_mail_says_how_else_to_end_it(server, channel):
     channel.send(message(stop_url="", opt_out="To end these messages, call us."))
     letter = server.taken[0]

@@ -1,0 +1,80 @@
+"""What a patient sees behind the link of a message: what will be sent, when, how. Writes nothing.
+
+It says no more than the messages to this very address do: medicine and dose only where the patient chose that for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispensary.actions import consent
+from dispensary.actions.reminders.batch import values_of
+from dispensary.actions.reminders.planning import manners_of
+from dispensary.conf import conf
+from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Reminder, ReminderState
+from dispensary.models.reminders import OWED
+from dispensary.reminding import Kind, language_for, write
+
+MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One message that will be sent. `leaves_at` is in the patient's zone; `medium` is the one it would take today."""
+
+    leaves_at: datetime
+    medium: Medium
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatientPage:
+    """All that the page shows."""
+
+    language: str
+    coming: tuple[Coming, ...]
+    media: tuple[tuple[Medium, bool], ...]
+    """The media that an address is known for, and whether messages leave by them."""
+    names_medicine: bool
+    """Messages to this address, and so perhaps others, name medicine and dose."""
+
+
+def is_closed(contact: ContactPoint) -> bool:
+    """Does this address belong to the patient no more, or to somebody else, so that its page must show nothing?"""
+    return bool(contact.retired_at or contact.fault == ContactFault.WRONG_PERSON or contact.patient.died_on is not None)
+
+
+def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
+    """What whoever reads messages to this contact point may see and change."""
+    patient, pharmacy = contact.patient, contact.patient.pharmacy
+    language = language_for(patient.language, pharmacy.language)
+    used = [point for point in consent.usable(patient) if point.medium in conf().channels]
+    said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
+    known = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
+    return PatientPage(
+        language=language,
+        coming=tuple(_coming(contact, used[0], language, now)) if used else (),
+        media=tuple((medium, medium not in said_no) for medium in Medium if medium in known),
+        names_medicine=contact.detail_level == DetailLevel.DETAILED,
+    )
+
+
+def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: datetime) -> list[Coming]:
+    patient, pharmacy = contact.patient, contact.patient.pharmacy
+    zone, _quiet = manners_of(patient)
+    detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
+    rows = Reminder.objects.filter(
+        patient=patient,
+        plan__ended_at__isnull=True,
+        state__in=[*OWED, ReminderState.SENDING],
+        useful_until__gt=now,
+    )
+    found = []
+    for row in rows.order_by("due_at", "id")[:MOST]:
+        values = values_of(row.params, language, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        text = write(
+            Kind(row.kind), language, detailed=detailed, values=values, typewritten=through.medium == Medium.SMS
+        )
+        found.append(Coming(max(row.due_at, now).astimezone(zone), Medium(through.medium), text.body))
+    return found

@@ -1,0 +1,331 @@
+"""The patient's page: what will be sent, and the few things a patient may change, behind a link that proves itself."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core import signing
+from django.utils import timezone
+
+from dispensary.actions import consent, reminders
+from dispensary.actions.reminders import tokens
+from dispensary.models import (
+    Consent,
+    ConsentEvent,
+    ContactPoint,
+    DetailLevel,
+    Patient,
+    Reminder,
+    ReminderState,
+    Suppression,
+    WorklistItem,
+)
+from dispensary.models.audit import AuditEntry
+from dispensary.reminding import LANGUAGES
+from dispensary.reminding.words import patient_page, stop_page
+from tests.dispensary.actions.reminders import making
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+EN = patient_page("en")
+
+
+@pytest.fixture
+def patient():
+    """Somebody who gets e-mails and has four calls ahead."""
+    person = making.patient(making.pharmacy(name="City Pharmacy"), family_name="Canary", given_name="Ann")
+    given = making.dispense(making.prescription(person), at=timezone.now())
+    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(person.pharmacy), now=timezone.now())
+    return person
+
+
+@pytest.fixture
+def email(patient):
+    return making.reachable(patient, "email", address="ann@example.org")
+
+
+def link(contact, ends=None):
+    return f"/m/{tokens.page_token(contact.pk, ends or timezone.now() + DAY)}"
+
+
+def words_on(response):
+    return response.content.decode()
+
+
+def trace():
+    """All that a press of a button could leave behind."""
+    return (
+        AuditEntry.objects.count(),
+        ConsentEvent.objects.count(),
+        Suppression.objects.count(),
+        WorklistItem.objects.count(),
+        list(Consent.objects.order_by("id").values()),
+        list(ContactPoint.objects.order_by("id").values()),
+        list(Patient.objects.order_by("pk").values()),
+        list(Reminder.objects.order_by("id").values()),
+    )
+
+
+# --- what it shows -----------------------------------------------------------------------------------------------------
+
+
+def test_it_shows_each_message_with_its_day_its_hour_and_its_way(client, patient, email):
+    shown = words_on(client.get(link(email)))
+    rows = list(Reminder.objects.order_by("due_at"))
+    assert len(rows) == 4 and shown.count("<time ") == 4 and shown.count("10:00</bdi>") == 4
+    assert "please ask for your next supply now" in shown and shown.count(EN["email"]) >= 4
+
+
+def test_times_are_those_of_where_the_patient_lives(client, patient, email):
+    Reminder.objects.update(
+        due_at=datetime(2099, 7, 1, 9, tzinfo=UTC), useful_until=datetime(2099, 7, 2, 9, tzinfo=UTC)
+    )
+    assert "10:00</bdi>" in words_on(client.get(link(email)))
+    Patient.objects.update(time_zone="America/New_York")
+    assert "05:00</bdi>" in words_on(client.get(link(email)))
+
+
+def test_looking_changes_nothing_however_often(client, patient, email):
+    before = trace()
+    for _ in range(3):
+        assert client.get(link(email)).status_code == 200
+        assert client.head(link(email)).status_code == 200
+    assert client.get(link(email) + "?do=stop&medium=all&said=stop").status_code == 200
+    assert trace() == before
+
+
+def test_it_names_neither_patient_nor_address_nor_medicine(client, patient, email):
+    making.reachable(patient, "sms", address="+447700900123")
+    shown = words_on(client.get(link(email))).lower()
+    for secret in ("canary", ">ann", "ann@", "example.org", "7700", "baclofen", " mg", "spasti", patient.identifier.lower(), str(patient.pk)):  # fmt: skip
+        assert secret not in shown
+
+
+def test_medicine_and_dose_stand_on_it_only_where_the_patient_chose_that_for_this_address(client, patient, email):
+    sms = making.reachable(patient, "sms", address="+447700900123")
+    ContactPoint.objects.filter(pk=email.pk).update(detail_level=DetailLevel.DETAILED)
+    assert "baclofen" in words_on(client.get(link(email)))
+    assert "baclofen" not in words_on(client.get(link(sms)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_speaks_the_patients_language(client, patient, email, language):
+    Patient.objects.update(language=language)
+    shown = words_on(client.get(link(email)))
+    assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in shown
+    assert patient_page(language)["title"] in shown
+
+
+def test_no_page_keeps_it_and_no_search_engine_finds_it(client, patient, email):
+    response = client.get(link(email))
+    assert "no-store" in response["Cache-Control"] and response["Referrer-Policy"] == "no-referrer"
+    assert response["X-Robots-Tag"] == "noindex" and not response.cookies
+
+
+def test_what_was_withdrawn_or_has_left_is_not_among_what_will_be_sent(client, patient, email):
+    first, second, *_ = Reminder.objects.order_by("due_at")
+    Reminder.objects.filter(pk=first.pk).update(state=ReminderState.SENT)
+    Reminder.objects.filter(pk=second.pk).update(state=ReminderState.WITHDRAWN)
+    assert words_on(client.get(link(email))).count("<time ") == 2
+
+
+def test_where_nothing_is_owed_it_says_so(client, patient, email):
+    Reminder.objects.all().delete()
+    assert EN["nothing"] in words_on(client.get(link(email)))
+
+
+# --- what a patient may change -----------------------------------------------------------------------------------------
+
+
+def press(client, contact, **fields):
+    return client.post(link(contact), fields, follow=True)
+
+
+def test_one_press_stops_the_e_mails_and_leaves_the_text_messages(client, patient, email):
+    making.reachable(patient, "sms", address="+447700900123")
+    shown = words_on(press(client, email, do="stop", medium="email"))
+    assert EN["done_stop"] in shown and EN["again"] in shown and EN["stop_sms"] in shown
+    assert dict(Consent.objects.values_list("medium", "answer")) == {"email": "no", "sms": "yes"}
+    assert {r.state for r in Reminder.objects.all()} == {ReminderState.SCHEDULED}
+    assert ConsentEvent.objects.get(source="patient-page").recorded_by == "patient"
+
+
+def test_stopping_all_stops_all_and_becomes_work_where_silence_could_harm(client, patient, email):
+    making.reachable(patient, "sms", address="+447700900123")
+    shown = words_on(press(client, email, do="stop", medium="all"))
+    assert EN["silent"] in shown and "<time " not in shown
+    assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
+    assert {r.state for r in Reminder.objects.all()} == {ReminderState.SUPPRESSED}
+    assert WorklistItem.objects.get().kind == "unreachable"
+
+
+def test_stopping_twice_is_stopping_once(client, patient, email):
+    press(client, email, do="stop", medium="all")
+    before = trace()
+    press(client, email, do="stop", medium="all")
+    press(client, email, do="stop", medium="email")
+    assert trace() == before
+
+
+def test_what_was_stopped_here_starts_again_only_at_the_counter(client, patient, email):
+    press(client, email, do="stop", medium="email")
+    for wish in (
+        {"do": "start"},
+        {"do": "stop", "medium": ""},
+        {"do": "stop", "medium": "pigeon"},
+        {"do": "detailed"},
+        {},
+    ):
+        assert client.post(link(email), wish).status_code == 400
+    assert Consent.objects.get().answer == "no"
+    by = making.pharmacist(patient.pharmacy)
+    consent.record_answer(
+        patient=patient, medium=consent.Medium.EMAIL, answer=consent.ConsentAnswer.YES,
+        source=consent.ConsentSource.COUNTER, by=by, now=timezone.now(),
+    )  # fmt: skip
+    assert "<time " in words_on(client.get(link(email)))
+
+
+def test_choosing_a_language_changes_the_page_and_every_later_message(client, patient, email):
+    shown = words_on(press(client, email, do="language", language="ar"))
+    assert 'dir="rtl"' in shown and patient_page("ar")["done_language"] in shown
+    patient.refresh_from_db()
+    assert patient.language == "ar"
+    before = trace()
+    press(client, email, do="language", language="ar")
+    assert trace() == before
+
+
+@pytest.mark.parametrize("language", ["", "tlh", "AR", "en\x00", "e" * 5000])
+def test_a_language_that_we_do_not_write_changes_nothing(client, patient, email, language):
+    before = trace()
+    response = client.post(link(email), {"do": "language", "language": language})
+    assert response.status_code == 400 and EN["unclear"] in words_on(response)
+    assert trace() == before
+
+
+def test_leaving_out_the_medicine_leaves_it_out_everywhere_and_cannot_be_undone_here(client, patient, email):
+    ContactPoint.objects.update(detail_level=DetailLevel.DETAILED)
+    making.reachable(patient, "sms", address="+447700900123", detail_level=DetailLevel.DETAILED)
+    assert EN["plainer_button"] in words_on(client.get(link(email)))
+    shown = words_on(press(client, email, do="plainer"))
+    assert EN["done_plainer"] in shown and "baclofen" not in shown and EN["plainer_button"] not in shown
+    assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
+    before = trace()
+    press(client, email, do="plainer")
+    assert trace() == before
+
+
+def test_this_is_not_my_address_stops_it_shows_nothing_more_and_becomes_work(client, patient, email):
+    response = press(client, email, do="wrong")
+    assert response.status_code == 410 and EN["closed"] in words_on(response)
+    assert (
+        Suppression.objects.get().reason == "wrong-person"
+        and WorklistItem.objects.filter(kind="wrong-person").count() == 1
+    )
+    before = trace()
+    for wish in ({"do": "wrong"}, {"do": "language", "language": "fr"}, {"do": "stop", "medium": "all"}):
+        assert client.post(link(email), wish).status_code == 410
+    assert trace() == before
+
+
+def test_from_a_text_message_it_asks_about_the_number(client, patient):
+    sms = making.reachable(patient, "sms", address="+447700900123")
+    assert EN["wrong_button_sms"] in words_on(client.get(link(sms)))
+
+
+# --- strangers -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_that_has_ended_shows_and_changes_nothing(client, patient, email):
+    old = link(email, timezone.now() - timedelta(hours=1))
+    before = trace()
+    for response in (client.get(old), client.post(old, {"do": "stop", "medium": "all"})):
+        assert response.status_code == 410 and EN["old"] in words_on(response) and "<time " not in words_on(response)
+    assert trace() == before
+    assert client.get(link(email, timezone.now())).status_code == 200
+
+
+def forged(contact):
+    real = tokens.page_token(contact.pk, timezone.now())
+    other = signing.Signer(salt="something-else").sign(real.rpartition(":")[0])
+    half = real[: len(real) // 2]
+    longer = real.replace(":", "0:")  # a later end, with the old signature
+    return [
+        other,
+        half,
+        longer,
+        real.upper(),
+        tokens.stop_token(contact.pk),
+        contact.pk.hex,
+        "x",
+        "%00",
+        "ا" * 40,
+        "a" * 3000,
+    ]
+
+
+def test_a_link_that_is_not_ours_shows_and_changes_nothing(client, patient, email):
+    before = trace()
+    for token in forged(email):
+        for response in (client.get(f"/m/{token}"), client.post(f"/m/{token}", {"do": "stop", "medium": "all"})):
+            assert response.status_code == 404, token
+            assert "City" not in words_on(response) and "<time " not in words_on(response)
+    assert trace() == before
+
+
+def test_the_link_to_this_page_does_not_stop_by_one_click(client, patient, email):
+    before = trace()
+    response = client.post(f"/u/{tokens.page_token(email.pk, timezone.now())}")
+    assert response.status_code == 404 and stop_page("en")["gone"] in words_on(response)
+    assert trace() == before
+
+
+def test_a_link_acts_for_its_own_patient_and_for_nobody_else(client, patient, email):
+    stranger = making.patient(patient.pharmacy)
+    other = making.reachable(stranger, "email", address="other@example.org")
+    press(client, other, do="stop", medium="all")
+    press(client, other, do="language", language="fr")
+    patient.refresh_from_db()
+    assert Consent.objects.get(patient=patient).answer == "yes" and patient.language == "en"
+
+
+def test_an_address_that_was_corrected_shows_nothing_more(client, patient, email):
+    consent.retire_contact(contact=email, by=making.pharmacist(patient.pharmacy), now=timezone.now())
+    assert client.get(link(email)).status_code == 410
+
+
+def test_a_patient_who_has_died_has_no_page(client, patient, email):
+    Patient.objects.update(died_on=timezone.now().date())
+    assert client.get(link(email)).status_code == 410
+
+
+def test_only_what_it_understands_is_a_way_to_call_it(client, patient, email):
+    for method in (client.put, client.patch, client.delete, client.options):
+        assert method(link(email)).status_code == 405
+
+
+def test_the_page_of_a_pharmacy_that_a_script_was_named_after_runs_none(client, patient, email):
+    type(patient.pharmacy).objects.update(name="<script>alert(1)</script>", phone='020 "><script>')
+    assert "<script" not in words_on(client.get(link(email)))
+
+
+# --- the way to it -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_e_mail_leads_to_the_page_and_a_text_message_does_not(due, outbox, client):
+    due("run_out", reach=("email",))
+    due("run_out", reach=("sms",), sms_address="+447700900123")
+    reminders.drain()
+    letter, text = sorted(outbox.sent, key=lambda told: told["to"].startswith("+"))
+    words, _, address = letter["page"].rpartition(" ")
+    assert words == EN["link"] and address.startswith("https://pharmacy.example/m/") and text["page"] == ""
+    assert client.get(address.removeprefix("https://pharmacy.example")).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_attempts_at_a_letter_carry_the_same_words(due, outbox):
+    due("run_out", reach=("email",))
+    outbox.act_out(answer="lose-answer", times=1)
+    reminders.drain()
+    assert len(outbox.sent) == 2 and outbox.sent[0]["page"] == outbox.sent[1]["page"]

@@ -1,0 +1,102 @@
+"""The patient's page in a real Chromium: four languages, both widths, keyboard alone, without JavaScript."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from dispensary.actions import reminders
+from dispensary.actions.reminders import tokens
+from dispensary.counter.look import build
+from dispensary.models import Consent, ContactPoint, DetailLevel, Patient
+from dispensary.reminding.words import patient_page
+from tests.dispensary.actions.reminders import making
+from tests.journeys.looking import NARROW, WIDE, Eye, eye
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PICTURES = os.environ.get("PICTURES")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_look() -> None:
+    build.build(with_test_tools=True, quiet=True)
+
+
+def picture(looking: Eye, name: str) -> None:
+    if PICTURES:
+        for size in (WIDE, NARROW):
+            looking.page.set_viewport_size(size)
+            looking.page.screenshot(path=str(Path(PICTURES) / f"page-{name}-{size['width']}.png"), full_page=True)
+        looking.page.set_viewport_size(WIDE)
+
+
+def somebody(language: str = "en") -> ContactPoint:
+    """A patient with a taper and a refill ahead, by e-mail with medicine and dose and by text message."""
+    person = making.patient(making.pharmacy(name="City Pharmacy"), language=language)
+    by, now = making.pharmacist(person.pharmacy), timezone.now()
+    order = making.prescription(person, making.TAPER, then_stop=True)
+    reminders.plan_after_dispense(dispense=making.dispense(order, days=14, at=now), by=by, now=now)
+    making.reachable(person, "sms", address="+447700900123", preference=2)
+    return making.reachable(person, "email", address="ann@example.org", detail_level=DetailLevel.DETAILED)
+
+
+def link(contact: ContactPoint, days: int = 1) -> str:
+    return f"/m/{tokens.page_token(contact.pk, timezone.now() + timedelta(days=days))}"
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("ar", "rtl")])
+def test_by_keyboard_alone_in_every_language_at_both_widths(
+    browser: Browser, live_server: LiveServer, language: str, direction: str
+) -> None:
+    contact, words = somebody(language), patient_page(language)
+    with eye(browser, live_server.url, java_script_enabled=True) as looking:
+        page = looking.page
+        looking.go(link(contact))
+        assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
+        assert looking.faults() == []
+        picture(looking, language)
+
+        looking.tab_to(page.get_by_role("button", name=words["plainer_button"]))
+        looking.follow("Enter")
+        expect(page.get_by_role("status")).to_contain_text(words["done_plainer"])
+        looking.tab_to(page.get_by_role("button", name=words["stop_email"]))
+        looking.follow("Enter")
+        expect(page.get_by_role("status")).to_contain_text(words["done_stop"])
+        assert looking.faults() == []
+        looking.tab_to(page.get_by_role("button", name=words["stop_sms"]))
+        looking.follow("Enter")
+        expect(page.get_by_text(words["silent"])).to_be_visible()
+        assert looking.faults() == []
+        picture(looking, f"{language}-stopped")
+    assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
+    assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
+
+
+def test_without_a_script_somebody_chooses_their_language_and_says_it_is_not_theirs(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    contact = somebody()
+    with eye(browser, live_server.url, java_script_enabled=False) as looking:
+        page = looking.page
+        looking.go(link(contact))
+        page.get_by_label("العربية").check()
+        page.get_by_role("button", name=patient_page("en")["language_button"]).click()
+        expect(page.get_by_role("status")).to_contain_text(patient_page("ar")["done_language"])
+        page.get_by_role("button", name=patient_page("ar")["wrong_button_email"]).click()
+        expect(page.get_by_role("heading")).to_have_text(patient_page("ar")["closed"])
+    assert Patient.objects.get().language == "ar"
+
+
+def test_a_link_that_has_ended_says_so_in_the_patients_language(browser: Browser, live_server: LiveServer) -> None:
+    contact = somebody("ar")
+    with eye(browser, live_server.url) as looking:
+        looking.go(link(contact, days=-1))
+        expect(looking.page.get_by_role("heading")).to_have_text(patient_page("ar")["old"])
+        assert looking.faults() == []
+        picture(looking, "old")
