@@ -12,7 +12,7 @@ from dispensary.actions import consent
 from dispensary.actions.reminders.batch import values_of
 from dispensary.actions.reminders.planning import manners_of
 from dispensary.conf import conf
-from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Reminder, ReminderState
+from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Reminder
 from dispensary.models.reminders import OWED
 from dispensary.reminding import Kind, language_for, write
 
@@ -65,9 +65,9 @@ def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: da
     zone, _quiet = manners_of(patient)
     detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
     rows = Reminder.objects.filter(
+        OWED,
         patient=patient,
         plan__ended_at__isnull=True,
-        state__in=[*OWED, ReminderState.SENDING],
         useful_until__gt=now,
     )
     found = []
