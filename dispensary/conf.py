@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+
+class StopScope(StrEnum):
+    """What a STOP by reply, or at the provider, ends."""
+
+    ALL = "all"
+    """Every reminder to this patient, on every medium: what the answer to their STOP tells them."""
+    MEDIUM = "medium"
+    """Text messages; e-mail goes on where the patient said yes to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class Conf:
     reminders_a_day: int = 1  # to one patient; what matters for safety is not held back
     reminders_a_week: int = 3  # likewise
     phone_region: str = "GB"  # where a telephone number without a country code is from
+    stop_scope: str = StopScope.ALL  # or "medium": e-mail goes on after a STOP to a text message
     staff_alerts: tuple[str, ...] = ()  # apprise addresses that are told once a day what has waited too long
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
     public_url: str = ""  # where patients and staff reach the site, without a final slash
@@ -54,4 +65,7 @@ def conf() -> Conf:
     unknown = sorted(given.keys() - _NAMES)
     if unknown:
         raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(_NAMES))}")
-    return Conf(**given)
+    made = Conf(**given)
+    if made.stop_scope not in set(StopScope):
+        raise ImproperlyConfigured(f"DISPENSARY['stop_scope'] is {made.stop_scope!r}; expected 'all' or 'medium'")
+    return made

@@ -151,7 +151,8 @@ def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> N
 
     Twice is once.
     """
-    _lock(contact.patient_id)
+    _guard(contact.patient, by)
+    others = _lock_all_at(contact)
     heard = ContactPoint.objects.filter(pk=contact.pk).exclude(fault=ContactFault.WRONG_PERSON)
     if not heard.update(fault=ContactFault.WRONG_PERSON, fault_at=now):
         return
@@ -166,6 +167,7 @@ def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> N
         now=now,
     )
     _settle_owed(contact.patient, by, now)
+    _settle_others(others, now)
 
 
 @transaction.atomic
@@ -179,14 +181,19 @@ def record_answer(
     by: Actor,
     now: datetime,
 ) -> ConsentEvent:
-    """Record what the patient said about one medium. The last word holds. Raises InvalidInput, NotAllowed."""
+    """Record what the patient said about one medium. The last word holds. Raises InvalidInput, NotAllowed.
+
+    A yes lifts an earlier stop from the addresses in use. Not from one that is retired or another's, whose owner now may be
+    who said stop; nor a complaint.
+    """
     _guard(patient, by)
     if answer not in {ConsentAnswer.YES, ConsentAnswer.NO}:
         raise InvalidInput("What did the patient say?", Problem("answer", str(answer), "yes or no"))
     _lock(patient.pk)
     event = _say(patient, medium, answer, source, evidence, by, now)
     if answer == ConsentAnswer.YES:
-        digests = patient.contact_points.filter(medium=medium).values("address_digest")
+        in_use = patient.contact_points.filter(medium=medium, retired_at__isnull=True)
+        digests = in_use.exclude(fault=ContactFault.WRONG_PERSON).values("address_digest")
         Suppression.objects.filter(
             medium=medium, address_digest__in=digests, reason=SuppressionReason.OPTED_OUT
         ).delete()
@@ -215,27 +222,44 @@ def stop_contact(
     source: str,
     evidence: str = "",
     reason: SuppressionReason = SuppressionReason.OPTED_OUT,
+    everything: bool = False,
     by: Actor | None = None,
     now: datetime,
 ) -> None:
     """The person behind an address wants nothing more: by one click, by reply, by their provider. Twice is once.
 
-    Raises NotFound for a contact point that is not there.
+    `everything`: not by any other medium either. Raises NotFound for a contact point that is not there.
     """
     contact = ContactPoint.objects.select_related("patient").filter(pk=contact_id).first()
     if contact is None:
         raise NotFound("There is no such address.")
     patient = contact.patient
     by = by or Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
-    _lock(patient.pk)
+    others = _lock_all_at(contact)
     _suppress(contact, reason, now)
-    said = Consent.objects.filter(patient=patient, medium=contact.medium).first()
-    if said is None or said.answer != ConsentAnswer.NO:
-        _say(patient, Medium(contact.medium), ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
+    answers = dict(Consent.objects.filter(patient=patient).values_list("medium", "answer"))
+    for medium in Medium:
+        meant = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
+        if meant and answers.get(medium) != ConsentAnswer.NO:
+            _say(patient, medium, ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
     _settle_owed(patient, by, now)
+    _settle_others(others, now)
 
 
-def stop_address(*, medium: Medium, address: str, source: ConsentSource, evidence: str, now: datetime) -> int:
+@transaction.atomic
+def note_refusal(*, contact_id: UUID, code: str, by: Actor, now: datetime) -> None:
+    """A provider has said that this address is of no use: it is not tried again."""
+    contact = ContactPoint.objects.select_related("patient").filter(pk=contact_id, fault="").first()
+    if contact is None:
+        return
+    _lock(contact.patient_id)
+    if ContactPoint.objects.filter(pk=contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now):
+        _tell_contact(contact, by, now, code, {"fault": ContactFault.REFUSED.value})
+
+
+def stop_address(
+    *, medium: Medium, address: str, source: ConsentSource, evidence: str, everything: bool = False, now: datetime
+) -> int:
     """Stop every patient's messages to an address. Each patient is a transaction of their own. Returns how many.
 
     An address that nobody has now is remembered too: whoever gives it to us later has been heard already.
@@ -247,7 +271,7 @@ def stop_address(*, medium: Medium, address: str, source: ConsentSource, evidenc
         opted_out = {"reason": SuppressionReason.OPTED_OUT, "since": now}
         Suppression.objects.get_or_create(medium=medium, address_digest=digest, defaults=opted_out)
     for contact_id in ids:
-        stop_contact(contact_id=contact_id, source=source, evidence=evidence, now=now)
+        stop_contact(contact_id=contact_id, source=source, evidence=evidence, everything=everything, now=now)
     return len(ids)
 
 
@@ -285,12 +309,36 @@ def _say(  # noqa: PLR0917  (what was said, in the order of the columns)
     return event
 
 
+_FIRMER = (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED, SuppressionReason.WRONG_PERSON)
+"""Each outweighs those before it: a yes lifts the first and no other."""
+
+
 def _suppress(contact: ContactPoint, reason: SuppressionReason, now: datetime) -> None:
-    Suppression.objects.get_or_create(
+    stop, _ = Suppression.objects.get_or_create(
         medium=contact.medium,
         address_digest=contact.address_digest,
         defaults={"reason": reason, "since": now, "pharmacy_id": contact.patient.pharmacy_id},
     )
+    if _FIRMER.index(reason) > _FIRMER.index(SuppressionReason(stop.reason)):
+        Suppression.objects.filter(pk=stop.pk).update(reason=reason)
+
+
+def _lock_all_at(contact: ContactPoint) -> list[Patient]:
+    """Lock everybody who is reached at this address, in one order; give those besides the contact's own patient.
+
+    What stops an address stops it for all of them: a worker may hold a message of each.
+    """
+    there = ContactPoint.objects.filter(
+        medium=contact.medium, address_digest=contact.address_digest, retired_at__isnull=True
+    )
+    ids = {contact.patient_id, *there.values_list("patient_id", flat=True)}
+    locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
+    return [each for each in locked.filter(pk__in=ids).order_by("pk") if each.pk != contact.patient_id]
+
+
+def _settle_others(patients: list[Patient], now: datetime) -> None:
+    for patient in patients:
+        _settle_owed(patient, Actor.system("reminders", patient.pharmacy_id), now)
 
 
 def _settle_owed(patient: Patient, by: Actor, now: datetime) -> None:

@@ -60,6 +60,34 @@ def open_work(
     return True
 
 
+def open_or_add(kind: WorkKind, *, pharmacy_id: UUID, patient_id: UUID, reason: str, by: Actor, now: datetime) -> bool:
+    """Open work about a patient or, where it is open already, put the news before what it says. Returns whether it is new.
+
+    Work that was put off is open again: whoever put it off did not know this. Call inside a transaction.
+    """
+    if open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now):
+        return True
+    held = WorklistItem.objects.select_for_update().exclude(state=WorkState.RESOLVED)
+    item = held.filter(patient_id=patient_id, kind=kind, reminder__isnull=True).first()
+    if item is None:  # done by somebody in this very moment
+        return open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now)
+    item.reason = f"{reason} Before that: {item.reason}"[:300]
+    item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, now + DUE_WITHIN[kind])
+    item.save(update_fields=["reason", "state", "put_off_until", "due_by"])
+    _tell(audit.Event.WORKLIST_ANSWERED, item, by, now, "news", {"reason": reason})
+    return False
+
+
+def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
+    """Close the work about one reminder that what has happened since has answered. Call inside a transaction."""
+    waiting = WorklistItem.objects.select_for_update().filter(reminder_id=reminder_id).exclude(state=WorkState.RESOLVED)
+    for item in waiting:
+        item.state, item.resolution, item.resolved_at = WorkState.RESOLVED, Resolution.BY_EVENT, now
+        item.resolved_by, item.put_off_until = by.name, None
+        item.save()
+        _tell(audit.Event.WORKLIST_CLOSED, item, by, now, Resolution.BY_EVENT.value, {})
+
+
 @transaction.atomic
 def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: Actor, now: datetime) -> WorklistItem:
     """Close a piece of work, saying what was done. Raises NotFound, NotAllowed, Conflict, InvalidInput."""

@@ -101,6 +101,8 @@ class Receipt:
     key: str = ""
     provider_message_id: str = ""
     permanent: bool = False
+    opted_out: bool = False
+    """Not taken because its owner has told the provider to stop us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,22 @@ class Reply:
 def is_a_name(sender: object) -> bool:
     """Is this sender of text messages a name instead of a number? To a name nobody can reply."""
     return any(sign.isalpha() for sign in str(sender))
+
+
+def text_of(value: object, longest: int = 2000) -> str:
+    """Text of a call from outside, as a database can keep it. Raises ValueError."""
+    if not isinstance(value, str) or len(value) > longest or "\x00" in value:
+        raise ValueError("text expected")
+    value.encode()  # half of a surrogate pair is no text
+    return value
+
+
+def id_of(value: object) -> str:
+    """The number of an event or a message: without one, or with one that is cut, another's would pass for its repeat."""
+    number = text_of(value, 150).strip()
+    if not number:
+        raise ValueError("a number expected")
+    return number
 
 
 class BadSignature(Exception):

@@ -28,7 +28,9 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    id_of,
     is_a_name,
+    text_of,
 )
 from dispensary.channels.over_http import of_status
 from dispensary.channels.signing import HEADER, check, sign
@@ -79,7 +81,7 @@ class Gateway(Channel):
         try:
             told = json.loads(body)
             return [_event(each) for each in (told if isinstance(told, list) else [told])]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BadPayload(f"an event could not be read: {type(error).__name__}") from error
 
     def _line(self) -> tuple[http.client.HTTPConnection, str]:
@@ -116,20 +118,15 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 def _event(told: Any) -> Receipt | Reply:
     if told["type"] == "reply":
-        return Reply(_text(told["id"]), _text(told["from"]), _text(told["text"])[:1000])
+        return Reply(id_of(told["id"]), text_of(told["from"]), text_of(told["text"])[:1000])
     return Receipt(
-        event_id=_text(told["id"]),
+        event_id=id_of(told["id"]),
         status=ReceiptStatus(told["status"]),
-        key=_text(told.get("key", "")),
-        provider_message_id=_text(told.get("message", "")),
+        key=text_of(told.get("key", "")),
+        provider_message_id=text_of(told.get("message", "")),
         permanent=told.get("permanent") is True,
+        opted_out=told.get("opted_out") is True,
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 2000 or "\x00" in value:
-        raise ValueError("text expected")
-    return value
 
 
 CHANNEL = Gateway

@@ -32,6 +32,8 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    id_of,
+    text_of,
 )
 from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status
 
@@ -92,7 +94,7 @@ class GovukNotify(Channel):
             raise BadSignature("the bearer token does not fit")
         try:
             return _event(json.loads(body))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BadPayload(f"a callback could not be read: {type(error).__name__}") from error
 
     def close(self) -> None:
@@ -113,31 +115,25 @@ def _refusal(error: APIError) -> Answer:
 
 def _event(told: dict[str, Any]) -> list[Receipt | Reply]:
     """One callback: a text that came in, a delivery, a failure; what is still on its way tells nothing."""
-    number = _text(told["id"])
+    number = id_of(told["id"])
     if "source_number" in told:
-        sender = _text(told["source_number"])
+        sender = text_of(told["source_number"])
         whole = (
             f"+{sender}" if sender.isdigit() and not sender.startswith("0") else sender
         )  # Notify leaves the plus out
-        return [Reply(number, whole, _text(told["message"])[:1000])]
-    status = _text(told["status"])
+        return [Reply(number, whole, text_of(told["message"])[:1000])]
+    status = text_of(told["status"])
     if status != "delivered" and status not in _FAILURES:
         return []
     return [
         Receipt(
             event_id=f"{number}:{status}",
             status=ReceiptStatus.DELIVERED if status == "delivered" else ReceiptStatus.UNDELIVERED,
-            key=_text(told.get("reference") or ""),
+            key=text_of(told.get("reference") or ""),
             provider_message_id=number,
             permanent=_FAILURES.get(status, False),
         )
     ]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 2000 or "\x00" in value:
-        raise ValueError("text expected")
-    return value
 
 
 CHANNEL = GovukNotify

@@ -41,6 +41,8 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    id_of,
+    text_of,
 )
 from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status, seconds_of
 
@@ -109,7 +111,7 @@ class NhsNotify(Channel):
             raise BadSignature("the signature does not fit")
         try:
             return [receipt for each in json.loads(body)["data"] for receipt in _receipts(each)]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise BadPayload(f"a callback could not be read: {type(error).__name__}") from error
 
     def close(self) -> None:
@@ -209,30 +211,22 @@ def _of_codes(codes: set[tuple[str, str]]) -> Refused:
 
 def _receipts(told: Mapping[str, Any]) -> list[Receipt | Reply]:
     """One item of a callback: the whole message or its text-message channel, once it has arrived or failed."""
-    facts, event = told["attributes"], _text(told["meta"]["idempotencyKey"])
-    if not event:
-        raise ValueError("a callback without a key would pass for another one's repeat")
+    facts, event = told["attributes"], id_of(told["meta"]["idempotencyKey"])
     of_channel = told["type"] == "ChannelStatus"
     if told["type"] not in {"MessageStatus", "ChannelStatus"} or (of_channel and facts["channel"] != "sms"):
         return []
-    status = _STATUSES.get(_text(facts["channelStatus" if of_channel else "messageStatus"]))
+    status = _STATUSES.get(text_of(facts["channelStatus" if of_channel else "messageStatus"]))
     if status is None:
         return []
     return [
         Receipt(
             event_id=event,
             status=status,
-            key=_text(facts["messageReference"]),
-            provider_message_id=_text(facts["messageId"]),
+            key=text_of(facts["messageReference"], 200),
+            provider_message_id=text_of(facts["messageId"], 200),
             permanent=status is ReceiptStatus.UNDELIVERED and facts.get("supplierStatus") == "permanent_failure",
         )
     ]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 200 or "\x00" in value:
-        raise ValueError("text expected")
-    return value
 
 
 CHANNEL = NhsNotify

@@ -32,15 +32,17 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    id_of,
     is_a_name,
 )
 from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status
 
 _API = "https://api.twilio.com"
+_HAS_SENT_STOP = 21610
 # https://www.twilio.com/docs/api/errors
 _REFUSED: Mapping[int, Refused] = {
     **dict.fromkeys((21211, 21214, 21217, 21614), Refused(Fault.BAD_ADDRESS, permanent=True)),
-    21610: Refused(Fault.OPTED_OUT, permanent=True),
+    _HAS_SENT_STOP: Refused(Fault.OPTED_OUT, permanent=True),
     **dict.fromkeys((21212, 21408, 21603, 21606, 21608, 21659, 21703), Refused(Fault.MISCONFIGURED, permanent=False)),
     **dict.fromkeys((14107, 20429), Refused(Fault.LIMITED, permanent=False)),
 }
@@ -117,9 +119,10 @@ class Twilio(Channel):
 
 
 def _event(told: Mapping[str, str]) -> list[Receipt | Reply]:
-    number = told.get("MessageSid", "")
-    if not number or len(number) > 64:
-        raise BadPayload("MessageSid is missing")
+    try:
+        number = id_of(told.get("MessageSid", ""))
+    except ValueError as error:
+        raise BadPayload("MessageSid is missing") from error
     status = told.get("MessageStatus", "")
     if not status and "From" in told:
         words = "STOP" if told.get("OptOutType") == "STOP" else told.get("Body", "")
@@ -132,6 +135,7 @@ def _event(told: Mapping[str, str]) -> list[Receipt | Reply]:
             status=ReceiptStatus.DELIVERED if status == "delivered" else ReceiptStatus.UNDELIVERED,
             provider_message_id=number,
             permanent=told.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
+            opted_out=told.get("ErrorCode", "") == str(_HAS_SENT_STOP),
         )
     ]
 

@@ -43,16 +43,19 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
+    id_of,
     is_a_name,
+    text_of,
 )
 from dispensary.channels.over_http import READ_SECONDS, of_broken_line, of_status
 from dispensary.channels.signing import WINDOW_SECONDS
 
 SHORTEST_SECRET = 20
+_HAS_SENT_STOP = "1240"
 # https://developer.vonage.com/en/api-errors/messages and https://developer.vonage.com/en/api-errors
 _ANSWERS: Mapping[str, Answer] = {
     **dict.fromkeys(("1040", "1050", "1170", "1190", "1300", "1430"), Refused(Fault.BAD_ADDRESS, permanent=True)),
-    "1240": Refused(Fault.OPTED_OUT, permanent=True),
+    _HAS_SENT_STOP: Refused(Fault.OPTED_OUT, permanent=True),
     **dict.fromkeys(
         ("1060", "1070", "1080", "1110", "1120", "1140", "1160", "low-balance", "unprovisioned", "account-suspended"),
         Refused(Fault.MISCONFIGURED, permanent=False),
@@ -66,8 +69,8 @@ _STATUSES = {
     "rejected": ReceiptStatus.UNDELIVERED,
     "undeliverable": ReceiptStatus.UNDELIVERED,
 }
-_NUMBER_OF_NO_USE = frozenset({"1050", "1170", "1190", "1240", "1300", "1310"})
-"""Barred; not a number; no longer active; has sent STOP; unknown to the network; a device that takes no messages."""
+_NUMBER_OF_NO_USE = frozenset({"1050", "1170", "1190", "1300", "1310"})
+"""Barred; not a number; no longer active; unknown to the network; a device that takes no messages."""
 
 
 def _say_nothing(_: logging.LogRecord) -> bool:
@@ -128,7 +131,7 @@ class Vonage(Channel):
         self._check(headers.get("Authorization", ""), body, now)
         try:
             return _event(json.loads(body))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise BadPayload(f"a call could not be read: {type(error).__name__}") from error
 
     def _check(self, given: str, body: bytes, now: float) -> None:
@@ -176,29 +179,25 @@ def _code(told: Mapping[str, Any]) -> str:
 
 def _event(told: dict[str, Any]) -> list[Receipt | Reply]:
     """One call: a text that came in, a delivery, a failure; what is still on its way tells nothing."""
-    number = _text(told["message_uuid"])
+    number = id_of(told["message_uuid"])
     if "status" not in told:
-        sender = _text(told["from"])
-        words = _text(told["text"]) if told["message_type"] == "text" else ""
+        sender = text_of(told["from"])
+        words = text_of(told["text"], 4000) if told["message_type"] == "text" else ""
         return [Reply(number, f"+{sender}" if sender.isdigit() and len(sender) > 6 else sender, words[:1000])]
-    status = _text(told["status"])
+    status = text_of(told["status"])
     if status not in _STATUSES:
         return []
+    why = _code(told.get("error") or {})
     return [
         Receipt(
             event_id=f"{number}:{status}",
             status=_STATUSES[status],
-            key=_text(told.get("client_ref") or ""),
+            key=text_of(told.get("client_ref") or ""),
             provider_message_id=number,
-            permanent=status == "rejected" and _code(told.get("error") or {}) in _NUMBER_OF_NO_USE,
+            permanent=status == "rejected" and why in _NUMBER_OF_NO_USE,
+            opted_out=status == "rejected" and why == _HAS_SENT_STOP,
         )
     ]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 4000 or "\x00" in value:
-        raise ValueError("text expected")
-    return value
 
 
 CHANNEL = Vonage

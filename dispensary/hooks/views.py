@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from http import HTTPStatus
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -27,24 +31,35 @@ LARGEST_CALL = 200_000  # bytes
 @csrf_exempt
 @require_POST
 def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
-    """Receipts and replies. 2xx only once they are stored; 403 (401, 503) forged, 400 unreadable, 404 no such channel."""
+    """Receipts and replies. 2xx only once they are stored; 403 (401, 503) forged, 400 unreadable, 404 no such channel.
+
+    What is refused is a problem document (RFC 9457) that repeats nothing of what was sent.
+    """
     found = _channel(channel)
     if found is None:
-        return HttpResponse("no such channel\n", status=404, content_type="text/plain")
-    if int(request.headers.get("Content-Length") or 0) > LARGEST_CALL:
-        return HttpResponse("too large\n", status=413, content_type="text/plain")
+        return _problem(404, "There is no such channel here.")
+    length = request.headers.get("Content-Length", "")
+    if length and not (length.isascii() and length.isdigit()):
+        return _problem(400, "Content-Length is not a number.")
+    if length and (len(length) > 12 or int(length) > LARGEST_CALL):
+        return _problem(413, f"A call is at most {LARGEST_CALL} bytes long. Send the events in several calls.")
     now = timezone.now()
     try:
         events = found.read_webhook(request.headers, request.body, now.timestamp())
     except BadSignature as error:
-        return HttpResponse("the signature does not fit\n", status=error.status, content_type="text/plain")
+        return _problem(error.status, "The signature does not fit.")
     except BadPayload as error:
-        return HttpResponse(f"{error}\n", status=400, content_type="text/plain")
+        return _problem(400, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     new = reminders.keep(channel=found.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
     content_type, answer = found.webhook_answer
     told = answer or json.dumps({"received": len(events), "new": new})
     return HttpResponse(told, status=found.webhook_status, content_type=content_type)
+
+
+def _problem(status: int, detail: str) -> HttpResponse:
+    told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return HttpResponse(json.dumps(told), status=status, content_type="application/problem+json")
 
 
 def _channel(name: str) -> Channel | None:
@@ -69,17 +84,28 @@ def stop_messages(request: HttpRequest, token: str) -> HttpResponse:
         return _page(request, "gone", status=404)
     if request.method != "POST":
         return _page(request, "ask", contact)
+    said = _said(request)
     try:
-        step = _stop(contact, wrong_person=request.POST.get("why") == "wrong-person")
+        step = _stop(contact, said)
     except NotFound:
         return _page(request, "gone", status=404)
     return _page(request, step, contact)
 
 
-def _stop(contact: ContactPoint, *, wrong_person: bool) -> str:
+def _said(request: HttpRequest) -> Mapping[str, str]:
+    """The fields of the form. Whatever else a mail program posts is one click: its token has said all that matters."""
+    try:
+        return request.POST
+    except (MultiPartParserError, RequestDataTooBig, TooManyFieldsSent, UnreadablePostError):
+        return {}
+
+
+def _stop(contact: ContactPoint, said: Mapping[str, str]) -> str:
     """Do what whoever holds the message asks for. An address that is another's is stopped and becomes somebody's work."""
-    if not wrong_person:
-        consent.stop_contact(contact_id=contact.pk, source=ConsentSource.ONE_CLICK, now=timezone.now())
+    if said.get("why") != "wrong-person":
+        on_page = said.get("why") == "stop"
+        source = ConsentSource.PATIENT_PAGE if on_page else ConsentSource.ONE_CLICK
+        consent.stop_contact(contact_id=contact.pk, source=source, now=timezone.now())
         return "done"
     consent.report_wrong_person(contact=contact, by=stranger_at(contact), now=timezone.now())
     return "wrong_done"

@@ -151,9 +151,13 @@ def write(
     )
 
 
-def stop_confirmation(language: str, sender: str) -> str:
-    """The single message that answers a STOP."""
-    return _fill(str(_words(language)["stopped"]), language, {"sender": sender.translate(_TYPEWRITTEN)})
+def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:
+    """The single message that answers a STOP; ``everything`` where it ended the reminders of every medium."""
+    return _fill(
+        str(_words(language)["stopped" if everything else "stopped_texts"]),
+        language,
+        {"sender": sender.translate(_TYPEWRITTEN)},
+    )
 
 
 def stop_page(language: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from dispensary.actions.reminders import batch, behind, ledger, outcomes, receipts, risk, watch, zones
 from dispensary.actions.reminders.batch import Ready, after_the_rest
 from dispensary.actions.reminders.breaker import Breaker
+from dispensary.actions.reminders.counting import COUNT, count
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
 from dispensary.channels.staff import tell_staff
 from dispensary.conf import conf
@@ -36,11 +37,6 @@ WAITS_TOO_LONG = 24 * 3600.0  # seconds
 ZONES = "time-zones"
 ZONES_EVERY = timedelta(hours=1)
 
-COUNT = """
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), %s)
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + EXCLUDED.count
-RETURNING at
-"""
 DUE_NOW = f"""
 SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
@@ -92,7 +88,7 @@ def tick() -> Ticked:
     ticked = Ticked(due=0)
     ticked.reclaimed = _reclaim_unsent(now)
     ticked.in_doubt = _settle_doubts(now)
-    _count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
+    count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
     if ledger.run(TURN, [RISK, RISK_EVERY]):
         ticked.work_opened = risk.open_risk_work(now=now)
     ticked.events = receipts.act_on_events(now=now)
@@ -100,7 +96,7 @@ def tick() -> Ticked:
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
         zones.derive_again(now=now)
     ticked.planned_again = behind.plan_behind(now=now)
-    _count({"planned-again": ticked.planned_again})
+    count({"planned-again": ticked.planned_again})
     if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
         _alert_staff()
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
@@ -171,15 +167,8 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
     finally:
         for channel in channels.values():
             channel.close()
-    _count(asdict(done))
+    count(asdict(done))
     return done
-
-
-def _count(happened: Mapping[str, int]) -> None:
-    """Add to the counters that the metrics show; they live in rows, since workers come and go."""
-    for name, times in happened.items():
-        if times:
-            ledger.run(COUNT, [name, times])
 
 
 def _send_batch(

@@ -20,7 +20,7 @@ from dispensary.actions.reminders.batch import Later, Never, Ready, Reason, Row
 from dispensary.actions.worklist import open_work
 from dispensary.actors import Actor
 from dispensary.channels import Accepted, AfterCrash, Answer, Channel, Fault, Refused, Unknown
-from dispensary.conf import conf
+from dispensary.conf import StopScope, conf
 from dispensary.models import ContactFault, ContactPoint, Delivery, Reminder, WorkKind
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
@@ -268,7 +268,10 @@ def _never_there_again(row: Row, answer: Refused, now: datetime) -> None:
             body={"medium": row.medium or "", "fault": ContactFault.REFUSED},
         )
     if answer.fault is Fault.OPTED_OUT and row.contact_id:
-        consent.stop_contact(contact_id=row.contact_id, source="provider", evidence=answer.fault, by=by, now=now)
+        everything = conf().stop_scope == StopScope.ALL
+        consent.stop_contact(
+            contact_id=row.contact_id, source="provider", evidence=answer.fault, everything=everything, by=by, now=now
+        )
 
 
 def _finish(delivery_id: int, outcome: Outcome, fault: str, now: datetime) -> None:

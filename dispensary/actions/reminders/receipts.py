@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from dispensary import audit
 from dispensary.actions import consent
 from dispensary.actions.reminders import ledger
+from dispensary.actions.reminders.counting import count
 from dispensary.actions.reminders.outcomes import book_one, engine
-from dispensary.actions.worklist import open_work
+from dispensary.actions.worklist import close_by_event, open_or_add
 from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
+from dispensary.conf import StopScope, conf
+from dispensary.errors import InvalidInput
 from dispensary.models import (
     ConsentSource,
-    ContactFault,
     ContactPoint,
     Delivery,
     InboundEvent,
@@ -30,8 +33,10 @@ from dispensary.models.reminders import NO_LEASE
 from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.models.sealed import address_digest, seal, unseal
-from dispensary.reminding import is_stop, language_for
+from dispensary.reminding import is_stop, language_for, says_more
 from dispensary.reminding.words import stop_confirmation
+
+log = logging.getLogger(__name__)
 
 KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
@@ -77,11 +82,15 @@ def _facts(event: Receipt | Reply) -> dict[str, object]:
         "key": event.key,
         "message": event.provider_message_id,
         "permanent": event.permanent,
+        "opted_out": event.opted_out,
     }
 
 
 def act_on_events(*, now: datetime, limit: int = 500) -> int:
-    """Act on everything kept and not yet acted on. Returns how many were settled."""
+    """Act on everything kept and not yet acted on. Returns how many were settled.
+
+    One that cannot be acted on holds up nobody behind it; it is tried again for a quarter of an hour, then counted and logged.
+    """
     waiting = (
         InboundEvent.objects.filter(processed_at__isnull=True, result="")
         .order_by("id")
@@ -92,9 +101,23 @@ def act_on_events(*, now: datetime, limit: int = 500) -> int:
 
 def _act_on(pk: int, now: datetime) -> bool:
     event = InboundEvent.objects.get(pk=pk)
-    result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+    failed = False
+    try:
+        result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+    except Exception as error:  # whatever is wrong with one event, those behind it must be heard
+        if not connection.is_usable():
+            raise
+        log.error("event %d of channel %s could not be acted on: %s", pk, event.channel, type(error).__name__)
+        result, failed = None, True
     if result is None and now - event.received_at < KEEP_TRYING:
         return False
+    if failed:  # its facts stay, sealed, for whoever finds out why
+        count({"event-failed": 1})
+        InboundEvent.objects.filter(pk=pk).update(processed_at=now, result="failed")
+        return True
+    if result is None:
+        count({"receipt-unknown": 1})
+        log.warning("a receipt of channel %s is about no message of ours (event %d)", event.channel, pk)
     if result == CONFIRM:  # stopped already; the answer is the tick's, since whoever called us shall not wait for it
         InboundEvent.objects.filter(pk=pk).update(result=result)
         return True
@@ -104,23 +127,47 @@ def _act_on(pk: int, now: datetime) -> bool:
 
 
 def _reply(event: InboundEvent, now: datetime) -> str:
-    address, text = unseal(event.facts["address"]), unseal(event.facts["text"])
-    if is_stop(text):
-        return _stop(event, address, now)
-    points = ContactPoint.objects.select_related("patient").filter(
-        medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address), retired_at__isnull=True
+    address, text = _as_we_spell_it(unseal(event.facts["address"])), unseal(event.facts["text"])
+    if not is_stop(text):
+        return "work" if _to_people(address, text, now) else "nobody"
+    if says_more(text):
+        _to_people(address, text, now)
+    return _stop(event, address, now)
+
+
+def _as_we_spell_it(address: str) -> str:
+    """A sender's number in our one spelling, whichever its provider uses: with its country code, with or without the plus."""
+    found = []
+    for spelling in (address, f"+{address.strip()}"):
+        try:
+            found.append(consent.clean_address(Medium.SMS, spelling))
+        except InvalidInput:
+            continue
+    known = {each: address_digest(Medium.SMS, each) for each in found}
+    ours = set(ContactPoint.objects.filter(address_digest__in=known.values()).values_list("address_digest", flat=True))
+    return next((each for each in found if known[each] in ours), found[0] if found else address)
+
+
+def _to_people(address: str, text: str, now: datetime) -> int:
+    """What somebody wrote becomes work for every pharmacy that has this number, in use or, failing that, no more."""
+    points = list(
+        ContactPoint.objects.select_related("patient").filter(
+            medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address)
+        )
     )
-    for point in points:
+    patients = {point.patient_id: point for point in points if point.retired_at is None}
+    for point in patients.values() or {point.patient_id: point for point in points}.values():
+        said = "wrote" if point.retired_at is None else "wrote, from a number that is no longer in use"
         with transaction.atomic():
-            open_work(
+            open_or_add(
                 WorkKind.REPLY,
                 pharmacy_id=point.patient.pharmacy_id,
                 patient_id=point.patient_id,
-                reason=f"The patient wrote: “{' '.join(text.split())[:250]}”",
+                reason=f"The patient {said}: “{' '.join(text.split())[:200]}”",
                 by=engine(point.patient.pharmacy_id),
                 now=now,
             )
-    return "work" if points else "nobody"
+    return len(points)
 
 
 def _stop(event: InboundEvent, address: str, now: datetime) -> str:
@@ -128,32 +175,46 @@ def _stop(event: InboundEvent, address: str, now: datetime) -> str:
     digest = address_digest(Medium.SMS, address)
     news = not Suppression.objects.filter(medium=Medium.SMS, address_digest=digest).exists()
     evidence = f"reply {event.provider_event_id}"
-    count = consent.stop_address(
-        medium=Medium.SMS, address=address, source=ConsentSource.REPLY, evidence=evidence, now=now
+    stopped = consent.stop_address(
+        medium=Medium.SMS,
+        address=address,
+        source=ConsentSource.REPLY,
+        evidence=evidence,
+        everything=conf().stop_scope == StopScope.ALL,
+        now=now,
     )
     channel = _channel_of(event)
-    return CONFIRM if news and count and channel and channel.confirms_stop else f"stopped {count}"
+    return CONFIRM if news and stopped and channel and channel.confirms_stop else f"stopped {stopped}"
 
 
 def confirm_stops(*, now: datetime) -> int:
     """Answer those who asked us to stop, once each. At most once: it is marked first, and a lost answer stays lost."""
     waiting = InboundEvent.objects.filter(processed_at__isnull=True, result=CONFIRM).order_by("id")[:100]
-    return sum(_confirm(event, now) for event in waiting)
+    confirmed = 0
+    for event in waiting:
+        try:
+            confirmed += _confirm(event, now)
+        except Exception as error:  # it is marked already: one answer that fails holds up nobody else's
+            if not connection.is_usable():
+                raise
+            log.error("a STOP of channel %s could not be confirmed: %s", event.channel, type(error).__name__)
+    return confirmed
 
 
 def _confirm(event: InboundEvent, now: datetime) -> bool:
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
     if not marked.update(processed_at=now, result="stopped", facts={}):
         return False
-    address, channel = unseal(event.facts["address"]), _channel_of(event)
+    address, channel = _as_we_spell_it(unseal(event.facts["address"])), _channel_of(event)
     digest = address_digest(Medium.SMS, address)
-    point = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest).first()
+    points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest)
+    point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
     if point is None or channel is None or now - event.received_at > KEEP_TRYING:
         return False
     pharmacy = point.patient.pharmacy
     language = language_for(point.patient.language, pharmacy.language)
     key = uuid5(NAMESPACE_OID, f"stop {event.channel} {event.provider_event_id}")
-    words = stop_confirmation(language, pharmacy.name)
+    words = stop_confirmation(language, pharmacy.name, everything=conf().stop_scope == StopScope.ALL)
     try:
         answer = channel.send(Message(key, address, pharmacy.name, "", words, "", language=language))
     finally:
@@ -178,6 +239,8 @@ def _receipt(event: InboundEvent, now: datetime) -> str | None:
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
     if reminder.sending_since and delivery.round == reminder.round:  # it overtook our own note of the end
         book_one(reminder, delivery, now)
+    if event.facts.get("opted_out") and delivery.contact_id:  # holds however late it comes
+        _stop_at_provider(delivery.contact_id, "opted-out-at-provider", SuppressionReason.OPTED_OUT, now)
     if outcome // 10 <= delivery.outcome // 10:
         return "older"
     Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
@@ -198,24 +261,38 @@ def _delivery_of(event: InboundEvent) -> Delivery | None:
 
 def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permanent: bool, now: datetime) -> None:
     """What a receipt means for the reminder: delivered, or to be tried at the next address, or never again."""
+    of_this_round = delivery.round == reminder.round  # a person may have asked for it again meanwhile
     if outcome == Outcome.DELIVERED:
-        _move(reminder, State.DELIVERED)
+        if of_this_round and reminder.state not in _TAKEN_BACK:
+            _move(reminder, State.DELIVERED)
+            close_by_event(reminder_id=reminder.pk, by=engine(reminder.pharmacy_id), now=now)
         _tell(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
         return
     if outcome == Outcome.COMPLAINED and delivery.contact_id:
-        consent.stop_contact(
-            contact_id=delivery.contact_id,
-            source=ConsentSource.PROVIDER,
-            evidence="complaint",
-            reason=SuppressionReason.COMPLAINED,
-            now=now,
-        )
+        _stop_at_provider(delivery.contact_id, "complaint", SuppressionReason.COMPLAINED, now)
         return
-    if permanent:
-        ContactPoint.objects.filter(pk=delivery.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
-    if reminder.state == State.SENT and not reminder.plan.ended_at:
+    if permanent and delivery.contact_id:
+        consent.note_refusal(
+            contact_id=delivery.contact_id, code="not-delivered", by=engine(reminder.pharmacy_id), now=now
+        )
+    if of_this_round and reminder.state == State.SENT and not reminder.plan.ended_at:
         _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
         _tell(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
+
+
+_TAKEN_BACK = frozenset({State.WITHDRAWN, State.SUPPRESSED})
+
+
+def _stop_at_provider(contact_id: UUID, evidence: str, reason: SuppressionReason, now: datetime) -> None:
+    asked_us = reason == SuppressionReason.OPTED_OUT
+    consent.stop_contact(
+        contact_id=contact_id,
+        source=ConsentSource.PROVIDER,
+        evidence=evidence,
+        reason=reason,
+        everything=asked_us and conf().stop_scope == StopScope.ALL,
+        now=now,
+    )
 
 
 def _move(reminder: Reminder, state: State, error: str = "") -> None:

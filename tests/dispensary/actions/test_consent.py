@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from dispensary import audit
 from dispensary.actions import consent, reminders
 from dispensary.actors import Actor, Role
+from dispensary.conf import conf
 from dispensary.errors import InvalidInput, NotAllowed
 from dispensary.models import (
     Consent,
@@ -169,6 +171,58 @@ def test_a_yes_at_the_counter_lifts_an_earlier_stop_but_no_complaint(patient, by
         )
     say(patient, by)
     assert [stop.reason for stop in Suppression.objects.all()] == ["complained"]
+
+
+def test_a_yes_does_not_lift_the_stop_of_a_number_that_has_become_somebody_elses(patient, by):
+    old = add(patient, by, Medium.SMS, "+447700900123")
+    consent.retire_contact(contact=old, by=by, now=NOW)
+    consent.stop_address(medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW)
+    add(patient, by, Medium.SMS, "+447700900555")
+    say(patient, by, medium=Medium.SMS)
+    assert Suppression.objects.get().address_digest == address_digest("sms", "+447700900123")
+
+
+def test_a_number_that_is_another_persons_stays_stopped_though_it_had_said_stop_before(patient, by):
+    point = add(patient, by, Medium.SMS, "+447700900123")
+    say(patient, by, medium=Medium.SMS)
+    consent.stop_contact(contact_id=point.pk, source="reply", now=NOW)
+    consent.report_wrong_person(contact=point, by=by, now=NOW)
+    consent.retire_contact(contact=point, by=by, now=NOW)
+    add(patient, by, Medium.SMS, "+447700900123")  # typed again from an old form
+    say(patient, by, medium=Medium.SMS)
+    assert Suppression.objects.get().reason == "wrong-person" and not consent.reachable(patient)
+
+
+@pytest.mark.parametrize("how", ["stop", "wrong-person"])
+def test_what_stops_an_address_takes_back_the_messages_of_everybody_who_shares_it(patient, by, how):
+    other = making.patient(making.pharmacy(name="Elsewhere"))
+    theirs = making.pharmacist(other.pharmacy)
+    point = add(patient, by, Medium.SMS, "+447700900123")
+    add(other, theirs, Medium.SMS, "+447700900123")
+    say(other, theirs, medium=Medium.SMS)
+    owed = owe(other, theirs)
+    Reminder.objects.filter(pk=owed.first().pk).update(
+        state=ReminderState.LEASED, lease_token=owed.first().public_id, lease_until=NOW
+    )
+    if how == "stop":
+        consent.stop_contact(contact_id=point.pk, source="one-click", now=NOW)
+    else:
+        consent.report_wrong_person(contact=point, by=by, now=NOW)
+    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert WorklistItem.objects.get(patient=other).kind == "unreachable"
+
+
+def test_staff_of_another_pharmacy_cannot_call_a_number_wrong(patient, by):
+    point = add(patient, by, Medium.SMS, "+447700900123")
+    with pytest.raises(NotAllowed):
+        consent.report_wrong_person(contact=point, by=making.pharmacist(making.pharmacy(name="Elsewhere")), now=NOW)
+    assert not Suppression.objects.exists()
+
+
+def test_a_stop_scope_that_does_not_exist_is_named(settings):
+    settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": "some"}
+    with pytest.raises(ImproperlyConfigured, match="'all' or 'medium'"):
+        conf()
 
 
 def test_a_wrong_number_gets_nothing_more_and_somebody_must_ask(patient, by):

@@ -182,13 +182,17 @@ def status(said, code=None, **more):
         ("delivered", None, ReceiptStatus.DELIVERED, False),
         ("rejected", 1180, ReceiptStatus.UNDELIVERED, False),
         ("rejected", 1190, ReceiptStatus.UNDELIVERED, True),
-        ("rejected", 1240, ReceiptStatus.UNDELIVERED, True),
         ("rejected", None, ReceiptStatus.UNDELIVERED, False),
         ("undeliverable", 1190, ReceiptStatus.UNDELIVERED, False),
     ],
 )
 def test_a_call_is_a_receipt_by_key_and_by_number(channel, said, code, ours, permanent):
     assert called(channel, status(said, code)) == [Receipt(f"aaaa-1:{said}", ours, "our-key", "aaaa-1", permanent)]
+
+
+def test_a_number_that_has_sent_stop_is_an_opt_out_and_no_fault_of_the_address(channel):
+    [told] = called(channel, status("rejected", 1240))
+    assert told.opted_out and not told.permanent
 
 
 def test_the_number_of_an_error_is_found_in_its_title_too(channel):

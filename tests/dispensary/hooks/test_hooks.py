@@ -11,6 +11,7 @@ import pytest
 from dispensary.actions import reminders
 from dispensary.actions.reminders import tokens
 from dispensary.channels.signing import HEADER, sign
+from dispensary.hooks.views import provider_calls
 from dispensary.models import (
     Consent,
     ConsentEvent,
@@ -24,6 +25,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
+from tests.dispensary.actions.reminders import making
 from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.channels.providers import NhsNotify, Twilio, Vonage, private_key
 from tests.dispensary.channels.servers import http_gateway
@@ -96,6 +98,32 @@ def test_the_same_receipt_five_times_is_one(client, sent):
     assert InboundEvent.objects.count() == 1
 
 
+def test_a_receipt_from_before_a_person_sent_it_again_does_not_call_it_off(client, sent):
+    """The sender presses "send now"; then the first attempt's receipt arrives. The second is still owed."""
+    Reminder.objects.update(state=ReminderState.SCHEDULED, round=2)
+    call(client, receipt(sent, "delivered"))
+    assert outcome(sent) is DeliveryOutcome.DELIVERED and Reminder.objects.get().state == ReminderState.SCHEDULED
+
+
+def test_a_receipt_answers_the_question_whether_it_had_gone(client, sent):
+    Reminder.objects.update(state=ReminderState.PARKED)
+    Delivery.objects.update(outcome=DeliveryOutcome.UNKNOWN)
+    item = WorklistItem.objects.create(
+        pharmacy=sent.reminder.pharmacy, patient=sent.reminder.patient, reminder=sent.reminder, kind="maybe-sent",
+        reason="?", opened_at=database_now(), due_by=database_now(),
+    )  # fmt: skip
+    call(client, receipt(sent, "delivered"))
+    item.refresh_from_db()
+    assert Reminder.objects.get().state == ReminderState.DELIVERED
+    assert (item.state, item.resolution, item.resolved_by) == ("resolved", "by-event", "system:reminders")
+
+
+def test_what_was_withdrawn_stays_withdrawn_when_its_receipt_comes(client, sent):
+    Reminder.objects.update(state=ReminderState.WITHDRAWN)
+    call(client, receipt(sent, "delivered"))
+    assert outcome(sent) is DeliveryOutcome.DELIVERED and Reminder.objects.get().state == ReminderState.WITHDRAWN
+
+
 def test_a_status_only_goes_up_however_receipts_are_shuffled(client, sent):
     call(client, receipt(sent, "delivered", "e2"))
     call(client, receipt(sent, "undelivered", "e1"))
@@ -122,6 +150,32 @@ def test_a_receipt_about_nothing_of_ours_is_given_up_after_a_quarter_of_an_hour(
     InboundEvent.objects.update(received_at=database_now() - timedelta(minutes=16))
     reminders.tick()
     assert InboundEvent.objects.get().result == "unknown-reference"
+    assert EngineHeartbeat.objects.get(name="receipt-unknown").count == 1  # what the alarm is set on
+
+
+def test_one_event_that_nobody_can_act_on_holds_up_neither_those_behind_it_nor_the_engine(client, sent, due, caplog):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have moved"})
+    InboundEvent.objects.update(processed_at=None, result="", facts={"address": "sealed", "text": "with a lost key"})
+    Delivery.objects.update(key=(key := uuid.uuid4()))
+    call(client, {"type": "receipt", "id": "e2", "key": str(key), "status": "delivered"})
+    assert outcome(sent) is DeliveryOutcome.DELIVERED
+    due("missed_collection")
+    assert reminders.tick().due == 1
+    assert "could not be acted on: InvalidToken" in caplog.text and PHONE not in caplog.text
+    InboundEvent.objects.filter(provider_event_id="r1").update(received_at=database_now() - timedelta(minutes=16))
+    reminders.tick()
+    poison = InboundEvent.objects.get(provider_event_id="r1")
+    assert (poison.result, poison.facts["text"]) == ("failed", "with a lost key")
+    assert EngineHeartbeat.objects.get(name="event-failed").count == 1
+
+
+def test_a_stop_at_the_provider_that_is_told_by_receipt_holds_however_late_it_comes(client, sent):
+    call(client, receipt(sent, "delivered", "e1"))
+    call(client, receipt(sent, "undelivered", "e2", opted_out=True))
+    assert outcome(sent) is DeliveryOutcome.DELIVERED and Consent.objects.get().answer == "no"
+    assert (
+        ConsentEvent.objects.filter(source="provider").count() == 1 and Suppression.objects.get().reason == "opted-out"
+    )
 
 
 def test_what_did_not_arrive_is_a_persons_work_when_there_is_no_other_address(client, sent):
@@ -141,6 +195,51 @@ def test_stop_by_reply_stops_in_every_language(client, sent, word):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": word})
     assert Consent.objects.get().answer == "no"
     assert ConsentEvent.objects.filter(source="reply").count() == 1 and Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("spelled", ["447700900123", "07700 900123", "+44 7700 900123", "+447700900123"])
+def test_a_stop_is_heard_however_the_provider_spells_the_number(client, sent, spelled):
+    call(client, {"type": "reply", "id": "r1", "from": spelled, "text": "STOP"})
+    assert Consent.objects.get().answer == "no"
+
+
+def test_a_foreign_number_without_its_plus_is_heard_too(client, due, gateway):
+    due("run_out", reach=("sms",), sms_address="+34612345678")
+    call(client, {"type": "reply", "id": "r1", "from": "34612345678", "text": "baja"})
+    assert Consent.objects.get().answer == "no"
+
+
+def test_a_cry_behind_a_stop_is_heard_by_a_person(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop, I have none left and I am shaking"})
+    assert Consent.objects.get().answer == "no"
+    assert "none left and I am shaking" in WorklistItem.objects.get(kind="reply").reason
+
+
+def test_a_second_reply_stands_before_the_first_and_opens_again_what_was_put_off(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have moved"})
+    WorklistItem.objects.update(state="put-off", put_off_until="2030-01-01", due_by="2030-01-01T00:00Z")
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "I feel very ill"})
+    item = WorklistItem.objects.get(kind="reply")
+    assert item.state == "open" and item.due_by.year < 2030
+    assert item.reason.index("very ill") < item.reason.index("have moved")
+
+
+def test_a_reply_from_a_number_that_was_retired_is_still_read_by_somebody(client, sent):
+    ContactPoint.objects.update(retired_at=database_now())
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have none left"})
+    assert "no longer in use: “I have none left”" in WorklistItem.objects.get(kind="reply").reason
+
+
+@pytest.mark.parametrize(
+    ("scope", "email", "told"), [("all", "no", "no more reminders"), ("medium", "yes", "no more text")]
+)
+def test_a_stop_ends_what_its_answer_says_it_ends(client, sent, confirming, settings, scope, email, told):
+    settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": scope}
+    making.reachable(sent.reminder.patient, "email")
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
+    reminders.tick()
+    assert {said.medium: said.answer for said in Consent.objects.all()} == {"sms": "no", "email": email}
+    assert told in json.loads(confirming.calls[0][1])["text"]
 
 
 @pytest.fixture
@@ -254,11 +353,14 @@ def test_a_signature_older_or_newer_than_five_minutes_is_refused(client, sent, s
 @pytest.mark.parametrize(
     "raw",
     [b"", b"nonsense", b"{}", b"[1]", b"\xff\xfe", b'{"type":"receipt","id":1,"status":"delivered"}',
+     b"[" * 100_000, b'{"type":"receipt","id":"","status":"delivered"}', b'{"type":"receipt","id":"' + b"x" * 151 + b'","status":"delivered"}',
+     b'{"type":"reply","id":"e","from":"+1","text":"\\ud800"}',
      b'{"type":"receipt","id":"e","status":"exploded"}', b'{"type":"reply","id":"e","from":"+1","text":"a\\u0000b"}'],
 )  # fmt: skip
 def test_a_signed_call_that_cannot_be_read_gets_a_sentence(client, gateway, raw):
     answer = call(client, None, raw=raw)
-    assert answer.status_code == 400 and b"could not be read" in answer.content
+    assert answer.status_code == 400 and "could not be read" in answer.json()["detail"]
+    assert answer["Content-Type"] == "application/problem+json"
     assert not InboundEvent.objects.exists()
 
 
@@ -269,6 +371,29 @@ def test_a_channel_that_takes_no_calls_refuses_them(client, gateway, channel):
 
 def test_a_very_large_call_is_refused(client, gateway):
     assert call(client, None, raw=b" " * 200_001).status_code == 413
+
+
+@pytest.mark.parametrize(("length", "status"), [("many", 400), ("-1", 400), ("²", 400), ("9" * 30, 413)])
+def test_a_length_that_is_none_is_refused_with_a_sentence(rf, gateway, length, status):
+    answer = provider_calls(rf.generic("POST", "/hooks/gateway", b"{}", CONTENT_LENGTH=length), "gateway")
+    assert (answer.status_code, json.loads(answer.content)["status"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+def test_what_is_signed_is_the_raw_body_whatever_it_calls_itself(client, sent, kind):
+    body = json.dumps(receipt(sent, "delivered")).encode()
+    answer = client.generic(
+        "POST", "/hooks/gateway", body, content_type=kind, headers={HEADER: sign(SECRET, body, time.time())}
+    )
+    assert answer.status_code == 200 and outcome(sent) is DeliveryOutcome.DELIVERED
+
+
+def test_a_flood_of_forged_calls_reaches_no_table(client, gateway, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        for _ in range(50):
+            assert call(client, {}, secret="guessed").status_code == 403
 
 
 # --- one click --------------------------------------------------------------------------------------------------------
@@ -293,6 +418,34 @@ def test_one_click_stops_at_once_without_a_session_and_twice_is_once(client, con
     assert Consent.objects.get().answer == "no" and ConsentEvent.objects.filter(source="one-click").count() == 1
     reminders.drain()
     assert Reminder.objects.get().state == ReminderState.SUPPRESSED
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'),
+        ("multipart/form-data", b"no boundary at all"),
+        ("text/plain", b"\xff"),
+        ("", b""),
+    ],
+)  # fmt: skip
+def test_one_click_is_a_post_whatever_its_body(client, contact, kind, body):
+    answer = client.generic("POST", f"/u/{tokens.stop_token(contact.pk)}", body, content_type=kind)
+    assert answer.status_code == 200 and not answer.cookies
+    assert ConsentEvent.objects.get(answer="no").source == "one-click"
+
+
+def test_the_button_on_the_page_is_told_apart_from_a_mail_programs_click(client, contact):
+    assert b'name="why" value="stop"' in client.get(f"/u/{tokens.stop_token(contact.pk)}").content
+    client.post(f"/u/{tokens.stop_token(contact.pk)}", {"why": "stop"})
+    assert ConsentEvent.objects.get(answer="no").source == "patient-page"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
+def test_no_other_method_acts(client, contact, method):
+    client.generic(method, f"/u/{tokens.stop_token(contact.pk)}")
+    assert Consent.objects.get().answer == "yes"
 
 
 def test_who_stops_with_a_run_out_ahead_is_called_instead(client, contact):
