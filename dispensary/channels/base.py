@@ -35,9 +35,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has it. What happens after that is told by receipts."""
+    """The provider has it. What happens after that is told by receipts. Its number is kept as far as a column takes it."""
 
     provider_message_id: str = ""
+
+    def __post_init__(self) -> None:
+        told = self.provider_message_id
+        object.__setattr__(self, "provider_message_id", told[:200] if told.isprintable() else "")
 
 
 class Fault(StrEnum):

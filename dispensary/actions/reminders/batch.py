@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -24,6 +24,9 @@ from dispensary.reminding import Kind, QuietHours, Text, WayOut, count_segments,
 from dispensary.reminding.manners import manners
 from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
 from dispensary.reminding.words import patient_page as page_words
+
+LOOK_AGAIN = 0.25
+"""Seconds for which a batch may rely on what was decided when it was read."""
 
 
 class Reason(StrEnum):
@@ -158,6 +161,18 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
     tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
     placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
     return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
+
+
+def look_again(ready: Ready, later: float) -> Ready | Later | Never:
+    """A provider may be so slow that its quiet hours begin before a message's turn comes: decide again `later` seconds on."""
+    if later < LOOK_AGAIN or ready.row.despite_quiet:
+        return ready
+    row = replace(ready.row, now=ready.row.now + timedelta(seconds=later))
+    zone, quiet = row.manners
+    allowed = place(row.now, row.useful_until, row.now, zone, quiet)
+    if allowed is None:
+        return Never(row, Reason.TOO_LATE)
+    return Later(row, Reason.QUIET, allowed) if allowed > row.now else ready
 
 
 def after_the_rest(row: Row, until: datetime) -> Later | Never:

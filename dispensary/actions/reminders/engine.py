@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from dispensary.actions.reminders import batch, behind, ledger, outcomes, receipts, risk, watch, zones
-from dispensary.actions.reminders.batch import Ready, after_the_rest
+from dispensary.actions.reminders.batch import Ready, after_the_rest, look_again
 from dispensary.actions.reminders.breaker import Breaker
 from dispensary.actions.reminders.counting import COUNT, count
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
@@ -178,6 +178,7 @@ def _send_batch(
 
     Their rows and audit lines follow for many at once; until then a tick finds in the ledger what a dead worker leaves.
     """
+    read = time.monotonic()
     waiting, back = batch.read(lease, channels), []
     going: outcomes.Going | None = None
     ended: list[outcomes.Going] = []
@@ -186,6 +187,8 @@ def _send_batch(
         decision = waiting.pop(0)
         if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
             decision = after_the_rest(decision.row, until)
+        if isinstance(decision, Ready):
+            decision = look_again(decision, time.monotonic() - read)
         if not isinstance(decision, Ready):
             outcomes.put_aside(lease, decision)
             done.set_aside += 1

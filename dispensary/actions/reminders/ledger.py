@@ -200,7 +200,10 @@ def hand_over(parameters: dict[str, Any]) -> Begun | None:
     cursor = psycopg.Cursor(raw)
     asked = time.monotonic()
     with connection.wrap_database_errors:
-        cursor.execute(HAND_OVER, parameters, prepare=True)
+        try:
+            cursor.execute(HAND_OVER, parameters, prepare=True)
+        except psycopg.errors.UniqueViolation:  # a provider that gives two messages one number: then our key has to do
+            cursor.execute(HAND_OVER, parameters | {"answered": ""}, prepare=True)
         delivery, attempt, at, to_spare = cursor.fetchone()
     took = timedelta(seconds=time.monotonic() - asked)
     return None if delivery is None else Begun(delivery, attempt, at, to_spare - took)

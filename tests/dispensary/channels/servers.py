@@ -157,6 +157,7 @@ class Gateway:
         "too-long": (422, {}, {"code": "text-too-long"}),
         "seen-before": (409, {}, {"id": "gw-first"}),
         "no-json": (200, {}, b"fine"),
+        "strange-number": (200, {}, {"id": "gw\x00\n"}),
         "locked-out": (401, {}, {}),
         "elsewhere": (302, {"Location": "/"}, {}),
     }

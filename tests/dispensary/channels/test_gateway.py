@@ -54,6 +54,7 @@ def test_one_message_is_one_signed_call_with_its_key(gateway):
         ("locked-out", Refused(Fault.MISCONFIGURED, False)),
         ("seen-before", Accepted("gw-first")),
         ("no-json", Accepted("")),
+        ("strange-number", Accepted("")),
     ],
 )
 def test_each_answer_has_its_meaning_and_is_asked_for_once(gateway, mood, answer):
