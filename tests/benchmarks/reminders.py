@@ -1,12 +1,11 @@
 """`make bench-reminders`: the engine and its rivals, in one run on one machine. Prints what tests/benchmarks/README.md explains.
 
-MESSAGES (default 5000), ROUNDS (default 3: each way in turn, medians told), ROWS for the claim's table (default 300000) and
-ONLY=plan,drain,smtp,claim may be set in the environment.
+MESSAGES (default 5000), ROUNDS (default 3: each way in turn, medians told), ROWS for the claim's table (default 1000000), PENDING
+for what waits while Redis is looked at (default 1000000) and ONLY=plan,drain,smtp,claim,pending may be set in the environment.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import statistics
@@ -26,8 +25,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings_test"
 
 MESSAGES = int(os.environ.get("MESSAGES", "5000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-ROWS = int(os.environ.get("ROWS", "300000"))
-ONLY = os.environ.get("ONLY", "plan,drain,smtp,claim").split(",")
+ROWS = int(os.environ.get("ROWS", "1000000"))
+PENDING = int(os.environ.get("PENDING", "1000000"))
+ONLY = os.environ.get("ONLY", "plan,drain,smtp,claim,pending").split(",")
 WORKERS = 2
 
 
@@ -344,59 +344,6 @@ def bench_plan() -> None:
     connection.close()
 
 
-def bench_claim(folder: Path, database, broker) -> None:
-    """The claim on a table with history, a future and a crowd of ties; and what a pending reminder costs in Redis."""
-    import redis
-    from django.db import connection
-
-    from dispensary.actions.reminders import ledger
-    from tests.dispensary.actions.reminders import making
-
-    client = redis.Redis.from_url(broker.url)
-    before = client.info("memory")["used_memory"]
-    person = making.patient()
-    order = making.dispense(making.prescription(person))
-    from dispensary.models import ReminderPlan
-
-    plan = ReminderPlan.objects.create(
-        pharmacy=person.pharmacy, patient=person, dispense=order, version=1, facts_digest="x",
-        run_out_on=order.run_out_on, more_needed=True, planned_at=making.NOON,
-    )  # fmt: skip
-    fill = """
-        INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date,
-               local_time, tz_name, tzdb_version, due_at, useful_until, despite_quiet, params, state, round, attempts,
-               lost_workers, last_error, lease_owner)
-        SELECT gen_random_uuid(), %s, %s, %s, 'run_out', n::text, '2026-01-01', '10:00', 'UTC', 't',
-               CASE WHEN n %% 10 = 0 THEN timestamptz '2026-01-01 10:00Z' WHEN n %% 10 < 4 THEN timestamptz '2029-01-01' + n * interval '1 s'
-                    ELSE timestamptz '2020-01-01' + n * interval '1 s' END, '2035-01-01', false, '{}',
-               CASE WHEN n %% 10 < 4 THEN 0 ELSE 3 END, 1, 0, 0, '', '' FROM generate_series(1, %s) n"""
-    with database.connect() as superuser:
-        superuser.execute("DELETE FROM dispensary_delivery")
-        superuser.execute("DELETE FROM dispensary_worklistitem")
-        superuser.execute("DELETE FROM dispensary_reminder WHERE plan_id <> %s", [plan.pk])
-        superuser.execute(fill, [plan.pk, person.pharmacy_id, person.pk, ROWS])
-        superuser.execute("VACUUM ANALYZE dispensary_reminder")
-    took = []
-    for _ in range(30):
-        began = time.perf_counter()
-        lease = ledger.claim(owner="bench", count=200, lease=timedelta(seconds=600))
-        took.append(time.perf_counter() - began)
-        if len(lease.ids) != 200:
-            raise SystemExit(f"{len(lease.ids)} claimed of 200")
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + ledger.CLAIM, [plan.pk, "w", timedelta(seconds=60), 200])
-        told = json.dumps(cursor.fetchone()[0])
-    if "reminder_due" not in told or "Sort" in told or "Seq Scan" in told:
-        raise SystemExit(f"the claim left its index: {told}")
-    after = client.info("memory")["used_memory"]
-    pending = ROWS * 4 // 10
-    print(
-        f"\nClaim of 200 among {ROWS:,} rows ({pending:,} pending, {ROWS // 10:,} of them due at one instant): "
-        f"{statistics.median(took) * 1e3:.2f} ms = {statistics.median(took) / 200 * 1e6:.1f} us a row; on its index, no sort"
-        f"\nRedis with {pending:,} pending: {after - before:+,} bytes"
-    )
-
-
 def main() -> None:
     """Run what ONLY names, and print it."""
     import django
@@ -412,8 +359,12 @@ def main() -> None:
             bench_drain(folder, database, broker)
         if "smtp" in ONLY:
             bench_smtp(folder, database, broker)
+        from tests.benchmarks import reminders_at_size
+
         if "claim" in ONLY:
-            bench_claim(folder, database, broker)
+            reminders_at_size.claim(database, ROWS)
+        if "pending" in ONLY:
+            reminders_at_size.pending(folder, database, broker, PENDING)
 
 
 if __name__ == "__main__":
