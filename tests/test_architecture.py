@@ -126,6 +126,44 @@ def test_doors_write_nothing_themselves() -> None:
     assert written == []
 
 
+LONGEST_COUNTDOWN = 300  # seconds
+
+
+def published_for_later(source: str) -> list[int]:
+    """The lines that put a task off in the broker: by an `eta`, or a `countdown` that is not a number of at most five minutes."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for given in node.keywords
+        if given.arg == "eta"
+        or (
+            given.arg == "countdown"
+            and not (isinstance(given.value, ast.Constant) and 0 <= given.value.value <= LONGEST_COUNTDOWN)
+        )
+    ]
+
+
+def test_what_is_put_off_is_a_row_and_no_message_in_the_broker() -> None:
+    found = {name_of(path): lines for path in modules(*PACKAGES) if (lines := published_for_later(path.read_text()))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "caught"),
+    [
+        ("send.apply_async(eta=due)", True),
+        ("send.apply_async(countdown=301)", True),
+        ("send.apply_async(countdown=days * 86400)", True),
+        ("self.retry(countdown=3600)", True),
+        ("send.apply_async(countdown=300)", False),
+        ("send.apply_async(queue='rem-send', expires=60)", False),
+    ],
+)
+def test_a_message_put_off_would_be_found(call: str, caught: bool) -> None:
+    assert bool(published_for_later(call)) is caught
+
+
 def test_amounts_are_never_floats() -> None:
     floats = []
     for path in modules("baclofen_rules", "dispensary/models", "dispensary/actions"):

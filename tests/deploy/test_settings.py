@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+import redis
 import structlog
 from django.conf import settings
 from django.test import Client
@@ -17,6 +18,7 @@ from django.utils import timezone
 from deploy.celery import app, refuse_long_countdowns
 from deploy.environment import ROOT
 from deploy.logs import logging_config
+from dispensary.tasks import tick_reminders
 
 
 def test_check_deploy_has_nothing_to_say() -> None:
@@ -161,6 +163,15 @@ def test_task_for_much_later_is_refused(seconds: int, refused: bool) -> None:
             refuse_long_countdowns(headers={"eta": eta})
     else:
         refuse_long_countdowns(headers={"eta": eta})
+
+
+@pytest.mark.parametrize("later", [{"countdown": 310}, {"eta": timezone.now() + timedelta(days=25)}])
+def test_a_task_for_much_later_never_reaches_the_broker(redis_url: str, later: dict[str, object]) -> None:
+    client = redis.Redis.from_url(redis_url)
+    before = client.dbsize()
+    with pytest.raises(ValueError, match="store a row"):
+        tick_reminders.apply_async(queue="rem-tick", **later)
+    assert client.dbsize() == before
 
 
 def test_every_way_to_run_it_has_the_same_processes() -> None:

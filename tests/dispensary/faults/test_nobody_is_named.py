@@ -1,0 +1,104 @@
+"""A patient called Canary on a medicine that must not be named, through real workers: every kind, language and medium, and every place where
+something could be left lying - texts, subjects, the broker, the programs' own logs, the metrics."""
+
+import base64
+import json
+import re
+from datetime import timedelta
+
+import pytest
+import redis
+
+from dispensary.models import Patient, Reminder, ReminderPlan
+from dispensary.reminding import LANGUAGES, Kind
+from tests.dispensary.actions.reminders import making
+from tests.dispensary.actions.reminders.conftest import database_now
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+TELLING = re.compile(
+    r"canary|canari|31725[.,]5|١٢|baclof|باكلوفين|lioresal|ليوريزال|\bmg\b|ملغ|\bdos[ei]|جرعة|tablet|comprim|قرص|spas|withdrawal",
+    re.IGNORECASE,
+)
+"""Name, dose, medicine or condition, in each of our languages."""
+NAMING = re.compile(r"canary|example\.org|\+?447700900|31725[.,]5|baclof|lioresal", re.IGNORECASE)
+"""What no program may leave lying: the above, and where the patient is reached."""
+PARAMS = {"date": "2026-12-03", "before": ["31725.5", "31725.5"], "after": ["31725.5"], "strength": "31725.5"}
+
+
+def canary(pharmacy, language, medium, detail="plain", who=""):
+    """A patient with one reminder of each kind, due now."""
+    now = database_now()
+    person = Patient.objects.create(
+        pharmacy=pharmacy, identifier=f"CANARY-{language}-{medium}-{detail}{who}", family_name="Canary", given_name="Canary",
+        language=language,
+    )  # fmt: skip
+    address = (
+        f"canary.{language}.{detail}{who}@example.org"
+        if medium == "email"
+        else f"+44770090012{LANGUAGES.index(language)}"
+    )
+    making.reachable(person, medium, address=address, detail_level=detail)
+    dispense = making.dispense(making.prescription(person), at=now - timedelta(days=1))
+    plan = ReminderPlan.objects.create(
+        pharmacy=pharmacy, patient=person, dispense=dispense, version=1, facts_digest="x", run_out_on=now.date(),
+        more_needed=True, planned_at=now,
+    )  # fmt: skip
+    return Reminder.objects.bulk_create(
+        Reminder(
+            plan=plan, pharmacy=pharmacy, patient=person, kind=kind, occurrence="0d", local_date=now.date(),
+            local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now, useful_until=now + timedelta(days=1),
+            params=PARAMS, despite_quiet=True,
+        )
+        for kind in Kind
+    )  # fmt: skip
+
+
+def said(house):
+    return [json.loads(line) for line in house.sent_file.read_text().splitlines()]
+
+
+def published(monitor):
+    """Every command that the broker was given until our own."""
+    for command in monitor.listen():
+        if command["command"].startswith("PUBLISH done"):
+            return
+        yield command["command"]
+
+
+def test_no_text_no_queue_no_log_and_no_metric_names_a_patient_or_a_medicine(house, client, settings):
+    house.use(words=True)
+    loud = {"LOG_LEVEL": "DEBUG", "CHANNELS": json.dumps({"email": "sink", "sms": "sink"})}
+    broker = redis.Redis.from_url(house.broker.url)
+    with broker.monitor() as monitor:
+        house.act_out(answer="busy", times=1)  # one refusal, so that what is written about faults is seen too
+        pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
+        plain = [
+            row for language in LANGUAGES for medium in ("email", "sms") for row in canary(pharmacy, language, medium)
+        ]
+        chosen = [row for language in LANGUAGES for row in canary(pharmacy, language, "email", "detailed")]
+        poisoned = canary(pharmacy, "en", "email", "plain", who="poisoned")
+        Reminder.objects.filter(pk__in=[row.pk for row in poisoned]).update(params={"date": "Canary"})
+        house.start("tick", "send1", "send2", "beat", **loud)
+        house.wait_until_sent(len(plain) + len(chosen) - 1)
+        house.wait(lambda: Reminder.objects.filter(state=0, due_at__gt=database_now()).count() == 1, 60, "one put off")
+        broker.publish("done", "now")
+        heard = list(published(monitor))
+    assert len(said(house)) == len(plain) + len(chosen) - 1
+    for told in said(house):
+        assert not TELLING.search(told["subject"]), told
+        if "detailed" not in told["to"]:
+            assert not TELLING.search(told["text"]), told
+    assert any(NAMING.search(told["text"]) for told in said(house) if "detailed" in told["to"])  # who chose it, gets it
+    everything = "\n".join(heard)
+    bodies = {base64.b64decode(body) for body in re.findall(r"body\W+([A-Za-z0-9+/=]{8,})", everything)}
+    assert "dispensary.reminders.drain" in everything and not NAMING.search(everything)
+    assert bodies and all(body.startswith(b"[[], {}") for body in bodies), bodies  # no arguments at all
+    for server in house.processes.values():
+        log = server.log.read_text()
+        assert not NAMING.search(log), (server.name, NAMING.search(log))
+    assert house.processes["send1"].log.stat().st_size + house.processes["send2"].log.stat().st_size > 0
+    settings.METRICS_TOKEN = "a-token-for-the-monitor"
+    numbers = client.get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"}).content.decode()
+    assert "reminder" in numbers and not NAMING.search(numbers)
+    house.stop_all()
