@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import redis
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from deploy.celery import app, refuse_long_countdowns
+from deploy.celery import app
 from deploy.environment import ROOT
 from deploy.logs import logging_config
 from dispensary.tasks import tick_reminders
@@ -155,23 +156,33 @@ def test_broker_settings_keep_a_hint_from_being_doubled_or_hoarded() -> None:
     assert conf.beat_schedule["reminders"]["options"]["expires"] < settings.REMINDER_TICK_SECONDS
 
 
-@pytest.mark.parametrize(("seconds", "refused"), [(299, False), (310, True)])
-def test_task_for_much_later_is_refused(seconds: int, refused: bool) -> None:
-    eta = (timezone.now() + timedelta(seconds=seconds)).isoformat()
-    if refused:
-        with pytest.raises(ValueError, match="store a row"):
-            refuse_long_countdowns(headers={"eta": eta})
-    else:
-        refuse_long_countdowns(headers={"eta": eta})
-
-
-@pytest.mark.parametrize("later", [{"countdown": 310}, {"eta": timezone.now() + timedelta(days=25)}])
-def test_a_task_for_much_later_never_reaches_the_broker(redis_url: str, later: dict[str, object]) -> None:
+@pytest.fixture
+def broker(redis_url: str) -> redis.Redis:
+    """The tests' broker, and nothing in the queue of ticks."""
     client = redis.Redis.from_url(redis_url)
-    before = client.dbsize()
-    with pytest.raises(ValueError, match="store a row"):
-        tick_reminders.apply_async(queue="rem-tick", **later)
-    assert client.dbsize() == before
+    client.delete("rx:rem-tick")
+    return client
+
+
+def later(seconds: int) -> list[dict[str, object]]:
+    """The ways to ask Celery for a task so much later."""
+    eta = timezone.now() + timedelta(seconds=seconds)
+    return [{"countdown": seconds}, {"eta": eta}, {"eta": eta.isoformat()}, {"eta": eta.replace(tzinfo=None)}]
+
+
+@pytest.mark.parametrize("options", later(3600))
+def test_a_task_for_much_later_never_reaches_the_broker(broker: redis.Redis, options: dict[str, object]) -> None:
+    for publish in (tick_reminders.apply_async, partial(app.send_task, tick_reminders.name)):
+        with pytest.raises(ValueError, match="store a row"):
+            publish(queue="rem-tick", **options)
+    assert broker.llen("rx:rem-tick") == 0
+
+
+@pytest.mark.parametrize("options", [{}, *later(290)])
+def test_a_hint_for_now_or_soon_reaches_it(broker: redis.Redis, options: dict[str, object]) -> None:
+    tick_reminders.apply_async(queue="rem-tick", **options)
+    assert broker.llen("rx:rem-tick") == 1
+    broker.delete("rx:rem-tick")
 
 
 def test_every_way_to_run_it_has_the_same_processes() -> None:
