@@ -7,7 +7,7 @@ begins after the commit of their word.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import phonenumbers
@@ -16,6 +16,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from dispensary import audit
+from dispensary.actions.reach import settle_owed, take_back_leases
 from dispensary.actions.worklist import open_work
 from dispensary.actors import Actor, Role
 from dispensary.conf import conf
@@ -30,20 +31,12 @@ from dispensary.models import (
     DetailLevel,
     Medium,
     Patient,
-    Reminder,
-    ReminderState,
     Suppression,
     SuppressionReason,
     WorkKind,
 )
-from dispensary.models.reminders import NO_LEASE, OWED
 from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
-from dispensary.reminding import Kind, place
-from dispensary.reminding.manners import manners
-
-NOT_ALLOWED = "no-address-allowed"
-_SOON = timedelta(minutes=5)
 
 
 @transaction.atomic
@@ -82,7 +75,7 @@ def add_contact(
     )
     told = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
     _tell_contact(point, by, now, "added", told)
-    _settle_owed(patient, by, now)
+    settle_owed(patient, by, now)
     return point
 
 
@@ -125,7 +118,7 @@ def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
     _lock(contact.patient_id)
     ContactPoint.objects.filter(pk=contact.pk, retired_at__isnull=True).update(retired_at=now)
     _tell_contact(contact, by, now, "retired", {})
-    _settle_owed(contact.patient, by, now)
+    settle_owed(contact.patient, by, now)
 
 
 @transaction.atomic
@@ -142,7 +135,7 @@ def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor
     if not others.update(detail_level=detail_level):
         return
     _tell_contact(contact, by, now, "detail", {"detail": detail_level.value})
-    _take_back_leases(contact.patient_id)
+    take_back_leases(contact.patient_id)
 
 
 @transaction.atomic
@@ -166,7 +159,7 @@ def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> N
         by=by,
         now=now,
     )
-    _settle_owed(contact.patient, by, now)
+    settle_owed(contact.patient, by, now)
     _settle_others(others, now)
 
 
@@ -197,7 +190,7 @@ def record_answer(
         Suppression.objects.filter(
             medium=medium, address_digest__in=digests, reason=SuppressionReason.OPTED_OUT
         ).delete()
-    _settle_owed(patient, by, now)
+    settle_owed(patient, by, now)
     return event
 
 
@@ -212,7 +205,7 @@ def stop_media(
     for medium in media:
         if medium not in refused:
             _say(patient, medium, ConsentAnswer.NO, source, evidence, by, now)
-    _settle_owed(patient, by, now)
+    settle_owed(patient, by, now)
 
 
 @transaction.atomic
@@ -242,7 +235,7 @@ def stop_contact(
         meant = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
         if meant and answers.get(medium) != ConsentAnswer.NO:
             _say(patient, medium, ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
-    _settle_owed(patient, by, now)
+    settle_owed(patient, by, now)
     _settle_others(others, now)
 
 
@@ -338,73 +331,7 @@ def _lock_all_at(contact: ContactPoint) -> list[Patient]:
 
 def _settle_others(patients: list[Patient], now: datetime) -> None:
     for patient in patients:
-        _settle_owed(patient, Actor.system("reminders", patient.pharmacy_id), now)
-
-
-def _settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
-    """Bring what is owed in line with where the patient may be reached now."""
-    if reachable(patient):
-        _take_back_leases(patient.pk)
-        _owe_again(patient, now)
-        return
-    held_back = Reminder.objects.filter(OWED, patient=patient)
-    at_risk = [kind for kind in held_back.values_list("kind", flat=True) if Kind(kind).matters_for_safety]
-    held_back.update(state=ReminderState.SUPPRESSED, last_error=NOT_ALLOWED, **NO_LEASE)
-    if at_risk:
-        open_work(
-            WorkKind.UNREACHABLE,
-            pharmacy_id=patient.pharmacy_id,
-            patient_id=patient.pk,
-            reason="The patient may no longer be messaged but has changes or a run-out ahead: call instead.",
-            by=by,
-            now=now,
-        )
-
-
-def reachable(patient: Patient) -> bool:
-    """Is there an address, allowed by the patient, that takes messages?"""
-    return bool(usable(patient))
-
-
-def usable(patient: Patient) -> list[ContactPoint]:
-    """The addresses, allowed by the patient, that take messages; the first is tried first."""
-    allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
-    points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
-    points = points.order_by("preference", "added_at", "medium", "id")
-    stopped = set(
-        Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
-            "medium", "address_digest"
-        )
-    )
-    return [point for point in points if (point.medium, point.address_digest) not in stopped]
-
-
-def read_again(*, patient: Patient) -> None:
-    """What a worker has read but not begun is read again, with what has just been chosen. Within the choice's transaction."""
-    _take_back_leases(patient.pk)
-
-
-def _take_back_leases(patient_id: UUID) -> None:
-    leased = Reminder.objects.filter(OWED, patient_id=patient_id, state=ReminderState.LEASED)
-    leased.update(state=ReminderState.SCHEDULED, **NO_LEASE)
-
-
-def _owe_again(patient: Patient, now: datetime) -> None:
-    """What was held back for want of a permission is owed again, as far as it will still be true."""
-    pharmacy = patient.pharmacy
-    zone, quiet = manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
-    held_back = Reminder.objects.filter(
-        patient=patient,
-        state=ReminderState.SUPPRESSED,
-        last_error=NOT_ALLOWED,
-        plan__ended_at__isnull=True,
-        useful_until__gt=now + _SOON,
-    )
-    for reminder in held_back:
-        due = place(max(reminder.due_at, now), reminder.useful_until, now, zone, quiet)
-        if due:
-            reminder.state, reminder.due_at, reminder.last_error = ReminderState.SCHEDULED, due, ""
-            reminder.save(update_fields=["state", "due_at", "last_error"])
+        settle_owed(patient, Actor.system("reminders", patient.pharmacy_id), now)
 
 
 def _guard(patient: Patient, by: Actor) -> None:

@@ -105,7 +105,7 @@ def update_facts(
     what is owed is planned again with it, in this transaction. `version` is the one the caller saw: raises `Stale` when
     somebody was faster.
     """
-    from dispensary.actions import consent, reminders
+    from dispensary.actions import reach, reminders
 
     policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
@@ -133,14 +133,14 @@ def update_facts(
     if "time_zone" in changed:
         reminders.plan_again(patient=locked, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
-        consent.read_again(patient=locked)
+        reach.take_back_leases(locked.pk)
     return locked
 
 
 @transaction.atomic
 def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime) -> Patient:
     """The language of a patient's messages, as they chose it themselves or told the counter. The same again is no change."""
-    from dispensary.actions import consent
+    from dispensary.actions import reach
 
     policies.require(
         policies.may_send_reminders(by) or by.role == Role.PATIENT, by, "choose the language", "staff at the counter"
@@ -163,7 +163,7 @@ def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime
         patient=locked,
         body={"changed": changed},
     )
-    consent.read_again(patient=locked)
+    reach.take_back_leases(locked.pk)
     return locked
 
 

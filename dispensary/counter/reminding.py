@@ -9,13 +9,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib import messages
 from django.db import transaction
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dispensary import policies
-from dispensary.actions import patients, reminders, worklist
+from dispensary.actions import reminders, worklist
 from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look, typed
 from dispensary.counter.session import lines_of
@@ -42,44 +45,61 @@ TONES = {
 @at_counter(policies.may_send_reminders)
 def list_(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Reminders of the pharmacy in one group of states."""
-    group = request.GET.get("show", "owed")
-    group = group if group in GROUPS else "owed"
+    group = _group(request.GET.get("show", ""))
     rows = Reminder.objects.filter(pharmacy=visit.pharmacy, state__in=GROUPS[group][1]).select_related("patient")
-    rows = rows.order_by("due_at" if group == "owed" else "-due_at")[:MOST]
+    if group == "sent":
+        rows = rows.annotate(left_at=Max("deliveries__started_at"))
+    rows = rows.order_by("due_at" if group == "owed" else "-due_at")[: MOST + 1]
+    shown = [_line(row) for row in rows]
     context = {
         "groups": [(key, words, key == group) for key, (words, _states) in GROUPS.items()],
         "group": GROUPS[group][0],
-        "rows": [(row, TONES[ReminderState(row.state)]) for row in rows],
+        "here": group,
+        "leaves": {"owed": "Leaves", "sent": "Left"}.get(group, "Was to leave"),
+        "rows": shown[:MOST],
         "changeable": group in {"owed", "failed"},
-        "most": MOST,
+        "most": MOST if len(shown) > MOST else 0,
     }
     return page(request, visit, "reminders.html", context)
 
 
-def one(action: Callable[..., Any]) -> Callable[..., HttpResponse]:
-    """A view that does one thing to one reminder of the pharmacy."""
+def _group(named: str) -> str:
+    return named if named in GROUPS else "owed"
+
+
+def _line(row: Reminder) -> dict[str, Any]:
+    """A reminder with the moment at which it leaves or left, by the patient's clock, and its reason in words."""
+    at = getattr(row, "left_at", None) or row.due_at
+    return {
+        "row": row,
+        "tone": TONES[ReminderState(row.state)],
+        "at": at.astimezone(ZoneInfo(row.tz_name)),
+        "reason": reminders.say_reason(row),
+    }
+
+
+def one(action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str]) -> Callable[..., HttpResponse]:
+    """A view that does one thing to one reminder of the pharmacy, says so, and leads back to the same list."""
 
     @require_POST
     @at_counter(policies.may_send_reminders)
     def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-        action(public_id=pk, by=visit.by, now=visit.now)
-        return redirect("counter:reminders")
+        done = action(public_id=pk, by=visit.by, now=visit.now)
+        messages.success(request, f"{done.patient}: {say(done, visit.now)}")
+        return redirect(f"{reverse('counter:reminders')}?show={_group(request.POST.get('show', ''))}")
 
     return view
 
 
-send = one(reminders.send_now)
-withdraw = one(reminders.withdraw)
+def _sending(row: Reminder, now: datetime) -> str:
+    zone, quiet = reminders.manners_of(row.patient)
+    if quiet.covers(now.astimezone(zone).time()):
+        return f"it leaves when the patient's quiet hours end, at {quiet.end:%H:%M}. If it cannot wait, call."
+    return "it leaves within a minute, if the patient may be messaged."
 
 
-@require_safe
-@at_counter(policies.may_send_reminders)
-def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Why this patient got, gets or does not get messages."""
-    patient = visit.own(Patient.objects.select_related("pharmacy"), pk)
-    patients.opened(patient=patient, by=visit.by, now=visit.now)
-    context = {"patient": patient, "sentences": reminders.explain(patient=patient, now=visit.now)}
-    return page(request, visit, "explain.html", context)
+send = one(reminders.send_now, _sending)
+withdraw = one(reminders.withdraw, lambda _row, _now: "withdrawn.")
 
 
 @require_safe

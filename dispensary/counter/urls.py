@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from dispensary.counter import audit_desk, check, dispensed, override, papers, patients, queue, reminding, session
+from dispensary.counter import (
+    audit_desk,
+    check,
+    dispensed,
+    messaging,
+    override,
+    papers,
+    patients,
+    queue,
+    reminding,
+    session,
+)
 
 app_name = "counter"
 
@@ -22,7 +33,7 @@ urlpatterns = [
     path("dispenses/<uuid:pk>/take-back", dispensed.take_back, name="take-back"),
     path("patients/<uuid:pk>/", patients.patient, name="patient"),
     path("patients/<uuid:pk>/facts", patients.facts, name="facts"),
-    path("patients/<uuid:pk>/messages", reminding.explain, name="explain"),
+    path("patients/<uuid:pk>/messages", messaging.explain, name="explain"),
     path("patients/<uuid:pk>/work", reminding.work, name="work"),
     path("withdrawal-risk/", reminding.at_risk, name="at-risk"),
     path("reminders/", reminding.list_, name="reminders"),

@@ -142,6 +142,8 @@ def write(
     if typewritten:
         given = {name: value.translate(_TYPEWRITTEN) for name, value in given.items()}
     body = entry["detailed" if detailed and _can_fill(entry["detailed"], given) else "plain"]
+    if "phone" in given and not given["phone"]:
+        body = _without_phone(body, words["questions"])
     return Text(
         subject=words["subject"].format(sender=given["sender"]),
         body=_fill(body, language, given),
@@ -149,6 +151,11 @@ def write(
         language=language,
         version=version_of(language),
     )
+
+
+def _without_phone(body: str, questions: str) -> str:
+    """For a pharmacy that has recorded no number: "call us now", and no sentence that ends in nothing."""
+    return body.replace(f" {questions}", "").replace(" : {phone}", "").replace(": {phone}", "")
 
 
 def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:

@@ -92,6 +92,12 @@ def day(value: object) -> str:
 
 
 @register.filter
+def moment(value: datetime) -> str:
+    """`Tue 24 Nov 2026, 10:00`, by the clock that the value itself carries."""
+    return f"{long_day(value.date())}, {value:%H:%M}"
+
+
+@register.filter
 def short_day(value: date) -> str:
     """`Tue 24 Nov`: where the year stands beside it."""
     return words.short_day(value)
@@ -104,6 +110,12 @@ def day_from(value: object, today: date) -> str:
         return "not known"
     on = value if isinstance(value, date) else date.fromisoformat(str(value))
     return f"{long_day(on)}, {how_far(on, today)}"
+
+
+@register.filter
+def from_today(value: datetime, today: date) -> str:
+    """`in 9 days`, by the day of the value's own clock."""
+    return how_far(value.date(), today)
 
 
 def how_far(on: date, today: date) -> str:

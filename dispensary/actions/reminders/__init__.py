@@ -5,26 +5,31 @@ Modules import each other from the top down: engine > outcomes > batch > ledger;
 
 from dispensary.actions.reminders.by_hand import send_now, withdraw
 from dispensary.actions.reminders.engine import Drained, Ticked, drain, tick
-from dispensary.actions.reminders.explain import Preview, explain, preview, say
-from dispensary.actions.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
+from dispensary.actions.reminders.explain import Preview, explain, preview, say, say_reason
+from dispensary.actions.reminders.patient_page import Coming, coming_to
+from dispensary.actions.reminders.planning import Withdrawn, manners_of, plan_after_dispense, plan_again, withdraw_for
 from dispensary.actions.reminders.receipts import act_on_events, keep
 from dispensary.actions.reminders.risk import AtRisk, RiskLevel, withdrawal_risk
 
 __all__ = [
     "AtRisk",
+    "Coming",
     "Drained",
     "Preview",
     "RiskLevel",
     "Ticked",
     "Withdrawn",
     "act_on_events",
+    "coming_to",
     "drain",
     "explain",
     "keep",
+    "manners_of",
     "plan_after_dispense",
     "plan_again",
     "preview",
     "say",
+    "say_reason",
     "send_now",
     "tick",
     "withdraw",

@@ -107,8 +107,14 @@ def say(reminder: Reminder, now: datetime) -> str:
         text += f"due since {when} and not yet taken by a worker"
     else:
         text += f"{reminder.standing[0].lower()}{reminder.standing[1:]}"
-    reason = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
-    return f"{text} ({reason[0].lower()}{reason[1:]})." if reason else f"{text}."
+    reason = say_reason(reminder)
+    return f"{text} ({reason})." if reason else f"{text}."
+
+
+def say_reason(reminder: Reminder) -> str:
+    """Why it stands where it stands, as half a sentence; empty when there is nothing to say."""
+    told = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
+    return f"{told[:1].lower()}{told[1:]}"
 
 
 @dataclass(frozen=True, slots=True)

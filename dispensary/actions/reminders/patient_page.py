@@ -1,6 +1,6 @@
-"""What a patient sees behind the link of a message: what will be sent, when, how. Writes nothing.
+"""What will be sent to a patient, when, how and in which words: for the page behind a message's link, and for the counter.
 
-It says no more than the messages to this very address do: medicine and dose only where the patient chose that for it.
+Writes nothing. The patient's page says no more than the messages to this very address do: medicine and dose only where the patient chose that for it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispensary.actions import consent
+from dispensary.actions import reach
 from dispensary.actions.reminders.batch import values_of
 from dispensary.actions.reminders.planning import manners_of
 from dispensary.conf import conf
-from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Reminder
+from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
 from dispensary.models.reminders import OWED
-from dispensary.reminding import Kind, language_for, write
+from dispensary.reminding import Kind, count_segments, language_for, write
 
 MOST = 60
 
@@ -26,6 +26,9 @@ class Coming:
     leaves_at: datetime
     medium: Medium
     text: str
+    kind: Kind
+    segments: int
+    """How many text messages it costs; 0 for a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
     """What whoever reads messages to this contact point may see and change."""
     patient, pharmacy = contact.patient, contact.patient.pharmacy
     language = language_for(patient.language, pharmacy.language)
-    used = [point for point in consent.usable(patient) if point.medium in conf().channels]
+    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
     said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
     known = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
     return PatientPage(
@@ -61,20 +64,28 @@ def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
 
 
 def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: datetime) -> list[Coming]:
-    patient, pharmacy = contact.patient, contact.patient.pharmacy
-    zone, _quiet = manners_of(patient)
     detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
-    rows = Reminder.objects.filter(
-        OWED,
-        patient=patient,
-        plan__ended_at__isnull=True,
-        useful_until__gt=now,
-    )
+    return _as_they_will_read(contact.patient, Medium(through.medium), language, detailed, now)
+
+
+def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
+    """What is owed to a patient as it will read at the address that is tried first; as plain text messages without one."""
+    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
+    medium, detailed = Medium.SMS, False
+    if used:
+        medium, detailed = Medium(used[0].medium), used[0].detail_level == DetailLevel.DETAILED
+    language = language_for(patient.language, patient.pharmacy.language)
+    return _as_they_will_read(patient, medium, language, detailed, now)
+
+
+def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed: bool, now: datetime) -> list[Coming]:
+    zone, _quiet = manners_of(patient)
+    pharmacy, typewritten = patient.pharmacy, medium == Medium.SMS
+    rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
     found = []
     for row in rows.order_by("due_at", "id")[:MOST]:
         values = values_of(row.params, language, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
-        text = write(
-            Kind(row.kind), language, detailed=detailed, values=values, typewritten=through.medium == Medium.SMS
-        )
-        found.append(Coming(max(row.due_at, now).astimezone(zone), Medium(through.medium), text.body))
+        text = write(Kind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
+        length = count_segments(f"{text.body} {text.opt_out}").count if typewritten else 0
+        found.append(Coming(max(row.due_at, now).astimezone(zone), medium, text.body, Kind(row.kind), length))
     return found

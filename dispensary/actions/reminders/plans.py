@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 
-from dispensary.actions.consent import NOT_ALLOWED
+from dispensary.actions.reach import NOT_ALLOWED
 from dispensary.models import Dispense, Phase, Reminder, ReminderPlan
 from dispensary.models.reminders import LET_GO, Withdrawal
 from dispensary.models.reminders import ReminderState as State

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from dispensary import audit
-from dispensary.actions import consent, reminders
+from dispensary.actions import consent, reach, reminders
 from dispensary.actors import Actor, Role
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, NotAllowed
@@ -190,7 +190,7 @@ def test_a_number_that_is_another_persons_stays_stopped_though_it_had_said_stop_
     consent.retire_contact(contact=point, by=by, now=NOW)
     add(patient, by, Medium.SMS, "+447700900123")  # typed again from an old form
     say(patient, by, medium=Medium.SMS)
-    assert Suppression.objects.get().reason == "wrong-person" and not consent.reachable(patient)
+    assert Suppression.objects.get().reason == "wrong-person" and not reach.reachable(patient)
 
 
 @pytest.mark.parametrize("how", ["stop", "wrong-person"])
@@ -258,6 +258,6 @@ def test_a_retired_address_is_used_no_more(patient, by):
     say(patient, by)
     owed = owe(patient, by)
     consent.retire_contact(contact=point, by=by, now=NOW)
-    assert not consent.reachable(patient)
+    assert not reach.reachable(patient)
     assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert add(patient, by).pk != point.pk

@@ -99,6 +99,32 @@ def test_a_reminder_is_sent_at_once(counter: Client, pharmacist: StaffMember) ->
     assert reminder.due_at < before
 
 
+def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    supplied(pharmacist)
+    reminder = Reminder.objects.order_by("due_at").first()
+    assert reminder is not None
+    Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED, attempts=2, last_error="provider-busy")
+    shown = counter.get(reverse("counter:reminders"), {"show": "failed"}).content.decode()
+    assert "The provider was busy" in shown and "2 attempts" in shown and "Correct the address" in shown
+    for start, end, told in (("00:00", "00:00", "within a minute"), ("06:00", "00:00", "quiet hours end, at 00:00")):
+        type(pharmacist.pharmacy).objects.update(quiet_from=start, quiet_until=end)
+        address = reverse("counter:send-reminder", args=[reminder.public_id])
+        page = counter.post(address, {"show": "failed"}, follow=True)
+        assert page.redirect_chain == [(f"{reverse('counter:reminders')}?show=failed", 302)]
+        assert told in page.content.decode()
+        Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED)
+
+
+def test_when_it_leaves_is_told_by_the_patients_clock(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist)
+    Patient.objects.filter(pk=patient.pk).update(time_zone="Asia/Tokyo")
+    Reminder.objects.update(tz_name="Asia/Tokyo", due_at="2099-12-12T16:30:00Z", useful_until="2099-12-20T00:00:00Z")
+    shown = counter.get(reverse("counter:reminders")).content.decode()
+    assert "13 Dec 2099, 01:30" in shown.replace("\u00a0", " ")
+
+
 def test_another_pharmacys_reminder_is_not_there(client: Client, pharmacist: StaffMember) -> None:
     patient = supplied(pharmacist)
     client.force_login(make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).user)

@@ -1,5 +1,6 @@
 """The words, in every language: nothing revealed, nothing missing, known in length."""
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -273,3 +274,16 @@ def test_what_is_said_behind_a_stop_word_is_noticed(reply, more):
 )
 def test_the_language_falls_back_from_region_to_language_to_the_pharmacys(wanted, fallback, language):
     assert language_for(wanted, fallback) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("detailed", [False, True])
+def test_a_pharmacy_without_a_number_sends_no_sentence_that_ends_in_nothing(language, kind, detailed):
+    values = {
+        "sender": "City Pharmacy", "phone": "", "date": "6 December", "medicine": "baclofen", "before": "30",
+        "after": "25", "tablets": "2 tablets", "strength": "10",
+    }  # fmt: skip
+    body = write(kind, language, detailed=detailed, values=values).body
+    assert not re.search(r"[:،؟]\s*[.\u2069]|\s\.|: *$", body), body
+    assert re.search(r"\w[.)\u2069]*\.$", body), body

@@ -1,0 +1,200 @@
+"""A patient's messages at the counter: what was said, where to, in which language, and everything to come."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary.actions import consent
+from dispensary.models import (
+    AuditEntry,
+    Consent,
+    ConsentEvent,
+    ContactPoint,
+    Patient,
+    Reminder,
+    ReminderState,
+    StaffMember,
+    StaffRole,
+    Suppression,
+)
+from tests.dispensary import make
+from tests.dispensary.counter.test_reminding import supplied
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pharmacist(db: None) -> StaffMember:
+    make.products()
+    return make.staff(make.pharmacy(now=timezone.now() - timedelta(days=90)))
+
+
+@pytest.fixture
+def patient(pharmacist: StaffMember) -> Patient:
+    return supplied(pharmacist)
+
+
+@pytest.fixture
+def counter(client: Client, pharmacist: StaffMember) -> Client:
+    client.force_login(pharmacist.user)
+    return client
+
+
+def press(counter: Client, patient: Patient, **fields: object) -> HttpResponse:
+    return counter.post(reverse("counter:explain", args=[patient.pk]), fields, follow=True)
+
+
+def words_on(answer: HttpResponse) -> str:
+    return answer.content.decode()
+
+
+def test_everything_to_come_is_shown_as_it_will_read(counter: Client, patient: Patient) -> None:
+    shown = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    assert "please ask for your next supply now" in shown and shown.count("E-mail</span>") >= 4
+    assert "None of these will leave" not in shown
+
+
+def test_what_was_said_about_each_medium_is_shown_with_since_when_and_how(counter: Client, patient: Patient) -> None:
+    shown = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    assert "at the counter" in shown and "Not asked" in shown and "h@example.org" in shown
+
+
+def test_a_no_stops_at_once_and_a_yes_starts_again(counter: Client, patient: Patient) -> None:
+    shown = words_on(press(counter, patient, do="no", medium="email"))
+    assert "E-mail: the patient said no." in shown and "None of these will leave" not in shown
+    assert set(Reminder.objects.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    press(counter, patient, do="yes", medium="email")
+    assert set(Reminder.objects.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
+    last = ConsentEvent.objects.first()
+    assert last is not None and (last.source, last.recorded_by[:5]) == ("counter", "user:")
+
+
+def test_a_number_is_recorded_in_its_one_spelling_and_waits_for_a_yes(counter: Client, patient: Patient) -> None:
+    fields = {"do": "add", "new-medium": "sms", "new-address": "07700 900123"}
+    assert "once the patient says yes" in words_on(press(counter, patient, **fields))
+    assert ContactPoint.objects.get(medium="sms").address == "+447700900123"
+    assert not Consent.objects.filter(medium="sms").exists()
+
+
+@pytest.mark.parametrize(
+    ("medium", "address", "told"),
+    [
+        ("email", "nobody", "This is no e-mail address" ),
+        ("email", "", "Type the address"),
+        ("sms", "12", "such as"),
+        ("", "h@example.org", "Say whether"),
+        ("pigeon", "loft 3", "not one of the available choices"),
+        ("email", "a\x00@example.org", ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_told_beside_its_field(
+    counter: Client, patient: Patient, medium: str, address: str, told: str
+) -> None:
+    answer = press(counter, patient, do="add", **{"new-medium": medium, "new-address": address})
+    assert answer.status_code == 422 and ContactPoint.objects.count() == 1
+    assert told.lower() in words_on(answer).lower() or "name@example.org" in words_on(answer)
+    assert "new-address" in words_on(answer)
+
+
+def test_an_address_is_retired_or_is_somebody_elses(counter: Client, patient: Patient) -> None:
+    point = ContactPoint.objects.get()
+    assert "Nothing more is sent" in words_on(press(counter, patient, do="wrong", contact=point.pk))
+    assert Suppression.objects.get().reason == "wrong-person"
+    assert "It belongs to somebody else" in words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    press(counter, patient, do="retire", contact=point.pk)
+    assert "None is known." in words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    assert press(counter, patient, do="retire", contact=point.pk).status_code == 422
+
+
+def test_medicine_and_dose_are_named_where_the_patient_chose_it_and_left_out_again(
+    counter: Client, patient: Patient
+) -> None:
+    point = ContactPoint.objects.get()
+    assert "your baclofen runs out" in words_on(press(counter, patient, do="detailed", contact=point.pk))
+    assert "your baclofen runs out" not in words_on(press(counter, patient, do="plain", contact=point.pk))
+
+
+def manners(patient: Patient, **fields: object) -> dict[str, object]:
+    return {"do": "manners", "language": "en", "time_zone": "", "version": patient.version, **fields}
+
+
+def test_another_zone_moves_what_is_to_come(counter: Client, patient: Patient) -> None:
+    before = Reminder.objects.order_by("due_at").first()
+    assert before is not None
+    press(counter, patient, **manners(patient, time_zone="America/New_York", language="es"))
+    patient.refresh_from_db()
+    after = Reminder.objects.filter(state=ReminderState.SCHEDULED).order_by("due_at").first()
+    assert (patient.time_zone, patient.language) == ("America/New_York", "es")
+    assert after is not None and after.due_at - before.due_at in {timedelta(hours=5), timedelta(hours=4)}
+
+
+def test_a_zone_that_is_none_is_told_beside_its_field(counter: Client, patient: Patient) -> None:
+    answer = press(counter, patient, **manners(patient, time_zone="Mars/Olympus"))
+    assert answer.status_code == 422 and "a zone such as Europe/London" in words_on(answer)
+    assert 'href="#id_time_zone"' in words_on(answer) and 'value="Mars/Olympus"' in words_on(answer)
+
+
+def test_whoever_was_faster_is_not_overwritten(counter: Client, patient: Patient) -> None:
+    old = manners(patient, language="fr")
+    press(counter, patient, **manners(patient, language="es"))
+    answer = press(counter, patient, **old)
+    assert answer.status_code == 422 and "changed meanwhile" in words_on(answer)
+    patient.refresh_from_db()
+    assert patient.language == "es"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {}, {"do": "everything"}, {"do": "yes"}, {"do": "yes", "medium": "pigeon"}, {"do": "retire"},
+        {"do": "retire", "contact": "x"}, {"do": "wrong", "contact": str(uuid.uuid4())}, {"do": "manners"},
+    ],
+)  # fmt: skip
+def test_a_wish_that_is_none_changes_nothing_and_says_so(
+    counter: Client, patient: Patient, wish: dict[str, str]
+) -> None:
+    entries = AuditEntry.objects.count()
+    answer = press(counter, patient, **wish)
+    assert (answer.status_code == 422 and "d-error-summary" in words_on(answer)) or "error-summary" in words_on(answer)
+    assert AuditEntry.objects.count() == entries
+
+
+def test_another_patients_address_is_not_changed_from_here(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    other = make.patient(pharmacist.pharmacy, family_name="Osei", now=timezone.now())
+    point = consent.add_contact(
+        patient=other, medium=consent.Medium.EMAIL, address="o@example.org", by=pharmacist.actor(), now=timezone.now()
+    )
+    assert press(counter, patient, do="retire", contact=point.pk).status_code == 422
+    point.refresh_from_db()
+    assert point.retired_at is None
+
+
+def test_nobody_from_elsewhere_and_no_auditor_changes_anything(client: Client, patient: Patient) -> None:
+    address = reverse("counter:explain", args=[patient.pk])
+    for member, status in (
+        (make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER), 404),
+        (make.staff(patient.pharmacy, StaffRole.AUDITOR), 403),
+    ):
+        client.force_login(member.user)
+        assert client.get(address).status_code == status
+        assert client.post(address, {"do": "no", "medium": "email"}).status_code == status
+    client.logout()
+    assert client.post(address, {"do": "no", "medium": "email"}).status_code == 302
+    assert Consent.objects.get().answer == "yes"
+
+
+def test_each_change_stands_in_the_log_with_who_did_it(counter: Client, patient: Patient) -> None:
+    press(counter, patient, do="no", medium="sms")
+    press(counter, patient, do="add", **{"new-medium": "sms", "new-address": "+447700900123"})
+    press(counter, patient, **manners(patient, language="ar"))
+    told = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
+    assert {"consent.changed", "contact.changed", "patient.changed", "patient.opened"} <= set(told)

@@ -1,0 +1,77 @@
+"""A patient's messages, the reminders and the withdrawal-risk list with something on them, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from dispensary.actions import consent, reminders
+from dispensary.counter.look import build
+from dispensary.models import Medium, Reminder, ReminderState
+from tests.dispensary import make
+from tests.dispensary.counter.test_reminding import supplied
+from tests.journeys.looking import NARROW, WIDE, Eye, eye
+from tests.journeys.test_counter import sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PICTURES = os.environ.get("PICTURES")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_look() -> None:
+    build.build(with_test_tools=True, quiet=True)
+
+
+def without_fault(looking: Eye, name: str) -> None:
+    assert looking.faults() == []
+    if PICTURES:
+        for size in (WIDE, NARROW):
+            looking.page.set_viewport_size(size)
+            looking.page.screenshot(path=str(Path(PICTURES) / f"full-{name}-{size['width']}.png"), full_page=True)
+        looking.page.set_viewport_size(WIDE)
+
+
+def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
+    browser: Browser, live_server: LiveServer
+) -> None:
+    make.products()
+    member = make.staff(make.pharmacy(now=timezone.now() - timedelta(days=90)))
+    patient = supplied(member)
+    for days in (27, 28, 31):
+        supplied(member, days_ago=days)
+    number = "+34600123456"
+    consent.add_contact(patient=patient, medium=Medium.SMS, address=number, by=member.actor(), now=timezone.now())
+    failed = Reminder.objects.filter(patient=patient).order_by("due_at").first()
+    assert failed is not None
+    Reminder.objects.filter(pk=failed.pk).update(state=ReminderState.FAILED, attempts=8, last_error="provider-busy")
+    reminders.tick()
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, member)
+        for name in ("reminders", "at-risk"):
+            looking.go(reverse(f"counter:{name}"))
+            without_fault(looking, name)
+        looking.go(reverse("counter:reminders") + "?show=failed")
+        without_fault(looking, "failed")
+        looking.go(reverse("counter:explain", args=[patient.pk]))
+        without_fault(looking, "messages")
+        looking.tab_to(page.get_by_role("button", name="Says yes to text message"))
+        looking.follow("Enter")
+        expect(page.get_by_text("Text message: the patient said yes.").first).to_be_visible()
+        page.get_by_label("Time zone").fill("Mars/Olympus")
+        page.get_by_role("button", name="Save language and time").click()
+        expect(page.get_by_role("alert")).to_contain_text("a zone such as Europe/London")
+        without_fault(looking, "messages-with-errors")
+        page.get_by_label("Time zone").fill("Europe/Madrid")
+        page.get_by_label("Language of the messages").select_option("es")
+        page.get_by_role("button", name="Save language and time").click()
+        expect(page.get_by_text("pida ya su próxima entrega").first).to_be_hidden()
+    patient.refresh_from_db()
+    assert (patient.time_zone, patient.language) == ("Europe/Madrid", "es")
