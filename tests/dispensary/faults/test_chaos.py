@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 SECONDS = 600 if LONG else 20
 
 
-def test_chaos_loses_nothing_and_doubles_at_most_one_for_each_kill(house):
+def test_chaos_loses_nothing_and_doubles_at_most_one_for_each_kill(house, capsys):
     house.start_all()
     owed, kills, crashes, deadline = set(), 0, 0, time.monotonic() + SECONDS
     dice = random.Random(20261122)
@@ -44,4 +44,8 @@ def test_chaos_loses_nothing_and_doubles_at_most_one_for_each_kill(house):
         house.revive()
     house.wait_until_idle(120)
     verdict = house.verdict(owed)
+    with capsys.disabled():
+        print(
+            f"\n{len(owed):,} in {SECONDS} s of chaos, {kills} workers and {crashes} times the database killed: {verdict}"
+        )
     assert verdict.at_most_doubled(kills + 2 * crashes), (verdict, kills, crashes)

@@ -15,6 +15,8 @@ from tests.dispensary.faults.house import LONG, ROOT
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 KILLS = 20 if LONG else 2
 MANY = 4000 if LONG else 300
+LEASES = 3 if LONG else 1
+"""How many leases, of ten seconds each, a frozen worker stands still."""
 
 
 def test_workers_killed_under_load_lose_nothing_and_double_at_most_the_message_in_hand(house):
@@ -47,25 +49,28 @@ def test_a_frozen_worker_that_thaws_after_its_lease_sends_nothing_more(house):
     house.start_all()
     house.wait_until_sent(MANY // 5)
     house.signal("send1", signal.SIGSTOP)
-    time.sleep(11)  # a lease is 10 s
+    time.sleep(LEASES * 10 + 1)
     house.signal("send1", signal.SIGCONT)
     house.wait_until_idle()
     verdict = house.verdict(owed)
     assert verdict.at_most_doubled(1), verdict
 
 
-def test_two_beats_and_a_killed_one_do_no_harm(house):
+@pytest.mark.parametrize("beats", [2, 5] if LONG else [5])
+def test_however_many_beats_there_are_and_one_of_them_is_killed_nobody_is_messaged_twice(house, beats):
     owed = house.owe(MANY)
     house.start_all()
-    house.start("beat2")
+    others = [f"beat{number}" for number in range(2, beats + 1)]
+    house.start(*others)
     house.wait_until_sent(MANY // 4)
     house.kill("beat")
     house.wait_until_idle()
     verdict = house.verdict(owed)
     assert verdict.clean, verdict
     before = EngineHeartbeat.objects.get(name="tick").count
-    house.wait(lambda: EngineHeartbeat.objects.get(name="tick").count > before, 120, "the other beat ticks on")
-    house.kill("beat2")
+    house.wait(lambda: EngineHeartbeat.objects.get(name="tick").count > before, 120, "the other beats tick on")
+    for name in others:
+        house.kill(name)
 
 
 def test_a_database_that_crashes_loses_nothing_and_doubles_at_most_what_was_in_flight(house):

@@ -14,7 +14,8 @@ from tests.dispensary.actions.reminders import making
 from tests.dispensary.faults.house import House
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TIES = 20_000
+TIES = 100_000
+OTHERS = 20_000
 SENT = 1000
 
 
@@ -38,7 +39,7 @@ def crowd(database):
                 UNION ALL SELECT 's' || n, timestamptz '2025-01-01' + n * interval '1 min', 3 FROM generate_series(1, %s) n) x
     """
     with database.connect("superuser" if database.split else "owner") as owner:
-        owner.execute(fill, [plan.pk, person.pharmacy_id, person.pk, TIES, TIES * 2, TIES * 2])
+        owner.execute(fill, [plan.pk, person.pharmacy_id, person.pk, TIES, OTHERS, OTHERS])
         owner.execute("ANALYZE dispensary_reminder")
     return plan
 
