@@ -25,6 +25,8 @@ from dispensary.reminding.manners import manners
 from dispensary.reminding.words import medicine_in, say_date, say_number, say_tablets
 from dispensary.reminding.words import patient_page as page_words
 
+TURN = timedelta(minutes=1)
+"""How long a nudge waits for another message to the same patient that is due as well."""
 LOOK_AGAIN = 0.25
 """Seconds for which a batch may rely on what was decided when it was read."""
 
@@ -40,6 +42,7 @@ class Reason(StrEnum):
     WORDS = "words-missing"
     ADDRESS = "address-unreadable"
     RESTING = "provider-resting"
+    ANOTHER_FIRST = "another-goes-first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Row:
     address_digest: str | None
     detail_level: str | None
     sent_before: Sequence[datetime]
+    another_first: bool
     refused_before: bool
     now: datetime
 
@@ -152,7 +156,11 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
         return Never(row, Reason.TOO_LATE)
     if allowed > row.now:
         return Later(row, Reason.QUIET, allowed)
-    if Kind(row.kind).matters_for_safety or not row.sent_before:
+    if Kind(row.kind).matters_for_safety:
+        return None
+    if row.another_first:
+        return _after_the_other(row, zone, quiet)
+    if not row.sent_before:
         return None
     today = row.now.astimezone(zone).date()
     so_many_today = sum(sent.astimezone(zone).date() == today for sent in row.sent_before)
@@ -161,6 +169,12 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
     tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
     placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
     return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
+
+
+def _after_the_other(row: Row, zone: ZoneInfo, quiet: QuietHours) -> Later | Never:
+    """Of two that are due at once the limit of a day can only count the one that has left: a nudge waits for its turn."""
+    placed = place(row.now + TURN, row.useful_until, row.now + TURN, zone, quiet)
+    return Later(row, Reason.ANOTHER_FIRST, placed) if placed else Never(row, Reason.ENOUGH_TODAY)
 
 
 def look_again(ready: Ready, later: float) -> Ready | Later | Never:

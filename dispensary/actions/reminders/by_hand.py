@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -13,6 +14,7 @@ from dispensary.errors import Conflict, NotFound
 from dispensary.models import Reminder, ReminderState, Resolution, Withdrawal, WorklistItem, WorkState
 from dispensary.policies import may_send_reminders, require
 from dispensary.reminding import Kind
+from dispensary.reminding.plan import LAPSE_LIMIT
 
 STILL_GOOD = timedelta(hours=12)
 
@@ -28,8 +30,7 @@ def send_now(*, public_id: UUID, despite_quiet: bool = False, by: Actor, now: da
         raise Conflict("A worker has it in hand at this moment.")
     if reminder.plan.ended_at:
         raise Conflict("It belongs to a supply that has been replaced or taken back.")
-    if reminder.kind == Kind.DOSE_CHANGE and reminder.useful_until <= now:
-        raise Conflict("The day of this change has come: the message would be wrong. Call the patient.")
+    _still_true(reminder, now)
     again = reminder.attempts > 0
     reminder.round += again
     reminder.state, reminder.last_error, reminder.lost_workers = ReminderState.SCHEDULED, "", 0
@@ -42,6 +43,20 @@ def send_now(*, public_id: UUID, despite_quiet: bool = False, by: Actor, now: da
     )
     _tell(audit.Event.REMINDER_PLANNED, reminder, by, now, "sent-again" if again else "sent-early")
     return reminder
+
+
+def _still_true(reminder: Reminder, now: datetime) -> None:
+    """What a person sends late must not be wrong by then. Raises Conflict."""
+    over, kind = reminder.useful_until <= now, Kind(reminder.kind)
+    if kind is Kind.DOSE_CHANGE and over:
+        raise Conflict("The day of this change has come: the message would be wrong. Call the patient.")
+    if kind is Kind.LAST_DAY and over:
+        raise Conflict("The last day has passed: the message would be wrong. Call the patient.")
+    today = now.astimezone(ZoneInfo(reminder.pharmacy.time_zone)).date()
+    if not kind.matters_for_safety and today >= reminder.plan.run_out_on:
+        raise Conflict("The supply has ended: a message to order in time would be wrong. Call the patient.")
+    if kind.about_refill and today > reminder.plan.run_out_on + LAPSE_LIMIT:
+        raise Conflict(f"The supply ended more than {LAPSE_LIMIT.days} days ago: nothing about it is sent any more.")
 
 
 @transaction.atomic
@@ -64,7 +79,7 @@ def withdraw(*, public_id: UUID, by: Actor, now: datetime) -> Reminder:
 
 def _held(public_id: UUID, by: Actor, doing: str) -> Reminder:
     require(may_send_reminders(by), by, doing, "technicians, pharmacists and managers")
-    found = Reminder.objects.select_for_update(of=("self",)).select_related("plan")
+    found = Reminder.objects.select_for_update(of=("self",)).select_related("plan", "pharmacy")
     reminder = found.filter(public_id=public_id, pharmacy_id=by.pharmacy_id).first()
     if reminder is None:
         raise NotFound("There is no such reminder here.")

@@ -35,6 +35,7 @@ _FAULTS = {
     Fault.NO_ANSWER: "the provider's answer was lost",
     Reason.QUIET: "it waits for the end of the quiet hours",
     Reason.RESTING: "the provider is down; it is tried again in some minutes",
+    Reason.ANOTHER_FIRST: "another message to the patient goes first",
     Reason.ENOUGH_TODAY: "the patient has had as many messages as we send",
 }
 

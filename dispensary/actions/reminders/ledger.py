@@ -73,18 +73,23 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
        c.id, c.medium, c.address, c.address_digest, c.detail_level,
        CASE WHEN r.kind IN ({NUDGES}) THEN ARRAY(
             SELECT d.started_at
-              FROM (SELECT id FROM dispensary_reminder earlier
-                     WHERE earlier.patient_id = r.patient_id AND earlier.id <> r.id
-                       AND earlier.useful_until > now() - interval '7 days' OFFSET 0) earlier,
+              FROM unnest(others.recent) earlier,
                    LATERAL (SELECT started_at FROM dispensary_delivery
-                             WHERE reminder_id = earlier.id AND outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
+                             WHERE reminder_id = earlier AND outcome IN ({Outcome.STARTED}, {Outcome.ACCEPTED}, {Outcome.DELIVERED})
                                AND started_at > now() - interval '7 days' OFFSET 0) d) END,
+       coalesce(others.go_first, false),
        EXISTS (SELECT 1 FROM dispensary_delivery d
                 WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN ({REFUSALS})),
        clock_timestamp()
   FROM dispensary_reminder r
   JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true
   JOIN dispensary_pharmacy ph ON ph.id = r.pharmacy_id
+  LEFT JOIN LATERAL (
+       SELECT array_agg(id) FILTER (WHERE useful_until > now() - interval '7 days') AS recent,
+              bool_or(due_at <= now() AND state IN ({State.SCHEDULED}, {State.LEASED})
+                      AND (kind NOT IN ({NUDGES}) OR id < r.id)) AS go_first
+         FROM dispensary_reminder
+        WHERE r.kind IN ({NUDGES}) AND patient_id = r.patient_id AND id <> r.id) others ON true
   LEFT JOIN LATERAL (
        SELECT point.* FROM dispensary_contactpoint point
          JOIN dispensary_consent said

@@ -20,6 +20,7 @@ from dispensary.models import (
     DeliveryOutcome,
     EngineHeartbeat,
     Reminder,
+    ReminderPlan,
     ReminderState,
     Suppression,
     Withdrawal,
@@ -251,6 +252,32 @@ def test_one_nudge_a_day_and_three_a_week(due, outbox):
     reminders.drain()
     assert state(earlier) is ReminderState.SENT
     assert state(second) in {ReminderState.SCHEDULED, ReminderState.SUPPRESSED} and len(outbox.sent) == 1
+
+
+def test_of_two_nudges_due_at_once_one_leaves_today(due, awake, outbox):
+    """Two courses beside each other: both are in one worker's hands when it decides, and neither has left."""
+    person = making.patient(awake)
+    first = due("refill_due", person=person)
+    second = due("refill_again", person=person, reach=())
+    ReminderPlan.objects.update(ended_at=None, ended_reason="")
+    Reminder.objects.update(state=ReminderState.SCHEDULED, due_at=database_now() - timedelta(seconds=1))
+    reminders.drain()
+    assert len(outbox.sent) == 1 and state(first) is ReminderState.SENT
+    assert (state(second), second.last_error) == (ReminderState.SCHEDULED, "another-goes-first")
+    Reminder.objects.filter(pk=second.pk).update(due_at=database_now() - timedelta(seconds=1))
+    reminders.drain()
+    second.refresh_from_db()
+    assert len(outbox.sent) == 1 and second.last_error == "daily-limit"
+
+
+def test_a_nudge_waits_for_what_matters_more_and_that_waits_for_nothing(due, awake, outbox):
+    person = making.patient(awake)
+    nudge = due("refill_due", person=person)
+    matters = due("missed_collection", person=person, reach=())
+    ReminderPlan.objects.update(ended_at=None, ended_reason="")
+    Reminder.objects.update(state=ReminderState.SCHEDULED, due_at=database_now() - timedelta(seconds=1))
+    reminders.drain()
+    assert state(matters) is ReminderState.SENT and state(nudge) is ReminderState.SCHEDULED and len(outbox.sent) == 1
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
