@@ -289,6 +289,8 @@ def _say(  # noqa: PLR0917  (what was said, in the order of the columns)
     Consent.objects.update_or_create(
         patient=patient, medium=medium, defaults={"answer": answer, "since": now, "event": event}
     )
+    if answer == ConsentAnswer.NO:
+        transaction.on_commit(lambda: _count_no(source))
     audit.record(
         audit.Event.CONSENT_CHANGED,
         pharmacy=patient.pharmacy_id,
@@ -300,6 +302,12 @@ def _say(  # noqa: PLR0917  (what was said, in the order of the columns)
         body={"medium": medium.value, "source": source.value, "evidence": evidence[:250]},
     )
     return event
+
+
+def _count_no(source: str) -> None:
+    from dispensary.actions.reminders.counting import count
+
+    count({f"optout {source}": 1})
 
 
 _FIRMER = (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED, SuppressionReason.WRONG_PERSON)

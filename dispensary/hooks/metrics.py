@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.db import Error
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -27,10 +27,7 @@ class ReminderCollector(Collector):
             return
         yield GaugeMetricFamily("dispensary_reminders_readable", "1 when the database answers", value=1)
         yield from _gauges(state)
-        counted = CounterMetricFamily("dispensary_reminders_events", "What the engine has done", labels=["event"])
-        for name, count in state.counters:
-            counted.add_metric([name], count)
-        yield counted
+        yield from _counters(state.counters)
         work = GaugeMetricFamily("dispensary_work_open", "Work that waits for a person", labels=["kind"])
         oldest = GaugeMetricFamily("dispensary_work_oldest_seconds", "Age of the oldest of it", labels=["kind"])
         for kind, count, age in state.work:
@@ -49,6 +46,34 @@ class ReminderCollector(Collector):
         yield zones
 
 
+def _counters(counted: Iterable[tuple[str, int]]) -> Iterator[Metric]:
+    """The engine's counters. A name of several words carries its labels: what of whom."""
+    events = CounterMetricFamily("dispensary_reminders_events", "What the engine has done", labels=["event"])
+    aside = CounterMetricFamily(
+        "dispensary_reminders_set_aside", "Claimed and not sent: to wait, or for good", labels=["reason"]
+    )
+    answers = CounterMetricFamily(
+        "dispensary_channel_answers", "What providers answered to one attempt", labels=["channel", "answer"]
+    )
+    took = CounterMetricFamily(
+        "dispensary_channel_answer_seconds", "How long providers took over all these answers", labels=["channel"]
+    )
+    opted_out = CounterMetricFamily("dispensary_optouts", "Patients who said no to a medium, by way", labels=["source"])
+    for name, count in counted:
+        what, *labels = name.split(" ")
+        if what == "aside":
+            aside.add_metric(labels, count)
+        elif what == "answer":
+            answers.add_metric(labels, count)
+        elif what == "answer-us":
+            took.add_metric(labels, count / 1_000_000)
+        elif what == "optout":
+            opted_out.add_metric(labels, count)
+        else:
+            events.add_metric([name], count)
+    yield from (events, aside, answers, took, opted_out)
+
+
 def _gauges(state: watch.EngineState) -> Iterator[Metric]:
     """The alarms: oldest due above 120 s warns, above 600 s pages; so does a tick older than 120 s."""
     infinite = float("inf")
@@ -59,6 +84,7 @@ def _gauges(state: watch.EngineState) -> Iterator[Metric]:
         ("dispensary_reminders_due", "Due and not yet taken", state.due),
         ("dispensary_reminders_held", "In the hands of a worker", state.held),
         ("dispensary_reminders_held_too_long", "Held beyond the lease", state.held_too_long),
+        ("dispensary_reminders_plans_behind", "Plans made with settings that have changed since", state.plans_behind),
         ("dispensary_inbound_events_waiting", "Receipts and replies not yet acted on", state.events_waiting),
     ):
         yield GaugeMetricFamily(name, told, value=value)

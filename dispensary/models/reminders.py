@@ -260,7 +260,7 @@ class InboundEvent(models.Model):
 class EngineHeartbeat(models.Model):
     """When a part of the engine last ran, by the database's clock, and how often what it counts has happened."""
 
-    name = models.CharField(max_length=24, primary_key=True)
+    name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField()
     count = models.BigIntegerField(default=0)
 

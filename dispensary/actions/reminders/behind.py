@@ -40,7 +40,7 @@ HOW_MANY = """
         LATERAL (SELECT count(*) AS plans FROM (
                  SELECT 1 FROM dispensary_reminderplan
                   WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
-                  LIMIT 100000) AS some) behind)
+                  LIMIT 100000) AS old) behind)
 """
 """An expression: how many plans are behind, counted to the first hundred thousand of each pharmacy."""
 

@@ -6,6 +6,7 @@ hour; the first message that is accepted ends it. The rest is a row, so that eve
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +17,8 @@ IN_A_ROW = 5
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(minutes=15)
 PREFIX = "rest "
+ANSWERED = "answer "
+TOOK = "answer-us "
 _PROVIDERS_OWN = frozenset({Fault.UNREACHABLE, Fault.BUSY, Fault.LIMITED, Fault.MISCONFIGURED})
 
 _RESTING = f"""
@@ -39,6 +42,8 @@ class Breaker:
     failures: dict[str, int] = field(default_factory=dict)
     resting: dict[str, datetime] = field(default_factory=dict)
     troubled: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    """How often each channel gave which answer, and how many microseconds it took, for the counters of the metrics."""
 
     def look(self) -> None:
         """Read which channels rest, and until when by the database's clock."""
@@ -46,8 +51,11 @@ class Breaker:
         self.resting = {name: until for name, until, resting in found if resting}
         self.troubled = {name for name, _, _ in found}
 
-    def note(self, channel: str, answer: Answer) -> None:
-        """Learn from one answer. A refusal of one message or one address says nothing about the provider."""
+    def note(self, channel: str, answer: Answer, took: float) -> None:
+        """Learn from one answer that took so many seconds. A refusal of one message or one address says nothing about the
+        provider."""
+        self.counts[f"{ANSWERED}{channel} {'accepted' if isinstance(answer, Accepted) else answer.fault}"] += 1
+        self.counts[f"{TOOK}{channel}"] += round(took * 1_000_000)
         if isinstance(answer, Accepted):
             self.failures.pop(channel, None)
             if channel in self.troubled:
@@ -64,4 +72,4 @@ class Breaker:
 
 
 def _name(channel: str) -> str:
-    return f"{PREFIX}{channel}"[:24]
+    return f"{PREFIX}{channel}"

@@ -29,6 +29,7 @@ from dispensary.models.reminders import ReminderState as State
 log = logging.getLogger(__name__)
 
 TICK = "tick"
+SET_ASIDE = "aside "
 RISK = "withdrawal-risk"
 RISK_EVERY = timedelta(minutes=5)
 ALERT = "staff-alert"
@@ -167,7 +168,7 @@ def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: Fa
     finally:
         for channel in channels.values():
             channel.close()
-    count(asdict(done))
+    count(asdict(done) | breaker.counts)
     return done
 
 
@@ -192,6 +193,7 @@ def _send_batch(
         if not isinstance(decision, Ready):
             outcomes.put_aside(lease, decision)
             done.set_aside += 1
+            breaker.counts[f"{SET_ASIDE}{decision.reason}"] += 1
             continue
         begun = outcomes.hand_over(lease, going, decision)
         if going:
@@ -203,13 +205,14 @@ def _send_batch(
             continue
         started = time.monotonic()
         answer = _send(decision)
-        now = begun.at + timedelta(seconds=time.monotonic() - started)
+        took = time.monotonic() - started
+        now = begun.at + timedelta(seconds=took)
         if isinstance(answer, Accepted):
             going = outcomes.Going(decision, begun, answer, now)
             done.sent += 1
         else:
             outcomes.settle(lease, decision, begun, answer, now)
-        breaker.note(decision.channel.name, answer)
+        breaker.note(decision.channel.name, answer, took)
         if not isinstance(answer, Accepted):
             done.unknown += isinstance(answer, Unknown)
             done.refused += not isinstance(answer, Unknown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dispensary.actions.reminders import ledger
+from dispensary.actions.reminders.behind import HOW_MANY
 from dispensary.models.reminders import ReminderState as State
 
 TICK_TOO_OLD = 120.0
@@ -20,7 +21,8 @@ SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineh
                                WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT 100000) AS due),
        (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED}),
        (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED} AND lease_until < clock_timestamp()),
-       (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL)
+       (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL),
+       {HOW_MANY}
 """  # noqa: S608  (members of our own enums)
 _WORK = """
 SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
@@ -42,6 +44,8 @@ class EngineState:
     held: int
     held_too_long: int
     events_waiting: int
+    plans_behind: int
+    """Plans made with settings that their pharmacy has changed since; the ticks plan them again."""
     work: tuple[tuple[str, int, float], ...]
     counters: tuple[tuple[str, int], ...]
     resting: tuple[str, ...] = ()
@@ -64,7 +68,7 @@ class EngineState:
 
 def engine_state() -> EngineState:
     """Ask the database how the engine is doing. Bounded: it counts no more than the first 100,000 due."""
-    tick_age, oldest, due, held, too_long, events = ledger.run(_STATE)[0]
+    tick_age, oldest, due, held, too_long, events, behind = ledger.run(_STATE)[0]
     return EngineState(
         tick_age=tick_age,
         oldest_due=None if oldest is None else max(0.0, oldest),
@@ -72,6 +76,7 @@ def engine_state() -> EngineState:
         held=held,
         held_too_long=too_long,
         events_waiting=events,
+        plans_behind=behind,
         work=tuple(ledger.run(_WORK)),
         counters=tuple(ledger.run(_COUNTERS, [])),
         resting=tuple(name for (name,) in ledger.run(_RESTING, [])),
