@@ -3,14 +3,22 @@
 import asyncio
 import json
 import socket
+import ssl
+import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 
 class Moody:
@@ -57,14 +65,33 @@ class Moody:
 
 
 class _Loopback(Controller):
+    tls = None
+
     def factory(self):
-        return SMTP(self.handler, enable_SMTPUTF8=True, hostname="mx.example")
+        return SMTP(self.handler, enable_SMTPUTF8=True, hostname="mx.example", tls_context=self.tls)
+
+
+def _self_signed():
+    """TLS with a certificate that nobody but itself has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = made.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as both:
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        both.write(secret + made.public_bytes(Encoding.PEM))
+        both.flush()
+        context.load_cert_chain(both.name)
+    return context
 
 
 @contextmanager
-def mail_server():
+def mail_server(*, certificate=False):
     handler = Moody()
     controller = _Loopback(handler, hostname="127.0.0.1", port=_free_port())
+    controller.tls = _self_signed() if certificate else None
     controller.start()
     handler.port = controller.port
     try:
@@ -115,6 +142,61 @@ def cuts_in_mid_data():
     try:
         yield listener.getsockname()[1]
     finally:
+        listener.shutdown(socket.SHUT_RDWR)  # closing it would not wake who accepts
+        listener.close()
+        thread.join(2)
+
+
+class Scripted:
+    """An SMTP server that keeps to a script: what it says to a verb, how long it waits before each answer, what it heard."""
+
+    def __init__(self, port, answers, slowly):
+        self.port, self.answers, self.slowly, self.heard, self.letters = port, answers, slowly, [], []
+
+    def serve(self, listener):
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            with suppress(OSError), line:
+                self._talk(line)
+
+    def _talk(self, line):
+        words = line.makefile("rb")
+        said, letter = "greeting", None
+        while True:
+            time.sleep(self.slowly)
+            answer = self.answers.get(
+                said, {"greeting": "220 mx", "DATA": "354 go on", "QUIT": "221 bye"}.get(said, "250 OK")
+            )
+            if answer is None:
+                return
+            line.sendall(answer.encode() + b"\r\n")
+            if answer.startswith("354"):
+                letter = b""
+                while (part := words.readline()) not in {b".\r\n", b""}:
+                    letter += part
+                self.letters.append(letter)
+                said = "words"
+                continue
+            if said == "QUIT" or not (heard := words.readline()):
+                return
+            self.heard.append(heard.decode(errors="replace").strip())
+            said = self.heard[-1][:4].upper() if not self.heard[-1].upper().startswith("STARTTLS") else "STARTTLS"
+
+
+@contextmanager
+def scripted(answers=None, slowly=0.0):
+    """`answers`: by verb (`greeting`, `EHLO`, `MAIL`, ..., `words` after the dot); `None` hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Scripted(listener.getsockname()[1], answers or {}, slowly)
+    thread = threading.Thread(target=server.serve, args=(listener,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)  # closing it would not wake who accepts
         listener.close()
         thread.join(2)
 

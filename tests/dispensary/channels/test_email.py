@@ -7,7 +7,7 @@ import pytest
 
 from dispensary.channels import Accepted, Fault, Message, Refused, Unknown
 from dispensary.channels.email import Email
-from tests.dispensary.channels.servers import black_hole, cuts_in_mid_data, mail_server
+from tests.dispensary.channels.servers import black_hole, cuts_in_mid_data, mail_server, scripted
 
 LATER, NEVER = False, True
 
@@ -161,3 +161,127 @@ def test_a_server_that_never_answers_is_given_up_in_time(settings, channel):
 def test_an_address_that_would_start_a_header_is_no_message(server, channel):
     answer = channel.send(message(to="ann@example.org\nBcc: all@example.org"))
     assert answer == Refused(Fault.REJECTED, NEVER) and not server.taken
+
+
+# --- what a server says about us, and not about the patient ---
+
+
+@pytest.mark.parametrize(
+    ("answers", "answer"),
+    [
+        ({"greeting": "554 5.7.1 Your network is blocked"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"greeting": "421 4.3.2 Too many connections"}, Refused(Fault.BUSY, LATER)),
+        ({"greeting": None}, Refused(Fault.UNREACHABLE, LATER)),
+        ({"EHLO": "502 no", "HELO": "550 Who are you?"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"MAIL": "530 5.7.0 Authentication required"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"MAIL": "550 5.7.1 Sender address rejected"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"MAIL": "451 4.7.1 Greylisted"}, Refused(Fault.BUSY, LATER)),
+        ({"RCPT": "550 5.7.1 Relaying denied"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"RCPT": "554 5.7.1 Client host blocked"}, Refused(Fault.MISCONFIGURED, LATER)),
+        ({"RCPT": "550 5.1.1 No such user"}, Refused(Fault.BAD_ADDRESS, NEVER)),
+        ({"RCPT": "550 No such user"}, Refused(Fault.BAD_ADDRESS, NEVER)),
+        ({"RCPT": "552 5.2.2 Mailbox full"}, Refused(Fault.REJECTED, NEVER)),
+        ({"RCPT": "452 4.2.2 Mailbox full"}, Refused(Fault.BUSY, LATER)),
+        ({"DATA": "451 Not now"}, Refused(Fault.BUSY, LATER)),
+        ({"DATA": "554 No"}, Refused(Fault.REJECTED, NEVER)),
+        ({"DATA": None}, Refused(Fault.UNREACHABLE, LATER)),
+        ({"words": "554 5.7.1 Looks like spam"}, Refused(Fault.REJECTED, NEVER)),
+        ({"words": "452 4.3.1 Out of storage"}, Refused(Fault.BUSY, LATER)),
+        ({"words": None}, Unknown()),
+    ],
+)  # fmt: skip
+def test_what_is_refused_before_a_patient_is_named_is_set_right_by_us_and_sent_again(
+    settings, channel, answers, answer
+):
+    with scripted(answers) as server:
+        use(settings, server.port)
+        assert channel.send(message()) == answer
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"EHLO": "250 mx"},  # no STARTTLS where we insist on it
+        {"EHLO": "250-mx\r\n250 STARTTLS", "STARTTLS": "454 4.7.0 TLS not available"},
+        {"EHLO": "250-mx\r\n250 STARTTLS", "STARTTLS": "220 go\r\n250 no TLS at all"},
+        {"EHLO": "250-mx\r\n250 STARTTLS", "STARTTLS": None},
+    ],
+)
+def test_without_the_encryption_that_we_insist_on_nothing_is_said(settings, channel, answers):
+    with scripted(answers) as server:
+        use(settings, server.port)
+        settings.EMAIL_USE_TLS = True
+        told = channel.send(message())
+    assert isinstance(told, Refused) and not told.permanent
+    assert not [heard for heard in server.heard if heard.upper().startswith(("MAIL", "RCPT", "AUTH", "DATA"))]
+
+
+def test_a_certificate_that_nobody_signed_is_ours_to_set_right(settings, channel):
+    with mail_server(certificate=True) as server:
+        use(settings, server.port)
+        settings.EMAIL_USE_TLS = True
+        assert channel.send(message()) == Refused(Fault.MISCONFIGURED, LATER) and not server.taken
+
+
+@pytest.mark.parametrize("said", ["535 5.7.8 Bad credentials", "534 5.7.9 Too weak", "454 4.7.0 Try later"])
+def test_a_sign_in_that_fails_costs_no_patients_address(settings, channel, said):
+    with scripted({"EHLO": "250-mx\r\n250 AUTH PLAIN", "AUTH": said}) as server:
+        use(settings, server.port)
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "user", "wrong"
+        told = channel.send(message())
+    assert isinstance(told, Refused) and not told.permanent and told.fault in {Fault.MISCONFIGURED, Fault.BUSY}
+
+
+def test_a_server_that_is_slow_at_every_step_does_not_hold_us_beyond_our_time(settings, channel):
+    """A lease outlives a send by the channel's own time limit: greeting, sign-in and all must fit into it."""
+    with scripted(slowly=0.7) as server:
+        use(settings, server.port)
+        settings.EMAIL_TIMEOUT = 10
+        began = time.monotonic()
+        assert channel.send(message()) == Refused(Fault.UNREACHABLE, LATER)
+        assert time.monotonic() - began < 2 + 2 + 1  # its seconds, those for QUIT, and what the machine needs
+
+
+# --- the letter ---
+
+
+def test_no_byte_of_a_letter_needs_a_server_that_knows_eight_bits(settings, channel):
+    with scripted({"EHLO": "250 mx"}) as server:
+        use(settings, server.port)
+        assert channel.send(message(subject="رسالة", body="اتصل بنا ✓ naïve", language="ar")) == Accepted()
+    [letter] = server.letters
+    assert letter.isascii() and b"quoted-printable" in letter
+    assert max(len(line) for line in letter.split(b"\r\n")) <= 998
+    assert not [heard for heard in server.heard if "8BITMIME" in heard or "SMTPUTF8" in heard]
+
+
+def test_a_domain_in_any_script_is_written_as_the_mail_system_knows_it(settings, channel):
+    with scripted() as server:
+        use(settings, server.port)
+        assert channel.send(message(to="ann@exämple.org")) == Accepted()
+    assert "RCPT TO:<ann@xn--exmple-cua.org>" in [heard.replace("rcpt", "RCPT") for heard in server.heard]
+
+
+def test_a_mailbox_outside_ascii_is_refused_and_not_written_to_another_one(server, channel):
+    assert channel.send(message(to="jörg@example.org")) == Refused(Fault.BAD_ADDRESS, NEVER)
+    assert not server.taken
+
+
+def test_the_number_of_a_letter_is_that_of_the_intent_however_often_it_is_sent(server, channel):
+    first = message()
+    channel.send(first)
+    channel.close()
+    channel.send(first)
+    assert len({letter["Message-ID"] for letter in server.taken}) == 1
+
+
+def test_a_letter_is_plain_text_and_nothing_else(server, channel):
+    channel.send(message())
+    assert server.taken[0].get_content_type() == "text/plain" and not server.taken[0].is_multipart()
+
+
+@pytest.mark.parametrize("field", ["subject", "to"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_break_starts_no_header(server, channel, field, end):
+    answer = channel.send(message(**{field: f"ann@example.org{end}Bcc: all@example.org"}))
+    assert isinstance(answer, Refused) and answer.permanent and not server.taken
