@@ -68,6 +68,7 @@ app.conf.update(
         # On a Redis that several applications share, the shortest timeout of all of them wins over a common key.
         "global_keyprefix": "rx:",
     },
+    # Wherever it can be set it is the same: of several the shortest wins.
     visibility_timeout=VISIBILITY_TIMEOUT,
     result_backend_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT},
     # A drain limits itself to 45 s; these are shorter than a lease (120 s) and the visibility timeout.
@@ -90,6 +91,7 @@ app.conf.update(
     # task at all: its key and its database role belong to a process of its own (`manage.py audit_seal`).
     task_queues=[Queue("rem-tick"), Queue("rem-send")],
     task_default_queue="rem-send",
+    # A misspelled queue is an error at once, and not a queue that nobody reads.
     task_create_missing_queues=False,
     # No daylight saving in the beat: intervals and UTC.
     timezone="UTC",
@@ -108,7 +110,8 @@ app.conf.update(
             "options": {"queue": "rem-tick", "expires": 3600},
         },
     },
-    # Leaks in providers' libraries.
+    # Leaks in providers' libraries. (CELERY_DB_REUSE_MAX stays unset: one connection a drain is cheap, and a new one outlives a restart
+    # of the database.)
     worker_max_tasks_per_child=500,
     # Arguments are ids: no patient data in the broker, no pickle.
     task_serializer="json",
