@@ -91,14 +91,7 @@ def one(action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str
     return view
 
 
-def _sending(row: Reminder, now: datetime) -> str:
-    zone, quiet = reminders.manners_of(row.patient)
-    if quiet.covers(now.astimezone(zone).time()):
-        return f"it leaves when the patient's quiet hours end, at {quiet.end:%H:%M}. If it cannot wait, call."
-    return "it leaves within a minute, if the patient may be messaged."
-
-
-send = one(reminders.send_now, _sending)
+send = one(reminders.send_now, reminders.outlook)
 withdraw = one(reminders.withdraw, lambda _row, _now: "withdrawn.")
 
 

@@ -5,9 +5,9 @@ Modules import each other from the top down: engine > outcomes > batch > ledger;
 
 from dispensary.actions.reminders.by_hand import send_now, withdraw
 from dispensary.actions.reminders.engine import Drained, Ticked, drain, tick
-from dispensary.actions.reminders.explain import Preview, explain, preview, say, say_reason
+from dispensary.actions.reminders.explain import Preview, explain, outlook, preview, say, say_reason
 from dispensary.actions.reminders.patient_page import Coming, coming_to
-from dispensary.actions.reminders.planning import Withdrawn, manners_of, plan_after_dispense, plan_again, withdraw_for
+from dispensary.actions.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
 from dispensary.actions.reminders.receipts import act_on_events, keep
 from dispensary.actions.reminders.risk import AtRisk, RiskLevel, withdrawal_risk
 
@@ -24,7 +24,7 @@ __all__ = [
     "drain",
     "explain",
     "keep",
-    "manners_of",
+    "outlook",
     "plan_after_dispense",
     "plan_again",
     "preview",

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
+from dispensary.actions.reach import usable
 from dispensary.actions.reminders.batch import Reason, values_of, way_out
 from dispensary.actions.reminders.outcomes import WORDS
 from dispensary.actions.reminders.planning import facts_of_dispense, manners_of, params_of
@@ -116,6 +117,18 @@ def say_reason(reminder: Reminder) -> str:
     """Why it stands where it stands, as half a sentence; empty when there is nothing to say."""
     told = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
     return f"{told[:1].lower()}{told[1:]}"
+
+
+def outlook(reminder: Reminder, now: datetime) -> str:
+    """What follows from a reminder that somebody has just asked to be sent, as a sentence that begins small."""
+    if not usable(reminder.patient):
+        return "it will not leave, since there is no address that the patient has allowed: call the patient."
+    zone, quiet = manners_of(reminder.patient)
+    if quiet.covers(now.astimezone(zone).time()) and not reminder.despite_quiet:
+        return (
+            f"it leaves when the patient's quiet hours end, at {quiet.end:%H:%M}. If it cannot wait, call the patient."
+        )
+    return "it is due now and leaves with the next tick."
 
 
 @dataclass(frozen=True, slots=True)

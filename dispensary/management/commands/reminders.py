@@ -5,17 +5,40 @@ from __future__ import annotations
 import signal
 import threading
 import uuid
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from dispensary.actions import reminders
+from dispensary.actions import patients, reminders
 from dispensary.actors import Actor, Role
 from dispensary.errors import DispensaryError
+from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
+from dispensary.reminding import LANGUAGES
+
+_OWED = (ReminderState.SCHEDULED, ReminderState.LEASED)
+
+
+def _some(text: str) -> int:
+    """How many, from 1 to ten thousand."""
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= 10_000:
+        raise ArgumentTypeError(f"{text!r} given, a number from 1 to 10000 expected")
+    return number
+
+
+def _seconds(text: str) -> float:
+    """A pause that is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.1 <= number <= 3600:
+        raise ArgumentTypeError(f"{text!r} given, seconds from 0.1 to 3600 expected")
+    return number
 
 
 class Command(BaseCommand):
@@ -28,11 +51,13 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
         run = commands.add_parser("run", help="tick and drain without Celery: the way out when the broker is gone")
         run.add_argument("--once", action="store_true", help="until nothing is due, then exit")
-        run.add_argument("--interval", type=float, default=15.0, help="seconds between ticks (default 15)")
-        listing = commands.add_parser("list", help="reminders of one pharmacy, the next due first")
+        run.add_argument("--interval", type=_seconds, default=15.0, help="seconds between ticks (default 15)")
+        listing = commands.add_parser(
+            "list", help="reminders of one pharmacy: what is owed, then the newest of the others"
+        )
         listing.add_argument("--pharmacy", required=True, type=uuid.UUID, metavar="ID")
         listing.add_argument("--state", choices=[state.name.lower() for state in ReminderState])
-        listing.add_argument("--limit", type=int, default=50)
+        listing.add_argument("--limit", type=_some, default=50)
         explain = commands.add_parser("explain", help="why has this patient got no message?")
         explain.add_argument("patient", type=uuid.UUID)
         for name, told in (("resend", "send one reminder now"), ("withdraw", "withdraw one reminder")):
@@ -46,7 +71,9 @@ class Command(BaseCommand):
         preview = commands.add_parser("preview", help="everything that a dispense will send, as a calendar")
         preview.add_argument("dispense", type=uuid.UUID)
         preview.add_argument("--detailed", action="store_true", help="with medicine and dose")
-        preview.add_argument("--language", default="", help="instead of the patient's")
+        preview.add_argument("--language", default="", choices=LANGUAGES, help="instead of the patient's")
+        for looking in (listing, explain, preview):
+            looking.add_argument("--by", metavar="USERNAME", help="who looks; else the log says that the shell did")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, and turn every refusal into one sentence."""
@@ -80,26 +107,35 @@ class Command(BaseCommand):
                 stop.wait(options["interval"])
 
     def _list(self, options: dict[str, Any]) -> None:
-        pharmacy = self._one(Pharmacy, options["pharmacy"], "pharmacy")
-        rows = Reminder.objects.filter(pharmacy=pharmacy).order_by("due_at", "id")
+        pharmacy, now = self._one(Pharmacy, options["pharmacy"], "pharmacy"), timezone.now()
+        rows = Reminder.objects.filter(pharmacy=pharmacy)
         if options["state"]:
             rows = rows.filter(state=ReminderState[options["state"].upper()])
-        now = timezone.now()
-        for row in rows[: options["limit"]]:
-            self.stdout.write(f"{row.public_id}  {reminders.say(row, now)}")
+        owed = list(rows.filter(state__in=_OWED).order_by("due_at", "id")[: options["limit"]])
+        others = rows.exclude(state__in=_OWED).order_by("-due_at", "-id")[: options["limit"] - len(owed)]
+        shown = [*owed, *others]
+        words = f"reminders list {options['state'] or ''}".strip()
+        patients.searched(
+            pharmacy=pharmacy, words=words, found=len(shown), by=self._looker(options, pharmacy.pk), now=now
+        )
+        for row in shown:
+            self.stdout.write(f"{row.public_id}  patient {row.patient_id}  {reminders.say(row, now)}")
+        if not shown:
+            self.stderr.write("There is none.")
 
     def _explain(self, options: dict[str, Any]) -> None:
-        patient = self._one(Patient, options["patient"], "patient")
-        for sentence in reminders.explain(patient=patient, now=timezone.now()):
+        patient, now = self._one(Patient, options["patient"], "patient"), timezone.now()
+        patients.opened(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
+        for sentence in reminders.explain(patient=patient, now=now):
             self.stdout.write(sentence)
 
     def _resend(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
         by = self._actor(options["by"], reminder)
-        reminders.send_now(
-            public_id=reminder.public_id, despite_quiet=options["despite_quiet_hours"], by=by, now=timezone.now()
-        )
-        self.stdout.write("It is due now; a worker will send it with the next tick.")
+        now, despite = timezone.now(), options["despite_quiet_hours"]
+        row = reminders.send_now(public_id=reminder.public_id, despite_quiet=despite, by=by, now=now)
+        told = reminders.outlook(row, now)
+        self.stdout.write(f"{told[0].upper()}{told[1:]}")
 
     def _withdraw(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
@@ -107,11 +143,15 @@ class Command(BaseCommand):
         self.stdout.write("Withdrawn.")
 
     def _preview(self, options: dict[str, Any]) -> None:
-        dispense = self._one(Dispense, options["dispense"], "dispense")
-        now = timezone.now()
-        for shown in reminders.preview(
+        dispense, now = self._one(Dispense, options["dispense"], "dispense"), timezone.now()
+        by = self._looker(options, dispense.pharmacy_id)
+        patients.opened(patient=dispense.patient, part=dispense, by=by, now=now)
+        found = reminders.preview(
             dispense=dispense, detailed=options["detailed"], language=options["language"], now=now
-        ):
+        )
+        if not found:
+            self.stderr.write("This supply makes nothing owing from now on.")
+        for shown in found:
             parts = f"{shown.segments.count} text message{'s' * (shown.segments.count > 1)}, {shown.segments.alphabet}"
             self.stdout.write(f"{shown.leaves_at:%a %d %b %Y %H:%M}  {shown.kind.label}  ({parts})\n    {shown.text}")
 
@@ -120,6 +160,12 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"There is no {name} {key}.")
         return found
+
+    def _looker(self, options: dict[str, Any], pharmacy_id: uuid.UUID) -> Actor:
+        """Who looks: the named member of staff, or the shell, which the log then says."""
+        if not options["by"]:
+            return Actor.system("shell", pharmacy_id)
+        return authoriser(options["by"], pharmacy_id, *Role)
 
     def _actor(self, username: str, reminder: Reminder) -> Actor:
         member = StaffMember.objects.filter(user__username=username, pharmacy=reminder.pharmacy, active=True).first()

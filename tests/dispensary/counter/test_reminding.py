@@ -108,7 +108,10 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
     Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED, attempts=2, last_error="provider-busy")
     shown = counter.get(reverse("counter:reminders"), {"show": "failed"}).content.decode()
     assert "The provider was busy" in shown and "2 attempts" in shown and "Correct the address" in shown
-    for start, end, told in (("00:00", "00:00", "within a minute"), ("06:00", "00:00", "quiet hours end, at 00:00")):
+    for start, end, told in (
+        ("00:00", "00:00", "leaves with the next tick"),
+        ("06:00", "00:00", "quiet hours end, at 00:00"),
+    ):
         type(pharmacist.pharmacy).objects.update(quiet_from=start, quiet_until=end)
         address = reverse("counter:send-reminder", args=[reminder.public_id])
         page = counter.post(address, {"show": "failed"}, follow=True)

@@ -1,6 +1,7 @@
 """`manage.py reminders`: the engine without a broker, and the questions people ask."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -82,6 +83,77 @@ def test_list_shows_state_in_words(due, outbox, awake, capsys):
     reminder = due()
     assert str(reminder.public_id) in run(capsys, "list", "--pharmacy", awake.pk)
     assert run(capsys, "list", "--pharmacy", awake.pk, "--state", "sent") == ""
+    call_command("reminders", "list", "--pharmacy", str(awake.pk), "--state", "sent")
+    assert capsys.readouterr().err == "There is none.\n"
+
+
+def test_list_begins_with_what_is_owed_and_goes_on_with_the_newest(due, awake, outbox, capsys):
+    owed, old, new = due(), due(state=ReminderState.SENT), due(state=ReminderState.SENT)
+    Reminder.objects.filter(pk=old.pk).update(due_at=old.due_at - timedelta(days=9))
+    told = run(capsys, "list", "--pharmacy", awake.pk).splitlines()
+    assert [line.split()[0] for line in told] == [str(row.public_id) for row in (owed, new, old)]
+    assert told[0].split()[1:3] == ["patient", str(owed.patient_id)]
+    assert len(run(capsys, "list", "--pharmacy", awake.pk, "--limit", 2).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list", "--limit", "-1"], "1 to 10000"), (["list", "--limit", "0"], "1 to 10000"),
+        (["list", "--limit", "many"], "1 to 10000"), (["list", "--state", "gone"], "invalid choice"),
+        (["list"], "required"), (["run", "--interval", "0"], "0.1 to 3600"), (["run", "--interval", "nan"], "0.1 to 3600"),
+        (["explain", "Canary"], "invalid UUID"), (["resend", "x"], "invalid UUID"), (["send"], "invalid choice"),
+        (["preview", str(uuid.uuid4()), "--language", "tlh"], "invalid choice"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused_with_what_is_expected(words, told):
+    extra = ["--pharmacy", str(uuid.uuid4())] if words[0] == "list" and len(words) > 1 else []
+    with pytest.raises(CommandError, match=told):
+        call_command("reminders", *words, *extra)
+
+
+def test_who_looks_stands_in_the_log(due, outbox, awake, staff, capsys):
+    reminder, by = due(), staff.user.username
+    run(capsys, "explain", reminder.patient_id)
+    run(capsys, "explain", reminder.patient_id, "--by", by)
+    run(capsys, "preview", reminder.plan.dispense_id, "--by", by)
+    run(capsys, "list", "--pharmacy", awake.pk, "--by", by)
+    looked = AuditEntry.objects.filter(action__in=["patient.opened", "patient.searched"], pharmacy=awake.pk).order_by(
+        "recorded_at"
+    )
+    assert [(entry.action, entry.actor) for entry in looked] == [
+        ("patient.opened", "system:shell"),
+        ("patient.opened", f"user:{staff.user_id}"),
+        ("patient.opened", f"user:{staff.user_id}"),
+        ("patient.searched", f"user:{staff.user_id}"),
+    ]
+
+
+def test_whoever_does_not_work_there_sees_nothing(due, outbox, awake, capsys):
+    reminder = due()
+    get_user_model().objects.create_user("stranger")
+    for words in (
+        ["explain", reminder.patient_id],
+        ["preview", reminder.plan.dispense_id],
+        ["list", "--pharmacy", awake.pk],
+    ):
+        with pytest.raises(CommandError, match="stranger is no active"):
+            call_command("reminders", *[str(word) for word in words], "--by", "stranger")
+    assert capsys.readouterr().out == ""
+
+
+def test_resend_says_what_keeps_it(due, outbox, staff, capsys):
+    alone, quiet = due(reach=()), due()
+    by = ["--by", staff.user.username]
+    assert "no address that the patient has allowed" in run(capsys, "resend", alone.public_id, *by)
+    assert "with the next tick" in run(capsys, "resend", quiet.public_id, *by)
+
+
+@pytest.mark.parametrize("state", ["sent", "delivered", "withdrawn"])
+def test_what_has_ended_is_not_withdrawn(due, outbox, staff, state):
+    reminder = due(state=ReminderState[state.upper()])
+    with pytest.raises(CommandError, match=f"It is {state} already"):
+        call_command("reminders", "withdraw", str(reminder.public_id), "--by", staff.user.username)
 
 
 def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):
