@@ -104,6 +104,11 @@ app.conf.update(
             "schedule": schedule(settings.REMINDER_TICK_SECONDS),
             "options": {"queue": "rem-tick", "expires": max(1.0, settings.REMINDER_TICK_SECONDS - 1)},
         },
+        "receipts": {
+            "task": "dispensary.receipts.ask",
+            "schedule": schedule(3600),
+            "options": {"queue": "rem-send", "expires": 1800},
+        },
         "answers": {
             "task": "dispensary.answers.forget",
             "schedule": schedule(6 * 3600),

@@ -32,6 +32,12 @@ def drain_reminders() -> None:
     reminders.drain()
 
 
+@shared_task(name="dispensary.receipts.ask", ignore_result=True, queue=SEND_QUEUE)
+def ask_about_silent() -> None:
+    """Ask providers what became of messages whose receipts have not come within a day."""
+    reminders.ask_about_silent()
+
+
 @shared_task(name="dispensary.answers.forget", ignore_result=True, queue=TICK_QUEUE)
 def forget_answers() -> None:
     """Delete the kept answers of old requests."""

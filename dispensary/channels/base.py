@@ -160,6 +160,8 @@ class Channel(ABC):
     """A send that began ends within this, one way or another; the lease must outlive it."""
     confirms_stop: bool = True
     """Whether a STOP is answered by us, once. False where the provider does it."""
+    can_be_asked: bool = False
+    """Whether `ask` knows what became of a message whose receipt never came."""
     takes_replies: bool = True
     """Whether a patient's reply comes back to us. Where it does not, nobody is told to reply STOP."""
     webhook_answer: tuple[str, str] = ("application/json", "")
@@ -187,6 +189,13 @@ class Channel(ABC):
     def look_up(self, key: UUID) -> Answer | None:
         """What became of the message with this key; `None` while nobody can say. Only where `after_crash` is LOOK_UP."""
         raise LookupError(f"{self.name} cannot be asked what became of {key}")
+
+    def ask(self, provider_message_id: str) -> Receipt | None:
+        """What became of a message that was accepted long ago; `None` while it is on its way. Only where `can_be_asked`.
+
+        Raises LookupError when the provider gives no answer now.
+        """
+        raise LookupError(f"{self.name} cannot be asked")
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         """Check the signature on the raw body, then read it. Raises BadSignature, BadPayload."""

@@ -50,6 +50,7 @@ class GovukNotify(Channel):
 
     name = "govuk_notify"
     after_crash = AfterCrash.LOOK_UP
+    can_be_asked = True
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -85,6 +86,13 @@ class GovukNotify(Channel):
         except (APIError, KeyError, TypeError):
             return None
         return Accepted(known[-1]) if known else Refused(Fault.NO_ANSWER, permanent=False)
+
+    def ask(self, provider_message_id: str) -> Receipt | None:
+        try:
+            told = _event(self._client.get_notification_by_id(provider_message_id))
+        except (APIError, InvalidResponse, KeyError, TypeError, ValueError) as error:
+            raise LookupError("no answer") from error
+        return next((each for each in told if isinstance(each, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         token = str(self.options.get("callback_token", ""))

@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import requests
@@ -70,6 +71,7 @@ class NhsNotify(Channel):
     )  # one call for the access token, one for the message
     confirms_stop = False
     takes_replies = False
+    can_be_asked = True
     webhook_status = 202
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -97,6 +99,22 @@ class NhsNotify(Channel):
         if answer.status_code == 401:
             self._token = ""  # withdrawn before its time: the next attempt asks for another
         return _answer(answer)
+
+    def ask(self, provider_message_id: str) -> Receipt | None:
+        if self._authorise() is not None:
+            raise LookupError("no access token")
+        where = f"{self._base_url}/comms/v1/messages/{quote(provider_message_id, safe='')}"
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": _JSON}
+        try:
+            answer = self._line.get(where, headers=headers, timeout=self._patience, allow_redirects=False)
+            answer.raise_for_status()
+            facts = answer.json()["data"]["attributes"]
+            status = _STATUSES.get(text_of(facts["messageStatus"]))
+        except (requests.exceptions.RequestException, ValueError, KeyError, TypeError) as error:
+            raise LookupError("no answer") from error
+        if status is None:
+            return None
+        return Receipt(f"asked:{provider_message_id}:{status}", status, "", provider_message_id)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         key, application = str(self.options.get("callback_api_key", "")), str(self.options.get("application_id", ""))

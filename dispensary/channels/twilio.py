@@ -72,6 +72,7 @@ class Twilio(Channel):
     name = "twilio"
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
     webhook_answer = ("text/xml", "<Response/>")
+    can_be_asked = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
@@ -98,6 +99,14 @@ class Twilio(Channel):
         except (TwilioException, ValueError, KeyError):  # an answer that is none
             return Unknown()
         return Accepted(made.sid) if made.sid else Unknown()
+
+    def ask(self, provider_message_id: str) -> Receipt | None:
+        try:
+            found = self._client.messages(provider_message_id).fetch()
+        except (TwilioException, requests.exceptions.RequestException, ValueError, KeyError) as error:
+            raise LookupError("no answer") from error
+        form = {"MessageSid": found.sid, "MessageStatus": found.status, "ErrorCode": str(found.error_code or "")}
+        return next((each for each in _event(form) if isinstance(each, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         address = str(self.options.get("webhook_url", ""))

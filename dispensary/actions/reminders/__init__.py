@@ -10,6 +10,7 @@ from dispensary.actions.reminders.patient_page import Coming, coming_to
 from dispensary.actions.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
 from dispensary.actions.reminders.receipts import act_on_events, keep
 from dispensary.actions.reminders.risk import AtRisk, RiskLevel, withdrawal_risk
+from dispensary.actions.reminders.silent import ask_about_silent
 
 __all__ = [
     "AtRisk",
@@ -20,6 +21,7 @@ __all__ = [
     "Ticked",
     "Withdrawn",
     "act_on_events",
+    "ask_about_silent",
     "coming_to",
     "drain",
     "explain",

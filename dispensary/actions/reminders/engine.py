@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from dispensary.actions.reminders import batch, behind, ledger, outcomes, receipts, risk, watch, zones
 from dispensary.actions.reminders.batch import Ready, after_the_rest, look_again
 from dispensary.actions.reminders.breaker import Breaker
-from dispensary.actions.reminders.counting import COUNT, count
+from dispensary.actions.reminders.counting import COUNT, TURN, count
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
 from dispensary.channels.staff import tell_staff
 from dispensary.conf import conf
@@ -43,11 +43,6 @@ SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCH
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 BOOK_AFTER = 2.0
 """Seconds after which what was accepted gets its audit lines, be the batch at its end or not."""
-TURN = """
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), 1)
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + 1
-         WHERE dispensary_engineheartbeat.at < clock_timestamp() - %s RETURNING at
-"""
 
 
 @dataclass(slots=True)

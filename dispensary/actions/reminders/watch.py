@@ -28,7 +28,7 @@ _WORK = """
 SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
   FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
 """
-_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' ORDER BY name"
+_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' AND name NOT LIKE 'mark %%' ORDER BY name"
 _RESTING = """
 SELECT substr(name, 6) FROM dispensary_engineheartbeat WHERE name LIKE 'rest %%' AND at > clock_timestamp() ORDER BY name
 """

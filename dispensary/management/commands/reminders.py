@@ -91,6 +91,7 @@ class Command(BaseCommand):
             try:
                 due = reminders.tick().due
                 done = reminders.drain(stop=stop.is_set)
+                reminders.ask_about_silent()
                 if due or done.claimed:
                     self.stdout.write(
                         f"sent {done.sent}, refused {done.refused}, in doubt {done.unknown}, set aside {done.set_aside}"

@@ -66,6 +66,7 @@ class Notify:
 
     def __init__(self):
         self.mood, self.calls, self.taken, self.url = "kind", [], {}, ""
+        self.status = "sending"
 
     @property
     def api_key(self):
@@ -84,6 +85,9 @@ class Notify:
             wanted = parse_qs(where.query)["reference"][0]
             found = [{"id": number, "reference": told["reference"]} for number, told in self.taken.items()]
             return 200, {"notifications": [each for each in found if each["reference"] == wanted], "links": {}}, {}
+        if command == "GET":
+            number = where.path.removeprefix("/v2/notifications/")
+            return 200, {"id": number, "reference": self.taken[number]["reference"], "status": self.status}, {}
         told = json.loads(body)
         assert where.path == "/v2/notifications/sms" and told["template_id"] == self.TEMPLATE
         assert list(told["personalisation"]) == ["message"]
@@ -111,9 +115,11 @@ class Twilio:
 
     def __init__(self):
         self.mood, self.calls, self.taken, self.url = "kind", [], {}, ""
+        self.status = ("sent", None)
 
     def answer(self, command, where, headers, body):
-        assert command == "POST" and where.path == f"/2010-04-01/Accounts/{self.SID}/Messages.json"
+        account = f"/2010-04-01/Accounts/{self.SID}/Messages"
+        assert (command, where.path) == ("POST", f"{account}.json") or command == "GET"
         given = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
         assert given == f"{self.SID}:{self.TOKEN}"
         if self.mood in self.ERRORS:
@@ -121,6 +127,9 @@ class Twilio:
             return status, {"code": code, "message": message, "more_info": "", "status": status}, {}
         if self.mood == "no-json":
             return 201, b"fine", {}
+        if command == "GET":
+            number = where.path.removeprefix(f"{account}/").removesuffix(".json")
+            return 200, {"sid": number, "status": self.status[0], "error_code": self.status[1]}, {}
         told = dict(parse_qsl(body.decode()))
         number = f"SM{len(self.taken):032d}"
         self.taken[number] = told
@@ -194,12 +203,16 @@ class NhsNotify:
 
     def __init__(self, key):
         self.mood, self.door, self.calls, self.taken, self.url, self.key = "kind", "open", [], {}, "", key
-        self.tokens = []
+        self.tokens, self.status = [], "sending"
 
     def answer(self, command, where, headers, body):
-        assert command == "POST"
         if where.path == "/oauth2/token":
             return self._token(dict(parse_qsl(body.decode())))
+        if command == "GET":
+            assert headers["Authorization"] == f"Bearer {self.tokens[-1]}" and self.mood not in self.ERRORS
+            number = where.path.removeprefix("/comms/v1/messages/")
+            return 200, {"data": {"type": "Message", "id": number, "attributes": {"messageStatus": self.status}}}, {}
+        assert command == "POST"
         assert where.path == "/comms/v1/messages" and headers["Content-Type"] == "application/vnd.api+json"
         assert headers["Authorization"] == f"Bearer {self.tokens[-1]}"
         if self.mood in self.ERRORS:
