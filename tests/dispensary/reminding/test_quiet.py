@@ -88,14 +88,60 @@ def test_the_previous_allowed_moment_is_never_quiet_and_never_later(moment, quie
 def test_every_change_in_every_zone_with_eight_windows_leaves_nothing_inside_quiet_hours():
     edges = [(20, 8), (21, 8), (22, 7), (0, 6), (2, 3), (23, 2), (1, 9), (19, 10)]
     quiets = [QuietHours(time(start), time(end)) for start, end in edges]
-    wrong = 0
+    wrong, late, early, tried = 0, 0, 0, 0
+    for zone, change in different_changes():
+        for half_hours in range(-52, 53):
+            instant = change + timedelta(minutes=30 * half_hours + 7)
+            for quiet in quiets:
+                after, before = next_allowed(instant, zone, quiet), prev_allowed(instant, zone, quiet)
+                wrong += is_quiet(after, zone, quiet) + is_quiet(before, zone, quiet)
+                wrong += after < instant or before > instant
+                late += after - instant > quiet.length + timedelta(hours=2)
+                early += instant - before > quiet.length + timedelta(hours=2, minutes=15)
+                tried += 2
+    assert (wrong, late, early) == (0, 0, 0) and tried > 100_000
+
+
+def different_changes():
+    """Zones that change their clocks by the same rule at the same instant are one: what is left differs somehow."""
+    seen = {}
     for name, change in transitions():
         zone = zoneinfo.ZoneInfo(name)
-        for hours in range(-24, 25, 3):
-            for quiet in quiets:
-                wrong += is_quiet(next_allowed(change + timedelta(hours=hours), zone, quiet), zone, quiet)
-                wrong += is_quiet(prev_allowed(change + timedelta(hours=hours), zone, quiet), zone, quiet)
-    assert wrong == 0
+        before, after = ((change + timedelta(minutes=m)).astimezone(zone).utcoffset() for m in (-2, 2))
+        seen.setdefault((change, before, after), (zone, change))
+    return list(seen.values())
+
+
+MIDNIGHT = time(0)
+
+
+def test_some_days_have_no_midnight_and_a_message_of_theirs_still_has_its_instant():
+    """Cairo, Havana, Santiago, Beirut: the clocks go forward at midnight, and the day begins at one."""
+    missing = 0
+    for name in ("Africa/Cairo", "America/Havana", "America/Santiago", "Asia/Beirut"):
+        zone = zoneinfo.ZoneInfo(name)
+        for number in range(730):
+            day = date(2026, 1, 1) + timedelta(days=number)
+            local = resolve(day, MIDNIGHT, zone).astimezone(zone)
+            assert local.date() == day
+            missing += local.time() != MIDNIGHT
+    assert missing >= 7
+
+
+@pytest.mark.parametrize(("name", "gap"), [("Australia/Lord_Howe", 30), ("Antarctica/Troll", 120)])
+def test_a_gap_of_half_an_hour_or_of_two_is_stepped_over_by_its_own_length(name, gap):
+    zone = zoneinfo.ZoneInfo(name)
+    forward = [change for each, change in transitions() if each == name and _gained(zone, change) > timedelta(0)]
+    for change in forward:
+        wall = change.astimezone(zone).replace(tzinfo=None) - timedelta(minutes=gap / 2)  # inside the gap
+        moved = resolve(wall.date(), wall.time(), zone).astimezone(zone).replace(tzinfo=None)
+        assert moved - wall == timedelta(minutes=gap)
+    assert forward
+
+
+def _gained(zone, change):
+    before, after = ((change + timedelta(minutes=m)).astimezone(zone).utcoffset() for m in (-2, 2))
+    return after - before
 
 
 def test_half_past_two_on_the_night_the_clocks_go_forward_lands_once_and_later_by_the_gap():

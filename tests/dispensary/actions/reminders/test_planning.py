@@ -1,6 +1,7 @@
 """What a dispense makes owing is written with it, and withdrawn with what makes it untrue."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -81,6 +82,30 @@ def test_the_patients_own_zone_decides_the_instant(by, patient):
     patient.save()
     plan(making.dispense(making.prescription(patient)), by)
     assert owed(patient)[0].due_at == datetime(2026, 12, 13, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "run_out", "local", "hours_from_utc"),
+    [
+        ("Europe/Berlin", date(2027, 3, 28), "03:30", 2),  # 02:30 does not exist
+        ("Europe/Berlin", date(2026, 10, 25), "02:30", 2),  # 02:30 comes twice: the first
+        ("Australia/Lord_Howe", date(2026, 10, 4), "02:30", 11),
+        ("Antarctica/Troll", date(2027, 3, 28), "04:30", 2),  # a gap of two hours, from 01:00 to 03:00
+    ],
+)
+def test_a_message_due_at_half_past_two_on_the_night_the_clocks_change_is_owed_once_at_a_sane_time(
+    zone, run_out, local, hours_from_utc
+):
+    person = making.patient(
+        making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone=zone, message_at="02:30")
+    )
+    at = datetime.combine(run_out, time(12), UTC) - timedelta(days=28)
+    dispense = making.dispense(making.prescription(person), at=at, starts_on=at.date(), run_out_on=run_out)
+    reminders.plan_after_dispense(dispense=dispense, by=making.pharmacist(person.pharmacy), now=at)
+    [owed] = Reminder.objects.filter(kind="run_out")
+    there = owed.due_at.astimezone(ZoneInfo(zone))
+    assert (there.date(), f"{there:%H:%M}", there.utcoffset()) == (run_out, local, timedelta(hours=hours_from_utc))
+    assert owed.local_time == time(2, 30)  # the intent stays
 
 
 def test_an_evening_inside_quiet_hours_moves_to_the_next_morning(by, patient):
