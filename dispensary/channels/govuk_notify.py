@@ -63,6 +63,7 @@ class GovukNotify(Channel):
         self._client = NotificationsAPIClient(
             options["api_key"], timeout=(CONNECT_SECONDS, float(options.get("read", READ_SECONDS))), **where
         )
+        self._client.request_session.max_redirects = 0  # number and words go where we were told, and nowhere else
 
     def send(self, message: Message) -> Answer:
         try:

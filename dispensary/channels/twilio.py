@@ -8,6 +8,7 @@ Receipts and replies carry X-Twilio-Signature, an HMAC of the address that Twili
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,7 +36,7 @@ from dispensary.channels.base import (
     id_of,
     is_a_name,
 )
-from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status
+from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status, seconds_of
 
 _API = "https://api.twilio.com"
 _HAS_SENT_STOP = 21610
@@ -58,9 +59,13 @@ class _Elsewhere(TwilioHttpClient):
         super().__init__(max_retries=0)
         self.timeout = timeout
         self._base_url = base_url.rstrip("/")
+        self.wait: timedelta | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        return super().request(method, self._base_url + url.removeprefix(_API), *args, **kwargs)
+        self.wait = None
+        answer = super().request(method, self._base_url + url.removeprefix(_API), *args, **kwargs)
+        self.wait = seconds_of((answer.headers or {}).get("Retry-After"))  # the client's own exception leaves it out
+        return answer
 
 
 class Twilio(Channel):
@@ -93,7 +98,10 @@ class Twilio(Channel):
         try:
             made = self._client.messages.create(to=message.to, body=message.text, **told)
         except TwilioRestException as error:
-            return _REFUSED.get(error.code or 0) or of_status(error.status)
+            told = _REFUSED.get(error.code or 0) or of_status(error.status)
+            return (
+                replace(told, retry_after=self._line.wait) if isinstance(told, Refused) and not told.permanent else told
+            )
         except requests.exceptions.RequestException as error:
             return of_broken_line(error)
         except (TwilioException, ValueError, KeyError):  # an answer that is none

@@ -17,6 +17,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,7 +48,7 @@ from dispensary.channels.base import (
     is_a_name,
     text_of,
 )
-from dispensary.channels.over_http import READ_SECONDS, of_broken_line, of_status
+from dispensary.channels.over_http import READ_SECONDS, of_broken_line, of_status, seconds_of
 from dispensary.channels.signing import WINDOW_SECONDS
 
 SHORTEST_SECRET = 20
@@ -105,6 +106,7 @@ class Vonage(Channel):
                 "channel_options of 'vonage': private_key is not the private key of an application, in PEM"
             ) from error
         self._line = HttpClient(account, HttpClientOptions(timeout=seconds, pool_maxsize=1, max_retries=0, **host))
+        self._line._session.max_redirects = 0  # number and words go where we were told; the client has no option for it
         self._messages = Messages(self._line)
 
     def send(self, message: Message) -> Answer:
@@ -166,7 +168,10 @@ def _refusal(response: requests.Response) -> Answer:
     with suppress(ValueError):
         told = response.json()
     if isinstance(told, dict) and (known := _ANSWERS.get(_code(told))):
-        return known
+        wait = seconds_of(response.headers.get("Retry-After"))
+        return (
+            replace(known, retry_after=wait) if isinstance(known, Refused) and known.fault is Fault.LIMITED else known
+        )
     if response.status_code == 402:  # the account is out of money
         return Refused(Fault.MISCONFIGURED, permanent=False)
     return of_status(response.status_code, response.headers.get("Retry-After"))

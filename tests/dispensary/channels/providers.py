@@ -36,9 +36,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if provider.mood == "garbage":
+            self.close_connection = True
+            self.wfile.write(b"\x00\xffnonsense\r\n\r\n")
+            return
+        if provider.mood == "moved":  # 307: the same words again, to the other address
+            self.send_response(307)
+            self.send_header("Location", getattr(provider, "elsewhere", "/"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         status, told, headers = provider.answer(self.command, urlsplit(self.path), self.headers, body)
         answer = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(status)
+        headers = {**({"Retry-After": "7"} if status == 429 else {}), **headers}
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(answer)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -218,7 +229,7 @@ class NhsNotify:
         if self.mood in self.ERRORS:
             status, code, pointer = self.ERRORS[self.mood]
             error = {"id": "rrt-1.0", "code": code, "status": str(status), "source": {"pointer": pointer}}
-            return status, {"errors": [error]}, {"Retry-After": "300"} if status in {425, 429} else {}
+            return status, {"errors": [error]}, {"Retry-After": "300"} if status == 425 else {}
         if self.mood in {"no-json", "no-id"}:
             return 201, b"fine" if self.mood == "no-json" else {"data": {}}, {}
         told = json.loads(body)["data"]

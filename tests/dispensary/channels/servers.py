@@ -215,6 +215,8 @@ class _Http(BaseHTTPRequestHandler):
         if mood == "garbage":
             self.wfile.write(b"\x00\xffnonsense\r\n\r\n")
             return
+        if mood == "elsewhere":
+            gateway.answers = {**gateway.answers, "elsewhere": (307, {"Location": gateway.elsewhere}, {})}
         status, headers, told = gateway.answers.get(mood, (202, {}, {"id": f"gw-{len(gateway.calls)}"}))
         answer = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(status)
@@ -243,6 +245,8 @@ class Gateway:
         "locked-out": (401, {}, {}),
         "elsewhere": (302, {"Location": "/"}, {}),
     }
+
+    elsewhere = "/"
 
     def __init__(self, port):
         self.mood, self.calls, self.url = "kind", [], f"http://127.0.0.1:{port}/messages"

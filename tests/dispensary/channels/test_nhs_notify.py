@@ -23,7 +23,6 @@ from dispensary.channels import (
 )
 from dispensary.channels import nhs_notify as module
 from tests.dispensary.channels.providers import NhsNotify, private_key, running
-from tests.dispensary.channels.servers import black_hole
 
 ENDING = "To stop these texts, ring the pharmacy."
 
@@ -104,19 +103,13 @@ def test_a_plan_and_an_organisation_of_its_own_go_out_with_the_message(notify, k
 @pytest.mark.parametrize(
     ("mood", "answer"),
     [
-        ("no-number", Refused(Fault.BAD_ADDRESS, True)),
-        ("too-long", Refused(Fault.REJECTED, True)),
         ("needs-nhs-number", Refused(Fault.MISCONFIGURED, False)),
         ("not-agreed", Refused(Fault.MISCONFIGURED, False)),
         ("no-organisation", Refused(Fault.MISCONFIGURED, False)),
-        ("denied", Refused(Fault.MISCONFIGURED, False)),
         ("forbidden", Refused(Fault.MISCONFIGURED, False)),
         ("no-plan", Refused(Fault.MISCONFIGURED, False)),
-        ("too-fast", Refused(Fault.LIMITED, False, module.timedelta(seconds=300))),
-        ("away", Refused(Fault.BUSY, False)),
         ("too-early", Unknown()),
         ("slow", Unknown()),
-        ("broken", Unknown()),
         ("no-json", Unknown()),
         ("no-id", Unknown()),
     ],
@@ -125,14 +118,6 @@ def test_each_documented_error_has_its_meaning_and_is_asked_for_once(notify, cha
     notify.mood = mood
     assert channel.send(message()) == answer
     assert len(letters(notify)) == 1
-
-
-@pytest.mark.parametrize("mood", ["cut", "hang"])
-def test_a_line_that_breaks_after_the_words_leaves_us_in_doubt(notify, channel, mood):
-    channel.send(message())
-    notify.mood = mood
-    assert channel.send(message()) == Unknown()
-    assert len(letters(notify)) == 2
 
 
 def test_the_same_message_again_is_taken_once_and_known_to_be_there(notify, channel):
@@ -181,12 +166,6 @@ def test_a_line_that_breaks_before_the_access_token_came_leaves_no_doubt(notify,
     notify.mood = "cut"
     assert channel.send(message()) == Refused(Fault.UNREACHABLE, False)
     assert letters(notify) == []
-
-
-def test_nobody_listening_is_tried_again(key):
-    assert channel_at("http://127.0.0.1:1", key).send(message()) == Refused(Fault.UNREACHABLE, False)
-    with black_hole() as port:
-        assert channel_at(f"http://127.0.0.1:{port}", key).send(message()) == Refused(Fault.UNREACHABLE, False)
 
 
 @pytest.mark.parametrize(

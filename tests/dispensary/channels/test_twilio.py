@@ -10,7 +10,6 @@ import pytest
 
 from dispensary.channels import (
     Accepted,
-    AfterCrash,
     BadPayload,
     BadSignature,
     Fault,
@@ -23,7 +22,6 @@ from dispensary.channels import (
 )
 from dispensary.channels import twilio as module
 from tests.dispensary.channels.providers import Twilio, running
-from tests.dispensary.channels.servers import black_hole
 
 ADDRESS = "https://pharmacy.example/hooks/twilio"
 
@@ -67,37 +65,15 @@ def test_a_messaging_service_takes_the_place_of_a_number(twilio):
 @pytest.mark.parametrize(
     ("mood", "answer"),
     [
-        ("no-number", Refused(Fault.BAD_ADDRESS, True)),
         ("landline", Refused(Fault.BAD_ADDRESS, True)),
-        ("stopped", Refused(Fault.OPTED_OUT, True)),
         ("not-ours", Refused(Fault.MISCONFIGURED, False)),
-        ("too-long", Refused(Fault.REJECTED, True)),
-        ("wrong-key", Refused(Fault.MISCONFIGURED, False)),
-        ("too-fast", Refused(Fault.LIMITED, False)),
-        ("away", Refused(Fault.BUSY, False)),
-        ("broken", Unknown()),
         ("no-json", Unknown()),
-        ("cut", Unknown()),
-        ("hang", Unknown()),
     ],
 )
 def test_each_numbered_error_has_its_meaning_and_is_asked_for_once(twilio, channel, mood, answer):
     twilio.mood = mood
     assert channel.send(message()) == answer
     assert len(twilio.calls) == 1
-
-
-def test_nobody_listening_is_tried_again():
-    assert channel_at("http://127.0.0.1:1").send(message()) == Refused(Fault.UNREACHABLE, False)
-
-
-def test_a_provider_that_never_answers_leaves_us_in_doubt():
-    with black_hole() as port:
-        assert channel_at(f"http://127.0.0.1:{port}").send(message()) == Unknown()
-
-
-def test_nobody_can_ask_twilio_by_our_key_so_the_kind_decides(channel):
-    assert channel.after_crash is AfterCrash.BY_KIND
 
 
 def test_who_lets_twilio_answer_a_stop_does_not_answer_it_again(twilio, channel):
