@@ -87,6 +87,11 @@ def _course(
     return tuple(changes), day if phases and then_stop else None
 
 
+def _end_of_replaced(ends_on: date | None, replaced_on: date) -> date | None:
+    """When a course ends that another order goes on with: it does not, unless it was over by then."""
+    return ends_on if ends_on and ends_on <= replaced_on else None
+
+
 def _course_start(dispense: Dispense) -> date:
     if dispense.number == 1:
         return dispense.starts_on
@@ -112,6 +117,8 @@ def facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> F
     """The course as the planner wants it."""
     order, pharmacy = dispense.prescription, patient.pharmacy
     changes, ends_on = _course(order.phases.all(), order.then_stop, _course_start(dispense))
+    if order.status == PrescriptionStatus.REPLACED and order.ended_at:
+        changes, ends_on = (), _end_of_replaced(ends_on, order.ended_at.astimezone(zone).date())
     timing = timing_of(pharmacy.refill_lead_days, pharmacy.second_call_days, pharmacy.message_at)
     return Facts(dispense.handed_over_at.astimezone(zone).date(), dispense.run_out_on, ends_on, changes, timing)
 
@@ -133,13 +140,15 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     zone, quiet = manners(known.zone_name, known.pharmacy_zone, known.quiet_from, known.quiet_until)
     starts_on = dispense.starts_on if dispense.number == 1 else known.course_began or dispense.starts_on
     changes, ends_on = _course(known.phases(), known.then_stop, starts_on)
+    if known.replaced_at:
+        changes, ends_on = (), _end_of_replaced(ends_on, known.replaced_at.astimezone(zone).date())
     timing = timing_of(known.refill_lead_days, known.second_call_days, known.message_at)
     handed_over_on = dispense.handed_over_at.astimezone(zone).date()
     facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
     replaced = None
     for held in known.in_force():
-        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts):
+        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts, dispense):
             continue
         if held.dispense_id == dispense.pk:
             if held.digest == digest:
@@ -193,8 +202,57 @@ def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -
     )
 
 
-def _goes_on_beside(held: plans.InForce, facts: Facts) -> bool:
+def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense) -> bool:
+    if held.replaced and held.prescription_id in _replaced_by(dispense.prescription_id):
+        return False
     return not held.older or (held.more_needed and held.run_out_on > facts.run_out_on)
+
+
+def _replaced_by(prescription_id: UUID) -> set[UUID]:
+    """The orders that this one replaces, and those that they replaced."""
+    before: set[UUID] = set()
+    following: UUID | None = prescription_id
+    while following:
+        following = Prescription.objects.filter(pk=following).values_list("replaces_id", flat=True).first()
+        if following in before:
+            break
+        if following:
+            before.add(following)
+    return before
+
+
+def _meaning(kind: str, occurrence: str) -> tuple[str, str]:
+    """What a message says, whatever day it is said on: of one supply each call is made once, each change told once."""
+    return (kind, occurrence if kind == Kind.DOSE_CHANGE else "")
+
+
+def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -> None:
+    audit.record(
+        audit.Event.REMINDER_PLANNED,
+        pharmacy=new.pharmacy_id,
+        by=by,
+        now=now,
+        subject=audit.Subject("reminderplan", str(new.pk)),
+        patient=str(new.patient_id),
+        reason_code=Withdrawal.FACTS_CHANGED.value,
+        body=counts,
+    )
+
+
+def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense) -> bool:
+    if held.replaced and held.prescription_id in _replaced_by(dispense.prescription_id):
+        return False
+    return not held.older or (held.more_needed and held.run_out_on > facts.run_out_on)
+
+
+def _replaced_by(prescription_id: UUID | None) -> set[UUID]:
+    """The orders that this one replaces, and those that they replaced."""
+    before: set[UUID] = set()
+    while prescription_id is not None:
+        found = Prescription.objects.filter(pk=prescription_id).exclude(replaces_id__in=before)
+        prescription_id = found.values_list("replaces_id", flat=True).first()
+        before |= {prescription_id} - {None}  # type: ignore[operator]  # what is left holds no None
+    return before
 
 
 @transaction.atomic(savepoint=False)
@@ -210,7 +268,8 @@ def withdraw_for(
     """Withdraw what is no longer true: of one dispense, of one prescription's dispenses, or of the patient altogether.
 
     Give exactly one of the three. Also takes back what a worker has claimed but not begun. When a dispense was cancelled
-    or returned, what the supply before it made owing holds again.
+    or returned, what the supply before it made owing holds again. When an order was replaced, its changes of dose are no
+    longer true, but the tablets at home still end on their day: that holds until the new order is handed over.
     """
     about = dispense or prescription or patient
     if about is None or sum(thing is not None for thing in (dispense, prescription, patient)) != 1:
@@ -220,8 +279,17 @@ def withdraw_for(
     if dispense:
         held = held.filter(dispense=dispense)
     if prescription:
-        held = held.filter(dispense__prescription=prescription)
+        orders = {prescription.pk}
+        if (
+            reason == Withdrawal.PRESCRIPTION_STOPPED
+        ):  # the medicine, and so what is left of the orders that it replaced
+            orders |= _replaced_by(prescription.pk)
+        held = held.filter(dispense__prescription__in=orders)
+    held = list(held)
     ended = [_end(each.pk, each.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for each in held]
+    if reason == Withdrawal.PRESCRIPTION_REPLACED:
+        for each in held:
+            plan_after_dispense(dispense=each.dispense, by=by, now=now)
     if ended and reason in _SUPPLY_BEFORE_COUNTS and not _in_force(owner).exists():
         _plan_from_the_supply_before(owner, dispense, prescription, by=by, now=now)
     return Withdrawn(sum(each.count for each in ended), tuple(pk for each in ended for pk in each.on_their_way))
@@ -242,9 +310,10 @@ def _plan_from_the_supply_before(
 ) -> None:
     """Let the last supply count again. After a stop only one that still lasts, for what had run out was ended by a person."""
     since = now.date() - LAPSE_LIMIT if gone else now.date() + timedelta(days=1)
+    goes_on = [*_COURSE_GOES_ON, PrescriptionStatus.REPLACED] if gone else _COURSE_GOES_ON
     before = (
         Dispense.objects.filter(patient=patient, status=DispenseStatus.COMPLETED)
-        .filter(prescription__status__in=_COURSE_GOES_ON, run_out_on__gte=since)
+        .filter(prescription__status__in=goes_on, run_out_on__gte=since)
         .exclude(pk=gone and gone.pk)
         .exclude(prescription=stopped)
         .order_by("-handed_over_at")

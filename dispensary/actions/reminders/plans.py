@@ -24,14 +24,16 @@ _SAID = f"{State.SENT}, {State.DELIVERED}, {State.PARKED}"
 KNOWN = f"""
 SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, ph.quiet_from, ph.quiet_until,
        ph.refill_lead_days, ph.second_call_days, ph.message_at, ph.timing_version, p.pharmacy_id, o.then_stop,
+       CASE WHEN o.status = 'replaced' THEN o.ended_at END,
        (SELECT json_agg(json_build_array(f.number, f.doses::text[], f.unit, f.days) ORDER BY f.number)
           FROM dispensary_phase f WHERE f.prescription_id = o.id),
        (SELECT d.starts_on FROM dispensary_dispense d
          WHERE d.prescription_id = o.id AND d.status = 'completed' ORDER BY d.number LIMIT 1),
        (SELECT max(r.version) FROM dispensary_reminderplan r WHERE r.patient_id = p.id),
        (SELECT json_agg(json_build_array(r.id, r.facts_digest, r.dispense_id, d.prescription_id, r.run_out_on,
-                                         r.more_needed, d.handed_over_at <= %s) ORDER BY r.version)
+                                         r.more_needed, d.handed_over_at <= %s, f.status = 'replaced') ORDER BY r.version)
           FROM dispensary_reminderplan r JOIN dispensary_dispense d ON d.id = r.dispense_id
+          JOIN dispensary_prescription f ON f.id = d.prescription_id
          WHERE r.patient_id = p.id AND r.ended_at IS NULL),
        (SELECT json_agg(json_build_array(m.kind, m.occurrence))
           FROM dispensary_reminderplan r JOIN dispensary_reminder m ON m.plan_id = r.id
@@ -49,7 +51,7 @@ answered AS (
        SET state = 'resolved', resolution = 'by-event', resolved_at = %(now)s, resolved_by = %(by)s, put_off_until = NULL
      WHERE patient_id = %(patient)s AND state <> 'resolved'
        AND (reminder_id IN (SELECT id FROM dispensary_reminder WHERE plan_id = %(plan)s)
-            OR reminder_id IS NULL AND kind = 'withdrawal-risk')),
+            OR reminder_id IS NULL AND kind = 'withdrawal-risk' AND %(reason)s <> '{Withdrawal.PRESCRIPTION_REPLACED}')),
 withdrawn AS (
     UPDATE dispensary_reminder
        SET state = {State.WITHDRAWN}, {LET_GO}
@@ -115,6 +117,8 @@ class InForce:
     more_needed: bool
     older: bool
     """Handed over before the supply that is being planned."""
+    replaced: bool
+    """Its order has been replaced by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,8 @@ class Known:
     timing_version: int
     pharmacy_id: uuid.UUID
     then_stop: bool | None
+    replaced_at: datetime | None
+    """When another order took this one's place."""
     phases_told: Any
     course_began: date | None
     version: int | None

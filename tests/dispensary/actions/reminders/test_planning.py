@@ -246,6 +246,129 @@ def test_a_returned_supply_lets_the_supply_before_it_count_again(patient, by):
     assert owed(patient)[0].local_date == date(2026, 12, 13)
 
 
+# --- an order is replaced by another ----------------------------------------------------------------------------------
+
+
+def replaced(old, by, at, new=None):
+    """What happens when a newer order takes an older one's place."""
+    type(old).objects.filter(pk=old.pk).update(status="replaced", ended_at=at)
+    new = new or making.prescription(old.patient, replaces=old)
+    reminders.withdraw_for(prescription=old, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=at)
+    return new
+
+
+def test_the_tablets_at_home_end_on_their_day_though_their_order_was_replaced(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    replaced(old, by, NOW + DAY)
+    assert kinds(patient) == ["missed_collection", "refill_again", "refill_due", "run_out"]
+    assert ReminderPlan.objects.get(version=1).ended_reason == Withdrawal.PRESCRIPTION_REPLACED
+
+
+def test_the_changes_of_dose_of_an_order_that_was_replaced_are_no_longer_announced(patient, by):
+    old = making.prescription(patient, making.TAPER, then_stop=True)
+    plan(making.dispense(old), by)
+    replaced(old, by, NOW + DAY)
+    assert kinds(patient) == ["missed_collection", "refill_again", "refill_due", "run_out"]
+    assert {r.local_date for r in owed(patient) if r.kind == "run_out"} == {date(2026, 12, 20)}
+
+
+def test_a_patient_who_does_not_collect_the_new_order_comes_onto_the_risk_list(patient, by):
+    old = making.prescription(patient, making.TAPER, then_stop=True)
+    plan(making.dispense(old), by)
+    replaced(old, by, NOW + DAY)
+    (risk,) = reminders.withdrawal_risk(pharmacy=patient.pharmacy, now=NOW + 30 * DAY)
+    assert (risk.patient, risk.days_without) == (patient, 2)
+
+
+def test_what_waits_for_somebody_at_risk_goes_on_waiting_when_an_order_is_replaced(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    WorklistItem.objects.create(
+        pharmacy=patient.pharmacy, patient=patient, kind="withdrawal-risk", reason="r", opened_at=NOW, due_by=NOW
+    )
+    replaced(old, by, NOW + 29 * DAY)
+    assert WorklistItem.objects.get().state == "open"
+
+
+def test_a_taper_that_was_over_when_it_was_replaced_stays_over(patient, by):
+    old = making.prescription(patient, making.TAPER, then_stop=True)
+    plan(making.dispense(old), by)
+    replaced(old, by, NOW + 28 * DAY)
+    assert kinds(patient) == [] and not reminders.withdrawal_risk(pharmacy=patient.pharmacy, now=NOW + 30 * DAY)
+
+
+def test_what_was_said_before_the_order_was_replaced_is_not_said_again(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    Reminder.objects.filter(kind="refill_due").update(state=ReminderState.SENT)
+    replaced(old, by, NOW + 22 * DAY)
+    assert kinds(patient) == ["missed_collection", "refill_again", "run_out"]
+
+
+@pytest.mark.parametrize("orders", [1, 3])
+def test_the_hand_over_of_the_new_order_ends_what_the_old_one_still_owed(patient, by, orders):
+    """Also where an order in between was never handed over, and where the old tablets would have lasted longer."""
+    old = making.prescription(patient)
+    plan(making.dispense(old, days=56, run_out_on=date(2027, 1, 17)), by)
+    newest = old
+    for _ in range(orders):
+        newest = replaced(newest, by, NOW + DAY)
+    later = NOW + 2 * DAY
+    plan(making.dispense(newest, at=later, starts_on=date(2026, 11, 24)), by, later)
+    assert {r.local_date for r in owed(patient) if r.kind == "run_out"} == {date(2026, 12, 22)}
+    assert ReminderPlan.objects.filter(patient=patient, ended_at=None).count() == 1
+
+
+def test_another_short_course_does_not_end_what_a_replaced_order_still_owes(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old, days=56, run_out_on=date(2027, 1, 17)), by)
+    replaced(old, by, NOW + DAY)
+    later = NOW + 2 * DAY
+    extra = making.prescription(patient, phases=((("5",), 14),), then_stop=True)
+    plan(making.dispense(extra, days=14, at=later), by, later)
+    assert "run_out" in kinds(patient)
+
+
+def test_stopping_the_new_order_ends_what_the_one_before_it_still_owed(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    new = replaced(old, by, NOW + DAY)
+    type(new).objects.filter(pk=new.pk).update(status="stopped", ended_at=NOW + DAY)
+    reminders.withdraw_for(prescription=new, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW + DAY)
+    assert kinds(patient) == []
+
+
+def test_cancelling_the_new_order_leaves_the_tablets_at_home_to_end_on_their_day(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    new = replaced(old, by, NOW + DAY)
+    type(new).objects.filter(pk=new.pk).update(status="cancelled", ended_at=NOW + DAY)
+    reminders.withdraw_for(prescription=new, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=NOW + DAY)
+    assert "run_out" in kinds(patient)
+
+
+def test_the_new_supply_comes_back_and_the_old_tablets_count_again(patient, by):
+    old = making.prescription(patient)
+    plan(making.dispense(old), by)
+    new = replaced(old, by, NOW + DAY)
+    later = NOW + 2 * DAY
+    supply = making.dispense(new, at=later, starts_on=date(2026, 12, 20))
+    plan(supply, by, later)
+    type(supply).objects.filter(pk=supply.pk).update(status="returned", ended_at=later)
+    reminders.withdraw_for(dispense=supply, reason=Withdrawal.DISPENSE_RETURNED, by=by, now=later)
+    assert {r.local_date for r in owed(patient) if r.kind == "run_out"} == {date(2026, 12, 20)}
+
+
+def test_settings_that_change_after_an_order_was_replaced_bring_no_change_of_dose_back(patient, by):
+    old = making.prescription(patient, making.TAPER, then_stop=True)
+    plan(making.dispense(old), by)
+    replaced(old, by, NOW + DAY)
+    Pharmacy.objects.filter(pk=patient.pharmacy_id).update(message_at=time(11))
+    reminders.plan_again(patient=patient, by=by, now=NOW + 2 * DAY)
+    assert kinds(patient) == ["missed_collection", "refill_again", "refill_due", "run_out"]
+
+
 def test_nothing_is_planned_for_somebody_who_has_died(patient, by):
     patient.died_on = date(2026, 11, 20)
     patient.save()
