@@ -263,6 +263,8 @@ STORAGES = {
 EMAIL_BACKEND = ENV.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
 if EMAIL_BACKEND.startswith("anymail."):
     INSTALLED_APPS.append("anymail")
+# Its keys, and the secret of its webhooks. A call must end within the 25 s on which a reminder's lease relies; its own default is 30.
+ANYMAIL = {"REQUESTS_TIMEOUT": (3, 15), **json.loads(ENV.get("ANYMAIL", "{}"))}
 EMAIL_HOST = ENV.get("EMAIL_HOST", "localhost")
 EMAIL_PORT = int(ENV.get("EMAIL_PORT", "25"))
 EMAIL_HOST_USER = ENV.get("EMAIL_HOST_USER", "")

@@ -1,5 +1,6 @@
 """The reference deployment's addresses: Dispensary, accounts, the admin's windows, health and metrics."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
@@ -9,6 +10,13 @@ from deploy import health
 # Scripts and styles in files of their own, without the library's inline style: the page obeys the policy of all the others.
 API_DOCS = SpectacularSwaggerSplitView.as_view(url_name="dispensary-api:schema", template_name="api_docs.html")
 
+# Without a secret anybody could say that a letter has bounced: then there is no such address.
+MAIL_EVENTS = (
+    [path("hooks/mail/", include("anymail.urls"))]
+    if "anymail" in settings.INSTALLED_APPS and settings.ANYMAIL.get("WEBHOOK_SECRET")
+    else []
+)
+
 urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
@@ -16,5 +24,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/docs/", API_DOCS, name="api-docs"),
+    *MAIL_EVENTS,
     path("", include("dispensary.urls")),
 ]

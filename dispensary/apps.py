@@ -15,6 +15,19 @@ class DispensaryConfig(AppConfig):
         from dispensary import checks, signals  # noqa: F401  (importing registers checks and receivers)
 
         _register_metrics()
+        _hear_of_letters()
+
+
+def _hear_of_letters() -> None:
+    """Take receipts of e-mail where the site sends through django-anymail."""
+    from django.apps import apps
+
+    if apps.is_installed("anymail"):
+        from anymail.signals import tracking
+
+        from dispensary.hooks.mail_events import on_tracking
+
+        tracking.connect(on_tracking, dispatch_uid="dispensary.mail_events")
 
 
 def _register_metrics() -> None:

@@ -185,6 +185,30 @@ def test_a_hint_for_now_or_soon_reaches_it(broker: redis.Redis, options: dict[st
     broker.delete("rx:rem-tick")
 
 
+@pytest.mark.parametrize(("secret", "there"), [("", "False"), ("user:password", "True")])
+def test_an_e_mail_provider_needs_its_key_and_its_events_need_a_secret(secret: str, there: str) -> None:
+    """The provider's backend is made with its key; its events have an address only where they have a secret."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "deploy.settings",
+        "DISPENSARY_RUN_DIR": "/nonexistent",
+        "EMAIL_BACKEND": "anymail.backends.postmark.EmailBackend",
+        "ANYMAIL": json.dumps({"POSTMARK_SERVER_TOKEN": "key", "WEBHOOK_SECRET": secret}),
+    }
+    asked = (
+        "import django; django.setup()\n"
+        "from django.core.mail import get_connection\n"
+        "from django.urls import is_valid_path\n"
+        "from anymail.signals import tracking\n"
+        "made = get_connection()\n"
+        "print(made.timeout, bool(is_valid_path('/hooks/mail/postmark/tracking/')), bool(tracking.receivers))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip().splitlines()[-1] == f"(3, 15) {there} True", done.stderr[-500:]
+
+
 def test_every_way_to_run_it_has_the_same_processes() -> None:
     """Procfile, systemd units and compose file start the same five programs on the same queues."""
     import re

@@ -240,7 +240,10 @@ def _receipt(event: InboundEvent, now: datetime) -> str | None:
     if reminder.sending_since and delivery.round == reminder.round:  # it overtook our own note of the end
         book_one(reminder, delivery, now)
     if event.facts.get("opted_out") and delivery.contact_id:  # holds however late it comes
-        _stop_at_provider(delivery.contact_id, "opted-out-at-provider", SuppressionReason.OPTED_OUT, now)
+        everything = delivery.medium == Medium.SMS and conf().stop_scope == StopScope.ALL
+        _stop_at_provider(
+            delivery.contact_id, "opted-out-at-provider", SuppressionReason.OPTED_OUT, now, everything=everything
+        )
     if outcome // 10 <= delivery.outcome // 10:
         return "older"
     Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
@@ -283,14 +286,15 @@ def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permane
 _TAKEN_BACK = frozenset({State.WITHDRAWN, State.SUPPRESSED})
 
 
-def _stop_at_provider(contact_id: UUID, evidence: str, reason: SuppressionReason, now: datetime) -> None:
-    asked_us = reason == SuppressionReason.OPTED_OUT
+def _stop_at_provider(
+    contact_id: UUID, evidence: str, reason: SuppressionReason, now: datetime, *, everything: bool = False
+) -> None:
     consent.stop_contact(
         contact_id=contact_id,
         source=ConsentSource.PROVIDER,
         evidence=evidence,
         reason=reason,
-        everything=asked_us and conf().stop_scope == StopScope.ALL,
+        everything=everything,
         now=now,
     )
 

@@ -1,0 +1,107 @@
+"""What an e-mail provider tells of a letter, in Postmark's own words and through django-anymail's view."""
+
+import base64
+import json
+
+import pytest
+from anymail.signals import tracking
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from django.core.exceptions import SuspiciousOperation
+
+from dispensary.actions import reminders
+from dispensary.hooks.mail_events import on_tracking
+from dispensary.models import (
+    Consent,
+    ContactPoint,
+    Delivery,
+    DeliveryOutcome,
+    InboundEvent,
+    Reminder,
+    ReminderState,
+    Suppression,
+    WorklistItem,
+)
+from tests.dispensary.actions.reminders import making
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECRET = "postmark:a-long-secret"
+NUMBER = "883953f4-6105-42a2-a16a-77a8eac79483"
+
+
+@pytest.fixture
+def letter(due, outbox, settings):
+    """A letter that the provider has accepted under its own number."""
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
+    tracking.connect(on_tracking, dispatch_uid="test")
+    due("run_out")
+    reminders.drain()
+    Delivery.objects.update(channel="email", provider_message_id=NUMBER)
+    settings.DISPENSARY = {**settings.DISPENSARY, "channels": {"email": "sink", "sms": "sink"}}
+    yield Delivery.objects.get()
+    tracking.disconnect(dispatch_uid="test")
+
+
+@pytest.fixture
+def tell(rf):
+    def call(secret=SECRET, **told):
+        body = json.dumps({"MessageID": NUMBER, "Recipient": "ann@example.org", **told})
+        given = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
+        return PostmarkTrackingWebhookView.as_view()(
+            rf.post("/hooks/mail/postmark/tracking/", body, content_type="application/json", headers=given)
+        )
+
+    return call
+
+
+def outcome():
+    return DeliveryOutcome(Delivery.objects.get().outcome)
+
+
+def test_a_letter_that_has_arrived_says_so_once(letter, tell):
+    for _ in range(3):
+        assert tell(RecordType="Delivery", DeliveredAt="2026-11-22T10:00:00Z").status_code == 200
+    assert outcome() is DeliveryOutcome.DELIVERED and Reminder.objects.get().state == ReminderState.DELIVERED
+    assert InboundEvent.objects.count() == 1
+
+
+def test_a_mailbox_that_does_not_exist_is_not_written_to_again_and_a_person_hears_of_it(letter, tell):
+    tell(RecordType="Bounce", ID=42, Type="BadEmailAddress", BouncedAt="2026-11-22T10:00:00Z")
+    assert outcome() is DeliveryOutcome.UNDELIVERED and ContactPoint.objects.get().fault == "refused"
+    reminders.drain()
+    assert Reminder.objects.get().state == ReminderState.FAILED
+    assert WorklistItem.objects.get().kind == "unreachable"
+
+
+def test_a_mailbox_that_is_full_is_written_to_again_another_time(letter, tell):
+    """Providers tell a full mailbox and a dead one by the same word; only one that is no mailbox at all is marked."""
+    making.reachable(letter.reminder.patient, "sms", address="+447700900123")
+    tell(RecordType="Bounce", ID=43, Type="SoftBounce", BouncedAt="2026-11-22T10:00:00Z")
+    assert outcome() is DeliveryOutcome.BOUNCED
+    assert ContactPoint.objects.get(medium="email").fault == ""
+    reminders.drain()
+    assert Delivery.objects.filter(medium="sms").exists()  # this message goes to the next address
+
+
+def test_a_complaint_stops_letters_and_a_yes_does_not_lift_it(letter, tell):
+    tell(RecordType="SpamComplaint", ID=44, Type="SpamComplaint", BouncedAt="2026-11-22T10:00:00Z")
+    assert Consent.objects.get().answer == "no" and Suppression.objects.get().reason == "complained"
+
+
+def test_who_unsubscribes_at_the_provider_gets_no_letters_and_keeps_text_messages(letter, tell):
+    making.reachable(letter.reminder.patient, "sms", address="+447700900123")
+    tell(RecordType="SubscriptionChange", SuppressSending=True, SuppressionReason="ManualSuppression",
+         Origin="Recipient", ChangedAt="2026-11-22T10:00:00Z")  # fmt: skip
+    assert {said.medium: said.answer for said in Consent.objects.all()} == {"email": "no", "sms": "yes"}
+    assert not Delivery.objects.filter(medium="sms").exists()  # they have got it
+
+
+@pytest.mark.parametrize("kind", ["Open", "Click"])
+def test_that_somebody_has_read_it_is_none_of_our_business(letter, tell, kind):
+    tell(RecordType=kind, ReceivedAt="2026-11-22T10:00:00Z", OriginalLink="https://x.example", UserAgent="x")
+    assert not InboundEvent.objects.exists()
+
+
+def test_without_the_secret_nothing_is_believed(letter, tell):
+    with pytest.raises(SuspiciousOperation):  # Django answers 400
+        tell(secret="postmark:guessed", RecordType="Bounce", ID=42, Type="HardBounce")
+    assert outcome() is DeliveryOutcome.ACCEPTED and not InboundEvent.objects.exists()
