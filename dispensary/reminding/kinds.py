@@ -19,6 +19,11 @@ class Kind(TextChoices):
         return self not in _NUDGES
 
     @property
+    def before_its_day(self) -> bool:
+        """Told the day before what it tells: on the morning itself the first dose may have been taken."""
+        return self is Kind.DOSE_CHANGE
+
+    @property
     def about_refill(self) -> bool:
         """No longer true once the next supply has been collected."""
         return self not in {Kind.DOSE_CHANGE, Kind.LAST_DAY}

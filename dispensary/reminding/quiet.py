@@ -90,13 +90,17 @@ def prev_allowed(instant: datetime, zone: tzinfo, quiet: QuietHours) -> datetime
     return before
 
 
-def place(due: datetime, useful_until: datetime, now: datetime, zone: tzinfo, quiet: QuietHours) -> datetime | None:
+def place(
+    due: datetime, useful_until: datetime, now: datetime, zone: tzinfo, quiet: QuietHours, *, on_its_day: bool = False
+) -> datetime | None:
     """When a message due at ``due`` may really leave: after the window if it is still true then, else before it.
 
+    ``on_its_day``: where the end of the window falls on a later day than ``due``, before it, if that is still ahead.
     ``None`` when neither fits: a person has to call.
     """
     late = next_allowed(max(due, now), zone, quiet)
-    if late < useful_until:
-        return late
     early = prev_allowed(max(due, now), zone, quiet)
+    moved = late.astimezone(zone).date() > due.astimezone(zone).date()
+    if late < useful_until and not (on_its_day and moved and early >= now):
+        return late
     return early if now <= early < useful_until else None

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dispensary.actions.reach import usable
 from dispensary.actions.reminders.batch import Reason, values_of, way_out
 from dispensary.actions.reminders.outcomes import WORDS
-from dispensary.actions.reminders.planning import facts_of_dispense, manners_of, params_of
+from dispensary.actions.reminders.planning import facts_of_dispense, leaves_at, manners_of, params_of
 from dispensary.channels import Channel, Fault, channel_named
 from dispensary.conf import conf
 from dispensary.models import (
@@ -23,7 +23,7 @@ from dispensary.models import (
     ReminderState,
     Suppression,
 )
-from dispensary.reminding import Kind, Segments, count_segments, language_for, place, plan, resolve, write
+from dispensary.reminding import Kind, Segments, count_segments, language_for, plan, write
 
 _FAULTS = {
     Fault.UNREACHABLE: "the provider could not be reached",
@@ -152,7 +152,7 @@ def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", n
     out = way_out(channel, Medium.SMS)
     found = []
     for owed in plan(facts, now.astimezone(zone).date(), zone):
-        leaves = place(resolve(owed.local_date, owed.local_time, zone), owed.useful_until, now, zone, quiet)
+        leaves = leaves_at(owed, now, zone, quiet)
         if leaves is None:
             continue
         params = params_of(owed, facts, dispense.strength_mg)

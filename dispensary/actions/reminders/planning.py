@@ -354,11 +354,17 @@ def _end(
     return Withdrawn(count, on_their_way)
 
 
+def leaves_at(owed: Planned | Reminder, now: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
+    """When what is intended for a local day and hour leaves, quiet hours regarded; `None`: it cannot while it is true."""
+    due = resolve(owed.local_date, owed.local_time, zone)
+    return place(due, owed.useful_until, now, zone, quiet, on_its_day=Kind(owed.kind).before_its_day)
+
+
 def _rows(
     new: ReminderPlan, facts: Facts, zone: ZoneInfo, quiet: QuietHours, now: datetime, *, strength: Decimal
 ) -> Iterator[Reminder]:
     for owed in plan(facts, now.astimezone(zone).date(), zone):
-        due = place(resolve(owed.local_date, owed.local_time, zone), owed.useful_until, now, zone, quiet)
+        due = leaves_at(owed, now, zone, quiet)
         if due is not None:
             yield Reminder(
                 plan=new,

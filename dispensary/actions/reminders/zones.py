@@ -6,10 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from dispensary.actions.reminders.planning import manners_of, tzdb_version
+from dispensary.actions.reminders.planning import leaves_at, manners_of, tzdb_version
 from dispensary.models import Reminder
 from dispensary.models.reminders import ReminderState as State
-from dispensary.reminding import place, resolve
 
 
 def derive_again(*, now: datetime, limit: int = 1000) -> int:
@@ -24,7 +23,7 @@ def derive_again(*, now: datetime, limit: int = 1000) -> int:
         )
         for row in rows:
             zone, quiet = manners_of(row.patient)
-            due = place(resolve(row.local_date, row.local_time, zone), row.useful_until, now, zone, quiet)
+            due = leaves_at(row, now, zone, quiet)
             row.due_at, row.tz_name, row.tzdb_version = due or row.due_at, str(zone), tzdb_version()
         Reminder.objects.bulk_update(rows, ["due_at", "tz_name", "tzdb_version"])
     return len(rows)

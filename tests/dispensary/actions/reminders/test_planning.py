@@ -108,11 +108,56 @@ def test_a_message_due_at_half_past_two_on_the_night_the_clocks_change_is_owed_o
     assert owed.local_time == time(2, 30)  # the intent stays
 
 
-def test_an_evening_inside_quiet_hours_moves_to_the_next_morning(by, patient):
-    patient.pharmacy.quiet_from, patient.pharmacy.quiet_until = time(16), time(9)
-    patient.pharmacy.save()
+@pytest.mark.parametrize(
+    ("quiet", "leaves"),
+    [
+        ((time(20), time(9)), datetime(2026, 11, 28, 17, tzinfo=UTC)),
+        (
+            (time(16), time(9)),
+            datetime(2026, 11, 28, 15, 45, tzinfo=UTC),
+        ),  # not the morning after: the dose is taken by then
+        ((time(14), time(8)), datetime(2026, 11, 28, 13, 45, tzinfo=UTC)),
+        ((time(0), time(18)), datetime(2026, 11, 28, 18, tzinfo=UTC)),  # later on the same day is the day before, too
+    ],
+)
+def test_a_change_of_dose_is_told_on_the_day_before_it_whatever_the_quiet_hours(by, patient, quiet, leaves):
+    Pharmacy.objects.update(quiet_from=quiet[0], quiet_until=quiet[1])
     plan(making.dispense(making.prescription(patient, making.TAPER, then_stop=True)), by)
-    assert owed(patient)[0].due_at == datetime(2026, 11, 29, 9, tzinfo=UTC)
+    assert owed(patient)[0].due_at == leaves
+
+
+def test_a_change_of_dose_whose_day_before_is_over_is_told_on_its_morning(by, patient):
+    Pharmacy.objects.update(quiet_from=time(16), quiet_until=time(9))
+    evening = NOW.replace(hour=19)
+    plan(
+        making.dispense(making.prescription(patient, ((("10",), 1), (("5",), 9)), then_stop=True), at=evening),
+        by,
+        evening,
+    )
+    assert owed(patient)[0].due_at == datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+TITRATION = ((("5", "5", "5"), 3), (("10", "10", "10"), 3), (("15", "15", "15"), None))
+
+
+def test_a_titration_owes_the_evening_before_each_rise_with_both_doses_and_the_calls_of_its_supply(by, patient):
+    plan(making.dispense(making.prescription(patient, TITRATION)), by)
+    rises = [r for r in owed(patient) if r.kind == Kind.DOSE_CHANGE]
+    assert [(r.local_date, r.params["before"], r.params["after"]) for r in rises] == [
+        (date(2026, 11, 24), ["5", "5", "5"], ["10", "10", "10"]),
+        (date(2026, 11, 27), ["10", "10", "10"], ["15", "15", "15"]),
+    ]
+    assert [r.kind for r in owed(patient)][2:] == ["refill_due", "refill_again", "run_out", "missed_collection"]
+
+
+def test_what_a_rise_says_is_both_doses_and_how_many_tablets_with_halves_in_words(by, patient):
+    given = making.dispense(making.prescription(patient, TITRATION))
+    told = [each.text for each in reminders.preview(dispense=given, detailed=True, now=NOW)]
+    assert (
+        "take 30 mg of baclofen a day instead of 15 mg: 1 tablet, then 1 tablet, then 1 tablet (10 mg tablets)"
+        in told[0]
+    )
+    assert "take 45 mg of baclofen a day instead of 30 mg: 1 and a half tablets, then 1 and a half tablets" in told[1]
 
 
 def test_planning_again_with_equal_facts_does_nothing(patient, by):
