@@ -7,6 +7,7 @@ from statistics import median
 import pytest
 import redis
 
+from deploy.celery import app
 from dispensary.actions import dispenses
 from dispensary.models import Reminder
 from tests.dispensary import make
@@ -40,7 +41,8 @@ def test_a_broker_that_loses_everything_costs_no_message(house, how):
     assert house.verdict(more).lost == 0
 
 
-def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(house):
+def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(house, monkeypatch):
+    monkeypatch.setattr(app.conf, "broker_url", house.broker.url)  # what a dispense would publish, would go there
     make.products()
     shop = make.pharmacy()
     by = make.staff(shop, now=database_now()).actor()

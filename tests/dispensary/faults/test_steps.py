@@ -6,7 +6,7 @@ import time
 from datetime import date
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from dispensary.actions import reminders
 from dispensary.actions.reminders import ledger, outcomes
@@ -166,3 +166,17 @@ def test_while_the_log_takes_no_line_a_batch_is_sent_once_and_booked_afterwards(
     lines = AuditEntry.objects.filter(action="reminder.sent", pharmacy=awake.pk)
     assert lines.count() == 4
     assert [lines.filter(subject_id=str(row.public_id)).count() for row in rows] == [1, 1, 1]
+
+
+def test_what_another_session_holds_at_this_moment_delays_nobody_else(due, outbox, site):
+    rows = [due("run_out") for _ in range(6)]
+    with site.database.connect(autocommit=False) as busy:
+        held = [row.pk for row in rows[:3]]
+        busy.execute("SELECT 1 FROM dispensary_reminder WHERE id = ANY(%s) FOR UPDATE", [held])
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        assert reminders.drain().sent == 3  # the others, at once: nobody waits for a lock
+        busy.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
+    assert reminders.drain().sent == 3
