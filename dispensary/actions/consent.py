@@ -218,10 +218,11 @@ def stop_contact(
     everything: bool = False,
     by: Actor | None = None,
     now: datetime,
-) -> None:
+) -> bool:
     """The person behind an address wants nothing more: by one click, by reply, by their provider. Twice is once.
 
-    `everything`: not by any other medium either. Raises NotFound for a contact point that is not there.
+    `everything`: not by any other medium either. Returns whether the address had not been stopped before; of several who say
+    so at once one gets True. Raises NotFound for a contact point that is not there.
     """
     contact = ContactPoint.objects.select_related("patient").filter(pk=contact_id).first()
     if contact is None:
@@ -229,7 +230,7 @@ def stop_contact(
     patient = contact.patient
     by = by or Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
     others = _lock_all_at(contact)
-    _suppress(contact, reason, now)
+    news = _suppress(contact, reason, now)
     answers = dict(Consent.objects.filter(patient=patient).values_list("medium", "answer"))
     for medium in Medium:
         meant = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
@@ -237,6 +238,7 @@ def stop_contact(
             _say(patient, medium, ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
     settle_owed(patient, by, now)
     _settle_others(others, now)
+    return news
 
 
 @transaction.atomic
@@ -252,20 +254,24 @@ def note_refusal(*, contact_id: UUID, code: str, by: Actor, now: datetime) -> No
 
 def stop_address(
     *, medium: Medium, address: str, source: ConsentSource, evidence: str, everything: bool = False, now: datetime
-) -> int:
-    """Stop every patient's messages to an address. Each patient is a transaction of their own. Returns how many.
+) -> tuple[int, bool]:
+    """Stop every patient's messages to an address, in the order in which everybody locks patients.
+
+    Returns how many, and whether that was news: of several STOPs that arrive at once one is answered.
 
     An address that nobody has now is remembered too: whoever gives it to us later has been heard already.
     """
     digest = address_digest(medium, address)
     points = ContactPoint.objects.filter(medium=medium, address_digest=digest, retired_at__isnull=True)
-    ids = list(points.values_list("pk", flat=True))
+    ids = list(points.order_by("patient_id").values_list("pk", flat=True))
     if not ids:
         opted_out = {"reason": SuppressionReason.OPTED_OUT, "since": now}
         Suppression.objects.get_or_create(medium=medium, address_digest=digest, defaults=opted_out)
-    for contact_id in ids:
+    news = [
         stop_contact(contact_id=contact_id, source=source, evidence=evidence, everything=everything, now=now)
-    return len(ids)
+        for contact_id in ids
+    ]
+    return len(ids), any(news)
 
 
 def _say(  # noqa: PLR0917  (what was said, in the order of the columns)
@@ -314,14 +320,15 @@ _FIRMER = (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED, Suppressio
 """Each outweighs those before it: a yes lifts the first and no other."""
 
 
-def _suppress(contact: ContactPoint, reason: SuppressionReason, now: datetime) -> None:
-    stop, _ = Suppression.objects.get_or_create(
+def _suppress(contact: ContactPoint, reason: SuppressionReason, now: datetime) -> bool:
+    stop, new = Suppression.objects.get_or_create(
         medium=contact.medium,
         address_digest=contact.address_digest,
         defaults={"reason": reason, "since": now, "pharmacy_id": contact.patient.pharmacy_id},
     )
     if _FIRMER.index(reason) > _FIRMER.index(SuppressionReason(stop.reason)):
         Suppression.objects.filter(pk=stop.pk).update(reason=reason)
+    return new
 
 
 def _lock_all_at(contact: ContactPoint) -> list[Patient]:

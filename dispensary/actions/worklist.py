@@ -71,6 +71,8 @@ def open_or_add(kind: WorkKind, *, pharmacy_id: UUID, patient_id: UUID, reason: 
     item = held.filter(patient_id=patient_id, kind=kind, reminder__isnull=True).first()
     if item is None:  # done by somebody in this very moment
         return open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now)
+    if reason in item.reason:  # the same news, acted on twice at once
+        return False
     item.reason = f"{reason} Before that: {item.reason}"[:300]
     item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, now + DUE_WITHIN[kind])
     item.save(update_fields=["reason", "state", "put_off_until", "due_by"])

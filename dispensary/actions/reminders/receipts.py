@@ -25,7 +25,6 @@ from dispensary.models import (
     InboundEvent,
     Medium,
     Reminder,
-    Suppression,
     SuppressionReason,
     WorkKind,
 )
@@ -100,21 +99,29 @@ def act_on_events(*, now: datetime, limit: int = 500) -> int:
 
 
 def _act_on(pk: int, now: datetime) -> bool:
-    event = InboundEvent.objects.get(pk=pk)
-    failed = False
     try:
-        result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+        return _settle(pk, now)
     except Exception as error:  # whatever is wrong with one event, those behind it must be heard
         if not connection.is_usable():
             raise
+        event = InboundEvent.objects.get(pk=pk)
         log.error("event %d of channel %s could not be acted on: %s", pk, event.channel, type(error).__name__)
-        result, failed = None, True
+    if now - event.received_at < KEEP_TRYING:
+        return False
+    count({"event-failed": 1})  # its facts stay, sealed, for whoever finds out why
+    return bool(InboundEvent.objects.filter(pk=pk, processed_at__isnull=True).update(processed_at=now, result="failed"))
+
+
+@transaction.atomic
+def _settle(pk: int, now: datetime) -> bool:
+    """Act on one event, once: whoever holds its row, of the tick and those who called us, and nobody beside them."""
+    waiting = InboundEvent.objects.select_for_update(skip_locked=True).filter(processed_at__isnull=True, result="")
+    event = waiting.filter(pk=pk).first()
+    if event is None:
+        return False
+    result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
     if result is None and now - event.received_at < KEEP_TRYING:
         return False
-    if failed:  # its facts stay, sealed, for whoever finds out why
-        count({"event-failed": 1})
-        InboundEvent.objects.filter(pk=pk).update(processed_at=now, result="failed")
-        return True
     if result is None:
         count({"receipt-unknown": 1})
         log.warning("a receipt of channel %s is about no message of ours (event %d)", event.channel, pk)
@@ -172,10 +179,8 @@ def _to_people(address: str, text: str, now: datetime) -> int:
 
 def _stop(event: InboundEvent, address: str, now: datetime) -> str:
     """Stop at once. Confirmed when it is news and the provider does not do it: one answer, then silence."""
-    digest = address_digest(Medium.SMS, address)
-    news = not Suppression.objects.filter(medium=Medium.SMS, address_digest=digest).exists()
     evidence = f"reply {event.provider_event_id}"
-    stopped = consent.stop_address(
+    stopped, news = consent.stop_address(
         medium=Medium.SMS,
         address=address,
         source=ConsentSource.REPLY,

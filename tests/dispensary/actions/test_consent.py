@@ -243,7 +243,7 @@ def test_a_stop_by_address_reaches_every_patient_who_shares_it(patient, by):
     stopped = consent.stop_address(
         medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW
     )
-    assert stopped == 2 and {said.answer for said in Consent.objects.all()} == {"no"}
+    assert stopped == (2, True) and {said.answer for said in Consent.objects.all()} == {"no"}
 
 
 def test_the_choice_of_detail_is_the_patients_and_recorded(patient, by):

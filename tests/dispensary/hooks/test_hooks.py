@@ -1,12 +1,15 @@
 """What others call: receipts, replies, one click, the monitor's question."""
 
 import json
+import threading
 import time
 import uuid
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
+from django.test import Client
 
 from dispensary.actions import reminders
 from dispensary.actions.reminders import tokens
@@ -264,6 +267,27 @@ def test_a_stop_is_answered_once_by_the_next_tick_and_then_there_is_silence(clie
     assert len(confirming.calls) == 1
     kept = InboundEvent.objects.get(provider_event_id="r1")
     assert (kept.result, kept.facts) == ("stopped and confirmed", {}) and kept.processed_at
+
+
+def test_two_stops_that_arrive_at_once_are_answered_once(client, sent, confirming):
+    """Both processes have looked before either has stopped: the row of the stop decides whose news it is."""
+    told = [{"type": "reply", "id": number, "from": PHONE, "text": "Stop"} for number in ("r1", "r2")]
+    barrier = threading.Barrier(2)
+
+    def act(event):
+        try:
+            barrier.wait(10)
+            call(Client(), event)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=act, args=(event,)) for event in told]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    reminders.tick()
+    assert len(confirming.calls) == 1 and InboundEvent.objects.filter(processed_at__isnull=False).count() == 2
 
 
 def test_a_confirmation_that_could_not_leave_is_not_tried_again(client, sent, confirming):
