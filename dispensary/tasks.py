@@ -19,11 +19,15 @@ HINT_SECONDS = 60
 
 @shared_task(name="dispensary.reminders.tick", ignore_result=True, queue=TICK_QUEUE)
 def tick_reminders() -> None:
-    """Set right what was left lying, and hint at what is due: one hint for each batch, at most one for each lane."""
+    """Set right what was left lying, and hint at what is due: one hint for each batch, at most one for each lane.
+
+    Then, for some seconds, plan again what changed settings have made old: no message waits for that.
+    """
     due = reminders.tick().due
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
         drain_reminders.apply_async(queue=SEND_QUEUE, expires=HINT_SECONDS)
+    reminders.plan_behind(now=timezone.now())
 
 
 @shared_task(name="dispensary.reminders.drain", ignore_result=True, queue=SEND_QUEUE)

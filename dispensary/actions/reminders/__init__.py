@@ -3,6 +3,7 @@
 Modules import each other from the top down: engine > outcomes > batch > ledger; planning and work stand beside them.
 """
 
+from dispensary.actions.reminders.behind import plan_behind
 from dispensary.actions.reminders.by_hand import send_now, withdraw
 from dispensary.actions.reminders.engine import Drained, Ticked, drain, tick
 from dispensary.actions.reminders.explain import Preview, explain, outlook, preview, say, say_reason
@@ -29,6 +30,7 @@ __all__ = [
     "outlook",
     "plan_after_dispense",
     "plan_again",
+    "plan_behind",
     "preview",
     "say",
     "say_reason",

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from dispensary.actions.reminders import batch, behind, ledger, outcomes, receipts, risk, watch, zones
+from dispensary.actions.reminders import batch, ledger, outcomes, receipts, risk, watch, zones
 from dispensary.actions.reminders.batch import Ready, after_the_rest, look_again
 from dispensary.actions.reminders.breaker import Breaker
 from dispensary.actions.reminders.counting import COUNT, TURN, count
@@ -54,7 +54,6 @@ class Ticked:
     in_doubt: int = 0
     work_opened: int = 0
     events: int = 0
-    planned_again: int = 0
 
 
 @dataclass(slots=True)
@@ -91,8 +90,6 @@ def tick() -> Ticked:
     receipts.confirm_stops(now=now)
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
         zones.derive_again(now=now)
-    ticked.planned_again = behind.plan_behind(now=now)
-    count({"planned-again": ticked.planned_again})
     if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
         _alert_staff()
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]

@@ -91,6 +91,7 @@ class Command(BaseCommand):
             try:
                 due = reminders.tick().due
                 done = reminders.drain(stop=stop.is_set)
+                reminders.plan_behind(now=timezone.now())
                 reminders.ask_about_silent()
                 if due or done.claimed:
                     self.stdout.write(

@@ -5,9 +5,10 @@ import threading
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 
-from dispensary import audit
+from dispensary import audit, tasks
 from dispensary.actions import consent, patients, pharmacies, reminders
 from dispensary.actions.reminders import behind
 from dispensary.actors import Actor, Role
@@ -16,6 +17,7 @@ from dispensary.models import (
     Consent,
     ConsentAnswer,
     ConsentSource,
+    EngineHeartbeat,
     Medium,
     Patient,
     Pharmacy,
@@ -405,10 +407,14 @@ def test_a_patient_whose_record_is_being_changed_is_left_for_the_next_tick(patie
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_tick_plans_again_and_counts_it(patient, supply, manager):
+@pytest.mark.parametrize("clock", [tasks.tick_reminders, lambda: call_command("reminders", "run", "--once")])
+def test_every_clock_plans_again_and_counts_it(patient, supply, manager, clock):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert reminders.tick().planned_again == 1
-    assert reminders.tick().planned_again == 0
+    Reminder.objects.all().delete()  # nothing is due, whatever the day on which this runs
+    clock()
+    assert behind.plan_behind(now=at(1)) == 0
+    assert ReminderPlan.objects.get(ended_at=None).timing_version == 2
+    assert EngineHeartbeat.objects.get(name="planned-again").count == 1
 
 
 # --- the patient moves, or speaks another language -----------------------------------------------------------------------
