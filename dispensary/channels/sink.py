@@ -29,6 +29,9 @@ _ANSWERS: Mapping[str, Answer] = {
 }
 
 
+_written = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class Sink(Channel):
     """Options: `file` (required), `words` (write the text too), `delay` in seconds, `after_crash`, `faults` (a file)."""
 
@@ -38,6 +41,7 @@ class Sink(Channel):
         super().__init__(options)
         self.after_crash = AfterCrash(options.get("after_crash", AfterCrash.BY_KIND))
         self.timeout = timedelta(seconds=float(options.get("timeout", 13)))
+        self._delay = float(options.get("delay", 0))
         self._read_to = 0
         self._keys: set[str] = set()
 
@@ -47,8 +51,8 @@ class Sink(Channel):
             self._act(fault)
         if (answer := _ANSWERS.get(fault.get("answer", ""))) and not isinstance(answer, Unknown):
             return answer
-        if delay := float(self.options.get("delay", 0)):
-            time.sleep(delay)
+        if self._delay:
+            time.sleep(self._delay)
         if self.after_crash is AfterCrash.SAME_KEY and self._has(message.key):
             return Accepted(str(message.key))
         self._write(message)
@@ -83,7 +87,7 @@ class Sink(Channel):
                 "stop": message.stop_url,
                 "page": message.page,
             }
-        line = json.dumps(told, ensure_ascii=False) + "\n"
+        line = _written(told) + "\n"
         descriptor = os.open(self.options["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode())

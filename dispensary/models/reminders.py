@@ -97,6 +97,11 @@ OWED = Q(state__in=(ReminderState.SCHEDULED, ReminderState.LEASED), sending_sinc
 """What can still be taken back: its send has not begun."""
 
 
+# PostgreSQL reads every CHECK of a table anew, word by word, for each statement that writes to it, and these two tables are
+# written to for each message. So: ranges instead of lists, and none of those that Django adds to a positive number.
+RANGE_OF_STATES = (min(ReminderState.values), max(ReminderState.values))
+
+
 class Reminder(models.Model):
     """One thing to say to one patient once. `local_date` and `local_time` are the intent; `due_at` follows from them."""
 
@@ -115,10 +120,10 @@ class Reminder(models.Model):
     useful_until = models.DateTimeField(help_text=_("never sent at or after this"))
     despite_quiet = models.BooleanField(default=False, help_text=_("a person asked for it to leave at once"))
     params = models.JSONField(default=dict, help_text=_("dates and doses that the words need; no name"))
-    state = models.PositiveSmallIntegerField(choices=ReminderState, default=ReminderState.SCHEDULED)
-    round = models.PositiveSmallIntegerField(default=1, help_text=_("raised when a person sends it again"))
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lost_workers = models.PositiveSmallIntegerField(default=0, help_text=_("workers that died holding it"))
+    state = models.SmallIntegerField(choices=ReminderState, default=ReminderState.SCHEDULED)
+    round = models.SmallIntegerField(default=1, help_text=_("raised when a person sends it again"))
+    attempts = models.SmallIntegerField(default=0)
+    lost_workers = models.SmallIntegerField(default=0, help_text=_("workers that died holding it"))
     last_error = models.CharField(max_length=40, blank=True, help_text=_("a code, never text with an address"))
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
@@ -134,7 +139,7 @@ class Reminder(models.Model):
             models.UniqueConstraint(fields=["plan", "kind", "occurrence"], name="reminder_owed_once"),
             models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="reminder_kind_known"),
-            models.CheckConstraint(condition=Q(state__in=ReminderState.values), name="reminder_state_known"),
+            models.CheckConstraint(condition=Q(state__range=RANGE_OF_STATES), name="reminder_state_known"),
             models.CheckConstraint(
                 condition=Q(state=ReminderState.LEASED, lease_token__isnull=False, lease_until__isnull=False)
                 | (
@@ -189,6 +194,9 @@ LIVE = (
 )
 
 
+RANGE_OF_OUTCOMES = (min(DeliveryOutcome.values), max(DeliveryOutcome.values))
+
+
 class Delivery(models.Model):
     """The send ledger: one row an attempt, written before the provider is called."""
 
@@ -196,20 +204,20 @@ class Delivery(models.Model):
     reminder = models.ForeignKey(Reminder, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     medium = models.CharField(max_length=8, choices=Medium)
     channel = models.CharField(max_length=24, help_text=_("which file in channels/ carried it"))
-    attempt = models.PositiveSmallIntegerField()
-    round = models.PositiveSmallIntegerField(default=1)
+    attempt = models.SmallIntegerField()
+    round = models.SmallIntegerField(default=1)
     key = models.UUIDField(help_text=_("handed to the provider; equal for every attempt at one intent"))
     contact = models.ForeignKey(
         ContactPoint, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     address_digest = models.CharField(max_length=64)
     provider_message_id = models.CharField(max_length=200, blank=True)
-    outcome = models.PositiveSmallIntegerField(choices=DeliveryOutcome, default=DeliveryOutcome.STARTED)
+    outcome = models.SmallIntegerField(choices=DeliveryOutcome, default=DeliveryOutcome.STARTED)
     error = models.CharField(max_length=40, blank=True)
     language = models.CharField(max_length=8)
     words_version = models.CharField(max_length=12)
     detailed = models.BooleanField()
-    segments = models.PositiveSmallIntegerField(default=0)
+    segments = models.SmallIntegerField(default=0)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -226,7 +234,7 @@ class Delivery(models.Model):
                 condition=~Q(provider_message_id=""),
                 name="delivery_provider_number_unique",
             ),
-            models.CheckConstraint(condition=Q(outcome__in=DeliveryOutcome.values), name="delivery_outcome_known"),
+            models.CheckConstraint(condition=Q(outcome__range=RANGE_OF_OUTCOMES), name="delivery_outcome_known"),
         ]
 
     def __str__(self) -> str:

@@ -112,7 +112,7 @@ class Never:
 
 def read(lease: ledger.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
     """Decide about every row of a claimed batch, with one query."""
-    rows = (Row(*found) for found in ledger.run(ledger.BATCH, [list(channels), list(lease.ids), lease.token]))
+    rows = (Row(*found) for found in ledger.run_prepared(ledger.BATCH, [list(channels), list(lease.ids), lease.token]))
     habits = Habits(conf(), opener())
     return [decide(row, channels, habits) for row in rows]
 

@@ -6,11 +6,12 @@ walk the lease index. A held row is known by its id and its lease's token; whoev
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -31,7 +32,7 @@ UPDATE dispensary_reminder
         SELECT id FROM dispensary_reminder
          WHERE state = {State.SCHEDULED} AND due_at <= now()
          ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
-RETURNING id
+RETURNING id, lease_until
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 # One statement, one commit: finish the one before, begin the next. The fence: a send begins only if the lease outlives
@@ -45,10 +46,10 @@ WITH finished AS (
 moved AS (
     UPDATE dispensary_reminder SET sending_since = clock_timestamp(), attempts = attempts + 1
      WHERE id = %(next)s::bigint AND lease_token = %(token)s::uuid
-       AND lease_until > clock_timestamp() + %(send_timeout)s::interval AND useful_until > clock_timestamp()
-    RETURNING id, attempts, round, lease_until - clock_timestamp() - %(send_timeout)s::interval AS to_spare),
-begun AS (
-    INSERT INTO dispensary_delivery
+       AND lease_until > clock_timestamp() + %(send_timeout)s::float8 * interval '1 second'
+       AND useful_until > clock_timestamp()
+    RETURNING id, attempts, round)
+INSERT INTO dispensary_delivery
        (reminder_id, medium, channel, attempt, round, key, contact_id, address_digest, provider_message_id, outcome, error,
         language, words_version, detailed, segments, started_at)
 SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, %(contact)s::uuid, %(digest)s::text, '',
@@ -56,8 +57,7 @@ SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, 
        clock_timestamp()
   FROM moved
     ON CONFLICT DO NOTHING
-RETURNING id, attempt)
-SELECT (SELECT id FROM begun), (SELECT attempt FROM begun), clock_timestamp(), (SELECT to_spare FROM moved)
+RETURNING id, attempt, extract(epoch FROM started_at)::float8
 """  # noqa: S608  (members of our own enums, so that partial indexes are found)
 
 NUDGES = ", ".join(f"'{kind.value}'" for kind in Kind if not kind.matters_for_safety)
@@ -171,6 +171,7 @@ class Lease:
 
     token: uuid.UUID
     ids: tuple[int, ...]
+    until: datetime | None = None  # where nothing was claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,32 @@ def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def hand_over(parameters: dict[str, Any]) -> Begun | None:
+class _Kept(threading.local):
+    """One cursor for each thread's connection: it knows how to write and read its values from the last time."""
+
+    cursor: psycopg.Cursor[tuple[Any, ...]] | None = None
+
+
+_kept = _Kept()
+
+
+def _kept_cursor() -> psycopg.Cursor[tuple[Any, ...]]:
+    connection.ensure_connection()
+    raw = connection.connection
+    if _kept.cursor is None or _kept.cursor.connection is not raw:
+        raw.prepare_threshold = 0
+        _kept.cursor = psycopg.Cursor(raw)
+    return _kept.cursor
+
+
+def run_prepared(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
+    """The same as `run` for what is said again and again: planned once for each connection."""
+    cursor = _kept_cursor()
+    with connection.wrap_database_errors:
+        return cursor.execute(statement, parameters, prepare=True).fetchall()
+
+
+def hand_over(lease: Lease, parameters: dict[str, Any]) -> Begun | None:
     """Finish the one before and begin the next: one statement, one round trip, one commit.
 
     Prepared once for each connection, past Django's cursors, which plan every statement anew: that was half of what a
@@ -199,19 +225,19 @@ def hand_over(parameters: dict[str, Any]) -> Begun | None:
     """
     if connection.in_atomic_block:
         raise RuntimeError("a hand-over is a transaction of its own")
-    connection.ensure_connection()
-    raw = connection.connection
-    raw.prepare_threshold = 0
-    cursor = psycopg.Cursor(raw)
+    cursor = _kept_cursor()
     asked = time.monotonic()
     with connection.wrap_database_errors:
         try:
             cursor.execute(HAND_OVER, parameters, prepare=True)
         except psycopg.errors.UniqueViolation:  # a provider that gives two messages one number: then our key has to do
             cursor.execute(HAND_OVER, parameters | {"answered": ""}, prepare=True)
-        delivery, attempt, at, to_spare = cursor.fetchone()
+        row = cursor.fetchone()
+    if row is None or lease.until is None:
+        return None
     took = timedelta(seconds=time.monotonic() - asked)
-    return None if delivery is None else Begun(delivery, attempt, at, to_spare - took)
+    at = datetime.fromtimestamp(row[2], UTC)
+    return Begun(row[0], row[1], at, lease.until - at - timedelta(seconds=parameters["send_timeout"]) - took)
 
 
 def stand_still(reminder: int) -> None:
@@ -231,7 +257,8 @@ def owe_again(reminder: int, token: uuid.UUID, *, error: str = "", due_at: datet
 def claim(*, owner: str, count: int, lease: timedelta) -> Lease:
     """Take up to `count` due reminders, skipping those that others hold."""
     token = uuid.uuid4()
-    return Lease(token, tuple(row[0] for row in run(CLAIM, [token, owner, lease, count])))
+    rows = run_prepared(CLAIM, [token, owner, lease, count])
+    return Lease(token, tuple(row[0] for row in rows), rows[0][1] if rows else None)
 
 
 def release(lease: Lease, ids: Sequence[int]) -> None:
@@ -242,7 +269,7 @@ def release(lease: Lease, ids: Sequence[int]) -> None:
 
 def book(lease: Lease, ids: Sequence[int]) -> set[int]:
     """Move what was accepted to its end, and give what was still ours."""
-    return {row[0] for row in run(BOOK, [list(ids), lease.token])}
+    return {row[0] for row in run_prepared(BOOK, [list(ids), lease.token])}
 
 
 def mark(reminder: int, token: uuid.UUID, state: State, *, error: str = "", due_at: datetime | None = None) -> bool:

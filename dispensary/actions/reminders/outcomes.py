@@ -61,7 +61,6 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
     parameters = {
         "token": lease.token,
         "answered": done.answer.provider_message_id if done else "",
-        "previous": done.ready.row.id if done else None,
         "previous_delivery": done.begun.delivery if done else None,
         "next": row.id if row else None,
         "medium": row.medium if row else "",
@@ -73,9 +72,9 @@ def hand_over(lease: ledger.Lease, done: Going | None, following: Ready | None) 
         "words": following.text.version if following else "",
         "detailed": bool(row and row.detail_level == "detailed"),
         "segments": following.segments if following else 0,
-        "send_timeout": following.channel.timeout if following else timedelta(0),
+        "send_timeout": following.channel.timeout.total_seconds() if following else 0.0,
     }
-    begun = ledger.hand_over(parameters)
+    begun = ledger.hand_over(lease, parameters)
     if begun and begun.to_spare < timedelta(0):
         _not_begun(begun, lease, following)
         return None

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
@@ -71,6 +73,36 @@ def test_several_entries_in_one_round_trip_are_linked_in_their_order(
         audit.record_all(several(committed_pharmacy, now, "one", "two", "three"))
     lines = AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).order_by("seq")
     assert list(lines.values_list("seq", "subject_type")) == [(1, "one"), (2, "two"), (3, "three")]
+
+
+@given(
+    words=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40),
+    codes=st.lists(st.text('abcäß,{}"\\\\ ', min_size=1, max_size=8), max_size=3),
+    moment=st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(9998, 1, 1), timezones=st.just(dt.UTC)),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_of_several_is_written_as_it_would_be_alone(
+    pharmacy: Pharmacy, words: str, codes: list[str], moment: dt.datetime
+) -> None:
+    by = Actor("user:1", words or "A", Role.PHARMACIST, pharmacy.pk, station=words)
+    about = {
+        "pharmacy": pharmacy, "by": by, "now": moment, "subject": audit.Subject("test", words or "-"), "reason_code": words,
+        "patient": words, "drug_code": words, "rule_codes": codes, "ruleset": "sha256:" + "0a" * 32, "engine": words,
+        "second_actor": words, "corrects": 7, "body": {"words": words, "dose": Decimal("2.50"), "list": [words, True, 7]},
+    }  # fmt: skip
+    alone = audit.record(audit.Event.DISPENSED, **about)
+    audit.record_all([audit.prepared(audit.Event.DISPENSED, **about)])
+    mine = AuditEntry.objects.filter(pharmacy=pharmacy.pk)
+    other = mine.exclude(pk=alone).order_by("-recorded_at").values().first()
+    assert other is not None
+    told = mine.filter(pk=alone).values().get()
+    own = {"entry_id", "recorded_at", "body_commit", "seq", "leaf"}
+    assert {key: value for key, value in other.items() if key not in own} == {
+        key: value for key, value in told.items() if key not in own
+    }
+    with audit.reading(pharmacy):
+        bodies = dict(AuditBody.objects.filter(pk__in=[alone, other["entry_id"]]).values_list("pk", "body"))
+    assert bodies[alone] == bodies[other["entry_id"]]
 
 
 def test_several_entries_leave_all_or_none(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:

@@ -79,9 +79,9 @@ def test_handing_over_finds_its_rows_by_their_keys(crowd, database):
         owner.execute(_LEDGER_ROWS)
         owner.execute("ANALYZE dispensary_delivery")
     names = {
-        "token": uuid.uuid4(), "answered": "", "previous": 1, "previous_delivery": 1, "next": 2, "medium": "email",
+        "token": uuid.uuid4(), "answered": "", "previous_delivery": 1, "next": 2, "medium": "email",
         "channel": "sink", "key": uuid.uuid4(), "contact": None, "digest": "", "language": "en", "words": "",
-        "detailed": False, "segments": 0, "send_timeout": timedelta(seconds=13),
+        "detailed": False, "segments": 0, "send_timeout": 13.0,
     }  # fmt: skip
     plan = plan_of(ledger.HAND_OVER, names)
     assert plan.count("dispensary_reminder_pkey") == 1 and "reminder_held" not in plan and "Seq Scan" not in plan, plan
