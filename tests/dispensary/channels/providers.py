@@ -17,6 +17,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from dispensary.channels import Message
+
+
+def message(**more):
+    """A text message to a patient; name what should differ."""
+    told = {
+        "key": uuid.uuid4(),
+        "to": "+447700900123",
+        "sender": "City",
+        "subject": "",
+        "opt_out": "Reply STOP to end.",
+    }
+    return Message(**{**told, "body": "City: ring us – “today”.", **more})
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

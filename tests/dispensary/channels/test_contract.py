@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,10 +9,17 @@ from typing import Any
 
 import pytest
 
-from dispensary.channels import Accepted, AfterCrash, Fault, Message, Refused, Unknown
+from dispensary.channels import Accepted, AfterCrash, Fault, Refused, Unknown
 from dispensary.channels.gateway import Gateway
 from tests.dispensary.channels import test_govuk_notify, test_nhs_notify, test_twilio, test_vonage
-from tests.dispensary.channels.providers import NhsNotify, Notify, Twilio, Vonage, certificate, private_key, running
+from tests.dispensary.channels.providers import (
+    NhsNotify,
+    Notify,
+    Twilio,
+    Vonage,
+    message,
+    running,
+)
 from tests.dispensary.channels.servers import black_hole, http_gateway
 
 WAIT = timedelta(seconds=7)
@@ -40,16 +46,6 @@ class Line:
     def calls(self):
         """Headers and body of every message handed over: an access token that is asked for first is none."""
         return [(headers, body) for *where, headers, body in self.provider.calls if "/oauth2/token" not in where]
-
-
-@pytest.fixture(scope="module")
-def key():
-    return private_key()
-
-
-@pytest.fixture(scope="module")
-def tls(key, tmp_path_factory):
-    return certificate(tmp_path_factory.mktemp("contract"), *key)
 
 
 @contextmanager
@@ -91,17 +87,6 @@ def line(request, key, tls, monkeypatch):
     with line_of(request.param, key, tls, monkeypatch) as made:
         yield made
         made.channel.close()
-
-
-def message(**more):
-    told = {
-        "key": uuid.uuid4(),
-        "to": "+447700900123",
-        "sender": "City",
-        "subject": "",
-        "opt_out": "Reply STOP to end.",
-    }
-    return Message(**{**told, "body": "City: ring us – “today”.", **more})
 
 
 def test_a_message_that_is_taken_has_the_providers_number(line):

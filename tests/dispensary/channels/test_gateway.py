@@ -2,20 +2,16 @@
 
 import json
 import time
-import uuid
 
 import pytest
 
-from dispensary.channels import Accepted, AfterCrash, BadSignature, Message, channel_named
+from dispensary.channels import Accepted, AfterCrash, BadSignature, channel_named
 from dispensary.channels.gateway import Gateway
 from dispensary.channels.signing import HEADER, check, sign
+from tests.dispensary.channels.providers import message
 from tests.dispensary.channels.servers import http_gateway
 
 SECRET = "shared"
-
-
-def message():
-    return Message(uuid.uuid4(), "+447700900123", "City", "", "City: ring us – “today”.", "Reply STOP to end.")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from dispensary.channels import (
     BadPayload,
     BadSignature,
     Fault,
-    Message,
     Receipt,
     ReceiptStatus,
     Refused,
@@ -19,7 +18,7 @@ from dispensary.channels import (
     Unknown,
 )
 from dispensary.channels.govuk_notify import GovukNotify
-from tests.dispensary.channels.providers import Notify, running
+from tests.dispensary.channels.providers import Notify, message, running
 
 TOKEN = "a-token-that-nobody-guesses"
 
@@ -47,10 +46,6 @@ def channel_at(url):
             "read": 1,
         }
     )
-
-
-def message():
-    return Message(uuid.uuid4(), "+447700900123", "City", "", "City: ring us – “today”.", "Reply STOP to end.")
 
 
 def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify, channel):

@@ -14,7 +14,6 @@ from dispensary.channels import (
     BadPayload,
     BadSignature,
     Fault,
-    Message,
     Receipt,
     ReceiptStatus,
     Refused,
@@ -22,14 +21,9 @@ from dispensary.channels import (
     channel_named,
 )
 from dispensary.channels import nhs_notify as module
-from tests.dispensary.channels.providers import NhsNotify, private_key, running
+from tests.dispensary.channels.providers import NhsNotify, message, running
 
 ENDING = "To stop these texts, ring the pharmacy."
-
-
-@pytest.fixture(scope="module")
-def key():
-    return private_key()
 
 
 @pytest.fixture
@@ -54,17 +48,6 @@ def options_at(url, key, **more):
 
 def channel_at(url, key, **more):
     return module.NhsNotify(options_at(url, key, **more))
-
-
-def message(**more):
-    told = {
-        "key": uuid.uuid4(),
-        "to": "+447700900123",
-        "sender": "City",
-        "subject": "",
-        "opt_out": "Reply STOP to end.",
-    }
-    return Message(**{**told, "body": "City: ring us – “today”.", **more})
 
 
 def letters(notify):

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import uuid
 from urllib.parse import urlencode
 
 import pytest
@@ -13,7 +12,6 @@ from dispensary.channels import (
     BadPayload,
     BadSignature,
     Fault,
-    Message,
     Receipt,
     ReceiptStatus,
     Refused,
@@ -21,7 +19,7 @@ from dispensary.channels import (
     Unknown,
 )
 from dispensary.channels import twilio as module
-from tests.dispensary.channels.providers import Twilio, running
+from tests.dispensary.channels.providers import Twilio, message, running
 
 ADDRESS = "https://pharmacy.example/hooks/twilio"
 
@@ -42,10 +40,6 @@ def channel(twilio):
 def channel_at(url, **more):
     account = {"account_sid": Twilio.SID, "auth_token": Twilio.TOKEN, "webhook_url": ADDRESS, "from": "+447700900999"}
     return module.Twilio({**account, "base_url": url, "read": 1, **more})
-
-
-def message():
-    return Message(uuid.uuid4(), "+447700900123", "City", "", "City: ring us – “today”.", "Reply STOP to end.")
 
 
 def test_one_message_is_one_call_with_our_words(twilio, channel):

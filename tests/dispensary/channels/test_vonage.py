@@ -14,7 +14,6 @@ from dispensary.channels import (
     BadPayload,
     BadSignature,
     Fault,
-    Message,
     Receipt,
     ReceiptStatus,
     Refused,
@@ -23,19 +22,9 @@ from dispensary.channels import (
 )
 from dispensary.channels import vonage as module
 from dispensary.reminding import is_stop
-from tests.dispensary.channels.providers import Vonage, certificate, private_key, running
+from tests.dispensary.channels.providers import Vonage, message, running
 
 NOW = 1_795_000_000
-
-
-@pytest.fixture(scope="module")
-def key():
-    return private_key()
-
-
-@pytest.fixture(scope="module")
-def tls(key, tmp_path_factory):
-    return certificate(tmp_path_factory.mktemp("vonage"), *key)
 
 
 @pytest.fixture
@@ -57,17 +46,6 @@ def channel_at(url, key, **more):
     account = {"application_id": Vonage.APPLICATION, "private_key": key[1], "from": "+447700900999"}
     calls = {"signature_secret": Vonage.SECRET, "api_key": Vonage.KEY}
     return module.Vonage({**account, **calls, "api_host": url.removeprefix("https://"), "read": 1, **more})
-
-
-def message(**more):
-    told = {
-        "key": uuid.uuid4(),
-        "to": "+447700900123",
-        "sender": "City",
-        "subject": "",
-        "opt_out": "Reply STOP to end.",
-    }
-    return Message(**{**told, "body": "City: ring us – “today”.", **more})
 
 
 def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(vonage, channel):
