@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Tags, register
 from django.utils import timezone
 
 from dispensary.audit import checks as audit_checks
+from dispensary.channels import checks as channel_checks
 
 
 @register()
@@ -21,3 +22,15 @@ def audit_settings(**_: Any) -> list[CheckMessage]:
 def audit_database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Roles, partitions and anchors; asked with `check --database default` and after a migration of it."""
     return audit_checks.check_database(databases or (), timezone.now())
+
+
+@register()
+def channels(**_: Any) -> list[CheckMessage]:
+    """Every channel can be made."""
+    return channel_checks.check_channels()
+
+
+@register(Tags.security, deploy=True)
+def public_address(**_: Any) -> list[CheckMessage]:
+    """Patients reach the site over HTTPS."""
+    return channel_checks.check_public_address()

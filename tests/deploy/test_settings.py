@@ -28,6 +28,7 @@ def test_check_deploy_has_nothing_to_say() -> None:
         **{name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"},
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrs",
+        "PUBLIC_URL": "https://dispensary.example",
         "DISPENSARY_RUN_DIR": "/nonexistent",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]

@@ -154,6 +154,23 @@ def test_a_no_to_one_medium_leaves_the_other_and_takes_back_leases(patient, by):
     assert not WorklistItem.objects.exists()
 
 
+@pytest.mark.parametrize("change", ["retire", "add", "plainer"])
+def test_what_a_worker_holds_is_written_anew_when_the_address_or_its_choice_changes(patient, by, change):
+    """A row claimed before the change was read with the old address: it loses its lease, and is read again."""
+    first, second = add(patient, by), add(patient, by, address="new@example.org", preference=2)
+    say(patient, by)
+    owed = owe(patient, by)
+    token = owed.first().public_id
+    Reminder.objects.filter(pk=owed.first().pk).update(state=ReminderState.LEASED, lease_token=token, lease_until=NOW)
+    if change == "retire":
+        consent.retire_contact(contact=first, by=by, now=NOW)
+    elif change == "add":
+        add(patient, by, address="newer@example.org", preference=0)
+    else:
+        consent.choose_detail(contact=second, detail_level=DetailLevel.DETAILED, by=by, now=NOW)
+    assert set(owed.values_list("state", "lease_token")) == {(ReminderState.SCHEDULED, None)}
+
+
 def test_a_yes_lets_what_was_held_back_be_owed_again(patient, by):
     add(patient, by)
     say(patient, by, ConsentAnswer.NO)

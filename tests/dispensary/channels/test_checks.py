@@ -1,0 +1,51 @@
+"""What is wrong with a site's channels is said at deployment, in a sentence, and not by silence later."""
+
+import pytest
+
+from dispensary.channels.checks import check_channels, check_public_address
+
+
+@pytest.fixture
+def site(settings):
+    def make(**more):
+        settings.DISPENSARY = {**settings.DISPENSARY, **more}
+
+    return make
+
+
+def test_a_site_as_it_ships_is_right(site):
+    site(channels={"email": "email"}, public_url="https://pharmacy.example")
+    assert check_channels() == check_public_address() == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "options", "told", "number"),
+    [
+        ({"sms": "pigeon"}, {}, "'pigeon'", "dispensary.E005"),
+        ({"sms": "twilio"}, {}, "lacks 'account_sid'", "dispensary.E005"),
+        ({"sms": "nhs_notify"}, {"nhs_notify": {"api_key": "k"}}, "onboarding team", "dispensary.E005"),
+        ({"sms": "gateway"}, {"gateway": {"opt_out": "Ring us."}}, "a sentence for each language", "dispensary.E005"),
+        ({"fax": "email"}, {}, "'fax'", "dispensary.E004"),
+    ],
+)
+def test_what_is_wrong_is_named(site, channels, options, told, number):
+    site(channels=channels, channel_options=options)
+    [wrong] = check_channels()
+    assert told in wrong.msg and wrong.id == number
+
+
+def test_a_setting_that_does_not_exist_is_named(site):
+    site(stop_scope="some")
+    assert [wrong.id for wrong in check_channels()] == ["dispensary.E003"]
+
+
+@pytest.mark.parametrize(("address", "told"), [("", "not set"), ("http://pharmacy.example", "not HTTPS")])
+def test_letters_without_one_click_are_warned_of(site, address, told):
+    site(channels={"email": "email"}, public_url=address)
+    [wrong] = check_public_address()
+    assert told in wrong.msg and wrong.id == "dispensary.W004"
+
+
+def test_who_sends_no_letters_needs_no_address_for_them(site):
+    site(channels={}, public_url="")
+    assert check_public_address() == []
