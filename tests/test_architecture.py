@@ -96,6 +96,17 @@ def test_every_module_of_a_room_says_what_it_is(room: Path) -> None:
     assert silent == []
 
 
+def test_no_module_defines_a_function_or_class_twice() -> None:
+    """The later would silently take the place of the earlier; a merge of two changes did that once."""
+    twice = []
+    for path in modules("baclofen_rules", "dispensary", "deploy", "tests"):
+        names = [
+            each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef | ast.ClassDef)
+        ]
+        twice += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(set(names)) if names.count(name) > 1]
+    assert not twice
+
+
 def test_neither_rules_nor_actions_nor_models_ask_the_clock() -> None:
     rooms = [f"dispensary/{room}" for room in ("models", "actions", "documents", "reminding")]
     loose = [ROOT / "dispensary" / f"{name}.py" for name in ("assessment", "policies", "actors", "scanning", "text")]

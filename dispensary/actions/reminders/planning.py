@@ -221,40 +221,6 @@ def _replaced_by(prescription_id: UUID) -> set[UUID]:
     return before
 
 
-def _meaning(kind: str, occurrence: str) -> tuple[str, str]:
-    """What a message says, whatever day it is said on: of one supply each call is made once, each change told once."""
-    return (kind, occurrence if kind == Kind.DOSE_CHANGE else "")
-
-
-def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -> None:
-    audit.record(
-        audit.Event.REMINDER_PLANNED,
-        pharmacy=new.pharmacy_id,
-        by=by,
-        now=now,
-        subject=audit.Subject("reminderplan", str(new.pk)),
-        patient=str(new.patient_id),
-        reason_code=Withdrawal.FACTS_CHANGED.value,
-        body=counts,
-    )
-
-
-def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense) -> bool:
-    if held.replaced and held.prescription_id in _replaced_by(dispense.prescription_id):
-        return False
-    return not held.older or (held.more_needed and held.run_out_on > facts.run_out_on)
-
-
-def _replaced_by(prescription_id: UUID | None) -> set[UUID]:
-    """The orders that this one replaces, and those that they replaced."""
-    before: set[UUID] = set()
-    while prescription_id is not None:
-        found = Prescription.objects.filter(pk=prescription_id).exclude(replaces_id__in=before)
-        prescription_id = found.values_list("replaces_id", flat=True).first()
-        before |= {prescription_id} - {None}  # type: ignore[operator]  # what is left holds no None
-    return before
-
-
 @transaction.atomic(savepoint=False)
 def withdraw_for(
     *,
