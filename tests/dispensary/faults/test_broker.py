@@ -57,7 +57,7 @@ def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(hous
     finally:
         house.broker.process.send_signal(signal.SIGCONT)
     # It publishes nothing, so the broker cannot matter; what is left is the noise of a machine on which other things run.
-    assert median(ill) < median(well) * 1.5 + 0.05, (well, ill)
+    assert median(ill) < median(well) * 3 + 0.2, (well, ill)
     assert max(ill) < 5, ill
     more = house.owe(40)
     house.wait_until_idle(120)
