@@ -76,24 +76,36 @@ def worker_name() -> str:
 def tick() -> Ticked:
     """Give back what dead workers held, settle what they left in doubt, refresh the work list, count what is due.
 
-    Any number of ticks at once do no harm.
+    Any number of ticks at once do no harm. A part that breaks down breaks no other: what is due is always counted.
     """
     _no_transaction("tick")
     now: datetime = ledger.run(COUNT, [TICK, 1])[0][0]
     ticked = Ticked(due=0)
-    ticked.reclaimed = _reclaim_unsent(now)
-    ticked.in_doubt = _settle_doubts(now)
+    ticked.reclaimed = _part("reclaim", lambda: _reclaim_unsent(now))
+    ticked.in_doubt = _part("doubts", lambda: _settle_doubts(now))
     count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
     if ledger.run(TURN, [RISK, RISK_EVERY]):
-        ticked.work_opened = risk.open_risk_work(now=now)
-    ticked.events = receipts.act_on_events(now=now)
-    receipts.confirm_stops(now=now)
+        ticked.work_opened = _part("risk", lambda: risk.open_risk_work(now=now))
+    ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
+    _part("stops", lambda: receipts.confirm_stops(now=now))
     if ledger.run(TURN, [ZONES, ZONES_EVERY]):
-        zones.derive_again(now=now)
+        _part("zones", lambda: zones.derive_again(now=now))
     if conf().staff_alerts and ledger.run(TURN, [ALERT, ALERT_EVERY]):
-        _alert_staff()
+        _part("alert", _alert_staff)
     ticked.due = ledger.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
     return ticked
+
+
+def _part(name: str, do: Callable[[], int]) -> int:
+    """Do one part of a tick. Where it breaks down it is logged and counted; without a database the tick ends."""
+    try:
+        return do()
+    except Exception as error:  # whatever it is, reminders that are due must be hinted at
+        if not connection.is_usable():
+            raise
+        log.error("the part %s of a tick broke down: %s", name, type(error).__name__)
+        count({f"tick-{name}-failed": 1})
+        return 0
 
 
 def _reclaim_unsent(now: datetime) -> int:
@@ -130,12 +142,13 @@ def _settle_doubts(now: datetime) -> int:
     return len(rows)
 
 
-def _alert_staff() -> None:
-    """Once a day: how much work has waited for longer than a day."""
+def _alert_staff() -> int:
+    """Once a day: how much work has waited for longer than a day. Returns how many kinds."""
     old = [(kind, count) for kind, count, age in watch.engine_state().work if age > WAITS_TOO_LONG]
     if old:
         told = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
         tell_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
+    return len(old)
 
 
 def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: False) -> Drained:

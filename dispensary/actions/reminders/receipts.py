@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_OID, UUID, uuid5
@@ -41,6 +42,7 @@ KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
 
 CONFIRM = "stopped, to confirm"
+CONFIRM_SECONDS = 10.0
 
 _OUTCOMES = {
     ReceiptStatus.DELIVERED: Outcome.DELIVERED,
@@ -195,8 +197,10 @@ def _stop(event: InboundEvent, address: str, now: datetime) -> str:
 def confirm_stops(*, now: datetime) -> int:
     """Answer those who asked us to stop, once each. At most once: it is marked first, and a lost answer stays lost."""
     waiting = InboundEvent.objects.filter(processed_at__isnull=True, result=CONFIRM).order_by("id")[:100]
-    confirmed = 0
+    confirmed, ends = 0, time.monotonic() + CONFIRM_SECONDS
     for event in waiting:
+        if time.monotonic() > ends:  # a slow provider must not make a tick late
+            break
         try:
             confirmed += _confirm(event, now)
         except Exception as error:  # it is marked already: one answer that fails holds up nobody else's

@@ -489,6 +489,21 @@ def test_a_drain_inside_a_transaction_is_refused(due, outbox):
         reminders.drain()
 
 
+def test_a_part_of_a_tick_that_breaks_down_keeps_nothing_due_from_leaving(due, outbox, awake, caplog):
+    """Here the work list cannot be refreshed, since one pharmacy's zone is none that exists."""
+    lost = making.pharmacy(time_zone="Mars/Base", quiet_from="00:00", quiet_until="00:00")
+    gone = making.dispense(making.prescription(making.patient(lost)), at=database_now() - timedelta(days=40))
+    ReminderPlan.objects.create(
+        pharmacy=lost, patient=gone.patient, dispense=gone, version=1, facts_digest="x", run_out_on=gone.run_out_on,
+        more_needed=True, planned_at=gone.handed_over_at,
+    )  # fmt: skip
+    due()
+    EngineHeartbeat.objects.all().delete()
+    assert reminders.tick().due == 1
+    assert EngineHeartbeat.objects.get(name="tick-risk-failed").count == 1
+    assert "the part risk of a tick broke down: ZoneInfoNotFoundError" in caplog.text
+
+
 def test_a_tick_leaves_its_heartbeat_and_counts_what_is_due(due, outbox):
     due()
     assert reminders.tick().due == 1
