@@ -13,14 +13,15 @@ from dispensary.models import ReminderState
 from tests.dispensary.faults.house import LONG
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-MANY = int(os.environ.get("MANY", "20000" if LONG else "400"))
-PACE = (1.5, 4.0) if LONG else (1.0, 2.0)
+MANY = int(os.environ.get("MANY", "20000"))
+PACE = (1.5, 4.0)
 """Seconds from one kill to the next."""
 
 
-@pytest.mark.parametrize("policy", ["same-key", "by-kind"] if LONG else ["same-key"])
+@pytest.mark.skipif(not LONG, reason="part of the long form, `make test-faults`; test_workers has the short one")
+@pytest.mark.parametrize("policy", ["same-key", "by-kind"])
 def test_so_many_due_in_one_minute_all_leave_however_often_the_workers_are_killed(house, capsys, policy):
-    house.use(delay=0 if LONG else 0.003, after_crash=policy)
+    house.use(delay=0, after_crash=policy)
     owed, kills, dice = house.owe(MANY), 0, random.Random(20261122)
     house.start_all()
     house.wait_until_sent(1)
@@ -40,4 +41,4 @@ def test_so_many_due_in_one_minute_all_leave_however_often_the_workers_are_kille
         print(f"\n{MANY:,} due in one minute, {policy}, {kills} workers killed in {seconds:.0f} s: {verdict}")
     assert verdict.at_most_doubled(kills if policy == "by-kind" else 0), verdict
     assert house.states() == {ReminderState.SENT.name: MANY}
-    assert kills >= (4 if LONG else 1)
+    assert kills >= 4
