@@ -41,4 +41,4 @@ def test_so_many_due_in_one_minute_all_leave_however_often_the_workers_are_kille
         print(f"\n{MANY:,} due in one minute, {policy}, {kills} workers killed in {seconds:.0f} s: {verdict}")
     assert verdict.at_most_doubled(kills if policy == "by-kind" else 0), verdict
     assert house.states() == {ReminderState.SENT.name: MANY}
-    assert kills >= 4
+    assert kills >= 1 + MANY // 10_000
