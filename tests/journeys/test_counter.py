@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -172,12 +173,24 @@ def sign_override(looking: Eye) -> None:
 
 
 def type_as_a_scanner(looking: Eye) -> None:
-    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number."""
-    page = looking.page
-    page.keyboard.type(f"]d201{make.TEN_MG}1728113010LOT7")
-    page.keyboard.press("Control+BracketRight")
-    page.keyboard.type("21SN42")
-    looking.follow("Enter")
+    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number.
+
+    Each key bears the moment at which a scanner would have sent it, however slowly this machine lets them through.
+    """
+    wire = looking.page.context.new_cdp_session(looking.page)
+    first, keys = time.time(), [*f"]d201{make.TEN_MG}1728113010LOT7", "separator", *"21SN42", "Enter"]
+    with looking.page.expect_navigation():
+        for number, key in enumerate(keys):
+            pressed = {"key": key, "text": key, "modifiers": 0}
+            if key == "separator":
+                pressed = {"key": "]", "code": "BracketRight", "modifiers": 2}
+            elif key == "Enter":
+                pressed = {"key": key, "code": key, "text": "\r", "windowsVirtualKeyCode": 13}
+            for kind in ("keyDown", "keyUp"):
+                sent = (
+                    pressed if kind == "keyDown" else {name: told for name, told in pressed.items() if name != "text"}
+                )
+                wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": first + number * 0.005, **sent})
 
 
 def test_a_scan_is_caught_wherever_the_focus_is(
