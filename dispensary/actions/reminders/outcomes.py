@@ -300,6 +300,9 @@ def in_doubt(
         reminder = Reminder.objects.select_for_update().filter(pk=reminder_id, lease_token=token).first()
         if reminder is None or reminder.sending_since is None:
             return
+        if delivery:  # read again: a worker that is slow rather than dead may have noted the end since
+            open_still = Delivery.objects.select_for_update().filter(outcome__in=(Outcome.STARTED, Outcome.UNKNOWN))
+            delivery = open_still.filter(pk=delivery.pk).first()
         if worker_died:
             Reminder.objects.filter(pk=reminder_id).update(lost_workers=reminder.lost_workers + 1)
         if isinstance(told, Accepted) or (delivery is None and _already_out(reminder).exists()):

@@ -381,6 +381,22 @@ def test_a_worker_that_died_in_the_middle_of_a_send_leaves_one_in_doubt(due, out
     assert state(reminder) is ends and WorklistItem.objects.count() == work
 
 
+def test_an_end_that_a_slow_worker_notes_while_its_doubt_is_settled_is_believed(due, outbox, monkeypatch):
+    reminder, lock = due("run_out"), ledger.stand_still
+    lease = claim()
+    begun = outcomes.hand_over(lease, None, ready_of(lease))
+    Reminder.objects.update(lease_until=database_now() - LONG_AGO)
+
+    def noted_meanwhile(reminder_id):
+        Delivery.objects.filter(pk=begun.delivery).update(outcome=DeliveryOutcome.ACCEPTED)
+        lock(reminder_id)
+
+    monkeypatch.setattr(ledger, "stand_still", noted_meanwhile)
+    reminders.tick()
+    assert state(reminder) is ReminderState.SENT and Delivery.objects.get().outcome == DeliveryOutcome.ACCEPTED
+    assert len(audited("reminder.sent", reminder.pharmacy)) == 1
+
+
 def test_a_row_that_kills_its_workers_is_given_up_after_three(due, outbox):
     reminder = due("run_out", lost_workers=2)
     lease = claim()
