@@ -3,9 +3,19 @@
 import pytest
 from django.db import connection
 
+from dispensary.models.reminders import LET_GO, ReminderState
+from tests.dispensary import make
 from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
 from tests.dispensary.faults.house import House
 from tests.site import running_valkey
+
+
+@pytest.fixture
+def counter():
+    """An order that is ready to be handed over, and who does it."""
+    shop = make.pharmacy()
+    make.products()
+    return make.prescription(make.patient(shop)), make.staff(shop).actor()
 
 
 @pytest.fixture(scope="module")
@@ -25,4 +35,4 @@ def house(running_house, transactional_db):
     running_house.forget()
     yield running_house
     with connection.cursor() as cursor:  # nothing owed, so that nobody is at work while the tables are emptied
-        cursor.execute("UPDATE dispensary_reminder SET state = 5, lease_token = NULL, lease_until = NULL")
+        cursor.execute(f"UPDATE dispensary_reminder SET state = {ReminderState.WITHDRAWN}, {LET_GO}")

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from dispensary.actions.dispenses import Dispense
 from dispensary.models import Reminder
 from tests.dispensary.audit.test_faults_disk import small_disk
-from tests.dispensary.faults.test_web import counter, hand_over, left_behind, once_and_whole  # noqa: F401  (fixture)
+from tests.dispensary.faults.test_web import hand_over, left_behind, once_and_whole
 from tests.site import working_folder
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -45,7 +45,7 @@ PATIENT = "SELECT 1 FROM dispensary_patient p JOIN dispensary_prescription o ON 
     ],
     ids=["the order", "the patient", "the plans", "the reminders", "the log"],
 )
-def test_a_statement_that_ran_out_of_time_leaves_nothing_and_the_repeat_is_whole(counter, site, held):  # noqa: F811
+def test_a_statement_that_ran_out_of_time_leaves_nothing_and_the_repeat_is_whole(counter, site, held):
     order, _ = counter
     with site.database.connect(autocommit=False) as other:
         other.execute(held.format(order.pk))
@@ -57,7 +57,7 @@ def test_a_statement_that_ran_out_of_time_leaves_nothing_and_the_repeat_is_whole
 
 
 @pytest.mark.parametrize("victim", ["the dispense", "the other"])
-def test_a_deadlock_ends_one_of_the_two_and_leaves_no_half_of_a_dispense(counter, site, victim):  # noqa: F811
+def test_a_deadlock_ends_one_of_the_two_and_leaves_no_half_of_a_dispense(counter, site, victim):
     """Somebody holds the order and then wants the patient, whom the dispense holds while it waits for the order."""
     order, _ = counter
     with site.database.connect(autocommit=False) as other:
@@ -97,7 +97,7 @@ def _wait_until_somebody_waits(site):
 
 
 @pytest.mark.parametrize("full", ["dispensary_reminder", "dispensary_dispense"])
-def test_a_full_disk_leaves_nothing_and_the_repeat_on_a_larger_one_is_whole(counter, site, full):  # noqa: F811
+def test_a_full_disk_leaves_nothing_and_the_repeat_on_a_larger_one_is_whole(counter, site, full):
     if site.database.server is None:
         pytest.skip("DATABASE_URL names a server whose disks are not ours")
     order, _ = counter

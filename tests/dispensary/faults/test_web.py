@@ -16,13 +16,6 @@ from tests.dispensary.faults.children import in_a_process_that_dies, kill_when_c
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def counter():
-    shop = make.pharmacy()
-    make.products()
-    return make.prescription(make.patient(shop)), make.staff(shop).actor()
-
-
 def hand_over(counter):
     order, by = counter
     return dispenses.dispense(
