@@ -121,15 +121,7 @@ def update_facts(
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     locked.version += 1
     locked.save()
-    audit.record(
-        Event.PATIENT_CHANGED,
-        pharmacy=locked.pharmacy,
-        by=by,
-        now=now,
-        subject=locked,
-        patient=locked,
-        body={"changed": changed},
-    )
+    _tell_changed(locked, {"changed": changed}, by, now)
     if "time_zone" in changed:
         reminders.plan_again(patient=locked, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
@@ -154,17 +146,21 @@ def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime
     locked.language = chosen
     locked.version += 1
     locked.save(update_fields=["language", "version"])
-    audit.record(
-        Event.PATIENT_CHANGED,
-        pharmacy=locked.pharmacy,
-        by=by,
-        now=now,
-        subject=locked,
-        patient=locked,
-        body={"changed": changed},
-    )
+    _tell_changed(locked, {"changed": changed}, by, now)
     reach.take_back_leases(locked.pk)
     return locked
+
+
+def _tell_changed(patient: Patient, body: Mapping[str, Any], by: Actor, now: datetime) -> None:
+    audit.record(
+        Event.PATIENT_CHANGED,
+        pharmacy=patient.pharmacy,
+        by=by,
+        now=now,
+        subject=patient,
+        patient=patient,
+        body=body,
+    )
 
 
 def _manners(patient: Patient) -> dict[str, Any]:
@@ -209,15 +205,7 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
     locked.version += 1
     locked.save(update_fields=["died_on", "version"])
     reminders.withdraw_for(patient=locked, reason=Withdrawal.PATIENT_DIED, by=by, now=now)
-    audit.record(
-        Event.PATIENT_CHANGED,
-        pharmacy=locked.pharmacy,
-        by=by,
-        now=now,
-        subject=locked,
-        patient=locked,
-        body={"died_on": died_on},
-    )
+    _tell_changed(locked, {"died_on": died_on}, by, now)
     return locked
 
 
