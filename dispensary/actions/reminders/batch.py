@@ -158,8 +158,8 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
         return Later(row, Reason.QUIET, allowed)
     if Kind(row.kind).matters_for_safety:
         return None
-    if row.another_first:
-        return _after_the_other(row, zone, quiet)
+    if row.another_first:  # the limit of a day can only count the one that has left: a nudge waits for its turn
+        return _wait(row, row.now + TURN, Reason.ANOTHER_FIRST, Reason.ENOUGH_TODAY)
     if not row.sent_before:
         return None
     today = row.now.astimezone(zone).date()
@@ -171,10 +171,11 @@ def _not_now(row: Row, habits: Habits) -> Later | Never | None:
     return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
 
 
-def _after_the_other(row: Row, zone: ZoneInfo, quiet: QuietHours) -> Later | Never:
-    """Of two that are due at once the limit of a day can only count the one that has left: a nudge waits for its turn."""
-    placed = place(row.now + TURN, row.useful_until, row.now + TURN, zone, quiet)
-    return Later(row, Reason.ANOTHER_FIRST, placed) if placed else Never(row, Reason.ENOUGH_TODAY)
+def _wait(row: Row, until: datetime, reason: Reason, too_late: Reason) -> Later | Never:
+    """Due again then, or when quiet hours allow it after that; never, where that is too late."""
+    zone, quiet = row.manners
+    allowed = place(until, row.useful_until, until, zone, quiet)
+    return Later(row, reason, allowed) if allowed else Never(row, too_late)
 
 
 def look_again(ready: Ready, later: float) -> Ready | Later | Never:
@@ -191,9 +192,7 @@ def look_again(ready: Ready, later: float) -> Ready | Later | Never:
 
 def after_the_rest(row: Row, until: datetime) -> Later | Never:
     """When a message may leave whose provider is left alone until then."""
-    zone, quiet = row.manners
-    allowed = place(until, row.useful_until, until, zone, quiet)
-    return Later(row, Reason.RESTING, allowed) if allowed else Never(row, Reason.TOO_LATE)
+    return _wait(row, until, Reason.RESTING, Reason.TOO_LATE)
 
 
 def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayOut:
