@@ -24,11 +24,12 @@ from dispensary.counter.forms import Look, typed
 from dispensary.counter.session import lines_of
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.models.reminders import NOT_SENT_YET
 
 MOST = 100
 _S = ReminderState
 GROUPS = {
-    "owed": ("Owed", (_S.SCHEDULED, _S.LEASED)),
+    "owed": ("Owed", NOT_SENT_YET),
     "failed": ("Failed", (_S.FAILED, _S.PARKED, _S.EXPIRED, _S.SUPPRESSED)),
     "sent": ("Sent", (_S.SENT, _S.DELIVERED)),
     "withdrawn": ("Withdrawn", (_S.WITHDRAWN,)),

@@ -93,7 +93,8 @@ LET_GO = "lease_token = NULL, lease_until = NULL, lease_owner = '', sending_sinc
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None, "lease_owner": "", "sending_since": None}
 """The same for `update()`."""
 
-OWED = Q(state__in=(ReminderState.SCHEDULED, ReminderState.LEASED), sending_since__isnull=True)
+NOT_SENT_YET = (ReminderState.SCHEDULED, ReminderState.LEASED)
+OWED = Q(state__in=NOT_SENT_YET, sending_since__isnull=True)
 """What can still be taken back: its send has not begun."""
 
 

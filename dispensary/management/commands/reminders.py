@@ -17,9 +17,8 @@ from dispensary.actors import Actor, Role
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
+from dispensary.models.reminders import NOT_SENT_YET
 from dispensary.reminding import LANGUAGES
-
-_OWED = (ReminderState.SCHEDULED, ReminderState.LEASED)
 
 
 def _some(text: str) -> int:
@@ -113,8 +112,8 @@ class Command(BaseCommand):
         rows = Reminder.objects.filter(pharmacy=pharmacy)
         if options["state"]:
             rows = rows.filter(state=ReminderState[options["state"].upper()])
-        owed = list(rows.filter(state__in=_OWED).order_by("due_at", "id")[: options["limit"]])
-        others = rows.exclude(state__in=_OWED).order_by("-due_at", "-id")[: options["limit"] - len(owed)]
+        owed = list(rows.filter(state__in=NOT_SENT_YET).order_by("due_at", "id")[: options["limit"]])
+        others = rows.exclude(state__in=NOT_SENT_YET).order_by("-due_at", "-id")[: options["limit"] - len(owed)]
         shown = [*owed, *others]
         words = f"reminders list {options['state'] or ''}".strip()
         patients.searched(
