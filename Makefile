@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-faults mutants lint bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -23,6 +23,9 @@ lint: install-test
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy --no-error-summary
+
+names: install-test ## report how plainly the code is named: vague names, docstrings, functions called once, commit subjects
+	@$(BIN)/python -m tests.names
 
 bench: install-bench look ## measure against the bars of tests/benchmarks/README.md
 	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
