@@ -16,26 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-VAGUE_NAMES = frozenset(
-    (
-        "told",
-        "found",
-        "given",
-        "each",
-        "said",
-        "one",
-        "known",
-        "held",
-        "shown",
-        "kept",
-        "wanted",
-        "seen",
-        "owed",
-        "heard",
-        "meant",
-        "got",
-    )
-)
+VAGUE_NAMES = re.compile(r"_*(told|found|given|each|said|one|known|held|shown|kept|wanted|seen|owed|heard|meant|got)_*")
 QUESTION_OPENING = re.compile(r"(What|Who|Whose|Whether|How|Where|When|Why)\b")
 RIDDLE_WORDS = re.compile(r"\b(nobody|nothing|whoever|none|somebody|everybody)\b", re.IGNORECASE)
 COMMIT_VERBS = re.compile(
@@ -102,7 +83,7 @@ def measure(folder: Path) -> Tally:
         tally.modules += 1
         for name in _bound_names(tree):
             tally.bindings += 1
-            if name.strip("_") in VAGUE_NAMES:
+            if VAGUE_NAMES.fullmatch(name):
                 tally.vague[name] += 1
         for line, docstring in _docstrings(tree):
             tally.docstrings += 1
@@ -142,9 +123,8 @@ def _count_functions(path: Path, tree: ast.Module, tally: Tally) -> None:
     tally.functions += sum(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree))
     uses = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("_") and not node.name.startswith("__"):
-            if uses[node.name] == 1:
-                tally.called_once.append(f"{path}:{node.lineno}: {node.name}, {len(node.body)} statements, called once")
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("_") and uses[node.name] == 1:
+            tally.called_once.append(f"{path}:{node.lineno}: {node.name}, {len(node.body)} statements, called once")
 
 
 def _share(part: int, whole: int) -> str:
