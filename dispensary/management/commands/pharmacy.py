@@ -17,7 +17,7 @@ from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Pharmacy, StaffMember, StaffRole
 
-_SAID = {"yes": True, "no": False}
+_SWITCH = {"yes": True, "no": False}
 
 
 class Command(BaseCommand):
@@ -30,10 +30,11 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="do", required=True, metavar="WHAT")
         opening = commands.add_parser("open", help="open a pharmacy and with it its log; prints its id")
         opening.add_argument("name")
-        opening.add_argument("settings", nargs="*", metavar="name=value")
+        # Not `settings`: that is Django's own --settings, which `manage.py` reads from the parsed options.
+        opening.add_argument("changes", nargs="*", metavar="name=value")
         commands.add_parser("list", help="id, name and profile of each pharmacy")
         setting = commands.add_parser("set", help="change settings, such as profile=uk-smpc or quiet_from=21:00")
-        setting.add_argument("settings", nargs="+", metavar="name=value")
+        setting.add_argument("changes", nargs="+", metavar="name=value")
         staff = commands.add_parser("staff", help="give somebody with an account a role, or another one")
         end = commands.add_parser("end", help="take somebody's access away")
         for one in (staff, end):
@@ -59,8 +60,10 @@ class Command(BaseCommand):
             raise CommandError(" ".join([error.detail, *(each.sentence() for each in error.problems)])) from error
 
     def _open(self, options: dict[str, Any]) -> None:
-        settings = _settings(options["settings"])
-        self.stdout.write(str(pharmacies.open_pharmacy(name=options["name"], settings=settings, now=timezone.now()).pk))
+        opened = pharmacies.open_pharmacy(
+            name=options["name"], settings=_parse_settings(options["changes"]), now=timezone.now()
+        )
+        self.stdout.write(str(opened.pk))
 
     def _list(self, options: dict[str, Any]) -> None:
         for each in Pharmacy.objects.order_by("name"):
@@ -68,9 +71,11 @@ class Command(BaseCommand):
 
     def _set(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
-        changes = _settings(options["settings"])
         changed = pharmacies.change_settings(
-            pharmacy=at, changes=changes, by=_by(at, options["by"]), now=timezone.now()
+            pharmacy=at,
+            changes=_parse_settings(options["changes"]),
+            by=_by(at, options["by"]),
+            now=timezone.now(),
         )
         self.stdout.write(f"{changed.name}: version {changed.version} of its settings.")
 
@@ -102,14 +107,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{product.gtin}  {product.name}")
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _parse_settings(pairs: list[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign:
             raise CommandError(f"{pair!r} is no setting; write name=value, such as profile=lioresal.")
-        told[name] = _SAID.get(value, value) if name == "od_means_once_daily" else value
-    return told
+        settings[name] = _SWITCH.get(value, value) if name == "od_means_once_daily" else value
+    return settings
 
 
 def _pharmacy(wanted: UUID | None) -> Pharmacy:

@@ -1,13 +1,17 @@
 """`manage.py pharmacy`: what a site does first, and every change answered for by somebody."""
 
+import subprocess
+import sys
 from io import StringIO
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
+from deploy.environment import ROOT
 from dispensary.models import Pharmacy, Product, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.site import Site
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +89,33 @@ def test_with_several_pharmacies_one_is_named(shop: Pharmacy, boss: str) -> None
 def test_somebody_without_an_account_cannot_be_let_in(shop: Pharmacy, boss: str) -> None:
     with pytest.raises(CommandError, match="no account"):
         run("staff", "ghost", "--role", "auditor", "--name", "G", "--by", boss)
+
+
+def run_process(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a shell does: `call_command` skips what `manage.py` itself reads from the parsed options."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "pharmacy", *map(str, words)],
+        cwd=ROOT,
+        env=site.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site) -> None:
+    opened = run_process(site, "open", "Mill Lane Pharmacy", "time_zone=Europe/London", "profile=uk-smpc")
+    assert opened.returncode == 0, opened.stderr
+    shop = Pharmacy.objects.get(pk=opened.stdout.strip())
+    assert (shop.name, shop.time_zone, shop.profile) == ("Mill Lane Pharmacy", "Europe/London", "uk-smpc")
+
+    changed = run_process(site, "set", "quiet_from=21:00")
+    assert changed.returncode == 0, changed.stderr
+    shop.refresh_from_db()
+    assert f"{shop.quiet_from:%H:%M}" == "21:00"
+
+    refused = run_process(site, "open", "Elsewhere", "time_zone=Mars/Olympus")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr and "time_zone" in refused.stderr
+    assert Pharmacy.objects.count() == 1
