@@ -44,7 +44,9 @@ def open_pharmacy(
     *, name: str, settings: Mapping[str, Any] | None = None, by_task: str = "setup", now: datetime
 ) -> Pharmacy:
     """Open a pharmacy and, with its first entry, its audit log. There is nobody yet who could do it: the house does."""
-    pharmacy = Pharmacy(name=clean_line(name, "pharmacy.name", longest=120), opened_at=now)
+    pharmacy = Pharmacy(
+        name=clean_line(name, "pharmacy.name", longest=120), profile=conf().default_profile, opened_at=now
+    )
     _set(pharmacy, settings or {})
     pharmacy.save(force_insert=True)
     audit.record(

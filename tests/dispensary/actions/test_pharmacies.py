@@ -28,6 +28,13 @@ def test_opening_a_pharmacy_opens_its_log(shop):
     assert [line.entry.action for line in audit.history(shop, pharmacy=shop)] == ["pharmacy.opened"]
 
 
+def test_a_new_pharmacy_gets_the_default_profile_of_its_site_unless_it_names_one(settings):
+    settings.DISPENSARY = {**settings.DISPENSARY, "default_profile": "uk-smpc"}
+    assert pharmacies.open_pharmacy(name="Mill Lane", now=NOW).profile == "uk-smpc"
+    named = pharmacies.open_pharmacy(name="Hill", settings={"profile": "us-label"}, now=NOW)
+    assert named.profile == "us-label"
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
