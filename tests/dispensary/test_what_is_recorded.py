@@ -23,10 +23,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
 from dispensary.actors import Role
 from dispensary.audit import Event
-from dispensary.audit.demo import Attack, unguarded
 from dispensary.channels.signing import HEADER, sign
 from dispensary.counter.look import build
 from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, ReminderPlan, StaffRole

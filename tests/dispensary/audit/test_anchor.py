@@ -13,9 +13,9 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from deploy.demo.attacks import Attack, unguarded
 from dispensary.audit import anchor, rounds, verify
 from dispensary.audit.cosign import CosignRefused
-from dispensary.audit.demo import Attack, unguarded
 from dispensary.audit.note import VerifierKey, open_checkpoint
 from dispensary.models import Pharmacy
 from tests.site import Database

@@ -13,9 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
 from dispensary.audit import live, rounds, verify
-from dispensary.audit.demo import Attack, unguarded
 from dispensary.audit.keeping import log_of
 from dispensary.audit.rounds import raw_connection
 from dispensary.audit.state import StateFolder

@@ -12,9 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
 from dispensary.audit import anchor, rounds
-from dispensary.audit.demo import Attack, unguarded
 from dispensary.models import AuditEntry, Pharmacy
 from tests.site import Database
 

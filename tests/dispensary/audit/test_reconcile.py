@@ -10,9 +10,9 @@ import pytest
 from dispensary import audit
 from dispensary.actions import dispenses
 from dispensary.audit.reconcile import Kind, reconcile
-from dispensary.audit.testing import flush_links
 from dispensary.models import Dispense, Patient, Review
 from tests.dispensary import make
+from tests.dispensary.audit.linking import flush_links
 from tests.dispensary.make import NOW
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from dispensary import audit
 from dispensary.actors import Actor, Role
 from dispensary.audit.review import MANY_REFUSALS, Day, review_day
 from dispensary.audit.rounds import raw_connection
-from dispensary.audit.testing import flush_links
 from dispensary.models import Pharmacy
+from tests.dispensary.audit.linking import flush_links
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
+from deploy.demo.attacks import unguarded
 from dispensary import audit
 from dispensary.audit import rounds
-from dispensary.audit.demo import unguarded
 from dispensary.audit.keys import KeyTrouble, make_key, read_keys
 from dispensary.audit.links import leaves
 from dispensary.audit.merkle import root

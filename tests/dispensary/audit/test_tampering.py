@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from deploy.demo.attacks import Attack, cell, unguarded
 from dispensary.audit import live, verify
-from dispensary.audit.demo import Attack, cell, unguarded
 from dispensary.audit.keys import make_key
 from dispensary.audit.note import SignerKey
 from dispensary.audit.sealer import OpenLog, Sealer, open_logs

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from dispensary import audit
 from dispensary.actors import Actor, Role
 from dispensary.audit.canonical import NotCanonical
-from dispensary.audit.testing import flush_links
 from dispensary.errors import NotAllowed
 from dispensary.models import AuditBody, AuditEntry, AuditLog, Pharmacy
+from tests.dispensary.audit.linking import flush_links
 
 
 def record(pharmacy: Pharmacy, by: Actor, now: dt.datetime, **more: object) -> UUID:

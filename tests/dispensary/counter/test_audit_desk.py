@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dispensary.audit.testing import flush_links
 from dispensary.models import AuditEntry, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.audit.linking import flush_links
 
 pytestmark = pytest.mark.django_db
 

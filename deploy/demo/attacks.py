@@ -1,12 +1,12 @@
-"""Attacks on the log, to show what is found and what is not. For the demo and the tests: everything is rolled back.
+"""Attacks on the audit log, for the demo and the tests; each is rolled back.
 
 The attacker has the owner's rights on the database, drops the guards, knows the format, and in some attacks holds the
-stolen key as well. `alter_one_row()` is the short version for a first look.
+stolen key as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +117,7 @@ class Attack:
             )
 
     def append(self, pharmacy: UUID, count: int) -> None:
-        """Let normal business go on: entries through the front door, linked at once."""
+        """Append entries as the application does, and link them at once."""
         for number in range(count):
             self.run(
                 "SELECT audit.append(%(pharmacy)s, 'o', 'dispense.completed', 'success', 'user:9', 'pharmacist', now(), "
@@ -222,8 +222,8 @@ class Played:
 EVIDENCE = ("the chain alone", "+ checkpoints in the database", "+ the checkpoint you hold", "+ printed receipts")
 
 
-def scene(connection: Connection[Any], log: live.LogRow, key: SignerKey) -> Scene:
-    """Look at a log; the caller's transaction is to be rolled back, since two entries are added that nobody signed yet."""
+def read_scene(connection: Connection[Any], log: live.LogRow, key: SignerKey) -> Scene:
+    """Describe a log and append two entries that are not signed yet; the caller rolls its transaction back."""
     notes = connection.execute(
         "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size", [log.log_id]
     ).fetchall()
@@ -250,104 +250,79 @@ def scene(connection: Connection[Any], log: live.LogRow, key: SignerKey) -> Scen
     )  # fmt: skip
 
 
-def _rewrite(attack: Attack, on: Scene) -> None:
-    attack.set_entry(on.target, "actor = 'user:66'")
-    attack.relink(on.target)
+def _rewrite(attack: Attack, scene: Scene) -> None:
+    attack.set_entry(scene.target, "actor = 'user:66'")
+    attack.relink(scene.target)
 
 
-def _rewrite_and_hide(attack: Attack, on: Scene) -> None:
-    _rewrite(attack, on)
-    attack.delete("checkpoint", on.target)
+def _rewrite_and_hide(attack: Attack, scene: Scene) -> None:
+    _rewrite(attack, scene)
+    attack.delete("checkpoint", scene.target)
 
 
-def _rewrite_and_sign(attack: Attack, on: Scene) -> None:
-    _rewrite(attack, on)
-    attack.sign(on.key, on.log.origin, *on.later(on.target))
+def _rewrite_and_sign(attack: Attack, scene: Scene) -> None:
+    _rewrite(attack, scene)
+    attack.sign(scene.key, scene.log.origin, *scene.later(scene.target))
 
 
-def _truncate_and_hide(attack: Attack, on: Scene) -> None:
-    attack.cut(on.target)
-    attack.delete("checkpoint", on.target)
+def _truncate_and_hide(attack: Attack, scene: Scene) -> None:
+    attack.cut(scene.target)
+    attack.delete("checkpoint", scene.target)
 
 
-def _restore(attack: Attack, on: Scene) -> None:
-    _truncate_and_hide(attack, on)
-    attack.append(on.log.pharmacy, on.last - on.target + 1)
-    attack.sign(on.key, on.log.origin, on.held[0])
+def _restore(attack: Attack, scene: Scene) -> None:
+    _truncate_and_hide(attack, scene)
+    attack.append(scene.log.pharmacy, scene.last - scene.target + 1)
+    attack.sign(scene.key, scene.log.origin, scene.held[0])
 
 
 ATTACKS: dict[str, Callable[[Attack, Scene], None]] = {
-    "change a column of one entry": lambda attack, on: attack.set_entry(on.target, "actor = 'user:66'"),
-    "change the details of one entry": lambda attack, on: attack.set_body(on.target, '{"quantity":"1"}'),
-    "date one entry back": lambda attack, on: attack.set_entry(
-        on.target, "occurred_at = occurred_at - interval '1 day'"
+    "change a column of one entry": lambda attack, scene: attack.set_entry(scene.target, "actor = 'user:66'"),
+    "change the details of one entry": lambda attack, scene: attack.set_body(scene.target, '{"quantity":"1"}'),
+    "date one entry back": lambda attack, scene: attack.set_entry(
+        scene.target, "occurred_at = occurred_at - interval '1 day'"
     ),
-    "delete one entry": lambda attack, on: attack.cut(on.target, on.target),
-    "delete one entry, keep its number": lambda attack, on: attack.delete("entry", on.target, on.target),
-    "delete the details of one entry": lambda attack, on: attack.delete("body", on.target, on.target),
-    "forge an entry and renumber the rest": lambda attack, on: attack.forge_after(on.target),
-    "exchange two entries": lambda attack, on: attack.swap_with_next(on.target),
-    "edit a stored checkpoint": lambda attack, on: attack.edit_checkpoint(on.held[0]),
-    "cut the tail off": lambda attack, on: attack.cut(on.target),
+    "delete one entry": lambda attack, scene: attack.cut(scene.target, scene.target),
+    "delete one entry, keep its number": lambda attack, scene: attack.delete("entry", scene.target, scene.target),
+    "delete the details of one entry": lambda attack, scene: attack.delete("body", scene.target, scene.target),
+    "forge an entry and renumber the rest": lambda attack, scene: attack.forge_after(scene.target),
+    "exchange two entries": lambda attack, scene: attack.swap_with_next(scene.target),
+    "edit a stored checkpoint": lambda attack, scene: attack.edit_checkpoint(scene.held[0]),
+    "cut the tail off": lambda attack, scene: attack.cut(scene.target),
     "cut the tail off, with its checkpoints": _truncate_and_hide,
     "rewrite history from one entry on": _rewrite,
     "rewrite history, delete the checkpoints": _rewrite_and_hide,
     "rewrite history, sign it with the stolen key": _rewrite_and_sign,
     "restore a backup and go on, with the real key": _restore,
-    "remove what is not signed yet": lambda attack, on: attack.cut(on.last),
+    "remove what is not signed yet": lambda attack, scene: attack.cut(scene.last),
 }
 
 
 def play(connection: Connection[Any], log: live.LogRow, key: SignerKey, name: str) -> Played:
-    """One attack, its verdicts, and everything as it was before."""
+    """Play one attack, verify with each kind of evidence, and roll everything back."""
     with connection.transaction(force_rollback=True):
-        on = scene(connection, log, key)
+        scene = read_scene(connection, log, key)
         with unguarded(connection):
-            ATTACKS[name](Attack(connection, log.log_id), on)
+            ATTACKS[name](Attack(connection, log.log_id), scene)
             reports = [
-                live.check_log(connection, log, [_public(on.key)], grace=0, **given).report for given in _evidence(on)
+                live.check_log(connection, log, [verify.Key.parse(str(scene.key.verifier))], grace=0, **evidence).report
+                for evidence in _evidence(scene)
             ]
-    told = next((each for report in reports for each in report.findings if each.status == verify.TAMPERED), None)
-    return Played(name, dict(zip(EVIDENCE, map(cell, reports), strict=True)), told.sentence() if told else "")
+    findings = [finding for report in reports for finding in report.findings if finding.status == verify.TAMPERED]
+    verdicts = dict(zip(EVIDENCE, map(_verdict, reports), strict=True))
+    return Played(name, verdicts, findings[0].sentence() if findings else "")
 
 
-def play_all(connection: Connection[Any], log: live.LogRow, key: SignerKey) -> Iterator[Played]:
-    """Every attack, one after the other."""
-    for name in ATTACKS:
-        yield play(connection, log, key, name)
-
-
-def alter_one_row(connection: Connection[Any], pharmacy: UUID, keys: Sequence[verify.Key]) -> Played:
-    """The short demonstration: somebody with every right changes who made the newest dispense; verification names the row.
-
-    Nothing stays changed. `keys` are the log's public keys. Raises NothingToAttack on a log without a signed dispense.
-    """
-    log = next((row for row in live.all_logs(connection, pharmacy) if not row.closed), None)
-    row = connection.execute(
-        "SELECT max(l.seq) FROM audit.line l WHERE l.pharmacy = %s AND l.action = 'dispense.completed' "
-        "AND l.seq <= (SELECT max(size) FROM audit.checkpoint c WHERE c.log_id = l.log_id)",
-        [pharmacy],
-    ).fetchone()
-    if log is None or row is None or row[0] is None:
-        raise NothingToAttack("There is no signed dispense yet.")
-    with connection.transaction(force_rollback=True), unguarded(connection):
-        Attack(connection, log.log_id).set_entry(row[0], "actor = 'user:66'")
-        report = live.check_log(connection, log, list(keys)).report
-    told = next((each for each in report.findings if each.status == verify.TAMPERED), None)
-    return Played(f"change who made entry {row[0]}", {EVIDENCE[1]: cell(report)}, told.sentence() if told else "")
-
-
-def cell(report: verify.Report) -> str:
+def _verdict(report: verify.Report) -> str:
     """The evidence of tampering in a report, in the order of the log; a dash for none."""
     return (
-        ", ".join(f"{each.kind}@{each.position}" for each in report.findings if each.status == verify.TAMPERED) or "-"
+        ", ".join(
+            f"{finding.kind}@{finding.position}" for finding in report.findings if finding.status == verify.TAMPERED
+        )
+        or "-"
     )
 
 
-def _evidence(on: Scene) -> list[dict[str, Any]]:
-    held = ((f"the checkpoint of {on.held[0]}", on.held[1].encode()),)
-    return [{"stored": False}, {}, {"held": held}, {"held": held, "receipts": on.receipts}]
-
-
-def _public(key: SignerKey) -> verify.Key:
-    return verify.Key.parse(str(key.verifier))
+def _evidence(scene: Scene) -> list[dict[str, Any]]:
+    held = ((f"the checkpoint of {scene.held[0]}", scene.held[1].encode()),)
+    return [{"stored": False}, {}, {"held": held}, {"held": held, "receipts": scene.receipts}]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import timezone
 
-from dispensary.audit import demo, live, rounds, verify
+from deploy.demo import attacks, tamper
+from dispensary.audit import live, rounds, verify
 from dispensary.audit.keys import read_keys
 from dispensary.models import Pharmacy
 from tests.site import Database
@@ -58,16 +58,16 @@ def log_of(connection: psycopg.Connection[Any], pharmacy: Pharmacy) -> live.LogR
     return live.all_logs(connection, pharmacy.pk)[0]
 
 
-@pytest.mark.parametrize("name", demo.ATTACKS)
+@pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_each_attack_is_found_from_the_evidence_on_that_can_show_it(
     sealed: Pharmacy, owner: psycopg.Connection[Any], settings: Any, name: str
 ) -> None:
     log = log_of(owner, sealed)
     key = read_keys(settings.DISPENSARY["audit_key_file"])[0]
     before = owner.execute("SELECT count(*), max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
-    played = demo.play(owner, log, key, name)
-    seen = [played.verdicts[evidence] != "-" for evidence in demo.EVIDENCE]
-    assert seen == [False] * UNSEEN.get(name, 0) + [True] * (len(demo.EVIDENCE) - UNSEEN.get(name, 0)), played
+    played = attacks.play(owner, log, key, name)
+    seen = [played.verdicts[evidence] != "-" for evidence in attacks.EVIDENCE]
+    assert seen == [False] * UNSEEN.get(name, 0) + [True] * (len(attacks.EVIDENCE) - UNSEEN.get(name, 0)), played
     after = owner.execute("SELECT count(*), max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
     assert after == before
     assert live.check_log(owner, log, [verify.Key.parse(str(key.named(log.origin).verifier))]).exit == verify.OK
@@ -77,29 +77,16 @@ def test_each_attack_is_found_from_the_evidence_on_that_can_show_it(
     assert guards == (0,)
 
 
-def test_one_altered_row_is_named(sealed: Pharmacy, owner: psycopg.Connection[Any], settings: Any) -> None:
-    log = log_of(owner, sealed)
-    key = read_keys(settings.DISPENSARY["audit_key_file"])[0].named(log.origin)
-    played = demo.alter_one_row(owner, sealed.pk, [verify.Key.parse(str(key.verifier))])
-    row = owner.execute(
-        "SELECT max(seq) FROM audit.line WHERE log_id = %s AND action = 'dispense.completed'", [log.log_id]
-    ).fetchone()
-    assert row is not None
-    assert played.verdicts == {"+ checkpoints in the database": f"ENTRY_MODIFIED@{row[0]}"}
-    assert played.words.startswith(f"Entry {row[0]} was changed after it was written")
+def test_the_command_tells_the_story(sealed: Pharmacy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tamper.main(["--pharmacy", str(sealed.pk), "--only", "16"]) == 0
+    lines = capsys.readouterr().out
+    assert "remove what is not signed yet" in lines
+    assert lines.count("not detected") == 3
+    assert "RECEIPT_MISSING@" in lines
+    assert "Everything was taken back" in lines
 
 
-def test_the_command_tells_the_story(sealed: Pharmacy) -> None:
-    out = StringIO()
-    call_command("audit_demo_tamper", pharmacy=sealed.pk, only=16, stdout=out)
-    told = out.getvalue()
-    assert "remove what is not signed yet" in told
-    assert told.count("not detected") == 3
-    assert "RECEIPT_MISSING@" in told
-    assert "Everything was taken back" in told
-
-
-def test_a_real_log_is_not_attacked(sealed: Pharmacy, settings: Any) -> None:
+def test_a_real_log_is_not_attacked(sealed: Pharmacy, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     settings.DISPENSARY = {**settings.DISPENSARY, "audit_origin": "pharmacy.example"}
-    with pytest.raises(CommandError, match="demo's log only"):
-        call_command("audit_demo_tamper", pharmacy=sealed.pk)
+    assert tamper.main(["--pharmacy", str(sealed.pk)]) == 2
+    assert "demo's log only" in capsys.readouterr().err
