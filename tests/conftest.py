@@ -30,6 +30,16 @@ def servers_folder() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture
+def machine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `make` date everything by the machine's clock, as interfaces do; autouse where tests go through one."""
+    from django.utils import timezone
+
+    from tests.dispensary import make
+
+    monkeypatch.setattr(make, "moment", timezone.now)
+
+
 _DATABASE = pytest.StashKey[Database]()
 
 

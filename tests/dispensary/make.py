@@ -1,9 +1,13 @@
-"""People and orders for tests, made through the actions, as the house makes them. `now` is always said."""
+"""People and orders for tests, made through the actions.
+
+A test has one clock. One that passes the time itself has the fixed moment `NOW`; one that goes through an interface, which asks the machine, has
+the machine's (fixture `machine_clock`). Everything here that is given no `now` takes that of the test, `moment()`.
+"""
 
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +19,8 @@ from dispensary.actors import Actor
 from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Product, Source, StaffMember, StaffRole
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+"""The fixed moment of a test that passes the time itself."""
+
 PASSWORD = "correct horse battery staple"
 TEN_MG = "05012345678900"
 TWENTY_FIVE_MG = "05012345678917"
@@ -39,7 +45,7 @@ KNOWN_FACTS: dict[str, Any] = {
 """A patient about whom everything is known and nothing is found."""
 
 CLEAN_ORDER: dict[str, Any] = {
-    "written_on": "2026-11-20",
+    "written_on": str(NOW.date() - timedelta(days=2)),
     "route": "oral",
     "form": "tablet",
     "strength_mg": 10,
@@ -52,12 +58,22 @@ CLEAN_ORDER: dict[str, Any] = {
 """A new start that the rules let pass: 5 mg x 3 = 15 mg a day, half a 10 mg tablet each time, 28 days, 42 tablets."""
 
 
-def pharmacy(name: str = "Harbour Pharmacy", now: datetime = NOW, **settings: Any) -> Pharmacy:
+def moment() -> datetime:
+    """Return the present moment by the test's clock: `NOW`, unless the fixture `machine_clock` says otherwise."""
+    return NOW
+
+
+def pack_expiry() -> date:
+    """Return an expiry date that no supply made now outlasts; 31 March 2028 for `NOW`."""
+    return moment().date() + timedelta(days=495)
+
+
+def pharmacy(name: str = "Harbour Pharmacy", now: datetime | None = None, **settings: Any) -> Pharmacy:
     """A pharmacy with its log."""
-    return pharmacies.open_pharmacy(name=name, settings={"time_zone": "Europe/London", **settings}, now=now)
+    return pharmacies.open_pharmacy(name=name, settings={"time_zone": "Europe/London", **settings}, now=now or moment())
 
 
-def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime = NOW) -> StaffMember:
+def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime | None = None) -> StaffMember:
     """A user with a role, who signs in with `PASSWORD`."""
     number = next(_numbers)
     user = get_user_model().objects.create_user(username=f"{role.value}{number}", password=PASSWORD)
@@ -67,19 +83,19 @@ def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime = 
         role=role,
         display_name=f"{role.label} {number}",
         by=Actor.system("setup", at.pk),
-        now=now,
+        now=now or moment(),
     )
 
 
-def patient(at: Pharmacy, by: Actor | None = None, now: datetime = NOW, **changes: Any) -> Patient:
+def patient(at: Pharmacy, by: Actor | None = None, now: datetime | None = None, **changes: Any) -> Patient:
     """A patient about whom everything is known; name what should differ. A fact given as None is unknown."""
     who = {"family_name": "Okafor", "given_name": "Ada", "identifier": f"P{next(_numbers):05}"}
     who |= {name: changes.pop(name) for name in list(changes) if name in {*who, "language", "time_zone"}}
     by = by or Actor.system("setup", at.pk)
-    return patients.register(pharmacy=at, **who, facts=KNOWN_FACTS | changes, by=by, now=now)
+    return patients.register(pharmacy=at, **who, facts=KNOWN_FACTS | changes, by=by, now=now or moment())
 
 
-def prescriber(at: Pharmacy, now: datetime = NOW) -> Prescriber:
+def prescriber(at: Pharmacy, now: datetime | None = None) -> Prescriber:
     """The prescriber of everything."""
     return patients.register_prescriber(
         pharmacy=at,
@@ -87,7 +103,7 @@ def prescriber(at: Pharmacy, now: datetime = NOW) -> Prescriber:
         name="Dr Grace Mwangi",
         phone="+442079460000",
         by=Actor.system("setup", at.pk),
-        now=now,
+        now=now or moment(),
     )
 
 
@@ -107,13 +123,14 @@ def products() -> tuple[Product, Product]:
     )
 
 
-def prescription(of: Patient, now: datetime = NOW, by: Actor | None = None, **changes: Any) -> Prescription:
-    """An order taken in; by default one that the rules let pass."""
-    order = CLEAN_ORDER | changes
+def prescription(of: Patient, now: datetime | None = None, by: Actor | None = None, **changes: Any) -> Prescription:
+    """An order taken in; by default one that the rules let pass, written two days ago."""
+    now = now or moment()
+    order = CLEAN_ORDER | {"written_on": str(now.date() - timedelta(days=2))} | changes
     return prescriptions.receive(
         pharmacy=of.pharmacy,
         patient=of,
-        prescriber=prescriber(of.pharmacy),
+        prescriber=prescriber(of.pharmacy, now),
         order=order,
         source=Source.CASE,
         document={"prescription": "as it came"},
@@ -124,6 +141,4 @@ def prescription(of: Patient, now: datetime = NOW, by: Actor | None = None, **ch
 
 def pack(gtin: str = TEN_MG, **changes: Any) -> Pack:
     """A pack in date, as the scan read it."""
-    from datetime import date
-
-    return Pack(**({"gtin": gtin, "lot": "A1B2", "expiry": date(2028, 3, 31), "serial": ""} | changes))
+    return Pack(**({"gtin": gtin, "lot": "A1B2", "expiry": pack_expiry(), "serial": ""} | changes))

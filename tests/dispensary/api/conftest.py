@@ -94,6 +94,11 @@ def fields(response: HttpResponse, status: int = 400) -> set[str]:
     return {entry["field"] for entry in problem(response, status)["problems"]}
 
 
+@pytest.fixture(autouse=True)
+def one_clock(machine_clock: None) -> None:
+    """The API asks the machine."""
+
+
 @pytest.fixture
 def shop(db: None) -> Pharmacy:
     make.products()

@@ -7,3 +7,8 @@ from dispensary.counter.look import build
 def built_look() -> None:
     """The pages' style sheet and the printed fonts."""
     build.build(with_test_tools=True, quiet=True)
+
+
+@pytest.fixture(autouse=True)
+def one_clock(machine_clock: None) -> None:
+    """The pages ask the machine."""

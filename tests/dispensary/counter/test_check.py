@@ -56,7 +56,7 @@ def handed(counter: Client, prescription: Prescription, **typed: Any) -> Any:
         "quantity": "42",
         "gtin": make.TEN_MG,
         "lot": "A1",
-        "expiry": "2028-03-31",
+        "expiry": str(make.pack_expiry()),
         "key": "key-1",
     }
     return counter.post(check(prescription), data | typed)

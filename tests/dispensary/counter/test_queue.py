@@ -17,6 +17,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+def machine_clock():
+    """Not here: the queue is given the time."""
+
+
+@pytest.fixture
 def shop():
     make.products()
     return make.pharmacy()

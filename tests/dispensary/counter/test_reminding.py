@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -108,9 +109,11 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
     Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED, attempts=2, last_error="provider-busy")
     shown = counter.get(reverse("counter:reminders"), {"show": "failed"}).content.decode()
     assert "The provider was busy" in shown and "2 attempts" in shown and "Correct the address" in shown
+    wall_time = timezone.now().astimezone(ZoneInfo(pharmacist.pharmacy.time_zone)).replace(minute=0)
+    quiet_from, quiet_until = (f"{wall_time + timedelta(hours=hours):%H:%M}" for hours in (-1, 2))
     for start, end, told in (
         ("00:00", "00:00", "leaves with the next tick"),
-        ("06:00", "00:00", "quiet hours end, at 00:00"),
+        (quiet_from, quiet_until, f"quiet hours end, at {quiet_until}"),
     ):
         type(pharmacist.pharmacy).objects.update(quiet_from=start, quiet_until=end)
         address = reverse("counter:send-reminder", args=[reminder.public_id])

@@ -31,7 +31,7 @@ def handed_over(here: Pharmacy) -> Dispense:
     by = make.staff(here).actor()
     prescription = make.prescription(make.patient(here, family_name="Zuckermandel"))
     done = dispenses.dispense(
-        prescription=prescription, quantity=prescription.quantity, pack=make.pack(), key="k1", by=by, now=make.NOW
+        prescription=prescription, quantity=prescription.quantity, pack=make.pack(), key="k1", by=by, now=make.moment()
     )
     assert isinstance(done, Dispense), done
     return done
@@ -136,7 +136,7 @@ def test_an_auditor_reads_and_changes_nothing(client: Client, here: Pharmacy) ->
 def test_who_was_let_go_sees_nothing(client: Client, here: Pharmacy, handed_over: Dispense) -> None:
     member = make.staff(here)
     signed_in(client, member)
-    pharmacies.end_access(member=member, by=make.staff(here, StaffRole.MANAGER).actor(), now=make.NOW)
+    pharmacies.end_access(member=member, by=make.staff(here, StaffRole.MANAGER).actor(), now=make.moment())
     for address in addresses(handed_over):
         answer = client.get(address)
         assert answer.status_code == 403, address
@@ -192,7 +192,7 @@ def test_who_works_at_two_pharmacies_chooses_one_and_sees_only_that(client: Clie
         role=StaffRole.TECHNICIAN,
         display_name="Two",
         by=make.staff(other, StaffRole.MANAGER).actor(),
-        now=make.NOW,
+        now=make.moment(),
     )
     make.prescription(make.patient(here, family_name="Here"))
     make.prescription(make.patient(other, family_name="There"))
