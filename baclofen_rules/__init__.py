@@ -35,8 +35,9 @@ from baclofen_rules.plan import CannotPlan, Plan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.regimen import Phase, Regimen, Unit
 from baclofen_rules.review import RULES_VERSION, Course, Review, explain, review
+from baclofen_rules.rule import Rule
 from baclofen_rules.rulebook import list_profiles, load_profile
-from baclofen_rules.rules import Rule, all_rules, rule_by_code
+from baclofen_rules.rules import all_rules, rule_by_code
 from baclofen_rules.sentences import say_directions
 
 __all__ = [

@@ -150,10 +150,10 @@ class Found:
 class Missing:
     """The facts a rule lacks, by their JSON path in the case."""
 
-    __slots__ = ("code", "facts")
+    __slots__ = ("facts",)
 
-    def __init__(self, facts: tuple[str, ...], code: str | None = None) -> None:
-        self.facts, self.code = facts, code
+    def __init__(self, facts: tuple[str, ...]) -> None:
+        self.facts = facts
 
 
 Answer = tuple[Found | Missing, ...]

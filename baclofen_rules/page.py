@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from baclofen_rules.case import Action
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.compare import value_in_words
 from baclofen_rules.profiles.limits import Parameter
-from baclofen_rules.rules import Rule, all_rules
+from baclofen_rules.rule import Rule
+from baclofen_rules.rules import all_rules
 
 HEAD: Final = """# The rules
 
@@ -25,7 +26,7 @@ def rules_page(profiles: Sequence[Profile]) -> str:
     classes = interaction_classes()
     lines = [HEAD]
     lines += ["## Numbers that several rules share", "", *_table(_shared(profiles), profiles, on)]
-    family: list[Rule] = []
+    family: list[Rule[Any]] = []
     for rule in sorted(all_rules(), key=lambda one: one.code):
         if rule.code in classes:
             family.append(rule)
@@ -35,7 +36,7 @@ def rules_page(profiles: Sequence[Profile]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rule(rule: Rule, profiles: Sequence[Profile], on: date) -> Iterator[str]:
+def _rule(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> Iterator[str]:
     yield f"## `{rule.code}`"
     yield ""
     yield from _text(rule)
@@ -61,9 +62,9 @@ def _rule(rule: Rule, profiles: Sequence[Profile], on: date) -> Iterator[str]:
         yield from (f"- Rests on {words}" for words in basis)
 
 
-def _text(rule: Rule) -> Iterator[str]:
+def _text(rule: Rule[Any]) -> Iterator[str]:
     """The docstring: its title, and each of its parts as a paragraph."""
-    title, _, rest = rule.text.partition("\n\n")
+    title, _, rest = rule.text.strip().partition("\n\n")
     yield title
     yield ""
     for line in rest.splitlines():
@@ -74,7 +75,7 @@ def _text(rule: Rule) -> Iterator[str]:
             yield line
 
 
-def _interactions(family: list[Rule], profiles: Sequence[Profile], on: date) -> Iterator[str]:
+def _interactions(family: list[Rule[Any]], profiles: Sequence[Profile], on: date) -> Iterator[str]:
     yield "## `interaction-*`: one code a class"
     yield ""
     yield from _text(family[0])

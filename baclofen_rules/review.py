@@ -117,16 +117,17 @@ def review(case: Case, profile: Profile) -> Review:
     lacking: dict[str, list[str]] = {}
     no_dose = not terms.phases
     doubted: list[str] = []
-    for check, limits, bound in book.about(case.action, terms.topics):
-        if no_dose and bound.rule.needs_dose:
+    for bound in book.rules[case.action]:
+        rule = bound.rule
+        if no_dose and rule.needs_dose:
             continue
-        answer = check(terms, limits)
+        answer = rule.check(terms, bound.limits)
         if answer:
             finding = _heard(answer, bound, lacking)
             if finding is not None:
                 findings.append(finding)
-                if bound.rule.switches_off:
-                    doubted.append(_doubted(bound.rule.code))
+                if rule.switches_off:
+                    doubted.append(_doubted(rule.code))
                     no_dose = True
     if no_dose:
         for bound in book.rules[case.action]:
@@ -158,7 +159,7 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
     for action, rules in book.rules.items():
         for bound in rules:
             code = bound.rule.code
-            missing = lacking.get(code) or (lacking.get(bound.rule.group) if bound.rule.group else None)
+            missing = lacking.get(code) or lacking.get(bound.rule.group)
             if action is not case.action:
                 state, words = "not asked", f"This rule speaks about the action {action}."
             elif code in found:
@@ -187,14 +188,14 @@ def _not_known(missing: Sequence[str], terms: Terms) -> str:
     return " ".join(words)
 
 
-def _heard(answer: Answer, bound: BoundRule, lacking: dict[str, list[str]]) -> Finding | None:
+def _heard(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list[str]]) -> Finding | None:
     """One finding of what a rule said, as grave as the gravest; what it lacks is added to ``lacking``."""
     found: list[Found] = []
     for said in answer:
         if isinstance(said, Found):
             found.append(said)
         else:
-            lacking.setdefault(said.code or bound.rule.code, []).extend(said.facts)
+            lacking.setdefault(bound.rule.group or bound.rule.code, []).extend(said.facts)
     if not found:
         return None
     severity = found[0].severity if len(found) == 1 else max([one.severity for one in found], key=_rank)

@@ -1,60 +1,50 @@
 """The rules together with the numbers of one profile on one day."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from baclofen_rules import terms
 from baclofen_rules.case import Action
-from baclofen_rules.findings import Answer, Citation
+from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
-from baclofen_rules.rules import Rule, all_rules
+from baclofen_rules.rule import Rule
+from baclofen_rules.rules import all_rules
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-MOST_REMEMBERED: Final = 4096
-"""Sets of topics; a day at a pharmacy brings a few dozen."""
+L = TypeVar("L")
 
 
-class BoundRule(NamedTuple):
+class BoundRule(NamedTuple, Generic[L]):
     """A rule with its numbers and the places they come from."""
 
-    rule: Rule
-    limits: Any
+    rule: Rule[L]
+    limits: L
     sources: tuple[Citation, ...]
-
-    def is_asked(self, topics: int) -> bool:
-        """Whether a case with these topics is one that the rule could speak about."""
-        return not self.rule.asked_about or bool(self.rule.asked_about & topics)
-
-
-Quick = tuple[Callable[[terms.Terms, Any], Answer], Any, BoundRule]
-"""A rule's check, its numbers, and the rule: one tuple, because a review walks many of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules of one profile with the numbers in force on one day, sorted by the action they speak about."""
+    """All rules of one profile with the numbers in force on one day, by the action they are about."""
 
     terms: terms.Limits
-    rules: Mapping[Action, tuple[BoundRule, ...]]
-    asked: dict[tuple[Action, int], tuple[Quick, ...]] = field(default_factory=dict, repr=False, compare=False)
-    """The rule book's own memory of which rules are asked about which topics."""
+    rules: Mapping[Action, tuple[BoundRule[Any], ...]]
+    _limits: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
-    def about(self, action: Action, topics: int) -> tuple[Quick, ...]:
-        """The rules that are asked about a case with these topics, in their order; the others would stay clear."""
-        held = self.asked.get((action, topics))
-        if held is None:
-            if len(self.asked) >= MOST_REMEMBERED:
-                self.asked.clear()
-            chosen = [one for one in self.rules[action] if one.is_asked(topics)]
-            held = self.asked[action, topics] = tuple((one.rule.check, one.limits, one) for one in chosen)
-        return held
+    def __post_init__(self) -> None:
+        limits = {bound.rule.code: bound.limits for rules in self.rules.values() for bound in rules}
+        object.__setattr__(self, "_limits", limits)
+
+    def limits_of(self, rule: Rule[L]) -> L:
+        """Return the numbers of one rule."""
+        limits: L = self._limits[rule.code]
+        return limits
 
 
 def load_profile(name: str, on: date | None = None, folder: "Path | str | None" = None) -> Profile:
@@ -106,7 +96,7 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
     return RuleBook(terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
 
 
-def _bind_one(profile: Profile, rule: Rule, on: date) -> BoundRule:
+def _bind_one(profile: Profile, rule: Rule[L], on: date) -> BoundRule[L]:
     place = f"{profile.name}.toml: rules.{rule.code}"
     section = profile.sections.get(rule.code)
     if section is None:

@@ -19,7 +19,6 @@ from baclofen_rules.medicines import classified
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
-from baclofen_rules.topics import Topic, every_class, topic_of
 
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
@@ -118,7 +117,6 @@ class Terms:
         "steepest_rise_mg",
         "stops",
         "supply_days",
-        "topics",
         "total_mg",
         "unclassified",
         "unmapped_conditions",
@@ -140,8 +138,6 @@ class Terms:
         self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
         """The daily maximum that the total is above, None where it keeps it, or the fact that is lacking."""
         self._compare()
-        self.topics = self._touched()
-        """The topics of the case, added up."""
 
     def _look_ahead(self) -> None:
         """The course as it is prescribed: its doses, its length, its end, its tablets."""
@@ -204,29 +200,6 @@ class Terms:
         if falls:
             self.steepest_fall_mg = max([change.before - change.after for change in falls])
             self.shortest_before_fall = min([one.held_days for one in falls if one.held_days is not None], default=None)
-
-    def _touched(self) -> int:
-        patient, unknown = self.patient, self.history_unknown
-        return (
-            (patient.alcohol_use is not False) * Topic.ALCOHOL
-            | (patient.drives is not False) * Topic.DRIVING
-            | (patient.breastfeeding is not False) * Topic.FEEDING
-            | (patient.pregnant is not False) * Topic.PREGNANCY
-            | (patient.intrathecal_pump is not False) * Topic.PUMP
-            | (patient.allergies != ()) * Topic.ALLERGIES
-            | (patient.conditions != ()) * Topic.CONDITIONS
-            | (patient.medicines != ()) * Topic.MEDICINES
-            | (unknown or self.left_days > 0) * Topic.LEFTOVERS
-            | (unknown or self.gap_days > 0) * Topic.GAP
-            | (unknown or self.concurrent_mg > 0) * Topic.OTHER_SUPPLY
-            | (unknown or self.rises != ()) * Topic.RISES
-            | (unknown or self.falls != () or self.may_stop) * Topic.FALLS
-            | (self.stops or self.may_stop) * Topic.END
-            | (not self.is_continuing) * Topic.BEGINNING
-            | (patient.egfr is None) * Topic.KIDNEYS
-            | (unknown or self.above_maximum is not None) * Topic.ABOVE_MAXIMUM
-            | (every_class() if self.interacting is None else sum([topic_of(code) for code in self.interacting]))
-        )
 
     def _look_back(self) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""

@@ -6,13 +6,24 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import combinations
 from typing import Any
 
-from baclofen_rules.case import Action
 from baclofen_rules.plan.model import CannotPlan
 from baclofen_rules.plan.stock import Stock
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.limits import Bands
 from baclofen_rules.regimen import plain
-from baclofen_rules.rulebook import RuleBook, rulebook
+from baclofen_rules.rulebook import rulebook
+from baclofen_rules.rules import (
+    dose_per_weight,
+    frequency,
+    measurable_dose,
+    single_dose,
+    strength,
+    taper_duration,
+    taper_interval,
+    taper_step,
+    titration_interval,
+    titration_step,
+)
 
 ZERO = Decimal(0)
 
@@ -22,49 +33,48 @@ class Bounds:
 
     def __init__(self, profile: Profile, on: date, age: Decimal | None, weight: Decimal | None) -> None:
         self.profile, self.on, self.age, self.weight = profile, on, age, weight
-        self.book: RuleBook = rulebook(profile, on)
-        self.rules = {bound.rule.code: bound.limits for bound in self.book.rules[Action.DISPENSE]}
+        self.book = rulebook(profile, on)
 
     def usable(self, strengths: Sequence[Decimal]) -> list[Decimal]:
         """The strengths in stock that the profile knows."""
-        known = self.rules["strength"].strengths_mg
-        usable = [strength for strength in dict.fromkeys(strengths) if strength in known]
+        known = self.book.limits_of(strength.RULE).strengths_mg
+        usable = [one for one in dict.fromkeys(strengths) if one in known]
         if not usable:
-            given = ", ".join(plain(strength) for strength in strengths) or "none"
+            given = ", ".join(plain(one) for one in strengths) or "none"
             raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(plain(one) for one in known)} mg")
         return usable
 
-    def grid(self, strength: Decimal) -> Decimal:
+    def grid(self, strength_mg: Decimal) -> Decimal:
         """The smallest dose that the tablet gives."""
-        return strength / 2 if strength in self.rules["measurable-dose"].halvable_mg else strength
+        return strength_mg / 2 if strength_mg in self.book.limits_of(measurable_dose.RULE).halvable_mg else strength_mg
 
     def stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
         """Each strength alone, then every choice of up to ``together`` of them."""
         units = {one: one if whole_tablets else self.grid(one) for one in self.usable(strengths)}
         chosen = [few for count in range(1, together + 1) for few in combinations(units, count)]
-        return [Stock.of({strength: units[strength] for strength in few}, self.single) for few in chosen]
+        return [Stock.of({one: units[one] for one in few}, self.single) for few in chosen]
 
     @property
     def fall(self) -> Decimal:
-        return Decimal(self.rules["taper-step"].max_fall_mg_per_day)
+        return self.book.limits_of(taper_step.RULE).max_fall_mg_per_day
 
     @property
     def fall_days(self) -> int:
-        return whole(self.rules["taper-interval"].min_days)
+        return whole(self.book.limits_of(taper_interval.RULE).min_days)
 
     @property
     def taper_days(self) -> int:
-        return whole(self._at(self.rules["taper-duration"].min_days, max) or ZERO)
+        return whole(self._at(self.book.limits_of(taper_duration.RULE).min_days, max) or ZERO)
 
     @property
     def rise(self) -> Decimal:
-        bands = self.rules["titration-step"].max_rise_mg_per_day
+        bands = self.book.limits_of(titration_step.RULE).max_rise_mg_per_day
         step = self._at(bands, min)
         return step if step is not None else min(limit for _, limit in bands.rows if limit is not None)
 
     @property
     def rise_days(self) -> int:
-        return whole(self._at(self.rules["titration-interval"].min_days, max) or ZERO)
+        return whole(self._at(self.book.limits_of(titration_interval.RULE).min_days, max) or ZERO)
 
     @property
     def start(self) -> Decimal:
@@ -95,20 +105,22 @@ class Bounds:
         largest single doses of a day add up to. With an unknown age it is what no age may pass."""
         bands = self.book.terms.max_mg_per_day
         most = self._at(bands, max) if self.age is None else bands.nearest(self.age)
-        per_kg = None if self.age is None else self.rules["dose-per-weight"].max_mg_per_kg_per_day.at(self.age)
-        by_weight = None if per_kg is None or self.weight is None else Decimal(per_kg * self.weight)
+        per_kg = (
+            None if self.age is None else self.book.limits_of(dose_per_weight.RULE).max_mg_per_kg_per_day.at(self.age)
+        )
+        by_weight = None if per_kg is None or self.weight is None else per_kg * self.weight
         by_doses = self.single * self.doses_allowed()[1]
         return min([one for one in (most, by_weight, by_doses) if one is not None])
 
     def doses_allowed(self) -> tuple[int, int]:
         """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
-        frequency = self.rules["frequency"]
-        fewest, most = self._at(frequency.min_per_day, max), self._at(frequency.max_per_day, max)
+        limits = self.book.limits_of(frequency.RULE)
+        fewest, most = self._at(limits.min_per_day, max), self._at(limits.max_per_day, max)
         return whole(fewest or Decimal(1)), whole(most or Decimal(24))
 
     @property
     def single(self) -> Decimal:
-        return Decimal(self.rules["single-dose"].max_mg)
+        return self.book.limits_of(single_dose.RULE).max_mg
 
     def _at(self, bands: Bands[Decimal], strictest: Any) -> Decimal | None:
         if self.age is not None:

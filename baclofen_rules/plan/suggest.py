@@ -8,6 +8,7 @@ from baclofen_rules.plan import plan_taper
 from baclofen_rules.plan.model import CannotPlan
 from baclofen_rules.profiles import Profile
 from baclofen_rules.rulebook import rulebook
+from baclofen_rules.rules import strength
 from baclofen_rules.terms import Terms
 
 ANSWERED: Final = frozenset({"abrupt-stop", "taper-duration", "taper-interval", "taper-step"})
@@ -32,9 +33,9 @@ def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
         ends = terms.phases[-1].mg_per_day
         if ends >= sum(doses):
             return None
-    known = next(one.limits for one in rulebook(profile, on).rules[Action.DISPENSE] if one.rule.code == "strength")
+    known = rulebook(profile, on).limits_of(strength.RULE).strengths_mg
     prescribed = terms.order.strength_mg if terms.order is not None else latest.strength_mg if latest else None
-    for strengths in (known.strengths_mg if prescribed is None else (prescribed,), known.strengths_mg):
+    for strengths in (known if prescribed is None else (prescribed,), known):
         try:
             plan = plan_taper(
                 doses, strengths, profile, on, age_years=terms.age, last_mg_per_day=ends, held_days=held, together=1

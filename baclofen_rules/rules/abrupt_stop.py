@@ -13,12 +13,10 @@ from baclofen_rules.case import Action
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.words import clip
 
-CODE = "abrupt-stop"
-ACTION = Action.DISCONTINUE
-ANSWERS = ("5",)
 EXCEPTIONS = frozenset({"serious-adverse-reaction", "overdose"})
 
 
@@ -53,3 +51,14 @@ def explain(t: Terms, limits: Limits) -> str:
     if not t.is_continuing:
         return f"Nothing to withdraw from: the patient is not continuing ({t.standing or 'not known'})."
     return f"Previous dose {plain(t.previous_mg)} mg a day, not above {plain(limits.max_mg_per_day)} mg a day."
+
+
+RULE = Rule(
+    code="abrupt-stop",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    action=Action.DISCONTINUE,
+)

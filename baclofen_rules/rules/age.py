@@ -13,11 +13,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import GUARD
-
-CODE = "age"
-ANSWERS = ("5", "2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +61,13 @@ def _words(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> W
 
 def explain(t: Terms, limits: Limits) -> str:
     return f"The patient is {'unknown' if t.age is None else plain(t.age)} years old; no limit at this age."
+
+
+RULE = Rule(
+    code="age",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "2"),
+)

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "alcohol"
-ASKED_ABOUT = Topic.ALCOHOL
-ANSWERS = ("2", "3", "10")
 ALCOHOL_FACT = "patient.alcohol_use"
 
 
@@ -44,3 +41,13 @@ def _words() -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "No alcohol use is recorded."
+
+
+RULE = Rule(
+    code="alcohol",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "3", "10"),
+)

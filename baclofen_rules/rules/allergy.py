@@ -5,19 +5,14 @@ Errs: on the side of stopping: a near miss of the name is taken for the name; co
 Source: the contraindication of every label.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_baclofen
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
-CODE = "allergy"
-ASKED_ABOUT = Topic.ALLERGIES
 
-
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     allergies = t.patient.allergies
     if allergies is None:
         return (Missing((ALLERGY_FACT,)),)
@@ -38,5 +33,14 @@ def _words(named: list[str]) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "No recorded allergy names baclofen."
+
+
+RULE = Rule(
+    code="allergy",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+)

@@ -12,15 +12,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import GUARD, doses, highest
-
-CODE = "ceiling"
-ASKED_ABOUT = Topic.ABOVE_MAXIMUM
-NEEDS_DOSE = True
-TERMS = ("max_mg_per_day",)
-ANSWERS = ("5", "6", "22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +51,15 @@ def _words(t: Terms, limits: Limits, broken: Decimal) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return f"{plain(t.total_mg)} mg a day in all; {plain(limits.factor)} times the maximum ({t.limits.max_mg_per_day}) is not passed."
+
+
+RULE = Rule(
+    code="ceiling",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("max_mg_per_day",),
+    answers=("5", "6", "22"),
+    needs_dose=True,
+)

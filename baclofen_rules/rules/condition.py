@@ -6,16 +6,11 @@ Errs: on the side of saying so: a coded condition that nobody has mapped is repo
 Source: the cautions of the American and British labels.
 """
 
-from typing import Any
-
 from baclofen_rules.case import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "condition"
-ASKED_ABOUT = Topic.CONDITIONS
-ANSWERS = ("2", "5", "9", "22")
 LOOKED_FOR = (
     Condition.EPILEPSY,
     Condition.PSYCHOTIC_DISORDER,
@@ -31,7 +26,7 @@ LOOKED_FOR_SET = frozenset(LOOKED_FOR)
 MOST_NAMED = 3
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if LOOKED_FOR_SET.isdisjoint(t.conditions):
         return lacking
@@ -52,5 +47,15 @@ def _words(t: Terms) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "No condition that is looked for is recorded."
+
+
+RULE = Rule(
+    code="condition",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "5", "9", "22"),
+)

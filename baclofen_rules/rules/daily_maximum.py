@@ -8,22 +8,15 @@ Source: the profile's label.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import doses, highest
 
-CODE = "daily-maximum"
-ASKED_ABOUT = Topic.ABOVE_MAXIMUM
-NEEDS_DOSE = True
-TERMS = ("max_mg_per_day",)
-ANSWERS = ("5", "6", "22")
 
-
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     limit = t.above_maximum
     if limit is None:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
@@ -55,5 +48,17 @@ def _of_age(t: Terms) -> str:
     return f"maximum {t.age_words}"
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return f"{plain(t.total_mg)} mg a day in all; maximum {t.limits.max_mg_per_day} mg a day."
+
+
+RULE = Rule(
+    code="daily-maximum",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("max_mg_per_day",),
+    answers=("5", "6", "22"),
+    needs_dose=True,
+)

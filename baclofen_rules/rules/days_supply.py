@@ -11,11 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
-
-CODE = "days-supply"
-NEEDS_DOSE = True
-ANSWERS = ("14", "16", "5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +50,14 @@ def _words(days: int, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     days = t.supply_days if t.is_open else t.fixed_days
     return f"{days} days' supply, not above {plain(limits.max_days)} days."
+
+
+RULE = Rule(
+    code="days-supply",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("14", "16", "5"),
+    needs_dose=True,
+)

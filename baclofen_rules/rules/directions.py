@@ -18,12 +18,11 @@ from baclofen_rules.directions import Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
 from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.words import clip, doses
 
-CODE = "directions"
-ANSWERS = ("5",)
 DIRECTIONS_FACT = "prescription.directions"
 REPEATS_FACT = "prescription.repeats"
 
@@ -341,3 +340,13 @@ def explain(t: Terms, limits: Limits) -> str:
     if order.structured is None:
         return f"Only the directions say what is taken: {order.reading.sentence}"
     return f"Directions and phases agree: {order.reading.sentence}"
+
+
+RULE = Rule(
+    code="directions",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+)

@@ -11,12 +11,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
 from baclofen_rules.words import doses, highest
-
-CODE = "dose-per-weight"
-NEEDS_DOSE = True
-ANSWERS = ("5", "6", "22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +52,14 @@ def _words(t: Terms, limit: Decimal, weight: Decimal) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     weight = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
     return f"{plain(t.highest_mg)} mg a day, weight {weight}; limits: {limits.max_mg_per_kg_per_day} mg/kg a day."
+
+
+RULE = Rule(
+    code="dose-per-weight",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "6", "22"),
+    needs_dose=True,
+)

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "driving"
-ASKED_ABOUT = Topic.DRIVING
-ANSWERS = ("3", "10")
 DRIVING_FACT = "patient.drives"
 
 
@@ -44,3 +41,13 @@ def _words() -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "Recorded as not driving."
+
+
+RULE = Rule(
+    code="driving",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("3", "10"),
+)

@@ -5,19 +5,13 @@ Errs: on the side of asking: an early concurrent supply runs on after its own da
 Source: design.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "duplicate-supply"
-ASKED_ABOUT = Topic.OTHER_SUPPLY
-ANSWERS = ("7", "5")
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
     if not t.concurrent_mg:
@@ -37,5 +31,15 @@ def _words(t: Terms) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "No concurrent supply covers today."
+
+
+RULE = Rule(
+    code="duplicate-supply",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("7", "5"),
+)

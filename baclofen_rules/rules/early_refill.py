@@ -14,13 +14,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "early-refill"
-ASKED_ABOUT = Topic.LEFTOVERS
-NEEDS_DOSE = True
-ANSWERS = ("14", "15", "16", "17", "18", "3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +72,14 @@ def explain(t: Terms, limits: Limits) -> str:
     if t.first_mg != t.previous_mg:
         return f"The daily dose changes from {plain(t.previous_mg)} to {plain(t.first_mg)} mg: no refill of the same."
     return f"{t.left_days} days are left of the last supply."
+
+
+RULE = Rule(
+    code="early-refill",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("14", "15", "16", "17", "18", "3"),
+    needs_dose=True,
+)

@@ -11,11 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-
-CODE = "frequency"
-NEEDS_DOSE = True
-ANSWERS = ("5", "22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +52,14 @@ def _words(t: Terms, count: int, side: str, limit: Decimal) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     counts = sorted({phase.times_per_day for phase in t.phases})
     return f"Doses a day: {', '.join(map(str, counts))}; most {limits.max_per_day}; least {limits.min_per_day}."
+
+
+RULE = Rule(
+    code="frequency",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "22"),
+    needs_dose=True,
+)

@@ -5,19 +5,13 @@ Errs: on the side of quiet: the liver plays little part in clearing baclofen.
 Source: the Swiss and British texts.
 """
 
-from typing import Any
-
 from baclofen_rules.case import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
-
-CODE = "hepatic"
-ASKED_ABOUT = Topic.CONDITIONS
-ANSWERS = ()
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if Condition.LIVER_DISEASE not in t.conditions:
         return lacking
@@ -35,5 +29,14 @@ def _words() -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "No liver disease is recorded."
+
+
+RULE = Rule(
+    code="hepatic",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+)

@@ -5,23 +5,17 @@ Errs: on the side of asking: an unknown medicine is never dropped; a code is bel
 Source: design.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
-CODE = "interaction-unclassified"
-ASKED_ABOUT = Topic.MEDICINES
-GROUP = "interaction-*"
-ANSWERS = ("2", "4")
 MOST_NAMED = 2
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.interacting is None:
-        return (Missing((MEDICINES_FACT,), code=GROUP),)
+        return (Missing((MEDICINES_FACT,)),)
     return (Found(Severity.ACKNOWLEDGE, _words, t.unclassified),) if t.unclassified else CLEAR
 
 
@@ -38,5 +32,16 @@ def _words(names: tuple[str, ...]) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "Every recorded medicine could be classified."
+
+
+RULE = Rule(
+    code="interaction-unclassified",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "4"),
+    group="interaction-*",
+)

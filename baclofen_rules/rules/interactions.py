@@ -8,18 +8,15 @@ Source: the classes and their citations stand in medicines.toml.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
-from baclofen_rules.topics import topic_of
 from baclofen_rules.words import clip
 
-FAMILY = tuple(interaction_classes())
-ASKED_ABOUT = topic_of
-GROUP = "interaction-*"
-ANSWERS = ("1", "2", "5", "9", "10")
 MOST_NAMED = 2
 
 
@@ -30,7 +27,7 @@ class Limits:
 
 def check(code: str, t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
-        return (Missing((MEDICINES_FACT,), code=GROUP),)
+        return (Missing((MEDICINES_FACT,)),)
     names = t.interacting.get(code)
     return CLEAR if names is None else (Found(limits.severity, _words, code, names),)
 
@@ -51,3 +48,17 @@ def _words(code: str, names: tuple[str, ...]) -> Words:
 
 def explain(code: str, t: Terms, limits: Limits) -> str:
     return f"No medicine of the class is recorded: {interaction_classes()[code].title.lower()}."
+
+
+RULES = tuple(
+    Rule(
+        code=code,
+        limits=Limits,
+        check=partial(check, code),
+        explain=partial(explain, code),
+        text=__doc__,
+        answers=("1", "2", "5", "9", "10"),
+        group="interaction-*",
+    )
+    for code in interaction_classes()
+)

@@ -5,19 +5,14 @@ Errs: on the side of asking: with pump and tablets there is overdose, and withdr
 Source: the boxed warning of the intrathecal label.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "intrathecal-pump"
-ASKED_ABOUT = Topic.PUMP
-ANSWERS = ("5", "9")
 PUMP_FACT = "patient.intrathecal_pump"
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     pump = t.patient.intrathecal_pump
     if pump is None:
         return (Missing((PUMP_FACT,)),)
@@ -37,5 +32,15 @@ def _words() -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "No intrathecal pump is recorded."
+
+
+RULE = Rule(
+    code="intrathecal-pump",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "9"),
+)

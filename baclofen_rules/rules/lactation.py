@@ -9,12 +9,9 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "lactation"
-ASKED_ABOUT = Topic.FEEDING
-ANSWERS = ("2", "5", "9", "10")
 FEEDING_FACT = "patient.breastfeeding"
 
 
@@ -45,3 +42,13 @@ def _words() -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "Recorded as not breast-feeding."
+
+
+RULE = Rule(
+    code="lactation",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "5", "9", "10"),
+)

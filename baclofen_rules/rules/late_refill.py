@@ -6,21 +6,14 @@ Source: design.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "late-refill"
-ASKED_ABOUT = Topic.GAP
-NEEDS_DOSE = True
-TERMS = ("restart_after_days", "new_after_days")
-ANSWERS = ("5", "2")
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
     if not 1 <= t.gap_days <= t.limits.new_after_days:
@@ -42,7 +35,19 @@ def _words(t: Terms) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     if t.gap_days and t.standing is Standing.RESTART:
         return f"A gap of {t.gap_days} days: the rule restart speaks."
     return f"A gap of {t.gap_days} days; a late refill is 1 to {plain(t.limits.new_after_days)} days."
+
+
+RULE = Rule(
+    code="late-refill",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("restart_after_days", "new_after_days"),
+    answers=("5", "2"),
+    needs_dose=True,
+)

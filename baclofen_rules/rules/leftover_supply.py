@@ -5,19 +5,13 @@ Errs: on the side of a word too many: tell the patient what to do with the old t
 Source: design.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "leftover-supply"
-ASKED_ABOUT = Topic.LEFTOVERS
-NEEDS_DOSE = True
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
     if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
@@ -37,5 +31,15 @@ def _words(t: Terms) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return f"{t.left_days} days left; previous dose {plain(t.previous_mg)} mg a day, now {plain(t.first_mg)} mg."
+
+
+RULE = Rule(
+    code="leftover-supply",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_dose=True,
+)

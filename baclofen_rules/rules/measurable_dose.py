@@ -11,11 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import FORM_FACT, STRENGTH_FACT, Terms
-
-CODE = "measurable-dose"
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +50,14 @@ def explain(t: Terms, limits: Limits) -> str:
     strength = None if t.order is None else t.order.strength_mg
     halves = "may be halved" if strength in limits.halvable_mg else "is taken whole"
     return f"Every dose can be made of the {plain(strength or Decimal(0))} mg tablet, which {halves}."
+
+
+RULE = Rule(
+    code="measurable-dose",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

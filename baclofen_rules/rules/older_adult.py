@@ -11,12 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
-
-CODE = "older-adult"
-ASKED_ABOUT = Topic.BEGINNING
-ANSWERS = ("5", "2", "9", "10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +46,13 @@ def explain(t: Terms, limits: Limits) -> str:
     if t.is_continuing:
         return "The patient is continuing."
     return f"Age {plain(t.age) if t.age is not None else 'unknown'}, below {plain(limits.from_years)} years."
+
+
+RULE = Rule(
+    code="older-adult",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "2", "9", "10"),
+)

@@ -10,12 +10,8 @@ from dataclasses import dataclass
 from baclofen_rules.case import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
-
-CODE = "peptic-ulcer"
-ASKED_ABOUT = Topic.CONDITIONS
-ANSWERS = ("2", "5", "9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +39,13 @@ def _words() -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "No peptic ulcer is recorded."
+
+
+RULE = Rule(
+    code="peptic-ulcer",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "5", "9"),
+)

@@ -6,18 +6,16 @@ Source: design.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
 
-CODE = "pick"
-ANSWERS = ("19",)
 PICKED_FACT = "picked.strength_mg"
 
 
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     picked = t.case.picked_strength_mg
     wanted = None if t.order is None else t.order.strength_mg
     if picked is None or wanted is None:
@@ -39,5 +37,15 @@ def _words(picked: Decimal, wanted: Decimal) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "The scanned strength is the prescribed one."
+
+
+RULE = Rule(
+    code="pick",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("19",),
+)

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
 
-CODE = "pregnancy"
-ASKED_ABOUT = Topic.PREGNANCY
-ANSWERS = ("5", "9")
 PREGNANCY_FACT = "patient.pregnant"
 
 
@@ -51,3 +48,13 @@ def _words(t: Terms) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "Recorded as not pregnant."
+
+
+RULE = Rule(
+    code="pregnancy",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "9"),
+)

@@ -14,10 +14,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 
-CODE = "prescription-expiry"
-ANSWERS = ("21", "5")
 WRITTEN_FACT = "prescription.written_on"
 
 
@@ -60,3 +59,13 @@ def months_after(day: date, months: int) -> date:
 def explain(t: Terms, limits: Limits) -> str:
     written = None if t.order is None else t.order.written_on
     return f"Written on {written}, valid for {plain(limits.valid_months)} months."
+
+
+RULE = Rule(
+    code="prescription-expiry",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("21", "5"),
+)

@@ -12,11 +12,8 @@ from decimal import ROUND_CEILING, Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
-
-CODE = "quantity"
-NEEDS_DOSE = True
-ANSWERS = ("14", "5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +63,14 @@ def explain(t: Terms, limits: Limits) -> str:
     if t.is_open:
         return f"The course has an open end; {given} tablets cover the {needed} of its fixed phases."
     return f"The course needs {needed} tablets; {given} are ordered."
+
+
+RULE = Rule(
+    code="quantity",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("14", "5"),
+    needs_dose=True,
+)

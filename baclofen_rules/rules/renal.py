@@ -15,12 +15,10 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import GUARD
 
-CODE = "renal"
-NEEDS_DOSE = True
-ANSWERS = ("5", "9")
 EGFR_FACT = "patient.egfr"
 DIALYSIS_FACT = "patient.dialysis"
 
@@ -88,3 +86,14 @@ def _words(t: Terms, limit: Decimal, guarded: bool) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     egfr = "unknown" if t.patient.egfr is None else plain(t.patient.egfr)
     return f"eGFR {egfr}, no dialysis; looked at below {plain(limits.moderate_below_egfr)}."
+
+
+RULE = Rule(
+    code="renal",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "9"),
+    needs_dose=True,
+)

@@ -11,12 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.topics import Topic
-
-CODE = "renal-unknown"
-ASKED_ABOUT = Topic.KIDNEYS
-ANSWERS = ("2", "5", "9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +42,13 @@ def _words(t: Terms, limits: Limits) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "An eGFR or dialysis is recorded."
+
+
+RULE = Rule(
+    code="renal-unknown",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "5", "9"),
+)

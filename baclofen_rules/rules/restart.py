@@ -7,22 +7,15 @@ Source: design; the intrathecal label warns of overdose on reintroduction.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import doses
 
-CODE = "restart"
-ASKED_ABOUT = Topic.GAP
-NEEDS_DOSE = True
-TERMS = ("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
-ANSWERS = ("5", "2")
 
-
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.standing is not Standing.RESTART and not t.history_unknown:
         return CLEAR
     limit = t.above_start()
@@ -48,5 +41,17 @@ def _words(t: Terms, limit: Decimal) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return f"Standing: {t.standing or 'not known'}, a gap of {t.gap_days} days; phase 1: {plain(t.first_mg)} mg a day."
+
+
+RULE = Rule(
+    code="restart",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding"),
+    answers=("5", "2"),
+    needs_dose=True,
+)

@@ -5,18 +5,13 @@ Errs: on the side of stopping; a missing route is not taken for oral, because th
 Source: design; oral and intrathecal amounts differ a hundredfold and more, with the same digits.
 """
 
-from typing import Any
-
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import clip
 
-CODE = "route"
-SWITCHES_OFF = True
-ANSWERS = ("5",)
 
-
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.is_oral:
         return CLEAR
     return (Found(Severity.STOP, _words, t),)
@@ -39,5 +34,16 @@ def _words(t: Terms) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     return "The route is oral."
+
+
+RULE = Rule(
+    code="route",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    switches_off=True,
+)

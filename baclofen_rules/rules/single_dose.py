@@ -11,12 +11,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import doses
-
-CODE = "single-dose"
-NEEDS_DOSE = True
-ANSWERS = ("5", "6", "22")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +43,14 @@ def _words(t: Terms, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     largest = max(phase.largest_dose for phase in t.phases)
     return f"The largest single dose is {plain(largest)} mg, not above {plain(limits.max_mg)} mg."
+
+
+RULE = Rule(
+    code="single-dose",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "6", "22"),
+    needs_dose=True,
+)

@@ -7,22 +7,15 @@ Source: the profile's label.
 """
 
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Standing, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import doses
 
-CODE = "starting-dose"
-ASKED_ABOUT = Topic.BEGINNING
-NEEDS_DOSE = True
-TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days")
-ANSWERS = ("5", "6", "22")
 
-
-def check(t: Terms, limits: Any) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.is_continuing or t.standing is Standing.RESTART:
         return CLEAR
     limit = t.above_start()
@@ -45,7 +38,19 @@ def _words(t: Terms, limit: Decimal) -> Words:
     )
 
 
-def explain(t: Terms, limits: Any) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
         return f"Not a new course: {t.standing or 'not known'}."
     return f"Starts with {plain(t.first_mg)} mg a day, which keeps the start limit."
+
+
+RULE = Rule(
+    code="starting-dose",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days"),
+    answers=("5", "6", "22"),
+    needs_dose=True,
+)

@@ -11,11 +11,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers, severity
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
 from baclofen_rules.words import listed
-
-CODE = "strength"
-ANSWERS = ("5", "19")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +45,13 @@ def _words(strength: Decimal, limits: Limits) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return f"The strength is one of {listed([plain(one) for one in limits.strengths_mg])} mg."
+
+
+RULE = Rule(
+    code="strength",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "19"),
+)

@@ -11,10 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
-
-CODE = "tablet-weight"
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +48,13 @@ def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     seen = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
     return f"Weight {seen}; least weight for tablets: {limits.min_kg} kg."
+
+
+RULE = Rule(
+    code="tablet-weight",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+)

@@ -13,13 +13,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "taper-duration"
-ASKED_ABOUT = Topic.END
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +72,14 @@ def explain(t: Terms, limits: Limits) -> str:
     return (
         f"{taper(t)[1]} days from the first phase below the starting level to zero; shortest: {limits.min_days} days."
     )
+
+
+RULE = Rule(
+    code="taper-duration",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

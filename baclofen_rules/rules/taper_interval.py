@@ -11,13 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "taper-interval"
-ASKED_ABOUT = Topic.FALLS
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +52,14 @@ def _days(count: int) -> str:
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(f"{fall}, after {fall.held_days} days" for fall in t.falls) or "no fall"
     return f"Seen: {seen}; shortest time: {plain(limits.min_days)} days."
+
+
+RULE = Rule(
+    code="taper-interval",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

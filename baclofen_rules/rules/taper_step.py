@@ -12,13 +12,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "taper-step"
-ASKED_ABOUT = Topic.FALLS
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +47,14 @@ def _words(t: Terms, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(str(fall) for fall in t.falls) or "no fall"
     return f"Seen: {seen}; largest step down: {plain(limits.max_fall_mg_per_day)} mg a day."
+
+
+RULE = Rule(
+    code="taper-step",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

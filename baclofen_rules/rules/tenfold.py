@@ -13,15 +13,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms, Transition
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import doses
-
-CODE = "tenfold"
-ASKED_ABOUT = Topic.BEGINNING | Topic.RISES
-NEEDS_DOSE = True
-TERMS = ("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding")
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +68,15 @@ def explain(t: Terms, limits: Limits) -> str:
         largest = max(t.rises, key=lambda rise: rise.after / rise.before)
         return f"Largest rise, {largest}: below {plain(limits.factor)} times."
     return f"No rise to {plain(limits.factor)} times."
+
+
+RULE = Rule(
+    code="tenfold",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    terms=("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding"),
+    answers=("5",),
+    needs_dose=True,
+)

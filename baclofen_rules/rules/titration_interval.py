@@ -12,13 +12,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "titration-interval"
-ASKED_ABOUT = Topic.RISES
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +48,14 @@ def _words(t: Terms, shortest: int, limit: Decimal) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(f"{rise}, after {rise.held_days} days" for rise in t.rises) or "no rise"
     return f"Seen: {seen}; shortest time: {limits.min_days} days."
+
+
+RULE = Rule(
+    code="titration-interval",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

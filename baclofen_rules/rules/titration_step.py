@@ -11,13 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-from baclofen_rules.topics import Topic
-
-CODE = "titration-step"
-ASKED_ABOUT = Topic.RISES
-NEEDS_DOSE = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +46,14 @@ def _words(t: Terms, limit: Decimal) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(str(rise) for rise in t.rises) or "no rise"
     return f"Seen: {seen}; largest step: {limits.max_rise_mg_per_day} mg a day."
+
+
+RULE = Rule(
+    code="titration-step",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    needs_dose=True,
+)

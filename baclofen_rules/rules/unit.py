@@ -12,11 +12,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import Unit, plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
-
-CODE = "unit"
-SWITCHES_OFF = True
-ANSWERS = ("5",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +67,14 @@ def _stop(summary: str, detail: str, observed: dict[str, str], limit: dict[str, 
 def explain(t: Terms, limits: Limits) -> str:
     smallest = min(phase.smallest_dose for phase in t.phases)
     return f"All doses are in mg; the smallest is {plain(smallest)} mg, not below {plain(limits.smallest_oral_dose_mg)} mg."
+
+
+RULE = Rule(
+    code="unit",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5",),
+    switches_off=True,
+)

@@ -11,10 +11,8 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.regimen import plain
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
-
-CODE = "usual-range"
-NEEDS_DOSE = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +52,13 @@ def _words(day: Decimal, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
     return f"{plain(t.highest_mg)} mg a day; usual range of a continuing adult: {low} to {high} mg a day."
+
+
+RULE = Rule(
+    code="usual-range",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_dose=True,
+)

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import names_lioresal, names_wheat
 from baclofen_rules.profiles.limits import severity
+from baclofen_rules.rule import Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
-from baclofen_rules.topics import Topic
 from baclofen_rules.words import clip
 
-CODE = "wheat-starch"
-ASKED_ABOUT = Topic.ALLERGIES
-ANSWERS = ("2", "3", "19")
 BRAND_FACT = "prescription.brand"
 
 
@@ -58,3 +55,13 @@ def _words(named: list[str], brand: str) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     return "No wheat allergy, or no tablet with wheat starch."
+
+
+RULE = Rule(
+    code="wheat-starch",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("2", "3", "19"),
+)

@@ -11,6 +11,7 @@ from baclofen_rules import load_profile
 from baclofen_rules.plan import CannotPlan
 from baclofen_rules.plan.bounds import Bounds, whole
 from baclofen_rules.profiles.limits import Ages, Bands
+from baclofen_rules.rulebook import RuleBook
 
 ON = date(2026, 11, 22)
 
@@ -70,8 +71,11 @@ def two_bands(young: int | None, old: int | None) -> Bands[Decimal]:
 def house(age: str | None, rules: dict[str, dict[str, Any]], weight: str | None = None, **shared: Any) -> Bounds:
     """The numbers of a house that has its own for children and for adults."""
     of = bounds("uk-smpc", age, weight)
-    of.rules = {code: replace(limits, **rules.get(code, {})) for code, limits in of.rules.items()}
-    of.book = replace(of.book, terms=replace(of.book.terms, **shared)) if shared else of.book
+    own = {
+        action: tuple(one._replace(limits=replace(one.limits, **rules.get(one.rule.code, {}))) for one in bound)
+        for action, bound in of.book.rules.items()
+    }
+    of.book = RuleBook(replace(of.book.terms, **shared), own)
     return of
 
 

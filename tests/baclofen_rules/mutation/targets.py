@@ -12,7 +12,7 @@ ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
     "supply.py": (f"{TESTS}/test_supply.py",),
-    "terms.py": (f"{TESTS}/test_rules.py", f"{TESTS}/test_topics.py"),
+    "terms.py": (f"{TESTS}/test_rules.py"),
     "conditions.py": (f"{TESTS}/test_conditions.py",),
     "words.py": (f"{TESTS}/test_words.py",),
     "rules/__init__.py": (f"{TESTS}/test_rule_folder.py",),

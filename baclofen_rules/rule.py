@@ -1,0 +1,44 @@
+"""A rule as one typed object; each file in ``rules/`` makes one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from baclofen_rules.case import Action
+from baclofen_rules.findings import Answer
+from baclofen_rules.terms import Terms
+
+L = TypeVar("L")
+
+
+@dataclass(frozen=True, slots=True)
+class NoLimits:
+    """The limits of a rule that reads no number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Generic[L]):
+    """One safety check with what the review, the profiles and the page of rules need to know of it."""
+
+    code: str
+    """Public (API, audit log, profiles); its meaning never changes."""
+    limits: type[L]
+    """A frozen dataclass of the numbers that the rule reads from a profile (``profiles.limits``), or NoLimits."""
+    check: Callable[[Terms, L], Answer]
+    """Return findings, the facts that are lacking, both, or CLEAR."""
+    explain: Callable[[Terms, L], str]
+    """Return one sentence for a clear case: the facts looked at and the limit."""
+    text: str
+    """The docstring of the file: a title, then paragraphs that begin with Finds, Errs and Source."""
+    terms: tuple[str, ...] = ()
+    """Names of the shared numbers (``terms.Limits``) that the rule rests on."""
+    answers: tuple[str, ...] = ()
+    """FHIR mitigation codes that commonly answer its findings."""
+    action: Action = Action.DISPENSE
+    """The action that the rule is about."""
+    needs_dose: bool = False
+    """True: not applied where there is no dose, or where route or unit make the dose unbelievable."""
+    switches_off: bool = False
+    """True: a finding of this rule makes the dose unbelievable."""
+    group: str = ""
+    """The code under which several rules together report lacking facts; empty: the rule's own code."""
