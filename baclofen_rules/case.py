@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
+from baclofen_rules.medicines import Medicine
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit, plain
 
 __all__ = ["Action", "Case", "CodedCondition", "Condition", "Fill", "InvalidCase", "Medicine", "Order", "PatientFacts"]
@@ -65,13 +66,6 @@ class CodedCondition(NamedTuple):
 
     system: str
     code: str
-
-
-class Medicine(NamedTuple):
-    """Another medicine the patient takes; a name, an ATC code, or both."""
-
-    name: str | None
-    atc: str | None
 
 
 class PatientFacts(NamedTuple):

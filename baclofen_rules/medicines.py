@@ -10,13 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-from baclofen_rules.case import Medicine
-
 WHEAT: Final = frozenset({"wheat", "weat", "whaet", "wheet", "weizen", "trigo", "froment", "frumento", "tarwe", "ble"})
 BACLOFEN_ATC: Final = "M03BX01"
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
+_SHORTEST_NAME: Final = 5
+"""Letters of a name in free text; "acid" stands there for other things too."""
 _LIGATURES: Final = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d"})
+
+
+class Medicine(NamedTuple):
+    """Another medicine the patient takes; a name, an ATC code, or both."""
+
+    name: str | None
+    atc: str | None
 
 
 class InteractionClass(NamedTuple):
@@ -55,6 +62,8 @@ class Table(NamedTuple):
     harmless: frozenset[str]
     packaging: frozenset[str]
     atc_groups: frozenset[str]
+    stems: re.Pattern[str]
+    """Endings that name a medicine which the table does not list."""
 
 
 @cache
@@ -77,6 +86,7 @@ def table() -> Table:
         harmless=frozenset(word for name in content["no_class"]["names"] for word in words(name)),
         packaging=frozenset(content["packaging"]["words"]),
         atc_groups=frozenset(content["atc"]["groups"]),
+        stems=re.compile(rf"[a-z]{{3,}}(?:{'|'.join(content['stems']['endings'])})(?:e|um|a|o)?"),
     )
 
 
@@ -145,6 +155,22 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
 def names_baclofen(text: str) -> bool:
     """Whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
     return any(is_near(word, name) for word in words(text) for name in table().baclofen)
+
+
+def find_other_medicine(text: str) -> tuple[int, int] | None:
+    """Where plain lower-case ``text`` first names a medicine other than baclofen, by the table or by the ending of its name."""
+    places = list(_WORDS.finditer(text))
+    known = table()
+    for at, place in enumerate(places):
+        word = place[0]
+        for end in range(at + 1, min(at + known.longest_name, len(places)) + 1):
+            if tuple(match[0] for match in places[at:end]) in known.by_name:
+                return place.start(), places[end - 1].end()
+        if word not in known.baclofen and (
+            (len(word) >= _SHORTEST_NAME and word in known.harmless) or known.stems.fullmatch(word)
+        ):
+            return place.span()
+    return None
 
 
 @lru_cache(maxsize=1024)

@@ -17,7 +17,7 @@ from baclofen_rules.supply import run_out_on, tablets_per_dose
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, STRENGTH_FACT, Terms
 
 FORMAT: Final = "baclofen-review/1"
-RULES_VERSION: Final = "1.0.0"
+RULES_VERSION: Final = "1.1.0"
 """Changes with every change of what a rule finds."""
 
 

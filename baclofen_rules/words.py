@@ -7,6 +7,8 @@ from baclofen_rules.regimen import Phase, plain
 
 GUARD: Final = "The patient already takes this much: refusing it could cause withdrawal, so a pharmacist may override."
 LONGEST_NAME: Final = 40
+LONGEST_QUOTE: Final = 200
+"""Characters of a prescriber's text in a detail."""
 
 
 def clip(text: str, most: int = LONGEST_NAME) -> str:

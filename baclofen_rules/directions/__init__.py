@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.sentences import say_directions
 
-from .doubt import Doubt, Why
+from .doubt import CONTRADICTIONS, Doubt, Why
 
 FORMAT = "baclofen-directions/1"
 LONGEST_TEXT = 1000
 """Characters. Longer text is asked about, not read: no prescription needs it, and reading stays quick."""
+LONGEST_SEARCHED = 2000
+"""Characters in which contradicting words are looked for."""
 
 
 class Reading(NamedTuple):
@@ -89,7 +91,7 @@ def read_directions(
     """
     if len(text) > LONGEST_TEXT:
         ask = "These directions are too long to be read for certain. What dose, and how many times a day?"
-        return Question(text, text[:60], ask)
+        return _contradiction(text) or Question(text, text[:60], ask)
     return _read(text, None if strength_mg is None else Decimal(strength_mg), od_means_once_daily)
 
 
@@ -99,7 +101,7 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
 
     normal = normalise(text)
     if isinstance(normal, Unreadable):
-        return Question(text, normal.name, "This character cannot be read. What is meant here?")
+        return _contradiction(text) or Question(text, normal.name, "This character cannot be read. What is meant here?")
     if not normal.text.strip(" .,;:"):
         return Question(text, text.strip(), "Nothing is written. What dose, and how many times a day?")
     from .parser import read
@@ -107,8 +109,22 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
     try:
         understood = read(normal.text, strength_mg, od_means_once_daily)
     except Doubt as doubt:
-        return Question(text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why)
+        question = Question(text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why)
+        return question if doubt.why in _READ_TO_THE_END else _contradiction(text) or question
     return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day)
 
 
-__all__ = ["Question", "Reading", "Why", "read_directions", "say_directions"]
+_READ_TO_THE_END = frozenset({Why.NO_STRENGTH, Why.GAP, Why.OVERLAP})
+
+
+def _contradiction(text: str) -> Question | None:
+    """The question about a word that forbids, or names another route, medicine, form, unit or rhythm, if there is one."""
+    from .contradictions import find_contradiction
+    from .normal import fold
+
+    folded = fold(text[:LONGEST_SEARCHED])
+    doubt = find_contradiction(folded.text)
+    return None if doubt is None else Question(text, folded.written(text, doubt.start, doubt.end), doubt.ask, doubt.why)
+
+
+__all__ = ["CONTRADICTIONS", "Question", "Reading", "Why", "read_directions", "say_directions"]

@@ -4,13 +4,25 @@ from enum import StrEnum
 
 
 class Why(StrEnum):
-    """What kind of doubt it is. A gap or an overlap is a fault of the course, the rest is not understood."""
+    """The kind of a doubt. A gap or an overlap is a fault of the course, the rest is not understood.
+
+    The kinds of ``CONTRADICTIONS`` are about a word that no course of baclofen tablets by mouth on every day contains.
+    """
 
     NOT_UNDERSTOOD = "not-understood"
     NO_STRENGTH = "no-strength"
     GAP = "gap"
     OVERLAP = "overlap"
     OPEN_END = "open-end"
+    FORBIDS = "forbids"
+    ROUTE = "route"
+    OTHER_MEDICINE = "other-medicine"
+    FORM = "form"
+    UNIT = "unit"
+    RHYTHM = "rhythm"
+
+
+CONTRADICTIONS = frozenset({Why.FORBIDS, Why.ROUTE, Why.OTHER_MEDICINE, Why.FORM, Why.UNIT, Why.RHYTHM})
 
 
 class Doubt(Exception):

@@ -90,6 +90,22 @@ def normalise(text: str) -> Normal | Unreadable:
     return Normal("".join(plain), tuple(places))
 
 
+def fold(text: str) -> Normal:
+    """The plain words of any text: one blank stands for whatever has no plain form and for marks that are no part of a word."""
+    plain: list[str] = []
+    places: list[int] = []
+    for at, character in enumerate(text):
+        piece = _plain(character)
+        if piece is None or piece in _MARKS:
+            piece = " "
+        if piece == " " and (not plain or plain[-1] == " "):
+            continue
+        plain.extend(piece)
+        places.extend([at] * len(piece))
+    return Normal("".join(plain), tuple(places))
+
+
+_MARKS = frozenset('!"#$()*<=>?@[\\]^_`{|}~')
 _SPACES = str.maketrans("\t\n\r", "   ")
 
 

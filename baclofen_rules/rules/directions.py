@@ -4,7 +4,9 @@ Finds, with the arithmetic: a stop when the dose or how often it is taken differ
 can be read from either; by the profile, when only the length or the end differs, when the text says "when needed", and
 when the quantity alone stands apart. Faults of the course itself: a gap, an overlap, a rise inside a taper, a course of
 several doses that is to be repeated, and an open end where a stop was meant.
-Errs: on the side of asking. A text that cannot be read beside a structured dose is a missing witness, never a contradiction.
+A text that cannot be read beside structured phases asks for an override; it is a stop where it forbids, or names another
+medicine, route, form or unit, or a rhythm other than daily.
+Errs: on the side of asking. No text beside phases is one witness less, not a missing fact.
 Source: published examples of structured prescriptions whose text, dose and quantity disagree; the severities are design.
 """
 
@@ -14,17 +16,24 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 
 from baclofen_rules.case import Order
-from baclofen_rules.directions import Question, Reading, Why
+from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
-from baclofen_rules.words import clip, doses
+from baclofen_rules.words import LONGEST_QUOTE, clip, doses
 
-DIRECTIONS_FACT = "prescription.directions"
 REPEATS_FACT = "prescription.repeats"
+_UNREAD = {
+    Why.FORBIDS: "forbid something",
+    Why.ROUTE: "name another route",
+    Why.OTHER_MEDICINE: "name another medicine",
+    Why.FORM: "name another form",
+    Why.UNIT: "name another unit",
+    Why.RHYTHM: "are not for every day",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +82,9 @@ def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
             "Neither structured phases nor directions are given; a dose cannot be assumed.",
             {},
         )
-    elif reading is None:
-        yield Missing((DIRECTIONS_FACT,))
-    elif structured is not None:
+    elif reading is not None and structured is not None:
         yield from _compared(order, reading, structured, limits)
-    else:
+    elif reading is not None:
         yield Missing((PHASES_FACT,))
         if reading.as_needed:
             yield _as_needed(reading, limits)
@@ -100,8 +107,15 @@ def _unread(question: Question, structured: Regimen | None, limits: Limits) -> I
             f"Directions: '{about}'. {ask} No structured dose is given either.",
             {"about": about, "ask": ask},
         )
+    elif question.why is Why.NO_STRENGTH:
+        yield Missing((STRENGTH_FACT,))
     else:
-        yield Missing((STRENGTH_FACT,) if question.why is Why.NO_STRENGTH else (DIRECTIONS_FACT,))
+        yield _found(
+            Severity.STOP if question.why in CONTRADICTIONS else Severity.OVERRIDE,
+            f"The directions {_UNREAD.get(question.why, 'cannot be read for certain')}: '{about}'",
+            f"Directions: '{clip(question.text, LONGEST_QUOTE)}'. About '{about}': {ask} Phases: {_course(structured)}.",
+            {"about": about, "ask": ask},
+        )
 
 
 def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limits) -> Iterator[Found | Missing]:
