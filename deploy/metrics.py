@@ -14,7 +14,7 @@ from prometheus_client.core import REGISTRY, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from dispensary.audit.anchor import ages
+from dispensary.audit.sealing.anchors import ages
 
 _UNSEALED = """
     SELECT g.origin, coalesce((SELECT max(seq) FROM audit.link l WHERE l.log_id = g.log_id), 0)

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, register
 from django.utils import timezone
 
-from dispensary.audit import checks as audit_checks
+from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 
 

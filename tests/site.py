@@ -23,8 +23,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
-from dispensary.audit.roles import Roles as LogRoles
-from dispensary.audit.roles import statements as log_grants
+from dispensary.audit.log.roles import Roles as LogRoles
+from dispensary.audit.log.roles import statements as log_grants
 
 _FOLDER_PREFIX = "dispensary-tests-"
 

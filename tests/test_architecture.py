@@ -23,7 +23,7 @@ ROOMS = sorted(
 )
 LONGEST_MODULE = 400
 ONE_PURPOSE = {
-    "dispensary/audit/verify.py": "an auditor carries this one file away and runs it with nothing else installed",
+    "dispensary/audit/evidence/verify.py": "an auditor carries this one file away and runs it with nothing else installed",
     "baclofen_rules/case.py": "every field that a rule may see, checked where it is declared",
 }
 CLOCK_CALLS = {

@@ -89,7 +89,7 @@ def prove(site: DemoSite, story: Story, harbour: Pharmacy) -> None:
     """Verify the log, alter it behind its back, verify again, and roll the alteration back."""
     from deploy.demo import proof
     from deploy.demo.site import log_connection
-    from dispensary.audit import verify
+    from dispensary.audit.evidence import verify
 
     story.title("The proof", "the audit log, recomputed from its first entry")
     with log_connection() as connection:

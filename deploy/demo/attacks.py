@@ -14,10 +14,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from dispensary.audit import live, verify
-from dispensary.audit.links import leaves
-from dispensary.audit.merkle import root
-from dispensary.audit.note import Checkpoint, SignerKey, sign_checkpoint
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow
+from dispensary.audit.log.links import leaves
+from dispensary.audit.sealing.merkle import root
+from dispensary.audit.sealing.notes import Checkpoint, SignerKey, sign_checkpoint
 
 _GUARDS = """
     SELECT c.oid::regclass::text, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
@@ -194,7 +196,7 @@ class Attack:
 class Scene:
     """A log as it stands before an attack, and what an honest auditor holds of it."""
 
-    log: live.LogRow
+    log: LogRow
     key: SignerKey
     target: int
     """The entry that the attacker cares about: the newest signed dispense, or one in the middle."""
@@ -222,7 +224,7 @@ class Played:
 EVIDENCE = ("the chain alone", "+ checkpoints in the database", "+ the checkpoint you hold", "+ printed receipts")
 
 
-def read_scene(connection: Connection[Any], log: live.LogRow, key: SignerKey) -> Scene:
+def read_scene(connection: Connection[Any], log: LogRow, key: SignerKey) -> Scene:
     """Describe a log and append two entries that are not signed yet; the caller rolls its transaction back."""
     notes = connection.execute(
         "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size", [log.log_id]
@@ -298,7 +300,7 @@ ATTACKS: dict[str, Callable[[Attack, Scene], None]] = {
 }
 
 
-def play(connection: Connection[Any], log: live.LogRow, key: SignerKey, name: str) -> Played:
+def play(connection: Connection[Any], log: LogRow, key: SignerKey, name: str) -> Played:
     """Play one attack, verify with each kind of evidence, and roll everything back."""
     with connection.transaction(force_rollback=True):
         scene = read_scene(connection, log, key)
@@ -309,11 +311,11 @@ def play(connection: Connection[Any], log: live.LogRow, key: SignerKey, name: st
                 for evidence in _evidence(scene)
             ]
     findings = [finding for report in reports for finding in report.findings if finding.status == verify.TAMPERED]
-    verdicts = dict(zip(EVIDENCE, map(_verdict, reports), strict=True))
+    verdicts = dict(zip(EVIDENCE, map(tampering_in, reports), strict=True))
     return Played(name, verdicts, findings[0].sentence() if findings else "")
 
 
-def _verdict(report: verify.Report) -> str:
+def tampering_in(report: verify.Report) -> str:
     """The evidence of tampering in a report, in the order of the log; a dash for none."""
     return (
         ", ".join(

@@ -8,8 +8,10 @@ from uuid import UUID
 import psycopg
 
 from deploy.demo.attacks import unguarded
-from dispensary.audit import live, verify
-from dispensary.audit.keys import key_file, verifiers
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import all_logs
+from dispensary.audit.sealing.keys import key_file, verifiers
 from dispensary.models import Pharmacy
 
 _NUMBER = "SELECT l.log_id, l.seq FROM audit.link l WHERE l.entry_id = %s"
@@ -17,14 +19,14 @@ _NUMBER = "SELECT l.log_id, l.seq FROM audit.link l WHERE l.entry_id = %s"
 
 def verified(connection: psycopg.Connection[Any], pharmacy: Pharmacy) -> live.Result:
     """Verify a pharmacy's open log from its first entry, recomputing every hash."""
-    (log,) = [log for log in live.all_logs(connection, pharmacy.pk) if not log.closed]
+    (log,) = [log for log in all_logs(connection, pharmacy.pk) if not log.closed]
     keys = [verify.Key.parse(str(key)) for key in verifiers(key_file(), log.origin)]
     return live.check_log(connection, log, keys)
 
 
 def wait_until_signed(connection: psycopg.Connection[Any], pharmacy: Pharmacy, seconds: float) -> live.Result:
     """Wait until the sealer has signed every entry that stands in the log now (or the time is up), then verify."""
-    (log,) = [log for log in live.all_logs(connection, pharmacy.pk) if not log.closed]
+    (log,) = [log for log in all_logs(connection, pharmacy.pk) if not log.closed]
     (last,) = connection.execute("SELECT max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone() or (0,)
     signed = "SELECT coalesce(max(size), 0) >= %s FROM audit.checkpoint WHERE log_id = %s"
     deadline = time.monotonic() + seconds

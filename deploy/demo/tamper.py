@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
     django.setup()
     from deploy.demo.attacks import ATTACKS, NothingToAttack
-    from dispensary.audit.keys import KeyTrouble
+    from dispensary.audit.sealing.keys import KeyTrouble
 
     parser = argparse.ArgumentParser(prog="python -m deploy.demo.tamper", description=__doc__)
     parser.add_argument("--pharmacy", type=UUID, help="whose log (default: the first pharmacy's)")
@@ -53,10 +53,8 @@ def attack_log(pharmacy: UUID | None, only: int | None) -> Iterator[str]:
     Raises NotADemo, NothingToAttack, KeyTrouble, psycopg's LockNotAvailable.
     """
     from deploy.demo.attacks import ATTACKS, NothingToAttack, play
-    from dispensary.audit import live
-    from dispensary.audit.keeping import owner_alias
-    from dispensary.audit.keys import key_file, read_keys
-    from dispensary.audit.rounds import raw_connection
+    from dispensary.audit.log.database import all_logs, owner_alias, raw_connection
+    from dispensary.audit.sealing.keys import key_file, read_keys
     from dispensary.conf import conf
     from dispensary.models import Pharmacy
 
@@ -64,7 +62,7 @@ def attack_log(pharmacy: UUID | None, only: int | None) -> Iterator[str]:
         raise NotADemo("This plays attacks on a demo's log only (its origin ends in .demo). Nothing was done.")
     connection = raw_connection(owner_alias())
     pharmacy = pharmacy or Pharmacy.objects.order_by("opened_at").values_list("pk", flat=True).first()
-    log = next((row for row in live.all_logs(connection, pharmacy) if not row.closed), None)
+    log = next((row for row in all_logs(connection, pharmacy) if not row.closed), None)
     if pharmacy is None or log is None:
         raise NothingToAttack("There is no pharmacy with a log yet.")
     key = read_keys(key_file())[0]

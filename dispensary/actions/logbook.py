@@ -13,10 +13,10 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event, Subject
-from dispensary.audit import search as searching
-from dispensary.audit.export import Scope, ends, find_log
-from dispensary.audit.proof import covering
-from dispensary.audit.search import Count, Filters, Page
+from dispensary.audit.evidence.export import Scope, ends, find_log
+from dispensary.audit.evidence.proof import covering
+from dispensary.audit.log import search as searching
+from dispensary.audit.log.search import Count, Filters, Page
 from dispensary.errors import NotFound
 from dispensary.models import AuditEntry, AuditLog
 

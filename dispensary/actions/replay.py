@@ -23,8 +23,8 @@ from dispensary import audit
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess_document
 from dispensary.audit import Event, Subject
-from dispensary.audit.bundle import Entry
-from dispensary.audit.export import Progress, lines, snapshot
+from dispensary.audit.evidence.bundle import Entry
+from dispensary.audit.evidence.export import Progress, lines, snapshot
 from dispensary.conf import conf
 from dispensary.errors import DispensaryError
 from dispensary.models import AuditLog

@@ -4,10 +4,11 @@
 >>> record(Event.DISPENSED, pharmacy=pharmacy, by=actor, now=now, subject=dispense, body={"quantity": Decimal(84)})
 """
 
-from dispensary.audit.events import Event, Outcome
-from dispensary.audit.reader import Line, NotLinked, Receipt, history, lines, reading, receipt, sentence
-from dispensary.audit.writer import (
+from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.reader import Line, NotLinked, Receipt, history, lines, reading, receipt, sentence
+from dispensary.audit.log.writer import (
     SITE,
+    VERSION,
     AuditMisuse,
     Prepared,
     Subject,
@@ -20,9 +21,6 @@ from dispensary.audit.writer import (
     retrying,
     subject_of,
 )
-
-VERSION = "1"
-"""Of the writer; stands in the posture entries. The format's own version is `v` in each header."""
 
 __all__ = [
     "SITE",

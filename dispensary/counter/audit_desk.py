@@ -15,8 +15,9 @@ from django.views.decorators.http import require_safe
 
 from dispensary import audit, policies
 from dispensary.actions import logbook
-from dispensary.audit import Event, Outcome, proof
-from dispensary.audit.search import Filters
+from dispensary.audit import Event, Outcome
+from dispensary.audit.evidence import proof
+from dispensary.audit.log.search import Filters
 from dispensary.counter.door import Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look
 from dispensary.counter.session import lines_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-SQL = Path(__file__).resolve().parent.parent / "audit" / "sql"
+SQL = Path(__file__).resolve().parent.parent / "audit" / "log" / "sql"
 FILES = ("01_tables", "02_header", "03_append", "04_guards", "05_partitions", "06_erase", "07_views", "08_retire")
 
 

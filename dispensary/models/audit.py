@@ -1,5 +1,5 @@
 """Windows on the audit log (schema `audit`). Nothing here is managed by Django: the tables are plain SQL in
-`dispensary/audit/sql/`, written through one database function, and refuse every change.
+`dispensary/audit/log/sql/`, written through one database function, and refuse every change.
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ from uuid import UUID, uuid4
 import psycopg
 from django.utils import timezone
 
-from dispensary.audit import bundle, export, live, verify
-from dispensary.audit.sealer import Sealer, open_logs
-from dispensary.audit.state import StateFolder
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import bundle, export, verify
+from dispensary.audit.log.database import LogRow, all_logs, open_logs
+from dispensary.audit.sealing.sealer import Sealer
+from dispensary.audit.sealing.state import StateFolder
 from tests.benchmarks.audit_bars import Bar, as_part, at_least, at_most, cpu_of, pgbench
 from tests.benchmarks.audit_writing import APPEND_SQL
 from tests.dispensary.audit.logs import SIGNER
@@ -52,7 +54,7 @@ def checking(database: Database, folder: Path, entries: int, seconds: float) -> 
             writer.commit()
     with database.connect("sealer") as connection:
         bars = sealing(database, connection, folder, pharmacy, seconds)
-        row = next(row for row in live.all_logs(connection, pharmacy) if row.pharmacy == pharmacy)
+        row = next(row for row in all_logs(connection, pharmacy) if row.pharmacy == pharmacy)
         keys = [verify.Key.parse(str(SIGNER.named(origin).verifier))]
         log, path = export.find_log(row.log_id), folder / "bundle"
         with export.snapshot(log):
@@ -98,7 +100,7 @@ def sealing(
     ]  # fmt: skip
 
 
-def verifying(connection: psycopg.Connection, row: live.LogRow, keys: list[verify.Key], path: Path) -> list[Bar]:
+def verifying(connection: psycopg.Connection, row: LogRow, keys: list[verify.Key], path: Path) -> list[Bar]:
     """A bundle beside the least that any verifier must do (hash each header, grow the tree), and the tables beside a bundle."""
     with (path / "entries.jsonl").open("rb") as lines:
         headers = [(verify._entry(line)[2] or "").encode() for line in lines]

@@ -8,8 +8,8 @@ import statistics
 from django.db import connection, transaction
 
 from dispensary import audit
-from dispensary.audit import search as searching
-from dispensary.audit.search import Filters, Place
+from dispensary.audit.log import search as searching
+from dispensary.audit.log.search import Filters, Place
 from dispensary.models import AuditEntry
 from tests.benchmarks.audit_bars import Bar, at_least, at_most, cpu_of_backend
 from tests.dispensary.audit.many import Many, fill

@@ -434,7 +434,7 @@ def test_a_log_is_continued_as_another(house: House) -> None:
 
 
 def test_no_kind_of_entry_is_left_that_nobody_makes(request: pytest.FixtureRequest) -> None:
-    """Runs last. `RETIRED` needs a month that is over: tests/dispensary/audit/test_keeping.py makes one."""
+    """Runs last. `RETIRED` needs a month that is over: tests/dispensary/audit/test_retention.py makes one."""
     ran = {item.name for item in request.session.items if item.path == Path(__file__)}
     if not set(JOURNEYS) <= ran or os.environ.get("PYTEST_XDIST_WORKER"):
         pytest.skip("only when all journeys of this file ran in this process")

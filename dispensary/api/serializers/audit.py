@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from dispensary.actions.logbook import Shape
 from dispensary.audit import Event, Line, Outcome, Receipt
-from dispensary.audit.search import MAX_PAGE, PAGE
+from dispensary.audit.log.search import MAX_PAGE, PAGE
 from dispensary.models import AuditEntry, AuditLog
 
 

@@ -21,9 +21,9 @@ from dispensary.actors import Actor
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import audit as shapes
 from dispensary.api.views.base import HouseView
-from dispensary.audit import bundle, export, proof
-from dispensary.audit.export import Scope
-from dispensary.audit.search import Filters
+from dispensary.audit.evidence import bundle, export, proof
+from dispensary.audit.evidence.export import Scope
+from dispensary.audit.log.search import Filters
 from dispensary.errors import NotFound
 from dispensary.models import AuditCheckpoint, AuditEntry, AuditLog
 

@@ -11,8 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dispensary.audit import anchor
-from dispensary.audit.rounds import raw_connection, sealer_alias
+from dispensary.audit.log.database import raw_connection, sealer_alias
+from dispensary.audit.sealing import anchors
 from dispensary.conf import conf
 
 
@@ -37,24 +37,24 @@ class Command(BaseCommand):
         if not (options["mail"] or options["print"] or options["dir"] or options["age"]):
             raise CommandError("Say where to: --mail ADDRESS, --print, --dir FOLDER; or ask with --age.", returncode=2)
         connection, now = raw_connection(sealer_alias()), timezone.now()
-        anchors = list(anchor.newest(connection))
+        newest = list(anchors.newest(connection))
         failed = False
         for address in options["mail"]:
             failed |= not self._deliver(
-                anchors, "mail", address, lambda to=address: anchor.mail(anchors, to, now).send()
+                newest, "mail", address, lambda to=address: anchors.mail(newest, to, now).send()
             )
         for folder in options["dir"]:
             failed |= not self._deliver(
-                anchors, "folder", str(folder), lambda to=folder: [anchor.put_into(to, each) for each in anchors]
+                newest, "folder", str(folder), lambda to=folder: [anchors.put_into(to, each) for each in newest]
             )
         if options["print"]:
-            self._deliver(anchors, "print", "paper", lambda: self.stdout.write(anchor.page(anchors, now)))
+            self._deliver(newest, "print", "paper", lambda: self.stdout.write(anchors.page(newest, now)))
         if options["age"]:
             failed |= not self._tell_ages()
         if failed:
             sys.exit(1)
 
-    def _deliver(self, anchors: list[anchor.Anchor], channel: str, target: str, send: Callable[[], Any]) -> bool:
+    def _deliver(self, newest: list[anchors.Anchor], channel: str, target: str, send: Callable[[], Any]) -> bool:
         detail = ""
         try:
             send()
@@ -62,13 +62,13 @@ class Command(BaseCommand):
             detail = str(error)[:500] or type(error).__name__
             self.stderr.write(f"Nothing was sent to {target}: {detail}")
         connection = raw_connection(sealer_alias())
-        for each in anchors:
-            anchor.note_delivery(connection, each, channel=channel, target=target, ok=not detail, detail=detail)
+        for each in newest:
+            anchors.note_delivery(connection, each, channel=channel, target=target, ok=not detail, detail=detail)
         return not detail
 
     def _tell_ages(self) -> bool:
         good = True
-        for origin, age in anchor.ages(raw_connection(sealer_alias()), timezone.now()).items():
+        for origin, age in anchors.ages(raw_connection(sealer_alias()), timezone.now()).items():
             old = age.total_seconds() > conf().audit_anchor_max_age
             good = good and not old
             hours = age.total_seconds() / 3600

@@ -11,10 +11,10 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dispensary.audit import anchor
-from dispensary.audit.cosign import CosignRefused, Witness, make_request, store_answer
-from dispensary.audit.note import BadNote, KeyKind, SignerKey, VerifierKey
-from dispensary.audit.rounds import raw_connection, sealer_alias
+from dispensary.audit.log.database import raw_connection, sealer_alias
+from dispensary.audit.sealing import anchors
+from dispensary.audit.sealing.notes import BadNote, KeyKind, SignerKey, VerifierKey
+from dispensary.audit.sealing.witnesses import CosignRefused, Witness, make_request, store_answer
 
 
 class Command(BaseCommand):
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def _request(self, options: dict[str, Any]) -> None:
         connection = raw_connection(sealer_alias())
-        for each in anchor.newest(connection):
+        for each in anchors.newest(connection):
             if each.log.pharmacy == options["pharmacy"]:
                 self.stdout.write(
                     make_request(connection, each.log.log_id, each.note, each.size, options["old"]), ending=""
@@ -83,7 +83,7 @@ class Command(BaseCommand):
     def _store(self, options: dict[str, Any]) -> None:
         connection = raw_connection(sealer_alias())
         witness = VerifierKey.parse(options["witness_vkey"].read_text(encoding="utf-8"))
-        log = next((each.log for each in anchor.newest(connection) if each.log.pharmacy == options["pharmacy"]), None)
+        log = next((each.log for each in anchors.newest(connection) if each.log.pharmacy == options["pharmacy"]), None)
         if log is None:
             raise CosignRefused(f"pharmacy {options['pharmacy']} has no checkpoint yet")
         size = store_answer(connection, log.log_id, options["line"].read_text(encoding="utf-8"), witness)

@@ -11,9 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from dispensary.actors import Role
-from dispensary.audit.keeping import erase, log_of, owner_alias
-from dispensary.audit.live import LogRow, all_logs
-from dispensary.audit.rounds import raw_connection
+from dispensary.audit.log.database import LogRow, all_logs, log_of, owner_alias, raw_connection
+from dispensary.audit.retention import erase
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import AuditEntry

@@ -19,8 +19,8 @@ from django.utils import timezone
 from dispensary.actions import logbook
 from dispensary.actions.logbook import Export, Shape
 from dispensary.actors import Actor
-from dispensary.audit import bundle, export
-from dispensary.audit.export import Scope
+from dispensary.audit.evidence import bundle, export
+from dispensary.audit.evidence.export import Scope
 from dispensary.errors import DispensaryError
 
 BATCH = 2000

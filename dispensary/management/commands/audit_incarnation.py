@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispensary.actors import Role
-from dispensary.audit.keeping import log_of, open_incarnation, owner_alias
-from dispensary.audit.live import all_logs
-from dispensary.audit.rounds import raw_connection, state_folder
-from dispensary.audit.state import StateFolder, StateTrouble
+from dispensary.audit.log.database import all_logs, log_of, owner_alias, raw_connection
+from dispensary.audit.retention import open_incarnation
+from dispensary.audit.sealing.service import state_folder
+from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dispensary.audit.keys import KeyTrouble, drop_old_keys, key_file, make_key, read_keys, rotate_key
-from dispensary.audit.rounds import raw_connection, record_rotation, sealer_alias
-from dispensary.audit.sealer import open_logs
+from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
+from dispensary.audit.sealing.keys import KeyTrouble, drop_old_keys, key_file, make_key, read_keys, rotate_key
+from dispensary.audit.sealing.service import record_rotation
 
 
 class Command(BaseCommand):

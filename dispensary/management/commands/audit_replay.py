@@ -16,7 +16,7 @@ from django.utils import timezone
 from dispensary.actions import replay
 from dispensary.actions.replay import Replayed, Summary, Verdict
 from dispensary.actors import Actor
-from dispensary.audit.export import Scope, ends, named_log
+from dispensary.audit.evidence.export import Scope, ends, named_log
 from dispensary.errors import DispensaryError
 from dispensary.models import AuditEntry, AuditLog
 

@@ -12,10 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispensary.actors import Role
-from dispensary.audit import verify
-from dispensary.audit.keeping import drop_month, log_of, owner_alias, retire
-from dispensary.audit.live import all_logs
-from dispensary.audit.rounds import raw_connection
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import all_logs, log_of, owner_alias, raw_connection
+from dispensary.audit.retention import drop_month, retire
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 

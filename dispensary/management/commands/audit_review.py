@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from dispensary.actors import Actor
 from dispensary.audit import SITE, Event, Subject, record
-from dispensary.audit.review import Day, review_day
-from dispensary.audit.rounds import raw_connection
+from dispensary.audit.checks.review import Day, review_day
+from dispensary.audit.log.database import raw_connection
 from dispensary.models import Pharmacy
 
 

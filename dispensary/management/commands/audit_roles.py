@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections, transaction
 
-from dispensary.audit.roles import Roles, statements
+from dispensary.audit.log.roles import Roles, statements
 
 
 class Command(BaseCommand):

@@ -14,9 +14,10 @@ from django.db import connections
 from django.utils import timezone
 from psycopg import OperationalError
 
-from dispensary.audit.keys import KeyTrouble
-from dispensary.audit.rounds import Round, make_sealer, seal_round
-from dispensary.audit.sealer import Sealer, SealRefused, open_logs
+from dispensary.audit.log.database import open_logs
+from dispensary.audit.sealing.keys import KeyTrouble
+from dispensary.audit.sealing.sealer import Sealer, SealRefused
+from dispensary.audit.sealing.service import Round, make_sealer, seal_round
 
 
 class Command(BaseCommand):

@@ -14,10 +14,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispensary.actors import Actor
-from dispensary.audit import live, verify
-from dispensary.audit.keys import KeyTrouble, key_file, verifiers
-from dispensary.audit.reconcile import reconcile
-from dispensary.audit.rounds import raw_connection, record_verification, sealer_alias, state_folder
+from dispensary.audit.checks import live
+from dispensary.audit.checks.live import record_verification
+from dispensary.audit.checks.reconcile import reconcile
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
+from dispensary.audit.sealing.keys import KeyTrouble, key_file, verifiers
+from dispensary.audit.sealing.service import state_folder
 
 
 class Command(BaseCommand):
@@ -58,7 +61,7 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> int:
         connection = raw_connection(sealer_alias())
-        logs = live.all_logs(connection, options["pharmacy"])
+        logs = all_logs(connection, options["pharmacy"])
         held = [(str(path), path.read_bytes()) for path in options["checkpoint"]]
         receipts = _receipts(options["receipts"]) if options["receipts"] else []
         witnesses = verify.read_keys(options["witness_vkey"], 4) if options["witness_vkey"] else []
@@ -100,7 +103,7 @@ class Command(BaseCommand):
         self.stdout.write("")
         return result.exit
 
-    def _closed(self, connection: Any, log: live.LogRow, result: live.Result, status: int, *, as_json: bool) -> int:
+    def _closed(self, connection: Any, log: LogRow, result: live.Result, status: int, *, as_json: bool) -> int:
         """A closed log grows no more. That its end was never signed is known; that it lost its end would be news."""
         size = live.size_at_closing(connection, log)
         if status not in (verify.OK, verify.INCOMPLETE) or size is None:

@@ -17,14 +17,16 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.actors import Actor
-from dispensary.audit import Event, Subject, note, verify
-from dispensary.audit.merkle import CompactRange
+from dispensary.audit import Event, Subject
+from dispensary.audit.evidence import verify
+from dispensary.audit.sealing import notes
+from dispensary.audit.sealing.merkle import CompactRange
 from dispensary.models import AuditEntry, AuditLog, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, fields, problem
 from tests.site import Database
 
-KEY = note.SignerKey("x", note.KeyKind.NOTE, bytes(range(32)))
+KEY = notes.SignerKey("x", notes.KeyKind.NOTE, bytes(range(32)))
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def seal(shop: Pharmacy, database: Database) -> verify.Key:
         leaves = sealer.execute("SELECT leaf FROM audit.link WHERE log_id = %s ORDER BY seq", [log.log_id]).fetchall()
         edge = CompactRange()
         edge.extend(bytes(leaf) for (leaf,) in leaves)
-        signed = note.sign_checkpoint(note.Checkpoint(log.origin, edge.size, edge.root()), signer)
+        signed = notes.sign_checkpoint(notes.Checkpoint(log.origin, edge.size, edge.root()), signer)
         sealer.execute(
             "INSERT INTO audit.checkpoint (log_id, size, root, note) VALUES (%s, %s, %s, %s)",
             [log.log_id, edge.size, edge.root(), signed],

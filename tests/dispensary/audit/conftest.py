@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from dispensary import audit
 from dispensary.actors import Actor, Role
-from dispensary.audit import rounds
+from dispensary.audit.sealing import service
 from dispensary.models import Pharmacy
 
 NOW = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
@@ -77,5 +77,5 @@ def sealed(own_key: Path, committed_pharmacy: Pharmacy, write: Callable[..., UUI
     """A pharmacy whose log has twelve entries and a posture, all signed. The test needs the aliases default and sealer."""
     for _ in range(12):
         write(committed_pharmacy)
-    rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
+    service.seal_round(service.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
     return committed_pharmacy

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dispensary.audit import bundle, canonical, merkle, note
+from dispensary.audit.evidence import bundle
+from dispensary.audit.log import canonical
+from dispensary.audit.sealing import merkle, notes
 
 LOG_ID = uuid.UUID("0190f5f6-0000-7000-8000-000000000001")
 ORIGIN = "pharmacy.example/one"
-SIGNER = note.SignerKey(ORIGIN, note.KeyKind.NOTE, bytes(range(32)))
-THIEF = note.SignerKey(ORIGIN, note.KeyKind.NOTE, bytes(reversed(range(32))))
-WITNESSES = [note.SignerKey(f"witness.example/{n}", note.KeyKind.COSIGNATURE, bytes([n]) * 32) for n in (1, 2, 3)]
+SIGNER = notes.SignerKey(ORIGIN, notes.KeyKind.NOTE, bytes(range(32)))
+THIEF = notes.SignerKey(ORIGIN, notes.KeyKind.NOTE, bytes(reversed(range(32))))
+WITNESSES = [notes.SignerKey(f"witness.example/{n}", notes.KeyKind.COSIGNATURE, bytes([n]) * 32) for n in (1, 2, 3)]
 BEGAN = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 MADE = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 
@@ -100,16 +102,16 @@ class Log:
         assert header is not None
         return canonical.leaf(header)
 
-    def checkpoint(self, size: int | None = None) -> note.Checkpoint:
+    def checkpoint(self, size: int | None = None) -> notes.Checkpoint:
         size = len(self.rows) if size is None else size
-        return note.Checkpoint(self.origin, size, merkle.root(row.leaf for row in self.rows[:size]))
+        return notes.Checkpoint(self.origin, size, merkle.root(row.leaf for row in self.rows[:size]))
 
-    def seal(self, size: int | None = None, signer: note.SignerKey = SIGNER, witnesses: int = 0) -> str:
+    def seal(self, size: int | None = None, signer: notes.SignerKey = SIGNER, witnesses: int = 0) -> str:
         """Sign the root of the first ``size`` entries, store the note and give it."""
         checkpoint = self.checkpoint(size)
-        signed = note.sign_checkpoint(checkpoint, signer.named(self.origin))
+        signed = notes.sign_checkpoint(checkpoint, signer.named(self.origin))
         for witness in WITNESSES[:witnesses]:
-            signed = note.add_signature(signed, witness.cosign(checkpoint.text, BEGAN + dt.timedelta(days=2)))
+            signed = notes.add_signature(signed, witness.cosign(checkpoint.text, BEGAN + dt.timedelta(days=2)))
         self.notes[checkpoint.size] = signed
         return signed
 

@@ -17,17 +17,20 @@ import psycopg
 
 from deploy.servers import KINDS, Postgres, Roles, make_database, make_roles
 from deploy.servers.processes import BARE_ENVIRONMENT, server_user
-from dispensary.audit import live, verify
-from dispensary.audit.keys import make_key
-from dispensary.audit.note import SignerKey
-from dispensary.audit.roles import Roles as LogRoles
-from dispensary.audit.roles import statements
-from dispensary.audit.sealer import OpenLog, Sealed, Sealer, open_logs
-from dispensary.audit.state import StateFolder
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log import database as log_database
+from dispensary.audit.log.database import LogRow, all_logs, open_logs
+from dispensary.audit.log.roles import Roles as LogRoles
+from dispensary.audit.log.roles import statements
+from dispensary.audit.sealing.keys import make_key
+from dispensary.audit.sealing.notes import SignerKey
+from dispensary.audit.sealing.sealer import Sealed, Sealer
+from dispensary.audit.sealing.state import StateFolder
 from tests.site import working_folder
 
 LONG = os.environ.get("FAULTS") == "long"
-SQL = Path(live.__file__).parent / "sql"
+SQL = Path(log_database.__file__).parent / "sql"
 DATABASE = "faults"
 
 _WRITERS = """
@@ -150,7 +153,7 @@ class OwnSite:
             bodies = connection.execute("SELECT count(*) FROM audit.body").fetchone()
             assert bodies == (len(stored),)
             total = 0
-            for log in live.all_logs(connection):
+            for log in all_logs(connection):
                 result = live.check_log(connection, log, [], stored=False, grace=0)
                 assert [found.kind for found in result.report.findings] == ["UNSEALED"]
                 assert (result.unlinked, result.report.last) == (0, result.report.entries)
@@ -170,7 +173,7 @@ class OwnSite:
         with self.sealer() as sealer:
             return sealer.seal(self.log(sealer.connection, pharmacy))
 
-    def log(self, connection: psycopg.Connection[Any], pharmacy: UUID | None = None) -> OpenLog:
+    def log(self, connection: psycopg.Connection[Any], pharmacy: UUID | None = None) -> LogRow:
         return next(one for one in open_logs(connection) if one.pharmacy == (pharmacy or self.pharmacy))
 
     def keys(self, origin: str) -> list[verify.Key]:
@@ -179,7 +182,7 @@ class OwnSite:
     def reports(self, database: str = DATABASE, *, kind: str = "owner", **more: Any) -> list[verify.Report]:
         """The verifier's report on each log of this site's pharmacy, the oldest first."""
         with self.connect(kind, database) as connection:
-            logs = sorted(live.all_logs(connection, self.pharmacy), key=lambda log: log.origin)
+            logs = sorted(all_logs(connection, self.pharmacy), key=lambda log: log.origin)
             return [
                 live.check_log(connection, log, self.keys(log.origin), **{"grace": 0, **more}).report for log in logs
             ]
@@ -222,7 +225,7 @@ class OwnSite:
 
 
 def _again(folder: Path) -> SignerKey:
-    from dispensary.audit.keys import read_keys
+    from dispensary.audit.sealing.keys import read_keys
 
     return read_keys(folder / "keys" / "key")[0]
 

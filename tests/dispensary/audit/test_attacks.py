@@ -13,8 +13,11 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from deploy.demo import attacks, tamper
-from dispensary.audit import live, rounds, verify
-from dispensary.audit.keys import read_keys
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, all_logs
+from dispensary.audit.sealing import service
+from dispensary.audit.sealing.keys import read_keys
 from dispensary.models import Pharmacy
 from tests.site import Database
 
@@ -44,7 +47,7 @@ def sealed(
     for _ in range(3):
         for _ in range(8):
             write(committed_pharmacy)
-        rounds.seal_round(rounds.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
+        service.seal_round(service.make_sealer(), timezone.now(), pharmacy=committed_pharmacy.pk)
     yield committed_pharmacy
 
 
@@ -54,8 +57,8 @@ def owner(database: Database) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def log_of(connection: psycopg.Connection[Any], pharmacy: Pharmacy) -> live.LogRow:
-    return live.all_logs(connection, pharmacy.pk)[0]
+def log_of(connection: psycopg.Connection[Any], pharmacy: Pharmacy) -> LogRow:
+    return all_logs(connection, pharmacy.pk)[0]
 
 
 @pytest.mark.parametrize("name", attacks.ATTACKS)

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from dispensary.audit import live
+from dispensary.audit.checks import live
+from dispensary.audit.log.database import all_logs
 from tests.dispensary.audit.own import LONG, OwnSite, append_one, own_site
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -86,7 +87,7 @@ def test_a_dump_restored_elsewhere_verifies_and_goes_on(site: OwnSite) -> None:
         admin.execute(f'CREATE DATABASE restored OWNER "{site.roles.owner.name}" TEMPLATE template0')
     subprocess.run([programs / "pg_restore", "-d", site.server.url(database="restored"), dump], check=True)
     with site.connect("owner", "restored") as owner:
-        (log,) = live.all_logs(owner, site.pharmacy)
+        (log,) = all_logs(owner, site.pharmacy)
         assert live.check_log(owner, log, [], grace=0).report.last == count
     with site.connect("app", "restored") as app:
         append_one(app, site.pharmacy)

@@ -14,7 +14,9 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from dispensary.audit import live, verify
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import all_logs
 from tests.clock import Clock
 from tests.dispensary.audit.own import LONG, OwnSite, append_one, own_site
 from tests.site import working_folder
@@ -212,7 +214,7 @@ def retire(app: psycopg.Connection, site: OwnSite, month: dt.datetime, last: int
 def verified(site: OwnSite, gone: int) -> None:
     """Everything verifies, and what is gone is gone by authority of the log itself."""
     with site.connect() as connection:
-        (log,) = live.all_logs(connection)
+        (log,) = all_logs(connection)
         told = live.check_log(connection, log, site.keys(log.origin), grace=0).report
     assert (told.exit, found(told)) == (verify.OK, [])
     assert (told.authorised[0].what, told.authorised[0].first, told.authorised[-1].last) == ("RETIRED", 1, gone)

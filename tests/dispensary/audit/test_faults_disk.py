@@ -19,7 +19,7 @@ import pytest
 from psycopg import errors
 
 from deploy.servers import Postgres
-from dispensary.audit.state import StateFolder, StateTrouble
+from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from tests.dispensary.audit.own import DATABASE, OwnSite, append_dispense, append_one, give_to_server, own_site
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from dispensary.audit import live, verify
-from dispensary.audit.sealer import open_logs
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import all_logs, open_logs
 from tests.dispensary.audit.own import LONG, OwnSite, append_dispense, own_site
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -55,7 +56,7 @@ def test_sixteen_processes_make_gapless_logs_that_verify(site: OwnSite, logs: in
     with site.sealer() as sealer, site.connect() as connection:
         for log in open_logs(sealer.connection):
             sealer.seal(log)
-        for row in live.all_logs(connection):
+        for row in all_logs(connection):
             report = live.check_log(connection, row, site.keys(row.origin), grace=0).report
             assert (report.exit, report.covered) == (verify.OK, report.last)
     print(f"{PROCESSES} processes, {logs} logs, {SECONDS:.0f} s: {written:,} entries, {rounds[0]} rounds of the sealer")

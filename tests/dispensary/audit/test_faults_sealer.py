@@ -20,11 +20,11 @@ from uuid import uuid4
 
 import pytest
 
-from dispensary.audit import sealer as sealer_module
-from dispensary.audit import state as state_module
-from dispensary.audit.links import leaves
-from dispensary.audit.merkle import root
-from dispensary.audit.note import open_checkpoint
+from dispensary.audit.log.links import leaves
+from dispensary.audit.sealing import sealer as sealer_module
+from dispensary.audit.sealing import state as state_module
+from dispensary.audit.sealing.merkle import root
+from dispensary.audit.sealing.notes import open_checkpoint
 from tests.dispensary.audit.own import LONG, OwnSite, own_site
 from tests.waiting import wait_until
 
@@ -38,9 +38,10 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings_test"
 import django; django.setup()
 import psycopg
 from pathlib import Path
-from dispensary.audit.keys import read_keys
-from dispensary.audit.sealer import Sealer, open_logs
-from dispensary.audit.state import StateFolder
+from dispensary.audit.sealing.keys import read_keys
+from dispensary.audit.log.database import open_logs
+from dispensary.audit.sealing.sealer import Sealer
+from dispensary.audit.sealing.state import StateFolder
 url, key, folder, pharmacy = sys.argv[1:]
 with psycopg.connect(url, autocommit=True) as connection:
     sealer = Sealer(connection, read_keys(Path(key)), StateFolder(Path(folder)))

@@ -18,8 +18,10 @@ import pytest
 
 from deploy.servers import KINDS, Roles
 from deploy.servers.processes import BARE_ENVIRONMENT, free_port, server_user
-from dispensary.audit import live, verify
-from dispensary.audit.sealer import Sealer, SealRefused
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import all_logs
+from dispensary.audit.sealing.sealer import Sealer, SealRefused
 from tests.dispensary.audit.own import (
     DATABASE,
     OwnSite,
@@ -124,7 +126,7 @@ def test_a_backup_put_back_is_refused_by_the_sealer_and_continued_as_a_new_log(f
 
 def held_against(site: OwnSite, log_id: Any, note: str) -> verify.Report:
     with site.connect() as connection:
-        log = next(log for log in live.all_logs(connection, site.pharmacy) if log.log_id == log_id)
+        log = next(log for log in all_logs(connection, site.pharmacy) if log.log_id == log_id)
         return live.check_log(
             connection, log, site.keys(log.origin), held=[("the note kept outside", note.encode())], grace=0
         ).report
@@ -224,7 +226,7 @@ def test_entries_written_in_odd_sessions_verify_in_every_other(fresh: OwnSite) -
         with site.connect("owner") as owner:
             if "encoding" not in setting:
                 owner.execute(f"SET {setting}")
-            (log,) = live.all_logs(owner, site.pharmacy)
+            (log,) = all_logs(owner, site.pharmacy)
             told = live.check_log(owner, log, site.keys(log.origin), grace=0).report
             assert (told.exit, told.covered, kinds(told)) == (verify.OK, len(ODD), []), setting
 

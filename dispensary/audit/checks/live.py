@@ -1,0 +1,246 @@
+"""Verification of the log where it lies: the same engine as the standalone `verify.py`, fed from the tables.
+
+It recomputes every header from the columns. A run can be full, or go on from where the last one ended; what
+it needs for that is kept outside the database, beside the sealer's state.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from psycopg import Connection
+
+from dispensary.actors import Actor
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.canonical import NotCanonical
+from dispensary.audit.log.database import LogRow, sealer_alias
+from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.links import linked_entries
+from dispensary.audit.log.writer import Subject, record
+
+GRACE = 60
+"""Seconds that a new entry may wait for the sealer before it counts as unsealed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far a log was verified, with what is needed to go on from there."""
+
+    size: int = 0
+    leaf: str = ""
+    edge: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The report of one log, the entries that never got a link, and how far it may now be called verified."""
+
+    report: verify.Report
+    unlinked: int
+    verified: Verified
+
+    @property
+    def exit(self) -> int:
+        """0 verified, 1 tampered, 2 unreadable, 3 incomplete."""
+        return verify.TAMPERED if self.unlinked else self.report.exit
+
+
+def check_log(
+    connection: Connection[Any],
+    log: LogRow,
+    keys: Sequence[verify.Key],
+    *,
+    witnesses: Sequence[verify.Key] = (),
+    need: int = 0,
+    stored: bool = True,
+    held: Iterable[tuple[str, bytes]] = (),
+    receipts: Iterable[tuple[int, str]] = (),
+    start: Verified | None = None,
+    grace: float = GRACE,
+    strict: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Result:
+    """Verify one log, from its beginning or from `start`.
+
+    `held` are checkpoints (name, note) that the caller kept; `stored` says whether those in the database count as evidence
+    too. `progress` is told (entries done, entries in all). Raises verify.Malformed on a held note that is not one.
+    """
+    start = start or Verified()
+    check = verify.Check(
+        origin=log.origin,
+        log=str(log.log_id),
+        keys=keys,
+        witnesses=witnesses,
+        need=need,
+        predecessor=log.predecessor_note,
+        first=start.size + 1,
+        start_leaf=bytes.fromhex(start.leaf) if start.size else None,
+        start_hashes=[bytes.fromhex(piece) for piece in start.edge],
+        strict=strict,
+        granted=_granted_elsewhere(connection, log) if log.closed else (),
+    )
+    for name, note in held:
+        check.add_checkpoint(note, name, held=True)
+    if stored:
+        _add_stored(connection, log, check, after=start.size)
+    for seq, prefix in receipts:
+        check.add_receipt(seq, prefix)
+    end = _end(connection, log, grace)
+    verified = _feed(connection, log, check, start, end, progress=progress)
+    report = check.finish()
+    return Result(
+        report, _unlinked(connection, log), verified if report.exit in (verify.OK, verify.INCOMPLETE) else start
+    )
+
+
+def _feed(
+    connection: Connection[Any],
+    log: LogRow,
+    check: verify.Check,
+    start: Verified,
+    end: int,
+    *,
+    progress: Callable[[int, int], None] | None,
+) -> Verified:
+    """Feed all entries up to `end`; give the place from which a later run may go on: the last good checkpoint."""
+    verified = start
+    for row in linked_entries(connection, log.log_id, after=start.size):
+        if row.seq > end:
+            break
+        header = None
+        if row.log_id is not None:
+            try:
+                # After a gap nobody knows what stood in `prev`; any value leads to the one finding there.
+                header = row.header(check.prev or bytes(32))
+            except NotCanonical:
+                header = ""  # columns that no header can hold: the hash will not fit, and that is the finding
+        check.feed(row.seq, row.leaf, header, row.salt, row.body)
+        if check.good and check.good[-1].size == row.seq and check.whole:
+            verified = Verified(row.seq, row.leaf.hex(), tuple(piece.hex() for piece in check.edge.hashes))
+        if progress and row.seq % 1000 == 0:
+            progress(row.seq - start.size, end - start.size)
+    return verified
+
+
+def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *, after: int) -> None:
+    rows = connection.execute(
+        """SELECT c.size, c.note, coalesce(string_agg(s.line, '' ORDER BY s.witness), '')
+           FROM audit.checkpoint c LEFT JOIN audit.cosignature s USING (log_id, size)
+           WHERE c.log_id = %s AND c.size >= %s GROUP BY c.size, c.note ORDER BY c.size""",
+        [log.log_id, after],
+    ).fetchall()
+    for size, note, lines in rows:
+        name = f"stored checkpoint {size:,}"
+        try:
+            check.add_checkpoint((note + lines).encode(), name)
+        except verify.Malformed as error:
+            check.findings.add("CKPT_BAD_SIG", size, detail=str(error))
+
+
+def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
+    """How many entries a closed log had, as the first entry of the one that continues it says; None where none does."""
+    row = connection.execute(
+        """SELECT b.body::json ->> 'found_size' FROM audit.entry e
+           JOIN audit.log g ON g.log_id = e.log_id AND g.pharmacy = %s
+           JOIN audit.body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+           WHERE e.action = 'audit.incarnation' AND b.body::json ->> 'predecessor' = %s""",
+        [log.pharmacy, log.origin],
+    ).fetchone()
+    return int(row[0]) if row and row[0] else None
+
+
+def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
+    """What the logs that continue a closed one allow to be missing from it, by entries that are themselves intact."""
+    rows = connection.execute(
+        """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
+           JOIN audit.link l ON l.entry_id = e.entry_id JOIN audit.log g ON g.log_id = e.log_id
+           WHERE e.subject_id = %s AND e.log_id <> %s AND g.pharmacy = %s AND e.action = ANY (%s)""",
+        [str(log.log_id), log.log_id, log.pharmacy, [verify.ERASED, verify.RETIRED]],
+    ).fetchall()
+    for other, origin, genesis, seq in rows:
+        check = verify.Check(origin=origin, log=str(other), keys=[], first=seq, start_hashes=_no_hashes(seq - 1))
+        before = next(linked_entries(connection, other, after=seq - 2, page=1, bodies=False)) if seq > 1 else None
+        row = next(linked_entries(connection, other, after=seq - 1, page=1))
+        prev = before.leaf if before else bytes(genesis)
+        check.prev = prev
+        check.feed(row.seq, row.leaf, row.header(prev), row.salt, row.body)
+        if not check.findings:
+            yield from (grant for grant in check.granted_to_others if grant.log == str(log.log_id))
+
+
+def _no_hashes(size: int) -> list[bytes]:
+    """An edge of the right shape for a look at one entry, whose root nobody asks for."""
+    return [bytes(32)] * size.bit_count()
+
+
+def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:
+    """The last entry that the sealer has had time to cover."""
+    row = connection.execute(
+        """SELECT greatest(
+               coalesce((SELECT max(seq) FROM audit.link WHERE log_id = %(log)s
+                         AND recorded_at < clock_timestamp() - make_interval(secs => %(grace)s)), 0),
+               coalesce((SELECT least(max(c.size), (SELECT max(seq) FROM audit.link WHERE log_id = %(log)s))
+                         FROM audit.checkpoint c WHERE c.log_id = %(log)s), 0))""",
+        {"log": log.log_id, "grace": grace},
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _unlinked(connection: Connection[Any], log: LogRow) -> int:
+    """Committed entries without a link: written while somebody had switched the link trigger off."""
+    row = connection.execute(
+        "SELECT count(*) FROM audit.entry e WHERE e.log_id = %s "
+        "AND NOT EXISTS (SELECT FROM audit.link l WHERE l.entry_id = e.entry_id)",
+        [log.log_id],
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def load_verified(folder: Path, log: LogRow) -> Verified:
+    """How far this log was verified before; nothing when the file is missing or damaged, which costs time only."""
+    try:
+        told = json.loads((folder / f"{log.log_id}.verified.json").read_text(encoding="utf-8"))
+        return Verified(int(told["size"]), str(told["leaf"]), tuple(told["edge"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Verified()
+
+
+def save_verified(folder: Path, log: LogRow, verified: Verified) -> None:
+    """Remember for the next run."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    told = {"size": verified.size, "leaf": verified.leaf, "edge": verified.edge}
+    fresh = folder / f"{log.log_id}.verified.new"
+    fresh.write_text(json.dumps(told), encoding="utf-8")
+    fresh.replace(folder / f"{log.log_id}.verified.json")
+
+
+def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.datetime) -> None:
+    """Write what a verification found into the pharmacy's open log: a verification, or an interference."""
+    alias = sealer_alias()
+    tampered = result.exit == verify.TAMPERED
+    with transaction.atomic(using=alias):
+        record(
+            Event.INTERFERENCE if tampered else Event.LOG_VERIFIED,
+            pharmacy=log_row.pharmacy,
+            by=by,
+            now=now,
+            subject=Subject("log", str(log_row.log_id)),
+            outcome=Outcome.FAILURE if tampered else Outcome.SUCCESS,
+            body={
+                "first": result.report.first,
+                "last": result.report.last,
+                "covered": result.report.covered,
+                "unlinked": result.unlinked,
+                "findings": [
+                    {"class": found.kind, "position": found.position, "count": found.count}
+                    for found in result.report.findings
+                ],
+            },
+            using=alias,
+        )

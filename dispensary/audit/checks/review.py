@@ -1,0 +1,122 @@
+"""The daily look at the log that a person must take: what happened in a day, and what in it asks for attention.
+
+Nothing here judges. It counts, and picks out what rules on electronic records want looked at: refused sign-ins and
+accesses, changed access and settings, overrides, late entries, writers that are not the application, interference.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from dispensary.audit.log.events import Event
+
+MANY_REFUSALS = 5
+"""Refused sign-ins from one station, or refused accesses of one person, in a day that ask for attention."""
+
+LATE = dt.timedelta(minutes=5)
+"""An entry recorded so much later than it says to have happened, or before it, is pointed out."""
+
+_ALWAYS = (
+    Event.INTERFERENCE,
+    Event.ERASED,
+    Event.RETIRED,
+    Event.INCARNATION_OPENED,
+    Event.KEY_ROTATED,
+    Event.ACCESS_CHANGED,
+    Event.PROFILE_CHANGED,
+    Event.SETTINGS_CHANGED,
+)
+_DAY = "l.pharmacy = %(pharmacy)s AND l.recorded_at >= %(since)s AND l.recorded_at < %(until)s"
+_COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608  (our own constants)
+_OVERRIDES = f"""
+    SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608  (our own constants)
+_REFUSED = f"""
+    SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq)
+    FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused')
+    GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608  (our own constants)
+_ODD = f"""
+    SELECT l.seq, l.action, l.actor FROM audit.line l
+    WHERE {_DAY} AND l.action = ANY (%(always)s) ORDER BY l.seq"""  # noqa: S608  (our own constants)
+_LATE = f"""
+    SELECT l.seq, l.action, l.recorded_at - l.occurred_at FROM audit.line l
+    WHERE {_DAY} AND l.recorded_at - l.occurred_at NOT BETWEEN -%(late)s::interval AND %(late)s::interval ORDER BY l.seq"""  # noqa: S608  (our own constants)
+_WRITERS = f"SELECT l.db_role, count(*), max(l.seq) FROM audit.line l WHERE {_DAY} GROUP BY 1 ORDER BY 1"  # noqa: S608  (our own constants)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing to look at: why, in words, and the number of an entry."""
+
+    why: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of one pharmacy's log."""
+
+    pharmacy: UUID
+    since: dt.datetime
+    until: dt.datetime
+    counts: dict[str, int]
+    overrides: dict[str, int]
+    writers: dict[str, int]
+    points: tuple[Point, ...]
+
+    def body(self) -> dict[str, Any]:
+        """What the log keeps of this review."""
+        return {
+            "since": self.since,
+            "until": self.until,
+            "counts": self.counts,
+            "overrides": self.overrides,
+            "writers": self.writers,
+            "points": [{"why": point.why, "seq": point.seq} for point in self.points],
+        }
+
+
+def review_day(
+    connection: Connection[Any],
+    pharmacy: UUID,
+    since: dt.datetime,
+    until: dt.datetime,
+    *,
+    writers: tuple[str, ...] = (),
+) -> Day:
+    """Look at what was recorded from `since` until before `until`. `writers` are the database roles that may write;
+    an entry by another one is pointed out."""
+    values = {
+        "pharmacy": pharmacy, "since": since, "until": until, "late": LATE, "always": [event.value for event in _ALWAYS],
+    }  # fmt: skip
+    counts = {
+        action if outcome == "success" else f"{action} ({outcome})": count
+        for action, outcome, count in connection.execute(_COUNTS, values).fetchall()
+    }
+    by_role = connection.execute(_WRITERS, values).fetchall()
+    points = [Point(f"{action} by {actor}", seq) for seq, action, actor in connection.execute(_ODD, values).fetchall()]
+    points += [
+        Point(f"{action} of {who}, {count} times", seq)
+        for action, who, count, seq in connection.execute(_REFUSED, values).fetchall()
+    ]
+    points += [
+        Point(f"{action} recorded {_words(late)} it is said to have happened", seq)
+        for seq, action, late in connection.execute(_LATE, values).fetchall()
+    ]
+    if writers:
+        points += [
+            Point(f"{count} entries written by {role}", seq) for role, count, seq in by_role if role not in writers
+        ]
+    return Day(
+        pharmacy, since, until, counts, dict(connection.execute(_OVERRIDES, values).fetchall()),
+        {role: count for role, count, _ in by_role}, tuple(sorted(points, key=lambda point: point.seq)),
+    )  # fmt: skip
+
+
+def _words(late: dt.timedelta) -> str:
+    minutes = abs(late) // dt.timedelta(minutes=1)
+    return f"{minutes} minutes {'after' if late > dt.timedelta() else 'before'}"

@@ -1,0 +1,108 @@
+"""What a site must have right for the log's promises to hold. Registered by `dispensary.checks`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import connections
+from django.db.utils import Error as DatabaseError
+from psycopg import IsolationLevel
+
+from dispensary.audit.log.database import raw_connection
+from dispensary.audit.sealing.anchors import ages
+from dispensary.conf import conf
+
+_OWNERSHIP = """
+    SELECT r.rolsuper, coalesce(bool_or(pg_has_role(r.oid, c.relowner, 'MEMBER')), false)
+    FROM pg_roles r LEFT JOIN pg_class c ON c.relnamespace = to_regnamespace('audit') AND c.relkind IN ('r', 'p')
+    WHERE r.rolname = session_user GROUP BY r.rolsuper"""
+_NEXT_MONTH = """
+    SELECT to_regclass('audit.entry_' || to_char((now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')) IS NOT NULL"""
+
+
+def check_settings() -> list[CheckMessage]:
+    """E001, E002: what the settings alone can tell."""
+    found: list[CheckMessage] = []
+    for alias, database in settings.DATABASES.items():
+        if "postgresql" not in database["ENGINE"] and "postgis" not in database["ENGINE"]:
+            found.append(
+                Error(
+                    f"The database '{alias}' is not PostgreSQL.",
+                    hint="The audit log rests on PostgreSQL's triggers, privileges and row locks; nothing else will do.",
+                    id="dispensary.E002",
+                )
+            )
+            continue
+        options = database.get("OPTIONS", {})
+        level = options.get("isolation_level", IsolationLevel.READ_COMMITTED)
+        if level != IsolationLevel.READ_COMMITTED or "isolation" in str(options.get("options", "")):
+            found.append(
+                Error(
+                    f"The database '{alias}' does not work at the isolation level READ COMMITTED.",
+                    hint="At any other level most concurrent dispenses of a pharmacy would fail. Remove `isolation_level`.",
+                    id="dispensary.E001",
+                )
+            )
+    return found
+
+
+def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMessage]:
+    """W001 to W003: what the database tells. Run by `check --database default` and after every `migrate`."""
+    if "default" not in databases:
+        return []
+    try:
+        return [*_privileges(), *_partitions(), *_anchors(now)]
+    except DatabaseError:
+        return []  # not migrated yet; there is no log to speak of
+
+
+def _privileges() -> list[CheckMessage]:
+    connections["default"].ensure_connection()
+    row = raw_connection("default").execute(_OWNERSHIP).fetchone()
+    if row is None or not any(row):
+        return []
+    what = "is a superuser" if row[0] else "owns the tables of the audit log"
+    return [
+        Warning(
+            f"The application's database role {what}.",
+            hint="Whoever gets hold of that role can alter the log's tables and switch its guards off; only checkpoints held "
+            "elsewhere would show it. `manage.py audit_roles --sql` prints the split.",
+            id="dispensary.W001",
+        )
+    ]
+
+
+def _partitions() -> list[CheckMessage]:
+    connection = raw_connection("default")
+    if connection.execute("SELECT to_regclass('audit.entry') IS NULL").fetchone() == (True,):
+        return []
+    if connection.execute(_NEXT_MONTH).fetchone() == (True,):
+        return []
+    return [
+        Warning(
+            "The audit log has no partition for the next month.",
+            hint="Entries go to the default partition meanwhile and nothing is lost, but is the sealer running (`manage.py audit_seal`)?",
+            id="dispensary.W002",
+        )
+    ]
+
+
+def _anchors(now: dt.datetime) -> list[CheckMessage]:
+    connection = raw_connection("default")
+    if connection.execute("SELECT to_regclass('audit.delivery') IS NULL").fetchone() == (True,):
+        return []
+    old = [origin for origin, age in ages(connection, now).items() if age.total_seconds() > conf().audit_anchor_max_age]
+    if not old:
+        return []
+    hours = conf().audit_anchor_max_age // 3600
+    return [
+        Warning(
+            f"No checkpoint of {len(old)} audit log{'s' if len(old) > 1 else ''} left this house in the last {hours} hours "
+            f"({', '.join(old[:3])}{', ...' if len(old) > 3 else ''}).",
+            hint="`manage.py audit_anchor --mail`, `--print` or `--dir` sends them; once a day, to somebody outside.",
+            id="dispensary.W003",
+        )
+    ]

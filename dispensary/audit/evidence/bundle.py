@@ -1,0 +1,238 @@
+"""The export bundle: the log as files that a stranger can check with ``verify.py`` (format: README.md, "The bundle").
+
+Everything streams: an entry is read, written and forgotten. A bundle is a zip file that is never held in memory, or a
+folder that can be continued where an interrupted export stopped.
+"""
+
+import datetime as dt
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from dispensary.audit.log.canonical import canonical
+
+FORMAT = "dispensary-audit-bundle/1"
+ENTRIES = "entries.jsonl"
+MANIFEST = "manifest.json"
+MAX_CHECKPOINTS = 1000
+_CHUNK = 1 << 16
+_VERIFIER = Path(__file__).with_name("verify.py")
+_READ_ME = """This is an export of an audit log.
+
+  entries.jsonl   one entry a line: number, leaf, header text, salt and body
+  checkpoints/    what the log signed about itself: how many entries, and the root of their tree
+  vkeys.txt       the key it claims to be signed with. Do NOT check against this one: use the key in your own records
+  manifest.json   what this bundle holds; not signed, everything in it is compared
+  verify.py       the checker. Use a copy that you got from elsewhere, for the same reason
+
+To check (Python 3.9 or newer, nothing to install):
+
+  python3 verify.py THIS_BUNDLE --vkey your-key-file --checkpoint a-checkpoint-that-you-hold
+
+It answers in sentences. Exit status 0: verified; 1: tampered; 2: unreadable; 3: nothing wrong, but incomplete.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the bundle. ``header`` is None where the entry is gone, ``salt`` and ``body`` where it was erased."""
+
+    seq: int
+    leaf: bytes
+    header: str | None = None
+    salt: bytes | None = None
+    body: str | None = None
+
+    def line(self) -> bytes:
+        """Canonical JSON and a newline."""
+        told: dict[str, Any] = {"leaf": self.leaf.hex(), "seq": self.seq}
+        if self.header is not None:
+            told["header"] = self.header
+        if self.salt is not None and self.body is not None:
+            told |= {"salt": self.salt.hex(), "body": self.body}
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a range that does not begin at entry 1 takes up: the leaf before it and the tree's edge there."""
+
+    leaf: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which log, and which of its entries; ``last`` is ``first - 1`` when there are none."""
+
+    origin: str
+    log_id: UUID
+    first: int
+    last: int
+    predecessor: str = ""
+    start: Start | None = None
+
+
+@dataclass(slots=True)
+class Bundle:
+    """What goes into a bundle. ``entries`` is read once; ``checkpoints`` are notes by size, cosignatures included."""
+
+    range: Range
+    entries: Iterable[Entry]
+    checkpoints: Sequence[tuple[int, str]]
+    made_at: dt.datetime
+    tool: str
+    vkeys: Sequence[str] = ()
+    checkpoints_in_all: int = 0
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """Name and content of each file, in the order of writing; the manifest, which sums them up, comes last."""
+        yield "README.txt", [_READ_ME.encode()]
+        yield "verify.py", [_VERIFIER.read_bytes()]
+        yield "vkeys.txt", ["".join(f"{vkey}\n" for vkey in self.vkeys).encode()]
+        for size, note in self.checkpoints:
+            yield f"checkpoints/{size:012d}.note", [note.encode()]
+        yield ENTRIES, (entry.line() for entry in self.entries)
+
+    def manifest(self) -> bytes:
+        """The manifest, once all files are written and counted."""
+        told: dict[str, Any] = {
+            "format": FORMAT,
+            "origin": self.range.origin,
+            "log": str(self.range.log_id),
+            "first": self.range.first,
+            "last": self.range.last,
+            "checkpoints": {"kept": len(self.checkpoints), "of": max(self.checkpoints_in_all, len(self.checkpoints))},
+            "files": self.files,
+            "made": self.made_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
+            "tool": self.tool,
+        }
+        if self.range.predecessor:
+            told["predecessor"] = self.range.predecessor
+        if self.range.start:
+            hashes = [each.hex() for each in self.range.start.hashes]
+            told["start"] = {"leaf": self.range.start.leaf.hex(), "hashes": hashes}
+        return canonical(told).encode() + b"\n"
+
+
+class _Counted:
+    """Passes bytes on and keeps their number and SHA-256."""
+
+    def __init__(self) -> None:
+        self.bytes, self.digest = 0, hashlib.sha256()
+
+    def __call__(self, chunk: bytes) -> bytes:
+        self.bytes += len(chunk)
+        self.digest.update(chunk)
+        return chunk
+
+    def told(self) -> dict[str, Any]:
+        return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
+
+
+def zipped(bundle: Bundle) -> Iterator[bytes]:
+    """The bundle as the bytes of a zip file, a chunk at a time; memory does not grow with the log."""
+    drain = _Drain()
+    with zipfile.ZipFile(drain, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in bundle.parts():
+            counted = _Counted()
+            with archive.open(_member(name, bundle.made_at), "w", force_zip64=name == ENTRIES) as member:
+                for piece in content:
+                    member.write(counted(piece))
+                    if drain.waiting > _CHUNK:
+                        yield drain.take()
+            bundle.files[name] = counted.told()
+        archive.writestr(_member(MANIFEST, bundle.made_at), bundle.manifest())
+    yield drain.take()
+
+
+def into_folder(bundle: Bundle, folder: Path) -> None:
+    """Write the bundle into a folder. The entries are added to those that ``resume_after`` found there."""
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for name, content in bundle.parts():
+        counted = _Counted()
+        path = folder / name
+        if name == ENTRIES and path.exists():
+            with path.open("rb") as before:
+                for chunk in iter(lambda: before.read(_CHUNK), b""):
+                    counted(chunk)
+        with path.open("ab" if name == ENTRIES else "wb") as file:
+            for piece in content:
+                file.write(counted(piece))
+        bundle.files[name] = counted.told()
+    (folder / MANIFEST).write_bytes(bundle.manifest())
+
+
+def resume_after(folder: Path) -> int:
+    """The number of the last whole entry in an interrupted export, 0 if there is none. Cuts off a half-written line."""
+    path = folder / ENTRIES
+    if not path.exists():
+        return 0
+    with path.open("rb+") as file:
+        file.seek(0, io.SEEK_END)
+        end = file.tell()
+        tail = b""
+        while end and tail.count(b"\n") < 2:
+            step = min(end, _CHUNK)
+            end -= step
+            file.seek(end)
+            tail = file.read(step) + tail
+        whole, _, _ = tail.rpartition(b"\n")
+        if b"\n" not in tail:
+            file.truncate(0)
+            return 0
+        file.truncate(end + len(whole) + 1)
+    return int(json.loads(whole.rpartition(b"\n")[2])["seq"])
+
+
+def thinned(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:
+    """Which checkpoints go along when there are more than ``keep``: evenly spread ones, the last, and those in ``must``."""
+    ordered = sorted(sizes)
+    if len(ordered) <= keep:
+        return ordered
+    step = len(ordered) / keep
+    spread = {ordered[min(len(ordered) - 1, int((number + 1) * step) - 1)] for number in range(keep)}
+    return sorted(spread | {ordered[-1]} | (set(must) & set(ordered)))
+
+
+def _member(name: str, made_at: dt.datetime) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, made_at.astimezone(dt.UTC).timetuple()[:6])
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+class _Drain(io.RawIOBase):
+    """A file that is only written, and taken away in pieces; it cannot be wound back, and zip does without."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._written = self.waiting = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        data = bytes(piece)
+        self._pieces.append(data)
+        self._written += len(data)
+        self.waiting += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._written
+
+    def seekable(self) -> bool:
+        return False
+
+    def take(self) -> bytes:
+        taken, self._pieces, self.waiting = b"".join(self._pieces), [], 0
+        return taken

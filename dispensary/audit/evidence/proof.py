@@ -1,0 +1,74 @@
+"""The proof of one entry: the entry itself, a checkpoint that covers it, and the hashes that lead from one to the other.
+
+A file of a few kilobytes that `verify.py` checks anywhere, without the rest of the log (format: README.md, "The proof").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from dispensary.audit.evidence import export
+from dispensary.audit.log.canonical import canonical
+from dispensary.audit.sealing.merkle import inclusion_path
+from dispensary.errors import Conflict, NotFound, Problem
+from dispensary.models.audit import AuditLog
+
+FORMAT = "dispensary-audit-proof/1"
+
+
+def covering(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
+    """The size of the checkpoint to prove against: the one that was asked for, else the smallest that covers the entry.
+
+    Raises Conflict when nothing signed covers the entry, NotFound when there is no checkpoint of the size asked for.
+    """
+    found = None
+    with connections[using].cursor() as cursor:
+        if seq:  # an entry whose transaction has not ended has no number yet
+            cursor.execute(
+                "SELECT min(size) FROM audit.checkpoint WHERE log_id = %s AND size >= %s AND (%s::bigint IS NULL OR size = %s)",
+                [log.log_id, seq, size, size],
+            )
+            found = cursor.fetchone()[0]
+    if found is not None:
+        return int(found)
+    if size is not None:
+        told = Problem("size", str(size), f"the size of a checkpoint that covers entry {seq}", "Leave it out.")
+        raise NotFound("There is no such checkpoint.", told)
+    raise Conflict("Nothing that was signed covers this entry yet. The sealer signs every few seconds: ask again.")
+
+
+def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) -> bytes:
+    """The proof of an entry against the checkpoint of that size, as the bytes of a file. Reads `size` leaves, keeps few."""
+    with export.snapshot(log, using=using):
+        entry = next(export.lines(log, seq, seq, using=using))
+        path = inclusion_path(_leaves(log, size, using), seq - 1, size)
+        told = {
+            "checkpoint": _note(log, size, using),
+            "entry": json.loads(entry.line()),
+            "format": FORMAT,
+            "log": str(log.log_id),
+            "origin": log.origin,
+            "path": [each.hex() for each in path],
+        }
+    return canonical(told).encode() + b"\n"
+
+
+def _leaves(log: AuditLog, size: int, using: str) -> Iterator[bytes]:
+    with connections[using].chunked_cursor() as cursor:
+        cursor.execute("SELECT leaf FROM audit.link WHERE log_id = %s AND seq <= %s ORDER BY seq", [log.log_id, size])
+        while rows := cursor.fetchmany(export.FETCH):
+            yield from (bytes(leaf) for (leaf,) in rows)
+
+
+def _note(log: AuditLog, size: int, using: str) -> str:
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            """SELECT c.note || coalesce((SELECT string_agg(rtrim(s.line, E'\\n') || E'\\n', '' ORDER BY s.witness)
+                   FROM audit.cosignature s WHERE s.log_id = c.log_id AND s.size = c.size), '')
+               FROM audit.checkpoint c WHERE c.log_id = %s AND c.size = %s""",
+            [log.log_id, size],
+        )
+        return str(cursor.fetchone()[0])

@@ -1,0 +1,64 @@
+"""Connections of the log's database roles, and the logs that the database holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import Connection
+
+from dispensary.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A row of `audit.log`. A closed log takes no entries any more; its successor holds `predecessor_note`."""
+
+    log_id: UUID
+    origin: str
+    pharmacy: UUID
+    genesis: bytes
+    predecessor_note: str = ""
+    closed: bool = False
+
+
+def sealer_alias() -> str:
+    """Return the database alias of the sealer's role; a site with one role has only the default one."""
+    return "sealer" if "sealer" in connections else DEFAULT_DB_ALIAS
+
+
+def owner_alias() -> str:
+    """Return the database alias that owns the log; a site with one role has only the default one."""
+    return "owner" if "owner" in connections else DEFAULT_DB_ALIAS
+
+
+def raw_connection(alias: str) -> Connection[Any]:
+    """Return the psycopg connection of a Django alias, opened if need be."""
+    connections[alias].ensure_connection()
+    return connections[alias].connection  # type: ignore[return-value]  # Django types it as Any database's
+
+
+def all_logs(connection: Connection[Any], pharmacy: UUID | None = None) -> list[LogRow]:
+    """Return every log, closed ones too, by origin; only those of `pharmacy` where one is named."""
+    rows = connection.execute(
+        "SELECT log_id, origin, pharmacy, genesis, coalesce(predecessor_note, ''), closed_at IS NOT NULL FROM audit.log "
+        "WHERE %(pharmacy)s::uuid IS NULL OR pharmacy = %(pharmacy)s::uuid ORDER BY origin",
+        {"pharmacy": pharmacy},
+    ).fetchall()
+    return [LogRow(log_id, origin, owner, bytes(genesis), *rest) for log_id, origin, owner, genesis, *rest in rows]
+
+
+def open_logs(connection: Connection[Any]) -> list[LogRow]:
+    """Return the logs that can still grow, by origin."""
+    return [log for log in all_logs(connection) if not log.closed]
+
+
+def log_of(logs: Sequence[LogRow], pharmacy: UUID, origin: str = "") -> LogRow:
+    """Return the open log of a pharmacy, or that of this origin, closed or not. Raises NotFound."""
+    for log in logs:
+        if log.pharmacy == pharmacy and (log.origin == origin if origin else not log.closed):
+            return log
+    raise NotFound(f"Pharmacy {pharmacy} has no log {origin}." if origin else f"Pharmacy {pharmacy} has no open log.")

@@ -1,0 +1,110 @@
+"""Entries in the order of their log, read from the tables as they are, for whoever recomputes them.
+
+Nothing here trusts a function of the log's schema, which its owner could replace: the header is spelled from the columns by
+an expression of ours, from PostgreSQL's own functions, so that a replaced `audit.header` cannot make a lie verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+
+from dispensary.audit.log import canonical
+
+_TIMES = {"occurred_at", "recorded_at"}
+_BYTES = {"body_commit", "ruleset"}
+_IDS = {"entry_id", "log_id"}
+_NUMBERS = {"body_kind", "corrects_seq", "txid", "v"}
+
+
+def _spelled(column: str) -> str:
+    """SQL for the canonical text of a column; the twin of what `canonical.header` does with a value."""
+    if column in _TIMES:
+        return f"""'"' || pg_catalog.to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
+    if column in _BYTES:
+        return f"""'"' || pg_catalog.encode(e.{column}, 'hex') || '"'"""
+    if column in _IDS:
+        return f"""'"' || e.{column}::text || '"'"""
+    if column in _NUMBERS:
+        return f"e.{column}::text"
+    return f"pg_catalog.to_json(e.{column})::text"
+
+
+def _pieces(first: str, last: str) -> str:
+    """SQL for the part of a header whose keys lie between these, in their order; NULL is left out."""
+    keys = {key: f"""',"{key}":' || {_spelled(column)}""" for column, key in canonical.HEADER_KEYS.items()}
+    keys["seq"] = """',"seq":' || l.seq::text"""
+    return "pg_catalog.concat(" + ", ".join(keys[key] for key in sorted(keys) if first < key < last) + ")"
+
+
+# In a header `prev` lies between these two; the reader puts it there, as it knows what stood before.
+_PAGE = f"""
+    SELECT l.seq, l.leaf, e.log_id, pg_catalog.substr({_pieces("", "prev")}, 2), {_pieces("prev", "z")}, b.salt, b.body
+    FROM (SELECT * FROM audit.link WHERE log_id = %(log)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s) l
+    LEFT JOIN audit.entry e ON e.entry_id = l.entry_id AND e.recorded_at = l.recorded_at
+    LEFT JOIN audit.body b ON b.entry_id = l.entry_id AND b.recorded_at = l.recorded_at
+    ORDER BY l.seq"""  # noqa: S608  (names of our own columns, no input)
+_BARE_PAGE = _PAGE.replace("b.salt, b.body", "NULL, NULL").replace(
+    "    LEFT JOIN audit.body b ON b.entry_id = l.entry_id AND b.recorded_at = l.recorded_at\n", ""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedEntry:
+    """One link with the entry and body that it points to; what is gone is None."""
+
+    seq: int
+    leaf: bytes
+    log_id: UUID | None
+    """The log that the entry says it is in; None when there is no entry."""
+    before: str
+    after: str
+    """The header's text around `prev`."""
+    salt: bytes | None
+    body: str | None
+
+    def header(self, prev: bytes) -> str:
+        """The header text recomputed from the columns. Raises NotCanonical without an entry, or when it is too long."""
+        if self.log_id is None:
+            raise canonical.NotCanonical("$", None, "an entry")
+        text = f'{{{self.before},"prev":"{prev.hex()}"{self.after}}}'
+        if len(text.encode()) > canonical.MAX_HEADER_BYTES:
+            raise canonical.NotCanonical("$", text[:80], f"a header of at most {canonical.MAX_HEADER_BYTES} bytes")
+        return text
+
+
+def linked_entries(
+    connection: Connection[Any], log_id: UUID, *, after: int = 0, page: int = 2000, bodies: bool = True
+) -> Iterator[LinkedEntry]:
+    """All linked entries of a log with a number above `after`, in order, a page at a time."""
+    with Cursor(connection) as cursor:  # not Django's kind, which knows no binary results
+        while True:
+            rows = cursor.execute(
+                _PAGE if bodies else _BARE_PAGE, {"log": log_id, "after": after, "limit": page}, binary=True
+            ).fetchall()
+            for row in rows:
+                yield LinkedEntry(*row)
+            if len(rows) < page:
+                return
+            after = rows[-1][0]
+
+
+def leaves(connection: Connection[Any], log_id: UUID, *, upto: int) -> Iterator[bytes]:
+    """The stored leaves 1 to `upto`, in order; fewer when they end sooner. Raises LookupError at a gap."""
+    after = 0
+    while after < upto:
+        rows = connection.execute(
+            "SELECT seq, leaf FROM audit.link WHERE log_id = %s AND seq > %s AND seq <= %s ORDER BY seq LIMIT 10000",
+            [log_id, after, upto],
+        ).fetchall()
+        if not rows:
+            return
+        for seq, leaf in rows:
+            after += 1
+            if seq != after:
+                raise LookupError(f"number {after} is missing")
+            yield bytes(leaf)

@@ -1,0 +1,240 @@
+"""The way in: one line of the log, in the transaction of what it tells about.
+
+`record()` sends one statement, `SELECT audit.append(...)`. The database numbers, hashes and links the entry when the
+transaction commits; nothing that rolls back leaves a trace, and nothing that commits lacks its line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.models import Model
+
+from dispensary.actors import Actor
+from dispensary.audit.log.canonical import canonical, plain
+from dispensary.audit.log.events import Event, Outcome
+from dispensary.conf import conf
+
+SITE = UUID(int=0)
+"""Stands for the pharmacy of what belongs to none: a refused sign-in of somebody unknown, a key, the posture."""
+
+VERSION = "1"
+"""The writer's version, recorded in posture entries. The format's own version is `v` in each header."""
+
+RETRIES = 2
+_TRANSIENT = {"40001", "40P01", "55P03"}
+_COLUMNS = {
+    "pharmacy": "uuid", "origin": "text", "action": "text", "outcome": "text", "actor": "text", "actor_role": "text",
+    "occurred_at": "timestamptz", "subject_type": "text", "subject_id": "text", "body": "text", "second_actor": "text",
+    "station": "text", "request_id": "text", "reason_code": "text", "patient_ref": "text", "drug_code": "text",
+    "rule_codes": "text[]", "ruleset": "bytea", "engine": "text", "corrects_seq": "bigint",
+}  # fmt: skip
+"""What `audit.append` takes, in the order of `Prepared.values`."""
+_APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %s::{kind}' for name, kind in _COLUMNS.items())})"
+# Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
+_APPEND_ALL = f"""
+SELECT count(audit.append({", ".join(f"p_{name} => given.{name}" for name in _COLUMNS)}))
+  FROM json_to_recordset(%s::json) AS given({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+"""  # noqa: S608  (likewise)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AuditMisuse(RuntimeError):
+    """`record()` was called in a way that could lose or falsify a line. A mistake of the programmer, not of a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an entry is about, where that is no row of ours: `Subject("search", "patients")`."""
+
+    type: str
+    id: str
+
+
+def subject_of(thing: Model | Subject) -> Subject:
+    """The type and id under which the log knows a thing: the model's name in lower case, and its key."""
+    if isinstance(thing, Subject):
+        return thing
+    if thing.pk is None:
+        raise AuditMisuse(f"a {type(thing).__name__} without a key cannot be the subject of an entry")
+    return Subject(thing._meta.model_name or "", str(thing.pk))
+
+
+def record(
+    event: Event,
+    *,
+    pharmacy: Model | UUID,
+    by: Actor,
+    now: dt.datetime,
+    subject: Model | Subject,
+    outcome: str = Outcome.SUCCESS,
+    patient: Model | UUID | str | None = None,
+    reason_code: str | None = None,
+    rule_codes: Iterable[str] = (),
+    ruleset: str | bytes | None = None,
+    engine: str | None = None,
+    drug_code: str | None = None,
+    second_actor: str | Actor | None = None,
+    corrects: int | None = None,
+    body: Mapping[str, Any],
+    using: str = DEFAULT_DB_ALIAS,
+) -> UUID:
+    """Write one entry into the log of a pharmacy and give its id.
+
+    Only what names nobody goes into the arguments (they are searchable for ever); everything identifying or clinical goes
+    into `body`, which can be erased. `body` takes text, whole numbers, booleans, decimals, dates, times, UUIDs, enums, and
+    lists and objects of them; floats are refused. The key `by` is added: the actor's printed name.
+    `ruleset` is a profile's digest ("sha256:..." or 32 bytes); `corrects` the number of the entry that this one corrects.
+
+    Raises AuditMisuse outside of a transaction, without an actor, on a time without zone; NotCanonical on a value that has
+    no single spelling; Django's database errors when the database refuses.
+    """
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        raise AuditMisuse(
+            f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
+        )
+    entry = prepared(
+        event, pharmacy=pharmacy, by=by, now=now, subject=subject, outcome=outcome, patient=patient,
+        reason_code=reason_code, rule_codes=rule_codes, ruleset=ruleset, engine=engine, drug_code=drug_code,
+        second_actor=second_actor, corrects=corrects, body=body,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
+        # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
+        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.execute(_APPEND, entry.values)
+        return cursor.fetchone()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry as the database takes it; nothing is written yet."""
+
+    values: tuple[Any, ...]
+
+
+def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> None:
+    """Write several entries, in this order, in one round trip: half of what they cost one by one.
+
+    Raises as `record` does.
+    """
+    connection = connections[using]
+    given = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in entries]
+    if not connection.in_atomic_block:
+        raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
+    if not given:
+        return
+    with connection.cursor() as cursor:
+        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.execute(_APPEND_ALL, [_as_json(given)])
+
+
+def _spelt(value: Any) -> str:
+    """A value that JSON has no word for, as PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, default=_spelt).encode
+
+
+def prepared(
+    event: Event,
+    *,
+    pharmacy: Model | UUID,
+    by: Actor,
+    now: dt.datetime,
+    subject: Model | Subject,
+    outcome: str = Outcome.SUCCESS,
+    patient: Model | UUID | str | None = None,
+    reason_code: str | None = None,
+    rule_codes: Iterable[str] = (),
+    ruleset: str | bytes | None = None,
+    engine: str | None = None,
+    drug_code: str | None = None,
+    second_actor: str | Actor | None = None,
+    corrects: int | None = None,
+    body: Mapping[str, Any],
+) -> Prepared:
+    """An entry for `record_all`; the arguments are those of `record`."""
+    if not by.name.strip():
+        raise AuditMisuse(f"{event.value}: somebody did it; the actor is empty")
+    if now.tzinfo is None:
+        raise AuditMisuse(f"{event.value}: `now` needs a time zone")
+    if "by" in body:
+        raise AuditMisuse(
+            f"{event.value}: the body's key 'by' is the actor's printed name and is filled in by the writer"
+        )
+    pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
+    about = subject_of(subject)
+    parameters = [
+        pharmacy_id, origin_of(pharmacy_id), event.value, Outcome(outcome).value, by.name, by.role.value, now,
+        about.type, about.id, canonical(plain({**body, "by": by.display or by.name})),
+        second_actor.name if isinstance(second_actor, Actor) else second_actor, by.station or None,
+        None if by.request_id is None else str(by.request_id), reason_code, _key(patient), drug_code,
+        sorted(set(rule_codes)) or None, _digest(ruleset), engine, corrects,
+    ]  # fmt: skip
+    return Prepared(tuple(unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters))
+
+
+def origin_of(pharmacy_id: UUID) -> str:
+    """The public name of a pharmacy's log, as it stands on its checkpoints."""
+    return f"{conf().audit_origin}/{'site' if pharmacy_id == SITE else pharmacy_id}"
+
+
+def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:
+    """Open the log of a pharmacy if it has none; give the log's id. Any number of openers make one log."""
+    pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT audit.open_log(%s, %s)", [pharmacy_id, origin_of(pharmacy_id)])
+        return cursor.fetchone()[0]
+
+
+def retrying(action: Callable[P, R]) -> Callable[P, R]:
+    """Run an action again, at most twice, when it lost a race in the database: deadlock, lock timeout, a moved log.
+
+    The whole action is run again, never a part, and only where this call owns the transaction.
+    """
+
+    @functools.wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        for attempt in range(RETRIES + 1):
+            try:
+                return action(*args, **kwargs)
+            except (OperationalError, IntegrityError) as error:
+                if attempt == RETRIES or connections[DEFAULT_DB_ALIAS].in_atomic_block or not is_transient(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the database says that the same work may succeed when it is done again."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None)
+    table = getattr(getattr(cause, "diag", None), "table_name", None)
+    return code in _TRANSIENT or (code == "23505" and table == "link")
+
+
+def _key(thing: Model | UUID | str | None) -> str | None:
+    if thing is None:
+        return None
+    return str(thing.pk) if isinstance(thing, Model) else str(thing)
+
+
+def _digest(value: str | bytes | None) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return bytes.fromhex(value.removeprefix("sha256:"))

@@ -1,0 +1,166 @@
+"""What may lawfully leave the log, and how a broken one is continued: erasure, retirement, incarnation.
+
+None of it rewrites anything. What leaves is named, with its reason and two people, in an entry of the log itself, and the
+verifier calls it authorised by that entry's number. All of it needs the owner's (or the eraser's) database role.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.db import DatabaseError, connections, transaction
+
+from dispensary.actors import Actor
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, owner_alias, raw_connection
+from dispensary.audit.log.events import Event
+from dispensary.audit.log.links import leaves
+from dispensary.audit.log.writer import Subject, record
+from dispensary.audit.sealing.merkle import CompactRange
+from dispensary.errors import Conflict, InvalidInput, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """One log's part of a retired month: everything up to `last` may be missing from now on."""
+
+    log: LogRow
+    last: int
+    entry_id: UUID
+
+
+def erase(
+    log_id: UUID,
+    seqs: Sequence[int],
+    *,
+    basis: str,
+    by: Actor,
+    second: Actor,
+    now: dt.datetime,
+    using: str | None = None,
+) -> UUID:
+    """Delete the bodies of these entries and write why; give the erasure's entry id.
+
+    Raises InvalidInput, with the database's own words, when an entry has no body that may go, or one person signs alone.
+    """
+    try:
+        with transaction.atomic(using=using or owner_alias()), connections[using or owner_alias()].cursor() as cursor:
+            cursor.execute(
+                "SELECT audit.erase(%s, %s::bigint[], %s, %s, %s, %s, %s, %s)",
+                [log_id, list(seqs), basis, by.name, by.role.value, second.name, by.display, now],
+            )
+            return cursor.fetchone()[0]
+    except DatabaseError as error:
+        raise _as_invalid(error, "seqs") from error
+
+
+def open_incarnation(
+    log_id: UUID, *, note: str, reason: str, by: Actor, second: Actor | None, now: dt.datetime
+) -> UUID:
+    """Close a log and open its successor, whose first hash holds `note`, the last that was signed for the old one."""
+    try:
+        with transaction.atomic(using=owner_alias()), connections[owner_alias()].cursor() as cursor:
+            cursor.execute(
+                "SELECT audit.open_incarnation(%s, %s, %s, %s, %s, %s, %s, %s)",
+                [log_id, note, reason, by.name, by.role.value, second.name if second else None, by.display, now],
+            )
+            return cursor.fetchone()[0]
+    except DatabaseError as error:
+        raise _as_invalid(error, "log") from error
+
+
+def retire(
+    log: LogRow,
+    month: dt.date,
+    *,
+    bundle: Path,
+    keys: Sequence[verify.Key],
+    basis: str,
+    by: Actor,
+    second: Actor,
+    now: dt.datetime,
+) -> Retirement | None:
+    """Write that everything up to the end of a month may go, after verifying the export that keeps it.
+
+    None when the log has no entry in that month. Raises Conflict when the export does not verify or ends too early.
+    """
+    if by.name == second.name or not basis.strip():
+        raise InvalidInput("Retirement needs a basis and two different people.")
+    connection = raw_connection(owner_alias())
+    row = connection.execute(
+        "SELECT max(seq) FROM audit.link WHERE log_id = %s AND recorded_at >= %s AND recorded_at < %s",
+        [log.log_id, *_bounds(month)],
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    report = verify.verify_bundle(bundle, keys=keys)
+    # The end of a log that was closed over a fork was never signed; what the export holds of it is all there will be.
+    kept = report.last if log.closed else report.covered
+    if report.exit not in (verify.OK, verify.INCOMPLETE) or report.origin != log.origin or kept < row[0]:
+        raise Conflict(
+            f"The export {bundle.name} does not keep {log.origin} up to {row[0]}: {report.conclusion} It covers {kept}."
+        )
+    tree = CompactRange()
+    tree.extend(leaves(connection, log.log_id, upto=row[0]))
+    with transaction.atomic(using=owner_alias()):
+        entry = record(
+            Event.RETIRED,
+            pharmacy=log.pharmacy,
+            by=by,
+            second_actor=second,
+            now=now,
+            subject=Subject("log", str(log.log_id)),
+            body={
+                "basis": basis,
+                "first": 1,  # what was retired before is included, since its own entry goes one day, too
+                "last": row[0],
+                "month": f"{month:%Y-%m}",
+                "root": tree.root(),
+                "edge": tree.hashes,
+                "bundle_sha256": hashlib.sha256(bundle.read_bytes()).hexdigest(),
+                "log": str(log.log_id) if log.closed else None,  # a closed log takes no entry; its successor speaks
+            },
+            using=owner_alias(),
+        )
+    return Retirement(log, row[0], entry)
+
+
+def drop_month(month: dt.date) -> int:
+    """Drop a month's partitions once every log has retired it under a checkpoint; give the number of entries that went."""
+    connection = raw_connection(owner_alias())
+    earlier = connection.execute(
+        "SELECT min(relname) FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind = 'r' "
+        "AND relname ~ '^entry_[0-9]{4}_[0-9]{2}$' AND relname < %s",
+        [f"entry_{month:%Y_%m}"],
+    ).fetchone()
+    if earlier and earlier[0]:
+        raise Conflict(
+            f"The oldest month goes first: {earlier[0].removeprefix('entry_').replace('_', '-')} is still there."
+        )
+    try:
+        with transaction.atomic(using=owner_alias()), connections[owner_alias()].cursor() as cursor:
+            cursor.execute("SELECT audit.drop_month(%s)", [month])
+            return int(cursor.fetchone()[0])
+    except DatabaseError as error:
+        raise _as_invalid(error, "month") from error
+
+
+def _bounds(month: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    first = dt.datetime(month.year, month.month, 1, tzinfo=dt.UTC)
+    return first, (first + dt.timedelta(days=32)).replace(day=1)
+
+
+def _as_invalid(error: DatabaseError, field: str) -> InvalidInput:
+    diagnosis = getattr(error.__cause__, "diag", None)
+    said = getattr(diagnosis, "message_primary", None) or str(error).splitlines()[0]
+    if not said.startswith("audit:"):
+        raise error
+    words = said.removeprefix("audit: ")
+    return InvalidInput(
+        words[:1].upper() + words[1:] + ".", Problem(field, words, "", getattr(diagnosis, "message_hint", None) or "")
+    )

@@ -1,0 +1,104 @@
+"""Checkpoints on their way out of the house: by mail, on paper, into a folder. Each delivery is noted, so that the age of
+the newest one can be told. The value of a checkpoint held elsewhere is its recency: the rest is what a database
+administrator with every right could rewrite unseen.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.mail import EmailMessage
+from psycopg import Connection
+
+from dispensary.audit.log.database import LogRow, open_logs
+from dispensary.audit.sealing.notes import Checkpoint, split
+
+ROOT_GROUP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The newest checkpoint of a log, ready to be sent."""
+
+    log: LogRow
+    size: int
+    note: str
+
+    @property
+    def file_name(self) -> str:
+        """One file a size, so that nothing in a folder is ever overwritten by something else."""
+        return f"{self.log.origin.replace('/', '_')}_{self.size}.checkpoint"
+
+    def paper(self) -> str:
+        """The checkpoint to be read and compared by eye: the root in groups, and the note itself."""
+        root = Checkpoint.parse(split(self.note)[0]).root.hex()
+        groups = " ".join(root[start : start + ROOT_GROUP] for start in range(0, len(root), ROOT_GROUP))
+        return f"Log      {self.log.origin}\nEntries  {self.size}\nRoot     {groups}\n\n{self.note}"
+
+
+def page(anchors: Iterable[Anchor], now: dt.datetime) -> str:
+    """The end-of-day sheet: every log's checkpoint, and a line to sign on."""
+    parts = [f"Audit log checkpoints, {now:%Y-%m-%d %H:%M} UTC\n", *(anchor.paper() for anchor in anchors)]
+    return (
+        "\n".join(parts)
+        + "\nSigned by the responsible pharmacist: ______________________________   Date: ______________\n"
+    )
+
+
+def mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMessage:
+    """The same as a message with one attachment a log; it holds no patient's data."""
+    message = EmailMessage(subject=f"Audit log checkpoints {now:%Y-%m-%d}", body=page(anchors, now), to=[to])
+    for anchor in anchors:
+        message.attach(anchor.file_name, anchor.note, "text/plain")
+    return message
+
+
+def put_into(folder: Path, anchor: Anchor) -> Path:
+    """Write the note into a folder, for a share or a write-once store. An existing file is never replaced."""
+    path = folder / anchor.file_name
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(anchor.note)
+    except FileExistsError:
+        if path.read_text(encoding="utf-8").split("\n\n")[0] != anchor.note.split("\n\n")[0]:
+            raise
+    return path
+
+
+def note_delivery(
+    connection: Connection[Any], anchor: Anchor, *, channel: str, target: str, ok: bool, detail: str = ""
+) -> None:
+    """Remember that (and whether) a checkpoint left the house."""
+    connection.execute(
+        "INSERT INTO audit.delivery (log_id, size, channel, target, ok, detail) VALUES (%s, %s, %s, %s, %s, %s)",
+        [anchor.log.log_id, anchor.size, channel, target, ok, detail or None],
+    )
+
+
+def newest(connection: Connection[Any]) -> Iterator[Anchor]:
+    """The newest checkpoint of each open log, with the cosignatures that were given on it."""
+    for one in open_logs(connection):
+        row = connection.execute(
+            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [one.log_id]
+        ).fetchone()
+        if row is None:
+            continue
+        lines = connection.execute(
+            "SELECT line FROM audit.cosignature WHERE log_id = %s AND size = %s ORDER BY witness", [one.log_id, row[0]]
+        ).fetchall()
+        yield Anchor(one, row[0], row[1] + "".join(line for (line,) in lines))
+
+
+def ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
+    """For each open log, how long ago its newest delivered checkpoint was made; since its opening when none ever was."""
+    rows = connection.execute(
+        """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.delivery d
+                                       JOIN audit.checkpoint c USING (log_id, size)
+                                       WHERE d.log_id = g.log_id AND d.ok), g.opened_at)
+           FROM audit.log g WHERE g.closed_at IS NULL ORDER BY g.origin"""
+    ).fetchall()
+    return {origin: max(now - since, dt.timedelta()) for origin, since in rows}

@@ -1,0 +1,97 @@
+"""The key that signs checkpoints: one secret in one file that only the sealer's account can read.
+
+Each log is signed under its own name, its origin. The text that an auditor keeps (the vkey) is printed once, when the
+key is made, and belongs on paper in the pharmacy's file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dispensary.audit.sealing.notes import BadNote, SignerKey, VerifierKey
+from dispensary.conf import conf
+
+
+class KeyTrouble(Exception):
+    """The signing key is missing, readable by others, or no key. The message says what to do."""
+
+
+def key_file() -> Path:
+    """Where the key is. Raises KeyTrouble when the site has not said."""
+    path = conf().audit_key_file
+    if path is None:
+        raise KeyTrouble(
+            "No signing key is set: give AUDIT_KEY_FILE a path outside the database that only the sealer can read."
+        )
+    return Path(path)
+
+
+def make_key(path: Path) -> SignerKey:
+    """Make a new key and write it to a file of its own, mode 600. Raises KeyTrouble if there is one already."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = SignerKey.generate(conf().audit_origin)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise KeyTrouble(f"{path} exists already; a key is replaced with --rotate, never overwritten.") from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(key.export() + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    return key
+
+
+def read_keys(path: Path) -> list[SignerKey]:
+    """The keys of a file, the one in force first; a second line is the key that is being rotated out.
+
+    Raises KeyTrouble.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii")
+    except OSError as error:
+        raise KeyTrouble(
+            f"The signing key {path} cannot be read ({error.strerror}); make one with `manage.py audit_key`."
+        ) from error
+    if mode & 0o077:
+        raise KeyTrouble(
+            f"The signing key {path} can be read by others; `chmod 600` it, and rotate it if they may have."
+        )
+    try:
+        keys = [SignerKey.parse(line) for line in text.splitlines() if line.strip()]
+    except (BadNote, ValueError) as error:
+        raise KeyTrouble(f"{path} holds no signing key: {error}") from error
+    if not keys:
+        raise KeyTrouble(f"{path} is empty.")
+    return keys
+
+
+def verifiers(path: Path, origin: str) -> list[VerifierKey]:
+    """The public halves under a log's name."""
+    return [key.named(origin).verifier for key in read_keys(path)]
+
+
+def rotate_key(path: Path) -> tuple[SignerKey, SignerKey]:
+    """Put a new key before the old one, so that both sign from now on; give old and new."""
+    keys = read_keys(path)
+    if len(keys) > 1:
+        raise KeyTrouble(f"{path} holds a replaced key already; end it with --drop-old first.")
+    new = SignerKey.generate(conf().audit_origin)
+    _replace(path, [new, keys[0]])
+    return keys[0], new
+
+
+def drop_old_keys(path: Path) -> None:
+    """Keep the key in force only."""
+    _replace(path, read_keys(path)[:1])
+
+
+def _replace(path: Path, keys: list[SignerKey]) -> None:
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write("".join(key.export() + "\n" for key in keys))
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(path)

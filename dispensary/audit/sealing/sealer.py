@@ -1,0 +1,236 @@
+"""The sealer: reads what was linked, recomputes it from the columns, and signs size and root of each log.
+
+It trusts its own state file more than the database. Where the two disagree, it signs nothing and says FORK: either
+somebody rewrote the log, or the database was put back in time. Only `audit_incarnation` leads on from there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from dispensary.audit.log.canonical import NotCanonical, leaf
+from dispensary.audit.log.database import LogRow
+from dispensary.audit.log.links import leaves, linked_entries
+from dispensary.audit.sealing.merkle import CompactRange
+from dispensary.audit.sealing.notes import BadNote, Checkpoint, SignerKey, open_checkpoint, sign_checkpoint
+from dispensary.audit.sealing.state import State, StateFolder, StateTrouble
+
+BATCH = 20_000
+STANDBY_WAIT = 2.0
+"""Seconds to wait for standbys in one round."""
+HEARTBEAT = dt.timedelta(hours=24)
+
+
+class SealRefused(Exception):
+    """The sealer will not sign this log. `finding` is the class a verifier would report, `seq` where."""
+
+    def __init__(self, origin: str, finding: str, seq: int, detail: str) -> None:
+        self.origin, self.finding, self.seq, self.detail = origin, finding, seq, detail
+        super().__init__(f"{finding} in {origin} at {seq}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one round did to one log."""
+
+    log: LogRow
+    size: int
+    added: int
+
+
+@contextmanager
+def only_sealer(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
+    """Whether this session is the only one that seals the log now; held until the block ends."""
+    key = int.from_bytes(log.log_id.bytes[:8], "big", signed=True)
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+    held = bool(row and row[0])
+    try:
+        yield held
+    finally:
+        if held and not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+class Sealer:
+    """Signs logs over one autocommitting connection of the sealer's role.
+
+    `standbys` is how many standby servers must have flushed an entry before it is signed.
+    """
+
+    def __init__(
+        self, connection: Connection[Any], keys: Sequence[SignerKey], states: StateFolder, *, standbys: int = 0
+    ) -> None:
+        self.connection = connection
+        self.keys = keys
+        self.states = states
+        self.standbys = standbys
+        self._checked: set[UUID] = set()
+
+    def seal(self, log: LogRow) -> Sealed | None:
+        """Sign everything that was linked since the last time. None: another sealer has this log, or standbys lag.
+
+        Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the memory of what
+        was signed is missing or damaged.
+        """
+        with only_sealer(self.connection, log) as mine:
+            if not mine:
+                return None
+            state = self._state(log)
+            self._check_past(log, state)
+            self._publish(log, state)
+            return self._extend(log, state)
+
+    def adopt(self, log: LogRow) -> State:
+        """Take the newest checkpoint in the database as the last one signed, after recomputing it from all entries.
+
+        For a sealer whose state file is truly lost. Raises SealRefused when that checkpoint does not fit the entries.
+        """
+        row = self.connection.execute(
+            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [log.log_id]
+        ).fetchone()
+        if row is None:
+            return State(str(log.log_id), log.origin)
+        checkpoint = self._opened(log, row[1])
+        tree, last = self._recompute(log, CompactRange(), log.genesis, checkpoint.size)
+        if tree.size != checkpoint.size or tree.root() != checkpoint.root:
+            raise SealRefused(log.origin, "ROOT_MISMATCH", checkpoint.size, "the newest stored checkpoint does not fit")
+        state = State(str(log.log_id), log.origin).grown(tree, last, row[1])
+        self.states.save(state)
+        return state
+
+    def heartbeat_due(self, log: LogRow, now: dt.datetime) -> bool:
+        """Whether a day has passed since this log last said how it is protected."""
+        state = self.states.load(log.log_id)
+        return (
+            state is None or not state.heartbeat_at or now - dt.datetime.fromisoformat(state.heartbeat_at) >= HEARTBEAT
+        )
+
+    def heartbeat_done(self, log: LogRow, now: dt.datetime) -> None:
+        """Remember that the posture was recorded, and look again at all leaves of the past in the next round."""
+        state = self.states.load(log.log_id) or State(str(log.log_id), log.origin)
+        self.states.save(replace(state, heartbeat_at=now.isoformat()))
+        self._checked.discard(log.log_id)
+
+    def _state(self, log: LogRow) -> State:
+        state = self.states.load(log.log_id)
+        if state is not None and state.size:
+            return state
+        row = self.connection.execute(
+            "SELECT max(size) FROM audit.checkpoint WHERE log_id = %s", [log.log_id]
+        ).fetchone()
+        if row and row[0] is not None:
+            raise StateTrouble(
+                f"{log.origin} has checkpoints, but {self.states.path(log.log_id)} knows of none. Restore the state from its "
+                "backup; if it is truly lost, `audit_seal --adopt` verifies the whole log and goes on from its newest checkpoint."
+            )
+        return state or State(str(log.log_id), log.origin)
+
+    def _publish(self, log: LogRow, state: State) -> None:
+        """Put the last signed note into the database; after a crash in between it may not be there yet."""
+        if not state.size:
+            return
+        self.connection.execute(
+            "INSERT INTO audit.checkpoint (log_id, size, root, note, flush_lsn) VALUES (%s, %s, %s, %s, pg_current_wal_flush_lsn())"
+            " ON CONFLICT (log_id, size) DO NOTHING",
+            [log.log_id, state.size, bytes.fromhex(state.root), state.note],
+        )
+
+    def _check_past(self, log: LogRow, state: State) -> None:
+        """The database must still hold what was signed: the last leaf in every round, all of them now and then."""
+        if not state.size:
+            return
+        row = self.connection.execute(
+            "SELECT leaf FROM audit.link WHERE log_id = %s AND seq = %s", [log.log_id, state.size]
+        ).fetchone()
+        if row is None:
+            raise SealRefused(
+                log.origin, "FORK", state.size, f"{state.size} entries were signed and the database has fewer"
+            )
+        if bytes(row[0]).hex() != state.last_leaf:
+            raise SealRefused(log.origin, "FORK", state.size, "the last signed entry is another one now")
+        if log.log_id not in self._checked:
+            tree = CompactRange()
+            try:
+                tree.extend(leaves(self.connection, log.log_id, upto=state.size))
+            except LookupError as error:
+                raise SealRefused(log.origin, "FORK", state.size, str(error)) from error
+            if tree.root().hex() != state.root:
+                raise SealRefused(log.origin, "FORK", state.size, "the root of what was signed is another one now")
+            self._checked.add(log.log_id)
+
+    def _extend(self, log: LogRow, state: State) -> Sealed | None:
+        row = self.connection.execute("SELECT max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
+        end = row[0] if row and row[0] is not None else 0
+        if end > state.size and not self._standbys_have_all(log, state.size):
+            return None
+        before = state.size
+        while state.size < end:
+            prev = bytes.fromhex(state.last_leaf) if state.size else log.genesis
+            tree, last = self._recompute(log, state.tree(), prev, min(end, state.size + BATCH))
+            checkpoint = Checkpoint(log.origin, tree.size, tree.root())
+            note = sign_checkpoint(checkpoint, *(key.named(log.origin) for key in self.keys))
+            state = state.grown(tree, last, note)
+            self.states.save(state)
+            self._publish(log, state)
+        return Sealed(log, state.size, state.size - before)
+
+    def _recompute(self, log: LogRow, tree: CompactRange, prev: bytes, end: int) -> tuple[CompactRange, bytes]:
+        """Grow the tree to `end` by leaves computed from the columns; refuse at the first that is stored otherwise."""
+        for row in linked_entries(self.connection, log.log_id, after=tree.size, bodies=False):
+            seq = tree.size + 1
+            if row.seq != seq:
+                raise SealRefused(log.origin, "GAP", seq, f"number {seq} is missing")
+            if row.log_id is None:
+                raise SealRefused(log.origin, "ENTRY_MISSING", seq, "the link has no entry")
+            if row.log_id != log.log_id:
+                raise SealRefused(log.origin, "WRONG_LOG", seq, "the entry belongs to another log")
+            try:
+                computed = leaf(row.header(prev))
+            except NotCanonical as error:
+                raise SealRefused(log.origin, "NOT_CANONICAL", seq, str(error)) from error
+            if computed != row.leaf:
+                raise SealRefused(log.origin, "ENTRY_MODIFIED", seq, "the stored leaf is not the hash of the entry")
+            tree.append(computed)
+            prev = computed
+            if tree.size == end:
+                break
+        return tree, prev
+
+    def _opened(self, log: LogRow, note: str) -> Checkpoint:
+        try:
+            return open_checkpoint(note, [key.named(log.origin).verifier for key in self.keys])
+        except BadNote as error:
+            raise SealRefused(log.origin, "CKPT_BAD_SIG", 0, str(error)) from error
+
+    def _standbys_have_all(self, log: LogRow, size: int) -> bool:
+        """Whether enough standbys have on their disks all that is visible now; waits a moment for them."""
+        if not self.standbys:
+            return True
+        role = self.connection.execute(
+            "SELECT current_user, pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
+        ).fetchone()
+        if role and not role[1]:  # PostgreSQL shows such a role that there are standbys, and not how far they are
+            raise SealRefused(
+                log.origin, "UNSEALED", size,
+                f"the role {role[0]} may not see how far the standbys are; a superuser must GRANT pg_read_all_stats TO it",
+            )  # fmt: skip
+        row = self.connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+        deadline = time.monotonic() + STANDBY_WAIT
+        while row is not None:
+            have = self.connection.execute(
+                "SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= %s::pg_lsn", [row[0]]
+            ).fetchone()
+            if have and have[0] >= self.standbys:
+                return True
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        return False

@@ -1,0 +1,100 @@
+"""One round of the sealer over all logs: record the day's posture where it is due, then sign what is new."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.db import transaction
+
+from dispensary.actors import Actor
+from dispensary.audit.log.database import LogRow, open_logs, raw_connection, sealer_alias
+from dispensary.audit.log.events import Event
+from dispensary.audit.log.writer import Subject, record
+from dispensary.audit.sealing.keys import key_file, read_keys
+from dispensary.audit.sealing.notes import SignerKey
+from dispensary.audit.sealing.posture import posture
+from dispensary.audit.sealing.sealer import Sealed, Sealer, SealRefused
+from dispensary.audit.sealing.state import StateFolder, StateTrouble
+from dispensary.conf import conf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did, and which logs it refused to sign."""
+
+    sealed: tuple[Sealed, ...]
+    refused: tuple[SealRefused | StateTrouble, ...]
+
+
+def state_folder() -> Path:
+    """Where the sealer remembers; beside the key unless the site says otherwise."""
+    return Path(conf().audit_state_folder or key_file().parent / "audit-state")
+
+
+def make_sealer() -> Sealer:
+    """The sealer of this site. Raises KeyTrouble when the key is missing or open to others."""
+    return Sealer(
+        raw_connection(sealer_alias()),
+        read_keys(key_file()),
+        StateFolder(state_folder()),
+        standbys=conf().audit_seal_standbys,
+    )
+
+
+def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None) -> Round:
+    """Seal every open log, or that of one pharmacy; a log that must not be sealed does not keep the others from it."""
+    sealed: list[Sealed] = []
+    refused: list[SealRefused | StateTrouble] = []
+    for one in open_logs(sealer.connection):
+        if pharmacy not in (None, one.pharmacy):
+            continue
+        try:
+            _heartbeat(sealer, one, now)
+            done = sealer.seal(one)
+        except (SealRefused, StateTrouble) as trouble:
+            log.critical("audit log is not sealed: %s", trouble)
+            refused.append(trouble)
+        else:
+            sealed.extend([done] if done else [])
+    return Round(tuple(sealed), tuple(refused))
+
+
+def _heartbeat(sealer: Sealer, one: LogRow, now: dt.datetime) -> None:
+    if not sealer.heartbeat_due(one, now):
+        return
+    sealer.connection.execute("SELECT audit.ensure_partitions()")
+    facts = posture(sealer.connection, now)
+    alias = sealer_alias()
+    with transaction.atomic(using=alias):
+        record(
+            Event.POSTURE,
+            pharmacy=one.pharmacy,
+            by=Actor.system("sealer", one.pharmacy),
+            now=now,
+            subject=Subject("log", str(one.log_id)),
+            body=facts,
+            using=alias,
+        )
+    sealer.heartbeat_done(one, now)
+
+
+def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:
+    """Write into every log which key replaces which; the sealer signs that entry with both."""
+    alias = sealer_alias()
+    for one in open_logs(raw_connection(alias)):
+        with transaction.atomic(using=alias):
+            record(
+                Event.KEY_ROTATED,
+                pharmacy=one.pharmacy,
+                by=Actor.system("sealer", one.pharmacy),
+                now=now,
+                subject=Subject("key", new.named(one.origin).verifier.key_id.hex()),
+                body={"old": str(old.named(one.origin).verifier), "new": str(new.named(one.origin).verifier)},
+                using=alias,
+            )

@@ -1,0 +1,95 @@
+"""What the sealer remembers outside the database: for each log, the last statement that it signed.
+
+A database can be put back to yesterday; this file is not, and so the sealer notices. It is written and flushed to the
+disk before a checkpoint is published: whatever the moment of a crash, there are never two statements about one size.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+from dispensary.audit.sealing.merkle import CompactRange
+
+
+class StateTrouble(Exception):
+    """The state is missing or damaged; signing without it could bless a rewritten log."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One log as the sealer last signed it. Hashes are hexadecimal; times ISO 8601."""
+
+    log_id: str
+    origin: str
+    size: int = 0
+    edge: tuple[str, ...] = ()
+    """The compact range of the tree: enough to go on without reading the old links again."""
+    last_leaf: str = ""
+    """The leaf of entry `size`; since each leaf holds the one before it, it speaks for all of them."""
+    root: str = ""
+    note: str = ""
+    heartbeat_at: str = ""
+
+    def tree(self) -> CompactRange:
+        """The tree's edge, ready to take more leaves. Raises StateTrouble when it does not give the signed root."""
+        tree = CompactRange(self.size, [bytes.fromhex(text) for text in self.edge])
+        if self.size and tree.root().hex() != self.root:
+            raise StateTrouble(f"the state of {self.origin} contradicts itself; restore the file from its backup")
+        return tree
+
+    def grown(self, tree: CompactRange, last_leaf: bytes, note: str) -> State:
+        """The state after signing a larger tree."""
+        edge = tuple(piece.hex() for piece in tree.hashes)
+        return replace(self, size=tree.size, edge=edge, last_leaf=last_leaf.hex(), root=tree.root().hex(), note=note)
+
+
+class StateFolder:
+    """One JSON file a log, replaced in one step and flushed to the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, log_id: UUID) -> Path:
+        """Where the state of a log is."""
+        return self.folder / f"{log_id}.json"
+
+    def load(self, log_id: UUID) -> State | None:
+        """The state of a log, None if it was never sealed from here. Raises StateTrouble on a damaged file."""
+        path = self.path(log_id)
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return State(**{**told, "edge": tuple(told["edge"])})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StateTrouble(f"{path} cannot be read; restore it from its backup ({error})") from error
+
+    def save(self, state: State) -> None:
+        """Write, flush, move into place, flush the folder. Raises StateTrouble where that is not possible (a full disk)."""
+        try:
+            self._save(state)
+        except OSError as error:
+            raise StateTrouble(
+                f"{self.path(UUID(state.log_id))} cannot be written ({error.strerror}); nothing was signed. Make room, "
+                "and the sealer goes on from what it signed last."
+            ) from error
+
+    def _save(self, state: State) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.path(UUID(state.log_id))
+        fresh = path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(asdict(state), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(path)
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,107 @@
+"""The tables and the log tell the same story, and where they do not, the row or the entry is named."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import dispenses
+from dispensary.audit.checks.reconcile import Kind, reconcile
+from dispensary.models import Dispense, Patient, Review
+from tests.dispensary import make
+from tests.dispensary.audit.linking import flush_links
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def dispense() -> Dispense:
+    make.products()
+    pharmacy = make.pharmacy()
+    by = make.staff(pharmacy).actor()
+    order = make.prescription(make.patient(pharmacy))
+    done = dispenses.dispense(
+        prescription=order,
+        quantity=Decimal(42),
+        pack=make.pack(),
+        key="k1",
+        by=by,
+        now=NOW,
+    )
+    assert isinstance(done, Dispense), done
+    flush_links()
+    return done
+
+
+def orphans(dispense: Dispense) -> list[tuple[Kind, str]]:
+    """Those of this test: other tests left rows and entries of theirs, and logs last for ever."""
+    mine = {str(dispense.pk), str(dispense.review_id), str(dispense.patient_id), *CREATED}
+    return [(each.kind, each.table) for each in reconcile() if each.id in mine]
+
+
+CREATED: set[str] = set()
+
+
+def copy_of(dispense: Dispense, **changes: Any) -> Dispense:
+    """A row put past the actions."""
+    from uuid import uuid4
+
+    review = Review.objects.get(pk=dispense.review_id)
+    review.pk = uuid4()
+    review.save(force_insert=True)
+    row = Dispense.objects.get(pk=dispense.pk)
+    row.pk, row.number, row.key, row.review_id = uuid4(), 2, "k2", review.pk
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+    CREATED.update({str(row.pk)})
+    return row
+
+
+def test_what_the_actions_wrote_is_in_agreement(dispense: Dispense) -> None:
+    assert orphans(dispense) == []
+    dispenses.cancel(dispense=dispense, reason="wrong bag", by=make.staff(dispense.pharmacy).actor(), now=NOW)
+    flush_links()
+    assert orphans(dispense) == []
+
+
+def test_a_dispense_without_its_entry_is_found(dispense: Dispense) -> None:
+    row = copy_of(dispense)
+    assert (Kind.NO_ENTRY, "dispense") in orphans(dispense)
+    assert str(row.pk) in {each.id for each in reconcile() if each.kind is Kind.OTHER}
+
+
+def test_a_dispense_that_names_an_entry_that_is_not_there_is_found(dispense: Dispense) -> None:
+    Dispense.objects.filter(pk=dispense.pk).update(audit_entry=dispense.pk)
+    assert orphans(dispense) == [(Kind.OTHER, "dispense")]
+
+
+def test_an_entry_whose_dispense_is_gone_is_found(dispense: Dispense) -> None:
+    """Deleted in the tables by somebody who also removed what hung on it."""
+    dispense.reminder_plans.all().delete()
+    Dispense.objects.filter(pk=dispense.pk)._raw_delete("default")
+    assert (Kind.NO_ROW, "dispense") in orphans(dispense)
+
+
+def test_two_entries_for_one_dispense_are_found(dispense: Dispense) -> None:
+    audit.record(
+        audit.Event.DISPENSED, pharmacy=dispense.pharmacy, by=make.staff(dispense.pharmacy).actor(), now=NOW,
+        subject=dispense, body={},
+    )  # fmt: skip
+    flush_links()
+    assert orphans(dispense) == [(Kind.TWICE, "dispense")]
+
+
+def test_a_status_changed_past_the_actions_is_found(dispense: Dispense) -> None:
+    Dispense.objects.filter(pk=dispense.pk).update(status="returned", ended_at=NOW)
+    assert orphans(dispense) == [(Kind.NO_ENTRY, "dispense")]
+
+
+def test_a_patient_put_in_past_the_actions_is_found(dispense: Dispense) -> None:
+    row = Patient.objects.create(pharmacy=dispense.pharmacy, identifier="X1", family_name="Nobody")
+    CREATED.add(str(row.pk))
+    assert (Kind.NO_ENTRY, "patient") in orphans(dispense)

@@ -1,0 +1,130 @@
+"""The vectors are a promise: the writer, the verifier and a third party's libraries all give them."""
+
+import datetime as dt
+import hashlib
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+
+from dispensary.audit.evidence import verify
+from dispensary.audit.log import canonical
+from dispensary.audit.sealing import merkle, notes
+from tests.dispensary.audit.evidence import make_vectors
+
+
+def read(name: str) -> Any:
+    return json.loads((make_vectors.FOLDER / f"{name}.json").read_text(encoding="ascii"))
+
+
+def named(cases: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in cases]
+
+
+@pytest.mark.parametrize("name", ["canonical", "entry", "tree", "note", "bundle", "proof"])
+def test_the_program_still_makes_the_vectors_that_were_published(name):
+    made = make_vectors.text_of(make_vectors.vectors()[name])
+    assert (make_vectors.FOLDER / f"{name}.json").read_text(encoding="ascii") == made
+
+
+@pytest.mark.parametrize("case", named(read("canonical")["same"]))
+def test_canonical_vectors(case):
+    assert canonical.canonical(case["value"]) == rfc8785.dumps(case["value"]).decode() == case["canonical"]
+    assert verify.read_canonical(case["canonical"]) == case["value"]
+
+
+@pytest.mark.parametrize("case", named(read("canonical")["refused"]))
+def test_refused_vectors(case):
+    with pytest.raises(canonical.NotCanonical):
+        canonical.read(case["text"])
+    if case["name"] != "NUL":  # the database refuses it; a verifier need not
+        with pytest.raises(verify.Malformed):
+            verify.read_canonical(case["text"])
+
+
+TYPES: dict[str, Any] = {
+    "occurred_at": dt.datetime.fromisoformat,
+    "recorded_at": dt.datetime.fromisoformat,
+    "entry_id": uuid.UUID,
+    "log_id": uuid.UUID,
+    "body_commit": bytes.fromhex,
+    "ruleset": bytes.fromhex,
+}
+
+
+@pytest.mark.parametrize("case", named(read("entry")["entries"]))
+def test_entry_vectors(case):
+    columns = {name: TYPES.get(name, lambda value: value)(value) for name, value in case["columns"].items()}
+    header = canonical.header(columns, seq=case["seq"], prev=bytes.fromhex(case["prev"]))
+    assert header == case["header"]
+    assert rfc8785.dumps(json.loads(header)).decode() == header
+    assert hashlib.sha256(b"\x00" + header.encode()).hexdigest() == case["leaf"]
+
+
+def test_commitment_and_genesis_vectors():
+    told = read("entry")
+    body = told["body"]
+    raw = b"\x02" + bytes.fromhex(body["salt"]) + body["body"].encode()
+    assert hashlib.sha256(raw).hexdigest() == body["commitment"]
+    for case in told["genesis"]:
+        raw = b"audit/genesis/v1\n" + case["log"].encode() + b"\n" + case["predecessor"].encode()
+        assert hashlib.sha256(raw).hexdigest() == case["genesis"]
+
+
+def test_tree_vectors():
+    told = read("tree")
+    leaves = [bytes.fromhex(each) for each in told["leaves"]]
+    edge = verify.Edge()
+    for size, root in enumerate(told["roots"]):
+        assert edge.root().hex() == root
+        if size < len(leaves):
+            edge.append(leaves[size])
+    roots = [bytes.fromhex(each) for each in told["roots"]]
+    for case in told["inclusion"]:
+        proof = [bytes.fromhex(each) for each in case["proof"]]
+        leaf = leaves[case["index"]]
+        assert merkle.verify_inclusion(leaf, case["index"], case["size"], proof, roots[case["size"]])
+    for case in told["consistency"]:
+        proof = [bytes.fromhex(each) for each in case["proof"]]
+        old, new = case["old"], case["new"]
+        assert merkle.verify_consistency(old, new, roots[old], roots[new], proof)
+
+
+def test_note_vectors():
+    told = read("note")
+    keys = [notes.VerifierKey.parse(told["vkey"]), notes.VerifierKey.parse(told["witness_vkey"])]
+    assert notes.open_checkpoint(told["note"], keys).text == told["checkpoint"]
+    _, held = notes.open_note(told["cosigned_note"], keys)
+    assert held[keys[1]].cosigned_at.timestamp() == told["witness_time"]
+    log_key, witness_key = (verify.Key.parse(told[name]) for name in ("vkey", "witness_vkey"))
+    opened = verify.open_checkpoint(told["cosigned_note"].encode(), "vector", True, [log_key], [witness_key])
+    assert opened.witnesses == ((witness_key.name, told["witness_time"]),)
+
+
+@pytest.mark.parametrize("case", named(read("bundle")["cases"]))
+def test_bundle_vectors(case, tmp_path: Path):
+    told = read("bundle")
+    lines = case["entries.jsonl"]
+    files = {"entries.jsonl": lines, **told["notes"]}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8", newline="\n")
+    listed = {
+        name: {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        for name, text in files.items()
+    }
+    manifest = {**told["manifest"], "files": listed, "last": lines.count("\n")}
+    (tmp_path / "manifest.json").write_text(canonical.canonical(manifest), encoding="utf-8")
+    report = verify.verify_bundle(tmp_path, keys=[verify.Key.parse(told["vkey"])])
+    assert report.exit == case["exit"]
+    assert [[found.kind, found.position] for found in report.findings] == case["findings"]
+
+
+@pytest.mark.parametrize("case", named(read("proof")["cases"]))
+def test_proof_vectors(case, tmp_path: Path):
+    (tmp_path / "proof.json").write_text(case["proof.json"], encoding="utf-8", newline="\n")
+    report = verify.verify_proof(tmp_path / "proof.json", keys=[verify.Key.parse(read("proof")["vkey"])])
+    assert (report.exit, [found.kind for found in report.findings]) == (case["exit"], case["findings"])

@@ -1,0 +1,406 @@
+"""The verifier against damaged, hostile and absurd bundles: an answer each time, never a false "verified"."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dispensary.audit.evidence import verify
+from dispensary.audit.log import canonical
+from tests.dispensary.audit.logs import SIGNER, WITNESSES, Log, seal_again
+from tests.dispensary.audit.own import LONG
+
+KEYS = [verify.Key.parse(str(SIGNER.verifier))]
+MUTATIONS = 50_000 if LONG else 1500
+"""How many mutations each of the two tests of evidence tries: 100,000 in the long form."""
+AROUND = MUTATIONS // 5 if LONG else MUTATIONS
+"""The same for what is around the evidence: the manifest, the zip file."""
+
+MODULE = Path(verify.__file__)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    log = Log.of(9, every=4)
+    log.rows[2].body = log.rows[2].salt = None
+    log.write({"ranges": [[3, 3]], "basis": "x", "note": 'é \U0001f48a \\ " \x07'}, action="audit.erased")
+    log.seal()
+    return log.export(tmp_path_factory.mktemp("robust") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def packed(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.suffix != ".py":
+                archive.write(file, str(file.relative_to(folder)))
+        archive.write(folder / "README.txt", "verify.py")
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    del manifest["files"]["verify.py"]
+    rewrite(path, {"manifest.json": canonical.canonical(manifest).encode() + b"\n"})
+    return path
+
+
+def rewrite(path: Path, changed: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()} | changed
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in content.items():
+            archive.writestr(name, raw)
+
+
+def status(path: Path) -> int:
+    """The exit status; any exception but Malformed is a failure of the verifier."""
+    try:
+        return verify.verify_bundle(path, keys=KEYS).exit
+    except verify.Malformed:
+        return verify.UNREADABLE
+
+
+def evidence(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.name == "entries.jsonl" or path.suffix == ".note"
+    }
+
+
+def flip(raw: bytearray, dice: random.Random) -> None:
+    raw[dice.randrange(len(raw))] ^= 1 << dice.randrange(8)
+
+
+def replace(raw: bytearray, dice: random.Random) -> None:
+    raw[dice.randrange(len(raw))] = dice.choice(b'0123456789abcdef"\\{}[],:\n\r\x00\xff -+e.')
+
+
+def delete(raw: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(raw))
+    del raw[start : start + dice.choice((1, 1, 2, 50))]
+
+
+def insert(raw: bytearray, dice: random.Random) -> None:
+    raw[dice.randrange(len(raw)) : 0] = dice.choice(
+        (b" ", b"\n", b"0", b'"', b"\\u0000", b"\xc3", b"null", b"[" * 3000)
+    )
+
+
+def repeat(raw: bytearray, dice: random.Random) -> None:
+    start = dice.randrange(len(raw))
+    raw[start:start] = raw[start : start + dice.choice((1, 10, 200))]
+
+
+def exchange_lines(raw: bytearray, dice: random.Random) -> None:
+    lines = raw.split(b"\n")
+    one, other = dice.randrange(len(lines)), dice.randrange(len(lines))
+    lines[one], lines[other] = lines[other], lines[one]
+    raw[:] = b"\n".join(lines)
+
+
+def exchange_bytes(raw: bytearray, dice: random.Random) -> None:
+    one, other = dice.randrange(len(raw)), dice.randrange(len(raw))
+    raw[one], raw[other] = raw[other], raw[one]
+
+
+def cut(raw: bytearray, dice: random.Random) -> None:
+    del raw[dice.randrange(len(raw)) :]
+
+
+CHANGES: list[Callable[[bytearray, random.Random], None]] = [
+    flip, flip, flip, replace, replace, delete, insert, repeat, exchange_lines, exchange_bytes, cut,
+]  # fmt: skip
+
+
+def test_the_untouched_bundles_verify(folder, packed):
+    assert status(folder) == status(packed) == 0
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("resealed", [False, True], ids=["damaged", "with a manifest brought up to date"])
+def test_no_changed_byte_of_evidence_verifies(folder, tmp_path, resealed):
+    dice = random.Random(f"mutate {resealed}")
+    original = evidence(folder)
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    manifest = (folder / "manifest.json").read_bytes()
+    for number in range(MUTATIONS):
+        name = dice.choice([*original, "entries.jsonl", "entries.jsonl"])
+        raw = bytearray(original[name])
+        for _ in range(dice.choice((1, 1, 1, 2, 5))):
+            if raw:
+                dice.choice(CHANGES)(raw, dice)
+        (copy / name).write_bytes(raw)
+        if resealed:
+            seal_again(copy)
+        if bytes(raw) != original[name]:
+            assert status(copy) != 0, f"mutation {number} of {name} verified: {bytes(raw)!r}"
+        (copy / name).write_bytes(original[name])
+        (copy / "manifest.json").write_bytes(manifest)
+
+
+@pytest.mark.faults
+def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
+    dice = random.Random("manifest")
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    original = (folder / "manifest.json").read_bytes()
+    told = json.loads(original)
+    for _ in range(AROUND):
+        raw = bytearray(original)
+        dice.choice(CHANGES)(raw, dice)
+        (copy / "manifest.json").write_bytes(raw)
+        if status(copy) == 0:
+            now = json.loads(raw)
+            same = {key: now[key] for key in ("format", "origin", "log", "first", "last")}
+            assert same == {key: told[key] for key in same}
+            assert now["files"]["entries.jsonl"] == told["files"]["entries.jsonl"]
+
+
+@pytest.mark.faults
+def test_a_mutated_zip_verifies_only_when_it_still_holds_the_same_evidence(folder, packed, tmp_path):
+    dice = random.Random("zip")
+    original, raw_zip = evidence(folder), packed.read_bytes()
+    path = tmp_path / "mutated.zip"
+    for _ in range(AROUND):
+        raw = bytearray(raw_zip)
+        dice.choice(CHANGES)(raw, dice)
+        path.write_bytes(raw)
+        if status(path) == 0:
+            with zipfile.ZipFile(path) as archive:
+                assert {name: archive.read(name) for name in original} == original
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw.replace(b"\n", b"\r\n"), "CRLF"),
+        (lambda raw: raw[:-1], "cut off"),
+        (lambda raw: raw + b"\n", "not an entry"),
+        (lambda raw: raw + b'{"seq":11}\n', "not an entry"),
+        (lambda raw: b"\xef\xbb\xbf" + raw, "not an entry"),
+        (lambda raw: raw.replace(b'{"body"', b'{"body":"","body"', 1), "canonical"),
+    ],
+    ids=["CRLF", "no final newline", "an empty line", "half an entry", "a byte order mark", "a key twice"],
+)
+def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(folder, tmp_path, change, said):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "entries.jsonl").write_bytes(change((copy / "entries.jsonl").read_bytes()))
+    seal_again(copy)
+    report = verify.verify_bundle(copy, keys=KEYS)
+    assert report.exit == verify.UNREADABLE
+    assert said in " ".join(report.lines())
+
+
+def test_entries_that_cannot_be_read_do_not_hide_tampering(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    lines = (copy / "entries.jsonl").read_bytes().split(b"\n")
+    lines[1] = b"?"
+    lines[6] = lines[6].replace(b"pharmacist", b"technician")
+    (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
+    report = verify.verify_bundle(copy, keys=KEYS)
+    assert report.exit == verify.TAMPERED
+    assert {found.kind: found.first for found in report.findings}["ENTRY_MODIFIED"] == 7
+
+
+# Bombs and lies.
+
+
+def run(*arguments: object, memory_mb: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the file on its own: no site packages, so that it is really the standard library alone."""
+
+    def limit() -> None:
+        if memory_mb:
+            resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+
+    command = [sys.executable, "-I", "-S", str(MODULE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def vkey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "vkey"
+    path.write_text(f"# the log's key, from the pharmacy's file\n{SIGNER.verifier}\n")
+    return path
+
+
+@pytest.mark.parametrize("name", ["entries.jsonl", "manifest.json", "checkpoints/000000000004.note"])
+def test_a_zip_bomb_is_refused_in_little_memory(packed, tmp_path, vkey, name):
+    bomb = shutil.copy(packed, tmp_path / "bomb.zip")
+    with zipfile.ZipFile(packed) as archive:
+        content = {each: archive.read(each) for each in archive.namelist() if each != name}
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, raw in content.items():
+            archive.writestr(each, raw)
+        with archive.open(name, "w", force_zip64=True) as member:
+            for _ in range(300):
+                member.write(bytes(1 << 20))
+    done = run(bomb, "--vkey", vkey, memory_mb=300)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "zip bomb" in done.stderr
+
+
+def test_a_line_of_a_gigabyte_is_refused_in_little_memory(folder, tmp_path, vkey):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    with (copy / "entries.jsonl").open("ab") as file:
+        file.truncate(1 << 30)
+    done = run(copy, "--vkey", vkey, memory_mb=300)
+    assert done.returncode == 2
+    assert "longer than" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "checkpoints/../../outside", ".hidden", "a/b/c", ""])
+def test_no_file_outside_the_bundle_is_read(folder, tmp_path, name):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"][name] = {"bytes": 1, "sha256": "0" * 64}
+    (copy / "manifest.json").write_bytes(canonical.canonical(manifest).encode() + b"\n")
+    with pytest.raises(verify.Malformed, match="not a file name"):
+        verify.verify_bundle(copy, keys=KEYS)
+
+
+def test_links_and_pipes_are_not_followed(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "entries.jsonl").unlink()
+    (copy / "entries.jsonl").symlink_to(folder / "entries.jsonl")
+    with pytest.raises(verify.Malformed, match="not a plain file"):
+        verify.verify_bundle(copy, keys=KEYS)
+    (copy / "entries.jsonl").unlink()
+    os.mkfifo(copy / "entries.jsonl")
+    with pytest.raises(verify.Malformed, match="not a plain file"):
+        verify.verify_bundle(copy, keys=KEYS)
+
+
+def test_one_name_twice_in_a_zip_is_refused(packed, tmp_path):
+    path = shutil.copy(packed, tmp_path / "twice.zip")
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("entries.jsonl", b"")
+    with pytest.raises(verify.Malformed, match="one name twice"):
+        verify.verify_bundle(path, keys=KEYS)
+
+
+def test_a_file_that_is_no_zip_is_unreadable(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(verify.Malformed, match="neither a folder nor a zip"):
+        verify.verify_bundle(tmp_path / "x.zip", keys=KEYS)
+
+
+# The command.
+
+
+def test_the_file_alone_verifies_a_bundle_with_the_standard_library(packed, vkey):
+    done = run(packed, "--vkey", vkey)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("VERIFIED. Every entry is as it was written and signed.\n")
+
+
+def test_the_copy_inside_the_bundle_is_this_file(folder):
+    assert (folder / "verify.py").read_bytes() == MODULE.read_bytes()
+
+
+def test_json_and_exit_status_agree(folder, tmp_path, vkey):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    raw = (copy / "entries.jsonl").read_bytes()
+    (copy / "entries.jsonl").write_bytes(raw.replace(b"counter 2", b"counter 3", 1))
+    done = run(copy, "--vkey", vkey, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == told["exit"] == 1
+    assert (told["findings"][0]["class"], told["findings"][0]["position"]) == ("ENTRY_MODIFIED", "1")
+
+
+def test_all_evidence_can_be_given_on_the_command_line(folder, tmp_path, vkey):
+    log = Log.of(5)
+    held = tmp_path / "held"
+    held.write_text(log.seal(witnesses=2))
+    witnesses = tmp_path / "witnesses"
+    witnesses.write_text("\n".join(str(witness.verifier) for witness in WITNESSES))
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(f"seq,leaf\r\n3,{log.rows[2].leaf.hex()[:16]}\r\n")
+    options = ["--vkey", vkey, "--checkpoint", held, "--witness-vkey", witnesses, "--receipts", receipts]
+    bundle = log.export(tmp_path / "bundle.zip")
+    assert run(bundle, *options, "--policy", "2-of-3", "--strict").returncode == 0
+    assert run(bundle, *options, "--policy", "3-of-3", "--strict").returncode == 0, "a held checkpoint is trusted"
+    done = run(bundle, *options, "--policy", "4")
+    assert done.returncode == 2
+    assert "more witnesses" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--vkey", "no-such-file"],
+        ["--vkey", "{bundle}"],
+        ["--vkey", "{vkey}", "--policy", "many"],
+        ["--vkey", "{vkey}", "--policy", "1"],
+        ["--vkey", "{vkey}", "--witness-vkey", "{vkey}"],
+        ["--vkey", "{vkey}", "--receipts", "{vkey}"],
+        ["--vkey", "{vkey}", "--checkpoint", "{vkey}"],
+    ],
+)
+def test_wrong_usage_is_2_and_says_why_without_a_traceback(folder, vkey, options):
+    done = run(folder, *(option.format(bundle=folder, vkey=vkey) for option in options))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bundle_cannot_steer_the_terminal(tmp_path, vkey):
+    log = Log.of(2)
+    log.rows[0].columns["action"] = "x\x1b[2J\x07"
+    log.seal()
+    done = run(log.export(tmp_path / "b"), "--vkey", vkey)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout
+
+
+def other_pythons() -> list[Path]:
+    """Interpreters of other versions on the path or kept by pyenv, one of each version that the verifier supports."""
+    folders = [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep)]
+    folders += sorted(Path.home().glob(".pyenv/versions/3.*/bin"))
+    found: dict[str, Path] = {}
+    for version in ("3.9", "3.10", "3.12", "3.13", "3.14"):
+        for folder in folders:
+            python = folder / f"python{version}"
+            if (
+                python.is_file()
+                and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+            ):
+                found.setdefault(version, python)
+    return list(found.values())
+
+
+def test_it_runs_on_other_pythons(packed, vkey):
+    pythons = other_pythons()
+    if not pythons:
+        pytest.skip("this machine has only the Python that runs the tests")
+    for python in pythons:
+        command = [python, "-I", "-S", MODULE, packed, "--vkey", vkey]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), python
+
+
+def test_memory_does_not_grow_with_the_log(tmp_path, vkey):
+    """Peak memory with 20,000 entries is within a few megabytes of that with 1,000."""
+    peaks = []
+    for count in (1_000, 20_000):
+        path = Log.of(count, every=count // 4).export(tmp_path / f"{count}.zip")
+        script = (
+            "import re, runpy, sys\n"
+            "sys.argv = sys.argv[1:]\n"
+            "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+            "except SystemExit as end:\n"
+            "    print(end.code, re.search(r'VmHWM:\\s+([0-9]+)', open('/proc/self/status').read())[1])\n"
+        )
+        command = [sys.executable, "-I", "-S", "-c", script, str(MODULE), str(path), "--vkey", str(vkey)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        code, peak = done.stdout.splitlines()[-1].split()
+        assert code == "0"
+        peaks.append(int(peak))
+    assert peaks[1] - peaks[0] < 8 << 10

@@ -1,0 +1,428 @@
+"""What may lawfully leave the log leaves it named, and a restored database goes on as a new log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from deploy.demo.attacks import Attack, unguarded
+from dispensary import audit
+from dispensary.audit.checks import live
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, all_logs, log_of, raw_connection
+from dispensary.audit.sealing import service
+from dispensary.audit.sealing.state import StateFolder
+from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
+from tests.dispensary import make
+from tests.site import Database
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
+
+Write = Callable[..., UUID]
+
+
+class House:
+    """A pharmacy with a sealed log, a manager and a pharmacist."""
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+        self.pharmacy: Pharmacy = make.pharmacy()
+        self.manager: StaffMember = make.staff(self.pharmacy, StaffRole.MANAGER)
+        self.pharmacist: StaffMember = make.staff(self.pharmacy, StaffRole.PHARMACIST)
+        for number in range(20):
+            write(self.pharmacy, patient=f"patient-{number % 4}")
+        self.seal()
+
+    def seal(self) -> service.Round:
+        return service.seal_round(service.make_sealer(), timezone.now(), pharmacy=self.pharmacy.pk)
+
+    @property
+    def row(self) -> LogRow:
+        return log_of(all_logs(raw_connection("sealer")), self.pharmacy.pk)
+
+    def check(self, row: LogRow | None = None, **more: Any) -> verify.Report:
+        row = row or self.row
+        keys = [verify.Key.parse(str(key.named(row.origin).verifier)) for key in service.make_sealer().keys]
+        return live.check_log(raw_connection("sealer"), row, keys, **{"grace": 0, **more}).report
+
+    def people(self) -> dict[str, str]:
+        return {"by": self.manager.user.get_username(), "second": self.pharmacist.user.get_username()}
+
+    def seqs(self, patient: str) -> list[int]:
+        rows = AuditEntry.objects.filter(pharmacy=self.pharmacy.pk, patient_ref=patient)
+        return sorted(rows.values_list("seq", flat=True))
+
+
+@pytest.fixture
+def house(own_key: Path, write: Write) -> House:
+    return House(write)
+
+
+def erase(house: House, **options: Any) -> str:
+    out = StringIO()
+    given = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people(), **options}
+    call_command("audit_erase", **given, stdout=out)
+    return out.getvalue()
+
+
+def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(house: House) -> None:
+    seqs = house.seqs("patient-2")
+    erase(house, patient="patient-2")
+    house.seal()
+    report = house.check()
+    assert report.exit == verify.OK
+    said = {(each.what, number) for each in report.authorised for number in range(each.first, each.last + 1)}
+    assert said == {("ERASED", seq) for seq in seqs}
+    erased_by = {each.by for each in report.authorised}
+    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
+    assert erased_by == {entry.seq}
+    assert (entry.actor, entry.second_actor) == (f"user:{house.manager.user_id}", f"user:{house.pharmacist.user_id}")
+
+
+def test_the_same_bodies_deleted_without_an_entry_are_tampering(house: House, database: Database) -> None:
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, house.row.log_id).delete("body", 5, 6)
+    report = house.check()
+    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5-6")]
+
+
+def test_an_erased_body_is_gone_and_its_entry_still_tells(house: House) -> None:
+    (seq, *_) = house.seqs("patient-1")
+    erase(house, seq=[seq])
+    entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, seq=seq)
+    (line,) = audit.lines([entry], house.pharmacy)
+    assert line.body is None
+    assert line.sentence == "user:1 handed over dispense d1 to patient patient-."
+
+
+def test_erasing_asks_first(house: House) -> None:
+    assert "5 bodies" in erase(house, patient="patient-2", yes=False)
+    assert not AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).exists()
+
+
+@pytest.mark.parametrize(
+    "change", ["nobody", "alone", "pharmacist first", "stranger", "twice", "the posture", "no such number"]
+)
+def test_erasing_is_refused(house: House, change: str) -> None:
+    options: dict[str, Any] = {"seq": [4]}
+    if change == "nobody":
+        options["by"] = "nobody"
+    elif change == "alone":
+        options["second"] = house.people()["by"]
+    elif change == "pharmacist first":
+        options |= {"by": house.people()["second"], "second": house.people()["by"]}
+    elif change == "stranger":
+        options["by"] = make.staff(make.pharmacy(), StaffRole.MANAGER).user.get_username()
+    elif change == "twice":
+        erase(house, **options)
+    elif change == "the posture":
+        entry = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.POSTURE).latest("seq")
+        options["seq"] = [entry.seq]
+    elif change == "no such number":
+        options["seq"] = [4, 4000]
+    before = AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count()
+    with pytest.raises(CommandError):
+        erase(house, **options)
+    assert AuditEntry.objects.filter(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED).count() == before
+
+
+def test_an_erasure_and_a_deletion_beside_it_are_told_apart(house: House, database: Database) -> None:
+    erase(house, seq=[4])
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, house.row.log_id).delete("body", 5, 5)
+    report = house.check()
+    assert [(each.what, each.first, each.last) for each in report.authorised] == [("ERASED", 4, 4)]
+    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5")]
+
+
+def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
+    """Backup, more business, restore: the sealer refuses; a new incarnation goes on; both logs verify for what they are."""
+    old = house.row
+    held = [("the last note on paper", note_of(house).encode())]
+    size = house.check().last
+    with database.connect("superuser") as connection, unguarded(connection):
+        attack = Attack(
+            connection, old.log_id
+        )  # the restore: the last six entries and their checkpoint were never there
+        attack.cut(size - 5)
+        attack.delete("checkpoint", size - 5)
+    for _ in range(3):
+        house.write(house.pharmacy)
+    refused = [str(trouble) for trouble in house.seal().refused]
+    assert any("FORK" in trouble and old.origin in trouble for trouble in refused)
+
+    call_command(
+        "audit_incarnation",
+        pharmacy=house.pharmacy.pk,
+        reason="Restored from the backup of 02:00.",
+        **house.people(),
+        stdout=StringIO(),
+    )
+    new = house.row
+    assert (new.log_id != old.log_id, new.origin) == (True, f"{old.origin}/incarnation/2")
+    house.write(house.pharmacy)
+    assert [str(trouble) for trouble in house.seal().refused if old.origin in str(trouble)] == []
+    assert house.check().exit == verify.OK
+    first = AuditEntry.objects.get(log_id=new.log_id, seq=1)
+    assert first.action == audit.Event.INCARNATION_OPENED
+    closed = next(row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk) if row.closed)
+    assert closed.log_id == old.log_id
+    report = house.check(closed, held=held)
+    # What was restored away stays lost, and the old log says so to whoever holds its last note.
+    assert any(found.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for found in report.findings)
+    assert house.check(closed, stored=True).exit == verify.INCOMPLETE
+
+
+def note_of(house: House) -> str:
+    connection = raw_connection("sealer")
+    row = connection.execute(
+        "SELECT note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [house.row.log_id]
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_transaction_that_was_open_while_its_log_was_closed_fails_loudly(house: House, database: Database) -> None:
+    with database.connect("app", autocommit=False) as app:
+        app.execute(
+            "SELECT audit.append(%s, 'o', 'a.b', 'success', 'user:1', 'pharmacist', now(), 'x', '1', '{}')",
+            [house.pharmacy.pk],
+        )
+        call_command(
+            "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Drill.", **house.people(), stdout=StringIO()
+        )
+        with pytest.raises(Exception, match="closed meanwhile"):
+            app.commit()
+
+
+def test_a_retired_month_is_dropped_only_when_every_log_said_so_under_a_checkpoint(
+    house: House, database: Database, tmp_path: Path
+) -> None:
+    """On the month of today, since no clock is turned back here; a real month is years old."""
+    with database.connect("owner", autocommit=False) as owner:
+        month = timezone.now().replace(day=1).date()
+        with pytest.raises(Exception, match="not retired in"):
+            owner.execute("SELECT audit.drop_month(%s)", [month])
+        owner.rollback()
+        with pytest.raises(Exception, match="no partition"):
+            owner.execute("SELECT audit.drop_month('2001-01-01')")
+        owner.rollback()
+        # Let every log state that it retires all it has, and a checkpoint of any size cover it; then the month may go.
+        for log_id, pharmacy in owner.execute(
+            "SELECT log_id, pharmacy FROM audit.log WHERE closed_at IS NULL"
+        ).fetchall():
+            owner.execute(
+                "SELECT audit.append(%s, 'o', 'audit.retired', 'success', 'user:1', 'manager', now(), 'log', %s, "
+                """format('{"first":1,"last":%%s}', (SELECT max(seq) + 1 FROM audit.link WHERE log_id = %s)))""",
+                [pharmacy, str(log_id), log_id],
+            )
+        owner.execute("SET CONSTRAINTS audit.link_entry IMMEDIATE")
+        with pytest.raises(Exception, match="not retired in"), owner.transaction():
+            owner.execute("SELECT audit.drop_month(%s)", [month])
+        owner.rollback()
+
+
+class OldHouse(House):
+    """The same, with its first ten entries recorded in January 2020, as a log of many years would have them."""
+
+    def __init__(self, write: Write, database: Database) -> None:
+        super().__init__(write)
+        with database.connect("owner") as owner:
+            for parent in ("body", "entry"):
+                owner.execute(
+                    "SELECT audit.add_partition(%s, '2020_01', 'FOR VALUES FROM (''2020-01-01Z'') TO (''2020-02-01Z'')')",
+                    [parent],
+                )
+        with database.connect("superuser") as connection, unguarded(connection):
+            connection.execute("ALTER TABLE audit.entry DISABLE TRIGGER link_entry")
+            attack = Attack(connection, self.row.log_id)
+            for table in ("body", "entry"):
+                attack.run(
+                    f"UPDATE audit.{table} t SET recorded_at = '2020-01-15Z'::timestamptz + make_interval(secs => l.seq) "
+                    "FROM audit.link l WHERE l.log_id = %(log)s AND l.seq <= 10 AND t.entry_id = l.entry_id"
+                )
+            attack.run(
+                "UPDATE audit.link SET recorded_at = '2020-01-15Z'::timestamptz + make_interval(secs => seq) "
+                "WHERE log_id = %(log)s AND seq <= 10"
+            )
+            attack.relink(1)
+            attack.delete("checkpoint", 1)
+            connection.execute("ALTER TABLE audit.entry ENABLE TRIGGER link_entry")
+        StateFolder(service.state_folder()).path(self.row.log_id).unlink()
+        self.seal()
+
+
+def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
+    house: House, write: Write, database: Database, tmp_path: Path
+) -> None:
+    old = OldHouse(write, database)
+    report = old.check()
+    assert report.exit == verify.OK, list(report.lines())
+    (tmp_path / "vkey").write_text(str(service.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
+    call_command("audit_export", str(tmp_path / "log.zip"), log=old.row.origin, quiet=True, stdout=StringIO())
+    state = {
+        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(tmp_path / "log.zip"),
+        "vkey": str(tmp_path / "vkey"), "basis": "Six years are over.", **old.people(),
+    }  # fmt: skip
+    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    with pytest.raises(CommandError, match="not retired in"):
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    call_command("audit_retire", "state", *words, stdout=StringIO())
+    with pytest.raises(CommandError, match="not retired in"):  # stated, but no checkpoint covers the statement yet
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    old.seal()
+    call_command("audit_retire", "drop", "--month", "2020-01", stdout=(out := StringIO()))
+    assert out.getvalue().startswith("10 entries of 2020-01 left")
+    report = old.check()
+    assert report.exit == verify.OK, list(report.lines())
+    entry = AuditEntry.objects.get(pharmacy=old.pharmacy.pk, action=audit.Event.RETIRED)
+    assert [(each.what, each.first, each.last, each.by) for each in report.authorised] == [
+        ("RETIRED", 1, 10, entry.seq)
+    ]
+    old.write(old.pharmacy)
+    assert [str(trouble) for trouble in old.seal().refused] == []
+    # The export alone still proves what left.
+    told = verify.verify_bundle(tmp_path / "log.zip", keys=verify.read_keys(tmp_path / "vkey", 1))
+    assert told.exit in (verify.OK, verify.INCOMPLETE)
+
+
+def test_the_oldest_month_goes_first(house: House) -> None:
+    next_month = (timezone.now().replace(day=1) + dt.timedelta(days=32)).strftime("%Y-%m")
+    with pytest.raises(CommandError, match="oldest month goes first"):
+        call_command("audit_retire", "drop", "--month", next_month)
+
+
+def incarnate(house: House) -> tuple[LogRow, LogRow]:
+    """Close the log, as after a restore, and give it with the one that continues it."""
+    old = house.row
+    call_command(
+        "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Restored.", **house.people(), stdout=StringIO()
+    )
+    house.write(house.pharmacy, patient="patient-2")
+    house.seal()
+    rows = {row.log_id: row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk)}
+    return rows[old.log_id], house.row
+
+
+def exported(house: House, row: LogRow, folder: Path) -> Path:
+    path = folder / f"{row.origin.rpartition('/')[2]}-{len(list(folder.iterdir()))}.zip"
+    call_command("audit_export", str(path), log=row.origin, quiet=True, stdout=StringIO())
+    return path
+
+
+def keys_of(*rows: LogRow) -> list[verify.Key]:
+    (key,) = service.make_sealer().keys
+    return [verify.Key.parse(str(key.named(row.origin).verifier)) for row in rows]
+
+
+def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_continues_it(
+    house: House, tmp_path: Path, database: Database
+) -> None:
+    seqs = house.seqs("patient-2")
+    closed, current = incarnate(house)
+    told = erase(house, patient="patient-2")
+    assert closed.origin in told
+    assert current.origin in told
+    house.seal()
+    entry = AuditEntry.objects.get(log_id=current.log_id, action=audit.Event.ERASED, subject_id=str(closed.log_id))
+    report = house.check(closed)
+    assert report.exit == verify.OK, list(report.lines())
+    gone = {number for each in report.authorised for number in range(each.first, each.last + 1)}
+    assert (gone, {(each.by, each.log) for each in report.authorised}) == (set(seqs), {(entry.seq, current.origin)})
+    assert f"by entry {entry.seq} of {current.origin}" in "\n".join(report.lines())
+    assert house.check().exit == verify.OK
+
+    # The same for a stranger with the two exports: the closed one alone cannot tell an erasure from a deletion.
+    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    house.seal()
+    keys = keys_of(closed, current)
+    assert [found.kind for found in verify.verify_bundle(one, keys=keys).findings] == ["BODY_MISSING"]
+    both = verify.verify_bundle(one, keys=keys, successors=[other])
+    assert (both.exit, {each.by for each in both.authorised}) == (verify.OK, {entry.seq})
+
+    # An entry that was changed authorises nothing, in the tables or in an export.
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, current.log_id).set_entry(entry.seq or 0, "actor = 'user:66'")
+    assert [found.kind for found in house.check(closed).findings] == ["BODY_MISSING"]
+    changed = exported(house, current, tmp_path)
+    with pytest.raises(verify.Malformed, match="does not verify itself"):
+        verify.verify_bundle(one, keys=keys, successors=[changed])
+
+
+def test_an_erasure_that_no_checkpoint_covers_yet_authorises_nothing_in_another_log(
+    house: House, tmp_path: Path
+) -> None:
+    closed, current = incarnate(house)
+    erase(house, seq=[4], log=closed.origin)
+    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    report = verify.verify_bundle(one, keys=keys_of(closed, current), successors=[other])
+    assert [found.kind for found in report.findings] == ["BODY_MISSING"]
+
+
+def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write) -> None:
+    """Whoever may append to some log must not be able to excuse a deletion in another's."""
+    closed, _ = incarnate(house)
+    erase(house, seq=[4], log=closed.origin)
+    stranger = make.pharmacy()
+    audit_body = {"basis": "none", "count": 1, "log": str(closed.log_id), "ranges": [[5, 5]]}
+    write(stranger, audit.Event.ERASED, subject=audit.Subject("log", str(closed.log_id)), body=audit_body)
+    report = house.check(closed)
+    assert [(each.first, each.last) for each in report.authorised] == [(4, 4)]
+
+
+def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
+    house: House, write: Write, database: Database, tmp_path: Path
+) -> None:
+    old = OldHouse(write, database)
+    closed, current = incarnate(old)
+    bundle, vkey = exported(old, closed, tmp_path), tmp_path / "vkey"
+    vkey.write_text(
+        "".join(f"{service.make_sealer().keys[0].named(row.origin).verifier}\n" for row in (closed, current))
+    )
+    state = {
+        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(bundle), "vkey": str(vkey),
+        "basis": "Six years are over.", "log": closed.origin, **old.people(),
+    }  # fmt: skip
+    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    with pytest.raises(CommandError, match="not retired in"):
+        call_command("audit_retire", "drop", "--month", "2020-01")
+    call_command("audit_retire", "state", *words, stdout=StringIO())
+    old.seal()
+    call_command("audit_retire", "drop", "--month", "2020-01", stdout=StringIO())
+    report = old.check(closed)
+    assert [(each.what, each.first, each.last, each.log) for each in report.authorised] == [
+        ("RETIRED", 1, 10, current.origin)
+    ]
+    assert report.exit == verify.OK, list(report.lines())
+
+
+def verify_command(house: House) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("audit_verify", pharmacy=house.pharmacy.pk, full=True, no_record=True, stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_a_closed_log_does_not_cry_every_night_but_does_when_its_end_is_cut_off(
+    house: House, database: Database
+) -> None:
+    house.write(house.pharmacy)  # never signed, since the log is closed before the next round
+    closed, _ = incarnate(house)
+    status, told = verify_command(house)
+    assert (status, "nothing is outstanding" in told) == (0, True), told
+    size = house.check(closed).last
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, closed.log_id).cut(size)
+    status, told = verify_command(house)
+    assert status == verify.TAMPERED
+    assert f"was closed with {size} entries and has {size - 1} now" in told
