@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispensary.errors import InvalidInput
-from dispensary.text import clean_line, clean_words
+from dispensary.text import clean_line, clean_words, comparable_name
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,40 @@ def test_what_comes_back_is_stable_or_refused(text):
     except InvalidInput:
         return
     assert clean_words(once, "words", longest=100, required=False) == once
+
+
+@pytest.mark.parametrize(
+    ("name", "spelling"),
+    [
+        ("N\u00fa\u00f1ez", "Nu\u0301n\u0303ez"),
+        ("O'Hara", "o\u2019hara"),
+        ("O'Hara", "O\u00b4Hara"),
+        ("O'Hara", "O\u02bcHara"),
+        ("Smith-Jones", "Smith\u2010Jones"),
+        ("Smith-Jones", "SMITH\u2011JONES"),
+        ("Smith-Jones", "Smith\u2013Jones"),
+        ("de la Cruz", " De  la\u00a0Cruz "),
+        ("\u0130nan", "inan"),
+        ("I\u015f\u0131k", "\u0131\u015f\u0131k"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("Stra\u00dfe", "stra\u1e9ee"),
+        ("Nguy\u1ec5n", "NGUY\u1ec4N"),
+        ("Smith", "Sm\u00adith\u200b"),
+        ("Smith", "\uff33mith"),
+    ],
+)
+def test_one_name_in_two_spellings_is_one_name(name, spelling):
+    assert comparable_name(name) == comparable_name(spelling)
+
+
+@pytest.mark.parametrize(
+    ("name", "another"),
+    [("Mu\u00f1oz", "Munoz"), ("Smith Jones", "SmithJones"), ("Ann", "Anna"), ("O'Hara", "Ohara"), ("\u674e", "\u738b")],
+)
+def test_two_names_stay_two(name, another):
+    assert comparable_name(name) != comparable_name(another)
+
+
+@given(st.text(max_size=40))
+def test_the_compared_form_of_a_name_is_its_own_compared_form(name):
+    assert comparable_name(comparable_name(name)) == comparable_name(name)
