@@ -21,6 +21,7 @@ DUE_WITHIN = {
     WorkKind.EXPIRED: timedelta(hours=1),
     WorkKind.REPLY: timedelta(hours=8),
     WorkKind.WRONG_PERSON: timedelta(hours=24),
+    WorkKind.ORDER_WITHDRAWN: timedelta(hours=1),
 }
 
 

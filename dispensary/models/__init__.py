@@ -16,7 +16,15 @@ from dispensary.models.contacts import (
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest
 from dispensary.models.patient import Patient, Prescriber, PriorSupply, Relation, Sex
 from dispensary.models.pharmacy import Language, Pharmacy, StaffMember, StaffRole
-from dispensary.models.prescription import DoseUnit, Phase, Prescription, PrescriptionStatus, Source
+from dispensary.models.prescription import (
+    DoseUnit,
+    Phase,
+    Prescription,
+    PrescriptionIdentifier,
+    PrescriptionStatus,
+    SenderStatus,
+    Source,
+)
 from dispensary.models.product import Product
 from dispensary.models.reminders import (
     Delivery,
@@ -74,6 +82,7 @@ __all__ = [
     "Phase",
     "Prescriber",
     "Prescription",
+    "PrescriptionIdentifier",
     "PrescriptionStatus",
     "PriorSupply",
     "Product",
@@ -84,6 +93,7 @@ __all__ = [
     "Resolution",
     "Review",
     "ReviewReason",
+    "SenderStatus",
     "Sex",
     "SignatureMethod",
     "Source",

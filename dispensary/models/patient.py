@@ -29,6 +29,11 @@ class Patient(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="patients")
     identifier = models.CharField(max_length=64, help_text=_("the pharmacy's own number for the patient"))
+    identifier_system = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text=_("the system of the number, as FHIR has it; empty for the pharmacy's own"),
+    )
     family_name = models.CharField(max_length=120)
     given_name = models.CharField(max_length=120, blank=True)
     birth_date = models.DateField(null=True, blank=True)
@@ -55,7 +60,9 @@ class Patient(models.Model):
     class Meta:
         ordering = ["family_name", "given_name"]
         constraints = [
-            models.UniqueConstraint(fields=["pharmacy", "identifier"], name="patient_number_unique_in_pharmacy"),
+            models.UniqueConstraint(
+                fields=["pharmacy", "identifier", "identifier_system"], name="patient_number_unique_in_system"
+            ),
             models.CheckConstraint(condition=~Q(family_name=""), name="patient_has_a_name"),
             models.CheckConstraint(
                 condition=Q(birth_date__isnull=True) | Q(birth_date__gte=date(1890, 1, 1)),
@@ -87,6 +94,11 @@ class Prescriber(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescribers")
     identifier = models.CharField(max_length=64, help_text=_("registration number"))
+    identifier_system = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text=_("the register of the number, as FHIR has it; empty where none was named"),
+    )
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=32, blank=True)
     organisation = models.CharField(max_length=120, blank=True)
@@ -94,7 +106,9 @@ class Prescriber(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["pharmacy", "identifier"], name="prescriber_number_unique_in_pharmacy"),
+            models.UniqueConstraint(
+                fields=["pharmacy", "identifier", "identifier_system"], name="prescriber_number_unique_in_register"
+            ),
             models.CheckConstraint(condition=~Q(name=""), name="prescriber_has_a_name"),
         ]
 

@@ -32,6 +32,14 @@ class Source(models.TextChoices):
     COUNTER = "counter", _("Typed at the counter")
 
 
+class SenderStatus(models.TextChoices):
+    """What a sender made of an order after sending it; FHIR's words. Each takes the order back."""
+
+    CANCELLED = "cancelled", _("cancelled")
+    STOPPED = "stopped", _("stopped")
+    ENTERED_IN_ERROR = "entered-in-error", _("entered in error")
+
+
 class DoseUnit(models.TextChoices):
     """Units a dose can arrive in. A microgram arrives so that the `unit` rule can stop it."""
 
@@ -71,6 +79,9 @@ class Prescription(models.Model):
     replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=250, blank=True)
+    withdrawn_as = models.CharField(
+        max_length=16, choices=SenderStatus, blank=True, help_text=_("the status with which its sender took it back")
+    )
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -78,6 +89,9 @@ class Prescription(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=PrescriptionStatus.values), name="prescription_status_known"),
             models.CheckConstraint(condition=Q(source__in=Source.values), name="prescription_source_known"),
+            models.CheckConstraint(
+                condition=Q(withdrawn_as__in=["", *SenderStatus.values]), name="prescription_withdrawal_known"
+            ),
             models.CheckConstraint(
                 condition=Q(quantity__isnull=True) | Q(quantity__gt=Decimal(0)), name="prescription_quantity_positive"
             ),
@@ -114,6 +128,24 @@ class Prescription(models.Model):
     def remaining(self) -> Decimal | None:
         """Tablets that may still be handed over; `None` where the order names no quantity."""
         return None if self.authorised is None else max(Decimal(0), self.authorised - self.dispensed())
+
+
+class PrescriptionIdentifier(models.Model):
+    """A business identifier that the sender gave an order: system and value name one order at a pharmacy."""
+
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+")
+    prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="identifiers")
+    system = models.CharField(max_length=255, blank=True)
+    value = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pharmacy", "value", "system"], name="prescription_identifier_unique"),
+            models.CheckConstraint(condition=~Q(value=""), name="prescription_identifier_has_a_value"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system}|{self.value}"
 
 
 class Phase(models.Model):

@@ -23,6 +23,7 @@ class WorkKind(models.TextChoices):
     EXPIRED = "expired", _("A message was not sent in time")
     REPLY = "reply", _("The patient answered a message")
     WRONG_PERSON = "wrong-person", _("An address belongs to somebody else")
+    ORDER_WITHDRAWN = "order-withdrawn", _("An order was withdrawn after a supply")
 
 
 class WorkState(models.TextChoices):
