@@ -1,4 +1,4 @@
-"""A whole order as a door hears it: find or make known whom it is for and who wrote it, then take it in. All or nothing."""
+"""A whole order as an interface reads it: find or register patient and prescriber, then take it in. All or nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from django.db import transaction
 
 from dispensary import policies
 from dispensary.actions import patients, prescriptions
+from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.assessment import local_day
 from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Source
+from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Sex, Source
+
+IDENTITY_FACTS = ("birth_date", "sex")
+"""Facts that say who somebody is, not how they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,9 @@ class Intake:
     """What came in, in the words of the case format and of `patients.register`."""
 
     patient: Patient | Mapping[str, Any]
-    """One of the pharmacy's, or identifier, family_name, given_name, language, time_zone, birth_date, sex."""
+    """One of the pharmacy's, or identifier, identifier_system, family_name, given_name, language, time_zone, birth_date, sex."""
     prescriber: Prescriber | Mapping[str, Any]
-    """One of the pharmacy's, or identifier, name, phone, organisation."""
+    """One of the pharmacy's, or identifier, identifier_system, name, phone, organisation."""
     order: Mapping[str, Any]
     source: Source
     document: Mapping[str, Any]
@@ -41,8 +45,9 @@ class Intake:
 def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> Received:
     """Register who is new, record facts and earlier supplies, take the order in.
 
-    A patient is found by the pharmacy's own number. Raises `Conflict` when that number belongs to a person of another
-    name or birth date, and whatever `patients` and `prescriptions` raise.
+    A patient is found by number and system. Raises `Conflict` when that number belongs to a person of another name, birth
+    date or sex, and whatever `patients` and `prescriptions` raise. Names, birth date and sex of a known patient are never
+    changed by an order: what the order states and the record lacks becomes a note on the order.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
     if intake.valid_until is not None and intake.valid_until < local_day(pharmacy, now):
@@ -50,7 +55,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
             "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
         )
         raise InvalidInput("The order is no longer valid.", problem)
-    patient = _patient(intake, pharmacy, by, now)
+    patient, unrecorded = _patient(intake, pharmacy, by, now)
     patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
     return prescriptions.receive(
         pharmacy=pharmacy,
@@ -60,61 +65,109 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         source=intake.source,
         document=intake.document,
         replaces=intake.replaces,
-        notes=intake.notes,
+        notes=[*intake.notes, *unrecorded],
         by=by,
         now=now,
     )
 
 
-def _patient(intake: Intake, pharmacy: Pharmacy, by: Actor, now: datetime) -> Patient:
-    facts = {name: value for name, value in intake.facts.items() if value is not None}
+def _patient(intake: Intake, pharmacy: Pharmacy, by: Actor, now: datetime) -> tuple[Patient, list[str]]:
+    """Return the patient, found or registered, with notes on what the order states and the record does not."""
+    clinical = {name: value for name, value in intake.facts.items() if name not in IDENTITY_FACTS and value is not None}
+    identity = _identity(intake.facts, now)
+    person: dict[str, Any] = {}
     if isinstance(intake.patient, Patient):
-        return _with_facts(intake.patient, facts, by, now)
-    told = dict(intake.patient)
-    identity = {name: told.pop(name) for name in ("birth_date", "sex") if told.get(name) is not None}
-    for name, value in identity.items():
-        if facts.setdefault(name, value) != value:
-            raise InvalidInput(
-                f"The patient's {name} is given twice and differs.",
-                Problem(f"patient.{name}", "two values", "the same as in the case", "Send it once."),
-            )
-    known = Patient.objects.filter(pharmacy=pharmacy, identifier=str(told["identifier"]).strip()).first()
-    if known is None:
-        return patients.register(pharmacy=pharmacy, facts=facts, by=by, now=now, **_named(told, "family_name"))
-    _check_same_person(known, told, facts)
-    return _with_facts(known, facts, by, now)
-
-
-def _with_facts(patient: Patient, facts: Mapping[str, Any], by: Actor, now: datetime) -> Patient:
-    return patients.update_facts(patient=patient, changes=facts, by=by, now=now) if facts else patient
-
-
-def _check_same_person(known: Patient, told: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """A number alone must never lead to somebody else's record."""
-    family, born = told.get("family_name"), facts.get("birth_date")
-    problems = []
-    if family and str(family).strip().casefold() != known.family_name.casefold():
-        problems.append(Problem("patient.family_name", "another name", "the name recorded with this number"))
-    if born and known.birth_date and str(born) != known.birth_date.isoformat():
-        problems.append(Problem("patient.birth_date", "another date", "the birth date recorded with this number"))
-    if problems:
+        patient: Patient | None = intake.patient
+    else:
+        person = {name: value for name, value in intake.patient.items() if name not in IDENTITY_FACTS}
+        for name, value in _identity(intake.patient, now).items():
+            if identity.setdefault(name, value) != value:
+                raise InvalidInput(
+                    f"The patient's {name} is given twice and differs.",
+                    Problem(f"patient.{name}", "two values", "the same as in the case", "Send it once."),
+                )
+        patient = _find_patient(person | identity, pharmacy, by, now)
+    if patient is None:
+        facts = clinical | identity
+        return patients.register(pharmacy=pharmacy, facts=facts, by=by, now=now, **_named(person)), []
+    matches = compare_person(patient, person | identity)
+    if problems := problems_of(matches):
         raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
+    if clinical:
+        patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
+    return patient, [
+        f"patient.{name}: stated in the order and unknown in the record; ask the patient and record it"
+        for name, match in matches.items()
+        if match is Match.UNRECORDED
+    ]
+
+
+def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the identity facts that are known, as the rule book reads them."""
+    identity = patients.read_facts({name: facts[name] for name in IDENTITY_FACTS if facts.get(name) is not None}, now)
+    return {name: value for name, value in identity.items() if value not in (None, Sex.UNKNOWN)}
+
+
+def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Patient | None:
+    """Return the patient whom the number names, or None where nobody here has that number.
+
+    A number is its system and its value. Where one side names no system, the number alone names nobody: family name, given
+    name and birth date must all be stated and equal, and the record then remembers the system.
+    """
+    number, system = str(person["identifier"]).strip(), str(person.get("identifier_system") or "").strip()
+    holders = list(Patient.objects.filter(pharmacy=pharmacy, identifier=number))
+    exact = next((holder for holder in holders if holder.identifier_system == system), None)
+    if exact is not None:
+        matches = compare_person(exact, person)
+        stated = [name for name in ("given_name", "birth_date") if matches[name] is not Match.UNSTATED]
+        if stated and all(matches[name] is Match.UNRECORDED for name in stated):
+            raise Conflict(
+                "Nothing but the family name says that this is the patient with this number.",
+                *(
+                    Problem(
+                        f"patient.{name}",
+                        "a value, while the record has none",
+                        "a given name or birth date that the record has too",
+                        "Ask the patient, add it to the record, then send the order again.",
+                    )
+                    for name in stated
+                ),
+            )
+        return exact
+    same = [h for h in holders if not (system and h.identifier_system) and is_surely(h, person)]
+    if len(same) == 1:
+        return patients.remember_system(patient=same[0], system=system, by=by, now=now) if system else same[0]
+    if not holders:
+        return None
+    problem = Problem(
+        "patient.identifier",
+        "a number that is recorded here under another system, or without one",
+        "the number with the system under which it is recorded",
+        "Check whom the order is for. If it is the recorded patient, send the order for Patient/ and our id of them; "
+        "if it is somebody else, register them here with this number first.",
+    )
+    differing = problems_of(compare_person(holders[0], person)) if len(holders) == 1 else []
+    raise Conflict("This number may belong to another person here.", problem, *differing)
 
 
 def _prescriber(given: Prescriber | Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescriber:
     if isinstance(given, Prescriber):
         return given
-    if not given.get("name"):
-        known = Prescriber.objects.filter(pharmacy=pharmacy, identifier=str(given["identifier"]).strip()).first()
-        if known is None:
-            problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")
-            raise InvalidInput("There is no prescriber with this number here.", problem)
-        return known
-    return patients.register_prescriber(pharmacy=pharmacy, by=by, now=now, **given)
+    if given.get("name"):
+        return patients.register_prescriber(pharmacy=pharmacy, by=by, now=now, **given)
+    prescriber = Prescriber.objects.filter(
+        pharmacy=pharmacy,
+        identifier=str(given["identifier"]).strip(),
+        identifier_system=str(given.get("identifier_system") or "").strip(),
+    ).first()
+    if prescriber is None:
+        problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")
+        raise InvalidInput("There is no prescriber with this number here.", problem)
+    return prescriber
 
 
-def _named(told: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if not told.get(name):
+def _named(person: Mapping[str, Any]) -> dict[str, Any]:
+    if not person.get("family_name"):
         problem = Problem("patient.identifier", "a number unknown here", "the patient's name beside it")
         raise InvalidInput("There is no patient with this number here.", problem)
-    return dict(told)
+    return dict(person)

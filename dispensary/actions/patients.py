@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from dispensary import audit, policies
+from dispensary.actions.identity import FIELDS, Match, compare_person
 from dispensary.actors import Actor, Role
 from dispensary.assessment import CASE_FORMAT, facts_document, read_case
 from dispensary.audit import Event
@@ -18,7 +19,7 @@ from dispensary.errors import Conflict, InvalidInput, Problem, Stale
 from dispensary.models import Language, Patient, Pharmacy, Prescriber, PriorSupply, Sex
 from dispensary.models.pharmacy import validate_time_zone
 from dispensary.models.reminders import Withdrawal
-from dispensary.text import clean_line
+from dispensary.text import clean_line, comparable_name
 
 FACTS = (
     "birth_date",
@@ -43,6 +44,7 @@ def register(
     *,
     pharmacy: Pharmacy,
     identifier: str,
+    identifier_system: str = "",
     family_name: str,
     given_name: str = "",
     language: str = "",
@@ -53,14 +55,16 @@ def register(
 ) -> Patient:
     """Make a patient known to the pharmacy, with the facts known so far.
 
-    `facts` are the patient facts of the case format; what is absent is unknown. Raises `Conflict` when the number is
-    taken, `InvalidInput` when a fact cannot be read.
+    `facts` are the patient facts of the case format; what is absent is unknown. `identifier_system` is the system of the
+    number, "" for the pharmacy's own. Raises `Conflict` when the number is taken, also by somebody recorded with it under
+    another system who does not differ; `InvalidInput` when a fact cannot be read.
     """
     policies.require(policies.may_receive(by), by, "register a patient", "a technician or pharmacist")
     policies.require_same_pharmacy(by, pharmacy.pk)
     patient = Patient(
         pharmacy=pharmacy,
         identifier=clean_line(identifier, "patient.identifier", longest=64),
+        identifier_system=clean_line(identifier_system, "patient.identifier_system", longest=255, required=False),
         family_name=clean_line(family_name, "patient.family_name", longest=120),
         given_name=clean_line(given_name, "patient.given_name", longest=120, required=False),
         language=_language(language or pharmacy.language),
@@ -68,14 +72,19 @@ def register(
     )
     if facts:
         _set_facts(patient, facts, now)
+    taken = Conflict(
+        "A patient with this number is already registered here.",
+        Problem("patient.identifier", "a number in use", "a number of the patient's own", "Search for the number."),
+    )
+    person = {name: getattr(patient, name) for name in FIELDS}
+    for holder in Patient.objects.filter(pharmacy=pharmacy, identifier=patient.identifier):
+        if Match.DIFFERENT not in compare_person(holder, person).values():
+            raise taken
     try:
         with transaction.atomic():
             patient.save(force_insert=True)
     except IntegrityError as error:
-        raise Conflict(
-            "A patient with this number is already registered here.",
-            Problem("patient.identifier", "a number in use", "a number of the patient's own", "Search for the number."),
-        ) from error
+        raise taken from error
     audit.record(
         Event.PATIENT_REGISTERED,
         pharmacy=pharmacy,
@@ -83,9 +92,25 @@ def register(
         now=now,
         subject=patient,
         patient=patient,
-        body={"identifier": patient.identifier, "facts": facts_document(patient)},
+        body=_number(patient) | {"facts": facts_document(patient)},
     )
     return patient
+
+
+@transaction.atomic
+def remember_system(*, patient: Patient, system: str, by: Actor, now: datetime) -> Patient:
+    """Add the system to a number that was recorded without one. Raises `Conflict` when it has another by now."""
+    policies.require(policies.may_receive(by), by, "change a patient's number", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    if locked.identifier_system:
+        raise Conflict("The patient's number was changed meanwhile. Send the order again.")
+    locked.identifier_system = clean_line(system, "patient.identifier_system", longest=255)
+    locked.version += 1
+    locked.save(update_fields=["identifier_system", "version"])
+    changed = {"identifier_system": {"from": "", "to": locked.identifier_system}}
+    _tell_changed(locked, {"changed": changed}, by, now)
+    return locked
 
 
 @transaction.atomic
@@ -163,6 +188,11 @@ def _tell_changed(patient: Patient, body: Mapping[str, Any], by: Actor, now: dat
     )
 
 
+def _number(owner: Patient | Prescriber) -> dict[str, str]:
+    system = {"identifier_system": owner.identifier_system} if owner.identifier_system else {}
+    return {"identifier": owner.identifier} | system
+
+
 def _manners(patient: Patient) -> dict[str, Any]:
     return {"language": patient.language, "time_zone": patient.time_zone}
 
@@ -238,38 +268,68 @@ def register_prescriber(
     *,
     pharmacy: Pharmacy,
     identifier: str,
+    identifier_system: str = "",
     name: str,
     phone: str = "",
     organisation: str = "",
     by: Actor,
     now: datetime,
 ) -> Prescriber:
-    """Find the prescriber by number, or make them known. What is already recorded is not overwritten."""
+    """Find the prescriber by number and register, or make them known. What is already recorded is not overwritten.
+
+    A number without a register on one side is the same prescriber only where the names agree: the words of one name are all
+    in the other, which lets titles differ. The record then remembers the register.
+    """
     policies.require(policies.may_receive(by), by, "register a prescriber", "a technician or pharmacist")
     policies.require_same_pharmacy(by, pharmacy.pk)
-    prescriber, created = Prescriber.objects.get_or_create(
+    new = Prescriber(
         pharmacy=pharmacy,
         identifier=clean_line(identifier, "prescriber.identifier", longest=64),
-        defaults={
-            "name": clean_line(name, "prescriber.name", longest=120),
-            "phone": clean_line(phone, "prescriber.phone", longest=32, required=False),
-            "organisation": clean_line(organisation, "prescriber.organisation", longest=120, required=False),
-        },
+        identifier_system=clean_line(identifier_system, "prescriber.identifier_system", longest=255, required=False),
+        name=clean_line(name, "prescriber.name", longest=120),
+        phone=clean_line(phone, "prescriber.phone", longest=32, required=False),
+        organisation=clean_line(organisation, "prescriber.organisation", longest=120, required=False),
     )
-    if created:
-        audit.record(
-            Event.PRESCRIBER_CHANGED,
+    holders = Prescriber.objects.select_for_update().filter(pharmacy=pharmacy, identifier=new.identifier)
+    same = []
+    for holder in holders:
+        if holder.identifier_system == new.identifier_system:
+            return holder
+        if not (holder.identifier_system and new.identifier_system) and _names_agree(holder.name, new.name):
+            same.append(holder)
+    if len(same) == 1 and not new.identifier_system:
+        return same[0]
+    if len(same) == 1:
+        prescriber = same[0]
+        prescriber.identifier_system = new.identifier_system
+        prescriber.save(update_fields=["identifier_system"])
+    else:
+        prescriber, created = Prescriber.objects.get_or_create(
             pharmacy=pharmacy,
-            by=by,
-            now=now,
-            subject=prescriber,
-            body={"identifier": prescriber.identifier, "name": prescriber.name},
+            identifier=new.identifier,
+            identifier_system=new.identifier_system,
+            defaults={"name": new.name, "phone": new.phone, "organisation": new.organisation},
         )
+        if not created:  # somebody else made it in this moment
+            return prescriber
+    audit.record(
+        Event.PRESCRIBER_CHANGED,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
+        subject=prescriber,
+        body=_number(prescriber) | {"name": prescriber.name},
+    )
     return prescriber
 
 
-def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
-    """Check the facts as the rule book would, then store what it read."""
+def _names_agree(name: str, other: str) -> bool:
+    words, others = (set(comparable_name(text).replace(".", " ").split()) for text in (name, other))
+    return words <= others or others <= words
+
+
+def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the facts named, each as the rule book reads it. Raises `InvalidInput` with the path of one it cannot read."""
     unknown = sorted(set(facts) - set(FACTS))
     if unknown:
         raise InvalidInput(
@@ -277,9 +337,14 @@ def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> Non
             Problem(f"patient.{unknown[0]}", "a field", f"one of {', '.join(FACTS)}"),
         )
     document = {"format": CASE_FORMAT, "on": now.date().isoformat(), "action": "discontinue", "patient": dict(facts)}
-    told = read_case(document).to_json()["patient"]
-    for name in facts:
-        setattr(patient, name, _stored(name, told.get(name)))
+    case = read_case(document).to_json()["patient"]
+    return {name: case.get(name) for name in facts}
+
+
+def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
+    """Check the facts as the rule book would, then store what it read."""
+    for name, value in read_facts(facts, now).items():
+        setattr(patient, name, _stored(name, value))
     patient.facts_at = now
 
 

@@ -93,7 +93,13 @@ def test_one_name_in_two_spellings_is_one_name(name, spelling):
 
 @pytest.mark.parametrize(
     ("name", "another"),
-    [("Mu\u00f1oz", "Munoz"), ("Smith Jones", "SmithJones"), ("Ann", "Anna"), ("O'Hara", "Ohara"), ("\u674e", "\u738b")],
+    [
+        ("Mu\u00f1oz", "Munoz"),
+        ("Smith Jones", "SmithJones"),
+        ("Ann", "Anna"),
+        ("O'Hara", "Ohara"),
+        ("\u674e", "\u738b"),
+    ],
 )
 def test_two_names_stay_two(name, another):
     assert comparable_name(name) != comparable_name(another)

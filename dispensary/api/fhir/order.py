@@ -217,7 +217,7 @@ def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry)
             return Person()
     # A bare number may be another system's: good enough for a prescriber, never for whose medicine it is.
     if logical and not name and kind == "Practitioner":
-        return Person(told={"identifier": logical})
+        return Person(told=logical)
     inquiry.ask(
         path,
         "nobody" if not name else "a reference to nobody known here",

@@ -30,11 +30,7 @@ def read_patient(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> Pe
     if resource.get("deceasedBoolean") is True or resource.get("deceasedDateTime") is not None:
         inquiry.ask(f"{path}.deceased", "a patient who has died", "a living patient")
     family, given = _name(resource, path, inquiry)
-    told: dict[str, Any] = {
-        "identifier": _identifier(resource, path, inquiry),
-        "family_name": family,
-        "given_name": given,
-    }
+    told: dict[str, Any] = _number(resource, path, inquiry) | {"family_name": family, "given_name": given}
     born = as_text(resource.get("birthDate"), f"{path}.birthDate", inquiry)
     if len(born) == 10:
         told["birth_date"] = born
@@ -54,21 +50,29 @@ def read_practitioner(resource: Mapping[str, Any], path: str, inquiry: Inquiry) 
         for where, entry in objects(resource.get("telecom"), f"{path}.telecom", inquiry)
         if entry.get("system") == "phone"
     ]
-    told = {"identifier": _identifier(resource, path, inquiry), "name": f"{given} {family}".strip()}
+    told = _number(resource, path, inquiry) | {"name": f"{given} {family}".strip()}
     return Person(told=told | ({"phone": phones[0]} if phones else {}))
 
 
-def _identifier(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
+def _number(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> dict[str, str]:
+    """The number that the pharmacy knows somebody by, with the system that it belongs to where one is named."""
     found = objects(resource.get("identifier"), f"{path}.identifier", inquiry)
     current = [(where, item) for where, item in found if item.get("use") != "old"]
     preferred = [pair for pair in current if pair[1].get("use") == "official"] or current
     for where, item in preferred:
-        if value := as_text(item.get("value"), f"{where}.value", inquiry):
-            return value
+        if number := read_identifier(item, where, inquiry):
+            return number
     inquiry.ask(
         f"{path}.identifier", "nothing", "an identifier with a value", "Send the number that the pharmacy knows."
     )
-    return ""
+    return {}
+
+
+def read_identifier(identifier: Mapping[str, Any], path: str, inquiry: Inquiry) -> dict[str, str]:
+    """`identifier` and, where it is named, `identifier_system`; empty without a value."""
+    value = as_text(identifier.get("value"), f"{path}.value", inquiry)
+    system = as_text(identifier.get("system"), f"{path}.system", inquiry)
+    return ({"identifier": value} | ({"identifier_system": system} if system else {})) if value else {}
 
 
 def _name(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[str, str]:
@@ -90,11 +94,10 @@ def _name(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[str
     return "", ""
 
 
-def reference(thing: Any, path: str, inquiry: Inquiry) -> tuple[str, str]:
-    """The literal reference, and the value of a logical one; each "" where there is none."""
+def reference(thing: Any, path: str, inquiry: Inquiry) -> tuple[str, dict[str, str]]:
+    """The literal reference, and the number of a logical one; each empty where there is none."""
     target = as_object(thing, path, inquiry)
     check_elements(target, path, inquiry, ["reference", "type", "identifier", "display"])
     logical = as_object(target.get("identifier"), f"{path}.identifier", inquiry)
-    return as_text(target.get("reference"), f"{path}.reference", inquiry), as_text(
-        logical.get("value"), f"{path}.identifier.value", inquiry
-    )
+    literal = as_text(target.get("reference"), f"{path}.reference", inquiry)
+    return literal, read_identifier(logical, f"{path}.identifier", inquiry)

@@ -131,6 +131,31 @@ def test_a_prior_order_is_replaced_and_a_stranger_to_us_is_asked_back(technician
     assert "priorPrescription" in str(outcome(technician.post(ADDRESS, unknown, content_type=FHIR), 400))
 
 
+def person(**changes: Any) -> list[dict[str, Any]]:
+    """What is contained in an order for a patient who differs."""
+    return [PATIENT | changes, PRACTITIONER]
+
+
+def test_a_twin_with_the_same_number_is_asked_about_field_by_field(technician: Caller) -> None:
+    made = outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    for changes, path in (
+        ({"name": [{"family": "O'Hara", "given": ["Mary"]}]}, "patient.given_name"),
+        ({"gender": "male"}, "patient.sex"),
+        ({"identifier": [{"system": "urn:b", "value": "P-1"}], "birthDate": "1980-03-01"}, "patient.identifier"),
+    ):
+        response = technician.post(ADDRESS, new_start(contained=person(**changes)), content_type=FHIR)
+        assert [path] in [issue["expression"] for issue in outcome(response, 409)["issue"]]
+    assert Prescription.objects.get().pk.hex == made["id"].replace("-", "")
+    assert Patient.objects.get().sex == "female"
+
+
+def test_a_name_in_another_spelling_is_the_same_name(technician: Caller) -> None:
+    outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    spelled = new_start(contained=person(name=[{"family": "O\u2019HARA", "given": ["jo"]}]))
+    outcome(technician.post(ADDRESS, spelled, content_type=FHIR), 201)
+    assert Patient.objects.count() == 1
+
+
 def test_the_same_key_gives_the_same_answer(technician: Caller) -> None:
     first, again = (technician.post(ADDRESS, new_start(), content_type=FHIR, Idempotency_Key="k") for _ in range(2))
     assert first.content == again.content

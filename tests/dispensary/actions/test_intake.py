@@ -1,0 +1,178 @@
+"""Whom an order is for: the same person, or a question; and nothing of the record is changed by an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import patients
+from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.prescriptions import Received
+from dispensary.actors import Actor
+from dispensary.errors import Conflict, DispensaryError, InvalidInput
+from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Source, StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+JOHN = {
+    "identifier": "777",
+    "identifier_system": "urn:a",
+    "family_name": "Twinname",
+    "given_name": "John",
+    "birth_date": "1968-02-17",
+    "sex": "male",
+}
+WRITER = {"identifier": "C1", "identifier_system": "urn:register", "name": "Grace Mwangi"}
+
+
+@pytest.fixture
+def shop() -> Pharmacy:
+    return make.pharmacy()
+
+
+@pytest.fixture
+def technician(shop: Pharmacy) -> Actor:
+    return make.staff(shop, StaffRole.TECHNICIAN).actor()
+
+
+def person(**changes: Any) -> dict[str, Any]:
+    """John, changed; `None` leaves a field out."""
+    return {name: value for name, value in (JOHN | changes).items() if value is not None}
+
+
+def take(shop: Pharmacy, by: Actor, patient: Any, **changes: Any) -> Received:
+    fields = {"prescriber": WRITER, "order": make.CLEAN_ORDER, "source": Source.FHIR, "document": {}} | changes
+    return take_in(Intake(patient=patient, **fields), pharmacy=shop, by=by, now=NOW)
+
+
+def refusal(shop: Pharmacy, by: Actor, patient: Any, **changes: Any) -> set[str]:
+    """The fields that stand in the way; nothing is stored."""
+    before = Prescription.objects.count(), Patient.objects.count()
+    with pytest.raises(Conflict) as caught:
+        take(shop, by, patient, **changes)
+    assert (Prescription.objects.count(), Patient.objects.count()) == before
+    assert all(problem.next for problem in caught.value.problems)
+    return {problem.field for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"given_name": "Mary"}, {"patient.given_name"}),
+        ({"family_name": "Other"}, {"patient.family_name"}),
+        ({"birth_date": "1968-02-18"}, {"patient.birth_date"}),
+        ({"sex": "female"}, {"patient.sex"}),
+        ({"given_name": "Mary", "sex": "female"}, {"patient.given_name", "patient.sex"}),
+        ({"identifier_system": "urn:b"}, {"patient.identifier"}),
+        ({"identifier_system": "urn:b", "given_name": "Mary"}, {"patient.identifier", "patient.given_name"}),
+        ({"identifier_system": None, "given_name": "Mary"}, {"patient.identifier", "patient.given_name"}),
+        ({"identifier_system": None, "birth_date": None}, {"patient.identifier"}),
+    ],
+    ids=str,
+)
+def test_another_persons_order_is_not_joined_to_the_record(
+    shop: Pharmacy, technician: Actor, changes: dict[str, Any], fields: set[str]
+) -> None:
+    take(shop, technician, JOHN)
+    before = Patient.objects.values().get()
+    assert refusal(shop, technician, person(**changes)) == fields
+    assert Patient.objects.values().get() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"family_name": "TWINNAME", "given_name": " john "},
+        {"given_name": "John Paul"},
+        {"given_name": None},
+        {"sex": "unknown"},
+        {"birth_date": None},
+        {"identifier_system": None},
+    ],
+    ids=str,
+)
+def test_the_same_person_is_joined(shop: Pharmacy, technician: Actor, changes: dict[str, Any]) -> None:
+    john = take(shop, technician, JOHN).prescription.patient
+    assert take(shop, technician, person(**changes)).prescription.patient_id == john.pk
+
+
+def test_a_fact_unknown_in_the_record_stays_unknown_and_is_asked(shop: Pharmacy, technician: Actor) -> None:
+    john = take(shop, technician, person(birth_date=None, sex=None)).prescription.patient
+    order = take(shop, technician, JOHN).prescription
+    assert order.patient_id == john.pk
+    assert (order.patient.birth_date, order.patient.sex) == (None, "unknown")
+    assert [note.split(":")[0] for note in order.notes] == ["patient.birth_date", "patient.sex"]
+    assert "age" in {finding.code for finding in order.reviews.get().findings.all()}
+
+
+def test_a_family_name_alone_joins_nobody(shop: Pharmacy, technician: Actor) -> None:
+    take(shop, technician, person(given_name=None, birth_date=None, sex=None))
+    assert refusal(shop, technician, JOHN) == {"patient.given_name", "patient.birth_date"}
+
+
+def test_an_order_for_a_patient_named_by_id_changes_no_identity_either(shop: Pharmacy, technician: Actor) -> None:
+    known = make.patient(shop)
+    assert refusal(shop, technician, known, facts={"sex": "male"}) == {"patient.sex"}
+    assert refusal(shop, technician, known, facts={"birth_date": "2015-01-01"}) == {"patient.birth_date"}
+    unknown = make.patient(shop, birth_date=None)
+    order = take(shop, technician, unknown, facts={"birth_date": "2015-01-01", "weight_kg": 20}).prescription
+    unknown.refresh_from_db()
+    assert (unknown.birth_date, unknown.weight_kg) == (None, 20)
+    assert order.notes
+
+
+def test_an_identity_that_cannot_be_read_is_refused(shop: Pharmacy, technician: Actor) -> None:
+    known = make.patient(shop, birth_date=None)
+    with pytest.raises(InvalidInput):
+        take(shop, technician, known, facts={"birth_date": "soon"})
+
+
+def test_a_number_without_a_system_gets_its_first_when_everything_agrees(shop: Pharmacy, technician: Actor) -> None:
+    known = make.patient(
+        shop, identifier="777", family_name="Twinname", given_name="John", birth_date="1968-02-17", sex="male"
+    )
+    order = take(shop, technician, JOHN).prescription
+    known.refresh_from_db()
+    assert (order.patient_id, known.identifier_system) == (known.pk, "urn:a")
+    changed = [line.body for line in audit.history(known, pharmacy=shop) if line.entry.action == "patient.changed"]
+    assert [body["changed"] for body in changed] == [{"identifier_system": {"from": "", "to": "urn:a"}}]
+    assert refusal(shop, technician, person(identifier_system="urn:b")) == {"patient.identifier"}
+
+
+def test_somebody_else_with_the_same_number_is_registered_first(shop: Pharmacy, technician: Actor) -> None:
+    john = take(shop, technician, JOHN).prescription.patient
+    mary = make.patient(shop, identifier="777", family_name="Twinname", given_name="Mary", birth_date="1968-02-17")
+    with pytest.raises(Conflict, match="already registered"):
+        make.patient(
+            shop, identifier="777", family_name="Twinname", given_name="John", birth_date="1968-02-17", sex="male"
+        )
+    order = take(shop, technician, person(identifier_system="urn:b", given_name="Mary", sex="female")).prescription
+    assert order.patient_id == mary.pk != john.pk
+
+
+def test_the_same_number_in_another_register_is_another_prescriber(shop: Pharmacy, technician: Actor) -> None:
+    first = take(shop, technician, JOHN).prescription.prescriber
+    again = take(shop, technician, JOHN, prescriber=WRITER | {"name": "Dr G. Mwangi"}).prescription.prescriber
+    other = take(shop, technician, JOHN, prescriber=WRITER | {"identifier_system": "urn:other"}).prescription.prescriber
+    assert again == first != other
+
+
+@pytest.mark.parametrize(("name", "same"), [("Dr Grace Mwangi", True), ("Grace  MWANGI", True), ("John Smith", False)])
+def test_a_prescriber_recorded_without_a_register_gets_it_where_the_names_agree(
+    shop: Pharmacy, technician: Actor, name: str, same: bool
+) -> None:
+    known = patients.register_prescriber(pharmacy=shop, identifier="C1", name=name, by=technician, now=NOW)
+    prescriber = take(shop, technician, JOHN).prescription.prescriber
+    assert (prescriber.pk == known.pk) is same
+    assert Prescriber.objects.get(pk=prescriber.pk).identifier_system == "urn:register"
+
+
+def test_a_bare_number_of_another_register_is_no_prescriber(shop: Pharmacy, technician: Actor) -> None:
+    take(shop, technician, JOHN)
+    with pytest.raises(DispensaryError, match="no prescriber"):
+        take(shop, technician, JOHN, prescriber={"identifier": "C1", "identifier_system": "urn:other"})
