@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from knox.models import AuthToken
 
-from dispensary.actions import consent, dispenses, patients, pharmacies, prescriptions
+from dispensary.actions import consent, dispenses, patients, pharmacies, prescribers, prescriptions
 from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
 from dispensary.models import (
@@ -180,7 +180,7 @@ def owe_messages(now: datetime) -> dict[str, str]:
 
 def _handed_over(patient: Patient, by: Actor, then: datetime) -> Dispense:
     """28 days of 5 mg three times a day, handed over at `then`."""
-    prescriber = patients.register_prescriber(
+    prescriber = prescribers.register_prescriber(
         pharmacy=patient.pharmacy, identifier="C1234567", name="Dr Grace Mwangi", phone="+442079460000", by=by, now=then
     )
     order = {

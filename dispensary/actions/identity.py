@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from dispensary.errors import Problem
-from dispensary.models import Patient, Sex
+from dispensary.models import Patient, Prescriber, Sex
 from dispensary.text import comparable_name
 
 FIELDS = ("family_name", "given_name", "birth_date", "sex")
@@ -58,6 +58,12 @@ def problems_of(matches: Mapping[str, Match], kinds: Iterable[Match] = (Match.DI
         for name in FIELDS
         if matches[name] in kinds
     ]
+
+
+def number_body(owner: Patient | Prescriber) -> dict[str, str]:
+    """Return the number as it stands in an audit body, with its system where it has one."""
+    system = {"identifier_system": owner.identifier_system} if owner.identifier_system else {}
+    return {"identifier": owner.identifier} | system
 
 
 def _text(name: str, value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from dispensary import policies
-from dispensary.actions import patients, prescriptions
+from dispensary.actions import patients, prescribers, prescriptions
 from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
@@ -154,7 +154,7 @@ def _prescriber(given: Prescriber | Mapping[str, Any], pharmacy: Pharmacy, by: A
     if isinstance(given, Prescriber):
         return given
     if given.get("name"):
-        return patients.register_prescriber(pharmacy=pharmacy, by=by, now=now, **given)
+        return prescribers.register_prescriber(pharmacy=pharmacy, by=by, now=now, **given)
     prescriber = Prescriber.objects.filter(
         pharmacy=pharmacy,
         identifier=str(given["identifier"]).strip(),

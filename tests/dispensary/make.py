@@ -13,7 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from dispensary.actions import patients, pharmacies, prescriptions
+from dispensary.actions import patients, pharmacies, prescribers, prescriptions
 from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
 from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Product, Source, StaffMember, StaffRole
@@ -97,7 +97,7 @@ def patient(at: Pharmacy, by: Actor | None = None, now: datetime | None = None, 
 
 def prescriber(at: Pharmacy, now: datetime | None = None) -> Prescriber:
     """The prescriber of everything."""
-    return patients.register_prescriber(
+    return prescribers.register_prescriber(
         pharmacy=at,
         identifier="C1234567",
         name="Dr Grace Mwangi",

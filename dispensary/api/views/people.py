@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import patients
+from dispensary.actions import patients, prescribers
 from dispensary.actions.idempotency import Reply
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
@@ -168,7 +168,7 @@ class PrescribersView(HouseView):
         by, told = self.by(), self.read(shapes.PrescriberRegistration)
 
         def do() -> Reply:
-            found = patients.register_prescriber(pharmacy=self.pharmacy, by=by, now=self.now, **told)
+            found = prescribers.register_prescriber(pharmacy=self.pharmacy, by=by, now=self.now, **told)
             return reply(201, shapes.PrescriberOut(found).data)
 
         return self.once(by, do)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dispensary import audit
-from dispensary.actions import patients
+from dispensary.actions import prescribers
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
@@ -166,7 +166,7 @@ def test_the_same_number_in_another_register_is_another_prescriber(shop: Pharmac
 def test_a_prescriber_recorded_without_a_register_gets_it_where_the_names_agree(
     shop: Pharmacy, technician: Actor, name: str, same: bool
 ) -> None:
-    known = patients.register_prescriber(pharmacy=shop, identifier="C1", name=name, by=technician, now=NOW)
+    known = prescribers.register_prescriber(pharmacy=shop, identifier="C1", name=name, by=technician, now=NOW)
     prescriber = take(shop, technician, JOHN).prescription.prescriber
     assert (prescriber.pk == known.pk) is same
     assert Prescriber.objects.get(pk=prescriber.pk).identifier_system == "urn:register"

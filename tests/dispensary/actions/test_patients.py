@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from dispensary import audit
-from dispensary.actions import dispenses, patients
+from dispensary.actions import dispenses, patients, prescribers
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
 from dispensary.models import Patient, Reminder, ReminderState, StaffRole
 from tests.dispensary import make
@@ -130,7 +130,7 @@ def test_looking_at_a_record_stands_in_the_log(shop, technician):
 
 def test_a_prescriber_is_found_again_by_number(shop, technician):
     made = make.prescriber(shop)
-    again = patients.register_prescriber(
+    again = prescribers.register_prescriber(
         pharmacy=shop, identifier="C1234567", name="Somebody Else", by=technician, now=NOW
     )
     assert again.pk == made.pk
