@@ -1,4 +1,4 @@
-"""How a reminder leaves. A channel is one file here; `DISPENSARY["channels"]` says which one serves which medium."""
+"""Channels that send messages to patients, one file a channel; `DISPENSARY["channels"]` maps a medium to one."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ __all__ = [
 
 
 def channel_named(name: str) -> Channel:
-    """The channel of that name, with the site's options. A dotted name is a site's own module.
+    """Return the channel of that name, with the site's options. A dotted name is a site's own module.
 
     Raises ImproperlyConfigured where there is no such file, the library that it needs is not installed or an option is missing.
     """
     module_name = name if "." in name else f"dispensary.channels.{name}"
     try:
-        made = import_module(module_name).CHANNEL
+        channel_class = import_module(module_name).CHANNEL
     except (ModuleNotFoundError, AttributeError) as error:
         raise ImproperlyConfigured(f"DISPENSARY['channels'] names {name!r}, which cannot be used: {error}") from error
     try:
-        channel: Channel = made(conf().channel_options.get(name, {}))
+        channel: Channel = channel_class(conf().channel_options.get(name, {}))
     except KeyError as error:
         raise ImproperlyConfigured(f"DISPENSARY['channel_options'][{name!r}] lacks {error}") from error
     return channel
 
 
 def channels_in_use() -> Mapping[str, Channel]:
-    """For each medium the channel that serves it. A medium without one sends nothing."""
+    """Return the channel of each medium. A medium without a channel sends no messages."""
     return {medium: channel_named(name) for medium, name in conf().channels.items()}

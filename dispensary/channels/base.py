@@ -1,4 +1,4 @@
-"""What every channel speaks: one message in, one of three answers out."""
+"""The interface of a channel: one message in, one of three answers out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, ready to leave. `key` is equal for every attempt at the same intent."""
+    """One message, ready to send. `key` is the same for every attempt at it."""
 
     key: UUID
     to: str
@@ -35,17 +35,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has it. What happens after that is told by receipts. Its number is kept as far as a column takes it."""
+    """The provider has taken the message. Its id is kept up to 200 characters; receipts report delivery."""
 
     provider_message_id: str = ""
 
     def __post_init__(self) -> None:
-        told = self.provider_message_id
-        object.__setattr__(self, "provider_message_id", told[:200] if told.isprintable() else "")
+        message_id = self.provider_message_id
+        object.__setattr__(self, "provider_message_id", message_id[:200] if message_id.isprintable() else "")
 
 
 class Fault(StrEnum):
-    """Why it was not taken, as a short code that names nobody."""
+    """A reason for refusal: a short code without personal data."""
 
     UNREACHABLE = "provider-unreachable"
     BUSY = "provider-busy"
@@ -59,7 +59,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider certainly does not have it: try later, or never again."""
+    """The provider has certainly not taken the message: retry later, or never (`permanent`)."""
 
     fault: Fault
     permanent: bool
@@ -68,7 +68,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It was handed over, but whether it was taken is not known: a timeout or a cut line after the words were written."""
+    """The message was written, but no answer came: a timeout or a broken connection."""
 
     fault: Fault = Fault.NO_ANSWER
 
@@ -77,18 +77,18 @@ Answer = Accepted | Refused | Unknown
 
 
 class AfterCrash(StrEnum):
-    """How to find out, or not need to find out, what became of a message whose answer was lost."""
+    """The way to settle a message whose answer was lost."""
 
     SAME_KEY = "same-key"
-    """The provider refuses or folds a repeated key: send again with it."""
+    """The provider drops a repeated key: send again with the same one."""
     LOOK_UP = "look-up"
     """The provider can be asked by our key."""
     BY_KIND = "by-kind"
-    """Neither: repeat what matters for safety, leave a nudge to a person."""
+    """Neither: repeat messages that matter for safety; a person decides about the others."""
 
 
 class ReceiptStatus(StrEnum):
-    """What a provider may tell later."""
+    """A delivery status that a provider reports later."""
 
     DELIVERED = "delivered"
     UNDELIVERED = "undelivered"
@@ -98,7 +98,7 @@ class ReceiptStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """News of a message that we sent."""
+    """A delivery receipt for a message that we sent."""
 
     event_id: str
     status: ReceiptStatus
@@ -106,68 +106,68 @@ class Receipt:
     provider_message_id: str = ""
     permanent: bool = False
     opted_out: bool = False
-    """Not taken because its owner has told the provider to stop us."""
+    """Refused because the owner of the number has opted out at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A message that somebody sent to us."""
+    """A message that a patient sent to us."""
 
     event_id: str
     address: str
     text: str
 
 
-def is_a_name(sender: object) -> bool:
-    """Is this sender of text messages a name instead of a number? To a name nobody can reply."""
+def is_alphanumeric_sender(sender: object) -> bool:
+    """Return True for an alphanumeric sender ID, to which no reply can be sent."""
     return any(sign.isalpha() for sign in str(sender))
 
 
-def text_of(value: object, longest: int = 2000) -> str:
-    """Text of a call from outside, as a database can keep it. Raises ValueError."""
+def require_text(value: object, longest: int = 2000) -> str:
+    """Return text from a webhook that PostgreSQL can store, at most `longest` characters. Raises ValueError."""
     if not isinstance(value, str) or len(value) > longest or "\x00" in value:
         raise ValueError("text expected")
-    value.encode()  # half of a surrogate pair is no text
+    value.encode()  # raises for half of a surrogate pair
     return value
 
 
-def id_of(value: object) -> str:
-    """The number of an event or a message: without one, or with one that is cut, another's would pass for its repeat."""
-    number = text_of(value, 150).strip()
+def require_id(value: object) -> str:
+    """Return the id of an event or a message, never empty and never cut: ids tell repeats apart. Raises ValueError."""
+    number = require_text(value, 150).strip()
     if not number:
         raise ValueError("a number expected")
     return number
 
 
 class BadSignature(Exception):
-    """A call from outside that does not prove where it comes from. `status` is the HTTP status that its provider expects."""
+    """A webhook call without a valid signature. `status` is the HTTP status that its provider expects."""
 
-    def __init__(self, told: str, status: int = 403) -> None:
-        super().__init__(told)
+    def __init__(self, error_text: str, status: int = 403) -> None:
+        super().__init__(error_text)
         self.status = status
 
 
 class BadPayload(Exception):
-    """A call from outside that is signed but cannot be read. The message says what is missing."""
+    """A signed webhook call that cannot be parsed. The message says what is missing."""
 
 
 class Channel(ABC):
-    """One way for a message to leave. One call of `send` is one attempt: no retries inside."""
+    """One way to send a message. One call of `send` is one attempt, without retries."""
 
     name: ClassVar[str]
     after_crash: AfterCrash = AfterCrash.BY_KIND
     timeout: timedelta = timedelta(seconds=13)
-    """A send that began ends within this, one way or another; the lease must outlive it."""
+    """The longest that one `send` takes; the lease on the message is longer."""
     confirms_stop: bool = True
-    """Whether a STOP is answered by us, once. False where the provider does it."""
-    can_be_asked: bool = False
-    """Whether `ask` knows what became of a message whose receipt never came."""
+    """True where we confirm a STOP, once; False where the provider does."""
+    can_fetch_receipt: bool = False
+    """True where `fetch_receipt` can ask for a receipt that never came."""
     takes_replies: bool = True
-    """Whether a patient's reply comes back to us. Where it does not, nobody is told to reply STOP."""
-    webhook_answer: tuple[str, str] = ("application/json", "")
-    """Content type and body of what answers its calls; an empty body stands for how many events came in."""
+    """True where a patient's reply reaches us; otherwise messages do not offer "reply STOP"."""
+    webhook_response: tuple[str, str] = ("application/json", "")
+    """Content type and body of the response to a webhook call; an empty body stands for the number of events."""
     webhook_status: int = 200
-    """The status of that answer, where the provider expects another 2xx."""
+    """HTTP status of that response, where the provider expects another 2xx."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -178,28 +178,28 @@ class Channel(ABC):
         if options.get("takes_replies") is False:
             self.takes_replies = False
 
-    def last_line(self, language: str, words: str) -> str:
-        """How to end the messages: the site's own sentence (option `opt_out`, by language) or, without one, our words."""
+    def opt_out_line(self, language: str, words: str) -> str:
+        """Return the opt-out sentence: the site's (option `opt_out`, by language), else `words`."""
         return str(self.options.get("opt_out", {}).get(language) or words)
 
     @abstractmethod
     def send(self, message: Message) -> Answer:
-        """Hand one message over. Raises nothing: whatever happens is an answer."""
+        """Send one message. Never raises: every outcome is an answer."""
 
     def look_up(self, key: UUID) -> Answer | None:
-        """What became of the message with this key; `None` while nobody can say. Only where `after_crash` is LOOK_UP."""
-        raise LookupError(f"{self.name} cannot be asked what became of {key}")
+        """Look up the message with this key; None while the provider cannot say. Only where `after_crash` is LOOK_UP."""
+        raise LookupError(f"{self.name} has no look-up by key: {key}")
 
-    def ask(self, provider_message_id: str) -> Receipt | None:
-        """What became of a message that was accepted long ago; `None` while it is on its way. Only where `can_be_asked`.
+    def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
+        """Fetch the receipt of an accepted message; None while it is on its way. Only where `can_fetch_receipt`.
 
         Raises LookupError when the provider gives no answer now.
         """
-        raise LookupError(f"{self.name} cannot be asked")
+        raise LookupError(f"{self.name} has no receipts to fetch")
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
-        """Check the signature on the raw body, then read it. Raises BadSignature, BadPayload."""
-        raise BadSignature(f"{self.name} takes no calls from outside")
+        """Verify the signature of the raw body, then parse it. Raises BadSignature, BadPayload."""
+        raise BadSignature(f"{self.name} takes no webhook calls")
 
     def close(self) -> None:  # noqa: B027  (most channels keep nothing open)
-        """Let go of a connection kept between two messages."""
+        """Close a connection that is kept between messages."""

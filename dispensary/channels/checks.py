@@ -1,4 +1,4 @@
-"""What a site must have right before anything leaves: said at deployment, since a channel that cannot be made stops every message."""
+"""System checks of the channel settings: a channel that cannot be made stops every message."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _MEDIA = ("email", "sms")
 
 
 def check_channels() -> list[CheckMessage]:
-    """Every channel that the settings name can be made, and serves a medium that exists."""
+    """Check that every channel in the settings can be made and serves a known medium."""
     try:
         named = conf().channels
     except ImproperlyConfigured as error:
         return [Error(str(error), id="dispensary.E003")]
-    wrong: list[CheckMessage] = [
+    messages: list[CheckMessage] = [
         Error(
             f"DISPENSARY['channels'] names the medium {medium!r}; there are: {', '.join(_MEDIA)}", id="dispensary.E004"
         )
@@ -28,15 +28,15 @@ def check_channels() -> list[CheckMessage]:
         try:
             channel_named(name)
         except ImproperlyConfigured as error:
-            hint = "Nothing leaves by any channel until this is right: dispensary/channels/README.md has its options."
-            wrong.append(Error(str(error), hint=hint, id="dispensary.E005"))
-    return wrong
+            hint = "Nothing leaves by any channel until this is right: dispensary/channels/SETTINGS.md has its options."
+            messages.append(Error(str(error), hint=hint, id="dispensary.E005"))
+    return messages
 
 
 def check_public_address() -> list[CheckMessage]:
-    """A letter carries one-click unsubscribe only where patients reach the site over HTTPS."""
+    """Warn where e-mails carry no one-click unsubscribe: it needs a public HTTPS address."""
     if "email" not in conf().channels or conf().public_url.startswith("https://"):
         return []
-    told = "DISPENSARY['public_url'] is not set" if not conf().public_url else "DISPENSARY['public_url'] is not HTTPS"
+    fault = "DISPENSARY['public_url'] is not set" if not conf().public_url else "DISPENSARY['public_url'] is not HTTPS"
     hint = "Set it to the address at which patients reach the site: mail programs offer one-click unsubscribe over HTTPS only."
-    return [Warning(f"{told}: letters carry no one-click unsubscribe.", hint=hint, id="dispensary.W004")]
+    return [Warning(f"{fault}: letters carry no one-click unsubscribe.", hint=hint, id="dispensary.W004")]

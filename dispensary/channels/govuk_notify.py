@@ -32,14 +32,19 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
-    id_of,
-    text_of,
+    require_id,
+    require_text,
 )
-from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status
+from dispensary.channels.http_answers import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    answer_for_connection_error,
+    answer_for_status,
+)
 
-SHORTEST_TOKEN = 20
+MIN_TOKEN_LENGTH = 20
 _FAILURES = {"permanent-failure": True, "temporary-failure": False, "technical-failure": False}
-"""Statuses that mean it did not arrive, and whether the number is of no use for good."""
+"""Statuses of failed delivery; True where the number is permanently of no use."""
 
 
 class GovukNotify(Channel):
@@ -50,24 +55,22 @@ class GovukNotify(Channel):
 
     name = "govuk_notify"
     after_crash = AfterCrash.LOOK_UP
-    can_be_asked = True
+    can_fetch_receipt = True
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        if (
-            len(str(options.get("callback_token", ""))) < SHORTEST_TOKEN
-        ):  # no callback is believed, a reply least of all
+        if len(str(options.get("callback_token", ""))) < MIN_TOKEN_LENGTH:  # no callback can be verified
             self.takes_replies = False
-        where = {"base_url": options["base_url"]} if "base_url" in options else {}
+        address = {"base_url": options["base_url"]} if "base_url" in options else {}
         self._client = NotificationsAPIClient(
-            options["api_key"], timeout=(CONNECT_SECONDS, float(options.get("read", READ_SECONDS))), **where
+            options["api_key"], timeout=(CONNECT_SECONDS, float(options.get("read", READ_SECONDS))), **address
         )
-        self._client.request_session.max_redirects = 0  # number and words go where we were told, and nowhere else
+        self._client.request_session.max_redirects = 0  # a redirection would take personal data elsewhere
 
     def send(self, message: Message) -> Answer:
         try:
-            told = self._client.send_sms_notification(
+            notification = self._client.send_sms_notification(
                 message.to,
                 self.options["template_id"],
                 personalisation={self.options.get("placeholder", "message"): message.text},
@@ -77,32 +80,34 @@ class GovukNotify(Channel):
         except InvalidResponse:
             return Unknown()
         except APIError as error:
-            return _refusal(error)
-        return Accepted(str(told["id"])) if isinstance(told, dict) and "id" in told else Unknown()
+            return _answer_for_error(error)
+        return (
+            Accepted(str(notification["id"])) if isinstance(notification, dict) and "id" in notification else Unknown()
+        )
 
     def look_up(self, key: UUID) -> Answer | None:
         try:
-            found = self._client.get_all_notifications(template_type="sms", reference=str(key))
-            known = [str(each["id"]) for each in found["notifications"]]
+            page = self._client.get_all_notifications(template_type="sms", reference=str(key))
+            notification_ids = [str(notification["id"]) for notification in page["notifications"]]
         except (APIError, KeyError, TypeError):
             return None
-        return Accepted(known[-1]) if known else Refused(Fault.NO_ANSWER, permanent=False)
+        return Accepted(notification_ids[-1]) if notification_ids else Refused(Fault.NO_ANSWER, permanent=False)
 
-    def ask(self, provider_message_id: str) -> Receipt | None:
+    def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
         try:
-            told = _event(self._client.get_notification_by_id(provider_message_id))
+            events = _parse_event(self._client.get_notification_by_id(provider_message_id))
         except (APIError, InvalidResponse, KeyError, TypeError, ValueError) as error:
             raise LookupError("no answer") from error
-        return next((each for each in told if isinstance(each, Receipt)), None)
+        return next((event for event in events if isinstance(event, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         token = str(self.options.get("callback_token", ""))
-        if len(token) < SHORTEST_TOKEN:
-            raise BadSignature(f"callback_token is not set, or shorter than {SHORTEST_TOKEN} characters")
+        if len(token) < MIN_TOKEN_LENGTH:
+            raise BadSignature(f"callback_token is not set, or shorter than {MIN_TOKEN_LENGTH} characters")
         if not hmac.compare_digest(f"Bearer {token}".encode(), headers.get("Authorization", "").encode()):
             raise BadSignature("the bearer token does not fit")
         try:
-            return _event(json.loads(body))
+            return _parse_event(json.loads(body))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BadPayload(f"a callback could not be read: {type(error).__name__}") from error
 
@@ -110,36 +115,41 @@ class GovukNotify(Channel):
         self._client.request_session.close()
 
 
-def _refusal(error: APIError) -> Answer:
+def _answer_for_error(error: APIError) -> Answer:
     if error.response is None:
-        return of_broken_line(error.__cause__)
+        return answer_for_connection_error(error.__cause__)
     if error.status_code == 400:
-        said = json.dumps(error.message)
-        if "team-only" in said or "trial mode" in said or "Template" in said or "Missing personalisation" in said:
+        error_text = json.dumps(error.message)
+        if (
+            "team-only" in error_text
+            or "trial mode" in error_text
+            or "Template" in error_text
+            or "Missing personalisation" in error_text
+        ):
             return Refused(Fault.MISCONFIGURED, permanent=False)
-        wrong_number = "phone_number" in said or "phone number" in said or "digits" in said
+        wrong_number = "phone_number" in error_text or "phone number" in error_text or "digits" in error_text
         return Refused(Fault.BAD_ADDRESS if wrong_number else Fault.REJECTED, permanent=True)
-    return of_status(error.status_code, error.response.headers.get("Retry-After"))
+    return answer_for_status(error.status_code, error.response.headers.get("Retry-After"))
 
 
-def _event(told: dict[str, Any]) -> list[Receipt | Reply]:
-    """One callback: a text that came in, a delivery, a failure; what is still on its way tells nothing."""
-    number = id_of(told["id"])
-    if "source_number" in told:
-        sender = text_of(told["source_number"])
+def _parse_event(callback: dict[str, Any]) -> list[Receipt | Reply]:
+    """Parse one callback: a reply, a delivery or a failure; empty while the message is on its way."""
+    notification_id = require_id(callback["id"])
+    if "source_number" in callback:
+        sender = require_text(callback["source_number"])
         whole = (
             f"+{sender}" if sender.isdigit() and not sender.startswith("0") else sender
         )  # Notify leaves the plus out
-        return [Reply(number, whole, text_of(told["message"])[:1000])]
-    status = text_of(told["status"])
+        return [Reply(notification_id, whole, require_text(callback["message"])[:1000])]
+    status = require_text(callback["status"])
     if status != "delivered" and status not in _FAILURES:
         return []
     return [
         Receipt(
-            event_id=f"{number}:{status}",
+            event_id=f"{notification_id}:{status}",
             status=ReceiptStatus.DELIVERED if status == "delivered" else ReceiptStatus.UNDELIVERED,
-            key=text_of(told.get("reference") or ""),
-            provider_message_id=number,
+            key=require_text(callback.get("reference") or ""),
+            provider_message_id=notification_id,
             permanent=_FAILURES.get(status, False),
         )
     ]

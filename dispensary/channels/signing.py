@@ -1,4 +1,4 @@
-"""Signed calls: `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`, good for five minutes."""
+"""Signatures of webhook calls: `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`, good for five minutes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ WINDOW_SECONDS = 300
 
 
 def sign(secret: str, body: bytes, at: float) -> str:
-    """The header's value for a body sent at a time."""
+    """Return the header for a body sent at a Unix time."""
     stamp = str(int(at))
     digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return f"t={stamp},v1={digest}"
 
 
-def check(secret: str, body: bytes, given: str, now: float) -> None:
-    """Raise BadSignature unless the header fits the body and is at most five minutes old or ahead."""
+def verify(secret: str, body: bytes, header: str, now: float) -> None:
+    """Verify that the header signs the body, at most five minutes before or after `now`. Raises BadSignature."""
     if not secret:
         raise BadSignature("no secret is set for this channel")
-    parts = dict(part.strip().split("=", 1) for part in given.split(",") if "=" in part)
+    parts = dict(part.strip().split("=", 1) for part in header.split(",") if "=" in part)
     stamp = parts.get("t", "")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
         raise BadSignature("no time in the signature")

@@ -1,6 +1,6 @@
 """A channel that writes to a file instead of sending: for demonstrations, training, and as a witness in tests.
 
-Each accepted message is one line, appended in a single write, so that what left is counted by somebody other than the
+Each accepted message is one line, appended in a single write, so that sent messages can be counted independently of the
 engine. A second file may hold faults to act out, one JSON object: `{"at": "accepted", "do": "kill", "times": 1}`.
 """
 
@@ -29,7 +29,7 @@ _ANSWERS: Mapping[str, Answer] = {
 }
 
 
-_written = json.JSONEncoder(ensure_ascii=False).encode
+_encode_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Sink(Channel):
@@ -64,9 +64,9 @@ class Sink(Channel):
         return Accepted(str(key)) if self._has(key) else Refused(Fault.UNREACHABLE, permanent=False)
 
     def _has(self, key: UUID) -> bool:
-        """Whether a message with this key has been written, by whomever. Reads only what was added since it last looked."""
+        """Return True if any process has written this key. Reads only what was added since the last call."""
         file = Path(self.options["file"])
-        if not file.exists() or file.stat().st_size < self._read_to:  # taken away, and perhaps begun anew
+        if not file.exists() or file.stat().st_size < self._read_to:  # removed, or replaced by a new one
             self._read_to, self._keys = 0, set()
         if file.exists():
             with file.open("rb") as stream:
@@ -78,16 +78,16 @@ class Sink(Channel):
         return str(key) in self._keys
 
     def _write(self, message: Message) -> None:
-        told: dict[str, Any] = {"key": str(message.key), "pid": os.getpid(), "at": time.time()}
+        record: dict[str, Any] = {"key": str(message.key), "pid": os.getpid(), "at": time.time()}
         if self.options.get("words"):
-            told |= {
+            record |= {
                 "to": message.to,
                 "subject": message.subject,
                 "text": message.text,
                 "stop": message.stop_url,
                 "page": message.page,
             }
-        line = _written(told) + "\n"
+        line = _encode_json(record) + "\n"
         descriptor = os.open(self.options["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode())
@@ -95,7 +95,7 @@ class Sink(Channel):
             os.close(descriptor)
 
     def _fault(self) -> dict[str, Any]:
-        """The fault to act out now; one with `times` is used up by whoever reads it first."""
+        """Return the fault to act out now; one with `times` is used up by the first reader."""
         if not (file := self.options.get("faults")) or not Path(file).exists():
             return {}
         with Path(file).open("r+", encoding="utf-8") as stream:

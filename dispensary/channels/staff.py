@@ -1,20 +1,20 @@
-"""Word to the staff, not to patients: that work waits, through whatever apprise speaks. Numbers only, nobody's name."""
+"""Notices to staff through apprise: how much work waits, without personal data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 
-def tell_staff(addresses: Iterable[str], title: str, body: str) -> bool:
-    """Send one notice to every apprise address. False when there is none, none took it, or apprise is not installed."""
-    wanted = list(addresses)
-    if not wanted:
+def notify_staff(addresses: Iterable[str], title: str, body: str) -> bool:
+    """Send one notice to every apprise address. Return False when none took it or apprise is not installed."""
+    urls = list(addresses)
+    if not urls:
         return False
     try:
         import apprise
     except ModuleNotFoundError:
         return False
-    crowd = apprise.Apprise()
-    for address in wanted:
-        crowd.add(address)
-    return bool(crowd.notify(title=title, body=body))
+    notifier = apprise.Apprise()
+    for address in urls:
+        notifier.add(address)
+    return bool(notifier.notify(title=title, body=body))

@@ -33,10 +33,16 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
-    id_of,
-    is_a_name,
+    is_alphanumeric_sender,
+    require_id,
 )
-from dispensary.channels.over_http import CONNECT_SECONDS, READ_SECONDS, of_broken_line, of_status, seconds_of
+from dispensary.channels.http_answers import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    answer_for_connection_error,
+    answer_for_status,
+    parse_retry_after,
+)
 
 _API = "https://api.twilio.com"
 _HAS_SENT_STOP = 21610
@@ -52,107 +58,111 @@ _NUMBER_OF_NO_USE = frozenset({"30005", "30006", "21211", "21614"})
 """Unknown or cancelled number; landline or unreachable carrier; not a number; not a mobile."""
 
 
-class _Elsewhere(TwilioHttpClient):
-    """Twilio's client, one attempt a call, at another address where the site has a proxy in front of the API."""
+class _HttpClient(TwilioHttpClient):
+    """Twilio's HTTP client with one attempt a call, and another base URL where the site has a proxy."""
 
     def __init__(self, base_url: str, timeout: Any) -> None:
         super().__init__(max_retries=0)
         self.timeout = timeout
         self._base_url = base_url.rstrip("/")
-        self.wait: timedelta | None = None
+        self.retry_after: timedelta | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        self.wait = None
+        self.retry_after = None
         answer = super().request(method, self._base_url + url.removeprefix(_API), *args, **kwargs)
-        self.wait = seconds_of((answer.headers or {}).get("Retry-After"))  # the client's own exception leaves it out
+        self.retry_after = parse_retry_after(
+            (answer.headers or {}).get("Retry-After")
+        )  # the exception of the client lacks it
         return answer
 
 
 class Twilio(Channel):
     """Options: `account_sid`, `auth_token`, `from` or `messaging_service_sid`, `webhook_url`; `base_url` of a proxy.
 
-    `answers_stop`: whether Twilio itself confirms a STOP, as it does unless its opt-out management is switched off.
+    `answers_stop`: True (default) where Twilio confirms a STOP; False where its opt-out management is switched off.
     """
 
     name = "twilio"
     timeout = timedelta(seconds=CONNECT_SECONDS + READ_SECONDS)
-    webhook_answer = ("text/xml", "<Response/>")
-    can_be_asked = True
+    webhook_response = ("text/xml", "<Response/>")
+    can_fetch_receipt = True
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
         self.confirms_stop = not options.get("answers_stop", True)
-        nobody_hears = self.confirms_stop and not options.get("webhook_url")
-        if nobody_hears or ("messaging_service_sid" not in options and is_a_name(options.get("from", ""))):
+        has_no_webhook = self.confirms_stop and not options.get("webhook_url")
+        if has_no_webhook or (
+            "messaging_service_sid" not in options and is_alphanumeric_sender(options.get("from", ""))
+        ):
             self.takes_replies = False
-        self._line = _Elsewhere(
+        self._http_client = _HttpClient(
             options.get("base_url", _API), (CONNECT_SECONDS, float(options.get("read", READ_SECONDS)))
         )
-        self._client = Client(options["account_sid"], options["auth_token"], http_client=self._line)
+        self._client = Client(options["account_sid"], options["auth_token"], http_client=self._http_client)
 
     def send(self, message: Message) -> Answer:
         sender = "messaging_service_sid" if "messaging_service_sid" in self.options else "from"
-        told = {"from_" if sender == "from" else sender: self.options[sender]}
+        request_kwargs = {"from_" if sender == "from" else sender: self.options[sender]}
         if self.options.get("webhook_url"):
-            told["status_callback"] = self.options["webhook_url"]
+            request_kwargs["status_callback"] = self.options["webhook_url"]
         try:
-            made = self._client.messages.create(to=message.to, body=message.text, **told)
+            twilio_message = self._client.messages.create(to=message.to, body=message.text, **request_kwargs)
         except TwilioRestException as error:
-            told = _REFUSED.get(error.code or 0) or of_status(error.status)
-            return (
-                replace(told, retry_after=self._line.wait) if isinstance(told, Refused) and not told.permanent else told
-            )
+            answer = _REFUSED.get(error.code or 0) or answer_for_status(error.status)
+            if isinstance(answer, Refused) and not answer.permanent:
+                return replace(answer, retry_after=self._http_client.retry_after)
+            return answer
         except requests.exceptions.RequestException as error:
-            return of_broken_line(error)
-        except (TwilioException, ValueError, KeyError):  # an answer that is none
+            return answer_for_connection_error(error)
+        except (TwilioException, ValueError, KeyError):  # an unreadable answer
             return Unknown()
-        return Accepted(made.sid) if made.sid else Unknown()
+        return Accepted(twilio_message.sid) if twilio_message.sid else Unknown()
 
-    def ask(self, provider_message_id: str) -> Receipt | None:
+    def fetch_receipt(self, provider_message_id: str) -> Receipt | None:
         try:
-            found = self._client.messages(provider_message_id).fetch()
+            message = self._client.messages(provider_message_id).fetch()
         except (TwilioException, requests.exceptions.RequestException, ValueError, KeyError) as error:
             raise LookupError("no answer") from error
-        form = {"MessageSid": found.sid, "MessageStatus": found.status, "ErrorCode": str(found.error_code or "")}
-        return next((each for each in _event(form) if isinstance(each, Receipt)), None)
+        form = {"MessageSid": message.sid, "MessageStatus": message.status, "ErrorCode": str(message.error_code or "")}
+        return next((event for event in _parse_event(form) if isinstance(event, Receipt)), None)
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         address = str(self.options.get("webhook_url", ""))
         if not address:
             raise BadSignature("webhook_url is not set for this channel")
         try:
-            told = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
+            form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200))
         except ValueError as error:
             raise BadSignature("no form") from error
         if not RequestValidator(self.options["auth_token"]).validate(
-            address, told, headers.get("X-Twilio-Signature", "")
+            address, form, headers.get("X-Twilio-Signature", "")
         ):
             raise BadSignature("the signature does not fit")
-        return _event(told)
+        return _parse_event(form)
 
     def close(self) -> None:
-        if self._line.session is not None:
-            self._line.session.close()
+        if self._http_client.session is not None:
+            self._http_client.session.close()
 
 
-def _event(told: Mapping[str, str]) -> list[Receipt | Reply]:
+def _parse_event(form: Mapping[str, str]) -> list[Receipt | Reply]:
     try:
-        number = id_of(told.get("MessageSid", ""))
+        message_sid = require_id(form.get("MessageSid", ""))
     except ValueError as error:
         raise BadPayload("MessageSid is missing") from error
-    status = told.get("MessageStatus", "")
-    if not status and "From" in told:
-        words = "STOP" if told.get("OptOutType") == "STOP" else told.get("Body", "")
-        return [Reply(number, told["From"], words.replace("\x00", "")[:1000])]
+    status = form.get("MessageStatus", "")
+    if not status and "From" in form:
+        words = "STOP" if form.get("OptOutType") == "STOP" else form.get("Body", "")
+        return [Reply(message_sid, form["From"], words.replace("\x00", "")[:1000])]
     if status != "delivered" and status not in _UNDELIVERED:
         return []
     return [
         Receipt(
-            event_id=f"{number}:{status}",
+            event_id=f"{message_sid}:{status}",
             status=ReceiptStatus.DELIVERED if status == "delivered" else ReceiptStatus.UNDELIVERED,
-            provider_message_id=number,
-            permanent=told.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
-            opted_out=told.get("ErrorCode", "") == str(_HAS_SENT_STOP),
+            provider_message_id=message_sid,
+            permanent=form.get("ErrorCode", "") in _NUMBER_OF_NO_USE,
+            opted_out=form.get("ErrorCode", "") == str(_HAS_SENT_STOP),
         )
     ]
 

@@ -44,14 +44,19 @@ from dispensary.channels.base import (
     Refused,
     Reply,
     Unknown,
-    id_of,
-    is_a_name,
-    text_of,
+    is_alphanumeric_sender,
+    require_id,
+    require_text,
 )
-from dispensary.channels.over_http import READ_SECONDS, of_broken_line, of_status, seconds_of
+from dispensary.channels.http_answers import (
+    READ_SECONDS,
+    answer_for_connection_error,
+    answer_for_status,
+    parse_retry_after,
+)
 from dispensary.channels.signing import WINDOW_SECONDS
 
-SHORTEST_SECRET = 20
+MIN_SECRET_LENGTH = 20
 _HAS_SENT_STOP = "1240"
 # https://developer.vonage.com/en/api-errors/messages and https://developer.vonage.com/en/api-errors
 _ANSWERS: Mapping[str, Answer] = {
@@ -74,7 +79,7 @@ _NUMBER_OF_NO_USE = frozenset({"1050", "1170", "1190", "1300", "1310"})
 """Barred; not a number; no longer active; unknown to the network; a device that takes no messages."""
 
 
-def _say_nothing(_: logging.LogRecord) -> bool:
+def _drop_record(_: logging.LogRecord) -> bool:
     """A filter that lets no line pass."""
     return False
 
@@ -90,10 +95,10 @@ class Vonage(Channel):
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         super().__init__(options)
-        logging.getLogger("vonage").addFilter(_say_nothing)
+        logging.getLogger("vonage").addFilter(_drop_record)
         self.confirms_stop = not options.get("answers_stop", False)
-        nobody_hears = self.confirms_stop and len(str(options.get("signature_secret", ""))) < SHORTEST_SECRET
-        if nobody_hears or is_a_name(options["from"]):
+        has_no_webhook = self.confirms_stop and len(str(options.get("signature_secret", ""))) < MIN_SECRET_LENGTH
+        if has_no_webhook or is_alphanumeric_sender(options["from"]):
             self.takes_replies = False
         seconds = int(options.get("read", READ_SECONDS))
         self.timeout = timedelta(seconds=2 * seconds)  # the client has one number, for connecting and for the answer
@@ -105,9 +110,11 @@ class Vonage(Channel):
             raise ImproperlyConfigured(
                 "channel_options of 'vonage': private_key is not the private key of an application, in PEM"
             ) from error
-        self._line = HttpClient(account, HttpClientOptions(timeout=seconds, pool_maxsize=1, max_retries=0, **host))
-        self._line._session.max_redirects = 0  # number and words go where we were told; the client has no option for it
-        self._messages = Messages(self._line)
+        self._http_client = HttpClient(
+            account, HttpClientOptions(timeout=seconds, pool_maxsize=1, max_retries=0, **host)
+        )
+        self._http_client._session.max_redirects = 0  # no redirections; the client has no option for it
+        self._messages = Messages(self._http_client)
 
     def send(self, message: Message) -> Answer:
         try:
@@ -118,87 +125,93 @@ class Vonage(Channel):
                 client_ref=str(message.key),
             )
         except ValidationError as error:
-            wrong_number = any("to" in each["loc"] for each in error.errors())
+            wrong_number = any("to" in error_item["loc"] for error_item in error.errors())
             return Refused(Fault.BAD_ADDRESS if wrong_number else Fault.REJECTED, permanent=True)
         try:
             return Accepted(self._messages.send(words).message_uuid)
         except HttpRequestError as error:
-            return _refusal(error.response)
+            return _answer_for_error(error.response)
         except requests.exceptions.RequestException as error:
-            return of_broken_line(error)
-        except (VonageError, ValueError, TypeError):  # an answer that is none
+            return answer_for_connection_error(error)
+        except (VonageError, ValueError, TypeError):  # an unreadable answer
             return Unknown()
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: float) -> list[Receipt | Reply]:
         self._check(headers.get("Authorization", ""), body, now)
         try:
-            return _event(json.loads(body))
+            return _parse_event(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise BadPayload(f"a call could not be read: {type(error).__name__}") from error
 
-    def _check(self, given: str, body: bytes, now: float) -> None:
+    def _check(self, header: str, body: bytes, now: float) -> None:
         secret = str(self.options.get("signature_secret", ""))
-        if len(secret) < SHORTEST_SECRET:
-            raise BadSignature(f"signature_secret is not set, or shorter than {SHORTEST_SECRET} characters")
-        scheme, _, token = given.partition(" ")
+        if len(secret) < MIN_SECRET_LENGTH:
+            raise BadSignature(f"signature_secret is not set, or shorter than {MIN_SECRET_LENGTH} characters")
+        scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:  # Vonage: a call that lost its signature comes again after a 5xx
             raise BadSignature("no bearer token", status=503)
         try:
-            told = jwt.decode(token, secret, algorithms=["HS256"], options=_CLAIMS)
+            claims = jwt.decode(token, secret, algorithms=["HS256"], options=_CLAIMS)
         except jwt.PyJWTError as error:
             raise BadSignature("the signature does not fit") from error
-        issued = told["iat"]
+        issued = claims["iat"]
         if not isinstance(issued, int | float) or not abs(now - issued) <= WINDOW_SECONDS:
             raise BadSignature("the signature is too old, or from the future")
-        if not hmac.compare_digest(str(told["payload_hash"]).encode(), hashlib.sha256(body).hexdigest().encode()):
+        if not hmac.compare_digest(str(claims["payload_hash"]).encode(), hashlib.sha256(body).hexdigest().encode()):
             raise BadSignature("the body is not the one that was signed")
-        if "api_key" in self.options and told.get("api_key") != self.options["api_key"]:
+        if "api_key" in self.options and claims.get("api_key") != self.options["api_key"]:
             raise BadSignature("signed for another account")
 
     def close(self) -> None:
-        self._line._session.close()  # the client has no way of its own to let go
+        self._http_client._session.close()  # the client has no close of its own
 
 
 # Our own `now` decides what is too old; the library would ask the clock.
 _CLAIMS: Any = {"require": ["iat", "payload_hash"], "verify_iat": False, "verify_exp": False, "verify_nbf": False}
 
 
-def _refusal(response: requests.Response) -> Answer:
-    told: Any = {}
+def _answer_for_error(response: requests.Response) -> Answer:
+    problem: Any = {}
     with suppress(ValueError):
-        told = response.json()
-    if isinstance(told, dict) and (known := _ANSWERS.get(_code(told))):
-        wait = seconds_of(response.headers.get("Retry-After"))
+        problem = response.json()
+    if isinstance(problem, dict) and (answer := _ANSWERS.get(_problem_code(problem))):
+        wait = parse_retry_after(response.headers.get("Retry-After"))
         return (
-            replace(known, retry_after=wait) if isinstance(known, Refused) and known.fault is Fault.LIMITED else known
+            replace(answer, retry_after=wait)
+            if isinstance(answer, Refused) and answer.fault is Fault.LIMITED
+            else answer
         )
     if response.status_code == 402:  # the account is out of money
         return Refused(Fault.MISCONFIGURED, permanent=False)
-    return of_status(response.status_code, response.headers.get("Retry-After"))
+    return answer_for_status(response.status_code, response.headers.get("Retry-After"))
 
 
-def _code(told: Mapping[str, Any]) -> str:
-    """The code of a problem document: what follows the # of its type, or its title where that is the number."""
-    return str(told.get("type", "")).rpartition("#")[2] if "#" in str(told.get("type", "")) else str(told.get("title"))
+def _problem_code(problem: Mapping[str, Any]) -> str:
+    """Return the code of a problem document: the fragment of its type, else its title."""
+    return (
+        str(problem.get("type", "")).rpartition("#")[2]
+        if "#" in str(problem.get("type", ""))
+        else str(problem.get("title"))
+    )
 
 
-def _event(told: dict[str, Any]) -> list[Receipt | Reply]:
-    """One call: a text that came in, a delivery, a failure; what is still on its way tells nothing."""
-    number = id_of(told["message_uuid"])
-    if "status" not in told:
-        sender = text_of(told["from"])
-        words = text_of(told["text"], 4000) if told["message_type"] == "text" else ""
-        return [Reply(number, f"+{sender}" if sender.isdigit() and len(sender) > 6 else sender, words[:1000])]
-    status = text_of(told["status"])
+def _parse_event(call: dict[str, Any]) -> list[Receipt | Reply]:
+    """Parse one call: a reply, a delivery or a failure; empty while the message is on its way."""
+    message_uuid = require_id(call["message_uuid"])
+    if "status" not in call:
+        sender = require_text(call["from"])
+        words = require_text(call["text"], 4000) if call["message_type"] == "text" else ""
+        return [Reply(message_uuid, f"+{sender}" if sender.isdigit() and len(sender) > 6 else sender, words[:1000])]
+    status = require_text(call["status"])
     if status not in _STATUSES:
         return []
-    why = _code(told.get("error") or {})
+    why = _problem_code(call.get("error") or {})
     return [
         Receipt(
-            event_id=f"{number}:{status}",
+            event_id=f"{message_uuid}:{status}",
             status=_STATUSES[status],
-            key=text_of(told.get("client_ref") or ""),
-            provider_message_id=number,
+            key=require_text(call.get("client_ref") or ""),
+            provider_message_id=message_uuid,
             permanent=status == "rejected" and why in _NUMBER_OF_NO_USE,
             opted_out=status == "rejected" and why == _HAS_SENT_STOP,
         )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dispensary.actions import reminders
 from dispensary.channels import Receipt, ReceiptStatus
-from dispensary.channels.base import id_of, text_of
+from dispensary.channels.base import require_id, require_text
 
 _STATUSES = {
     "delivered": ReceiptStatus.DELIVERED,
@@ -43,8 +43,8 @@ def receipt_of(event: Any) -> Receipt | None:
     if status is ReceiptStatus.UNDELIVERED:
         status = _REFUSED_FOR.get(why, status)
     try:
-        number = id_of(str(event.message_id or ""))
-        told = text_of(str(event.event_id or ""), 150).strip() or f"{number}:{event.event_type}"
+        number = require_id(str(event.message_id or ""))
+        told = require_text(str(event.event_id or ""), 150).strip() or f"{number}:{event.event_type}"
     except ValueError:
         return None
     if status is None:

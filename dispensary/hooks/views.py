@@ -52,7 +52,7 @@ def provider_calls(request: HttpRequest, channel: str) -> HttpResponse:
         return _problem(400, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     new = reminders.keep(channel=found.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
-    content_type, answer = found.webhook_answer
+    content_type, answer = found.webhook_response
     told = answer or json.dumps({"received": len(events), "new": new})
     return HttpResponse(told, status=found.webhook_status, content_type=content_type)
 

@@ -250,7 +250,7 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         sender=row.sender,
         subject=text.subject,
         body=text.body,
-        opt_out=channel.last_line(text.language, text.opt_out),
+        opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
         page=_page(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
         language=text.language,

@@ -21,7 +21,7 @@ from dispensary.actions.reminders.batch import Ready, after_the_rest, look_again
 from dispensary.actions.reminders.breaker import Breaker
 from dispensary.actions.reminders.counting import COUNT, TURN, count
 from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
-from dispensary.channels.staff import tell_staff
+from dispensary.channels.staff import notify_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
@@ -147,7 +147,7 @@ def _alert_staff() -> int:
     old = [(kind, count) for kind, count, age in watch.engine_state().work if age > WAITS_TOO_LONG]
     if old:
         told = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
-        tell_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
+        notify_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
     return len(old)
 
 

@@ -158,7 +158,7 @@ def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", n
         params = params_of(owed, facts, dispense.strength_mg)
         values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
         written = write(owed.kind, tongue, detailed=detailed, values=values, way_out=out)
-        last = channel.last_line(tongue, written.opt_out) if channel else written.opt_out
+        last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
         whole = f"{written.body} {last}"
         found.append(Preview(owed.kind, leaves.astimezone(zone), owed.useful_until, whole, count_segments(whole)))
     return found

@@ -33,7 +33,7 @@ def ask_about_silent() -> int:
         return 0
     now: datetime = turn[0][0]
     mark, _ = EngineHeartbeat.objects.get_or_create(name=ASKED, defaults={"at": now})
-    channels = {channel.name: channel for channel in channels_in_use().values() if channel.can_be_asked}
+    channels = {channel.name: channel for channel in channels_in_use().values() if channel.can_fetch_receipt}
     ends, looked_at, last = time.monotonic() + LONGEST, 0, mark.count
     try:
         for delivery in Delivery.objects.filter(pk__gt=mark.count).order_by("pk")[:MOST]:
@@ -54,7 +54,7 @@ def _ask(delivery: Delivery, channels: Mapping[str, Channel], now: datetime) -> 
     if delivery.outcome != Outcome.ACCEPTED or channel is None or not delivery.provider_message_id:
         return True
     try:
-        receipt = channel.ask(delivery.provider_message_id)
+        receipt = channel.fetch_receipt(delivery.provider_message_id)
     except LookupError:
         log.warning("channel %s does not say what became of delivery %d", channel.name, delivery.pk)
         return False

@@ -1,15 +1,18 @@
-"""What every channel for text messages promises, whoever the provider is: one call a message, three answers, nothing left lying."""
+"""The contract of every channel for text messages: one call a message, one of three answers, no personal data in a log line."""
 
 import logging
+import ssl
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from dispensary.channels import Accepted, AfterCrash, Fault, Refused, Unknown
+from dispensary.channels import Accepted, AfterCrash, Channel, Fault, Refused, Unknown
 from dispensary.channels.gateway import Gateway
 from tests.dispensary.channels import test_govuk_notify, test_nhs_notify, test_twilio, test_vonage
 from tests.dispensary.channels.providers import (
@@ -22,6 +25,8 @@ from tests.dispensary.channels.providers import (
 )
 from tests.dispensary.channels.servers import black_hole, http_gateway
 
+Key = tuple[RSAPrivateKey, str]
+"""The private key of an application, and the same in PEM."""
 WAIT = timedelta(seconds=7)
 """What a provider that has had too many asks us to wait."""
 
@@ -32,7 +37,7 @@ class Line:
 
     provider: Any
     make: Any
-    moods: dict[str, str] = field(default_factory=dict)
+    moods: dict[str, str | None] = field(default_factory=dict)
     channel: Any = None
 
     def __post_init__(self):
@@ -48,45 +53,61 @@ class Line:
         return [(headers, body) for *where, headers, body in self.provider.calls if "/oauth2/token" not in where]
 
 
-@contextmanager
-def line_of(name, key, tls, monkeypatch):
-    if name == "gateway":
-        with http_gateway() as provider:
-            moods = {
-                "away": "unavailable",
-                "too-fast": "limited",
-                "no-number": "wrong-number",
-                "stopped": "opted-out",
-                "wrong-key": "locked-out",
-                "moved": "elsewhere",
-            }
-            options = {"secret": "s" * 20, "connect": 1, "read": 1}
-            yield Line(provider, lambda url: Gateway({"url": url, **options}), moods)
-    elif name == "govuk_notify":
-        with running(Notify()) as provider:
-            yield Line(provider, test_govuk_notify.channel_at, {"stopped": None})
-    elif name == "twilio":
-        with running(Twilio()) as provider:
-            yield Line(provider, test_twilio.channel_at)
-    elif name == "vonage":
-        context, trusted = tls
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
-        with running(Vonage(key[0]), context) as provider:
-            yield Line(provider, lambda url: test_vonage.channel_at(url, key), {"too-long": "invalid"})
-    else:
-        with running(NhsNotify(key[0])) as provider:
-            moods = {"stopped": None, "wrong-key": "denied"}
-            line = Line(provider, lambda url: test_nhs_notify.channel_at(url, key), moods)
-            line.channel.send(message())  # so that it has an access token, and what follows is about messages
-            provider.calls.clear()
-            yield line
+@dataclass(frozen=True)
+class Row:
+    """A channel under the contract: its provider on loopback, and how to make the channel at the provider's address."""
+
+    provider: Callable[[Key, ssl.SSLContext], AbstractContextManager[Any]]
+    channel_at: Callable[[str, Key], Channel]
+    moods: dict[str, str | None] = field(default_factory=dict)
 
 
-@pytest.fixture(params=["gateway", "govuk_notify", "nhs_notify", "twilio", "vonage"])
+GATEWAY_MOODS = {
+    "away": "unavailable",
+    "too-fast": "limited",
+    "no-number": "wrong-number",
+    "stopped": "opted-out",
+    "wrong-key": "locked-out",
+    "moved": "elsewhere",
+}
+ROWS = {
+    "gateway": Row(
+        lambda key, tls: http_gateway(),
+        lambda url, key: Gateway({"url": url, "secret": "s" * 20, "connect": 1, "read": 1}),
+        GATEWAY_MOODS,
+    ),
+    "govuk_notify": Row(
+        lambda key, tls: running(Notify()),
+        lambda url, key: test_govuk_notify.channel_at(url),
+        {"stopped": None},
+    ),
+    "nhs_notify": Row(
+        lambda key, tls: running(NhsNotify(key[0])),
+        test_nhs_notify.channel_at,
+        {"stopped": None, "wrong-key": "denied"},
+    ),
+    "twilio": Row(lambda key, tls: running(Twilio()), lambda url, key: test_twilio.channel_at(url)),
+    "vonage": Row(
+        lambda key, tls: running(Vonage(key[0]), tls),
+        test_vonage.channel_at,
+        {"too-long": "invalid"},
+    ),
+}
+
+
+@pytest.fixture(params=ROWS)
 def line(request, key, tls, monkeypatch):
-    with line_of(request.param, key, tls, monkeypatch) as made:
-        yield made
-        made.channel.close()
+    row = ROWS[request.param]
+    server_context, trusted = tls
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    with row.provider(key, server_context) as provider:
+        running_line = Line(provider, lambda url: row.channel_at(url, key), row.moods)
+        running_line.channel.send(
+            message()
+        )  # fetches an access token where one is needed: what follows is about messages
+        provider.calls.clear()
+        yield running_line
+        running_line.channel.close()
 
 
 def test_a_message_that_is_taken_has_the_providers_number(line):
@@ -164,5 +185,6 @@ def test_neither_number_nor_words_nor_secrets_reach_a_log_line(line, caplog, moo
     caplog.set_level(logging.DEBUG)
     line.be(mood)
     line.channel.send(message())
-    told = caplog.text
-    assert not [word for word in ("7700900123", "ring us", "Bearer", "Basic ", "s" * 20) if word in told], told
+    assert not [word for word in ("7700900123", "ring us", "Bearer", "Basic ", "s" * 20) if word in caplog.text], (
+        caplog.text
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from dispensary.channels import Accepted, AfterCrash, BadSignature, channel_named
 from dispensary.channels.gateway import Gateway
-from dispensary.channels.signing import HEADER, check, sign
+from dispensary.channels.signing import HEADER, sign, verify
 from tests.dispensary.channels.providers import message
 from tests.dispensary.channels.servers import http_gateway
 
@@ -28,7 +28,7 @@ def test_one_message_is_one_signed_call_with_its_key(gateway):
     sent = message()
     assert channel(gateway.url).send(sent) == Accepted("gw-1")
     [(headers, body)] = gateway.calls
-    check(SECRET, body, headers[HEADER], time.time())
+    verify(SECRET, body, headers[HEADER], time.time())
     assert headers["Idempotency-Key"] == str(sent.key)
     assert json.loads(body) == {"key": str(sent.key), "to": sent.to, "text": sent.text, "sender": "CITY"}
 

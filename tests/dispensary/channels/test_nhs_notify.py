@@ -65,7 +65,7 @@ def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify,
 
 def test_nobody_is_told_to_reply_where_no_reply_arrives(channel):
     assert not channel.takes_replies
-    said = [channel.last_line(language, "To end these messages, call us.") for language in ("en", "fr", "es")]
+    said = [channel.opt_out_line(language, "To end these messages, call us.") for language in ("en", "fr", "es")]
     assert said == [ENDING, "Pour arrêter, appelez la pharmacie.", "To end these messages, call us."]
 
 

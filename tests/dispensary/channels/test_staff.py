@@ -6,18 +6,18 @@ from datetime import timedelta
 import pytest
 
 from dispensary.actions import reminders
-from dispensary.channels.staff import tell_staff
+from dispensary.channels.staff import notify_staff
 from dispensary.models import EngineHeartbeat, WorklistItem
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.channels.servers import http_gateway
 
 
 def test_nobody_to_tell_is_no_error():
-    assert tell_staff([], "t", "b") is False
+    assert notify_staff([], "t", "b") is False
 
 
 def test_an_address_that_takes_nothing_is_no_error():
-    assert tell_staff(["json://127.0.0.1:1/"], "t", "b") is False
+    assert notify_staff(["json://127.0.0.1:1/"], "t", "b") is False
 
 
 @pytest.mark.django_db(transaction=True)

@@ -60,7 +60,10 @@ def test_a_service_of_several_numbers_is_taken_to_have_one_that_hears():
 
 def test_the_sites_own_sentence_wins_in_its_language_only():
     channel = Gateway({**GATEWAY, "opt_out": {"fr": "Pour finir, appelez le 01."}})
-    assert channel.last_line("fr", "ours") == "Pour finir, appelez le 01." and channel.last_line("ar", "ours") == "ours"
+    assert (
+        channel.opt_out_line("fr", "ours") == "Pour finir, appelez le 01."
+        and channel.opt_out_line("ar", "ours") == "ours"
+    )
 
 
 def test_a_sentence_without_its_language_is_refused_when_the_channel_is_made():

@@ -107,11 +107,11 @@ def test_twilio_is_asked_by_its_own_number(status, known, permanent):
     with running(Twilio()) as twilio:
         twilio.status = status
         channel = Channel({"account_sid": twilio.SID, "auth_token": twilio.TOKEN, "from": "+1", "base_url": twilio.url})
-        told = [receipt] if (receipt := channel.ask("SM1")) else []
+        told = [receipt] if (receipt := channel.fetch_receipt("SM1")) else []
         assert len(told) == known and all(each.permanent is permanent for each in told)
         twilio.mood = "away"
         with pytest.raises(LookupError):
-            channel.ask("SM1")
+            channel.fetch_receipt("SM1")
         channel.close()
 
 
@@ -121,10 +121,10 @@ def test_nhs_notify_is_asked_by_its_own_number():
     key = private_key()
     with running(NhsNotify(key[0])) as notify:
         channel = Channel(options_at(notify.url, key))
-        assert channel.ask("2WL") is None
+        assert channel.fetch_receipt("2WL") is None
         notify.status = "delivered"
-        assert channel.ask("2WL").provider_message_id == "2WL"
+        assert channel.fetch_receipt("2WL").provider_message_id == "2WL"
         notify.door, channel._token = "503", ""
         with pytest.raises(LookupError):
-            channel.ask("2WL")
+            channel.fetch_receipt("2WL")
         channel.close()
