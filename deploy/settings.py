@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",  # for the pages of sessions and passkeys
     "django.contrib.postgres",
     "rest_framework",
     "knox",
