@@ -1,6 +1,9 @@
 """Accounts are made by a manager, never by the person at the door."""
 
-from allauth.account.adapter import DefaultAccountAdapter
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 
@@ -10,8 +13,25 @@ class ClosedAccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Leave wrong passwords to axes, which counts by name and address; allauth would count by name alone."""
+
 
 def name_tried(request: HttpRequest, credentials: dict[str, str] | None = None) -> str:
-    """The name that a password was tried for: axes, allauth and a signature at the counter call it by different words."""
-    given = credentials or {}
-    return given.get("username") or given.get("login") or request.POST.get("login", "")
+    """Return the name that a password was tried for: axes, allauth and a signature at the counter call it by different words.
+
+    In one case, as the account is found in any: each spelling would otherwise have attempts of its own. First upper case, as
+    PostgreSQL compares, where a dotless i is an i.
+    """
+    tried = credentials or {}
+    name = tried.get("username") or tried.get("login") or request.POST.get("login", "")
+    return name.strip().upper().lower()
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address that a request comes from, past as many proxies as TRUSTED_PROXIES counts; `None` without any, as on a socket."""
+    try:
+        address: str = get_adapter(request).get_client_ip(request)
+    except PermissionDenied:
+        return None
+    return address

@@ -36,6 +36,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    "deploy",
     "dispensary",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -122,14 +123,15 @@ DATABASES = {
     if url
 }
 
-# --- Redis protocol: a broker that may be lost at any time, and a cache for rate limits ----------------------------------------------
+# --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
+# The cache holds the counts of wrong second factors alone. It is in the database, as sessions and wrong passwords are: people sign in
+# while Redis is away, and its loss lets nobody guess on.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "dispensary",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "deploy_cacheentry",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond it entries are dropped, expired or not
     }
 }
 
@@ -159,10 +161,16 @@ USERSESSIONS_TRACK_ACTIVITY = True
 # Lock out the pair: by name alone a stranger locks out a pharmacist, by address alone one typing error locks out a pharmacy.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "deploy.accounts.name_tried"
+AXES_CLIENT_IP_CALLABLE = "deploy.accounts.client_address"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 AXES_VERBOSE = False
+# No limit of an address: a whole pharmacy has one. `login_failed` is left for second factors, by person, after a right password.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/5m/key"}
+MFA_RATE_LIMITS = {"webauthn_login": None}  # a passkey cannot be guessed
+ALLAUTH_TRUSTED_PROXY_COUNT = int(ENV.get("TRUSTED_PROXIES", "0"))  # the last so many of X-Forwarded-For are ours
 SESSION_COOKIE_AGE = 12 * 3600  # one shift
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

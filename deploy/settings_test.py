@@ -13,7 +13,6 @@ for _alias, _settings in DATABASES.items():
     # One database behind all aliases: emptying it between tests is the business of `default` alone.
     _settings["TEST"] = {"MIRROR": None if _alias == "default" else "default"}
 REDIS_URL = "redis://127.0.0.1:1"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 4
 SECRET_KEY_GIVEN = True
 HTTPS = False

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -94,3 +100,70 @@ def test_a_person_sees_the_sessions_they_have_and_ends_the_others(client: Client
     client.post("/accounts/sessions/")
     assert elsewhere.get("/accounts/sessions/").status_code == 302
     assert client.get("/accounts/sessions/").status_code == 200
+
+
+def test_twelve_wrong_names_from_an_address_shut_nobody_out_there(client: Client, user: AbstractBaseUser) -> None:
+    for number in range(12):
+        assert not sign_in(Client(), f"nobody{number}", "guessed")
+    assert sign_in(client, user.get_username())
+
+
+def test_a_whole_pharmacy_signs_in_from_one_address_within_a_minute(user: AbstractBaseUser) -> None:
+    assert all(sign_in(Client(), user.get_username()) for _ in range(31))
+
+
+def test_five_wrong_passwords_lock_the_name_at_that_address_and_nobody_else(user: AbstractBaseUser) -> None:
+    name = user.get_username()
+    colleague = make.staff(make.pharmacy("Elsewhere")).user.get_username()
+    for _ in range(5):
+        assert not sign_in(Client(), name, "guessed")
+    answer = Client().post("/accounts/login/", {"login": name, "password": make.PASSWORD}, REMOTE_ADDR="10.1.2.3")
+    assert answer.status_code == 429
+    assert "Wait 15 minutes" in answer.content.decode() and b"dispensary.css" in answer.content
+    assert sign_in(Client(), name, address="10.1.2.4")
+    assert sign_in(Client(), colleague)
+
+
+def test_another_spelling_of_a_name_gets_no_attempts_of_its_own(user: AbstractBaseUser) -> None:
+    name = user.get_username()
+    for spelling in (name, name.upper(), name.title(), name.replace("i", "ı"), f" {name} "):
+        assert not sign_in(Client(), spelling, "guessed")
+    assert not sign_in(Client(), name)
+
+
+def test_a_right_password_forgets_the_wrong_ones_before_it(user: AbstractBaseUser) -> None:
+    for _ in range(2):
+        for _ in range(4):
+            assert not sign_in(Client(), user.get_username(), "guessed")
+        assert sign_in(Client(), user.get_username().upper())
+
+
+def test_second_factors_are_not_guessed_on_and_the_password_alone_lets_nobody_in(user: AbstractBaseUser) -> None:
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    client = Client()
+    assert sign_in(client, user.get_username())
+    for _ in range(5):
+        client.post("/accounts/2fa/authenticate/", {"code": "000000"})
+    page = client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)}).content.decode()
+    assert "Too many failed login attempts" in page
+    assert client.get("/accounts/sessions/").status_code == 302
+
+
+def code_of(secret: str) -> str:
+    counter = next(yield_hotp_counters_from_time())
+    return str(format_hotp_value(hotp_value(secret, counter)))
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_the_proxy_adds(user: AbstractBaseUser, settings) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+
+    def try_from(forwarded: str, password: str) -> bool:
+        form = {"login": user.get_username(), "password": password}
+        answer = Client().post("/accounts/login/", form, headers={"X-Forwarded-For": forwarded})
+        return answer.status_code == 302
+
+    for number in range(5):
+        assert not try_from(f"10.0.0.{number}, 192.0.2.66", "guessed")
+    assert not try_from("10.1.2.3, 192.0.2.66", make.PASSWORD)
+    assert try_from("192.0.2.66, 10.1.2.3", make.PASSWORD)

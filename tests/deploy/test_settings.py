@@ -29,6 +29,7 @@ def test_check_deploy_has_nothing_to_say() -> None:
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "SECRET_KEY": "k" * 25 + "0123456789abcdefghijklmnopqrs",
         "PUBLIC_URL": "https://dispensary.example",
+        "TRUSTED_PROXIES": "1",
         "DISPENSARY_RUN_DIR": "/nonexistent",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
