@@ -144,9 +144,9 @@ class HouseView(APIView):
         return _answer(run(pharmacy_id=by.pharmacy_id, key=key, digest=digest, by=by, now=self.now, do=do), self)
 
     def page(self, rows: QuerySet[Any], serializer: Any, ordering: str) -> Response:
-        """One keyset page of rows."""
+        """One keyset page of rows; the key decides between rows that are equal in `ordering`."""
         paginator = Page()
-        paginator.ordering = ordering
+        paginator.ordering = (ordering, "-pk" if ordering.startswith("-") else "pk")
         found = paginator.paginate_queryset(rows, self.request, view=self)
         return paginator.get_paginated_response(serializer(found, many=True).data)
 
