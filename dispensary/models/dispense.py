@@ -75,6 +75,12 @@ class Dispense(models.Model):
         indexes = [
             models.Index(fields=["patient", "handed_over_at"], name="dispense_of_patient"),
             models.Index(fields=["pharmacy", "run_out_on"], name="dispense_by_run_out"),
+            models.Index(
+                fields=["prescription", "run_out_on"],
+                condition=Q(status=DispenseStatus.COMPLETED),
+                name="dispense_cover",
+            ),
+            models.Index(fields=["pharmacy", "handed_over_at"], name="dispense_by_day"),
         ]
 
     def __str__(self) -> str:

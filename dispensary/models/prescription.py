@@ -106,7 +106,8 @@ class Prescription(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["pharmacy", "status", "received_at"], name="prescription_queue"),
+            models.Index(fields=["pharmacy", "status", "received_at", "id"], name="prescription_queue"),
+            models.Index(fields=["pharmacy", "received_at", "id"], name="prescription_by_arrival"),
             models.Index(fields=["patient", "received_at"], name="prescription_of_patient"),
         ]
 
