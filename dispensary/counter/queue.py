@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
-from django.db.models import CharField, Prefetch, Q, QuerySet
+from django.db.models import Case, CharField, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
 from dispensary.assessment import OF_A_SUPPLY, WITH_A_SUPPLY, assess
 from dispensary.counter.door import Visit, at_counter, page
+from dispensary.counter.keyset import ROWS, Page, Place, read_page
 from dispensary.errors import InvalidInput
 from dispensary.models import (
     Dispense,
@@ -29,9 +34,11 @@ from dispensary.models import (
 )
 from dispensary.papers import number_of
 
-MOST_ROWS = 200
-MOST_FOUND = 50
+LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
+NEWEST_FIRST = ("-received_at", "-pk")
+MOST_NEWEST = 5
 MOST_DONE = 15
+NOT_DUE = "Not due yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +66,24 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     words = request.POST.get("q", "").strip()[:200]
     context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now}
     if words:
-        found = search(visit, words)
-        patients.searched(pharmacy=visit.pharmacy, words=words, found=len(found), by=visit.by, now=visit.now)
-        return page(request, visit, "queue.html", context | {"rows": found})
-    rows = waiting(visit)
-    return page(
-        request, visit, "queue.html", context | {"rows": rows, "done": handed_over_today(visit), "tally": tally(rows)}
-    )
+        orders = search(visit, words)
+        found = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
+        patients.searched(pharmacy=visit.pharmacy, words=words, found=len(found.orders), by=visit.by, now=visit.now)
+        return page(request, visit, "queue.html", context | {"page": found, "rows": rows_of(found.orders, visit)})
+    counts = count_waiting(visit)
+    waiting = read_page(waiting_orders(visit), LONGEST_WAITING_FIRST, request.GET, sum(counts.values()))
+    rows = rows_of(waiting.orders, visit)
+    context |= {"page": waiting, "rows": rows, "tally": tally(counts)}
+    if waiting.total > len(rows):
+        context["tally_of_page"] = Counter((row.state, row.words) for row in rows if row.state != "done").items()
+    if not waiting.previous:
+        done = list(handed_over_today(visit)[: MOST_DONE + 1])
+        context |= {
+            "newest": newest_due(visit, waiting),
+            "done": done[:MOST_DONE],
+            "most_done": MOST_DONE if len(done) > MOST_DONE else 0,
+        }
+    return page(request, visit, "queue.html", context)
 
 
 @require_safe
@@ -82,70 +100,108 @@ def news(request: HttpRequest, visit: Visit) -> HttpResponse:
 @require_safe
 @at_counter()
 def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """On to the next order that can be worked on; back to the queue when there is none."""
-    after = request.GET.get("after", "")
-    rows = [row for row in waiting(visit) if row.state != "done"]
-    here = next((n for n, row in enumerate(rows) if str(row.prescription.pk) == after), -1)
-    following = [row for row in rows[here + 1 :] + rows[: max(here, 0)] if row.state != "stop"]
-    return redirect("counter:check", following[0].prescription.pk) if following else redirect("counter:queue")
+    """On to the next order that can be worked on; to the queue when there is none.
+
+    No more than a page of orders is reviewed on either side; where all of them are blocked, the queue opens behind them.
+    """
+    due = waiting_orders(visit).filter(not_due=False).order_by(*LONGEST_WAITING_FIRST)
+    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()
+    place = Place.of(here) if here else None
+    parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
+    for part in parts:
+        orders = list(due.filter(part)[:ROWS])
+        for order in orders:
+            if _row(order, visit.today).state != "stop":
+                return redirect("counter:check", order.pk)
+        if len(orders) == ROWS:
+            return redirect(f"{reverse('counter:queue')}?{urlencode({'after': Place.of(orders[-1])})}")
+    return redirect("counter:queue")
 
 
-def waiting(visit: Visit) -> list[Row]:
-    """Active orders of the pharmacy: those due now first, the longest waiting on top; then those not due yet."""
-    active = Prescription.objects.filter(pharmacy=visit.pharmacy, status=PrescriptionStatus.ACTIVE).order_by(
-        "received_at"
-    )
-    rows = _rows(active[:MOST_ROWS], visit)
-    return sorted(rows, key=lambda row: row.state == "done")
+def waiting_orders(visit: Visit) -> QuerySet[Prescription]:
+    """Active orders of the pharmacy, those not due yet among them."""
+    return _orders(visit).filter(status=PrescriptionStatus.ACTIVE)
 
 
-def search(visit: Visit, words: str) -> list[Row]:
-    """Orders by the number on a label (also scanned), the patient's number or name; newest first."""
+def count_waiting(visit: Visit) -> dict[bool, int]:
+    """Active orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
+    return dict(waiting_orders(visit).order_by().values_list("not_due").annotate(Count("pk")))
+
+
+def tally(counts: dict[bool, int]) -> list[tuple[str, str, int]]:
+    """How many orders stand in each state: state, words, count; only those there are."""
+    lines = [("information", "Due now", counts.get(False, 0)), ("done", NOT_DUE, counts.get(True, 0))]
+    return [line for line in lines if line[2]]
+
+
+def rows_of(orders: Iterable[Prescription], visit: Visit) -> list[Row]:
+    """Orders as rows of the page; each one that is due is reviewed anew."""
+    return [_row(order, visit.today) for order in orders]
+
+
+def newest_due(visit: Visit, first_page: Page) -> QuerySet[Prescription]:
+    """Orders that came in last and stand on a later page than the first; newest first."""
+    due = waiting_orders(visit).filter(not_due=False).exclude(pk__in=[order.pk for order in first_page.orders])
+    return due.prefetch_related(None).select_related("patient").order_by(*NEWEST_FIRST)[:MOST_NEWEST]
+
+
+def search(visit: Visit, words: str) -> QuerySet[Prescription]:
+    """Orders by the number on a label (also scanned), the patient's number or name."""
     number = words.split("|", maxsplit=1)[0].strip().lower()
-    rows = Prescription.objects.filter(pharmacy=visit.pharmacy).annotate(number=Cast("id", CharField()))
+    rows = _orders(visit).annotate(number=Cast("id", CharField()))
     wanted = Q(number__startswith=number) | Q(patient__identifier__iexact=words)
     by_name = Q()
     for word in words.replace(",", " ").split():
         by_name &= Q(patient__family_name__icontains=word) | Q(patient__given_name__icontains=word)
-    return _rows(rows.filter(wanted | by_name if by_name else wanted).order_by("-received_at")[:MOST_FOUND], visit)
+    return rows.filter(wanted | by_name if by_name else wanted)
 
 
 def handed_over_today(visit: Visit) -> QuerySet[Dispense]:
-    """The last supplies of the last day, newest first."""
+    """Supplies of the last 24 hours, newest first."""
     since = visit.now - timedelta(hours=24)
     done = Dispense.objects.filter(pharmacy=visit.pharmacy, handed_over_at__gte=since)
-    return done.select_related("patient", "prescription")[:MOST_DONE]
+    return done.select_related("patient", "prescription")
 
 
-def tally(rows: Iterable[Row]) -> list[tuple[str, str, int]]:
-    """How many rows stand in each state: state, words, count; only those there are."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in rows:
-        counts[row.state, row.words] = counts.get((row.state, row.words), 0) + 1
-    return [(state, words, count) for (state, words), count in counts.items()]
+def _orders(visit: Visit) -> QuerySet[Prescription]:
+    """Orders of the pharmacy with what a row shows, whether they are not due yet, and when the last supply ends.
 
-
-def _rows(prescriptions: QuerySet[Prescription], visit: Visit) -> list[Row]:
-    supplies = Dispense.objects.filter(status=DispenseStatus.COMPLETED).select_related(*WITH_A_SUPPLY)
-    fetched = prescriptions.select_related("pharmacy", "patient", "prescriber").prefetch_related(
-        "phases",
-        "patient__prior_supplies",
-        Prefetch("patient__dispenses", supplies.prefetch_related(*OF_A_SUPPLY)),
-        Prefetch("dispenses", Dispense.objects.filter(status=DispenseStatus.COMPLETED), to_attr="supplied"),
-        Prefetch("overrides", Override.objects.filter(state=OverrideState.OPEN), to_attr="answers"),
+    Not due is an order with a supply that lasts longer than the days by which a refill may come early. Nothing is joined,
+    so that the database sorts orders alone.
+    """
+    supplies = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)
+    lasting = supplies.filter(run_out_on__gt=visit.today + timedelta(days=visit.pharmacy.refill_lead_days))
+    # A CASE is never turned into a join of all orders with all supplies, which takes seconds on a table without statistics.
+    not_due = Case(When(Exists(lasting), then=True), default=False)
+    last = supplies.order_by().values("prescription").annotate(run_out_on=Max("run_out_on"))
+    history = Dispense.objects.filter(status=DispenseStatus.COMPLETED).select_related(*WITH_A_SUPPLY)
+    return (
+        Prescription.objects.filter(pharmacy=visit.pharmacy)
+        .annotate(not_due=not_due, supply_ends_on=Subquery(last.values("run_out_on")))
+        .prefetch_related(
+            "pharmacy",
+            "phases",
+            "patient__prior_supplies",
+            Prefetch("patient__dispenses", history.prefetch_related(*OF_A_SUPPLY)),
+            Prefetch("overrides", Override.objects.filter(state=OverrideState.OPEN), to_attr="answers"),
+        )
     )
-    return [_row(prescription, visit.today) for prescription in fetched]
 
 
-def _row(prescription: Prescription, today: date) -> Row:
-    supplied = getattr(prescription, "supplied", [])
-    due_on = max((d.run_out_on for d in supplied), default=None)
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _row(prescription: Any, today: date) -> Row:
+    due_on = prescription.supply_ends_on
     if prescription.status != PrescriptionStatus.ACTIVE:
         return Row(prescription, "done", prescription.get_status_display(), prescription.ended_reason, due_on)
-    lead = prescription.pharmacy.refill_lead_days if supplied else 0
-    if due_on is not None and due_on - timedelta(days=lead) > today:
-        return Row(prescription, "done", "Not due yet", "The patient still has tablets.", due_on)
-    answered = {override.fingerprint for override in getattr(prescription, "answers", [])}
+    if prescription.not_due:
+        return Row(prescription, "done", NOT_DUE, "The patient still has tablets.", due_on)
+    answered = {override.fingerprint for override in prescription.answers}
     return Row(prescription, *_standing(prescription, today, answered), due_on)
 
 

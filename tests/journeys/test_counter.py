@@ -291,7 +291,7 @@ def copy_of(order: Prescription) -> Prescription:
     return Prescription.objects.get(pk=order.pk)
 
 
-def test_two_hundred_waiting_are_shown_and_read(
+def test_two_hundred_waiting_are_shown_on_four_pages_and_read(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember
 ) -> None:
     order = make.prescription(make.patient(pharmacist.pharmacy), now=timezone.now())
@@ -299,9 +299,25 @@ def test_two_hundred_waiting_are_shown_and_read(
         copy.pk = uuid.uuid4()
     Prescription.objects.bulk_create(copies)
     with eye(browser, live_server.url) as looking:
+        page = looking.page
         sign_in(looking, pharmacist)
-        assert looking.page.get_by_role("link", name="Okafor, Ada").count() == 200
+        assert page.get_by_text("1 to 50 of 200 prescriptions").count() == 2
         seen(looking, "queue-full")
+        for first in (51, 101, 151):
+            looking.tab_to(page.get_by_role("link", name="Next page").first)
+            looking.follow("Enter")
+            assert page.get_by_text(f"{first} to {first + 49} of 200 prescriptions").count() == 2
+            assert page.get_by_role("link", name="Okafor, Ada").count() == 50
+        assert page.get_by_role("link", name="Next page").count() == 0
+        seen(looking, "queue-last-page")
+        looking.tab_to(page.locator("#q"))
+        page.keyboard.type("Okafor")
+        looking.follow("Enter")
+        looking.tab_to(page.get_by_role("button", name="Next page").first)
+        looking.follow("Enter")
+        assert page.get_by_role("heading", name="Search: 200 found").is_visible()
+        assert page.get_by_text("51 to 100 of 200 prescriptions").count() == 2
+        seen(looking, "search-second-page")
 
 
 def test_another_role_has_its_own_menu(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:

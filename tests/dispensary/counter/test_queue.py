@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dispensary.actions import dispenses, prescriptions
 from dispensary.counter.door import Visit
-from dispensary.counter.queue import waiting
+from dispensary.counter.queue import LONGEST_WAITING_FIRST, rows_of, waiting_orders
 from dispensary.models import StaffRole
 from tests.dispensary import make
 from tests.dispensary.make import NOW
@@ -36,6 +36,10 @@ def at(member, now):
     return Visit(member=member, others=False, by=member.actor(), now=now, path="/")
 
 
+def waiting(visit):
+    return rows_of(waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST), visit)
+
+
 def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_acknowledged(shop, pharmacist):
     order = make.prescription(make.patient(shop), repeats=1)
     dispenses.dispense(
@@ -57,6 +61,29 @@ def test_a_refused_stop_does_not_hold_back_the_next_supply(shop, pharmacist):
     assert isinstance(refused, dispenses.Refused)
     (row,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
     assert row.state == "ready"
+
+
+def test_a_refill_is_due_from_the_first_day_on_which_the_patient_is_called(shop, pharmacist):
+    order = make.prescription(make.patient(shop), repeats=1)
+    done = dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
+    )
+    called_on = done.days_supply - shop.refill_lead_days
+    (day_before,) = waiting(at(pharmacist, NOW + timedelta(days=called_on - 1)))
+    assert (day_before.words, day_before.due_on) == ("Not due yet", done.run_out_on)
+    (first_day,) = waiting(at(pharmacist, NOW + timedelta(days=called_on)))
+    assert (first_day.words, first_day.due_on) == ("Ready", done.run_out_on)
+
+
+def test_a_supply_that_was_taken_back_leaves_its_order_due(shop, pharmacist):
+    order = make.prescription(make.patient(shop), repeats=1)
+    done = dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
+    )
+    (before,) = waiting(at(pharmacist, NOW))
+    dispenses.cancel(dispense=done, reason="never left the counter", by=pharmacist.actor(), now=NOW)
+    (after,) = waiting(at(pharmacist, NOW))
+    assert (before.words, after.words, after.due_on) == ("Not due yet", "Ready", None)
 
 
 def test_a_longer_queue_asks_the_database_no_more_often(shop, pharmacist):
