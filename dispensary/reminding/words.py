@@ -202,38 +202,51 @@ def variables_of(body: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(body) if name}
 
 
-_STOP_IN_TWO = 2
-"""The longest stop word has two words: "opt out"."""
-
-
-def _words_of(reply: str) -> list[str]:
-    """Its words as they are compared: one spelling for case, accents, hamza, vowel signs, wide letters, invisible marks."""
-    apart = unicodedata.normalize("NFKD", reply).casefold()
-    shown = "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
-    return re.findall(r"\w+(?:-\w+)*", shown)
-
-
 _STRETCH = "\u0640"  # draws an Arabic word out
+_CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
+
+
+def _fold(text: str) -> str:
+    """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
+
+
+def _phrase(clause: str) -> str:
+    """The words of a folded clause with one blank between them; a word said several times in a row is one."""
+    words = re.findall(r"\w+(?:-\w+)*", clause)
+    return " ".join(word for at, word in enumerate(words) if not at or word != words[at - 1])
 
 
 @cache
-def _stop_words() -> frozenset[str]:
-    return frozenset(" ".join(_words_of(word)) for language in LANGUAGES for word in _words(language)["stop_words"])
+def _stop_phrases() -> frozenset[str]:
+    return frozenset(_phrase(_fold(phrase)) for language in LANGUAGES for phrase in _words(language)["stop_phrases"])
+
+
+@cache
+def _polite_words() -> re.Pattern[str]:
+    phrases = {_phrase(_fold(word)) for language in LANGUAGES for word in _words(language)["polite_words"]}
+    either = "|".join(sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
+
+
+def _clauses(reply: str) -> list[str]:
+    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
+    clauses = []
+    for clause in _CLAUSE_END.split(_fold(reply)):
+        phrase = _phrase(clause)
+        while phrase != (shorter := _polite_words().sub("", phrase)):
+            phrase = shorter
+        if phrase:
+            clauses.append(f"{phrase}?" if re.search(r"[?\u061f]", clause) else phrase)
+    return clauses
 
 
 def is_stop(reply: str) -> bool:
-    """Is this reply a request to stop? The first word decides, in any of our languages and letter cases."""
-    return _stop_length(_words_of(reply)) > 0
+    """Return whether a reply asks to end the messages: a stop phrase of any language is all of it or its whole first clause."""
+    return bool(clauses := _clauses(reply)) and clauses[0] in _stop_phrases()
 
 
 def says_more(reply: str) -> bool:
-    """Does a stop go on behind its stop word? Whoever writes "stop, I have none left" must be heard twice."""
-    words = _words_of(reply)
-    return len(words) > _stop_length(words) > 0
-
-
-def _stop_length(words: list[str]) -> int:
-    for length in range(1, _STOP_IN_TWO + 1):
-        if len(words) >= length and " ".join(words[:length]) in _stop_words():
-            return length
-    return 0
+    """Return whether a person must read a reply that ends the messages, because something else follows ("none left")."""
+    return is_stop(reply) and not _stop_phrases().issuperset(_clauses(reply))

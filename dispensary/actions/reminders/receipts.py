@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from dispensary import audit
 from dispensary.actions import consent
+from dispensary.actions.reach import usable
 from dispensary.actions.reminders import ledger
 from dispensary.actions.reminders.counting import count
 from dispensary.actions.reminders.outcomes import book_one, engine
@@ -25,6 +26,7 @@ from dispensary.models import (
     Delivery,
     InboundEvent,
     Medium,
+    Patient,
     Reminder,
     SuppressionReason,
     WorkKind,
@@ -139,9 +141,10 @@ def _reply(event: InboundEvent, now: datetime) -> str:
     address, text = _as_we_spell_it(unseal(event.facts["address"])), unseal(event.facts["text"])
     if not is_stop(text):
         return "work" if _to_people(address, text, now) else "nobody"
+    result = _stop(event, address, now)
     if says_more(text):
         _to_people(address, text, now)
-    return _stop(event, address, now)
+    return result
 
 
 def _as_we_spell_it(address: str) -> str:
@@ -158,7 +161,10 @@ def _as_we_spell_it(address: str) -> str:
 
 
 def _to_people(address: str, text: str, now: datetime) -> int:
-    """What somebody wrote becomes work for every pharmacy that has this number, in use or, failing that, no more."""
+    """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
+
+    The work says whether the patient still gets messages. Returns how many contact points have the number.
+    """
     points = list(
         ContactPoint.objects.select_related("patient").filter(
             medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address)
@@ -172,11 +178,16 @@ def _to_people(address: str, text: str, now: datetime) -> int:
                 WorkKind.REPLY,
                 pharmacy_id=point.patient.pharmacy_id,
                 patient_id=point.patient_id,
-                reason=f"The patient {said}: “{' '.join(text.split())[:200]}”",
+                reason=f"The patient {said}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
                 by=engine(point.patient.pharmacy_id),
                 now=now,
             )
     return len(points)
+
+
+def _describe_messages(patient: Patient) -> str:
+    media = dict.fromkeys(point.get_medium_display().lower() for point in usable(patient))
+    return f"Messages go on by {' and '.join(media)}." if media else "Messages to this patient are now off."
 
 
 def _stop(event: InboundEvent, address: str, now: datetime) -> str:

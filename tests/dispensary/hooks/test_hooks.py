@@ -215,7 +215,22 @@ def test_a_foreign_number_without_its_plus_is_heard_too(client, due, gateway):
 def test_a_cry_behind_a_stop_is_heard_by_a_person(client, sent):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop, I have none left and I am shaking"})
     assert Consent.objects.get().answer == "no"
-    assert "none left and I am shaking" in WorklistItem.objects.get(kind="reply").reason
+    reason = WorklistItem.objects.get(kind="reply").reason
+    assert "none left and I am shaking" in reason and reason.endswith("” Messages to this patient are now off.")
+
+
+def test_a_reply_that_only_begins_like_a_stop_ends_nothing_and_its_work_says_so(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "END of my tablets, none left"})
+    assert Consent.objects.get().answer == "yes" and not Suppression.objects.exists()
+    reason = WorklistItem.objects.get(kind="reply").reason
+    assert reason == "The patient wrote: “END of my tablets, none left” Messages go on by text message."
+
+
+def test_the_work_names_the_media_that_go_on_after_a_stop_to_text_messages_only(client, sent, settings):
+    settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": "medium"}
+    making.reachable(sent.reminder.patient, "email")
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop. I have none left"})
+    assert WorklistItem.objects.get(kind="reply").reason.endswith("” Messages go on by e-mail.")
 
 
 def test_a_second_reply_stands_before_the_first_and_opens_again_what_was_put_off(client, sent):
