@@ -31,7 +31,7 @@ Nothing unknown passes silently: a rule that lacks a fact says so.
 from baclofen_rules.case import Action, Case, InvalidCase
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Finding, NotAssessed, Outcome, Severity
-from baclofen_rules.plan import CannotPlan, Plan, plan_taper, plan_titration
+from baclofen_rules.planning import CannotPlan, Plan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.regimen import Phase, Regimen, Unit
 from baclofen_rules.review import RULES_VERSION, Course, Review, explain, review

@@ -15,7 +15,7 @@ from baclofen_rules.checked import parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.page import rules_page
-from baclofen_rules.plan import CannotPlan, plan_taper, plan_titration
+from baclofen_rules.planning import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.compare import differences
 from baclofen_rules.replay import replay

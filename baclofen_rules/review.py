@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.case import Case
 from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
-from baclofen_rules.plan.suggest import ANSWERED, suggested_taper
+from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase, plain
 from baclofen_rules.rulebook import BoundRule, rulebook

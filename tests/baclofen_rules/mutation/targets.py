@@ -16,9 +16,9 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "conditions.py": (f"{TESTS}/test_conditions.py",),
     "words.py": (f"{TESTS}/test_words.py",),
     "rules/__init__.py": (f"{TESTS}/test_rule_folder.py",),
-    "plan/bounds.py": (f"{TESTS}/test_plan_bounds.py",),
-    "plan/model.py": (f"{TESTS}/test_plan_model.py", f"{TESTS}/test_plan_suggest.py"),
-    "plan/suggest.py": (f"{TESTS}/test_plan_suggest.py",),
+    "planning/bounds.py": (f"{TESTS}/planning/test_bounds.py",),
+    "planning/model.py": (f"{TESTS}/planning/test_model.py", f"{TESTS}/planning/test_suggest.py"),
+    "planning/suggest.py": (f"{TESTS}/planning/test_suggest.py",),
 }
 """Files with tests of their own; a rule is held against the rows of its own table."""
 BESIDE: Final[dict[str, tuple[str, ...]]] = {"directions": (f"{TESTS}/test_directions_rule.py",)}

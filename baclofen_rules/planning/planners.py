@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Action, Case, Fill, Order, PatientFacts, Relation
 from baclofen_rules.findings import Found
-from baclofen_rules.plan.bounds import ZERO, Bounds
-from baclofen_rules.plan.model import CannotPlan, Kind, Plan
-from baclofen_rules.plan.stock import Stock
+from baclofen_rules.planning.bounds import ZERO, Bounds
+from baclofen_rules.planning.model import CannotPlan, Kind, Plan
+from baclofen_rules.planning.stock import Stock
 from baclofen_rules.regimen import Phase, Regimen, plain
 from baclofen_rules.terms import Terms
 

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from baclofen_rules.plan.stock import Packing, Tablets
+from baclofen_rules.planning.stock import Packing, Tablets
 from baclofen_rules.regimen import Phase, Regimen, Window, plain
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.supply import tablets_for

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from baclofen_rules import load_profile
-from baclofen_rules.plan import CannotPlan
-from baclofen_rules.plan.bounds import Bounds, whole
+from baclofen_rules.planning import CannotPlan
+from baclofen_rules.planning.bounds import Bounds, whole
 from baclofen_rules.profiles.limits import Ages, Bands
 from baclofen_rules.rulebook import RuleBook
 

@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import combinations
 from typing import Any
 
-from baclofen_rules.plan.model import CannotPlan
-from baclofen_rules.plan.stock import Stock
+from baclofen_rules.planning.model import CannotPlan
+from baclofen_rules.planning.stock import Stock
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.limits import Bands
 from baclofen_rules.regimen import plain

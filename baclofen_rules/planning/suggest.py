@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from baclofen_rules.case import Action
-from baclofen_rules.plan import plan_taper
-from baclofen_rules.plan.model import CannotPlan
+from baclofen_rules.planning import plan_taper
+from baclofen_rules.planning.model import CannotPlan
 from baclofen_rules.profiles import Profile
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import strength

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from baclofen_rules.plan.model import CannotPlan, Kind, Plan
-from baclofen_rules.plan.stock import Packing, Tablets
+from baclofen_rules.planning.model import CannotPlan, Kind, Plan
+from baclofen_rules.planning.stock import Packing, Tablets
 from baclofen_rules.regimen import Phase, Regimen
 
 

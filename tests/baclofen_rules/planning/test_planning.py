@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baclofen_rules import Case, Profile, Reading, Regimen, load_profile, read_directions, review
-from baclofen_rules.plan import PROVED_BY, CannotPlan, Plan, plan_taper, plan_titration
-from baclofen_rules.plan.planners import ABOUT_TABLETS
+from baclofen_rules.planning import PROVED_BY, CannotPlan, Plan, plan_taper, plan_titration
+from baclofen_rules.planning.planners import ABOUT_TABLETS
 
 ON = date(2026, 11, 22)
 PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}

@@ -13,10 +13,10 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
-from baclofen_rules.plan.bounds import ZERO, Bounds
-from baclofen_rules.plan.model import CannotPlan, Kind, Plan
-from baclofen_rules.plan.planners import PROVED_BY, TaperPlanner, TitrationPlanner, Wish
-from baclofen_rules.plan.stock import halves
+from baclofen_rules.planning.bounds import ZERO, Bounds
+from baclofen_rules.planning.model import CannotPlan, Kind, Plan
+from baclofen_rules.planning.planners import PROVED_BY, TaperPlanner, TitrationPlanner, Wish
+from baclofen_rules.planning.stock import halves
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import plain
 
