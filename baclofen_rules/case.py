@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.medicines import Medicine
-from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit, plain
+from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
+from baclofen_rules.text import format_amount
 
 __all__ = ["Action", "Case", "CodedCondition", "Condition", "Fill", "InvalidCase", "Medicine", "Order", "PatientFacts"]
 
@@ -184,7 +185,9 @@ class Case(NamedTuple):
             "reason": self.reason,
             "patient": _patient_json(self.patient),
             "prescription": None if self.order is None else _order_json(self.order),
-            "picked": None if self.picked_strength_mg is None else {"strength_mg": plain(self.picked_strength_mg)},
+            "picked": None
+            if self.picked_strength_mg is None
+            else {"strength_mg": format_amount(self.picked_strength_mg)},
             "history": None if self.history is None else [_fill_json(fill) for fill in self.history],
         }
 
@@ -369,7 +372,7 @@ def _read_fill(place: Place, on: date) -> Fill:
 
 
 def _maybe(amount: Decimal | None) -> str | None:
-    return None if amount is None else plain(amount)
+    return None if amount is None else format_amount(amount)
 
 
 def _day(day: date | None) -> str | None:
@@ -418,7 +421,7 @@ def _order_json(order: Order) -> dict[str, Any]:
 
 def _phase_json(phase: Phase, start: int | None) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "doses": [plain(dose) for dose in phase.doses],
+        "doses": [format_amount(dose) for dose in phase.doses],
         "unit": str(phase.unit),
         "days": phase.days,
     }
@@ -428,7 +431,7 @@ def _phase_json(phase: Phase, start: int | None) -> dict[str, Any]:
 def _fill_json(fill: Fill) -> dict[str, Any]:
     return {
         "dispensed_on": fill.dispensed_on.isoformat(),
-        "doses": [plain(dose) for dose in fill.doses],
+        "doses": [format_amount(dose) for dose in fill.doses],
         "strength_mg": _maybe(fill.strength_mg),
         "days_supply": fill.days_supply,
         "dose_since": _day(fill.dose_since),

@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from baclofen_rules.text import format_amount
+
 MICROGRAMS_IN_A_MILLIGRAM = Decimal(1000)
 
 
@@ -127,7 +129,4 @@ class Regimen:
         return None
 
 
-def plain(amount: Decimal | int) -> str:
-    """An amount as a person writes it: no exponent, no zeros at the end (``Decimal("15.00")`` -> ``"15"``)."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+plain = format_amount

@@ -11,10 +11,11 @@ from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
-from baclofen_rules.regimen import Phase, plain
+from baclofen_rules.regimen import Phase
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 
 FORMAT: Final = "baclofen-review/1"
 RULES_VERSION: Final = "1.1.0"
@@ -32,12 +33,14 @@ class CoursePhase(NamedTuple):
     """Tablets of each dose in the order of the day; one value where all doses are the same."""
 
     def to_json(self) -> dict[str, Any]:
-        strength = None if self.strength_mg is None else plain(self.strength_mg)
+        strength = None if self.strength_mg is None else format_amount(self.strength_mg)
         return {
             "from_day": self.from_day,
             "to_day": self.to_day,
-            "mg_per_day": plain(self.mg_per_day),
-            "tablets": [{"strength_mg": strength, "per_dose": plain(round(count, 4))} for count in self.tablets],
+            "mg_per_day": format_amount(self.mg_per_day),
+            "tablets": [
+                {"strength_mg": strength, "per_dose": format_amount(round(count, 4))} for count in self.tablets
+            ],
         }
 
 
@@ -54,7 +57,7 @@ class Course(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         return {
             "phases": [phase.to_json() for phase in self.phases],
-            "tablets_needed": None if self.tablets_needed is None else plain(round(self.tablets_needed, 4)),
+            "tablets_needed": None if self.tablets_needed is None else format_amount(round(self.tablets_needed, 4)),
             "days_supply": self.days_supply,
             "run_out_on": None if self.run_out_on is None else self.run_out_on.isoformat(),
         }

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from baclofen_rules.regimen import Phase, Regimen, Unit, plain
+from baclofen_rules.regimen import Phase, Regimen, Unit
+from baclofen_rules.text import format_amount
 
 _TIMES = ("", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times")
 _UNITS = {Unit.MG: "mg", Unit.MICROGRAM: "micrograms"}
@@ -23,7 +24,7 @@ def say_directions(regimen: Regimen, *, as_needed: bool = False, max_mg_per_day:
 
 def say_dose(dose: Decimal, unit: Unit = Unit.MG) -> str:
     """ "10 mg", "2.5 mg", "50 micrograms"."""
-    return f"{plain(dose)} {_UNITS[unit]}"
+    return f"{format_amount(dose)} {_UNITS[unit]}"
 
 
 def say_times(times: int) -> str:
@@ -48,7 +49,7 @@ def _lasting(days: int | None) -> str:
 
 def _as_needed(phase: Phase, most: Decimal | None) -> str:
     dose, times = say_dose(phase.doses[0], phase.unit), say_times(phase.times_per_day)
-    limit = "" if most is None else f", at most {plain(most)} mg a day"
+    limit = "" if most is None else f", at most {format_amount(most)} mg a day"
     return f"{dose} when needed, up to {times} a day{limit}{_lasting(phase.days)}"
 
 

@@ -17,8 +17,9 @@ from baclofen_rules.conditions import mapped
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classified
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
-from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
+from baclofen_rules.text import format_amount
 
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
@@ -72,7 +73,7 @@ class Transition(NamedTuple):
         return self.after - self.before
 
     def __str__(self) -> str:
-        return f"{self.name}: {plain(self.before)} to {plain(self.after)} mg a day"
+        return f"{self.name}: {format_amount(self.before)} to {format_amount(self.after)} mg a day"
 
 
 class Terms:
@@ -305,7 +306,7 @@ class Terms:
 
     @property
     def age_words(self) -> str:
-        return "at any age" if self.age is None else f"at {plain(self.age)} years"
+        return "at any age" if self.age is None else f"at {format_amount(self.age)} years"
 
     @property
     def start_words(self) -> str:
@@ -313,8 +314,8 @@ class Terms:
         per_kg = self.limits.start_mg_per_kg_per_day.at(self.age)
         if per_kg is None or self.patient.weight_kg is None:
             return ""
-        rounding = plain(self.limits.start_rounding * 100)
-        return f" ({plain(per_kg)} mg/kg x {plain(self.patient.weight_kg)} kg, and {rounding} % for rounding)"
+        rounding = format_amount(self.limits.start_rounding * 100)
+        return f" ({format_amount(per_kg)} mg/kg x {format_amount(self.patient.weight_kg)} kg, and {rounding} % for rounding)"
 
     def start_limit_at(self, age: Decimal) -> Decimal | Missing | None:
         """The highest daily dose to start with at an age: by day, else by weight; None when there is no limit."""

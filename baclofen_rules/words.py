@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from baclofen_rules.regimen import Phase, plain
+from baclofen_rules.regimen import Phase
+from baclofen_rules.text import format_amount
 
 GUARD: Final = "The patient already takes this much: refusing it could cause withdrawal, so a pharmacist may override."
 LONGEST_NAME: Final = 40
@@ -24,10 +25,10 @@ def listed(words: Sequence[str]) -> str:
 
 def doses(phase: Phase) -> str:
     """The arithmetic of a day: ``35 mg x 3 = 105 mg a day``, or ``10 + 5 + 20 = 35 mg a day``."""
-    total = plain(phase.mg_per_day)
+    total = format_amount(phase.mg_per_day)
     if phase.is_even:
-        return f"{plain(phase.largest_dose)} mg x {phase.times_per_day} = {total} mg a day"
-    return f"{' + '.join(plain(dose) for dose in phase.doses)} = {total} mg a day"
+        return f"{format_amount(phase.largest_dose)} mg x {phase.times_per_day} = {total} mg a day"
+    return f"{' + '.join(format_amount(dose) for dose in phase.doses)} = {total} mg a day"
 
 
 def highest(phases: Sequence[Phase]) -> tuple[int, Phase]:

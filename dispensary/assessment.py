@@ -21,6 +21,7 @@ from baclofen_rules import Case, InvalidCase, InvalidProfile, Profile, load_prof
 from baclofen_rules import Review as RuleReview
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
+from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
@@ -360,7 +361,7 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
 
 def _number(amount: Decimal) -> Decimal:
     """The same amount without the zeros that its column adds: 10, 2.5."""
-    return Decimal(format(amount.normalize(), "f"))
+    return Decimal(format_amount(amount))
 
 
 def _question(finding: Mapping[str, Any]) -> Question:

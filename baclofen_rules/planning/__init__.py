@@ -18,7 +18,7 @@ from baclofen_rules.planning.model import CannotPlan, Kind, Plan
 from baclofen_rules.planning.planners import PROVED_BY, TaperPlanner, TitrationPlanner, Wish
 from baclofen_rules.planning.stock import halves
 from baclofen_rules.profiles import Profile
-from baclofen_rules.regimen import plain
+from baclofen_rules.text import format_amount
 
 MOST_NAMED: Final = 3
 """Steps above the maximum that are written out, and the last."""
@@ -50,12 +50,14 @@ def plan_taper(
     limits = Bounds(profile, on, age_years, weight_kg)
     current = sum(doses, ZERO)
     if last_mg_per_day is not None and not ZERO < last_mg_per_day < current:
-        raise CannotPlan("last dose", f"{plain(last_mg_per_day)} mg a day", f"below {plain(current)} mg a day")
+        raise CannotPlan(
+            "last dose", f"{format_amount(last_mg_per_day)} mg a day", f"below {format_amount(current)} mg a day"
+        )
     wish = Wish(tuple(doses), len(doses), days, last_mg_per_day or ZERO, step_mg)
     _refuse_above_maximum(current, limits, limits.fall if step_mg is None else min(step_mg, limits.fall), held_days)
     stocks = limits.stocks(strengths_mg, whole_tablets, together)
     plans = [TaperPlanner(limits, stock, wish, held_days).plan() for stock in stocks]
-    return _best(plans, f"from {plain(current)} mg a day")
+    return _best(plans, f"from {format_amount(current)} mg a day")
 
 
 def plan_titration(
@@ -83,7 +85,7 @@ def plan_titration(
     _refuse_target(doses, sum(before or (), ZERO), limits)
     stocks = limits.stocks(strengths_mg, whole_tablets, together)
     plans = [TitrationPlanner(limits, stock, wish, tuple(doses)).plan() for stock in stocks]
-    return _best(plans, f"to {plain(wish.end)} mg a day")
+    return _best(plans, f"to {format_amount(wish.end)} mg a day")
 
 
 def _best(plans: list[Plan | CannotPlan], asked: str) -> Plan:
@@ -108,17 +110,23 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
     """A target that the rules would question, or that is no rise."""
     total, times = sum(doses, ZERO), len(doses)
     fewest, most_times = limits.doses_allowed()
-    age = "the strictest, as the age is unknown" if limits.age is None else f"at {plain(limits.age)} years"
+    age = "the strictest, as the age is unknown" if limits.age is None else f"at {format_amount(limits.age)} years"
     if total > limits.most:
-        raise CannotPlan("target", f"{plain(total)} mg a day", f"at most {plain(limits.most)} mg a day ({age})")
+        raise CannotPlan(
+            "target", f"{format_amount(total)} mg a day", f"at most {format_amount(limits.most)} mg a day ({age})"
+        )
     if total > limits.top:
-        raise CannotPlan("target", f"{plain(total)} mg a day", f"at most {plain(limits.top)} mg a day at this weight")
+        raise CannotPlan(
+            "target", f"{format_amount(total)} mg a day", f"at most {format_amount(limits.top)} mg a day at this weight"
+        )
     if max(doses) > limits.single:
-        raise CannotPlan("target", f"{plain(max(doses))} mg", f"at most {plain(limits.single)} mg at one time")
+        raise CannotPlan(
+            "target", f"{format_amount(max(doses))} mg", f"at most {format_amount(limits.single)} mg at one time"
+        )
     if times > most_times or (times < fewest and limits.age is not None):
         raise CannotPlan("target", f"{times} doses a day", f"{fewest} to {most_times} doses a day ({age})")
     if before >= total:
-        raise CannotPlan("target", f"{plain(total)} mg a day", "above the dose before")
+        raise CannotPlan("target", f"{format_amount(total)} mg a day", "above the dose before")
 
 
 def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_days: int | None) -> None:
@@ -134,18 +142,18 @@ def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_
     held = held_days is not None and held_days < least
     if not bridge and not held:
         return
-    maximum = f"{plain(top)} mg a day, the maximum here"
+    maximum = f"{format_amount(top)} mg a day, the maximum here"
     if held:
         raise CannotPlan(
             "held days",
-            f"{held_days} at {plain(current)} mg a day, which is above {maximum}",
+            f"{held_days} at {format_amount(current)} mg a day, which is above {maximum}",
             f"{least} days at this dose before the first step down: ask the prescriber to sign them, and plan after them",
         )
-    steps = ", ".join(plain(one) for one in bridge[:-1][:MOST_NAMED])
-    steps += (", ..., " if len(bridge) > MOST_NAMED + 1 else ", " if steps else "") + plain(bridge[-1])
+    steps = ", ".join(format_amount(one) for one in bridge[:-1][:MOST_NAMED])
+    steps += (", ..., " if len(bridge) > MOST_NAMED + 1 else ", " if steps else "") + format_amount(bridge[-1])
     raise CannotPlan(
         "today's dose",
-        f"{plain(current)} mg a day, more than one step of {plain(step)} mg above {maximum}",
+        f"{format_amount(current)} mg a day, more than one step of {format_amount(step)} mg above {maximum}",
         f"no sudden stop: ask the prescriber to sign {steps} mg a day, at least {least} days each, above the maximum; "
-        f"then plan from {plain(bridge[-1])} mg a day",
+        f"then plan from {format_amount(bridge[-1])} mg a day",
     )

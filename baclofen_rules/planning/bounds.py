@@ -10,7 +10,6 @@ from baclofen_rules.planning.model import CannotPlan
 from baclofen_rules.planning.stock import Stock
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.limits import Bands
-from baclofen_rules.regimen import plain
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import (
     dose_per_weight,
@@ -24,6 +23,7 @@ from baclofen_rules.rules import (
     titration_interval,
     titration_step,
 )
+from baclofen_rules.text import format_amount
 
 ZERO = Decimal(0)
 
@@ -40,8 +40,8 @@ class Bounds:
         known = self.book.limits_of(strength.RULE).strengths_mg
         usable = [one for one in dict.fromkeys(strengths) if one in known]
         if not usable:
-            given = ", ".join(plain(one) for one in strengths) or "none"
-            raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(plain(one) for one in known)} mg")
+            given = ", ".join(format_amount(one) for one in strengths) or "none"
+            raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(format_amount(one) for one in known)} mg")
         return usable
 
     def grid(self, strength_mg: Decimal) -> Decimal:
@@ -95,7 +95,7 @@ class Bounds:
         """The daily maximum."""
         most = self._at(self.book.terms.max_mg_per_day, min)
         if most is None:
-            age = "unknown" if self.age is None else f"{plain(self.age)} years"
+            age = "unknown" if self.age is None else f"{format_amount(self.age)} years"
             raise CannotPlan("age", age, "an age for which the profile has a daily maximum")
         return most
 

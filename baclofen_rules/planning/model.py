@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from baclofen_rules.planning.stock import Packing, Tablets
-from baclofen_rules.regimen import Phase, Regimen, Window, plain
+from baclofen_rules.regimen import Phase, Regimen, Window
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.supply import tablets_for
+from baclofen_rules.text import format_amount
 
 FORMAT: Final = "baclofen-plan/1"
 
@@ -78,8 +79,8 @@ class Plan(NamedTuple):
         if len(self.strengths) > 1:
             larger, smaller = self.strengths[0], self.strengths[-1]
             lines.append(
-                f"Two strengths: keep the packs apart. A {plain(larger)} mg tablet is {plain(round(larger / smaller, 2))} times "
-                f"a {plain(smaller)} mg tablet. Each strength wants a prescription of its own."
+                f"Two strengths: keep the packs apart. A {format_amount(larger)} mg tablet is {format_amount(round(larger / smaller, 2))} times "
+                f"a {format_amount(smaller)} mg tablet. Each strength wants a prescription of its own."
             )
         return lines
 
@@ -92,13 +93,13 @@ class Plan(NamedTuple):
             "format": FORMAT,
             "kind": str(self.kind),
             "phases": [
-                {"doses": [plain(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
+                {"doses": [format_amount(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
                 for phase in self.regimen.phases
             ],
             "then_stop": self.regimen.then_stop,
             "days": self.regimen.total_days,
             "tablets": [
-                {"strength_mg": plain(strength), "quantity": plain(quantity)}
+                {"strength_mg": format_amount(strength), "quantity": format_amount(quantity)}
                 for strength, quantity in self.tablets.items()
             ],
             "sentence": self.sentence,
@@ -110,8 +111,8 @@ class Plan(NamedTuple):
 def _say_tablets(tablets: Tablets) -> str:
     count = tablets.number
     many = "tablet" if count <= 1 else "tablets"
-    number = "half a" if count == Decimal("0.5") else plain(count)
-    return f"{number} {many} of {plain(tablets.strength_mg)} mg"
+    number = "half a" if count == Decimal("0.5") else format_amount(count)
+    return f"{number} {many} of {format_amount(tablets.strength_mg)} mg"
 
 
 def _say_days(window: Window) -> str:

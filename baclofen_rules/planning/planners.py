@@ -11,8 +11,9 @@ from baclofen_rules.findings import Found
 from baclofen_rules.planning.bounds import ZERO, Bounds
 from baclofen_rules.planning.model import CannotPlan, Kind, Plan
 from baclofen_rules.planning.stock import Stock
-from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 
 PROVED_BY: Final = frozenset(
     {
@@ -107,9 +108,9 @@ class Planner:
 
     def no_steps(self, step: Decimal) -> CannotPlan:
         """Why there is no path."""
-        tablets = " and ".join(plain(strength) for strength in self.stock.strengths)
-        unit = plain(min(self.stock.units))
-        given = f"with {tablets} mg tablets no steps of at most {plain(step)} mg a day lead there"
+        tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
+        unit = format_amount(min(self.stock.units))
+        given = f"with {tablets} mg tablets no steps of at most {format_amount(step)} mg a day lead there"
         return CannotPlan(
             "strengths", given, f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber"
         )
@@ -181,8 +182,8 @@ class TitrationPlanner(Planner):
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
         if any(self.stock.pack(dose) is None for dose in self.target):
-            tablets = " and ".join(plain(strength) for strength in self.stock.strengths)
-            given = f"{tablets} mg tablets do not give {', '.join(plain(dose) for dose in self.target)} mg"
+            tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
+            given = f"{tablets} mg tablets do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
             return CannotPlan("strengths", given, "a strength that measures the target")
         step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
         start = sum(wish.before or (), ZERO)

@@ -12,9 +12,9 @@ from decimal import Decimal
 from baclofen_rules.case import Action
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
 
 EXCEPTIONS = frozenset({"serious-adverse-reaction", "overdose"})
@@ -35,7 +35,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limits: Limits) -> Words:
-    level, most, reason = plain(t.previous_mg), plain(limits.max_mg_per_day), t.case.reason
+    level, most, reason = format_amount(t.previous_mg), format_amount(limits.max_mg_per_day), t.case.reason
     why = f" Reason given: {clip(reason)}." if reason else " No reason given."
     return Words(
         f"Stopping {level} mg a day at once risks withdrawal; without a taper at most {most} mg a day is stopped",
@@ -50,7 +50,7 @@ def _words(t: Terms, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     if not t.is_continuing:
         return f"Nothing to withdraw from: the patient is not continuing ({t.standing or 'not known'})."
-    return f"Previous dose {plain(t.previous_mg)} mg a day, not above {plain(limits.max_mg_per_day)} mg a day."
+    return f"Previous dose {format_amount(t.previous_mg)} mg a day, not above {format_amount(limits.max_mg_per_day)} mg a day."
 
 
 RULE = Rule(

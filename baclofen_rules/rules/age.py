@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import GUARD
 
 
@@ -45,7 +45,7 @@ def _unknown() -> Words:
 
 
 def _words(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> Words:
-    years = plain(age)
+    years = format_amount(age)
     band = next(str(ages) for ages, _ in limits.severity.rows if ages.holds(age))
     forbidden = severity is Severity.STOP
     advice = "not to be given" if forbidden else "only under close supervision"
@@ -60,7 +60,7 @@ def _words(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> W
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    return f"The patient is {'unknown' if t.age is None else plain(t.age)} years old; no limit at this age."
+    return f"The patient is {'unknown' if t.age is None else format_amount(t.age)} years old; no limit at this age."
 
 
 RULE = Rule(

@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import GUARD, doses, highest
 
 
@@ -35,22 +35,22 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _words(t: Terms, limits: Limits, broken: Decimal) -> Words:
     number, phase = highest(t.phases)
-    most, factor = broken * limits.factor, plain(limits.factor)
-    others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
+    most, factor = broken * limits.factor, format_amount(limits.factor)
+    others = f", and {format_amount(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     guard = f" {GUARD}" if t.is_guarded else ""
-    total = plain(t.total_mg)
+    total = format_amount(t.total_mg)
     return Words(
-        f"{total} mg a day is above {plain(most)} mg, {factor} times the {plain(broken)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; {factor} x {plain(broken)} mg = {plain(most)} mg a day.{guard}",
+        f"{total} mg a day is above {format_amount(most)} mg, {factor} times the {format_amount(broken)} mg daily maximum",
+        f"Phase {number}: {doses(phase)}{others}; {factor} x {format_amount(broken)} mg = {format_amount(most)} mg a day.{guard}",
         observed={"mg_per_day": total},
-        limit={"mg_per_day": plain(most), "times": factor},
+        limit={"mg_per_day": format_amount(most), "times": factor},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.MAXIMUM_DOSE,
     )
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    return f"{plain(t.total_mg)} mg a day in all; {plain(limits.factor)} times the maximum ({t.limits.max_mg_per_day}) is not passed."
+    return f"{format_amount(t.total_mg)} mg a day in all; {format_amount(limits.factor)} times the maximum ({t.limits.max_mg_per_day}) is not passed."
 
 
 RULE = Rule(

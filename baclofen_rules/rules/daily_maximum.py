@@ -10,9 +10,9 @@ Source: the profile's label.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses, highest
 
 
@@ -27,14 +27,14 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _words(t: Terms, limit: Decimal) -> Words:
     number, phase = highest(t.phases)
-    total = plain(t.total_mg)
-    others = f", and {plain(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
+    total = format_amount(t.total_mg)
+    others = f", and {format_amount(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     is_child = t.limits.max_mg_per_day.is_below_last(t.age)
     return Words(
-        f"{total} mg a day is above the {plain(limit)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; {_of_age(t)}: {plain(limit)} mg a day.",
+        f"{total} mg a day is above the {format_amount(limit)} mg daily maximum",
+        f"Phase {number}: {doses(phase)}{others}; {_of_age(t)}: {format_amount(limit)} mg a day.",
         observed={"mg_per_day": total},
-        limit={"mg_per_day": plain(limit)},
+        limit={"mg_per_day": format_amount(limit)},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.DOSE_HIGH_FOR_AGE if is_child else DetectedIssue.DOSE_HIGH,
     )
@@ -49,7 +49,7 @@ def _of_age(t: Terms) -> str:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"{plain(t.total_mg)} mg a day in all; maximum {t.limits.max_mg_per_day} mg a day."
+    return f"{format_amount(t.total_mg)} mg a day in all; maximum {t.limits.max_mg_per_day} mg a day."
 
 
 RULE = Rule(

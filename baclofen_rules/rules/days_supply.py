@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(days: int, limits: Limits) -> Words:
-    most = plain(limits.max_days)
+    most = format_amount(limits.max_days)
     return Words(
         f"{days} days' supply is above the {most} days given at one time",
         f"The prescription lasts {days} days; limit: {most} days.",
@@ -49,7 +49,7 @@ def _words(days: int, limits: Limits) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     days = t.supply_days if t.is_open else t.fixed_days
-    return f"{days} days' supply, not above {plain(limits.max_days)} days."
+    return f"{days} days' supply, not above {format_amount(limits.max_days)} days."
 
 
 RULE = Rule(

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses, highest
 
 
@@ -37,21 +37,23 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _words(t: Terms, limit: Decimal, weight: Decimal) -> Words:
     number, phase = highest(t.phases)
-    ratio = plain(round(t.highest_mg / weight, 2))
+    ratio = format_amount(round(t.highest_mg / weight, 2))
     return Words(
-        f"{ratio} mg/kg a day is above the {plain(limit)} mg/kg maximum at this age",
-        f"Phase {number}: {doses(phase)} / {plain(weight)} kg = {ratio} mg/kg a day; "
-        f"{plain(limit)} mg/kg is {plain(limit * weight)} mg a day.",
+        f"{ratio} mg/kg a day is above the {format_amount(limit)} mg/kg maximum at this age",
+        f"Phase {number}: {doses(phase)} / {format_amount(weight)} kg = {ratio} mg/kg a day; "
+        f"{format_amount(limit)} mg/kg is {format_amount(limit * weight)} mg a day.",
         observed={"mg_per_kg_per_day": ratio},
-        limit={"mg_per_kg_per_day": plain(limit), "mg_per_day": plain(limit * weight)},
+        limit={"mg_per_kg_per_day": format_amount(limit), "mg_per_day": format_amount(limit * weight)},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.DOSE_HIGH_FOR_WEIGHT,
     )
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    weight = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
-    return f"{plain(t.highest_mg)} mg a day, weight {weight}; limits: {limits.max_mg_per_kg_per_day} mg/kg a day."
+    weight = "unknown" if t.patient.weight_kg is None else f"{format_amount(t.patient.weight_kg)} kg"
+    return (
+        f"{format_amount(t.highest_mg)} mg a day, weight {weight}; limits: {limits.max_mg_per_kg_per_day} mg/kg a day."
+    )
 
 
 RULE = Rule(

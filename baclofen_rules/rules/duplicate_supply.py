@@ -6,9 +6,9 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -20,7 +20,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _words(t: Terms) -> Words:
-    other = plain(t.concurrent_mg)
+    other = format_amount(t.concurrent_mg)
     return Words(
         f"Another supply of baclofen, {other} mg a day, covers today",
         f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",

@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal) -> Words:
     left, used = t.left_days, supplied - t.left_days
-    percent = plain(round(Decimal(100 * used) / supplied, 1))
-    least = plain(fraction * 100)
+    percent = format_amount(round(Decimal(100 * used) / supplied, 1))
+    least = format_amount(fraction * 100)
     carried = "; stock is carried over from earlier supplies" if used < 0 else ""
     return Words(
         f"{left} days are left and {percent} % of {supplied} days is used; {least} % is needed before a refill",
@@ -57,10 +57,10 @@ def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal)
 def _much_left(t: Terms, supplied: int, most: Decimal) -> Words:
     left = t.left_days
     return Words(
-        f"{left} days of the last supply are left; a refill is due with {plain(most)} days left or fewer",
+        f"{left} days of the last supply are left; a refill is due with {format_amount(most)} days left or fewer",
         f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: {left} days left.",
         observed={"days_left": str(left), "days_supply": str(supplied)},
-        limit={"days_left": plain(most)},
+        limit={"days_left": format_amount(most)},
         dur=Dur.OVERUSE,
         detected_issue=DetectedIssue.TOO_SOON,
     )
@@ -70,7 +70,7 @@ def explain(t: Terms, limits: Limits) -> str:
     if not t.is_continuing:
         return f"No supply is running: {t.standing or 'not known'}."
     if t.first_mg != t.previous_mg:
-        return f"The daily dose changes from {plain(t.previous_mg)} to {plain(t.first_mg)} mg: no refill of the same."
+        return f"The daily dose changes from {format_amount(t.previous_mg)} to {format_amount(t.first_mg)} mg: no refill of the same."
     return f"{t.left_days} days are left of the last supply."
 
 

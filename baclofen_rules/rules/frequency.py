@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def _words(t: Terms, count: int, side: str, limit: Decimal) -> Words:
     times = "dose" if count == 1 else "doses"
     index = [phase.times_per_day for phase in t.phases].index(count)
     return Words(
-        f"{count} {times} a day are {side} than {plain(limit)} at this age".replace(
+        f"{count} {times} a day are {side} than {format_amount(limit)} at this age".replace(
             "1 dose a day are", "1 dose a day is"
         ),
-        f"Phase {index + 1}: {count} {times} a day; {'most' if side == 'more' else 'least'}: {plain(limit)}.",
+        f"Phase {index + 1}: {count} {times} a day; {'most' if side == 'more' else 'least'}: {format_amount(limit)}.",
         observed={"doses_per_day": str(count)},
-        limit={"doses_per_day": plain(limit)},
+        limit={"doses_per_day": format_amount(limit)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.INTERVAL,
     )

@@ -8,9 +8,9 @@ Source: design.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.text import format_amount
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -38,7 +38,7 @@ def _words(t: Terms) -> Words:
 def explain(t: Terms, limits: NoLimits) -> str:
     if t.gap_days and t.standing is Standing.RESTART:
         return f"A gap of {t.gap_days} days: the rule restart speaks."
-    return f"A gap of {t.gap_days} days; a late refill is 1 to {plain(t.limits.new_after_days)} days."
+    return f"A gap of {t.gap_days} days; a late refill is 1 to {format_amount(t.limits.new_after_days)} days."
 
 
 RULE = Rule(

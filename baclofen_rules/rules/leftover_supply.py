@@ -6,9 +6,9 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -21,7 +21,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _words(t: Terms) -> Words:
     left = "1 day" if t.left_days == 1 else f"{t.left_days} days"
-    before, now = plain(t.previous_mg), plain(t.first_mg)
+    before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
     return Words(
         f"{left} of {before} mg a day are left and the dose is now {now} mg; say what to do with the old tablets",
         f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
@@ -32,7 +32,7 @@ def _words(t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"{t.left_days} days left; previous dose {plain(t.previous_mg)} mg a day, now {plain(t.first_mg)} mg."
+    return f"{t.left_days} days left; previous dose {format_amount(t.previous_mg)} mg a day, now {format_amount(t.first_mg)} mg."
 
 
 RULE = Rule(

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import FORM_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _words(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Words:
     part = "halves" if smallest < strength else "whole tablets"
-    count = plain(round(dose / strength, 3))
+    count = format_amount(round(dose / strength, 3))
     return Words(
-        f"{plain(dose)} mg cannot be made of {part} of the {plain(strength)} mg tablet",
-        f"Phase {number}: {plain(dose)} mg / {plain(strength)} mg = {count} tablets; this tablet gives {part} only.",
-        observed={"dose_mg": plain(dose), "tablets": count},
-        limit={"strength_mg": plain(strength), "smallest_mg": plain(smallest)},
+        f"{format_amount(dose)} mg cannot be made of {part} of the {format_amount(strength)} mg tablet",
+        f"Phase {number}: {format_amount(dose)} mg / {format_amount(strength)} mg = {count} tablets; this tablet gives {part} only.",
+        observed={"dose_mg": format_amount(dose), "tablets": count},
+        limit={"strength_mg": format_amount(strength), "smallest_mg": format_amount(smallest)},
         dur=Dur.DOSAGE_FORM,
         detected_issue=DetectedIssue.DOSE,
     )
@@ -49,7 +49,7 @@ def _words(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> 
 def explain(t: Terms, limits: Limits) -> str:
     strength = None if t.order is None else t.order.strength_mg
     halves = "may be halved" if strength in limits.halvable_mg else "is taken whole"
-    return f"Every dose can be made of the {plain(strength or Decimal(0))} mg tablet, which {halves}."
+    return f"Every dose can be made of the {format_amount(strength or Decimal(0))} mg tablet, which {halves}."
 
 
 RULE = Rule(

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(age: Decimal, limits: Limits) -> Words:
-    years, least = plain(age), plain(limits.from_years)
+    years, least = format_amount(age), format_amount(limits.from_years)
     return Words(
         f"The patient is {years}; from {least} years start low and go up slowly",
         f"Age {years} years, not continuing; limit: {least} years.",
@@ -45,7 +45,7 @@ def _words(age: Decimal, limits: Limits) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     if t.is_continuing:
         return "The patient is continuing."
-    return f"Age {plain(t.age) if t.age is not None else 'unknown'}, below {plain(limits.from_years)} years."
+    return f"Age {format_amount(t.age) if t.age is not None else 'unknown'}, below {format_amount(limits.from_years)} years."
 
 
 RULE = Rule(

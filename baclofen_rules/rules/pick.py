@@ -8,9 +8,9 @@ Source: design.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 
 PICKED_FACT = "picked.strength_mg"
 
@@ -28,10 +28,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _words(picked: Decimal, wanted: Decimal) -> Words:
     return Words(
-        f"{plain(picked)} mg tablets were picked, {plain(wanted)} mg tablets are prescribed",
-        f"Scanned: {plain(picked)} mg; prescription: {plain(wanted)} mg. Put the pack back and pick again.",
-        observed={"strength_mg": plain(picked)},
-        limit={"strength_mg": plain(wanted)},
+        f"{format_amount(picked)} mg tablets were picked, {format_amount(wanted)} mg tablets are prescribed",
+        f"Scanned: {format_amount(picked)} mg; prescription: {format_amount(wanted)} mg. Put the pack back and pick again.",
+        observed={"strength_mg": format_amount(picked)},
+        limit={"strength_mg": format_amount(wanted)},
         dur=Dur.MISSING_INFORMATION,
         detected_issue=DetectedIssue.NOT_EQUIVALENT,
     )

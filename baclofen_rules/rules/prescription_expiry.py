@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 
 WRITTEN_FACT = "prescription.written_on"
 
@@ -36,7 +36,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limits: Limits, written: date, last: date) -> Words:
-    months = plain(limits.valid_months)
+    months = format_amount(limits.valid_months)
     return Words(
         f"Written on {written}, the prescription was valid for {months} months, until {last}",
         f"{written} plus {months} calendar months is {last}; today is {t.case.on}.",
@@ -58,7 +58,7 @@ def months_after(day: date, months: int) -> date:
 
 def explain(t: Terms, limits: Limits) -> str:
     written = None if t.order is None else t.order.written_on
-    return f"Written on {written}, valid for {plain(limits.valid_months)} months."
+    return f"Written on {written}, valid for {format_amount(limits.valid_months)} months."
 
 
 RULE = Rule(

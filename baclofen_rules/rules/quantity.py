@@ -11,9 +11,9 @@ from decimal import ROUND_CEILING, Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,27 @@ def _words(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Dec
     side = "fewer" if too_few else "more"
     course = "its phases of fixed length" if t.is_open else "the course"
     sums = " + ".join(
-        f"{plain(phase.mg_per_day)} mg x {phase.days} days" for phase in t.phases if phase.days is not None
+        f"{format_amount(phase.mg_per_day)} mg x {phase.days} days" for phase in t.phases if phase.days is not None
     )
-    exact = plain(round(t.needed_tablets or whole, 4))
-    strength = plain(t.order.strength_mg) if t.order is not None and t.order.strength_mg is not None else "?"
-    fitting = f"{plain(least)} or more" if t.is_open else f"{plain(least)} to {plain(most)}"
+    exact = format_amount(round(t.needed_tablets or whole, 4))
+    strength = format_amount(t.order.strength_mg) if t.order is not None and t.order.strength_mg is not None else "?"
+    fitting = f"{format_amount(least)} or more" if t.is_open else f"{format_amount(least)} to {format_amount(most)}"
     return Words(
-        f"{plain(given)} tablets are {side} than the {plain(whole)} that {course} needs",
-        f"({sums}) / {strength} mg = {exact} tablets; allowed: {fitting}; ordered: {plain(given)}.",
-        observed={"tablets": plain(given)},
-        limit={"least": plain(least)} if t.is_open else {"least": plain(least), "most": plain(most)},
+        f"{format_amount(given)} tablets are {side} than the {format_amount(whole)} that {course} needs",
+        f"({sums}) / {strength} mg = {exact} tablets; allowed: {fitting}; ordered: {format_amount(given)}.",
+        observed={"tablets": format_amount(given)},
+        limit={"least": format_amount(least)}
+        if t.is_open
+        else {"least": format_amount(least), "most": format_amount(most)},
         dur=Dur.INSUFFICIENT_QUANTITY if too_few else Dur.EXCESSIVE_QUANTITY,
         detected_issue=DetectedIssue.FULFILMENT,
-        suggestion={"quantity": plain(whole)},
+        suggestion={"quantity": format_amount(whole)},
     )
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    needed = plain(round(t.needed_tablets or Decimal(0), 4))
-    given = "" if t.order is None or t.order.quantity is None else plain(t.order.quantity)
+    needed = format_amount(round(t.needed_tablets or Decimal(0), 4))
+    given = "" if t.order is None or t.order.quantity is None else format_amount(t.order.quantity)
     if t.is_open:
         return f"The course has an open end; {given} tablets cover the {needed} of its fixed phases."
     return f"The course needs {needed} tablets; {given} are ordered."

@@ -14,9 +14,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import GUARD
 
 EGFR_FACT = "patient.egfr"
@@ -67,8 +67,8 @@ def _judged(
 
 
 def _words(t: Terms, limit: Decimal, guarded: bool) -> Words:
-    day, most = plain(t.highest_mg), plain(limit)
-    egfr = None if t.patient.egfr is None else plain(t.patient.egfr)
+    day, most = format_amount(t.highest_mg), format_amount(limit)
+    egfr = None if t.patient.egfr is None else format_amount(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
     guard = f" {GUARD}" if guarded else ""
     return Words(
@@ -84,8 +84,8 @@ def _words(t: Terms, limit: Decimal, guarded: bool) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    egfr = "unknown" if t.patient.egfr is None else plain(t.patient.egfr)
-    return f"eGFR {egfr}, no dialysis; looked at below {plain(limits.moderate_below_egfr)}."
+    egfr = "unknown" if t.patient.egfr is None else format_amount(t.patient.egfr)
+    return f"eGFR {egfr}, no dialysis; looked at below {format_amount(limits.moderate_below_egfr)}."
 
 
 RULE = Rule(

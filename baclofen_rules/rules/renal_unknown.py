@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limits: Limits) -> Words:
-    years, least = None if t.age is None else plain(t.age), plain(limits.from_years)
+    years, least = None if t.age is None else format_amount(t.age), format_amount(limits.from_years)
     who = "age not known" if years is None else f"{years} years old"
     return Words(
         f"No eGFR is recorded ({who}); baclofen is cleared by the kidneys",

@@ -9,9 +9,9 @@ Source: design; the intrathecal label warns of overdose on reintroduction.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses
 
 
@@ -29,20 +29,20 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _words(t: Terms, limit: Decimal) -> Words:
-    first, gap = plain(t.first_mg), t.gap_days
+    first, gap = format_amount(t.first_mg), t.gap_days
     return Words(
-        f"After {gap} days without baclofen, {first} mg a day is above the {plain(limit)} mg starting dose",
-        f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {plain(t.limits.restart_after_days)} days. "
-        f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}.",
+        f"After {gap} days without baclofen, {first} mg a day is above the {format_amount(limit)} mg starting dose",
+        f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {format_amount(t.limits.restart_after_days)} days. "
+        f"Phase 1: {doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}.",
         observed={"gap_days": str(gap), "mg_per_day": first},
-        limit={"gap_days": plain(t.limits.restart_after_days), "mg_per_day": plain(limit)},
+        limit={"gap_days": format_amount(t.limits.restart_after_days), "mg_per_day": format_amount(limit)},
         dur=Dur.UNDERUSE,
         detected_issue=DetectedIssue.TOO_LATE,
     )
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return f"Standing: {t.standing or 'not known'}, a gap of {t.gap_days} days; phase 1: {plain(t.first_mg)} mg a day."
+    return f"Standing: {t.standing or 'not known'}, a gap of {t.gap_days} days; phase 1: {format_amount(t.first_mg)} mg a day."
 
 
 RULE = Rule(

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses
 
 
@@ -29,7 +29,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 def _words(t: Terms, limits: Limits) -> Words:
     number_, phase = max(enumerate(t.phases, start=1), key=lambda one: one[1].largest_dose)
-    largest, most = plain(phase.largest_dose), plain(limits.max_mg)
+    largest, most = format_amount(phase.largest_dose), format_amount(limits.max_mg)
     return Words(
         f"{largest} mg at one time is above the {most} mg single dose",
         f"Phase {number_}: {doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
@@ -42,7 +42,7 @@ def _words(t: Terms, limits: Limits) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     largest = max(phase.largest_dose for phase in t.phases)
-    return f"The largest single dose is {plain(largest)} mg, not above {plain(limits.max_mg)} mg."
+    return f"The largest single dose is {format_amount(largest)} mg, not above {format_amount(limits.max_mg)} mg."
 
 
 RULE = Rule(

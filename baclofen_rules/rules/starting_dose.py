@@ -9,9 +9,9 @@ Source: the profile's label.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Standing, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses
 
 
@@ -29,10 +29,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 def _words(t: Terms, limit: Decimal) -> Words:
     why = "no earlier supply is known" if t.latest is None else f"the last supply ended {t.gap_days} days ago"
     return Words(
-        f"{plain(t.first_mg)} mg a day to start is above the {plain(limit)} mg starting dose",
-        f"Phase 1: {doses(t.phases[0])}; start limit: {plain(limit)} mg a day{t.start_words}; {why}.",
-        observed={"mg_per_day": plain(t.first_mg)},
-        limit={"mg_per_day": plain(limit)},
+        f"{format_amount(t.first_mg)} mg a day to start is above the {format_amount(limit)} mg starting dose",
+        f"Phase 1: {doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}; {why}.",
+        observed={"mg_per_day": format_amount(t.first_mg)},
+        limit={"mg_per_day": format_amount(limit)},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.DOSE_HIGH,
     )
@@ -41,7 +41,7 @@ def _words(t: Terms, limit: Decimal) -> Words:
 def explain(t: Terms, limits: NoLimits) -> str:
     if t.standing is Standing.CONTINUING or t.standing is Standing.RESTART:
         return f"Not a new course: {t.standing or 'not known'}."
-    return f"Starts with {plain(t.first_mg)} mg a day, which keeps the start limit."
+    return f"Starts with {format_amount(t.first_mg)} mg a day, which keeps the start limit."
 
 
 RULE = Rule(

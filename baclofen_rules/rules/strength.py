@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import numbers, severity
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import listed
 
 
@@ -32,11 +32,11 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(strength: Decimal, limits: Limits) -> Words:
-    known = [plain(one) for one in limits.strengths_mg]
+    known = [format_amount(one) for one in limits.strengths_mg]
     return Words(
-        f"{plain(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
-        f"Prescribed strength: {plain(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
-        observed={"strength_mg": plain(strength)},
+        f"{format_amount(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
+        f"Prescribed strength: {format_amount(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
+        observed={"strength_mg": format_amount(strength)},
         limit={"strengths_mg": known},
         dur=Dur.PRODUCT_SELECTION,
         detected_issue=DetectedIssue.PRODUCT,
@@ -44,7 +44,7 @@ def _words(strength: Decimal, limits: Limits) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    return f"The strength is one of {listed([plain(one) for one in limits.strengths_mg])} mg."
+    return f"The strength is one of {listed([format_amount(one) for one in limits.strengths_mg])} mg."
 
 
 RULE = Rule(

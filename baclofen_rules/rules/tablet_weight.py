@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
-    least = plain(limit)
-    seen = None if weight is None else plain(weight)
+    least = format_amount(limit)
+    seen = None if weight is None else format_amount(weight)
     return Words(
         f"{seen} kg is below the {least} kg from which tablets are suitable"
         if seen
@@ -46,7 +46,7 @@ def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "unknown" if t.patient.weight_kg is None else f"{plain(t.patient.weight_kg)} kg"
+    seen = "unknown" if t.patient.weight_kg is None else f"{format_amount(t.patient.weight_kg)} kg"
     return f"Weight {seen}; least weight for tablets: {limits.min_kg} kg."
 
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, first: int | None, days: int, limit: Decimal) -> Words:
-    level = plain(t.starting_level_mg)
+    level = format_amount(t.starting_level_mg)
     begins = "no phase is below it" if first is None else f"phase {first + 1} is the first below it"
     return Words(
-        f"A taper from {level} mg a day to zero in {days} days is shorter than {plain(limit)} days",
-        f"Starting level {level} mg a day; {begins}; {days} days to zero, at least {plain(limit)} days {t.age_words}.",
+        f"A taper from {level} mg a day to zero in {days} days is shorter than {format_amount(limit)} days",
+        f"Starting level {level} mg a day; {begins}; {days} days to zero, at least {format_amount(limit)} days {t.age_words}.",
         observed={"days": str(days), "from_mg_per_day": level},
-        limit={"days": plain(limit)},
+        limit={"days": format_amount(limit)},
         dur=Dur.INSUFFICIENT_DURATION,
         detected_issue=DetectedIssue.DURATION_LOW,
     )

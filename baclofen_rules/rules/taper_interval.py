@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def _words(t: Terms, limits: Limits, shortest: int) -> Words:
     held = [(fall, fall.held_days) for fall in t.falls if fall.held_days is not None]
     soon = [f"{fall}, after {_days(days)}" for fall, days in held if days < least]
     return Words(
-        f"A fall after {_days(shortest)} is sooner than {plain(least)} days at one dose",
-        f"{'; '.join(soon)}. Shortest time at a dose before a fall: {plain(least)} days.",
+        f"A fall after {_days(shortest)} is sooner than {format_amount(least)} days at one dose",
+        f"{'; '.join(soon)}. Shortest time at a dose before a fall: {format_amount(least)} days.",
         observed={"days": str(shortest), "steps": soon},
-        limit={"days": plain(least)},
+        limit={"days": format_amount(least)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.INTERVAL,
     )
@@ -51,7 +51,7 @@ def _days(count: int) -> str:
 
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(f"{fall}, after {fall.held_days} days" for fall in t.falls) or "no fall"
-    return f"Seen: {seen}; shortest time: {plain(limits.min_days)} days."
+    return f"Seen: {seen}; shortest time: {format_amount(limits.min_days)} days."
 
 
 RULE = Rule(

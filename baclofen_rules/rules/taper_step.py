@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limits: Limits) -> Words:
-    steepest, most = plain(t.steepest_fall_mg), plain(limits.max_fall_mg_per_day)
+    steepest, most = format_amount(t.steepest_fall_mg), format_amount(limits.max_fall_mg_per_day)
     over = [str(fall) for fall in t.falls if -fall.change > limits.max_fall_mg_per_day]
     return Words(
         f"A fall of {steepest} mg a day is above the {most} mg step; withdrawal may follow",
@@ -46,7 +46,7 @@ def _words(t: Terms, limits: Limits) -> Words:
 
 def explain(t: Terms, limits: Limits) -> str:
     seen = "; ".join(str(fall) for fall in t.falls) or "no fall"
-    return f"Seen: {seen}; largest step down: {plain(limits.max_fall_mg_per_day)} mg a day."
+    return f"Seen: {seen}; largest step down: {format_amount(limits.max_fall_mg_per_day)} mg a day."
 
 
 RULE = Rule(

@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms, Transition
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import doses
 
 
@@ -39,8 +39,8 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _risen(rise: Transition, limits: Limits) -> Words:
-    before, after, most = plain(rise.before), plain(rise.after), plain(limits.factor)
-    times = plain(round(rise.after / rise.before, 1))
+    before, after, most = format_amount(rise.before), format_amount(rise.after), format_amount(limits.factor)
+    times = format_amount(round(rise.after / rise.before, 1))
     return Words(
         f"{before} to {after} mg a day is {times} times as much; check for a tenfold slip",
         f"{rise}, {times} times as much; stopped from {most} times.",
@@ -52,11 +52,11 @@ def _risen(rise: Transition, limits: Limits) -> Words:
 
 
 def _started(t: Terms, limits: Limits, start: Decimal) -> Words:
-    first, most = plain(t.first_mg), plain(limits.factor)
+    first, most = format_amount(t.first_mg), format_amount(limits.factor)
     return Words(
-        f"{first} mg a day to start is {most} times the {plain(start)} mg start or more",
-        f"Phase 1: {doses(t.phases[0])}; {most} x {plain(start)} mg = {plain(limits.factor * start)} mg a day.",
-        observed={"mg_per_day": first, "start_mg_per_day": plain(start)},
+        f"{first} mg a day to start is {most} times the {format_amount(start)} mg start or more",
+        f"Phase 1: {doses(t.phases[0])}; {most} x {format_amount(start)} mg = {format_amount(limits.factor * start)} mg a day.",
+        observed={"mg_per_day": first, "start_mg_per_day": format_amount(start)},
         limit={"times": most},
         dur=Dur.HIGH_DOSE,
         detected_issue=DetectedIssue.DOSE_HIGH,
@@ -66,8 +66,8 @@ def _started(t: Terms, limits: Limits, start: Decimal) -> Words:
 def explain(t: Terms, limits: Limits) -> str:
     if t.rises:
         largest = max(t.rises, key=lambda rise: rise.after / rise.before)
-        return f"Largest rise, {largest}: below {plain(limits.factor)} times."
-    return f"No rise to {plain(limits.factor)} times."
+        return f"Largest rise, {largest}: below {format_amount(limits.factor)} times."
+    return f"No rise to {format_amount(limits.factor)} times."
 
 
 RULE = Rule(

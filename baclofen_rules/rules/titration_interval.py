@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def _words(t: Terms, shortest: int, limit: Decimal) -> Words:
     soon = [rise for rise in t.rises if rise.held_days is not None and rise.held_days < limit]
     seen = [f"{rise}, after {rise.held_days} days" for rise in soon]
     return Words(
-        f"A rise after {shortest} days is sooner than {plain(limit)} days at one dose",
-        f"{'; '.join(seen)}. Shortest time at a dose before a rise: {plain(limit)} days.",
+        f"A rise after {shortest} days is sooner than {format_amount(limit)} days at one dose",
+        f"{'; '.join(seen)}. Shortest time at a dose before a rise: {format_amount(limit)} days.",
         observed={"days": str(shortest), "steps": seen},
-        limit={"days": plain(limit)},
+        limit={"days": format_amount(limit)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.INTERVAL,
     )

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(t: Terms, limit: Decimal) -> Words:
-    steepest, most = plain(t.steepest_rise_mg), plain(limit)
+    steepest, most = format_amount(t.steepest_rise_mg), format_amount(limit)
     over = [str(rise) for rise in t.rises if rise.change > limit]
     return Words(
         f"A rise of {steepest} mg a day is above the {most} mg step",

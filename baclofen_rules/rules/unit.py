@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.regimen import Unit, plain
+from baclofen_rules.regimen import Unit
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +32,27 @@ def check(t: Terms, limits: Limits) -> Answer:
         if intrathecal:
             most = limits.intrathecal_max_mg_per_day
             if unit is Unit.MG and phase.mg_per_day > most:
-                day = plain(phase.mg_per_day)
+                day = format_amount(phase.mg_per_day)
                 return _stop(
-                    f"{day} mg a day into the spine is above {plain(most)} mg; micrograms are likely meant",
-                    f"Phase {number_}: {day} mg a day by the intrathecal route; more than {plain(most)} mg a day is not believable.",
+                    f"{day} mg a day into the spine is above {format_amount(most)} mg; micrograms are likely meant",
+                    f"Phase {number_}: {day} mg a day by the intrathecal route; more than {format_amount(most)} mg a day is not believable.",
                     {"mg_per_day": day, "unit": str(unit)},
-                    {"mg_per_day": plain(most)},
+                    {"mg_per_day": format_amount(most)},
                 )
         elif unit is not Unit.MG:
-            written = plain(phase.doses[0])
+            written = format_amount(phase.doses[0])
             return _stop(
                 f"A dose of {written} {unit} is not in mg; tablets are ordered in mg",
-                f"Phase {number_}: {written} {unit} is {plain(phase.largest_dose)} mg; an oral dose is written in mg.",
+                f"Phase {number_}: {written} {unit} is {format_amount(phase.largest_dose)} mg; an oral dose is written in mg.",
                 {"dose": written, "unit": str(unit)},
                 {"unit": "mg"},
             )
         elif dose < limits.smallest_oral_dose_mg:
-            least = plain(limits.smallest_oral_dose_mg)
+            least = format_amount(limits.smallest_oral_dose_mg)
             return _stop(
-                f"A dose of {plain(dose)} mg is below {least} mg; the unit is likely wrong",
-                f"Phase {number_}: {plain(dose)} mg in one dose; the smallest believable oral dose is {least} mg.",
-                {"dose_mg": plain(dose), "unit": str(unit)},
+                f"A dose of {format_amount(dose)} mg is below {least} mg; the unit is likely wrong",
+                f"Phase {number_}: {format_amount(dose)} mg in one dose; the smallest believable oral dose is {least} mg.",
+                {"dose_mg": format_amount(dose), "unit": str(unit)},
                 {"dose_mg": least},
             )
     if t.order is not None and t.order.route is None and t.highest_mg > limits.intrathecal_max_mg_per_day:
@@ -66,7 +67,7 @@ def _stop(summary: str, detail: str, observed: dict[str, str], limit: dict[str, 
 
 def explain(t: Terms, limits: Limits) -> str:
     smallest = min(phase.smallest_dose for phase in t.phases)
-    return f"All doses are in mg; the smallest is {plain(smallest)} mg, not below {plain(limits.smallest_oral_dose_mg)} mg."
+    return f"All doses are in mg; the smallest is {format_amount(smallest)} mg, not below {format_amount(limits.smallest_oral_dose_mg)} mg."
 
 
 RULE = Rule(

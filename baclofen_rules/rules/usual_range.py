@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
-from baclofen_rules.regimen import plain
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.text import format_amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _words(day: Decimal, limits: Limits) -> Words:
-    low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
+    low, high = format_amount(limits.low_mg_per_day), format_amount(limits.high_mg_per_day)
     below = day < limits.low_mg_per_day
     return Words(
-        f"{plain(day)} mg a day is {'below' if below else 'above'} the usual {low} to {high} mg a day",
-        f"Highest daily dose: {plain(day)} mg; usual range: {low} to {high} mg a day.",
-        observed={"mg_per_day": plain(day)},
+        f"{format_amount(day)} mg a day is {'below' if below else 'above'} the usual {low} to {high} mg a day",
+        f"Highest daily dose: {format_amount(day)} mg; usual range: {low} to {high} mg a day.",
+        observed={"mg_per_day": format_amount(day)},
         limit={"low_mg_per_day": low, "high_mg_per_day": high},
         dur=Dur.LOW_DOSE if below else Dur.DOSE_RANGE,
         detected_issue=DetectedIssue.DOSE_LOW if below else DetectedIssue.DOSE_HIGH,
@@ -50,8 +50,8 @@ def _words(day: Decimal, limits: Limits) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    low, high = plain(limits.low_mg_per_day), plain(limits.high_mg_per_day)
-    return f"{plain(t.highest_mg)} mg a day; usual range of a continuing adult: {low} to {high} mg a day."
+    low, high = format_amount(limits.low_mg_per_day), format_amount(limits.high_mg_per_day)
+    return f"{format_amount(t.highest_mg)} mg a day; usual range of a continuing adult: {low} to {high} mg a day."
 
 
 RULE = Rule(

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from baclofen_rules.text import format_amount
 from dispensary import audit, policies
 from dispensary.actions import reminders, reviews
 from dispensary.actions.locks import lock
@@ -394,4 +395,4 @@ def _expires_too_early(expiry: date, run_out: date) -> Problem:
 
 
 def _tablets(quantity: Decimal) -> str:
-    return f"{format(quantity.normalize(), 'f')} tablets" if quantity != 1 else "1 tablet"
+    return f"{format_amount(quantity)} tablets" if quantity != 1 else "1 tablet"

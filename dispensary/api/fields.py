@@ -8,7 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from dispensary.api.strict_json import plain
+from baclofen_rules.text import format_amount
 
 EARLIEST, LATEST = date(1890, 1, 1), date(2199, 12, 31)
 
@@ -54,7 +54,7 @@ class Amount(serializers.DecimalField):
         return super().to_internal_value(data)
 
     def to_representation(self, value: Any) -> str | None:
-        return None if value is None else plain(Decimal(value))
+        return None if value is None else format_amount(Decimal(value))
 
 
 class Day(serializers.DateField):

@@ -16,8 +16,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from baclofen_rules.text import format_amount
 from dispensary import audit
-from dispensary.api.strict_json import plain
 from dispensary.api.wire import FHIR_JSON, PROBLEM_JSON, wants_fhir
 from dispensary.errors import DispensaryError, Problem
 
@@ -55,7 +55,7 @@ def describe(value: Any) -> str:
         case int():
             return str(value)
         case Decimal():
-            return plain(value)
+            return format_amount(value)
         case "":
             return "empty text"
         case str():

@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from baclofen_rules.sentences import say_directions
+from baclofen_rules.text import format_amount
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, history, regimen_of
 from dispensary.counter.dose_line import DoseLine, Span
-from dispensary.documents.words import NB, amount, mg
+from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
 
 HALF = Decimal("0.5")
@@ -229,7 +230,7 @@ def _each(values: Sequence[Decimal], said: Any) -> str:
 
 def _tablets(count: Decimal) -> str:
     if count % HALF:
-        return f"{amount(count.quantize(Decimal('0.001')))} (cannot be measured)"
+        return f"{format_amount(count.quantize(Decimal('0.001')))} (cannot be measured)"
     whole = int(count)
     return f"{whole or ''}{'½' if count % 1 else ''}"
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods
 
+from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import dispenses, patients
 from dispensary.actions.overrides import Refused
@@ -22,7 +23,7 @@ from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, p
 from dispensary.counter.forms import DispenseForm
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
-from dispensary.documents.words import NB, amount
+from dispensary.documents.words import NB
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.models import Prescription, Product
 from dispensary.scanning import UnreadableScan, read_scan
@@ -146,7 +147,7 @@ def show(
         drafts.keep(request, prescription.pk, draft)
     bench = benches.lay_out(prescription, assessment, strength_mg=product.strength_mg if product else None)
     supply = prescription.remaining()
-    quantity = draft.quantity or amount(min(prescription.quantity or 0, supply or 0))
+    quantity = draft.quantity or format_amount(min(prescription.quantity or 0, supply or 0))
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
@@ -191,7 +192,7 @@ def pack_trouble(draft: drafts.Draft, product: Product | None, prescription: Pre
     if expiry and expiry < visit.today:
         return "This pack has expired. Take it off the shelf."
     if prescription.strength_mg is not None and product.strength_mg != prescription.strength_mg:
-        ordered, picked = amount(prescription.strength_mg), amount(product.strength_mg)
+        ordered, picked = format_amount(prescription.strength_mg), format_amount(product.strength_mg)
         return f"Wrong strength: {picked}{NB}mg tablets in your hand, {ordered}{NB}mg ordered."
     return ""
 

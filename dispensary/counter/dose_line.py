@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
 
-from dispensary.documents.words import amount, long_day, mg
+from baclofen_rules.text import format_amount
+from dispensary.documents.words import long_day, mg
 
 WIDTH, HEIGHT = 640, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 30
@@ -139,7 +140,7 @@ def _grid_step(highest: Decimal) -> Decimal:
 
 def _grid_line(y, value: Decimal) -> tuple[str, Text]:  # type: ignore[no-untyped-def]  # a local scale
     at = y(value)
-    return _n(at), Text(_n(Decimal(LEFT - 6)), _n(at + 4), amount(value), "end")
+    return _n(at), Text(_n(Decimal(LEFT - 6)), _n(at + 4), format_amount(value), "end")
 
 
 def _maximum(maximum: Decimal, y) -> tuple[str, Text]:  # type: ignore[no-untyped-def]  # a local scale
@@ -187,4 +188,4 @@ def _description(line: DoseLine) -> str:
 
 def _n(value: Decimal) -> str:
     """Picture units with one decimal at most."""
-    return amount(value.quantize(Decimal("0.1")))
+    return format_amount(value.quantize(Decimal("0.1")))

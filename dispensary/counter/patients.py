@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
+from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients
 from dispensary.assessment import history
@@ -17,7 +18,6 @@ from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, p
 from dispensary.counter.forms import Look
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
-from dispensary.documents.words import amount
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Sex
 
@@ -161,7 +161,7 @@ def initial_of(patient: Patient) -> dict[str, Any]:
     for name in ("conditions", "medicines", "allergies"):
         initial[f"{name}_known"] = "yes" if getattr(patient, name) is not None else ""
     initial |= {name: getattr(patient, name) for name in ("birth_date", "sex", "version")}
-    initial |= {name: amount(v) for name in ("weight_kg", "egfr") if (v := getattr(patient, name)) is not None}
+    initial |= {name: format_amount(v) for name in ("weight_kg", "egfr") if (v := getattr(patient, name)) is not None}
     initial["conditions"] = [c for c in patient.conditions or [] if isinstance(c, str)]
     initial["medicines"] = "\n".join(medicine_words(m) for m in patient.medicines or [])
     initial["allergies"] = "\n".join(str(a) for a in patient.allergies or [])

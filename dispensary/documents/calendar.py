@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from baclofen_rules.text import format_amount
 from dispensary.documents.paper import Course, DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, amount, count_in_words, long_day, mg, short_day
+from dispensary.documents.words import NB, count_in_words, long_day, mg, short_day
 
 LONGEST = 366
 """Days; more is no calendar to follow but a slip in the data."""
@@ -45,7 +46,7 @@ def calendar_days(course: Course) -> list[dict[str, Any]]:
 def _day(day: date, stretch: Stretch, before: Stretch | None) -> dict[str, Any]:
     changed = before is not None and before.doses_mg != stretch.doses_mg
     taken = zip(stretch.tablets, stretch.doses_mg, strict=True)
-    doses = [{"tablets": amount(t), "words": count_in_words(t), "mg": mg(d)} for t, d in taken]
+    doses = [{"tablets": format_amount(t), "words": count_in_words(t), "mg": mg(d)} for t, d in taken]
     return {
         "on": day,
         "total": mg(stretch.mg_per_day),

@@ -9,9 +9,10 @@ from typing import Any
 
 import zxingcpp
 
+from baclofen_rules.text import format_amount
 from dispensary.documents.paper import DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, amount, how_to_take, long_day, mg, short_day, when
+from dispensary.documents.words import NB, how_to_take, long_day, mg, short_day, when
 
 MOST_LABELS = 8
 
@@ -65,7 +66,7 @@ def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
 
 def _drawn(stretch: Stretch) -> list[str]:
     """Each different number of tablets once, in the order taken: what the drawing shows."""
-    return [amount(t) for t in dict.fromkeys(stretch.tablets)]
+    return [format_amount(t) for t in dict.fromkeys(stretch.tablets)]
 
 
 def _data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dic
     return {
         "title": f"Label, prescription {handover.number}",
         "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} {tablets}",
-        "quantity": amount(handover.quantity),
+        "quantity": format_amount(handover.quantity),
         "labels": [list(lines) for lines in labels],
         "warnings": " ".join(handover.warnings),
         "patient": handover.patient_name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from baclofen_rules.text import format_amount
 from dispensary.documents.paper import Stretch
 
 NB = "\u00a0"
@@ -13,14 +14,8 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def amount(value: Decimal) -> str:
-    """A number without trailing zeros and with a leading one: 0.5, 10, 7.5."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def mg(value: Decimal) -> str:
-    return f"{amount(value)}{NB}mg"
+    return f"{format_amount(value)}{NB}mg"
 
 
 def count_in_words(tablets: Decimal) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 from django.utils import dateformat, translation
 
+from baclofen_rules.text import format_amount
 from dispensary.reminding.kinds import Kind
 
 _FOLDER = Path(__file__).parent / "words"
@@ -103,11 +104,9 @@ def medicine_in(language: str) -> str:
     return str(_words(language)["medicine"])
 
 
-def say_number(number: Decimal, language: str | None = None) -> str:
-    """No trailing zero, no exponent: ``5``, ``12.5``; to people of a language with their decimal sign, ``12,5``."""
-    text = f"{number:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text.replace(".", _words(language)["decimal_sign"]) if language else text
+def say_number(number: Decimal, language: str) -> str:
+    """Return an amount with the decimal sign of the language: ``12.5``, ``12,5``."""
+    return format_amount(number).replace(".", _words(language)["decimal_sign"])
 
 
 def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) -> str | None:

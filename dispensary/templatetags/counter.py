@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from baclofen_rules.text import format_amount
 from dispensary.counter.dose_line import DoseLine, Picture
 from dispensary.documents import words
 from dispensary.documents.words import NB, long_day
-from dispensary.documents.words import amount as plain_amount
 
 register = template.Library()
 
@@ -63,7 +63,7 @@ def state(name: str, words: str = "") -> SafeString:
 def amount(value: object) -> str:
     """A number without trailing zeros."""
     try:
-        return plain_amount(Decimal(str(value)))
+        return format_amount(Decimal(str(value)))
     except InvalidOperation:
         return str(value)
 

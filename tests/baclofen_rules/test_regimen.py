@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from baclofen_rules.regimen import Phase, Regimen, Unit, plain
+from baclofen_rules.regimen import Phase, Regimen, Unit
 
 THREE_TIMES_FIVE = Phase((Decimal(5),) * 3, 3)
 UNEVEN = Phase((Decimal(10), Decimal(5), Decimal(20)), 25)
@@ -89,19 +89,3 @@ def test_only_the_last_phase_may_be_open():
 
 def test_a_course_knows_its_highest_day():
     assert Regimen((UNEVEN, THREE_TIMES_FIVE)).highest_mg_per_day == 35
-
-
-@pytest.mark.parametrize(
-    ("amount", "words"),
-    [
-        ("15.00", "15"),
-        ("100", "100"),
-        ("7.50", "7.5"),
-        ("1E+2", "100"),
-        ("0.000", "0"),
-        ("100.5", "100.5"),
-        ("10.0", "10"),
-    ],
-)
-def test_amounts_are_written_as_people_write_them(amount, words):
-    assert plain(Decimal(amount)) == words

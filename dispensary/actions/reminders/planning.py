@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import QuerySet
 
+from baclofen_rules.text import format_amount
 from dispensary import audit
 from dispensary.actions.reminders import plans
 from dispensary.actors import Actor
@@ -33,7 +34,6 @@ from dispensary.models import (
 from dispensary.reminding import DoseChange, Facts, Kind, Planned, QuietHours, Timing, place, plan, resolve
 from dispensary.reminding.manners import manners
 from dispensary.reminding.plan import LAPSE_LIMIT
-from dispensary.reminding.words import say_number
 
 _SUPPLY_BEFORE_COUNTS = frozenset(
     {
@@ -353,9 +353,9 @@ def params_of(owed: Planned, facts: Facts, strength: Decimal) -> dict[str, objec
     if owed.change:
         return {
             "date": owed.change.on.isoformat(),
-            "before": [say_number(dose) for dose in owed.change.before],
-            "after": [say_number(dose) for dose in owed.change.after],
-            "strength": say_number(strength),
+            "before": [format_amount(dose) for dose in owed.change.before],
+            "after": [format_amount(dose) for dose in owed.change.after],
+            "strength": format_amount(strength),
         }
     told = owed.occurrence if owed.kind == owed.kind.LAST_DAY else facts.run_out_on.isoformat()
     return {"date": told}

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from baclofen_rules.text import format_amount
 from dispensary.actions.reminders.outcomes import engine
 from dispensary.actions.reminders.planning import course_of
 from dispensary.actions.worklist import open_work
 from dispensary.models import Patient, Pharmacy, ReminderPlan, WorkKind, WorklistItem, WorkState
 from dispensary.reminding.plan import LAPSE_LIMIT
-from dispensary.reminding.words import say_number
 
 ASK_AGAIN_AFTER = timedelta(days=2)
 _DAY = timedelta(days=1)
@@ -60,7 +60,7 @@ class AtRisk:
     def reason(self) -> str:
         """Why: dose, days, kind of course."""
         course = "during a taper" if self.tapering else "maintenance"
-        return f"{say_number(self.mg_per_day)} mg a day, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
+        return f"{format_amount(self.mg_per_day)} mg a day, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
 
 
 def _days(count: int) -> str:

@@ -11,6 +11,7 @@ ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
 
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
+    "text.py": (f"{TESTS}/test_text.py",),
     "supply.py": (f"{TESTS}/test_supply.py",),
     "terms.py": (f"{TESTS}/test_rules.py"),
     "conditions.py": (f"{TESTS}/test_conditions.py",),

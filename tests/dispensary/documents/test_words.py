@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from dispensary.documents.paper import Course, Stretch
-from dispensary.documents.words import amount, how_to_take, long_day, mg, short_day, tablets_in_words, when
+from dispensary.documents.words import how_to_take, long_day, mg, short_day, tablets_in_words, when
 from tests.dispensary.documents.samples import SUNDAY, stretch
 
 
@@ -21,14 +21,6 @@ from tests.dispensary.documents.samples import SUNDAY, stretch
 )
 def test_tablets_are_said_in_words(tablets: str, said: str) -> None:
     assert tablets_in_words(Decimal(tablets)) == said
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [("10", "10"), ("10.00", "10"), ("7.50", "7.5"), ("0.5", "0.5"), ("100", "100"), ("1E+2", "100")],
-)
-def test_a_number_has_no_trailing_zero_and_a_leading_one(value: str, shown: str) -> None:
-    assert amount(Decimal(value)) == shown
 
 
 def test_a_dose_never_breaks_between_number_and_unit() -> None:

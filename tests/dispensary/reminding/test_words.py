@@ -192,11 +192,6 @@ def test_a_dose_that_no_half_tablet_makes_is_not_put_into_tablets():
     assert say_tablets((), Decimal(10), "en") is None
 
 
-@pytest.mark.parametrize(("given", "said"), [("5.00", "5"), ("12.50", "12.5"), ("100", "100"), ("1E+2", "100")])
-def test_numbers_carry_no_trailing_zero(given, said):
-    assert say_number(Decimal(given)) == said
-
-
 def test_half_a_milligram_has_the_decimal_sign_of_the_language():
     said = {language: say_number(Decimal("12.50"), language) for language in LANGUAGES}
     assert said == {"ar": "12.5", "en": "12.5", "es": "12,5", "fr": "12,5"}
