@@ -10,6 +10,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
+from baclofen_rules.strict_json import DoubledName, NotFinite, read_json
+
 T = TypeVar("T")
 
 EARLIEST: Final = date(1900, 1, 1)
@@ -184,28 +186,15 @@ def parse_json(text: str | bytes) -> Any:
     import json
 
     try:
-        return json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object_without_doubles
-        )
-    except InvalidCase:
-        raise
+        return read_json(text)
+    except DoubledName as error:
+        raise InvalidCase(picture(error.name), "the field twice", "each field once") from None
+    except NotFinite as error:
+        raise InvalidCase("case", error.word, "numbers that are numbers") from None
     except json.JSONDecodeError as error:
         raise InvalidCase("case", f"{error.msg} at line {error.lineno} column {error.colno}", "JSON text") from None
-    except (ValueError, RecursionError, UnicodeDecodeError, InvalidOperation):
+    except (ValueError, RecursionError, InvalidOperation):
         raise InvalidCase("case", "text that is not JSON", "JSON text in UTF-8") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidCase("case", name, "numbers that are numbers")
-
-
-def _object_without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
-        raise InvalidCase(picture(double), "the field twice", "each field once")
-    return fields
 
 
 def _places(number: Decimal) -> int:

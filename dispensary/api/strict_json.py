@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
+from baclofen_rules.strict_json import DoubledName, NotFinite, read_json
+from baclofen_rules.text import format_amount
 from dispensary.errors import InvalidInput, Problem
 
 MAX_DEPTH = 24  # levels of lists and objects; the deepest FHIR bundle seen needs 14
@@ -48,19 +50,6 @@ def _whole(text: str) -> int:
     return int(_number(text))
 
 
-def _constant(name: str) -> NoReturn:
-    raise _Refused(name, "a finite number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _Refused(f"the key {twice[:40]!r} twice in one object", "every key once")
-    return found
-
-
 def _check_depth(text: str) -> None:
     depth = 0
     for match in _BRACKETS.finditer(text):
@@ -87,17 +76,22 @@ def _check_text(value: Any, path: str) -> None:
                 _check_text(item, f"{path}[{number}]")
 
 
+def _unclear(given: str, expected: str) -> InvalidInput:
+    return InvalidInput("The body cannot be read without doubt.", Problem("", given, expected))
+
+
 def loads(body: bytes) -> Any:
     """Read one JSON document: whole numbers as `int`, all others as exact `Decimal`. Raises `InvalidInput`."""
     try:
         text = body.decode("utf-8")
         _check_depth(text)
-        value = json.loads(
-            text, parse_float=_number, parse_int=_whole, parse_constant=_constant, object_pairs_hook=_once
-        )
+        value = read_json(text, _number, _whole)
+    except DoubledName as error:
+        raise _unclear(f"the key {error.name[:40]!r} twice in one object", "every key once") from None
+    except NotFinite as error:
+        raise _unclear(error.word, "a finite number") from None
     except _Refused as refused:
-        problem = Problem("", refused.given, refused.expected)
-        raise InvalidInput("The body cannot be read without doubt.", problem) from None
+        raise _unclear(refused.given, refused.expected) from None
     except UnicodeDecodeError as error:
         problem = Problem("", f"a byte at {error.start} that is not UTF-8", "JSON in UTF-8")
         raise InvalidInput("The body is not UTF-8.", problem) from None
@@ -110,17 +104,11 @@ def loads(body: bytes) -> Any:
     return value
 
 
-def plain(amount: Decimal) -> str:
-    """An amount as people write it: no exponent, no trailing zero. "67.5", "100"."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def jsonable(value: Any) -> Any:
     """The same document with every `Decimal` as a decimal string, fit to be stored and sent as JSON."""
     match value:
         case Decimal():
-            return plain(value)
+            return format_amount(value)
         case dict():
             return {key: jsonable(item) for key, item in value.items()}
         case list() | tuple():
