@@ -11,8 +11,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from baclofen_rules.text import format_amount
-
 MICROGRAMS_IN_A_MILLIGRAM = Decimal(1000)
 
 
@@ -127,6 +125,3 @@ class Regimen:
             if window.to_day is None or day <= window.to_day:
                 return window.phase
         return None
-
-
-plain = format_amount

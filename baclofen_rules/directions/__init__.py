@@ -14,8 +14,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.sentences import say_directions
+from baclofen_rules.text import format_amount
 
 from .doubt import CONTRADICTIONS, Doubt, Why
 
@@ -59,12 +60,12 @@ class Reading(NamedTuple):
             "format": FORMAT,
             "text": self.text,
             "phases": [
-                {"doses": [plain(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
+                {"doses": [format_amount(dose) for dose in phase.doses], "unit": str(phase.unit), "days": phase.days}
                 for phase in self.phases
             ],
             "then_stop": self.then_stop,
             "as_needed": self.as_needed,
-            "max_mg_per_day": None if self.max_mg_per_day is None else plain(self.max_mg_per_day),
+            "max_mg_per_day": None if self.max_mg_per_day is None else format_amount(self.max_mg_per_day),
             "sentence": self.sentence,
         }
 

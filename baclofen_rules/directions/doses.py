@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from lark import Token, Tree
 
-from baclofen_rules.regimen import plain
+from baclofen_rules.text import format_amount
 
 from .doubt import Doubt, Why
 
@@ -151,10 +151,15 @@ class DoseReader:
         strength = self.strength_mg if self.strength_mg is not None else self.stated_mg
         if strength is None:
             if tablets != 1:
-                raise Doubt(*span(node), f"Is each tablet {plain(mg)} mg, or all of them together?", Why.NO_STRENGTH)
+                raise Doubt(
+                    *span(node), f"Is each tablet {format_amount(mg)} mg, or all of them together?", Why.NO_STRENGTH
+                )
             self.stated_mg = mg
         elif tablets * strength != mg:
-            raise Doubt(*span(node), f"{plain(tablets)} x {plain(strength)} mg is not {plain(mg)} mg. Which is meant?")
+            raise Doubt(
+                *span(node),
+                f"{format_amount(tablets)} x {format_amount(strength)} mg is not {format_amount(mg)} mg. Which is meant?",
+            )
         return mg
 
     def _tablets(self, tablets: Decimal, node: Node) -> Decimal:
@@ -254,7 +259,9 @@ class DoseReader:
             raise Doubt(*span(token), "In how many doses a day?")
         dose = (total / times).quantize(CENT)
         if dose * times != total:
-            raise Doubt(*span(node), f"{plain(total)} mg does not divide into {times} equal doses. How much each time?")
+            raise Doubt(
+                *span(node), f"{format_amount(total)} mg does not divide into {times} equal doses. How much each time?"
+            )
         return Day((dose.normalize(),) * times, *span(node))
 
     def _total(self, node: Node) -> Day:
@@ -270,8 +277,8 @@ class DoseReader:
             return day
         most_mg = self.dose(_trees(_tree(most[0]))[0])
         if most_mg != day.mg:
-            said = f"{len(day.doses)} x {plain(day.doses[0])} mg = {plain(day.mg)} mg"
-            raise Doubt(*span(most[0]), f"{said}, and at most {plain(most_mg)} mg a day: which is right?")
+            said = f"{len(day.doses)} x {format_amount(day.doses[0])} mg = {format_amount(day.mg)} mg"
+            raise Doubt(*span(most[0]), f"{said}, and at most {format_amount(most_mg)} mg a day: which is right?")
         return day._replace(most_mg=most_mg)
 
 

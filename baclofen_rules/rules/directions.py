@@ -19,10 +19,11 @@ from baclofen_rules.case import Order
 from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
-from baclofen_rules.regimen import Phase, Regimen, plain
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.rule import Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
+from baclofen_rules.text import format_amount
 from baclofen_rules.words import LONGEST_QUOTE, clip, doses
 
 REPEATS_FACT = "prescription.repeats"
@@ -199,10 +200,10 @@ def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Li
     needed = _needed(course, order.strength_mg)
     yield _found(
         limits.quantity_apart,
-        f"Directions and phases agree on {plain(needed)} tablets; the quantity of {plain(order.quantity)} stands alone",
-        f"{_course(course)} = {plain(needed)} tablets of {plain(order.strength_mg)} mg; ordered: {plain(order.quantity)}.",
-        {"tablets": plain(order.quantity)},
-        limit={"tablets": plain(needed)},
+        f"Directions and phases agree on {format_amount(needed)} tablets; the quantity of {format_amount(order.quantity)} stands alone",
+        f"{_course(course)} = {format_amount(needed)} tablets of {format_amount(order.strength_mg)} mg; ordered: {format_amount(order.quantity)}.",
+        {"tablets": format_amount(order.quantity)},
+        limit={"tablets": format_amount(needed)},
         dur=Dur.INSUFFICIENT_QUANTITY if order.quantity < needed else Dur.EXCESSIVE_QUANTITY,
         issue=DetectedIssue.FULFILMENT,
     )
@@ -226,9 +227,9 @@ def _as_needed(reading: Reading, limits: Limits) -> Found:
     phase = reading.phases[0]
     return _found(
         limits.as_needed,
-        f"Taken only when needed: {plain(phase.mg_per_day)} mg is the most of a day, not what is taken every day",
+        f"Taken only when needed: {format_amount(phase.mg_per_day)} mg is the most of a day, not what is taken every day",
         f"Directions: {reading.sentence} The rules look at {doses(phase)} as if it were taken every day.",
-        {"mg_per_day": plain(phase.mg_per_day)},
+        {"mg_per_day": format_amount(phase.mg_per_day)},
     )
 
 
@@ -254,14 +255,14 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
         at, before, after = rises[0]
         yield _found(
             limits.rise_in_taper,
-            f"The dose rises from {plain(before)} to {plain(after)} mg a day inside a taper",
-            f"Phase {at} to phase {at + 1}: {plain(before)} to {plain(after)} mg a day, in a course that goes down.",
-            {"from_mg_per_day": plain(before), "mg_per_day": plain(after)},
+            f"The dose rises from {format_amount(before)} to {format_amount(after)} mg a day inside a taper",
+            f"Phase {at} to phase {at + 1}: {format_amount(before)} to {format_amount(after)} mg a day, in a course that goes down.",
+            {"from_mg_per_day": format_amount(before), "mg_per_day": format_amount(after)},
         )
     if order.repeats is None and changes:
         yield Missing((REPEATS_FACT,))
     if order.repeats and changes:
-        first, final = plain(levels[0]), plain(levels[-1])
+        first, final = format_amount(levels[0]), format_amount(levels[-1])
         yield _found(
             limits.repeat_of_course,
             f"Repeating this course would go from {final} mg a day back to {first} mg a day",
@@ -320,11 +321,11 @@ def _for(phase: Phase) -> str:
 def _tablets(regimen: Regimen, order: Order) -> str:
     if order.strength_mg is None or regimen.total_days is None:
         return ""
-    return f" = {plain(_needed(regimen, order.strength_mg))} tablets"
+    return f" = {format_amount(_needed(regimen, order.strength_mg))} tablets"
 
 
 def _amount(order: Order) -> str:
-    return "not given" if order.quantity is None else f"{plain(order.quantity)} tablets"
+    return "not given" if order.quantity is None else f"{format_amount(order.quantity)} tablets"
 
 
 def _stop(summary: str, detail: str, observed: dict[str, str]) -> Found:
