@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from dispensary import policies
 from dispensary.actions import patients, prescribers, prescriptions
 from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
+from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
 from dispensary.assessment import local_day
-from dispensary.errors import Conflict, InvalidInput, Problem
-from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Sex, Source
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.models import (
+    Patient,
+    Pharmacy,
+    Prescriber,
+    Prescription,
+    ReviewReason,
+    SenderStatus,
+    Sex,
+    Source,
+)
 
 IDENTITY_FACTS = ("birth_date", "sex")
 """Facts that say who somebody is, not how they are."""
@@ -39,6 +50,22 @@ class Intake:
     valid_until: date | None = None
     notes: Sequence[str] = ()
     """How something unusual in the document was read."""
+    identifiers: Sequence[tuple[str, str]] = ()
+    """The sender's identifiers of the order, as (system, value)."""
+    compare: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
+    """The elements in which a stored document of the same identifiers says something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """An order taken back by its sender."""
+
+    identifiers: Sequence[tuple[str, str]]
+    status: SenderStatus
+    reason: str = ""
+    """The sender's own words."""
+    patient: UUID | Mapping[str, Any] | None = None
+    """Whom the order was for, as far as the sender says it: an id, or a person as in `Intake`."""
 
 
 @transaction.atomic
@@ -50,6 +77,9 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     changed by an order: what the order states and the record lacks becomes a note on the order.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
+    lock_identifiers(pharmacy.pk, intake.identifiers)
+    if earlier := prescriptions.find_by_identifiers(pharmacy, intake.identifiers):
+        return _repeated(earlier, intake)
     if intake.valid_until is not None and intake.valid_until < local_day(pharmacy, now):
         problem = Problem(
             "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
@@ -66,9 +96,58 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
         document=intake.document,
         replaces=intake.replaces,
         notes=[*intake.notes, *unrecorded],
+        identifiers=intake.identifiers,
         by=by,
         now=now,
     )
+
+
+@transaction.atomic
+def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescription:
+    """Withdraw the order that its sender's identifiers name.
+
+    Raises `NotFound` when there is none here, `Conflict` when it is for another patient than the sender says.
+    """
+    policies.require(policies.may_receive(by), by, "take in a withdrawal", "a technician or pharmacist")
+    lock_identifiers(pharmacy.pk, retraction.identifiers)
+    prescription = prescriptions.find_by_identifiers(pharmacy, retraction.identifiers)
+    if prescription is None:
+        problem = Problem(
+            "MedicationRequest.identifier",
+            "an identifier unknown here",
+            "the identifier of an order that was taken in here",
+            "Nothing was stored. If the order is still on its way, send the withdrawal again after it.",
+        )
+        raise NotFound("There is no order with this identifier here.", problem)
+    patient = prescription.patient
+    if isinstance(retraction.patient, UUID):
+        others = Patient.objects.filter(pharmacy=pharmacy, pk=retraction.patient).exclude(pk=patient.pk)
+        problems = [
+            Problem("MedicationRequest.subject", "another patient", "the patient of the order", "Check the identifier.")
+            for _ in others
+        ]
+    else:
+        problems = problems_of(compare_person(patient, retraction.patient or {}))
+    if problems:
+        raise Conflict("The order with this identifier is for another patient. Nothing was changed.", *problems)
+    return prescriptions.withdraw(
+        prescription=prescription, status=retraction.status, reason=retraction.reason, by=by, now=now
+    )
+
+
+def _repeated(earlier: Prescription, intake: Intake) -> Received:
+    """Answer an order that came before with what came of it then. Raises `Conflict` where it says something else now."""
+    differing = intake.compare(earlier.document) if intake.compare else ()
+    if differing:
+        problem = Problem(
+            "MedicationRequest.identifier",
+            f"the identifier of MedicationRequest/{earlier.pk}, which says something else in {', '.join(differing)}",
+            "the same order again, or an identifier of its own for another order",
+            f"To change the order, withdraw MedicationRequest/{earlier.pk} and send the new one with its own identifier.",
+        )
+        raise Conflict("There is another order with this identifier here. Nothing was stored.", problem)
+    review = earlier.reviews.filter(reason=ReviewReason.RECEIVED).earliest("reviewed_at")
+    return Received(earlier, review, is_new=False)
 
 
 def _patient(intake: Intake, pharmacy: Pharmacy, by: Actor, now: datetime) -> tuple[Patient, list[str]]:

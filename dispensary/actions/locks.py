@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection
+
 from dispensary.models import Patient, Prescription
 
 
@@ -13,3 +18,11 @@ def lock(prescription: Prescription) -> Prescription:
         .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
         .get(pk=prescription.pk)
     )
+
+
+def lock_identifiers(pharmacy_id: UUID, identifiers: Iterable[tuple[str, str]]) -> None:
+    """Lock business identifiers of orders, known here or not, until the transaction ends: one message about each at a time."""
+    with connection.cursor() as cursor:
+        for system, value in sorted(set(identifiers)):
+            key = f"prescription {pharmacy_id} {system} {value}"
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])

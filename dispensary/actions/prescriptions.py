@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from baclofen_rules import Reading, read_directions
 from dispensary import audit, policies
-from dispensary.actions import reminders, reviews
+from dispensary.actions import reminders, reviews, worklist
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
@@ -26,10 +27,13 @@ from dispensary.models import (
     Phase,
     Prescriber,
     Prescription,
+    PrescriptionIdentifier,
     PrescriptionStatus,
     Review,
     ReviewReason,
+    SenderStatus,
     Source,
+    WorkKind,
 )
 from dispensary.models.reminders import Withdrawal
 from dispensary.text import clean_line
@@ -41,6 +45,8 @@ class Received:
 
     prescription: Prescription
     review: Review
+    is_new: bool = True
+    """False where the same order was taken in before; nothing was then stored."""
 
 
 @transaction.atomic
@@ -54,12 +60,14 @@ def receive(
     document: Mapping[str, Any],
     replaces: Prescription | None = None,
     notes: Sequence[str] = (),
+    identifiers: Sequence[tuple[str, str]] = (),
     by: Actor,
     now: datetime,
 ) -> Received:
     """Take in an order: `order` is the `prescription` part of the case format, `document` what came in, kept as it was.
 
     `notes` tell how something unusual in the document was read; they stay with the order for whoever hands over.
+    `identifiers` are the sender's for this order, as (system, value).
 
     Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has
     died or an order that replaces one which has ended. A prescription that the rules stop is taken in all the same:
@@ -95,6 +103,10 @@ def receive(
     prescription.phases_from_directions = not told.get("phases")
     prescription.save(force_insert=True)
     Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
+    PrescriptionIdentifier.objects.bulk_create(
+        PrescriptionIdentifier(pharmacy=pharmacy, prescription=prescription, system=system, value=value)
+        for system, value in identifiers
+    )
     if replaces is not None:
         _replace(replaces, prescription, by, now)
     audit.record(
@@ -110,7 +122,8 @@ def receive(
             "prescription": told,
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
-        },
+        }
+        | ({"identifiers": [list(identifier) for identifier in identifiers]} if identifiers else {}),
     )
     review = reviews.record(prescription=prescription, reason=ReviewReason.RECEIVED, by=by, now=now)
     return Received(prescription, review)
@@ -140,6 +153,69 @@ def cancel(
         body={"reason": words},
     )
     return locked
+
+
+@transaction.atomic
+def withdraw(
+    *, prescription: Prescription, status: SenderStatus, reason: str = "", by: Actor, now: datetime
+) -> Prescription:
+    """Record that the sender took an order back: what is left of it is cancelled.
+
+    A sender ends an order, never a course: what was handed over is still taken, so its reminders stay, and a pharmacist gets
+    work. The same withdrawal again changes nothing.
+    """
+    policies.require(policies.may_receive(by), by, "take in a withdrawal", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    locked = lock(prescription)
+    if locked.withdrawn_as == status:
+        return locked
+    was_active = locked.status == PrescriptionStatus.ACTIVE
+    locked.withdrawn_as = status
+    if was_active:
+        words = f"withdrawn by the sender: {status.label}" + (f" ({reason})" if reason else "")
+        end(locked, PrescriptionStatus.CANCELLED, clean_line(words[:250], "reason", longest=250), now)
+    else:
+        locked.version += 1
+    locked.save(update_fields=["withdrawn_as", "version"])
+    audit.record(
+        Event.PRESCRIPTION_WITHDRAWN,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        reason_code=status.value,
+        body={"reason": reason, "cancelled": was_active},
+    )
+    if handed_over := locked.dispensed():
+        stopped = "Check that the patient does not stop abruptly. " if status == SenderStatus.STOPPED else ""
+        worklist.open_or_add(
+            WorkKind.ORDER_WITHDRAWN,
+            pharmacy_id=locked.pharmacy_id,
+            patient_id=locked.patient_id,
+            reason=f"The sender withdrew the order of {locked.received_at:%d %b %Y} ({status.label}); {handed_over:f} tablets"
+            f" of it were handed over. {stopped}Ask the prescriber what the patient should take now.",
+            by=by,
+            now=now,
+        )
+    return locked
+
+
+def find_by_identifiers(pharmacy: Pharmacy, identifiers: Sequence[tuple[str, str]]) -> Prescription | None:
+    """Return the order that the sender's identifiers name, as (system, value). Raises `Conflict` where they name several."""
+    named = Q()
+    for system, value in identifiers:
+        named |= Q(identifiers__system=system, identifiers__value=value)
+    orders = list(Prescription.objects.filter(named, pharmacy=pharmacy).distinct()) if identifiers else []
+    if len(orders) > 1:
+        problem = Problem(
+            "MedicationRequest.identifier",
+            "identifiers of several orders: " + ", ".join(f"MedicationRequest/{order.pk}" for order in orders[:3]),
+            "the identifiers of one order",
+            "Send one message for each order.",
+        )
+        raise Conflict("The identifiers belong to several orders here.", problem)
+    return orders[0] if orders else None
 
 
 @transaction.atomic
@@ -232,7 +308,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
             patient=locked.patient,
             body={"replaced_by": new.pk},
         )
-    elif locked.status != PrescriptionStatus.COMPLETED:
+    elif locked.status != PrescriptionStatus.COMPLETED and not locked.withdrawn_as:
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
 
 

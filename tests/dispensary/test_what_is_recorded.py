@@ -33,6 +33,7 @@ from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, today
+from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
 from tests.site import Database
 
@@ -178,6 +179,11 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     done = house.pharmacist.post(f"prescriptions/{other['id']}/cancel/", {"reason": "written in error"}, If_Match='"1"')
     assert done.status_code == 200, done.content
     assert house.wrote(Event.PRESCRIPTION_CANCELLED, by=StaffRole.PHARMACIST)["reason"] == "written in error"
+
+    sent = fhir_request(identifier=[{"system": "urn:ehr", "value": "RX-1"}], authoredOn=str(today()))
+    assert house.technician.post("fhir/MedicationRequest", sent).status_code == 201
+    assert house.technician.post("fhir/MedicationRequest", sent | {"status": "cancelled"}).status_code == 200
+    house.wrote(Event.PRESCRIPTION_WITHDRAWN, by=technician)
 
 
 @journey

@@ -4,6 +4,6 @@ Pure functions, no database. What a resource says is read or asked back; it is n
 a dose is passed over. R4 and not R5, since R5 took `detectedIssue` out of MedicationDispense.
 """
 
-from dispensary.api.fhir.order import Order, Person, read_order
+from dispensary.api.fhir.order import Order, Person, differing_elements, read_order, read_retraction
 
-__all__ = ["Order", "Person", "read_order"]
+__all__ = ["Order", "Person", "differing_elements", "read_order", "read_retraction"]

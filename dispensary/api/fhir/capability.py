@@ -14,7 +14,8 @@ def capability_statement(address: str) -> dict[str, Any]:
         "type": "MedicationRequest",
         "interaction": [{"code": "create"}],
         "documentation": "Alone or in a Bundle with Patient, Practitioner and Medication. What cannot be read without doubt "
-        "is asked back as an OperationOutcome. Honours Idempotency-Key.",
+        "is asked back as an OperationOutcome. Honours Idempotency-Key. The same identifier again is the same order. With the "
+        "status cancelled, stopped or entered-in-error, the order with that identifier is withdrawn.",
     }
     given_out = {
         "type": "MedicationDispense",

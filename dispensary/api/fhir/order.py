@@ -8,18 +8,20 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from dispensary.actions.intake import Retraction
 from dispensary.api.fhir.dosage import Dosing, read_dosing
 from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements, codings, objects
 from dispensary.api.fhir.medicine import Medicine, read_medicine
-from dispensary.api.fhir.people import Person, read_patient, read_practitioner, reference
+from dispensary.api.fhir.people import Person, read_identifier, read_patient, read_practitioner, reference
 from dispensary.api.fhir.units import Measure, read_quantity
+from dispensary.models import SenderStatus
 
 _READ = [
     "status", "intent", "doNotPerform", "medicationCodeableConcept", "medicationReference", "subject", "authoredOn",
-    "requester", "dosageInstruction", "dispenseRequest", "priorPrescription", "courseOfTherapyType",
+    "requester", "dosageInstruction", "dispenseRequest", "priorPrescription", "courseOfTherapyType", "identifier",
 ]  # fmt: skip
 _HARMLESS = [
-    "identifier", "statusReason", "category", "priority", "reportedBoolean", "reportedReference", "encounter",
+    "statusReason", "category", "priority", "reportedBoolean", "reportedReference", "encounter",
     "supportingInformation", "performer", "performerType", "recorder", "reasonCode", "reasonReference",
     "instantiatesCanonical", "instantiatesUri", "basedOn", "groupIdentifier", "insurance", "note",
     "substitution", "detectedIssue", "eventHistory",
@@ -40,6 +42,7 @@ _UNREAD = {
     "HealthcareService",
 }
 
+_PEOPLE = {"subject": "Patient", "requester": "Practitioner"}
 _READERS: dict[str, Callable[[Mapping[str, Any], str, Inquiry], Person]] = {
     "Patient": read_patient,
     "Practitioner": read_practitioner,
@@ -56,6 +59,8 @@ class Order:
     replaces: UUID | None = None
     valid_until: date | None = None
     notes: tuple[str, ...] = ()
+    identifiers: tuple[tuple[str, str], ...] = ()
+    """The sender's identifiers of the order, as (system, value)."""
 
 
 @dataclass(slots=True)
@@ -74,19 +79,99 @@ def read_order(resource: Any, on: date | None = None) -> Order:
     """
     inquiry = Inquiry()
     bundle = _gather(resource, inquiry)
-    if len(bundle.requests) != 1 and not inquiry.problems:
-        inquiry.ask("", f"{len(bundle.requests)} MedicationRequests", "exactly one", "Send one order at a time.")
     inquiry.settle()
     path, request = bundle.requests[0]
-    for where, contained in objects(request.get("contained"), f"{path}.contained", inquiry):
-        bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
     order = _read_request(request, path, bundle, on, inquiry)
     inquiry.settle()
     assert order is not None
     return order
 
 
+def read_retraction(resource: Any) -> Retraction | None:
+    """Read that a sender takes an order back; None where the status of the order is no such.
+
+    Only the identifiers, the status and whom the order was for are read: an order that cannot be read any more can still be
+    taken back. A patient whom the resource does not describe is left out. Raises `InvalidInput` without an identifier, and
+    for one without a system where nothing says whom the order was for.
+    """
+    inquiry = Inquiry()
+    bundle = _gather(resource, inquiry)
+    if len(bundle.requests) != 1:
+        return None
+    path, request = bundle.requests[0]
+    if request.get("status") not in SenderStatus.values:
+        return None
+    inquiry = Inquiry()
+    identifiers = _identifiers(request, path, inquiry)
+    reason = as_text(as_object(request.get("statusReason"), f"{path}.statusReason", inquiry).get("text"), path, inquiry)
+    person_inquiry = Inquiry()
+    patient = _person(request.get("subject"), f"{path}.subject", "Patient", bundle, person_inquiry)
+    described = None if person_inquiry.problems else patient.id or patient.told
+    if not identifiers:
+        inquiry.ask(
+            f"{path}.identifier",
+            "nothing",
+            "the identifier with which the order was sent",
+            "Send it again with the identifier, or ask the pharmacy to cancel the order.",
+        )
+    elif not described and not all(system for system, _ in identifiers):
+        inquiry.ask(f"{path}.subject", "nobody who can be read", "the patient, or an identifier with its system")
+    inquiry.settle()
+    return Retraction(identifiers, SenderStatus(request["status"]), reason[:200], described)
+
+
+def differing_elements(stored: Any, resource: Any) -> list[str]:
+    """Return the elements in which two orders say something else.
+
+    Ids, metadata, references and identifiers may differ between two sendings of one order and are left out; patient,
+    prescriber and medicine are compared as they are read.
+    """
+    before, after = _contents(stored), _contents(resource)
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _contents(resource: Any) -> dict[str, Any]:
+    inquiry = Inquiry()
+    bundle = _gather(resource, inquiry)
+    if len(bundle.requests) != 1:
+        return {}
+    path, request = bundle.requests[0]
+    people = {name: _person(request.get(name), name, kind, bundle, inquiry) for name, kind in _PEOPLE.items()}
+    unread = {"resourceType", "id", "meta", "text", "contained", "identifier", "medicationReference"}
+    said = {name: _without_references(value) for name, value in request.items() if name not in unread}
+    return said | people | {"medication": _medicine(request, path, bundle, inquiry)}
+
+
+def _without_references(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_references(item) for name, item in value.items() if name != "reference"}
+    return [_without_references(item) for item in value] if isinstance(value, list) else value
+
+
+def _identifiers(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[tuple[str, str], ...]:
+    """The sender's identifiers of an order, as (system, value), each once."""
+    identifiers = []
+    for where, item in objects(request.get("identifier"), f"{path}.identifier", inquiry):
+        number = read_identifier(item, where, inquiry)
+        if any(len(text) > 255 for text in number.values()):
+            inquiry.ask(where, "more than 255 characters", "an identifier of at most 255 characters")
+        elif number:
+            identifiers.append((number.get("identifier_system", ""), number["identifier"]))
+    return tuple(dict.fromkeys(identifiers))
+
+
 def _gather(resource: Any, inquiry: Inquiry) -> _Bundle:
+    """Collect the resources that came along, what the request contains included. Asks unless there is one request."""
+    bundle = _collect(resource, inquiry)
+    if len(bundle.requests) != 1 and not inquiry.problems:
+        inquiry.ask("", f"{len(bundle.requests)} MedicationRequests", "exactly one", "Send one order at a time.")
+    for path, request in bundle.requests[:1]:
+        for where, contained in objects(request.get("contained"), f"{path}.contained", inquiry):
+            bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
+    return bundle
+
+
+def _collect(resource: Any, inquiry: Inquiry) -> _Bundle:
     bundle = _Bundle()
     if not isinstance(resource, Mapping) or resource.get("resourceType") not in ("MedicationRequest", "Bundle"):
         inquiry.ask("resourceType", "something else", "MedicationRequest or Bundle", "Send a FHIR R4 resource.")
@@ -147,7 +232,9 @@ def _read_request(
     if inquiry.problems:
         return None
     told = {name: value for name, value in prescription.items() if value is not None}
-    return Order(told, patient, prescriber, _prior(request, path, inquiry), valid_until, tuple(inquiry.notes))
+    identifiers = _identifiers(request, path, inquiry)
+    prior = _prior(request, path, inquiry)
+    return Order(told, patient, prescriber, prior, valid_until, tuple(inquiry.notes), identifiers)
 
 
 def _check_standing(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:

@@ -12,19 +12,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.intake import Intake
-from dispensary.api.fhir import read_order
+from dispensary.actions.intake import Intake, Retraction, take_back
+from dispensary.actors import Actor
+from dispensary.api.fhir import differing_elements, read_order, read_retraction
 from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
 from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
-from dispensary.api.strict_json import jsonable
+from dispensary.api.strict_json import jsonable, plain
 from dispensary.api.views.base import RECEIVE, HouseView, reply
 from dispensary.api.views.orders import patient_of, prescriber_of, received
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
 from dispensary.assessment import local_day
 from dispensary.errors import InvalidInput, NotFound, Problem
-from dispensary.models import Dispense, Prescription, Source
+from dispensary.models import Dispense, Prescription, PrescriptionStatus, Source
 
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
 
@@ -43,22 +44,29 @@ class MedicationRequestView(FHIRView):
     may: ClassVar = {"POST": RECEIVE}
 
     @extend_schema(
-        request={"application/fhir+json": RESOURCE}, responses={(201, "application/fhir+json"): RESOURCE}, parameters=CREATES,
-        summary="Take in a MedicationRequest, or a Bundle with one",
-        description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored.",
+        request={"application/fhir+json": RESOURCE},
+        responses={(status, "application/fhir+json"): RESOURCE for status in (200, 201)}, parameters=CREATES,
+        summary="Take in a MedicationRequest, or a Bundle with one; take back one that its sender withdraws",
+        description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored. "
+        "The same identifier again is answered 200 with the first order, or 409 where the order says something else. "
+        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200).",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         by, resource = self.by(), request.data
+        if retraction := read_retraction(resource):
+            return self.once(by, lambda: self._taken_back(retraction, by))
         order = read_order(resource, on=local_day(self.pharmacy, self.now))
         intake = Intake(
             patient=patient_of(self, _identity(order.patient)),
             prescriber=prescriber_of(self, _identity(order.prescriber)),
             order=order.prescription,
             source=Source.FHIR,
-            document=jsonable(resource),
+            document=(document := jsonable(resource)),
             replaces=self._replaced(order.replaces),
             valid_until=order.valid_until,
             notes=order.notes,
+            identifiers=order.identifiers,
+            compare=lambda stored: differing_elements(stored, document),
         )
         return self.once(by, lambda: self._told(received(self, intake)))
 
@@ -73,17 +81,32 @@ class MedicationRequestView(FHIRView):
             )
             raise InvalidInput("The order to be replaced is not known here.", problem) from None
 
+    def _taken_back(self, retraction: Retraction, by: Actor) -> Reply:
+        """The order that was withdrawn, and that a pharmacist looks after what was handed over, as an OperationOutcome."""
+        prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
+        words = f"MedicationRequest/{prescription.pk} is withdrawn by its sender ({retraction.status.value}): "
+        issues = [_issue("information", "informational", f"{words}nothing more of it can be handed over.")]
+        if handed_over := prescription.dispensed():
+            words = f"{plain(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
+            issues.append(_issue("warning", "informational", words))
+        return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
+
     def _told(self, done: Reply) -> Reply:
         """The order's address, what the rules said, and how anything unusual was read, as an OperationOutcome."""
         prescription, review = done.body["prescription"], done.body["review"]
-        issues = [_issue("information", "informational", f"Taken in as MedicationRequest/{prescription['id']}.")]
+        address = f"MedicationRequest/{prescription['id']}"
+        words = f"Taken in as {address}." if done.status == 201 else f"The same order is here already as {address}."
+        issues = [_issue("information", "informational", words)]
+        if prescription["status"] != PrescriptionStatus.ACTIVE:
+            words = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
+            issues.append(_issue("warning", "informational", words))
         severities = {"stop": "error", "override": "error", "acknowledge": "warning", "information": "information"}
         issues += [
             _issue(severities[f["severity"]], "business-rule", f"{f['code']}: {f['summary']}")
             for f in review["findings"]
         ]
         issues += [_issue("warning", "informational", note) for note in prescription["notes"]]
-        return reply(201, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
+        return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
 
 
 class MedicationDispenseView(FHIRView):

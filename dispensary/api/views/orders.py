@@ -120,7 +120,7 @@ def received(view: HouseView, intake: Intake) -> Reply:
     done = take_in(intake, pharmacy=view.pharmacy, by=view.by(), now=view.now)
     prescription = told(whole().get(pk=done.prescription.pk), view)
     review = shapes.ReviewOut(done.review).data
-    return reply(201, {"prescription": prescription, "review": review})
+    return reply(201 if done.is_new else 200, {"prescription": prescription, "review": review})
 
 
 def patient_of(view: HouseView, given: dict[str, Any]) -> Any:

@@ -37,6 +37,7 @@ class Event(StrEnum):
         "{by} was refused stopping {subject} of {patient}: {rules}.",
     )
     PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
+    PRESCRIPTION_WITHDRAWN = "prescription.withdrawn", "{by} took in that the sender withdrew {subject} of {patient}."
 
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
     OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."

@@ -12,7 +12,15 @@ from fhir.resources.R4B.medicationdispense import MedicationDispense
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
-from dispensary.models import Patient, Prescription
+from dispensary.models import (
+    AuditEntry,
+    Patient,
+    Prescription,
+    Reminder,
+    ReminderState,
+    WorkKind,
+    WorklistItem,
+)
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
 from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 
@@ -154,6 +162,126 @@ def test_a_name_in_another_spelling_is_the_same_name(technician: Caller) -> None
     spelled = new_start(contained=person(name=[{"family": "O\u2019HARA", "given": ["jo"]}]))
     outcome(technician.post(ADDRESS, spelled, content_type=FHIR), 201)
     assert Patient.objects.count() == 1
+
+
+RX = [{"system": "urn:ehr", "value": "RX-1"}]
+
+
+def send(caller: Caller, **changes: Any) -> Any:
+    return caller.post(ADDRESS, new_start(**({"identifier": RX} | changes)), content_type=FHIR)
+
+
+def test_the_same_order_twice_is_one_order(technician: Caller) -> None:
+    made = outcome(send(technician), 201)
+    again = outcome(send(technician, id="another", meta={"lastUpdated": "2026-11-29T06:00:00Z"}), 200)
+    assert again["id"] == made["id"]
+    assert "is here already" in told(again)
+    assert Prescription.objects.count() == 1
+
+
+def test_the_same_order_in_a_bundle_with_new_addresses_is_one_order(technician: Caller) -> None:
+    def bundle(name: str) -> dict[str, Any]:
+        request = new_start(
+            identifier=RX,
+            contained=None,
+            subject={"reference": f"urn:uuid:{name}p"},
+            requester={"reference": f"urn:uuid:{name}d"},
+        )
+        resources = {"r": request, "p": PATIENT, "d": PRACTITIONER}
+        entries = [{"fullUrl": f"urn:uuid:{name}{part}", "resource": thing} for part, thing in resources.items()]
+        return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+    made = outcome(technician.post(ADDRESS, bundle("a"), content_type=FHIR), 201)
+    assert outcome(technician.post(ADDRESS, bundle("b"), content_type=FHIR), 200)["id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "element"),
+    [
+        ({"dispenseRequest": {"quantity": {"value": 43, "unit": "tablets"}}}, "dispenseRequest"),
+        ({"contained": [PATIENT | {"gender": "male"}, PRACTITIONER]}, "subject"),
+        ({"medicationCodeableConcept": {"text": "Baclofen 25 mg tablets"}}, "medication"),
+        ({"note": [{"text": "ring before supply"}]}, "note"),
+    ],
+)
+def test_another_order_under_the_same_identifier_is_refused_with_both(
+    technician: Caller, changes: dict[str, Any], element: str
+) -> None:
+    made = outcome(send(technician), 201)
+    (issue,) = outcome(send(technician, **changes), 409)["issue"]
+    assert made["id"] in issue["diagnostics"]
+    assert element in issue["diagnostics"]
+    assert (Prescription.objects.count(), Patient.objects.get().sex) == (1, "female")
+
+
+def test_the_same_value_in_another_system_is_another_order(technician: Caller) -> None:
+    outcome(send(technician), 201)
+    outcome(send(technician, identifier=[{"system": "urn:other", "value": "RX-1"}]), 201)
+    assert Prescription.objects.count() == 2
+
+
+@pytest.mark.parametrize("status", ["cancelled", "stopped", "entered-in-error"])
+def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
+    technician: Caller, pharmacist: Caller, status: str
+) -> None:
+    made = outcome(send(technician), 201)
+    answer = outcome(send(technician, status=status, statusReason={"text": "allergy found"}), 200)
+    assert (answer["id"], status in told(answer)) == (made["id"], True)
+    order = Prescription.objects.get()
+    assert (order.status, order.withdrawn_as) == ("cancelled", status)
+    assert "allergy found" in order.ended_reason
+    assert pharmacist.post(f"prescriptions/{order.pk}/dispenses/", hand_over(), Idempotency_Key="k").status_code == 409
+    assert not WorklistItem.objects.exists()
+    assert send(technician, status=status).content == send(technician, status=status).content
+    assert AuditEntry.objects.filter(action="prescription.withdrawn").count() == 1
+    assert "is cancelled" in told(outcome(send(technician), 200))
+
+
+def test_a_withdrawal_needs_no_more_than_the_identifier(technician: Caller) -> None:
+    made = outcome(send(technician), 201)
+    bare = {"resourceType": "MedicationRequest", "status": "cancelled", "intent": "order", "identifier": RX}
+    bare |= {"subject": {"reference": "Patient/at-the-senders"}}
+    assert outcome(technician.post(ADDRESS, bare, content_type=FHIR), 200)["id"] == made["id"]
+
+
+def test_after_a_supply_a_withdrawal_is_work_and_ends_no_reminder(technician: Caller, pharmacist: Caller) -> None:
+    supply = {"dispenseRequest": {"quantity": {"value": 42, "unit": "tablets"}, "numberOfRepeatsAllowed": 1}}
+    made = outcome(send(technician, **supply), 201)
+    given = hand_over(acknowledged=["not-assessed"])
+    done = pharmacist.post(f"prescriptions/{made['id']}/dispenses/", given, Idempotency_Key="k")
+    assert done.status_code == 201, done.content
+    owed = Reminder.objects.filter(state=ReminderState.SCHEDULED).count()
+    assert "42 tablets" in told(outcome(send(technician, **supply, status="stopped"), 200))
+    work = WorklistItem.objects.get()
+    assert work.kind == WorkKind.ORDER_WITHDRAWN
+    assert "abruptly" in work.reason
+    assert Reminder.objects.filter(state=ReminderState.SCHEDULED).count() == owed > 0
+    outcome(send(technician, **supply, status="stopped"), 200)
+    assert WorklistItem.objects.get().reason == work.reason
+
+
+def test_a_withdrawal_for_an_order_unknown_here_is_a_404_and_stores_nothing(technician: Caller) -> None:
+    answer = outcome(send(technician, status="cancelled"), 404)
+    assert answer["issue"][0]["code"] == "not-found"
+    assert "send the withdrawal again" in told(answer)
+    assert not Patient.objects.exists()
+
+
+def test_a_withdrawal_for_another_patient_or_without_a_name_for_the_order_changes_nothing(technician: Caller) -> None:
+    outcome(send(technician), 201)
+    other = [PATIENT | {"birthDate": "1999-09-09"}, PRACTITIONER]
+    outcome(send(technician, status="cancelled", contained=other), 409)
+    outcome(send(technician, status="cancelled", identifier=None), 400)
+    bare = {"identifier": [{"value": "RX-1"}], "contained": None, "subject": {"reference": "Patient/x"}}
+    outcome(send(technician, status="cancelled", **bare), 400)
+    assert Prescription.objects.get().status == "active"
+
+
+def test_a_withdrawn_order_may_be_replaced_by_the_one_that_corrects_it(technician: Caller) -> None:
+    made = outcome(send(technician), 201)
+    outcome(send(technician, status="entered-in-error"), 200)
+    new = {"identifier": [{"system": "urn:ehr", "value": "RX-2"}]}
+    outcome(send(technician, **new, priorPrescription={"reference": f"MedicationRequest/{made['id']}"}), 201)
 
 
 def test_the_same_key_gives_the_same_answer(technician: Caller) -> None:
