@@ -12,11 +12,21 @@ The quantity is what the course needs and the right strength is picked, unless t
 """
 
 import re
+from collections.abc import Collection
 from copy import deepcopy
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
 from typing import Any
 
+from tests.tables import read_table, refuse_unknown
+
+CASE_KEYS = frozenset({"takes", "had", "patient", "prescription", "case", "unknown"})
+"""What a row may say of its case."""
+FINDING_KEYS = frozenset({"summary", "detail", "observed", "limit", "dur", "detected_issue", "suggestion"})
+"""What a row of a rule's table may say of the finding, beside its severity; ``explains`` is what a clear rule says for itself."""
+RULE_KEYS = FINDING_KEYS | {"says", "expect", "code", "detail_of", "explains"}
+"""What a row of a rule's table says beside its case."""
 ON = date(2026, 11, 22)
 CALM_PATIENT = {
     "age_years": 45,
@@ -77,8 +87,9 @@ def fill(text: str, on: date = ON) -> dict[str, Any]:
     return made
 
 
-def case_of(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a table as a case of the case format."""
+def case_of(row: dict[str, Any], beside: Collection[str] = ()) -> dict[str, Any]:
+    """A row of a table as a case of the case format; `beside` names the keys that its reader reads itself."""
+    refuse_unknown(row, {*CASE_KEYS, *beside}, str(row.get("says", "case")))
     order = {**CALM_ORDER, "phases": [phase(text) for text in row.get("takes", ["5+5+5 for 28 days"])]}
     order |= row.get("prescription", {})
     order.setdefault("quantity", _needed(order))
@@ -101,6 +112,11 @@ def case_of(row: dict[str, Any]) -> dict[str, Any]:
     if case["action"] == "discontinue":
         case["prescription"] = case["picked"] = None
     return case
+
+
+def read_rule_table(path: Path) -> dict[str, Any]:
+    """Return the table of a rule: `rule`, its code, and `row`, each of which expects something."""
+    return read_table(path, "row", CASE_KEYS | RULE_KEYS, required={"says", "expect"}, head={"rule"})
 
 
 def _needed(order: dict[str, Any]) -> Decimal | None:

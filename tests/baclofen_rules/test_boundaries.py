@@ -5,7 +5,6 @@ year or millilitre, or by the least difference that tablets make; an age at whic
 severity by one step; and of a list each member is left out. Each time the table of a rule that reads it must give another answer.
 """
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from decimal import Decimal
@@ -22,7 +21,7 @@ from baclofen_rules.profiles.limits import SPEC, Ages, Bands
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.terms import Limits as SharedLimits
 from baclofen_rules.terms import Terms
-from tests.baclofen_rules.cases import ON, case_of
+from tests.baclofen_rules.cases import ON, RULE_KEYS, case_of, read_rule_table
 
 FOLDER = Path(__file__).parent / "rules"
 PROFILES = ("lioresal", "us-label", "uk-smpc")
@@ -46,8 +45,8 @@ def book_of(name: str) -> Any:
 def cases_of(code: str) -> tuple[Case, ...]:
     """The cases of a rule's table; of a table for a whole family all of them."""
     stem = "interactions" if code in interaction_classes() else code
-    table = tomllib.loads((FOLDER / f"{stem}.toml").read_text(encoding="utf-8"), parse_float=Decimal)
-    return tuple(Case.from_json(case_of(row)) for row in table["row"] if row.get("code", code) == code)
+    table = read_rule_table(FOLDER / f"{stem}.toml")
+    return tuple(Case.from_json(case_of(row, RULE_KEYS)) for row in table["row"] if row.get("code", code) == code)
 
 
 def said(bound: BoundRule, limits: Any, shared: SharedLimits) -> Iterator[list[str]]:

@@ -1,7 +1,5 @@
 """Every rule against its table in ``rules/``: a file a rule, a sentence a row, each row asked in all three profiles."""
 
-import tomllib
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -9,18 +7,16 @@ import pytest
 
 from baclofen_rules import Action, Case, all_rules, explain, load_profile, review
 from baclofen_rules.medicines import interaction_classes
-from tests.baclofen_rules.cases import case_of
+from tests.baclofen_rules.cases import FINDING_KEYS, RULE_KEYS, case_of, read_rule_table
 
 FOLDER = Path(__file__).parent / "rules"
 PROFILES = ("lioresal", "us-label", "uk-smpc")
-FOUND = {"summary", "detail", "observed", "limit", "dur", "detected_issue", "suggestion"}
-"""What a row may say of the finding, beside its severity; ``explains`` is what a clear rule says for itself."""
 load = cache(load_profile)
 
 
 def rows():
     for path in sorted(FOLDER.glob("*.toml")):
-        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        table = read_rule_table(path)
         for number, row in enumerate(table["row"], start=1):
             yield pytest.param(row.get("code", table["rule"]), row, id=f"{path.stem}-{number}")
 
@@ -42,11 +38,11 @@ def _with_null(value):
 def test_the_rule_answers_as_the_table_says(code, row):
     wanted = row["expect"]
     wanted = wanted if isinstance(wanted, dict) else dict.fromkeys(PROFILES, wanted)
-    case = Case.from_json(case_of(row))
+    case = Case.from_json(case_of(row, RULE_KEYS))
     said = {name: answer_of(code, review(case, load(name))) for name in wanted}
     assert said == wanted, row["says"]
     profile = load(row.get("detail_of", "lioresal"))
-    told = FOUND & row.keys()
+    told = FINDING_KEYS & row.keys()
     if told:
         found = next(finding for finding in review(case, profile).findings if finding.code == code).to_json()
         assert {name: _with_null(found[name]) for name in told} == {name: row[name] for name in told}
@@ -56,7 +52,7 @@ def test_the_rule_answers_as_the_table_says(code, row):
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_table_shows_its_rule_from_both_sides(path):
-    table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    table = read_rule_table(path)
     wanted = [row["expect"] if isinstance(row["expect"], str) else list(row["expect"].values()) for row in table["row"]]
     flat = [one for each in wanted for one in ([each] if isinstance(each, str) else each)]
     assert "clear" in flat

@@ -4,25 +4,25 @@
 """
 
 import json
-import tomllib
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from baclofen_rules import Case, load_profile, review
-from tests.baclofen_rules.cases import case_of
+from tests.baclofen_rules.cases import CASE_KEYS, case_of
+from tests.tables import read_table
 
 HERE = Path(__file__).parent
 REVIEWS = HERE / "reviews"
 PROFILES = ("lioresal", "us-label", "uk-smpc")
-JOURNEYS = tomllib.loads((HERE / "journeys.toml").read_text(encoding="utf-8"), parse_float=Decimal)["journey"]
+BESIDE = frozenset({"name", "says"})
+JOURNEYS = read_table(HERE / "journeys.toml", "journey", CASE_KEYS | BESIDE, required=BESIDE)["journey"]
 
 
 def told(journey: dict[str, Any]) -> str:
     """A journey as its golden file tells it."""
-    case = Case.from_json(case_of(journey))
+    case = Case.from_json(case_of(journey, BESIDE))
     reviews = {}
     for name in PROFILES:
         answer = review(case, load_profile(name)).to_json()

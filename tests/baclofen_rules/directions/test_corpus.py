@@ -1,6 +1,5 @@
 """Every text of the written corpus is read as it says, or asked about where it says."""
 
-import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +8,14 @@ from typing import Any
 import pytest
 
 from baclofen_rules.directions import Question, Reading, read_directions
+from tests.tables import read_table
 
-CORPUS = tomllib.loads((Path(__file__).parent / "corpus.toml").read_text(encoding="utf-8"))["group"]
+CORPUS = read_table(
+    Path(__file__).parent / "corpus.toml",
+    "group",
+    {"title", "read", "ask", "strength_mg", "od_means_once_daily"},
+    required={"title"},
+)["group"]
 
 
 def entries(kind: str) -> Iterator[Any]:

@@ -1,9 +1,10 @@
 """The list of mutants that change nothing: found again by what they change, never by a number."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.tables import read_table
 
 LIST: Final = Path(__file__).parent / "equivalent.toml"
 
@@ -27,10 +28,10 @@ class Equivalent:
 
 def load(path: Path = LIST) -> list[Equivalent]:
     """All entries of the list."""
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    keys = {"file", "function", "was", "becomes", "because"}
     return [
         Equivalent(row["file"], row["function"], row["was"], _all(row["becomes"]), row["because"])
-        for row in table.get("mutant", [])
+        for row in read_table(path, "mutant", keys, required=keys)["mutant"]
     ]
 
 
