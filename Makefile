@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-random test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -18,6 +18,11 @@ demo: install-run look ## start real servers and do the main job before your eye
 test: install-test look browser lint ## check everything: style, types, layers, and every test, on servers of its own
 	@$(BIN)/pytest -m "not faults"
 	@$(BIN)/pytest -m faults  # on servers of its own: what it crashes is nobody else's
+
+test-random: install-test ## the rule book's tests with random examples instead of the same ones each time (SEED=1 TIMES=20)
+	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)); for turn in $$(seq $(or $(TIMES),1)); do \
+	  echo "Seed $$seed. Again: make test-random SEED=$$seed"; \
+	  $(BIN)/pytest -q --hypothesis-profile=random --hypothesis-seed=$$seed tests/baclofen_rules || exit 1; seed=$$((seed + 1)); done
 
 lint: install-test
 	@$(BIN)/ruff check -q .

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # A busy machine is slow, not wrong: no property fails for the time it takes.
-# At home every run tries new examples; where CI is set the same ones each time, so that a change fails for what it changed.
-hypothesis_settings.register_profile(
-    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
-)
-hypothesis_settings.load_profile("house")
+# The same examples in every run, so that a change fails for what it changed; `make test-random` tries others.
+for _name, _derandomize in {"fixed": True, "random": False}.items():
+    hypothesis_settings.register_profile(
+        _name, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=_derandomize
+    )
+hypothesis_settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")
