@@ -1,11 +1,11 @@
 """Fixtures for every test: real servers, started when the first test asks for them, and a database used through its four roles."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
@@ -41,6 +41,9 @@ def machine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make, "moment", timezone.now)
 
 
+_MUCH = 8 * 1024 * 1024
+"""Bytes in all tables together, above which they are truncated."""
+_flush = TransactionTestCase._fixture_teardown
 _DATABASE = pytest.StashKey[Database]()
 
 
@@ -101,9 +104,33 @@ def django_db_setup(
         call_command("migrate", database="owner", verbosity=0, interactive=False)
         connections["owner"].close()
         database.grant()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
     with django_db_blocker.unblock():
         connections.close_all()
+
+
+def empty_tables(case: TransactionTestCase) -> None:
+    """Empty what a committing test may have filled, a hundred times faster than Django's `flush`.
+
+    `flush` truncates every table, which makes new files, and makes permissions and content types anew. Here those stay, and rows are deleted.
+    The lock waits, as TRUNCATE does, for whoever is still writing. Where a test left much, `flush` is the faster one.
+    """
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT quote_ident(relname), pg_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
+            "AND relnamespace = 'public'::regnamespace AND relname <> ALL(%s)",
+            [["django_migrations", "django_content_type", "auth_permission"]],
+        )
+        sizes = dict(cursor.fetchall())
+        if sum(sizes.values()) > _MUCH:
+            _flush(case)
+            return
+        deletions = "; ".join(f"DELETE FROM {name}" for name in sizes)
+        cursor.execute(f"LOCK TABLE {', '.join(sizes)} IN SHARE ROW EXCLUSIVE MODE; {deletions}")
 
 
 @pytest.fixture(scope="session")
