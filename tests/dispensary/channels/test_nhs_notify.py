@@ -242,7 +242,11 @@ def test_a_callback_played_back_is_the_same_event(called):
     assert [each.event_id for each in called(told) + called(told)] == ["the-key-of-the-event"] * 2
 
 
-@pytest.mark.parametrize("given", ["", "x", signature(b"{}"), signature(b'{"data": []}', NhsNotify.CALLBACK_KEY)])
+@pytest.mark.parametrize(
+    "given",
+    ["", "x", signature(b"{}"), signature(b'{"data": []}', NhsNotify.CALLBACK_KEY)],
+    ids=["none", "no digest", "another key", "another body"],
+)
 def test_a_signature_that_does_not_fit_is_refused(called, given):
     with pytest.raises(BadSignature) as refused:
         called({"data": []}, **{"x-hmac-sha256-signature": given})
