@@ -1,7 +1,9 @@
 """Prescriptions in, their reviews, the answers to findings, and their end."""
 
+from copy import copy
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -125,6 +127,21 @@ def test_the_queue_is_newest_first_and_filtered(
     assert len(pharmacist.get(f"prescriptions/?patient={prescription.patient_id}").json()["results"]) == 1
     assert fields(pharmacist.get("prescriptions/?status=lost")) == {"status"}
     assert fields(pharmacist.get("prescriptions/?patient=7")) == {"patient"}
+
+
+def test_every_order_that_came_in_at_the_same_moment_is_on_one_page(
+    technician: Caller, prescription: Prescription
+) -> None:
+    copies = [copy(prescription) for _ in range(59)]
+    for row in copies:
+        row.pk = uuid4()
+    Prescription.objects.bulk_create(copies)
+    page = technician.get("prescriptions/?limit=25").json()
+    listed = [row["id"] for row in page["results"]]
+    while page["next"]:
+        page = technician.get(page["next"].removeprefix("http://testserver")).json()
+        listed += [row["id"] for row in page["results"]]
+    assert listed == sorted((str(row.pk) for row in [prescription, *copies]), reverse=True)
 
 
 def test_a_review_is_frozen_and_read_back_byte_for_byte(technician: Caller, prescription: Prescription) -> None:
