@@ -52,6 +52,10 @@ _SLOTS = {"MORNING": 8, "MIDDAY": 12, "AFTERNOON": 15, "EVENING": 18, "NIGHT": 2
 MOST_TIMES_A_DAY = 12
 """More often than this is not believed. Twelve is every two hours."""
 HOURS_A_DAY = 24
+LARGEST_DAILY_MG = Decimal(20)
+"""The largest amount that "daily" alone gives as one dose: the US label's 80 mg a day are 20 mg four times. Above it, ask."""
+_JOINED = re.compile(r"[,;&/+]|\band\b")
+_PREPOSITION = re.compile(r"(?:in|at|with|on|each|every|before|after|going)\b")
 CENT = Decimal("0.01")
 
 
@@ -90,9 +94,10 @@ def count(text: str) -> int:
 
 
 class DoseReader:
-    """Turns doses into milligrams for one tablet strength and one meaning of "od"."""
+    """Turns the doses of one text into milligrams, for one tablet strength and one meaning of "od"."""
 
-    def __init__(self, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> None:
+    def __init__(self, text: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> None:
+        self.text = text
         self.strength_mg = strength_mg
         self.stated_mg: Decimal | None = None
         """The strength that the text itself states."""
@@ -176,6 +181,8 @@ class DoseReader:
             raise Doubt(*span(token), 'Does "od" mean once a day here?')
         if token.type in _OFTEN:
             return _OFTEN[token.type]
+        if re.fullmatch(r"(?!once|twice|thrice)(?:[0-9]+|[a-z]{3,})\s+daily", token):
+            raise Doubt(*span(token), "That many tablets, or that many times a day?")
         if token.type == "EVERY_HOURS":
             return self._every(token)
         said = next((times for word, times in _SAID_OFTEN.items() if token.startswith(word)), None)
@@ -201,36 +208,59 @@ class DoseReader:
 
     def _even(self, node: Node) -> Day:
         dose, often = node.children
-        return Day((self.dose(_tree(dose)),) * self.times(_token(often)), *span(node))
+        return Day(self._doses(_tree(dose), _token(often)), *span(node))
+
+    def _doses(self, node: Node, often: Token) -> tuple[Decimal, ...]:
+        """The same dose as often as said; a doubt where "daily" alone may go with the day's total."""
+        dose = self.dose(node)
+        one_tablet = node.data.startswith("tablets") and self.number(_trees(node)[0]) <= 1
+        if often.type == "DAILY" and dose > LARGEST_DAILY_MG and not one_tablet:
+            raise Doubt(span(node)[0], span(often)[1], "In how many doses a day?")
+        return (dose,) * self.times(often)
 
     def _even_at(self, node: Node) -> Day:
         dose, often, *slots = node.children
         times = self.times(_token(often))
-        hours = self._hours([_token(slot) for slot in slots])
-        if len(hours) != times:
-            raise Doubt(*span(node), f"{times} times a day, and {len(hours)} named: which is right?")
+        minutes = self._times_of_day([_token(slot) for slot in slots])
+        if len(minutes) != times:
+            raise Doubt(*span(node), f"{times} times a day, and {len(minutes)} named: which is right?")
+        if _token(often).type == "EVERY_HOURS" and not _fit(sorted(minutes), exactly=_token(slots[0]).type == "TIME"):
+            raise Doubt(*span(node), f"{_token(often).capitalize()}, or at the times named? They do not fit.")
         return Day((self.dose(_tree(dose)),) * times, *span(node))
 
     def _timed(self, node: Node) -> Day:
         doses: list[Decimal] = []
         slots: list[Token] = []
+        before: Node | Token | None = None
         for child in node.children:
             if isinstance(child, Tree):
                 last = self.dose(child)
             else:
+                if isinstance(before, Token) and self._may_be_one_moment(before, child):
+                    raise Doubt(span(slots[0])[0], span(child)[1], "Is this one moment, or two doses a day?")
                 slots.append(child)
                 doses.append(last)
+            before = child
         return self._in_order(doses, slots, node)
+
+    def _may_be_one_moment(self, before: Token, slot: Token) -> bool:
+        """Whether two times of day of one dose may name one moment: "in the evening at bedtime", "once at night, before bed"."""
+        if "TIME" in (before.type, slot.type):
+            return False
+        start, end = span(before)
+        once = self.text[:start].rstrip().endswith("once")
+        return once or (not _JOINED.search(self.text, end, span(slot)[0]) and bool(_PREPOSITION.match(slot)))
 
     def _timed_first(self, node: Node) -> Day:
         return self._in_order([self.dose(child) for child in _trees(node)], _tokens(node), node)
 
     def _in_order(self, doses: list[Decimal], slots: list[Token], node: Node) -> Day:
-        ordered = sorted(zip(self._hours(slots), doses, strict=True))
+        ordered = sorted(zip(self._times_of_day(slots), doses, strict=True))
         return Day(tuple(dose for _, dose in ordered), *span(node), by_the_clock=True)
 
     @staticmethod
-    def _hours(slots: list[Token]) -> list[int]:
+    def _times_of_day(slots: list[Token]) -> list[int]:
+        """Minutes after midnight of times of day; a doubt where one is named twice, or clock and words are mixed."""
         where = (span(slots[0])[0], span(slots[-1])[1])
         if len({slot.type == "TIME" for slot in slots}) > 1:
             raise Doubt(*where, "Clock times or times of day? Write all of them in the same way.")
@@ -272,7 +302,7 @@ class DoseReader:
 
     def _needed(self, node: Node) -> Day:
         dose, often, *most = node.children
-        day = Day((self.dose(_tree(dose)),) * self.times(_token(often)), *span(node), as_needed=True)
+        day = Day(self._doses(_tree(dose), _token(often)), *span(node), as_needed=True)
         if not most:
             return day
         most_mg = self.dose(_trees(_tree(most[0]))[0])
@@ -303,6 +333,15 @@ def _token(child: Node | Token) -> Token:
 def _part(node: Node) -> Decimal:
     token = _tokens(node)[0]
     return _PARTS[token[:3]] if token.type == "FRACTION" else _PARTS[token.type]
+
+
+def _fit(minutes: list[int], *, exactly: bool) -> bool:
+    """Whether sorted times lie evenly around the day; words for times of day are taken to two thirds of the interval."""
+    day = HOURS_A_DAY * 60
+    gaps = [(later - earlier) % day for earlier, later in zip(minutes, minutes[1:] + minutes[:1], strict=True)]
+    if len(minutes) == 1:
+        return True
+    return max(gaps) == min(gaps) if exactly else min(gaps) * len(minutes) * 3 >= day * 2
 
 
 def _minutes(token: Token) -> int:

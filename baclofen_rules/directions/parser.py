@@ -39,4 +39,4 @@ def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
 
 def _read(plain: str, positions: bool, strength_mg: Decimal | None, od: bool | None) -> Understood:
     """Without positions a doubt does not know where it lies: it is raised again with them."""
-    return read_course(grammar(positions).parse(plain), DoseReader(strength_mg, od))
+    return read_course(grammar(positions).parse(plain), DoseReader(plain, strength_mg, od))

@@ -24,7 +24,7 @@ NO_MEANING = {
 }  # fmt: skip
 """Words that may go, or come twice, without changing what is taken: each stands beside another that says it too."""
 
-SAYS_THE_SAME = {"10 mg at bedtime", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
+SAYS_THE_SAME = {"10 mg at bedtime", "30 mg at night", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
 """Texts that are left when a word went which another word says too."""
 TELLS_NOTHING = re.compile(r"[0-9]+:[0-9]+|[0-9]{4}h|[0-9]+ ?[ap]\.?m|\.0")
 """The hour of a clock time (the reading keeps how often, not when) and a nought behind the point."""
