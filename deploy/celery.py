@@ -8,12 +8,13 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.schedules import schedule
 from celery.signals import setup_logging
 from celery.utils.time import maybe_iso8601, maybe_make_aware
 from django.conf import settings
 from django.utils import timezone
 from kombu import Queue
+
+from dispensary.schedule import SEND_QUEUE, TASK_ROUTES, TICK_QUEUE, beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 
@@ -89,32 +90,16 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     # A tick behind a backlog is late by the whole backlog, so ticks and sendings have workers of their own. Signing the log is no
     # task at all: its key and its database role belong to a process of its own (`manage.py audit_seal`).
-    task_queues=[Queue("rem-tick"), Queue("rem-send")],
-    task_default_queue="rem-send",
+    task_queues=[Queue(TICK_QUEUE), Queue(SEND_QUEUE)],
+    task_routes=TASK_ROUTES,
+    task_default_queue=SEND_QUEUE,
     # A misspelled queue is an error at once, and not a queue that nobody reads.
     task_create_missing_queues=False,
     # No daylight saving in the beat: intervals and UTC.
     timezone="UTC",
     enable_utc=True,
     beat_max_loop_interval=5,
-    # Ticks that nobody took in time are dropped: they do not pile up. Two beats do no harm.
-    beat_schedule={
-        "reminders": {
-            "task": "dispensary.reminders.tick",
-            "schedule": schedule(settings.REMINDER_TICK_SECONDS),
-            "options": {"queue": "rem-tick", "expires": max(1.0, settings.REMINDER_TICK_SECONDS - 1)},
-        },
-        "receipts": {
-            "task": "dispensary.receipts.ask",
-            "schedule": schedule(3600),
-            "options": {"queue": "rem-send", "expires": 1800},
-        },
-        "answers": {
-            "task": "dispensary.answers.forget",
-            "schedule": schedule(6 * 3600),
-            "options": {"queue": "rem-tick", "expires": 3600},
-        },
-    },
+    beat_schedule=beat_schedule(settings.REMINDER_TICK_SECONDS),
     # Leaks in providers' libraries. (CELERY_DB_REUSE_MAX stays unset: one connection a drain is cheap, and a new one outlives a restart
     # of the database.)
     worker_max_tasks_per_child=500,

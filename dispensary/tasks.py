@@ -1,6 +1,7 @@
 """The clock's door: thin tasks without arguments that could name anybody. Each calls one action.
 
-A task is a hint that there may be work. Losing every one of them costs a tick of delay and nothing else.
+A task is a hint that there may be work. Losing every one of them costs a tick of delay and nothing else. When each is started, and the
+queues they may have: `dispensary.schedule`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from django.utils import timezone
 from dispensary.actions import idempotency, reminders
 from dispensary.conf import conf
 
-TICK_QUEUE = "rem-tick"
-SEND_QUEUE = "rem-send"
 HINT_SECONDS = 60
 """A hint that nobody took within this is dropped: the next tick gives another."""
 
 
-@shared_task(name="dispensary.reminders.tick", ignore_result=True, queue=TICK_QUEUE)
+@shared_task(name="dispensary.reminders.tick", ignore_result=True)
 def tick_reminders() -> None:
     """Set right what was left lying, and hint at what is due: one hint for each batch, at most one for each lane.
 
@@ -26,23 +25,23 @@ def tick_reminders() -> None:
     due = reminders.tick().due
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
-        drain_reminders.apply_async(queue=SEND_QUEUE, expires=HINT_SECONDS)
+        drain_reminders.apply_async(expires=HINT_SECONDS)
     reminders.plan_behind(now=timezone.now())
 
 
-@shared_task(name="dispensary.reminders.drain", ignore_result=True, queue=SEND_QUEUE)
+@shared_task(name="dispensary.reminders.drain", ignore_result=True)
 def drain_reminders() -> None:
     """Send what is due until nothing is, or the time is up."""
     reminders.drain()
 
 
-@shared_task(name="dispensary.receipts.ask", ignore_result=True, queue=SEND_QUEUE)
+@shared_task(name="dispensary.receipts.ask", ignore_result=True)
 def ask_about_silent() -> None:
     """Ask providers what became of messages whose receipts have not come within a day."""
     reminders.ask_about_silent()
 
 
-@shared_task(name="dispensary.answers.forget", ignore_result=True, queue=TICK_QUEUE)
+@shared_task(name="dispensary.answers.forget", ignore_result=True)
 def forget_answers() -> None:
     """Delete the kept answers of old requests."""
     idempotency.forget_answers(now=timezone.now())

@@ -116,9 +116,9 @@ def test_the_limits_stand_in_their_order(worker: Any) -> None:
 
 
 def test_a_tick_that_nobody_took_is_dropped_before_the_next() -> None:
-    entry = app.conf.beat_schedule["reminders"]
+    entry = app.conf.beat_schedule["dispensary-reminders"]
     every = entry["schedule"].run_every.total_seconds()
-    assert every == 15 and entry["options"] == {"queue": "rem-tick", "expires": 14}
+    assert every == 15 and entry["options"] == {"expires": 14}
 
 
 def test_every_setting_of_the_table_has_its_reason_beside_it() -> None:

@@ -155,7 +155,7 @@ def test_broker_settings_keep_a_hint_from_being_doubled_or_hoarded() -> None:
     assert conf.worker_cancel_long_running_tasks_on_connection_loss is False
     assert conf.accept_content == ["json"]
     assert {queue.name for queue in conf.task_queues} == {"rem-tick", "rem-send"}
-    assert conf.beat_schedule["reminders"]["options"]["expires"] < settings.REMINDER_TICK_SECONDS
+    assert conf.beat_schedule["dispensary-reminders"]["options"]["expires"] < settings.REMINDER_TICK_SECONDS
 
 
 @pytest.fixture
@@ -178,6 +178,14 @@ def test_a_task_for_much_later_never_reaches_the_broker(broker: redis.Redis, opt
         with pytest.raises(ValueError, match="store a row"):
             publish(queue="rem-tick", **options)
     assert broker.llen("rx:rem-tick") == 0
+
+
+def test_every_task_has_its_queue_and_beat_starts_what_is_there() -> None:
+    ours = {name for name in app.tasks if name.startswith("dispensary.")}
+    assert set(app.conf.task_routes) == ours
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} == ours - {"dispensary.reminders.drain"}
+    queues = {name: app.amqp.router.route({}, name)["queue"].name for name in ours}
+    assert queues == {name: route["queue"] for name, route in app.conf.task_routes.items()}
 
 
 @pytest.mark.parametrize("options", [{}, *later(290)])

@@ -21,14 +21,13 @@ from tests.site import Database
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-APPS = ["django.contrib.postgres", "rest_framework", "drf_spectacular", "django_htmx", "dispensary"]
-MIDDLEWARE = "django_htmx.middleware.HtmxMiddleware"
-SCHEMA = "drf_spectacular.openapi.AutoSchema"
-SETTINGS = f"""
-INSTALLED_APPS += {APPS!r}
-MIDDLEWARE += [{MIDDLEWARE!r}]
-REST_FRAMEWORK = {{"DEFAULT_SCHEMA_CLASS": {SCHEMA!r}}}
-"""
+README = (ROOT / "README.md").read_text()
+
+
+def of_the_readme(file: str) -> str:
+    """Return what the README puts into a file of a host's project, with `[...` filled in as the reader does: what is there already."""
+    [block] = re.findall(rf"^# {re.escape(file)}[^\n]*\n(.*?)(?=^# \w+\.py|^```)", README, re.MULTILINE | re.DOTALL)
+    return "\n" + re.sub(r"^(\w+) = \[\.\.\.,", r"\1 = [*\1,", block, flags=re.MULTILINE).replace("yours", "theirs")
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -103,47 +102,94 @@ def test_wheel_carries_what_the_app_needs_at_run_time(wheel: Path) -> None:
     assert not [name for name in names if "node_modules" in name]
 
 
-def test_readme_tells_the_reader_the_same_settings() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [name for name in (*APPS, MIDDLEWARE, SCHEMA) if f'"{name}"' not in readme] == []
-
-
-def test_somebody_elses_project_installs_migrates_and_answers(
-    environment: Path, own_database: str, tmp_path: Path
-) -> None:
+@pytest.fixture
+def project(environment: Path, own_database: str, tmp_path: Path) -> Path:
+    """A project made by `django-admin startproject` in which somebody has followed the README; the folder of its `manage.py`."""
     run(environment / "django-admin", "startproject", "theirs", ".", cwd=tmp_path)
-    settings = tmp_path / "theirs" / "settings.py"
     parts = psycopg.conninfo.conninfo_to_dict(own_database)
     database = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts["dbname"],
         "USER": parts["user"],
         "PASSWORD": parts["password"],
+        "HOST": parts["host"],
+        "PORT": str(parts["port"]),
     }
-    database |= {"HOST": parts["host"], "PORT": str(parts["port"])}
-    settings.write_text(f"{settings.read_text()}{SETTINGS}DATABASES = {{'default': {database!r}}}\n")
-    urls = tmp_path / "theirs" / "urls.py"
-    urls.write_text(
-        urls.read_text() + '\nfrom django.urls import include\nurlpatterns += [path("", include("dispensary.urls"))]\n'
-    )
+    package = tmp_path / "theirs"
+    for name in ("settings.py", "urls.py", "celery.py"):
+        with (package / name).open("a") as file:
+            file.write(of_the_readme(name))
+    with (package / "settings.py").open("a") as file:
+        file.write(f"DATABASES = {{'default': {database!r}}}\n")
+    run(environment / "python", "manage.py", "check", "--fail-level", "ERROR", cwd=tmp_path)
+    run(environment / "python", "manage.py", "migrate", "--verbosity", "0", cwd=tmp_path)
+    return tmp_path
+
+
+def start(title: str, command: list[str | Path], folder: Path) -> Server:
+    """Start a process of theirs, which knows nothing of our environment."""
+    server = Server(title, folder / f"{title}.log")
+    server.launch(command, environment={"PATH": os.defpath, "PYTHONUNBUFFERED": "1"}, folder=folder)
+    return server
+
+
+def test_somebody_elses_project_answers(environment: Path, project: Path) -> None:
     manage = (environment / "python", "manage.py")
-
-    run(*manage, "check", "--fail-level", "ERROR", cwd=tmp_path)
-    run(*manage, "migrate", "--verbosity", "0", cwd=tmp_path)
-    assert "No changes detected" in run(*manage, "makemigrations", "--check", "--dry-run", cwd=tmp_path)
-
+    assert "No changes detected" in run(*manage, "makemigrations", "--check", "--dry-run", cwd=project)
     port = free_port()
-    server = Server("their server", tmp_path / "server.log")
-    server.launch(
-        [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"],
-        environment={"PATH": os.defpath, "PYTHONUNBUFFERED": "1"},
-        folder=tmp_path,
-    )
+    server = start("server", [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"], project)
     try:
-        answer = wait_until(lambda: get(f"http://127.0.0.1:{port}/api/v1/schema/"), 30, server.last_words)
+        answer = wait_until(lambda: get(f"http://127.0.0.1:{port}/api/v1/schema/"), 60, server.last_words)
         assert b"openapi" in answer
     finally:
         server.end()
+
+
+OWE = """
+from datetime import timedelta
+from django.utils import timezone
+import making
+from dispensary.actions import reminders
+from dispensary.models import Pharmacy, Reminder
+now = timezone.now()
+shop = Pharmacy.objects.get()
+Pharmacy.objects.update(quiet_from="00:00", quiet_until="00:00")
+person = making.patient(shop)
+making.reachable(person, address="ann@example.org")
+supply = making.dispense(making.prescription(person), at=now - timedelta(days=1))
+plan = reminders.plan_after_dispense(dispense=supply, by=making.pharmacist(shop), now=now)
+plan.reminders.exclude(kind="missed_collection").delete()
+Reminder.objects.update(due_at=now, useful_until=now + timedelta(days=1))
+"""
+
+
+def test_somebody_elses_project_sends_what_is_due(environment: Path, project: Path, redis_url: str) -> None:
+    """The README's commands: a pharmacy from the shell, one beat, one worker, and a letter leaves."""
+    letters = project / "letters"
+    with (project / "theirs" / "settings.py").open("a") as file:
+        file.write(
+            f"CELERY_BROKER_URL = {redis_url!r}\nEMAIL_BACKEND = 'django.core.mail.backends.filebased.EmailBackend'\n"
+        )
+        file.write(f"EMAIL_FILE_PATH = {str(letters)!r}\n")
+    manage = (environment / "python", "manage.py")
+    run(*manage, "pharmacy", "open", "Mill Lane Pharmacy", "time_zone=UTC", cwd=project)
+    with pytest.raises(AssertionError, match="never ticked"):
+        run(*manage, "check", "--database", "default", "--fail-level", "WARNING", cwd=project)
+    shutil.copy(ROOT / "tests" / "dispensary" / "actions" / "reminders" / "making.py", project)
+    run(*manage, "shell", "-c", OWE, cwd=project)
+
+    celery = (environment / "celery", "-A", "theirs")
+    processes = [start("worker", [*celery, "worker", "-c", "1"], project), start("beat", [*celery, "beat"], project)]
+    try:
+        wait_until(
+            lambda: any("To: ann@example.org" in letter.read_text() for letter in letters.glob("*.log")),
+            120,
+            lambda: "\n".join(each.last_words() for each in processes),
+        )
+        assert "never ticked" not in run(*manage, "check", "--database", "default", cwd=project)
+    finally:
+        for process in processes:
+            process.end()
 
 
 def get(address: str) -> bytes | None:

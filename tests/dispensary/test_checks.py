@@ -1,0 +1,43 @@
+"""What `manage.py check --database default` says of the reminders."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from dispensary.checks import reminder_engine
+from dispensary.models import EngineHeartbeat
+from tests.dispensary import make
+
+pytestmark = pytest.mark.django_db
+
+
+def messages() -> list[str]:
+    return [warning.msg for warning in reminder_engine(databases=["default"])]
+
+
+def test_a_site_without_a_pharmacy_owes_nobody_a_message() -> None:
+    assert messages() == []
+
+
+def test_the_check_fails_where_a_pharmacy_is_open_and_nothing_has_ever_ticked() -> None:
+    make.pharmacy()
+    assert ["never ticked" in message for message in messages()] == [True]
+    with pytest.raises(CommandError, match=r"dispensary\.W005"):
+        call_command("check", databases=["default"], fail_level="WARNING", stderr=StringIO())
+
+
+@pytest.mark.parametrize(("age", "count"), [(30, 0), (600, 1)])
+def test_the_check_fails_where_the_last_tick_is_some_minutes_old(age: int, count: int) -> None:
+    make.pharmacy()
+    EngineHeartbeat.objects.create(name="tick", at=timezone.now() - timedelta(seconds=age))
+    assert len(messages()) == count
+
+
+def test_a_database_that_is_not_migrated_has_no_reminders_to_speak_of() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path TO pg_catalog")
+    assert messages() == []
