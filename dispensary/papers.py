@@ -7,7 +7,8 @@ from datetime import timedelta
 from django.db.models import QuerySet
 
 from dispensary import audit
-from dispensary.assessment import local_day, regimen_of
+from dispensary.assessment import local_day
+from dispensary.courses import course_start_of, dated_phases, regimen_of
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.models import Dispense, Prescription
 
@@ -57,18 +58,21 @@ def receipt_of(dispense: Dispense) -> audit.Receipt | None:
 
 
 def course_of(dispense: Dispense) -> Course:
-    """The order's phases from the first day of this supply."""
+    """Return the phases of the order's course from the first day of this supply on, counted from its first supply."""
     regimen = regimen_of(dispense.prescription)
     if regimen is None:
         raise DoesNotFit("the order's phases could not be read, so no label can say how to take it")
-    stretches = []
-    for window in regimen.windows():
-        doses = tuple(d * window.phase.mg_per_day / sum(window.phase.doses) for d in window.phase.doses)
-        first = dispense.starts_on + timedelta(days=window.from_day - 1)
-        last = dispense.starts_on + timedelta(days=window.to_day - 1) if window.to_day else None
-        try:
-            stretches.append(Stretch(doses, tuple(d / dispense.strength_mg for d in doses), first, last))
-        except ValueError as error:
-            raise DoesNotFit(str(error)) from error
+    try:
+        stretches = tuple(
+            Stretch(
+                phase.doses_mg,
+                tuple(dose / dispense.strength_mg for dose in phase.doses_mg),
+                phase.first_on,
+                phase.last_on,
+            )
+            for phase in dated_phases(regimen, course_start_of(dispense), dispense.starts_on, dispense.run_out_on)
+        )
+    except ValueError as error:
+        raise DoesNotFit(str(error)) from error
     covered = dispense.run_out_on - timedelta(days=1)
-    return Course(tuple(stretches), bool(dispense.prescription.then_stop), covered)
+    return Course(stretches, bool(dispense.prescription.then_stop), covered)

@@ -20,6 +20,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess, local_day
 from dispensary.audit import Event
 from dispensary.conf import conf
+from dispensary.courses import next_supply
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
     Dispense,
@@ -140,13 +141,12 @@ class _Handover:
         unanswered = open_questions(self.prescription, assessment, answers=self.answers)
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
-        course = assessment.result["course"] or {}
-        if not course.get("days_supply"):
+        supply = next_supply(self.prescription, assessment.result["course"], on=self._today, quantity=self.quantity)
+        if not supply.days or supply.run_out_on is None:
             return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
-        run_out = date.fromisoformat(course["run_out_on"])
-        if self.pack.expiry is not None and self.pack.expiry < run_out:
-            return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, run_out),))
-        return self._hand_over(product, review, assessment, int(course["days_supply"]), run_out)
+        if self.pack.expiry is not None and self.pack.expiry < supply.run_out_on:
+            return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, supply.run_out_on),))
+        return self._hand_over(product, review, assessment, supply.days, supply.run_out_on)
 
     @property
     def _today(self) -> date:

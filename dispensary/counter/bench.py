@@ -11,10 +11,12 @@ from typing import Any
 
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
-from dispensary.assessment import NOT_ASSESSED, Assessment, Question, history, regimen_of
+from dispensary.assessment import NOT_ASSESSED, Assessment, Question
 from dispensary.counter.dose_line import DoseLine, Span
+from dispensary.courses import NextSupply, next_supply, regimen_of
 from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
+from dispensary.supplies import history
 
 HALF = Decimal("0.5")
 GROUPS = (
@@ -136,51 +138,43 @@ class Bench:
 
 def lay_out(prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None) -> Bench:
     """The bench for one order, as assessed. `strength_mg` is that of the pack in hand, else of the order."""
-    told = assessment.result.get("course") or {}
-    run_out = date.fromisoformat(told["run_out_on"]) if told.get("run_out_on") else None
-    days = int(told["days_supply"]) if told.get("days_supply") is not None else None
-    starts = run_out - timedelta(days=days) if run_out and days is not None else assessment.on
-    rows = course_rows(prescription, starts, run_out, strength_mg or prescription.strength_mg, assessment.on)
+    supply = next_supply(prescription, assessment.result.get("course"), on=assessment.on)
+    rows = course_rows(supply, strength_mg or prescription.strength_mg, assessment.on)
     return Bench(
         course=rows,
-        line=dose_line(prescription, rows, assessment, run_out),
+        line=dose_line(prescription, rows, assessment, supply.run_out_on),
         sentence=sentence_of(prescription),
-        days_supply=days,
-        run_out_on=run_out,
-        tablets_needed=Decimal(told["tablets_needed"]) if told.get("tablets_needed") is not None else None,
+        days_supply=supply.days,
+        run_out_on=supply.run_out_on,
+        tablets_needed=supply.tablets_needed,
         groups=groups_of(assessment, answers_of(prescription)),
     )
 
 
-def course_rows(
-    prescription: Prescription, starts: date, run_out: date | None, strength_mg: Decimal | None, today: date
-) -> list[CourseRow]:
-    """The order's phases with their dates, sums and tablets; empty where it could not be read."""
-    regimen = regimen_of(prescription)
+def course_rows(supply: NextSupply, strength_mg: Decimal | None, today: date) -> list[CourseRow]:
+    """Return the phases of a supply with their dates, sums and tablets; empty where they could not be read."""
     rows: list[CourseRow] = []
     total: Decimal | None = Decimal(0)
-    for number, window in enumerate(regimen.windows() if regimen else (), 1):
-        phase = window.phase
-        first = starts + timedelta(days=window.from_day - 1)
-        last = starts + timedelta(days=window.to_day - 1) if window.to_day else None
-        ends = last + timedelta(days=1) if last else run_out
-        per_day = phase.mg_per_day / strength_mg if strength_mg else None
-        tablets = per_day * (ends - first).days if per_day is not None and ends and ends > first else None
+    for phase in supply.phases:
+        ends = phase.last_on + timedelta(days=1) if phase.last_on else supply.run_out_on
+        mg_per_day = sum(phase.doses_mg, Decimal(0))
+        per_day = mg_per_day / strength_mg if strength_mg else None
+        tablets = (
+            per_day * (ends - phase.first_on).days if per_day is not None and ends and ends > phase.first_on else None
+        )
         total = total + tablets if total is not None and tablets is not None else None
-        to_mg = phase.mg_per_day / sum(phase.doses)
-        doses = [dose * to_mg for dose in phase.doses]
         rows.append(
             CourseRow(
-                number,
-                first,
-                last,
-                _each(doses, mg),
-                _each([d / strength_mg for d in doses], _tablets) if strength_mg else "",
-                phase.times_per_day,
-                phase.mg_per_day,
+                phase.number,
+                phase.first_on,
+                phase.last_on,
+                _each(phase.doses_mg, mg),
+                _each([dose / strength_mg for dose in phase.doses_mg], _tablets) if strength_mg else "",
+                len(phase.doses_mg),
+                mg_per_day,
                 tablets,
                 total,
-                first <= today and (ends is None or today < ends),
+                phase.first_on <= today and (ends is None or today < ends),
             )
         )
     return rows

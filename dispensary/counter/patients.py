@@ -13,13 +13,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients
-from dispensary.assessment import history
 from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look
 from dispensary.counter.queue import number_of
 from dispensary.counter.session import lines_of
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Sex
+from dispensary.supplies import history
 
 CONDITIONS = (
     ("epilepsy", "Epilepsy"),

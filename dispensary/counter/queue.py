@@ -19,7 +19,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
-from dispensary.assessment import OF_A_SUPPLY, WITH_A_SUPPLY, assess
+from dispensary.assessment import assess
 from dispensary.counter.door import Visit, at_counter, page
 from dispensary.counter.keyset import ROWS, Page, Place, read_page
 from dispensary.errors import InvalidInput
@@ -33,6 +33,7 @@ from dispensary.models import (
     PrescriptionStatus,
 )
 from dispensary.papers import number_of
+from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
 LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
 NEWEST_FIRST = ("-received_at", "-pk")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from datetime import time, timedelta
-from zoneinfo import available_timezones
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -86,6 +86,10 @@ class Pharmacy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def local_day(self, moment: datetime) -> date:
+        """Return the calendar day of a moment at the pharmacy."""
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
     def clean(self) -> None:
         """Refuse what leaves patients unreachable: quiet for more than eighteen hours, calls that come months ahead or never."""

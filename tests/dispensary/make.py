@@ -13,10 +13,22 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from dispensary.actions import patients, pharmacies, prescribers, prescriptions
+from dispensary.actions import dispenses, patients, pharmacies, prescribers, prescriptions
 from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
-from dispensary.models import Patient, Pharmacy, Prescriber, Prescription, Product, Source, StaffMember, StaffRole
+from dispensary.assessment import assess
+from dispensary.models import (
+    Dispense,
+    Patient,
+    Pharmacy,
+    Prescriber,
+    Prescription,
+    Product,
+    SignatureMethod,
+    Source,
+    StaffMember,
+    StaffRole,
+)
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 """The fixed moment of a test that passes the time itself."""
@@ -95,12 +107,14 @@ def patient(at: Pharmacy, by: Actor | None = None, now: datetime | None = None, 
     return patients.register(pharmacy=at, **who, facts=KNOWN_FACTS | changes, by=by, now=now or moment())
 
 
-def prescriber(at: Pharmacy, now: datetime | None = None) -> Prescriber:
-    """The prescriber of everything."""
+def prescriber(
+    at: Pharmacy, now: datetime | None = None, identifier: str = "C1234567", name: str = "Dr Grace Mwangi"
+) -> Prescriber:
+    """The prescriber of everything, unless another is named."""
     return prescribers.register_prescriber(
         pharmacy=at,
-        identifier="C1234567",
-        name="Dr Grace Mwangi",
+        identifier=identifier,
+        name=name,
         phone="+442079460000",
         by=Actor.system("setup", at.pk),
         now=now or moment(),
@@ -123,20 +137,64 @@ def products() -> tuple[Product, Product]:
     )
 
 
-def prescription(of: Patient, now: datetime | None = None, by: Actor | None = None, **changes: Any) -> Prescription:
+def prescription(
+    of: Patient,
+    now: datetime | None = None,
+    by: Actor | None = None,
+    ordered_by: Prescriber | None = None,
+    replaces: Prescription | None = None,
+    **changes: Any,
+) -> Prescription:
     """An order taken in; by default one that the rules let pass, written two days ago."""
     now = now or moment()
     order = CLEAN_ORDER | {"written_on": str(now.date() - timedelta(days=2))} | changes
     return prescriptions.receive(
         pharmacy=of.pharmacy,
         patient=of,
-        prescriber=prescriber(of.pharmacy, now),
+        prescriber=ordered_by or prescriber(of.pharmacy, now),
         order=order,
         source=Source.CASE,
         document={"prescription": "as it came"},
+        replaces=replaces,
         by=by or Actor.system("setup", of.pharmacy_id),
         now=now,
     ).prescription
+
+
+def hand_over(
+    order: Prescription,
+    by: Actor,
+    now: datetime | None = None,
+    quantity: Decimal | None = None,
+    gtin: str = TEN_MG,
+) -> Dispense:
+    """The ordered quantity handed over, with an answer to whatever the rules ask."""
+    now = now or moment()
+    questions = assess(order, on=order.pharmacy.local_day(now), quantity=quantity).questions()
+    result = dispenses.dispense(
+        prescription=order,
+        quantity=order.quantity if quantity is None else quantity,
+        pack=pack(gtin),
+        overrides=[
+            dispenses.Answer(
+                question.code,
+                "5",
+                "Agreed.",
+                asked="Dr Grace Mwangi",
+                asked_at=now,
+                agreed="To go on",
+                signature=SignatureMethod.PASSWORD,
+            )
+            for question in questions
+            if question.severity == "override"
+        ],
+        acknowledged=[question.code for question in questions if question.severity == "acknowledge"],
+        key=f"key-{next(_numbers)}",
+        by=by,
+        now=now,
+    )
+    assert isinstance(result, Dispense), result
+    return result
 
 
 def pack(gtin: str = TEN_MG, **changes: Any) -> Pack:

@@ -19,6 +19,7 @@ from baclofen_rules.text import format_amount
 from dispensary import audit
 from dispensary.actions.reminders import plans
 from dispensary.actors import Actor
+from dispensary.courses import SupplyDays, course_start, course_start_of, planned_regimen
 from dispensary.models import (
     Dispense,
     DispenseStatus,
@@ -92,20 +93,13 @@ def _end_of_replaced(ends_on: date | None, replaced_on: date) -> date | None:
     return ends_on if ends_on and ends_on <= replaced_on else None
 
 
-def _course_start(dispense: Dispense) -> date:
-    if dispense.number == 1:
-        return dispense.starts_on
-    first = dispense.prescription.dispenses.filter(status=DispenseStatus.COMPLETED).order_by("number").first()
-    return first.starts_on if first else dispense.starts_on
-
-
 def course_of(dispense: Dispense, day: date) -> tuple[tuple[Decimal, ...], bool]:
     """The doses of one day of the course that a dispense belongs to, and whether the course is a taper."""
     phases = [phase for phase in dispense.prescription.phases.all() if phase.unit == DoseUnit.MG]
     if not phases:
         return (), False
     tapering = any(sum(after.doses) < sum(before.doses) for before, after in pairwise(phases))
-    left = (day - _course_start(dispense)).days
+    left = (day - course_start_of(dispense)).days
     for phase in phases:
         if phase.days is None or left < phase.days:
             return tuple(phase.doses), tapering
@@ -116,7 +110,7 @@ def course_of(dispense: Dispense, day: date) -> tuple[tuple[Decimal, ...], bool]
 def facts_of_dispense(dispense: Dispense, patient: Patient, zone: ZoneInfo) -> Facts:
     """The course as the planner wants it."""
     order, pharmacy = dispense.prescription, patient.pharmacy
-    changes, ends_on = _course(order.phases.all(), order.then_stop, _course_start(dispense))
+    changes, ends_on = _course(order.phases.all(), order.then_stop, course_start_of(dispense))
     if order.status == PrescriptionStatus.REPLACED and order.ended_at:
         changes, ends_on = (), _end_of_replaced(ends_on, order.ended_at.astimezone(zone).date())
     timing = timing_of(pharmacy.refill_lead_days, pharmacy.second_call_days, pharmacy.message_at)
@@ -138,8 +132,9 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     if known.died_on:
         return None
     zone, quiet = manners(known.zone_name, known.pharmacy_zone, known.quiet_from, known.quiet_until)
-    starts_on = dispense.starts_on if dispense.number == 1 else known.course_began or dispense.starts_on
-    changes, ends_on = _course(known.phases(), known.then_stop, starts_on)
+    supplies = [*known.earlier_supplies(), SupplyDays(dispense.starts_on, dispense.run_out_on)]
+    begins_on = course_start(planned_regimen(known.phases(), known.then_stop), supplies, known.profile)
+    changes, ends_on = _course(known.phases(), known.then_stop, begins_on)
     if known.replaced_at:
         changes, ends_on = (), _end_of_replaced(ends_on, known.replaced_at.astimezone(zone).date())
     timing = timing_of(known.refill_lead_days, known.second_call_days, known.message_at)

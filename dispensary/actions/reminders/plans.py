@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 
 from dispensary.actions.reach import NOT_ALLOWED
+from dispensary.courses import SupplyDays
 from dispensary.models import Dispense, Phase, Reminder, ReminderPlan
 from dispensary.models.reminders import LET_GO, Withdrawal
 from dispensary.models.reminders import ReminderState as State
@@ -23,12 +24,13 @@ _SAID = f"{State.SENT}, {State.DELIVERED}, {State.PARKED}"
 # The patient's row is the lock under which plans, consent and addresses change.
 KNOWN = f"""
 SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, ph.quiet_from, ph.quiet_until,
-       ph.refill_lead_days, ph.second_call_days, ph.message_at, ph.timing_version, p.pharmacy_id, o.then_stop,
+       ph.refill_lead_days, ph.second_call_days, ph.message_at, ph.timing_version, ph.profile, p.pharmacy_id,
+       o.then_stop,
        CASE WHEN o.status = 'replaced' THEN o.ended_at END,
        (SELECT json_agg(json_build_array(f.number, f.doses::text[], f.unit, f.days) ORDER BY f.number)
           FROM dispensary_phase f WHERE f.prescription_id = o.id),
-       (SELECT d.starts_on FROM dispensary_dispense d
-         WHERE d.prescription_id = o.id AND d.status = 'completed' ORDER BY d.number LIMIT 1),
+       (SELECT json_agg(json_build_array(d.starts_on, d.run_out_on) ORDER BY d.number) FROM dispensary_dispense d
+         WHERE d.prescription_id = o.id AND d.status = 'completed' AND d.number < %s),
        (SELECT max(r.version) FROM dispensary_reminderplan r WHERE r.patient_id = p.id),
        (SELECT json_agg(json_build_array(r.id, r.facts_digest, r.dispense_id, d.prescription_id, r.run_out_on,
                                          r.more_needed, d.handed_over_at <= %s, f.status = 'replaced') ORDER BY r.version)
@@ -134,12 +136,13 @@ class Known:
     second_call_days: int
     message_at: time
     timing_version: int
+    profile: str
     pharmacy_id: uuid.UUID
     then_stop: bool | None
     replaced_at: datetime | None
     """When another order took this one's place."""
     phases_told: Any
-    course_began: date | None
+    earlier_told: Any
     version: int | None
     plans_told: Any
     said_told: Any
@@ -155,6 +158,10 @@ class Known:
             for pk, digest, dispense, order, run_out, *more in _list(self.plans_told)
         ]
 
+    def earlier_supplies(self) -> list[SupplyDays]:
+        """Return the days of the supplies of the same order before this one, oldest first."""
+        return [SupplyDays(*map(date.fromisoformat, days)) for days in _list(self.earlier_told)]
+
     def phases(self) -> list[Phase]:
         """The order's phases, in order; not to be saved."""
         return [
@@ -169,9 +176,10 @@ def _list(told: Any) -> list[Any]:
 
 def read(dispense: Dispense) -> Known:
     """Lock the patient and read what planning needs."""
+    values = [dispense.number, dispense.handed_over_at, dispense.pk, dispense.prescription_id, dispense.patient_id]
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # stays prepared, as the line of the log does
-        cursor.execute(KNOWN, [dispense.handed_over_at, dispense.pk, dispense.prescription_id, dispense.patient_id])
+        cursor.execute(KNOWN, values)
         return Known(*cursor.fetchone())
 
 
