@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from baclofen_rules.case import MOST_DAYS
 from baclofen_rules.text import format_amount
 from dispensary.courses import SupplyDays, course_start, doses_in_mg, regimen_of
 from dispensary.models import (
@@ -37,7 +38,7 @@ def history(patient: Patient, *, on: date, leading_to: Prescription | None = Non
     supplies = [_recorded(row) for row in patient.prior_supplies.all() if row.dispensed_on <= on]
     supplies += [replace(supply, relation=_relation(order, leading_to)) for order, supply in _handed_over(patient, on)]
     supplies.sort(key=lambda supply: (supply.dispensed_on, supply.run_out_on))
-    return [supply.document(since) for supply, since in _with_dose_since(supplies)]
+    return [supply.document(since) for supply, since in _with_dose_since(supplies, on)]
 
 
 def trim_zeros(value: Decimal) -> Decimal:
@@ -63,7 +64,7 @@ class _Supply:
         entry: dict[str, Any] = {
             "dispensed_on": self.dispensed_on.isoformat(),
             "doses": [trim_zeros(dose) for dose in self.doses],
-            "days_supply": self.days_supply,
+            "days_supply": min(self.days_supply, MOST_DAYS),
             "dose_since": since.isoformat(),
             "relation": str(self.relation),
         }
@@ -132,11 +133,14 @@ def _relation(earlier: Prescription, leading_to: Prescription | None) -> str:
     return (Relation.CONCURRENT if still_meant else Relation.SAME_COURSE).value
 
 
-def _with_dose_since(supplies: Sequence[_Supply]) -> Iterable[tuple[_Supply, date]]:
-    """Reach back over refills: a dose has been held since the first of an unbroken run of supplies of the same dose."""
+def _with_dose_since(supplies: Sequence[_Supply], on: date) -> Iterable[tuple[_Supply, date]]:
+    """Reach back over refills: a dose has been held since the first of an unbroken run of supplies of the same dose.
+
+    Never since a day to come: what was collected early begins when the tablets before it end.
+    """
     before: tuple[_Supply, date] | None = None
     for supply in supplies:
-        since = supply.dose_since
+        since = min(supply.dose_since, on)
         if (
             before is not None
             and supply.relation == before[0].relation
