@@ -32,11 +32,12 @@ _DAY = timedelta(days=1)
 def history(patient: Patient, *, on: date, leading_to: Prescription | None = None) -> list[dict[str, Any]]:
     """Return the earlier supplies of baclofen, oldest first, as the case format has them.
 
-    A supply counts as `concurrent` when it belongs to another order that is still active and that nothing replaces:
-    then both are meant to run. Everything else is the same course.
+    A supply is `concurrent` when it belongs to another order that still runs on the day and that the order in question
+    (`leading_to`) neither replaces nor plainly continues: then the rules ask, and count both. Everything else is the
+    same course. What was recorded from elsewhere keeps the relation that it was recorded with.
     """
     supplies = [_recorded(row) for row in patient.prior_supplies.all() if row.dispensed_on <= on]
-    supplies += [replace(supply, relation=_relation(order, leading_to)) for order, supply in _handed_over(patient, on)]
+    supplies += _related(_handed_over(patient, on), leading_to, on)
     supplies.sort(key=lambda supply: (supply.dispensed_on, supply.run_out_on))
     return [supply.document(since) for supply, since in _with_dose_since(supplies, on)]
 
@@ -126,11 +127,87 @@ def _dispenses(patient: Patient) -> Iterable[Dispense]:
     )
 
 
-def _relation(earlier: Prescription, leading_to: Prescription | None) -> str:
-    if leading_to is None or earlier.pk in {leading_to.pk, leading_to.replaces_id}:
-        return Relation.SAME_COURSE.value
-    still_meant = earlier.status == PrescriptionStatus.ACTIVE
-    return (Relation.CONCURRENT if still_meant else Relation.SAME_COURSE).value
+# --- how another order's supply stands to the order in question -------------------------------------------------------
+
+
+def _related(
+    handed_over: Sequence[tuple[Prescription, _Supply]], leading_to: Prescription | None, on: date
+) -> list[_Supply]:
+    """Mark what runs beside the order in question.
+
+    Supplies of one dose by one prescriber follow each other, so they make one line: two would be added up. What ran out
+    before them belongs to them and not to the order in question: its end is no gap.
+    """
+    if leading_to is None:
+        return [supply for _, supply in handed_over]
+    collected = {order.replaces_id for order, _ in handed_over}
+    beside: dict[tuple[object, Decimal], _Supply] = {}
+    others = []
+    for order, supply in sorted(handed_over, key=lambda pair: (pair[1].run_out_on, pair[1].dispensed_on)):
+        if not _runs_beside(order, supply, leading_to, collected, on):
+            others.append((order, supply))
+            continue
+        line = (order.prescriber_id, supply.mg_per_day)
+        first = beside.setdefault(line, supply)
+        days = (supply.run_out_on - first.dispensed_on).days
+        beside[line] = replace(first, relation=Relation.CONCURRENT, run_out_on=supply.run_out_on, days_supply=days)
+    other_prescribers = {prescriber for prescriber, _ in beside} - {leading_to.prescriber_id}
+    related = list(beside.values())
+    for order, supply in others:
+        precedes = order.prescriber_id in other_prescribers or (order.prescriber_id, supply.mg_per_day) in beside
+        if precedes and supply.run_out_on <= on and order.pk not in {leading_to.pk, leading_to.replaces_id}:
+            related.append(replace(supply, relation=Relation.CONCURRENT))
+        else:
+            related.append(supply)
+    return related
+
+
+def _runs_beside(
+    order: Prescription, supply: _Supply, leading_to: Prescription, collected: set[object], on: date
+) -> bool:
+    """Say whether a supply must be asked about: it covers the day, and the order in question does not go on with it.
+
+    An order is permission, its supply is treatment: that everything ordered was handed over ends no supply. Errs on the
+    side of asking, but where one prescriber repeats or raises a dose: adding is rare there, and an override at each
+    increase would train people to press it.
+    """
+    if supply.run_out_on <= on or order.pk in {leading_to.pk, leading_to.replaces_id}:
+        return False
+    if order.status in {PrescriptionStatus.STOPPED, PrescriptionStatus.CANCELLED}:
+        return False
+    if order.status == PrescriptionStatus.REPLACED and (order.pk in collected or _replaces(leading_to, order)):
+        return False
+    regimen = regimen_of(leading_to)
+    if regimen is None:
+        return True
+    change = regimen.phases[0].mg_per_day - supply.mg_per_day
+    if order.prescriber_id != leading_to.prescriber_id:
+        is_due = supply.run_out_on - leading_to.pharmacy.refill_lead_days * _DAY <= on
+        return change != 0 or not is_due
+    is_reduction = change < 0 and not regimen.then_stop
+    return _are_two_strengths(order, leading_to) or (is_reduction and order.status == PrescriptionStatus.ACTIVE)
+
+
+def _are_two_strengths(order: Prescription, other: Prescription) -> bool:
+    """Say whether one prescriber wrote two tablet strengths on one day: one regimen, to be taken together."""
+    return (
+        order.written_on is not None
+        and order.written_on == other.written_on
+        and None not in {order.strength_mg, other.strength_mg}
+        and order.strength_mg != other.strength_mg
+    )
+
+
+def _replaces(order: Prescription, earlier: Prescription) -> bool:
+    """Say whether an order replaces an earlier one, directly or through orders between them."""
+    seen = set()
+    before = order.replaces
+    while before is not None and before.pk not in seen:
+        if before.pk == earlier.pk:
+            return True
+        seen.add(before.pk)
+        before = before.replaces
+    return False
 
 
 def _with_dose_since(supplies: Sequence[_Supply], on: date) -> Iterable[tuple[_Supply, date]]:

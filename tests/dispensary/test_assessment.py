@@ -168,12 +168,14 @@ def test_a_refill_after_a_gap_begins_anew(shop, pharmacist):
     assert [fill["dose_since"] for fill in assessment.history(person, on=later.date())] == ["2026-11-22", "2026-12-21"]
 
 
-def test_a_supply_on_another_order_that_is_still_active_runs_beside_this_one(shop, pharmacist):
+def test_a_repeat_by_the_same_prescriber_goes_on_with_an_order_that_is_still_active(shop, pharmacist):
     person = make.patient(shop)
     handed_over(person, pharmacist, repeats=1)
     other = make.prescription(person)
-    assert [fill["relation"] for fill in assessment.history(person, on=TODAY, leading_to=other)] == ["concurrent"]
-    assert "duplicate-supply" in [q.code for q in assessment.assess(other, on=TODAY).questions()]
+    assert [fill["relation"] for fill in assessment.history(person, on=TODAY, leading_to=other)] == ["same-course"]
+    codes = [q.code for q in assessment.assess(other, on=TODAY).questions()]
+    assert "early-refill" in codes
+    assert "duplicate-supply" not in codes
 
 
 def test_a_supply_on_the_order_that_this_one_replaces_is_the_same_course(shop, pharmacist):

@@ -1,8 +1,8 @@
-"""Earlier supplies become lines of a case, whatever the database holds."""
+"""What runs beside an order is asked about and counted; what the order goes on with is its own course."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +11,11 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispensary.actions import patients
+from dispensary.actions import dispenses, patients
 from dispensary.actors import Actor
-from dispensary.assessment import assess, case_document, read_case
+from dispensary.assessment import Assessment, assess, case_document, read_case
 from dispensary.models import Dispense, Patient, Pharmacy, Prescription, PrescriptionStatus, PriorSupply, Relation
+from dispensary.supplies import history
 from tests.dispensary import make
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.make import NOW
@@ -48,6 +49,169 @@ def pharmacist(shop: Pharmacy) -> Actor:
 @pytest.fixture
 def patient(shop: Pharmacy) -> Patient:
     return make.patient(shop)
+
+
+def another(shop: Pharmacy) -> Any:
+    return make.prescriber(shop, identifier="C7654321", name="Dr Omar Said")
+
+
+def relations(order: Prescription, on: date = TODAY) -> list[str]:
+    return [line["relation"] for line in history(order.patient, on=on, leading_to=order)]
+
+
+def found(assessment: Assessment) -> dict[str, Any]:
+    return {finding["code"]: finding for finding in assessment.result["findings"]}
+
+
+def test_sixty_mg_and_forty_five_of_another_prescriber_are_asked_about_as_a_hundred_and_five(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor
+) -> None:
+    make.hand_over(make.prescription(patient, **daily(60)), pharmacist)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(45))
+    assessment = assess(order, on=TODAY)
+    assert assessment.outcome == "override"
+    assert found(assessment)["daily-maximum"]["observed"] == {"mg_per_day": "105"}
+    assert found(assessment)["duplicate-supply"]["observed"] == {"mg_per_day": "60"}
+
+
+def test_it_is_not_handed_over_without_an_answer(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
+    make.hand_over(make.prescription(patient, **daily(60)), pharmacist)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(45))
+    refused = dispenses.dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist, now=NOW
+    )
+    assert isinstance(refused, dispenses.Refused)
+    assert {"daily-maximum", "duplicate-supply"} <= {question.code for question in refused.unanswered}
+
+
+@pytest.mark.parametrize("repeats", [0, 1], ids=["completed", "active"])
+@pytest.mark.parametrize(
+    ("same_prescriber", "mg", "days_left", "then_stop", "relation"),
+    [
+        pytest.param(True, 30, 20, False, "same-course", id="one prescriber repeats the dose"),
+        pytest.param(True, 45, 20, False, "same-course", id="one prescriber raises the dose"),
+        pytest.param(True, 15, 20, True, "same-course", id="one prescriber begins to stop"),
+        pytest.param(True, 15, 20, False, None, id="one prescriber orders less"),
+        pytest.param(False, 30, 20, False, "concurrent", id="another orders the same with much left"),
+        pytest.param(False, 30, 8, False, "concurrent", id="another, the day before a refill is due"),
+        pytest.param(False, 30, 7, False, "same-course", id="another repeats the dose when a refill is due"),
+        pytest.param(False, 45, 1, False, "concurrent", id="another orders more on the last day covered"),
+        pytest.param(False, 15, 1, False, "concurrent", id="another orders less on the last day covered"),
+        pytest.param(False, 45, 0, False, "same-course", id="another, on the day the tablets are out"),
+        pytest.param(True, 15, 0, False, "same-course", id="one prescriber, on the day the tablets are out"),
+    ],
+)
+def test_an_order_goes_on_with_what_runs_or_is_asked_about(
+    shop: Pharmacy,
+    patient: Patient,
+    pharmacist: Actor,
+    repeats: int,
+    same_prescriber: bool,
+    mg: int,
+    days_left: int,
+    then_stop: bool,
+    relation: str | None,
+) -> None:
+    first = make.prescription(patient, **daily(30, repeats=repeats))
+    make.hand_over(first, pharmacist)
+    ordered_by = None if same_prescriber else another(shop)
+    order = make.prescription(patient, ordered_by=ordered_by, **daily(mg, then_stop=then_stop))
+    if relation is None:  # a reduction looks like an extra dose while the order before it is open
+        relation = "concurrent" if repeats else "same-course"
+    assert relations(order, TODAY + (28 - days_left) * DAY) == [relation]
+
+
+@pytest.mark.parametrize(
+    ("status", "relation"),
+    [
+        (PrescriptionStatus.ACTIVE, "concurrent"),
+        (PrescriptionStatus.COMPLETED, "concurrent"),
+        (PrescriptionStatus.CANCELLED, "same-course"),
+        (PrescriptionStatus.STOPPED, "same-course"),
+        (PrescriptionStatus.REPLACED, "concurrent"),
+    ],
+)
+def test_only_who_ended_the_treatment_ended_the_supply(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor, status: PrescriptionStatus, relation: str
+) -> None:
+    first = make.prescription(patient, **daily(60, repeats=1))
+    make.hand_over(first, pharmacist)
+    ended_at = None if status == PrescriptionStatus.ACTIVE else NOW
+    Prescription.objects.filter(pk=first.pk).update(status=status, ended_at=ended_at)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(45))
+    assert relations(order) == [relation]
+
+
+def test_what_an_order_replaces_is_its_own_course_also_through_one_never_collected(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor
+) -> None:
+    first = make.prescription(patient, **daily(60))
+    make.hand_over(first, pharmacist)
+    Prescription.objects.update(status=PrescriptionStatus.ACTIVE, ended_at=None)
+    second = make.prescription(patient, ordered_by=another(shop), replaces=first, **daily(45))
+    third = make.prescription(patient, ordered_by=another(shop), replaces=second, **daily(30))
+    assert relations(second) == relations(third) == ["same-course"]
+
+
+def test_an_order_that_was_replaced_no_longer_runs_once_the_new_one_is_collected(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor
+) -> None:
+    first = make.prescription(patient, **daily(30, repeats=1))
+    make.hand_over(first, pharmacist)
+    second = make.prescription(patient, replaces=first, **daily(45))
+    other = make.prescription(patient, ordered_by=another(shop), **daily(15))
+    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "30"}
+    make.hand_over(second, pharmacist)
+    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
+
+
+def test_a_returned_supply_no_longer_runs(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
+    dispense = make.hand_over(make.prescription(patient, **daily(60)), pharmacist)
+    dispenses.return_(dispense=dispense, reason="brought back", by=pharmacist, now=NOW)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(45))
+    assert relations(order) == []
+
+
+def test_a_repeat_collected_early_is_counted_once(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
+    running = make.prescription(patient, **daily(30, repeats=1))
+    make.hand_over(running, pharmacist)
+    make.hand_over(running, pharmacist, NOW + 23 * DAY)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(15))
+    for day in (23, 27, 28, 55):
+        observed = found(assess(order, on=TODAY + day * DAY))["duplicate-supply"]["observed"]
+        assert observed == {"mg_per_day": "30"}, day
+    assert "duplicate-supply" not in found(assess(order, on=TODAY + 56 * DAY))
+
+
+def test_renewals_of_one_prescriber_are_one_course_without_a_gap(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor
+) -> None:
+    for month in range(3):
+        at = NOW + month * 28 * DAY
+        make.hand_over(make.prescription(patient, now=at, **daily(30, written_on=str(at.date()))), pharmacist, at)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(15))
+    codes = found(assess(order, on=TODAY + 70 * DAY))
+    assert "duplicate-supply" in codes
+    assert not {"late-refill", "restart"} & set(codes)
+
+
+def test_two_strengths_written_on_one_day_are_added_up(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
+    by_25 = {
+        "strength_mg": 25,
+        "phases": [{"dose": 25, "unit": "mg", "times_per_day": 3, "days": 28}],
+        "directions": "25 mg three times a day for 28 days",
+        "quantity": 84,
+    }
+    make.hand_over(make.prescription(patient, **by_25), pharmacist, gtin=make.TWENTY_FIVE_MG)
+    order = make.prescription(patient, **daily(30))
+    assert found(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
+
+
+def test_an_order_whose_doses_cannot_be_read_is_not_taken_to_go_on_with_what_runs(
+    patient: Patient, pharmacist: Actor
+) -> None:
+    make.hand_over(make.prescription(patient, **daily(30)), pharmacist)
+    assert relations(make.prescription(patient, phases=None, directions="as directed")) == ["concurrent"]
 
 
 # --- every stored state is a case that can be read --------------------------------------------------------------------
