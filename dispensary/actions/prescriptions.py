@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from baclofen_rules import Reading, read_directions
+from baclofen_rules.text import format_amount
 from dispensary import audit, policies
 from dispensary.actions import reminders, reviews, worklist
 from dispensary.actions.locks import lock
@@ -193,7 +194,7 @@ def withdraw(
             WorkKind.ORDER_WITHDRAWN,
             pharmacy_id=locked.pharmacy_id,
             patient_id=locked.patient_id,
-            reason=f"The sender withdrew the order of {locked.received_at:%d %b %Y} ({status.label}); {handed_over:f} tablets"
+            reason=f"The sender withdrew the order of {locked.received_at:%d %b %Y} ({status.label}); {format_amount(handed_over)} tablets"
             f" of it were handed over. {stopped}Ask the prescriber what the patient should take now.",
             by=by,
             now=now,

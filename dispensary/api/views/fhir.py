@@ -11,6 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from baclofen_rules.text import format_amount
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, Retraction, take_back
 from dispensary.actors import Actor
@@ -19,7 +20,7 @@ from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
 from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
-from dispensary.api.strict_json import jsonable, plain
+from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, HouseView, reply
 from dispensary.api.views.orders import patient_of, prescriber_of, received
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
@@ -87,7 +88,7 @@ class MedicationRequestView(FHIRView):
         words = f"MedicationRequest/{prescription.pk} is withdrawn by its sender ({retraction.status.value}): "
         issues = [_issue("information", "informational", f"{words}nothing more of it can be handed over.")]
         if handed_over := prescription.dispensed():
-            words = f"{plain(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
+            words = f"{format_amount(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
             issues.append(_issue("warning", "informational", words))
         return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
 
