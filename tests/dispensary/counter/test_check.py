@@ -94,6 +94,32 @@ def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffM
     assert bench.course[1].tablets_per_dose == "1, then ½, then ½"
 
 
+@pytest.mark.parametrize(
+    ("directions", "severity"),
+    [
+        ("STOP baclofen", "stop"),
+        ("50 mcg daily via intrathecal pump", "stop"),
+        ("40 mg tid as per clinic letter", "override"),
+        ("2 comprimés 3 fois par jour", "override"),
+    ],
+)
+def test_directions_that_cannot_be_read_are_a_finding_and_nothing_is_handed_over(
+    counter: Client, pharmacist: StaffMember, directions: str, severity: str
+) -> None:
+    prescription = order(pharmacist, directions=directions)
+    bench = counter.get(check(prescription)).context["bench"]
+    questions = [shown.question for shown in bench.shown]
+    assert [(question.code, question.severity) for question in questions] == [("directions", severity)]
+    assert f"Directions: '{directions}'" in questions[0].detail
+    handed(counter, prescription)
+    assert not Dispense.objects.exists()
+
+
+def test_an_order_without_directions_lacks_no_fact(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.get(check(order(pharmacist, directions=None)))
+    assert "A fact is missing" not in page.content.decode()
+
+
 def test_a_taper_that_is_too_fast_comes_with_one_that_the_rules_accept(
     counter: Client, pharmacist: StaffMember
 ) -> None:
