@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-random test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -23,6 +23,9 @@ test-random: install-test ## the rule book's tests with random examples instead 
 	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)); for turn in $$(seq $(or $(TIMES),1)); do \
 	  echo "Seed $$seed. Again: make test-random SEED=$$seed"; \
 	  $(BIN)/pytest -q --hypothesis-profile=random --hypothesis-seed=$$seed tests/baclofen_rules || exit 1; seed=$$((seed + 1)); done
+
+test-dates: install-test look ## the suite on other days, at other hours and in the nights when clocks change (FILES="tomorrow -- tests/dispensary/api")
+	@$(BIN)/python -m tests.dates $(FILES)
 
 lint: install-test
 	@$(BIN)/ruff check -q .

@@ -6,16 +6,35 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-import libfaketime
+
+def copy_library(folder: Path) -> Path:
+    """Return a copy of the library in `folder`, where the servers' user can read it.
+
+    Raises:
+        ImportError: the package libfaketime is not installed.
+        FileNotFoundError: it has no library for this system.
+    """
+    import libfaketime
+
+    library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    copy = Path(shutil.copy(library, folder / library.name))
+    copy.chmod(0o755)
+    return copy
+
+
+def moved_clock(library: Path, offset: dt.timedelta) -> dict[str, str]:
+    """Return what a program's environment needs to believe that it is so much later; durations it measures as they are."""
+    return {
+        "LD_PRELOAD": str(library), "FAKETIME": f"{offset.total_seconds():+.0f}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+    }  # fmt: skip
 
 
 class Clock:
     """What a program believes about the time: the true time and an offset. Durations it measures as they are."""
 
     def __init__(self, folder: Path) -> None:
-        library = Path(libfaketime.__file__).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
-        self._preload = Path(shutil.copy(library, folder / library.name))  # where the server's user can read it
-        self._preload.chmod(0o755)
+        self._preload = copy_library(folder)
         self.file = folder / "clock"
         self.set(dt.timedelta())
 

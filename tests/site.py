@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -23,8 +24,14 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
+from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.audit.log.roles import Roles as LogRoles
 from dispensary.audit.log.roles import statements as log_grants
+from tests.clock import moved_clock
+
+# A clock that is moved for the tests (tests/dates.py) is moved for the servers that they start as well.
+if "FAKETIME" in os.environ:
+    BARE_ENVIRONMENT.update({name: os.environ[name] for name in moved_clock(Path(), timedelta())})
 
 _FOLDER_PREFIX = "dispensary-tests-"
 
