@@ -1,4 +1,4 @@
-# make demo   see it work          make test   check everything          make help   the rest
+# make demo   see it work     make check   what is quick     make test   check everything     make help   the rest
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 ONCE ?=
@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -16,8 +16,11 @@ demo: install-run look ## start real servers and do the main job before your eye
 	@ONCE=$(ONCE) $(BIN)/python -m deploy.demo
 
 test: install-test look browser lint ## check everything: style, types, layers, and every test, on servers of its own
-	@$(BIN)/pytest -m "not faults"
-	@$(BIN)/pytest -m faults  # on servers of its own: what it crashes is nobody else's
+	@$(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not faults"
+	@$(BIN)/pytest --durations=10 -m faults  # one after the other, on servers of its own: it kills, and measures how long things take
+
+check: install-test look lint ## style, types, layers and every test that is quick, in parallel
+	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 -m "not slow and not faults and not browser"
 
 test-random: install-test ## the rule book's tests with random examples instead of the same ones each time (SEED=1 TIMES=20)
 	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)); for turn in $$(seq $(or $(TIMES),1)); do \

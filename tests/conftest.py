@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import TransactionTestCase
@@ -74,6 +75,8 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
 
     given = os.environ.get("REDIS_URL")
     if given:
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # each process has a broker's database of its own
+            given = urlsplit(given)._replace(path=f"/{worker.removeprefix('gw')}").geturl()
         app.conf.broker_url = given
         yield given
         return
