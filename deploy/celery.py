@@ -89,7 +89,7 @@ app.conf.update(
     # A broker that refuses costs 0.2 s instead of seconds, one that never answers 5 s instead of more than a minute.
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
     # A tick behind a backlog is late by the whole backlog, so ticks and sendings have workers of their own. Signing the log is no
-    # task at all: its key and its database role belong to a process of its own (`manage.py audit_seal`).
+    # task at all: its key and its database role belong to a process of its own (`manage.py audit seal`).
     task_queues=[Queue(TICK_QUEUE), Queue(SEND_QUEUE)],
     task_routes=TASK_ROUTES,
     task_default_queue=SEND_QUEUE,

@@ -201,9 +201,9 @@ def _migrate(superuser_url: str | None) -> None:
     if superuser_url is not None:
         with psycopg.connect(settings_url(settings.DATABASES["owner"])) as owner:
             grant_tables(owner, _roles(_secrets()))
-        call_command("audit_roles", apply=True, verbosity=0, stdout=io.StringIO())
+        call_command("audit", "roles", "--apply", verbosity=0, stdout=io.StringIO())
     if not (RUN_DIR / "audit-key").exists():
-        call_command("audit_key", new=True, stdout=io.StringIO(), stderr=io.StringIO())
+        call_command("audit", "key", "--new", stdout=io.StringIO(), stderr=io.StringIO())
     (RUN_DIR / "audit-state").mkdir(exist_ok=True)
     connections.close_all()
 

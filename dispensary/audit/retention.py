@@ -22,7 +22,8 @@ from dispensary.audit.log.events import Event
 from dispensary.audit.log.links import leaves
 from dispensary.audit.log.writer import Subject, record
 from dispensary.audit.sealing.merkle import CompactRange
-from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.models import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,31 @@ def erase(
             return cursor.fetchone()[0]
     except DatabaseError as error:
         raise _as_invalid(error, "seqs") from error
+
+
+def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[int]]]:
+    """Return each log with the numbers of its entries about a patient whose bodies are still there. Raises NotFound."""
+    erased = raw_connection(owner_alias()).execute("SELECT entry_id FROM audit.erasure").fetchall()
+    gone = {entry_id for (entry_id,) in erased}
+    erasures = []
+    for log in logs:
+        entries = AuditEntry.objects.using(owner_alias()).filter(
+            log_id=log.log_id, patient_ref=patient, seq__isnull=False
+        )
+        seqs = [seq for seq, entry_id in entries.values_list("seq", "entry_id") if entry_id not in gone]
+        if seqs:
+            erasures.append((log, seqs))
+    if not erasures:
+        raise NotFound(f"There are no details about patient {patient} that could be erased.")
+    return erasures
+
+
+def erase_all(
+    erasures: Sequence[tuple[LogRow, Sequence[int]]], *, basis: str, by: Actor, second: Actor, now: dt.datetime
+) -> list[UUID]:
+    """Erase in several logs, all or none, as `erase` does; return the erasures' entry ids in order."""
+    with transaction.atomic(using=owner_alias()):
+        return [erase(log.log_id, seqs, basis=basis, by=by, second=second, now=now) for log, seqs in erasures]
 
 
 def open_incarnation(

@@ -66,7 +66,7 @@ class House:
             },
             "public_url": "https://pharmacy.example",
         }
-        self.command("audit_key", "--new")
+        self.command("audit", "key", "--new")
         make.products()
         self.shop: Pharmacy = make.pharmacy(
             now=timezone.now(), time_zone="UTC", quiet_from="00:00", quiet_until="00:00"
@@ -132,7 +132,7 @@ class House:
         return done.json()
 
     def seal(self) -> None:
-        self.command("audit_seal", "--once", "--pharmacy", self.shop.pk)
+        self.command("audit", "seal", "--once", "--pharmacy", self.shop.pk)
 
 
 @pytest.fixture
@@ -398,11 +398,11 @@ def test_reading_exporting_replaying_and_reviewing_the_log(house: House) -> None
     b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a streamed answer
     house.wrote(Event.LOG_EXPORTED, by=StaffRole.AUDITOR)
     origin = AuditLog.objects.get(log_id=entry.log_id).origin
-    house.command("audit_export", house.folder / "log.csv", "--log", origin, "--quiet")
+    house.command("audit", "export", house.folder / "log.csv", "--log", origin, "--quiet")
     house.wrote(Event.LOG_EXPORTED)
-    house.command("audit_replay", "--log", origin, "--quiet")
+    house.command("audit", "replay", "--log", origin, "--quiet")
     house.wrote(Event.DECISIONS_REPLAYED)
-    house.command("audit_review", status=1)
+    house.command("audit", "review", status=1)
     house.wrote(Event.LOG_REVIEWED)
 
 
@@ -412,20 +412,20 @@ def test_the_log_about_itself(house: House, database: Database) -> None:
         house.taken_in(patient={"identifier": str(uuid.uuid4()), "family_name": "Doe", "given_name": "Sam"})
     house.seal()
     assert house.wrote(Event.POSTURE)["split"] is database.split
-    house.command("audit_verify", "--pharmacy", house.shop.pk)
+    house.command("audit", "verify", "--pharmacy", house.shop.pk)
     house.wrote(Event.LOG_VERIFIED)
-    house.command("audit_key", "--rotate")
+    house.command("audit", "key", "--rotate")
     house.wrote(Event.KEY_ROTATED)
     people = ("--by", house.name(StaffRole.MANAGER), "--second", house.name(StaffRole.PHARMACIST))
     at = ("--pharmacy", house.shop.pk)
-    house.command("audit_erase", *at, "--seq", 2, "--basis", "on request", "--yes", *people)
+    house.command("audit", "erase", *at, "--seq", 2, "--basis", "on request", "--yes", *people)
     erased = house.newest(Event.ERASED)
     assert erased.entry.second_actor == f"user:{house.people[StaffRole.PHARMACIST].user_id}"
     house.seal()
     log = AuditLog.objects.get(pharmacy=house.shop.pk)
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, log.log_id).set_entry(3, "station = 'elsewhere'")
-    house.command("audit_verify", *at, "--full", status=1)
+    house.command("audit", "verify", *at, "--full", status=1)
     house.wrote(Event.INTERFERENCE, outcome="failure")
 
 
@@ -433,7 +433,7 @@ def test_the_log_about_itself(house: House, database: Database) -> None:
 def test_a_log_is_continued_as_another(house: House) -> None:
     house.taken_in()
     people = ("--by", house.name(StaffRole.MANAGER), "--second", house.name(StaffRole.PHARMACIST))
-    house.command("audit_incarnation", "--pharmacy", house.shop.pk, "--reason", "Restored from a backup.", *people)
+    house.command("audit", "incarnation", "--pharmacy", house.shop.pk, "--reason", "Restored from a backup.", *people)
     opened = house.newest(Event.INCARNATION_OPENED)
     assert (opened.entry.seq, opened.entry.actor_role) == (1, Role.MANAGER)
     assert opened.entry.second_actor == f"user:{house.people[StaffRole.PHARMACIST].user_id}"

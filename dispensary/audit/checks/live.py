@@ -6,23 +6,18 @@ it needs for that is kept outside the database, beside the sealer's state.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from psycopg import Connection
 
-from dispensary.actors import Actor
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.canonical import NotCanonical
-from dispensary.audit.log.database import LogRow, sealer_alias
-from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.database import LogRow
 from dispensary.audit.log.links import linked_entries
-from dispensary.audit.log.writer import Subject, record
 
 GRACE = 60
 """Seconds that a new entry may wait for the sealer before it counts as unsealed."""
@@ -218,29 +213,3 @@ def save_verified(folder: Path, log: LogRow, verified: Verified) -> None:
     fresh = folder / f"{log.log_id}.verified.new"
     fresh.write_text(json.dumps(told), encoding="utf-8")
     fresh.replace(folder / f"{log.log_id}.verified.json")
-
-
-def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.datetime) -> None:
-    """Write what a verification found into the pharmacy's open log: a verification, or an interference."""
-    alias = sealer_alias()
-    tampered = result.exit == verify.TAMPERED
-    with transaction.atomic(using=alias):
-        record(
-            Event.INTERFERENCE if tampered else Event.LOG_VERIFIED,
-            pharmacy=log_row.pharmacy,
-            by=by,
-            now=now,
-            subject=Subject("log", str(log_row.log_id)),
-            outcome=Outcome.FAILURE if tampered else Outcome.SUCCESS,
-            body={
-                "first": result.report.first,
-                "last": result.report.last,
-                "covered": result.report.covered,
-                "unlinked": result.unlinked,
-                "findings": [
-                    {"class": found.kind, "position": found.position, "count": found.count}
-                    for found in result.report.findings
-                ],
-            },
-            using=alias,
-        )

@@ -7,13 +7,20 @@ accesses, changed access and settings, overrides, late entries, writers that are
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from psycopg import Connection
 
+from dispensary.actors import Actor
+from dispensary.audit.log.database import raw_connection
 from dispensary.audit.log.events import Event
+from dispensary.audit.log.writer import SITE, Subject, record
+from dispensary.models import Pharmacy
 
 MANY_REFUSALS = 5
 """Refused sign-ins from one station, or refused accesses of one person, in a day that ask for attention."""
@@ -115,6 +122,41 @@ def review_day(
         pharmacy, since, until, counts, dict(connection.execute(_OVERRIDES, values).fetchall()),
         {role: count for role, count, _ in by_role}, tuple(sorted(points, key=lambda point: point.seq)),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PharmacyDay:
+    """The reviewed day of one pharmacy, or of the site itself."""
+
+    name: str
+    day: dt.date
+    counted: Day
+
+
+def review_pharmacies(day: dt.date | None, *, writers: tuple[str, ...], now: dt.datetime) -> Iterator[PharmacyDay]:
+    """Review a day of every pharmacy and of the site itself, and record each review. None: yesterday.
+
+    A day is one of the pharmacy's own time zone. `writers` as in `review_day`.
+    """
+    pharmacies = [(pharmacy.pk, pharmacy.name, pharmacy.time_zone) for pharmacy in Pharmacy.objects.order_by("name")]
+    for pharmacy_id, name, time_zone in (*pharmacies, (SITE, "The site itself", "UTC")):
+        zone = ZoneInfo(time_zone)
+        reviewed = day or now.astimezone(zone).date() - dt.timedelta(days=1)
+        since, until = (
+            dt.datetime.combine(date, dt.time(), tzinfo=zone).astimezone(dt.UTC)
+            for date in (reviewed, reviewed + dt.timedelta(days=1))
+        )
+        counted = review_day(raw_connection("default"), pharmacy_id, since, until, writers=writers)
+        yield PharmacyDay(name, reviewed, counted)
+        with transaction.atomic():
+            record(
+                Event.LOG_REVIEWED,
+                pharmacy=pharmacy_id,
+                by=Actor.system("review", pharmacy_id),
+                now=now,
+                subject=Subject("day", reviewed.isoformat()),
+                body=counted.body(),
+            )
 
 
 def _words(late: dt.timedelta) -> str:

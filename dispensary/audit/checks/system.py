@@ -69,7 +69,7 @@ def _privileges() -> list[CheckMessage]:
         Warning(
             f"The application's database role {what}.",
             hint="Whoever gets hold of that role can alter the log's tables and switch its guards off; only checkpoints held "
-            "elsewhere would show it. `manage.py audit_roles --sql` prints the split.",
+            "elsewhere would show it. `manage.py audit roles --sql` prints the split.",
             id="dispensary.W001",
         )
     ]
@@ -84,7 +84,7 @@ def _partitions() -> list[CheckMessage]:
     return [
         Warning(
             "The audit log has no partition for the next month.",
-            hint="Entries go to the default partition meanwhile and nothing is lost, but is the sealer running (`manage.py audit_seal`)?",
+            hint="Entries go to the default partition meanwhile and nothing is lost, but is the sealer running (`manage.py audit seal`)?",
             id="dispensary.W002",
         )
     ]
@@ -102,7 +102,7 @@ def _anchors(now: dt.datetime) -> list[CheckMessage]:
         Warning(
             f"No checkpoint of {len(old)} audit log{'s' if len(old) > 1 else ''} left this house in the last {hours} hours "
             f"({', '.join(old[:3])}{', ...' if len(old) > 3 else ''}).",
-            hint="`manage.py audit_anchor --mail`, `--print` or `--dir` sends them; once a day, to somebody outside.",
+            hint="`manage.py audit anchor --mail`, `--print` or `--dir` sends them; once a day, to somebody outside.",
             id="dispensary.W003",
         )
     ]

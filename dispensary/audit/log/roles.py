@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db import connections, transaction
+
 READABLE = ("log", "head", "entry", "link", "checkpoint", "cosignature", "delivery", "erasure", "line")
 APPEND = "audit.append(uuid, text, text, text, text, text, timestamptz, text, text, text, text, text, text, text, text, text, text[], bytea, text, bigint)"
 ERASE = "audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz)"
@@ -58,6 +60,13 @@ def statements(roles: Roles) -> Iterator[str]:
     yield f"GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO {sealer}"
     if roles.eraser:
         yield f"GRANT EXECUTE ON FUNCTION {ERASE} TO {quoted(roles.eraser)}"
+
+
+def apply_roles(roles: Roles, *, using: str) -> None:
+    """Run the statements over the owner's database alias; each can be run again without harm."""
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        for statement in statements(roles):
+            cursor.execute(statement)
 
 
 def _business(roles: Roles) -> Iterator[str]:

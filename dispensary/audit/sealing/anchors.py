@@ -6,7 +6,7 @@ administrator with every right could rewrite unseen.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,27 @@ def put_into(folder: Path, anchor: Anchor) -> Path:
     return path
 
 
-def note_delivery(
-    connection: Connection[Any], anchor: Anchor, *, channel: str, target: str, ok: bool, detail: str = ""
-) -> None:
-    """Remember that (and whether) a checkpoint left the house."""
-    connection.execute(
-        "INSERT INTO audit.delivery (log_id, size, channel, target, ok, detail) VALUES (%s, %s, %s, %s, %s, %s)",
-        [anchor.log.log_id, anchor.size, channel, target, ok, detail or None],
-    )
+def put_all_into(folder: Path, anchors: Iterable[Anchor]) -> None:
+    """Write every note into a folder, as `put_into` does."""
+    for anchor in anchors:
+        put_into(folder, anchor)
+
+
+def deliver(
+    connection: Connection[Any], anchors: Iterable[Anchor], channel: str, target: str, send: Callable[[], Any]
+) -> str:
+    """Call `send` and record for each checkpoint whether it was delivered. Return the error's text, "" for none."""
+    error_text = ""
+    try:
+        send()
+    except OSError as error:  # smtplib's errors are OSErrors, too
+        error_text = str(error)[:500] or type(error).__name__
+    for anchor in anchors:
+        connection.execute(
+            "INSERT INTO audit.delivery (log_id, size, channel, target, ok, detail) VALUES (%s, %s, %s, %s, %s, %s)",
+            [anchor.log.log_id, anchor.size, channel, target, not error_text, error_text or None],
+        )
+    return error_text
 
 
 def newest(connection: Connection[Any]) -> Iterator[Anchor]:

@@ -32,14 +32,15 @@ def make_key(path: Path) -> SignerKey:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = SignerKey.generate(conf().audit_origin)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        create_key_file(path, key)
     except FileExistsError as error:
         raise KeyTrouble(f"{path} exists already; a key is replaced with --rotate, never overwritten.") from error
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(key.export() + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
     return key
+
+
+def create_key_file(path: Path, key: SignerKey) -> None:
+    """Write a private key to a new file that only its owner can read. Raises FileExistsError."""
+    _write_keys(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), [key])
 
 
 def read_keys(path: Path) -> list[SignerKey]:
@@ -52,7 +53,7 @@ def read_keys(path: Path) -> list[SignerKey]:
         text = path.read_text(encoding="ascii")
     except OSError as error:
         raise KeyTrouble(
-            f"The signing key {path} cannot be read ({error.strerror}); make one with `manage.py audit_key`."
+            f"The signing key {path} cannot be read ({error.strerror}); make one with `manage.py audit key`."
         ) from error
     if mode & 0o077:
         raise KeyTrouble(
@@ -89,9 +90,12 @@ def drop_old_keys(path: Path) -> None:
 
 def _replace(path: Path, keys: list[SignerKey]) -> None:
     fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _write_keys(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), keys)
+    fresh.replace(path)
+
+
+def _write_keys(descriptor: int, keys: list[SignerKey]) -> None:
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write("".join(key.export() + "\n" for key in keys))
         stream.flush()
         os.fsync(stream.fileno())
-    fresh.replace(path)

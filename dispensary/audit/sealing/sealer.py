@@ -1,7 +1,7 @@
 """The sealer: reads what was linked, recomputes it from the columns, and signs size and root of each log.
 
 It trusts its own state file more than the database. Where the two disagree, it signs nothing and says FORK: either
-somebody rewrote the log, or the database was put back in time. Only `audit_incarnation` leads on from there.
+somebody rewrote the log, or the database was put back in time. Only `audit incarnation` leads on from there.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Sealer:
         if row and row[0] is not None:
             raise StateTrouble(
                 f"{log.origin} has checkpoints, but {self.states.path(log.log_id)} knows of none. Restore the state from its "
-                "backup; if it is truly lost, `audit_seal --adopt` verifies the whole log and goes on from its newest checkpoint."
+                "backup; if it is truly lost, `audit seal --adopt` verifies the whole log and goes on from its newest checkpoint."
             )
         return state or State(str(log.log_id), log.origin)
 

@@ -48,7 +48,7 @@ def replay(shop: Pharmacy, *arguments: str, **options: Any) -> tuple[int, list[s
     out, status = StringIO(), 0
     log = AuditLog.objects.get(pharmacy=shop.pk).origin
     try:
-        call_command("audit_replay", *arguments, log=log, stdout=out, **options)
+        call_command("audit", "replay", *arguments, log=log, stdout=out, **options)
     except SystemExit as end:
         status = int(end.code or 0)
     return status, out.getvalue().splitlines()

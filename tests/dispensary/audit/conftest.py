@@ -68,7 +68,7 @@ def own_key(settings: Any, tmp_path: Path) -> Path:
     """A signing key of this test's own, and a state folder beside it."""
     path = tmp_path / "keys" / "key"
     settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": path}
-    call_command("audit_key", new=True)
+    call_command("audit", "key", "--new")
     return path
 
 

@@ -43,7 +43,7 @@ def sealed(
     settings.DISPENSARY = {
         **getattr(settings, "DISPENSARY", {}), "audit_key_file": tmp_path / "keys" / "key", "audit_origin": "test.demo",
     }  # fmt: skip
-    call_command("audit_key", new=True)
+    call_command("audit", "key", "--new")
     for _ in range(3):
         for _ in range(8):
             write(committed_pharmacy)

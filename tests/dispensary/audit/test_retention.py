@@ -68,8 +68,10 @@ def house(own_key: Path, write: Write) -> House:
 
 def erase(house: House, **options: Any) -> str:
     out = StringIO()
+    seqs = [str(seq) for seq in options.pop("seq", [])]
+    entries = ["--seq", *seqs] if seqs else ["--patient", options.pop("patient")]
     given = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people(), **options}
-    call_command("audit_erase", **given, stdout=out)
+    call_command("audit", "erase", *entries, **given, stdout=out)
     return out.getvalue()
 
 
@@ -160,7 +162,8 @@ def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
     assert any("FORK" in trouble and old.origin in trouble for trouble in refused)
 
     call_command(
-        "audit_incarnation",
+        "audit",
+        "incarnation",
         pharmacy=house.pharmacy.pk,
         reason="Restored from the backup of 02:00.",
         **house.people(),
@@ -197,7 +200,7 @@ def test_a_transaction_that_was_open_while_its_log_was_closed_fails_loudly(house
             [house.pharmacy.pk],
         )
         call_command(
-            "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Drill.", **house.people(), stdout=StringIO()
+            "audit", "incarnation", pharmacy=house.pharmacy.pk, reason="Drill.", **house.people(), stdout=StringIO()
         )
         with pytest.raises(Exception, match="closed meanwhile"):
             app.commit()
@@ -267,19 +270,19 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
     report = old.check()
     assert report.exit == verify.OK, list(report.lines())
     (tmp_path / "vkey").write_text(str(service.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
-    call_command("audit_export", str(tmp_path / "log.zip"), log=old.row.origin, quiet=True, stdout=StringIO())
+    call_command("audit", "export", str(tmp_path / "log.zip"), log=old.row.origin, quiet=True, stdout=StringIO())
     state = {
         "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(tmp_path / "log.zip"),
         "vkey": str(tmp_path / "vkey"), "basis": "Six years are over.", **old.people(),
     }  # fmt: skip
     words = [word for name, value in state.items() for word in (f"--{name}", value)]
     with pytest.raises(CommandError, match="not retired in"):
-        call_command("audit_retire", "drop", "--month", "2020-01")
-    call_command("audit_retire", "state", *words, stdout=StringIO())
+        call_command("audit", "retire", "drop", "--month", "2020-01")
+    call_command("audit", "retire", "state", *words, stdout=StringIO())
     with pytest.raises(CommandError, match="not retired in"):  # stated, but no checkpoint covers the statement yet
-        call_command("audit_retire", "drop", "--month", "2020-01")
+        call_command("audit", "retire", "drop", "--month", "2020-01")
     old.seal()
-    call_command("audit_retire", "drop", "--month", "2020-01", stdout=(out := StringIO()))
+    call_command("audit", "retire", "drop", "--month", "2020-01", stdout=(out := StringIO()))
     assert out.getvalue().startswith("10 entries of 2020-01 left")
     report = old.check()
     assert report.exit == verify.OK, list(report.lines())
@@ -297,14 +300,14 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
 def test_the_oldest_month_goes_first(house: House) -> None:
     next_month = (timezone.now().replace(day=1) + dt.timedelta(days=32)).strftime("%Y-%m")
     with pytest.raises(CommandError, match="oldest month goes first"):
-        call_command("audit_retire", "drop", "--month", next_month)
+        call_command("audit", "retire", "drop", "--month", next_month)
 
 
 def incarnate(house: House) -> tuple[LogRow, LogRow]:
     """Close the log, as after a restore, and give it with the one that continues it."""
     old = house.row
     call_command(
-        "audit_incarnation", pharmacy=house.pharmacy.pk, reason="Restored.", **house.people(), stdout=StringIO()
+        "audit", "incarnation", pharmacy=house.pharmacy.pk, reason="Restored.", **house.people(), stdout=StringIO()
     )
     house.write(house.pharmacy, patient="patient-2")
     house.seal()
@@ -314,7 +317,7 @@ def incarnate(house: House) -> tuple[LogRow, LogRow]:
 
 def exported(house: House, row: LogRow, folder: Path) -> Path:
     path = folder / f"{row.origin.rpartition('/')[2]}-{len(list(folder.iterdir()))}.zip"
-    call_command("audit_export", str(path), log=row.origin, quiet=True, stdout=StringIO())
+    call_command("audit", "export", str(path), log=row.origin, quiet=True, stdout=StringIO())
     return path
 
 
@@ -393,10 +396,10 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
     }  # fmt: skip
     words = [word for name, value in state.items() for word in (f"--{name}", value)]
     with pytest.raises(CommandError, match="not retired in"):
-        call_command("audit_retire", "drop", "--month", "2020-01")
-    call_command("audit_retire", "state", *words, stdout=StringIO())
+        call_command("audit", "retire", "drop", "--month", "2020-01")
+    call_command("audit", "retire", "state", *words, stdout=StringIO())
     old.seal()
-    call_command("audit_retire", "drop", "--month", "2020-01", stdout=StringIO())
+    call_command("audit", "retire", "drop", "--month", "2020-01", stdout=StringIO())
     report = old.check(closed)
     assert [(each.what, each.first, each.last, each.log) for each in report.authorised] == [
         ("RETIRED", 1, 10, current.origin)
@@ -407,7 +410,7 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
 def verify_command(house: House) -> tuple[int, str]:
     out = StringIO()
     try:
-        call_command("audit_verify", pharmacy=house.pharmacy.pk, full=True, no_record=True, stdout=out)
+        call_command("audit", "verify", pharmacy=house.pharmacy.pk, full=True, no_record=True, stdout=out)
     except SystemExit as end:
         return int(end.code or 0), out.getvalue()
     return 0, out.getvalue()

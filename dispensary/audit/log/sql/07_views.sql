@@ -17,6 +17,6 @@ CREATE VIEW audit.readable_body WITH (security_barrier) AS
     JOIN audit.log g ON g.log_id = e.log_id
     WHERE g.pharmacy = ANY (string_to_array(nullif(current_setting('audit.pharmacies', true), ''), ',')::uuid[]);
 
--- No function here is anybody's by default; `manage.py audit_roles` hands them out by role.
+-- No function here is anybody's by default; `manage.py audit roles` hands them out by role.
 REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;

@@ -1,4 +1,4 @@
-"""`manage.py audit_verify`: what it says, with which exit status, and that it remembers."""
+"""`manage.py audit verify`: what it says, with which exit status, and that it remembers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Write = Callable[..., UUID]
 
 def run(pharmacy: Pharmacy, capsys: pytest.CaptureFixture[str], **options: Any) -> tuple[int, str]:
     try:
-        call_command("audit_verify", pharmacy=pharmacy.pk, **options)
+        call_command("audit", "verify", pharmacy=pharmacy.pk, **options)
         status = 0
     except SystemExit as end:
         status = int(end.code or 0)
@@ -109,5 +109,5 @@ def test_a_key_file_that_is_none_is_wrong_usage(
 
     (tmp_path / "vkey").write_text("no key\n")
     with pytest.raises(CommandError) as error:
-        call_command("audit_verify", pharmacy=sealed.pk, vkey=tmp_path / "vkey")
+        call_command("audit", "verify", pharmacy=sealed.pk, vkey=tmp_path / "vkey")
     assert error.value.returncode == 2

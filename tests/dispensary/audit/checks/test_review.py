@@ -98,10 +98,10 @@ def test_another_pharmacys_day_is_not_in_it(pharmacy: Pharmacy, today: dt.dateti
 def test_the_command_reviews_yesterday_and_the_log_says_so(pharmacy: Pharmacy, today: dt.datetime) -> None:
     put(pharmacy, audit.Event.ACCESS_CHANGED, today)
     out = StringIO()
-    call_command("audit_review", stdout=out)
+    call_command("audit", "review", stdout=out)
     assert "0 entries" in out.getvalue()
     with pytest.raises(SystemExit) as end:
-        call_command("audit_review", day=today.date(), json=True, stdout=(out := StringIO()))
+        call_command("audit", "review", day=today.date(), json=True, stdout=(out := StringIO()))
     assert end.value.code == 1
     told = {each["pharmacy"]: each for each in map(json.loads, out.getvalue().splitlines())}
     assert told[str(pharmacy.pk)]["counts"]["access.changed"] == 1

@@ -82,14 +82,14 @@ def auditor_at(pharmacy: Pharmacy) -> Actor:
 
 def test_a_bundle_of_the_real_database_verifies_on_its_own(filled, tmp_path):
     out = tmp_path / "log.zip"
-    call_command("audit_export", str(out), log=filled.log.origin, last=12, reason="asked for by the inspector")
+    call_command("audit", "export", str(out), log=filled.log.origin, last=12, reason="asked for by the inspector")
     report = filled.verify(out)
     assert (report.exit, report.entries, report.covered) == (0, 12, 12), list(report.lines())
     assert list(tmp_path.iterdir()) == [out], "nothing is left beside it"
 
 
 def test_the_export_is_recorded_before_anything_leaves(filled, tmp_path):
-    call_command("audit_export", str(tmp_path / "log.csv"), log=str(filled.log.log_id), reason="asked for")
+    call_command("audit", "export", str(tmp_path / "log.csv"), log=str(filled.log.log_id), reason="asked for")
     entry = AuditEntry.objects.filter(pharmacy=filled.pharmacy.pk).order_by("-seq")[0]
     (line,) = audit.lines([entry], filled.pharmacy)
     assert (entry.action, entry.actor, entry.seq) == ("log.exported", "system:export", 13)
@@ -99,7 +99,7 @@ def test_the_export_is_recorded_before_anything_leaves(filled, tmp_path):
 
 def test_zip_and_folder_hold_the_same_evidence(filled, tmp_path):
     for name in ("log.zip", "log"):
-        call_command("audit_export", str(tmp_path / name), log=filled.log.origin, last=12)
+        call_command("audit", "export", str(tmp_path / name), log=filled.log.origin, last=12)
     with zipfile.ZipFile(tmp_path / "log.zip") as archive:
         assert archive.read("entries.jsonl") == (tmp_path / "log" / "entries.jsonl").read_bytes()
     assert filled.verify(tmp_path / "log").exit == 0
@@ -113,7 +113,7 @@ def test_the_streamed_zip_is_the_same_bundle(filled, tmp_path):
 
 
 def test_part_of_a_log_verifies_from_its_start(filled, tmp_path):
-    call_command("audit_export", str(tmp_path / "part.zip"), log=filled.log.origin, first=6, last=12)
+    call_command("audit", "export", str(tmp_path / "part.zip"), log=filled.log.origin, first=6, last=12)
     report = filled.verify(tmp_path / "part.zip")
     assert (report.exit, report.first, report.last) == (0, 6, 12)
 
@@ -132,7 +132,7 @@ def test_part_of_a_log_verifies_from_its_start(filled, tmp_path):
 )
 def test_what_was_changed_in_the_database_is_found_in_the_export(filled, tmp_path, statement, found):
     tamper(filled, statement)
-    call_command("audit_export", str(tmp_path / "log"), log=filled.log.origin, last=12)
+    call_command("audit", "export", str(tmp_path / "log"), log=filled.log.origin, last=12)
     report = filled.verify(tmp_path / "log")
     assert report.exit == 1
     tampered = [(each.kind, each.position) for each in report.findings if each.status == verify.TAMPERED]
@@ -141,7 +141,7 @@ def test_what_was_changed_in_the_database_is_found_in_the_export(filled, tmp_pat
 
 def test_a_changed_time_is_a_modified_entry_although_it_has_left_its_place(filled, tmp_path):
     tamper(filled, "UPDATE audit.entry SET recorded_at = recorded_at - interval '1 hour' WHERE {this}")
-    call_command("audit_export", str(tmp_path / "log"), log=filled.log.origin, last=12)
+    call_command("audit", "export", str(tmp_path / "log"), log=filled.log.origin, last=12)
     kinds = {each.kind for each in filled.verify(tmp_path / "log").findings}
     assert {"ENTRY_MODIFIED", "CLOCK_BACKWARDS"} <= kinds
     assert "ENTRY_MISSING" not in kinds
@@ -186,7 +186,7 @@ def enable_all(admin: Any) -> None:
 
 
 def test_the_spreadsheet_has_one_row_an_entry_and_the_way_back(filled, tmp_path):
-    call_command("audit_export", str(tmp_path / "log.csv"), log=filled.log.origin, last=12)
+    call_command("audit", "export", str(tmp_path / "log.csv"), log=filled.log.origin, last=12)
     raw = (tmp_path / "log.csv").read_bytes()
     assert raw.count(b"\r\n") == 13
     rows = list(csv.DictReader(io.StringIO(raw.decode(), newline="")))
@@ -214,7 +214,7 @@ def test_cells_keep_their_text(text):
 
 
 def test_fhir_audit_events_are_valid_r4_and_lead_back_to_the_evidence(filled, tmp_path):
-    call_command("audit_export", str(tmp_path / "log.ndjson"), log=filled.log.origin, last=12)
+    call_command("audit", "export", str(tmp_path / "log.ndjson"), log=filled.log.origin, last=12)
     events = [json.loads(line) for line in (tmp_path / "log.ndjson").read_bytes().splitlines()]
     assert len(events) == 12
     for seq, event in enumerate(events, 1):
@@ -248,9 +248,9 @@ def test_every_event_has_a_valid_audit_event(event, outcome):
 def test_an_interrupted_export_goes_on_and_ends_the_same(filled, tmp_path, monkeypatch, name):
     whole = tmp_path / "whole" / name
     whole.parent.mkdir()
-    call_command("audit_export", str(whole), log=filled.log.origin, last=12)
+    call_command("audit", "export", str(whole), log=filled.log.origin, last=12)
     monkeypatch.setattr(export, "FETCH", 2)
-    monkeypatch.setattr("dispensary.management.commands.audit_export.BATCH", 2)
+    monkeypatch.setattr("dispensary.audit.evidence.files.BATCH", 2)
     real, stop = export.lines, {"after": 5}
 
     def breaking(*args: Any, **more: Any) -> Any:
@@ -262,12 +262,12 @@ def test_an_interrupted_export_goes_on_and_ends_the_same(filled, tmp_path, monke
     monkeypatch.setattr(export, "lines", breaking)
     out = tmp_path / name
     with pytest.raises(CommandError, match="No space left"):
-        call_command("audit_export", str(out), log=filled.log.origin, last=12)
+        call_command("audit", "export", str(out), log=filled.log.origin, last=12)
     if name == "log.csv":
         with (tmp_path / "log.csv.part").open("ab") as part:
             part.write(b"half a li")
     stop["after"] = 100
-    call_command("audit_export", str(out), log=filled.log.origin)
+    call_command("audit", "export", str(out), log=filled.log.origin)
     assert evidence(out) == evidence(whole)
     assert not list(tmp_path.glob(".*")) and not list(tmp_path.glob("*.part"))
 
@@ -281,21 +281,21 @@ def evidence(path: Path) -> bytes:
 
 def test_a_finished_export_is_not_overwritten(filled, tmp_path):
     out = tmp_path / "log.csv"
-    call_command("audit_export", str(out), log=filled.log.origin)
+    call_command("audit", "export", str(out), log=filled.log.origin)
     with pytest.raises(CommandError, match="exists already"):
-        call_command("audit_export", str(out), log=filled.log.origin)
+        call_command("audit", "export", str(out), log=filled.log.origin)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, None), (-1, None), (15, None), (5, 3), (1, 99)])
 def test_a_range_that_is_not_in_the_log_is_refused(filled, tmp_path, first, last):
     with pytest.raises(CommandError, match="does not hold this range"):
-        call_command("audit_export", str(tmp_path / "x.csv"), log=filled.log.origin, first=first, last=last)
+        call_command("audit", "export", str(tmp_path / "x.csv"), log=filled.log.origin, first=first, last=last)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_log_is_told_with_those_there_are(filled, tmp_path):
     with pytest.raises(CommandError, match=filled.log.origin):
-        call_command("audit_export", str(tmp_path / "x.csv"), log="nowhere")
+        call_command("audit", "export", str(tmp_path / "x.csv"), log="nowhere")
 
 
 def test_only_auditors_managers_and_the_shell_export(filled):
@@ -338,7 +338,7 @@ def test_memory_does_not_grow_with_the_export(site: Site, database: Database, tr
         script = (
             "import re, sys\n"
             "from django.core.management import execute_from_command_line\n"
-            "execute_from_command_line(['manage.py', 'audit_export', *sys.argv[1:]])\n"
+            "execute_from_command_line(['manage.py', 'audit', 'export', *sys.argv[1:]])\n"
             "print(re.search(r'VmHWM:\\s+([0-9]+)', open('/proc/self/status').read())[1])\n"
         )
         command = [sys.executable, "-c", script, str(tmp_path / f"{count}.zip"), "--log", str(made.pharmacy)]

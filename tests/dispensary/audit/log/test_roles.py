@@ -217,7 +217,7 @@ def test_the_split_can_be_printed_and_applied_again(
     django_db_setup: None, database: Database, capsys: pytest.CaptureFixture[str], pharmacy: Pharmacy
 ) -> None:
     names = {kind: getattr(database.roles, kind).name for kind in ("owner", "app", "sealer", "auditor")}
-    call_command("audit_roles", sql=True, **names)
+    call_command("audit", "roles", "--sql", **names)
     printed = capsys.readouterr().out
     assert "GRANT EXECUTE ON FUNCTION audit.append" in printed
     with database.connect("owner", autocommit=False) as owner:

@@ -37,7 +37,7 @@ def age(pharmacy: Pharmacy, later: dt.timedelta = dt.timedelta()) -> dt.timedelt
 
 
 def test_a_mail_carries_the_note_itself(sealed: Pharmacy) -> None:
-    call_command("audit_anchor", mail=["superintendent@elsewhere.example"])
+    call_command("audit", "anchor", mail=["superintendent@elsewhere.example"])
     (message,) = mail.outbox
     attached = {name: content for name, content, _ in message.attachments}
     mine = newest(sealed)
@@ -51,23 +51,23 @@ def test_a_mail_carries_the_note_itself(sealed: Pharmacy) -> None:
 def test_a_folder_gets_one_file_a_size_and_none_is_replaced(sealed: Pharmacy, tmp_path: Path, write: Write) -> None:
     folder = tmp_path / "share"
     folder.mkdir()
-    call_command("audit_anchor", dir=[folder])
-    call_command("audit_anchor", dir=[folder])
+    call_command("audit", "anchor", dir=[folder])
+    call_command("audit", "anchor", dir=[folder])
     first = newest(sealed)
     assert (folder / first.file_name).read_text() == first.note
     write(sealed)
     service.seal_round(service.make_sealer(), timezone.now(), pharmacy=sealed.pk)
-    call_command("audit_anchor", dir=[folder])
+    call_command("audit", "anchor", dir=[folder])
     assert (folder / first.file_name).read_text() == first.note
     assert (folder / newest(sealed).file_name).exists()
     (folder / newest(sealed).file_name).write_text("something else\n\n")
     with pytest.raises(SystemExit):
-        call_command("audit_anchor", dir=[folder])
+        call_command("audit", "anchor", dir=[folder])
 
 
 def test_a_sheet_shows_the_root_in_groups_and_a_line_to_sign(sealed: Pharmacy) -> None:
     out = StringIO()
-    call_command("audit_anchor", print=True, stdout=out)
+    call_command("audit", "anchor", print=True, stdout=out)
     told = out.getvalue()
     assert newest(sealed).note in told
     assert "Signed by the responsible pharmacist" in told
@@ -78,14 +78,14 @@ def test_the_age_counts_from_the_delivered_checkpoint_and_too_old_is_a_failure(
     sealed: Pharmacy, tmp_path: Path
 ) -> None:
     assert age(sealed, dt.timedelta(hours=30)) >= dt.timedelta(hours=30)
-    call_command("audit_anchor", print=True, stdout=StringIO())
+    call_command("audit", "anchor", print=True, stdout=StringIO())
     assert age(sealed) < dt.timedelta(minutes=1)
     assert dt.timedelta(hours=27) <= age(sealed, dt.timedelta(hours=27)) < dt.timedelta(hours=28)
 
 
 def test_a_failed_delivery_does_not_count(sealed: Pharmacy, tmp_path: Path, database: Database) -> None:
     with pytest.raises(SystemExit) as end:
-        call_command("audit_anchor", dir=[tmp_path / "missing"])
+        call_command("audit", "anchor", dir=[tmp_path / "missing"])
     assert end.value.code == 1
     with database.connect("sealer") as connection:
         row = connection.execute(
@@ -97,7 +97,7 @@ def test_a_failed_delivery_does_not_count(sealed: Pharmacy, tmp_path: Path, data
 
 def test_nothing_said_is_wrong_usage(sealed: Pharmacy) -> None:
     with pytest.raises(CommandError, match="Say where"):
-        call_command("audit_anchor")
+        call_command("audit", "anchor")
 
 
 class Paper:
@@ -112,7 +112,7 @@ class Paper:
 
     def run(self, *words: str) -> str:
         out = StringIO()
-        call_command("audit_cosign", *words, stdout=out)
+        call_command("audit", "cosign", *words, stdout=out)
         return out.getvalue()
 
     def ask(self, old: int) -> Path:
@@ -192,4 +192,4 @@ def test_a_malformed_request_is_refused_with_a_reason(sealed: Pharmacy, tmp_path
 
 def test_the_log_cannot_ask_from_a_future_size(sealed: Pharmacy) -> None:
     with pytest.raises((CosignRefused, CommandError), match="has seen 99"):
-        call_command("audit_cosign", "request", "--pharmacy", str(sealed.pk), "--old", "99", stdout=StringIO())
+        call_command("audit", "cosign", "request", "--pharmacy", str(sealed.pk), "--old", "99", stdout=StringIO())

@@ -32,7 +32,7 @@ from dispensary.models import AuditEntry, Pharmacy
 from tests.site import Database, Site
 
 Write = Callable[..., UUID]
-SEAL = (sys.executable, "manage.py", "audit_seal", "--pharmacy")
+SEAL = (sys.executable, "manage.py", "audit", "seal", "--pharmacy")
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         read_keys(tmp_path / "key")
     with pytest.raises(KeyTrouble, match="exists"):
         make_key(tmp_path / "key")
-    with pytest.raises(KeyTrouble, match="audit_key"):
+    with pytest.raises(KeyTrouble, match="audit key"):
         read_keys(tmp_path / "none")
 
 
@@ -284,7 +284,7 @@ def test_a_rotated_key_signs_beside_the_old_one_until_that_is_dropped(
 ) -> None:
     write(committed_pharmacy)
     (old,) = read_keys(own_key)
-    call_command("audit_key", rotate=True)
+    call_command("audit", "key", "--rotate")
     new, still = read_keys(own_key)
     assert still == old
     sealer = service.make_sealer()
@@ -294,7 +294,7 @@ def test_a_rotated_key_signs_beside_the_old_one_until_that_is_dropped(
     for key in (old, new):
         assert open_checkpoint(note, [key.named(log.origin).verifier]).size == 2
     assert AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk, action=audit.Event.KEY_ROTATED).count() == 1
-    call_command("audit_key", drop_old=True)
+    call_command("audit", "key", "--drop-old")
     assert read_keys(own_key) == [new]
 
 
@@ -331,7 +331,7 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
 def test_without_a_key_the_command_says_what_to_do(settings: Any) -> None:
     settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "audit_key_file": None}
     with pytest.raises(CommandError, match="AUDIT_KEY_FILE"):
-        call_command("audit_key", show=True)
+        call_command("audit", "key", "--show")
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "sealer"])

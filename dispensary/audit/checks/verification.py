@@ -1,0 +1,143 @@
+"""Verification of every log of this site, with what an auditor holds, recorded in the logs themselves."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from psycopg import Connection
+
+from dispensary.actors import Actor
+from dispensary.audit.checks.live import Result, check_log, load_verified, save_verified, size_at_closing
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
+from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.writer import Subject, record
+from dispensary.audit.sealing.keys import key_file, verifiers
+from dispensary.audit.sealing.service import state_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an auditor holds: it counts for more than what the database says about itself."""
+
+    vkeys: Path | None = None
+    """File with the logs' public keys; without one, this machine's own key is believed."""
+    checkpoints: Sequence[tuple[str, bytes]] = ()
+    """Name and note of each checkpoint that was kept elsewhere."""
+    witnesses: Sequence[verify.Key] = ()
+    need: int = 0
+    """Cosignatures that a checkpoint needs to count."""
+    receipts: Sequence[tuple[int, str]] = ()
+    """Number and beginning of the leaf (hexadecimal) of printed receipts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The result for one log, its exit status, and a sentence about the end of a closed log ("" where there is none)."""
+
+    log: LogRow
+    result: Result
+    status: int
+    closing: str
+
+
+def verify_logs(
+    evidence: Evidence,
+    *,
+    pharmacy: UUID | None,
+    full: bool,
+    grace: float,
+    keep_record: bool,
+    now: dt.datetime,
+    progress: Callable[[str], Callable[[int, int], None] | None] | None = None,
+) -> Iterator[Checked]:
+    """Verify all logs, or those of one pharmacy; remember how far, and record the result where `keep_record` says so.
+
+    `progress` makes, from a log's origin, the function that is called with (entries done, entries in all). Raises
+    verify.Malformed on evidence that cannot be read, or that may belong to several logs; KeyTrouble without a key.
+    """
+    connection = raw_connection(sealer_alias())
+    logs = all_logs(connection, pharmacy)
+    if (evidence.checkpoints or evidence.receipts) and not pharmacy and sum(not log.closed for log in logs) > 1:
+        raise verify.Malformed("Checkpoints and receipts belong to one log: say which with --pharmacy.")
+    for log in logs:
+        held = [(name, note) for name, note in evidence.checkpoints if note.startswith(f"{log.origin}\n".encode())]
+        from_start = full or held or evidence.receipts
+        result = check_log(
+            connection,
+            log,
+            verify.read_keys(evidence.vkeys, 1) if evidence.vkeys else _own_keys(log.origin),
+            witnesses=evidence.witnesses,
+            need=evidence.need,
+            held=held,
+            receipts=[] if log.closed else evidence.receipts,
+            start=None if from_start else load_verified(state_folder(), log),
+            grace=0 if log.closed else grace,
+            progress=progress(log.origin) if progress else None,
+        )
+        yield Checked(log, result, *_status_at_closing(connection, log, result))
+        if result.exit in (verify.OK, verify.INCOMPLETE) and not evidence.vkeys:
+            save_verified(state_folder(), log, result.verified)
+        if keep_record:
+            record_verification(log, result, Actor.system("verifier", log.pharmacy), now)
+
+
+def read_receipts(path: Path) -> list[tuple[int, str]]:
+    """Return number and leaf of each printed receipt in a CSV file with the columns seq and leaf. Raises verify.Malformed."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        try:
+            return [(int(row["seq"]), row["leaf"].strip().lower()) for row in csv.DictReader(stream)]
+        except (KeyError, ValueError, AttributeError) as error:
+            raise verify.Malformed(
+                f"{path} is no list of receipts: a header line seq,leaf and one line each"
+            ) from error
+
+
+def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.datetime) -> None:
+    """Record the result of a verification in the pharmacy's open log, as a verification or an interference."""
+    alias = sealer_alias()
+    is_tampered = result.exit == verify.TAMPERED
+    with transaction.atomic(using=alias):
+        record(
+            Event.INTERFERENCE if is_tampered else Event.LOG_VERIFIED,
+            pharmacy=log_row.pharmacy,
+            by=by,
+            now=now,
+            subject=Subject("log", str(log_row.log_id)),
+            outcome=Outcome.FAILURE if is_tampered else Outcome.SUCCESS,
+            body={
+                "first": result.report.first,
+                "last": result.report.last,
+                "covered": result.report.covered,
+                "unlinked": result.unlinked,
+                "findings": [
+                    {"class": finding.kind, "position": finding.position, "count": finding.count}
+                    for finding in result.report.findings
+                ],
+            },
+            using=alias,
+        )
+
+
+def _status_at_closing(connection: Connection[Any], log: LogRow, result: Result) -> tuple[int, str]:
+    """Return status and sentence for a log: a closed one whose end was never signed is good, one that lost its end is not."""
+    size = size_at_closing(connection, log) if log.closed else None
+    if size is None or result.exit not in (verify.OK, verify.INCOMPLETE):
+        return result.exit, ""
+    if result.report.last != size:
+        return verify.TAMPERED, f"{log.origin} was closed with {size} entries and has {result.report.last} now."
+    if {finding.kind for finding in result.report.findings} <= {"UNSEALED"}:
+        sentence = f"{log.origin} was closed with these {size} entries, says the log that continues it; nothing is outstanding."
+        return verify.OK, sentence
+    return result.exit, ""
+
+
+def _own_keys(origin: str) -> list[verify.Key]:
+    return [verify.Key.parse(str(key)) for key in verifiers(key_file(), origin)]
