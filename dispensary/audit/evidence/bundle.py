@@ -1,4 +1,4 @@
-"""The export bundle: the log as files that a stranger can check with ``verify.py`` (format: README.md, "The bundle").
+"""The export bundle: the log as files that a stranger can check with ``verify.py`` (format: FORMAT.md, 5).
 
 Everything streams: an entry is read, written and forgotten. A bundle is a zip file that is never held in memory, or a
 folder that can be continued where an interrupted export stopped.

@@ -1,6 +1,6 @@
 """The proof of one entry: the entry itself, a checkpoint that covers it, and the hashes that lead from one to the other.
 
-A file of a few kilobytes that `verify.py` checks anywhere, without the rest of the log (format: README.md, "The proof").
+A file of a few kilobytes that `verify.py` checks anywhere, without the rest of the log (format: FORMAT.md, 6).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ tampering or of a fork; 2 wrong usage, unreadable or malformed input; 3 nothing 
 incomplete (an unsealed tail, a witness policy that is not met, a clock that ran backwards).
 
 This file shares no code with the program that writes the log, on purpose: a mistake in one is not repeated in the
-other. The format is told in README.md, "The format".
+other. The format is described in dispensary/audit/FORMAT.md.
 """
 
 from __future__ import annotations

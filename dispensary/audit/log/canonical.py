@@ -4,7 +4,7 @@ Everything the log promises rests on two parties turning the same facts into the
 (text, whole numbers, true, false, lists, objects), the text is RFC 8785 canonical JSON, and what has no single
 spelling is refused instead of guessed: floats, NUL, lone surrogates, whole numbers beyond 2^53 - 1, a key twice.
 
-``dispensary/audit/README.md`` ("The format") tells the same for somebody who writes a verifier in another language;
+``dispensary/audit/FORMAT.md`` describes the same for somebody who writes a verifier in another language;
 the SQL function ``audit.header`` builds the same header text inside the database.
 """
 
