@@ -327,4 +327,4 @@ def tampering_in(report: verify.Report) -> str:
 
 def _evidence(scene: Scene) -> list[dict[str, Any]]:
     held = ((f"the checkpoint of {scene.held[0]}", scene.held[1].encode()),)
-    return [{"stored": False}, {}, {"held": held}, {"held": held, "receipts": scene.receipts}]
+    return [{"stored": False}, {}, {"held_checkpoints": held}, {"held_checkpoints": held, "receipts": scene.receipts}]

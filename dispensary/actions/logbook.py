@@ -64,7 +64,7 @@ def search(
     page = searching.search(pharmacies, filters, cursor=cursor, limit=limit)
     count = searching.count(pharmacies, filters) if counted else None
     for actor in by:
-        body = {"filters": filters.told(), "further_page": bool(cursor), "shown": len(page.entries)}
+        body = {"filters": filters.as_body(), "further_page": bool(cursor), "shown": len(page.entries)}
         audit.record(
             Event.LOG_SEARCHED,
             pharmacy=actor.pharmacy_id,

@@ -1,7 +1,6 @@
-"""What may lawfully leave the log, and how a broken one is continued: erasure, retirement, incarnation.
+"""Erasure of bodies, retirement of months, and continuing a broken log (incarnation).
 
-None of it rewrites anything. What leaves is named, with its reason and two people, in an entry of the log itself, and the
-verifier calls it authorised by that entry's number. All of it needs the owner's (or the eraser's) database role.
+An entry of the log names what left, with its reason and two people; the verifier reports it as authorised by that entry. All of it needs the owner's (or the eraser's) database role.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def erase(
     now: dt.datetime,
     using: str | None = None,
 ) -> UUID:
-    """Delete the bodies of these entries and write why; give the erasure's entry id.
+    """Delete the bodies of these entries and record why; return the erasure's entry id.
 
     Raises InvalidInput, with the database's own words, when an entry has no body that may go, or one person signs alone.
     """
@@ -111,7 +110,7 @@ def retire(
     second: Actor,
     now: dt.datetime,
 ) -> Retirement | None:
-    """Write that everything up to the end of a month may go, after verifying the export that keeps it.
+    """Record that everything up to the end of a month may be dropped, after verifying its export.
 
     None when the log has no entry in that month. Raises Conflict when the export does not verify or ends too early.
     """
@@ -126,10 +125,10 @@ def retire(
         return None
     report = verify.verify_bundle(bundle, keys=keys)
     # The end of a log that was closed over a fork was never signed; what the export holds of it is all there will be.
-    kept = report.last if log.closed else report.covered
-    if report.exit not in (verify.OK, verify.INCOMPLETE) or report.origin != log.origin or kept < row[0]:
+    exported_to = report.last if log.closed else report.covered
+    if report.exit not in (verify.OK, verify.INCOMPLETE) or report.origin != log.origin or exported_to < row[0]:
         raise Conflict(
-            f"The export {bundle.name} does not keep {log.origin} up to {row[0]}: {report.conclusion} It covers {kept}."
+            f"The export {bundle.name} does not keep {log.origin} up to {row[0]}: {report.conclusion} It covers {exported_to}."
         )
     tree = CompactRange()
     tree.extend(leaves(connection, log.log_id, upto=row[0]))
@@ -157,7 +156,7 @@ def retire(
 
 
 def drop_month(month: dt.date) -> int:
-    """Drop a month's partitions once every log has retired it under a checkpoint; give the number of entries that went."""
+    """Drop a month's partitions once every log has retired it under a checkpoint; return the number of entries."""
     connection = raw_connection(owner_alias())
     earlier = connection.execute(
         "SELECT min(relname) FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind = 'r' "
@@ -183,10 +182,10 @@ def _bounds(month: dt.date) -> tuple[dt.datetime, dt.datetime]:
 
 def _as_invalid(error: DatabaseError, field: str) -> InvalidInput:
     diagnosis = getattr(error.__cause__, "diag", None)
-    said = getattr(diagnosis, "message_primary", None) or str(error).splitlines()[0]
-    if not said.startswith("audit:"):
+    message = getattr(diagnosis, "message_primary", None) or str(error).splitlines()[0]
+    if not message.startswith("audit:"):
         raise error
-    words = said.removeprefix("audit: ")
+    words = message.removeprefix("audit: ")
     return InvalidInput(
         words[:1].upper() + words[1:] + ".", Problem(field, words, "", getattr(diagnosis, "message_hint", None) or "")
     )

@@ -1,4 +1,4 @@
-"""Verification of the log where it lies: the same engine as the standalone `verify.py`, fed from the tables.
+"""Verification of a log in the database, with the engine of the standalone `verify.py`.
 
 It recomputes every header from the columns. A run can be full, or go on from where the last one ended; what
 it needs for that is kept outside the database, beside the sealer's state.
@@ -25,7 +25,7 @@ GRACE = 60
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How far a log was verified, with what is needed to go on from there."""
+    """The last checkpoint that verified, from which a later run goes on: size, last leaf, edge of the tree."""
 
     size: int = 0
     leaf: str = ""
@@ -34,7 +34,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The report of one log, the entries that never got a link, and how far it may now be called verified."""
+    """The report of one log, its number of entries without a link, and the place for the next run to start."""
 
     report: verify.Report
     unlinked: int
@@ -54,7 +54,7 @@ def check_log(
     witnesses: Sequence[verify.Key] = (),
     need: int = 0,
     stored: bool = True,
-    held: Iterable[tuple[str, bytes]] = (),
+    held_checkpoints: Iterable[tuple[str, bytes]] = (),
     receipts: Iterable[tuple[int, str]] = (),
     start: Verified | None = None,
     grace: float = GRACE,
@@ -63,8 +63,8 @@ def check_log(
 ) -> Result:
     """Verify one log, from its beginning or from `start`.
 
-    `held` are checkpoints (name, note) that the caller kept; `stored` says whether those in the database count as evidence
-    too. `progress` is told (entries done, entries in all). Raises verify.Malformed on a held note that is not one.
+    `held_checkpoints` are checkpoints (name, note) that the caller kept; `stored` says whether those in the database count as evidence
+    too. `progress` is called with (entries done, entries in all). Raises verify.Malformed on a held note that is not one.
     """
     start = start or Verified()
     check = verify.Check(
@@ -80,8 +80,8 @@ def check_log(
         strict=strict,
         granted=_granted_elsewhere(connection, log) if log.closed else (),
     )
-    for name, note in held:
-        check.add_checkpoint(note, name, held=True)
+    for name, note in held_checkpoints:
+        check.add_checkpoint(note, name, is_held=True)
     if stored:
         _add_stored(connection, log, check, after=start.size)
     for seq, prefix in receipts:
@@ -103,7 +103,7 @@ def _feed(
     *,
     progress: Callable[[int, int], None] | None,
 ) -> Verified:
-    """Feed all entries up to `end`; give the place from which a later run may go on: the last good checkpoint."""
+    """Feed all entries up to `end`; return the last good checkpoint, from which a later run may go on."""
     verified = start
     for row in linked_entries(connection, log.log_id, after=start.size):
         if row.seq > end:
@@ -111,7 +111,7 @@ def _feed(
         header = None
         if row.log_id is not None:
             try:
-                # After a gap nobody knows what stood in `prev`; any value leads to the one finding there.
+                # After a gap the value of `prev` is unknown; any value leads to the one finding there.
                 header = row.header(check.prev or bytes(32))
             except NotCanonical:
                 header = ""  # columns that no header can hold: the hash will not fit, and that is the finding
@@ -139,7 +139,7 @@ def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *
 
 
 def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
-    """How many entries a closed log had, as the first entry of the one that continues it says; None where none does."""
+    """Return the size of a closed log as recorded by its successor's first entry; None without a successor."""
     row = connection.execute(
         """SELECT b.body::json ->> 'found_size' FROM audit.entry e
            JOIN audit.log g ON g.log_id = e.log_id AND g.pharmacy = %s
@@ -151,7 +151,7 @@ def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
 
 
 def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
-    """What the logs that continue a closed one allow to be missing from it, by entries that are themselves intact."""
+    """Yield the gaps of a closed log that intact entries of its successors authorise."""
     rows = connection.execute(
         """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
            JOIN audit.link l ON l.entry_id = e.entry_id JOIN audit.log g ON g.log_id = e.log_id
@@ -170,12 +170,12 @@ def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[ver
 
 
 def _no_hashes(size: int) -> list[bytes]:
-    """An edge of the right shape for a look at one entry, whose root nobody asks for."""
+    """Return an edge of the right shape for checking one entry without its root."""
     return [bytes(32)] * size.bit_count()
 
 
 def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:
-    """The last entry that the sealer has had time to cover."""
+    """Return the number of the last entry that the sealer has had time to cover."""
     row = connection.execute(
         """SELECT greatest(
                coalesce((SELECT max(seq) FROM audit.link WHERE log_id = %(log)s
@@ -188,7 +188,7 @@ def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:
 
 
 def _unlinked(connection: Connection[Any], log: LogRow) -> int:
-    """Committed entries without a link: written while somebody had switched the link trigger off."""
+    """Count committed entries without a link: written while the link trigger was switched off."""
     row = connection.execute(
         "SELECT count(*) FROM audit.entry e WHERE e.log_id = %s "
         "AND NOT EXISTS (SELECT FROM audit.link l WHERE l.entry_id = e.entry_id)",
@@ -198,18 +198,18 @@ def _unlinked(connection: Connection[Any], log: LogRow) -> int:
 
 
 def load_verified(folder: Path, log: LogRow) -> Verified:
-    """How far this log was verified before; nothing when the file is missing or damaged, which costs time only."""
+    """Return the place where the last run ended; the beginning when the file is missing or damaged."""
     try:
-        told = json.loads((folder / f"{log.log_id}.verified.json").read_text(encoding="utf-8"))
-        return Verified(int(told["size"]), str(told["leaf"]), tuple(told["edge"]))
+        document = json.loads((folder / f"{log.log_id}.verified.json").read_text(encoding="utf-8"))
+        return Verified(int(document["size"]), str(document["leaf"]), tuple(document["edge"]))
     except (OSError, ValueError, KeyError, TypeError):
         return Verified()
 
 
 def save_verified(folder: Path, log: LogRow, verified: Verified) -> None:
-    """Remember for the next run."""
+    """Write the place where this run ended for the next one."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    told = {"size": verified.size, "leaf": verified.leaf, "edge": verified.edge}
+    document = {"size": verified.size, "leaf": verified.leaf, "edge": verified.edge}
     fresh = folder / f"{log.log_id}.verified.new"
-    fresh.write_text(json.dumps(told), encoding="utf-8")
+    fresh.write_text(json.dumps(document), encoding="utf-8")
     fresh.replace(folder / f"{log.log_id}.verified.json")

@@ -1,7 +1,7 @@
-"""Both ways between the tables and the log: a row without its entry, an entry without its row, two entries for one row.
+"""Reconciliation of tables and log: rows without entry, entries without row, two entries for one row.
 
-The log cannot show what was never written to it. This can: somebody who writes a dispense past the actions leaves a row
-that no entry tells of, and somebody who deletes a row leaves an entry that tells of nothing.
+The log cannot show what was never written to it; this can. A dispense written past the actions leaves a row without an
+entry, a deleted row an entry without its row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dispensary.models import Dispense, DispenseStatus, Override, OverrideState,
 
 
 class Kind(StrEnum):
-    """What is wrong between a row and the log."""
+    """The kinds of disagreement between a row and the log."""
 
     NO_ENTRY = "row without entry"
     NO_ROW = "entry without row"
@@ -79,7 +79,7 @@ _OTHER = """
 
 
 def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
-    """Every disagreement between the tables and the log, by pair. Nothing is repaired: that is for a person."""
+    """Yield every disagreement between the tables and the log, by pair; repair none."""
     with connections[using].cursor() as cursor:
         for pair in PAIRS:
             meta = pair.model._meta

@@ -1,6 +1,6 @@
-"""The daily look at the log that a person must take: what happened in a day, and what in it asks for attention.
+"""Daily review of the log: counts of a day, and the entries that need a person's attention.
 
-Nothing here judges. It counts, and picks out what rules on electronic records want looked at: refused sign-ins and
+It counts, and picks out what rules on electronic records want reviewed: refused sign-ins and
 accesses, changed access and settings, overrides, late entries, writers that are not the application, interference.
 """
 
@@ -57,7 +57,7 @@ _WRITERS = f"SELECT l.db_role, count(*), max(l.seq) FROM audit.line l WHERE {_DA
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing to look at: why, in words, and the number of an entry."""
+    """One entry that needs attention: the reason in words, and its number."""
 
     why: str
     seq: int
@@ -76,7 +76,7 @@ class Day:
     points: tuple[Point, ...]
 
     def body(self) -> dict[str, Any]:
-        """What the log keeps of this review."""
+        """Return the body of the entry that records this review."""
         return {
             "since": self.since,
             "until": self.until,
@@ -95,8 +95,10 @@ def review_day(
     *,
     writers: tuple[str, ...] = (),
 ) -> Day:
-    """Look at what was recorded from `since` until before `until`. `writers` are the database roles that may write;
-    an entry by another one is pointed out."""
+    """Review what was recorded from `since` until before `until`.
+
+    `writers` are the database roles that may write; an entry by another one is pointed out.
+    """
     values = {
         "pharmacy": pharmacy, "since": since, "until": until, "late": LATE, "always": [event.value for event in _ALWAYS],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a site must have right for the log's promises to hold. Registered by `dispensary.checks`."""
+"""Django system checks of the audit log, registered by `dispensary.checks`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _NEXT_MONTH = """
 
 
 def check_settings() -> list[CheckMessage]:
-    """E001, E002: what the settings alone can tell."""
-    found: list[CheckMessage] = []
+    """Check the settings: PostgreSQL (E002), isolation level (E001)."""
+    messages: list[CheckMessage] = []
     for alias, database in settings.DATABASES.items():
         if "postgresql" not in database["ENGINE"] and "postgis" not in database["ENGINE"]:
-            found.append(
+            messages.append(
                 Error(
                     f"The database '{alias}' is not PostgreSQL.",
                     hint="The audit log rests on PostgreSQL's triggers, privileges and row locks; nothing else will do.",
@@ -39,24 +39,27 @@ def check_settings() -> list[CheckMessage]:
         options = database.get("OPTIONS", {})
         level = options.get("isolation_level", IsolationLevel.READ_COMMITTED)
         if level != IsolationLevel.READ_COMMITTED or "isolation" in str(options.get("options", "")):
-            found.append(
+            messages.append(
                 Error(
                     f"The database '{alias}' does not work at the isolation level READ COMMITTED.",
                     hint="At any other level most concurrent dispenses of a pharmacy would fail. Remove `isolation_level`.",
                     id="dispensary.E001",
                 )
             )
-    return found
+    return messages
 
 
 def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMessage]:
-    """W001 to W003: what the database tells. Run by `check --database default` and after every `migrate`."""
+    """Check the database: privileges (W001), partitions (W002), anchors (W003).
+
+    Run by `check --database default` and after every `migrate`.
+    """
     if "default" not in databases:
         return []
     try:
         return [*_privileges(), *_partitions(), *_anchors(now)]
     except DatabaseError:
-        return []  # not migrated yet; there is no log to speak of
+        return []  # not migrated yet: there is no log
 
 
 def _privileges() -> list[CheckMessage]:

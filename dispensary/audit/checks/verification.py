@@ -25,7 +25,7 @@ from dispensary.audit.sealing.service import state_folder
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an auditor holds: it counts for more than what the database says about itself."""
+    """The evidence of an auditor, which counts for more than what the database says about itself."""
 
     vkeys: Path | None = None
     """File with the logs' public keys; without one, this machine's own key is believed."""
@@ -68,15 +68,17 @@ def verify_logs(
     if (evidence.checkpoints or evidence.receipts) and not pharmacy and sum(not log.closed for log in logs) > 1:
         raise verify.Malformed("Checkpoints and receipts belong to one log: say which with --pharmacy.")
     for log in logs:
-        held = [(name, note) for name, note in evidence.checkpoints if note.startswith(f"{log.origin}\n".encode())]
-        from_start = full or held or evidence.receipts
+        held_checkpoints = [
+            (name, note) for name, note in evidence.checkpoints if note.startswith(f"{log.origin}\n".encode())
+        ]
+        from_start = full or held_checkpoints or evidence.receipts
         result = check_log(
             connection,
             log,
             verify.read_keys(evidence.vkeys, 1) if evidence.vkeys else _own_keys(log.origin),
             witnesses=evidence.witnesses,
             need=evidence.need,
-            held=held,
+            held_checkpoints=held_checkpoints,
             receipts=[] if log.closed else evidence.receipts,
             start=None if from_start else load_verified(state_folder(), log),
             grace=0 if log.closed else grace,

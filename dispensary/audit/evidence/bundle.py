@@ -1,7 +1,7 @@
 """The export bundle: the log as files that a stranger can check with ``verify.py`` (format: FORMAT.md, 5).
 
-Everything streams: an entry is read, written and forgotten. A bundle is a zip file that is never held in memory, or a
-folder that can be continued where an interrupted export stopped.
+Entries are streamed, so memory does not grow with the log. A bundle is a zip file, or a folder that can be continued
+where an interrupted export stopped.
 """
 
 import datetime as dt
@@ -50,18 +50,18 @@ class Entry:
     body: str | None = None
 
     def line(self) -> bytes:
-        """Canonical JSON and a newline."""
-        told: dict[str, Any] = {"leaf": self.leaf.hex(), "seq": self.seq}
+        """Return the line: canonical JSON and a newline."""
+        document: dict[str, Any] = {"leaf": self.leaf.hex(), "seq": self.seq}
         if self.header is not None:
-            told["header"] = self.header
+            document["header"] = self.header
         if self.salt is not None and self.body is not None:
-            told |= {"salt": self.salt.hex(), "body": self.body}
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
+            document |= {"salt": self.salt.hex(), "body": self.body}
+        return canonical(document).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a range that does not begin at entry 1 takes up: the leaf before it and the tree's edge there."""
+    """The start of a range after entry 1: the leaf before it and the tree's edge there."""
 
     leaf: bytes
     hashes: tuple[bytes, ...]
@@ -69,7 +69,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Which log, and which of its entries; ``last`` is ``first - 1`` when there are none."""
+    """A log and a range of its entries; ``last`` is ``first - 1`` for an empty range."""
 
     origin: str
     log_id: UUID
@@ -81,7 +81,7 @@ class Range:
 
 @dataclass(slots=True)
 class Bundle:
-    """What goes into a bundle. ``entries`` is read once; ``checkpoints`` are notes by size, cosignatures included."""
+    """The content of a bundle. ``entries`` is read once; ``checkpoints`` are notes by size, cosignatures included."""
 
     range: Range
     entries: Iterable[Entry]
@@ -93,7 +93,7 @@ class Bundle:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def parts(self) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """Name and content of each file, in the order of writing; the manifest, which sums them up, comes last."""
+        """Yield name and content of each file but the manifest, in the order of writing."""
         yield "README.txt", [_READ_ME.encode()]
         yield "verify.py", [_VERIFIER.read_bytes()]
         yield "vkeys.txt", ["".join(f"{vkey}\n" for vkey in self.vkeys).encode()]
@@ -102,8 +102,8 @@ class Bundle:
         yield ENTRIES, (entry.line() for entry in self.entries)
 
     def manifest(self) -> bytes:
-        """The manifest, once all files are written and counted."""
-        told: dict[str, Any] = {
+        """Return the manifest; all files must have been written and counted."""
+        document: dict[str, Any] = {
             "format": FORMAT,
             "origin": self.range.origin,
             "log": str(self.range.log_id),
@@ -115,15 +115,15 @@ class Bundle:
             "tool": self.tool,
         }
         if self.range.predecessor:
-            told["predecessor"] = self.range.predecessor
+            document["predecessor"] = self.range.predecessor
         if self.range.start:
-            hashes = [each.hex() for each in self.range.start.hashes]
-            told["start"] = {"leaf": self.range.start.leaf.hex(), "hashes": hashes}
-        return canonical(told).encode() + b"\n"
+            hashes = [subtree.hex() for subtree in self.range.start.hashes]
+            document["start"] = {"leaf": self.range.start.leaf.hex(), "hashes": hashes}
+        return canonical(document).encode() + b"\n"
 
 
 class _Counted:
-    """Passes bytes on and keeps their number and SHA-256."""
+    """A counter of bytes and their SHA-256 that passes them on."""
 
     def __init__(self) -> None:
         self.bytes, self.digest = 0, hashlib.sha256()
@@ -133,12 +133,12 @@ class _Counted:
         self.digest.update(chunk)
         return chunk
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
 
 
 def zipped(bundle: Bundle) -> Iterator[bytes]:
-    """The bundle as the bytes of a zip file, a chunk at a time; memory does not grow with the log."""
+    """Yield the bundle as the bytes of a zip file, a chunk at a time."""
     drain = _Drain()
     with zipfile.ZipFile(drain, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in bundle.parts():
@@ -148,7 +148,7 @@ def zipped(bundle: Bundle) -> Iterator[bytes]:
                     member.write(counted(piece))
                     if drain.waiting > _CHUNK:
                         yield drain.take()
-            bundle.files[name] = counted.told()
+            bundle.files[name] = counted.as_json()
         archive.writestr(_member(MANIFEST, bundle.made_at), bundle.manifest())
     yield drain.take()
 
@@ -167,12 +167,12 @@ def into_folder(bundle: Bundle, folder: Path) -> None:
         with path.open("ab" if name == ENTRIES else "wb") as file:
             for piece in content:
                 file.write(counted(piece))
-        bundle.files[name] = counted.told()
+        bundle.files[name] = counted.as_json()
     (folder / MANIFEST).write_bytes(bundle.manifest())
 
 
 def resume_after(folder: Path) -> int:
-    """The number of the last whole entry in an interrupted export, 0 if there is none. Cuts off a half-written line."""
+    """Cut off a half-written line of an interrupted export; return the number of its last entry, 0 for none."""
     path = folder / ENTRIES
     if not path.exists():
         return 0
@@ -194,7 +194,7 @@ def resume_after(folder: Path) -> int:
 
 
 def thinned(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:
-    """Which checkpoints go along when there are more than ``keep``: evenly spread ones, the last, and those in ``must``."""
+    """Return at most about ``keep`` sizes: evenly spread ones, the last, and those in ``must``."""
     ordered = sorted(sizes)
     if len(ordered) <= keep:
         return ordered
@@ -211,7 +211,7 @@ def _member(name: str, made_at: dt.datetime) -> zipfile.ZipInfo:
 
 
 class _Drain(io.RawIOBase):
-    """A file that is only written, and taken away in pieces; it cannot be wound back, and zip does without."""
+    """A write-only file whose content is taken in pieces; it cannot seek, and zip does without."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

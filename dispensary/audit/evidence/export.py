@@ -1,8 +1,7 @@
-"""Read a log out of the database as evidence, in order, with memory that does not grow with it.
+"""Exports of a log in order: bundle, CSV, FHIR; memory does not grow with the log.
 
-One server-side cursor in one read-only snapshot. Three shapes come from the same lines: the bundle (the evidence, see
-README.md), CSV for a spreadsheet and FHIR R4 AuditEvent as NDJSON (both are views of it, with `seq` and `leaf` to find the
-way back). Each can be continued after a given number.
+One server-side cursor in one read-only snapshot. The bundle (FORMAT.md, 5) is the evidence; CSV and FHIR R4 AuditEvent as
+NDJSON are views with `seq` and `leaf` to find the entry again. Each can be continued after a given number.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ ORDER BY l.seq
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which log, and which of its entries by number; `last` None means up to the newest."""
+    """A log and a range of its entries by number; `last` None means up to the newest."""
 
     log_id: UUID
     first: int = 1
@@ -67,39 +66,42 @@ Progress = Callable[[int, int], None]
 
 
 def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
-    """The log; raises NotFound."""
+    """Return the log. Raises NotFound."""
     log = AuditLog.objects.using(using).filter(log_id=log_id).first()
     if log is None:
         raise NotFound("There is no such log.")
     return log
 
 
-def named_log(named: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
-    """The log of that origin, log id or pharmacy id; without a name the only one. Raises InvalidInput with those there are."""
+def named_log(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
+    """Return the log of that origin, log id or pharmacy id; without a name the only one.
+
+    Raises InvalidInput with the origins that there are.
+    """
     logs = list(AuditLog.objects.using(using).order_by("origin"))
-    found = [log for log in logs if not named or named in (log.origin, str(log.log_id), str(log.pharmacy))]
-    if len(found) != 1:
-        known = ", ".join(log.origin for log in logs) or "none yet"
-        raise InvalidInput("Say which log.", Problem("log", named or "no name", f"one of: {known}"))
-    return found[0]
+    matches = [log for log in logs if not name or name in (log.origin, str(log.log_id), str(log.pharmacy))]
+    if len(matches) != 1:
+        origins = ", ".join(log.origin for log in logs) or "none yet"
+        raise InvalidInput("Say which log.", Problem("log", name or "no name", f"one of: {origins}"))
+    return matches[0]
 
 
 def ends(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
-    """First and last number that will be exported. Raises InvalidInput for numbers that are not a range of this log."""
+    """Return first and last number of a scope. Raises InvalidInput for numbers that are not a range of this log."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM audit.link WHERE log_id = %s", [scope.log_id])
         newest = cursor.fetchone()[0]
     last = newest if scope.last is None else scope.last
     if not 1 <= scope.first <= last + 1 or last > newest:
-        given = f"{scope.first} to {last}"
-        problem = Problem("first", given, f"numbers from 1 to {newest}, the first not after the last")
+        numbers = f"{scope.first} to {last}"
+        problem = Problem("first", numbers, f"numbers from 1 to {newest}, the first not after the last")
         raise InvalidInput("The log does not hold this range.", problem)
     return scope.first, last
 
 
 @contextmanager
 def snapshot(log: AuditLog, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """One unchanging view of the log for as long as the export takes, with the bodies of its pharmacy and of no other."""
+    """Open a read-only snapshot of the log, with the bodies of its own pharmacy only."""
     connection = connections[using]
     nested = connection.in_atomic_block
     with transaction.atomic(using=using):
@@ -124,8 +126,8 @@ def lines(
     with connections[using].chunked_cursor() as cursor:
         cursor.execute(_LINES, parameters)
         while rows := cursor.fetchmany(FETCH):
-            for seq, leaf, entry_id, found, previous, salt, body in rows:
-                header = found or _moved_entry(entry_id, seq, previous or before, using)
+            for seq, leaf, entry_id, stored_header, previous, salt, body in rows:
+                header = stored_header or _moved_entry(entry_id, seq, previous or before, using)
                 yield bundle.Entry(seq, bytes(leaf), header, None if salt is None else bytes(salt), body)
             if progress:
                 progress(rows[-1][0], last)
@@ -140,7 +142,7 @@ def make_bundle(
     progress: Progress | None = None,
     using: str = DEFAULT_DB_ALIAS,
 ) -> bundle.Bundle:
-    """The bundle of a range, ready to be written while the `snapshot` is open."""
+    """Return the bundle of a range, to be written while the `snapshot` is open."""
     first, last = ends(scope, using=using)
     if resume_after > last:
         raise Conflict(f"The folder already holds entry {resume_after}, beyond the range that was asked for.")
@@ -151,21 +153,21 @@ def make_bundle(
 
 
 def as_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator[bytes]:
-    """RFC 4180 with one heading row. A cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    """Yield entries as CSV (RFC 4180); a cell that a spreadsheet would run as a formula begins with an apostrophe."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     if heading:
         writer.writerow(CSV_COLUMNS)
     for entry in entries:
-        told = {**(json.loads(entry.header) if entry.header else {}), "seq": entry.seq, "leaf": entry.leaf.hex()}
-        writer.writerow([_cell(told.get(name)) for name in CSV_COLUMNS])
+        columns = {**(json.loads(entry.header) if entry.header else {}), "seq": entry.seq, "leaf": entry.leaf.hex()}
+        writer.writerow([_cell(columns.get(name)) for name in CSV_COLUMNS])
         if buffer.tell() > 1 << 16:
             yield _taken(buffer)
     yield _taken(buffer)
 
 
 def as_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
-    """One FHIR R4 AuditEvent a line (NDJSON). An entry that is gone has none."""
+    """Yield entries as FHIR R4 AuditEvent, one a line (NDJSON); a retired entry has none."""
     for entry in entries:
         if entry.header is not None:
             event = fhir.audit_event(json.loads(entry.header), leaf=entry.leaf, origin=origin)
@@ -173,7 +175,7 @@ def as_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
 
 
 def tool() -> str:
-    """This software's name and version, for the manifest."""
+    """Return this software's name and version, for the manifest."""
     try:
         return f"django-dispensary {version('django-dispensary')}"
     except PackageNotFoundError:
@@ -190,7 +192,7 @@ def _leaf(log: AuditLog, seq: int, using: str) -> bytes:
 
 
 def _moved_entry(entry_id: UUID, seq: int, before: bytes, using: str) -> str | None:
-    """An entry that is not at the time its link says: somebody changed the time, and the header must show it."""
+    """Return the header of an entry whose time was changed, so that it is not where its link says."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.header(e, %s, %s) FROM audit.entry e WHERE entry_id = %s", [seq, before, entry_id])
         row = cursor.fetchone()
@@ -209,7 +211,7 @@ def _start(log: AuditLog, first: int, using: str) -> bundle.Start | None:
 
 
 def _checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list[tuple[int, str]], int]:
-    """The stored notes about this range with their cosignatures; of very many an even choice that keeps the cosigned."""
+    """Return the notes about a range with their cosignatures, thinned when there are very many; and how many there are."""
     with connections[using].cursor() as cursor:
         cursor.execute(
             "SELECT size FROM audit.checkpoint WHERE log_id = %s AND size BETWEEN %s AND %s",
@@ -229,7 +231,7 @@ def _checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list
 
 
 def _signers(checkpoints: list[tuple[int, str]]) -> list[str]:
-    """Whose signatures are on the checkpoints, by name. The key itself is not here: an auditor brings it."""
+    """Return the lines of vkeys.txt: the names of the signers, without their keys, which an auditor brings."""
     names = {line.split(" ")[1] for _, note in checkpoints for line in note.splitlines() if line.startswith("— ")}
     return [
         "# Signed by the names below. Check with the key (vkey) from your own records, not with one from a bundle."

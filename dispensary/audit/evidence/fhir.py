@@ -41,7 +41,7 @@ _VERBS = {
 
 
 def audit_event(header: Mapping[str, Any], *, leaf: bytes, origin: str) -> dict[str, Any]:
-    """FHIR R4 JSON of one entry, from its header, its leaf and the origin of its log."""
+    """Return one entry as FHIR R4 JSON, from its header, its leaf and the origin of its log."""
     action, interaction = _interaction(header)
     return {
         "resourceType": "AuditEvent",
@@ -118,14 +118,14 @@ def _what(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _details(header: Mapping[str, Any], leaf: bytes) -> list[dict[str, str]]:
-    told = [("log", header["log"]), ("seq", str(header["seq"])), ("body", header["body"])]
-    told += [("rule", code) for code in header.get("rule_codes", ())]
-    told += [
+    values = [("log", header["log"]), ("seq", str(header["seq"])), ("body", header["body"])]
+    values += [("rule", code) for code in header.get("rule_codes", ())]
+    values += [
         (name, str(header[name]))
         for name in ("reason_code", "ruleset", "engine", "drug_code", "corrects")
         if name in header
     ]
-    details = [{"type": name, "valueString": value} for name, value in told]
+    details = [{"type": name, "valueString": value} for name, value in values]
     return [*details, {"type": "leaf", "valueBase64Binary": base64.b64encode(leaf).decode()}]
 
 

@@ -1,6 +1,6 @@
 """The proof of one entry: the entry itself, a checkpoint that covers it, and the hashes that lead from one to the other.
 
-A file of a few kilobytes that `verify.py` checks anywhere, without the rest of the log (format: FORMAT.md, 6).
+A file of a few kilobytes that `verify.py` checks without the rest of the log (format: FORMAT.md, 6).
 """
 
 from __future__ import annotations
@@ -20,40 +20,43 @@ FORMAT = "dispensary-audit-proof/1"
 
 
 def covering(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
-    """The size of the checkpoint to prove against: the one that was asked for, else the smallest that covers the entry.
+    """Return the size of the checkpoint to prove against: `size`, else the smallest that covers the entry.
 
     Raises Conflict when nothing signed covers the entry, NotFound when there is no checkpoint of the size asked for.
     """
-    found = None
+    smallest = None
     with connections[using].cursor() as cursor:
         if seq:  # an entry whose transaction has not ended has no number yet
             cursor.execute(
                 "SELECT min(size) FROM audit.checkpoint WHERE log_id = %s AND size >= %s AND (%s::bigint IS NULL OR size = %s)",
                 [log.log_id, seq, size, size],
             )
-            found = cursor.fetchone()[0]
-    if found is not None:
-        return int(found)
+            smallest = cursor.fetchone()[0]
+    if smallest is not None:
+        return int(smallest)
     if size is not None:
-        told = Problem("size", str(size), f"the size of a checkpoint that covers entry {seq}", "Leave it out.")
-        raise NotFound("There is no such checkpoint.", told)
+        problem = Problem("size", str(size), f"the size of a checkpoint that covers entry {seq}", "Leave it out.")
+        raise NotFound("There is no such checkpoint.", problem)
     raise Conflict("Nothing that was signed covers this entry yet. The sealer signs every few seconds: ask again.")
 
 
 def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) -> bytes:
-    """The proof of an entry against the checkpoint of that size, as the bytes of a file. Reads `size` leaves, keeps few."""
+    """Return the proof of an entry against the checkpoint of that size, as the bytes of a file.
+
+    Reads `size` leaves, keeps few.
+    """
     with export.snapshot(log, using=using):
         entry = next(export.lines(log, seq, seq, using=using))
         path = inclusion_path(_leaves(log, size, using), seq - 1, size)
-        told = {
+        document = {
             "checkpoint": _note(log, size, using),
             "entry": json.loads(entry.line()),
             "format": FORMAT,
             "log": str(log.log_id),
             "origin": log.origin,
-            "path": [each.hex() for each in path],
+            "path": [sibling.hex() for sibling in path],
         }
-    return canonical(told).encode() + b"\n"
+    return canonical(document).encode() + b"\n"
 
 
 def _leaves(log: AuditLog, size: int, using: str) -> Iterator[bytes]:

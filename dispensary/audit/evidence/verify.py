@@ -91,7 +91,7 @@ CLASSES = {
 
 
 class Malformed(ValueError):
-    """Input that cannot be read as what it claims to be. Says nothing about tampering."""
+    """Input that cannot be read as what it claims to be; no statement about tampering."""
 
 
 # --- canonical JSON --------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 
 def read_canonical(text: str) -> Any:
-    """The value of RFC 8785 text; raises Malformed for any other spelling of it."""
+    """Return the value of RFC 8785 text. Raises Malformed for any other spelling of it."""
     try:
         value = _decode(text)
         spelled = _encode(value)
@@ -153,7 +153,7 @@ def _unbase64(text: str) -> bytes:
 
 
 class Edge:
-    """The right edge of a Merkle tree: enough to append leaves and to tell the root."""
+    """The right edge of a Merkle tree, to which leaves are appended and which gives the root."""
 
     def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
         if len(hashes) != bin(size).count("1"):
@@ -219,7 +219,7 @@ _BASE = _unpack((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
 
 
 def pure_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether the signature holds; standard library only."""
+    """Return whether the signature holds; standard library only."""
     if len(public) != 32 or len(signature) != 64:
         return False
     s = int.from_bytes(signature[32:], "little")
@@ -303,14 +303,16 @@ class Checkpoint:
     """A signed statement: the first ``size`` entries have this root. ``witnesses`` cosigned it at these times."""
 
     source: str
-    held: bool
+    is_held: bool
     origin: str
     size: int
     root: bytes
     witnesses: tuple[tuple[str, int], ...] = ()
 
 
-def open_checkpoint(note: bytes, source: str, held: bool, keys: Iterable[Key], witnesses: Iterable[Key]) -> Checkpoint:
+def open_checkpoint(
+    note: bytes, source: str, is_held: bool, keys: Iterable[Key], witnesses: Iterable[Key]
+) -> Checkpoint:
     """Read a note and check its signatures; raises Malformed for its form and BadSignature for its signatures."""
     try:
         text = note.decode()
@@ -330,7 +332,7 @@ def open_checkpoint(note: bytes, source: str, held: bool, keys: Iterable[Key], w
     signed, cosigned = _signatures(body.encode(), tail[:-1].split("\n"), source, log_keys, list(witnesses))
     if not signed:
         raise BadSignature(f"{source} is not signed by {' or '.join(map(str, log_keys)) or 'a key for ' + lines[0]}")
-    return Checkpoint(source, held, lines[0], int(lines[1]), root, tuple(sorted(cosigned.items())))
+    return Checkpoint(source, is_held, lines[0], int(lines[1]), root, tuple(sorted(cosigned.items())))
 
 
 class BadSignature(ValueError):
@@ -340,19 +342,19 @@ class BadSignature(ValueError):
 def _signatures(
     body: bytes, lines: list[str], source: str, keys: list[Key], witnesses: list[Key]
 ) -> tuple[bool, dict[str, int]]:
-    known = {(key.name, key.key_id): key for key in keys + witnesses}
-    signed, cosigned, seen = False, {}, set()
+    trusted = {(key.name, key.key_id): key for key in keys + witnesses}
+    signed, cosigned, signers = False, {}, set()
     for line in lines[:100]:
         name, gap, encoded = line[2:].partition(" ")
         if not line.startswith("— ") or not gap or not name:
             raise Malformed(f"{source} has a line that is not a signature")
         raw = _unbase64(encoded)
-        key = known.get((name, raw[:4]))
+        key = trusted.get((name, raw[:4]))
         if key is None:
             continue
-        if key in seen:
+        if key in signers:
             raise BadSignature(f"{source}: {key} signed twice")
-        seen.add(key)
+        signers.add(key)
         if not key.holds(body, raw[4:]):
             raise BadSignature(f"{source}: the signature of {key} does not hold")
         if key.kind == 1:
@@ -367,7 +369,7 @@ def _signatures(
 
 @dataclass
 class Finding:
-    """All that was found of one class: where, how often, between which checkpoints, and what followed from it."""
+    """All findings of one class: places, count, checkpoints around them, and consequences."""
 
     kind: str
     runs: list[list[int]] = field(default_factory=list)
@@ -399,12 +401,12 @@ class Finding:
         return ", ".join(_run(run) for run in self.runs[:SHOWN_RUNS]) + (", ..." if len(self.runs) > SHOWN_RUNS else "")
 
     def sentence(self) -> str:
-        """What happened, in plain words."""
+        """Return the finding in plain words."""
         many = self.count != 1
         entries = _places(self.runs, self.count)
         plural = {"was": "were", "does": "do", "is_": "are", "they": "they", "them": "them"}
         single = {"was": "was", "does": "does", "is_": "is", "they": "it", "them": "it"}
-        said = CLASSES[self.kind][1].format(
+        sentence = CLASSES[self.kind][1].format(
             who=entries[0].upper() + entries[1:],
             whose=entries,
             were="were",
@@ -413,10 +415,10 @@ class Finding:
             between=f"after entry {self.last_good or 0:,} and not later than entry {self.first_bad or self.last:,}",
             **(plural if many else single),
         )
-        return said + (": " + "; ".join(self.details[:SHOWN_RUNS]) if self.details else "") + "."
+        return sentence + (": " + "; ".join(self.details[:SHOWN_RUNS]) if self.details else "") + "."
 
     def as_json(self) -> dict[str, Any]:
-        told = {
+        document = {
             "class": self.kind,
             "status": self.status,
             "position": self.position,
@@ -430,7 +432,7 @@ class Finding:
             "follows": self.follows,
             "sentence": self.sentence(),
         }
-        return {key: value for key, value in told.items() if value not in (None, "", {})}
+        return {key: value for key, value in document.items() if value not in (None, "", {})}
 
 
 def _run(run: Sequence[int]) -> str:
@@ -441,35 +443,35 @@ def _places(runs: list[list[int]], count: int) -> str:
     if len(runs) == 1:
         first, last = runs[0]
         return f"entry {first:,}" if first == last else f"entries {first:,} to {last:,}"
-    shown = ", ".join(_run(run) for run in runs[:SHOWN_RUNS])
-    return f"{count:,} entries ({shown}{', ...' if len(runs) > SHOWN_RUNS else ''})"
+    numbers = ", ".join(_run(run) for run in runs[:SHOWN_RUNS])
+    return f"{count:,} entries ({numbers}{', ...' if len(runs) > SHOWN_RUNS else ''})"
 
 
 class Findings(dict[str, Finding]):
-    """Class -> Finding; a class is told once, with all its places."""
+    """Class -> Finding; a class is reported once, with all its places."""
 
     def add(self, kind: str, first: int = 0, last: int | None = None, when: str = "", detail: str = "") -> Finding:
-        found = self.setdefault(kind, Finding(kind))
+        finding = self.setdefault(kind, Finding(kind))
         last = first if last is None else last
-        found.count += last - first + 1
-        if found.runs and found.runs[-1][1] + 1 == first:
-            found.runs[-1][1] = last
-        elif len(found.runs) < 100_000:
-            found.runs.append([first, last])
-        if detail and len(found.details) < SHOWN_RUNS:
-            found.details.append(detail)
+        finding.count += last - first + 1
+        if finding.runs and finding.runs[-1][1] + 1 == first:
+            finding.runs[-1][1] = last
+        elif len(finding.runs) < 100_000:
+            finding.runs.append([first, last])
+        if detail and len(finding.details) < SHOWN_RUNS:
+            finding.details.append(detail)
         if when:
-            found.since, found.until = found.since or when, when
-        return found
+            finding.since, finding.until = finding.since or when, when
+        return finding
 
     def before(self, size: int, after: int) -> Finding | None:
-        """The earliest finding about entries that explains a wrong root at ``size``."""
+        """Return the earliest finding about entries that explains a wrong root at ``size``."""
         about = [
-            found
-            for kind, found in self.items()
-            if kind in _EXPLAINS_ROOTS and any(first <= size and last > after for first, last in found.runs)
+            finding
+            for kind, finding in self.items()
+            if kind in _EXPLAINS_ROOTS and any(first <= size and last > after for first, last in finding.runs)
         ]
-        return min(about, key=lambda found: found.first, default=None)
+        return min(about, key=lambda finding: finding.first, default=None)
 
 
 _EXPLAINS_ROOTS = ("GAP", "ENTRY_MODIFIED", "DUP_OR_REORDER", "CHAIN_BREAK", "WRONG_LOG", "NOT_CANONICAL", "MALFORMED")
@@ -480,7 +482,7 @@ _EXPLAINS_ROOTS = ("GAP", "ENTRY_MODIFIED", "DUP_OR_REORDER", "CHAIN_BREAK", "WR
 
 @dataclass
 class Authorised:
-    """A gap that the log itself authorises."""
+    """A gap that an entry of the log, or of its successor, authorises."""
 
     what: str
     first: int
@@ -493,7 +495,7 @@ class Authorised:
 
 @dataclass(frozen=True)
 class Grant:
-    """What one entry allows to be missing: these numbers of that log (a log id; empty: the log the entry is in)."""
+    """A gap that one entry authorises: numbers of a log (a log id; empty: the entry's own log)."""
 
     action: str
     first: int
@@ -549,17 +551,17 @@ class Check:
 
     # Evidence to check against.
 
-    def add_checkpoint(self, note: bytes, source: str, *, held: bool = False) -> None:
-        """Take a checkpoint. A stored one that is not properly signed is a finding; a held one raises Malformed."""
+    def add_checkpoint(self, note: bytes, source: str, *, is_held: bool = False) -> None:
+        """Add a checkpoint. A stored one that is not properly signed is a finding; a held one raises Malformed."""
         try:
-            checkpoint = open_checkpoint(note, source, held, self.keys, self.witnesses)
+            checkpoint = open_checkpoint(note, source, is_held, self.keys, self.witnesses)
         except BadSignature as error:
-            if held:
+            if is_held:
                 raise Malformed(f"the checkpoint you hold: {error}") from error
             self.findings.add("CKPT_BAD_SIG", _claimed_size(note), detail=str(error))
             return
         if checkpoint.origin != self.origin:
-            if held:
+            if is_held:
                 raise Malformed(f"{source} is a checkpoint of {checkpoint.origin}, not of {self.origin}")
             self.findings.add("CKPT_BAD_SIG", checkpoint.size, detail=f"{source} is of another log")
             return
@@ -572,20 +574,20 @@ class Check:
             self._check_roots(checkpoint.size, [checkpoint])
 
     def add_receipt(self, seq: int, leaf_prefix: str) -> None:
-        """Take what a printed label or receipt says: the entry's number and the first hex digits of its leaf."""
+        """Add a printed receipt: the entry's number and the first hex digits of its leaf."""
         self.receipts.setdefault(seq, []).append(leaf_prefix)
 
-    def _two_roots(self, one: Checkpoint, other: Checkpoint) -> None:
-        kind = "FORK" if one.held or other.held else "EQUIVOCATION"
-        found = self.findings.add(kind, one.size, detail=f"{one.source} and {other.source}")
-        found.first_bad = min(found.first_bad or one.size, one.size)
+    def _two_roots(self, checkpoint: Checkpoint, other: Checkpoint) -> None:
+        kind = "FORK" if checkpoint.is_held or other.is_held else "EQUIVOCATION"
+        finding = self.findings.add(kind, checkpoint.size, detail=f"{checkpoint.source} and {other.source}")
+        finding.first_bad = min(finding.first_bad or checkpoint.size, checkpoint.size)
 
     # The entries.
 
     def feed(
         self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
     ) -> None:
-        """Take the next entry: its number, its leaf, the header text and, where they still exist, salt and body."""
+        """Check the next entry: its number, its leaf, the header text and, where they still exist, salt and body."""
         if seq != self.expected and not self._in_place(seq):
             return
         self.expected = seq + 1
@@ -602,7 +604,7 @@ class Check:
             self._check_roots(seq, self.targets[seq])
 
     def skip_unreadable(self, detail: str) -> None:
-        """One entry could not be read at all; what follows cannot be tied to what came before."""
+        """Record that an entry cannot be read; what follows cannot be tied to what came before."""
         self.findings.add("MALFORMED", self.expected, detail=detail)
         self.expected += 1
         self.unreadable += 1
@@ -619,7 +621,7 @@ class Check:
         return False
 
     def _close_gap(self, gap: Finding, seq: int) -> None:
-        """An entry that seemed to be missing comes later: it was moved, not removed."""
+        """Remove a number from a gap: its entry comes later, so it was moved, not removed."""
         for first, last in gap.runs:
             if first <= seq <= last:
                 gap.runs.remove([first, last])
@@ -642,7 +644,7 @@ class Check:
         self.prev = leaf
 
     def _check_entry(self, seq: int, leaf: bytes, header: str, salt: bytes | None, body: str | None) -> bytes:
-        """Check one entry; answers the leaf that the header gives."""
+        """Check one entry; return the leaf that the header gives."""
         try:
             raw = header.encode()
         except UnicodeEncodeError:
@@ -671,7 +673,7 @@ class Check:
 
     @staticmethod
     def _fields(header: str, raw: bytes) -> dict[str, Any] | None:
-        """The header's fields, or nothing when it is not a header in canonical form."""
+        """Return the header's fields, None when it is not a header in canonical form."""
         try:
             usual = None if raw.translate(None, _ORDINARY) else _USUAL_HEADER.fullmatch(header)
             if usual is not None:
@@ -690,7 +692,7 @@ class Check:
             return None
 
     def _only_prev_differs(self, header: str, leaf: bytes) -> bool:
-        """Whether the entry is intact and only the leaf before it was altered (or is missing, as after a gap)."""
+        """Return whether the entry is intact and only the leaf before it was altered (or is missing, as after a gap)."""
         if self.prev is None:
             missing = self.findings.get("GAP") or self.findings.get("MALFORMED")
             if missing:
@@ -702,9 +704,9 @@ class Check:
         return hashlib.sha256(b"\x00" + written.encode()).digest() == leaf
 
     def _modified(self, seq: int, fields: dict[str, Any] | None) -> None:
-        found = self.findings.add("ENTRY_MODIFIED", seq, when=fields["recorded"] if fields else "")
-        if found.count == 1 and fields and fields["seq"] == seq:
-            found.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
+        finding = self.findings.add("ENTRY_MODIFIED", seq, when=fields["recorded"] if fields else "")
+        if finding.count == 1 and fields and fields["seq"] == seq:
+            finding.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
 
     def _check_place(self, seq: int, fields: dict[str, Any], header: str) -> None:
         if self.ids is not None:
@@ -740,32 +742,32 @@ class Check:
         except UnicodeEncodeError:
             committed = False
         if not committed or len(salt) != 32:
-            found = self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
-            if found.count == 1 and intact:
-                found.details = [f"those of {fields['action']}, recorded {fields['recorded']}"]
+            finding = self.findings.add("BODY_MODIFIED", seq, when=fields["recorded"])
+            if finding.count == 1 and intact:
+                finding.details = [f"those of {fields['action']}, recorded {fields['recorded']}"]
         elif self.strict or fields["action"] in (ERASED, RETIRED):
             try:
-                said = read_canonical(body)
+                statement = read_canonical(body)
             except Malformed:
                 self.findings.add("NOT_CANONICAL", seq, when=fields["recorded"])
                 return
             if intact and fields["action"] in (ERASED, RETIRED):
-                self._grant(seq, fields["action"], said)
+                self._grant(seq, fields["action"], statement)
 
-    def _grant(self, seq: int, action: str, said: Any) -> None:
-        """Note which gaps an intact entry authorises; only earlier entries can be meant."""
-        if not isinstance(said, dict):
+    def _grant(self, seq: int, action: str, statement: Any) -> None:
+        """Collect the gaps that an intact entry authorises; only earlier entries can be meant."""
+        if not isinstance(statement, dict):
             return
-        ranges = said.get("ranges") if action == ERASED else [[said.get("first"), said.get("last")]]
-        basis, log = said.get("basis", ""), said.get("log", self.log)
-        for each in ranges if isinstance(ranges, list) else ():
-            a_range = isinstance(each, list) and len(each) == 2 and all(type(number) is int for number in each)
-            if not a_range or not 0 < each[0] <= each[1] or not isinstance(log, str):
+        ranges = statement.get("ranges") if action == ERASED else [[statement.get("first"), statement.get("last")]]
+        basis, log = statement.get("basis", ""), statement.get("log", self.log)
+        for span in ranges if isinstance(ranges, list) else ():
+            a_range = isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)
+            if not a_range or not 0 < span[0] <= span[1] or not isinstance(log, str):
                 continue
-            grant = Grant(action, each[0], each[1], seq, basis if isinstance(basis, str) else "", log, self.origin)
+            grant = Grant(action, span[0], span[1], seq, basis if isinstance(basis, str) else "", log, self.origin)
             if log != self.log:
                 self.granted_to_others.append(grant)
-            elif each[1] < seq:
+            elif span[1] < seq:
                 self.granted.append(grant)
 
     def _check_receipts(self, seq: int, leaf: bytes) -> None:
@@ -794,18 +796,18 @@ class Check:
                 self.bad.append((checkpoint, last_good))
 
     def _leaf_was_altered(self, size: int) -> None:
-        """The signed root bears out the entries as they stand: what was changed is the stored leaf."""
-        found = self.findings.get("ENTRY_MODIFIED")
-        if found:
-            found.details.append(
+        """Note that the signed root fits the entries as they are, so that the stored leaf was changed."""
+        finding = self.findings.get("ENTRY_MODIFIED")
+        if finding:
+            finding.details.append(
                 f"checkpoint {size:,} bears out the entry as it stands, so its stored leaf was changed"
             )
 
     def _check_witness_times(self, checkpoint: Checkpoint) -> None:
         for name, seconds in checkpoint.witnesses:
             if self.recorded and seconds < 2**40:
-                seen = _EPOCH + dt.timedelta(seconds=seconds)
-                late = (_moment(self.recorded) - seen).total_seconds()
+                signed_at = _EPOCH + dt.timedelta(seconds=seconds)
+                late = (_moment(self.recorded) - signed_at).total_seconds()
                 if late > CLOCK_TOLERANCE:
                     detail = f"{name} saw it {late / 60:,.0f} minutes before it says it was recorded"
                     self.findings.add("CLOCK_BACKWARDS", checkpoint.size, detail=detail)
@@ -829,14 +831,14 @@ class Check:
         if unmet:
             detail = f"{unmet} checkpoints lack {self.need} of {len(self.witnesses)} cosignatures"
             self.findings.add("UNWITNESSED", last, detail=detail)
-        held = [checkpoint for each in self.targets.values() for checkpoint in each if checkpoint.held]
-        if self.strict and not held and not self.need:
+        has_held = any(checkpoint.is_held for checkpoints in self.targets.values() for checkpoint in checkpoints)
+        if self.strict and not has_held and not self.need:
             detail = "strict checking needs a checkpoint that you hold (--checkpoint) or a witness policy"
             self.findings.add("UNCHECKED", last, detail=detail)
         return Report(self, last, covered, authorised)
 
     def _counts(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.held or len(checkpoint.witnesses) >= self.need
+        return checkpoint.is_held or len(checkpoint.witnesses) >= self.need
 
     def _settle_missing(self) -> list[Authorised]:
         authorised: list[Authorised] = []
@@ -868,7 +870,7 @@ class Check:
                 beyond = self.findings.get("TRUNCATED")
                 start = beyond.last + 1 if beyond else last + 1
                 self.findings.add("TRUNCATED", start, size, detail=detail)
-            elif size < self.first - 1 and any(checkpoint.held for checkpoint in self.targets[size]):
+            elif size < self.first - 1 and any(checkpoint.is_held for checkpoint in self.targets[size]):
                 self.findings.add("UNCHECKED", size, detail=f"the bundle begins after checkpoint {size:,}")
         for checkpoint, last_good in self.bad:
             self._settle_bad_root(checkpoint, last_good)
@@ -880,9 +882,9 @@ class Check:
                 cause.follows["ROOT_MISMATCH"] = lost
 
     def _settle_bad_root(self, checkpoint: Checkpoint, last_good: int) -> None:
-        """A wrong root is one finding: a consequence of what is known to be changed, else a fork, else a rewrite."""
+        """Report a wrong root: as a consequence of a known change, else as a fork, else as a rewrite."""
         size = checkpoint.size
-        held_good = max((good.size for good in self.good if good.held and good.size < size), default=0)
+        held_good = max((good.size for good in self.good if good.is_held and good.size < size), default=0)
         two_roots = self.findings.get("FORK") or self.findings.get("EQUIVOCATION")
         if two_roots and any(other.root != checkpoint.root for other in self.targets[size]):
             two_roots.last_good = held_good
@@ -894,20 +896,20 @@ class Check:
                 cause.last_good, cause.first_bad = last_good, size
             return
         signed_here = any(good.size >= size for good in self.good)
-        kind, last_good = ("FORK", held_good) if checkpoint.held and signed_here else ("ROOT_MISMATCH", last_good)
-        found = self.findings.get(kind)
-        if found is None:
-            found = self.findings.add(kind, last_good + 1, size, detail=f"first seen at {checkpoint.source}")
-            found.last_good, found.first_bad = last_good, size
+        kind, last_good = ("FORK", held_good) if checkpoint.is_held and signed_here else ("ROOT_MISMATCH", last_good)
+        finding = self.findings.get(kind)
+        if finding is None:
+            finding = self.findings.add(kind, last_good + 1, size, detail=f"first seen at {checkpoint.source}")
+            finding.last_good, finding.first_bad = last_good, size
         else:
-            found.follows[kind] = found.follows.get(kind, 0) + 1
+            finding.follows[kind] = finding.follows.get(kind, 0) + 1
 
 
 _parse = json.JSONDecoder().decode
 
 
 def _usual_header() -> re.Pattern[str]:
-    """A header of format 1 in its one form, where it holds only ordinary characters. A key with ? may be absent."""
+    """Compile the pattern of a canonical header with ordinary characters only. A key with ? may be absent."""
     text, number = '"[^"]*"', "(?:0|[1-9][0-9]{0,14})"
     moment = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
     kinds = {
@@ -962,7 +964,7 @@ _ORDINARY = bytes(byte for byte in range(0x20, 0x100) if byte != 0x5C)
 
 
 def _plainly_canonical(header: str, fields: Any) -> bool:
-    """Whether a flat header without escapes is canonical, told without writing it again. False means: look closely.
+    """Return whether a flat header without escapes is canonical, without writing it again; False: not known.
 
     Without a backslash each text has one spelling, so what is left would show in the length: blanks between the parts,
     a key twice, minus zero. Then there are only the order of the keys and numbers too large.
@@ -1012,7 +1014,7 @@ def _extend(runs: list[list[int]], seq: int) -> None:
 
 
 class _Ids:
-    """The ids of all entries, in twenty-four bytes each, to tell whether one was used twice."""
+    """The ids of all entries, in twenty-four bytes each, to find those used twice."""
 
     def __init__(self) -> None:
         self.shelves = [(array.array("Q"), array.array("Q"), array.array("Q")) for _ in range(256)]
@@ -1023,19 +1025,19 @@ class _Ids:
         try:
             number = int(header[at : at + 36].replace("-", ""), 16)
         except ValueError:
-            return  # no id as this log writes them; that it is in one form is told elsewhere
+            return  # no id as this log writes them; its form is checked elsewhere
         high, low, seqs = self.shelves[number & 255]
         high.append(number >> 64 & 2**64 - 1)
         low.append(number & 2**64 - 1)
         seqs.append(seq)
 
     def repeated(self) -> Iterator[tuple[int, int]]:
-        """Pairs of entries with one id."""
+        """Yield pairs of entries with one id."""
         for high, low, seqs in self.shelves:
             order = sorted(range(len(seqs)), key=lambda at: (high[at], low[at], seqs[at]))
-            for one, other in zip(order, order[1:]):
-                if high[one] == high[other] and low[one] == low[other]:
-                    yield seqs[one], seqs[other]
+            for first, second in zip(order, order[1:]):
+                if high[first] == high[second] and low[first] == low[second]:
+                    yield seqs[first], seqs[second]
 
 
 def _reach(grant: Grant) -> tuple[int, int, int]:
@@ -1062,22 +1064,26 @@ def _split(run: Sequence[int], grants: Sequence[Grant]) -> Iterator[tuple[int, i
 
 
 class Report:
-    """What was checked and what was found."""
+    """The result of a check: extent, coverage, authorised gaps, findings."""
 
     def __init__(self, check: Check, last: int, covered: int, authorised: list[Authorised]) -> None:
         self.origin, self.first, self.last, self.covered = check.origin, check.first, last, covered
         self.entries, self.checkpoints = check.entries, check.checkpoints
-        self.held = sum(checkpoint.held for each in check.targets.values() for checkpoint in each)
+        self.held_checkpoints = sum(
+            checkpoint.is_held for checkpoints in check.targets.values() for checkpoint in checkpoints
+        )
         self.receipts = check.receipts_checked
         self.recorded_from, self.recorded_to = check.opened, check.recorded
         self.keys = [str(key) for key in check.keys if key.name == check.origin]
         self.authorised = authorised
-        self.findings = sorted(check.findings.values(), key=lambda found: (found.status, found.first, found.kind))
+        self.findings = sorted(
+            check.findings.values(), key=lambda finding: (finding.status, finding.first, finding.kind)
+        )
 
     @property
     def exit(self) -> int:
-        found = {finding.status for finding in self.findings}
-        return next((status for status in (TAMPERED, UNREADABLE, INCOMPLETE) if status in found), OK)
+        statuses = {finding.status for finding in self.findings}
+        return next((status for status in (TAMPERED, UNREADABLE, INCOMPLETE) if status in statuses), OK)
 
     @property
     def conclusion(self) -> str:
@@ -1101,45 +1107,45 @@ class Report:
             "covered": self.covered,
             "entries": self.entries,
             "checkpoints": self.checkpoints,
-            "held_checkpoints": self.held,
+            "held_checkpoints": self.held_checkpoints,
             "receipts": self.receipts,
             "recorded_from": self.recorded_from,
             "recorded_to": self.recorded_to,
-            "authorised": [{k: v for k, v in vars(each).items() if k != "log" or v} for each in self.authorised],
-            "findings": [found.as_json() for found in self.findings],
+            "authorised": [{k: v for k, v in vars(gap).items() if k != "log" or v} for gap in self.authorised],
+            "findings": [finding.as_json() for finding in self.findings],
         }
 
     def lines(self) -> Iterator[str]:
         yield f"Log {self.origin}, key {', '.join(self.keys)}"
         yield (
             f"{self.entries:,} entries ({self.first:,} to {self.last:,}), recorded {self.recorded_from or '-'} to "
-            f"{self.recorded_to or '-'}; {self.checkpoints:,} signed checkpoints, {self.held:,} of them yours; "
+            f"{self.recorded_to or '-'}; {self.checkpoints:,} signed checkpoints, {self.held_checkpoints:,} of them yours; "
             f"{self.receipts:,} receipts"
         )
-        for each in self.authorised:
-            what = "details erased" if each.what == "ERASED" else "entries retired"
-            basis = f" ({each.basis})" if each.basis else ""
-            where = f" of {each.log}" if each.log else ""
-            yield f"Authorised: {what} {_run([each.first, each.last])}, by entry {each.by:,}{where}{basis}"
-        for found in self.findings:
+        for gap in self.authorised:
+            what = "details erased" if gap.what == "ERASED" else "entries retired"
+            basis = f" ({gap.basis})" if gap.basis else ""
+            where = f" of {gap.log}" if gap.log else ""
+            yield f"Authorised: {what} {_run([gap.first, gap.last])}, by entry {gap.by:,}{where}{basis}"
+        for finding in self.findings:
             yield ""
-            yield found.sentence()
-            yield f"    {found.kind} at {found.position or '-'}; {found.count:,} in all" + _followed(found)
+            yield finding.sentence()
+            yield f"    {finding.kind} at {finding.position or '-'}; {finding.count:,} in all" + _followed(finding)
         yield ""
         if self.exit != UNREADABLE and self.covered >= self.first and self.exit != TAMPERED:
             yield f"Entries {self.first:,} to {self.covered:,} give the root that was signed for them."
         yield self.conclusion
 
 
-def _followed(found: Finding) -> str:
-    told = ""
-    if found.since:
-        told += f"; recorded {found.since} to {found.until}"
-    if found.first_bad is not None:
-        told += f"; last good checkpoint {found.last_good or 0:,}, first bad {found.first_bad:,}"
-    for kind, count in sorted(found.follows.items()):
-        told += f"; {count:,} more {kind} follow from it"
-    return told
+def _followed(finding: Finding) -> str:
+    text = ""
+    if finding.since:
+        text += f"; recorded {finding.since} to {finding.until}"
+    if finding.first_bad is not None:
+        text += f"; last good checkpoint {finding.last_good or 0:,}, first bad {finding.first_bad:,}"
+    for kind, count in sorted(finding.follows.items()):
+        text += f"; {count:,} more {kind} follow from it"
+    return text
 
 
 # --- the bundle ------------------------------------------------------------------------------------------------------
@@ -1172,7 +1178,7 @@ class Bundle:
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """One file of the bundle, to be read once from its beginning."""
+        """Open one file of the bundle, to be read once from its beginning."""
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?", name):
             raise Malformed(f"{name[:80]!r} is not a file name of a bundle")
         try:
@@ -1192,7 +1198,7 @@ class Bundle:
         return path.open("rb")
 
     def read(self, name: str, limit: int) -> bytes:
-        """All of a small file."""
+        """Return all of a small file."""
         with self.open(name) as source:
             raw = source.read(limit + 1)
         if len(raw) > limit:
@@ -1202,7 +1208,7 @@ class Bundle:
 
 @dataclass
 class Manifest:
-    """What the bundle says it holds. Nothing in it is trusted; all of it is compared."""
+    """The manifest of a bundle; not trusted, all of it is compared."""
 
     origin: str
     log: str
@@ -1217,27 +1223,27 @@ class Manifest:
     def read(cls, bundle: Bundle) -> Manifest:
         raw = bundle.read("manifest.json", MAX_MANIFEST)
         try:
-            said = read_canonical(raw.decode().rstrip("\n"))
-            if not isinstance(said, dict) or said["format"] != BUNDLE_FORMAT:
+            document = read_canonical(raw.decode().rstrip("\n"))
+            if not isinstance(document, dict) or document["format"] != BUNDLE_FORMAT:
                 raise Malformed(f"manifest.json does not say format {BUNDLE_FORMAT}")
-            first, last, start = said["first"], said["last"], said.get("start")
+            first, last, start = document["first"], document["last"], document.get("start")
             if type(first) is not int or type(last) is not int or not 1 <= first <= last + 1:
                 raise Malformed("manifest.json: first and last are not a range")
             if (first > 1) != (start is not None):
                 raise Malformed("manifest.json: a range that begins later needs a start, and only that")
-            texts = said["origin"], said["log"], said.get("predecessor", "")
+            texts = document["origin"], document["log"], document.get("predecessor", "")
             if not all(isinstance(text, str) for text in texts):
                 raise Malformed("manifest.json: origin, log and predecessor are text")
             leaf = _hex(start["leaf"], 32) if start else None
-            hashes = [_hex(each, 32) for each in start["hashes"]] if start else []
-            files = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in said["files"].items()}
+            hashes = [_hex(subtree, 32) for subtree in start["hashes"]] if start else []
+            files = {str(name): (int(file["bytes"]), str(file["sha256"])) for name, file in document["files"].items()}
             return cls(texts[0], texts[1], first, last, texts[2], leaf, hashes, files)
         except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
             raise Malformed(f"manifest.json lacks or misspells {error}") from error
 
 
 def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] | None = None) -> tuple[int, str]:
-    """Stream entries.jsonl into the check; answers the file's length and SHA-256."""
+    """Stream entries.jsonl into the check; return the file's length and SHA-256."""
     digest, length, number = hashlib.sha256(), 0, 0
     with bundle.open("entries.jsonl") as source:
         while True:
@@ -1271,16 +1277,16 @@ def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | Non
         if line.endswith(b"\r\n"):
             raise Malformed("line ends were converted on the way (CRLF)")
         text = line[:-1].decode()
-        said = _decode(text)
-        if _encode(said) != text or list(said) != sorted(said):
+        document = _decode(text)
+        if _encode(document) != text or list(document) != sorted(document):
             raise Malformed("not in canonical form")
-        seq, leaf, header = said["seq"], said["leaf"], said.get("header")
-        salt, body = said.get("salt"), said.get("body")
+        seq, leaf, header = document["seq"], document["leaf"], document.get("header")
+        salt, body = document.get("salt"), document.get("body")
     except Malformed:
         raise
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise Malformed("not an entry as this log writes it: cut off or damaged") from error
-    if said.keys() - _ENTRY_KEYS or type(seq) is not int or seq < 1:
+    if document.keys() - _ENTRY_KEYS or type(seq) is not int or seq < 1:
         raise Malformed("not an entry: seq, leaf, header, salt, body are expected")
     if not (isinstance(header, str) or header is None) or not (isinstance(body, str) or body is None):
         raise Malformed("header and body are text")
@@ -1294,7 +1300,7 @@ _NUMBER = re.compile(rb'","seq":([1-9][0-9]{0,14})\}\n')
 
 
 def _whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
-    """A complete entry in canonical form, read by its parts; nothing for any other line, which then is read slowly."""
+    """Read a complete entry in canonical form by its parts; None for any other line, which is read slowly."""
     middle, end = line.find(_BETWEEN), line.rfind(_LEAF)
     if not line.startswith(_BEFORE) or not 9 <= middle < middle + 12 <= end or line[end + 74 : end + 84] != _SALT:
         return None
@@ -1308,7 +1314,7 @@ def _whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
 
 
 def _unescaped(text: bytes) -> bytes | None:
-    """Text within a JSON string that has no escapes but those of quotes, hence one spelling; nothing for any other."""
+    """Unescape text of a JSON string whose only escapes are quotes, hence one spelling; None for any other."""
     plain = text.replace(b'\\"', b'"')
     if plain.count(b'"') != len(text) - len(plain) or plain.translate(None, _ORDINARY):
         return None
@@ -1324,7 +1330,7 @@ def verify_bundle(
     keys: Sequence[Key],
     witnesses: Sequence[Key] = (),
     need: int = 0,
-    held: Sequence[Path] = (),
+    held_checkpoints: Sequence[Path] = (),
     receipts: Path | None = None,
     strict: bool = False,
     heartbeat_hours: float | None = None,
@@ -1337,14 +1343,14 @@ def verify_bundle(
     """
     granted = [grant for later in successors for grant in _granted_by(later, keys, witnesses, need)]
     check = _checked(
-        path, granted, keys=keys, witnesses=witnesses, need=need, held=held, receipts=receipts, strict=strict,
+        path, granted, keys=keys, witnesses=witnesses, need=need, held_checkpoints=held_checkpoints, receipts=receipts, strict=strict,
         heartbeat_hours=heartbeat_hours, progress=progress,
     )  # fmt: skip
     return check.finish()
 
 
 def _granted_by(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
-    """What a later log allows to be missing from others, as far as a trusted checkpoint of that log covers it."""
+    """Return the gaps that a later log authorises in others, as far as a trusted checkpoint of it covers them."""
     check = _checked(path, keys=keys, witnesses=witnesses, need=need)
     report = check.finish()
     if report.exit not in (OK, INCOMPLETE):
@@ -1359,7 +1365,7 @@ def _checked(
     keys: Sequence[Key],
     witnesses: Sequence[Key] = (),
     need: int = 0,
-    held: Sequence[Path] = (),
+    held_checkpoints: Sequence[Path] = (),
     receipts: Path | None = None,
     strict: bool = False,
     heartbeat_hours: float | None = None,
@@ -1382,24 +1388,24 @@ def _checked(
         heartbeat_hours=heartbeat_hours or (HEARTBEAT_HOURS if strict else None),
         granted=(grant for grant in granted if grant.log == manifest.log),
     )
-    for each in held:
-        check.add_checkpoint(_read(each), str(each), held=True)
+    for note in held_checkpoints:
+        check.add_checkpoint(_read(note), str(note), is_held=True)
     for seq, prefix in _receipts(receipts) if receipts else ():
         check.add_receipt(seq, prefix)
     _add_stored(bundle, manifest, check)
-    found = {"entries.jsonl": feed_entries(bundle, check, progress)}
+    contents = {"entries.jsonl": feed_entries(bundle, check, progress)}
     last = check.expected - 1
     if last != manifest.last:
-        told = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
-        check.findings.add("MALFORMED", last, detail=told)
-    _compare_files(bundle, manifest, check, found)
+        detail = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
+        check.findings.add("MALFORMED", last, detail=detail)
+    _compare_files(bundle, manifest, check, contents)
     return check
 
 
 def _require_key(origin: str, keys: Sequence[Key], what: str) -> None:
     if not any(key.kind == 1 and key.name == origin for key in keys):
-        given = ", ".join(map(str, keys)) or "none"
-        raise Malformed(f"{what} says it is the log {origin!r}; the keys you gave are for: {given}")
+        names = ", ".join(map(str, keys)) or "none"
+        raise Malformed(f"{what} says it is the log {origin!r}; the keys you gave are for: {names}")
 
 
 def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
@@ -1411,26 +1417,26 @@ def _add_stored(bundle: Bundle, manifest: Manifest, check: Check) -> None:
                 check.findings.add("CKPT_BAD_SIG", detail=str(error))
 
 
-def _compare_files(bundle: Bundle, manifest: Manifest, check: Check, found: dict[str, tuple[int, str]]) -> None:
+def _compare_files(bundle: Bundle, manifest: Manifest, check: Check, contents: dict[str, tuple[int, str]]) -> None:
     if "entries.jsonl" not in manifest.files:
         raise Malformed("manifest.json does not list entries.jsonl")
     for name, promised in sorted(manifest.files.items()):
-        if name not in found:
+        if name not in contents:
             raw = bundle.read(name, MAX_MANIFEST)
-            found[name] = len(raw), hashlib.sha256(raw).hexdigest()
-        if found[name] != promised:
-            told = f"{name} is not the file that was exported (its SHA-256 is not the one in manifest.json)"
-            check.findings.add("MALFORMED", detail=told)
+            contents[name] = len(raw), hashlib.sha256(raw).hexdigest()
+        if contents[name] != promised:
+            detail = f"{name} is not the file that was exported (its SHA-256 is not the one in manifest.json)"
+            check.findings.add("MALFORMED", detail=detail)
 
 
 # --- the proof of one entry -------------------------------------------------------------------------------------------
 
 
 class ProofReport(Report):
-    """What was found about a single entry."""
+    """The result of checking a single entry."""
 
     size = 0
-    told = ""
+    summary = ""
 
     @property
     def conclusion(self) -> str:
@@ -1442,37 +1448,42 @@ class ProofReport(Report):
 
     def lines(self) -> Iterator[str]:
         yield f"Log {self.origin}, key {', '.join(self.keys)}"
-        yield f"Entry {self.first:,}: {self.told or 'gone'}"
-        for found in self.findings:
+        yield f"Entry {self.first:,}: {self.summary or 'gone'}"
+        for finding in self.findings:
             yield ""
-            yield found.sentence()
-            yield f"    {found.kind} at {found.position or '-'}"
+            yield finding.sentence()
+            yield f"    {finding.kind} at {finding.position or '-'}"
         yield ""
         yield self.conclusion
 
 
 def verify_proof(
-    path: Path, *, keys: Sequence[Key], witnesses: Sequence[Key] = (), need: int = 0, held: Sequence[Path] = ()
+    path: Path,
+    *,
+    keys: Sequence[Key],
+    witnesses: Sequence[Key] = (),
+    need: int = 0,
+    held_checkpoints: Sequence[Path] = (),
 ) -> ProofReport:
     """Check one entry against the checkpoint that its proof carries, and that against yours; raises Malformed."""
-    told, entry = _read_proof(path)
-    _require_key(told["origin"], keys, "the proof")
+    proof, entry = _read_proof(path)
+    _require_key(proof["origin"], keys, "the proof")
     seq, leaf, header, salt, body = entry
     check = Check(
-        origin=told["origin"], log=told["log"], keys=keys, witnesses=witnesses, need=need, first=seq,
+        origin=proof["origin"], log=proof["log"], keys=keys, witnesses=witnesses, need=need, first=seq,
         start_hashes=[bytes(32)] * bin(seq - 1).count("1"),
     )  # fmt: skip
     check.prev, check.whole = None, False  # one entry: no chain, and a tree only along its path
-    check.add_checkpoint(told["checkpoint"].encode(), "the checkpoint in the proof")
+    check.add_checkpoint(proof["checkpoint"].encode(), "the checkpoint in the proof")
     size = max(check.targets, default=0)
-    for each in held:
-        check.add_checkpoint(_read(each), str(each), held=True)
+    for note in held_checkpoints:
+        check.add_checkpoint(_read(note), str(note), is_held=True)
     check.feed(seq, leaf, header, salt, body)
     if check.missing.pop("BODY_MISSING"):
         check.findings.add("UNCHECKED", seq, detail="the details are not in the proof; an export tells who erased them")
     if check.missing.pop("ENTRY_MISSING"):
         check.findings.add("UNCHECKED", seq, detail="the entry is gone; an export tells who retired it")
-    root = _climb(leaf, seq - 1, size, [_hex(each, 32) for each in told["path"]])
+    root = _climb(leaf, seq - 1, size, [_hex(sibling, 32) for sibling in proof["path"]])
     for checkpoint in check.targets.get(size, ()):
         if checkpoint.root == root:
             check.good.append(checkpoint)
@@ -1487,18 +1498,18 @@ def verify_proof(
             detail=f"your checkpoint covers {other:,} entries, the proof's {size:,}; ask for a proof of that size",
         )
     covered = any(check._counts(checkpoint) for checkpoint in check.good)
-    if not covered and all(found.status != TAMPERED for found in check.findings.values()):
+    if not covered and all(finding.status != TAMPERED for finding in check.findings.values()):
         check.findings.add("UNWITNESSED" if check.good else "UNSEALED", seq)
     report = ProofReport(check, seq, seq if covered else seq - 1, [])
     report.size = size
-    report.told = _in_words(header or "")
+    report.summary = _in_words(header or "")
     return report
 
 
 def _in_words(header: str) -> str:
     try:
-        said = _parse(header)
-        return f"{said['action']}, {said['outcome']}, by {said['actor']} ({said['actor_role']}), recorded {said['recorded']}"
+        fields = _parse(header)
+        return f"{fields['action']}, {fields['outcome']}, by {fields['actor']} ({fields['actor_role']}), recorded {fields['recorded']}"
     except (ValueError, RecursionError, KeyError, TypeError):
         return ""
 
@@ -1509,20 +1520,20 @@ def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | Non
             raw = source.read(MAX_LINE + 1)
         if len(raw) > MAX_LINE:
             raise Malformed(f"{path} is too long to be the proof of one entry")
-        told = read_canonical(raw.decode().rstrip("\n"))
-        texts = told["format"], told["origin"], told["log"], told["checkpoint"]
-        if texts[0] != PROOF_FORMAT or not all(isinstance(text, str) for text in texts) or len(told["path"]) > 64:
+        proof = read_canonical(raw.decode().rstrip("\n"))
+        texts = proof["format"], proof["origin"], proof["log"], proof["checkpoint"]
+        if texts[0] != PROOF_FORMAT or not all(isinstance(text, str) for text in texts) or len(proof["path"]) > 64:
             raise Malformed(f"{path} does not say format {PROOF_FORMAT}")
-        line = _encode(told["entry"]).encode() + b"\n"
+        line = _encode(proof["entry"]).encode() + b"\n"
     except OSError as error:
         raise Malformed(f"{path} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, UnicodeError, RecursionError) as error:
         raise Malformed(f"{path} is not the proof of an entry: {error}") from error
-    return told, _entry(line)
+    return proof, _entry(line)
 
 
 def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """The root to which a path leads from a leaf (RFC 9162, 2.1.3.2); nothing when the path has the wrong length."""
+    """Return the root to which a path leads from a leaf (RFC 9162, 2.1.3.2); None for a wrong length."""
     node, last = index, size - 1
     if not 0 <= node <= last:
         return None
@@ -1540,7 +1551,7 @@ def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes |
 
 
 def is_proof(path: Path) -> bool:
-    """Whether this is the proof of one entry rather than a bundle."""
+    """Return whether this is the proof of one entry rather than a bundle."""
     try:
         with path.open("rb") as source:
             return source.read(1) == b"{"
@@ -1563,7 +1574,7 @@ def _read(path: Path) -> bytes:
 
 
 def read_keys(path: Path, kind: int) -> list[Key]:
-    """The keys in a file, one a line; empty lines and lines that begin with # are passed over."""
+    """Return the keys in a file, one a line; empty lines and lines that begin with # are skipped."""
     keys = []
     try:
         text = _read(path).decode("utf-8-sig")
@@ -1583,13 +1594,13 @@ def read_keys(path: Path, kind: int) -> list[Key]:
 def _receipts(path: Path) -> list[tuple[int, str]]:
     try:
         rows = list(csv.DictReader(io.StringIO(_read(path).decode("utf-8-sig"))))
-        told = [(int(row["seq"]), row["leaf"].strip().lower()) for row in rows]
+        receipts = [(int(row["seq"]), row["leaf"].strip().lower()) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         raise Malformed(f"{path} is not a CSV file with the columns seq and leaf") from error
-    for seq, prefix in told:
+    for seq, prefix in receipts:
         if seq < 1 or not re.fullmatch("[0-9a-f]{8,64}", prefix):
             raise Malformed(f"{path}: receipt {seq} needs at least 8 hexadecimal digits of its leaf")
-    return told
+    return receipts
 
 
 def _policy(text: str) -> int:
@@ -1622,7 +1633,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; answers the exit status."""
+    """Run the command; return the exit status."""
     with contextlib.suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show a letter
     options = _arguments(argv)
@@ -1638,7 +1649,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 keys=read_keys(options.vkey, 1),
                 witnesses=witnesses,
                 need=options.policy,
-                held=options.checkpoint,
+                held_checkpoints=options.checkpoint,
                 receipts=options.receipts,
                 strict=options.strict,
                 heartbeat_hours=options.heartbeat,
@@ -1662,7 +1673,9 @@ def _proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:
     if options.receipts or options.successor or options.strict or options.heartbeat:
         raise Malformed("the proof of one entry is checked with --vkey, --checkpoint, --witness-vkey and --policy only")
     keys = read_keys(options.vkey, 1)
-    return verify_proof(options.bundle, keys=keys, witnesses=witnesses, need=options.policy, held=options.checkpoint)
+    return verify_proof(
+        options.bundle, keys=keys, witnesses=witnesses, need=options.policy, held_checkpoints=options.checkpoint
+    )
 
 
 def _unreadable(why: str, *, as_json: bool) -> int:
@@ -1674,7 +1687,7 @@ def _unreadable(why: str, *, as_json: bool) -> int:
 
 
 def _printable(line: str) -> str:
-    """Without control characters, so that a bundle cannot steer the terminal."""
+    """Replace control characters, so that a bundle cannot steer the terminal."""
     return "".join(char if unicodedata.category(char)[0] != "C" else "?" for char in line)
 
 

@@ -69,12 +69,12 @@ text or list is not NULL and stays."""
 class NotCanonical(ValueError):
     """A value has no single spelling in the log; ``path`` says where it stands."""
 
-    def __init__(self, path: str, given: object, expected: str) -> None:
+    def __init__(self, path: str, value: object, expected: str) -> None:
         super().__init__(path, expected)
-        self._inner, self.given, self.expected = path.removeprefix("$"), type(given).__name__, expected
+        self._inner, self.kind, self.expected = path.removeprefix("$"), type(value).__name__, expected
 
     def within(self, step: str) -> NotCanonical:
-        """The same, seen from the object or list around it: a path is only built when something is wrong."""
+        """Prefix the path with a step of the object or list around the value; return this error."""
         self._inner = step + self._inner
         return self
 
@@ -84,11 +84,11 @@ class NotCanonical(ValueError):
         return "$" + self._inner
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.expected}; given {self.given}"
+        return f"{self.path}: {self.expected}; given {self.kind}"
 
 
 def canonical(value: object) -> str:
-    """RFC 8785 text of a value built from str, int, bool, list, tuple and dict; anything else is refused.
+    """Return the RFC 8785 text of a value built from str, int, bool, list, tuple and dict; anything else is refused.
 
     >>> canonical({"b": [1, True], "a": "5 mg"})
     '{"a":"5 mg","b":[1,true]}'
@@ -108,20 +108,6 @@ def plain(value: object) -> Any:
     return _plain(value)
 
 
-def read(text: str) -> Any:
-    """The value of a canonical text; raises NotCanonical when the text is JSON in any other spelling, or no JSON."""
-    try:
-        value = json.loads(text, object_pairs_hook=_pairs, parse_float=_no_float, parse_constant=_no_float)
-        again = canonical(value)
-    except NotCanonical:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise NotCanonical("$", text[:80], f"canonical JSON ({error})") from error
-    if again != text:
-        raise NotCanonical("$", text[:80], "canonical JSON: keys in order, no spaces, shortest escapes")
-    return value
-
-
 def timestamp(moment: dt.datetime) -> str:
     """``YYYY-MM-DDTHH:MM:SS.ffffffZ``: UTC, the microseconds PostgreSQL stores, always six digits.
 
@@ -134,34 +120,34 @@ def timestamp(moment: dt.datetime) -> str:
 
 
 def header(entry: Mapping[str, Any], *, seq: int, prev: bytes) -> str:
-    """The header text of one entry, from the columns of ``audit.entry``, its number and the leaf before it.
+    """Return the header text of one entry, from the columns of ``audit.entry``, its number and the leaf before it.
 
     Raises NotCanonical when it would exceed 64 KiB - 1 bytes, or when a column is unknown.
     """
     if unknown := entry.keys() - HEADER_KEYS.keys():
         raise NotCanonical(f"$.{min(unknown)}", None, "a column of format 1")
-    told = {HEADER_KEYS[column]: value for column, value in entry.items() if value is not None}
-    told["seq"], told["prev"] = seq, prev
-    text = "{" + ",".join([f'"{key}":{_spelled(told[key])}' for key in sorted(told)]) + "}"
+    fields = {HEADER_KEYS[column]: value for column, value in entry.items() if value is not None}
+    fields["seq"], fields["prev"] = seq, prev
+    text = "{" + ",".join([f'"{key}":{_spelled(fields[key])}' for key in sorted(fields)]) + "}"
     if len(text.encode()) > MAX_HEADER_BYTES:
         raise NotCanonical("$", text[:80], f"a header of at most {MAX_HEADER_BYTES} bytes")
     return text
 
 
 def leaf(header_text: str) -> bytes:
-    """RFC 9162 leaf hash of a header: SHA-256(0x00 || header)."""
+    """Return the RFC 9162 leaf hash of a header: SHA-256(0x00 || header)."""
     return hashlib.sha256(b"\x00" + header_text.encode()).digest()
 
 
 def body_commitment(salt: bytes, body: str) -> bytes:
-    """SHA-256(0x02 || salt || body): binds the body to the header, and tells nothing once the salt is gone."""
+    """Return SHA-256(0x02 || salt || body), which reveals nothing of the body once the salt is erased."""
     if len(salt) != SALT_BYTES:
         raise NotCanonical("$.salt", salt, f"{SALT_BYTES} bytes")
     return hashlib.sha256(b"\x02" + salt + body.encode()).digest()
 
 
 def genesis(log_id: uuid.UUID, predecessor_note: str = "") -> bytes:
-    """What stands in ``prev`` of entry 1. A log that continues another holds that one's last signed note in it."""
+    """Return the ``prev`` of entry 1; a log that continues another has that one's last signed note in it."""
     return hashlib.sha256(f"audit/genesis/v1\n{log_id}\n{predecessor_note}".encode()).digest()
 
 
@@ -169,7 +155,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 
 def _ordered(value: object) -> object:
-    """The same value with keys in UTF-16 order, every part checked."""
+    """Return the value with keys in UTF-16 order, every part checked."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, bool):
@@ -181,7 +167,7 @@ def _ordered(value: object) -> object:
     if isinstance(value, dict):
         return _ordered_object(value)
     if isinstance(value, list | tuple):
-        return _each(value, _ordered)
+        return _turn_items(value, _ordered)
     raise NotCanonical("$", value, "text, a whole number, true, false, a list or an object")
 
 
@@ -190,23 +176,23 @@ def _ordered_object(value: dict[Any, object]) -> dict[str, object]:
         if not isinstance(key, str):
             raise NotCanonical("$", key, "keys that are text")
         _text(key)
-    told: dict[str, object] = {}
+    ordered: dict[str, object] = {}
     for key in sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16):
         try:
-            told[str(key)] = _ordered(value[key])
+            ordered[str(key)] = _ordered(value[key])
         except NotCanonical as error:
             raise error.within(f".{key}") from None
-    return told
+    return ordered
 
 
-def _each(items: Iterable[Any], turn: Callable[[object], Any]) -> list[Any]:
-    told: list[Any] = []
+def _turn_items(items: Iterable[Any], turn: Callable[[object], Any]) -> list[Any]:
+    turned: list[Any] = []
     for item in items:
         try:
-            told.append(turn(item))
+            turned.append(turn(item))
         except NotCanonical as error:
-            raise error.within(f"[{len(told)}]") from None
-    return told
+            raise error.within(f"[{len(turned)}]") from None
+    return turned
 
 
 def _text(value: str) -> str:
@@ -237,27 +223,27 @@ def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return _plain_mapping(value)
     if isinstance(value, list | tuple):
-        return _each(value, _plain)
+        return _turn_items(value, _plain)
     if isinstance(value, set | frozenset):
-        return _each(sorted(value, key=str), _plain)
+        return _turn_items(sorted(value, key=str), _plain)
     return _plain_scalar(value)
 
 
 def _plain_mapping(value: Mapping[Any, object]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
             continue
         name = _plain(key)
         if not isinstance(name, str):
             raise NotCanonical("$", key, "keys that are text")
-        if name in told:
+        if name in mapping:
             raise NotCanonical(f"$.{name}", key, "each key once")
         try:
-            told[name] = _plain(item)
+            mapping[name] = _plain(item)
         except NotCanonical as error:
             raise error.within(f".{name}") from None
-    return told
+    return mapping
 
 
 def _plain_scalar(value: object) -> str:
@@ -277,7 +263,7 @@ def _plain_scalar(value: object) -> str:
 
 
 def _spelled(value: object) -> str:
-    """The canonical text of one column. Verifying a log is mostly this, so the common types take the short way."""
+    """Return the canonical text of one column; common types first, since verification is mostly this."""
     kind = type(value)
     if kind is str:
         return _quoted(_text(value))
@@ -294,14 +280,3 @@ def _spelled(value: object) -> str:
     if isinstance(value, bytearray | memoryview):
         return f'"{bytes(value).hex()}"'
     return canonical(value)
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    told = dict(pairs)
-    if len(told) != len(pairs):
-        raise NotCanonical("$", None, "each key once")
-    return told
-
-
-def _no_float(text: str) -> object:
-    raise NotCanonical("$", text, "whole numbers only")

@@ -1,4 +1,4 @@
-"""What can be recorded: one member an event, with the sentence that tells it to a person.
+"""Events of the log: one member each, with the sentence that describes it to a person.
 
 Adding an event is one line here. A value never changes its meaning once it has been written somewhere: the log keeps it.
 """
@@ -10,7 +10,7 @@ from typing import Self
 
 
 class Outcome(StrEnum):
-    """How it ended. `REFUSED` is a decision of the house or a lack of access; `FAILURE` a fault."""
+    """The outcome of an event. `REFUSED` is a decision of the software or a lack of access; `FAILURE` a fault."""
 
     SUCCESS = "success"
     REFUSED = "refused"
@@ -23,7 +23,7 @@ class Event(StrEnum):
     sentence: str
 
     def __new__(cls, value: str, sentence: str) -> Self:
-        """A member that carries its sentence."""
+        """Return a member that carries its sentence."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence

@@ -1,7 +1,7 @@
-"""Entries in the order of their log, read from the tables as they are, for whoever recomputes them.
+"""Linked entries in order, read from the tables without trusting the log's own functions.
 
-Nothing here trusts a function of the log's schema, which its owner could replace: the header is spelled from the columns by
-an expression of ours, from PostgreSQL's own functions, so that a replaced `audit.header` cannot make a lie verify.
+The owner could replace a function of the schema. So the header is spelled from the columns with PostgreSQL's own functions,
+and a replaced `audit.header` cannot make a false entry verify.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class LinkedEntry:
 def linked_entries(
     connection: Connection[Any], log_id: UUID, *, after: int = 0, page: int = 2000, bodies: bool = True
 ) -> Iterator[LinkedEntry]:
-    """All linked entries of a log with a number above `after`, in order, a page at a time."""
+    """Yield the linked entries of a log with a number above `after`, in order; read a page at a time."""
     with Cursor(connection) as cursor:  # not Django's kind, which knows no binary results
         while True:
             rows = cursor.execute(
@@ -94,7 +94,7 @@ def linked_entries(
 
 
 def leaves(connection: Connection[Any], log_id: UUID, *, upto: int) -> Iterator[bytes]:
-    """The stored leaves 1 to `upto`, in order; fewer when they end sooner. Raises LookupError at a gap."""
+    """Yield the stored leaves 1 to `upto`, in order; fewer when they end sooner. Raises LookupError at a gap."""
     after = 0
     while after < upto:
         rows = connection.execute(

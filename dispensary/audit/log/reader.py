@@ -1,4 +1,4 @@
-"""The way back: entries of a thing as a person reads them, and the receipt that is printed on a label."""
+"""Entries as a person reads them, and the receipt that is printed on a label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEAF_SHOWN = 16
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An entry with its body, ready to be shown. `body` is None when it was erased."""
+    """An entry with its body; `body` is None when it was erased."""
 
     entry: AuditEntry
     body: dict[str, Any] | None
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What proves later that an entry was there: its log, its number, its leaf."""
+    """The proof, on paper, that an entry was there: its log, its number, its leaf."""
 
     origin: str
     seq: int
@@ -55,7 +55,7 @@ class NotLinked(LookupError):
 
 @contextmanager
 def reading(*pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Let this block read bodies of these pharmacies, and of no other. Opens a transaction."""
+    """Allow this block to read the bodies of these pharmacies only. Opens a transaction."""
     scope = ",".join(str(pharmacy.pk if isinstance(pharmacy, Model) else pharmacy) for pharmacy in pharmacies)
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute("SELECT current_setting('audit.pharmacies', true)")
@@ -68,7 +68,7 @@ def reading(*pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> Iterato
 def history(
     subject: Model | Subject, *, pharmacy: Model | UUID, limit: int = 200, using: str = DEFAULT_DB_ALIAS
 ) -> list[Line]:
-    """What happened to a thing at this pharmacy, newest first, at most `limit` lines."""
+    """Return the entries about a thing at this pharmacy, newest first, at most `limit`."""
     about = subject_of(subject)
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     entries = AuditEntry.objects.using(using).filter(subject_type=about.type, subject_id=about.id, pharmacy=pharmacy_id)
@@ -76,18 +76,18 @@ def history(
 
 
 def lines(entries: Iterable[AuditEntry], *pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> list[Line]:
-    """Entries with their bodies, as far as they belong to these pharmacies."""
+    """Return entries with their bodies, as far as they belong to these pharmacies."""
     rows = list(entries)
     with reading(*pharmacies, using=using):
-        found = AuditBody.objects.using(using).filter(
+        rows_of_bodies = AuditBody.objects.using(using).filter(
             entry_id__in=[row.entry_id for row in rows], recorded_at__in={row.recorded_at for row in rows}
         )
-        bodies = {body.entry_id: json.loads(body.body) for body in found}
+        bodies = {body.entry_id: json.loads(body.body) for body in rows_of_bodies}
     return [Line(row, bodies.get(row.entry_id)) for row in rows]
 
 
 def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
-    """An entry in plain English; without its body the actor's id stands for the name."""
+    """Return an entry in plain English; without its body the actor's id stands for the name."""
     try:
         template = Event(entry.action).sentence
     except ValueError:  # written by a newer version of this software
@@ -105,7 +105,7 @@ def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
 
 
 def receipt(entry_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> Receipt:
-    """Number and leaf of a committed entry, for a label. Raises NotLinked inside the transaction that wrote it."""
+    """Return number and leaf of a committed entry, for a label. Raises NotLinked in the transaction that wrote it."""
     with connections[using].cursor() as cursor:
         cursor.execute(
             "SELECT g.origin, l.seq, l.leaf FROM audit.link l JOIN audit.log g USING (log_id) WHERE l.entry_id = %s",

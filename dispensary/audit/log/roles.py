@@ -1,4 +1,4 @@
-"""Who may do what in the database: one role each for the application, the sealer, the auditor and the owner.
+"""Database grants: one role each for the application, the sealer, the auditor and the owner.
 
 The owner runs migrations and owns every object. The application can read the log and call `audit.append`; it owns
 nothing, so it can neither change an entry nor switch a trigger off.
@@ -36,12 +36,12 @@ class Roles:
 
 
 def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
+    """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def statements(roles: Roles) -> Iterator[str]:
-    """The split, as SQL statements to be run by the owner in the application's database, once after every migration."""
+    """Yield the grants as SQL statements; the owner runs them after every migration."""
     yield from _business(roles)
     others = (roles.app, roles.sealer, roles.auditor, *([roles.eraser] if roles.eraser else []))
     for role in (quoted(name) for name in others if name != roles.owner):
@@ -70,7 +70,7 @@ def apply_roles(roles: Roles, *, using: str) -> None:
 
 
 def _business(roles: Roles) -> Iterator[str]:
-    """The application's own tables: rows may be read and written, tables not altered, migrations not forged."""
+    """Yield the grants for the other tables: rows may be read and written, tables not altered, migrations not forged."""
     owner, app = quoted(roles.owner), quoted(roles.app)
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     yield f"GRANT USAGE ON SCHEMA public TO {app}, {quoted(roles.sealer)}, {quoted(roles.auditor)}"

@@ -1,4 +1,4 @@
-"""Find entries: a few documented filters, each with its index; pages by key, never by offset; counts with a cap.
+"""Search: filters with an index each; pages by key, never by offset; counts with a cap.
 
 | filter | asks for | index |
 |---|---|---|
@@ -51,7 +51,7 @@ _COLUMNS = """e.entry_id, e.log_id, e.recorded_at, e.occurred_at, e.txid, e.db_r
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to look for; all that is given must hold."""
+    """The filters of a search; an entry must match all of them."""
 
     since: dt.datetime | None = None
     until: dt.datetime | None = None
@@ -67,15 +67,14 @@ class Filters:
     text: str = ""
 
     def checked(self) -> Self:
-        """These filters, if they can be answered. Raises InvalidInput with every problem."""
+        """Return these filters if they can be answered. Raises InvalidInput with every problem."""
         if problems := tuple(_problems(self)):
             raise InvalidInput("This log cannot be searched like that.", *problems)
         return self
 
-    def told(self) -> dict[str, Any]:
-        """What was asked, for the entry that records the search."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in given.items() if value}
+    def as_body(self) -> dict[str, Any]:
+        """Return the filters in use, for the entry that records the search."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many there are; when `capped`, at least so many."""
+    """The number of matches; when `capped`, at least so many."""
 
     value: int
     capped: bool
@@ -96,7 +95,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the order of pages: the last entry that was shown."""
+    """A place in the order of pages: the last entry of the page before."""
 
     recorded_at: dt.datetime
     entry_id: UUID
@@ -121,7 +120,7 @@ class Place:
 
 
 def logs_of(pharmacies: Sequence[UUID], *, using: str = DEFAULT_DB_ALIAS) -> list[UUID]:
-    """The logs of these pharmacies, all incarnations."""
+    """Return the logs of these pharmacies, all incarnations."""
     return list(AuditLog.objects.using(using).filter(pharmacy__in=pharmacies).values_list("log_id", flat=True))
 
 
@@ -133,21 +132,21 @@ def search(
     limit: int = PAGE,
     using: str = DEFAULT_DB_ALIAS,
 ) -> Page:
-    """One page of what these pharmacies' logs hold. Raises InvalidInput on filters that cannot be answered, or not in time."""
+    """Return one page of matches in these pharmacies' logs. Raises InvalidInput on filters that cannot be answered in time."""
     filters.checked()
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("This page is too large.", Problem("limit", str(limit), f"1 to {MAX_PAGE}"))
     place, logs = Place.parse(cursor) if cursor else None, logs_of(pharmacies, using=using)
-    found: list[AuditEntry] = []
+    entries: list[AuditEntry] = []
     with _in_time(using), reading(*pharmacies, using=using):
         for narrowed in _windows(filters, place, logs, using):
-            wanted = limit + 1 - len(found)
-            sql, parameters = _statement(narrowed, place, logs, wanted)
-            found += AuditEntry.objects.using(using).raw(_full(sql, wanted), parameters)
-            if len(found) > limit:
+            missing = limit + 1 - len(entries)
+            sql, parameters = _statement(narrowed, place, logs, missing)
+            entries += AuditEntry.objects.using(using).raw(_full(sql, missing), parameters)
+            if len(entries) > limit:
                 break
-    page = found[:limit]
-    following = str(Place(page[-1].recorded_at, page[-1].entry_id)) if len(found) > limit else ""
+    page = entries[:limit]
+    following = str(Place(page[-1].recorded_at, page[-1].entry_id)) if len(entries) > limit else ""
     return Page(page, following)
 
 
@@ -165,22 +164,22 @@ def _windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using:
 
 
 def _is_rare(filters: Filters) -> bool:
-    """Whether what is asked for has few entries, wherever they are."""
+    """Return whether a filter matches few entries, wherever they are."""
     return bool(filters.patient or filters.subject_id or filters.request_id or filters.rule)
 
 
 def _newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
-    """When the newest entry was recorded; the links know it without looking at the partitions."""
-    sql = """SELECT max(l.recorded_at) FROM unnest(%s::uuid[]) AS wanted(log_id) CROSS JOIN LATERAL (
-        SELECT recorded_at FROM audit.link WHERE log_id = wanted.log_id ORDER BY seq DESC LIMIT 1) AS l"""
+    """Return when the newest entry was recorded, from the links, without reading the partitions."""
+    sql = """SELECT max(l.recorded_at) FROM unnest(%s::uuid[]) AS scope(log_id) CROSS JOIN LATERAL (
+        SELECT recorded_at FROM audit.link WHERE log_id = scope.log_id ORDER BY seq DESC LIMIT 1) AS l"""
     with connections[using].cursor() as cursor:
         cursor.execute(sql, [list(logs)])
-        found: dt.datetime | None = cursor.fetchone()[0]
-    return found
+        newest: dt.datetime | None = cursor.fetchone()[0]
+    return newest
 
 
 def count(pharmacies: Sequence[UUID], filters: Filters, *, using: str = DEFAULT_DB_ALIAS) -> Count:
-    """How many entries match, counted to at most 10,000."""
+    """Count the entries that match, to at most 10,000."""
     filters.checked()
     sql, parameters = _statement(filters, None, logs_of(pharmacies, using=using), COUNT_CAP + 1, ordered=False)
     with _in_time(using), reading(*pharmacies, using=using), connections[using].cursor() as cursor:
@@ -216,7 +215,7 @@ def _statement(
     filters: Filters, place: Place | None, logs: Sequence[UUID], limit: int, *, ordered: bool = True
 ) -> tuple[str, dict[str, Any]]:
     """The entries that match. With several logs, each gives its own newest first: an index serves each of them."""
-    log = "%(log)s" if len(logs) == 1 else "wanted.log_id"
+    log = "%(log)s" if len(logs) == 1 else "scope.log_id"
     conditions, parameters = _conditions(filters, place, log)
     # What is rare has its own index. Said like this, the log is no reason to weigh the others, in every partition.
     same_log = f"e.log_id IS NOT DISTINCT FROM {log}" if _is_rare(filters) else f"e.log_id = {log}"
@@ -225,8 +224,8 @@ def _statement(
     if len(logs) == 1:
         sql = f"SELECT {_COLUMNS} FROM audit.entry e WHERE {where}"  # noqa: S608 - all values are parameters
         return sql, {**parameters, "log": logs[0]}
-    sql = f"""SELECT each.* FROM unnest(%(logs)s::uuid[]) AS wanted(log_id)
-        CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM audit.entry e WHERE {where} {order}) AS each"""  # noqa: S608 - all values are parameters
+    sql = f"""SELECT e.* FROM unnest(%(logs)s::uuid[]) AS scope(log_id)
+        CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM audit.entry e WHERE {where} {order}) AS e"""  # noqa: S608 - all values are parameters
     return sql, {**parameters, "logs": list(logs)}
 
 
@@ -247,9 +246,8 @@ def _conditions(filters: Filters, place: Place | None, log: str) -> tuple[list[s
         ),
         "request_id": ("e.request_id = %(request_id)s", filters.request_id),
     }
-    given = {name: each for name, each in simple.items() if each[1]}
-    conditions = [condition for condition, _ in given.values()]
-    parameters: dict[str, Any] = {name: value for name, (_, value) in given.items()}
+    conditions = [condition for condition, value in simple.values() if value]
+    parameters: dict[str, Any] = {name: value for name, (_, value) in simple.items() if value}
     if place is not None:
         # The first half alone lets the planner leave out later partitions.
         conditions.append("e.recorded_at <= %(at)s AND (e.recorded_at, e.entry_id) < (%(at)s, %(id)s)")
@@ -279,9 +277,9 @@ def _problems(filters: Filters) -> Iterator[Problem]:
             return
     if filters.since and filters.until and filters.since >= filters.until:
         yield Problem("until", "a time not after `since`", "a later time")
-    known = {event.value for event in Event}
+    names = {event.value for event in Event}
     for action in filters.actions:
-        if action not in known:
+        if action not in names:
             yield Problem("action", action[:60], f"an event such as {Event.DISPENSED.value}")
     if filters.outcome and filters.outcome not in {outcome.value for outcome in Outcome}:
         yield Problem("outcome", filters.outcome[:60], ", ".join(Outcome))
@@ -305,7 +303,7 @@ def _text_problems(filters: Filters) -> Iterator[Problem]:
 
 @contextmanager
 def _in_time(using: str) -> Iterator[None]:
-    """Five seconds, then an answer that says what to narrow."""
+    """Limit the block's statements to five seconds; raise InvalidInput that says what to narrow."""
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")

@@ -1,4 +1,4 @@
-"""The way in: one line of the log, in the transaction of what it tells about.
+"""Writing: one entry, in the transaction of the change that it records.
 
 `record()` sends one statement, `SELECT audit.append(...)`. The database numbers, hashes and links the entry when the
 transaction commits; nothing that rolls back leaves a trace, and nothing that commits lacks its line.
@@ -42,8 +42,8 @@ _COLUMNS = {
 _APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %s::{kind}' for name, kind in _COLUMNS.items())})"
 # Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
 _APPEND_ALL = f"""
-SELECT count(audit.append({", ".join(f"p_{name} => given.{name}" for name in _COLUMNS)}))
-  FROM json_to_recordset(%s::json) AS given({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+SELECT count(audit.append({", ".join(f"p_{name} => entry.{name}" for name in _COLUMNS)}))
+  FROM json_to_recordset(%s::json) AS entry({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
 """  # noqa: S608  (likewise)
 
 P = ParamSpec("P")
@@ -56,14 +56,14 @@ class AuditMisuse(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an entry is about, where that is no row of ours: `Subject("search", "patients")`."""
+    """The subject of an entry that is about no row of ours: `Subject("search", "patients")`."""
 
     type: str
     id: str
 
 
 def subject_of(thing: Model | Subject) -> Subject:
-    """The type and id under which the log knows a thing: the model's name in lower case, and its key."""
+    """Return type and id of a row: the model's name in lower case, and its key."""
     if isinstance(thing, Subject):
         return thing
     if thing.pk is None:
@@ -92,8 +92,7 @@ def record(
 ) -> UUID:
     """Write one entry into the log of a pharmacy and give its id.
 
-    Only what names nobody goes into the arguments (they are searchable for ever); everything identifying or clinical goes
-    into `body`, which can be erased. `body` takes text, whole numbers, booleans, decimals, dates, times, UUIDs, enums, and
+    Identifying or clinical facts go into `body`, which can be erased; the other arguments are searchable for ever. `body` takes text, whole numbers, booleans, decimals, dates, times, UUIDs, enums, and
     lists and objects of them; floats are refused. The key `by` is added: the actor's printed name.
     `ruleset` is a profile's digest ("sha256:..." or 32 bytes); `corrects` the number of the entry that this one corrects.
 
@@ -120,7 +119,7 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An entry as the database takes it; nothing is written yet."""
+    """An entry as the database takes it, not written yet."""
 
     values: tuple[Any, ...]
 
@@ -131,18 +130,18 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
     Raises as `record` does.
     """
     connection = connections[using]
-    given = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in entries]
+    rows = [dict(zip(_COLUMNS, entry.values, strict=True)) for entry in entries]
     if not connection.in_atomic_block:
         raise AuditMisuse("entries are written in the transaction of what they tell about; open one with atomic()")
-    if not given:
+    if not rows:
         return
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)
-        cursor.execute(_APPEND_ALL, [_as_json(given)])
+        cursor.execute(_APPEND_ALL, [_as_json(rows)])
 
 
 def _spelt(value: Any) -> str:
-    """A value that JSON has no word for, as PostgreSQL reads it."""
+    """Return a value that JSON cannot express as PostgreSQL reads it."""
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
@@ -167,7 +166,7 @@ def prepared(
     corrects: int | None = None,
     body: Mapping[str, Any],
 ) -> Prepared:
-    """An entry for `record_all`; the arguments are those of `record`."""
+    """Return an entry for `record_all`; the arguments are those of `record`."""
     if not by.name.strip():
         raise AuditMisuse(f"{event.value}: somebody did it; the actor is empty")
     if now.tzinfo is None:
@@ -189,12 +188,12 @@ def prepared(
 
 
 def origin_of(pharmacy_id: UUID) -> str:
-    """The public name of a pharmacy's log, as it stands on its checkpoints."""
+    """Return the public name of a pharmacy's log, as it stands on its checkpoints."""
     return f"{conf().audit_origin}/{'site' if pharmacy_id == SITE else pharmacy_id}"
 
 
 def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:
-    """Open the log of a pharmacy if it has none; give the log's id. Any number of openers make one log."""
+    """Open the log of a pharmacy if it has none; return the log's id. Concurrent calls make one log."""
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.open_log(%s, %s)", [pharmacy_id, origin_of(pharmacy_id)])
@@ -202,7 +201,7 @@ def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:
 
 
 def retrying(action: Callable[P, R]) -> Callable[P, R]:
-    """Run an action again, at most twice, when it lost a race in the database: deadlock, lock timeout, a moved log.
+    """Retry an action, at most twice, after a deadlock, a lock timeout or a moved log.
 
     The whole action is run again, never a part, and only where this call owns the transaction.
     """
@@ -221,7 +220,7 @@ def retrying(action: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the database says that the same work may succeed when it is done again."""
+    """Return whether the same work may succeed when it is done again, by the database's error code."""
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None)
     table = getattr(getattr(cause, "diag", None), "table_name", None)

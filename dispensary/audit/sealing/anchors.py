@@ -1,6 +1,7 @@
-"""Checkpoints on their way out of the house: by mail, on paper, into a folder. Each delivery is noted, so that the age of
-the newest one can be told. The value of a checkpoint held elsewhere is its recency: the rest is what a database
-administrator with every right could rewrite unseen.
+"""Delivery of checkpoints to somewhere else: by mail, on paper, into a folder.
+
+Each delivery is recorded, so that the age of the newest is known. A checkpoint held elsewhere protects the entries up to it;
+a database administrator could rewrite the later ones unseen.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ class Anchor:
 
     @property
     def file_name(self) -> str:
-        """One file a size, so that nothing in a folder is ever overwritten by something else."""
+        """The file name, one for each size, so that files are never overwritten."""
         return f"{self.log.origin.replace('/', '_')}_{self.size}.checkpoint"
 
     def paper(self) -> str:
-        """The checkpoint to be read and compared by eye: the root in groups, and the note itself."""
+        """Return the checkpoint as text for people: the root in groups, and the note itself."""
         root = Checkpoint.parse(split(self.note)[0]).root.hex()
         groups = " ".join(root[start : start + ROOT_GROUP] for start in range(0, len(root), ROOT_GROUP))
         return f"Log      {self.log.origin}\nEntries  {self.size}\nRoot     {groups}\n\n{self.note}"
 
 
 def page(anchors: Iterable[Anchor], now: dt.datetime) -> str:
-    """The end-of-day sheet: every log's checkpoint, and a line to sign on."""
+    """Return the end-of-day sheet: every log's checkpoint, and a line to sign on."""
     parts = [f"Audit log checkpoints, {now:%Y-%m-%d %H:%M} UTC\n", *(anchor.paper() for anchor in anchors)]
     return (
         "\n".join(parts)
@@ -50,7 +51,7 @@ def page(anchors: Iterable[Anchor], now: dt.datetime) -> str:
 
 
 def mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMessage:
-    """The same as a message with one attachment a log; it holds no patient's data."""
+    """Return the sheet as a message with one attachment a log; it holds no patient data."""
     message = EmailMessage(subject=f"Audit log checkpoints {now:%Y-%m-%d}", body=page(anchors, now), to=[to])
     for anchor in anchors:
         message.attach(anchor.file_name, anchor.note, "text/plain")
@@ -93,21 +94,21 @@ def deliver(
 
 
 def newest(connection: Connection[Any]) -> Iterator[Anchor]:
-    """The newest checkpoint of each open log, with the cosignatures that were given on it."""
-    for one in open_logs(connection):
+    """Yield the newest checkpoint of each open log, with its cosignatures."""
+    for log in open_logs(connection):
         row = connection.execute(
-            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [one.log_id]
+            "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", [log.log_id]
         ).fetchone()
         if row is None:
             continue
         lines = connection.execute(
-            "SELECT line FROM audit.cosignature WHERE log_id = %s AND size = %s ORDER BY witness", [one.log_id, row[0]]
+            "SELECT line FROM audit.cosignature WHERE log_id = %s AND size = %s ORDER BY witness", [log.log_id, row[0]]
         ).fetchall()
-        yield Anchor(one, row[0], row[1] + "".join(line for (line,) in lines))
+        yield Anchor(log, row[0], row[1] + "".join(line for (line,) in lines))
 
 
 def ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
-    """For each open log, how long ago its newest delivered checkpoint was made; since its opening when none ever was."""
+    """Return the age of each open log's newest delivered checkpoint, by origin; the log's own age without one."""
     rows = connection.execute(
         """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.delivery d
                                        JOIN audit.checkpoint c USING (log_id, size)

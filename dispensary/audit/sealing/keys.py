@@ -1,4 +1,4 @@
-"""The key that signs checkpoints: one secret in one file that only the sealer's account can read.
+"""The key that signs checkpoints, in one file that only the sealer's account can read.
 
 Each log is signed under its own name, its origin. The text that an auditor keeps (the vkey) is printed once, when the
 key is made, and belongs on paper in the pharmacy's file.
@@ -18,7 +18,7 @@ class KeyTrouble(Exception):
 
 
 def key_file() -> Path:
-    """Where the key is. Raises KeyTrouble when the site has not said."""
+    """Return the path of the key. Raises KeyTrouble when no setting names it."""
     path = conf().audit_key_file
     if path is None:
         raise KeyTrouble(
@@ -44,7 +44,7 @@ def create_key_file(path: Path, key: SignerKey) -> None:
 
 
 def read_keys(path: Path) -> list[SignerKey]:
-    """The keys of a file, the one in force first; a second line is the key that is being rotated out.
+    """Return the keys of a file, the one in force first; a second line is the key that is being rotated out.
 
     Raises KeyTrouble.
     """
@@ -69,12 +69,12 @@ def read_keys(path: Path) -> list[SignerKey]:
 
 
 def verifiers(path: Path, origin: str) -> list[VerifierKey]:
-    """The public halves under a log's name."""
+    """Return the public keys under a log's name."""
     return [key.named(origin).verifier for key in read_keys(path)]
 
 
 def rotate_key(path: Path) -> tuple[SignerKey, SignerKey]:
-    """Put a new key before the old one, so that both sign from now on; give old and new."""
+    """Put a new key before the old one, so that both sign from now on; return old and new."""
     keys = read_keys(path)
     if len(keys) > 1:
         raise KeyTrouble(f"{path} holds a replaced key already; end it with --drop-old first.")

@@ -50,12 +50,12 @@ class CompactRange:
             self.append(leaf)
 
     def root(self) -> bytes:
-        """The RFC 9162 root of the leaves so far."""
+        """Return the RFC 9162 root of the leaves so far."""
         return _fold(self.hashes)
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """The RFC 9162 root of leaf hashes in order."""
+    """Return the RFC 9162 root of leaf hashes in order."""
     edge = CompactRange()
     edge.extend(leaves)
     return edge.root()
@@ -74,7 +74,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def inclusion_path(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
-    """The same proof for a tree of ``size``, from leaves that are read once, in order, and not kept.
+    """Return the same proof for a tree of ``size``, from leaves that are read once, in order, and not kept.
 
     Raises ValueError when there are fewer leaves.
     """
@@ -105,7 +105,7 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
-    """Whether ``proof`` shows ``leaf`` at ``index`` (from 0) of the tree of ``size`` with this root (RFC 9162, 2.1.3.2)."""
+    """Return whether ``proof`` shows ``leaf`` at ``index`` (from 0) of the tree of ``size`` with this root (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     node, last, current = index, size - 1, leaf
@@ -123,7 +123,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether ``proof`` shows the tree of ``old_size`` to be a prefix of the newer one (RFC 9162, 2.1.4.2)."""
+    """Return whether ``proof`` shows the tree of ``old_size`` to be a prefix of the newer one (RFC 9162, 2.1.4.2)."""
     if not 0 < old_size <= new_size:
         return False
     if old_size == new_size:

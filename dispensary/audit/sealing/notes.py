@@ -1,4 +1,4 @@
-"""Signed notes and checkpoints: the log's word on its size and root, in the formats of C2SP.
+"""Signed notes and checkpoints in the formats of C2SP.
 
 A note is text, an empty line, and signature lines (c2sp.org/signed-note). A checkpoint is a note whose text has three
 lines: origin, size, root (c2sp.org/tlog-checkpoint). A cosignature is a witness's signature with its time on the same
@@ -40,7 +40,7 @@ class KeyKind(IntEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """Who may sign and with which public key; the text form (vkey) is what an auditor keeps."""
+    """A signer's name and public key; its text form (vkey) is what an auditor keeps."""
 
     name: str
     kind: KeyKind
@@ -66,7 +66,7 @@ class VerifierKey:
         return f"{self.name}+{self.key_id.hex()}+{material}"
 
     def holds(self, text: str, signature: bytes) -> bool:
-        """Whether the signature (without key id) is this key's on the text."""
+        """Return whether the signature (without key id) is this key's on the text."""
         message = text.encode()
         if self.kind is KeyKind.COSIGNATURE:
             if len(signature) != 72:
@@ -90,7 +90,7 @@ class SignerKey:
 
     @classmethod
     def generate(cls, name: str, kind: KeyKind = KeyKind.NOTE) -> Self:
-        """A new key; the name of a log's key is the log's origin."""
+        """Return a new key; the name of a log's key is the log's origin."""
         _check_name(name)
         seed = Ed25519PrivateKey.generate().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         return cls(name, kind, seed)
@@ -147,7 +147,7 @@ class SignerKey:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature line, read but not yet believed."""
+    """One signature line, not verified yet."""
 
     name: str
     key_id: bytes
@@ -217,25 +217,25 @@ def open_note(note: str, keys: Iterable[VerifierKey]) -> tuple[str, dict[Verifie
     does a note that no known key signed.
     """
     text, signatures = split(note)
-    known = {(key.name, key.key_id): key for key in keys}
-    held: dict[VerifierKey, Signature] = {}
+    trusted = {(key.name, key.key_id): key for key in keys}
+    verified: dict[VerifierKey, Signature] = {}
     for signature in signatures:
-        key = known.get((signature.name, signature.key_id))
-        if key is None or key in held:
+        key = trusted.get((signature.name, signature.key_id))
+        if key is None or key in verified:
             continue
         if not key.holds(text, signature.signature):
             raise BadNote(f"the signature of {key.name} does not hold")
-        held[key] = signature
-    if not held:
+        verified[key] = signature
+    if not verified:
         raise BadNote("no known key signed this note")
-    return text, held
+    return text, verified
 
 
 def open_checkpoint(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
     """The checkpoint of a note that one of the keys signed under the log's own name."""
-    text, held = open_note(note, keys)
+    text, signatures = open_note(note, keys)
     checkpoint = Checkpoint.parse(text)
-    if not any(key.kind is KeyKind.NOTE and key.name == checkpoint.origin for key in held):
+    if not any(key.kind is KeyKind.NOTE and key.name == checkpoint.origin for key in signatures):
         raise BadNote(f"no key named {checkpoint.origin} signed this checkpoint")
     return checkpoint
 

@@ -1,7 +1,7 @@
-"""How the log is protected right now, as facts for the log itself: who owns it, which code guards it, how the clock is.
+"""Protection of the log as facts for its own entries: owners, guarding code, clock.
 
-Recorded once a day. A guard that was dropped and put back leaves yesterday's and today's posture the same, but one that
-was replaced, a role that was widened or a switch to another owner does not.
+Recorded once a day. Two days differ when a guard was replaced, a role was widened or the owner changed; not when a guard was
+dropped and put back in between.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 
 
 def posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
-    """The facts, ready to be the body of an entry. `now` is compared with the database's clock."""
+    """Return the facts as the body of an entry. `now` is compared with the database's clock."""
     owners = [row[0] for row in connection.execute(_OWNERS).fetchall()]
     writers = [row[0] for row in connection.execute(_WRITERS).fetchall()]
     powers = connection.execute(_POWERS, [sorted({*owners, *writers})]).fetchall()
-    told = connection.execute("SELECT clock_timestamp(), version(), current_setting('server_version')").fetchone()
-    if told is None:
+    server = connection.execute("SELECT clock_timestamp(), version(), current_setting('server_version')").fetchone()
+    if server is None:
         raise LookupError("the database does not tell its time")
     return {
         "functions": dict(connection.execute(_FUNCTIONS).fetchall()),
@@ -59,17 +59,17 @@ def posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
                 "SELECT name FROM public.django_migrations WHERE app = 'dispensary' ORDER BY id"
             ).fetchall()
         ],
-        "server": told[2],
+        "server": server[2],
         "software": VERSION,
         "clock": {
-            "database_ahead_us": round((told[0] - now) / dt.timedelta(microseconds=1)),
+            "database_ahead_us": round((server[0] - now) / dt.timedelta(microseconds=1)),
             "synchronised": clock_is_synchronised(),
         },
     }
 
 
 def protected(connection: Connection[Any]) -> bool:
-    """Whether every role that may append is kept from owning the log: not its owner, no member of it, no superuser."""
+    """Return whether no role that may append is the log's owner, a member of it, or a superuser."""
     row = connection.execute(
         """SELECT bool_and(NOT r.rolsuper AND NOT pg_has_role(r.oid, n.nspowner, 'MEMBER'))
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -80,7 +80,7 @@ def protected(connection: Connection[Any]) -> bool:
 
 
 def clock_is_synchronised() -> bool | None:
-    """Whether the kernel says that its clock is disciplined by a time server; None where it cannot say."""
+    """Return whether the kernel's clock is disciplined by a time server; None where that is unknown."""
     if not sys.platform.startswith("linux"):
         return None
     buffer = ctypes.create_string_buffer(256)  # struct timex with modes = 0: ask, change nothing

@@ -1,7 +1,7 @@
-"""The sealer: reads what was linked, recomputes it from the columns, and signs size and root of each log.
+"""The sealer: recomputes linked entries from their columns and signs size and root of each log.
 
-It trusts its own state file more than the database. Where the two disagree, it signs nothing and says FORK: either
-somebody rewrote the log, or the database was put back in time. Only `audit incarnation` leads on from there.
+It trusts its own state file more than the database. Where the two disagree, the log was rewritten or the database was put
+back in time: it signs nothing and reports FORK. Only `audit incarnation` continues such a log.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEARTBEAT = dt.timedelta(hours=24)
 
 
 class SealRefused(Exception):
-    """The sealer will not sign this log. `finding` is the class a verifier would report, `seq` where."""
+    """A log that must not be signed. `finding` is the class that a verifier would report, `seq` where."""
 
     def __init__(self, origin: str, finding: str, seq: int, detail: str) -> None:
         self.origin, self.finding, self.seq, self.detail = origin, finding, seq, detail
@@ -39,7 +39,7 @@ class SealRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What one round did to one log."""
+    """The result of one round for one log: its signed size, and how many entries were added."""
 
     log: LogRow
     size: int
@@ -48,14 +48,14 @@ class Sealed:
 
 @contextmanager
 def only_sealer(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
-    """Whether this session is the only one that seals the log now; held until the block ends."""
+    """Lock a log for sealing until the block ends; yield whether this session got the lock."""
     key = int.from_bytes(log.log_id.bytes[:8], "big", signed=True)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
-    held = bool(row and row[0])
+    is_locked = bool(row and row[0])
     try:
-        yield held
+        yield is_locked
     finally:
-        if held and not connection.closed:
+        if is_locked and not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
@@ -77,7 +77,7 @@ class Sealer:
     def seal(self, log: LogRow) -> Sealed | None:
         """Sign everything that was linked since the last time. None: another sealer has this log, or standbys lag.
 
-        Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the memory of what
+        Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the state of what
         was signed is missing or damaged.
         """
         with only_sealer(self.connection, log) as mine:
@@ -107,14 +107,14 @@ class Sealer:
         return state
 
     def heartbeat_due(self, log: LogRow, now: dt.datetime) -> bool:
-        """Whether a day has passed since this log last said how it is protected."""
+        """Return whether the last posture entry of this log is a day old."""
         state = self.states.load(log.log_id)
         return (
             state is None or not state.heartbeat_at or now - dt.datetime.fromisoformat(state.heartbeat_at) >= HEARTBEAT
         )
 
     def heartbeat_done(self, log: LogRow, now: dt.datetime) -> None:
-        """Remember that the posture was recorded, and look again at all leaves of the past in the next round."""
+        """Record that the posture was written, and have the next round check all leaves of the past."""
         state = self.states.load(log.log_id) or State(str(log.log_id), log.origin)
         self.states.save(replace(state, heartbeat_at=now.isoformat()))
         self._checked.discard(log.log_id)
@@ -211,7 +211,7 @@ class Sealer:
             raise SealRefused(log.origin, "CKPT_BAD_SIG", 0, str(error)) from error
 
     def _standbys_have_all(self, log: LogRow, size: int) -> bool:
-        """Whether enough standbys have on their disks all that is visible now; waits a moment for them."""
+        """Return whether enough standbys have flushed all that is visible now; wait up to STANDBY_WAIT for them."""
         if not self.standbys:
             return True
         role = self.connection.execute(

@@ -1,4 +1,4 @@
-"""One round of the sealer over all logs: record the day's posture where it is due, then sign what is new."""
+"""The sealer of a site: rounds over all logs, which record the day's posture and sign what is new."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round did, and which logs it refused to sign."""
+    """The result of one round: logs that were sealed, and reasons why others were not."""
 
     sealed: tuple[Sealed, ...]
     refused: tuple[SealRefused | StateTrouble, ...]
 
 
 def state_folder() -> Path:
-    """Where the sealer remembers; beside the key unless the site says otherwise."""
+    """Return the folder of the sealer's state; beside the key unless a setting names another."""
     return Path(conf().audit_state_folder or key_file().parent / "audit-state")
 
 
 def make_sealer() -> Sealer:
-    """The sealer of this site. Raises KeyTrouble when the key is missing or open to others."""
+    """Return the sealer of this site. Raises KeyTrouble when the key is missing or open to others."""
     return Sealer(
         raw_connection(sealer_alias()),
         read_keys(key_file()),
@@ -48,15 +48,15 @@ def make_sealer() -> Sealer:
 
 
 def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None) -> Round:
-    """Seal every open log, or that of one pharmacy; a log that must not be sealed does not keep the others from it."""
+    """Seal every open log, or that of one pharmacy; a log that must not be sealed does not stop the others."""
     sealed: list[Sealed] = []
     refused: list[SealRefused | StateTrouble] = []
-    for one in open_logs(sealer.connection):
-        if pharmacy not in (None, one.pharmacy):
+    for open_log in open_logs(sealer.connection):
+        if pharmacy not in (None, open_log.pharmacy):
             continue
         try:
-            _heartbeat(sealer, one, now)
-            done = sealer.seal(one)
+            _heartbeat(sealer, open_log, now)
+            done = sealer.seal(open_log)
         except (SealRefused, StateTrouble) as trouble:
             log.critical("audit log is not sealed: %s", trouble)
             refused.append(trouble)
@@ -65,8 +65,8 @@ def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None
     return Round(tuple(sealed), tuple(refused))
 
 
-def _heartbeat(sealer: Sealer, one: LogRow, now: dt.datetime) -> None:
-    if not sealer.heartbeat_due(one, now):
+def _heartbeat(sealer: Sealer, log: LogRow, now: dt.datetime) -> None:
+    if not sealer.heartbeat_due(log, now):
         return
     sealer.connection.execute("SELECT audit.ensure_partitions()")
     facts = posture(sealer.connection, now)
@@ -74,27 +74,27 @@ def _heartbeat(sealer: Sealer, one: LogRow, now: dt.datetime) -> None:
     with transaction.atomic(using=alias):
         record(
             Event.POSTURE,
-            pharmacy=one.pharmacy,
-            by=Actor.system("sealer", one.pharmacy),
+            pharmacy=log.pharmacy,
+            by=Actor.system("sealer", log.pharmacy),
             now=now,
-            subject=Subject("log", str(one.log_id)),
+            subject=Subject("log", str(log.log_id)),
             body=facts,
             using=alias,
         )
-    sealer.heartbeat_done(one, now)
+    sealer.heartbeat_done(log, now)
 
 
 def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:
-    """Write into every log which key replaces which; the sealer signs that entry with both."""
+    """Record in every log which key replaces which; the sealer signs that entry with both."""
     alias = sealer_alias()
-    for one in open_logs(raw_connection(alias)):
+    for log in open_logs(raw_connection(alias)):
         with transaction.atomic(using=alias):
             record(
                 Event.KEY_ROTATED,
-                pharmacy=one.pharmacy,
-                by=Actor.system("sealer", one.pharmacy),
+                pharmacy=log.pharmacy,
+                by=Actor.system("sealer", log.pharmacy),
                 now=now,
-                subject=Subject("key", new.named(one.origin).verifier.key_id.hex()),
-                body={"old": str(old.named(one.origin).verifier), "new": str(new.named(one.origin).verifier)},
+                subject=Subject("key", new.named(log.origin).verifier.key_id.hex()),
+                body={"old": str(old.named(log.origin).verifier), "new": str(new.named(log.origin).verifier)},
                 using=alias,
             )

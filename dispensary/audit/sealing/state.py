@@ -1,7 +1,7 @@
-"""What the sealer remembers outside the database: for each log, the last statement that it signed.
+"""The sealer's state outside the database: for each log, the last checkpoint that it signed.
 
-A database can be put back to yesterday; this file is not, and so the sealer notices. It is written and flushed to the
-disk before a checkpoint is published: whatever the moment of a crash, there are never two statements about one size.
+A database can be put back to yesterday; this file is not, so that the sealer notices. It is flushed to the disk before a
+checkpoint is published, so that a crash at any moment never leads to two checkpoints of one size.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class State:
     heartbeat_at: str = ""
 
     def tree(self) -> CompactRange:
-        """The tree's edge, ready to take more leaves. Raises StateTrouble when it does not give the signed root."""
+        """Return the tree, ready to take more leaves. Raises StateTrouble when it does not give the signed root."""
         tree = CompactRange(self.size, [bytes.fromhex(text) for text in self.edge])
         if self.size and tree.root().hex() != self.root:
             raise StateTrouble(f"the state of {self.origin} contradicts itself; restore the file from its backup")
         return tree
 
     def grown(self, tree: CompactRange, last_leaf: bytes, note: str) -> State:
-        """The state after signing a larger tree."""
+        """Return the state after signing a larger tree."""
         edge = tuple(piece.hex() for piece in tree.hashes)
         return replace(self, size=tree.size, edge=edge, last_leaf=last_leaf.hex(), root=tree.root().hex(), note=note)
 
@@ -54,15 +54,15 @@ class StateFolder:
         self.folder = folder
 
     def path(self, log_id: UUID) -> Path:
-        """Where the state of a log is."""
+        """Return the path of a log's state."""
         return self.folder / f"{log_id}.json"
 
     def load(self, log_id: UUID) -> State | None:
-        """The state of a log, None if it was never sealed from here. Raises StateTrouble on a damaged file."""
+        """Return the state of a log, None if it was never sealed here. Raises StateTrouble on a damaged file."""
         path = self.path(log_id)
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            return State(**{**told, "edge": tuple(told["edge"])})
+            document = json.loads(path.read_text(encoding="utf-8"))
+            return State(**{**document, "edge": tuple(document["edge"])})
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:

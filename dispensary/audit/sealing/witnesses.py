@@ -41,7 +41,7 @@ class CosignRefused(Exception):
 
 
 def make_request(connection: Connection[Any], log_id: UUID, note: str, size: int, old_size: int) -> str:
-    """What a witness that last saw `old_size` entries needs. Raises CosignRefused when the log is smaller than that."""
+    """Return a request for a witness that last saw `old_size` entries. Raises CosignRefused when the log is smaller."""
     if not 0 <= old_size <= size:
         raise CosignRefused(f"the newest checkpoint has {size} entries, the witness has seen {old_size}")
     proof = consistency_proof(list(leaves(connection, log_id, upto=size)), old_size) if old_size else []
@@ -49,64 +49,67 @@ def make_request(connection: Connection[Any], log_id: UUID, note: str, size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a witness remembers of one log."""
+class LastSeen:
+    """The newest checkpoint of one log that a witness has signed."""
 
     size: int = 0
     root: str = ""
 
 
 class Witness:
-    """Somebody else's side: a key of their own, and a file with what they have seen."""
+    """A witness: a key of its own, and a file with the newest checkpoint of each log that it signed."""
 
     def __init__(self, key: SignerKey, memory: Path) -> None:
         self.key, self.memory = key, memory
 
     def answer(self, request: str, log_keys: Iterable[VerifierKey], at: dt.datetime) -> str:
-        """The cosignature line for a request, after remembering the checkpoint. Raises CosignRefused, BadNote."""
+        """Store the checkpoint of a request and return its cosignature line. Raises CosignRefused, BadNote."""
         old_size, proof, note = _read_request(request)
         checkpoint = open_checkpoint(note, log_keys)
         with self._alone():
             return self._answer(checkpoint, old_size, proof, at)
 
     def _answer(self, checkpoint: Checkpoint, old_size: int, proof: list[bytes], at: dt.datetime) -> str:
-        seen = self._seen().get(checkpoint.origin, Seen())
-        if old_size != seen.size:
-            raise CosignRefused(f"I have seen {seen.size} entries of {checkpoint.origin}; ask again from there")
-        if seen.size and not verify_consistency(
-            seen.size, checkpoint.size, bytes.fromhex(seen.root), checkpoint.root, proof
+        memory = self._load().get(checkpoint.origin, LastSeen())
+        if old_size != memory.size:
+            raise CosignRefused(f"I have seen {memory.size} entries of {checkpoint.origin}; ask again from there")
+        if memory.size and not verify_consistency(
+            memory.size, checkpoint.size, bytes.fromhex(memory.root), checkpoint.root, proof
         ):
             raise CosignRefused(
-                f"this is not the history that I saw: {checkpoint.origin} no longer begins with the same {seen.size} entries"
+                f"this is not the history that I saw: {checkpoint.origin} no longer begins with the same {memory.size} entries"
             )
-        self._remember(checkpoint.origin, Seen(checkpoint.size, checkpoint.root.hex()))
+        self._remember(checkpoint.origin, LastSeen(checkpoint.size, checkpoint.root.hex()))
         return self.key.cosign(checkpoint.text, at)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One answer at a time: of two histories that are shown at the same moment only one is signed."""
+        """Lock the memory, so that of two histories shown at the same moment only one is signed."""
         with self.memory.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _seen(self) -> dict[str, Seen]:
+    def _load(self) -> dict[str, LastSeen]:
         if not self.memory.exists():
             return {}
-        told = json.loads(self.memory.read_text(encoding="utf-8"))
-        return {origin: Seen(**seen) for origin, seen in told.items()}
+        document = json.loads(self.memory.read_text(encoding="utf-8"))
+        return {origin: LastSeen(**memory) for origin, memory in document.items()}
 
-    def _remember(self, origin: str, seen: Seen) -> None:
-        told = {name: {"size": each.size, "root": each.root} for name, each in {**self._seen(), origin: seen}.items()}
+    def _remember(self, origin: str, memory: LastSeen) -> None:
+        document = {
+            name: {"size": remembered.size, "root": remembered.root}
+            for name, remembered in {**self._load(), origin: memory}.items()
+        }
         fresh = self.memory.with_suffix(".new")
         with fresh.open("w", encoding="utf-8") as stream:
-            json.dump(told, stream)
+            json.dump(document, stream)
             stream.flush()
             os.fsync(stream.fileno())  # what is signed must be remembered, whatever happens next
         fresh.replace(self.memory)
 
 
 def store_answer(connection: Connection[Any], log_id: UUID, line: str, witness: VerifierKey) -> int:
-    """Keep a witness's line with the checkpoint that it is on; give that checkpoint's size. Raises CosignRefused."""
+    """Store a witness's line with the checkpoint that it signs; return that checkpoint's size. Raises CosignRefused."""
     rows = connection.execute(
         "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1000", [log_id]
     ).fetchall()

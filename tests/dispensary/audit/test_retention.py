@@ -178,7 +178,7 @@ def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
     assert first.action == audit.Event.INCARNATION_OPENED
     closed = next(row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk) if row.closed)
     assert closed.log_id == old.log_id
-    report = house.check(closed, held=held)
+    report = house.check(closed, held_checkpoints=held)
     # What was restored away stays lost, and the old log says so to whoever holds its last note.
     assert any(found.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for found in report.findings)
     assert house.check(closed, stored=True).exit == verify.INCOMPLETE

@@ -130,7 +130,7 @@ def held_against(site: OwnSite, log_id: Any, note: str) -> verify.Report:
     with site.connect() as connection:
         log = next(log for log in all_logs(connection, site.pharmacy) if log.log_id == log_id)
         return live.check_log(
-            connection, log, site.keys(log.origin), held=[("the note kept outside", note.encode())], grace=0
+            connection, log, site.keys(log.origin), held_checkpoints=[("the note kept outside", note.encode())], grace=0
         ).report
 
 

@@ -92,9 +92,9 @@ def verdicts(connection: psycopg.Connection[Any], victim: Victim) -> list[verify
     evidence: list[dict[str, Any]] = [
         {"stored": False},
         {},
-        {"held": held_1000},
-        {"held": held_1000 + held_2000},
-        {"held": held_1000 + held_2000, "receipts": victim.leaves.items()},
+        {"held_checkpoints": held_1000},
+        {"held_checkpoints": held_1000 + held_2000},
+        {"held_checkpoints": held_1000 + held_2000, "receipts": victim.leaves.items()},
     ]
     return [live.check_log(connection, row, keys, grace=0, **given).report for given in evidence]
 

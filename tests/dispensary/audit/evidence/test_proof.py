@@ -101,12 +101,12 @@ def test_a_checkpoint_that_the_key_did_not_sign_proves_nothing(log: Log, tmp_pat
 def test_a_checkpoint_that_you_hold_is_compared(log: Log, tmp_path: Path) -> None:
     (tmp_path / "held").write_text(log.notes[8])
     told = proof_of(log, 3, 8)
-    assert found(told, tmp_path, held=[tmp_path / "held"]) == (verify.OK, [])
-    assert found(proof_of(log, 3, 4), tmp_path, held=[tmp_path / "held"]) == (3, ["UNCHECKED"])
+    assert found(told, tmp_path, held_checkpoints=[tmp_path / "held"]) == (verify.OK, [])
+    assert found(proof_of(log, 3, 4), tmp_path, held_checkpoints=[tmp_path / "held"]) == (3, ["UNCHECKED"])
     log.rows[2].columns["actor"] = "user:66"  # a rewrite, signed with the stolen key
     log.relink(3)
     log.seal(8)
-    assert found(proof_of(log, 3, 8), tmp_path, held=[tmp_path / "held"]) == (1, ["FORK"])
+    assert found(proof_of(log, 3, 8), tmp_path, held_checkpoints=[tmp_path / "held"]) == (1, ["FORK"])
 
 
 def test_a_witness_policy_holds_for_a_proof_as_well(log: Log, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Desk:
             keys=KEYS,
             witnesses=[verify.Key.parse(str(witness.verifier)) for witness in WITNESSES] if policy else [],
             need=policy,
-            held=[self.file(text) for text in held or []],
+            held_checkpoints=[self.file(text) for text in held or []],
             receipts=self.file(f"seq,leaf\n{rows}") if receipts else None,
             strict=strict,
             heartbeat_hours=heartbeat,

@@ -248,5 +248,5 @@ def test_a_search_that_takes_too_long_says_what_to_narrow(many, some, monkeypatc
 
 def test_what_was_asked_is_told_for_the_record():
     filters = Filters(since=NOW, actions=("dispense.completed",), text="words of theirs")
-    told: dict[str, Any] = filters.told()
+    told: dict[str, Any] = filters.as_body()
     assert told == {"since": NOW, "actions": ("dispense.completed",), "text": "words of theirs"}
