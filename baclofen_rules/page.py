@@ -17,6 +17,19 @@ HEAD: Final = """# The rules
 Written by `python -m baclofen_rules rules` from the rules and profiles themselves; a test keeps it true. Values are the newest
 of each profile. Marks: **C** the five source documents of Lioresal, **F** found in public material, **K** general knowledge, **D** a design default
 of ours that a pharmacist still has to sign off.
+
+## Which way the rules err
+
+Too much baclofen sedates and stops breathing; too little or none brings withdrawal with seizures. So:
+
+1. A missing fact is neither false nor zero. A rule finds, stays clear, or names the fact it lacks; where a limit goes by age and the age is
+   unknown, a dose above the limit of *every* age is found all the same.
+2. Without a recorded history a patient counts as new. The withdrawal guard needs a recorded supply.
+3. Refusing a patient the dose they already take is itself dangerous: for a continuing patient whose dose does not rise, stops of `ceiling`,
+   `renal` and `age` become overrides.
+4. A near miss counts as a hit for allergies (misspelt names), and code and name of a medicine both count when they disagree.
+5. Cover is counted short: a day covered in part is not covered; tablets of another dose at home are not counted on.
+6. Bad input is refused, not repaired: NaN, a dose of 0, an unknown word, a date of 1800, an unknown field.
 """
 
 

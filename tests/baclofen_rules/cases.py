@@ -115,8 +115,8 @@ def case_of(row: dict[str, Any], beside: Collection[str] = ()) -> dict[str, Any]
 
 
 def read_rule_table(path: Path) -> dict[str, Any]:
-    """Return the table of a rule: `rule`, its code, and `row`, each of which expects something."""
-    return read_table(path, "row", CASE_KEYS | RULE_KEYS, required={"says", "expect"}, head={"rule"})
+    """Return the table of a rule: `rule`, its code, `numbers`, and `row`, each of which expects something."""
+    return read_table(path, "row", CASE_KEYS | RULE_KEYS, required={"says", "expect"}, head={"rule", "numbers"})
 
 
 def _needed(order: dict[str, Any]) -> Decimal | None:

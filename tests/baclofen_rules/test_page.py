@@ -1,12 +1,13 @@
 """What is written about the rules is true."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 import baclofen_rules
-from baclofen_rules import all_rules, list_profiles, load_profile
+from baclofen_rules import Case, all_rules, list_profiles, load_profile, read_directions, review
 from baclofen_rules.__main__ import main
 from baclofen_rules.page import rules_page
 
@@ -47,6 +48,17 @@ def test_no_number_of_a_limit_stands_in_a_rule():
         found = set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", body))
         months = {"12"} if path.name == "prescription_expiry.py" else set()
         assert found <= allowed | months, (path.name, found - allowed)
+
+
+def test_the_examples_of_the_formats_are_true():
+    case, answer, reading = map(
+        json.loads, re.findall(r"```json\n(.*?)```", (HOME / "FORMAT.md").read_text(encoding="utf-8"), re.S)
+    )
+    reviewed = review(Case.from_json(case), load_profile("lioresal")).to_json()
+    assert answer.keys() == reviewed.keys()
+    assert answer["findings"][0].keys() == reviewed["findings"][0].keys()
+    assert answer["course"].keys() == reviewed["course"].keys()
+    assert reading == read_directions(reading["text"]).to_json()
 
 
 def test_the_commands_of_the_readme_exist(capsys):

@@ -1,15 +1,15 @@
 """Profiles are evidence: what is not cited, dated or possible is refused with its place."""
 
 import re
+import tomllib
 import warnings
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from baclofen_rules import Case, InvalidProfile, list_profiles, load_profile, review
-from baclofen_rules.profiles.compare import differences
+from baclofen_rules.profiles.compare import differences, value_in_words
 from baclofen_rules.rulebook import rulebook
 from tests.baclofen_rules.cases import case_of
 
@@ -17,138 +17,43 @@ SHIPPED = Path(load_profile.__code__.co_filename).parent / "profiles"
 NAMES = ("lioresal", "uk-smpc", "us-label")
 ON = date(2026, 11, 22)
 
-# The numbers as the clinical ground truth gives them, written down a second time.
-TRUTH = {
-    "lioresal": {
-        "terms.max_mg_per_day": {(4, 12): 60, (12, None): 100},
-        "terms.start_mg_per_day": 15,
-        "terms.start_mg_per_kg_per_day": None,
-        "strength.strengths_mg": [10, 25],
-        "measurable-dose.halvable_mg": [10],
-        "titration-step.max_rise_mg_per_day": 5,
-        "titration-interval.min_days": 3,
-        "usual-range.low_mg_per_day": 30,
-        "usual-range.high_mg_per_day": 75,
-        "usual-range.adult_from_years": 12,
-        "single-dose.max_mg": 35,
-        "frequency.max_per_day": {(0, 4): 4, (4, 12): 3, (12, None): 4},
-        "frequency.min_per_day": None,
-        "dose-per-weight.max_mg_per_kg_per_day": None,
-        "tablet-weight.min_kg": None,
-        "taper-duration.min_days": {(0, 12): 14, (12, None): 7},
-        "early-refill.used_fraction_min": "0.75",
-        "early-refill.days_left_max": None,
-        "days-supply.max_days": 90,
-        "quantity.tolerance": 0,
-        "prescription-expiry.valid_months": 6,
-    },
-    "us-label": {
-        "terms.max_mg_per_day": {(0, 8): 40, (8, 12): 60, (12, None): 80},
-        "terms.start_mg_per_day": {(0, 12): None, (12, None): 15},
-        "terms.start_mg_per_kg_per_day": {(0, 12): "0.3", (12, None): None},
-        "strength.strengths_mg": [5, 10, 15, 20],
-        "measurable-dose.halvable_mg": [10, 20],
-        "titration-step.max_rise_mg_per_day": {(0, 12): None, (12, None): 15},
-        "titration-interval.min_days": {(0, 12): 7, (12, None): 3},
-        "usual-range.low_mg_per_day": 40,
-        "usual-range.high_mg_per_day": 80,
-        "usual-range.adult_from_years": 12,
-        "single-dose.max_mg": 20,
-        "frequency.max_per_day": 4,
-        "frequency.min_per_day": None,
-        "dose-per-weight.max_mg_per_kg_per_day": {(0, 12): 2, (12, None): None},
-        "tablet-weight.min_kg": None,
-        "taper-duration.min_days": 7,
-        "early-refill.used_fraction_min": "0.75",
-        "early-refill.days_left_max": None,
-        "days-supply.max_days": 90,
-        "quantity.tolerance": 0,
-        "prescription-expiry.valid_months": 12,
-    },
-    "uk-smpc": {
-        "terms.max_mg_per_day": {(0, 8): 40, (8, 18): 60, (18, None): 100},
-        "terms.start_mg_per_day": {(0, 18): None, (18, None): 15},
-        "terms.start_mg_per_kg_per_day": {(0, 18): "0.3", (18, None): None},
-        "strength.strengths_mg": [5, 10],
-        "measurable-dose.halvable_mg": [10],
-        "titration-step.max_rise_mg_per_day": {(0, 18): None, (18, None): 15},
-        "titration-interval.min_days": {(0, 18): 7, (18, None): 3},
-        "usual-range.low_mg_per_day": 15,
-        "usual-range.high_mg_per_day": 60,
-        "usual-range.adult_from_years": 18,
-        "single-dose.max_mg": 35,
-        "frequency.max_per_day": {(0, 18): 4, (18, None): 4},
-        "frequency.min_per_day": {(0, 18): 2, (18, None): None},
-        "dose-per-weight.max_mg_per_kg_per_day": {(0, 18): 2, (18, None): None},
-        "tablet-weight.min_kg": {(0, 18): 33, (18, None): None},
-        "taper-duration.min_days": 7,
-        "early-refill.used_fraction_min": None,
-        "early-refill.days_left_max": 7,
-        "days-supply.max_days": 56,
-        "quantity.tolerance": "0.1",
-        "prescription-expiry.valid_months": 6,
-    },
-}
-EVERYWHERE = {
-    "terms.start_rounding": "0.1",
-    "terms.restart_after_days": 3,
-    "terms.new_after_days": 90,
-    "ceiling.factor": 2,
-    "tenfold.factor": 8,
-    "taper-step.max_fall_mg_per_day": 15,
-    "taper-interval.min_days": 2,
-    "abrupt-stop.max_mg_per_day": 5,
-    "older-adult.from_years": 65,
-    "renal-unknown.from_years": 65,
-    "renal.failure_below_egfr": 15,
-    "renal.severe_below_egfr": 30,
-    "renal.moderate_below_egfr": 60,
-    "renal.low_dose_mg_per_day": 5,
-    "renal.high_dose_mg_per_day": 20,
-    "unit.smallest_oral_dose_mg": 1,
-    "unit.intrathecal_max_mg_per_day": 2,
-}
+TESTS = Path(__file__).parent.parent
 
 
-def values(name):
-    """The values of a profile in force today, by section and parameter."""
+def numbers_of_tables():
+    """The second copy of every number, by section and parameter: ``[numbers]`` of each rule's table and of terms.toml."""
+    numbers = {}
+    for path in (TESTS / "terms.toml", *sorted((TESTS / "rules").glob("*.toml"))):
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("numbers", {})
+        numbers |= {f"{path.stem}.{name}": value for name, value in table.items()}
+    return numbers
+
+
+def numbers_of_profile(name):
+    """The values of a profile in force on ON in words; and those of them that are no severity."""
     profile = load_profile(name)
     sections = {"terms": profile.terms, **profile.sections}
-    found = {}
+    values, numbers = {}, set()
     for code, section in sections.items():
-        for parameter, entries in section.parameters.items():
-            rows = {
-                None if entry.ages is None else (entry.ages.low, entry.ages.high): entry.value
-                for entry in entries.in_force(ON)
-            }
-            found[f"{code}.{parameter}"] = rows[None] if set(rows) == {None} else rows
-    return found
-
-
-def spelt(value):
-    if isinstance(value, dict):
-        return {ages: spelt(one) for ages, one in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(Decimal(one) for one in value)
-    return None if value is None else Decimal(value)
+        for parameter, dated in section.parameters.items():
+            entries = dated.in_force(ON)
+            values[f"{code}.{parameter}"] = "; ".join(value_in_words(entry) for entry in entries)
+            if entries[0].unit != "severity":
+                numbers.add(f"{code}.{parameter}")
+    return values, numbers
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_number_is_the_one_that_was_found(name):
-    found = values(name)
-    for place, wanted in {**TRUTH[name], **EVERYWHERE}.items():
-        assert found[place] == spelt(wanted), place
+def test_every_number_is_the_one_in_the_table_of_its_rule(name):
+    values, _ = numbers_of_profile(name)
+    for place, number in numbers_of_tables().items():
+        assert values[place] == (number if isinstance(number, str) else number[name]), place
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_number_goes_without_a_second_look(name):
-    numbers = {
-        place for place, value in values(name).items() if not isinstance(value, str | dict) or place in TRUTH[name]
-    }
-    assert numbers - {"age.severity", "wheat-starch.severity", "directions.quantity_tolerance"} <= {
-        *TRUTH[name],
-        *EVERYWHERE,
-    }
+    _, numbers = numbers_of_profile(name)
+    assert numbers - numbers_of_tables().keys() == set(), "write each a second time, in [numbers] of its rule's table"
 
 
 def test_a_digest_changes_with_the_content_and_not_with_the_layout(site):
