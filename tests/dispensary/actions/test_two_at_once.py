@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dispensary.actions import dispenses, overrides
+from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Refused
-from dispensary.models import Dispense, OverrideState, Pharmacy, StaffRole
+from dispensary.models import Dispense, OverrideState, Pharmacy, Source, StaffRole
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,3 +126,19 @@ def _still_asked(order: Any, by: Any) -> Any:
         prescription=order, quantity=order.quantity, pack=make.pack(), key="probe", by=by, now=timezone.now()
     )
     return refused.unanswered if isinstance(refused, Refused) else ()
+
+
+def test_the_same_identifier_twice_at_once_is_one_order(shop: Pharmacy) -> None:
+    now = timezone.now()
+    person, by = make.patient(shop, now=now), make.staff(shop, StaffRole.TECHNICIAN, now=now).actor()
+    intake = Intake(
+        patient=person,
+        prescriber=make.prescriber(shop, now=now),
+        order=make.CLEAN_ORDER | {"written_on": str(now.date())},
+        source=Source.FHIR,
+        document={},
+        identifiers=[("urn:ehr", "RX-1")],
+    )
+    first, second = at_once(*[lambda: take_in(intake, pharmacy=shop, by=by, now=now)] * 2)
+    assert first.prescription == second.prescription
+    assert {first.is_new, second.is_new} == {True, False}
