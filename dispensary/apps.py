@@ -1,4 +1,4 @@
-"""How Django finds the house."""
+"""The Django app `dispensary`."""
 
 from django.apps import AppConfig
 
@@ -15,28 +15,28 @@ class DispensaryConfig(AppConfig):
         from dispensary import checks, signals  # noqa: F401  (importing registers checks and receivers)
 
         _register_metrics()
-        _hear_of_letters()
+        _connect_mail_events()
 
 
-def _hear_of_letters() -> None:
-    """Take receipts of e-mail where the site sends through django-anymail."""
+def _connect_mail_events() -> None:
+    """Receive receipts of e-mail where the site sends through django-anymail."""
     from django.apps import apps
 
     if apps.is_installed("anymail"):
         from anymail.signals import tracking
 
-        from dispensary.hooks.mail_events import on_tracking
+        from dispensary.webhooks.mail_events import receive_tracking
 
-        tracking.connect(on_tracking, dispatch_uid="dispensary.mail_events")
+        tracking.connect(receive_tracking, dispatch_uid="dispensary.mail_events")
 
 
 def _register_metrics() -> None:
-    """Show the reminders' metrics where the site has prometheus_client; a site without it loses nothing else."""
+    """Register the metrics of the reminders where the site has prometheus_client."""
     try:
         from prometheus_client import REGISTRY
     except ModuleNotFoundError:
         return
-    from dispensary.hooks.metrics import ReminderCollector
+    from dispensary.monitoring.metrics import ReminderCollector
 
-    if not any(isinstance(known, ReminderCollector) for known in list(REGISTRY._collector_to_names)):
+    if not any(isinstance(collector, ReminderCollector) for collector in list(REGISTRY._collector_to_names)):
         REGISTRY.register(ReminderCollector())

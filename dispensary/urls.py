@@ -3,7 +3,9 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include("dispensary.hooks.urls")),
+    path("", include("dispensary.webhooks.urls")),
+    path("", include("dispensary.patient_pages.urls")),
+    path("", include("dispensary.monitoring.urls")),
     path("api/v1/", include("dispensary.api.urls")),
     path("", include("dispensary.counter.urls")),
 ]

@@ -69,12 +69,12 @@ def _hours(now: datetime) -> int:
 
 def stop_url(contact_id: uuid.UUID, public_url: str) -> str:
     """The whole address that stops; empty where the site has not said at which address it is reached."""
-    return _address("hooks:stop-messages", stop_token(contact_id), public_url) if public_url else ""
+    return _address("patient_pages:stop", stop_token(contact_id), public_url) if public_url else ""
 
 
 def page_url(contact_id: uuid.UUID, ends: datetime, public_url: str) -> str:
     """The whole address of the patient's page; empty where the site has not said at which address it is reached."""
-    return _address("hooks:patient-page", page_token(contact_id, ends), public_url) if public_url else ""
+    return _address("patient_pages:messages", page_token(contact_id, ends), public_url) if public_url else ""
 
 
 def _address(name: str, token: str, public_url: str) -> str:

@@ -9,7 +9,6 @@ from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from django.core.exceptions import SuspiciousOperation
 
 from dispensary.actions import reminders
-from dispensary.hooks.mail_events import on_tracking
 from dispensary.models import (
     Consent,
     ContactPoint,
@@ -21,6 +20,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
+from dispensary.webhooks.mail_events import receive_tracking
 from tests.dispensary.actions.reminders import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ NUMBER = "883953f4-6105-42a2-a16a-77a8eac79483"
 def letter(due, outbox, settings):
     """A letter that the provider has accepted under its own number."""
     settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
-    tracking.connect(on_tracking, dispatch_uid="test")
+    tracking.connect(receive_tracking, dispatch_uid="test")
     due("run_out")
     reminders.drain()
     Delivery.objects.update(channel="email", provider_message_id=NUMBER)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, asked of the database when they are scraped: every process shows the same."""
+"""Prometheus metrics of the reminder engine, read from the database at each scrape, the same from every process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dispensary.actions.reminders.planning import tzdb_version
 
 
 class ReminderCollector(Collector):
-    """The engine's state. No label names a patient or a pharmacy."""
+    """State of the reminder engine. No label names a patient or a pharmacy."""
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing at registration: the database may not be there yet."""
+        """Return nothing: at registration the database may not be reachable."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
@@ -46,39 +46,38 @@ class ReminderCollector(Collector):
         yield zones
 
 
-def _counters(counted: Iterable[tuple[str, int]]) -> Iterator[Metric]:
-    """The engine's counters. A name of several words carries its labels: what of whom."""
+def _counters(counts: Iterable[tuple[str, int]]) -> Iterator[Metric]:
+    """Turn the engine's counters into metrics; a name like "answer twilio accepted" carries its labels."""
     events = CounterMetricFamily("dispensary_reminders_events", "What the engine has done", labels=["event"])
-    aside = CounterMetricFamily(
+    set_aside = CounterMetricFamily(
         "dispensary_reminders_set_aside", "Claimed and not sent: to wait, or for good", labels=["reason"]
     )
     answers = CounterMetricFamily(
         "dispensary_channel_answers", "What providers answered to one attempt", labels=["channel", "answer"]
     )
-    took = CounterMetricFamily(
+    seconds = CounterMetricFamily(
         "dispensary_channel_answer_seconds", "How long providers took over all these answers", labels=["channel"]
     )
-    opted_out = CounterMetricFamily("dispensary_optouts", "Patients who said no to a medium, by way", labels=["source"])
-    for name, count in counted:
-        what, *labels = name.split(" ")
-        if what == "aside":
-            aside.add_metric(labels, count)
-        elif what == "answer":
+    opt_outs = CounterMetricFamily("dispensary_optouts", "Patients who said no to a medium, by way", labels=["source"])
+    for name, count in counts:
+        prefix, *labels = name.split(" ")
+        if prefix == "aside":
+            set_aside.add_metric(labels, count)
+        elif prefix == "answer":
             answers.add_metric(labels, count)
-        elif what == "answer-us":
-            took.add_metric(labels, count / 1_000_000)
-        elif what == "optout":
-            opted_out.add_metric(labels, count)
+        elif prefix == "answer-us":
+            seconds.add_metric(labels, count / 1_000_000)
+        elif prefix == "optout":
+            opt_outs.add_metric(labels, count)
         else:
             events.add_metric([name], count)
-    yield from (events, aside, answers, took, opted_out)
+    yield from (events, set_aside, answers, seconds, opt_outs)
 
 
 def _gauges(state: watch.EngineState) -> Iterator[Metric]:
-    """The alarms: oldest due above 120 s warns, above 600 s pages; so does a tick older than 120 s."""
-    infinite = float("inf")
-    tick_age = infinite if state.tick_age is None else state.tick_age
-    for name, told, value in (
+    """The gauges to alarm on: oldest due above 120 s warns, above 600 s pages; a tick older than 120 s pages."""
+    tick_age = float("inf") if state.tick_age is None else state.tick_age
+    for name, description, value in (
         ("dispensary_reminders_tick_age_seconds", "Since the last tick", tick_age),
         ("dispensary_reminders_oldest_due_seconds", "How long the oldest has been due", state.oldest_due or 0),
         ("dispensary_reminders_due", "Due and not yet taken", state.due),
@@ -87,4 +86,4 @@ def _gauges(state: watch.EngineState) -> Iterator[Metric]:
         ("dispensary_reminders_plans_behind", "Plans made with settings that have changed since", state.plans_behind),
         ("dispensary_inbound_events_waiting", "Receipts and replies not yet acted on", state.events_waiting),
     ):
-        yield GaugeMetricFamily(name, told, value=value)
+        yield GaugeMetricFamily(name, description, value=value)

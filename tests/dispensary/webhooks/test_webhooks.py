@@ -14,7 +14,6 @@ from django.test import Client
 from dispensary.actions import reminders
 from dispensary.actions.reminders import tokens
 from dispensary.channels.signing import HEADER, sign
-from dispensary.hooks.views import provider_calls
 from dispensary.models import (
     Consent,
     ConsentEvent,
@@ -28,6 +27,7 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
+from dispensary.webhooks.views import receive_events
 from tests.dispensary.actions.reminders import making
 from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.channels.providers import NhsNotify, Twilio, Vonage, private_key
@@ -414,7 +414,7 @@ def test_a_very_large_call_is_refused(client, gateway):
 
 @pytest.mark.parametrize(("length", "status"), [("many", 400), ("-1", 400), ("²", 400), ("9" * 30, 413)])
 def test_a_length_that_is_none_is_refused_with_a_sentence(rf, gateway, length, status):
-    answer = provider_calls(rf.generic("POST", "/hooks/gateway", b"{}", CONTENT_LENGTH=length), "gateway")
+    answer = receive_events(rf.generic("POST", "/hooks/gateway", b"{}", CONTENT_LENGTH=length), "gateway")
     assert (answer.status_code, json.loads(answer.content)["status"]) == (status, status)
 
 

@@ -1,0 +1,1 @@
+"""Calls from message providers: receipts and replies."""
