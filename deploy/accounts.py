@@ -1,4 +1,4 @@
-"""Accounts are made by a manager, never by the person at the door."""
+"""Account adapter: a manager makes accounts, sign-up is closed."""
 
 from typing import Any
 

@@ -83,7 +83,7 @@ app.conf.update(
     # Survive a broker that comes up later, or goes and comes back.
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # Nobody reads results: one write less.
+    # No result is read: one write less.
     task_ignore_result=True,
     result_backend=None,
     # A broker that refuses costs 0.2 s instead of seconds, one that never answers 5 s instead of more than a minute.
@@ -93,7 +93,7 @@ app.conf.update(
     task_queues=[Queue(TICK_QUEUE), Queue(SEND_QUEUE)],
     task_routes=TASK_ROUTES,
     task_default_queue=SEND_QUEUE,
-    # A misspelled queue is an error at once, and not a queue that nobody reads.
+    # A misspelled queue is an error at once, not a queue without a worker.
     task_create_missing_queues=False,
     # No daylight saving in the beat: intervals and UTC.
     timezone="UTC",

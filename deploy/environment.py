@@ -1,4 +1,4 @@
-"""Where a process learns its addresses and secrets: the environment, or the file a running demo left behind.
+"""Addresses and secrets of a process: from the environment, or from the file of a running demo.
 
 `make demo` writes `.run/environment`, so that `manage.py` in another terminal finds the demo's servers. A variable that is set in
 the real environment always wins over that file.

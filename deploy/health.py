@@ -1,4 +1,4 @@
-"""What the machine room asks: is it alive, can it work, how is it doing."""
+"""Health endpoints: alive, ready, reminders, and metrics."""
 
 from django.conf import settings
 from django.db import Error, connection
@@ -35,8 +35,8 @@ def ready(_request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus metrics for the holder of `METRICS_TOKEN`; 404 for everybody else, and when no token is set."""
     token = settings.METRICS_TOKEN
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not token or not constant_time_compare(given, token):
+    sent_token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not token or not constant_time_compare(sent_token, token):
         return HttpResponseNotFound("not found\n", content_type="text/plain")
     register()
     return ExportToDjangoView(request)

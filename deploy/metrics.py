@@ -23,7 +23,7 @@ _UNSEALED = """
 
 
 class AuditCollector(Collector):
-    """Age of the newest checkpoint that left the house, and entries that no checkpoint covers yet, for each log."""
+    """Age of the newest checkpoint that is anchored outside, and entries that no checkpoint covers yet, for each log."""
 
     def describe(self) -> Iterator[Metric]:
         """The names, without asking the database: registering must not need one."""
@@ -33,11 +33,13 @@ class AuditCollector(Collector):
         """Ask; a database that does not answer gives no numbers, which an alert on absence catches."""
         try:
             connection.ensure_connection()
-            told = {origin: age.total_seconds() for origin, age in ages(connection.connection, timezone.now()).items()}
+            ages_by_origin = {
+                origin: age.total_seconds() for origin, age in ages(connection.connection, timezone.now()).items()
+            }
             unsealed = dict(connection.connection.execute(_UNSEALED).fetchall())
         except DatabaseError:
             return
-        yield self._ages(told)
+        yield self._ages(ages_by_origin)
         yield self._unsealed(unsealed)
 
     @staticmethod

@@ -102,7 +102,7 @@ TEMPLATES = [
 def _database(url: str) -> dict[str, object]:
     return {
         **dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True),
-        # A forgotten transaction must not hold a prescription's row, and nobody at a counter waits longer than this for one.
+        # A forgotten transaction must not hold a prescription's row, and a counter waits no longer than this for one.
         # The line of the log, written by every action, stays prepared. A pooler that cannot keep prepared statements needs None here.
         "OPTIONS": {
             "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s",
@@ -126,7 +126,7 @@ DATABASES = {
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------
 REDIS_URL = ENV.get("REDIS_URL", "redis://127.0.0.1:6379")
 # The cache holds the counts of wrong second factors alone. It is in the database, as sessions and wrong passwords are: people sign in
-# while Redis is away, and its loss lets nobody guess on.
+# while Redis is away, and losing it must not reset the count of guesses.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -239,7 +239,7 @@ SPECTACULAR_SETTINGS = {
 
 REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: how often to look for what is due
 
-# --- the house's own settings (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
+# --- settings of the app (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
 DISPENSARY = {
     "public_url": ENV.get("PUBLIC_URL", ""),
     # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.

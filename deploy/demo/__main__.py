@@ -72,13 +72,13 @@ def deliver(site: DemoSite, story: Story) -> None:
         count = Reminder.objects.filter(plan__dispense_id=done["id"]).count()
         story.expect(count > 0, "each dispense has its reminders")
     labels = len(list(site.folder.glob("label-*.pdf")))
-    owed = Reminder.objects.filter(plan__dispense_id__in=[done["id"] for done in story.dispensed]).count()
+    reminders_due = Reminder.objects.filter(plan__dispense_id__in=[done["id"] for done in story.dispensed]).count()
     story.say(
-        f"{len(story.dispensed)} dispenses today, {labels} labels in {site.folder}, {owed} reminders in the database; the broker holds none."
+        f"{len(story.dispensed)} dispenses today, {labels} labels in {site.folder}, {reminders_due} reminders in the database; the broker holds none."
     )
-    messages = site.mail.wait_for(len(site.owed), _MAIL_SECONDS)
+    messages = site.mail.wait_for(len(site.messages_due), _MAIL_SECONDS)
     sent = {str(message["To"]): message for message in messages}
-    for address, why in site.owed.items():
+    for address, why in site.messages_due.items():
         story.expect(address in sent, f"the message to {address} ({why}) is delivered")
         if address in sent:
             first_line = sent[address].get_body(("plain",)).get_content().strip().splitlines()[0]
@@ -99,17 +99,17 @@ def prove(site: DemoSite, story: Story, harbour: Pharmacy) -> None:
             f"{result.report.entries} entries, {result.report.checkpoints} signed checkpoints. {result.report.conclusion}"
         )
         if site.superuser_url is None:
-            story.say("DATABASE_URL names the server, so nobody here plays its superuser and alters a row.")
+            story.say("DATABASE_URL names the server, so the demo does not alter a row as its superuser.")
         elif story.dispensed:
             done = max(story.dispensed, key=lambda done: float(done["quantity"]))
             seq, broken = proof.alter_and_verify(site.superuser_url, harbour, done)
             story.say(
                 f"Now a superuser switches the guards off and makes {done['quantity']} tablets 28 in entry {seq} ..."
             )
-            named = [found for found in broken.report.findings if found.first <= seq <= found.last]
+            named = [finding for finding in broken.report.findings if finding.first <= seq <= finding.last]
             story.expect(broken.exit == verify.TAMPERED and bool(named), f"the verification names entry {seq}")
-            for found in named:
-                story.say(f"{found.sentence()}")
+            for finding in named:
+                story.say(f"{finding.sentence()}")
             again = proof.verified(connection, harbour)
             story.expect(again.exit in (verify.OK, verify.INCOMPLETE), "rolled back, the log verifies again")
             story.say("Rolled back; the log verifies again.")

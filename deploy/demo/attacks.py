@@ -201,7 +201,7 @@ class Scene:
     target: int
     """The entry that the attacker cares about: the newest signed dispense, or one in the middle."""
     last: int
-    held: tuple[int, str]
+    checkpoint: tuple[int, str]
     """Size and note of the newest checkpoint, kept outside."""
     sizes: tuple[int, ...]
     receipts: tuple[tuple[int, str], ...]
@@ -275,7 +275,7 @@ def _truncate_and_hide(attack: Attack, scene: Scene) -> None:
 def _restore(attack: Attack, scene: Scene) -> None:
     _truncate_and_hide(attack, scene)
     attack.append(scene.log.pharmacy, scene.last - scene.target + 1)
-    attack.sign(scene.key, scene.log.origin, scene.held[0])
+    attack.sign(scene.key, scene.log.origin, scene.checkpoint[0])
 
 
 ATTACKS: dict[str, Callable[[Attack, Scene], None]] = {
@@ -289,7 +289,7 @@ ATTACKS: dict[str, Callable[[Attack, Scene], None]] = {
     "delete the details of one entry": lambda attack, scene: attack.delete("body", scene.target, scene.target),
     "forge an entry and renumber the rest": lambda attack, scene: attack.forge_after(scene.target),
     "exchange two entries": lambda attack, scene: attack.swap_with_next(scene.target),
-    "edit a stored checkpoint": lambda attack, scene: attack.edit_checkpoint(scene.held[0]),
+    "edit a stored checkpoint": lambda attack, scene: attack.edit_checkpoint(scene.checkpoint[0]),
     "cut the tail off": lambda attack, scene: attack.cut(scene.target),
     "cut the tail off, with its checkpoints": _truncate_and_hide,
     "rewrite history from one entry on": _rewrite,
@@ -326,5 +326,10 @@ def tampering_in(report: verify.Report) -> str:
 
 
 def _evidence(scene: Scene) -> list[dict[str, Any]]:
-    held = ((f"the checkpoint of {scene.held[0]}", scene.held[1].encode()),)
-    return [{"stored": False}, {}, {"held_checkpoints": held}, {"held_checkpoints": held, "receipts": scene.receipts}]
+    held_checkpoints = ((f"the checkpoint of {scene.checkpoint[0]}", scene.checkpoint[1].encode()),)
+    return [
+        {"stored": False},
+        {},
+        {"held_checkpoints": held_checkpoints},
+        {"held_checkpoints": held_checkpoints, "receipts": scene.receipts},
+    ]

@@ -1,6 +1,6 @@
-"""Who is in the demo: two pharmacies with their staff and shelves, patients of the past weeks, and today's messages.
+"""People of the demo: two pharmacies with staff and shelves, patients of the past weeks, and messages of today.
 
-Everything goes through the house's own actions, with `now` in the past where a past is needed, so that it is all in the log too.
+All of it is made by the actions of the app, with `now` in the past where a past is needed, so that the log holds it too.
 """
 
 import secrets
@@ -144,12 +144,12 @@ def where_it_is_midday(now: datetime) -> str:
 def owe_messages(now: datetime) -> dict[str, str]:
     """Give two patients a supply in the past such that a message is owed today. Returns their addresses and what each should get.
 
-    New patients at each call: nobody is told the same thing twice.
+    New patients at each call, so that no message is repeated.
     """
     harbour = Pharmacy.objects.get(name=HARBOUR)
     pharmacist = StaffMember.objects.get(pharmacy=harbour, user__username="paul").actor()
     zone = where_it_is_midday(now)
-    owed = {}
+    messages_due = {}
     for name, days_ago, subject in (("Ada", 21, "next supply due"), ("Ben", 30, "supply not collected")):
         tag = secrets.token_hex(3)
         address = f"{name.lower()}.{tag}@example.org"
@@ -174,8 +174,8 @@ def owe_messages(now: datetime) -> dict[str, str]:
             now=then,
         )
         _handed_over(patient, pharmacist, then)
-        owed[address] = subject
-    return owed
+        messages_due[address] = subject
+    return messages_due
 
 
 def _handed_over(patient: Patient, by: Actor, then: datetime) -> Dispense:

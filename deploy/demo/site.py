@@ -43,14 +43,14 @@ _WEB_SECONDS = 60
 
 @dataclass
 class DemoSite:
-    """What the story needs to know about the running site."""
+    """The running site, as the story sees it."""
 
     address: str
     folder: Path  # where the labels go
     mail: MailSink
     superuser_url: str | None  # None on a server that DATABASE_URL names
     processes: Server
-    owed: dict[str, str]  # addresses to which a message is due today, and what it is about
+    messages_due: dict[str, str]  # addresses to which a message is due today, and what it is about
 
 
 @contextmanager
@@ -67,10 +67,10 @@ def running_site() -> Iterator[DemoSite]:
         mail = stack.enter_context(MailSink(RUN_DIR / "mail"))
         environment, superuser_url = _servers(stack)
         # Held until the web server takes it over: getting the tables ready takes seconds, and another demo may look meanwhile.
-        held = stack.enter_context(
+        lock = stack.enter_context(
             socket.create_server((LOCALHOST, free_port(int(os.environ.get("WEB_PORT", WEB_PORT)))))
         )
-        port = held.getsockname()[1]
+        port = lock.getsockname()[1]
         address = f"http://{LOCALHOST}:{port}"
         environment |= {
             "WEB_BIND": f"{LOCALHOST}:{port}",
@@ -92,18 +92,18 @@ def running_site() -> Iterator[DemoSite]:
         _migrate(superuser_url)
         processes = Server("Dispensary", RUN_DIR / "processes.log")
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        held.close()
+        lock.close()
         processes.launch(
             [sys.executable, "-m", "honcho", "-f", ROOT / "deploy" / "Procfile", "-d", ROOT, "--no-colour", "start"],
             environment=dict(os.environ) | {"PATH": path},
             folder=ROOT,
         )
         stack.callback(processes.end, signal.SIGTERM, 30)
-        owed = _load()
+        messages_due = _load()
         _wait_for_web(address, processes, environment["METRICS_TOKEN"])
         labels = RUN_DIR / "labels"
         labels.mkdir(exist_ok=True)
-        yield DemoSite(address, labels, mail, superuser_url, processes, owed)
+        yield DemoSite(address, labels, mail, superuser_url, processes, messages_due)
 
 
 @contextmanager
@@ -134,20 +134,20 @@ def _end_leftovers() -> None:
 
 def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None]:
     """Start what the environment does not name. Returns the addresses, and the superuser's on a server of our own."""
-    given = {
+    urls = {
         name: os.environ[name]
         for name in os.environ
         if name in {"DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEALER_URL", "REDIS_URL"}
     }
-    kept = _secrets()
-    environment = {"SECRET_KEY": kept["secret_key"], "METRICS_TOKEN": kept["metrics"]} | given
+    passwords = _secrets()
+    environment = {"SECRET_KEY": passwords["secret_key"], "METRICS_TOKEN": passwords["metrics"]} | urls
     superuser_url = None
-    if "DATABASE_URL" not in given:
-        postgres = Postgres(RUN_DIR, kept["superuser"])
+    if "DATABASE_URL" not in urls:
+        postgres = Postgres(RUN_DIR, passwords["superuser"])
         postgres.start()
         stack.callback(postgres.stop)
         superuser_url = postgres.url(database=DATABASE)
-        roles = _roles(kept)
+        roles = _roles(passwords)
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             make_roles(connection, roles)
             make_database(connection, DATABASE, roles)
@@ -157,8 +157,8 @@ def _servers(stack: ExitStack) -> tuple[dict[str, str], str | None]:
             "DATABASE_SEALER_URL": roles.sealer,
         }.items():
             environment[name] = postgres.url(role.name, role.password, DATABASE)
-    if "REDIS_URL" not in given:
-        valkey = Valkey(RUN_DIR / "valkey", kept["broker"])
+    if "REDIS_URL" not in urls:
+        valkey = Valkey(RUN_DIR / "valkey", passwords["broker"])
         valkey.start()
         stack.callback(valkey.stop)
         environment["REDIS_URL"] = valkey.url
@@ -174,12 +174,12 @@ def _secrets() -> dict[str, str]:
         }
         file.touch(mode=0o600)
         file.write_text(json.dumps(made), encoding="utf-8")
-    kept: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return kept
+    passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return passwords
 
 
-def _roles(kept: dict[str, str]) -> Roles:
-    return Roles.named("dispensary", kept)
+def _roles(passwords: dict[str, str]) -> Roles:
+    return Roles.named("dispensary", passwords)
 
 
 def _migrate(superuser_url: str | None) -> None:

@@ -112,9 +112,10 @@ class Story:
             "directions": "10 mg three times a day for 3 days, then 5 mg three times a day for 3 days, then stop",
         }
         order = self.receive("Vera", "Nowak", body, [self.supply(27, 20, 3)])
-        found = self.codes(order)
+        finding_codes = self.codes(order)
         self.expect(
-            any(code.startswith("taper") for code in found), f"the taper is found too fast (found: {', '.join(found)})"
+            any(code.startswith("taper") for code in finding_codes),
+            f"the taper is found too fast (found: {', '.join(finding_codes)})",
         )
         self.refused(self.technician, order, 13.5)
         proposals = [
@@ -176,8 +177,8 @@ class Story:
 
     def supply(self, days_ago: int, dose: float, times: int, doses: list[float] | None = None) -> dict[str, Any]:
         """Return an earlier supply of 28 days on a dose that has stood for half a year."""
-        told: dict[str, Any] = {"doses": doses} if doses else {"dose": dose, "times_per_day": times}
-        return told | {
+        supply_body: dict[str, Any] = {"doses": doses} if doses else {"dose": dose, "times_per_day": times}
+        return supply_body | {
             "dispensed_on": (self.today - timedelta(days=days_ago)).isoformat(),
             "strength_mg": 10,
             "days_supply": 28,
@@ -209,10 +210,10 @@ class Story:
         answer = self.technician.post("prescriptions/", body)
         self.expect(answer.status == 201, f"the order is taken in (it was: {answer.status} {_detail(answer)})")
         if answer.status != 201:
-            nobody = "00000000-0000-0000-0000-000000000000"
+            unknown_id = "00000000-0000-0000-0000-000000000000"
             return {
-                "id": nobody,
-                "patient": {"id": nobody},
+                "id": unknown_id,
+                "patient": {"id": unknown_id},
                 "review": {"outcome": "", "findings": [], "result": {"findings": []}},
             }
         order: dict[str, Any] = answer.body["prescription"] | {"review": answer.body["review"]}
@@ -223,13 +224,13 @@ class Story:
 
     def register(self, given: str, family: str, history: list[dict[str, Any]]) -> dict[str, Any]:
         """Register a patient and the supplies made before."""
-        told = {
+        patient_body = {
             "identifier": f"S-{secrets.token_hex(3)}",
             "family_name": family,
             "given_name": given,
             "facts": dict(ALL_KNOWN),
         }
-        answer = self.technician.post("patients/", told)
+        answer = self.technician.post("patients/", patient_body)
         self.expect(answer.status == 201, f"{given} {family} is registered ({answer.status} {_detail(answer)})")
         answer = self.technician.post(f"patients/{answer.body.get('id')}/supplies/", {"supplies": history})
         self.expect(answer.status == 201, f"the earlier supplies are recorded ({answer.status} {_detail(answer)})")
@@ -318,11 +319,11 @@ class Story:
         """Try to dispense what must not be dispensed. Returns the findings that stand in the way."""
         answer = by.post(f"prescriptions/{order['id']}/dispenses/", self.handover(quantity, gtin))
         self.expect(answer.status == 409, f"the hand-over is refused ({answer.status} {_detail(answer)})")
-        found: list[dict[str, Any]] = answer.body.get("findings", [])
+        findings: list[dict[str, Any]] = answer.body.get("findings", [])
         if gtin != TEN_MG:
-            self.show_findings(found)
+            self.show_findings(findings)
         self.say("Not handed over.")
-        return found
+        return findings
 
     def handover(self, quantity: float, gtin: str) -> dict[str, Any]:
         """Return the body of a hand-over: quantity and the scanned pack."""
@@ -338,8 +339,8 @@ class Story:
     def questions(self, order: Mapping[str, Any], severity: str) -> list[dict[str, Any]]:
         """Return the order's findings of one severity, as of today."""
         answer = self.pharmacist.get(f"prescriptions/{order['id']}/")
-        found = (answer.body.get("assessment") or {}).get("findings", []) if answer.status == 200 else []
-        return [finding for finding in found if finding["severity"] == severity]
+        findings = (answer.body.get("assessment") or {}).get("findings", []) if answer.status == 200 else []
+        return [finding for finding in findings if finding["severity"] == severity]
 
     def moment(self, order: Mapping[str, Any]) -> str:
         """Return when the order came in, which is when the call was made."""

