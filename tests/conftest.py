@@ -44,7 +44,6 @@ def machine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _MUCH = 8 * 1024 * 1024
 """Bytes in all tables together, above which they are truncated."""
-_flush = TransactionTestCase._fixture_teardown
 _DATABASE = pytest.StashKey[Database]()
 
 
@@ -114,7 +113,14 @@ def django_db_setup(
         connections.close_all()
 
 
-def empty_tables(case: TransactionTestCase) -> None:
+def truncate_tables() -> None:
+    """Empty the tables of the test database by Django's own `flush`."""
+    from django.core.management import call_command
+
+    call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
+
+
+def empty_tables(_case: TransactionTestCase) -> None:
     """Empty what a committing test may have filled, a hundred times faster than Django's `flush`.
 
     `flush` truncates every table, which makes new files, and makes permissions and content types anew. Here those stay, and rows are deleted.
@@ -130,7 +136,7 @@ def empty_tables(case: TransactionTestCase) -> None:
         )
         sizes = dict(cursor.fetchall())
         if sum(sizes.values()) > _MUCH:
-            _flush(case)
+            truncate_tables()
             return
         deletions = "; ".join(f"DELETE FROM {name}" for name in sizes)
         cursor.execute(f"LOCK TABLE {', '.join(sizes)} IN SHARE ROW EXCLUSIVE MODE; {deletions}")
