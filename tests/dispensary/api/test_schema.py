@@ -92,6 +92,7 @@ def ids(pharmacist: Caller, prescription: Prescription, too_high: Prescription) 
     }
 
 
+@pytest.mark.slow
 def test_whatever_is_sent_the_api_answers_as_documented(
     described: Any, pharmacist: Caller, ids: dict[str, str]
 ) -> None:
