@@ -22,14 +22,17 @@ MARKS: Final = {
     "K": "general knowledge, not looked up",
     "D": "a design default of ours; no source gives the number",
 }
-HEAD: Final = ("format", "name", "title", "author", "checker", "checked_on", "next_review", "sources", "terms", "rules")
+TABLES: Final = ("sources", "terms", "rules")
+HEAD: Final = ("format", "extends", "name", "title", "author", "checker", "checked_on", "next_review", *TABLES)
+BASE: Final = ("base", "sources")
+"""Files beside the profiles that are none."""
 ENTRY: Final = ("value", "unit", "from", "ages", "mark", "source", "where", "note")
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def profile_files(folder: Path | str | None = None) -> dict[str, Path]:
     """Names and files of the profiles that ship, and of those in a site's own folder, which may not hide one."""
-    files = {path.stem: path for path in sorted(HERE.glob("*.toml")) if path.stem != "sources"}
+    files = {path.stem: path for path in sorted(HERE.glob("*.toml")) if path.stem not in BASE}
     if folder is not None:
         folder = Path(folder)
         if not folder.is_dir():
@@ -37,7 +40,7 @@ def profile_files(folder: Path | str | None = None) -> dict[str, Path]:
         for path in sorted(folder.glob("*.toml")):
             if path.stem in files:
                 raise InvalidProfile(str(path), path.stem, "a name that no profile of the rule book has")
-            if path.stem != "sources":
+            if path.stem not in BASE:
                 files[path.stem] = path
     return files
 
@@ -47,16 +50,16 @@ def read_profile(name: str, folder: Path | str | None = None, on: date | None = 
     files = profile_files(folder)
     if name not in files:
         raise InvalidProfile("profile", name, f"one of {', '.join(sorted(files))}")
-    return _Reader(files[name]).profile(on)
+    return _Reader(files[name], files).profile(on)
 
 
 class _Reader:
     """Reads one file; every refusal names the file and the place in it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, files: Mapping[str, Path]) -> None:
+        self.path, self.files = path, files
         self.sources = _toml(HERE / "sources.toml")
-        self.content = _toml(path)
+        self.content = self._content(path, ())
 
     def profile(self, on: date | None) -> Profile:
         head = self.content
@@ -88,6 +91,29 @@ class _Reader:
             sections=sections,
             on=on,
         )
+
+    def _content(self, path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
+        """Return a file with the numbers of the profile that it extends, where it has none of its own."""
+        content = _toml(path)
+        name = content.pop("extends", None)
+        if name is None:
+            return content
+        beside = path.with_name("base.toml")  # a kept copy brings its own
+        files = {**self.files, "base": beside if beside.exists() else HERE / "base.toml"}
+        if name not in files or files[name] in (path, *below):
+            self._refuse("extends", name, f"one of {', '.join(sorted(files))}, and not itself")
+        base = self._content(files[name], (path, *below))
+        rules = self._table(content.get("rules", {}), "rules")
+        base_rules = self._table(base.get("rules", {}), "rules")
+        merged = {
+            code: base_rules.get(code, {}) | self._table(rules.get(code, {}), f"rules.{code}")
+            for code in base_rules | rules
+        }
+        return content | {
+            "rules": merged,
+            "terms": base.get("terms", {}) | self._table(content.get("terms", {}), "terms"),
+            "sources": base.get("sources", {}) | self._table(content.get("sources", {}), "sources"),
+        }
 
     def _section(self, table: Mapping[str, Any], place: str) -> Section:
         basis = tuple(
@@ -200,7 +226,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _digest(head: Mapping[str, Any], terms: Section, sections: Mapping[str, Section]) -> str:
     """SHA-256 over the content in one spelling: names in order, amounts plain, citations in full."""
-    content = {name: str(head[name]) for name in sorted(head) if name not in ("sources", "terms", "rules")}
+    content = {name: str(head[name]) for name in sorted(head) if name not in TABLES}
     whole = {
         "head": content,
         "terms": _spelt(terms),

@@ -67,13 +67,14 @@ def test_a_digest_changes_with_the_content_and_not_with_the_layout(site):
 
 
 class Site:
-    """A site's own folder with one profile, a copy of the Lioresal one."""
+    """A site's own folder with one profile, a copy of the Lioresal one with all numbers in one file."""
 
     def __init__(self, folder):
         self.folder = folder
         self.path = folder / "house.toml"
-        text = (SHIPPED / "lioresal.toml").read_text(encoding="utf-8")
-        self.path.write_text(text.replace('name = "lioresal"', 'name = "house"'), encoding="utf-8")
+        text = (SHIPPED / "lioresal.toml").read_text(encoding="utf-8").replace('extends = "base"\n', "")
+        base = (SHIPPED / "base.toml").read_text(encoding="utf-8").partition('format = "baclofen-profile/1"\n')[2]
+        self.path.write_text(text.replace('name = "lioresal"', 'name = "house"') + base, encoding="utf-8")
 
     def change(self, pattern, replacement, count=1):
         text = self.path.read_text(encoding="utf-8")
@@ -147,6 +148,49 @@ def test_a_site_may_not_hide_a_shipped_profile(tmp_path):
         list_profiles(tmp_path / "nowhere")
     with pytest.raises(InvalidProfile, match="one of lioresal, uk-smpc, us-label"):
         load_profile("norwegian")
+
+
+OWN = """format = "baclofen-profile/1"
+extends = "{extends}"
+name = "own"
+title = "Ours"
+author = "A pharmacist"
+checker = "Another pharmacist"
+next_review = 2027-05-22
+
+[[rules.ceiling.factor]]
+value = 3
+unit = "times"
+from = 2026-01-01
+mark = "D"
+source = "design"
+where = "ours"
+"""
+
+
+def test_a_profile_says_only_what_differs_from_the_one_that_it_extends(tmp_path):
+    (tmp_path / "own.toml").write_text(OWN.format(extends="lioresal"), encoding="utf-8")
+    own = load_profile("own", folder=tmp_path)
+    assert [difference.place for difference in differences(load_profile("lioresal"), own)] == ["ceiling.factor"]
+    assert own.digest != load_profile("lioresal").digest
+
+
+def test_a_digest_does_not_depend_on_the_file_that_a_number_stands_in(site):
+    site.change('name = "house"', 'name = "base"')
+    site.path.rename(site.folder / "base.toml")
+    (site.folder / "house.toml").write_text(OWN.format(extends="base").replace('"own"', '"house"'), encoding="utf-8")
+    beside = load_profile("house", folder=site.folder)
+    (site.folder / "base.toml").unlink()
+    whole = OWN.format(extends="lioresal").replace('"own"', '"house"')
+    (site.folder / "house.toml").write_text(whole, encoding="utf-8")
+    assert load_profile("house", folder=site.folder).digest == beside.digest
+
+
+@pytest.mark.parametrize("extends", ["own", "norwegian"])
+def test_a_profile_that_extends_itself_or_an_unknown_one_is_refused(tmp_path, extends):
+    (tmp_path / "own.toml").write_text(OWN.format(extends=extends), encoding="utf-8")
+    with pytest.raises(InvalidProfile, match="extends: given"):
+        load_profile("own", folder=tmp_path)
 
 
 def test_a_new_value_is_one_dated_entry(site):
