@@ -127,7 +127,7 @@ def test_taking_a_fact_away_never_loses_a_finding_silently(fact, case, unknown):
             case = without(case, other)
     if not is_there(case, fact):
         return
-    phases = case["prescription"]["phases"]
+    phases = (case["prescription"] or {}).get("phases")
     if fact == "prescription.then_stop" and phases and phases[-1]["days"] is None:
         return  # an open end with no word of a stop goes on: that is what the case format means by it
     if fact == "prescription.phases" and case["prescription"]["directions"] is not None:

@@ -95,7 +95,11 @@ def _add_replay_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("entry", nargs="?", help="one entry, by number or id; otherwise all of a range")
     parser.add_argument("--profile", default="", help="ask with this profile instead of the recorded one")
     parser.add_argument(
-        "--profiles", type=Path, action="append", default=[], help="folder of kept profile files (base.toml too), or of such folders"
+        "--profiles",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of kept profile files (base.toml too), or of such folders",
     )
     parser.add_argument("--all", action="store_true", help="also list the decisions that are the same")
     parser.add_argument("--json", action="store_true", help="one JSON object a decision, then one for the summary")
