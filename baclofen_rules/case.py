@@ -14,11 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
-from baclofen_rules.medicines import Medicine
+from baclofen_rules.facts import PatientFacts
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
 from baclofen_rules.text import format_amount
 
-__all__ = ["Action", "Case", "CodedCondition", "Condition", "Fill", "InvalidCase", "Medicine", "Order", "PatientFacts"]
+__all__ = ["Action", "Case", "Fill", "InvalidCase", "Order"]
 
 FORMAT: Final = "baclofen-case/1"
 
@@ -30,13 +30,6 @@ class Action(StrEnum):
     DISCONTINUE = "discontinue"
 
 
-class Sex(StrEnum):
-    FEMALE = "female"
-    MALE = "male"
-    OTHER = "other"
-    UNKNOWN = "unknown"
-
-
 class Relation(StrEnum):
     """How an earlier supply relates to this course."""
 
@@ -44,57 +37,6 @@ class Relation(StrEnum):
     """An earlier supply of this course, also one that this prescription replaces."""
     CONCURRENT = "concurrent"
     """Another supply that is still meant to run."""
-
-
-class Condition(StrEnum):
-    """Conditions the rules know by word."""
-
-    EPILEPSY = "epilepsy"
-    PSYCHOTIC_DISORDER = "psychotic-disorder"
-    STROKE = "stroke"
-    PARKINSONISM = "parkinsonism"
-    RESPIRATORY_IMPAIRMENT = "respiratory-impairment"
-    AUTONOMIC_DYSREFLEXIA = "autonomic-dysreflexia"
-    SUICIDE_RISK = "suicide-risk"
-    SUBSTANCE_MISUSE = "substance-misuse"
-    HYPERTONIC_BLADDER_SPHINCTER = "hypertonic-bladder-sphincter"
-    PEPTIC_ULCER = "peptic-ulcer"
-    LIVER_DISEASE = "liver-disease"
-
-
-class CodedCondition(NamedTuple):
-    """A condition given by a code of a code system; mapped by the rule book or reported as not classified."""
-
-    system: str
-    code: str
-
-
-class PatientFacts(NamedTuple):
-    """What is known about the patient; None is unknown everywhere."""
-
-    birth_date: date | None = None
-    age_years: Decimal | None = None
-    """Stands instead of ``birth_date``."""
-    sex: Sex | None = None
-    weight_kg: Decimal | None = None
-    egfr: Decimal | None = None
-    """mL/min/1.73 m2."""
-    dialysis: bool | None = None
-    pregnant: bool | None = None
-    breastfeeding: bool | None = None
-    allergies: tuple[str, ...] | None = None
-    conditions: tuple[Condition | CodedCondition, ...] | None = None
-    medicines: tuple[Medicine, ...] | None = None
-    alcohol_use: bool | None = None
-    drives: bool | None = None
-    intrathecal_pump: bool | None = None
-
-    def age_on(self, day: date) -> Decimal | None:
-        """Completed years on ``day`` by the calendar; who is born on 29 February has birthday on 1 March otherwise."""
-        if self.birth_date is None:
-            return self.age_years
-        born = self.birth_date
-        return Decimal(day.year - born.year - ((day.month, day.day) < (born.month, born.day)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +125,7 @@ class Case(NamedTuple):
             "on": self.on.isoformat(),
             "action": str(self.action),
             "reason": self.reason,
-            "patient": _patient_json(self.patient),
+            "patient": self.patient.to_json(),
             "prescription": None if self.order is None else _order_json(self.order),
             "picked": None
             if self.picked_strength_mg is None
@@ -197,7 +139,6 @@ def _names(*names: str) -> frozenset[str]:
 
 
 CASE_FIELDS = _names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
-PATIENT_FIELDS = frozenset(PatientFacts._fields)
 ORDER_FIELDS = _names(
     "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions", "quantity", "repeats"
 )
@@ -205,7 +146,7 @@ PHASE_FIELDS = _names("dose", "times_per_day", "doses", "unit", "days", "from_da
 FILL_FIELDS = _names(
     "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
 )
-MOST_PHASES, MOST_DOSES, MOST_DAYS, MOST_FILLS, MOST_LISTED = 100, 24, 3650, 1000, 500
+MOST_PHASES, MOST_DOSES, MOST_DAYS, MOST_FILLS = 100, 24, 3650, 1000
 MOST_DIRECTIONS = 2000
 
 
@@ -229,9 +170,6 @@ def _truth(place: Place) -> bool:
 _dose = _amount("a dose above 0, at most 1000000, with at most 6 decimal places", "0.000001", "1000000")
 _strength = _amount("a tablet strength in mg above 0, at most 1000", "0.001", "1000")
 _quantity = _amount("a number of tablets above 0, at most 100000", "0.001", "100000")
-_weight = _amount("a weight in kg from 0.3 to 650", "0.3", "650")
-_egfr = _amount("an eGFR in mL/min/1.73 m2 from 0 to 250", "0", "250")
-_age = _amount("an age in years from 0 to 130", "0", "130")
 
 
 def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) -> Case:
@@ -251,53 +189,12 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
     return Case(
         on=day,
         action=action,
-        patient=fields.get("patient", lambda at: _read_patient(at, day)) or PatientFacts(),
+        patient=fields.get("patient", lambda at: PatientFacts.from_place(at, day)) or PatientFacts(),
         order=order,
         picked_strength_mg=fields.get("picked", _read_picked),
         history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
         reason=fields.get("reason", _text(200)),
     )
-
-
-def _read_patient(place: Place, on: date) -> PatientFacts:
-    fields = place.fields(PATIENT_FIELDS)
-    oldest = date(on.year - 130, 1, 1) if on.year > 2030 else EARLIEST
-    born = fields.get("birth_date", lambda at: at.day(f"a date YYYY-MM-DD from {oldest} to {on}", oldest, on))
-    age = fields.get("age_years", _age)
-    if born is not None and age is not None:
-        fields.place("age_years").refuse("either birth_date or age_years, not both")
-    return PatientFacts(
-        birth_date=born,
-        age_years=age,
-        sex=fields.get("sex", lambda at: at.word(_words(Sex))),
-        weight_kg=fields.get("weight_kg", _weight),
-        egfr=fields.get("egfr", _egfr),
-        dialysis=fields.get("dialysis", _truth),
-        pregnant=fields.get("pregnant", _truth),
-        breastfeeding=fields.get("breastfeeding", _truth),
-        allergies=fields.get("allergies", lambda at: tuple(item.text(200) for item in at.items(MOST_LISTED))),
-        conditions=fields.get("conditions", lambda at: tuple(_read_condition(i) for i in at.items(MOST_LISTED))),
-        medicines=fields.get("medicines", lambda at: tuple(_read_medicine(item) for item in at.items(MOST_LISTED))),
-        alcohol_use=fields.get("alcohol_use", _truth),
-        drives=fields.get("drives", _truth),
-        intrathecal_pump=fields.get("intrathecal_pump", _truth),
-    )
-
-
-def _read_condition(place: Place) -> Condition | CodedCondition:
-    if isinstance(place.value, str):
-        condition: Condition = place.word(_words(Condition))
-        return condition
-    fields = place.fields(_names("system", "code"))
-    return CodedCondition(fields.need("system", _text(200)), fields.need("code", _text(50)))
-
-
-def _read_medicine(place: Place) -> Medicine:
-    fields = place.fields(_names("name", "atc"))
-    medicine = Medicine(fields.get("name", _text(200)), fields.get("atc", _text(20)))
-    if medicine.name is None and medicine.atc is None:
-        place.refuse("a medicine with a name, an ATC code, or both")
-    return medicine
 
 
 def _read_picked(place: Place) -> Decimal:
@@ -377,29 +274,6 @@ def _maybe(amount: Decimal | None) -> str | None:
 
 def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
-
-
-def _patient_json(patient: PatientFacts) -> dict[str, Any]:
-    conditions = patient.conditions
-    medicines = patient.medicines
-    return {
-        "birth_date": _day(patient.birth_date),
-        "age_years": _maybe(patient.age_years),
-        "sex": None if patient.sex is None else str(patient.sex),
-        "weight_kg": _maybe(patient.weight_kg),
-        "egfr": _maybe(patient.egfr),
-        "dialysis": patient.dialysis,
-        "pregnant": patient.pregnant,
-        "breastfeeding": patient.breastfeeding,
-        "allergies": None if patient.allergies is None else list(patient.allergies),
-        "conditions": None
-        if conditions is None
-        else [str(c) if isinstance(c, Condition) else {"system": c.system, "code": c.code} for c in conditions],
-        "medicines": None if medicines is None else [{"name": m.name, "atc": m.atc} for m in medicines],
-        "alcohol_use": patient.alcohol_use,
-        "drives": patient.drives,
-        "intrathecal_pump": patient.intrathecal_pump,
-    }
 
 
 def _order_json(order: Order) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from baclofen_rules.case import CodedCondition, Condition
+from baclofen_rules.facts import CodedCondition, Condition
 
 ICD_10: Final = {
     "G40": Condition.EPILEPSY,

@@ -12,8 +12,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from baclofen_rules.case import Case, Condition, Fill, Relation
+from baclofen_rules.case import Case, Fill, Relation
 from baclofen_rules.conditions import mapped
+from baclofen_rules.facts import Condition
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classified
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number

@@ -16,6 +16,7 @@ from typing import Any
 
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
+from baclofen_rules.facts import FACTS, Fact, Kind
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Pharmacy, Phase, Prescription, Sex
 from dispensary.profiles import profile_named
@@ -27,20 +28,6 @@ NOT_ASSESSED = "not-assessed"
 
 _ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
 # No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person.
-
-_FACTS = (
-    "egfr",
-    "dialysis",
-    "pregnant",
-    "breastfeeding",
-    "allergies",
-    "conditions",
-    "medicines",
-    "alcohol_use",
-    "drives",
-    "intrathecal_pump",
-    "weight_kg",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +154,16 @@ def case_document(
 
 
 def facts_document(patient: Patient) -> dict[str, Any]:
-    """The patient's facts; what is unknown stays null."""
-    facts: dict[str, Any] = {name: getattr(patient, name) for name in _FACTS}
-    for name in ("egfr", "weight_kg"):
-        facts[name] = None if facts[name] is None else trim_zeros(facts[name])
-    facts["birth_date"] = None if patient.birth_date is None else patient.birth_date.isoformat()
-    facts["sex"] = None if patient.sex == Sex.UNKNOWN else patient.sex
-    return facts
+    """Return every recorded fact as the case format has it; an unknown one is null."""
+    return {name: _fact_in_case(fact, getattr(patient, name)) for name, fact in FACTS.items()}
+
+
+def _fact_in_case(fact: Fact, value: Any) -> Any:
+    if value is None or (fact.kind is Kind.SEX and value == Sex.UNKNOWN):
+        return None
+    if fact.kind is Kind.AMOUNT:
+        return trim_zeros(value)
+    return value.isoformat() if fact.kind is Kind.BIRTH_DATE else value
 
 
 def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:

@@ -24,7 +24,6 @@ ROOMS = sorted(
 LONGEST_MODULE = 400
 ONE_PURPOSE = {
     "dispensary/audit/evidence/verify.py": "an auditor carries this one file away and runs it with nothing else installed",
-    "baclofen_rules/case.py": "every field that a rule may see, checked where it is declared",
 }
 CLOCK_CALLS = {
     ("timezone", "now"),

@@ -6,7 +6,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from baclofen_rules.case import Action, Case, Fill, Order, PatientFacts, Relation
+from baclofen_rules.case import Action, Case, Fill, Order, Relation
+from baclofen_rules.facts import PatientFacts
 from baclofen_rules.findings import Found
 from baclofen_rules.planning.bounds import ZERO, Bounds
 from baclofen_rules.planning.model import CannotPlan, Kind, Plan

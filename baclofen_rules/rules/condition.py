@@ -6,7 +6,7 @@ Errs: on the side of saying so: a coded condition that nobody has mapped is repo
 Source: the cautions of the American and British labels.
 """
 
-from baclofen_rules.case import Condition
+from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms

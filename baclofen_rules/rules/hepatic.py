@@ -5,7 +5,7 @@ Errs: on the side of quiet: the liver plays little part in clearing baclofen.
 Source: the Swiss and British texts.
 """
 
-from baclofen_rules.case import Condition
+from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms

@@ -7,7 +7,7 @@ Source: the contraindication of the British label.
 
 from dataclasses import dataclass
 
-from baclofen_rules.case import Condition
+from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import Rule

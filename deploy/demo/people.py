@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from knox.models import AuthToken
 
+from baclofen_rules.facts import NOTHING_TO_FIND
 from dispensary.actions import consent, dispenses, patients, pharmacies, prescribers, prescriptions
 from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
@@ -64,15 +65,7 @@ ALL_KNOWN: Mapping[str, Any] = {
     "sex": "female",
     "weight_kg": 71,
     "egfr": 92,
-    "dialysis": False,
-    "pregnant": False,
-    "breastfeeding": False,
-    "allergies": [],
-    "conditions": [],
-    "medicines": [],
-    "alcohol_use": False,
-    "drives": False,
-    "intrathecal_pump": False,
+    **NOTHING_TO_FIND,
 }
 """Facts under which a usual dose raises nothing."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
+from baclofen_rules.facts import FACTS, Kind
 from dispensary import audit, policies
 from dispensary.actions.identity import FIELDS, Match, compare_person, number_body
 from dispensary.actors import Actor, Role
@@ -20,23 +21,6 @@ from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
 from dispensary.models.pharmacy import validate_time_zone
 from dispensary.models.reminders import Withdrawal
 from dispensary.text import clean_line
-
-FACTS = (
-    "birth_date",
-    "sex",
-    "weight_kg",
-    "egfr",
-    "dialysis",
-    "pregnant",
-    "breastfeeding",
-    "allergies",
-    "conditions",
-    "medicines",
-    "alcohol_use",
-    "drives",
-    "intrathecal_pump",
-)
-"""What the rules read about a patient; the names of the case format."""
 
 
 @transaction.atomic
@@ -274,20 +258,16 @@ def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
     """Check the facts as the rule book would, then store what it read."""
     for name, value in read_facts(facts, now).items():
-        setattr(patient, name, _stored(name, value))
+        setattr(patient, name, _column_value(FACTS[name].kind, value))
     patient.facts_at = now
 
 
-def _stored(name: str, value: Any) -> Any:
-    if name == "sex":
+def _column_value(kind: Kind, value: Any) -> Any:
+    if kind is Kind.SEX:
         return value or Sex.UNKNOWN
-    if value is None:
-        return None
-    if name == "birth_date":
+    if value is not None and kind is Kind.BIRTH_DATE:
         return date.fromisoformat(value)
-    if name in {"weight_kg", "egfr"}:
-        return Decimal(str(value))
-    return value
+    return Decimal(value) if value is not None and kind is Kind.AMOUNT else value
 
 
 def _prior_supply(patient: Patient, supply: Mapping[str, Any], now: datetime) -> PriorSupply:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from baclofen_rules.facts import FACTS
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question
@@ -307,6 +308,4 @@ def _fact(path: str) -> str:
     if path.startswith("profile."):
         limit = {"max_mg_per_day": "daily maximum"}.get(name, name.replace("_", " "))
         return f"a {limit} for this age (the profile has none: ask the prescriber which holds)"
-    return {"egfr": "eGFR", "weight_kg": "weight", "birth_date": "date of birth", "drives": "whether they drive"}.get(
-        name, name.replace("_", " ")
-    )
+    return FACTS[name].words if name in FACTS else name.replace("_", " ")

@@ -8,8 +8,10 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html_join
 from django.views.decorators.http import require_http_methods, require_safe
 
+from baclofen_rules.facts import FACTS, Condition, Fact, Kind
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients
@@ -21,29 +23,19 @@ from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Sex
 from dispensary.supplies import history
 
-CONDITIONS = (
-    ("epilepsy", "Epilepsy"),
-    ("psychotic-disorder", "Psychotic disorder"),
-    ("stroke", "Stroke"),
-    ("parkinsonism", "Parkinsonism"),
-    ("respiratory-impairment", "Respiratory impairment"),
-    ("autonomic-dysreflexia", "Autonomic dysreflexia"),
-    ("suicide-risk", "Suicide risk"),
-    ("substance-misuse", "Substance misuse"),
-    ("hypertonic-bladder-sphincter", "Hypertonic bladder sphincter"),
-    ("peptic-ulcer", "Peptic ulcer"),
-    ("liver-disease", "Liver disease"),
-)
-KNOWN = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
+YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
+_CHOICE_OF = {True: "yes", False: "no", None: ""}
+LISTS = ("conditions", "medicines", "allergies")
+"""The facts that are lists, in the order of the page; how each is typed stands in `FactsForm`."""
 
 
-class Fact(forms.TypedChoiceField):
+class YesNoField(forms.TypedChoiceField):
     """Yes, no, or not known, which are three different things."""
 
     def __init__(self, label: str) -> None:
         super().__init__(
             label=label,
-            choices=KNOWN,
+            choices=YES_NO,
             required=False,
             coerce=lambda v: {"yes": True, "no": False}[v],
             empty_value=None,
@@ -51,53 +43,47 @@ class Fact(forms.TypedChoiceField):
         )
 
 
-class FactsForm(Look):
-    """What the rules read about a patient. Empty means not known."""
+def _short_field(fact: Fact) -> forms.Field:
+    """Return the form field of a fact that is no list."""
+    if fact.kind is Kind.FLAG:
+        return YesNoField(fact.question)
+    if fact.kind is Kind.SEX:
+        return forms.ChoiceField(label=fact.question, choices=Sex.choices, required=False)
+    errors = {"invalid": f"Type the {fact.words} as {fact.to_type}"}
+    if fact.kind is Kind.BIRTH_DATE:
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        return forms.DateField(label=fact.question, required=False, widget=widget, error_messages=errors)
+    return forms.DecimalField(
+        label=fact.question,
+        required=False,
+        min_value=fact.least,
+        max_value=fact.most,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        error_messages=errors,
+    )
 
-    birth_date = forms.DateField(
-        label="Date of birth",
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Type the date of birth as a date, such as 1981-05-02"},
-    )
-    sex = forms.ChoiceField(label="Sex", choices=Sex.choices, required=False)
-    weight_kg = forms.DecimalField(
-        label="Weight in kg",
-        required=False,
-        min_value=0,
-        max_value=650,
-        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-        error_messages={"invalid": "Type the weight as a number of kg, such as 70"},
-    )
-    egfr = forms.DecimalField(
-        label="eGFR in mL/min/1.73 m²",
-        required=False,
-        min_value=0,
-        max_value=300,
-        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-        error_messages={"invalid": "Type the eGFR as a number, such as 95"},
-    )
-    dialysis = Fact("On dialysis")
-    pregnant = Fact("Pregnant")
-    breastfeeding = Fact("Breast-feeding")
-    alcohol_use = Fact("Drinks alcohol")
-    drives = Fact("Drives or works machines")
-    intrathecal_pump = Fact("Has an intrathecal baclofen pump")
-    conditions_known = Fact("Asked about conditions")
+
+class FactsForm(Look):
+    """The facts that the rules read about a patient. Empty means not known."""
+
+    conditions_known = YesNoField("Asked about conditions")
     conditions = forms.MultipleChoiceField(
-        label="Conditions", choices=CONDITIONS, required=False, widget=forms.CheckboxSelectMultiple
+        label=FACTS["conditions"].question,
+        choices=[(condition.value, condition.label) for condition in Condition],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
-    medicines_known = Fact("Asked about other medicines")
+    medicines_known = YesNoField("Asked about other medicines")
     medicines = forms.CharField(
-        label="Other medicines",
+        label=FACTS["medicines"].question,
         required=False,
         help_text="One a line; the ATC code behind a comma if known: tizanidine, M03BX02",
         widget=forms.Textarea(attrs={"rows": 4}),
         max_length=4000,
     )
-    allergies_known = Fact("Asked about allergies")
+    allergies_known = YesNoField("Asked about allergies")
     allergies = forms.CharField(
-        label="Allergies",
+        label=FACTS["allergies"].question,
         required=False,
         help_text="One a line",
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -113,33 +99,24 @@ class FactsForm(Look):
     @property
     def long_fields(self) -> list[forms.BoundField]:
         """Conditions, medicines and allergies, each after whether somebody asked."""
-        return [self[f"{name}{end}"] for name in ("conditions", "medicines", "allergies") for end in ("_known", "")]
+        return [self[f"{name}{end}"] for name in LISTS for end in ("_known", "")]
 
     def facts(self) -> dict[str, Any]:
         """The facts in the words of the case format; None for what is not known."""
-        data = self.cleaned_data
-        plain = (
-            "sex",
-            "weight_kg",
-            "egfr",
-            "dialysis",
-            "pregnant",
-            "breastfeeding",
-            "alcohol_use",
-            "drives",
-            "intrathecal_pump",
-        )
-        told: dict[str, Any] = {name: data[name] for name in plain}
-        told["sex"] = None if data["sex"] in ("", "unknown") else data["sex"]
-        told["birth_date"] = data["birth_date"].isoformat() if data["birth_date"] else None
-        told["conditions"] = self._asked("conditions", list(data["conditions"]))
-        told["medicines"] = self._asked("medicines", [_medicine(line) for line in _lines(data["medicines"])])
-        told["allergies"] = self._asked("allergies", _lines(data["allergies"]))
-        return told
+        facts = {name: self.cleaned_data[name] for name in FACTS}
+        facts["sex"] = None if facts["sex"] in ("", Sex.UNKNOWN) else facts["sex"]
+        facts["birth_date"] = facts["birth_date"].isoformat() if facts["birth_date"] else None
+        facts["conditions"] = self._asked("conditions", list(facts["conditions"]))
+        facts["medicines"] = self._asked("medicines", [_medicine(line) for line in _lines(facts["medicines"])])
+        facts["allergies"] = self._asked("allergies", _lines(facts["allergies"]))
+        return facts
 
-    def _asked(self, name: str, found: list[Any]) -> list[Any] | None:
-        """A list that is empty is only "none" when somebody asked."""
-        return found if found or self.cleaned_data[f"{name}_known"] else None
+    def _asked(self, name: str, values: list[Any]) -> list[Any] | None:
+        """Return the list; an empty one is only "none" when somebody asked, else None."""
+        return values if values or self.cleaned_data[f"{name}_known"] else None
+
+
+FactsForm.base_fields |= {fact.name: _short_field(fact) for fact in FACTS.values() if fact.name not in LISTS}
 
 
 def _lines(text: str) -> list[str]:
@@ -152,16 +129,14 @@ def _medicine(line: str) -> dict[str, str]:
 
 
 def initial_of(patient: Patient) -> dict[str, Any]:
-    """The form as it stands for a patient."""
-    yes_no = {True: "yes", False: "no", None: ""}
-    initial: dict[str, Any] = {
-        name: yes_no[getattr(patient, name)]
-        for name in ("dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump")
-    }
-    for name in ("conditions", "medicines", "allergies"):
-        initial[f"{name}_known"] = "yes" if getattr(patient, name) is not None else ""
-    initial |= {name: getattr(patient, name) for name in ("birth_date", "sex", "version")}
-    initial |= {name: format_amount(v) for name in ("weight_kg", "egfr") if (v := getattr(patient, name)) is not None}
+    """Return the form's values for a patient."""
+    initial = {name: getattr(patient, name) for name in (*FACTS, "version")}
+    for fact in FACTS.values():
+        if fact.kind is Kind.FLAG:
+            initial[fact.name] = _CHOICE_OF[initial[fact.name]]
+        elif fact.kind is Kind.AMOUNT and initial[fact.name] is not None:
+            initial[fact.name] = format_amount(initial[fact.name])
+    initial |= {f"{name}_known": "" if getattr(patient, name) is None else "yes" for name in LISTS}
     initial["conditions"] = [c for c in patient.conditions or [] if isinstance(c, str)]
     initial["medicines"] = "\n".join(medicine_words(m) for m in patient.medicines or [])
     initial["allergies"] = "\n".join(str(a) for a in patient.allergies or [])
@@ -173,6 +148,33 @@ def medicine_words(medicine: dict[str, Any]) -> str:
     return ", ".join(str(medicine[k]) for k in ("name", "atc") if medicine.get(k))
 
 
+def rows_of(patient: Patient) -> list[tuple[str, str]]:
+    """Return label and words of every fact but the birth date, which stands in the page's head."""
+    names = [name for name in FACTS if name not in ("birth_date", *LISTS)]
+    return [(FACTS[name].label, _fact_words(FACTS[name], patient)) for name in (*names, *LISTS)]
+
+
+def _fact_words(fact: Fact, patient: Patient) -> str:
+    value = getattr(patient, fact.name)
+    if fact.kind is Kind.SEX:
+        return patient.get_sex_display()
+    if fact.kind is Kind.FLAG:
+        return dict(YES_NO)[_CHOICE_OF[value]]
+    if value is None:
+        return "Not known"
+    if fact.kind is Kind.AMOUNT:
+        return f"{format_amount(value)} {fact.unit}"
+    if fact.kind is Kind.MEDICINES:
+        return format_html_join("", "{}<br>", [(medicine_words(m),) for m in value]) or "None"
+    return ", ".join(_condition_words(c) if fact.kind is Kind.CONDITIONS else str(c) for c in value) or "None"
+
+
+def _condition_words(condition: str | dict[str, str]) -> str:
+    if isinstance(condition, dict):
+        return condition.get("code", "")
+    return Condition(condition).label if condition in Condition else condition
+
+
 @require_safe
 @at_counter()
 def patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
@@ -181,10 +183,7 @@ def patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     patients.opened(patient=found, by=visit.by, now=visit.now)
     context = {
         "patient": found,
-        "conditions": [
-            dict(CONDITIONS).get(c, c) if isinstance(c, str) else c.get("code", "") for c in found.conditions or []
-        ],
-        "medicines": [medicine_words(m) for m in found.medicines or []],
+        "facts": rows_of(found),
         "orders": [(o, number_of(o)) for o in found.prescriptions.prefetch_related("phases")[:20]],
         "supplies": list(reversed(history(found, on=visit.today)))[:20],
         "dispenses": found.dispenses.select_related("prescription")[:20],

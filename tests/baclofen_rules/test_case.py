@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baclofen_rules.case import Case, CodedCondition, Condition, InvalidCase
+from baclofen_rules.case import Case, InvalidCase
 from baclofen_rules.checked import parse_json
+from baclofen_rules.facts import CodedCondition, Condition
 from baclofen_rules.regimen import Unit
 
 EXAMPLE = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from baclofen_rules.case import CodedCondition, Condition
 from baclofen_rules.conditions import ICD_10, SNOMED, condition_of, mapped
+from baclofen_rules.facts import CodedCondition, Condition
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
 SCT = "http://snomed.info/sct"

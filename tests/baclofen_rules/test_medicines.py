@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baclofen_rules import all_rules
-from baclofen_rules.case import Medicine
 from baclofen_rules.findings import DetectedIssue, Dur
-from baclofen_rules.medicines import classes_of, interaction_classes, is_near, names_baclofen, table, words
+from baclofen_rules.medicines import Medicine, classes_of, interaction_classes, is_near, names_baclofen, table, words
 
 NAMES = sorted({" ".join(name) for known in interaction_classes().values() for name in known.names})
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from baclofen_rules.facts import NOTHING_TO_FIND
 from dispensary.actions import dispenses, patients, pharmacies, prescribers, prescriptions
 from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
@@ -44,15 +45,7 @@ KNOWN_FACTS: dict[str, Any] = {
     "sex": "female",
     "weight_kg": Decimal(70),
     "egfr": Decimal(95),
-    "dialysis": False,
-    "pregnant": False,
-    "breastfeeding": False,
-    "allergies": [],
-    "conditions": [],
-    "medicines": [],
-    "alcohol_use": False,
-    "drives": False,
-    "intrathecal_pump": False,
+    **NOTHING_TO_FIND,
 }
 """A patient about whom everything is known and nothing is found."""
 

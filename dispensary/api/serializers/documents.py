@@ -7,6 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from baclofen_rules.facts import FACTS, Kind
+
 _AMOUNT = {"oneOf": [{"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,4})?$"}, {"type": "number", "minimum": 0}]}
 _DAY = {"type": "string", "format": "date"}
 _FLAG = {"type": ["boolean", "null"]}
@@ -15,19 +17,22 @@ _DOSES: dict[str, Any] = {
     "times_per_day": {"type": "integer", "minimum": 1, "maximum": 24},
     "doses": {"type": "array", "items": _AMOUNT, "minItems": 1, "maxItems": 24},
 }
-FACTS: dict[str, Any] = {
+_SCHEMAS: dict[Kind, dict[str, Any]] = {
+    Kind.BIRTH_DATE: {"type": ["string", "null"], "format": "date"},
+    Kind.SEX: {"enum": ["female", "male", "other", "unknown", None]},
+    Kind.AMOUNT: {"anyOf": [_AMOUNT, {"type": "null"}]},
+    Kind.FLAG: _FLAG,
+    Kind.TEXTS: {"type": ["array", "null"], "items": {"type": "string"}},
+    Kind.CONDITIONS: {"type": ["array", "null"], "items": {"type": ["string", "object"]}},
+    Kind.MEDICINES: {"type": ["array", "null"], "items": {"type": "object"}},
+}
+PATIENT_FACTS: dict[str, Any] = {
     "type": "object",
     "description": "Facts about the patient. Absent or null means unknown, which is not the same as false or an empty list.",
     "additionalProperties": False,
     "properties": {
-        "birth_date": {"type": ["string", "null"], "format": "date"},
-        "sex": {"enum": ["female", "male", "other", "unknown", None]},
-        "weight_kg": {"anyOf": [_AMOUNT, {"type": "null"}]},
-        "egfr": {"anyOf": [_AMOUNT, {"type": "null"}], "description": "mL/min/1.73 m²"},
-        **dict.fromkeys(("dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump"), _FLAG),
-        "allergies": {"type": ["array", "null"], "items": {"type": "string"}},
-        "conditions": {"type": ["array", "null"], "items": {"type": ["string", "object"]}},
-        "medicines": {"type": ["array", "null"], "items": {"type": "object"}},
+        fact.name: _SCHEMAS[fact.kind] | ({"description": fact.unit} if "/" in fact.unit else {})
+        for fact in FACTS.values()
     },
 }
 SUPPLY: dict[str, Any] = {
@@ -79,7 +84,7 @@ CASE: dict[str, Any] = {
         "format": {"const": "baclofen-case/1"},
         "on": _DAY,
         "action": {"const": "dispense"},
-        "patient": FACTS,
+        "patient": PATIENT_FACTS,
         "prescription": ORDER,
         "history": {"type": "array", "items": SUPPLY},
     },
@@ -100,7 +105,7 @@ class Document(serializers.Field):
         return value
 
 
-@extend_schema_field(FACTS)
+@extend_schema_field(PATIENT_FACTS)
 class FactsField(Document):
     """The patient's facts."""
 

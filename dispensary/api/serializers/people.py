@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from dispensary.api.fields import Amount, Body, Day, Text
-from dispensary.api.serializers.documents import FACTS, FactsField, SupplyField
+from dispensary.api.serializers.documents import PATIENT_FACTS, FactsField, SupplyField
 from dispensary.api.strict_json import jsonable
 from dispensary.assessment import facts_document
 from dispensary.models import Language, Patient, Prescriber, PriorSupply, Sex, StaffRole
@@ -141,7 +141,7 @@ class PatientOut(serializers.ModelSerializer):
             "facts_at", "prior_supplies", "version",
         ]  # fmt: skip
 
-    @extend_schema_field(FACTS)
+    @extend_schema_field(PATIENT_FACTS)
     def get_facts(self, patient: Patient) -> dict[str, Any]:
         facts: dict[str, Any] = jsonable(facts_document(patient))
         return facts

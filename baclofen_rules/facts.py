@@ -1,0 +1,258 @@
+"""Patient facts: each declared once, with its type, its range and its words.
+
+A field of ``PatientFacts`` is the declaration. The case format, the record, the API's schema, the form and the patient's
+page are made from ``FACTS``. None is unknown everywhere: neither false nor an empty list.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum, auto
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
+
+from baclofen_rules.checked import EARLIEST, Place
+from baclofen_rules.medicines import Medicine
+from baclofen_rules.text import format_amount
+
+MOST_LISTED: Final = 500
+
+
+class Sex(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Condition(StrEnum):
+    """Conditions the rules know by word."""
+
+    EPILEPSY = "epilepsy"
+    PSYCHOTIC_DISORDER = "psychotic-disorder"
+    STROKE = "stroke"
+    PARKINSONISM = "parkinsonism"
+    RESPIRATORY_IMPAIRMENT = "respiratory-impairment"
+    AUTONOMIC_DYSREFLEXIA = "autonomic-dysreflexia"
+    SUICIDE_RISK = "suicide-risk"
+    SUBSTANCE_MISUSE = "substance-misuse"
+    HYPERTONIC_BLADDER_SPHINCTER = "hypertonic-bladder-sphincter"
+    PEPTIC_ULCER = "peptic-ulcer"
+    LIVER_DISEASE = "liver-disease"
+
+    @property
+    def label(self) -> str:
+        return self.replace("-", " ").capitalize()
+
+
+class CodedCondition(NamedTuple):
+    """A condition given by a code of a code system; mapped by the rule book or reported as not classified."""
+
+    system: str
+    code: str
+
+
+class Kind(StrEnum):
+    """The types that a fact can have."""
+
+    BIRTH_DATE = auto()
+    SEX = auto()
+    AMOUNT = auto()
+    FLAG = auto()
+    TEXTS = auto()
+    CONDITIONS = auto()
+    MEDICINES = auto()
+
+
+LISTS: Final = frozenset({Kind.TEXTS, Kind.CONDITIONS, Kind.MEDICINES})
+
+
+class Fact(NamedTuple):
+    """The declaration of one fact. An amount has a unit, a range and the error text of its range."""
+
+    kind: Kind
+    read_by: tuple[str, ...]
+    """Codes of the rules that ask for it first."""
+    label: str
+    """Its name on a page."""
+    question: str = ""
+    """The label of its form field; the name where that says enough."""
+    words: str = ""
+    """Its name inside a sentence; the field's name where that says enough."""
+    unit: str = ""
+    least: Decimal = Decimal(0)
+    most: Decimal = Decimal(0)
+    expected: str = ""
+    to_type: str = ""
+    """Follows "Type the weight as " where something else was typed."""
+    is_recorded: bool = True
+    """False for what a case may have in place of a recorded fact."""
+    name: str = ""
+    """The field's name, which every format and column has too."""
+
+
+class PatientFacts(NamedTuple):
+    """The facts known about a patient; None is unknown everywhere."""
+
+    birth_date: Annotated[
+        date | None,
+        Fact(
+            Kind.BIRTH_DATE,
+            ("age", "daily-maximum", "starting-dose", "older-adult"),
+            "Date of birth",
+            words="date of birth",
+            to_type="a date, such as 1981-05-02",
+        ),
+    ] = None
+    age_years: Annotated[
+        Decimal | None,
+        Fact(
+            Kind.AMOUNT,
+            ("age", "daily-maximum", "starting-dose", "older-adult"),
+            "Age",
+            unit="years",
+            most=Decimal(130),
+            expected="an age in years from 0 to 130",
+            is_recorded=False,
+        ),
+    ] = None
+    """Stands instead of ``birth_date``."""
+    sex: Annotated[Sex | None, Fact(Kind.SEX, ("pregnancy", "lactation"), "Sex")] = None
+    weight_kg: Annotated[
+        Decimal | None,
+        Fact(
+            Kind.AMOUNT,
+            ("starting-dose", "dose-per-weight", "tablet-weight"),
+            "Weight",
+            question="Weight in kg",
+            words="weight",
+            unit="kg",
+            least=Decimal("0.3"),
+            most=Decimal(650),
+            expected="a weight in kg from 0.3 to 650",
+            to_type="a number of kg, such as 70",
+        ),
+    ] = None
+    egfr: Annotated[
+        Decimal | None,
+        Fact(
+            Kind.AMOUNT,
+            ("renal", "renal-unknown"),
+            "eGFR",
+            question="eGFR in mL/min/1.73 m²",
+            words="eGFR",
+            unit="mL/min/1.73 m²",
+            most=Decimal(250),
+            expected="an eGFR in mL/min/1.73 m2 from 0 to 250",
+            to_type="a number, such as 95",
+        ),
+    ] = None
+    dialysis: Annotated[bool | None, Fact(Kind.FLAG, ("renal", "renal-unknown"), "Dialysis", "On dialysis")] = None
+    pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant")] = None
+    breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding")] = None
+    allergies: Annotated[tuple[str, ...] | None, Fact(Kind.TEXTS, ("allergy", "wheat-starch"), "Allergies")] = None
+    conditions: Annotated[
+        tuple[Condition | CodedCondition, ...] | None,
+        Fact(Kind.CONDITIONS, ("condition", "hepatic", "peptic-ulcer"), "Conditions"),
+    ] = None
+    medicines: Annotated[
+        tuple[Medicine, ...] | None,
+        Fact(Kind.MEDICINES, ("interaction-unclassified",), "Medicines", "Other medicines"),
+    ] = None
+    alcohol_use: Annotated[bool | None, Fact(Kind.FLAG, ("alcohol",), "Drinks alcohol")] = None
+    drives: Annotated[
+        bool | None,
+        Fact(Kind.FLAG, ("driving",), "Drives", "Drives or works machines", "whether they drive"),
+    ] = None
+    intrathecal_pump: Annotated[
+        bool | None,
+        Fact(Kind.FLAG, ("intrathecal-pump",), "Baclofen pump", "Has an intrathecal baclofen pump"),
+    ] = None
+
+    def age_on(self, day: date) -> Decimal | None:
+        """Completed years on ``day`` by the calendar; who is born on 29 February has birthday on 1 March otherwise."""
+        if self.birth_date is None:
+            return self.age_years
+        born = self.birth_date
+        return Decimal(day.year - born.year - ((day.month, day.day) < (born.month, born.day)))
+
+    @classmethod
+    def from_place(cls, place: Place, on: date) -> "PatientFacts":
+        """Read the facts of a case that is asked on a day. Raises InvalidCase."""
+        fields = place.fields(_NAMES)
+        values: dict[str, Any] = {name: fields.get(name, read) for name, read in _READERS.items()}
+        oldest = date(on.year - 130, 1, 1) if on.year > 2030 else EARLIEST
+        born = fields.get("birth_date", lambda at: at.day(f"a date YYYY-MM-DD from {oldest} to {on}", oldest, on))
+        if born is not None and values["age_years"] is not None:
+            fields.place("age_years").refuse("either birth_date or age_years, not both")
+        return cls(birth_date=born, **values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every fact in the order of the declarations; unknown ones are None."""
+        return {
+            name: None if value is None else write(value)
+            for (name, write), value in zip(_WRITERS.items(), self, strict=True)
+        }
+
+
+def _declared() -> dict[str, Fact]:
+    facts = {}
+    for name, hint in get_type_hints(PatientFacts, include_extras=True).items():
+        fact: Fact = hint.__metadata__[0]
+        words = fact.words or name.replace("_", " ")
+        facts[name] = fact._replace(name=name, words=words, question=fact.question or fact.label)
+    return facts
+
+
+def _reader(fact: Fact) -> Callable[[Place], Any]:
+    if fact.kind is Kind.AMOUNT:
+        return lambda place: place.amount(fact.expected, fact.least, fact.most)
+    if fact.kind in LISTS:
+        read = {Kind.TEXTS: _read_text, Kind.CONDITIONS: _read_condition, Kind.MEDICINES: _read_medicine}[fact.kind]
+        return lambda place: tuple(read(item) for item in place.items(MOST_LISTED))
+    return {Kind.SEX: lambda place: place.word({str(sex): sex for sex in Sex}), Kind.FLAG: Place.truth}[fact.kind]
+
+
+def _read_text(place: Place) -> str:
+    return place.text(200)
+
+
+def _read_condition(place: Place) -> Condition | CodedCondition:
+    if isinstance(place.value, str):
+        condition: Condition = place.word({str(condition): condition for condition in Condition})
+        return condition
+    fields = place.fields(frozenset({"system", "code"}))
+    return CodedCondition(fields.need("system", _read_text), fields.need("code", lambda at: at.text(50)))
+
+
+def _read_medicine(place: Place) -> Medicine:
+    fields = place.fields(frozenset({"name", "atc"}))
+    medicine = Medicine(fields.get("name", _read_text), fields.get("atc", lambda at: at.text(20)))
+    if medicine.name is None and medicine.atc is None:
+        place.refuse("a medicine with a name, an ATC code, or both")
+    return medicine
+
+
+def _condition_json(condition: Condition | CodedCondition) -> str | dict[str, str]:
+    return str(condition) if isinstance(condition, Condition) else condition._asdict()
+
+
+_TO_JSON: Final[Mapping[Kind, Callable[[Any], Any]]] = {
+    Kind.BIRTH_DATE: date.isoformat,
+    Kind.SEX: str,
+    Kind.AMOUNT: format_amount,
+    Kind.FLAG: bool,
+    Kind.TEXTS: list,
+    Kind.CONDITIONS: lambda conditions: [_condition_json(condition) for condition in conditions],
+    Kind.MEDICINES: lambda medicines: [medicine._asdict() for medicine in medicines],
+}
+_DECLARED: Final[Mapping[str, Fact]] = _declared()
+_NAMES: Final = frozenset(_DECLARED)
+_READERS: Final = {name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind is not Kind.BIRTH_DATE}
+_WRITERS: Final = {name: _TO_JSON[fact.kind] for name, fact in _DECLARED.items()}
+
+FACTS: Final[Mapping[str, Fact]] = {name: fact for name, fact in _DECLARED.items() if fact.is_recorded}
+"""The facts that are recorded about a patient, by name."""
+NOTHING_TO_FIND: Final[Mapping[str, Any]] = {
+    name: [] if fact.kind in LISTS else False for name, fact in FACTS.items() if fact.kind in {Kind.FLAG, *LISTS}
+}
+"""The answers "no" and "none" to every question that has them."""
