@@ -14,7 +14,7 @@ from prometheus_client.core import REGISTRY, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from dispensary.audit.sealing.anchors import ages
+from dispensary.audit.sealing.anchors import anchor_ages
 
 _UNSEALED = """
     SELECT g.origin, coalesce((SELECT max(seq) FROM audit.link l WHERE l.log_id = g.log_id), 0)
@@ -34,7 +34,8 @@ class AuditCollector(Collector):
         try:
             connection.ensure_connection()
             ages_by_origin = {
-                origin: age.total_seconds() for origin, age in ages(connection.connection, timezone.now()).items()
+                origin: age.total_seconds()
+                for origin, age in anchor_ages(connection.connection, timezone.now()).items()
             }
             unsealed = dict(connection.connection.execute(_UNSEALED).fetchall())
         except DatabaseError:

@@ -26,7 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from deploy.servers import KINDS, Postgres, Role, Roles, ServerError, Valkey, grant_tables, make_database, make_roles
 from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.audit.log.roles import Roles as LogRoles
-from dispensary.audit.log.roles import statements as log_grants
+from dispensary.audit.log.roles import grant_statements as log_grants
 from tests.clock import moved_clock
 
 # A clock that is moved for the tests (tests/dates.py) is moved for the servers that they start as well.

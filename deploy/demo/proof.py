@@ -11,7 +11,7 @@ from deploy.demo.attacks import unguarded
 from dispensary.audit.checks import live
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import all_logs
-from dispensary.audit.sealing.keys import key_file, verifiers
+from dispensary.audit.sealing.keys import key_file, public_keys
 from dispensary.models import Pharmacy
 
 _NUMBER = "SELECT l.log_id, l.seq FROM audit.link l WHERE l.entry_id = %s"
@@ -20,7 +20,7 @@ _NUMBER = "SELECT l.log_id, l.seq FROM audit.link l WHERE l.entry_id = %s"
 def verified(connection: psycopg.Connection[Any], pharmacy: Pharmacy) -> live.Result:
     """Verify a pharmacy's open log from its first entry, recomputing every hash."""
     (log,) = [log for log in all_logs(connection, pharmacy.pk) if not log.closed]
-    keys = [verify.Key.parse(str(key)) for key in verifiers(key_file(), log.origin)]
+    keys = [verify.Key.parse(str(key)) for key in public_keys(key_file(), log.origin)]
     return live.check_log(connection, log, keys)
 
 

@@ -13,8 +13,8 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event, Subject
-from dispensary.audit.evidence.export import Scope, ends, find_log
-from dispensary.audit.evidence.proof import covering
+from dispensary.audit.evidence.export import Scope, find_log, resolve_range
+from dispensary.audit.evidence.proof import find_covering_size
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Count, Filters, Page
 from dispensary.errors import NotFound
@@ -120,7 +120,7 @@ def export(*, scope: Scope, shape: Shape, by: Actor, now: datetime, reason: str 
     log = find_log(scope.log_id)
     if log.pharmacy != by.pharmacy_id:
         raise NotFound("There is no such log.")
-    first, last = ends(scope)
+    first, last = resolve_range(scope)
     _exported(log, shape, first, last, by, now, reason)
     return Export(log, Scope(log.log_id, first, last), shape)
 
@@ -144,7 +144,7 @@ def prove(*, entry_id: UUID, size: int | None = None, by: Sequence[Actor], now: 
         raise NotFound("There is no such entry here.")
     actor = next(each for each in by if each.pharmacy_id == entry.pharmacy)
     log, seq = find_log(entry.log_id), entry.seq or 0
-    found = covering(log, seq, size)
+    found = find_covering_size(log, seq, size)
     _exported(log, ONE_ENTRY, seq, seq, actor, now, "")
     return Provable(log, seq, found)
 

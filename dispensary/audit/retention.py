@@ -56,7 +56,7 @@ def erase(
             )
             return cursor.fetchone()[0]
     except DatabaseError as error:
-        raise _as_invalid(error, "seqs") from error
+        raise _invalid_input(error, "seqs") from error
 
 
 def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[int]]]:
@@ -96,7 +96,7 @@ def open_incarnation(
             )
             return cursor.fetchone()[0]
     except DatabaseError as error:
-        raise _as_invalid(error, "log") from error
+        raise _invalid_input(error, "log") from error
 
 
 def retire(
@@ -119,7 +119,7 @@ def retire(
     connection = raw_connection(owner_alias())
     row = connection.execute(
         "SELECT max(seq) FROM audit.link WHERE log_id = %s AND recorded_at >= %s AND recorded_at < %s",
-        [log.log_id, *_bounds(month)],
+        [log.log_id, *_month_bounds(month)],
     ).fetchone()
     if row is None or row[0] is None:
         return None
@@ -172,15 +172,15 @@ def drop_month(month: dt.date) -> int:
             cursor.execute("SELECT audit.drop_month(%s)", [month])
             return int(cursor.fetchone()[0])
     except DatabaseError as error:
-        raise _as_invalid(error, "month") from error
+        raise _invalid_input(error, "month") from error
 
 
-def _bounds(month: dt.date) -> tuple[dt.datetime, dt.datetime]:
+def _month_bounds(month: dt.date) -> tuple[dt.datetime, dt.datetime]:
     first = dt.datetime(month.year, month.month, 1, tzinfo=dt.UTC)
     return first, (first + dt.timedelta(days=32)).replace(day=1)
 
 
-def _as_invalid(error: DatabaseError, field: str) -> InvalidInput:
+def _invalid_input(error: DatabaseError, field: str) -> InvalidInput:
     diagnosis = getattr(error.__cause__, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error).splitlines()[0]
     if not message.startswith("audit:"):

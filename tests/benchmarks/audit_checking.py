@@ -58,7 +58,7 @@ def checking(database: Database, folder: Path, entries: int, seconds: float) -> 
         keys = [verify.Key.parse(str(SIGNER.named(origin).verifier))]
         log, path = export.find_log(row.log_id), folder / "bundle"
         with export.snapshot(log):
-            bundle.into_folder(export.make_bundle(log, export.Scope(row.log_id), now=timezone.now()), path)
+            bundle.write_to_folder(export.make_bundle(log, export.Scope(row.log_id), now=timezone.now()), path)
         return bars + verifying(connection, row, keys, path)
 
 
@@ -103,7 +103,7 @@ def sealing(
 def verifying(connection: psycopg.Connection, row: LogRow, keys: list[verify.Key], path: Path) -> list[Bar]:
     """A bundle beside the least that any verifier must do (hash each header, grow the tree), and the tables beside a bundle."""
     with (path / "entries.jsonl").open("rb") as lines:
-        headers = [(verify._entry(line)[2] or "").encode() for line in lines]
+        headers = [(verify._parse_entry(line)[2] or "").encode() for line in lines]
     entries = len(headers)
 
     def bound() -> None:

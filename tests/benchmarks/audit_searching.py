@@ -48,10 +48,10 @@ def timed(many: Many, filters: Filters, cursor: str = "", repeat: int = 15) -> l
     with audit.reading(many.pharmacy), connection.cursor() as handle:
         for _ in range(repeat):
             began, found = cpu_of_backend(), 0
-            for narrowed in searching._windows(filters, place, logs, "default"):
+            for narrowed in searching._split_windows(filters, place, logs, "default"):
                 wanted = searching.PAGE + 1 - found
-                sql, parameters = searching._statement(narrowed, place, logs, wanted)
-                handle.execute(searching._full(sql, wanted), parameters)
+                sql, parameters = searching._entries_sql(narrowed, place, logs, wanted)
+                handle.execute(searching._links_sql(sql, wanted), parameters)
                 found += len(handle.fetchall())
                 if found > searching.PAGE:
                     break

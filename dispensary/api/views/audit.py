@@ -185,7 +185,9 @@ class ExportView(LogView):
         """The file's bytes, read from one snapshot while they are sent."""
         with export.snapshot(made.log):
             if made.shape is Shape.BUNDLE:
-                yield from bundle.zipped(export.make_bundle(made.log, made.scope, now=self.now))
+                yield from bundle.zip_bundle(export.make_bundle(made.log, made.scope, now=self.now))
                 return
             entries = export.lines(made.log, made.scope.first, made.scope.last or 0)
-            yield from export.as_csv(entries) if made.shape is Shape.CSV else export.as_fhir(made.log.origin, entries)
+            yield from (
+                export.encode_csv(entries) if made.shape is Shape.CSV else export.encode_fhir(made.log.origin, entries)
+            )

@@ -78,7 +78,7 @@ def check_log(
         start_leaf=bytes.fromhex(start.leaf) if start.size else None,
         start_hashes=[bytes.fromhex(piece) for piece in start.edge],
         strict=strict,
-        granted=_granted_elsewhere(connection, log) if log.closed else (),
+        granted=_grants_of_successors(connection, log) if log.closed else (),
     )
     for name, note in held_checkpoints:
         check.add_checkpoint(note, name, is_held=True)
@@ -86,15 +86,15 @@ def check_log(
         _add_stored(connection, log, check, after=start.size)
     for seq, prefix in receipts:
         check.add_receipt(seq, prefix)
-    end = _end(connection, log, grace)
-    verified = _feed(connection, log, check, start, end, progress=progress)
+    end = _last_covered(connection, log, grace)
+    verified = _feed_entries(connection, log, check, start, end, progress=progress)
     report = check.finish()
     return Result(
-        report, _unlinked(connection, log), verified if report.exit in (verify.OK, verify.INCOMPLETE) else start
+        report, _count_unlinked(connection, log), verified if report.exit in (verify.OK, verify.INCOMPLETE) else start
     )
 
 
-def _feed(
+def _feed_entries(
     connection: Connection[Any],
     log: LogRow,
     check: verify.Check,
@@ -150,7 +150,7 @@ def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
+def _grants_of_successors(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
     """Yield the gaps of a closed log that intact entries of its successors authorise."""
     rows = connection.execute(
         """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
@@ -159,7 +159,7 @@ def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[ver
         [str(log.log_id), log.log_id, log.pharmacy, [verify.ERASED, verify.RETIRED]],
     ).fetchall()
     for other, origin, genesis, seq in rows:
-        check = verify.Check(origin=origin, log=str(other), keys=[], first=seq, start_hashes=_no_hashes(seq - 1))
+        check = verify.Check(origin=origin, log=str(other), keys=[], first=seq, start_hashes=_empty_edge(seq - 1))
         before = next(linked_entries(connection, other, after=seq - 2, page=1, bodies=False)) if seq > 1 else None
         row = next(linked_entries(connection, other, after=seq - 1, page=1))
         prev = before.leaf if before else bytes(genesis)
@@ -169,12 +169,12 @@ def _granted_elsewhere(connection: Connection[Any], log: LogRow) -> Iterator[ver
             yield from (grant for grant in check.granted_to_others if grant.log == str(log.log_id))
 
 
-def _no_hashes(size: int) -> list[bytes]:
+def _empty_edge(size: int) -> list[bytes]:
     """Return an edge of the right shape for checking one entry without its root."""
     return [bytes(32)] * size.bit_count()
 
 
-def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:
+def _last_covered(connection: Connection[Any], log: LogRow, grace: float) -> int:
     """Return the number of the last entry that the sealer has had time to cover."""
     row = connection.execute(
         """SELECT greatest(
@@ -187,7 +187,7 @@ def _end(connection: Connection[Any], log: LogRow, grace: float) -> int:
     return row[0] if row else 0
 
 
-def _unlinked(connection: Connection[Any], log: LogRow) -> int:
+def _count_unlinked(connection: Connection[Any], log: LogRow) -> int:
     """Count committed entries without a link: written while the link trigger was switched off."""
     row = connection.execute(
         "SELECT count(*) FROM audit.entry e WHERE e.log_id = %s "

@@ -113,7 +113,7 @@ def review_day(
         for action, who, count, seq in connection.execute(_REFUSED, values).fetchall()
     ]
     points += [
-        Point(f"{action} recorded {_words(late)} it is said to have happened", seq)
+        Point(f"{action} recorded {_describe_delay(late)} it is said to have happened", seq)
         for seq, action, late in connection.execute(_LATE, values).fetchall()
     ]
     if writers:
@@ -161,6 +161,6 @@ def review_pharmacies(day: dt.date | None, *, writers: tuple[str, ...], now: dt.
             )
 
 
-def _words(late: dt.timedelta) -> str:
+def _describe_delay(late: dt.timedelta) -> str:
     minutes = abs(late) // dt.timedelta(minutes=1)
     return f"{minutes} minutes {'after' if late > dt.timedelta() else 'before'}"

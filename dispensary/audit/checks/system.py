@@ -12,7 +12,7 @@ from django.db.utils import Error as DatabaseError
 from psycopg import IsolationLevel
 
 from dispensary.audit.log.database import raw_connection
-from dispensary.audit.sealing.anchors import ages
+from dispensary.audit.sealing.anchors import anchor_ages
 from dispensary.conf import conf
 
 _OWNERSHIP = """
@@ -57,12 +57,12 @@ def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMess
     if "default" not in databases:
         return []
     try:
-        return [*_privileges(), *_partitions(), *_anchors(now)]
+        return [*_check_privileges(), *_check_partitions(), *_check_anchors(now)]
     except DatabaseError:
         return []  # not migrated yet: there is no log
 
 
-def _privileges() -> list[CheckMessage]:
+def _check_privileges() -> list[CheckMessage]:
     connections["default"].ensure_connection()
     row = raw_connection("default").execute(_OWNERSHIP).fetchone()
     if row is None or not any(row):
@@ -78,7 +78,7 @@ def _privileges() -> list[CheckMessage]:
     ]
 
 
-def _partitions() -> list[CheckMessage]:
+def _check_partitions() -> list[CheckMessage]:
     connection = raw_connection("default")
     if connection.execute("SELECT to_regclass('audit.entry') IS NULL").fetchone() == (True,):
         return []
@@ -93,11 +93,15 @@ def _partitions() -> list[CheckMessage]:
     ]
 
 
-def _anchors(now: dt.datetime) -> list[CheckMessage]:
+def _check_anchors(now: dt.datetime) -> list[CheckMessage]:
     connection = raw_connection("default")
     if connection.execute("SELECT to_regclass('audit.delivery') IS NULL").fetchone() == (True,):
         return []
-    old = [origin for origin, age in ages(connection, now).items() if age.total_seconds() > conf().audit_anchor_max_age]
+    old = [
+        origin
+        for origin, age in anchor_ages(connection, now).items()
+        if age.total_seconds() > conf().audit_anchor_max_age
+    ]
     if not old:
         return []
     hours = conf().audit_anchor_max_age // 3600

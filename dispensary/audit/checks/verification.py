@@ -19,7 +19,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
 from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.writer import Subject, record
-from dispensary.audit.sealing.keys import key_file, verifiers
+from dispensary.audit.sealing.keys import key_file, public_keys
 from dispensary.audit.sealing.service import state_folder
 
 
@@ -71,11 +71,16 @@ def verify_logs(
         held_checkpoints = [
             (name, note) for name, note in evidence.checkpoints if note.startswith(f"{log.origin}\n".encode())
         ]
+        keys = (
+            verify.read_keys(evidence.vkeys, 1)
+            if evidence.vkeys
+            else [verify.Key.parse(str(key)) for key in public_keys(key_file(), log.origin)]
+        )
         from_start = full or held_checkpoints or evidence.receipts
         result = check_log(
             connection,
             log,
-            verify.read_keys(evidence.vkeys, 1) if evidence.vkeys else _own_keys(log.origin),
+            keys,
             witnesses=evidence.witnesses,
             need=evidence.need,
             held_checkpoints=held_checkpoints,
@@ -139,7 +144,3 @@ def _status_at_closing(connection: Connection[Any], log: LogRow, result: Result)
         sentence = f"{log.origin} was closed with these {size} entries, says the log that continues it; nothing is outstanding."
         return verify.OK, sentence
     return result.exit, ""
-
-
-def _own_keys(origin: str) -> list[verify.Key]:
-    return [verify.Key.parse(str(key)) for key in verifiers(key_file(), origin)]

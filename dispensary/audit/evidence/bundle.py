@@ -137,7 +137,7 @@ class _Counted:
         return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
 
 
-def zipped(bundle: Bundle) -> Iterator[bytes]:
+def zip_bundle(bundle: Bundle) -> Iterator[bytes]:
     """Yield the bundle as the bytes of a zip file, a chunk at a time."""
     drain = _Drain()
     with zipfile.ZipFile(drain, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -153,7 +153,7 @@ def zipped(bundle: Bundle) -> Iterator[bytes]:
     yield drain.take()
 
 
-def into_folder(bundle: Bundle, folder: Path) -> None:
+def write_to_folder(bundle: Bundle, folder: Path) -> None:
     """Write the bundle into a folder. The entries are added to those that ``resume_after`` found there."""
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -193,7 +193,7 @@ def resume_after(folder: Path) -> int:
     return int(json.loads(whole.rpartition(b"\n")[2])["seq"])
 
 
-def thinned(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:
+def thin_sizes(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:
     """Return at most about ``keep`` sizes: evenly spread ones, the last, and those in ``must``."""
     ordered = sorted(sizes)
     if len(ordered) <= keep:

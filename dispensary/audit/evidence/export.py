@@ -73,7 +73,7 @@ def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
     return log
 
 
-def named_log(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
+def find_log_by_name(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
     """Return the log of that origin, log id or pharmacy id; without a name the only one.
 
     Raises InvalidInput with the origins that there are.
@@ -86,7 +86,7 @@ def named_log(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
     return matches[0]
 
 
-def ends(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
+def resolve_range(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
     """Return first and last number of a scope. Raises InvalidInput for numbers that are not a range of this log."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM audit.link WHERE log_id = %s", [scope.log_id])
@@ -121,13 +121,13 @@ def lines(
     log: AuditLog, first: int, last: int, *, progress: Progress | None = None, using: str = DEFAULT_DB_ALIAS
 ) -> Iterator[bundle.Entry]:
     """The entries `first` to `last` in order, inside a `snapshot`."""
-    before = _leaf(log, first - 1, using)
+    before = _read_leaf(log, first - 1, using)
     parameters = {"log": log.log_id, "first": first, "last": last, "before": before}
     with connections[using].chunked_cursor() as cursor:
         cursor.execute(_LINES, parameters)
         while rows := cursor.fetchmany(FETCH):
             for seq, leaf, entry_id, stored_header, previous, salt, body in rows:
-                header = stored_header or _moved_entry(entry_id, seq, previous or before, using)
+                header = stored_header or _read_moved_header(entry_id, seq, previous or before, using)
                 yield bundle.Entry(seq, bytes(leaf), header, None if salt is None else bytes(salt), body)
             if progress:
                 progress(rows[-1][0], last)
@@ -143,16 +143,16 @@ def make_bundle(
     using: str = DEFAULT_DB_ALIAS,
 ) -> bundle.Bundle:
     """Return the bundle of a range, to be written while the `snapshot` is open."""
-    first, last = ends(scope, using=using)
+    first, last = resolve_range(scope, using=using)
     if resume_after > last:
         raise Conflict(f"The folder already holds entry {resume_after}, beyond the range that was asked for.")
-    checkpoints, in_all = _checkpoints(log, first, last, using)
-    span = bundle.Range(log.origin, log.log_id, first, last, log.predecessor_note or "", _start(log, first, using))
+    checkpoints, in_all = _read_checkpoints(log, first, last, using)
+    span = bundle.Range(log.origin, log.log_id, first, last, log.predecessor_note or "", _read_start(log, first, using))
     entries = lines(log, max(first, resume_after + 1), last, progress=progress, using=using)
-    return bundle.Bundle(span, entries, checkpoints, now, tool(), _signers(checkpoints), in_all)
+    return bundle.Bundle(span, entries, checkpoints, now, describe_software(), _vkeys_lines(checkpoints), in_all)
 
 
-def as_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator[bytes]:
+def encode_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator[bytes]:
     """Yield entries as CSV (RFC 4180); a cell that a spreadsheet would run as a formula begins with an apostrophe."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
@@ -160,13 +160,13 @@ def as_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator
         writer.writerow(CSV_COLUMNS)
     for entry in entries:
         columns = {**(json.loads(entry.header) if entry.header else {}), "seq": entry.seq, "leaf": entry.leaf.hex()}
-        writer.writerow([_cell(columns.get(name)) for name in CSV_COLUMNS])
+        writer.writerow([_csv_cell(columns.get(name)) for name in CSV_COLUMNS])
         if buffer.tell() > 1 << 16:
-            yield _taken(buffer)
-    yield _taken(buffer)
+            yield _empty_buffer(buffer)
+    yield _empty_buffer(buffer)
 
 
-def as_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
+def encode_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
     """Yield entries as FHIR R4 AuditEvent, one a line (NDJSON); a retired entry has none."""
     for entry in entries:
         if entry.header is not None:
@@ -174,7 +174,7 @@ def as_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
             yield json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def tool() -> str:
+def describe_software() -> str:
     """Return this software's name and version, for the manifest."""
     try:
         return f"django-dispensary {version('django-dispensary')}"
@@ -182,7 +182,7 @@ def tool() -> str:
         return "django-dispensary"
 
 
-def _leaf(log: AuditLog, seq: int, using: str) -> bytes:
+def _read_leaf(log: AuditLog, seq: int, using: str) -> bytes:
     if seq == 0:
         return bytes(log.genesis)
     with connections[using].cursor() as cursor:
@@ -191,7 +191,7 @@ def _leaf(log: AuditLog, seq: int, using: str) -> bytes:
     return bytes(row[0]) if row else bytes(32)
 
 
-def _moved_entry(entry_id: UUID, seq: int, before: bytes, using: str) -> str | None:
+def _read_moved_header(entry_id: UUID, seq: int, before: bytes, using: str) -> str | None:
     """Return the header of an entry whose time was changed, so that it is not where its link says."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.header(e, %s, %s) FROM audit.entry e WHERE entry_id = %s", [seq, before, entry_id])
@@ -199,7 +199,7 @@ def _moved_entry(entry_id: UUID, seq: int, before: bytes, using: str) -> str | N
     return row[0] if row else None
 
 
-def _start(log: AuditLog, first: int, using: str) -> bundle.Start | None:
+def _read_start(log: AuditLog, first: int, using: str) -> bundle.Start | None:
     if first == 1:
         return None
     edge = CompactRange()
@@ -207,10 +207,10 @@ def _start(log: AuditLog, first: int, using: str) -> bundle.Start | None:
         cursor.execute("SELECT leaf FROM audit.link WHERE log_id = %s AND seq < %s ORDER BY seq", [log.log_id, first])
         while rows := cursor.fetchmany(FETCH):
             edge.extend(bytes(leaf) for (leaf,) in rows)
-    return bundle.Start(_leaf(log, first - 1, using), tuple(edge.hashes))
+    return bundle.Start(_read_leaf(log, first - 1, using), tuple(edge.hashes))
 
 
-def _checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list[tuple[int, str]], int]:
+def _read_checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list[tuple[int, str]], int]:
     """Return the notes about a range with their cosignatures, thinned when there are very many; and how many there are."""
     with connections[using].cursor() as cursor:
         cursor.execute(
@@ -225,12 +225,12 @@ def _checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list
                    (SELECT string_agg(rtrim(s.line, E'\\n') || E'\\n', '' ORDER BY s.witness)
                     FROM audit.cosignature s WHERE s.log_id = c.log_id AND s.size = c.size), '')
                FROM audit.checkpoint c WHERE c.log_id = %s AND c.size = ANY (%s) ORDER BY c.size""",
-            [log.log_id, bundle.thinned(sizes, cosigned)],
+            [log.log_id, bundle.thin_sizes(sizes, cosigned)],
         )
         return cursor.fetchall(), len(sizes)
 
 
-def _signers(checkpoints: list[tuple[int, str]]) -> list[str]:
+def _vkeys_lines(checkpoints: list[tuple[int, str]]) -> list[str]:
     """Return the lines of vkeys.txt: the names of the signers, without their keys, which an auditor brings."""
     names = {line.split(" ")[1] for _, note in checkpoints for line in note.splitlines() if line.startswith("— ")}
     return [
@@ -238,14 +238,14 @@ def _signers(checkpoints: list[tuple[int, str]]) -> list[str]:
     ] + [f"# {name}" for name in sorted(names)]
 
 
-def _cell(value: Any) -> str:
+def _csv_cell(value: Any) -> str:
     if isinstance(value, list):
         value = " ".join(value)
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
-def _taken(buffer: io.StringIO) -> bytes:
+def _empty_buffer(buffer: io.StringIO) -> bytes:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()

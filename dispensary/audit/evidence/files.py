@@ -51,7 +51,7 @@ def state_file(out: Path) -> Path:
     return out.with_name(f".{out.name}.export")
 
 
-def is_taken(out: Path) -> bool:
+def is_occupied(out: Path) -> bool:
     """Return whether `out` exists and is not a folder that an interrupted export left."""
     return out.exists() and not (out.is_dir() and state_file(out).exists())
 
@@ -64,7 +64,7 @@ def write_bundle(log: AuditLog, out: Path, make: Callable[[int], bundle.Bundle])
     folder = out.with_name(out.name + ".part") if out.suffix == ".zip" else out
     reached = bundle.resume_after(folder)
     with export.snapshot(log):
-        bundle.into_folder(make(reached), folder)
+        bundle.write_to_folder(make(reached), folder)
     if folder != out:
         _pack(folder, out)
         shutil.rmtree(folder)

@@ -19,7 +19,7 @@ from dispensary.models.audit import AuditLog
 FORMAT = "dispensary-audit-proof/1"
 
 
-def covering(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
+def find_covering_size(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
     """Return the size of the checkpoint to prove against: `size`, else the smallest that covers the entry.
 
     Raises Conflict when nothing signed covers the entry, NotFound when there is no checkpoint of the size asked for.
@@ -47,9 +47,9 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
     """
     with export.snapshot(log, using=using):
         entry = next(export.lines(log, seq, seq, using=using))
-        path = inclusion_path(_leaves(log, size, using), seq - 1, size)
+        path = inclusion_path(_read_leaves(log, size, using), seq - 1, size)
         document = {
-            "checkpoint": _note(log, size, using),
+            "checkpoint": _read_note(log, size, using),
             "entry": json.loads(entry.line()),
             "format": FORMAT,
             "log": str(log.log_id),
@@ -59,14 +59,14 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
     return canonical(document).encode() + b"\n"
 
 
-def _leaves(log: AuditLog, size: int, using: str) -> Iterator[bytes]:
+def _read_leaves(log: AuditLog, size: int, using: str) -> Iterator[bytes]:
     with connections[using].chunked_cursor() as cursor:
         cursor.execute("SELECT leaf FROM audit.link WHERE log_id = %s AND seq <= %s ORDER BY seq", [log.log_id, size])
         while rows := cursor.fetchmany(export.FETCH):
             yield from (bytes(leaf) for (leaf,) in rows)
 
 
-def _note(log: AuditLog, size: int, using: str) -> str:
+def _read_note(log: AuditLog, size: int, using: str) -> str:
     with connections[using].cursor() as cursor:
         cursor.execute(
             """SELECT c.note || coalesce((SELECT string_agg(rtrim(s.line, E'\\n') || E'\\n', '' ORDER BY s.witness)

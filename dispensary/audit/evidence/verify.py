@@ -118,18 +118,18 @@ def read_canonical(text: str) -> Any:
         spelled = _encode(value)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON as this log writes it: {error}") from error
-    if spelled != text or not _ordered(value):
+    if spelled != text or not _is_ordered(value):
         raise Malformed("JSON, but not in canonical form")
     return value
 
 
-def _ordered(value: Any) -> bool:
+def _is_ordered(value: Any) -> bool:
     if isinstance(value, dict):
         keys = list(value)
         by_unit = sorted(keys) if "".join(keys).isascii() else sorted(keys, key=lambda key: key.encode("utf-16-be"))
-        return keys == by_unit and all(map(_ordered, value.values()))
+        return keys == by_unit and all(map(_is_ordered, value.values()))
     if isinstance(value, list):
-        return all(map(_ordered, value))
+        return all(map(_is_ordered, value))
     return value is not None
 
 
@@ -238,7 +238,7 @@ def pure_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
     return _pack(total) == signature[:32]
 
 
-def _fast_ed25519() -> Callable[[bytes, bytes, bytes], bool]:
+def _load_ed25519() -> Callable[[bytes, bytes, bytes], bool]:
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -255,7 +255,7 @@ def _fast_ed25519() -> Callable[[bytes, bytes, bytes], bool]:
     return holds
 
 
-ed25519 = _fast_ed25519()
+ed25519 = _load_ed25519()
 
 
 # --- keys, notes, checkpoints (C2SP) ---------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def open_checkpoint(
     if len(root) != 32:
         raise Malformed(f"{source}: a root has 32 bytes")
     log_keys = [key for key in keys if key.name == lines[0]]
-    signed, cosigned = _signatures(body.encode(), tail[:-1].split("\n"), source, log_keys, list(witnesses))
+    signed, cosigned = _check_signatures(body.encode(), tail[:-1].split("\n"), source, log_keys, list(witnesses))
     if not signed:
         raise BadSignature(f"{source} is not signed by {' or '.join(map(str, log_keys)) or 'a key for ' + lines[0]}")
     return Checkpoint(source, is_held, lines[0], int(lines[1]), root, tuple(sorted(cosigned.items())))
@@ -339,7 +339,7 @@ class BadSignature(ValueError):
     """A note that no trusted key signed, or whose signature by a trusted key does not hold."""
 
 
-def _signatures(
+def _check_signatures(
     body: bytes, lines: list[str], source: str, keys: list[Key], witnesses: list[Key]
 ) -> tuple[bool, dict[str, int]]:
     trusted = {(key.name, key.key_id): key for key in keys + witnesses}
@@ -398,12 +398,14 @@ class Finding:
         """``700``, ``702-2010`` or, where only an interval is known, ``(500, 750]``."""
         if self.kind in ("ROOT_MISMATCH", "FORK") and self.first_bad is not None:
             return f"({self.last_good or 0}, {self.first_bad}]"
-        return ", ".join(_run(run) for run in self.runs[:SHOWN_RUNS]) + (", ..." if len(self.runs) > SHOWN_RUNS else "")
+        return ", ".join(_describe_run(run) for run in self.runs[:SHOWN_RUNS]) + (
+            ", ..." if len(self.runs) > SHOWN_RUNS else ""
+        )
 
     def sentence(self) -> str:
         """Return the finding in plain words."""
         many = self.count != 1
-        entries = _places(self.runs, self.count)
+        entries = _describe_runs(self.runs, self.count)
         plural = {"was": "were", "does": "do", "is_": "are", "they": "they", "them": "them"}
         single = {"was": "was", "does": "does", "is_": "is", "they": "it", "them": "it"}
         sentence = CLASSES[self.kind][1].format(
@@ -435,15 +437,15 @@ class Finding:
         return {key: value for key, value in document.items() if value not in (None, "", {})}
 
 
-def _run(run: Sequence[int]) -> str:
+def _describe_run(run: Sequence[int]) -> str:
     return str(run[0]) if run[0] == run[1] else f"{run[0]}-{run[1]}"
 
 
-def _places(runs: list[list[int]], count: int) -> str:
+def _describe_runs(runs: list[list[int]], count: int) -> str:
     if len(runs) == 1:
         first, last = runs[0]
         return f"entry {first:,}" if first == last else f"entries {first:,} to {last:,}"
-    numbers = ", ".join(_run(run) for run in runs[:SHOWN_RUNS])
+    numbers = ", ".join(_describe_run(run) for run in runs[:SHOWN_RUNS])
     return f"{count:,} entries ({numbers}{', ...' if len(runs) > SHOWN_RUNS else ''})"
 
 
@@ -558,7 +560,7 @@ class Check:
         except BadSignature as error:
             if is_held:
                 raise Malformed(f"the checkpoint you hold: {error}") from error
-            self.findings.add("CKPT_BAD_SIG", _claimed_size(note), detail=str(error))
+            self.findings.add("CKPT_BAD_SIG", _read_size(note), detail=str(error))
             return
         if checkpoint.origin != self.origin:
             if is_held:
@@ -568,7 +570,7 @@ class Check:
         self.checkpoints += 1
         for other in self.targets.get(checkpoint.size, ()):
             if other.root != checkpoint.root:
-                self._two_roots(checkpoint, other)
+                self._report_two_roots(checkpoint, other)
         self.targets.setdefault(checkpoint.size, []).append(checkpoint)
         if checkpoint.size == self.first - 1:
             self._check_roots(checkpoint.size, [checkpoint])
@@ -577,7 +579,7 @@ class Check:
         """Add a printed receipt: the entry's number and the first hex digits of its leaf."""
         self.receipts.setdefault(seq, []).append(leaf_prefix)
 
-    def _two_roots(self, checkpoint: Checkpoint, other: Checkpoint) -> None:
+    def _report_two_roots(self, checkpoint: Checkpoint, other: Checkpoint) -> None:
         kind = "FORK" if checkpoint.is_held or other.is_held else "EQUIVOCATION"
         finding = self.findings.add(kind, checkpoint.size, detail=f"{checkpoint.source} and {other.source}")
         finding.first_bad = min(finding.first_bad or checkpoint.size, checkpoint.size)
@@ -588,13 +590,13 @@ class Check:
         self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
     ) -> None:
         """Check the next entry: its number, its leaf, the header text and, where they still exist, salt and body."""
-        if seq != self.expected and not self._in_place(seq):
+        if seq != self.expected and not self._is_in_place(seq):
             return
         self.expected = seq + 1
         self.entries += 1
         recomputed = leaf
         if header is None:
-            _extend(self.missing["ENTRY_MISSING"], seq)
+            _extend_runs(self.missing["ENTRY_MISSING"], seq)
         else:
             recomputed = self._check_entry(seq, leaf, header, salt, body)
         self._grow(leaf, recomputed)
@@ -610,7 +612,7 @@ class Check:
         self.unreadable += 1
         self.whole, self.prev, self.other_prev = False, None, None
 
-    def _in_place(self, seq: int) -> bool:
+    def _is_in_place(self, seq: int) -> bool:
         if seq > self.expected:
             self.findings.add("GAP", self.expected, seq - 1)
             self.expected, self.whole, self.prev, self.other_prev = seq, False, None, None
@@ -657,7 +659,7 @@ class Check:
             if self._only_prev_differs(header, leaf):
                 recomputed, intact = leaf, True
             else:
-                self._modified(seq, fields)
+                self._report_modified(seq, fields)
         if fields is None:
             if intact:
                 self.findings.add("NOT_CANONICAL", seq)
@@ -666,7 +668,7 @@ class Check:
             self._check_place(seq, fields, header)
         self._check_clock(seq, fields["recorded"], intact=intact)
         if body is None or salt is None:
-            _extend(self.missing["BODY_MISSING"], seq)
+            _extend_runs(self.missing["BODY_MISSING"], seq)
         else:
             self._check_body(seq, fields, salt, body, intact=intact)
         return recomputed
@@ -681,7 +683,7 @@ class Check:
                 dt.datetime.fromisoformat(recorded[:-1])
                 return {"action": action, "body": body, "log": log, "prev": prev, "recorded": recorded, "seq": int(seq)}
             fields = _parse(header)
-            if not _plainly_canonical(header, fields) and not _canonical_header(header):
+            if not _is_plainly_canonical(header, fields) and not _is_canonical_header(header):
                 return None
             texts = (fields["log"], fields["prev"], fields["body"], fields["action"])
             if not all(isinstance(text, str) for text in texts) or not _TIME.fullmatch(fields["recorded"]):
@@ -703,7 +705,7 @@ class Check:
         written = header.replace(f'"prev":"{self.prev.hex()}"', f'"prev":"{self.other_prev.hex()}"', 1)
         return hashlib.sha256(b"\x00" + written.encode()).digest() == leaf
 
-    def _modified(self, seq: int, fields: dict[str, Any] | None) -> None:
+    def _report_modified(self, seq: int, fields: dict[str, Any] | None) -> None:
         finding = self.findings.add("ENTRY_MODIFIED", seq, when=fields["recorded"] if fields else "")
         if finding.count == 1 and fields and fields["seq"] == seq:
             finding.details = [f"it now says {fields['action']} recorded {fields['recorded']}"]
@@ -724,13 +726,13 @@ class Check:
 
     def _check_clock(self, seq: int, recorded: str, *, intact: bool) -> None:
         if recorded < self.recorded:
-            back = (_moment(self.recorded) - _moment(recorded)).total_seconds()
+            back = (_parse_time(self.recorded) - _parse_time(recorded)).total_seconds()
             if back > CLOCK_TOLERANCE:
                 self.findings.add("CLOCK_BACKWARDS", seq, when=recorded, detail=f"back by {back / 60:,.0f} minutes")
                 self.recorded = recorded
             return
         if self.heartbeat is not None and self.recorded and recorded[:13] != self.recorded[:13]:  # noqa: SIM102 - rare
-            if _moment(recorded) - _moment(self.recorded) > self.heartbeat:
+            if _parse_time(recorded) - _parse_time(self.recorded) > self.heartbeat:
                 self.findings.add("STALE", seq, detail=f"nothing between {self.recorded} and {recorded}")
         if intact:
             self.opened = self.opened or recorded
@@ -784,7 +786,7 @@ class Check:
             if any(checkpoint.root == self.alternative.root() for checkpoint in checkpoints):
                 self.edge, self.alternative = self.alternative, None
                 root = self.edge.root()
-                self._leaf_was_altered(size)
+                self._report_altered_leaf(size)
             elif any(checkpoint.root == root for checkpoint in checkpoints):
                 self.alternative = None
         last_good = self.good[-1].size if self.good else 0
@@ -795,7 +797,7 @@ class Check:
             else:
                 self.bad.append((checkpoint, last_good))
 
-    def _leaf_was_altered(self, size: int) -> None:
+    def _report_altered_leaf(self, size: int) -> None:
         """Note that the signed root fits the entries as they are, so that the stored leaf was changed."""
         finding = self.findings.get("ENTRY_MODIFIED")
         if finding:
@@ -807,7 +809,7 @@ class Check:
         for name, seconds in checkpoint.witnesses:
             if self.recorded and seconds < 2**40:
                 signed_at = _EPOCH + dt.timedelta(seconds=seconds)
-                late = (_moment(self.recorded) - signed_at).total_seconds()
+                late = (_parse_time(self.recorded) - signed_at).total_seconds()
                 if late > CLOCK_TOLERANCE:
                     detail = f"{name} saw it {late / 60:,.0f} minutes before it says it was recorded"
                     self.findings.add("CLOCK_BACKWARDS", checkpoint.size, detail=detail)
@@ -822,12 +824,12 @@ class Check:
         authorised = self._settle_missing()
         self._settle_receipts(last)
         self._settle_roots(last)
-        trusted = (checkpoint.size for checkpoint in self.good if self._counts(checkpoint))
+        trusted = (checkpoint.size for checkpoint in self.good if self._is_trusted(checkpoint))
         covered = max(trusted, default=self.first - 1)
         if last > covered:
             detail = "" if self.targets else "there is no signed checkpoint to check against"
             self.findings.add("UNSEALED", covered + 1, last, detail=detail)
-        unmet = sum(checkpoint.size > covered and not self._counts(checkpoint) for checkpoint in self.good)
+        unmet = sum(checkpoint.size > covered and not self._is_trusted(checkpoint) for checkpoint in self.good)
         if unmet:
             detail = f"{unmet} checkpoints lack {self.need} of {len(self.witnesses)} cosignatures"
             self.findings.add("UNWITNESSED", last, detail=detail)
@@ -837,13 +839,16 @@ class Check:
             self.findings.add("UNCHECKED", last, detail=detail)
         return Report(self, last, covered, authorised)
 
-    def _counts(self, checkpoint: Checkpoint) -> bool:
+    def _is_trusted(self, checkpoint: Checkpoint) -> bool:
         return checkpoint.is_held or len(checkpoint.witnesses) >= self.need
 
     def _settle_missing(self) -> list[Authorised]:
         authorised: list[Authorised] = []
         for kind, action, what in (("ENTRY_MISSING", RETIRED, "RETIRED"), ("BODY_MISSING", ERASED, "ERASED")):
-            grants = sorted((grant for grant in self.granted if grant.action == action), key=_reach)
+            grants = sorted(
+                (grant for grant in self.granted if grant.action == action),
+                key=lambda grant: (grant.first, grant.last, grant.by),
+            )
             for run in self.missing[kind]:
                 for first, last, grant in _split(run, grants):
                     if grant:
@@ -908,7 +913,7 @@ class Check:
 _parse = json.JSONDecoder().decode
 
 
-def _usual_header() -> re.Pattern[str]:
+def _compile_usual_header() -> re.Pattern[str]:
     """Compile the pattern of a canonical header with ordinary characters only. A key with ? may be absent."""
     text, number = '"[^"]*"', "(?:0|[1-9][0-9]{0,14})"
     moment = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
@@ -958,12 +963,12 @@ def _usual_header() -> re.Pattern[str]:
     return re.compile(r"\{" + "".join(parts) + r"\}")
 
 
-_USUAL_HEADER = _usual_header()
+_USUAL_HEADER = _compile_usual_header()
 _ORDINARY = bytes(byte for byte in range(0x20, 0x100) if byte != 0x5C)
 """Bytes that JSON text holds as they are, the quote among them; not: controls, which are escaped, and the backslash."""
 
 
-def _plainly_canonical(header: str, fields: Any) -> bool:
+def _is_plainly_canonical(header: str, fields: Any) -> bool:
     """Return whether a flat header without escapes is canonical, without writing it again; False: not known.
 
     Without a backslash each text has one spelling, so what is left would show in the length: blanks between the parts,
@@ -985,10 +990,10 @@ def _plainly_canonical(header: str, fields: Any) -> bool:
     )
 
 
-def _canonical_header(header: str) -> bool:
+def _is_canonical_header(header: str) -> bool:
     fields = _decode(header)
     keys = list(fields)
-    return _encode(fields) == header and keys == sorted(keys) and "".join(keys).isascii() and _ordered(fields)
+    return _encode(fields) == header and keys == sorted(keys) and "".join(keys).isascii() and _is_ordered(fields)
 
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
@@ -997,16 +1002,16 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-def _moment(text: str) -> dt.datetime:
+def _parse_time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text[:-1] + "+00:00")
 
 
-def _claimed_size(note: bytes) -> int:
+def _read_size(note: bytes) -> int:
     lines = note.split(b"\n", 2)
     return int(lines[1]) if len(lines) > 1 and re.fullmatch(rb"[0-9]{1,16}", lines[1]) else 0
 
 
-def _extend(runs: list[list[int]], seq: int) -> None:
+def _extend_runs(runs: list[list[int]], seq: int) -> None:
     if runs and runs[-1][1] == seq - 1:
         runs[-1][1] = seq
     else:
@@ -1038,10 +1043,6 @@ class _Ids:
             for first, second in zip(order, order[1:]):
                 if high[first] == high[second] and low[first] == low[second]:
                     yield seqs[first], seqs[second]
-
-
-def _reach(grant: Grant) -> tuple[int, int, int]:
-    return grant.first, grant.last, grant.by
 
 
 def _split(run: Sequence[int], grants: Sequence[Grant]) -> Iterator[tuple[int, int, Grant | None]]:
@@ -1126,18 +1127,20 @@ class Report:
             what = "details erased" if gap.what == "ERASED" else "entries retired"
             basis = f" ({gap.basis})" if gap.basis else ""
             where = f" of {gap.log}" if gap.log else ""
-            yield f"Authorised: {what} {_run([gap.first, gap.last])}, by entry {gap.by:,}{where}{basis}"
+            yield f"Authorised: {what} {_describe_run([gap.first, gap.last])}, by entry {gap.by:,}{where}{basis}"
         for finding in self.findings:
             yield ""
             yield finding.sentence()
-            yield f"    {finding.kind} at {finding.position or '-'}; {finding.count:,} in all" + _followed(finding)
+            yield f"    {finding.kind} at {finding.position or '-'}; {finding.count:,} in all" + _describe_follows(
+                finding
+            )
         yield ""
         if self.exit != UNREADABLE and self.covered >= self.first and self.exit != TAMPERED:
             yield f"Entries {self.first:,} to {self.covered:,} give the root that was signed for them."
         yield self.conclusion
 
 
-def _followed(finding: Finding) -> str:
+def _describe_follows(finding: Finding) -> str:
     text = ""
     if finding.since:
         text += f"; recorded {finding.since} to {finding.until}"
@@ -1182,12 +1185,12 @@ class Bundle:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)?", name):
             raise Malformed(f"{name[:80]!r} is not a file name of a bundle")
         try:
-            with self._raw(name) as source:
+            with self._open_file(name) as source:
                 yield source
         except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
             raise Malformed(f"{name} cannot be read: {error}") from error
 
-    def _raw(self, name: str) -> BinaryIO:
+    def _open_file(self, name: str) -> BinaryIO:
         if self.zip is not None:
             if name not in self.zip.NameToInfo:
                 raise Malformed(f"{name} is not in the zip file")
@@ -1256,7 +1259,7 @@ def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] |
             if len(line) > MAX_LINE:
                 raise Malformed(f"entries.jsonl: line {number:,} is longer than {MAX_LINE:,} bytes")
             try:
-                entry = _entry(line)
+                entry = _parse_entry(line)
             except Malformed as error:
                 check.skip_unreadable(f"entries.jsonl, line {number:,}: {error}")
                 if check.unreadable > 1000:
@@ -1267,9 +1270,9 @@ def feed_entries(bundle: Bundle, check: Check, progress: Callable[[int], None] |
                 progress(number)
 
 
-def _entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | None]:
+def _parse_entry(line: bytes) -> tuple[int, bytes, str | None, bytes | None, str | None]:
     try:
-        quick = _whole_entry(line)
+        quick = _parse_whole_entry(line)
         if quick is not None:
             return quick
         if not line.endswith(b"\n"):
@@ -1299,7 +1302,7 @@ _BEFORE, _BETWEEN, _LEAF, _SALT = b'{"body":"', b'","header":"', b'","leaf":"', 
 _NUMBER = re.compile(rb'","seq":([1-9][0-9]{0,14})\}\n')
 
 
-def _whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
+def _parse_whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
     """Read a complete entry in canonical form by its parts; None for any other line, which is read slowly."""
     middle, end = line.find(_BETWEEN), line.rfind(_LEAF)
     if not line.startswith(_BEFORE) or not 9 <= middle < middle + 12 <= end or line[end + 74 : end + 84] != _SALT:
@@ -1307,13 +1310,13 @@ def _whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
     leaf, salt, number = line[end + 10 : end + 74], line[end + 84 : end + 148], _NUMBER.fullmatch(line, end + 148)
     if number is None or (leaf + salt).translate(None, b"0123456789abcdef"):
         return None
-    body, header = _unescaped(line[9:middle]), _unescaped(line[middle + 12 : end])
+    body, header = _unescape(line[9:middle]), _unescape(line[middle + 12 : end])
     if body is None or header is None:
         return None
     return int(number[1]), binascii.unhexlify(leaf), header.decode(), binascii.unhexlify(salt), body.decode()
 
 
-def _unescaped(text: bytes) -> bytes | None:
+def _unescape(text: bytes) -> bytes | None:
     """Unescape text of a JSON string whose only escapes are quotes, hence one spelling; None for any other."""
     plain = text.replace(b'\\"', b'"')
     if plain.count(b'"') != len(text) - len(plain) or plain.translate(None, _ORDINARY):
@@ -1341,24 +1344,24 @@ def verify_bundle(
 
     `successors` are bundles of logs that continue this one: what is missing here may be authorised there.
     """
-    granted = [grant for later in successors for grant in _granted_by(later, keys, witnesses, need)]
-    check = _checked(
+    granted = [grant for later in successors for grant in _read_grants(later, keys, witnesses, need)]
+    check = _check_bundle(
         path, granted, keys=keys, witnesses=witnesses, need=need, held_checkpoints=held_checkpoints, receipts=receipts, strict=strict,
         heartbeat_hours=heartbeat_hours, progress=progress,
     )  # fmt: skip
     return check.finish()
 
 
-def _granted_by(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
+def _read_grants(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
     """Return the gaps that a later log authorises in others, as far as a trusted checkpoint of it covers them."""
-    check = _checked(path, keys=keys, witnesses=witnesses, need=need)
+    check = _check_bundle(path, keys=keys, witnesses=witnesses, need=need)
     report = check.finish()
     if report.exit not in (OK, INCOMPLETE):
         raise Malformed(f"{path}, which is to authorise something here, does not verify itself: {report.conclusion}")
     return [grant for grant in check.granted_to_others if grant.by <= report.covered]
 
 
-def _checked(
+def _check_bundle(
     path: Path,
     granted: Iterable[Grant] = (),
     *,
@@ -1390,7 +1393,7 @@ def _checked(
     )
     for note in held_checkpoints:
         check.add_checkpoint(_read(note), str(note), is_held=True)
-    for seq, prefix in _receipts(receipts) if receipts else ():
+    for seq, prefix in _read_receipts(receipts) if receipts else ():
         check.add_receipt(seq, prefix)
     _add_stored(bundle, manifest, check)
     contents = {"entries.jsonl": feed_entries(bundle, check, progress)}
@@ -1497,16 +1500,16 @@ def verify_proof(
             seq,
             detail=f"your checkpoint covers {other:,} entries, the proof's {size:,}; ask for a proof of that size",
         )
-    covered = any(check._counts(checkpoint) for checkpoint in check.good)
+    covered = any(check._is_trusted(checkpoint) for checkpoint in check.good)
     if not covered and all(finding.status != TAMPERED for finding in check.findings.values()):
         check.findings.add("UNWITNESSED" if check.good else "UNSEALED", seq)
     report = ProofReport(check, seq, seq if covered else seq - 1, [])
     report.size = size
-    report.summary = _in_words(header or "")
+    report.summary = _describe_header(header or "")
     return report
 
 
-def _in_words(header: str) -> str:
+def _describe_header(header: str) -> str:
     try:
         fields = _parse(header)
         return f"{fields['action']}, {fields['outcome']}, by {fields['actor']} ({fields['actor_role']}), recorded {fields['recorded']}"
@@ -1529,7 +1532,7 @@ def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | Non
         raise Malformed(f"{path} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, UnicodeError, RecursionError) as error:
         raise Malformed(f"{path} is not the proof of an entry: {error}") from error
-    return proof, _entry(line)
+    return proof, _parse_entry(line)
 
 
 def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -1591,7 +1594,7 @@ def read_keys(path: Path, kind: int) -> list[Key]:
     return keys
 
 
-def _receipts(path: Path) -> list[tuple[int, str]]:
+def _read_receipts(path: Path) -> list[tuple[int, str]]:
     try:
         rows = list(csv.DictReader(io.StringIO(_read(path).decode("utf-8-sig"))))
         receipts = [(int(row["seq"]), row["leaf"].strip().lower()) for row in rows]
@@ -1603,21 +1606,23 @@ def _receipts(path: Path) -> list[tuple[int, str]]:
     return receipts
 
 
-def _policy(text: str) -> int:
+def _parse_policy(text: str) -> int:
     match = re.fullmatch(r"([1-9][0-9]?)(?:-of-[1-9][0-9]?)?", text)
     if not match:
         raise argparse.ArgumentTypeError("a policy is a number of witnesses, such as 2 or 2-of-3")
     return int(match[1])
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an exported audit log against a key that you hold."
     )
     parser.add_argument("bundle", type=Path, help="zip file or folder, or the proof of one entry")
     parser.add_argument("--vkey", type=Path, required=True, help="file with the log's key, from your own records")
     parser.add_argument("--witness-vkey", type=Path, help="file with the keys of witnesses, one a line")
-    parser.add_argument("--policy", type=_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs")
+    parser.add_argument(
+        "--policy", type=_parse_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs"
+    )
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a checkpoint that you hold")
     parser.add_argument("--receipts", type=Path, help="CSV of printed receipts: seq,leaf")
     parser.add_argument(
@@ -1636,13 +1641,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     with contextlib.suppress(AttributeError, ValueError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show a letter
-    options = _arguments(argv)
+    options = _parse_arguments(argv)
     try:
         witnesses = read_keys(options.witness_vkey, 4) if options.witness_vkey else []
         if options.policy > len({key.name for key in witnesses}):
             raise Malformed("the policy asks for more witnesses than --witness-vkey names")
         report = (
-            _proof(options, witnesses)
+            _check_proof(options, witnesses)
             if is_proof(options.bundle)
             else verify_bundle(
                 options.bundle,
@@ -1658,9 +1663,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         )
     except Malformed as error:
-        return _unreadable(str(error), as_json=options.json)
+        return _report_unreadable(str(error), as_json=options.json)
     except Exception as error:  # the promise of this file: an answer, never a traceback
-        return _unreadable(f"{type(error).__name__}: {error}", as_json=options.json)
+        return _report_unreadable(f"{type(error).__name__}: {error}", as_json=options.json)
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -1669,7 +1674,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report.exit
 
 
-def _proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:
+def _check_proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:
     if options.receipts or options.successor or options.strict or options.heartbeat:
         raise Malformed("the proof of one entry is checked with --vkey, --checkpoint, --witness-vkey and --policy only")
     keys = read_keys(options.vkey, 1)
@@ -1678,7 +1683,7 @@ def _proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:
     )
 
 
-def _unreadable(why: str, *, as_json: bool) -> int:
+def _report_unreadable(why: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"tool": f"verify {VERSION}", "exit": UNREADABLE, "conclusion": "UNREADABLE", "why": why}))
     else:

@@ -128,7 +128,7 @@ def header(entry: Mapping[str, Any], *, seq: int, prev: bytes) -> str:
         raise NotCanonical(f"$.{min(unknown)}", None, "a column of format 1")
     fields = {HEADER_KEYS[column]: value for column, value in entry.items() if value is not None}
     fields["seq"], fields["prev"] = seq, prev
-    text = "{" + ",".join([f'"{key}":{_spelled(fields[key])}' for key in sorted(fields)]) + "}"
+    text = "{" + ",".join([f'"{key}":{_column_text(fields[key])}' for key in sorted(fields)]) + "}"
     if len(text.encode()) > MAX_HEADER_BYTES:
         raise NotCanonical("$", text[:80], f"a header of at most {MAX_HEADER_BYTES} bytes")
     return text
@@ -177,7 +177,7 @@ def _ordered_object(value: dict[Any, object]) -> dict[str, object]:
             raise NotCanonical("$", key, "keys that are text")
         _text(key)
     ordered: dict[str, object] = {}
-    for key in sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16):
+    for key in sorted(value) if "".join(value).isascii() else sorted(value, key=lambda key: key.encode("utf-16-be")):
         try:
             ordered[str(key)] = _ordered(value[key])
         except NotCanonical as error:
@@ -206,10 +206,6 @@ def _text(value: str) -> str:
     return str(value)
 
 
-def _utf16(key: str) -> bytes:
-    return key.encode("utf-16-be")
-
-
 def _plain(value: object) -> Any:
     kind = type(value)
     if kind is int or kind is bool:
@@ -221,7 +217,7 @@ def _plain(value: object) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, Mapping):
-        return _plain_mapping(value)
+        return _plain_object(value)
     if isinstance(value, list | tuple):
         return _turn_items(value, _plain)
     if isinstance(value, set | frozenset):
@@ -229,7 +225,7 @@ def _plain(value: object) -> Any:
     return _plain_scalar(value)
 
 
-def _plain_mapping(value: Mapping[Any, object]) -> dict[str, Any]:
+def _plain_object(value: Mapping[Any, object]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for key, item in value.items():
         if item is None:
@@ -262,7 +258,7 @@ def _plain_scalar(value: object) -> str:
     raise NotCanonical("$", value, "text, a whole number, a decimal, a date, a time with its zone, a UUID or an enum")
 
 
-def _spelled(value: object) -> str:
+def _column_text(value: object) -> str:
     """Return the canonical text of one column; common types first, since verification is mostly this."""
     kind = type(value)
     if kind is str:

@@ -21,7 +21,7 @@ _IDS = {"entry_id", "log_id"}
 _NUMBERS = {"body_kind", "corrects_seq", "txid", "v"}
 
 
-def _spelled(column: str) -> str:
+def _column_sql(column: str) -> str:
     """SQL for the canonical text of a column; the twin of what `canonical.header` does with a value."""
     if column in _TIMES:
         return f"""'"' || pg_catalog.to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
@@ -34,16 +34,16 @@ def _spelled(column: str) -> str:
     return f"pg_catalog.to_json(e.{column})::text"
 
 
-def _pieces(first: str, last: str) -> str:
+def _header_sql(first: str, last: str) -> str:
     """SQL for the part of a header whose keys lie between these, in their order; NULL is left out."""
-    keys = {key: f"""',"{key}":' || {_spelled(column)}""" for column, key in canonical.HEADER_KEYS.items()}
+    keys = {key: f"""',"{key}":' || {_column_sql(column)}""" for column, key in canonical.HEADER_KEYS.items()}
     keys["seq"] = """',"seq":' || l.seq::text"""
     return "pg_catalog.concat(" + ", ".join(keys[key] for key in sorted(keys) if first < key < last) + ")"
 
 
 # In a header `prev` lies between these two; the reader puts it there, as it knows what stood before.
 _PAGE = f"""
-    SELECT l.seq, l.leaf, e.log_id, pg_catalog.substr({_pieces("", "prev")}, 2), {_pieces("prev", "z")}, b.salt, b.body
+    SELECT l.seq, l.leaf, e.log_id, pg_catalog.substr({_header_sql("", "prev")}, 2), {_header_sql("prev", "z")}, b.salt, b.body
     FROM (SELECT * FROM audit.link WHERE log_id = %(log)s AND seq > %(after)s ORDER BY seq LIMIT %(limit)s) l
     LEFT JOIN audit.entry e ON e.entry_id = l.entry_id AND e.recorded_at = l.recorded_at
     LEFT JOIN audit.body b ON b.entry_id = l.entry_id AND b.recorded_at = l.recorded_at

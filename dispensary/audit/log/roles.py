@@ -35,16 +35,16 @@ class Roles:
     """May call `audit.erase`; without one only the owner may."""
 
 
-def quoted(name: str) -> str:
+def quote_name(name: str) -> str:
     """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def statements(roles: Roles) -> Iterator[str]:
+def grant_statements(roles: Roles) -> Iterator[str]:
     """Yield the grants as SQL statements; the owner runs them after every migration."""
-    yield from _business(roles)
+    yield from _grant_application_tables(roles)
     others = (roles.app, roles.sealer, roles.auditor, *([roles.eraser] if roles.eraser else []))
-    for role in (quoted(name) for name in others if name != roles.owner):
+    for role in (quote_name(name) for name in others if name != roles.owner):
         yield f"REVOKE ALL ON SCHEMA audit FROM {role}"
         yield f"REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role}"
         yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM {role}"
@@ -52,32 +52,32 @@ def statements(roles: Roles) -> Iterator[str]:
         yield f"GRANT SELECT ON {', '.join(f'audit.{table}' for table in READABLE)} TO {role}"
         yield f"GRANT EXECUTE ON FUNCTION {', '.join(PURE)} TO {role}"
     yield "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC"
-    app, sealer, auditor = quoted(roles.app), quoted(roles.sealer), quoted(roles.auditor)
+    app, sealer, auditor = quote_name(roles.app), quote_name(roles.sealer), quote_name(roles.auditor)
     yield f"GRANT SELECT ON audit.readable_body TO {app}"
     yield f"GRANT EXECUTE ON FUNCTION {APPEND}, audit.open_log(uuid, text) TO {app}, {sealer}"
     yield f"GRANT SELECT ON audit.body TO {sealer}, {auditor}"
     yield f"GRANT INSERT ON audit.checkpoint, audit.cosignature, audit.delivery TO {sealer}"
     yield f"GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO {sealer}"
     if roles.eraser:
-        yield f"GRANT EXECUTE ON FUNCTION {ERASE} TO {quoted(roles.eraser)}"
+        yield f"GRANT EXECUTE ON FUNCTION {ERASE} TO {quote_name(roles.eraser)}"
 
 
 def apply_roles(roles: Roles, *, using: str) -> None:
     """Run the statements over the owner's database alias; each can be run again without harm."""
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        for statement in statements(roles):
+        for statement in grant_statements(roles):
             cursor.execute(statement)
 
 
-def _business(roles: Roles) -> Iterator[str]:
+def _grant_application_tables(roles: Roles) -> Iterator[str]:
     """Yield the grants for the other tables: rows may be read and written, tables not altered, migrations not forged."""
-    owner, app = quoted(roles.owner), quoted(roles.app)
+    owner, app = quote_name(roles.owner), quote_name(roles.app)
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
-    yield f"GRANT USAGE ON SCHEMA public TO {app}, {quoted(roles.sealer)}, {quoted(roles.auditor)}"
+    yield f"GRANT USAGE ON SCHEMA public TO {app}, {quote_name(roles.sealer)}, {quote_name(roles.auditor)}"
     yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app}"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app}"
     if roles.app != roles.owner:
         yield f"REVOKE INSERT, UPDATE, DELETE ON public.django_migrations FROM {app}"
-    yield f"GRANT SELECT ON public.django_migrations TO {quoted(roles.sealer)}, {quoted(roles.auditor)}"
+    yield f"GRANT SELECT ON public.django_migrations TO {quote_name(roles.sealer)}, {quote_name(roles.auditor)}"
     yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app}"
     yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app}"

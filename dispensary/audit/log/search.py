@@ -68,7 +68,7 @@ class Filters:
 
     def checked(self) -> Self:
         """Return these filters if they can be answered. Raises InvalidInput with every problem."""
-        if problems := tuple(_problems(self)):
+        if problems := tuple(_find_problems(self)):
             raise InvalidInput("This log cannot be searched like that.", *problems)
         return self
 
@@ -138,11 +138,11 @@ def search(
         raise InvalidInput("This page is too large.", Problem("limit", str(limit), f"1 to {MAX_PAGE}"))
     place, logs = Place.parse(cursor) if cursor else None, logs_of(pharmacies, using=using)
     entries: list[AuditEntry] = []
-    with _in_time(using), reading(*pharmacies, using=using):
-        for narrowed in _windows(filters, place, logs, using):
+    with _limit_time(using), reading(*pharmacies, using=using):
+        for narrowed in _split_windows(filters, place, logs, using):
             missing = limit + 1 - len(entries)
-            sql, parameters = _statement(narrowed, place, logs, missing)
-            entries += AuditEntry.objects.using(using).raw(_full(sql, missing), parameters)
+            sql, parameters = _entries_sql(narrowed, place, logs, missing)
+            entries += AuditEntry.objects.using(using).raw(_links_sql(sql, missing), parameters)
             if len(entries) > limit:
                 break
     page = entries[:limit]
@@ -150,11 +150,11 @@ def search(
     return Page(page, following)
 
 
-def _windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using: str) -> Iterator[Filters]:
+def _split_windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using: str) -> Iterator[Filters]:
     """First the newest two months, then the rest: a question without a date is mostly answered by a few partitions,
     and planning for all of them takes longer than the answer. What is rare by nature is looked for everywhere at once.
     """
-    newest = place.recorded_at if place else filters.until or _newest(logs, using)
+    newest = place.recorded_at if place else filters.until or _find_newest(logs, using)
     if filters.since or _is_rare(filters) or newest is None:
         yield filters
         return
@@ -168,7 +168,7 @@ def _is_rare(filters: Filters) -> bool:
     return bool(filters.patient or filters.subject_id or filters.request_id or filters.rule)
 
 
-def _newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
+def _find_newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
     """Return when the newest entry was recorded, from the links, without reading the partitions."""
     sql = """SELECT max(l.recorded_at) FROM unnest(%s::uuid[]) AS scope(log_id) CROSS JOIN LATERAL (
         SELECT recorded_at FROM audit.link WHERE log_id = scope.log_id ORDER BY seq DESC LIMIT 1) AS l"""
@@ -181,8 +181,8 @@ def _newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
 def count(pharmacies: Sequence[UUID], filters: Filters, *, using: str = DEFAULT_DB_ALIAS) -> Count:
     """Count the entries that match, to at most 10,000."""
     filters.checked()
-    sql, parameters = _statement(filters, None, logs_of(pharmacies, using=using), COUNT_CAP + 1, ordered=False)
-    with _in_time(using), reading(*pharmacies, using=using), connections[using].cursor() as cursor:
+    sql, parameters = _entries_sql(filters, None, logs_of(pharmacies, using=using), COUNT_CAP + 1, ordered=False)
+    with _limit_time(using), reading(*pharmacies, using=using), connections[using].cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM (SELECT FROM ({sql}) AS each LIMIT {COUNT_CAP + 1}) AS few", parameters)  # noqa: S608 - all values are parameters
         number = cursor.fetchone()[0]
     return Count(min(number, COUNT_CAP), number > COUNT_CAP)
@@ -196,13 +196,13 @@ def find(pharmacies: Sequence[UUID], entry_id: UUID, *, using: str = DEFAULT_DB_
 def explain(pharmacies: Sequence[UUID], filters: Filters, *, cursor: str = "", using: str = DEFAULT_DB_ALIAS) -> str:
     """The database's plan for a first page, so that tests and benchmarks see that no table is read from end to end."""
     place = Place.parse(cursor) if cursor else None
-    sql, parameters = _statement(filters.checked(), place, logs_of(pharmacies, using=using), PAGE + 1)
+    sql, parameters = _entries_sql(filters.checked(), place, logs_of(pharmacies, using=using), PAGE + 1)
     with reading(*pharmacies, using=using), connections[using].cursor() as handle:
-        handle.execute("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + _full(sql, PAGE + 1), parameters)
+        handle.execute("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + _links_sql(sql, PAGE + 1), parameters)
         return "\n".join(row[0] for row in handle.fetchall())
 
 
-def _full(sql: str, limit: int) -> str:
+def _links_sql(sql: str, limit: int) -> str:
     """The page with what stands beside the header: number, leaf, pharmacy and origin."""
     return f"""SELECT p.*, l.seq, l.leaf, g.pharmacy, g.origin
         FROM ({sql} ORDER BY recorded_at DESC, entry_id DESC LIMIT {limit}) AS p
@@ -211,12 +211,12 @@ def _full(sql: str, limit: int) -> str:
         ORDER BY p.recorded_at DESC, p.entry_id DESC"""  # noqa: S608 - all values are parameters
 
 
-def _statement(
+def _entries_sql(
     filters: Filters, place: Place | None, logs: Sequence[UUID], limit: int, *, ordered: bool = True
 ) -> tuple[str, dict[str, Any]]:
     """The entries that match. With several logs, each gives its own newest first: an index serves each of them."""
     log = "%(log)s" if len(logs) == 1 else "scope.log_id"
-    conditions, parameters = _conditions(filters, place, log)
+    conditions, parameters = _where(filters, place, log)
     # What is rare has its own index. Said like this, the log is no reason to weigh the others, in every partition.
     same_log = f"e.log_id IS NOT DISTINCT FROM {log}" if _is_rare(filters) else f"e.log_id = {log}"
     where = " AND ".join([same_log, *conditions])
@@ -229,7 +229,7 @@ def _statement(
     return sql, {**parameters, "logs": list(logs)}
 
 
-def _conditions(filters: Filters, place: Place | None, log: str) -> tuple[list[str], dict[str, Any]]:
+def _where(filters: Filters, place: Place | None, log: str) -> tuple[list[str], dict[str, Any]]:
     simple: Mapping[str, tuple[str, Any]] = {
         "since": ("e.recorded_at >= %(since)s", filters.since),
         "until": ("e.recorded_at < %(until)s", filters.until),
@@ -253,7 +253,7 @@ def _conditions(filters: Filters, place: Place | None, log: str) -> tuple[list[s
         conditions.append("e.recorded_at <= %(at)s AND (e.recorded_at, e.entry_id) < (%(at)s, %(id)s)")
         parameters |= {"at": place.recorded_at, "id": place.entry_id}
     if filters.text:
-        words = {f"word{number}": _pattern(word) for number, word in enumerate(filters.text.split())}
+        words = {f"word{number}": _like_pattern(word) for number, word in enumerate(filters.text.split())}
         every = " AND ".join(f"b.body ILIKE %({name})s" for name in words)
         # OFFSET 0 keeps this a look-up by key for each header that fits, instead of a join that reads every body.
         conditions.append(
@@ -264,12 +264,12 @@ def _conditions(filters: Filters, place: Place | None, log: str) -> tuple[list[s
     return conditions, parameters
 
 
-def _pattern(word: str) -> str:
+def _like_pattern(word: str) -> str:
     escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-def _problems(filters: Filters) -> Iterator[Problem]:
+def _find_problems(filters: Filters) -> Iterator[Problem]:
     for name in ("since", "until"):
         moment = getattr(filters, name)
         if moment is not None and moment.tzinfo is None:
@@ -287,10 +287,10 @@ def _problems(filters: Filters) -> Iterator[Problem]:
         yield Problem("subject_type", "nothing", "the kind of thing, such as dispense, beside its subject_id")
     if any("\x00" in getattr(filters, field.name) for field in fields(filters) if field.type == "str"):
         yield Problem("", "a NUL character", "Text without NUL")
-    yield from _text_problems(filters)
+    yield from _find_text_problems(filters)
 
 
-def _text_problems(filters: Filters) -> Iterator[Problem]:
+def _find_text_problems(filters: Filters) -> Iterator[Problem]:
     if not filters.text:
         return
     if not (filters.since and filters.until) or filters.until - filters.since > TEXT_WINDOW:
@@ -302,7 +302,7 @@ def _text_problems(filters: Filters) -> Iterator[Problem]:
 
 
 @contextmanager
-def _in_time(using: str) -> Iterator[None]:
+def _limit_time(using: str) -> Iterator[None]:
     """Limit the block's statements to five seconds; raise InvalidInput that says what to narrow."""
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:

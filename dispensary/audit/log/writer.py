@@ -140,12 +140,12 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
 
 
-def _spelt(value: Any) -> str:
+def _postgres_text(value: Any) -> str:
     """Return a value that JSON cannot express as PostgreSQL reads it."""
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-_as_json = json.JSONEncoder(ensure_ascii=False, default=_spelt).encode
+_as_json = json.JSONEncoder(ensure_ascii=False, default=_postgres_text).encode
 
 
 def prepared(
@@ -181,8 +181,8 @@ def prepared(
         pharmacy_id, origin_of(pharmacy_id), event.value, Outcome(outcome).value, by.name, by.role.value, now,
         about.type, about.id, canonical(plain({**body, "by": by.display or by.name})),
         second_actor.name if isinstance(second_actor, Actor) else second_actor, by.station or None,
-        None if by.request_id is None else str(by.request_id), reason_code, _key(patient), drug_code,
-        sorted(set(rule_codes)) or None, _digest(ruleset), engine, corrects,
+        None if by.request_id is None else str(by.request_id), reason_code, _row_key(patient), drug_code,
+        sorted(set(rule_codes)) or None, _digest_bytes(ruleset), engine, corrects,
     ]  # fmt: skip
     return Prepared(tuple(unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters))
 
@@ -227,13 +227,13 @@ def is_transient(error: BaseException) -> bool:
     return code in _TRANSIENT or (code == "23505" and table == "link")
 
 
-def _key(thing: Model | UUID | str | None) -> str | None:
+def _row_key(thing: Model | UUID | str | None) -> str | None:
     if thing is None:
         return None
     return str(thing.pk) if isinstance(thing, Model) else str(thing)
 
 
-def _digest(value: str | bytes | None) -> bytes | None:
+def _digest_bytes(value: str | bytes | None) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     return bytes.fromhex(value.removeprefix("sha256:"))

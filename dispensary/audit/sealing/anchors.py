@@ -41,7 +41,7 @@ class Anchor:
         return f"Log      {self.log.origin}\nEntries  {self.size}\nRoot     {groups}\n\n{self.note}"
 
 
-def page(anchors: Iterable[Anchor], now: dt.datetime) -> str:
+def render_sheet(anchors: Iterable[Anchor], now: dt.datetime) -> str:
     """Return the end-of-day sheet: every log's checkpoint, and a line to sign on."""
     parts = [f"Audit log checkpoints, {now:%Y-%m-%d %H:%M} UTC\n", *(anchor.paper() for anchor in anchors)]
     return (
@@ -50,15 +50,15 @@ def page(anchors: Iterable[Anchor], now: dt.datetime) -> str:
     )
 
 
-def mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMessage:
+def build_mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMessage:
     """Return the sheet as a message with one attachment a log; it holds no patient data."""
-    message = EmailMessage(subject=f"Audit log checkpoints {now:%Y-%m-%d}", body=page(anchors, now), to=[to])
+    message = EmailMessage(subject=f"Audit log checkpoints {now:%Y-%m-%d}", body=render_sheet(anchors, now), to=[to])
     for anchor in anchors:
         message.attach(anchor.file_name, anchor.note, "text/plain")
     return message
 
 
-def put_into(folder: Path, anchor: Anchor) -> Path:
+def write_note(folder: Path, anchor: Anchor) -> Path:
     """Write the note into a folder, for a share or a write-once store. An existing file is never replaced."""
     path = folder / anchor.file_name
     try:
@@ -70,10 +70,10 @@ def put_into(folder: Path, anchor: Anchor) -> Path:
     return path
 
 
-def put_all_into(folder: Path, anchors: Iterable[Anchor]) -> None:
-    """Write every note into a folder, as `put_into` does."""
+def write_notes(folder: Path, anchors: Iterable[Anchor]) -> None:
+    """Write every note into a folder, as `write_note` does."""
     for anchor in anchors:
-        put_into(folder, anchor)
+        write_note(folder, anchor)
 
 
 def deliver(
@@ -93,7 +93,7 @@ def deliver(
     return error_text
 
 
-def newest(connection: Connection[Any]) -> Iterator[Anchor]:
+def newest_anchors(connection: Connection[Any]) -> Iterator[Anchor]:
     """Yield the newest checkpoint of each open log, with its cosignatures."""
     for log in open_logs(connection):
         row = connection.execute(
@@ -107,7 +107,7 @@ def newest(connection: Connection[Any]) -> Iterator[Anchor]:
         yield Anchor(log, row[0], row[1] + "".join(line for (line,) in lines))
 
 
-def ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
+def anchor_ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
     """Return the age of each open log's newest delivered checkpoint, by origin; the log's own age without one."""
     rows = connection.execute(
         """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.delivery d

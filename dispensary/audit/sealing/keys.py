@@ -68,7 +68,7 @@ def read_keys(path: Path) -> list[SignerKey]:
     return keys
 
 
-def verifiers(path: Path, origin: str) -> list[VerifierKey]:
+def public_keys(path: Path, origin: str) -> list[VerifierKey]:
     """Return the public keys under a log's name."""
     return [key.named(origin).verifier for key in read_keys(path)]
 

@@ -38,7 +38,7 @@ _POWERS = """
 _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 
 
-def posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
+def read_posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
     """Return the facts as the body of an entry. `now` is compared with the database's clock."""
     owners = [row[0] for row in connection.execute(_OWNERS).fetchall()]
     writers = [row[0] for row in connection.execute(_WRITERS).fetchall()]
@@ -52,7 +52,7 @@ def posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
         "owners": owners,
         "writers": writers,
         "roles": {name: {"superuser": superuser, "member_of": list(groups)} for name, superuser, groups in powers},
-        "split": protected(connection),
+        "split": are_roles_split(connection),
         "migrations": [
             row[0]
             for row in connection.execute(
@@ -68,7 +68,7 @@ def posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
     }
 
 
-def protected(connection: Connection[Any]) -> bool:
+def are_roles_split(connection: Connection[Any]) -> bool:
     """Return whether no role that may append is the log's owner, a member of it, or a superuser."""
     row = connection.execute(
         """SELECT bool_and(NOT r.rolsuper AND NOT pg_has_role(r.oid, n.nspowner, 'MEMBER'))

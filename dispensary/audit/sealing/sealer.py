@@ -47,7 +47,7 @@ class Sealed:
 
 
 @contextmanager
-def only_sealer(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
+def lock_log(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
     """Lock a log for sealing until the block ends; yield whether this session got the lock."""
     key = int.from_bytes(log.log_id.bytes[:8], "big", signed=True)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
@@ -80,10 +80,10 @@ class Sealer:
         Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the state of what
         was signed is missing or damaged.
         """
-        with only_sealer(self.connection, log) as mine:
+        with lock_log(self.connection, log) as mine:
             if not mine:
                 return None
-            state = self._state(log)
+            state = self._load_state(log)
             self._check_past(log, state)
             self._publish(log, state)
             return self._extend(log, state)
@@ -98,7 +98,7 @@ class Sealer:
         ).fetchone()
         if row is None:
             return State(str(log.log_id), log.origin)
-        checkpoint = self._opened(log, row[1])
+        checkpoint = self._open_note(log, row[1])
         tree, last = self._recompute(log, CompactRange(), log.genesis, checkpoint.size)
         if tree.size != checkpoint.size or tree.root() != checkpoint.root:
             raise SealRefused(log.origin, "ROOT_MISMATCH", checkpoint.size, "the newest stored checkpoint does not fit")
@@ -106,20 +106,20 @@ class Sealer:
         self.states.save(state)
         return state
 
-    def heartbeat_due(self, log: LogRow, now: dt.datetime) -> bool:
+    def is_heartbeat_due(self, log: LogRow, now: dt.datetime) -> bool:
         """Return whether the last posture entry of this log is a day old."""
         state = self.states.load(log.log_id)
         return (
             state is None or not state.heartbeat_at or now - dt.datetime.fromisoformat(state.heartbeat_at) >= HEARTBEAT
         )
 
-    def heartbeat_done(self, log: LogRow, now: dt.datetime) -> None:
+    def record_heartbeat(self, log: LogRow, now: dt.datetime) -> None:
         """Record that the posture was written, and have the next round check all leaves of the past."""
         state = self.states.load(log.log_id) or State(str(log.log_id), log.origin)
         self.states.save(replace(state, heartbeat_at=now.isoformat()))
         self._checked.discard(log.log_id)
 
-    def _state(self, log: LogRow) -> State:
+    def _load_state(self, log: LogRow) -> State:
         state = self.states.load(log.log_id)
         if state is not None and state.size:
             return state
@@ -169,7 +169,7 @@ class Sealer:
     def _extend(self, log: LogRow, state: State) -> Sealed | None:
         row = self.connection.execute("SELECT max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
         end = row[0] if row and row[0] is not None else 0
-        if end > state.size and not self._standbys_have_all(log, state.size):
+        if end > state.size and not self._have_standbys_flushed(log, state.size):
             return None
         before = state.size
         while state.size < end:
@@ -204,13 +204,13 @@ class Sealer:
                 break
         return tree, prev
 
-    def _opened(self, log: LogRow, note: str) -> Checkpoint:
+    def _open_note(self, log: LogRow, note: str) -> Checkpoint:
         try:
             return open_checkpoint(note, [key.named(log.origin).verifier for key in self.keys])
         except BadNote as error:
             raise SealRefused(log.origin, "CKPT_BAD_SIG", 0, str(error)) from error
 
-    def _standbys_have_all(self, log: LogRow, size: int) -> bool:
+    def _have_standbys_flushed(self, log: LogRow, size: int) -> bool:
         """Return whether enough standbys have flushed all that is visible now; wait up to STANDBY_WAIT for them."""
         if not self.standbys:
             return True

@@ -16,7 +16,7 @@ from dispensary.audit.log.events import Event
 from dispensary.audit.log.writer import Subject, record
 from dispensary.audit.sealing.keys import key_file, read_keys
 from dispensary.audit.sealing.notes import SignerKey
-from dispensary.audit.sealing.posture import posture
+from dispensary.audit.sealing.posture import read_posture
 from dispensary.audit.sealing.sealer import Sealed, Sealer, SealRefused
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.conf import conf
@@ -55,7 +55,7 @@ def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None
         if pharmacy not in (None, open_log.pharmacy):
             continue
         try:
-            _heartbeat(sealer, open_log, now)
+            _record_posture(sealer, open_log, now)
             done = sealer.seal(open_log)
         except (SealRefused, StateTrouble) as trouble:
             log.critical("audit log is not sealed: %s", trouble)
@@ -65,11 +65,11 @@ def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None
     return Round(tuple(sealed), tuple(refused))
 
 
-def _heartbeat(sealer: Sealer, log: LogRow, now: dt.datetime) -> None:
-    if not sealer.heartbeat_due(log, now):
+def _record_posture(sealer: Sealer, log: LogRow, now: dt.datetime) -> None:
+    if not sealer.is_heartbeat_due(log, now):
         return
     sealer.connection.execute("SELECT audit.ensure_partitions()")
-    facts = posture(sealer.connection, now)
+    facts = read_posture(sealer.connection, now)
     alias = sealer_alias()
     with transaction.atomic(using=alias):
         record(
@@ -81,7 +81,7 @@ def _heartbeat(sealer: Sealer, log: LogRow, now: dt.datetime) -> None:
             body=facts,
             using=alias,
         )
-    sealer.heartbeat_done(log, now)
+    sealer.record_heartbeat(log, now)
 
 
 def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:

@@ -64,12 +64,12 @@ class Witness:
 
     def answer(self, request: str, log_keys: Iterable[VerifierKey], at: dt.datetime) -> str:
         """Store the checkpoint of a request and return its cosignature line. Raises CosignRefused, BadNote."""
-        old_size, proof, note = _read_request(request)
+        old_size, proof, note = _parse_request(request)
         checkpoint = open_checkpoint(note, log_keys)
-        with self._alone():
-            return self._answer(checkpoint, old_size, proof, at)
+        with self._lock_memory():
+            return self._check_and_sign(checkpoint, old_size, proof, at)
 
-    def _answer(self, checkpoint: Checkpoint, old_size: int, proof: list[bytes], at: dt.datetime) -> str:
+    def _check_and_sign(self, checkpoint: Checkpoint, old_size: int, proof: list[bytes], at: dt.datetime) -> str:
         memory = self._load().get(checkpoint.origin, LastSeen())
         if old_size != memory.size:
             raise CosignRefused(f"I have seen {memory.size} entries of {checkpoint.origin}; ask again from there")
@@ -83,7 +83,7 @@ class Witness:
         return self.key.cosign(checkpoint.text, at)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_memory(self) -> Iterator[None]:
         """Lock the memory, so that of two histories shown at the same moment only one is signed."""
         with self.memory.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -127,7 +127,7 @@ def store_answer(connection: Connection[Any], log_id: UUID, line: str, witness: 
     raise CosignRefused(f"this is not a signature of {witness.name} on a checkpoint of this log")
 
 
-def _read_request(request: str) -> tuple[int, list[bytes], str]:
+def _parse_request(request: str) -> tuple[int, list[bytes], str]:
     head, gap, note = request.partition("\n\n")
     first, *steps = head.split("\n")
     if not gap or not first.startswith("old ") or not first[4:].isdecimal() or len(steps) > 63:

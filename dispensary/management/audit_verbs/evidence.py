@@ -38,11 +38,11 @@ def _add_export_arguments(parser: ArgumentParser) -> None:
 def _export(command: BaseCommand, options: Options) -> int:
     """Record the export, then write it; one that was interrupted keeps the range it began with."""
     out: Path = options["out"]
-    if files.is_taken(out):
+    if files.is_occupied(out):
         raise CommandError(f"{out} exists already; name another file or remove it.", returncode=2)
     progress = None if options["quiet"] else progress_on_terminal(command)
     try:
-        log = export.named_log(options["log"])
+        log = export.find_log_by_name(options["log"])
         scope = Scope(log.log_id, options["first"], options["last"])
         state = files.State.load(out)
         if state is not None:
@@ -65,12 +65,12 @@ def _export(command: BaseCommand, options: Options) -> int:
             files.write_bundle(log, out, make_bundle)
         elif shape is Shape.CSV:
             files.write_rows(
-                log, out, state, lambda entries, heading: export.as_csv(entries, heading=heading),
+                log, out, state, lambda entries, heading: export.encode_csv(entries, heading=heading),
                 heading=True, progress=progress,
             )  # fmt: skip
         else:
             files.write_rows(
-                log, out, state, lambda entries, heading: export.as_fhir(log.origin, entries),
+                log, out, state, lambda entries, heading: export.encode_fhir(log.origin, entries),
                 heading=False, progress=progress,
             )  # fmt: skip
     except OSError as error:
@@ -133,9 +133,9 @@ def _replay(command: BaseCommand, options: Options) -> int:
 def _range_to_replay(options: Options) -> tuple[AuditLog, int, int]:
     name = options["entry"]
     if name is None or name.isdigit():
-        log = export.named_log(options["log"])
+        log = export.find_log_by_name(options["log"])
         first, last = (options["first"], options["last"]) if name is None else (int(name), int(name))
-        return log, *export.ends(Scope(log.log_id, first, last))
+        return log, *export.resolve_range(Scope(log.log_id, first, last))
     try:
         entry = AuditEntry.objects.filter(entry_id=UUID(name)).first()
     except ValueError:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from psycopg import OperationalError
 
 from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
-from dispensary.audit.log.roles import Roles, apply_roles, statements
+from dispensary.audit.log.roles import Roles, apply_roles, grant_statements
 from dispensary.audit.sealing import anchors, witnesses
 from dispensary.audit.sealing.keys import (
     KeyTrouble,
@@ -50,7 +50,7 @@ def _add_roles_arguments(parser: ArgumentParser) -> None:
 def _roles(command: BaseCommand, options: Options) -> int:
     roles = Roles(*(options[name] for name in ("owner", "app", "sealer", "auditor", "eraser")))
     if options["sql"]:
-        command.stdout.write("".join(f"{statement};\n" for statement in statements(roles)))
+        command.stdout.write("".join(f"{statement};\n" for statement in grant_statements(roles)))
         return 0
     if "owner" not in connections:
         raise CommandError(
@@ -197,20 +197,20 @@ def _anchor(command: BaseCommand, options: Options) -> int:
     if not (options["mail"] or options["print"] or options["dir"] or options["age"]):
         raise CommandError("Say where to: --mail ADDRESS, --print, --dir FOLDER; or ask with --age.", returncode=2)
     connection, now = raw_connection(sealer_alias()), timezone.now()
-    newest = list(anchors.newest(connection))
+    newest = list(anchors.newest_anchors(connection))
     deliveries: list[tuple[str, str, Callable[[], Any]]] = [
-        *(("mail", to, anchors.mail(newest, to, now).send) for to in options["mail"]),
-        *(("folder", str(folder), lambda to=folder: anchors.put_all_into(to, newest)) for folder in options["dir"]),
+        *(("mail", to, anchors.build_mail(newest, to, now).send) for to in options["mail"]),
+        *(("folder", str(folder), lambda to=folder: anchors.write_notes(to, newest)) for folder in options["dir"]),
     ]
     if options["print"]:
-        deliveries.append(("print", "paper", lambda: command.stdout.write(anchors.page(newest, now))))
+        deliveries.append(("print", "paper", lambda: command.stdout.write(anchors.render_sheet(newest, now))))
     failed = False
     for channel, target, send in deliveries:
         if error_text := anchors.deliver(connection, newest, channel, target, send):
             command.stderr.write(f"Nothing was sent to {target}: {error_text}")
             failed = True
     if options["age"]:
-        for origin, age in anchors.ages(connection, now).items():
+        for origin, age in anchors.anchor_ages(connection, now).items():
             is_old = age.total_seconds() > conf().audit_anchor_max_age
             advice = " - too old: send one with --mail, --print or --dir" if is_old else ""
             command.stdout.write(f"{origin}: {age.total_seconds() / 3600:.1f} hours{advice}")
@@ -277,7 +277,7 @@ def _cosign(command: BaseCommand, options: Options) -> int:
 
 
 def _newest_anchor(pharmacy: UUID) -> anchors.Anchor:
-    for anchor in anchors.newest(raw_connection(sealer_alias())):
+    for anchor in anchors.newest_anchors(raw_connection(sealer_alias())):
         if anchor.log.pharmacy == pharmacy:
             return anchor
     raise CosignRefused(f"pharmacy {pharmacy} has no checkpoint yet")

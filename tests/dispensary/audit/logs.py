@@ -147,9 +147,9 @@ class Log:
         """Write the bundle: a zip file if the name ends so, else a folder."""
         made = self.bundle(entries, first=first)
         if path.suffix == ".zip":
-            path.write_bytes(b"".join(bundle.zipped(made)))
+            path.write_bytes(b"".join(bundle.zip_bundle(made)))
         else:
-            bundle.into_folder(made, path)
+            bundle.write_to_folder(made, path)
         return path
 
 

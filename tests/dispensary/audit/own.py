@@ -22,7 +22,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log import database as log_database
 from dispensary.audit.log.database import LogRow, all_logs, open_logs
 from dispensary.audit.log.roles import Roles as LogRoles
-from dispensary.audit.log.roles import statements
+from dispensary.audit.log.roles import grant_statements
 from dispensary.audit.sealing.keys import make_key
 from dispensary.audit.sealing.notes import SignerKey
 from dispensary.audit.sealing.sealer import Sealed, Sealer
@@ -241,7 +241,7 @@ def prepare(site: OwnSite, database: str = DATABASE, *, roles: bool = True) -> O
             owner.execute(file.read_text(encoding="utf-8"))
         owner.execute("CREATE TABLE public.dispense (id uuid PRIMARY KEY, entry uuid NOT NULL UNIQUE)")
         owner.execute("CREATE TABLE public.django_migrations (id serial, app text, name text)")
-        for statement in statements(LogRoles(*(role.name for role in site.roles))):
+        for statement in grant_statements(LogRoles(*(role.name for role in site.roles))):
             owner.execute(statement.encode())
     return site
 

@@ -84,7 +84,7 @@ def test_what_the_auditor_holds_counts(
     sealed: Pharmacy, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Write
 ) -> None:
     sealer = service.make_sealer()
-    newest = next(each for each in anchors.newest(sealer.connection) if each.log.pharmacy == sealed.pk)
+    newest = next(each for each in anchors.newest_anchors(sealer.connection) if each.log.pharmacy == sealed.pk)
     log, size, note = newest.log, newest.size, newest.note
     (tmp_path / "vkey").write_text(str(sealer.keys[0].named(log.origin).verifier) + "\n")
     (tmp_path / "held").write_text(note)

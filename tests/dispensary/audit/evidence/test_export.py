@@ -108,7 +108,7 @@ def test_zip_and_folder_hold_the_same_evidence(filled, tmp_path):
 def test_the_streamed_zip_is_the_same_bundle(filled, tmp_path):
     with export.snapshot(filled.log):
         made = export.make_bundle(filled.log, Scope(filled.log.log_id), now=NOW)
-        (tmp_path / "log.zip").write_bytes(b"".join(bundle.zipped(made)))
+        (tmp_path / "log.zip").write_bytes(b"".join(bundle.zip_bundle(made)))
     assert filled.verify(tmp_path / "log.zip").exit == 0
 
 
@@ -198,14 +198,14 @@ def test_the_spreadsheet_has_one_row_an_entry_and_the_way_back(filled, tmp_path)
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_run_as_a_formula(first):
     header = json.dumps({"station": f'{first}HYPERLINK("http://evil","x")', "action": "x"})
-    raw = b"".join(export.as_csv(iter([bundle.Entry(1, bytes(32), header)]))).decode()
+    raw = b"".join(export.encode_csv(iter([bundle.Entry(1, bytes(32), header)]))).decode()
     (row,) = csv.DictReader(io.StringIO(raw, newline=""))
     assert row["station"] == f'\'{first}HYPERLINK("http://evil","x")'
 
 
 @pytest.mark.parametrize("text", ["a,b", 'say "x"', "two\nlines", "plain", "é💊", "'quoted"])
 def test_cells_keep_their_text(text):
-    raw = b"".join(export.as_csv(iter([bundle.Entry(1, bytes(32), json.dumps({"station": text}))]))).decode()
+    raw = b"".join(export.encode_csv(iter([bundle.Entry(1, bytes(32), json.dumps({"station": text}))]))).decode()
     (row,) = csv.DictReader(io.StringIO(raw, newline=""))
     assert row["station"] == text
 
@@ -319,11 +319,11 @@ def test_bodies_of_another_pharmacy_do_not_leave_with_this_one(filled, write, tm
 
 def test_thinning_keeps_the_last_and_the_cosigned():
     sizes = list(range(1, 10_001))
-    kept = bundle.thinned(sizes, must=[7, 77, 20_000], keep=100)
+    kept = bundle.thin_sizes(sizes, must=[7, 77, 20_000], keep=100)
     assert {7, 77, 10_000} <= set(kept)
     assert 100 <= len(kept) <= 103
     assert kept == sorted(kept)
-    assert bundle.thinned([3, 1, 2]) == [1, 2, 3]
+    assert bundle.thin_sizes([3, 1, 2]) == [1, 2, 3]
 
 
 @pytest.mark.slow

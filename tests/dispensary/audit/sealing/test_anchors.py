@@ -29,11 +29,11 @@ Write = Callable[..., UUID]
 
 def newest(pharmacy: Pharmacy) -> anchors.Anchor:
     connection = raw_connection("sealer")
-    return next(each for each in anchors.newest(connection) if each.log.pharmacy == pharmacy.pk)
+    return next(each for each in anchors.newest_anchors(connection) if each.log.pharmacy == pharmacy.pk)
 
 
 def age(pharmacy: Pharmacy, later: dt.timedelta = dt.timedelta()) -> dt.timedelta:
-    return anchors.ages(raw_connection("sealer"), timezone.now() + later)[newest(pharmacy).log.origin]
+    return anchors.anchor_ages(raw_connection("sealer"), timezone.now() + later)[newest(pharmacy).log.origin]
 
 
 def test_a_mail_carries_the_note_itself(sealed: Pharmacy) -> None:

@@ -26,7 +26,7 @@ from dispensary.audit.sealing import service
 from dispensary.audit.sealing.keys import KeyTrouble, make_key, read_keys
 from dispensary.audit.sealing.merkle import root
 from dispensary.audit.sealing.notes import open_checkpoint
-from dispensary.audit.sealing.sealer import Sealer, SealRefused, only_sealer
+from dispensary.audit.sealing.sealer import Sealer, SealRefused, lock_log
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.models import AuditEntry, Pharmacy
 from tests.site import Database, Site
@@ -228,7 +228,7 @@ def test_only_one_sealer_at_a_time_seals_a_log(
 ) -> None:
     write(committed_pharmacy)
     log = log_of(sealer, committed_pharmacy)
-    with database.connect("sealer") as other, only_sealer(other, log) as mine:
+    with database.connect("sealer") as other, lock_log(other, log) as mine:
         assert mine
         assert sealer.seal(log) is None
     assert sealer.seal(log) is not None
