@@ -1,4 +1,4 @@
-"""The audit log: who did what to which patient's medicine, in the same transaction, and evident when altered.
+"""The audit log: what its callers need to write and read entries.
 
 >>> from dispensary.audit import Event, record            # doctest: +SKIP
 >>> record(Event.DISPENSED, pharmacy=pharmacy, by=actor, now=now, subject=dispense, body={"quantity": Decimal(84)})

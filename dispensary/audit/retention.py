@@ -1,4 +1,4 @@
-"""Erasure of bodies, retirement of months, and continuing a broken log (incarnation).
+"""Erasure of bodies, retirement of months, successors of broken logs.
 
 An entry of the log names what left, with its reason and two people; the verifier reports it as authorised by that entry. All of it needs the owner's (or the eraser's) database role.
 """
@@ -27,7 +27,7 @@ from dispensary.models import AuditEntry
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """One log's part of a retired month: everything up to `last` may be missing from now on."""
+    """One log's part of a retired month: entries up to `last` may be dropped."""
 
     log: LogRow
     last: int
@@ -44,8 +44,9 @@ def erase(
     now: dt.datetime,
     using: str | None = None,
 ) -> UUID:
-    """Delete the bodies of these entries and record why; return the erasure's entry id.
+    """Delete the bodies of these entries and record why.
 
+    Return the erasure's entry id.
     Raises InvalidInput, with the database's own words, when an entry has no body that may go, or one person signs alone.
     """
     try:
@@ -60,7 +61,7 @@ def erase(
 
 
 def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[int]]]:
-    """Return each log with the numbers of its entries about a patient whose bodies are still there. Raises NotFound."""
+    """Return logs with the numbers of a patient's unerased entries. Raises NotFound."""
     erased = raw_connection(owner_alias()).execute("SELECT entry_id FROM audit.erasure").fetchall()
     gone = {entry_id for (entry_id,) in erased}
     erasures = []
@@ -79,7 +80,10 @@ def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[in
 def erase_all(
     erasures: Sequence[tuple[LogRow, Sequence[int]]], *, basis: str, by: Actor, second: Actor, now: dt.datetime
 ) -> list[UUID]:
-    """Erase in several logs, all or none, as `erase` does; return the erasures' entry ids in order."""
+    """Erase in several logs, all or none, as `erase` does.
+
+    Return the erasures' entry ids in order.
+    """
     with transaction.atomic(using=owner_alias()):
         return [erase(log.log_id, seqs, basis=basis, by=by, second=second, now=now) for log, seqs in erasures]
 
@@ -87,7 +91,7 @@ def erase_all(
 def open_incarnation(
     log_id: UUID, *, note: str, reason: str, by: Actor, second: Actor | None, now: dt.datetime
 ) -> UUID:
-    """Close a log and open its successor, whose first hash holds `note`, the last that was signed for the old one."""
+    """Close a log and open its successor, bound to `note`, the last that was signed."""
     try:
         with transaction.atomic(using=owner_alias()), connections[owner_alias()].cursor() as cursor:
             cursor.execute(
@@ -110,7 +114,7 @@ def retire(
     second: Actor,
     now: dt.datetime,
 ) -> Retirement | None:
-    """Record that everything up to the end of a month may be dropped, after verifying its export.
+    """Verify an export and record that entries up to a month's end may be dropped.
 
     None when the log has no entry in that month. Raises Conflict when the export does not verify or ends too early.
     """
@@ -156,7 +160,10 @@ def retire(
 
 
 def drop_month(month: dt.date) -> int:
-    """Drop a month's partitions once every log has retired it under a checkpoint; return the number of entries."""
+    """Drop a month's partitions once every log has retired it under a checkpoint.
+
+    Return the number of entries.
+    """
     connection = raw_connection(owner_alias())
     earlier = connection.execute(
         "SELECT min(relname) FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind = 'r' "

@@ -1,1 +1,1 @@
-"""Checks of a running site: the log against itself, the tables against the log, the daily review, system checks."""
+"""Checks of a running site: verification, reconciliation, review, system checks."""

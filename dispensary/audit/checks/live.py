@@ -1,4 +1,4 @@
-"""Verification of a log in the database, with the engine of the standalone `verify.py`.
+"""Verification of a log in the database, with the engine of `verify.py`.
 
 It recomputes every header from the columns. A run can be full, or go on from where the last one ended; what
 it needs for that is kept outside the database, beside the sealer's state.
@@ -25,7 +25,7 @@ GRACE = 60
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The last checkpoint that verified, from which a later run goes on: size, last leaf, edge of the tree."""
+    """The last checkpoint that verified: size, last leaf, edge of the tree."""
 
     size: int = 0
     leaf: str = ""
@@ -34,7 +34,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The report of one log, its number of entries without a link, and the place for the next run to start."""
+    """The report of one log, its entries without a link, the start of the next run."""
 
     report: verify.Report
     unlinked: int
@@ -103,7 +103,10 @@ def _feed_entries(
     *,
     progress: Callable[[int, int], None] | None,
 ) -> Verified:
-    """Feed all entries up to `end`; return the last good checkpoint, from which a later run may go on."""
+    """Feed all entries up to `end`.
+
+    Return the last good checkpoint, from which a later run may go on.
+    """
     verified = start
     for row in linked_entries(connection, log.log_id, after=start.size):
         if row.seq > end:
@@ -139,7 +142,10 @@ def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *
 
 
 def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
-    """Return the size of a closed log as recorded by its successor's first entry; None without a successor."""
+    """Return the size of a closed log as recorded by its successor's first entry.
+
+    None without a successor.
+    """
     row = connection.execute(
         """SELECT b.body::json ->> 'found_size' FROM audit.entry e
            JOIN audit.log g ON g.log_id = e.log_id AND g.pharmacy = %s
@@ -188,7 +194,7 @@ def _last_covered(connection: Connection[Any], log: LogRow, grace: float) -> int
 
 
 def _count_unlinked(connection: Connection[Any], log: LogRow) -> int:
-    """Count committed entries without a link: written while the link trigger was switched off."""
+    """Count committed entries without a link (written with the link trigger off)."""
     row = connection.execute(
         "SELECT count(*) FROM audit.entry e WHERE e.log_id = %s "
         "AND NOT EXISTS (SELECT FROM audit.link l WHERE l.entry_id = e.entry_id)",
@@ -198,7 +204,10 @@ def _count_unlinked(connection: Connection[Any], log: LogRow) -> int:
 
 
 def load_verified(folder: Path, log: LogRow) -> Verified:
-    """Return the place where the last run ended; the beginning when the file is missing or damaged."""
+    """Return the place where the last run ended.
+
+    The beginning when the file is missing or damaged.
+    """
     try:
         document = json.loads((folder / f"{log.log_id}.verified.json").read_text(encoding="utf-8"))
         return Verified(int(document["size"]), str(document["leaf"]), tuple(document["edge"]))

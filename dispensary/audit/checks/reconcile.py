@@ -1,4 +1,4 @@
-"""Reconciliation of tables and log: rows without entry, entries without row, two entries for one row.
+"""Reconciliation of tables and log: rows without entry, and the reverse.
 
 The log cannot show what was never written to it; this can. A dispense written past the actions leaves a row without an
 entry, a deleted row an entry without its row.
@@ -41,7 +41,10 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Rows of a model, and the events of which each has exactly one entry. `where` narrows the rows."""
+    """Rows of a model, and the events of which each has exactly one entry.
+
+    `where` narrows the rows.
+    """
 
     model: type[Model]
     events: tuple[Event, ...]

@@ -1,4 +1,4 @@
-"""Daily review of the log: counts of a day, and the entries that need a person's attention.
+"""Daily review of the log: counts, and entries that need a person's attention.
 
 It counts, and picks out what rules on electronic records want reviewed: refused sign-ins and
 accesses, changed access and settings, overrides, late entries, writers that are not the application, interference.
@@ -136,8 +136,9 @@ class PharmacyDay:
 
 
 def review_pharmacies(day: dt.date | None, *, writers: tuple[str, ...], now: dt.datetime) -> Iterator[PharmacyDay]:
-    """Review a day of every pharmacy and of the site itself, and record each review. None: yesterday.
+    """Review a day of every pharmacy and of the site itself, and record each review.
 
+    None: yesterday.
     A day is one of the pharmacy's own time zone. `writers` as in `review_day`.
     """
     pharmacies = [(pharmacy.pk, pharmacy.name, pharmacy.time_zone) for pharmacy in Pharmacy.objects.order_by("name")]

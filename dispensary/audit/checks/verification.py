@@ -1,4 +1,4 @@
-"""Verification of every log of this site, with what an auditor holds, recorded in the logs themselves."""
+"""Verification of every log of this site, recorded in the logs themselves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dispensary.audit.sealing.service import state_folder
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The evidence of an auditor, which counts for more than what the database says about itself."""
+    """The evidence of an auditor, trusted more than the database's own."""
 
     vkeys: Path | None = None
     """File with the logs' public keys; without one, this machine's own key is believed."""
@@ -40,7 +40,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result for one log, its exit status, and a sentence about the end of a closed log ("" where there is none)."""
+    """The result for one log; `closing` is a sentence about a closed log's end, or ""."""
 
     log: LogRow
     result: Result
@@ -58,8 +58,9 @@ def verify_logs(
     now: dt.datetime,
     progress: Callable[[str], Callable[[int, int], None] | None] | None = None,
 ) -> Iterator[Checked]:
-    """Verify all logs, or those of one pharmacy; remember how far, and record the result where `keep_record` says so.
+    """Verify all logs, or those of one pharmacy.
 
+    Remember how far, and record the result where `keep_record` says so.
     `progress` makes, from a log's origin, the function that is called with (entries done, entries in all). Raises
     verify.Malformed on evidence that cannot be read, or that may belong to several logs; KeyTrouble without a key.
     """
@@ -97,7 +98,7 @@ def verify_logs(
 
 
 def read_receipts(path: Path) -> list[tuple[int, str]]:
-    """Return number and leaf of each printed receipt in a CSV file with the columns seq and leaf. Raises verify.Malformed."""
+    """Return number and leaf of each receipt in a CSV file. Raises verify.Malformed."""
     with path.open(newline="", encoding="utf-8") as stream:
         try:
             return [(int(row["seq"]), row["leaf"].strip().lower()) for row in csv.DictReader(stream)]
@@ -108,7 +109,7 @@ def read_receipts(path: Path) -> list[tuple[int, str]]:
 
 
 def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.datetime) -> None:
-    """Record the result of a verification in the pharmacy's open log, as a verification or an interference."""
+    """Record a result in the pharmacy's log: a verification or an interference."""
     alias = sealer_alias()
     is_tampered = result.exit == verify.TAMPERED
     with transaction.atomic(using=alias):
@@ -134,7 +135,7 @@ def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.date
 
 
 def _status_at_closing(connection: Connection[Any], log: LogRow, result: Result) -> tuple[int, str]:
-    """Return status and sentence for a log: a closed one whose end was never signed is good, one that lost its end is not."""
+    """Return status and sentence; a closed log is good whose end was never signed."""
     size = size_at_closing(connection, log) if log.closed else None
     if size is None or result.exit not in (verify.OK, verify.INCOMPLETE):
         return result.exit, ""

@@ -1,1 +1,1 @@
-"""Evidence for somebody outside: bundles, proofs, exports, and the standalone verifier."""
+"""Evidence for auditors: bundles, proofs, exports, and the standalone verifier."""

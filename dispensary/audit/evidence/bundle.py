@@ -1,4 +1,4 @@
-"""The export bundle: the log as files that a stranger can check with ``verify.py`` (format: FORMAT.md, 5).
+"""The export bundle: the log as files that ``verify.py`` checks (FORMAT.md, 5).
 
 Entries are streamed, so memory does not grow with the log. A bundle is a zip file, or a folder that can be continued
 where an interrupted export stopped.
@@ -41,7 +41,10 @@ It answers in sentences. Exit status 0: verified; 1: tampered; 2: unreadable; 3:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the bundle. ``header`` is None where the entry is gone, ``salt`` and ``body`` where it was erased."""
+    """One line of the bundle.
+
+    ``header`` is None where the entry is gone, ``salt`` and ``body`` where it was erased.
+    """
 
     seq: int
     leaf: bytes
@@ -61,7 +64,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The start of a range after entry 1: the leaf before it and the tree's edge there."""
+    """The start of a range after entry 1: the leaf before it and the tree's edge."""
 
     leaf: bytes
     hashes: tuple[bytes, ...]
@@ -81,7 +84,10 @@ class Range:
 
 @dataclass(slots=True)
 class Bundle:
-    """The content of a bundle. ``entries`` is read once; ``checkpoints`` are notes by size, cosignatures included."""
+    """The content of a bundle. ``entries`` is read once.
+
+    ``checkpoints`` are notes by size, cosignatures included.
+    """
 
     range: Range
     entries: Iterable[Entry]
@@ -154,7 +160,10 @@ def zip_bundle(bundle: Bundle) -> Iterator[bytes]:
 
 
 def write_to_folder(bundle: Bundle, folder: Path) -> None:
-    """Write the bundle into a folder. The entries are added to those that ``resume_after`` found there."""
+    """Write the bundle into a folder.
+
+    The entries are added to those that ``resume_after`` found there.
+    """
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     for name, content in bundle.parts():
@@ -172,7 +181,10 @@ def write_to_folder(bundle: Bundle, folder: Path) -> None:
 
 
 def resume_after(folder: Path) -> int:
-    """Cut off a half-written line of an interrupted export; return the number of its last entry, 0 for none."""
+    """Cut off a half-written line of an interrupted export.
+
+    Return the number of its last entry, 0 for none.
+    """
     path = folder / ENTRIES
     if not path.exists():
         return 0
@@ -194,7 +206,7 @@ def resume_after(folder: Path) -> int:
 
 
 def thin_sizes(sizes: Sequence[int], must: Iterable[int] = (), keep: int = MAX_CHECKPOINTS) -> list[int]:
-    """Return at most about ``keep`` sizes: evenly spread ones, the last, and those in ``must``."""
+    """Return about ``keep`` sizes: evenly spread, the last, and those in ``must``."""
     ordered = sorted(sizes)
     if len(ordered) <= keep:
         return ordered
@@ -211,7 +223,10 @@ def _member(name: str, made_at: dt.datetime) -> zipfile.ZipInfo:
 
 
 class _Drain(io.RawIOBase):
-    """A write-only file whose content is taken in pieces; it cannot seek, and zip does without."""
+    """A write-only file whose content is taken in pieces.
+
+    It cannot seek, and zip does without.
+    """
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -74,8 +74,9 @@ def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
 
 
 def find_log_by_name(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
-    """Return the log of that origin, log id or pharmacy id; without a name the only one.
+    """Return the log of that origin, log id or pharmacy id.
 
+    Without a name the only one.
     Raises InvalidInput with the origins that there are.
     """
     logs = list(AuditLog.objects.using(using).order_by("origin"))
@@ -87,7 +88,10 @@ def find_log_by_name(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> Audi
 
 
 def resolve_range(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, int]:
-    """Return first and last number of a scope. Raises InvalidInput for numbers that are not a range of this log."""
+    """Return first and last number of a scope.
+
+    Raises InvalidInput for numbers that are not a range of this log.
+    """
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM audit.link WHERE log_id = %s", [scope.log_id])
         newest = cursor.fetchone()[0]
@@ -153,7 +157,10 @@ def make_bundle(
 
 
 def encode_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator[bytes]:
-    """Yield entries as CSV (RFC 4180); a cell that a spreadsheet would run as a formula begins with an apostrophe."""
+    """Yield entries as CSV (RFC 4180).
+
+    A cell that a spreadsheet would run as a formula begins with an apostrophe.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     if heading:
@@ -167,7 +174,10 @@ def encode_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iter
 
 
 def encode_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
-    """Yield entries as FHIR R4 AuditEvent, one a line (NDJSON); a retired entry has none."""
+    """Yield entries as FHIR R4 AuditEvent, one a line (NDJSON).
+
+    A retired entry has none.
+    """
     for entry in entries:
         if entry.header is not None:
             event = fhir.audit_event(json.loads(entry.header), leaf=entry.leaf, origin=origin)
@@ -192,7 +202,7 @@ def _read_leaf(log: AuditLog, seq: int, using: str) -> bytes:
 
 
 def _read_moved_header(entry_id: UUID, seq: int, before: bytes, using: str) -> str | None:
-    """Return the header of an entry whose time was changed, so that it is not where its link says."""
+    """Return the header of an entry that is not where its link says."""
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.header(e, %s, %s) FROM audit.entry e WHERE entry_id = %s", [seq, before, entry_id])
         row = cursor.fetchone()
@@ -211,7 +221,7 @@ def _read_start(log: AuditLog, first: int, using: str) -> bundle.Start | None:
 
 
 def _read_checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple[list[tuple[int, str]], int]:
-    """Return the notes about a range with their cosignatures, thinned when there are very many; and how many there are."""
+    """Return the notes about a range, thinned when very many, and their full number."""
     with connections[using].cursor() as cursor:
         cursor.execute(
             "SELECT size FROM audit.checkpoint WHERE log_id = %s AND size BETWEEN %s AND %s",
@@ -231,7 +241,7 @@ def _read_checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple
 
 
 def _vkeys_lines(checkpoints: list[tuple[int, str]]) -> list[str]:
-    """Return the lines of vkeys.txt: the names of the signers, without their keys, which an auditor brings."""
+    """Return the lines of vkeys.txt: names of signers; an auditor brings their keys."""
     names = {line.split(" ")[1] for _, note in checkpoints for line in note.splitlines() if line.startswith("— ")}
     return [
         "# Signed by the names below. Check with the key (vkey) from your own records, not with one from a bundle."

@@ -1,4 +1,4 @@
-"""An entry as a FHIR R4 AuditEvent, in the shape of IHE's Basic Audit Log Patterns. A view: the bundle is the evidence."""
+"""Entries as FHIR R4 AuditEvent (IHE Basic Audit Log Patterns), a view of the log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _VERBS = {
 
 
 def audit_event(header: Mapping[str, Any], *, leaf: bytes, origin: str) -> dict[str, Any]:
-    """Return one entry as FHIR R4 JSON, from its header, its leaf and the origin of its log."""
+    """Return one entry as FHIR R4 JSON."""
     action, interaction = _interaction(header)
     return {
         "resourceType": "AuditEvent",

@@ -1,4 +1,7 @@
-"""Exports to files and folders that go on where an interrupted one stopped; a state file beside the output says where."""
+"""Exports to files and folders that go on where an interrupted one stopped.
+
+A state file beside the output says where.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ Encode = Callable[[Iterator[bundle.Entry], bool], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The range of an export, and how far it was written: the last number and the length of the file."""
+    """The range of an export, and the last number and file length written so far."""
 
     log: str
     first: int
@@ -57,8 +60,9 @@ def is_occupied(out: Path) -> bool:
 
 
 def write_bundle(log: AuditLog, out: Path, make: Callable[[int], bundle.Bundle]) -> None:
-    """Write a bundle into a folder; for a zip file into a folder beside it, which is packed and removed at the end.
+    """Write a bundle into a folder.
 
+    For a zip file into a folder beside it, which is packed and removed at the end.
     `make` returns the bundle of the entries after a number.
     """
     folder = out.with_name(out.name + ".part") if out.suffix == ".zip" else out
@@ -74,7 +78,7 @@ def write_bundle(log: AuditLog, out: Path, make: Callable[[int], bundle.Bundle])
 def write_rows(
     log: AuditLog, out: Path, state: State, encode: Encode, *, heading: bool, progress: export.Progress | None
 ) -> None:
-    """Append to a CSV or NDJSON file batch by batch, and note after each batch how far it is."""
+    """Append to a CSV or NDJSON file in batches; save the state after each."""
     part = out.with_name(out.name + ".part")
     with part.open("ab") as file, export.snapshot(log):
         file.truncate(state.bytes)

@@ -1,4 +1,4 @@
-"""The proof of one entry: the entry itself, a checkpoint that covers it, and the hashes that lead from one to the other.
+"""The proof of one entry: entry, covering checkpoint, hashes between them.
 
 A file of a few kilobytes that `verify.py` checks without the rest of the log (format: FORMAT.md, 6).
 """
@@ -20,7 +20,7 @@ FORMAT = "dispensary-audit-proof/1"
 
 
 def find_covering_size(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
-    """Return the size of the checkpoint to prove against: `size`, else the smallest that covers the entry.
+    """Return `size`, or that of the smallest checkpoint that covers the entry.
 
     Raises Conflict when nothing signed covers the entry, NotFound when there is no checkpoint of the size asked for.
     """
@@ -41,7 +41,7 @@ def find_covering_size(log: AuditLog, seq: int, size: int | None = None, *, usin
 
 
 def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) -> bytes:
-    """Return the proof of an entry against the checkpoint of that size, as the bytes of a file.
+    """Return the proof file of an entry against the checkpoint of that size.
 
     Reads `size` leaves, keeps few.
     """

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Check an exported audit log against a key that you hold. One file, Python 3.9 or newer, nothing to install.
+"""Check an exported audit log against a key that you hold.
 
+One file, Python 3.9 or newer, nothing to install.
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
                              [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
 
@@ -112,7 +113,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 
 def read_canonical(text: str) -> Any:
-    """Return the value of RFC 8785 text. Raises Malformed for any other spelling of it."""
+    """Return the value of RFC 8785 text.
+
+    Raises Malformed for any other spelling of it.
+    """
     try:
         value = _decode(text)
         spelled = _encode(value)
@@ -153,7 +157,7 @@ def _unbase64(text: str) -> bytes:
 
 
 class Edge:
-    """The right edge of a Merkle tree, to which leaves are appended and which gives the root."""
+    """The right edge of a Merkle tree: takes leaves, gives the root."""
 
     def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
         if len(hashes) != bin(size).count("1"):
@@ -263,7 +267,7 @@ ed25519 = _load_ed25519()
 
 @dataclass(frozen=True)
 class Key:
-    """A public key that you trust: kind 1 signs the log's notes, kind 4 is a witness's."""
+    """A trusted public key: kind 1 signs the log's notes, kind 4 is a witness's."""
 
     name: str
     kind: int
@@ -300,7 +304,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A signed statement: the first ``size`` entries have this root. ``witnesses`` cosigned it at these times."""
+    """A signed statement: the first ``size`` entries have this root.
+
+    ``witnesses`` cosigned it at these times.
+    """
 
     source: str
     is_held: bool
@@ -313,7 +320,10 @@ class Checkpoint:
 def open_checkpoint(
     note: bytes, source: str, is_held: bool, keys: Iterable[Key], witnesses: Iterable[Key]
 ) -> Checkpoint:
-    """Read a note and check its signatures; raises Malformed for its form and BadSignature for its signatures."""
+    """Read a note and check its signatures.
+
+    Raises Malformed for its form and BadSignature for its signatures.
+    """
     try:
         text = note.decode()
     except UnicodeDecodeError as error:
@@ -336,7 +346,7 @@ def open_checkpoint(
 
 
 class BadSignature(ValueError):
-    """A note that no trusted key signed, or whose signature by a trusted key does not hold."""
+    """A note without a signature by a trusted key, or with one that does not hold."""
 
 
 def _check_signatures(
@@ -369,7 +379,7 @@ def _check_signatures(
 
 @dataclass
 class Finding:
-    """All findings of one class: places, count, checkpoints around them, and consequences."""
+    """All findings of one class: places, count, checkpoints around, consequences."""
 
     kind: str
     runs: list[list[int]] = field(default_factory=list)
@@ -467,7 +477,7 @@ class Findings(dict[str, Finding]):
         return finding
 
     def before(self, size: int, after: int) -> Finding | None:
-        """Return the earliest finding about entries that explains a wrong root at ``size``."""
+        """Return the earliest finding that explains a wrong root at ``size``."""
         about = [
             finding
             for kind, finding in self.items()
@@ -497,7 +507,7 @@ class Authorised:
 
 @dataclass(frozen=True)
 class Grant:
-    """A gap that one entry authorises: numbers of a log (a log id; empty: the entry's own log)."""
+    """A gap that one entry authorises in a log (log id; empty: the entry's own)."""
 
     action: str
     first: int
@@ -554,7 +564,10 @@ class Check:
     # Evidence to check against.
 
     def add_checkpoint(self, note: bytes, source: str, *, is_held: bool = False) -> None:
-        """Add a checkpoint. A stored one that is not properly signed is a finding; a held one raises Malformed."""
+        """Add a checkpoint. A stored one that is not properly signed is a finding.
+
+        A held one raises Malformed.
+        """
         try:
             checkpoint = open_checkpoint(note, source, is_held, self.keys, self.witnesses)
         except BadSignature as error:
@@ -589,7 +602,7 @@ class Check:
     def feed(
         self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
     ) -> None:
-        """Check the next entry: its number, its leaf, the header text and, where they still exist, salt and body."""
+        """Check the next entry; ``header``, ``salt`` and ``body`` may be gone."""
         if seq != self.expected and not self._is_in_place(seq):
             return
         self.expected = seq + 1
@@ -606,7 +619,10 @@ class Check:
             self._check_roots(seq, self.targets[seq])
 
     def skip_unreadable(self, detail: str) -> None:
-        """Record that an entry cannot be read; what follows cannot be tied to what came before."""
+        """Record that an entry cannot be read.
+
+        What follows cannot be tied to what came before.
+        """
         self.findings.add("MALFORMED", self.expected, detail=detail)
         self.expected += 1
         self.unreadable += 1
@@ -635,7 +651,7 @@ class Check:
             del self.findings["GAP"]
 
     def _grow(self, leaf: bytes, recomputed: bytes) -> None:
-        """Add to the tree of the stored leaves, and once they disagree also to the tree of the entries as they are."""
+        """Grow the tree of stored leaves, and after a disagreement that of the entries."""
         if recomputed != leaf and self.alternative is None and self.whole:
             self.alternative = Edge(self.edge.size, self.edge.hashes)
         if self.alternative is not None:
@@ -694,7 +710,7 @@ class Check:
             return None
 
     def _only_prev_differs(self, header: str, leaf: bytes) -> bool:
-        """Return whether the entry is intact and only the leaf before it was altered (or is missing, as after a gap)."""
+        """Return whether the entry is intact and only the leaf before it differs."""
         if self.prev is None:
             missing = self.findings.get("GAP") or self.findings.get("MALFORMED")
             if missing:
@@ -757,7 +773,10 @@ class Check:
                 self._grant(seq, fields["action"], statement)
 
     def _grant(self, seq: int, action: str, statement: Any) -> None:
-        """Collect the gaps that an intact entry authorises; only earlier entries can be meant."""
+        """Collect the gaps that an intact entry authorises.
+
+        Only earlier entries can be meant.
+        """
         if not isinstance(statement, dict):
             return
         ranges = statement.get("ranges") if action == ERASED else [[statement.get("first"), statement.get("last")]]
@@ -798,7 +817,7 @@ class Check:
                 self.bad.append((checkpoint, last_good))
 
     def _report_altered_leaf(self, size: int) -> None:
-        """Note that the signed root fits the entries as they are, so that the stored leaf was changed."""
+        """Note that the signed root fits the entry, so that its stored leaf was changed."""
         finding = self.findings.get("ENTRY_MODIFIED")
         if finding:
             finding.details.append(
@@ -887,7 +906,7 @@ class Check:
                 cause.follows["ROOT_MISMATCH"] = lost
 
     def _settle_bad_root(self, checkpoint: Checkpoint, last_good: int) -> None:
-        """Report a wrong root: as a consequence of a known change, else as a fork, else as a rewrite."""
+        """Report a wrong root: consequence of a known change, else fork, else rewrite."""
         size = checkpoint.size
         held_good = max((good.size for good in self.good if good.is_held and good.size < size), default=0)
         two_roots = self.findings.get("FORK") or self.findings.get("EQUIVOCATION")
@@ -914,7 +933,10 @@ _parse = json.JSONDecoder().decode
 
 
 def _compile_usual_header() -> re.Pattern[str]:
-    """Compile the pattern of a canonical header with ordinary characters only. A key with ? may be absent."""
+    """Compile the pattern of a canonical header with ordinary characters only.
+
+    A key with ? may be absent.
+    """
     text, number = '"[^"]*"', "(?:0|[1-9][0-9]{0,14})"
     moment = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z"
     kinds = {
@@ -969,7 +991,7 @@ _ORDINARY = bytes(byte for byte in range(0x20, 0x100) if byte != 0x5C)
 
 
 def _is_plainly_canonical(header: str, fields: Any) -> bool:
-    """Return whether a flat header without escapes is canonical, without writing it again; False: not known.
+    """Return whether a flat header without escapes is canonical; False: not known.
 
     Without a backslash each text has one spelling, so what is left would show in the length: blanks between the parts,
     a key twice, minus zero. Then there are only the order of the keys and numbers too large.
@@ -1025,7 +1047,10 @@ class _Ids:
         self.shelves = [(array.array("Q"), array.array("Q"), array.array("Q")) for _ in range(256)]
 
     def add(self, header: str, seq: int) -> None:
-        """Keep the id of an intact header. A quote inside a text is escaped, so the key is found nowhere else."""
+        """Keep the id of an intact header.
+
+        A quote inside a text is escaped, so the key is found nowhere else.
+        """
         at = header.find(',"id":"') + 7
         try:
             number = int(header[at : at + 36].replace("-", ""), 16)
@@ -1155,7 +1180,10 @@ def _describe_follows(finding: Finding) -> str:
 
 
 class Bundle:
-    """A zip file or folder. Reads only the files it expects, never more than the limits, never outside the folder."""
+    """A zip file or folder.
+
+    Reads only the files it expects, never more than the limits, never outside the folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -1303,7 +1331,10 @@ _NUMBER = re.compile(rb'","seq":([1-9][0-9]{0,14})\}\n')
 
 
 def _parse_whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None:
-    """Read a complete entry in canonical form by its parts; None for any other line, which is read slowly."""
+    """Read a complete entry in canonical form by its parts.
+
+    None for any other line, which is read slowly.
+    """
     middle, end = line.find(_BETWEEN), line.rfind(_LEAF)
     if not line.startswith(_BEFORE) or not 9 <= middle < middle + 12 <= end or line[end + 74 : end + 84] != _SALT:
         return None
@@ -1317,7 +1348,7 @@ def _parse_whole_entry(line: bytes) -> tuple[int, bytes, str, bytes, str] | None
 
 
 def _unescape(text: bytes) -> bytes | None:
-    """Unescape text of a JSON string whose only escapes are quotes, hence one spelling; None for any other."""
+    """Unescape a JSON string whose only escapes are quotes; None for any other."""
     plain = text.replace(b'\\"', b'"')
     if plain.count(b'"') != len(text) - len(plain) or plain.translate(None, _ORDINARY):
         return None
@@ -1340,8 +1371,9 @@ def verify_bundle(
     successors: Sequence[Path] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Check a bundle against keys and checkpoints that come from elsewhere; raises Malformed when it cannot be read.
+    """Check a bundle against keys and checkpoints that come from elsewhere.
 
+    Raises Malformed when it cannot be read.
     `successors` are bundles of logs that continue this one: what is missing here may be authorised there.
     """
     granted = [grant for later in successors for grant in _read_grants(later, keys, witnesses, need)]
@@ -1353,7 +1385,7 @@ def verify_bundle(
 
 
 def _read_grants(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
-    """Return the gaps that a later log authorises in others, as far as a trusted checkpoint of it covers them."""
+    """Return the gaps in other logs that a later log authorises under a checkpoint."""
     check = _check_bundle(path, keys=keys, witnesses=witnesses, need=need)
     report = check.finish()
     if report.exit not in (OK, INCOMPLETE):
@@ -1468,7 +1500,7 @@ def verify_proof(
     need: int = 0,
     held_checkpoints: Sequence[Path] = (),
 ) -> ProofReport:
-    """Check one entry against the checkpoint that its proof carries, and that against yours; raises Malformed."""
+    """Check the proof of one entry against trusted keys. Raises Malformed."""
     proof, entry = _read_proof(path)
     _require_key(proof["origin"], keys, "the proof")
     seq, leaf, header, salt, body = entry
@@ -1536,7 +1568,10 @@ def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | Non
 
 
 def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root to which a path leads from a leaf (RFC 9162, 2.1.3.2); None for a wrong length."""
+    """Return the root to which a path leads from a leaf (RFC 9162, 2.1.3.2).
+
+    None for a wrong length.
+    """
     node, last = index, size - 1
     if not 0 <= node <= last:
         return None
@@ -1577,7 +1612,10 @@ def _read(path: Path) -> bytes:
 
 
 def read_keys(path: Path, kind: int) -> list[Key]:
-    """Return the keys in a file, one a line; empty lines and lines that begin with # are skipped."""
+    """Return the keys in a file, one a line.
+
+    Empty lines and lines that begin with # are skipped.
+    """
     keys = []
     try:
         text = _read(path).decode("utf-8-sig")

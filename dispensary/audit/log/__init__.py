@@ -1,1 +1,1 @@
-"""The log itself: events, the way in, the canonical bytes, the way back, search, and the SQL of schema `audit`."""
+"""The log itself: events, writer, canonical bytes, reader, search, SQL schema."""

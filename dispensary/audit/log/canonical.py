@@ -1,4 +1,4 @@
-"""The bytes of the log: canonical JSON, the header, the leaf, the body's commitment, the genesis (format 1).
+"""Bytes of the log: canonical JSON, header, leaf, body commitment, genesis.
 
 Everything the log promises rests on two parties turning the same facts into the same bytes. So the types are few
 (text, whole numbers, true, false, lists, objects), the text is RFC 8785 canonical JSON, and what has no single
@@ -74,7 +74,10 @@ class NotCanonical(ValueError):
         self._inner, self.kind, self.expected = path.removeprefix("$"), type(value).__name__, expected
 
     def within(self, step: str) -> NotCanonical:
-        """Prefix the path with a step of the object or list around the value; return this error."""
+        """Prefix the path with a step of the object or list around the value.
+
+        Return this error.
+        """
         self._inner = step + self._inner
         return self
 
@@ -88,7 +91,7 @@ class NotCanonical(ValueError):
 
 
 def canonical(value: object) -> str:
-    """Return the RFC 8785 text of a value built from str, int, bool, list, tuple and dict; anything else is refused.
+    """Return RFC 8785 text of str, int, bool, list, tuple and dict; refuse all else.
 
     >>> canonical({"b": [1, True], "a": "5 mg"})
     '{"a":"5 mg","b":[1,true]}'
@@ -97,7 +100,7 @@ def canonical(value: object) -> str:
 
 
 def plain(value: object) -> Any:
-    """Turn what an action holds into what the log can hold: decimals, dates, times, UUIDs and enums become text.
+    """Return a value with decimals, dates, times, UUIDs and enums as text.
 
     Text becomes NFC; ``None`` inside an object is left out (absent and unknown are the same in the log). Amounts are
     written as plain decimals without an exponent. Floats are refused: say the amount as a Decimal.
@@ -109,7 +112,7 @@ def plain(value: object) -> Any:
 
 
 def timestamp(moment: dt.datetime) -> str:
-    """``YYYY-MM-DDTHH:MM:SS.ffffffZ``: UTC, the microseconds PostgreSQL stores, always six digits.
+    """Return ``YYYY-MM-DDTHH:MM:SS.ffffffZ``: UTC, always six digits.
 
     >>> timestamp(dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=1))))
     '2026-11-22T08:00:00.000000Z'
@@ -120,7 +123,7 @@ def timestamp(moment: dt.datetime) -> str:
 
 
 def header(entry: Mapping[str, Any], *, seq: int, prev: bytes) -> str:
-    """Return the header text of one entry, from the columns of ``audit.entry``, its number and the leaf before it.
+    """Return the header text of one entry from its columns, number and previous leaf.
 
     Raises NotCanonical when it would exceed 64 KiB - 1 bytes, or when a column is unknown.
     """
@@ -140,14 +143,17 @@ def leaf(header_text: str) -> bytes:
 
 
 def body_commitment(salt: bytes, body: str) -> bytes:
-    """Return SHA-256(0x02 || salt || body), which reveals nothing of the body once the salt is erased."""
+    """Return SHA-256(0x02 || salt || body); without the salt it reveals no body."""
     if len(salt) != SALT_BYTES:
         raise NotCanonical("$.salt", salt, f"{SALT_BYTES} bytes")
     return hashlib.sha256(b"\x02" + salt + body.encode()).digest()
 
 
 def genesis(log_id: uuid.UUID, predecessor_note: str = "") -> bytes:
-    """Return the ``prev`` of entry 1; a log that continues another has that one's last signed note in it."""
+    """Return the ``prev`` of entry 1.
+
+    A log that continues another has that one's last signed note in it.
+    """
     return hashlib.sha256(f"audit/genesis/v1\n{log_id}\n{predecessor_note}".encode()).digest()
 
 
@@ -259,7 +265,10 @@ def _plain_scalar(value: object) -> str:
 
 
 def _column_text(value: object) -> str:
-    """Return the canonical text of one column; common types first, since verification is mostly this."""
+    """Return the canonical text of one column.
+
+    Common types first, since verification is mostly this.
+    """
     kind = type(value)
     if kind is str:
         return _quoted(_text(value))

@@ -15,7 +15,10 @@ from dispensary.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """A row of `audit.log`. A closed log takes no entries any more; its successor holds `predecessor_note`."""
+    """A row of `audit.log`. A closed log takes no entries any more.
+
+    Its successor holds `predecessor_note`.
+    """
 
     log_id: UUID
     origin: str
@@ -26,12 +29,18 @@ class LogRow:
 
 
 def sealer_alias() -> str:
-    """Return the database alias of the sealer's role; a site with one role has only the default one."""
+    """Return the database alias of the sealer's role.
+
+    A site with one role has only the default one.
+    """
     return "sealer" if "sealer" in connections else DEFAULT_DB_ALIAS
 
 
 def owner_alias() -> str:
-    """Return the database alias that owns the log; a site with one role has only the default one."""
+    """Return the database alias that owns the log.
+
+    A site with one role has only the default one.
+    """
     return "owner" if "owner" in connections else DEFAULT_DB_ALIAS
 
 
@@ -42,7 +51,10 @@ def raw_connection(alias: str) -> Connection[Any]:
 
 
 def all_logs(connection: Connection[Any], pharmacy: UUID | None = None) -> list[LogRow]:
-    """Return every log, closed ones too, by origin; only those of `pharmacy` where one is named."""
+    """Return every log, closed ones too, by origin.
+
+    Only those of `pharmacy` where one is named.
+    """
     rows = connection.execute(
         "SELECT log_id, origin, pharmacy, genesis, coalesce(predecessor_note, ''), closed_at IS NOT NULL FROM audit.log "
         "WHERE %(pharmacy)s::uuid IS NULL OR pharmacy = %(pharmacy)s::uuid ORDER BY origin",
@@ -57,7 +69,10 @@ def open_logs(connection: Connection[Any]) -> list[LogRow]:
 
 
 def log_of(logs: Sequence[LogRow], pharmacy: UUID, origin: str = "") -> LogRow:
-    """Return the open log of a pharmacy, or that of this origin, closed or not. Raises NotFound."""
+    """Return the open log of a pharmacy, or that of this origin, closed or not.
+
+    Raises NotFound.
+    """
     for log in logs:
         if log.pharmacy == pharmacy and (log.origin == origin if origin else not log.closed):
             return log

@@ -1,4 +1,4 @@
-"""Events of the log: one member each, with the sentence that describes it to a person.
+"""Events of the log, each with the sentence that describes it to a person.
 
 Adding an event is one line here. A value never changes its meaning once it has been written somewhere: the log keeps it.
 """
@@ -10,7 +10,10 @@ from typing import Self
 
 
 class Outcome(StrEnum):
-    """The outcome of an event. `REFUSED` is a decision of the software or a lack of access; `FAILURE` a fault."""
+    """The outcome of an event.
+
+    `REFUSED` is a decision of the software or a lack of access; `FAILURE` a fault.
+    """
 
     SUCCESS = "success"
     REFUSED = "refused"
@@ -18,7 +21,10 @@ class Outcome(StrEnum):
 
 
 class Event(StrEnum):
-    """An action as the log names it. The sentence may use {by}, {subject}, {patient}, {second}, {reason}, {rules}, {station}."""
+    """An action as the log names it.
+
+    The sentence may use {by}, {subject}, {patient}, {second}, {reason}, {rules}, {station}.
+    """
 
     sentence: str
 

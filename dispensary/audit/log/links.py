@@ -1,4 +1,4 @@
-"""Linked entries in order, read from the tables without trusting the log's own functions.
+"""Linked entries in order, read without trusting the log's own SQL functions.
 
 The owner could replace a function of the schema. So the header is spelled from the columns with PostgreSQL's own functions,
 and a replaced `audit.header` cannot make a false entry verify.
@@ -22,7 +22,10 @@ _NUMBERS = {"body_kind", "corrects_seq", "txid", "v"}
 
 
 def _column_sql(column: str) -> str:
-    """SQL for the canonical text of a column; the twin of what `canonical.header` does with a value."""
+    """SQL for the canonical text of a column.
+
+    The twin of what `canonical.header` does with a value.
+    """
     if column in _TIMES:
         return f"""'"' || pg_catalog.to_char(e.{column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
     if column in _BYTES:
@@ -35,7 +38,10 @@ def _column_sql(column: str) -> str:
 
 
 def _header_sql(first: str, last: str) -> str:
-    """SQL for the part of a header whose keys lie between these, in their order; NULL is left out."""
+    """SQL for the part of a header whose keys lie between these, in their order.
+
+    NULL is left out.
+    """
     keys = {key: f"""',"{key}":' || {_column_sql(column)}""" for column, key in canonical.HEADER_KEYS.items()}
     keys["seq"] = """',"seq":' || l.seq::text"""
     return "pg_catalog.concat(" + ", ".join(keys[key] for key in sorted(keys) if first < key < last) + ")"
@@ -68,7 +74,10 @@ class LinkedEntry:
     body: str | None
 
     def header(self, prev: bytes) -> str:
-        """The header text recomputed from the columns. Raises NotCanonical without an entry, or when it is too long."""
+        """The header text recomputed from the columns.
+
+        Raises NotCanonical without an entry, or when it is too long.
+        """
         if self.log_id is None:
             raise canonical.NotCanonical("$", None, "an entry")
         text = f'{{{self.before},"prev":"{prev.hex()}"{self.after}}}'
@@ -80,7 +89,10 @@ class LinkedEntry:
 def linked_entries(
     connection: Connection[Any], log_id: UUID, *, after: int = 0, page: int = 2000, bodies: bool = True
 ) -> Iterator[LinkedEntry]:
-    """Yield the linked entries of a log with a number above `after`, in order; read a page at a time."""
+    """Yield the linked entries of a log with a number above `after`, in order.
+
+    Read a page at a time.
+    """
     with Cursor(connection) as cursor:  # not Django's kind, which knows no binary results
         while True:
             rows = cursor.execute(
@@ -94,7 +106,10 @@ def linked_entries(
 
 
 def leaves(connection: Connection[Any], log_id: UUID, *, upto: int) -> Iterator[bytes]:
-    """Yield the stored leaves 1 to `upto`, in order; fewer when they end sooner. Raises LookupError at a gap."""
+    """Yield the stored leaves 1 to `upto`, in order; fewer when they end sooner.
+
+    Raises LookupError at a gap.
+    """
     after = 0
     while after < upto:
         rows = connection.execute(

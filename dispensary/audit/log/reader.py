@@ -55,7 +55,10 @@ class NotLinked(LookupError):
 
 @contextmanager
 def reading(*pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
-    """Allow this block to read the bodies of these pharmacies only. Opens a transaction."""
+    """Allow this block to read the bodies of these pharmacies only.
+
+    Opens a transaction.
+    """
     scope = ",".join(str(pharmacy.pk if isinstance(pharmacy, Model) else pharmacy) for pharmacy in pharmacies)
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         cursor.execute("SELECT current_setting('audit.pharmacies', true)")
@@ -68,7 +71,7 @@ def reading(*pharmacies: Model | UUID, using: str = DEFAULT_DB_ALIAS) -> Iterato
 def history(
     subject: Model | Subject, *, pharmacy: Model | UUID, limit: int = 200, using: str = DEFAULT_DB_ALIAS
 ) -> list[Line]:
-    """Return the entries about a thing at this pharmacy, newest first, at most `limit`."""
+    """Return at most `limit` entries about a thing at this pharmacy, newest first."""
     about = subject_of(subject)
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     entries = AuditEntry.objects.using(using).filter(subject_type=about.type, subject_id=about.id, pharmacy=pharmacy_id)
@@ -87,7 +90,10 @@ def lines(entries: Iterable[AuditEntry], *pharmacies: Model | UUID, using: str =
 
 
 def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
-    """Return an entry in plain English; without its body the actor's id stands for the name."""
+    """Return an entry in plain English.
+
+    Without its body the actor's id stands for the name.
+    """
     try:
         template = Event(entry.action).sentence
     except ValueError:  # written by a newer version of this software
@@ -105,7 +111,10 @@ def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
 
 
 def receipt(entry_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> Receipt:
-    """Return number and leaf of a committed entry, for a label. Raises NotLinked in the transaction that wrote it."""
+    """Return number and leaf of a committed entry, for a label.
+
+    Raises NotLinked in the transaction that wrote it.
+    """
     with connections[using].cursor() as cursor:
         cursor.execute(
             "SELECT g.origin, l.seq, l.leaf FROM audit.link l JOIN audit.log g USING (log_id) WHERE l.entry_id = %s",

@@ -1,4 +1,4 @@
-"""Database grants: one role each for the application, the sealer, the auditor and the owner.
+"""Database grants for the roles application, sealer, auditor and owner.
 
 The owner runs migrations and owns every object. The application can read the log and call `audit.append`; it owns
 nothing, so it can neither change an entry nor switch a trigger off.
@@ -63,14 +63,17 @@ def grant_statements(roles: Roles) -> Iterator[str]:
 
 
 def apply_roles(roles: Roles, *, using: str) -> None:
-    """Run the statements over the owner's database alias; each can be run again without harm."""
+    """Run the statements over the owner's database alias.
+
+    Each can be run again without harm.
+    """
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
         for statement in grant_statements(roles):
             cursor.execute(statement)
 
 
 def _grant_application_tables(roles: Roles) -> Iterator[str]:
-    """Yield the grants for the other tables: rows may be read and written, tables not altered, migrations not forged."""
+    """Yield the grants for the other tables: rows are writable, tables are not."""
     owner, app = quote_name(roles.owner), quote_name(roles.app)
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
     yield f"GRANT USAGE ON SCHEMA public TO {app}, {quote_name(roles.sealer)}, {quote_name(roles.auditor)}"

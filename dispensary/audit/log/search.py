@@ -1,5 +1,6 @@
-"""Search: filters with an index each; pages by key, never by offset; counts with a cap.
+"""Search: filters with an index each; pages by key, never by offset.
 
+Counts with a cap.
 | filter | asks for | index |
 |---|---|---|
 | (none) | the newest entries of a log | `entry_log` |
@@ -67,7 +68,10 @@ class Filters:
     text: str = ""
 
     def checked(self) -> Self:
-        """Return these filters if they can be answered. Raises InvalidInput with every problem."""
+        """Return these filters if they can be answered.
+
+        Raises InvalidInput with every problem.
+        """
         if problems := tuple(_find_problems(self)):
             raise InvalidInput("This log cannot be searched like that.", *problems)
         return self
@@ -132,7 +136,10 @@ def search(
     limit: int = PAGE,
     using: str = DEFAULT_DB_ALIAS,
 ) -> Page:
-    """Return one page of matches in these pharmacies' logs. Raises InvalidInput on filters that cannot be answered in time."""
+    """Return one page of matches in these pharmacies' logs.
+
+    Raises InvalidInput on filters that cannot be answered in time.
+    """
     filters.checked()
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("This page is too large.", Problem("limit", str(limit), f"1 to {MAX_PAGE}"))
@@ -151,8 +158,10 @@ def search(
 
 
 def _split_windows(filters: Filters, place: Place | None, logs: Sequence[UUID], using: str) -> Iterator[Filters]:
-    """First the newest two months, then the rest: a question without a date is mostly answered by a few partitions,
-    and planning for all of them takes longer than the answer. What is rare by nature is looked for everywhere at once.
+    """Yield the filters for the newest two months, then for the rest.
+
+    A search without dates is mostly answered by a few partitions, and planning for all of them takes longer than the
+    answer. Filters that match few entries are not split.
     """
     newest = place.recorded_at if place else filters.until or _find_newest(logs, using)
     if filters.since or _is_rare(filters) or newest is None:
@@ -169,7 +178,7 @@ def _is_rare(filters: Filters) -> bool:
 
 
 def _find_newest(logs: Sequence[UUID], using: str) -> dt.datetime | None:
-    """Return when the newest entry was recorded, from the links, without reading the partitions."""
+    """Return when the newest entry was recorded, from the links alone."""
     sql = """SELECT max(l.recorded_at) FROM unnest(%s::uuid[]) AS scope(log_id) CROSS JOIN LATERAL (
         SELECT recorded_at FROM audit.link WHERE log_id = scope.log_id ORDER BY seq DESC LIMIT 1) AS l"""
     with connections[using].cursor() as cursor:
@@ -194,7 +203,7 @@ def find(pharmacies: Sequence[UUID], entry_id: UUID, *, using: str = DEFAULT_DB_
 
 
 def explain(pharmacies: Sequence[UUID], filters: Filters, *, cursor: str = "", using: str = DEFAULT_DB_ALIAS) -> str:
-    """The database's plan for a first page, so that tests and benchmarks see that no table is read from end to end."""
+    """Return the database's plan for a first page, for tests and benchmarks."""
     place = Place.parse(cursor) if cursor else None
     sql, parameters = _entries_sql(filters.checked(), place, logs_of(pharmacies, using=using), PAGE + 1)
     with reading(*pharmacies, using=using), connections[using].cursor() as handle:
@@ -214,7 +223,10 @@ def _links_sql(sql: str, limit: int) -> str:
 def _entries_sql(
     filters: Filters, place: Place | None, logs: Sequence[UUID], limit: int, *, ordered: bool = True
 ) -> tuple[str, dict[str, Any]]:
-    """The entries that match. With several logs, each gives its own newest first: an index serves each of them."""
+    """The entries that match.
+
+    With several logs, each gives its own newest first: an index serves each of them.
+    """
     log = "%(log)s" if len(logs) == 1 else "scope.log_id"
     conditions, parameters = _where(filters, place, log)
     # What is rare has its own index. Said like this, the log is no reason to weigh the others, in every partition.
@@ -303,7 +315,10 @@ def _find_text_problems(filters: Filters) -> Iterator[Problem]:
 
 @contextmanager
 def _limit_time(using: str) -> Iterator[None]:
-    """Limit the block's statements to five seconds; raise InvalidInput that says what to narrow."""
+    """Limit the block's statements to five seconds.
+
+    Raise InvalidInput that says what to narrow.
+    """
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")

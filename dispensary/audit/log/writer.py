@@ -51,12 +51,15 @@ R = TypeVar("R")
 
 
 class AuditMisuse(RuntimeError):
-    """`record()` was called in a way that could lose or falsify a line. A mistake of the programmer, not of a user."""
+    """`record()` was called in a way that could lose or falsify a line.
+
+    A mistake of the programmer, not of a user.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The subject of an entry that is about no row of ours: `Subject("search", "patients")`."""
+    """The subject of an entry that is no row: `Subject("search", "patients")`."""
 
     type: str
     id: str
@@ -125,7 +128,7 @@ class Prepared:
 
 
 def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Write several entries, in this order, in one round trip: half of what they cost one by one.
+    """Write several entries, in this order, in one round trip, at half the cost.
 
     Raises as `record` does.
     """
@@ -193,7 +196,10 @@ def origin_of(pharmacy_id: UUID) -> str:
 
 
 def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:
-    """Open the log of a pharmacy if it has none; return the log's id. Concurrent calls make one log."""
+    """Open the log of a pharmacy if it has none; return the log's id.
+
+    Concurrent calls make one log.
+    """
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.open_log(%s, %s)", [pharmacy_id, origin_of(pharmacy_id)])
@@ -220,7 +226,7 @@ def retrying(action: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether the same work may succeed when it is done again, by the database's error code."""
+    """Return whether the database's error code says that a retry may succeed."""
     cause = error.__cause__
     code = getattr(cause, "sqlstate", None)
     table = getattr(getattr(cause, "diag", None), "table_name", None)

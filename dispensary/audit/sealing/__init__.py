@@ -1,1 +1,1 @@
-"""Signed checkpoints: the sealer, its keys and state, the Merkle tree, witnesses, and checkpoints sent elsewhere."""
+"""Signed checkpoints: sealer, keys, state, Merkle tree, witnesses, delivery."""

@@ -35,7 +35,7 @@ class Anchor:
         return f"{self.log.origin.replace('/', '_')}_{self.size}.checkpoint"
 
     def paper(self) -> str:
-        """Return the checkpoint as text for people: the root in groups, and the note itself."""
+        """Return the checkpoint as text for people: root in groups, and the note."""
         root = Checkpoint.parse(split(self.note)[0]).root.hex()
         groups = " ".join(root[start : start + ROOT_GROUP] for start in range(0, len(root), ROOT_GROUP))
         return f"Log      {self.log.origin}\nEntries  {self.size}\nRoot     {groups}\n\n{self.note}"
@@ -51,7 +51,10 @@ def render_sheet(anchors: Iterable[Anchor], now: dt.datetime) -> str:
 
 
 def build_mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMessage:
-    """Return the sheet as a message with one attachment a log; it holds no patient data."""
+    """Return the sheet as a message with one attachment a log.
+
+    It holds no patient data.
+    """
     message = EmailMessage(subject=f"Audit log checkpoints {now:%Y-%m-%d}", body=render_sheet(anchors, now), to=[to])
     for anchor in anchors:
         message.attach(anchor.file_name, anchor.note, "text/plain")
@@ -59,7 +62,10 @@ def build_mail(anchors: Sequence[Anchor], to: str, now: dt.datetime) -> EmailMes
 
 
 def write_note(folder: Path, anchor: Anchor) -> Path:
-    """Write the note into a folder, for a share or a write-once store. An existing file is never replaced."""
+    """Write the note into a folder, for a share or a write-once store.
+
+    An existing file is never replaced.
+    """
     path = folder / anchor.file_name
     try:
         with path.open("x", encoding="utf-8", newline="\n") as stream:
@@ -79,7 +85,10 @@ def write_notes(folder: Path, anchors: Iterable[Anchor]) -> None:
 def deliver(
     connection: Connection[Any], anchors: Iterable[Anchor], channel: str, target: str, send: Callable[[], Any]
 ) -> str:
-    """Call `send` and record for each checkpoint whether it was delivered. Return the error's text, "" for none."""
+    """Call `send` and record for each checkpoint whether it was delivered.
+
+    Return the error's text, "" for none.
+    """
     error_text = ""
     try:
         send()
@@ -108,7 +117,10 @@ def newest_anchors(connection: Connection[Any]) -> Iterator[Anchor]:
 
 
 def anchor_ages(connection: Connection[Any], now: dt.datetime) -> dict[str, dt.timedelta]:
-    """Return the age of each open log's newest delivered checkpoint, by origin; the log's own age without one."""
+    """Return the age of each open log's newest delivered checkpoint, by origin.
+
+    The log's own age without one.
+    """
     rows = connection.execute(
         """SELECT g.origin, coalesce((SELECT max(c.created_at) FROM audit.delivery d
                                        JOIN audit.checkpoint c USING (log_id, size)

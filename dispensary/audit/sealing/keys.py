@@ -1,4 +1,4 @@
-"""The key that signs checkpoints, in one file that only the sealer's account can read.
+"""The key that signs checkpoints, in a file for the sealer's account only.
 
 Each log is signed under its own name, its origin. The text that an auditor keeps (the vkey) is printed once, when the
 key is made, and belongs on paper in the pharmacy's file.
@@ -14,7 +14,10 @@ from dispensary.conf import conf
 
 
 class KeyTrouble(Exception):
-    """The signing key is missing, readable by others, or no key. The message says what to do."""
+    """The signing key is missing, readable by others, or no key.
+
+    The message says what to do.
+    """
 
 
 def key_file() -> Path:
@@ -28,7 +31,10 @@ def key_file() -> Path:
 
 
 def make_key(path: Path) -> SignerKey:
-    """Make a new key and write it to a file of its own, mode 600. Raises KeyTrouble if there is one already."""
+    """Make a new key and write it to a file of its own, mode 600.
+
+    Raises KeyTrouble if there is one already.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = SignerKey.generate(conf().audit_origin)
     try:
@@ -39,13 +45,17 @@ def make_key(path: Path) -> SignerKey:
 
 
 def create_key_file(path: Path, key: SignerKey) -> None:
-    """Write a private key to a new file that only its owner can read. Raises FileExistsError."""
+    """Write a private key to a new file that only its owner can read.
+
+    Raises FileExistsError.
+    """
     _write_keys(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), [key])
 
 
 def read_keys(path: Path) -> list[SignerKey]:
-    """Return the keys of a file, the one in force first; a second line is the key that is being rotated out.
+    """Return the keys of a file, the one in force first.
 
+    A second line is the key that is being rotated out.
     Raises KeyTrouble.
     """
     try:
@@ -74,7 +84,10 @@ def public_keys(path: Path, origin: str) -> list[VerifierKey]:
 
 
 def rotate_key(path: Path) -> tuple[SignerKey, SignerKey]:
-    """Put a new key before the old one, so that both sign from now on; return old and new."""
+    """Put a new key before the old one, so that both sign from now on.
+
+    Return old and new.
+    """
     keys = read_keys(path)
     if len(keys) > 1:
         raise KeyTrouble(f"{path} holds a replaced key already; end it with --drop-old first.")

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 9162, section 2.1, over leaf hashes: roots, inclusion proofs, consistency proofs.
+"""The Merkle tree of RFC 9162, 2.1: roots, inclusion and consistency proofs.
 
 A ``CompactRange`` is the tree's right edge: at most one hash for each bit of the size (40 for a trillion entries).
 It takes new leaves and gives the root at any moment, so a log is sealed or verified in one pass with constant memory.
@@ -22,7 +22,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class CompactRange:
-    """The right edge of a tree of ``size`` leaves: the roots of its perfect subtrees, largest first."""
+    """The right edge of a tree: the roots of its perfect subtrees, largest first."""
 
     __slots__ = ("hashes", "size")
 
@@ -62,7 +62,7 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The hashes that lead from leaf ``index`` (from 0) to the root of ``leaves``, lowest first (RFC 9162, 2.1.3.1)."""
+    """Return the hashes from leaf ``index`` (from 0) to the root (RFC 9162, 2.1.3.1)."""
     if not 0 <= index < len(leaves):
         raise ValueError(f"no leaf {index} in a tree of {len(leaves)}")
     if len(leaves) == 1:
@@ -74,7 +74,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def inclusion_path(leaves: Iterable[bytes], index: int, size: int) -> list[bytes]:
-    """Return the same proof for a tree of ``size``, from leaves that are read once, in order, and not kept.
+    """Return the proof for a tree of ``size``; read the leaves once, in order.
 
     Raises ValueError when there are fewer leaves.
     """
@@ -98,14 +98,14 @@ def inclusion_path(leaves: Iterable[bytes], index: int, size: int) -> list[bytes
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
-    """The hashes that show the first ``old_size`` leaves to be a prefix of ``leaves`` (RFC 9162, 2.1.4.1)."""
+    """Return the proof that the older tree is a prefix of ``leaves`` (2.1.4.1)."""
     if not 0 < old_size <= len(leaves):
         raise ValueError(f"no consistency proof from {old_size} to {len(leaves)} leaves")
     return _subproof(leaves, old_size, whole=True)
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes) -> bool:
-    """Return whether ``proof`` shows ``leaf`` at ``index`` (from 0) of the tree of ``size`` with this root (RFC 9162, 2.1.3.2)."""
+    """Return whether ``proof`` shows ``leaf`` at ``index``, from 0 (2.1.3.2)."""
     if not 0 <= index < size:
         return False
     node, last, current = index, size - 1, leaf
@@ -123,7 +123,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Return whether ``proof`` shows the tree of ``old_size`` to be a prefix of the newer one (RFC 9162, 2.1.4.2)."""
+    """Return whether ``proof`` shows the older tree to be a prefix (2.1.4.2)."""
     if not 0 < old_size <= new_size:
         return False
     if old_size == new_size:

@@ -82,7 +82,10 @@ class VerifierKey:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SignerKey:
-    """A private key with its name. Its text form stays in one file that only the sealer (or the witness) reads."""
+    """A private key with its name.
+
+    Its text form stays in one file that only the sealer (or the witness) reads.
+    """
 
     name: str
     kind: KeyKind
@@ -119,7 +122,7 @@ class SignerKey:
         return f"PRIVATE+KEY+{self.name}+{self.verifier.key_id.hex()}+{material}"
 
     def named(self, name: str) -> Self:
-        """The same secret under another name: one key file serves the logs of several pharmacies."""
+        """Return the same secret under the name of another log."""
         _check_name(name)
         return dataclasses.replace(self, name=name)
 
@@ -130,7 +133,7 @@ class SignerKey:
         return self._line(self._private.sign(_checked_text(text).encode()))
 
     def cosign(self, text: str, at: dt.datetime) -> str:
-        """The cosignature/v1 line on a checkpoint's text, stating that at this time it was the largest seen."""
+        """Return the cosignature/v1 line on a checkpoint's text, with this time."""
         if self.kind is not KeyKind.COSIGNATURE:
             raise BadNote("a log key signs notes, it does not cosign")
         seconds = int(at.timestamp())
@@ -175,7 +178,10 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a note; extension lines are refused because this log never writes any."""
+        """Read the text of a note.
+
+        Extension lines are refused because this log never writes any.
+        """
         lines = text.split("\n")
         if len(lines) != 4 or lines[3] or not lines[0]:
             raise BadNote("a checkpoint has exactly three lines: origin, size, root")

@@ -1,4 +1,4 @@
-"""Protection of the log as facts for its own entries: owners, guarding code, clock.
+"""Protection of the log as facts for its entries: owners, guards, clock.
 
 Recorded once a day. Two days differ when a guard was replaced, a role was widened or the owner changed; not when a guard was
 dropped and put back in between.
@@ -39,7 +39,10 @@ _UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 
 
 def read_posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any]:
-    """Return the facts as the body of an entry. `now` is compared with the database's clock."""
+    """Return the facts as the body of an entry.
+
+    `now` is compared with the database's clock.
+    """
     owners = [row[0] for row in connection.execute(_OWNERS).fetchall()]
     writers = [row[0] for row in connection.execute(_WRITERS).fetchall()]
     powers = connection.execute(_POWERS, [sorted({*owners, *writers})]).fetchall()
@@ -69,7 +72,7 @@ def read_posture(connection: Connection[Any], now: dt.datetime) -> dict[str, Any
 
 
 def are_roles_split(connection: Connection[Any]) -> bool:
-    """Return whether no role that may append is the log's owner, a member of it, or a superuser."""
+    """Return whether no role that may append owns the log or is a superuser."""
     row = connection.execute(
         """SELECT bool_and(NOT r.rolsuper AND NOT pg_has_role(r.oid, n.nspowner, 'MEMBER'))
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -80,7 +83,10 @@ def are_roles_split(connection: Connection[Any]) -> bool:
 
 
 def clock_is_synchronised() -> bool | None:
-    """Return whether the kernel's clock is disciplined by a time server; None where that is unknown."""
+    """Return whether the kernel's clock is disciplined by a time server.
+
+    None where that is unknown.
+    """
     if not sys.platform.startswith("linux"):
         return None
     buffer = ctypes.create_string_buffer(256)  # struct timex with modes = 0: ask, change nothing

@@ -1,4 +1,4 @@
-"""The sealer: recomputes linked entries from their columns and signs size and root of each log.
+"""The sealer: recomputes linked entries and signs size and root of each log.
 
 It trusts its own state file more than the database. Where the two disagree, the log was rewritten or the database was put
 back in time: it signs nothing and reports FORK. Only `audit incarnation` continues such a log.
@@ -30,7 +30,10 @@ HEARTBEAT = dt.timedelta(hours=24)
 
 
 class SealRefused(Exception):
-    """A log that must not be signed. `finding` is the class that a verifier would report, `seq` where."""
+    """A log that must not be signed.
+
+    `finding` is the class that a verifier would report, `seq` where.
+    """
 
     def __init__(self, origin: str, finding: str, seq: int, detail: str) -> None:
         self.origin, self.finding, self.seq, self.detail = origin, finding, seq, detail
@@ -39,7 +42,7 @@ class SealRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The result of one round for one log: its signed size, and how many entries were added."""
+    """The result of one round for one log: its signed size, and the entries added."""
 
     log: LogRow
     size: int
@@ -48,7 +51,10 @@ class Sealed:
 
 @contextmanager
 def lock_log(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
-    """Lock a log for sealing until the block ends; yield whether this session got the lock."""
+    """Lock a log for sealing until the block ends.
+
+    Yield whether this session got the lock.
+    """
     key = int.from_bytes(log.log_id.bytes[:8], "big", signed=True)
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
     is_locked = bool(row and row[0])
@@ -75,8 +81,9 @@ class Sealer:
         self._checked: set[UUID] = set()
 
     def seal(self, log: LogRow) -> Sealed | None:
-        """Sign everything that was linked since the last time. None: another sealer has this log, or standbys lag.
+        """Sign everything that was linked since the last time.
 
+        None: another sealer has this log, or standbys lag.
         Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the state of what
         was signed is missing or damaged.
         """
@@ -89,7 +96,7 @@ class Sealer:
             return self._extend(log, state)
 
     def adopt(self, log: LogRow) -> State:
-        """Take the newest checkpoint in the database as the last one signed, after recomputing it from all entries.
+        """Recompute the newest stored checkpoint and take it as the last one signed.
 
         For a sealer whose state file is truly lost. Raises SealRefused when that checkpoint does not fit the entries.
         """
@@ -114,7 +121,7 @@ class Sealer:
         )
 
     def record_heartbeat(self, log: LogRow, now: dt.datetime) -> None:
-        """Record that the posture was written, and have the next round check all leaves of the past."""
+        """Record that the posture was written; the next round checks all leaves."""
         state = self.states.load(log.log_id) or State(str(log.log_id), log.origin)
         self.states.save(replace(state, heartbeat_at=now.isoformat()))
         self._checked.discard(log.log_id)
@@ -134,7 +141,10 @@ class Sealer:
         return state or State(str(log.log_id), log.origin)
 
     def _publish(self, log: LogRow, state: State) -> None:
-        """Put the last signed note into the database; after a crash in between it may not be there yet."""
+        """Put the last signed note into the database.
+
+        After a crash in between it may not be there yet.
+        """
         if not state.size:
             return
         self.connection.execute(
@@ -144,7 +154,7 @@ class Sealer:
         )
 
     def _check_past(self, log: LogRow, state: State) -> None:
-        """The database must still hold what was signed: the last leaf in every round, all of them now and then."""
+        """Check the last signed leaf against the database, and once a day all of them."""
         if not state.size:
             return
         row = self.connection.execute(
@@ -183,7 +193,10 @@ class Sealer:
         return Sealed(log, state.size, state.size - before)
 
     def _recompute(self, log: LogRow, tree: CompactRange, prev: bytes, end: int) -> tuple[CompactRange, bytes]:
-        """Grow the tree to `end` by leaves computed from the columns; refuse at the first that is stored otherwise."""
+        """Grow the tree to `end` by leaves computed from the columns.
+
+        Refuse at the first that is stored otherwise.
+        """
         for row in linked_entries(self.connection, log.log_id, after=tree.size, bodies=False):
             seq = tree.size + 1
             if row.seq != seq:
@@ -211,7 +224,10 @@ class Sealer:
             raise SealRefused(log.origin, "CKPT_BAD_SIG", 0, str(error)) from error
 
     def _have_standbys_flushed(self, log: LogRow, size: int) -> bool:
-        """Return whether enough standbys have flushed all that is visible now; wait up to STANDBY_WAIT for them."""
+        """Return whether enough standbys have flushed all that is visible now.
+
+        Wait up to STANDBY_WAIT for them.
+        """
         if not self.standbys:
             return True
         role = self.connection.execute(

@@ -1,4 +1,4 @@
-"""The sealer of a site: rounds over all logs, which record the day's posture and sign what is new."""
+"""The sealer of a site: rounds over all logs that record posture and sign."""
 
 from __future__ import annotations
 
@@ -33,12 +33,18 @@ class Round:
 
 
 def state_folder() -> Path:
-    """Return the folder of the sealer's state; beside the key unless a setting names another."""
+    """Return the folder of the sealer's state.
+
+    Beside the key unless a setting names another.
+    """
     return Path(conf().audit_state_folder or key_file().parent / "audit-state")
 
 
 def make_sealer() -> Sealer:
-    """Return the sealer of this site. Raises KeyTrouble when the key is missing or open to others."""
+    """Return the sealer of this site.
+
+    Raises KeyTrouble when the key is missing or open to others.
+    """
     return Sealer(
         raw_connection(sealer_alias()),
         read_keys(key_file()),
@@ -48,7 +54,10 @@ def make_sealer() -> Sealer:
 
 
 def seal_round(sealer: Sealer, now: dt.datetime, *, pharmacy: UUID | None = None) -> Round:
-    """Seal every open log, or that of one pharmacy; a log that must not be sealed does not stop the others."""
+    """Seal every open log, or that of one pharmacy.
+
+    A log that must not be sealed does not stop the others.
+    """
     sealed: list[Sealed] = []
     refused: list[SealRefused | StateTrouble] = []
     for open_log in open_logs(sealer.connection):
@@ -85,7 +94,10 @@ def _record_posture(sealer: Sealer, log: LogRow, now: dt.datetime) -> None:
 
 
 def record_rotation(old: SignerKey, new: SignerKey, now: dt.datetime) -> None:
-    """Record in every log which key replaces which; the sealer signs that entry with both."""
+    """Record in every log which key replaces which.
+
+    The sealer signs that entry with both.
+    """
     alias = sealer_alias()
     for log in open_logs(raw_connection(alias)):
         with transaction.atomic(using=alias):

@@ -1,4 +1,4 @@
-"""The sealer's state outside the database: for each log, the last checkpoint that it signed.
+"""The sealer's state outside the database: the last signed checkpoint of each log.
 
 A database can be put back to yesterday; this file is not, so that the sealer notices. It is flushed to the disk before a
 checkpoint is published, so that a crash at any moment never leads to two checkpoints of one size.
@@ -35,7 +35,10 @@ class State:
     heartbeat_at: str = ""
 
     def tree(self) -> CompactRange:
-        """Return the tree, ready to take more leaves. Raises StateTrouble when it does not give the signed root."""
+        """Return the tree, ready to take more leaves.
+
+        Raises StateTrouble when it does not give the signed root.
+        """
         tree = CompactRange(self.size, [bytes.fromhex(text) for text in self.edge])
         if self.size and tree.root().hex() != self.root:
             raise StateTrouble(f"the state of {self.origin} contradicts itself; restore the file from its backup")
@@ -58,7 +61,10 @@ class StateFolder:
         return self.folder / f"{log_id}.json"
 
     def load(self, log_id: UUID) -> State | None:
-        """Return the state of a log, None if it was never sealed here. Raises StateTrouble on a damaged file."""
+        """Return the state of a log, None if it was never sealed here.
+
+        Raises StateTrouble on a damaged file.
+        """
         path = self.path(log_id)
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +75,10 @@ class StateFolder:
             raise StateTrouble(f"{path} cannot be read; restore it from its backup ({error})") from error
 
     def save(self, state: State) -> None:
-        """Write, flush, move into place, flush the folder. Raises StateTrouble where that is not possible (a full disk)."""
+        """Write, flush, move into place, flush the folder.
+
+        Raises StateTrouble where that is not possible (a full disk).
+        """
         try:
             self._save(state)
         except OSError as error:

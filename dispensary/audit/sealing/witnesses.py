@@ -1,4 +1,4 @@
-"""Witnessing by files: a sister pharmacy, the head office or an auditor signs that a checkpoint continues what they saw.
+"""Witnesses: others who sign that a checkpoint continues the one they saw.
 
 The log makes a request (its newest checkpoint with a proof from the size that the witness saw last), the witness answers
 with one line, the log stores the line. A witness that is shown two histories refuses, and keeps refusing. Request
@@ -37,11 +37,17 @@ from dispensary.audit.sealing.notes import (
 
 
 class CosignRefused(Exception):
-    """The witness will not sign, or the answer is not what it claims. The message says why."""
+    """The witness will not sign, or the answer is not what it claims.
+
+    The message says why.
+    """
 
 
 def make_request(connection: Connection[Any], log_id: UUID, note: str, size: int, old_size: int) -> str:
-    """Return a request for a witness that last saw `old_size` entries. Raises CosignRefused when the log is smaller."""
+    """Return a request for a witness that last saw `old_size` entries.
+
+    Raises CosignRefused when the log is smaller.
+    """
     if not 0 <= old_size <= size:
         raise CosignRefused(f"the newest checkpoint has {size} entries, the witness has seen {old_size}")
     proof = consistency_proof(list(leaves(connection, log_id, upto=size)), old_size) if old_size else []
@@ -57,13 +63,16 @@ class LastSeen:
 
 
 class Witness:
-    """A witness: a key of its own, and a file with the newest checkpoint of each log that it signed."""
+    """A witness: its key, and a file with the newest checkpoint it signed of each log."""
 
     def __init__(self, key: SignerKey, memory: Path) -> None:
         self.key, self.memory = key, memory
 
     def answer(self, request: str, log_keys: Iterable[VerifierKey], at: dt.datetime) -> str:
-        """Store the checkpoint of a request and return its cosignature line. Raises CosignRefused, BadNote."""
+        """Store the checkpoint of a request and return its cosignature line.
+
+        Raises CosignRefused, BadNote.
+        """
         old_size, proof, note = _parse_request(request)
         checkpoint = open_checkpoint(note, log_keys)
         with self._lock_memory():
@@ -84,7 +93,7 @@ class Witness:
 
     @contextmanager
     def _lock_memory(self) -> Iterator[None]:
-        """Lock the memory, so that of two histories shown at the same moment only one is signed."""
+        """Lock the memory; of two histories shown at once only one is signed."""
         with self.memory.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -109,7 +118,10 @@ class Witness:
 
 
 def store_answer(connection: Connection[Any], log_id: UUID, line: str, witness: VerifierKey) -> int:
-    """Store a witness's line with the checkpoint that it signs; return that checkpoint's size. Raises CosignRefused."""
+    """Store a witness's line with the checkpoint that it signs.
+
+    Return that checkpoint's size. Raises CosignRefused.
+    """
     rows = connection.execute(
         "SELECT size, note FROM audit.checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1000", [log_id]
     ).fetchall()

@@ -1,1 +1,4 @@
-"""The verbs of `manage.py audit`: arguments, output and exit statuses; the work is done in `dispensary.audit`."""
+"""The verbs of `manage.py audit`: arguments, output and exit statuses.
+
+The work is done in `dispensary.audit`.
+"""

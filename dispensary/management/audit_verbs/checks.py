@@ -114,7 +114,10 @@ def _add_review_arguments(parser: ArgumentParser) -> None:
 
 
 def _review(command: BaseCommand, options: Options) -> int:
-    """Review yesterday, or --day, in each pharmacy's own time zone; return 1 when there is something to look at."""
+    """Review yesterday, or --day, in each pharmacy's own time zone.
+
+    Return 1 when there is something to look at.
+    """
     writers = tuple({str(connections[alias].settings_dict["USER"]) for alias in connections})
     points = 0
     for reviewed in review_pharmacies(options["day"], writers=writers, now=timezone.now()):

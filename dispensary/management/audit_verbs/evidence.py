@@ -36,7 +36,10 @@ def _add_export_arguments(parser: ArgumentParser) -> None:
 
 
 def _export(command: BaseCommand, options: Options) -> int:
-    """Record the export, then write it; one that was interrupted keeps the range it began with."""
+    """Record the export, then write it.
+
+    One that was interrupted keeps the range it began with.
+    """
     out: Path = options["out"]
     if files.is_occupied(out):
         raise CommandError(f"{out} exists already; name another file or remove it.", returncode=2)

@@ -1,4 +1,4 @@
-"""Verbs that let something leave the log, or continue a broken one: erase, retire, incarnation."""
+"""Verbs that remove entries or continue a broken log: erase, retire, incarnation."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ def _add_retire_arguments(parser: ArgumentParser) -> None:
 
 
 def _retire(command: BaseCommand, options: Options) -> int:
-    """State in a log that a month may go, or drop the month; the sealer must sign in between."""
+    """State in a log that a month may go, or drop the month.
+
+    The sealer must sign in between.
+    """
     month = options["month"]
     if options["step"] == "drop":
         count = retention.drop_month(month)
@@ -137,7 +140,10 @@ def _add_incarnation_arguments(parser: ArgumentParser) -> None:
 
 
 def _incarnation(command: BaseCommand, options: Options) -> int:
-    """Close a log and open its successor; the last signed note comes from the sealer's state, not from the database."""
+    """Close a log and open its successor.
+
+    The last signed note comes from the sealer's state, not from the database.
+    """
     by, second = _people(options)
     connection = raw_connection(owner_alias())
     log = log_of(all_logs(connection), options["pharmacy"])

@@ -245,7 +245,7 @@ def _add_cosign_arguments(parser: ArgumentParser) -> None:
 
 
 def _cosign(command: BaseCommand, options: Options) -> int:
-    """Take one step: `request` and `store` are the log's side, `key` and `answer` the witness's, without a database."""
+    """Take one step: request, store (the log's side), key or answer (the witness's)."""
     try:
         match options["step"]:
             case "request":

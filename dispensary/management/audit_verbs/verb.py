@@ -14,7 +14,7 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One verb: its help, its arguments, and the function that returns the exit status."""
+    """One verb: help, arguments, and the function that returns the exit status."""
 
     help: str
     add_arguments: Callable[[ArgumentParser], None]
@@ -24,7 +24,10 @@ class Verb:
 
 
 def progress_on_terminal(command: BaseCommand, prefix: str = "") -> Callable[[int, int], None] | None:
-    """Return a function that rewrites one line on a terminal's standard error; None where that is no terminal."""
+    """Return a function that rewrites one line on a terminal's standard error.
+
+    None where that is no terminal.
+    """
     if not command.stderr.isatty():
         return None
 

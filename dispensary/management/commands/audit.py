@@ -29,12 +29,18 @@ VERBS: dict[str, Verb] = {
 
 
 class Command(BaseCommand):
-    """Run one verb of the audit log. Exit status 0: done; otherwise as the verb's help says."""
+    """Run one verb of the audit log. Exit status 0: done.
+
+    Otherwise as the verb's help says.
+    """
 
     help = "Keep, check, export and retire the audit log: one verb each, `manage.py audit VERB --help` describes it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add a subparser for each verb; the options of every command may stand behind the verb as well."""
+        """Add a subparser for each verb.
+
+        The options of every command may stand behind the verb as well.
+        """
         common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
         common.add_argument("-v", "--verbosity", type=int, choices=range(4), help=SUPPRESS)
         for name in ("--settings", "--pythonpath"):
@@ -64,7 +70,7 @@ class Command(BaseCommand):
 
 
 def error_text(error: Exception) -> str:
-    """Return an error as one line: its detail, and each problem that says what would have been right."""
+    """Return an error as one line: its detail, and problems that say what to send."""
     if not isinstance(error, DispensaryError):
         return str(error)
     return " ".join([error.detail, *(problem.sentence() for problem in error.problems if problem.expected)])
