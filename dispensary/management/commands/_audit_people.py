@@ -1,4 +1,4 @@
-"""Who stands for what is done to the log: two members of staff, named by their sign-in names."""
+"""Members of staff who answer for a command, named by their sign-in names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dispensary.models import StaffMember
 
 
 def authoriser(username: str, pharmacy: UUID, *roles: Role) -> Actor:
-    """An active member of staff of this pharmacy in one of these roles. Raises CommandError."""
+    """Return an active member of staff in one of these roles. Raises CommandError."""
     name = get_user_model().USERNAME_FIELD
     member = StaffMember.objects.filter(**{f"user__{name}": username}, pharmacy_id=pharmacy, active=True).first()
     if member is None or Role(member.role) not in roles:
-        wanted = " or ".join(role.value for role in roles)
-        raise CommandError(f"{username} is no active {wanted} of pharmacy {pharmacy}.", returncode=2)
+        role_names = " or ".join(role.value for role in roles)
+        raise CommandError(f"{username} is no active {role_names} of pharmacy {pharmacy}.", returncode=2)
     return member.actor()
