@@ -8,6 +8,7 @@ changed since the last build. Node comes from the machine, or else from the PyPI
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -73,6 +74,15 @@ def sources_digest() -> str:
 
 def build(*, with_test_tools: bool = False, quiet: bool = False) -> bool:
     """Bring `built/` up to date; true when something was built. Raises BuildFailed with a sentence."""
+    folder = os.open(LOOK, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # two test processes may ask at the same moment, and share node_modules
+        return _build(with_test_tools, quiet)
+    finally:
+        os.close(folder)
+
+
+def _build(with_test_tools: bool, quiet: bool) -> bool:
     stamp, digest = BUILT / "stamp.txt", sources_digest()
     tools_there = not with_test_tools or (MODULES / "axe-core").is_dir()
     if stamp.exists() and stamp.read_text() == digest and tools_there:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,18 @@ def test_the_lock_has_a_digest_for_each_package_and_no_address() -> None:
 
 def test_a_second_build_does_nothing() -> None:
     assert build.build(with_test_tools=True, quiet=True) is False
+
+
+def test_a_build_waits_for_one_that_runs() -> None:
+    folder = os.open(build.LOOK, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    second = threading.Thread(target=build.build, kwargs={"with_test_tools": True, "quiet": True})
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()
+    os.close(folder)
+    second.join(30)
+    assert not second.is_alive()
 
 
 def test_a_change_of_the_sources_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
