@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from baclofen_rules.case import MOST_DAYS
 from baclofen_rules.text import format_amount
@@ -140,11 +141,12 @@ def _related(
     """
     if leading_to is None:
         return [supply for _, supply in handed_over]
-    collected = {order.replaces_id for order, _ in handed_over}
+    own_course = {leading_to.pk} | _replaced_by([leading_to])
+    replaced = _replaced_by([order for order, _ in handed_over])
     beside: dict[tuple[object, Decimal], _Supply] = {}
     others = []
     for order, supply in sorted(handed_over, key=lambda pair: (pair[1].run_out_on, pair[1].dispensed_on)):
-        if not _runs_beside(order, supply, leading_to, collected, on):
+        if order.pk in own_course | replaced or not _runs_beside(order, supply, leading_to, on):
             others.append((order, supply))
             continue
         line = (order.prescriber_id, supply.mg_per_day)
@@ -155,27 +157,22 @@ def _related(
     related = list(beside.values())
     for order, supply in others:
         precedes = order.prescriber_id in other_prescribers or (order.prescriber_id, supply.mg_per_day) in beside
-        if precedes and supply.run_out_on <= on and order.pk not in {leading_to.pk, leading_to.replaces_id}:
+        if precedes and supply.run_out_on <= on and order.pk not in own_course:
             related.append(replace(supply, relation=Relation.CONCURRENT))
         else:
             related.append(supply)
     return related
 
 
-def _runs_beside(
-    order: Prescription, supply: _Supply, leading_to: Prescription, collected: set[object], on: date
-) -> bool:
+def _runs_beside(order: Prescription, supply: _Supply, leading_to: Prescription, on: date) -> bool:
     """Say whether a supply must be asked about: it covers the day, and the order in question does not go on with it.
 
-    An order is permission, its supply is treatment: that everything ordered was handed over ends no supply. Errs on the
-    side of asking, but where one prescriber repeats or raises a dose: adding is rare there, and an override at each
-    increase would train people to press it.
+    An order is permission, its supply is treatment: that everything ordered was handed over, or that the rest was
+    cancelled, ends no supply; a pharmacist who stops the medicine does. Errs on the side of asking, but where one
+    prescriber repeats or raises a dose: adding is rare there, and an override at each increase would train people to
+    press it.
     """
-    if supply.run_out_on <= on or order.pk in {leading_to.pk, leading_to.replaces_id}:
-        return False
-    if order.status in {PrescriptionStatus.STOPPED, PrescriptionStatus.CANCELLED}:
-        return False
-    if order.status == PrescriptionStatus.REPLACED and (order.pk in collected or _replaces(leading_to, order)):
+    if supply.run_out_on <= on or order.status == PrescriptionStatus.STOPPED:
         return False
     regimen = regimen_of(leading_to)
     if regimen is None:
@@ -198,16 +195,16 @@ def _are_two_strengths(order: Prescription, other: Prescription) -> bool:
     )
 
 
-def _replaces(order: Prescription, earlier: Prescription) -> bool:
-    """Say whether an order replaces an earlier one, directly or through orders between them."""
-    seen = set()
-    before = order.replaces
-    while before is not None and before.pk not in seen:
-        if before.pk == earlier.pk:
-            return True
-        seen.add(before.pk)
-        before = before.replaces
-    return False
+def _replaced_by(orders: Sequence[Prescription]) -> set[UUID]:
+    """Return the ids of the orders that these replace, directly or through orders between them."""
+    by_id = {order.pk: order for order in orders}
+    replaced: set[UUID] = set()
+    for order in orders:
+        newer = order
+        while newer.replaces_id is not None and newer.replaces_id not in replaced:
+            replaced.add(newer.replaces_id)
+            newer = by_id.get(newer.replaces_id) or Prescription.objects.only("replaces").get(pk=newer.replaces_id)
+    return replaced
 
 
 def _with_dose_since(supplies: Sequence[_Supply], on: date) -> Iterable[tuple[_Supply, date]]:

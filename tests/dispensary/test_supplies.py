@@ -11,10 +11,19 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dispensary.actions import dispenses, patients
+from dispensary.actions import dispenses, patients, prescriptions
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess, case_document, read_case
-from dispensary.models import Dispense, Patient, Pharmacy, Prescription, PrescriptionStatus, PriorSupply, Relation
+from dispensary.models import (
+    Dispense,
+    Patient,
+    Pharmacy,
+    Prescription,
+    PrescriptionStatus,
+    PriorSupply,
+    Relation,
+    SenderStatus,
+)
 from dispensary.supplies import history
 from tests.dispensary import make
 from tests.dispensary.actions.reminders import making
@@ -126,7 +135,7 @@ def test_an_order_goes_on_with_what_runs_or_is_asked_about(
     [
         (PrescriptionStatus.ACTIVE, "concurrent"),
         (PrescriptionStatus.COMPLETED, "concurrent"),
-        (PrescriptionStatus.CANCELLED, "same-course"),
+        (PrescriptionStatus.CANCELLED, "concurrent"),
         (PrescriptionStatus.STOPPED, "same-course"),
         (PrescriptionStatus.REPLACED, "concurrent"),
     ],
@@ -163,6 +172,31 @@ def test_an_order_that_was_replaced_no_longer_runs_once_the_new_one_is_collected
     assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "30"}
     make.hand_over(second, pharmacist)
     assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
+
+
+def test_an_order_collected_in_full_no_longer_runs_once_what_replaces_it_is_collected(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor
+) -> None:
+    first = make.prescription(patient, **daily(30))
+    make.hand_over(first, pharmacist)
+    never_collected = make.prescription(patient, replaces=first, **daily(36))
+    make.hand_over(make.prescription(patient, replaces=never_collected, **daily(45)), pharmacist)
+    other = make.prescription(patient, ordered_by=another(shop), **daily(15))
+    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["cancelled here", "withdrawn by its sender"])
+def test_cancelling_the_rest_of_an_order_ends_no_supply(
+    shop: Pharmacy, patient: Patient, pharmacist: Actor, withdrawn: bool
+) -> None:
+    first = make.prescription(patient, **daily(60, repeats=1))
+    make.hand_over(first, pharmacist)
+    if withdrawn:
+        prescriptions.withdraw(prescription=first, status=SenderStatus.STOPPED, by=pharmacist, now=NOW)
+    else:
+        prescriptions.cancel(prescription=first, reason="the patient moves away", by=pharmacist, now=NOW)
+    order = make.prescription(patient, ordered_by=another(shop), **daily(45))
+    assert found(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
 
 
 def test_a_returned_supply_no_longer_runs(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
