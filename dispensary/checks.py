@@ -9,10 +9,10 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
-from dispensary.actions.reminders import watch
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 from dispensary.models import Pharmacy
+from dispensary.reminders import health
 
 
 @register()
@@ -36,7 +36,7 @@ def reminder_engine(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
     if "default" not in (databases or ()):
         return []
     try:
-        troubles = watch.engine_state().troubles if Pharmacy.objects.exists() else []
+        troubles = health.engine_state().troubles if Pharmacy.objects.exists() else []
     except DatabaseError:
         return []  # not migrated yet
     hint = (

@@ -9,7 +9,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from dispensary.actions import idempotency, reminders
+from dispensary import reminders
+from dispensary.actions import idempotency
 from dispensary.conf import conf
 
 HINT_SECONDS = 60

@@ -11,8 +11,8 @@ from decimal import Decimal
 from django.db import transaction
 
 from baclofen_rules.text import format_amount
-from dispensary import audit, policies
-from dispensary.actions import reminders, reviews
+from dispensary import audit, policies, reminders
+from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actions.prescriptions import end

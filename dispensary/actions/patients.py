@@ -114,7 +114,8 @@ def update_facts(
     what is owed is planned again with it, in this transaction. `version` is the one the caller saw: raises `Stale` when
     somebody was faster.
     """
-    from dispensary.actions import reach, reminders
+    from dispensary import reminders
+    from dispensary.reminders import reach
 
     policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
@@ -141,7 +142,7 @@ def update_facts(
 @transaction.atomic
 def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime) -> Patient:
     """The language of a patient's messages, as they chose it themselves or told the counter. The same again is no change."""
-    from dispensary.actions import reach
+    from dispensary.reminders import reach
 
     policies.require(
         policies.may_send_reminders(by) or by.role == Role.PATIENT, by, "choose the language", "staff at the counter"
@@ -203,7 +204,7 @@ def record_history(
 @transaction.atomic
 def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -> Patient:
     """Record that a patient has died: nothing is dispensed any more, and no message is sent."""
-    from dispensary.actions import reminders
+    from dispensary import reminders
 
     policies.require(policies.may_end(by), by, "record a death", "a pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)

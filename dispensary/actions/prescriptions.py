@@ -13,8 +13,8 @@ from django.db.models import Q
 
 from baclofen_rules import Reading, read_directions
 from baclofen_rules.text import format_amount
-from dispensary import audit, policies
-from dispensary.actions import reminders, reviews, worklist
+from dispensary import audit, policies, reminders
+from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
@@ -37,6 +37,7 @@ from dispensary.models import (
     WorkKind,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.reminders.work import open_or_add
 from dispensary.text import clean_line
 
 
@@ -190,7 +191,7 @@ def withdraw(
     )
     if handed_over := locked.dispensed():
         stopped = "Check that the patient does not stop abruptly. " if status == SenderStatus.STOPPED else ""
-        worklist.open_or_add(
+        open_or_add(
             WorkKind.ORDER_WITHDRAWN,
             pharmacy_id=locked.pharmacy_id,
             patient_id=locked.patient_id,

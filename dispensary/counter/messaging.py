@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from dispensary import policies
-from dispensary.actions import consent, patients, reach, reminders
+from dispensary import policies, reminders
+from dispensary.actions import consent, patients
 from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look
 from dispensary.counter.session import lines_of
@@ -28,6 +28,7 @@ from dispensary.models import (
     Patient,
     Suppression,
 )
+from dispensary.reminders import reach
 
 
 class AddressForm(Look):

@@ -17,14 +17,16 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dispensary import policies
-from dispensary.actions import reminders, worklist
+from dispensary import policies, reminders
+from dispensary.actions import worklist
+from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
 from dispensary.counter.forms import Look, typed
 from dispensary.counter.session import lines_of
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.models.reminders import NOT_SENT_YET
+from dispensary.reminders.work import open_work
 
 MOST = 100
 _S = ReminderState
@@ -92,8 +94,8 @@ def one(action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str
     return view
 
 
-send = one(reminders.send_now, reminders.outlook)
-withdraw = one(reminders.withdraw, lambda _row, _now: "withdrawn.")
+send = one(send_reminder, reminders.outlook)
+withdraw = one(withdraw_reminder, lambda _row, _now: "withdrawn.")
 
 
 @require_safe
@@ -169,7 +171,7 @@ def settle(visit: Visit, patient: Patient, kind: str, reason: str, form: DoneFor
     """Close or put off the work; a call made before the house opened the work opens it first, so that it is on record."""
     item = open_item(visit, patient, kind)
     if item is None:
-        worklist.open_work(
+        open_work(
             WorkKind.WITHDRAWAL_RISK,
             pharmacy_id=visit.pharmacy.pk,
             patient_id=patient.pk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,13 +15,44 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.actors import Actor, Role
-from dispensary.reminding import QuietHours
 
 
 def validate_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not know."""
     if name not in available_timezones():
         raise ValidationError(_("%(name)s is not a time zone; one such as Europe/London is"), params={"name": name})
+
+
+LONGEST_WINDOW = timedelta(hours=18)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """A daily window ``[start, end)`` of wall time in which no message leaves. ``start == end`` means none.
+
+    Raises ``ValueError`` for a window above 18 hours: what is left would be too short to promise anything.
+    """
+
+    start: time
+    end: time
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo or self.end.tzinfo:
+            raise ValueError("quiet hours are wall times without a zone")
+        if self.length > LONGEST_WINDOW:
+            raise ValueError(f"quiet hours from {self.start:%H:%M} to {self.end:%H:%M} exceed 18 hours")
+
+    @property
+    def length(self) -> timedelta:
+        anchor = date(2000, 1, 1)
+        span = datetime.combine(anchor, self.end) - datetime.combine(anchor, self.start)
+        return span % timedelta(days=1)
+
+    def covers(self, wall: time) -> bool:
+        """Is this wall time inside the window?"""
+        if self.start <= self.end:
+            return self.start <= wall < self.end
+        return wall >= self.start or wall < self.end
 
 
 class Language(models.TextChoices):

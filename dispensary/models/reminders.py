@@ -13,7 +13,35 @@ from dispensary.models.contacts import ContactPoint, Medium
 from dispensary.models.dispense import Dispense
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
-from dispensary.reminding import Kind
+
+
+class ReminderKind(models.TextChoices):
+    """Why a patient gets a message. The value is stored and public; it never changes meaning."""
+
+    REFILL_DUE = "refill_due", "next supply due"
+    REFILL_AGAIN = "refill_again", "next supply due, second call"
+    RUN_OUT = "run_out", "supply runs out today"
+    DOSE_CHANGE = "dose_change", "the dose changes tomorrow"
+    LAST_DAY = "last_day", "last day of the course"
+    MISSED_COLLECTION = "missed_collection", "supply has run out and was not collected"
+
+    @property
+    def matters_for_safety(self) -> bool:
+        """Silence can harm: an unknown send is repeated, an expired one becomes somebody's work."""
+        return self not in _NUDGES
+
+    @property
+    def before_its_day(self) -> bool:
+        """Told the day before what it tells: on the morning itself the first dose may have been taken."""
+        return self is ReminderKind.DOSE_CHANGE
+
+    @property
+    def about_refill(self) -> bool:
+        """No longer true once the next supply has been collected."""
+        return self not in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY}
+
+
+_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN})
 
 
 class Withdrawal(models.TextChoices):
@@ -111,7 +139,7 @@ class Reminder(models.Model):
     plan = models.ForeignKey(ReminderPlan, on_delete=models.CASCADE, related_name="reminders", db_index=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reminders", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminders", db_index=False)
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20, choices=ReminderKind)
     occurrence = models.CharField(max_length=12, help_text=_("which one of its kind: a day, or days around run-out"))
     local_date = models.DateField()
     local_time = models.TimeField()
@@ -139,7 +167,7 @@ class Reminder(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["plan", "kind", "occurrence"], name="reminder_owed_once"),
             models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
-            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="reminder_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=ReminderKind.values), name="reminder_kind_known"),
             models.CheckConstraint(condition=Q(state__range=RANGE_OF_STATES), name="reminder_state_known"),
             models.CheckConstraint(
                 condition=Q(state=ReminderState.LEASED, lease_token__isnull=False, lease_until__isnull=False)

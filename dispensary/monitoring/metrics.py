@@ -8,8 +8,8 @@ from django.db import Error
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dispensary.actions.reminders import watch
-from dispensary.actions.reminders.planning import tzdb_version
+from dispensary.reminders import health
+from dispensary.reminders.planning import tzdb_version
 
 
 class ReminderCollector(Collector):
@@ -21,7 +21,7 @@ class ReminderCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            state = watch.engine_state()
+            state = health.engine_state()
         except Error:
             yield GaugeMetricFamily("dispensary_reminders_readable", "1 when the database answers", value=0)
             return
@@ -74,7 +74,7 @@ def _counters(counts: Iterable[tuple[str, int]]) -> Iterator[Metric]:
     yield from (events, set_aside, answers, seconds, opt_outs)
 
 
-def _gauges(state: watch.EngineState) -> Iterator[Metric]:
+def _gauges(state: health.EngineState) -> Iterator[Metric]:
     """The gauges to alarm on: oldest due above 120 s warns, above 600 s pages; a tick older than 120 s pages."""
     tick_age = float("inf") if state.tick_age is None else state.tick_age
     for name, description, value in (

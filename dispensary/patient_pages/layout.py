@@ -7,8 +7,7 @@ from django.shortcuts import render
 
 from dispensary.actors import Actor, Role
 from dispensary.models import ContactPoint
-from dispensary.reminding import language_for
-from dispensary.reminding.words import DEFAULT_LANGUAGE, RIGHT_TO_LEFT
+from dispensary.reminders.texts import DEFAULT_LANGUAGE, RIGHT_TO_LEFT, language_for
 
 
 def page_language(contact: ContactPoint | None) -> str:

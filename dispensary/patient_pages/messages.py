@@ -16,12 +16,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from dispensary.actions import consent, patients
-from dispensary.actions.reminders import patient_page as upcoming
-from dispensary.actions.reminders import tokens
 from dispensary.actors import Actor, Role
 from dispensary.models import ConsentSource, ContactPoint, DetailLevel, Language, Medium
 from dispensary.patient_pages.layout import page_language, render_page, wrong_person
-from dispensary.reminding.words import patient_page, say_date, stop_page
+from dispensary.reminders import links, upcoming
+from dispensary.reminders.texts import patient_page, say_date, stop_page
 
 OWN_NAMES = {
     Language.ENGLISH: "English",
@@ -38,7 +37,7 @@ _CONFIRMED = frozenset({"language", "plainer", "stop"})
 def show_messages(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page and do what its buttons ask: 404 for a forged token, 410 for an ended one, 400 for no button of the page."""
     now = timezone.now()
-    link = tokens.page_of(token, now)
+    link = links.page_of(token, now)
     points = ContactPoint.objects.select_related("patient__pharmacy")
     contact = points.filter(pk=link.contact_id).first() if link else None
     if link is None or contact is None:

@@ -14,11 +14,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from dispensary.actions import consent
-from dispensary.actions.reminders import tokens
 from dispensary.errors import NotFound
 from dispensary.models import ConsentSource, ContactPoint
 from dispensary.patient_pages.layout import page_language, render_page, wrong_person
-from dispensary.reminding.words import stop_page
+from dispensary.reminders import links, opt_outs
+from dispensary.reminders.texts import stop_page
 
 
 @csrf_exempt  # RFC 8058: the mail program posts without cookies; the signed token is the proof
@@ -26,7 +26,7 @@ from dispensary.reminding.words import stop_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop_messages(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks and changes nothing, since mail scanners follow links. POST stops at once, as often as it comes."""
-    contact_id = tokens.contact_of(token)
+    contact_id = links.contact_of(token)
     contact = (
         ContactPoint.objects.select_related("patient__pharmacy").filter(pk=contact_id).first() if contact_id else None
     )
@@ -56,7 +56,7 @@ def _stop(contact: ContactPoint, form: Mapping[str, str]) -> str:
         consent.report_wrong_person(contact=contact, by=wrong_person(contact), now=now)
         return "wrong_done"
     source = ConsentSource.PATIENT_PAGE if form.get("why") == "stop" else ConsentSource.ONE_CLICK
-    consent.stop_contact(contact_id=contact.pk, source=source, now=now)
+    opt_outs.stop_contact(contact_id=contact.pk, source=source, now=now)
     return "done"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.channels.base import require_id, require_text
 

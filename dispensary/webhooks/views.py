@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.channels import BadPayload, BadSignature, Channel, channel_named
 from dispensary.conf import conf
 

@@ -129,7 +129,7 @@ def settle(database) -> None:
 
 def warm_up() -> None:
     """Send a few, as the rivals' workers do: tables that have never held a row are planned for as if they never would."""
-    from dispensary.actions import reminders
+    from dispensary import reminders
 
     owe(200)
     reminders.drain()
@@ -139,7 +139,7 @@ def drain_with_workers(count: int, file: Path, database) -> Measured:
     """Our engine: WORKERS processes, each draining until nothing is due."""
     from django.db import connections
 
-    from dispensary.actions import reminders
+    from dispensary import reminders
 
     owe(count)
     connections.close_all()
@@ -315,7 +315,7 @@ def bench_plan() -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from dispensary import actions
+    from dispensary import reminders
     from dispensary.actions import dispenses
     from tests.dispensary import make
 
@@ -323,7 +323,7 @@ def bench_plan() -> None:
     by = make.staff(shop).actor()
     make.products()
     whole, planning = [], []
-    original = actions.reminders.plan_after_dispense
+    original = reminders.plan_after_dispense
 
     def timed(**given: object) -> object:
         began = time.perf_counter()

@@ -61,7 +61,7 @@ def bare(superuser: Any) -> Iterator[None]:
 def fill(database: Any, rows: int, *, future: int) -> float:
     """So many reminders of one patient, `future` of ten waiting for a far day and, below nine, one of ten due. Seconds taken."""
     from dispensary.models import ReminderPlan
-    from tests.dispensary.actions.reminders import making
+    from tests.dispensary.reminders import making
 
     person = making.patient()
     order = making.dispense(making.prescription(person))
@@ -84,11 +84,11 @@ def claim(database: Any, rows: int) -> None:
     """The claim among so many rows, a tenth of them due at one instant; that its plan is the index's own is asserted."""
     from django.db import connection
 
-    from dispensary.actions.reminders import ledger
+    from dispensary.reminders import queue
 
     seconds = fill(database, rows, future=3)
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + ledger.CLAIM, [_token(), "w", timedelta(seconds=60), BATCH])
+        cursor.execute("EXPLAIN (FORMAT JSON) " + queue.CLAIM, [_token(), "w", timedelta(seconds=60), BATCH])
         told = json.dumps(cursor.fetchone()[0])
     if "reminder_due" not in told or "Sort" in told or "Seq Scan" in told:
         raise SystemExit(f"the claim left its index: {told}")
@@ -97,7 +97,7 @@ def claim(database: Any, rows: int) -> None:
     claims = min(CLAIMS, rows // 10 // BATCH)
     for _ in range(claims):
         began, used = time.perf_counter(), _cpu_of(server)
-        lease = ledger.claim(owner="bench", count=BATCH, lease=timedelta(seconds=600))
+        lease = queue.claim(owner="bench", count=BATCH, lease=timedelta(seconds=600))
         took.append(time.perf_counter() - began)
         cpu.append(_cpu_of(server) - used)
         if len(lease.ids) != BATCH:

@@ -149,7 +149,7 @@ OWE = """
 from datetime import timedelta
 from django.utils import timezone
 import making
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.models import Pharmacy, Reminder
 now = timezone.now()
 shop = Pharmacy.objects.get()
@@ -175,7 +175,7 @@ def test_somebody_elses_project_sends_what_is_due(environment: Path, project: Pa
     run(*manage, "pharmacy", "open", "Mill Lane Pharmacy", "time_zone=UTC", cwd=project)
     with pytest.raises(AssertionError, match="never ticked"):
         run(*manage, "check", "--database", "default", "--fail-level", "WARNING", cwd=project)
-    shutil.copy(ROOT / "tests" / "dispensary" / "actions" / "reminders" / "making.py", project)
+    shutil.copy(ROOT / "tests" / "dispensary" / "reminders" / "making.py", project)
     run(*manage, "shell", "-c", OWE, cwd=project)
 
     celery = (environment / "celery", "-A", "theirs")

@@ -26,8 +26,8 @@ from dispensary.models import (
 )
 from dispensary.supplies import history
 from tests.dispensary import make
-from tests.dispensary.actions.reminders import making
 from tests.dispensary.make import NOW
+from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
 TODAY = NOW.date()

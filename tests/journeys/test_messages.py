@@ -12,7 +12,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.actions import consent, reminders
+from dispensary import reminders
+from dispensary.actions import consent
 from dispensary.counter.look import build
 from dispensary.models import Medium, Reminder, ReminderState
 from tests.dispensary import make

@@ -11,12 +11,12 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.actions import reminders
-from dispensary.actions.reminders import tokens
+from dispensary import reminders
 from dispensary.counter.look import build
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient
-from dispensary.reminding.words import patient_page
-from tests.dispensary.actions.reminders import making
+from dispensary.reminders import links
+from dispensary.reminders.texts import patient_page
+from tests.dispensary.reminders import making
 from tests.journeys.looking import NARROW, WIDE, Eye, eye
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -47,7 +47,7 @@ def somebody(language: str = "en") -> ContactPoint:
 
 
 def link(contact: ContactPoint, days: int = 1) -> str:
-    return f"/m/{tokens.page_token(contact.pk, timezone.now() + timedelta(days=days))}"
+    return f"/m/{links.page_token(contact.pk, timezone.now() + timedelta(days=days))}"
 
 
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("ar", "rtl")])

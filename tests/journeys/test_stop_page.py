@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.actions.reminders import tokens
 from dispensary.counter.look import build
 from dispensary.models import Suppression, WorklistItem
-from dispensary.reminding.words import stop_page
-from tests.dispensary.actions.reminders import making
+from dispensary.reminders import links
+from dispensary.reminders.texts import stop_page
+from tests.dispensary.reminders import making
 from tests.journeys.looking import NARROW, eye
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,7 +32,7 @@ def test_one_press_stops_in_every_language_at_both_widths(
     contact = making.reachable(making.patient(language=language))
     words = stop_page(language)
     with eye(browser, live_server.url, java_script_enabled=True) as looking:
-        looking.go(f"/u/{tokens.stop_token(contact.pk)}")
+        looking.go(f"/u/{links.stop_token(contact.pk)}")
         page = looking.page
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
         assert looking.faults() == []
@@ -50,7 +50,7 @@ def test_one_press_stops_in_every_language_at_both_widths(
 def test_whoever_got_a_strangers_message_can_say_so(browser: Browser, live_server: LiveServer) -> None:
     contact = making.reachable(making.patient())
     with eye(browser, live_server.url, java_script_enabled=False) as looking:
-        looking.go(f"/u/{tokens.stop_token(contact.pk)}")
+        looking.go(f"/u/{links.stop_token(contact.pk)}")
         looking.page.get_by_role("button", name=stop_page("en")["wrong"]).click()
         expect(looking.page.get_by_role("heading")).to_have_text(stop_page("en")["wrong_done"])
     assert Suppression.objects.get().reason == "wrong-person"

@@ -9,9 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary import policies
-from dispensary.actions import consent, reminders, worklist
+from dispensary import policies, reminders
+from dispensary.actions import consent, worklist
 from dispensary.actions.idempotency import Reply
+from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
 from dispensary.api.views.base import HouseView, Policy, reply
@@ -154,10 +155,10 @@ class ReminderActionView(HouseView):
         by = self.by(found.pharmacy_id)
         if self.how == "send":
             despite = self.read(shapes.SendNow)["despite_quiet_hours"]
-            row = reminders.send_now(public_id=pk, despite_quiet=despite, by=by, now=self.now)
+            row = send_reminder(public_id=pk, despite_quiet=despite, by=by, now=self.now)
         else:
             self.read(shapes.Nothing)
-            row = reminders.withdraw(public_id=pk, by=by, now=self.now)
+            row = withdraw_reminder(public_id=pk, by=by, now=self.now)
         return Response(shapes.ReminderOut(row).data)
 
 

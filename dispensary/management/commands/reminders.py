@@ -12,13 +12,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from dispensary.actions import patients, reminders
+from dispensary import reminders
+from dispensary.actions import patients
+from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor, Role
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
 from dispensary.models.reminders import NOT_SENT_YET
-from dispensary.reminding import LANGUAGES
+from dispensary.reminders.texts import LANGUAGES
 
 
 def _some(text: str) -> int:
@@ -134,13 +136,13 @@ class Command(BaseCommand):
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
         by = self._actor(options["by"], reminder)
         now, despite = timezone.now(), options["despite_quiet_hours"]
-        row = reminders.send_now(public_id=reminder.public_id, despite_quiet=despite, by=by, now=now)
+        row = send_reminder(public_id=reminder.public_id, despite_quiet=despite, by=by, now=now)
         told = reminders.outlook(row, now)
         self.stdout.write(f"{told[0].upper()}{told[1:]}")
 
     def _withdraw(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
-        reminders.withdraw(public_id=reminder.public_id, by=self._actor(options["by"], reminder), now=timezone.now())
+        withdraw_reminder(public_id=reminder.public_id, by=self._actor(options["by"], reminder), now=timezone.now())
         self.stdout.write("Withdrawn.")
 
     def _preview(self, options: dict[str, Any]) -> None:

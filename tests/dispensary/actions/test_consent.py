@@ -5,8 +5,8 @@ import json
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from dispensary import audit
-from dispensary.actions import consent, reach, reminders
+from dispensary import audit, reminders
+from dispensary.actions import consent
 from dispensary.actors import Actor, Role
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, NotAllowed
@@ -25,7 +25,8 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.sealed import address_digest
-from tests.dispensary.actions.reminders import making
+from dispensary.reminders import opt_outs, reach
+from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
 NOW = making.NOON
@@ -193,7 +194,9 @@ def test_a_yes_at_the_counter_lifts_an_earlier_stop_but_no_complaint(patient, by
 def test_a_yes_does_not_lift_the_stop_of_a_number_that_has_become_somebody_elses(patient, by):
     old = add(patient, by, Medium.SMS, "+447700900123")
     consent.retire_contact(contact=old, by=by, now=NOW)
-    consent.stop_address(medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW)
+    opt_outs.stop_address(
+        medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW
+    )
     add(patient, by, Medium.SMS, "+447700900555")
     say(patient, by, medium=Medium.SMS)
     assert Suppression.objects.get().address_digest == address_digest("sms", "+447700900123")
@@ -202,7 +205,7 @@ def test_a_yes_does_not_lift_the_stop_of_a_number_that_has_become_somebody_elses
 def test_a_number_that_is_another_persons_stays_stopped_though_it_had_said_stop_before(patient, by):
     point = add(patient, by, Medium.SMS, "+447700900123")
     say(patient, by, medium=Medium.SMS)
-    consent.stop_contact(contact_id=point.pk, source="reply", now=NOW)
+    opt_outs.stop_contact(contact_id=point.pk, source="reply", now=NOW)
     consent.report_wrong_person(contact=point, by=by, now=NOW)
     consent.retire_contact(contact=point, by=by, now=NOW)
     add(patient, by, Medium.SMS, "+447700900123")  # typed again from an old form
@@ -222,7 +225,7 @@ def test_what_stops_an_address_takes_back_the_messages_of_everybody_who_shares_i
         state=ReminderState.LEASED, lease_token=owed.first().public_id, lease_until=NOW
     )
     if how == "stop":
-        consent.stop_contact(contact_id=point.pk, source="one-click", now=NOW)
+        opt_outs.stop_contact(contact_id=point.pk, source="one-click", now=NOW)
     else:
         consent.report_wrong_person(contact=point, by=by, now=NOW)
     assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
@@ -257,7 +260,7 @@ def test_a_stop_by_address_reaches_every_patient_who_shares_it(patient, by):
     for person in (patient, other):
         add(person, by, Medium.SMS, "+447700900123")
         say(person, by, medium=Medium.SMS)
-    stopped = consent.stop_address(
+    stopped = opt_outs.stop_address(
         medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW
     )
     assert stopped == (2, True) and {said.answer for said in Consent.objects.all()} == {"no"}

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.models import Consent, Dispense, Reminder, ReminderPlan, WorklistItem
 from tests.dispensary.api.conftest import hand_over
 

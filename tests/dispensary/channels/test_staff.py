@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.channels.staff import notify_staff
 from dispensary.models import EngineHeartbeat, WorklistItem
-from tests.dispensary.actions.reminders import making
 from tests.dispensary.channels.servers import http_gateway
+from tests.dispensary.reminders import making
 
 
 def test_nobody_to_tell_is_no_error():

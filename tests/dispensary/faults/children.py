@@ -11,9 +11,9 @@ import psutil
 import psycopg
 from django.db import connections
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.models import Reminder, ReminderState
-from tests.dispensary.actions.reminders.conftest import database_now
+from tests.dispensary.reminders.conftest import database_now
 from tests.waiting import wait_until
 
 ENDED = (

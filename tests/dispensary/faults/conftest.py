@@ -5,8 +5,8 @@ from django.db import connection
 
 from dispensary.models.reminders import LET_GO, ReminderState
 from tests.dispensary import make
-from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
 from tests.dispensary.faults.house import House
+from tests.dispensary.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
 from tests.site import running_valkey
 
 

@@ -27,9 +27,9 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditEntry
 from dispensary.models.sealed import address_digest
-from tests.dispensary.actions.reminders import making
-from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.faults.children import not_ended
+from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import database_now
 
 ROOT = Path(__file__).resolve().parents[3]
 LONG = os.environ.get("FAULTS") == "long"

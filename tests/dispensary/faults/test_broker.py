@@ -11,8 +11,8 @@ from deploy.celery import app
 from dispensary.actions import dispenses
 from dispensary.models import Reminder
 from tests.dispensary import make
-from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.faults.house import LONG
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 MANY = 10_000 if LONG else 300

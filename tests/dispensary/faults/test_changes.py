@@ -12,11 +12,11 @@ from decimal import Decimal
 
 import pytest
 
-from dispensary import audit
-from dispensary.actions import consent, dispenses, patients, prescriptions, reminders
+from dispensary import audit, reminders
+from dispensary.actions import consent, dispenses, patients, prescriptions
 from dispensary.actions.dispenses import Dispense
 from dispensary.actions.overrides import Answer, Refused
-from dispensary.actions.reminders import receipts
+from dispensary.actions.reminders import withdraw_reminder
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.errors import Conflict
 from dispensary.models import (
@@ -30,9 +30,10 @@ from dispensary.models import (
     Source,
 )
 from dispensary.models.audit import AuditBody, AuditEntry
+from dispensary.reminders import opt_outs, receipts
 from tests.dispensary import make
-from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.faults.children import frozen, in_a_process_that_dies, let_leases_run_out, not_ended, thaw
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
@@ -161,7 +162,7 @@ def said_no(course):
 
 
 def one_click(course):
-    consent.stop_contact(contact_id=course.contact.pk, source="one-click", now=database_now())
+    opt_outs.stop_contact(contact_id=course.contact.pk, source="one-click", now=database_now())
 
 
 def wrong_person(course):
@@ -175,7 +176,7 @@ def address_retired(course):
 
 
 def by_hand(course):
-    reminders.withdraw(public_id=course.row.public_id, by=course.by, now=database_now())
+    withdraw_reminder(public_id=course.row.public_id, by=course.by, now=database_now())
 
 
 ENDS_THE_PLAN = (dose_changed, stopped, cancelled, supply_cancelled, supply_returned, collected_early, died)

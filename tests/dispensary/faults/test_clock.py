@@ -13,8 +13,8 @@ from django.db import connections
 from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.models import Reminder, ReminderState
 from tests.clock import Clock
-from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.faults.house import LONG, ROOT
+from tests.dispensary.reminders.conftest import database_now
 from tests.site import working_folder
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transaction=True)]

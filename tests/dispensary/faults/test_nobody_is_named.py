@@ -10,9 +10,10 @@ import pytest
 import redis
 
 from dispensary.models import Patient, Reminder, ReminderPlan
-from dispensary.reminding import LANGUAGES, Kind
-from tests.dispensary.actions.reminders import making
-from tests.dispensary.actions.reminders.conftest import database_now
+from dispensary.models.reminders import ReminderKind
+from dispensary.reminders.texts import LANGUAGES
+from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
@@ -50,7 +51,7 @@ def canary(pharmacy, language, medium, detail="plain", who=""):
             local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now, useful_until=now + timedelta(days=1),
             params=PARAMS, despite_quiet=True,
         )
-        for kind in Kind
+        for kind in ReminderKind
     )  # fmt: skip
 
 

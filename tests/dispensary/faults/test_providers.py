@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from django.db.models import F
 
-from dispensary.actions import reminders
-from dispensary.actions.reminders import receipts
+from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.models import (
     Delivery,
@@ -23,10 +22,11 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditEntry
 from dispensary.models.reminders import LIVE
-from tests.dispensary.actions.reminders.conftest import database_now
+from dispensary.reminders import receipts
 from tests.dispensary.channels.servers import Gateway, http_gateway
 from tests.dispensary.faults.children import frozen, heal, let_leases_run_out, not_ended, thaw
 from tests.dispensary.faults.house import House
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 

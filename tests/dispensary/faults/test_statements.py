@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from dispensary.actions import reminders
-from dispensary.actions.reminders import receipts
+from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.models import (
     Delivery,
@@ -19,10 +18,11 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditEntry
 from dispensary.models.reminders import LIVE
-from tests.dispensary.actions.reminders import making
-from tests.dispensary.actions.reminders.conftest import database_now
+from dispensary.reminders import receipts
 from tests.dispensary.faults.children import dies_at, heal, in_a_process_that_dies, let_leases_run_out, steps_of
 from tests.dispensary.faults.house import LONG
+from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 from django.db import OperationalError, connection
 
-from dispensary.actions import reminders
-from dispensary.actions.reminders import ledger, outcomes
+from dispensary import reminders
 from dispensary.models import AuditEntry, Reminder, ReminderState, WorklistItem
 from dispensary.models.reminders import DeliveryOutcome
-from dispensary.reminding.words import say_date
+from dispensary.reminders import outcomes, queue
+from dispensary.reminders.texts import say_date
 from tests.dispensary.faults.children import in_a_child, in_a_process_that_dies, kill_when_called, recover
 from tests.waiting import wait_until
 
@@ -64,7 +64,7 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
 
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(ledger, "claim"), (outcomes, "hand_over"), (outcomes, "book"), (outcomes, "_sent"), (ledger, "release")],
+    [(queue, "claim"), (outcomes, "hand_over"), (outcomes, "book"), (outcomes, "_sent"), (queue, "release")],
     ids=[
         "before the claim",
         "between claim and intent",

@@ -6,7 +6,8 @@ import signal
 import pytest
 from django.db import connection
 
-from dispensary.actions import dispenses, reminders
+from dispensary import reminders
+from dispensary.actions import dispenses
 from dispensary.actions.dispenses import Dispense
 from dispensary.models import Reminder, ReminderPlan, Review
 from dispensary.models.audit import AuditEntry

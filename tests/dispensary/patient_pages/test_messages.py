@@ -6,8 +6,8 @@ import pytest
 from django.core import signing
 from django.utils import timezone
 
-from dispensary.actions import consent, reminders
-from dispensary.actions.reminders import tokens
+from dispensary import reminders
+from dispensary.actions import consent
 from dispensary.models import (
     Consent,
     ConsentEvent,
@@ -20,9 +20,9 @@ from dispensary.models import (
     WorklistItem,
 )
 from dispensary.models.audit import AuditEntry
-from dispensary.reminding import LANGUAGES
-from dispensary.reminding.words import patient_page, stop_page
-from tests.dispensary.actions.reminders import making
+from dispensary.reminders import links
+from dispensary.reminders.texts import LANGUAGES, patient_page, stop_page
+from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ def email(patient):
 
 
 def link(contact, ends=None):
-    return f"/m/{tokens.page_token(contact.pk, ends or timezone.now() + DAY)}"
+    return f"/m/{links.page_token(contact.pk, ends or timezone.now() + DAY)}"
 
 
 def words_on(response):
@@ -246,7 +246,7 @@ def test_a_link_that_has_ended_shows_and_changes_nothing(client, patient, email)
 
 
 def forged(contact):
-    real = tokens.page_token(contact.pk, timezone.now())
+    real = links.page_token(contact.pk, timezone.now())
     other = signing.Signer(salt="something-else").sign(real.rpartition(":")[0])
     half = real[: len(real) // 2]
     longer = real.replace(":", "0:")  # a later end, with the old signature
@@ -255,7 +255,7 @@ def forged(contact):
         half,
         longer,
         real.upper(),
-        tokens.stop_token(contact.pk),
+        links.stop_token(contact.pk),
         contact.pk.hex,
         "x",
         "%00",
@@ -275,7 +275,7 @@ def test_a_link_that_is_not_ours_shows_and_changes_nothing(client, patient, emai
 
 def test_the_link_to_this_page_does_not_stop_by_one_click(client, patient, email):
     before = trace()
-    response = client.post(f"/u/{tokens.page_token(email.pk, timezone.now())}")
+    response = client.post(f"/u/{links.page_token(email.pk, timezone.now())}")
     assert response.status_code == 404 and stop_page("en")["gone"] in words_on(response)
     assert trace() == before
 

@@ -1,3 +1,3 @@
 """The engine's fixtures, for what others call."""
 
-from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
+from tests.dispensary.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)

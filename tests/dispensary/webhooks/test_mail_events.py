@@ -8,7 +8,7 @@ from anymail.signals import tracking
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from django.core.exceptions import SuspiciousOperation
 
-from dispensary.actions import reminders
+from dispensary import reminders
 from dispensary.models import (
     Consent,
     ContactPoint,
@@ -21,7 +21,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from dispensary.webhooks.mail_events import receive_tracking
-from tests.dispensary.actions.reminders import making
+from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "postmark:a-long-secret"

@@ -11,8 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from dispensary.actions import reminders
-from dispensary.actions.reminders import tokens
+from dispensary import reminders
 from dispensary.channels.signing import HEADER, sign
 from dispensary.models import (
     Consent,
@@ -27,15 +26,16 @@ from dispensary.models import (
     Suppression,
     WorklistItem,
 )
+from dispensary.reminders import links
 from dispensary.webhooks.views import receive_events
-from tests.dispensary.actions.reminders import making
-from tests.dispensary.actions.reminders.conftest import database_now
 from tests.dispensary.channels.providers import NhsNotify, Twilio, Vonage, private_key
 from tests.dispensary.channels.servers import http_gateway
 from tests.dispensary.channels.test_nhs_notify import of_channel, options_at
 from tests.dispensary.channels.test_nhs_notify import signature as hmac_of
 from tests.dispensary.channels.test_twilio import ADDRESS, signature
 from tests.dispensary.channels.test_vonage import inbound, signed
+from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "shared-with-the-gateway"
@@ -445,14 +445,14 @@ def contact(due, outbox):
 
 
 def test_opening_the_link_changes_nothing(client, contact):
-    answer = client.get(f"/u/{tokens.stop_token(contact.pk)}")
+    answer = client.get(f"/u/{links.stop_token(contact.pk)}")
     assert answer.status_code == 200 and b'<form method="post">' in answer.content
     assert Consent.objects.get().answer == "yes"
 
 
 def test_one_click_stops_at_once_without_a_session_and_twice_is_once(client, contact):
     for _ in range(2):
-        answer = client.post(f"/u/{tokens.stop_token(contact.pk)}", {"List-Unsubscribe": "One-Click"})
+        answer = client.post(f"/u/{links.stop_token(contact.pk)}", {"List-Unsubscribe": "One-Click"})
         assert answer.status_code == 200
     assert Consent.objects.get().answer == "no" and ConsentEvent.objects.filter(source="one-click").count() == 1
     reminders.drain()
@@ -470,25 +470,25 @@ def test_one_click_stops_at_once_without_a_session_and_twice_is_once(client, con
     ],
 )  # fmt: skip
 def test_one_click_is_a_post_whatever_its_body(client, contact, kind, body):
-    answer = client.generic("POST", f"/u/{tokens.stop_token(contact.pk)}", body, content_type=kind)
+    answer = client.generic("POST", f"/u/{links.stop_token(contact.pk)}", body, content_type=kind)
     assert answer.status_code == 200 and not answer.cookies
     assert ConsentEvent.objects.get(answer="no").source == "one-click"
 
 
 def test_the_button_on_the_page_is_told_apart_from_a_mail_programs_click(client, contact):
-    assert b'name="why" value="stop"' in client.get(f"/u/{tokens.stop_token(contact.pk)}").content
-    client.post(f"/u/{tokens.stop_token(contact.pk)}", {"why": "stop"})
+    assert b'name="why" value="stop"' in client.get(f"/u/{links.stop_token(contact.pk)}").content
+    client.post(f"/u/{links.stop_token(contact.pk)}", {"why": "stop"})
     assert ConsentEvent.objects.get(answer="no").source == "patient-page"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"])
 def test_no_other_method_acts(client, contact, method):
-    client.generic(method, f"/u/{tokens.stop_token(contact.pk)}")
+    client.generic(method, f"/u/{links.stop_token(contact.pk)}")
     assert Consent.objects.get().answer == "yes"
 
 
 def test_who_stops_with_a_run_out_ahead_is_called_instead(client, contact):
-    client.post(f"/u/{tokens.stop_token(contact.pk)}")
+    client.post(f"/u/{links.stop_token(contact.pk)}")
     assert "call instead" in WorklistItem.objects.get().reason
 
 
@@ -500,7 +500,7 @@ def test_a_forged_token_is_told_apart_from_a_good_one_and_does_nothing(client, d
 def test_the_page_speaks_the_patients_language_and_shows_nothing_about_them(client, contact):
     contact.patient.language = "ar"
     contact.patient.save()
-    page = client.get(f"/u/{tokens.stop_token(contact.pk)}")
+    page = client.get(f"/u/{links.stop_token(contact.pk)}")
     text = page.content.decode()
     assert 'dir="rtl"' in text and "Canary" not in text and "example.org" not in text
     assert page["Referrer-Policy"] == "no-referrer" and "noindex" in page["X-Robots-Tag"]
@@ -569,7 +569,7 @@ def test_the_metrics_tell_by_which_way_patients_stop(client, due, outbox):
     due("run_out")
     contact = ContactPoint.objects.get()
     for _ in range(2):
-        client.post(f"/u/{tokens.stop_token(contact.pk)}")
+        client.post(f"/u/{links.stop_token(contact.pk)}")
     assert 'dispensary_optouts_total{source="one-click"} 1.0' in metrics(client)
 
 

@@ -1,3 +1,3 @@
 """The engine's fixtures, for its command."""
 
-from tests.dispensary.actions.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
+from tests.dispensary.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from dispensary.models import Dispense, Reminder, ReminderState, StaffMember
 from dispensary.models.audit import AuditEntry
-from tests.dispensary.actions.reminders import making
+from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,0 +1,36 @@
+"""Reminders: what patients are owed, when and in which words; how it is sent, and what follows."""
+
+from dispensary.reminders.engine import Drained, Ticked, drain, tick
+from dispensary.reminders.explanations import Preview, explain, outlook, preview, say, say_reason
+from dispensary.reminders.missing_receipts import ask_about_silent
+from dispensary.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
+from dispensary.reminders.receipts import act_on_events, keep
+from dispensary.reminders.replanning import plan_behind
+from dispensary.reminders.risk_list import AtRisk, RiskLevel, withdrawal_risk
+from dispensary.reminders.upcoming import Coming, coming_to
+
+__all__ = [
+    "AtRisk",
+    "Coming",
+    "Drained",
+    "Preview",
+    "RiskLevel",
+    "Ticked",
+    "Withdrawn",
+    "act_on_events",
+    "ask_about_silent",
+    "coming_to",
+    "drain",
+    "explain",
+    "keep",
+    "outlook",
+    "plan_after_dispense",
+    "plan_again",
+    "plan_behind",
+    "preview",
+    "say",
+    "say_reason",
+    "tick",
+    "withdraw_for",
+    "withdrawal_risk",
+]

@@ -1,0 +1,75 @@
+"""A provider that is down is left alone for a while: no attempt of any message is spent on it.
+
+After five failures in a row that are the provider's, the channel rests for a minute, then for two, up to a quarter of an
+hour; the first message that is accepted ends it. The rest is a row, so that every worker keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dispensary.channels import Accepted, Answer, Fault, Refused
+from dispensary.reminders import queue
+
+IN_A_ROW = 5
+SHORTEST = timedelta(minutes=1)
+LONGEST = timedelta(minutes=15)
+PREFIX = "rest "
+ANSWERED = "answer "
+TOOK = "answer-us "
+_PROVIDERS_OWN = frozenset({Fault.UNREACHABLE, Fault.BUSY, Fault.LIMITED, Fault.MISCONFIGURED})
+
+_RESTING = f"""
+SELECT substr(name, {len(PREFIX) + 1}), at, at > clock_timestamp() FROM dispensary_engineheartbeat WHERE name LIKE '{PREFIX}%%'
+"""  # noqa: S608  (our own prefix)
+# Of workers that give up on it in the same minute, one counts.
+_REST = """
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp() + %s, 1)
+    ON CONFLICT (name) DO UPDATE
+       SET at = clock_timestamp() + LEAST(%s, %s * power(2, LEAST(dispensary_engineheartbeat.count, 10))),
+           count = dispensary_engineheartbeat.count + 1
+     WHERE dispensary_engineheartbeat.at < clock_timestamp()
+"""
+_OVER = "DELETE FROM dispensary_engineheartbeat WHERE name = %s"
+
+
+@dataclass(slots=True)
+class Breaker:
+    """What one drain knows of the providers' health."""
+
+    failures: dict[str, int] = field(default_factory=dict)
+    resting: dict[str, datetime] = field(default_factory=dict)
+    troubled: set[str] = field(default_factory=set)
+    counts: Counter[str] = field(default_factory=Counter)
+    """How often each channel gave which answer, and how many microseconds it took, for the counters of the metrics."""
+
+    def look(self) -> None:
+        """Read which channels rest, and until when by the database's clock."""
+        found = queue.run(_RESTING, [])
+        self.resting = {name: until for name, until, resting in found if resting}
+        self.troubled = {name for name, _, _ in found}
+
+    def note(self, channel: str, answer: Answer, took: float) -> None:
+        """Learn from one answer that took so many seconds. A refusal of one message or one address says nothing about the
+        provider."""
+        self.counts[f"{ANSWERED}{channel} {'accepted' if isinstance(answer, Accepted) else answer.fault}"] += 1
+        self.counts[f"{TOOK}{channel}"] += round(took * 1_000_000)
+        if isinstance(answer, Accepted):
+            self.failures.pop(channel, None)
+            if channel in self.troubled:
+                self.troubled.discard(channel)
+                queue.run(_OVER, [_name(channel)])
+            return
+        if isinstance(answer, Refused) and answer.fault not in _PROVIDERS_OWN:
+            return
+        self.failures[channel] = self.failures.get(channel, 0) + 1
+        if self.failures[channel] >= IN_A_ROW:
+            self.failures[channel] = 0
+            queue.run(_REST, [_name(channel), SHORTEST, LONGEST, SHORTEST])
+            self.look()
+
+
+def _name(channel: str) -> str:
+    return f"{PREFIX}{channel}"

@@ -1,0 +1,272 @@
+"""From a claimed row to a message, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cryptography.fernet import InvalidToken
+
+from dispensary.channels import Channel, Message
+from dispensary.conf import Conf, conf
+from dispensary.models.contacts import DetailLevel, Medium
+from dispensary.models.pharmacy import QuietHours
+from dispensary.models.reminders import ReminderKind
+from dispensary.models.sealed import opener
+from dispensary.reminders import links, queue
+from dispensary.reminders.quiet_hours import manners, place, resolve
+from dispensary.reminders.segments import count_segments
+from dispensary.reminders.texts import Text, WayOut, language_for, medicine_in, say_date, say_number, say_tablets, write
+from dispensary.reminders.texts import patient_page as page_words
+
+TURN = timedelta(minutes=1)
+"""How long a nudge waits for another message to the same patient that is due as well."""
+LOOK_AGAIN = 0.25
+"""Seconds for which a batch may rely on what was decided when it was read."""
+
+
+class Reason(StrEnum):
+    """Why a reminder does not leave now, as a code; the sentence for people is in `explain`."""
+
+    NO_ADDRESS = "no-address-allowed"
+    ALL_REFUSED = "every-address-refused"
+    TOO_LATE = "too-late"
+    QUIET = "quiet-hours"
+    ENOUGH_TODAY = "daily-limit"
+    WORDS = "words-missing"
+    ADDRESS = "address-unreadable"
+    RESTING = "provider-resting"
+    ANOTHER_FIRST = "another-goes-first"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claimed reminder with all that decides about it. Field order is that of `queue.BATCH`."""
+
+    id: int
+    public_id: uuid.UUID
+    kind: str
+    params: Any
+    round: int
+    useful_until: datetime
+    despite_quiet: bool
+    pharmacy_id: uuid.UUID
+    patient_id: uuid.UUID
+    zone_name: str
+    pharmacy_zone: str
+    language: str
+    pharmacy_language: str
+    sender: str
+    phone: str
+    quiet_from: time
+    quiet_until: time
+    message_at: time
+    contact_id: uuid.UUID | None
+    medium: str | None
+    address: str | None
+    address_digest: str | None
+    detail_level: str | None
+    sent_before: Sequence[datetime]
+    another_first: bool
+    refused_before: bool
+    now: datetime
+
+    @property
+    def manners(self) -> tuple[ZoneInfo, QuietHours]:
+        return manners(self.zone_name, self.pharmacy_zone, self.quiet_from, self.quiet_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A message that may leave now."""
+
+    row: Row
+    message: Message
+    channel: Channel
+    text: Text
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now: due again at `due_at`. No attempt is counted."""
+
+    row: Row
+    reason: Reason
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not at all."""
+
+    row: Row
+    reason: Reason
+
+
+def read(lease: queue.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
+    """Decide about every row of a claimed batch, with one query."""
+    rows = (Row(*found) for found in queue.run_prepared(queue.BATCH, [list(channels), list(lease.ids), lease.token]))
+    habits = Habits(conf(), opener())
+    return [decide(row, channels, habits) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What is the same for a whole batch, looked up once."""
+
+    conf: Conf
+    unseal: Callable[[str], str]
+
+
+def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready | Later | Never:
+    """Whether, when and in which words this reminder leaves."""
+    if row.useful_until <= row.now:
+        return Never(row, Reason.TOO_LATE)
+    if row.contact_id is None or row.medium is None or row.address is None:
+        return Never(row, Reason.ALL_REFUSED if row.refused_before else Reason.NO_ADDRESS)
+    later = None if row.despite_quiet else _not_now(row, habits)
+    if later is not None:
+        return later
+    try:
+        channel = channels[row.medium]
+        stop_url = links.stop_url(row.contact_id, habits.conf.public_url) if row.medium == Medium.EMAIL else ""
+        text = words_of(row, way_out(channel, Medium(row.medium), stop_url))
+    except Exception:  # whatever is wrong with one row, its neighbours must leave
+        return Never(row, Reason.WORDS)
+    try:
+        message = _message(row, text, channel, stop_url, habits)
+    except InvalidToken:
+        return Never(row, Reason.ADDRESS)
+    length = count_segments(message.text).count if row.medium == Medium.SMS else 0
+    return Ready(row, message, channel, text, length)
+
+
+def _not_now(row: Row, habits: Habits) -> Later | Never | None:
+    """Quiet hours and the limits of a day and a week; `None` when nothing stands against it."""
+    zone, quiet = row.manners
+    allowed = place(row.now, row.useful_until, row.now, zone, quiet)
+    if allowed is None:
+        return Never(row, Reason.TOO_LATE)
+    if allowed > row.now:
+        return Later(row, Reason.QUIET, allowed)
+    if ReminderKind(row.kind).matters_for_safety:
+        return None
+    if row.another_first:  # the limit of a day can only count the one that has left: a nudge waits for its turn
+        return _wait(row, row.now + TURN, Reason.ANOTHER_FIRST, Reason.ENOUGH_TODAY)
+    if not row.sent_before:
+        return None
+    today = row.now.astimezone(zone).date()
+    so_many_today = sum(sent.astimezone(zone).date() == today for sent in row.sent_before)
+    if so_many_today < habits.conf.reminders_a_day and len(row.sent_before) < habits.conf.reminders_a_week:
+        return None
+    tomorrow = resolve(today + timedelta(days=1), row.message_at, zone)
+    placed = place(tomorrow, row.useful_until, row.now, zone, quiet)
+    return Later(row, Reason.ENOUGH_TODAY, placed) if placed and placed > row.now else Never(row, Reason.ENOUGH_TODAY)
+
+
+def _wait(row: Row, until: datetime, reason: Reason, too_late: Reason) -> Later | Never:
+    """Due again then, or when quiet hours allow it after that; never, where that is too late."""
+    zone, quiet = row.manners
+    allowed = place(until, row.useful_until, until, zone, quiet)
+    return Later(row, reason, allowed) if allowed else Never(row, too_late)
+
+
+def look_again(ready: Ready, later: float) -> Ready | Later | Never:
+    """A provider may be so slow that its quiet hours begin before a message's turn comes: decide again `later` seconds on."""
+    if later < LOOK_AGAIN or ready.row.despite_quiet:
+        return ready
+    row = replace(ready.row, now=ready.row.now + timedelta(seconds=later))
+    zone, quiet = row.manners
+    allowed = place(row.now, row.useful_until, row.now, zone, quiet)
+    if allowed is None:
+        return Never(row, Reason.TOO_LATE)
+    return Later(row, Reason.QUIET, allowed) if allowed > row.now else ready
+
+
+def after_the_rest(row: Row, until: datetime) -> Later | Never:
+    """When a message may leave whose provider is left alone until then."""
+    return _wait(row, until, Reason.RESTING, Reason.TOO_LATE)
+
+
+def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayOut:
+    """How whoever gets this can end it: a promise that nobody keeps is worse than a telephone number."""
+    if medium == Medium.EMAIL:
+        return WayOut.LINK if stop_url else WayOut.CALL
+    return WayOut.REPLY if channel and channel.takes_replies else WayOut.CALL
+
+
+def words_of(row: Row, out: WayOut) -> Text:
+    """The text in the patient's language; with medicine and dose only where the patient chose it."""
+    language = language_for(row.language, row.pharmacy_language)
+    params = json.loads(row.params) if isinstance(row.params, str) else row.params
+    detailed = row.detail_level == DetailLevel.DETAILED
+    values = values_of(params, language, sender=row.sender, phone=row.phone, detailed=detailed)
+    typewritten = row.medium == Medium.SMS
+    return write(
+        ReminderKind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten
+    )
+
+
+def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: str, detailed: bool) -> dict[str, str]:
+    """The variables that the words may use."""
+    values = {"sender": sender, "phone": phone, "date": _said(params["date"], language)}
+    if not detailed:
+        return values
+    values["medicine"] = medicine_in(language)
+    if "after" not in params:
+        return values
+    before, after = (tuple(Decimal(dose) for dose in params[name]) for name in ("before", "after"))
+    strength = Decimal(params["strength"])
+    values |= {
+        "before": say_number(sum(before, Decimal(0)), language),
+        "after": say_number(sum(after, Decimal(0)), language),
+        "strength": say_number(strength, language),
+    }
+    if tablets := say_tablets(after, strength, language):
+        values["tablets"] = tablets
+    return values
+
+
+@lru_cache(maxsize=2048)
+def _said(day: str, language: str) -> str:
+    return say_date(date.fromisoformat(day), language)
+
+
+def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
+    """The idempotency key: equal for every attempt at one intent, new when a person sends it again."""
+    return uuid.uuid5(public_id, f"{medium}:{round_}")
+
+
+def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
+    assert row.medium is not None and row.address is not None and row.contact_id is not None
+    return Message(
+        key=key_of(row.public_id, row.medium, row.round),
+        to=habits.unseal(row.address),
+        sender=row.sender,
+        subject=text.subject,
+        body=text.body,
+        opt_out=channel.opt_out_line(text.language, text.opt_out),
+        stop_url=stop_url,
+        page=_page(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
+        language=text.language,
+    )
+
+
+def _page(row: Row, text: Text, house: Conf) -> str:
+    """The line that leads to the patient's page. Only in a letter: in a text message it would cost as much as the message.
+
+    It works for some days after what the letter is about: counted from that and not from the moment of sending, so that
+    every attempt at one message carries the same words.
+    """
+    ends = row.useful_until + timedelta(days=house.patient_page_days)
+    address = links.page_url(row.contact_id, ends, house.public_url) if row.contact_id else ""
+    return f"{page_words(text.language)['link']} {address}" if address else ""

@@ -1,0 +1,246 @@
+"""The engine: a tick that sets right what was left lying, and a drain that sends what is due.
+
+Both run from Celery and from `manage.py reminders run`; neither needs a broker. They must not run inside a transaction:
+what they promise is made of commits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from dispensary.channels import Accepted, Answer, Channel, Unknown, channels_in_use
+from dispensary.channels.staff import notify_staff
+from dispensary.conf import conf
+from dispensary.models import Reminder, WorkKind
+from dispensary.models.reminders import ReminderState as State
+from dispensary.reminders import compose, health, outcomes, queue, receipts, replanning, risk_list
+from dispensary.reminders.breaker import Breaker
+from dispensary.reminders.compose import Ready, after_the_rest, look_again
+from dispensary.reminders.queue import COUNT, TURN, count
+
+log = logging.getLogger(__name__)
+
+TICK = "tick"
+SET_ASIDE = "aside "
+RISK = "withdrawal-risk"
+RISK_EVERY = timedelta(minutes=5)
+ALERT = "staff-alert"
+ALERT_EVERY = timedelta(hours=24)
+WAITS_TOO_LONG = 24 * 3600.0  # seconds
+ZONES = "time-zones"
+ZONES_EVERY = timedelta(hours=1)
+
+DUE_NOW = f"""
+SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
+"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
+BOOK_AFTER = 2.0
+"""Seconds after which what was accepted gets its audit lines, be the batch at its end or not."""
+
+
+@dataclass(slots=True)
+class Ticked:
+    """What one tick found. `due` is capped at what the lanes can take."""
+
+    due: int
+    reclaimed: int = 0
+    in_doubt: int = 0
+    work_opened: int = 0
+    events: int = 0
+
+
+@dataclass(slots=True)
+class Drained:
+    """What one drain did."""
+
+    claimed: int = 0
+    sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+    set_aside: int = 0
+    taken_back: int = 0
+
+
+def worker_name() -> str:
+    """Who holds a lease: machine and process."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+def tick() -> Ticked:
+    """Give back what dead workers held, settle what they left in doubt, refresh the work list, count what is due.
+
+    Any number of ticks at once do no harm. A part that breaks down breaks no other: what is due is always counted.
+    """
+    _no_transaction("tick")
+    now: datetime = queue.run(COUNT, [TICK, 1])[0][0]
+    ticked = Ticked(due=0)
+    ticked.reclaimed = _part("reclaim", lambda: _reclaim_unsent(now))
+    ticked.in_doubt = _part("doubts", lambda: _settle_doubts(now))
+    count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
+    if queue.run(TURN, [RISK, RISK_EVERY]):
+        ticked.work_opened = _part("risk", lambda: risk_list.open_risk_work(now=now))
+    ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
+    _part("stops", lambda: receipts.confirm_stops(now=now))
+    if queue.run(TURN, [ZONES, ZONES_EVERY]):
+        _part("zones", lambda: replanning.derive_again(now=now))
+    if conf().staff_alerts and queue.run(TURN, [ALERT, ALERT_EVERY]):
+        _part("alert", _alert_staff)
+    ticked.due = queue.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
+    return ticked
+
+
+def _part(name: str, do: Callable[[], int]) -> int:
+    """Do one part of a tick. Where it breaks down it is logged and counted; without a database the tick ends."""
+    try:
+        return do()
+    except Exception as error:  # whatever it is, reminders that are due must be hinted at
+        if not connection.is_usable():
+            raise
+        log.error("the part %s of a tick broke down: %s", name, type(error).__name__)
+        count({f"tick-{name}-failed": 1})
+        return 0
+
+
+def _reclaim_unsent(now: datetime) -> int:
+    rows = queue.run(queue.RECLAIM_UNSENT)
+    for reminder_id, lost in rows:
+        if lost >= outcomes.UNSENT_LIMIT:
+            _give_up(reminder_id, now)
+    return len(rows)
+
+
+def _give_up(reminder_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        row = Reminder.objects.select_for_update().filter(pk=reminder_id, state=State.SCHEDULED).first()
+        if row is None:
+            return
+        row.state, row.last_error = State.FAILED, "workers-died"
+        row.save(update_fields=["state", "last_error"])
+        outcomes.tell_failed(row, "workers-died", WorkKind.FAILED, now)
+
+
+def _settle_doubts(now: datetime) -> int:
+    """Rows that a dead worker left in the middle of a send. The only ones about which anything is unknown."""
+    rows = queue.run(queue.IN_DOUBT)
+    channels = {channel.name: channel for channel in channels_in_use().values()}
+    for reminder_id, token, delivery_id, channel_name in rows:
+        outcomes.in_doubt(
+            reminder_id=reminder_id,
+            token=token,
+            delivery_id=delivery_id,
+            channel=channels.get(channel_name),
+            now=now,
+            worker_died=True,
+        )
+    return len(rows)
+
+
+def _alert_staff() -> int:
+    """Once a day: how much work has waited for longer than a day. Returns how many kinds."""
+    old = [(kind, count) for kind, count, age in health.engine_state().work if age > WAITS_TOO_LONG]
+    if old:
+        told = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
+        notify_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
+    return len(old)
+
+
+def drain(*, seconds: float | None = None, stop: Callable[[], bool] = lambda: False) -> Drained:
+    """Send what is due until nothing is, the time is up, or `stop` says so. Finishes the message in hand."""
+    _no_transaction("drain")
+    done, channels, breaker = Drained(), channels_in_use(), Breaker()
+    deadline = time.monotonic() + (conf().reminder_drain if seconds is None else seconds)
+
+    def over() -> bool:
+        return time.monotonic() >= deadline or stop()
+
+    try:
+        while not over():
+            lease = queue.claim(
+                owner=worker_name(), count=conf().reminder_batch, lease=timedelta(seconds=conf().reminder_lease)
+            )
+            if not lease.ids:
+                break
+            done.claimed += len(lease.ids)
+            breaker.look()
+            _send_batch(lease, channels, breaker, over, done)
+    finally:
+        for channel in channels.values():
+            channel.close()
+    count(asdict(done) | breaker.counts)
+    return done
+
+
+def _send_batch(
+    lease: queue.Lease, channels: Mapping[str, Channel], breaker: Breaker, over: Callable[[], bool], done: Drained
+) -> None:
+    """One claimed batch, hand over hand: one commit says that a message was accepted and that the next is being sent.
+
+    Their rows and audit lines follow for many at once; until then a tick finds in the ledger what a dead worker leaves.
+    """
+    read = time.monotonic()
+    waiting, back = compose.read(lease, channels), []
+    going: outcomes.Going | None = None
+    ended: list[outcomes.Going] = []
+    booked = time.monotonic()
+    while waiting and not over():
+        decision = waiting.pop(0)
+        if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
+            decision = after_the_rest(decision.row, until)
+        if isinstance(decision, Ready):
+            decision = look_again(decision, time.monotonic() - read)
+        if not isinstance(decision, Ready):
+            outcomes.put_aside(lease, decision)
+            done.set_aside += 1
+            breaker.counts[f"{SET_ASIDE}{decision.reason}"] += 1
+            continue
+        begun = outcomes.hand_over(lease, going, decision)
+        if going:
+            ended.append(going)
+            going = None
+        if begun is None:
+            done.taken_back += 1
+            back.append(decision)
+            continue
+        started = time.monotonic()
+        answer = _send(decision)
+        took = time.monotonic() - started
+        now = begun.at + timedelta(seconds=took)
+        if isinstance(answer, Accepted):
+            going = outcomes.Going(decision, begun, answer, now)
+            done.sent += 1
+        else:
+            outcomes.settle(lease, decision, begun, answer, now)
+        breaker.note(decision.channel.name, answer, took)
+        if not isinstance(answer, Accepted):
+            done.unknown += isinstance(answer, Unknown)
+            done.refused += not isinstance(answer, Unknown)
+        if ended and time.monotonic() - booked > BOOK_AFTER:
+            outcomes.book(lease, ended)
+            ended, booked = [], time.monotonic()
+    if going:
+        outcomes.hand_over(lease, going, None)
+        ended.append(going)
+    if ended:
+        outcomes.book(lease, ended)
+    queue.release(lease, [decision.row.id for decision in (*back, *waiting)])
+
+
+def _send(ready: Ready) -> Answer:
+    """Call the provider, with no transaction open. A channel that breaks its promise and raises leaves us in doubt."""
+    try:
+        return ready.channel.send(ready.message)
+    except Exception as error:  # whatever it is, the message may have gone
+        log.error("channel %s raised %s", ready.channel.name, type(error).__name__)
+        return Unknown()
+
+
+def _no_transaction(what: str) -> None:
+    if connection.in_atomic_block:
+        raise RuntimeError(f"{what} inside a transaction: its commits would be none")

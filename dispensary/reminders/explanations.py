@@ -1,0 +1,176 @@
+"""Reading, in words: why somebody has got no message, and everything that a course will send. Writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ImproperlyConfigured
+
+from dispensary.channels import Channel, Fault, channel_named
+from dispensary.conf import conf
+from dispensary.models import (
+    ConsentAnswer,
+    Dispense,
+    Medium,
+    Patient,
+    Reminder,
+    ReminderState,
+    Suppression,
+)
+from dispensary.models.reminders import ReminderKind
+from dispensary.reminders.compose import Reason, values_of, way_out
+from dispensary.reminders.outcomes import WORDS
+from dispensary.reminders.planning import facts_of_dispense, leaves_at, manners_of, params_of
+from dispensary.reminders.reach import usable
+from dispensary.reminders.schedule import plan
+from dispensary.reminders.segments import Segments, count_segments
+from dispensary.reminders.texts import language_for, write
+
+_FAULTS = {
+    Fault.UNREACHABLE: "the provider could not be reached",
+    Fault.BUSY: "the provider was busy",
+    Fault.LIMITED: "the provider asked us to slow down",
+    Fault.BAD_ADDRESS: "the address was refused",
+    Fault.OPTED_OUT: "the patient has asked the provider to stop our messages",
+    Fault.REJECTED: "the provider refused the message",
+    Fault.MISCONFIGURED: "the channel is not set up correctly",
+    Fault.NO_ANSWER: "the provider's answer was lost",
+    Reason.QUIET: "it waits for the end of the quiet hours",
+    Reason.RESTING: "the provider is down; it is tried again in some minutes",
+    Reason.ANOTHER_FIRST: "another message to the patient goes first",
+    Reason.ENOUGH_TODAY: "the patient has had as many messages as we send",
+}
+
+
+def explain(*, patient: Patient, now: datetime) -> list[str]:
+    """Why this patient has got what they got, and not what they did not: one sentence a fact. Names no address."""
+    return [*_about_the_patient(patient), *_about_addresses(patient), *_about_plans(patient, now)]
+
+
+def _about_the_patient(patient: Patient) -> list[str]:
+    zone, quiet = manners_of(patient)
+    told = [f"Times are those of {zone}; nothing leaves from {quiet.start:%H:%M} to {quiet.end:%H:%M}."]
+    if patient.died_on:
+        told.insert(0, f"The patient died on {patient.died_on}; nothing is sent.")
+    return told
+
+
+def _about_addresses(patient: Patient) -> list[str]:
+    answers = {said.medium: said for said in patient.consents.all()}
+    told = []
+    for medium in Medium:
+        said, name = answers.get(medium), str(medium.label)
+        if said is None:
+            told.append(f"{name}: the patient has not been asked, so nothing is sent.")
+        elif said.answer == ConsentAnswer.YES:
+            told.append(f"{name}: the patient said yes on {said.since:%d %b %Y}.")
+        else:
+            told.append(f"{name}: the patient said no on {said.since:%d %b %Y}.")
+    for point in patient.contact_points.filter(retired_at__isnull=True):
+        stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()
+        if point.fault:
+            told.append(
+                f"An address for {point.get_medium_display().lower()} is unused: {point.get_fault_display().lower()}."
+            )
+        if stop:
+            told.append(
+                f"An address for {point.get_medium_display().lower()} is stopped: {stop.get_reason_display().lower()}."
+            )
+    if not patient.contact_points.filter(retired_at__isnull=True).exists():
+        told.append("No address is known.")
+    return told
+
+
+def _about_plans(patient: Patient, now: datetime) -> list[str]:
+    held = list(patient.reminder_plans.filter(ended_at__isnull=True).order_by("version"))
+    shown = held or list(patient.reminder_plans.order_by("-version")[:1])
+    if not shown:
+        return ["No supply has been handed over since reminders are planned, so none is owed."]
+    told = []
+    if len(held) > 1:
+        told.append(f"{len(held)} courses run beside each other; what each of them makes owing follows.")
+    for plan_ in shown:
+        if plan_.ended_at:
+            told.append(
+                f"The last plan ended on {plan_.ended_at:%d %b %Y}: {plan_.get_ended_reason_display().lower()}."
+            )
+        told += [say(reminder, now) for reminder in plan_.reminders.order_by("due_at")]
+    return told
+
+
+def say(reminder: Reminder, now: datetime) -> str:
+    """One reminder as a sentence."""
+    zone = ZoneInfo(reminder.tz_name)
+    state = ReminderState(reminder.state)
+    when = f"{reminder.due_at.astimezone(zone):%a %d %b %Y %H:%M}"
+    text = f"{ReminderKind(reminder.kind).label.capitalize()}: "
+    if state is ReminderState.SCHEDULED and reminder.due_at > now:
+        text += f"owed, to leave on {when}"
+    elif state is ReminderState.SCHEDULED:
+        text += f"due since {when} and not yet taken by a worker"
+    else:
+        text += f"{reminder.standing[0].lower()}{reminder.standing[1:]}"
+    reason = say_reason(reminder)
+    return f"{text} ({reason})." if reason else f"{text}."
+
+
+def say_reason(reminder: Reminder) -> str:
+    """Why it stands where it stands, as half a sentence; empty when there is nothing to say."""
+    told = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
+    return f"{told[:1].lower()}{told[1:]}"
+
+
+def outlook(reminder: Reminder, now: datetime) -> str:
+    """What follows from a reminder that somebody has just asked to be sent, as a sentence that begins small."""
+    if not usable(reminder.patient):
+        return "it will not leave, since there is no address that the patient has allowed: call the patient."
+    zone, quiet = manners_of(reminder.patient)
+    if quiet.covers(now.astimezone(zone).time()) and not reminder.despite_quiet:
+        return (
+            f"it leaves when the patient's quiet hours end, at {quiet.end:%H:%M}. If it cannot wait, call the patient."
+        )
+    return "it is due now and leaves with the next tick."
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message that a course will send, as it will read."""
+
+    kind: ReminderKind
+    leaves_at: datetime
+    useful_until: datetime
+    text: str
+    segments: Segments
+
+
+def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", now: datetime) -> list[Preview]:
+    """Everything that this dispense makes owing from `now` on, in the patient's language and zone."""
+    patient, pharmacy = dispense.patient, dispense.pharmacy
+    zone, quiet = manners_of(patient)
+    facts = facts_of_dispense(dispense, patient, zone)
+    tongue = language_for(language or patient.language, pharmacy.language)
+    channel = _text_channel()
+    out = way_out(channel, Medium.SMS)
+    found = []
+    for owed in plan(facts, now.astimezone(zone).date(), zone):
+        leaves = leaves_at(owed, now, zone, quiet)
+        if leaves is None:
+            continue
+        params = params_of(owed, facts, dispense.strength_mg)
+        values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        written = write(owed.kind, tongue, detailed=detailed, values=values, way_out=out)
+        last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
+        whole = f"{written.body} {last}"
+        found.append(Preview(owed.kind, leaves.astimezone(zone), owed.useful_until, whole, count_segments(whole)))
+    return found
+
+
+def _text_channel() -> Channel | None:
+    """The channel that serves text messages, for its way out; `None` without one, or where it cannot be made."""
+    name = conf().channels.get(Medium.SMS)
+    try:
+        return channel_named(name) if name else None
+    except ImproperlyConfigured:
+        return None

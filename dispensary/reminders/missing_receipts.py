@@ -1,0 +1,64 @@
+"""Messages that a provider accepted and never spoke of again: once each is a day old, the provider is asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from dispensary.channels import Channel, channels_in_use
+from dispensary.models import Delivery, EngineHeartbeat
+from dispensary.models.reminders import DeliveryOutcome as Outcome
+from dispensary.reminders import queue, receipts
+from dispensary.reminders.queue import MARK_PREFIX, TURN, count
+
+log = logging.getLogger(__name__)
+
+SILENT_FOR = timedelta(hours=24)
+EVERY = timedelta(hours=1)
+LONGEST = 40.0  # seconds; shorter than a task's soft limit of 60
+MOST = 2000
+ASKED = f"{MARK_PREFIX}silent"
+"""The row whose count is the last delivery that has been looked at: each is asked about once."""
+
+
+def ask_about_silent() -> int:
+    """Ask what became of what was accepted a day ago. Returns how many have been looked at; at most one run an hour.
+
+    A provider that gives no answer is asked again in an hour. What it says goes the way of every receipt.
+    """
+    turn = queue.run(TURN, [f"{MARK_PREFIX}asking", EVERY])
+    if not turn:
+        return 0
+    now: datetime = turn[0][0]
+    mark, _ = EngineHeartbeat.objects.get_or_create(name=ASKED, defaults={"at": now})
+    channels = {channel.name: channel for channel in channels_in_use().values() if channel.can_fetch_receipt}
+    ends, looked_at, last = time.monotonic() + LONGEST, 0, mark.count
+    try:
+        for delivery in Delivery.objects.filter(pk__gt=mark.count).order_by("pk")[:MOST]:
+            if delivery.started_at > now - SILENT_FOR or time.monotonic() > ends or not _ask(delivery, channels, now):
+                break
+            looked_at, last = looked_at + 1, delivery.pk
+    finally:
+        for channel in channels.values():
+            channel.close()
+        EngineHeartbeat.objects.filter(name=ASKED, count__lt=last).update(count=last, at=now)
+    receipts.act_on_events(now=now)
+    return looked_at
+
+
+def _ask(delivery: Delivery, channels: Mapping[str, Channel], now: datetime) -> bool:
+    """Whether this one is done with: it is not silent, nobody can be asked, or somebody was."""
+    channel = channels.get(delivery.channel)
+    if delivery.outcome != Outcome.ACCEPTED or channel is None or not delivery.provider_message_id:
+        return True
+    try:
+        receipt = channel.fetch_receipt(delivery.provider_message_id)
+    except LookupError:
+        log.warning("channel %s does not say what became of delivery %d", channel.name, delivery.pk)
+        return False
+    if receipt:
+        receipts.keep(channel=channel.name, events=[receipt], now=now)
+    count({"receipt-asked-for" if receipt else "receipt-missing": 1})
+    return True

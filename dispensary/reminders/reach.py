@@ -1,0 +1,89 @@
+"""Where a patient may be reached, and what is owed brought in line with it.
+
+Whoever changes an answer, an address or a language calls this within the change's transaction: what a worker has read but
+not begun loses its lease and is read again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from dispensary.actors import Actor
+from dispensary.models import (
+    Consent,
+    ConsentAnswer,
+    ContactPoint,
+    Patient,
+    Reminder,
+    ReminderState,
+    Suppression,
+    WorkKind,
+)
+from dispensary.models.reminders import NO_LEASE, OWED, ReminderKind
+from dispensary.reminders.quiet_hours import manners, place
+from dispensary.reminders.work import open_work
+
+NOT_ALLOWED = "no-address-allowed"
+_SOON = timedelta(minutes=5)
+
+
+def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
+    """Bring what is owed in line with where the patient may be reached now."""
+    if reachable(patient):
+        take_back_leases(patient.pk)
+        _owe_again(patient, now)
+        return
+    held_back = Reminder.objects.filter(OWED, patient=patient)
+    at_risk = [kind for kind in held_back.values_list("kind", flat=True) if ReminderKind(kind).matters_for_safety]
+    held_back.update(state=ReminderState.SUPPRESSED, last_error=NOT_ALLOWED, **NO_LEASE)
+    if at_risk:
+        open_work(
+            WorkKind.UNREACHABLE,
+            pharmacy_id=patient.pharmacy_id,
+            patient_id=patient.pk,
+            reason="The patient may no longer be messaged but has changes or a run-out ahead: call instead.",
+            by=by,
+            now=now,
+        )
+
+
+def reachable(patient: Patient) -> bool:
+    """Is there an address, allowed by the patient, that takes messages?"""
+    return bool(usable(patient))
+
+
+def usable(patient: Patient) -> list[ContactPoint]:
+    """The addresses, allowed by the patient, that take messages; the first is tried first."""
+    allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
+    points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
+    points = points.order_by("preference", "added_at", "medium", "id")
+    stopped = set(
+        Suppression.objects.filter(address_digest__in=points.values("address_digest")).values_list(
+            "medium", "address_digest"
+        )
+    )
+    return [point for point in points if (point.medium, point.address_digest) not in stopped]
+
+
+def take_back_leases(patient_id: UUID) -> None:
+    leased = Reminder.objects.filter(OWED, patient_id=patient_id, state=ReminderState.LEASED)
+    leased.update(state=ReminderState.SCHEDULED, **NO_LEASE)
+
+
+def _owe_again(patient: Patient, now: datetime) -> None:
+    """What was held back for want of a permission is owed again, as far as it will still be true."""
+    pharmacy = patient.pharmacy
+    zone, quiet = manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
+    held_back = Reminder.objects.filter(
+        patient=patient,
+        state=ReminderState.SUPPRESSED,
+        last_error=NOT_ALLOWED,
+        plan__ended_at__isnull=True,
+        useful_until__gt=now + _SOON,
+    )
+    for reminder in held_back:
+        due = place(max(reminder.due_at, now), reminder.useful_until, now, zone, quiet)
+        if due:
+            reminder.state, reminder.due_at, reminder.last_error = ReminderState.SCHEDULED, due, ""
+            reminder.save(update_fields=["state", "due_at", "last_error"])

@@ -1,0 +1,336 @@
+"""What providers tell us: first kept, then acted on. A status only goes up; a repeated event is nothing new."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from django.db import connection, transaction
+
+from dispensary import audit
+from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
+from dispensary.conf import StopScope, conf
+from dispensary.errors import InvalidInput
+from dispensary.models import (
+    ConsentSource,
+    ContactPoint,
+    Delivery,
+    InboundEvent,
+    Medium,
+    Patient,
+    Reminder,
+    SuppressionReason,
+    WorkKind,
+)
+from dispensary.models.reminders import NO_LEASE
+from dispensary.models.reminders import DeliveryOutcome as Outcome
+from dispensary.models.reminders import ReminderState as State
+from dispensary.models.sealed import address_digest, seal, unseal
+from dispensary.reminders import opt_outs, queue
+from dispensary.reminders.outcomes import book_one, engine
+from dispensary.reminders.queue import count
+from dispensary.reminders.reach import usable
+from dispensary.reminders.texts import is_stop, language_for, says_more, stop_confirmation
+from dispensary.reminders.work import close_by_event, open_or_add
+
+log = logging.getLogger(__name__)
+
+KEEP_TRYING = timedelta(minutes=15)
+"""A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
+
+CONFIRM = "stopped, to confirm"
+CONFIRM_SECONDS = 10.0
+
+_OUTCOMES = {
+    ReceiptStatus.DELIVERED: Outcome.DELIVERED,
+    ReceiptStatus.UNDELIVERED: Outcome.UNDELIVERED,
+    ReceiptStatus.BOUNCED: Outcome.BOUNCED,
+    ReceiptStatus.COMPLAINED: Outcome.COMPLAINED,
+}
+
+
+@transaction.atomic
+def keep(*, channel: str, events: Iterable[Receipt | Reply], now: datetime) -> int:
+    """Store what came in; the caller answers 2xx only after this has committed. Returns how many are new."""
+    rows = [
+        InboundEvent(
+            channel=channel,
+            provider_event_id=event.event_id[:200],
+            kind="receipt" if isinstance(event, Receipt) else "reply",
+            facts=_facts(event),
+            received_at=now,
+        )
+        for event in events
+    ]
+    known = set(
+        InboundEvent.objects.filter(
+            channel=channel, provider_event_id__in=[row.provider_event_id for row in rows]
+        ).values_list("provider_event_id", flat=True)
+    )
+    InboundEvent.objects.bulk_create(rows, ignore_conflicts=True)
+    return len({row.provider_event_id for row in rows} - known)
+
+
+def _facts(event: Receipt | Reply) -> dict[str, object]:
+    """Without text and address in the clear; those of a reply are sealed until it has been read."""
+    if isinstance(event, Reply):
+        return {"address": seal(event.address), "text": seal(event.text)}
+    return {
+        "status": event.status.value,
+        "key": event.key,
+        "message": event.provider_message_id,
+        "permanent": event.permanent,
+        "opted_out": event.opted_out,
+    }
+
+
+def act_on_events(*, now: datetime, limit: int = 500) -> int:
+    """Act on everything kept and not yet acted on. Returns how many were settled.
+
+    One that cannot be acted on holds up nobody behind it; it is tried again for a quarter of an hour, then counted and logged.
+    """
+    waiting = (
+        InboundEvent.objects.filter(processed_at__isnull=True, result="")
+        .order_by("id")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return sum(_act_on(pk, now) for pk in list(waiting))
+
+
+def _act_on(pk: int, now: datetime) -> bool:
+    try:
+        return _settle(pk, now)
+    except Exception as error:  # whatever is wrong with one event, those behind it must be heard
+        if not connection.is_usable():
+            raise
+        event = InboundEvent.objects.get(pk=pk)
+        log.error("event %d of channel %s could not be acted on: %s", pk, event.channel, type(error).__name__)
+    if now - event.received_at < KEEP_TRYING:
+        return False
+    count({"event-failed": 1})  # its facts stay, sealed, for whoever finds out why
+    return bool(InboundEvent.objects.filter(pk=pk, processed_at__isnull=True).update(processed_at=now, result="failed"))
+
+
+@transaction.atomic
+def _settle(pk: int, now: datetime) -> bool:
+    """Act on one event, once: whoever holds its row, of the tick and those who called us, and nobody beside them."""
+    waiting = InboundEvent.objects.select_for_update(skip_locked=True).filter(processed_at__isnull=True, result="")
+    event = waiting.filter(pk=pk).first()
+    if event is None:
+        return False
+    result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+    if result is None and now - event.received_at < KEEP_TRYING:
+        return False
+    if result is None:
+        count({"receipt-unknown": 1})
+        log.warning("a receipt of channel %s is about no message of ours (event %d)", event.channel, pk)
+    if result == CONFIRM:  # stopped already; the answer is the tick's, since whoever called us shall not wait for it
+        InboundEvent.objects.filter(pk=pk).update(result=result)
+        return True
+    kept = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
+    InboundEvent.objects.filter(pk=pk).update(processed_at=now, result=result or "unknown-reference", facts=kept)
+    return True
+
+
+def _reply(event: InboundEvent, now: datetime) -> str:
+    address, text = _as_we_spell_it(unseal(event.facts["address"])), unseal(event.facts["text"])
+    if not is_stop(text):
+        return "work" if _to_people(address, text, now) else "nobody"
+    result = _stop(event, address, now)
+    if says_more(text):
+        _to_people(address, text, now)
+    return result
+
+
+def _as_we_spell_it(address: str) -> str:
+    """A sender's number in our one spelling, whichever its provider uses: with its country code, with or without the plus."""
+    found = []
+    for spelling in (address, f"+{address.strip()}"):
+        try:
+            found.append(opt_outs.clean_address(Medium.SMS, spelling))
+        except InvalidInput:
+            continue
+    known = {each: address_digest(Medium.SMS, each) for each in found}
+    ours = set(ContactPoint.objects.filter(address_digest__in=known.values()).values_list("address_digest", flat=True))
+    return next((each for each in found if known[each] in ours), found[0] if found else address)
+
+
+def _to_people(address: str, text: str, now: datetime) -> int:
+    """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
+
+    The work says whether the patient still gets messages. Returns how many contact points have the number.
+    """
+    points = list(
+        ContactPoint.objects.select_related("patient").filter(
+            medium=Medium.SMS, address_digest=address_digest(Medium.SMS, address)
+        )
+    )
+    patients = {point.patient_id: point for point in points if point.retired_at is None}
+    for point in patients.values() or {point.patient_id: point for point in points}.values():
+        said = "wrote" if point.retired_at is None else "wrote, from a number that is no longer in use"
+        with transaction.atomic():
+            open_or_add(
+                WorkKind.REPLY,
+                pharmacy_id=point.patient.pharmacy_id,
+                patient_id=point.patient_id,
+                reason=f"The patient {said}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
+                by=engine(point.patient.pharmacy_id),
+                now=now,
+            )
+    return len(points)
+
+
+def _describe_messages(patient: Patient) -> str:
+    media = dict.fromkeys(point.get_medium_display().lower() for point in usable(patient))
+    return f"Messages go on by {' and '.join(media)}." if media else "Messages to this patient are now off."
+
+
+def _stop(event: InboundEvent, address: str, now: datetime) -> str:
+    """Stop at once. Confirmed when it is news and the provider does not do it: one answer, then silence."""
+    evidence = f"reply {event.provider_event_id}"
+    stopped, news = opt_outs.stop_address(
+        medium=Medium.SMS,
+        address=address,
+        source=ConsentSource.REPLY,
+        evidence=evidence,
+        everything=conf().stop_scope == StopScope.ALL,
+        now=now,
+    )
+    channel = _channel_of(event)
+    return CONFIRM if news and stopped and channel and channel.confirms_stop else f"stopped {stopped}"
+
+
+def confirm_stops(*, now: datetime) -> int:
+    """Answer those who asked us to stop, once each. At most once: it is marked first, and a lost answer stays lost."""
+    waiting = InboundEvent.objects.filter(processed_at__isnull=True, result=CONFIRM).order_by("id")[:100]
+    confirmed, ends = 0, time.monotonic() + CONFIRM_SECONDS
+    for event in waiting:
+        if time.monotonic() > ends:  # a slow provider must not make a tick late
+            break
+        try:
+            confirmed += _confirm(event, now)
+        except Exception as error:  # it is marked already: one answer that fails holds up nobody else's
+            if not connection.is_usable():
+                raise
+            log.error("a STOP of channel %s could not be confirmed: %s", event.channel, type(error).__name__)
+    return confirmed
+
+
+def _confirm(event: InboundEvent, now: datetime) -> bool:
+    marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
+    if not marked.update(processed_at=now, result="stopped", facts={}):
+        return False
+    address, channel = _as_we_spell_it(unseal(event.facts["address"])), _channel_of(event)
+    digest = address_digest(Medium.SMS, address)
+    points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest)
+    point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
+    if point is None or channel is None or now - event.received_at > KEEP_TRYING:
+        return False
+    pharmacy = point.patient.pharmacy
+    language = language_for(point.patient.language, pharmacy.language)
+    key = uuid5(NAMESPACE_OID, f"stop {event.channel} {event.provider_event_id}")
+    words = stop_confirmation(language, pharmacy.name, everything=conf().stop_scope == StopScope.ALL)
+    try:
+        answer = channel.send(Message(key, address, pharmacy.name, "", words, "", language=language))
+    finally:
+        channel.close()
+    if isinstance(answer, Accepted):
+        InboundEvent.objects.filter(pk=event.pk).update(result="stopped and confirmed")
+    return isinstance(answer, Accepted)
+
+
+def _channel_of(event: InboundEvent) -> Channel | None:
+    return next((channel for channel in channels_in_use().values() if channel.name == event.channel), None)
+
+
+@transaction.atomic
+def _receipt(event: InboundEvent, now: datetime) -> str | None:
+    delivery = _delivery_of(event)
+    if delivery is None:
+        return None
+    queue.lock_patient(delivery.reminder_id)
+    reminder = Reminder.objects.select_for_update().get(pk=delivery.reminder_id)
+    outcome = _OUTCOMES[ReceiptStatus(event.facts["status"])]
+    delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+    if reminder.sending_since and delivery.round == reminder.round:  # it overtook our own note of the end
+        book_one(reminder, delivery, now)
+    if event.facts.get("opted_out") and delivery.contact_id:  # holds however late it comes
+        everything = delivery.medium == Medium.SMS and conf().stop_scope == StopScope.ALL
+        _stop_at_provider(
+            delivery.contact_id, "opted-out-at-provider", SuppressionReason.OPTED_OUT, now, everything=everything
+        )
+    if outcome // 10 <= delivery.outcome // 10:
+        return "older"
+    Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
+    _follow(reminder, delivery, outcome, permanent=bool(event.facts.get("permanent")), now=now)
+    return outcome.name.lower()
+
+
+def _delivery_of(event: InboundEvent) -> Delivery | None:
+    ours = Delivery.objects.filter(channel=event.channel).order_by("-attempt")
+    number = event.facts.get("message")
+    if number and (found := ours.filter(provider_message_id=number).first()):
+        return found
+    try:
+        return ours.filter(key=UUID(event.facts.get("key", ""))).first()
+    except ValueError:
+        return None
+
+
+def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permanent: bool, now: datetime) -> None:
+    """What a receipt means for the reminder: delivered, or to be tried at the next address, or never again."""
+    of_this_round = delivery.round == reminder.round  # a person may have asked for it again meanwhile
+    if outcome == Outcome.DELIVERED:
+        if of_this_round and reminder.state not in _TAKEN_BACK:
+            _move(reminder, State.DELIVERED)
+            close_by_event(reminder_id=reminder.pk, by=engine(reminder.pharmacy_id), now=now)
+        _tell(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
+        return
+    if outcome == Outcome.COMPLAINED and delivery.contact_id:
+        _stop_at_provider(delivery.contact_id, "complaint", SuppressionReason.COMPLAINED, now)
+        return
+    if permanent and delivery.contact_id:
+        opt_outs.note_refusal(
+            contact_id=delivery.contact_id, code="not-delivered", by=engine(reminder.pharmacy_id), now=now
+        )
+    if of_this_round and reminder.state == State.SENT and not reminder.plan.ended_at:
+        _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
+        _tell(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
+
+
+_TAKEN_BACK = frozenset({State.WITHDRAWN, State.SUPPRESSED})
+
+
+def _stop_at_provider(
+    contact_id: UUID, evidence: str, reason: SuppressionReason, now: datetime, *, everything: bool = False
+) -> None:
+    opt_outs.stop_contact(
+        contact_id=contact_id,
+        source=ConsentSource.PROVIDER,
+        evidence=evidence,
+        reason=reason,
+        everything=everything,
+        now=now,
+    )
+
+
+def _move(reminder: Reminder, state: State, error: str = "") -> None:
+    reminder.state, reminder.last_error = state, error
+    reminder.let_go()
+    reminder.save(update_fields=["state", "last_error", *NO_LEASE])
+
+
+def _tell(event: audit.Event, reminder: Reminder, now: datetime, reason: str) -> None:
+    audit.record(
+        event,
+        pharmacy=reminder.pharmacy_id,
+        by=engine(reminder.pharmacy_id),
+        now=now,
+        subject=audit.Subject("reminder", str(reminder.public_id)),
+        patient=reminder.patient_id,
+        reason_code=reason,
+        body={"kind": reminder.kind},
+    )

@@ -1,0 +1,116 @@
+"""Plans that are behind: made with settings that their pharmacy has changed since.
+
+A change of settings raises the pharmacy's `timing_version` and touches no plan: a pharmacy can have a hundred thousand.
+Each plan carries the version that it was made with, so the rows say themselves which are behind, whoever else plans
+meanwhile, and the ticks plan them again, each in a transaction of its own. Until then nothing wrong leaves: the zone, the
+quiet hours and whether a message is still true are asked again at the send.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from datetime import datetime
+
+from django.db import DatabaseError, connection, transaction
+
+from dispensary.actors import Actor
+from dispensary.models import Dispense, Reminder
+from dispensary.models.reminders import ReminderState as State
+from dispensary.reminders.planning import leaves_at, manners_of, plan_after_dispense, tzdb_version
+from dispensary.reminders.queue import count
+
+log = logging.getLogger(__name__)
+
+SECONDS = 8.0
+"""How long one tick plans again, after it has hinted at what is due. The next tick goes on where the rows say."""
+BATCH = 200
+
+# One probe of the index for each pharmacy; LATERAL, so that a pharmacy with nothing behind costs that and no more.
+_BEHIND = """
+SELECT behind.id, behind.patient_id, ph.id
+  FROM dispensary_pharmacy ph,
+       LATERAL (SELECT id, patient_id FROM dispensary_reminderplan
+                 WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
+                   AND NOT id = ANY(%s::uuid[]) LIMIT %s) behind
+ LIMIT %s
+"""
+# A patient in whose record somebody is at work is passed over. What is read after the lock is as the last of them left it.
+_LOCK = "SELECT 1 FROM dispensary_patient WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
+_OF_SUPPLY = ("id", "prescription_id", "number", "starts_on", "handed_over_at", "run_out_on", "strength_mg")
+_SUPPLY = f"""
+SELECT {", ".join(f"d.{name}" for name in _OF_SUPPLY)}
+  FROM dispensary_reminderplan r JOIN dispensary_dispense d ON d.id = r.dispense_id WHERE r.id = %s AND r.ended_at IS NULL
+"""  # noqa: S608  (our own names)
+HOW_MANY = """
+(SELECT coalesce(sum(behind.plans), 0)::bigint
+   FROM dispensary_pharmacy ph,
+        LATERAL (SELECT count(*) AS plans FROM (
+                 SELECT 1 FROM dispensary_reminderplan
+                  WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
+                  LIMIT 100000) AS old) behind)
+"""
+"""An expression: how many plans are behind, counted to the first hundred thousand of each pharmacy."""
+
+
+def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
+    """Plan again what is behind, until nothing is or the time is up. Returns how many plans were looked at.
+
+    A patient in whose record somebody is at work is left for the next tick; a plan that cannot be planned again is left as
+    it is, told in the program's log and by the gauge of plans behind. Two of these at once share the work.
+    """
+    until, passed, done = time.monotonic() + seconds, list[uuid.UUID](), 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_BEHIND, [passed, BATCH, BATCH])
+            found = cursor.fetchall()
+        for plan_id, patient_id, pharmacy_id in found:
+            if time.monotonic() >= until:
+                return _counted(done)
+            passed.append(plan_id)
+            done += _again(plan_id, patient_id, pharmacy_id, now)
+        if not found:
+            return _counted(done)
+
+
+def _counted(done: int) -> int:
+    count({"planned-again": done})
+    return done
+
+
+def _again(plan_id: uuid.UUID, patient_id: uuid.UUID, pharmacy_id: uuid.UUID, now: datetime) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_LOCK, [patient_id])
+            free = cursor.fetchone() is not None
+            cursor.execute(_SUPPLY, [plan_id])
+            supply = cursor.fetchone()
+            if not free or supply is None:
+                return False
+            dispense = Dispense(patient_id=patient_id, **dict(zip(_OF_SUPPLY, supply, strict=True)))
+            plan_after_dispense(dispense=dispense, by=Actor.system("reminders", pharmacy_id), now=now)
+            return True
+    except DatabaseError:
+        raise
+    except Exception as error:  # one plan that cannot be made must not keep the others from being made
+        log.error("plan %s could not be made again: %s", plan_id, type(error).__name__)
+        return False
+
+
+def derive_again(*, now: datetime, limit: int = 1000) -> int:
+    """Derive `due_at` anew for reminders placed with other time zone data. Returns how many; call again until none is."""
+    with transaction.atomic():
+        rows = list(
+            Reminder.objects.select_for_update(of=("self",), skip_locked=True)
+            .select_related("patient__pharmacy")
+            .filter(state=State.SCHEDULED, due_at__gt=now, attempts=0)
+            .exclude(tzdb_version=tzdb_version())
+            .order_by("due_at")[:limit]
+        )
+        for row in rows:
+            zone, quiet = manners_of(row.patient)
+            due = leaves_at(row, now, zone, quiet)
+            row.due_at, row.tz_name, row.tzdb_version = due or row.due_at, str(zone), tzdb_version()
+        Reminder.objects.bulk_update(rows, ["due_at", "tz_name", "tzdb_version"])
+    return len(rows)

@@ -1,0 +1,251 @@
+"""Words: one TOML file a language, a closed set of variables, two variants.
+
+``plain`` names no medicine, no dose and no condition, so that a glance at a locked screen tells nothing. ``detailed``
+does, and is used only where the patient chose it. The subject of an e-mail is the same for every kind, always.
+
+In a text that runs from right to left, a telephone number of several groups would be shown with its groups in reverse, and a
+Latin name at the start would turn the whole text around: each value of the other direction is isolated (Unicode annex 9).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.utils import dateformat, translation
+
+from baclofen_rules.text import format_amount
+from dispensary.models.reminders import ReminderKind
+
+_FOLDER = Path(__file__).parent / "languages"
+LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+DEFAULT_LANGUAGE = "en"
+RIGHT_TO_LEFT = frozenset({"ar"})
+PLAIN_VARIABLES = frozenset({"sender", "phone", "date"})
+DETAILED_VARIABLES = PLAIN_VARIABLES | {"medicine", "before", "after", "tablets", "strength"}
+_WHOLE = Decimal(1)
+_HALF = Decimal("0.5")
+_FROM_THE_RIGHT = "\u200f"
+_LEFT_TO_RIGHT, _AS_IT_BEGINS, _END = "\u2066", "\u2068", "\u2069"
+_TYPEWRITTEN = str.maketrans(
+    {**dict.fromkeys("\u2018\u2019\u02bc", "'"), **dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'),
+     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014", "-"), **dict.fromkeys("\u00a0\u2009\u202f", " "), "\u2026": "..."}
+)  # fmt: skip
+"""One of these in a name would turn a whole text message into UCS-2 and more than double its price."""
+
+
+class WayOut(StrEnum):
+    """How this message can be answered by whoever wants no more of them; the key of its sentence in the words."""
+
+    REPLY = "reply"
+    LINK = "link"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is sent: ``subject`` for e-mail, ``body`` without its opt-out line, the language and the words' version."""
+
+    subject: str
+    body: str
+    opt_out: str
+    language: str
+    version: str
+
+    @property
+    def right_to_left(self) -> bool:
+        return self.language in RIGHT_TO_LEFT
+
+
+@cache
+def _words(language: str) -> dict[str, Any]:
+    with (_FOLDER / f"{language}.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+@cache
+def version_of(language: str) -> str:
+    """The first 12 hex digits of the SHA-256 of the language's file, so that a text can be traced to its wording."""
+    return hashlib.sha256((_FOLDER / f"{language}.toml").read_bytes()).hexdigest()[:12]
+
+
+def language_for(wanted: str, fallback: str = DEFAULT_LANGUAGE) -> str:
+    """The language we can write: the wanted one, then without its region, then the pharmacy's, then English."""
+    for tag in (wanted, fallback, DEFAULT_LANGUAGE):
+        base = tag.replace("_", "-").lower().split("-")[0]
+        if base in LANGUAGES:
+            return base
+    return DEFAULT_LANGUAGE
+
+
+def say_date(day: date, language: str) -> str:
+    """A date with its weekday, as people of that language say it."""
+    words = _words(language)
+    with translation.override(language):
+        if day.day == 1:  # "samedi 1er août"
+            first = "".join(f"\\{letter}" for letter in words["first_of_month"])
+            return dateformat.format(day, words["date_format"].replace("j", first, 1))
+        return dateformat.format(day, words["date_format"])
+
+
+def medicine_in(language: str) -> str:
+    """The medicine's common name."""
+    return str(_words(language)["medicine"])
+
+
+def say_number(number: Decimal, language: str) -> str:
+    """Return an amount with the decimal sign of the language: ``12.5``, ``12,5``."""
+    return format_amount(number).replace(".", _words(language)["decimal_sign"])
+
+
+def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) -> str | None:
+    """The day's doses in tablets, halves in words; ``None`` where a dose is not a whole number of half tablets."""
+    counts = [dose / strength for dose in doses]
+    if not counts or any(count % _HALF or count <= 0 for count in counts):
+        return None
+    words = _words(language)["tablets"]
+    return words["join"].join(_tablet_words(count, words) for count in counts)
+
+
+def _tablet_words(count: Decimal, words: Mapping[str, str]) -> str:
+    whole, rest = divmod(count, _WHOLE)
+    key = {0: "none", 1: "one", 2: "two"}.get(int(whole), "few" if whole <= 10 else "many")
+    return words[f"{key}_half" if rest else key].format(n=int(whole))
+
+
+def write(
+    kind: ReminderKind,
+    language: str,
+    *,
+    detailed: bool,
+    values: Mapping[str, str],
+    way_out: WayOut = WayOut.REPLY,
+    typewritten: bool = True,
+) -> Text:
+    """Fill the words of one kind, ``typewritten`` for a text message. Raises ``KeyError`` for a variable that is missing."""
+    words = _words(language)
+    entry = words[kind.value]
+    allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
+    given = {name: " ".join(value.split()) for name, value in values.items() if name in allowed}
+    if typewritten:
+        given = {name: value.translate(_TYPEWRITTEN) for name, value in given.items()}
+    body = entry["detailed" if detailed and _can_fill(entry["detailed"], given) else "plain"]
+    if "phone" in given and not given["phone"]:
+        body = _without_phone(body, words["questions"])
+    return Text(
+        subject=words["subject"].format(sender=given["sender"]),
+        body=_fill(body, language, given),
+        opt_out=words["opt_out"][way_out],
+        language=language,
+        version=version_of(language),
+    )
+
+
+def _without_phone(body: str, questions: str) -> str:
+    """For a pharmacy that has recorded no number: "call us now", and no sentence that ends in nothing."""
+    return body.replace(f" {questions}", "").replace(" : {phone}", "").replace(": {phone}", "")
+
+
+def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:
+    """The single message that answers a STOP; ``everything`` where it ended the reminders of every medium."""
+    return _fill(
+        str(_words(language)["stopped" if everything else "stopped_texts"]),
+        language,
+        {"sender": sender.translate(_TYPEWRITTEN)},
+    )
+
+
+def stop_page(language: str) -> dict[str, str]:
+    """The words of the page behind the opt-out link."""
+    return dict(_words(language)["page"])
+
+
+def _fill(body: str, language: str, given: Mapping[str, str]) -> str:
+    """The words with their values, so marked that names and numbers are read in their own direction."""
+    from_right = language in RIGHT_TO_LEFT
+    told = {name: _isolated(name, value, from_right) for name, value in given.items()}
+    return (_FROM_THE_RIGHT if from_right else "") + body.format(**told)
+
+
+def _isolated(name: str, value: str, from_right: bool) -> str:
+    if name == "phone":
+        return f"{_LEFT_TO_RIGHT}{value}{_END}" if from_right else value
+    if name == "sender" and (from_right or any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in value)):
+        return f"{_AS_IT_BEGINS}{value}{_END}"
+    return value
+
+
+def patient_page(language: str) -> dict[str, str]:
+    """The words of the patient's page; `link` is the line that leads to it. Not to be changed."""
+    words: dict[str, str] = _words(language)["patient_page"]
+    return words
+
+
+def _can_fill(body: str, given: Mapping[str, str]) -> bool:
+    return variables_of(body) <= given.keys()
+
+
+def variables_of(body: str) -> set[str]:
+    """The variables a text asks for."""
+    return {name for _, name, _, _ in string.Formatter().parse(body) if name}
+
+
+_STRETCH = "\u0640"  # draws an Arabic word out
+_CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
+
+
+def _fold(text: str) -> str:
+    """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
+
+
+def _phrase(clause: str) -> str:
+    """The words of a folded clause with one blank between them; a word said several times in a row is one."""
+    words = re.findall(r"\w+(?:-\w+)*", clause)
+    return " ".join(word for at, word in enumerate(words) if not at or word != words[at - 1])
+
+
+@cache
+def _stop_phrases() -> frozenset[str]:
+    return frozenset(_phrase(_fold(phrase)) for language in LANGUAGES for phrase in _words(language)["stop_phrases"])
+
+
+@cache
+def _polite_words() -> re.Pattern[str]:
+    phrases = {_phrase(_fold(word)) for language in LANGUAGES for word in _words(language)["polite_words"]}
+    either = "|".join(sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
+
+
+def _clauses(reply: str) -> list[str]:
+    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
+    clauses = []
+    for clause in _CLAUSE_END.split(_fold(reply)):
+        phrase = _phrase(clause)
+        while phrase != (shorter := _polite_words().sub("", phrase)):
+            phrase = shorter
+        if phrase:
+            clauses.append(f"{phrase}?" if re.search(r"[?\u061f]", clause) else phrase)
+    return clauses
+
+
+def is_stop(reply: str) -> bool:
+    """Return whether a reply asks to end the messages: a stop phrase of any language is all of it or its whole first clause."""
+    return bool(clauses := _clauses(reply)) and clauses[0] in _stop_phrases()
+
+
+def says_more(reply: str) -> bool:
+    """Return whether a person must read a reply that ends the messages, because something else follows ("none left")."""
+    return is_stop(reply) and not _stop_phrases().issuperset(_clauses(reply))

@@ -1,0 +1,92 @@
+"""What will be sent to a patient, when, how and in which words: for the page behind a message's link, and for the counter.
+
+Writes nothing. The patient's page says no more than the messages to this very address do: medicine and dose only where the patient chose that for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispensary.conf import conf
+from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
+from dispensary.models.reminders import OWED, ReminderKind
+from dispensary.reminders import reach
+from dispensary.reminders.compose import values_of
+from dispensary.reminders.planning import manners_of
+from dispensary.reminders.segments import count_segments
+from dispensary.reminders.texts import language_for, write
+
+MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """One message that will be sent. `leaves_at` is in the patient's zone; `medium` is the one it would take today."""
+
+    leaves_at: datetime
+    medium: Medium
+    text: str
+    kind: ReminderKind
+    segments: int
+    """How many text messages it costs; 0 for a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientPage:
+    """All that the page shows."""
+
+    language: str
+    coming: tuple[Coming, ...]
+    media: tuple[tuple[Medium, bool], ...]
+    """The media that an address is known for, and whether messages leave by them."""
+    names_medicine: bool
+    """Messages to this address, and so perhaps others, name medicine and dose."""
+
+
+def is_closed(contact: ContactPoint) -> bool:
+    """Does this address belong to the patient no more, or to somebody else, so that its page must show nothing?"""
+    return bool(contact.retired_at or contact.fault == ContactFault.WRONG_PERSON or contact.patient.died_on is not None)
+
+
+def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
+    """What whoever reads messages to this contact point may see and change."""
+    patient, pharmacy = contact.patient, contact.patient.pharmacy
+    language = language_for(patient.language, pharmacy.language)
+    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
+    said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
+    known = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
+    return PatientPage(
+        language=language,
+        coming=tuple(_coming(contact, used[0], language, now)) if used else (),
+        media=tuple((medium, medium not in said_no) for medium in Medium if medium in known),
+        names_medicine=contact.detail_level == DetailLevel.DETAILED,
+    )
+
+
+def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: datetime) -> list[Coming]:
+    detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
+    return _as_they_will_read(contact.patient, Medium(through.medium), language, detailed, now)
+
+
+def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
+    """What is owed to a patient as it will read at the address that is tried first; as plain text messages without one."""
+    used = [point for point in reach.usable(patient) if point.medium in conf().channels]
+    medium, detailed = Medium.SMS, False
+    if used:
+        medium, detailed = Medium(used[0].medium), used[0].detail_level == DetailLevel.DETAILED
+    language = language_for(patient.language, patient.pharmacy.language)
+    return _as_they_will_read(patient, medium, language, detailed, now)
+
+
+def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed: bool, now: datetime) -> list[Coming]:
+    zone, _quiet = manners_of(patient)
+    pharmacy, typewritten = patient.pharmacy, medium == Medium.SMS
+    rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
+    found = []
+    for row in rows.order_by("due_at", "id")[:MOST]:
+        values = values_of(row.params, language, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
+        length = count_segments(f"{text.body} {text.opt_out}").count if typewritten else 0
+        found.append(Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length))
+    return found

@@ -1,0 +1,54 @@
+"""What PostgreSQL makes of the statement that reads a batch, and whose clock the statements ask."""
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from dispensary.models import Reminder, ReminderState
+from dispensary.reminders import queue
+from tests.dispensary.faults.house import House
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SENT = 1000
+
+
+LEDGER_ROWS = """
+    INSERT INTO dispensary_delivery (reminder_id, medium, channel, attempt, round, key, address_digest,
+           provider_message_id, outcome, error, language, words_version, detailed, segments, started_at)
+    SELECT id, 'email', 'sink', 1, 1, gen_random_uuid(), '', '', 20, '', 'en', '', false, 0, now()
+      FROM dispensary_reminder WHERE state = 3"""
+
+
+def test_writing_a_batch_reads_only_its_own_patients_ledger_however_much_has_been_sent(database):
+    """With the statistics of a ledger never counted yet the planner once walked all of it, for every row of a batch."""
+    house = House(None, None, Path())
+    house.owe(SENT, kind="refill_due", pharmacies=1)
+    Reminder.objects.update(state=ReminderState.SENT)
+    house.owe(1, kind="refill_due", pharmacies=1)
+    nudge, token = Reminder.objects.get(state=ReminderState.SCHEDULED), uuid.uuid4()
+    until = nudge.useful_until
+    Reminder.objects.filter(pk=nudge.pk).update(state=ReminderState.LEASED, lease_token=token, lease_until=until)
+    with database.connect("superuser" if database.split else "owner") as owner:
+        owner.execute(LEDGER_ROWS)
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queue.BATCH, [["email"], [nudge.pk], token])
+        told = cursor.fetchone()[0]
+    told = json.loads(told) if isinstance(told, str) else told
+    assert told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"] < 100, json.dumps(told)
+
+
+@pytest.mark.parametrize("name", ["CLAIM", "HAND_OVER", "MARK", "RELEASE", "RECLAIM_UNSENT", "BATCH", "IN_DOUBT"])
+def test_no_statement_asks_another_clock_than_the_databases(name):
+    statement = getattr(queue, name)
+    assert "%(now)" not in statement
+
+
+def test_no_clock_of_the_process_decides_about_a_lease():
+    """What a worker's own clock says must not matter; only durations are measured with it, and those monotonic."""
+    folder = Path(queue.__file__).parent
+    for file in folder.glob("*.py"):
+        text = file.read_text()
+        assert "timezone.now" not in text and "datetime.now" not in text and "time.time(" not in text, file

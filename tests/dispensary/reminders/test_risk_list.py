@@ -1,0 +1,164 @@
+"""The withdrawal-risk list, and the work that comes of it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from dispensary import reminders
+from dispensary.actions import worklist
+from dispensary.errors import Conflict, InvalidInput, NotFound
+from dispensary.models import Resolution, Withdrawal, WorklistItem, WorkState
+from dispensary.reminders.risk_list import RiskLevel, open_risk_work
+from tests.dispensary.reminders import making
+
+pytestmark = pytest.mark.django_db
+NOW = making.NOON
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def shop():
+    return making.pharmacy()
+
+
+@pytest.fixture
+def by(shop):
+    return making.pharmacist(shop)
+
+
+def supplied(shop, by, *, days=28, phases=((("20", "20", "20"), None),), then_stop=None, family="Canary"):
+    person = making.patient(shop, family_name=family)
+    dispense = making.dispense(making.prescription(person, phases, then_stop=then_stop), days=days)
+    reminders.plan_after_dispense(dispense=dispense, by=by, now=NOW)
+    return person, dispense
+
+
+def at_risk(shop, after_days):
+    return reminders.withdrawal_risk(pharmacy=shop, now=NOW + after_days * DAY)
+
+
+@pytest.mark.parametrize(
+    ("day", "level"),
+    [
+        (25, None),
+        (26, RiskLevel.SOON),
+        (28, RiskLevel.TODAY),
+        (29, RiskLevel.OVERDUE),
+        (118, RiskLevel.OVERDUE),
+        (119, None),
+    ],
+)
+def test_a_supply_appears_two_days_before_it_ends_and_leaves_ninety_days_after(shop, by, day, level):
+    supplied(shop, by)
+    assert [risk.level for risk in at_risk(shop, day)] == ([level] if level else [])
+
+
+def test_the_reason_names_dose_days_and_kind_of_course(shop, by):
+    supplied(shop, by)
+    [risk] = at_risk(shop, 30)
+    assert risk.words == "Without tablets for 2 days: withdrawal may have begun"
+    assert risk.reason == "60 mg a day, maintenance, supply to 19 Dec 2026, not collected"
+
+
+def test_a_taper_says_so_and_counts_the_dose_of_its_day(shop, by):
+    supplied(shop, by, days=14, phases=making.TAPER, then_stop=True)
+    [risk] = at_risk(shop, 15)
+    assert risk.tapering and risk.reason.startswith("25 mg a day, during a taper")
+
+
+def test_a_course_that_ends_with_its_supply_is_no_risk(shop, by):
+    supplied(shop, by, days=28, phases=making.TAPER, then_stop=True)
+    assert at_risk(shop, 30) == []
+
+
+def test_worst_first_the_longest_without_then_the_highest_dose(shop, by):
+    supplied(shop, by, days=28, family="Two")
+    supplied(shop, by, days=26, family="One")
+    supplied(shop, by, days=28, phases=((("30", "30", "30"), None),), family="High")
+    assert [risk.patient.family_name for risk in at_risk(shop, 29)] == ["One", "High", "Two"]
+
+
+def test_no_answer_about_messages_hides_anybody(shop, by):
+    person, _ = supplied(shop, by)
+    making.reachable(person, answer="no")
+    assert len(at_risk(shop, 29)) == 1
+
+
+def test_the_dead_the_stopped_and_another_pharmacys_are_not_on_it(shop, by):
+    _, dispense = supplied(shop, by)
+    elsewhere = making.pharmacy(name="Elsewhere")
+    supplied(elsewhere, making.pharmacist(elsewhere))
+    reminders.withdraw_for(prescription=dispense.prescription, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW)
+    assert at_risk(shop, 29) == []
+
+
+def test_the_list_takes_as_many_queries_for_ten_as_for_one(shop, by, django_assert_max_num_queries):
+    for _ in range(10):
+        supplied(shop, by)
+    with django_assert_max_num_queries(3):
+        assert len(at_risk(shop, 29)) == 10
+
+
+# --- as work ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_supply_that_has_ended_becomes_work_once(shop, by):
+    supplied(shop, by)
+    assert (open_risk_work(now=NOW + 27 * DAY), open_risk_work(now=NOW + 28 * DAY)) == (0, 1)
+    assert open_risk_work(now=NOW + 29 * DAY) == 0
+    assert "60 mg a day" in WorklistItem.objects.get().reason
+
+
+def test_after_a_call_it_is_asked_about_again_only_after_two_days(shop, by):
+    supplied(shop, by)
+    later = NOW + 29 * DAY
+    open_risk_work(now=later)
+    item = WorklistItem.objects.get()
+    worklist.resolve_work(item_id=item.pk, resolution=Resolution.CALLED, note="has tablets left", by=by, now=later)
+    assert open_risk_work(now=later + DAY) == 0
+    assert open_risk_work(now=later + 3 * DAY) == 1
+
+
+def test_a_collection_answers_the_work(shop, by):
+    _, dispense = supplied(shop, by)
+    later = NOW + 29 * DAY
+    open_risk_work(now=later)
+    again = making.dispense(dispense.prescription, at=later, number=2)
+    reminders.plan_after_dispense(dispense=again, by=by, now=later)
+    assert WorklistItem.objects.get().resolution == "by-event"
+
+
+@pytest.fixture
+def item(shop, by):
+    supplied(shop, by)
+    open_risk_work(now=NOW + 29 * DAY)
+    return WorklistItem.objects.get()
+
+
+def test_work_can_be_put_off_with_a_reason(item, by):
+    worklist.put_off_work(item_id=item.pk, until=NOW + DAY, note="calls back", by=by, now=NOW)
+    item.refresh_from_db()
+    assert (item.state, item.put_off_until) == (WorkState.PUT_OFF, date(2026, 11, 23))
+
+
+@pytest.mark.parametrize(("until", "note"), [(NOW, "why"), (NOW + 32 * DAY, "why"), (NOW + DAY, " ")])
+def test_but_not_into_the_past_not_for_ever_and_not_without_a_reason(item, by, until, note):
+    with pytest.raises(InvalidInput):
+        worklist.put_off_work(item_id=item.pk, until=until, note=note, by=by, now=NOW)
+
+
+def test_done_is_done_once(item, by):
+    worklist.resolve_work(item_id=item.pk, resolution=Resolution.CALLED, by=by, now=NOW)
+    with pytest.raises(Conflict):
+        worklist.resolve_work(item_id=item.pk, resolution=Resolution.CALLED, by=by, now=NOW)
+
+
+def test_nobody_claims_that_an_event_did_it(item, by):
+    with pytest.raises(InvalidInput):
+        worklist.resolve_work(item_id=item.pk, resolution=Resolution.BY_EVENT, by=by, now=NOW)
+
+
+def test_another_pharmacys_work_is_as_absent_as_none(item):
+    stranger = making.pharmacist(making.pharmacy(name="Elsewhere"))
+    with pytest.raises(NotFound):
+        worklist.resolve_work(item_id=item.pk, resolution=Resolution.CALLED, by=stranger, now=NOW)

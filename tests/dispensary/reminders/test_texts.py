@@ -1,0 +1,377 @@
+"""The words, in every language: nothing revealed, nothing missing, known in length."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from dispensary.models.reminders import ReminderKind
+from dispensary.reminders.segments import count_segments
+from dispensary.reminders.texts import (
+    DETAILED_VARIABLES,
+    LANGUAGES,
+    PLAIN_VARIABLES,
+    WayOut,
+    _words,
+    is_stop,
+    language_for,
+    say_date,
+    say_number,
+    say_tablets,
+    says_more,
+    stop_confirmation,
+    variables_of,
+    write,
+)
+
+EVERY = [(language, kind) for language in LANGUAGES for kind in ReminderKind]
+VALUES = {
+    "sender": "City Pharmacy",
+    "phone": "020 7946 0999",
+    "medicine": "CANARYBACLOFEN",
+    "before": "31415",
+    "after": "27182",
+    "tablets": "CANARYTABLETS",
+    "strength": "16180",
+}
+CANARIES = ["CANARY", "31415", "27182", "16180"]
+TELLING = ["baclofen", "lioresal", "mg", "ملغ", "dose", "dosis", "tablet", "comprim", "spas", "withdrawal"]
+
+
+def text(kind, language, *, detailed, day=date(2026, 12, 3), **more):
+    ways = {name: more.pop(name) for name in ("way_out", "typewritten") if name in more}
+    values = {**VALUES, "date": say_date(day, language), **more}
+    return write(kind, language, detailed=detailed, values=values, **ways)
+
+
+def test_there_are_four_languages():
+    assert LANGUAGES == ("ar", "en", "es", "fr")
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_the_plain_text_and_every_subject_name_no_medicine_dose_or_condition(language, kind):
+    written = text(kind, language, detailed=False)
+    subject = text(kind, language, detailed=True).subject
+    for told in (written.subject, written.body, subject):
+        assert not [canary for canary in CANARIES if canary in told]
+        assert not [word for word in TELLING if word in told.casefold()]
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_every_text_names_the_sender_and_a_number_to_call(language, kind):
+    for detailed in (True, False):
+        written = text(kind, language, detailed=detailed)
+        assert "City Pharmacy" in written.body and "020 7946 0999" in written.body
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+def test_the_texts_ask_only_for_known_variables(language, kind):
+    entry = _words(language)[kind.value]
+    assert variables_of(entry["plain"]) <= PLAIN_VARIABLES
+    assert variables_of(entry["detailed"]) <= DETAILED_VARIABLES
+
+
+@pytest.mark.parametrize(("language", "kind"), EVERY)
+@pytest.mark.parametrize("way_out", [WayOut.REPLY, WayOut.CALL])
+def test_a_plain_text_message_fits_one_segment_and_in_arabic_three(language, kind, way_out):
+    written = text(kind, language, detailed=False, way_out=way_out, day=date(2026, 9, 23))  # as long as a date gets
+    counted = count_segments(f"{written.body} {written.opt_out}")
+    most, alphabet = (3, "UCS-2") if language == "ar" else (1, "GSM-7")
+    assert counted.count <= most and counted.alphabet == alphabet
+
+
+@pytest.mark.parametrize(("language", "kind"), [each for each in EVERY if each[0] != "ar"])
+def test_no_accent_and_no_quotation_mark_of_ours_doubles_the_price_of_a_detailed_one(language, kind):
+    told = {"medicine": _words(language)["medicine"], "tablets": say_tablets((Decimal(15),), Decimal(10), language)}
+    written = text(kind, language, detailed=True, **told)
+    assert count_segments(f"{written.body} {written.opt_out}").alphabet == "GSM-7"
+
+
+@pytest.mark.parametrize(
+    "name", ["St Mary\u2019s Pharmacy", "\u201cCity\u201d Pharmacy \u2013 North", "City\u00a0Pharmacy\u2026"]
+)
+def test_a_printers_sign_in_a_pharmacys_name_does_not_double_the_price(name):
+    assert count_segments(text(ReminderKind.RUN_OUT, "en", detailed=False, sender=name).body).alphabet == "GSM-7"
+    assert (
+        name in text(ReminderKind.RUN_OUT, "en", detailed=False, sender=name, typewritten=False).body
+        or "\u00a0" in name
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_way_out_says_only_what_can_be_done(language):
+    reply, link, call = (text(ReminderKind.RUN_OUT, language, detailed=False, way_out=way).opt_out for way in WayOut)
+    stop = {"ar": "توقف", "en": "STOP", "es": "BAJA", "fr": "ARRET"}[language]
+    assert stop in reply and is_stop(stop) and link.endswith(":")
+    assert stop not in call and stop not in link
+
+
+def test_no_text_is_wrong_when_it_is_read_a_day_late():
+    """A run-out call may wait for the end of quiet hours, or for a provider: it names its day and never says "today, ..."."""
+    for language, told in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
+        for detailed in (True, False):
+            assert told not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
+
+
+@pytest.mark.parametrize(
+    ("day", "language", "said"),
+    [
+        (date(2026, 12, 3), "en", "Thursday 3 December"),
+        (date(2026, 8, 1), "en", "Saturday 1 August"),
+        (date(2026, 8, 1), "es", "sábado 1 de agosto"),
+        (date(2026, 8, 1), "fr", "samedi 1er août"),
+        (date(2026, 8, 11), "fr", "mardi 11 août"),
+        (date(2026, 12, 3), "ar", "الخميس 3 ديسمبر"),
+    ],
+)
+def test_a_date_carries_its_weekday_as_it_is_said(day, language, said):
+    assert say_date(day, language) == said
+
+
+def test_in_french_a_day_has_its_article():
+    for kind in ReminderKind:
+        for detailed in (True, False):
+            assert " le jeudi" in (body := text(kind, "fr", detailed=detailed).body) or "du jeudi" in body
+
+
+@pytest.mark.parametrize("kind", ReminderKind)
+def test_arabic_keeps_a_telephone_number_and_a_latin_name_in_their_own_direction(kind):
+    for detailed in (True, False):
+        body = text(kind, "ar", detailed=detailed).body
+        assert body.startswith("\u200f\u2068City Pharmacy\u2069") and "\u2066020 7946 0999\u2069" in body
+    assert "\u2068City Pharmacy\u2069" in stop_confirmation("ar", "City Pharmacy")
+
+
+def test_an_arabic_name_does_not_turn_an_english_text_around():
+    assert text(ReminderKind.RUN_OUT, "en", detailed=False, sender="صيدلية المدينة").body.startswith(
+        "\u2068صيدلية المدينة\u2069: by"
+    )
+    assert "\u2068" not in text(ReminderKind.RUN_OUT, "en", detailed=False).body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_change_of_dose_in_detail_tells_old_dose_new_dose_and_tablets(language):
+    body = text(ReminderKind.DOSE_CHANGE, language, detailed=True).body
+    assert all(told in body for told in ("31415", "27182", "CANARYTABLETS", "16180"))
+
+
+def test_a_detailed_text_without_its_facts_falls_back_to_the_plain_one():
+    values = {"sender": "City Pharmacy", "phone": "1", "date": "today"}
+    assert write(ReminderKind.DOSE_CHANGE, "en", detailed=True, values=values).body.startswith(
+        "City Pharmacy: your plan moves"
+    )
+
+
+def test_a_line_break_in_a_value_cannot_start_a_header():
+    values = {**VALUES, "sender": "City\r\nBcc: all@example.org", "date": "today"}
+    assert "\n" not in write(ReminderKind.RUN_OUT, "en", detailed=False, values=values).subject
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_every_key_that_english_has(language):
+    def keys(table, prefix=""):
+        return {
+            f"{prefix}{key}"
+            for key, value in table.items()
+            for key in ([key] if not isinstance(value, dict) else keys(value, f"{key}."))
+        }
+
+    assert keys(_words(language)) == keys(_words("en"))
+
+
+@pytest.mark.parametrize(
+    ("mg", "words"),
+    [
+        ("5", "half a tablet"),
+        ("10", "1 tablet"),
+        ("15", "1 and a half tablets"),
+        ("20", "2 tablets"),
+        ("35", "3 and a half tablets"),
+    ],
+)
+def test_halves_are_said_in_words(mg, words):
+    assert say_tablets((Decimal(mg),), Decimal(10), "en") == words
+
+
+def test_arabic_counts_tablets_with_its_own_plurals():
+    said = [say_tablets((Decimal(mg),), Decimal(10), "ar") for mg in (5, 10, 20, 30, 110)]
+    assert said == ["نصف قرص", "قرص واحد", "قرصان", "3 أقراص", "11 قرصا"]
+
+
+def test_a_dose_that_no_half_tablet_makes_is_not_put_into_tablets():
+    assert say_tablets((Decimal("7.5"),), Decimal(10), "en") is None
+    assert say_tablets((), Decimal(10), "en") is None
+
+
+def test_half_a_milligram_has_the_decimal_sign_of_the_language():
+    said = {language: say_number(Decimal("12.50"), language) for language in LANGUAGES}
+    assert said == {"ar": "12.5", "en": "12.5", "es": "12,5", "fr": "12,5"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "STOP",
+        " stop. ",
+        "Stop sending me these",
+        "BAJA",
+        "Arrêt",
+        "ARRET",
+        "توقف",
+        "unsubscribe",
+        "\u201cstop\u201d",
+        "Stop!please",
+        "ARRE\u0302T",
+        "ÉFIN"[1:],
+        "\u200fتوقف\u200f",
+        "تَوَقَّف",
+        "توقـف",
+        "ايقاف",
+        "إيقاف",
+        "الغاء",
+        "ＳＴＯＰ",
+        "\n\tstop\n",
+        "... stop",
+        "Opt out",
+        "OPT-OUT",
+        "optout",
+        "Désabonner",
+        "DESABONNER",
+        "stopall",
+        "- Quit -",
+    ],
+)
+def test_a_reply_that_is_a_stop_phrase_stops_and_nobody_need_read_it(reply):
+    assert is_stop(reply) and not says_more(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Please stop",
+        "stop pls",
+        "STOP ALL",
+        "Stop stop STOP!!!",
+        "STOP. Stop. Thank you",
+        "Stop, thanks",
+        "Please, stop.",
+        "no more texts",
+        "No more messages please!",
+        "DON\u2019T TEXT ME",
+        "STOP \U0001f6d1",
+        "\U0001f64f Please stop \U0001f64f",
+        "\u2018STOP\u2019",
+        "\u00abSTOP\u00bb",
+        "STOP/ARRET",
+        "End",
+        "Cancel",
+        "FIN.",
+        "Arrêtez les messages svp",
+        "S\u2019il vous plaît, arrêtez",
+        "je ne veux plus de sms, merci",
+        "No quiero más mensajes",
+        "¡Basta! Gracias",
+        "por favor no me envíen mas mensajes",
+        "darme de baja",
+        "أوقفوا الرسائل من فضلكم",
+        "لا أريد رسائل، شكراً",
+        "الغاء الاشتراك",
+    ],
+)
+def test_politeness_repetition_and_marks_leave_a_stop_phrase_what_it_is(reply):
+    assert is_stop(reply) and not says_more(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "",
+        "   ",
+        "please do not stop",
+        "stopping by tomorrow",
+        "yes",
+        "\u202e",
+        "opt",
+        "out",
+        "opt in",
+        "non-stop",
+        "!?",
+        "please",
+        "END of my tablets, none left",
+        "End of the week is fine, thanks",
+        "Cancel my appointment on Tuesday",
+        "Cancel that, I meant I need MORE tablets",
+        "I had to stop baclofen suddenly",
+        "Stop taking baclofen? Is it ok?",
+        "Stop?",
+        "Stop the baclofen",
+        "QUIT smoking advice please",
+        "no more tablets",
+        "No more",
+        "opt out and call me",
+        "Stop I have none left",
+        "Stopped yesterday, shaking",
+        "\u201cSTOP\u201d said my doctor",
+        "Fin de semana puedo pasar?",
+        "Alto dolor, no puedo caminar",
+        "Parar el dolor?",
+        "Baja presión desde ayer",
+        "¿Parar?",
+        "Pare de tomar las pastillas",
+        "Suspender el baclofeno?",
+        "Annuler mon rendez-vous svp",
+        "Fin de la boîte, plus de comprimés",
+        "J\u2019ai dû arrêter le baclofène",
+        "Arrêter le traitement ?",
+        "plus de messages",
+        "توقف عن تناول الدواء؟",
+        "إلغاء موعدي",
+        "توقف قلبي",
+        "قف؟",
+    ],
+)
+def test_a_reply_about_something_else_is_left_to_a_person(reply):
+    assert not is_stop(reply) and not says_more(reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "stop, I have none left",
+        "STOP. I have none left",
+        "Stop - none left",
+        "Stop: I am shaking",
+        "STOP (wrong number)",
+        "STOP\nMary Jones",
+        "Please stop. Call me?",
+        "Arrêt : je tremble",
+        "Arrêtez les messages, je n\u2019ai plus de comprimés",
+        "BAJA, no me quedan pastillas",
+        "Basta! estoy temblando",
+        "توقف، لم يبق عندي دواء",
+    ],
+)
+def test_what_is_said_behind_a_stop_phrase_is_read_by_a_person_too(reply):
+    assert is_stop(reply) and says_more(reply)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fallback", "language"),
+    [("fr-CA", "en", "fr"), ("es_MX", "en", "es"), ("de", "fr", "fr"), ("de", "pl", "en"), ("", "ar", "ar")],
+)
+def test_the_language_falls_back_from_region_to_language_to_the_pharmacys(wanted, fallback, language):
+    assert language_for(wanted, fallback) == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ReminderKind)
+@pytest.mark.parametrize("detailed", [False, True])
+def test_a_pharmacy_without_a_number_sends_no_sentence_that_ends_in_nothing(language, kind, detailed):
+    values = {
+        "sender": "City Pharmacy", "phone": "", "date": "6 December", "medicine": "baclofen", "before": "30",
+        "after": "25", "tablets": "2 tablets", "strength": "10",
+    }  # fmt: skip
+    body = write(kind, language, detailed=detailed, values=values).body
+    assert not re.search(r"[:،؟]\s*[.\u2069]|\s\.|: *$", body), body
+    assert re.search(r"\w[.)\u2069]*\.$", body), body
