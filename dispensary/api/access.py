@@ -1,4 +1,4 @@
-"""Who is asking, and for which pharmacy. What they may do is answered by `dispensary.policies`."""
+"""The caller of a request and the pharmacy it is for; permissions are in `dispensary.policies`."""
 
 from __future__ import annotations
 
@@ -18,57 +18,63 @@ STATION = "api"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The signed-in user's places: one membership for each pharmacy that they work at."""
+    """The signed-in user, with one membership for each pharmacy that they work at."""
 
     members: Mapping[UUID, StaffMember]
-    asked: UUID | None
-    """The pharmacy named in `X-Pharmacy`, if any; always one of the caller's own."""
+    named_id: UUID | None
+    """The pharmacy that the header `X-Pharmacy` names, one of the caller's own; None without the header."""
     request_id: UUID
 
     @classmethod
-    def of(cls, request: Request) -> Caller:
-        """Read the caller once a request. Raises `NotAllowed` for a user who works nowhere, `NotFound` for a foreign pharmacy."""
-        known = getattr(request._request, "_dispensary_caller", None)
-        if known is None:
-            known = cls._read(request)
-            request._request._dispensary_caller = known
-        return known
+    def from_request(cls, request: Request) -> Caller:
+        """Load the caller, once a request.
+
+        Raises `NotAllowed` for a user without a membership, `NotFound` for a pharmacy that is not the caller's.
+        """
+        caller = getattr(request._request, "_dispensary_caller", None)
+        if caller is None:
+            caller = cls._load(request)
+            request._request._dispensary_caller = caller
+        return caller
 
     @classmethod
-    def _read(cls, request: Request) -> Caller:
+    def _load(cls, request: Request) -> Caller:
         rows = StaffMember.objects.filter(user=request.user, active=True).select_related("pharmacy")
         members = {row.pharmacy_id: row for row in rows}
         if not members:
             raise NotAllowed("This account works at no pharmacy here. A manager can add it to one.")
-        asked = _uuid(request.headers.get("X-Pharmacy", ""), "X-Pharmacy")
-        if asked is not None and asked not in members:
+        named_id = _uuid(request.headers.get("X-Pharmacy", ""), "X-Pharmacy")
+        if named_id is not None and named_id not in members:
             raise NotFound("There is no such pharmacy for this account.")
-        return cls(members, asked, _request_id(request))
+        return cls(members, named_id, _request_id(request))
 
     @property
     def pharmacy_ids(self) -> list[UUID]:
-        """The pharmacies whose things this request may see."""
-        return [self.asked] if self.asked else list(self.members)
+        """The pharmacies whose records this request may see."""
+        return [self.named_id] if self.named_id else list(self.members)
 
     def member(self, pharmacy_id: UUID | None = None) -> StaffMember:
-        """The membership that acts: at `pharmacy_id`, or where `X-Pharmacy` says, or the only one. Raises `InvalidInput`."""
-        chosen = pharmacy_id or self.asked
+        """Return the membership at `pharmacy_id`, else at the pharmacy of `X-Pharmacy`, else the only one.
+
+        Raises `InvalidInput` where that leaves several.
+        """
+        chosen = pharmacy_id or self.named_id
         if chosen is None and len(self.members) > 1:
             problem = Problem("X-Pharmacy", "nothing", "one of the caller's pharmacies", "GET /api/v1/me/ lists them.")
             raise InvalidInput("This account works at several pharmacies.", problem)
         return self.members[chosen] if chosen else next(iter(self.members.values()))
 
     def pharmacy(self) -> Pharmacy:
-        """The current pharmacy."""
+        """Return the pharmacy of this request."""
         return self.member().pharmacy
 
     def actor(self, pharmacy_id: UUID | None = None) -> Actor:
-        """The `by=` of an action."""
+        """Return the actor for the `by=` of an action."""
         return self.member(pharmacy_id).actor().at(STATION, self.request_id)
 
 
-def signature_of(request: Request) -> SignatureMethod:
-    """How this request shows that it is the signer's: a personal token, a password, or only an open session."""
+def signature_method(request: Request) -> SignatureMethod:
+    """Return how the signer of this request is authenticated: by token, password or session."""
     match request.successful_authenticator:
         case SessionAuthentication():
             return SignatureMethod.SIGNED_IN

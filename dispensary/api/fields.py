@@ -1,4 +1,4 @@
-"""Fields that take one shape each. DRF's own accept "yes" for true, 1 for "1" and 0.1 for a tenth; these ask back."""
+"""Serializer fields that convert nothing. DRF's own accept "yes" for true, 1 for "1" and 0.1 for a tenth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EARLIEST, LATEST = date(1890, 1, 1), date(2199, 12, 31)
 
 
 class Text(serializers.CharField):
-    """Text and nothing that could be taken for text; trimmed."""
+    """A JSON string, trimmed."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -23,7 +23,7 @@ class Text(serializers.CharField):
 
 
 class Flag(serializers.BooleanField):
-    """`true` or `false`, not their likenesses."""
+    """`true` or `false`; no words or numbers for them."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -32,7 +32,7 @@ class Flag(serializers.BooleanField):
 
 
 class Count(serializers.IntegerField):
-    """A whole number, as a number."""
+    """A whole number, as a JSON number."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
@@ -41,7 +41,7 @@ class Count(serializers.IntegerField):
 
 
 class Amount(serializers.DecimalField):
-    """An exact amount: a decimal string, or a JSON number, which the parser has kept exact. Given back as a decimal string."""
+    """An exact amount: a decimal string or a JSON number, which the parser keeps exact. Rendered as a decimal string."""
 
     def __init__(self, *, max_digits: int = 12, decimal_places: int = 4, **more: Any) -> None:
         super().__init__(max_digits=max_digits, decimal_places=decimal_places, **more)
@@ -58,7 +58,7 @@ class Amount(serializers.DecimalField):
 
 
 class Day(serializers.DateField):
-    """A calendar date that somebody now alive could mean."""
+    """A calendar date from `EARLIEST` to `LATEST`."""
 
     default_error_messages = {"believable": f"a date from {EARLIEST} to {LATEST}"}
 
@@ -72,7 +72,7 @@ class Day(serializers.DateField):
 
 
 class Body(serializers.Serializer):
-    """A request body that refuses what it does not know."""
+    """A request body that refuses unknown fields."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if isinstance(data, dict):

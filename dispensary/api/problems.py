@@ -1,4 +1,4 @@
-"""Every error of the API, told in one shape: RFC 9457 problem documents, or an OperationOutcome where FHIR is spoken."""
+"""Errors of the API as RFC 9457 problem documents, or as an OperationOutcome of FHIR."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CODES = {
 
 
 def describe(value: Any) -> str:
-    """What was given, by kind: words are never repeated, since they may be a patient's."""
+    """Return the kind of a value, for an error text. Text is not repeated: it may be a patient's."""
     match value:
         case None:
             return "null"
@@ -68,24 +68,24 @@ def describe(value: Any) -> str:
             return f"a {type(value).__name__}"
 
 
-def document(
+def problem_document(
     status: int, code: str, title: str, detail: str, problems: tuple[Problem, ...] = (), **more: Any
 ) -> dict[str, Any]:
-    """An RFC 9457 problem document. `problems` names each field, what was given, what is expected and what to do next."""
-    told = [{"field": p.field, "given": p.given, "expected": p.expected, "next": p.next} for p in problems]
+    """Return an RFC 9457 problem document; `problems` has one entry for each wrong field."""
+    problem_rows = [{"field": p.field, "given": p.given, "expected": p.expected, "next": p.next} for p in problems]
     return {
         "type": f"urn:dispensary:problem:{code}",
         "title": title,
         "status": status,
         "code": code,
         "detail": detail,
-        "problems": told,
+        "problems": problem_rows,
         **more,
     }
 
 
-def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
-    """The same problem as a FHIR R4 OperationOutcome."""
+def operation_outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a problem document as a FHIR R4 OperationOutcome."""
     kind = {
         401: "login",
         403: "forbidden",
@@ -110,9 +110,9 @@ def outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def respond(problem: dict[str, Any], view: object, headers: Mapping[str, str] | None = None) -> Response:
-    """The HTTP answer that carries `problem`, in the dialect of `view`."""
+    """Return the HTTP response for `problem`, as problem document or OperationOutcome after `view`."""
     fhir = wants_fhir(view)
-    body = outcome(problem) if fhir else problem
+    body = operation_outcome(problem) if fhir else problem
     return Response(body, problem["status"], headers=headers, content_type=FHIR_JSON if fhir else PROBLEM_JSON)
 
 
@@ -143,20 +143,20 @@ def _value_at(data: Any, path: str) -> Any:
     return data
 
 
-def from_validation(detail: Any, data: Any) -> tuple[Problem, ...]:
-    """DRF's nested error details as a flat list of problems with JSON paths."""
-    found = []
+def flatten_errors(detail: Any, data: Any) -> tuple[Problem, ...]:
+    """Return DRF's nested error details as a flat list of problems with JSON paths."""
+    problems = []
     for path, error in _walk(detail, ""):
         code = getattr(error, "code", "invalid")
         value = _value_at(data, path) if path else data
-        given = "nothing" if code == "required" else describe(value)
+        value_kind = "nothing" if code == "required" else describe(value)
         if code == "invalid_choice" and isinstance(value, str) and len(value) <= 40:
-            given = repr(value)
-        found.append(Problem(path, given, _EXPECTED.get(code, str(error).rstrip("."))))
-    return tuple(found)
+            value_kind = repr(value)
+        problems.append(Problem(path, value_kind, _EXPECTED.get(code, str(error).rstrip("."))))
+    return tuple(problems)
 
 
-def _data(context: Mapping[str, Any]) -> Any:
+def _request_data(context: Mapping[str, Any]) -> Any:
     request = context.get("request")
     return getattr(request, "_full_data", None) if request is not None else None
 
@@ -165,13 +165,13 @@ def _from_drf(error: exceptions.APIException, context: Mapping[str, Any]) -> dic
     status = error.status_code
     title = HTTPStatus(status).phrase
     if isinstance(error, exceptions.ValidationError):
-        problems = from_validation(error.detail, _data(context))
-        return document(400, "invalid-input", "Something given is not right", "Nothing was written.", problems)
+        problems = flatten_errors(error.detail, _request_data(context))
+        return problem_document(400, "invalid-input", "Something given is not right", "Nothing was written.", problems)
     code = _CODES.get(status, "error")
-    return document(status, code, title, str(error.detail))
+    return problem_document(status, code, title, str(error.detail))
 
 
-def _headers(error: exceptions.APIException) -> dict[str, str]:
+def _error_headers(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header
@@ -180,19 +180,19 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-def _unforeseen(error: Exception, view: object) -> dict[str, Any]:
-    """Log where it broke, without the message: a database error quotes the row it was about."""
+def _log_unexpected(error: Exception, view: object) -> dict[str, Any]:
+    """Log the place of an error without its message: a database error quotes the row it was about."""
     frames = [
         f"{f.name} ({f.filename.rsplit('/', 1)[-1]}:{f.lineno})" for f in traceback.extract_tb(error.__traceback__)
     ]
     log.error("%s in %s at %s", type(error).__name__, type(view).__name__, " > ".join(frames[-6:]))
-    return document(
+    return problem_document(
         500, "internal-error", "Something broke here", "The fault is ours and was logged. Nothing was written."
     )
 
 
-def handle(error: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's `EXCEPTION_HANDLER` of every view here: one answer for each kind of error, and never a traceback."""
+def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Return the response for an error: the `EXCEPTION_HANDLER` of every view here."""
     view = context.get("view")
     headers: dict[str, str] = {}
     if isinstance(error, Http404):
@@ -201,19 +201,21 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
         error = exceptions.PermissionDenied()
     match error:
         case DispensaryError():
-            problem = document(error.status, error.code, error.title, error.detail, error.problems)
+            problem = problem_document(error.status, error.code, error.title, error.detail, error.problems)
         case exceptions.APIException():
-            problem, headers = _from_drf(error, context), _headers(error)
+            problem, headers = _from_drf(error, context), _error_headers(error)
         case RequestDataTooBig():
-            problem = document(413, "too-large", "This is too much at once", "The body is too long.")
+            problem = problem_document(413, "too-large", "This is too much at once", "The body is too long.")
         case SuspiciousOperation():
-            problem = document(400, "invalid-input", "Something given is not right", "The request cannot be read.")
+            problem = problem_document(
+                400, "invalid-input", "Something given is not right", "The request cannot be read."
+            )
         case OperationalError() | IntegrityError() if audit.is_transient(error):
-            problem = document(
+            problem = problem_document(
                 503, "busy", "Somebody else is at it", "Nothing was written. Send the same request again."
             )
             headers = {"Retry-After": "1"}
         case _:
-            problem = _unforeseen(error, view)
+            problem = _log_unexpected(error, view)
     set_rollback()
     return respond(problem, view, headers)

@@ -1,4 +1,4 @@
-"""What OpenAPI says about headers and errors that every operation shares."""
+"""Headers and errors that all operations share, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAGED = [
 
 @cache
 def page_of(shape: type[serializers.BaseSerializer]) -> serializers.Serializer:
-    """A keyset page of rows of this shape."""
+    """Return the serializer of a keyset page of rows of `shape`."""
     fields = {
         "next": serializers.URLField(allow_null=True, help_text="the address of the next page"),
         "previous": serializers.URLField(allow_null=True),
@@ -85,7 +85,7 @@ OUTCOME: dict[str, Any] = {
 
 
 def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A drf-spectacular postprocessing hook: every operation may answer with a problem."""
+    """Add the problem responses to every operation; a postprocessing hook of drf-spectacular."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Problem": PROBLEM, "OperationOutcome": OUTCOME}
     for path, operations in result.get("paths", {}).items():
@@ -113,4 +113,4 @@ SCHEMA: dict[str, Any] = {
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
 }
-"""drf-spectacular's settings for the schema served here, so that a site that plugs the app in need not repeat them."""
+"""Settings of drf-spectacular for the schema served here; a host site need not repeat them."""

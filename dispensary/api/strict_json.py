@@ -1,7 +1,6 @@
-"""JSON as a pharmacy needs it: amounts stay exact, and whatever two readers could read in two ways is refused.
+"""A JSON parser for request bodies that keeps amounts exact and refuses ambiguous documents.
 
-Python's own parser takes `NaN`, keeps the last of two equal keys and turns `0.1` into a binary fraction. Each of the three has
-misdosed somebody somewhere, so a body is read here or not at all.
+Python's own parser takes `NaN`, keeps the last of two equal keys and turns `0.1` into a binary fraction: each can change a dose.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1c\x1e\x1f\x7f\ud800-\udfff\
 
 
 class _Refused(ValueError):
-    """Carries the problem out of the parser's hooks."""
+    """A refusal inside one of the parser's hooks."""
 
-    def __init__(self, given: str, expected: str) -> None:
+    def __init__(self, value_kind: str, expected: str) -> None:
         super().__init__(expected)
-        self.given, self.expected = given, expected
+        self.given, self.expected = value_kind, expected
 
 
 def _number(text: str) -> Decimal:
@@ -62,10 +61,10 @@ def _check_depth(text: str) -> None:
 def _check_text(value: Any, path: str) -> None:
     match value:
         case str():
-            if found := _UNPRINTABLE.search(value):
-                given = f"the character U+{ord(found.group()):04X}"
+            if unprintable := _UNPRINTABLE.search(value):
+                character_name = f"the character U+{ord(unprintable.group()):04X}"
                 raise InvalidInput(
-                    "The body holds a character that cannot be shown.", Problem(path, given, "printable text")
+                    "The body holds a character that cannot be shown.", Problem(path, character_name, "printable text")
                 )
         case dict():
             for key, item in value.items():
@@ -76,8 +75,8 @@ def _check_text(value: Any, path: str) -> None:
                 _check_text(item, f"{path}[{number}]")
 
 
-def _unclear(given: str, expected: str) -> InvalidInput:
-    return InvalidInput("The body cannot be read without doubt.", Problem("", given, expected))
+def _unclear(value_kind: str, expected: str) -> InvalidInput:
+    return InvalidInput("The body cannot be read without doubt.", Problem("", value_kind, expected))
 
 
 def loads(body: bytes) -> Any:
@@ -105,7 +104,7 @@ def loads(body: bytes) -> Any:
 
 
 def jsonable(value: Any) -> Any:
-    """The same document with every `Decimal` as a decimal string, fit to be stored and sent as JSON."""
+    """Return the document with every `Decimal` as a decimal string, ready to be stored or sent as JSON."""
     match value:
         case Decimal():
             return format_amount(value)

@@ -1,4 +1,4 @@
-"""The addresses below `/api/v1/`."""
+"""Routes below `/api/v1/`."""
 
 from django.urls import URLPattern, URLResolver, path, re_path
 

@@ -1,4 +1,4 @@
-"""Parsers and renderers: how bytes become data and data become bytes, for REST and for FHIR."""
+"""Parsers and renderers of REST and FHIR bodies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TooLarge(InvalidInput):
 
 
 class StrictJSONParser(BaseParser):
-    """`application/json` through `strict_json`, and not a byte more than `MAX_BODY`."""
+    """`application/json`, read by `strict_json`, of at most `MAX_BODY` bytes."""
 
     media_type = "application/json"
 
@@ -40,7 +40,7 @@ class StrictJSONParser(BaseParser):
 
 
 class FHIRParser(StrictJSONParser):
-    """The same for FHIR's own media type."""
+    """`application/fhir+json`, read by `strict_json`."""
 
     media_type = FHIR_JSON
 
@@ -53,7 +53,7 @@ class FHIRRenderer(JSONRenderer):
 
 
 class PDFRenderer(BaseRenderer):
-    """A finished document; an error on the way to it is told in JSON all the same."""
+    """A finished document; an error is rendered as JSON."""
 
     media_type = "application/pdf"
     format = "pdf"
@@ -61,10 +61,10 @@ class PDFRenderer(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        """Pass bytes on; render anything else as JSON."""
+        """Return bytes as they are; render anything else as JSON."""
         return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
 
 
 def wants_fhir(view: object) -> bool:
-    """Whether errors are to be told as an OperationOutcome."""
+    """Return True where `view` renders errors as an OperationOutcome."""
     return bool(getattr(view, "speaks_fhir", False))

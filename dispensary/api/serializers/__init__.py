@@ -1,1 +1,1 @@
-"""The shapes of bodies, in and out. They translate; they decide nothing and write nothing."""
+"""Serializers of request and response bodies."""

@@ -1,4 +1,4 @@
-"""The audit log: what may be asked of it, and how its entries look."""
+"""Queries of the audit log, and its entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dispensary.models import AuditEntry, AuditLog
 
 
 class Query(serializers.Serializer):
-    """Parameters of an address; one that is not known is refused, since a misspelt filter would show everything."""
+    """Query parameters. An unknown one is refused: a misspelt filter would show everything."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         unknown = sorted(set(data) - set(self.fields))
@@ -25,16 +25,16 @@ class Query(serializers.Serializer):
 
 
 class SearchQuery(Query):
-    """The documented filters; all that are given must hold."""
+    """Filters of the log, joined with "and"."""
 
     since = serializers.DateTimeField(required=False, help_text="recorded at or after")
     until = serializers.DateTimeField(required=False, help_text="recorded before")
     action = serializers.MultipleChoiceField(
-        choices=[(event.value, event.value) for event in Event],
+        choices=[event.value for event in Event],
         required=False,
         help_text="any of these; may be repeated",
     )
-    outcome = serializers.ChoiceField([(each.value, each.value) for each in Outcome], required=False)
+    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome], required=False)
     actor = serializers.CharField(required=False, max_length=200, help_text='such as "user:42"')
     patient = serializers.CharField(required=False, max_length=64)
     subject_type = serializers.CharField(required=False, max_length=64, help_text='such as "dispense"')
@@ -51,16 +51,16 @@ class SearchQuery(Query):
 
 
 class ExportQuery(Query):
-    """Which part of a log, in which shape."""
+    """The part of a log to export, and the file format."""
 
-    shape = serializers.ChoiceField([(each.value, each.value) for each in Shape], default=Shape.BUNDLE.value)
+    shape = serializers.ChoiceField([shape.value for shape in Shape], default=Shape.BUNDLE.value)
     first = serializers.IntegerField(min_value=1, default=1, help_text="number of the first entry")
     last = serializers.IntegerField(min_value=1, required=False, help_text="number of the last; else the newest")
     reason = serializers.CharField(required=False, max_length=250, default="", help_text="why, for the record")
 
 
 class ProofQuery(Query):
-    """Against which checkpoint."""
+    """The checkpoint to prove an entry against."""
 
     size = serializers.IntegerField(
         min_value=1,
@@ -70,14 +70,14 @@ class ProofQuery(Query):
 
 
 class CheckpointsQuery(Query):
-    """From where, and how many."""
+    """A range of checkpoints."""
 
     after = serializers.IntegerField(min_value=0, required=False, help_text="checkpoints of more entries than this")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE, default=PAGE)
 
 
 class CheckpointOut(serializers.Serializer):
-    """What the log signed about itself."""
+    """A signed checkpoint of a log."""
 
     size = serializers.IntegerField(help_text="how many entries it covers")
     created_at = serializers.DateTimeField()
@@ -150,7 +150,7 @@ class EntryWithBody(EntryOut):
 
 
 class CountOut(serializers.Serializer):
-    """How many there are."""
+    """A number of entries."""
 
     value = serializers.IntegerField()
     capped = serializers.BooleanField(help_text="there are at least so many; nobody counted further")

@@ -1,4 +1,4 @@
-"""Parts of the case format inside a body: passed on as they are to the rule book, which checks every value."""
+"""Parts of the case format inside a body, passed on unchanged; the rule book checks their values."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ CASE: dict[str, Any] = {
 
 
 class Document(serializers.Field):
-    """A JSON object, passed on."""
+    """A JSON object, passed on unchanged."""
 
     default_error_messages = {"not_an_object": "an object"}
 
@@ -117,7 +117,7 @@ class SupplyField(Document):
 
 @extend_schema_field(CASE)
 class CaseField(Document):
-    """A whole case, of which only what belongs to an order may be there."""
+    """A case with nothing but the parts of an order."""
 
     default_error_messages = {
         "format": "baclofen-case/1 in the field format",
@@ -154,4 +154,4 @@ class CaseField(Document):
     {"type": "object", "description": "A document in the format `baclofen-review/1` or `baclofen-case/1`."}
 )
 class FrozenField(Document):
-    """A document as it was frozen."""
+    """A stored document."""

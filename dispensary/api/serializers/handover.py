@@ -13,7 +13,7 @@ from dispensary.models import Dispense, Product
 
 
 class PackIn(Body):
-    """What was picked: the text of its scan, or the fields by hand."""
+    """The picked pack: the text of its scan, or the fields by hand."""
 
     scan = Text(max_length=300, required=False, help_text="GS1 text as scanned; GS may be sent as U+241D")
     gtin = Text(max_length=14, required=False)
@@ -57,7 +57,7 @@ class ProductOut(serializers.ModelSerializer):
 
 
 class ScanOut(serializers.Serializer):
-    """What a scan carries, and the product if it is one of ours."""
+    """The content of a scan, and the product if it is one of ours."""
 
     gtin = serializers.CharField()
     lot = serializers.CharField(allow_blank=True)
@@ -83,7 +83,7 @@ class DispenseOut(serializers.ModelSerializer):
 
 
 class TrailLine(serializers.Serializer):
-    """One entry of the audit log about a thing."""
+    """One entry of the audit log about a record."""
 
     id = serializers.UUIDField(source="entry.entry_id")
     at = serializers.DateTimeField(source="entry.recorded_at")

@@ -30,7 +30,7 @@ class NewContact(Body):
 
 
 class Answer(Body):
-    """What the patient said about one medium."""
+    """A patient's answer about one medium."""
 
     medium = serializers.ChoiceField(Medium.choices)
     answer = serializers.ChoiceField([ConsentAnswer.YES.value, ConsentAnswer.NO.value])
@@ -42,27 +42,27 @@ class Nothing(Body):
 
 
 class SendNow(Body):
-    """How to send it."""
+    """Options of sending a reminder now."""
 
     despite_quiet_hours = Flag(default=False)
 
 
 class Resolved(Body):
-    """What was done about a piece of work."""
+    """The outcome of a piece of work."""
 
     resolution = serializers.ChoiceField([value for value in Resolution.values if value != Resolution.BY_EVENT])
     note = Text(max_length=500, default="", allow_blank=True)
 
 
 class PutOff(Body):
-    """Until when, and why."""
+    """The date and reason for putting off a piece of work."""
 
     until = serializers.DateTimeField()
     note = Text(max_length=500)
 
 
 class ContactOut(serializers.ModelSerializer):
-    """An address, with what stands against using it."""
+    """An address, with the fault that prevents its use."""
 
     class Meta:
         model = ContactPoint
@@ -104,7 +104,7 @@ class ReminderOut(serializers.ModelSerializer):
 
 
 class MessagesOut(serializers.Serializer[Any]):
-    """What one patient is sent, and why or why not."""
+    """The messages of one patient, with reasons."""
 
     contacts = ContactOut(many=True)
     consents = serializers.DictField(child=serializers.ChoiceField(ConsentAnswer.choices))
@@ -124,7 +124,7 @@ class PreviewOut(serializers.Serializer[Any]):
 
 
 class AtRiskOut(serializers.Serializer[Any]):
-    """Somebody whose supply ends or has ended."""
+    """A patient whose supply ends or has ended."""
 
     patient = serializers.UUIDField(source="patient.pk")
     name = serializers.CharField(source="patient")

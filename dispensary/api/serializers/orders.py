@@ -26,7 +26,7 @@ class OrderIn(Body):
 
 
 class Reason(Body):
-    """Why something is ended or taken back."""
+    """The reason for ending or taking something back."""
 
     reason = Text(max_length=250)
 
@@ -51,15 +51,15 @@ class Stop(Body):
 
 
 class ReviewIn(Body):
-    """A question to the rule book: what was picked and how much is meant, as far as that is known."""
+    """A request for a review; strength and quantity as far as they are known."""
 
     picked_mg = Amount(required=False, min_value=Decimal("0.001"), help_text="strength that was scanned, mg")
     quantity = Amount(required=False, min_value=Decimal("0.5"), help_text="tablets")
 
 
-def answer_of(told: dict[str, Any], signature: Any) -> Answer:
-    """A checked `AnswerIn` as the action takes it."""
-    return Answer(**told, signature=signature)
+def build_answer(fields: dict[str, Any], signature: Any) -> Answer:
+    """Return the answer for the action from the checked fields of `AnswerIn`."""
+    return Answer(**fields, signature=signature)
 
 
 class PhaseOut(serializers.ModelSerializer):
@@ -92,7 +92,7 @@ class OverrideOut(serializers.ModelSerializer):
 
 
 class ReviewOut(serializers.ModelSerializer):
-    """A review as it was frozen: question, answer, and what it was answered with."""
+    """A review as it was frozen: case, result, and the profile used."""
 
     case = FrozenField()
     result = FrozenField()
@@ -119,7 +119,7 @@ class QuestionOut(serializers.Serializer):
 
 
 class AssessmentOut(serializers.Serializer):
-    """What the rule book says today. Nothing is recorded by reading it."""
+    """The rule book's assessment as of today; reading it records nothing."""
 
     on = serializers.DateField()
     outcome = serializers.ChoiceField(Outcome.choices)
@@ -218,11 +218,11 @@ class PrescriptionOut(serializers.ModelSerializer):
             | {"answered_by": signed.get(question.fingerprint)}
             for question in assessment.questions()
         ]
-        told = {
+        assessment_fields = {
             name: getattr(assessment, name)
             for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
         }
-        return AssessmentOut(told | {"findings": findings, "course": assessment.result.get("course")}).data
+        return AssessmentOut(assessment_fields | {"findings": findings, "course": assessment.result.get("course")}).data
 
 
 class ReceivedOut(serializers.Serializer):

@@ -15,7 +15,7 @@ from dispensary.models import Language, Patient, Prescriber, PriorSupply, Sex, S
 
 
 class PatientIdentity(Body):
-    """Whom an order is for: one of ours by `id`, or by the pharmacy's own number, with a name if they may be new."""
+    """The patient of an order: one of ours by `id`, or by the pharmacy's own number, with a name if they may be new."""
 
     id = serializers.UUIDField(required=False)
     identifier = Text(max_length=64, required=False, help_text="the pharmacy's own number for the patient")
@@ -35,7 +35,7 @@ class PatientIdentity(Body):
 
 
 class PrescriberIdentity(Body):
-    """Who wrote an order: one of ours by `id`, or by registration number, with a name if they may be new."""
+    """The prescriber of an order: one of ours by `id`, or by registration number, with a name if they may be new."""
 
     id = serializers.UUIDField(required=False)
     identifier = Text(max_length=64, required=False, help_text="registration number")
@@ -69,7 +69,7 @@ class Search(Body):
 
 
 class FactChanges(Body):
-    """What to change. Of the facts null makes one unknown again and an absent one stays; likewise what is absent beside them."""
+    """Changes to a patient. A fact that is null becomes unknown; an absent field stays as it is."""
 
     facts = FactsField(required=False)
     language = serializers.ChoiceField(Language.choices, required=False, help_text="of the patient's messages")
@@ -89,7 +89,7 @@ class FactChanges(Body):
 
 
 class Supplies(Body):
-    """Supplies that somebody else made, to be recorded."""
+    """Supplies made elsewhere, to be recorded."""
 
     supplies = serializers.ListField(child=SupplyField(), min_length=1, max_length=200)
 
@@ -110,7 +110,7 @@ class PrescriberRegistration(Body):
 
 
 class PriorSupplyOut(serializers.ModelSerializer):
-    """A supply that somebody else made."""
+    """A supply made elsewhere."""
 
     doses = serializers.ListField(child=Amount(), help_text="one day's doses, mg")
     strength_mg = Amount(allow_null=True)
@@ -156,7 +156,7 @@ class PrescriberOut(serializers.ModelSerializer):
 
 
 class Place(serializers.Serializer):
-    """One pharmacy the caller works at."""
+    """A pharmacy that the caller works at."""
 
     id = serializers.UUIDField(source="pharmacy_id")
     name = serializers.CharField(source="pharmacy.name")
@@ -167,7 +167,7 @@ class Place(serializers.Serializer):
 
 
 class Me(serializers.Serializer):
-    """Who is asking."""
+    """The caller."""
 
     username = serializers.CharField()
     pharmacies = Place(many=True)

@@ -1,1 +1,1 @@
-"""The addresses' code: find the thing, call one action, give the answer its shape."""
+"""Views: load the record, call one action, render the response."""

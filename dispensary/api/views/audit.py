@@ -1,4 +1,4 @@
-"""The audit log, for auditors and managers of a pharmacy: search, one entry, checkpoints, export. Reading is recorded."""
+"""Views of the audit log for auditors and managers: search, entries, checkpoints, export. Reading is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dispensary.actions.logbook import Export, Shape
 from dispensary.actors import Actor
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import audit as shapes
-from dispensary.api.views.base import HouseView
+from dispensary.api.views.base import BaseView
 from dispensary.audit.evidence import bundle, export, proof
 from dispensary.audit.evidence.export import Scope
 from dispensary.audit.log.search import Filters
@@ -34,30 +34,30 @@ _KINDS = {
 }
 
 
-class LogView(HouseView):
-    """The base of these views: who reads which logs."""
+class LogView(BaseView):
+    """The base of these views: the logs that the caller may read."""
 
     @property
     def readers(self) -> list[Actor]:
-        """The caller at each pharmacy whose log they may read. Raises `NotAllowed` when there is none."""
+        """The caller's actor at each pharmacy whose log they may read. Raises `NotAllowed` when there is none."""
         actors = [self.caller.actor(pharmacy) for pharmacy in self.caller.pharmacy_ids]
         readers = [actor for actor in actors if policies.may_read_log(actor)]
         policies.require(bool(readers), actors[0], "read the audit log", "an auditor or manager")
         return readers
 
     def reader_of(self, log_id: UUID) -> tuple[AuditLog, Actor]:
-        """A log and the caller where it is kept. Another pharmacy's is as absent as none."""
-        by = {actor.pharmacy_id: actor for actor in self.readers}
-        log = AuditLog.objects.filter(log_id=log_id, pharmacy__in=list(by)).first()
+        """Return a log and the actor who may read it. Raises `NotFound`, for another pharmacy's log too."""
+        readers_by_pharmacy = {actor.pharmacy_id: actor for actor in self.readers}
+        log = AuditLog.objects.filter(log_id=log_id, pharmacy__in=list(readers_by_pharmacy)).first()
         if log is None:
             raise NotFound("There is no such log here.")
-        return log, by[log.pharmacy]
+        return log, readers_by_pharmacy[log.pharmacy]
 
-    def asked(self, query: type[shapes.Query]) -> dict[str, Any]:
-        """The checked parameters of the address."""
-        checked = query(data=self.request.query_params)
-        checked.is_valid(raise_exception=True)
-        return dict(checked.validated_data)
+    def parse_query(self, query: type[shapes.Query]) -> dict[str, Any]:
+        """Return the checked query parameters."""
+        serializer = query(data=self.request.query_params)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
 
 class LogsView(LogView):
@@ -77,7 +77,7 @@ class LogsView(LogView):
 
 
 class CheckpointsView(LogView):
-    """What a log signed about itself."""
+    """Signed checkpoints of a log."""
 
     @extend_schema(
         parameters=[shapes.CheckpointsQuery],
@@ -86,13 +86,13 @@ class CheckpointsView(LogView):
     )
     def get(self, request: Request, pk: UUID) -> Response:
         log, _ = self.reader_of(pk)
-        asked = self.asked(shapes.CheckpointsQuery)
-        rows = AuditCheckpoint.objects.filter(log_id=log.log_id, size__gt=asked.get("after", -1)).order_by("size")
-        return Response(shapes.CheckpointOut(rows[: asked["limit"]], many=True).data)
+        query = self.parse_query(shapes.CheckpointsQuery)
+        rows = AuditCheckpoint.objects.filter(log_id=log.log_id, size__gt=query.get("after", -1)).order_by("size")
+        return Response(shapes.CheckpointOut(rows[: query["limit"]], many=True).data)
 
 
 class EntriesView(LogView):
-    """Search."""
+    """Search of the log."""
 
     @extend_schema(
         operation_id="audit_entries_search",
@@ -101,12 +101,14 @@ class EntriesView(LogView):
         summary="Search the log, newest first; each search is recorded",
     )
     def get(self, request: Request) -> Response:
-        readers, asked = self.readers, self.asked(shapes.SearchQuery)
-        cursor, limit, counted = asked.pop("cursor", ""), asked.pop("limit"), asked.pop("counted")
-        filters = Filters(actions=tuple(sorted(asked.pop("action", ()))), **asked)
-        found = logbook.search(filters=filters, by=readers, now=self.now, cursor=cursor, limit=limit, counted=counted)
-        lines = audit.lines(found.page.entries, *(actor.pharmacy_id for actor in readers))
-        answer = {"results": lines, "next": self._next(found.page.next), "count": found.count}
+        readers, query = self.readers, self.parse_query(shapes.SearchQuery)
+        cursor, limit, counted = query.pop("cursor", ""), query.pop("limit"), query.pop("counted")
+        filters = Filters(actions=tuple(sorted(query.pop("action", ()))), **query)
+        search_result = logbook.search(
+            filters=filters, by=readers, now=self.now, cursor=cursor, limit=limit, counted=counted
+        )
+        lines = audit.lines(search_result.page.entries, *(actor.pharmacy_id for actor in readers))
+        answer = {"results": lines, "next": self._next(search_result.page.next), "count": search_result.count}
         return Response(shapes.EntriesOut(answer).data)
 
     def _next(self, cursor: str) -> str | None:
@@ -127,7 +129,7 @@ class EntryView(LogView):
 
 
 class ProofView(LogView):
-    """One entry with what proves it."""
+    """One entry with its proof."""
 
     @extend_schema(
         parameters=[shapes.ProofQuery],
@@ -135,25 +137,25 @@ class ProofView(LogView):
         summary="Prove one entry: the entry, a signed checkpoint and the hashes between; `verify.py` checks it anywhere",
     )
     def get(self, request: Request, pk: UUID) -> HttpResponse:
-        asked = self.asked(shapes.ProofQuery)
-        made = logbook.prove(entry_id=pk, size=asked.get("size"), by=self.readers, now=self.now)
+        query = self.parse_query(shapes.ProofQuery)
+        provable = logbook.prove(entry_id=pk, size=query.get("size"), by=self.readers, now=self.now)
         headers = {
-            "Content-Disposition": f'attachment; filename="entry-{made.seq}-proof.json"',
+            "Content-Disposition": f'attachment; filename="entry-{provable.seq}-proof.json"',
             "Cache-Control": "no-store",
         }
-        content = proof.prove(made.log, made.seq, made.size)
+        content = proof.prove(provable.log, provable.seq, provable.size)
         return HttpResponse(content, content_type="application/json", headers=headers)
 
 
 class AnyKind(BaseContentNegotiation):
-    """The shape is asked for by `shape`, not by Accept; what Accept says is nothing to refuse an export for."""
+    """Negotiation that ignores the Accept header: the parameter `shape` selects the format of an export."""
 
     def select_parser(self, request: Request, parsers: list[Any]) -> Any:
-        """The only one."""
+        """Return the only parser."""
         return parsers[0]
 
     def select_renderer(self, request: Request, renderers: list[Any], format_suffix: str | None = None) -> Any:
-        """The one for errors."""
+        """Return the renderer of errors."""
         return renderers[0], renderers[0].media_type
 
 
@@ -173,21 +175,23 @@ class ExportView(LogView):
     )
     def get(self, request: Request, pk: UUID) -> StreamingHttpResponse:
         log, by = self.reader_of(pk)
-        asked = self.asked(shapes.ExportQuery)
-        scope = Scope(log.log_id, asked["first"], asked.get("last"))
-        made = logbook.export(scope=scope, shape=Shape(asked["shape"]), by=by, now=self.now, reason=asked["reason"])
-        kind, ending = _KINDS[made.shape]
-        name = f"audit-{made.scope.first}-{made.scope.last}.{ending}"
+        query = self.parse_query(shapes.ExportQuery)
+        scope = Scope(log.log_id, query["first"], query.get("last"))
+        exported = logbook.export(scope=scope, shape=Shape(query["shape"]), by=by, now=self.now, reason=query["reason"])
+        kind, ending = _KINDS[exported.shape]
+        name = f"audit-{exported.scope.first}-{exported.scope.last}.{ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return StreamingHttpResponse(self._content(made), content_type=kind, headers=headers)
+        return StreamingHttpResponse(self._content(exported), content_type=kind, headers=headers)
 
-    def _content(self, made: Export) -> Iterator[bytes]:
-        """The file's bytes, read from one snapshot while they are sent."""
-        with export.snapshot(made.log):
-            if made.shape is Shape.BUNDLE:
-                yield from bundle.zip_bundle(export.make_bundle(made.log, made.scope, now=self.now))
+    def _content(self, exported: Export) -> Iterator[bytes]:
+        """Yield the bytes of the file, read from one snapshot while they are sent."""
+        with export.snapshot(exported.log):
+            if exported.shape is Shape.BUNDLE:
+                yield from bundle.zip_bundle(export.make_bundle(exported.log, exported.scope, now=self.now))
                 return
-            entries = export.lines(made.log, made.scope.first, made.scope.last or 0)
+            entries = export.lines(exported.log, exported.scope.first, exported.scope.last or 0)
             yield from (
-                export.encode_csv(entries) if made.shape is Shape.CSV else export.encode_fhir(made.log.origin, entries)
+                export.encode_csv(entries)
+                if exported.shape is Shape.CSV
+                else export.encode_fhir(exported.log.origin, entries)
             )

@@ -1,4 +1,4 @@
-"""What every address has in common: who may, in which dialect, how an error is told, how a repeat is answered."""
+"""The base of the views: permission, error format, idempotent requests, pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Policy = Callable[[Actor], bool]
 
 
 class PreconditionRequired(InvalidInput):
-    """A change without If-Match could overwrite what the caller never saw."""
+    """A change without If-Match, which could overwrite a version that the caller has not read."""
 
     code = "precondition-required"
     title = "Say which version you are changing"
@@ -45,15 +45,15 @@ class PreconditionRequired(InvalidInput):
 
 
 class Page(CursorPagination):
-    """Keyset pages: a page costs the same wherever it is, and a new row never moves one twice into view."""
+    """Keyset pages: the cost does not grow with the offset, and a new row repeats none."""
 
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
 
 
-class HouseView(APIView):
-    """The base of every view. `may` names a policy for each method; a method without one asks `may_see_patients`."""
+class BaseView(APIView):
+    """The base of every view. `may` names a policy for each method; the default is `may_see_patients`."""
 
     authentication_classes = APIView.authentication_classes
     permission_classes: ClassVar = [IsAuthenticated]
@@ -63,73 +63,73 @@ class HouseView(APIView):
     speaks_fhir = False
     schema = AutoSchema()
     actor: Actor | None = None
-    """Who asks, once it is known for which pharmacy."""
+    """The actor of the request, set by `authorize`."""
 
     def get_exception_handler(self) -> Callable[..., Response]:
-        """Problem documents, whatever the host's settings say."""
-        return problems.handle
+        """Return the handler that answers with problem documents, whatever the host's settings say."""
+        return problems.handle_error
 
     def perform_authentication(self, request: Request) -> None:
-        """A token that is not even text is a wrong token."""
+        """Authenticate; a token that is not text is a wrong token."""
         try:
             super().perform_authentication(request)
         except UnicodeDecodeError:
             raise AuthenticationFailed("Invalid token.") from None
 
     def handle_exception(self, exc: Exception) -> Response:
-        """An attempt at what one may not is itself recorded."""
-        if isinstance(exc, NotAllowed) and (actor := self.actor or self._somewhere()) is not None:
+        """Record a forbidden attempt, then render the error."""
+        if isinstance(exc, NotAllowed) and (actor := self.actor or self._any_actor()) is not None:
             about = audit.Subject("address", str(self.request.resolver_match.route)[:64])
             access.refused(by=actor, doing=f"{self.request.method}: {exc.detail}", about=about, now=self.now)
         return super().handle_exception(exc)
 
-    def _somewhere(self) -> Actor | None:
-        """The caller at the pharmacy named, else at the first of theirs; None for who works nowhere."""
+    def _any_actor(self) -> Actor | None:
+        """Return the caller's actor at the pharmacy of the request or at their first; None without a membership."""
         caller: Caller | None = getattr(self.request._request, "_dispensary_caller", None)
         return caller.actor(next(iter(caller.pharmacy_ids))) if caller else None
 
     @property
     def caller(self) -> Caller:
-        """The signed-in user's places."""
-        return Caller.of(self.request)
+        """The signed-in user with their memberships."""
+        return Caller.from_request(self.request)
 
     @property
     def pharmacy(self) -> Pharmacy:
-        """The pharmacy this request is for, where no object says so."""
+        """The pharmacy of this request where no record determines it."""
         return self.caller.pharmacy()
 
-    def by(self, pharmacy_id: UUID | None = None) -> Actor:
-        """The actor of this request, allowed to use this method at all."""
+    def authorize(self, pharmacy_id: UUID | None = None) -> Actor:
+        """Return the actor of this request. Raises `NotAllowed` where the policy of the method forbids it."""
         actor = self.caller.actor(pharmacy_id)
         self.actor = actor
         policy, doing, who = self.may.get(self.request.method or "", _LOOK)
         policies.require(policy(actor), actor, doing, who)
         return actor
 
-    def own(self, rows: QuerySet[Row], pk: object) -> Row:
-        """The row, if it belongs to a pharmacy of the caller's. Another pharmacy's is as absent as none."""
-        found = rows.filter(pk=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
-        if found is None:
+    def get_own(self, rows: QuerySet[Row], pk: object) -> Row:
+        """Return a row of one of the caller's pharmacies. Raises `NotFound`, for another pharmacy's row too."""
+        row = rows.filter(pk=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
+        if row is None:
             raise NotFound("There is no such thing here.")
-        return found
+        return row
 
-    def looks(self, patient: Patient, part: Model | None = None) -> None:
-        """Note that the caller looked at a patient's record, or at a part of it."""
-        patients.opened(patient=patient, part=part, by=self.by(patient.pharmacy_id), now=self.now)
+    def record_reading(self, patient: Patient, part: Model | None = None) -> None:
+        """Record that the caller read a patient's record, or a part of it."""
+        patients.opened(patient=patient, part=part, by=self.authorize(patient.pharmacy_id), now=self.now)
 
-    def read(self, serializer: Any) -> dict[str, Any]:
-        """The checked body."""
+    def parse_body(self, serializer: Any) -> dict[str, Any]:
+        """Return the checked body."""
         checked = serializer(data=self.request.data)
         checked.is_valid(raise_exception=True)
         return dict(checked.validated_data)
 
     @property
     def now(self) -> datetime:
-        """The clock, asked once at the door."""
+        """The current time, in UTC."""
         return timezone.now()
 
-    def once(self, by: Actor, do: Callable[[], Reply], required: bool = False) -> Response:
-        """Do it, or repeat the answer that the same key got before. See `Idempotency-Key` in the README."""
+    def answer_once(self, by: Actor, do: Callable[[], Reply], required: bool = False) -> Response:
+        """Call `do`, or repeat the response that was stored for the same Idempotency-Key."""
         key = self.request.headers.get("Idempotency-Key", "")
         if not key:
             if required:
@@ -137,18 +137,18 @@ class HouseView(APIView):
                     "Idempotency-Key", "nothing", "a key of your own, new for each request, up to 64 characters"
                 )
                 raise InvalidInput("This request needs the header Idempotency-Key.", problem)
-            return _answer(audit.retrying(do)(), self)
+            return _render_reply(audit.retrying(do)(), self)
         body = json.dumps(jsonable(self.request.data), sort_keys=True, ensure_ascii=False)
         digest = digest_of(str(self.request.method).encode(), self.request.path.encode(), body.encode())
         run = audit.retrying(idempotency.once)
-        return _answer(run(pharmacy_id=by.pharmacy_id, key=key, digest=digest, by=by, now=self.now, do=do), self)
+        return _render_reply(run(pharmacy_id=by.pharmacy_id, key=key, digest=digest, by=by, now=self.now, do=do), self)
 
-    def page(self, rows: QuerySet[Any], serializer: Any, ordering: str) -> Response:
-        """One keyset page of rows; the key decides between rows that are equal in `ordering`."""
+    def paginate(self, rows: QuerySet[Any], serializer: Any, ordering: str) -> Response:
+        """Return a keyset page of rows; rows equal in `ordering` are ordered by primary key."""
         paginator = Page()
         paginator.ordering = (ordering, "-pk" if ordering.startswith("-") else "pk")
-        found = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response(serializer(found, many=True).data)
+        page_rows = paginator.paginate_queryset(rows, self.request, view=self)
+        return paginator.get_paginated_response(serializer(page_rows, many=True).data)
 
 
 _LOOK: tuple[Policy, str, str] = (policies.may_see_patients, "look at this", "staff of the pharmacy")
@@ -158,12 +158,12 @@ END: tuple[Policy, str, str] = (policies.may_end, "end this or take it back", "a
 
 
 def reply(status: int, data: Any) -> Reply:
-    """An answer in the form that is kept, so that the first and a repeated one are the same bytes."""
+    """Return a response as it is stored for its Idempotency-Key: plain JSON values."""
     return Reply(status, json.loads(json.dumps(data, cls=JSONEncoder)))
 
 
-def refusal(refused: Refused) -> Reply:
-    """What stands in the way, as a problem document. The refusal itself is recorded, hence an answer and no exception."""
+def refusal_reply(refused: Refused) -> Reply:
+    """Return a refused hand-over as a problem document. An exception would roll its audit entry back."""
     findings = [
         {name: getattr(q, name) for name in ("code", "severity", "summary", "detail", "fingerprint")}
         for q in refused.unanswered
@@ -172,30 +172,32 @@ def refusal(refused: Refused) -> Reply:
     title = "Something stands in the way"
     return reply(
         409,
-        problems.document(409, "refused", title, refused.detail, refused.problems, findings=findings, review=review),
+        problems.problem_document(
+            409, "refused", title, refused.detail, refused.problems, findings=findings, review=review
+        ),
     )
 
 
-def _answer(reply: Reply, view: HouseView) -> Response:
-    """A kept answer comes back from the database with its keys in another order; sorted, both are the same bytes."""
+def _render_reply(reply: Reply, view: BaseView) -> Response:
+    """Render a reply with sorted keys: a stored one comes back from the database in another order."""
     body = json.loads(json.dumps(reply.body, sort_keys=True))
     return problems.respond(body, view) if reply.status >= 400 else Response(body, reply.status)
 
 
-def etag(version: int) -> dict[str, str]:
-    """The header that names a version."""
+def etag_header(version: int) -> dict[str, str]:
+    """Return the ETag header of a version."""
     return {"ETag": f'"{version}"'}
 
 
-def if_match(request: Request) -> int | None:
-    """The version that the caller saw; None for `*`. Raises `PreconditionRequired` without one."""
-    given = request.headers.get("If-Match", "").strip()
-    if given == "*":
+def read_if_match(request: Request) -> int | None:
+    """Return the version in If-Match; None for `*`. Raises `PreconditionRequired` without one."""
+    header = request.headers.get("If-Match", "").strip()
+    if header == "*":
         return None
-    bare = given.removeprefix("W/").strip('"')
-    if not (bare.isascii() and bare.isdigit() and len(bare) <= 9):
+    version = header.removeprefix("W/").strip('"')
+    if not (version.isascii() and version.isdigit() and len(version) <= 9):
         problem = Problem(
-            "If-Match", "nothing" if not given else "another value", "the ETag of the version you saw, or *"
+            "If-Match", "nothing" if not header else "another value", "the ETag of the version you saw, or *"
         )
         raise PreconditionRequired("This change needs the header If-Match.", problem)
-    return int(bare)
+    return int(version)

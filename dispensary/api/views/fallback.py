@@ -1,4 +1,4 @@
-"""The description of the API, and addresses that are none: answered in the API's own words, not with a page."""
+"""The OpenAPI document, and the 404 of unknown paths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from dispensary.api.schema import SCHEMA
-from dispensary.api.views.base import HouseView
+from dispensary.api.views.base import BaseView
 from dispensary.errors import NotFound
 
 
@@ -26,7 +26,7 @@ class SchemaView(SpectacularAPIView):
 
 
 @extend_schema(exclude=True)
-class NothingHereView(HouseView):
+class NothingHereView(BaseView):
     """404 as a problem document, whatever the method."""
 
     authentication_classes: ClassVar = []

@@ -21,8 +21,8 @@ from dispensary.api.fhir.dispense import medication_dispense
 from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
 from dispensary.api.strict_json import jsonable
-from dispensary.api.views.base import RECEIVE, HouseView, reply
-from dispensary.api.views.orders import patient_of, prescriber_of, received
+from dispensary.api.views.base import RECEIVE, BaseView, reply
+from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
 from dispensary.assessment import local_day
 from dispensary.errors import InvalidInput, NotFound, Problem
@@ -31,7 +31,7 @@ from dispensary.models import Dispense, Prescription, PrescriptionStatus, Source
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
 
 
-class FHIRView(HouseView):
+class FHIRView(BaseView):
     """The base of what speaks FHIR, errors included."""
 
     parser_classes: ClassVar[list[type[BaseParser]]] = [FHIRParser, StrictJSONParser]
@@ -53,13 +53,13 @@ class MedicationRequestView(FHIRView):
         "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200).",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        by, resource = self.by(), request.data
+        by, resource = self.authorize(), request.data
         if retraction := read_retraction(resource):
-            return self.once(by, lambda: self._taken_back(retraction, by))
+            return self.answer_once(by, lambda: self._taken_back(retraction, by))
         order = read_order(resource, on=local_day(self.pharmacy, self.now))
         intake = Intake(
-            patient=patient_of(self, _identity(order.patient)),
-            prescriber=prescriber_of(self, _identity(order.prescriber)),
+            patient=find_patient(self, _identity(order.patient)),
+            prescriber=find_prescriber(self, _identity(order.prescriber)),
             order=order.prescription,
             source=Source.FHIR,
             document=(document := jsonable(resource)),
@@ -69,13 +69,13 @@ class MedicationRequestView(FHIRView):
             identifiers=order.identifiers,
             compare=lambda stored: differing_elements(stored, document),
         )
-        return self.once(by, lambda: self._told(received(self, intake)))
+        return self.answer_once(by, lambda: self._told(receive_order(self, intake)))
 
     def _replaced(self, pk: Any) -> Prescription | None:
         if pk is None:
             return None
         try:
-            return self.own(Prescription.objects.filter(pharmacy=self.pharmacy), pk)
+            return self.get_own(Prescription.objects.filter(pharmacy=self.pharmacy), pk)
         except NotFound:
             problem = Problem(
                 "MedicationRequest.priorPrescription", "an order unknown here", "one of this pharmacy's, or none"
@@ -121,8 +121,8 @@ class MedicationDispenseView(FHIRView):
         rows = Dispense.objects.select_related("patient", "product", "prescription", "review").prefetch_related(
             "overrides", "review__findings"
         )
-        dispense = self.own(rows, pk)
-        self.looks(dispense.patient, dispense)
+        dispense = self.get_own(rows, pk)
+        self.record_reading(dispense.patient, dispense)
         return Response(medication_dispense(dispense, dispense.review.findings.all(), dispense.overrides.all()))
 
 

@@ -1,4 +1,4 @@
-"""Products, dispenses, and what is printed or told about them."""
+"""Views of products and dispenses, with label, calendar and trail."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dispensary.actions import documents as prints
 from dispensary.actions.dispenses import Pack
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Refused
-from dispensary.api.access import signature_of
+from dispensary.api.access import signature_method
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
-from dispensary.api.serializers.orders import Reason, answer_of
-from dispensary.api.views.base import DISPENSE, END, HouseView, refusal, reply
+from dispensary.api.serializers.orders import Reason, build_answer
+from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer
 from dispensary.documents import DoesNotFit, label_pdf, taper_calendar_pdf
 from dispensary.errors import InvalidInput, NotFound, Problem
@@ -30,53 +30,53 @@ from dispensary.papers import dispenses, handover_of, number_of
 from dispensary.scanning import Scan, UnreadableScan, read_scan
 
 
-def scanned(text: str, field: str) -> Scan:
-    """What a scan carries. Raises `InvalidInput`."""
+def parse_scan(text: str, field: str) -> Scan:
+    """Parse the text of a scan. Raises `InvalidInput` naming `field`."""
     try:
         return read_scan(text)
     except UnreadableScan as error:
         raise InvalidInput("The scan cannot be read.", Problem(field, f"{len(text)} characters", str(error))) from None
 
 
-def pack_of(given: dict[str, Any]) -> Pack:
-    """The pack as the action takes it, from its scan or by hand."""
-    if "scan" not in given:
-        return Pack(**given)
-    scan = scanned(given["scan"], "pack.scan")
+def build_pack(pack_fields: dict[str, Any]) -> Pack:
+    """Return the pack for the action, from the text of its scan or from fields."""
+    if "scan" not in pack_fields:
+        return Pack(**pack_fields)
+    scan = parse_scan(pack_fields["scan"], "pack.scan")
     return Pack(scan.gtin, scan.lot, scan.expiry, scan.serial)
 
 
-def full(pk: UUID) -> dict[str, Any]:
-    """A dispense with the answers it used."""
+def render_dispense(pk: UUID) -> dict[str, Any]:
+    """Return a dispense with the overrides that it used, as a response body."""
     row = Dispense.objects.prefetch_related("overrides").get(pk=pk)
     return shapes.DispenseOut(row).data
 
 
-class ProductsView(HouseView):
-    """The packs that are known here."""
+class ProductsView(BaseView):
+    """Known products."""
 
     @extend_schema(
         parameters=PAGED, operation_id="products_list", responses=page_of(shapes.ProductOut), summary="Products"
     )
     def get(self, request: Request) -> Response:
-        self.by()
-        return self.page(Product.objects.all(), shapes.ProductOut, "gtin")
+        self.authorize()
+        return self.paginate(Product.objects.all(), shapes.ProductOut, "gtin")
 
 
-class ProductView(HouseView):
+class ProductView(BaseView):
     """One product."""
 
     @extend_schema(parameters=[PHARMACY], responses=shapes.ProductOut, summary="A product by its GTIN")
     def get(self, request: Request, gtin: str) -> Response:
-        self.by()
+        self.authorize()
         product = Product.objects.filter(pk=gtin.zfill(14)).first()
         if product is None:
             raise NotFound("Nobody here knows this pack.")
         return Response(shapes.ProductOut(product).data)
 
 
-class ScanView(HouseView):
-    """Read a scan."""
+class ScanView(BaseView):
+    """Parsing of a scan."""
 
     @extend_schema(
         parameters=[PHARMACY],
@@ -85,15 +85,15 @@ class ScanView(HouseView):
         summary="Read a scanned code; changes nothing",
     )
     def post(self, request: Request) -> Response:
-        self.by()
-        scan = scanned(self.read(shapes.ScanIn)["scan"], "scan")
+        self.authorize()
+        scan = parse_scan(self.parse_body(shapes.ScanIn)["scan"], "scan")
         product = Product.objects.filter(pk=scan.gtin).first()
-        told = {name: getattr(scan, name) for name in ("gtin", "lot", "expiry", "serial")}
-        return Response(shapes.ScanOut(told | {"product": product}).data)
+        scan_fields = {name: getattr(scan, name) for name in ("gtin", "lot", "expiry", "serial")}
+        return Response(shapes.ScanOut(scan_fields | {"product": product}).data)
 
 
-class DispensesView(HouseView):
-    """Hand over."""
+class DispensesView(BaseView):
+    """Hand-overs of a prescription."""
 
     may: ClassVar = {"POST": DISPENSE}
 
@@ -102,33 +102,33 @@ class DispensesView(HouseView):
         summary="Hand over; what nobody has answered is a 409 with the findings",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(Prescription.objects.all(), pk)
-        by, body = self.by(prescription.pharmacy_id), self.read(shapes.DispenseIn)
-        pack, signature = pack_of(body["pack"]), signature_of(request)
-        answers = tuple(answer_of(one, signature) for one in body.get("overrides", ()))
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
+        pack, signature = build_pack(body["pack"]), signature_method(request)
+        answers = tuple(build_answer(answer_fields, signature) for answer_fields in body.get("overrides", ()))
 
         def do() -> Reply:
-            done = actions.dispense(
+            result = actions.dispense(
                 prescription=prescription, quantity=body["quantity"], pack=pack, overrides=answers,
                 acknowledged=body.get("acknowledged", ()), key=request.headers["Idempotency-Key"], by=by, now=self.now,
             )  # fmt: skip
-            return refusal(done) if isinstance(done, Refused) else reply(201, full(done.pk))
+            return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result.pk))
 
-        return self.once(by, do, required=True)
+        return self.answer_once(by, do, required=True)
 
 
-class DispenseView(HouseView):
+class DispenseView(BaseView):
     """One dispense."""
 
     @extend_schema(responses=shapes.DispenseOut, summary="A dispense")
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.select_related("patient").prefetch_related("overrides"), pk)
-        self.looks(dispense.patient, dispense)
+        dispense = self.get_own(Dispense.objects.select_related("patient").prefetch_related("overrides"), pk)
+        self.record_reading(dispense.patient, dispense)
         return Response(shapes.DispenseOut(dispense).data)
 
 
-class TakeBackView(HouseView):
-    """Undo a dispense: `cancel` before it left the counter, `return_` after."""
+class TakeBackView(BaseView):
+    """Undoing a dispense: `cancel` before it left the counter, `return_` after."""
 
     may: ClassVar = {"POST": END}
     how: str = ""
@@ -137,26 +137,26 @@ class TakeBackView(HouseView):
         request=Reason, responses=shapes.DispenseOut, parameters=CREATES, summary="Cancel a dispense, or take it back"
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.all(), pk)
-        by, body = self.by(dispense.pharmacy_id), self.read(Reason)
+        dispense = self.get_own(Dispense.objects.all(), pk)
+        by, body = self.authorize(dispense.pharmacy_id), self.parse_body(Reason)
         action = {"cancel": actions.cancel, "return": actions.return_}[self.how]
 
         def do() -> Reply:
-            return reply(200, full(action(dispense=dispense, by=by, now=self.now, **body).pk))
+            return reply(200, render_dispense(action(dispense=dispense, by=by, now=self.now, **body).pk))
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
 class NotPrintable(InvalidInput):
-    """What would be printed does not fit the paper, and a cut label is worse than none."""
+    """A document that does not fit the paper; a cut label is worse than none."""
 
     code = "not-printable"
     title = "This cannot be printed"
     status = 422
 
 
-class PaperView(HouseView):
-    """What is printed at a hand-over; each print is recorded."""
+class PaperView(BaseView):
+    """The printed documents of a hand-over; each print is recorded."""
 
     may: ClassVar = {"GET": DISPENSE}
     renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
@@ -167,8 +167,8 @@ class PaperView(HouseView):
         summary="The label, or the dated calendar, as PDF; each print is recorded",
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(dispenses(), pk)
-        by, now = self.by(dispense.pharmacy_id), self.now
+        dispense = self.get_own(dispenses(), pk)
+        by, now = self.authorize(dispense.pharmacy_id), self.now
         make = {"label": label_pdf, "calendar": taper_calendar_pdf}[self.paper]
         try:
             content = make(handover_of(dispense), at=now)
@@ -184,13 +184,13 @@ class PaperView(HouseView):
         )
 
 
-class TrailView(HouseView):
-    """What happened to a dispense."""
+class TrailView(BaseView):
+    """The audit trail of a dispense."""
 
     may: ClassVar = {"GET": (policies.may_see_patients, "read the trail of a dispense", "staff of the pharmacy")}
 
     @extend_schema(responses=shapes.TrailLine(many=True), summary="The audit trail of a dispense, newest first")
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.select_related("patient"), pk)
-        self.looks(dispense.patient, dispense)
+        dispense = self.get_own(Dispense.objects.select_related("patient"), pk)
+        self.record_reading(dispense.patient, dispense)
         return Response(shapes.TrailLine(audit.history(dispense, pharmacy=dispense.pharmacy_id), many=True).data)

@@ -1,4 +1,4 @@
-"""Reminders, addresses and consent, the withdrawal-risk list, people's work."""
+"""Views of reminders, addresses and consent, the withdrawal-risk list, the worklist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
-from dispensary.api.views.base import HouseView, Policy, reply
+from dispensary.api.views.base import BaseView, Policy, reply
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import (
     ConsentAnswer,
@@ -38,25 +38,25 @@ MESSAGE: tuple[Policy, str, str] = (
 _STATES = [state.name.lower() for state in ReminderState]
 
 
-class MessagesView(HouseView):
-    """What one patient is sent."""
+class MessagesView(BaseView):
+    """The messages of one patient."""
 
     @extend_schema(responses=shapes.MessagesOut, summary="Addresses, consent and reminders, and why or why not")
     def get(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
-        self.by(patient.pharmacy_id)
-        said = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
-        said |= {each.medium: each.answer for each in patient.consents.all()}
-        told = {
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        self.authorize(patient.pharmacy_id)
+        answers = {medium.value: ConsentAnswer.NOT_ASKED.value for medium in Medium}
+        answers |= {consent_row.medium: consent_row.answer for consent_row in patient.consents.all()}
+        messages = {
             "contacts": patient.contact_points.filter(retired_at__isnull=True),
-            "consents": said,
+            "consents": answers,
             "reminders": patient.reminders.order_by("-due_at")[:100],
             "explanation": reminders.explain(patient=patient, now=self.now),
         }
-        return Response(shapes.MessagesOut(told).data)
+        return Response(shapes.MessagesOut(messages).data)
 
 
-class ContactsView(HouseView):
+class ContactsView(BaseView):
     """A patient's addresses."""
 
     may: ClassVar = {"POST": MESSAGE}
@@ -65,17 +65,17 @@ class ContactsView(HouseView):
         request=shapes.NewContact, responses={201: shapes.ContactOut}, parameters=CREATES, summary="Record an address"
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
-        by, told = self.by(patient.pharmacy_id), self.read(shapes.NewContact)
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.NewContact)
 
         def do() -> Reply:
-            return reply(201, shapes.ContactOut(consent.add_contact(patient=patient, by=by, now=self.now, **told)).data)
+            return reply(201, shapes.ContactOut(consent.add_contact(patient=patient, by=by, now=self.now, **body)).data)
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class ContactEndView(HouseView):
-    """An address that is used no more."""
+class ContactEndView(BaseView):
+    """Retiring an address."""
 
     may: ClassVar = {"POST": MESSAGE}
     how = "retire"
@@ -86,28 +86,28 @@ class ContactEndView(HouseView):
         contact = points.filter(pk=pk, patient__pharmacy_id__in=self.caller.pharmacy_ids).first()
         if contact is None:
             raise NotFound("There is no such thing here.")
-        by = self.by(contact.patient.pharmacy_id)
-        self.read(shapes.Nothing)
+        by = self.authorize(contact.patient.pharmacy_id)
+        self.parse_body(shapes.Nothing)
         end = consent.retire_contact if self.how == "retire" else consent.report_wrong_person
         end(contact=contact, by=by, now=self.now)
         contact.refresh_from_db()
         return Response(shapes.ContactOut(contact).data)
 
 
-class ConsentsView(HouseView):
-    """What a patient said."""
+class ConsentsView(BaseView):
+    """A patient's consent to messages."""
 
     may: ClassVar = {"POST": MESSAGE}
 
     @extend_schema(request=shapes.Answer, responses={204: None}, summary="Record a yes or a no to one medium")
     def post(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
-        by, told = self.by(patient.pharmacy_id), self.read(shapes.Answer)
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Answer)
         consent.record_answer(
             patient=patient,
-            medium=Medium(told["medium"]),
-            answer=ConsentAnswer(told["answer"]),
-            evidence=told["evidence"],
+            medium=Medium(body["medium"]),
+            answer=ConsentAnswer(body["answer"]),
+            evidence=body["evidence"],
             source=ConsentSource.COUNTER,
             by=by,
             now=self.now,
@@ -115,7 +115,7 @@ class ConsentsView(HouseView):
         return Response(status=204)
 
 
-class RemindersView(HouseView):
+class RemindersView(BaseView):
     """The pharmacy's reminders."""
 
     @extend_schema(
@@ -125,19 +125,19 @@ class RemindersView(HouseView):
         summary="Reminders, the next due first",
     )
     def get(self, request: Request) -> Response:
-        self.by()
+        self.authorize()
         rows = Reminder.objects.filter(pharmacy=self.pharmacy)
-        if wanted := request.query_params.get("state"):
-            if wanted not in _STATES:
+        if state_name := request.query_params.get("state"):
+            if state_name not in _STATES:
                 raise InvalidInput(
-                    "There is no such state.", Problem("state", wanted[:20], "one of " + ", ".join(_STATES))
+                    "There is no such state.", Problem("state", state_name[:20], "one of " + ", ".join(_STATES))
                 )
-            rows = rows.filter(state=ReminderState[wanted.upper()])
-        return self.page(rows, shapes.ReminderOut, "due_at")
+            rows = rows.filter(state=ReminderState[state_name.upper()])
+        return self.paginate(rows, shapes.ReminderOut, "due_at")
 
 
-class ReminderActionView(HouseView):
-    """Send one now, or withdraw it."""
+class ReminderActionView(BaseView):
+    """Sending or withdrawing a reminder."""
 
     may: ClassVar = {"POST": MESSAGE}
     how = "send"
@@ -149,43 +149,43 @@ class ReminderActionView(HouseView):
         summary="Send it now, or withdraw it",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        found = Reminder.objects.filter(public_id=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
-        if found is None:
+        reminder = Reminder.objects.filter(public_id=pk, pharmacy_id__in=self.caller.pharmacy_ids).first()
+        if reminder is None:
             raise NotFound("There is no such thing here.")
-        by = self.by(found.pharmacy_id)
+        by = self.authorize(reminder.pharmacy_id)
         if self.how == "send":
-            despite = self.read(shapes.SendNow)["despite_quiet_hours"]
+            despite = self.parse_body(shapes.SendNow)["despite_quiet_hours"]
             row = send_reminder(public_id=pk, despite_quiet=despite, by=by, now=self.now)
         else:
-            self.read(shapes.Nothing)
+            self.parse_body(shapes.Nothing)
             row = withdraw_reminder(public_id=pk, by=by, now=self.now)
         return Response(shapes.ReminderOut(row).data)
 
 
-class PreviewView(HouseView):
-    """What a dispense will send."""
+class PreviewView(BaseView):
+    """Preview of the messages of a dispense."""
 
     @extend_schema(
         responses=shapes.PreviewOut(many=True), summary="Every message that this dispense will send, as it will read"
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.own(Dispense.objects.select_related("patient__pharmacy", "pharmacy", "prescription"), pk)
-        self.by(dispense.pharmacy_id)
+        dispense = self.get_own(Dispense.objects.select_related("patient__pharmacy", "pharmacy", "prescription"), pk)
+        self.authorize(dispense.pharmacy_id)
         return Response(shapes.PreviewOut(reminders.preview(dispense=dispense, now=self.now), many=True).data)
 
 
-class RiskView(HouseView):
-    """Whose supply ends or has ended."""
+class RiskView(BaseView):
+    """Patients whose supply ends or has ended."""
 
     @extend_schema(parameters=[PHARMACY], responses=shapes.AtRiskOut(many=True), summary="Withdrawal risk, worst first")
     def get(self, request: Request) -> Response:
-        self.by()
-        found = reminders.withdrawal_risk(pharmacy=self.pharmacy, now=self.now)
-        return Response(shapes.AtRiskOut(found, many=True).data)
+        self.authorize()
+        patients_at_risk = reminders.withdrawal_risk(pharmacy=self.pharmacy, now=self.now)
+        return Response(shapes.AtRiskOut(patients_at_risk, many=True).data)
 
 
-class WorkView(HouseView):
-    """What waits for a person."""
+class WorkView(BaseView):
+    """Open work for people."""
 
     @extend_schema(
         operation_id="work_list",
@@ -194,23 +194,23 @@ class WorkView(HouseView):
         summary="Open work, the most urgent first",
     )
     def get(self, request: Request) -> Response:
-        self.by()
+        self.authorize()
         rows = WorklistItem.objects.filter(pharmacy=self.pharmacy).exclude(state=WorkState.RESOLVED)
-        return self.page(rows.select_related("reminder"), shapes.WorkOut, "due_by")
+        return self.paginate(rows.select_related("reminder"), shapes.WorkOut, "due_by")
 
 
-class WorkActionView(HouseView):
-    """Do a piece of work, or put it off."""
+class WorkActionView(BaseView):
+    """Closing a piece of work, or putting it off."""
 
     may: ClassVar = {"POST": MESSAGE}
     how = "resolve"
 
     @extend_schema(request=shapes.Resolved, responses=shapes.WorkOut, summary="Close a piece of work, or put it off")
     def post(self, request: Request, pk: UUID) -> Response:
-        item = self.own(WorklistItem.objects.all(), pk)
-        by = self.by(item.pharmacy_id)
+        item = self.get_own(WorklistItem.objects.all(), pk)
+        by = self.authorize(item.pharmacy_id)
         if self.how == "resolve":
-            done = worklist.resolve_work(item_id=pk, by=by, now=self.now, **self.read(shapes.Resolved))
+            done = worklist.resolve_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.Resolved))
         else:
-            done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.read(shapes.PutOff))
+            done = worklist.put_off_work(item_id=pk, by=by, now=self.now, **self.parse_body(shapes.PutOff))
         return Response(shapes.WorkOut(done).data)

@@ -1,4 +1,4 @@
-"""Prescriptions, their reviews, and the answers to findings."""
+"""Views of prescriptions, reviews and overrides."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dispensary.actions import overrides, prescriptions, reviews
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Refused
-from dispensary.api.access import signature_of
+from dispensary.api.access import signature_method
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.strict_json import jsonable
-from dispensary.api.views.base import DISPENSE, END, RECEIVE, HouseView, etag, if_match, refusal, reply
+from dispensary.api.views.base import DISPENSE, END, RECEIVE, BaseView, etag_header, read_if_match, refusal_reply, reply
 from dispensary.assessment import Assessment, assess, local_day
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
@@ -42,7 +42,7 @@ _FILTERS = [
 ]
 
 
-def whole(rows: QuerySet[Prescription] | None = None) -> QuerySet[Prescription]:
+def detailed_prescriptions(rows: QuerySet[Prescription] | None = None) -> QuerySet[Prescription]:
     """Prescriptions with everything that their page shows, in a constant number of queries."""
     base = Prescription.objects.all() if rows is None else rows
     return base.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
@@ -50,8 +50,8 @@ def whole(rows: QuerySet[Prescription] | None = None) -> QuerySet[Prescription]:
     )
 
 
-def told(prescription: Prescription, view: HouseView) -> dict[str, Any]:
-    """A prescription as its page shows it; while it can still be dispensed, with what the rule book says today."""
+def render_prescription(prescription: Prescription, view: BaseView) -> dict[str, Any]:
+    """Return a prescription as a response body; an active one with today's assessment."""
     assessment: Assessment | None = None
     if prescription.status == PrescriptionStatus.ACTIVE:
         try:
@@ -61,8 +61,8 @@ def told(prescription: Prescription, view: HouseView) -> dict[str, Any]:
     return shapes.PrescriptionOut(prescription, context={"assessment": assessment}).data
 
 
-class PrescriptionsView(HouseView):
-    """The queue."""
+class PrescriptionsView(BaseView):
+    """The queue of prescriptions."""
 
     may: ClassVar = {"POST": RECEIVE}
 
@@ -73,7 +73,7 @@ class PrescriptionsView(HouseView):
         summary="The queue",
     )
     def get(self, request: Request) -> Response:
-        self.by()
+        self.authorize()
         done = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)
         newest = Review.objects.filter(prescription=OuterRef("pk")).order_by("-reviewed_at")
         rows = (
@@ -84,7 +84,7 @@ class PrescriptionsView(HouseView):
                 outcome=Subquery(newest.values("outcome")[:1]),
             )
         )
-        return self.page(rows.filter(**_filters(request)), shapes.PrescriptionRow, "-received_at")
+        return self.paginate(rows.filter(**_filters(request)), shapes.PrescriptionRow, "-received_at")
 
     @extend_schema(
         request=shapes.OrderIn,
@@ -93,20 +93,20 @@ class PrescriptionsView(HouseView):
         summary="Take in a prescription",
     )
     def post(self, request: Request) -> Response:
-        by, body = self.by(), self.read(shapes.OrderIn)
+        by, body = self.authorize(), self.parse_body(shapes.OrderIn)
         case = body["case"]
         self._check_day(case)
         intake = Intake(
-            patient=patient_of(self, body["patient"]),
-            prescriber=prescriber_of(self, body["prescriber"]),
+            patient=find_patient(self, body["patient"]),
+            prescriber=find_prescriber(self, body["prescriber"]),
             order=case["prescription"],
             source=Source.CASE,
             document=jsonable(case),
             facts=case.get("patient") or {},
             history=case.get("history") or (),
-            replaces=self.own(Prescription.objects.all(), body["replaces"]) if "replaces" in body else None,
+            replaces=self.get_own(Prescription.objects.all(), body["replaces"]) if "replaces" in body else None,
         )
-        return self.once(by, lambda: received(self, intake))
+        return self.answer_once(by, lambda: receive_order(self, intake))
 
     def _check_day(self, case: dict[str, Any]) -> None:
         today = local_day(self.pharmacy, self.now)
@@ -115,28 +115,32 @@ class PrescriptionsView(HouseView):
             raise InvalidInput("An order is taken in on the day it comes.", problem)
 
 
-def received(view: HouseView, intake: Intake) -> Reply:
-    """Take an order in and show what came of it."""
-    done = take_in(intake, pharmacy=view.pharmacy, by=view.by(), now=view.now)
-    prescription = told(whole().get(pk=done.prescription.pk), view)
+def receive_order(view: BaseView, intake: Intake) -> Reply:
+    """Take an order in; return the stored prescription with its first review."""
+    done = take_in(intake, pharmacy=view.pharmacy, by=view.authorize(), now=view.now)
+    prescription = render_prescription(detailed_prescriptions().get(pk=done.prescription.pk), view)
     review = shapes.ReviewOut(done.review).data
     return reply(201 if done.is_new else 200, {"prescription": prescription, "review": review})
 
 
-def patient_of(view: HouseView, given: dict[str, Any]) -> Any:
-    """The patient of ours that an id names, or the identity as given."""
+def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:
+    """Return the patient whom an id names, else the identity as the action takes it."""
     rows = Patient.objects.select_related("pharmacy").filter(pharmacy=view.pharmacy)
-    return view.own(rows, given["id"]) if "id" in given else _plain(given)
+    return view.get_own(rows, identity["id"]) if "id" in identity else _plain(identity)
 
 
-def prescriber_of(view: HouseView, given: dict[str, Any]) -> Any:
-    """The prescriber of ours that an id names, or the identity as given."""
-    return view.own(Prescriber.objects.filter(pharmacy=view.pharmacy), given["id"]) if "id" in given else dict(given)
+def find_prescriber(view: BaseView, identity: dict[str, Any]) -> Any:
+    """Return the prescriber whom an id names, else the identity as the action takes it."""
+    return (
+        view.get_own(Prescriber.objects.filter(pharmacy=view.pharmacy), identity["id"])
+        if "id" in identity
+        else dict(identity)
+    )
 
 
-def _plain(given: dict[str, Any]) -> dict[str, Any]:
-    born = given.get("birth_date")
-    return dict(given) | ({"birth_date": born.isoformat()} if born is not None and not isinstance(born, str) else {})
+def _plain(identity: dict[str, Any]) -> dict[str, Any]:
+    born = identity.get("birth_date")
+    return dict(identity) | ({"birth_date": born.isoformat()} if born is not None and not isinstance(born, str) else {})
 
 
 def _filters(request: Request) -> dict[str, Any]:
@@ -157,7 +161,7 @@ def _filters(request: Request) -> dict[str, Any]:
     return found
 
 
-class PrescriptionView(HouseView):
+class PrescriptionView(BaseView):
     """One prescription."""
 
     @extend_schema(
@@ -165,13 +169,13 @@ class PrescriptionView(HouseView):
         summary="A prescription: course, findings as of today, answers, supplies; reading it is logged",
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(whole(), pk)
-        self.looks(prescription.patient)
-        return Response(told(prescription, self), headers=etag(prescription.version))
+        prescription = self.get_own(detailed_prescriptions(), pk)
+        self.record_reading(prescription.patient)
+        return Response(render_prescription(prescription, self), headers=etag_header(prescription.version))
 
 
-class CancelView(HouseView):
-    """Cancel a prescription."""
+class CancelView(BaseView):
+    """Cancelling a prescription."""
 
     may: ClassVar = {"POST": END}
 
@@ -180,15 +184,15 @@ class CancelView(HouseView):
         summary="Cancel a prescription that was written in error or withdrawn",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(Prescription.objects.all(), pk)
-        by, body = self.by(prescription.pharmacy_id), self.read(shapes.Reason)
-        prescriptions.cancel(prescription=prescription, version=if_match(request), by=by, now=self.now, **body)
-        ended = whole().get(pk=pk)
-        return Response(told(ended, self), headers=etag(ended.version))
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Reason)
+        prescriptions.cancel(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
+        ended = detailed_prescriptions().get(pk=pk)
+        return Response(render_prescription(ended, self), headers=etag_header(ended.version))
 
 
-class StopView(HouseView):
-    """Stop the medicine."""
+class StopView(BaseView):
+    """Stopping the medicine."""
 
     may: ClassVar = {"POST": END}
 
@@ -197,12 +201,14 @@ class StopView(HouseView):
         summary="Stop the medicine now; without a taper that is a finding, which needs an answer",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(Prescription.objects.all(), pk)
-        by, body = self.by(prescription.pharmacy_id), self.read(shapes.Stop)
-        answers = tuple(shapes.answer_of(one, signature_of(request)) for one in body.get("overrides", ()))
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Stop)
+        answers = tuple(
+            shapes.build_answer(answer_fields, signature_method(request)) for answer_fields in body.get("overrides", ())
+        )
 
         def do() -> Reply:
-            done = prescriptions.stop(
+            result = prescriptions.stop(
                 prescription=prescription,
                 reason=body.get("reason", ""),
                 words=body["words"],
@@ -210,13 +216,17 @@ class StopView(HouseView):
                 by=by,
                 now=self.now,
             )
-            return refusal(done) if isinstance(done, Refused) else reply(200, told(whole().get(pk=pk), self))
+            return (
+                refusal_reply(result)
+                if isinstance(result, Refused)
+                else reply(200, render_prescription(detailed_prescriptions().get(pk=pk), self))
+            )
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class ReviewsView(HouseView):
-    """Ask the rule book and keep the answer."""
+class ReviewsView(BaseView):
+    """Reviews of a prescription."""
 
     may: ClassVar = {"POST": DISPENSE}
 
@@ -227,28 +237,28 @@ class ReviewsView(HouseView):
         summary="Review a prescription and freeze it",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(Prescription.objects.select_related("pharmacy", "patient__pharmacy"), pk)
-        by, body = self.by(prescription.pharmacy_id), self.read(shapes.ReviewIn)
+        prescription = self.get_own(Prescription.objects.select_related("pharmacy", "patient__pharmacy"), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.ReviewIn)
 
         def do() -> Reply:
             review = reviews.record(prescription=prescription, reason=ReviewReason.CHECKED, by=by, now=self.now, **body)
             return reply(201, shapes.ReviewOut(review).data)
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class ReviewView(HouseView):
+class ReviewView(BaseView):
     """One frozen review."""
 
     @extend_schema(responses=shapes.ReviewOut, summary="A review as it was frozen")
     def get(self, request: Request, pk: UUID) -> Response:
-        review = self.own(Review.objects.select_related("prescription__patient").prefetch_related("findings"), pk)
-        self.looks(review.prescription.patient, review)
+        review = self.get_own(Review.objects.select_related("prescription__patient").prefetch_related("findings"), pk)
+        self.record_reading(review.prescription.patient, review)
         return Response(shapes.ReviewOut(review).data)
 
 
-class OverridesView(HouseView):
-    """Answer a finding before the hand-over."""
+class OverridesView(BaseView):
+    """Overrides of a prescription's findings, signed before the hand-over."""
 
     may: ClassVar = {"POST": DISPENSE}
 
@@ -257,9 +267,9 @@ class OverridesView(HouseView):
         summary="Answer a finding: an override with a reason, or a one-step acknowledgement",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.own(Prescription.objects.all(), pk)
-        by = self.by(prescription.pharmacy_id)
-        answer = shapes.answer_of(self.read(shapes.AnswerIn), signature_of(request))
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by = self.authorize(prescription.pharmacy_id)
+        answer = shapes.build_answer(self.parse_body(shapes.AnswerIn), signature_method(request))
 
         def do() -> Reply:
             return reply(
@@ -267,33 +277,33 @@ class OverridesView(HouseView):
                 shapes.OverrideOut(overrides.sign(prescription=prescription, answer=answer, by=by, now=self.now)).data,
             )
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class WithdrawView(HouseView):
-    """Take an answer back."""
+class WithdrawView(BaseView):
+    """Withdrawing an override."""
 
     @extend_schema(
         request=shapes.Reason, responses=shapes.OverrideOut, summary="Withdraw an answer that no dispense has used"
     )
     def post(self, request: Request, pk: UUID) -> Response:
         override = _own_override(self, pk)
-        by, body = self.by(override.prescription.pharmacy_id), self.read(shapes.Reason)
+        by, body = self.authorize(override.prescription.pharmacy_id), self.parse_body(shapes.Reason)
         return Response(shapes.OverrideOut(overrides.withdraw(override=override, by=by, now=self.now, **body)).data)
 
 
-class OverrideView(HouseView):
-    """One answer."""
+class OverrideView(BaseView):
+    """One override."""
 
     @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
     def get(self, request: Request, pk: UUID) -> Response:
         override = _own_override(self, pk)
-        self.looks(override.prescription.patient, override)
+        self.record_reading(override.prescription.patient, override)
         return Response(shapes.OverrideOut(override).data)
 
 
-def _own_override(view: HouseView, pk: UUID) -> Override:
+def _own_override(view: BaseView, pk: UUID) -> Override:
     override = Override.objects.select_related("prescription__patient").filter(pk=pk).first()
-    view.own(Prescription.objects.all(), override.prescription_id if override else pk)
+    view.get_own(Prescription.objects.all(), override.prescription_id if override else pk)
     assert override is not None
     return override

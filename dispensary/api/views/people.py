@@ -1,4 +1,4 @@
-"""Who is asking, patients, prescribers."""
+"""Views of the caller, patients and prescribers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dispensary.actions import patients, prescribers
 from dispensary.actions.idempotency import Reply
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
-from dispensary.api.views.base import END, RECEIVE, HouseView, etag, if_match, reply
+from dispensary.api.views.base import END, RECEIVE, BaseView, etag_header, read_if_match, reply
 from dispensary.models import Patient, Prescriber, PriorSupply
 
 _WORDS = OpenApiParameter("q", str, description="a number, or a part of a name")
 _NUMBER = OpenApiParameter("identifier", str, description="the pharmacy's own number of a patient")
 
 
-class MeView(HouseView):
+class MeView(BaseView):
     """The caller."""
 
     @extend_schema(responses=shapes.Me, summary="Who am I, and where")
     def get(self, request: Request) -> Response:
         members = sorted(self.caller.members.values(), key=lambda member: member.pharmacy.name)
-        current = self.caller.asked or (members[0].pharmacy_id if len(members) == 1 else None)
+        current = self.caller.named_id or (members[0].pharmacy_id if len(members) == 1 else None)
         me = {"username": request.user.get_username(), "pharmacies": members, "current": current}
         return Response(shapes.Me(me).data)
 
 
-class PatientsView(HouseView):
+class PatientsView(BaseView):
     """The pharmacy's patients."""
 
     may: ClassVar = {"POST": RECEIVE}
@@ -45,7 +45,7 @@ class PatientsView(HouseView):
     )
     def get(self, request: Request) -> Response:
         number = request.query_params.get("identifier", "").strip()[:64]
-        return _found(self, Q(identifier=number) if number else Q(), number)
+        return _search_patients(self, Q(identifier=number) if number else Q(), number)
 
     @extend_schema(
         request=shapes.PatientRegistration,
@@ -54,29 +54,29 @@ class PatientsView(HouseView):
         summary="Register a patient",
     )
     def post(self, request: Request) -> Response:
-        by, told = self.by(), self.read(shapes.PatientRegistration)
+        by, body = self.authorize(), self.parse_body(shapes.PatientRegistration)
 
         def do() -> Reply:
             return reply(
-                201, shapes.PatientOut(patients.register(pharmacy=self.pharmacy, by=by, now=self.now, **told)).data
+                201, shapes.PatientOut(patients.register(pharmacy=self.pharmacy, by=by, now=self.now, **body)).data
             )
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class PatientSearchView(HouseView):
-    """Search by POST, so that no name stands in an address or in anybody's log of addresses."""
+class PatientSearchView(BaseView):
+    """Search by POST, so that no name stands in a URL or in a log of URLs."""
 
     @extend_schema(
         request=shapes.Search, parameters=PAGED, responses=page_of(shapes.PatientShort),
         summary="Search patients by number, or by the beginnings of their names; searching is logged",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        words = self.read(shapes.Search)["words"]
-        return _found(self, _names(words) | Q(identifier=words), words)
+        words = self.parse_body(shapes.Search)["words"]
+        return _search_patients(self, _match_names(words) | Q(identifier=words), words)
 
 
-class PatientView(HouseView):
+class PatientView(BaseView):
     """One patient."""
 
     may: ClassVar = {"PATCH": RECEIVE}
@@ -85,9 +85,9 @@ class PatientView(HouseView):
         responses=shapes.PatientOut, summary="A patient with facts and earlier supplies; reading it is logged"
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(_patients(), pk)
-        self.looks(patient)
-        return Response(shapes.PatientOut(patient).data, headers=etag(patient.version))
+        patient = self.get_own(_patients_with_supplies(), pk)
+        self.record_reading(patient)
+        return Response(shapes.PatientOut(patient).data, headers=etag_header(patient.version))
 
     @extend_schema(
         request=shapes.FactChanges,
@@ -96,16 +96,16 @@ class PatientView(HouseView):
         summary="Record facts, the language of messages, the time zone",
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(_patients(), pk)
-        by, told = self.by(patient.pharmacy_id), self.read(shapes.FactChanges)
+        patient = self.get_own(_patients_with_supplies(), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.FactChanges)
         changed = patients.update_facts(
-            patient=patient, changes=told.pop("facts", {}), version=if_match(request), by=by, now=self.now, **told
+            patient=patient, changes=body.pop("facts", {}), version=read_if_match(request), by=by, now=self.now, **body
         )
-        return Response(shapes.PatientOut(changed).data, headers=etag(changed.version))
+        return Response(shapes.PatientOut(changed).data, headers=etag_header(changed.version))
 
 
-class SuppliesView(HouseView):
-    """Supplies that a patient got elsewhere."""
+class SuppliesView(BaseView):
+    """Supplies made elsewhere."""
 
     may: ClassVar = {"POST": RECEIVE}
 
@@ -116,18 +116,18 @@ class SuppliesView(HouseView):
         summary="Record supplies made elsewhere",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(Patient.objects.select_related("pharmacy"), pk)
-        by, told = self.by(patient.pharmacy_id), self.read(shapes.Supplies)
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Supplies)
 
         def do() -> Reply:
-            patients.record_history(patient=patient, supplies=told["supplies"], by=by, now=self.now)
-            return reply(201, shapes.PatientOut(_patients().get(pk=patient.pk)).data)
+            patients.record_history(patient=patient, supplies=body["supplies"], by=by, now=self.now)
+            return reply(201, shapes.PatientOut(_patients_with_supplies().get(pk=patient.pk)).data)
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-class DeathView(HouseView):
-    """A patient has died."""
+class DeathView(BaseView):
+    """Recording a death."""
 
     may: ClassVar = {"POST": END}
 
@@ -137,12 +137,12 @@ class DeathView(HouseView):
         summary="Record a death: nothing is dispensed or sent any more",
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        patient = self.own(_patients(), pk)
-        by, told = self.by(patient.pharmacy_id), self.read(shapes.Death)
-        return Response(shapes.PatientOut(patients.record_death(patient=patient, by=by, now=self.now, **told)).data)
+        patient = self.get_own(_patients_with_supplies(), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Death)
+        return Response(shapes.PatientOut(patients.record_death(patient=patient, by=by, now=self.now, **body)).data)
 
 
-class PrescribersView(HouseView):
+class PrescribersView(BaseView):
     """The pharmacy's prescribers."""
 
     may: ClassVar = {"POST": RECEIVE}
@@ -154,42 +154,42 @@ class PrescribersView(HouseView):
         summary="Search prescribers",
     )
     def get(self, request: Request) -> Response:
-        self.by()
+        self.authorize()
         words = request.query_params.get("q", "").strip()[:120]
         rows = Prescriber.objects.filter(pharmacy=self.pharmacy)
         rows = rows.filter(Q(name__icontains=words) | Q(identifier=words)) if words else rows
-        return self.page(rows, shapes.PrescriberOut, "id")
+        return self.paginate(rows, shapes.PrescriberOut, "id")
 
     @extend_schema(
         request=shapes.PrescriberRegistration, responses={201: shapes.PrescriberOut}, parameters=CREATES,
         summary="Find a prescriber by number, or make them known",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        by, told = self.by(), self.read(shapes.PrescriberRegistration)
+        by, body = self.authorize(), self.parse_body(shapes.PrescriberRegistration)
 
         def do() -> Reply:
-            found = prescribers.register_prescriber(pharmacy=self.pharmacy, by=by, now=self.now, **told)
-            return reply(201, shapes.PrescriberOut(found).data)
+            prescriber = prescribers.register_prescriber(pharmacy=self.pharmacy, by=by, now=self.now, **body)
+            return reply(201, shapes.PrescriberOut(prescriber).data)
 
-        return self.once(by, do)
+        return self.answer_once(by, do)
 
 
-def _patients() -> QuerySet[Patient]:
+def _patients_with_supplies() -> QuerySet[Patient]:
     supplies = Prefetch("prior_supplies", PriorSupply.objects.order_by("-dispensed_on", "-id"))
     return Patient.objects.select_related("pharmacy").prefetch_related(supplies)
 
 
-def _found(view: HouseView, wanted: Q, words: str) -> Response:
-    """One page of the pharmacy's patients, noted in the log with the words and how many were shown."""
-    by, pharmacy = view.by(), view.pharmacy
-    answer = view.page(Patient.objects.filter(wanted, pharmacy=pharmacy), shapes.PatientShort, "id")
+def _search_patients(view: BaseView, condition: Q, words: str) -> Response:
+    """Return a page of matching patients; the search, with the number of results, is recorded."""
+    by, pharmacy = view.authorize(), view.pharmacy
+    answer = view.paginate(Patient.objects.filter(condition, pharmacy=pharmacy), shapes.PatientShort, "id")
     patients.searched(pharmacy=pharmacy, words=words, found=len(answer.data["results"]), by=by, now=view.now)
     return answer
 
 
-def _names(words: str) -> Q:
-    """Every word begins the family or a given name."""
-    found = Q()
+def _match_names(words: str) -> Q:
+    """Return the condition that every word begins the family or a given name."""
+    condition = Q()
     for word in words.replace(",", " ").split()[:6]:
-        found &= Q(family_name__istartswith=word) | Q(given_name__istartswith=word)
-    return found
+        condition &= Q(family_name__istartswith=word) | Q(given_name__istartswith=word)
+    return condition
