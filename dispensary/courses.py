@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.supply import days_supply
-from dispensary.models import Dispense, DispenseStatus, Phase, Prescription
+from dispensary.models import Dispense, Phase, Prescription
 from dispensary.profiles import restart_after_days
 
 
@@ -159,6 +159,6 @@ def next_supply(
 
 def _supplies_of(order: Prescription, before: int | None = None) -> list[SupplyDays]:
     """Return the days of an order's supplies in the patient's hands, oldest first; those before a number where given."""
-    rows = order.dispenses.filter(status=DispenseStatus.COMPLETED).order_by("number")
+    rows = order.dispenses.completed().order_by("number")
     rows = rows if before is None else rows.filter(number__lt=before)
     return [SupplyDays(*days) for days in rows.values_list("starts_on", "run_out_on")]

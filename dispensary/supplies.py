@@ -121,11 +121,7 @@ def _dispenses(patient: Patient) -> Iterable[Dispense]:
     """Return what was handed over and kept; taken from what the caller fetched for many patients, where it did."""
     if "dispenses" in getattr(patient, "_prefetched_objects_cache", {}):
         return [dispense for dispense in patient.dispenses.all() if dispense.status == DispenseStatus.COMPLETED]
-    return (
-        patient.dispenses.filter(status=DispenseStatus.COMPLETED)
-        .select_related(*WITH_A_SUPPLY)
-        .prefetch_related(*OF_A_SUPPLY)
-    )
+    return patient.dispenses.completed().select_related(*WITH_A_SUPPLY).prefetch_related(*OF_A_SUPPLY)
 
 
 # --- how another order's supply stands to the order in question -------------------------------------------------------

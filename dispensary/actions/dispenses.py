@@ -165,7 +165,7 @@ class _Handover:
             )
         if order.status == PrescriptionStatus.ACTIVE:
             return ()
-        last = order.dispenses.filter(status=DispenseStatus.COMPLETED).order_by("-handed_over_at").first()
+        last = order.dispenses.completed().order_by("-handed_over_at").first()
         if order.status == PrescriptionStatus.COMPLETED and last is not None:
             return (_all_handed_over(last),)
         given = f"The prescription is {order.get_status_display().lower()} since {order.ended_at:%Y-%m-%d %H:%M} UTC"

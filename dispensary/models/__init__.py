@@ -14,6 +14,7 @@ from dispensary.models.contacts import (
     SuppressionReason,
 )
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest
+from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
 from dispensary.models.patient import Patient, Prescriber, PriorSupply, Relation, Sex
 from dispensary.models.pharmacy import Language, Pharmacy, StaffMember, StaffRole
 from dispensary.models.prescription import (
@@ -36,17 +37,7 @@ from dispensary.models.reminders import (
     ReminderState,
     Withdrawal,
 )
-from dispensary.models.review import (
-    Finding,
-    FindingSeverity,
-    Mitigation,
-    Outcome,
-    Override,
-    OverrideState,
-    Review,
-    ReviewReason,
-    SignatureMethod,
-)
+from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [

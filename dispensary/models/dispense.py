@@ -24,6 +24,14 @@ class DispenseStatus(models.TextChoices):
     RETURNED = "returned", _("Returned")
 
 
+class DispenseQuerySet(models.QuerySet["Dispense"]):
+    """Hand-overs, to be narrowed."""
+
+    def completed(self) -> DispenseQuerySet:
+        """Return those in the patient's hands: neither cancelled nor returned."""
+        return self.filter(status=DispenseStatus.COMPLETED)
+
+
 class Dispense(models.Model):
     """FHIR MedicationDispense. `run_out_on` is the first day not covered, carried-over supply included."""
 
@@ -52,6 +60,8 @@ class Dispense(models.Model):
     label_prints = models.PositiveSmallIntegerField(default=0, help_text=_("how often a label was printed"))
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=250, blank=True)
+
+    objects = DispenseQuerySet.as_manager()
 
     class Meta:
         ordering = ["-handed_over_at"]

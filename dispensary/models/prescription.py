@@ -121,10 +121,7 @@ class Prescription(models.Model):
 
     def dispensed(self) -> Decimal:
         """Tablets handed over on this order and not taken back."""
-        from dispensary.models.dispense import DispenseStatus
-
-        rows = self.dispenses.filter(status=DispenseStatus.COMPLETED).aggregate(total=Sum("quantity"))
-        return rows["total"] or Decimal(0)
+        return self.dispenses.completed().aggregate(total=Sum("quantity"))["total"] or Decimal(0)
 
     def remaining(self) -> Decimal | None:
         """Tablets that may still be handed over; `None` where the order names no quantity."""
