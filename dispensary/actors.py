@@ -1,4 +1,4 @@
-"""Who does something: a person in a role at one pharmacy, or one of the house's own clocks."""
+"""Actors: a person in a role at a pharmacy, or a system process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What somebody is at a pharmacy. `SYSTEM` is the house itself and can never sign in."""
+    """The roles of an actor. `SYSTEM` is a process of the site and can never sign in."""
 
     TECHNICIAN = "technician"
     PHARMACIST = "pharmacist"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The `by=` of every action: enough to write the audit line, no more."""
+    """The `by=` of every action: the fields of an audit entry about its author."""
 
     name: str
     """Stable and short, for the log: "user:42", "system:reminders", "patient"."""
@@ -39,9 +39,9 @@ class Actor:
 
     @classmethod
     def system(cls, task: str, pharmacy_id: UUID, *, request_id: UUID | None = None) -> Actor:
-        """The house itself, doing `task` for one pharmacy."""
+        """Return the system process that does `task` for a pharmacy."""
         return cls(f"system:{task}", f"Dispensary ({task})", Role.SYSTEM, pharmacy_id, request_id=request_id)
 
     def at(self, station: str, request_id: UUID | None) -> Actor:
-        """The same person, seen from a station in one request."""
+        """Return the same person at a station in one request."""
         return replace(self, station=station, request_id=request_id)

@@ -1,4 +1,4 @@
-"""Read-only windows in Django's admin, for whoever runs the site. Records change through actions only, so nothing here can."""
+"""Read-only pages of Django's admin. Records change through actions only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dispensary import models
 
 
 class Window(admin.ModelAdmin):
-    """A list and a page of one kind of record, without a button that writes."""
+    """A list and a page of a model, without writing."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -23,7 +23,7 @@ class Window(admin.ModelAdmin):
 
 
 class OfPharmacy(Window):
-    """What belongs to a pharmacy: filtered by it, without patients' names in the list."""
+    """Rows of a pharmacy: filtered by it, without patients' names in the list."""
 
     list_filter = ("pharmacy",)
 

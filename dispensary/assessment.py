@@ -1,4 +1,4 @@
-"""Rows -> Case -> Review: the one room that asks the rule book.
+"""Rows -> Case -> Review: the only importer of the rule book's review.
 
 Reads only. The same rows, day and profile give the same case, byte for byte; what was asked and answered is frozen by
 the action that calls.
@@ -32,7 +32,7 @@ _ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing that a person must answer before a hand-over: a finding, or all that could not be assessed."""
+    """A finding, or all rules that could not be assessed, for a person to answer before a hand-over."""
 
     code: str
     severity: str
@@ -45,7 +45,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What was asked, and what the rule book answered, as exact text."""
+    """A case and its review, as values and as the exact text that is frozen."""
 
     case_text: str
     result_text: str
@@ -61,19 +61,19 @@ class Assessment:
         return str(self.result["outcome"])
 
     def questions(self) -> tuple[Question, ...]:
-        """Every finding, worst first, then what could not be assessed."""
+        """Return every finding, worst first, then what could not be assessed."""
         found = tuple(_question(finding) for finding in self.result["findings"])
         missing = [entry for entry in self.result["not_assessed"] if set(entry["missing"]) != _ANSWERED_BY_THE_SCAN]
         return (*found, _unassessed(missing)) if missing else found
 
 
 def local_day(pharmacy: Pharmacy, now: datetime) -> date:
-    """The calendar day at the pharmacy."""
+    """Return the calendar day at the pharmacy."""
     return pharmacy.local_day(now)
 
 
 def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
-    """The pharmacy's profile as in force on a day. Raises `InvalidInput` when there is none of that name."""
+    """Return the pharmacy's profile as in force on a day. Raises `InvalidInput` when there is none of that name."""
     return profile_named(pharmacy.profile, on)
 
 
@@ -96,7 +96,7 @@ def assess(
 
 
 def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> Assessment:
-    """Review a case given as a document; the shared end of every question."""
+    """Review a case given as a document."""
     case = read_case(document)
     answer: RuleReview = review(case, profile)
     result = answer.to_json()
@@ -112,7 +112,7 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
-    """A document as a checked case. Raises `InvalidInput` with the JSON path of what is wrong."""
+    """Read a document as a checked case. Raises `InvalidInput` with the JSON path of what is wrong."""
     try:
         return Case.from_json(document)
     except InvalidCase as error:
@@ -123,7 +123,7 @@ def read_case(document: Mapping[str, Any]) -> Case:
 
 
 def canonical(document: object) -> str:
-    """JSON with sorted keys and no blanks: what is frozen and hashed."""
+    """Return JSON with sorted keys and no blanks, to be frozen and hashed."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -138,7 +138,7 @@ def case_document(
     quantity: Decimal | None = None,
     discontinue: str | None = None,
 ) -> dict[str, Any]:
-    """The case as a `baclofen-case/1` document, from what is stored."""
+    """Return the case of the stored rows as a `baclofen-case/1` document."""
     document: dict[str, Any] = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
@@ -176,7 +176,7 @@ def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
 
 
 def order_document(prescription: Prescription, quantity: Decimal | None = None) -> dict[str, Any]:
-    """The order as the case format has it. Phases that were only read from the directions are left to be read again."""
+    """Return the order as the case format has it. Phases that were only read from the directions are left to be read again."""
     order: dict[str, Any] = {
         "written_on": None if prescription.written_on is None else prescription.written_on.isoformat(),
         "route": prescription.route or None,
@@ -213,12 +213,12 @@ def _question(finding: Mapping[str, Any]) -> Question:
 
 
 def _unassessed(missing: Iterable[Mapping[str, Any]]) -> Question:
-    told = "; ".join(f"{entry['code']} needs {', '.join(entry['missing'])}" for entry in missing)
+    missing_text = "; ".join(f"{entry['code']} needs {', '.join(entry['missing'])}" for entry in missing)
     return Question(
         code=NOT_ASSESSED,
         severity="acknowledge",
         summary="Some rules could not be assessed because a fact is missing",
-        detail=told,
-        fingerprint=hashlib.sha256(told.encode()).hexdigest(),
+        detail=missing_text,
+        fingerprint=hashlib.sha256(missing_text.encode()).hexdigest(),
         finding=None,
     )

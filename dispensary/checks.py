@@ -1,4 +1,4 @@
-"""System checks: what a site must have right before anybody dispenses."""
+"""System checks of a site's settings, database and channels."""
 
 from __future__ import annotations
 

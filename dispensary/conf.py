@@ -1,4 +1,4 @@
-"""Every setting of the house, with its default: one line each, read from `settings.DISPENSARY`.
+"""The settings of the app with their defaults: one line each, read from `settings.DISPENSARY`.
 
 A value is read when it is asked for, never at import, so that a test or a site may change it.
 """
@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class StopScope(StrEnum):
-    """What a STOP by reply, or at the provider, ends."""
+    """The messages that a STOP ends, by reply or at the provider."""
 
     ALL = "all"
     """Every reminder to this patient, on every medium: what the answer to their STOP tells them."""
@@ -60,12 +60,12 @@ _NAMES = frozenset(field.name for field in fields(Conf))
 
 
 def conf() -> Conf:
-    """The settings in force now. Raises `ImproperlyConfigured` on a name that does not exist."""
-    given = dict(getattr(settings, "DISPENSARY", {}))
-    unknown = sorted(given.keys() - _NAMES)
+    """Return the settings in force. Raises `ImproperlyConfigured` on a name that does not exist."""
+    overrides = dict(getattr(settings, "DISPENSARY", {}))
+    unknown = sorted(overrides.keys() - _NAMES)
     if unknown:
         raise ImproperlyConfigured(f"DISPENSARY has no setting {unknown[0]!r}; there are: {', '.join(sorted(_NAMES))}")
-    made = Conf(**given)
+    made = Conf(**overrides)
     if made.stop_scope not in set(StopScope):
         raise ImproperlyConfigured(f"DISPENSARY['stop_scope'] is {made.stop_scope!r}; expected 'all' or 'medium'")
     return made

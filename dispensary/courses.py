@@ -121,7 +121,7 @@ def dated_phases(regimen: Regimen, begins_on: date, starts_on: date, run_out_on:
 
 @dataclass(frozen=True, slots=True)
 class NextSupply:
-    """What handing over an order would give: the page before and the papers after read the same."""
+    """The supply that handing over an order would give, for the page before and the papers after."""
 
     starts_on: date
     days: int | None

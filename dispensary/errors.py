@@ -1,4 +1,4 @@
-"""What can go wrong, as a small typed catalogue. Doors translate: the API to problem documents, the counter to words.
+"""The catalogue of errors. Interfaces translate them: the API to problem documents, the counter to words.
 
 No message may carry a patient's data: a field's name and the *kind* of what was given are enough, and the value only
 where it is not about a person.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with what was given."""
+    """A field that is wrong, its value, what is expected, and what to do next."""
 
     field: str
     """Where: the name or JSON path of the field, or "" for the whole."""
@@ -23,7 +23,7 @@ class Problem:
     """What to do now, if that is more than sending what is expected."""
 
     def sentence(self) -> str:
-        """The problem as one sentence for a person."""
+        """Return the problem as one sentence for a person."""
         text = f"{self.field}: {self.expected} expected, {self.given} given." if self.field else f"{self.expected}."
         return f"{text} {self.next}".strip()
 
@@ -42,7 +42,7 @@ class DispensaryError(Exception):
 
 
 class InvalidInput(DispensaryError):
-    """Something given is malformed or absurd. Nothing was written."""
+    """A value is malformed or absurd. Nothing was written."""
 
     code = "invalid-input"
     title = "Something given is not right"
@@ -58,7 +58,7 @@ class NotAllowed(DispensaryError):
 
 
 class NotFound(DispensaryError):
-    """There is no such thing for this person: absent, or another pharmacy's (the two are not told apart)."""
+    """The object is absent or another pharmacy's; the answer is the same for both."""
 
     code = "not-found"
     title = "There is no such thing here"
@@ -66,7 +66,7 @@ class NotFound(DispensaryError):
 
 
 class Conflict(DispensaryError):
-    """The thing is no longer in the state that this needs: somebody was faster, or it has ended."""
+    """The object is no longer in the state that this needs: it was changed meanwhile, or has ended."""
 
     code = "conflict"
     title = "That is no longer possible"

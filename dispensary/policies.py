@@ -1,4 +1,4 @@
-"""Who may do what. A few questions, asked by the doors to show or hide and by the actions before they write."""
+"""Permissions of the roles, asked by interfaces to show or hide and by actions before they write."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
 
 
 def require_same_pharmacy(actor: Actor, pharmacy_id: UUID) -> None:
-    """The last guard behind the doors' own scoping: nobody acts on another pharmacy's things."""
+    """Raise `NotAllowed` for rows of another pharmacy; the guard behind the interfaces' own scoping."""
     if actor.pharmacy_id != pharmacy_id:
         raise NotAllowed("This belongs to another pharmacy.")

@@ -60,19 +60,19 @@ def read_scan(text: str) -> Scan:
     for prefix in _PREFIXES:
         bare = bare.removeprefix(prefix)
     try:
-        found = biip.parse(raw)
+        parsed = biip.parse(raw)
     except (biip.ParseError, IndexError) as error:  # biip 5.2 runs off the end of a text such as "]d"
         raise UnreadableScan(_NOT_A_CODE) from error
     # A bare number is the article number, even where its first digits look like a field of a GS1 message.
     if bare.isascii() and bare.isdigit() and len(bare) in (8, 12, 13, 14):
-        if found.gtin is None:
+        if parsed.gtin is None:
             raise UnreadableScan(
                 f"The number {bare} has a wrong check digit. Scan it again, or look at the number on the pack."
             )
-        return Scan(found.gtin.as_gtin_14())
-    if found.gs1_message is None:
+        return Scan(parsed.gtin.as_gtin_14())
+    if parsed.gs1_message is None:
         raise UnreadableScan(_NOT_A_CODE)
-    return _from_message(found.gs1_message, separators_arrive=GS in raw)
+    return _from_message(parsed.gs1_message, separators_arrive=GS in raw)
 
 
 _NOT_A_CODE = "This is not a pack's code. Scan the square code on the pack, or type the number under its bar code."

@@ -1,4 +1,4 @@
-"""Door for what Django itself tells: somebody signed in, signed out, or was turned away. Each call is one action."""
+"""Receivers of Django's sign-in, sign-out and refused sign-in signals. Each calls one action."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def on_signed_in(sender: Any, request: HttpRequest | None, user: Any, **_: Any) 
 
 @receiver(user_logged_out, dispatch_uid="dispensary.signed_out")
 def on_signed_out(sender: Any, request: HttpRequest | None, user: Any, **_: Any) -> None:
-    """Note a sign-out; an anonymous session that ends is nobody's."""
+    """Note a sign-out; the end of an anonymous session is not noted."""
     if user is not None:
         access.signed_out(user_id=user.pk, station=_station(request), now=timezone.now())
 

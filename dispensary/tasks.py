@@ -1,4 +1,4 @@
-"""The clock's door: thin tasks without arguments that could name anybody. Each calls one action.
+"""Celery tasks. Each calls one action; no argument names a person.
 
 A task is a hint that there may be work. Losing every one of them costs a tick of delay and nothing else. When each is started, and the
 queues they may have: `dispensary.schedule`.
@@ -19,7 +19,7 @@ HINT_SECONDS = 60
 
 @shared_task(name="dispensary.reminders.tick", ignore_result=True)
 def tick_reminders() -> None:
-    """Set right what was left lying, and hint at what is due: one hint for each batch, at most one for each lane.
+    """Recover interrupted reminders and publish hints of what is due: one for each batch, at most one for each lane.
 
     Then, for some seconds, plan again what changed settings have made old: no message waits for that.
     """
@@ -38,7 +38,7 @@ def drain_reminders() -> None:
 
 @shared_task(name="dispensary.receipts.ask", ignore_result=True)
 def ask_about_silent() -> None:
-    """Ask providers what became of messages whose receipts have not come within a day."""
+    """Poll providers for messages without a delivery receipt after 24 hours."""
     reminders.ask_about_silent()
 
 

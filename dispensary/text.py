@@ -28,12 +28,12 @@ def comparable_name(name: str) -> str:
 
 
 def clean_line(value: object, field: str, *, longest: int, required: bool = True) -> str:
-    """One line of text: NFC, outer blanks gone. Raises `InvalidInput` on control or reordering characters, or too long."""
+    """Return one line of text: NFC, outer blanks gone. Raises `InvalidInput` on control or reordering characters, or too long."""
     return _clean(value, field, longest, required, allowed_controls="")
 
 
 def clean_words(value: object, field: str, *, longest: int, required: bool = True) -> str:
-    """Several lines of text; otherwise as `clean_line`."""
+    """Return several lines of text; otherwise as `clean_line`."""
     return _clean(value, field, longest, required, allowed_controls="\n\t")
 
 
@@ -51,9 +51,9 @@ def _clean(value: object, field: str, longest: int, required: bool, allowed_cont
         if character in _REORDERING or (
             unicodedata.category(character) in {"Cc", "Cs"} and character not in allowed_controls
         ):
-            given = f"U+{ord(character):04X}, an invisible character"
+            picture = f"U+{ord(character):04X}, an invisible character"
             raise InvalidInput(
-                f"{field} holds {given}.",
-                Problem(field, given, "letters, digits and punctuation", "Type it again by hand."),
+                f"{field} holds {picture}.",
+                Problem(field, picture, "letters, digits and punctuation", "Type it again by hand."),
             )
     return text

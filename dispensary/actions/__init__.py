@@ -1,1 +1,1 @@
-"""Everything that changes the database. Keyword-only, `by=` and `now=`, one transaction, one audit line each."""
+"""The actions: all writes to the database. Keyword-only, `by=` and `now=`, one transaction and one audit entry each."""

@@ -1,4 +1,4 @@
-"""Who came in, who was turned away: one line in the log of each pharmacy that the person works at."""
+"""Sign-ins, sign-outs and refusals: an entry in the log of each pharmacy that the person works at."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dispensary.models import StaffMember
 
 
 def signed_in(*, user_id: int | str, station: str, method: str, now: datetime) -> None:
-    """Somebody signed in: noted at each pharmacy where they have a role."""
+    """Record a sign-in at each pharmacy where the person has a role."""
     _at_each_pharmacy(Event.SIGNED_IN, user_id, station, {"method": method}, now)
 
 
 def signed_out(*, user_id: int | str, station: str, now: datetime) -> None:
-    """Somebody signed out, or was signed out."""
+    """Record a sign-out, by the person or by the site."""
     _at_each_pharmacy(Event.SIGNED_OUT, user_id, station, {}, now)
 
 
 @transaction.atomic
 def sign_in_refused(*, name: str, station: str, now: datetime) -> None:
-    """A sign-in failed. Nobody is known yet, so it stands in the log of the site, with the name that was tried."""
+    """Record a failed sign-in in the site's log, with the name that was tried: the person is not identified yet."""
     by = Actor.system("accounts", SITE).at(station, None)
     audit.record(
         Event.SIGN_IN_REFUSED,
@@ -39,7 +39,7 @@ def sign_in_refused(*, name: str, station: str, now: datetime) -> None:
 
 @transaction.atomic
 def refused(*, by: Actor, doing: str, about: Subject, now: datetime) -> None:
-    """Somebody who is known tried what they may not."""
+    """Record that a signed-in person tried what they may not do."""
     audit.record(
         Event.ACCESS_REFUSED,
         pharmacy=by.pharmacy_id,

@@ -1,4 +1,4 @@
-"""Whether, where and how plainly a patient is messaged. Each change also takes back what a worker holds.
+"""Contact points, consent and detail of messages. Each change takes back the leases of workers.
 
 What was claimed under the old answer loses its lease in the same transaction, so nothing that a patient has forbidden
 begins after the commit of their word.
@@ -57,15 +57,15 @@ def add_contact(
 
     Raises InvalidInput for what is no address of that medium, NotAllowed for another pharmacy's patient.
     """
-    _guard(patient, by)
+    _require_access(patient, by)
     clean = clean_address(medium, address)
     digest = address_digest(medium, clean)
-    known = (
+    same_contact = (
         lock_patient(patient.pk)
         and patient.contact_points.filter(medium=medium, address_digest=digest, retired_at__isnull=True).first()
     )
-    if known:
-        return known
+    if same_contact:
+        return same_contact
     point = ContactPoint.objects.create(
         patient=patient,
         medium=medium,
@@ -76,14 +76,14 @@ def add_contact(
         added_at=now,
         added_by=by.name,
     )
-    told = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
-    record_change(point, by, now, "added", told)
+    event_body = {"address": hint(clean), "address_digest": digest, "detail": detail_level.value}
+    record_change(point, by, now, "added", event_body)
     settle_owed(patient, by, now)
     return point
 
 
 def hint(address: str) -> str:
-    """Enough of an address to know it again, too little to write to it: what the log keeps of what the table seals."""
+    """Return enough of an address to recognise it, too little to write to it; the log's copy of a sealed address."""
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}…@{domain}" if at else f"…{address[-3:]}"
 
@@ -91,7 +91,7 @@ def hint(address: str) -> str:
 @transaction.atomic
 def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
     """Use an address no more, because it was corrected or is out of use."""
-    _guard(contact.patient, by)
+    _require_access(contact.patient, by)
     lock_patient(contact.patient_id)
     ContactPoint.objects.filter(pk=contact.pk, retired_at__isnull=True).update(retired_at=now)
     record_change(contact, by, now, "retired", {})
@@ -100,11 +100,11 @@ def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor, now: datetime) -> None:
-    """The patient's choice of how much a message to this address may say. The same again is no change.
+    """Set the detail of messages to an address, as the patient chose. The same again is no change.
 
     More is told at the counter, where somebody can see who asks; from the patient's page only less.
     """
-    _guard(contact.patient, by)
+    _require_access(contact.patient, by)
     if by.role == Role.PATIENT and detail_level != DetailLevel.PLAIN:
         raise NotAllowed("Ask at the counter for messages that name the medicine.")
     lock_patient(contact.patient_id)
@@ -117,14 +117,14 @@ def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor
 
 @transaction.atomic
 def report_wrong_person(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
-    """Somebody else answered at this address: it gets nothing more, and a person must ask the patient for the right one.
+    """Stop messages to an address where another person answered, and open work to ask the patient for the right one.
 
     Twice is once.
     """
-    _guard(contact.patient, by)
+    _require_access(contact.patient, by)
     others = lock_all_at(contact)
-    heard = ContactPoint.objects.filter(pk=contact.pk).exclude(fault=ContactFault.WRONG_PERSON)
-    if not heard.update(fault=ContactFault.WRONG_PERSON, fault_at=now):
+    unreported = ContactPoint.objects.filter(pk=contact.pk).exclude(fault=ContactFault.WRONG_PERSON)
+    if not unreported.update(fault=ContactFault.WRONG_PERSON, fault_at=now):
         return
     suppress(contact, SuppressionReason.WRONG_PERSON, now)
     record_change(contact, by, now, "wrong-person", {})
@@ -151,12 +151,12 @@ def record_answer(
     by: Actor,
     now: datetime,
 ) -> ConsentEvent:
-    """Record what the patient said about one medium. The last word holds. Raises InvalidInput, NotAllowed.
+    """Record the patient's answer about a medium; the last one holds. Raises InvalidInput, NotAllowed.
 
     A yes lifts an earlier stop from the addresses in use. Not from one that is retired or another's, whose owner now may be
     who said stop; nor a complaint.
     """
-    _guard(patient, by)
+    _require_access(patient, by)
     if answer not in {ConsentAnswer.YES, ConsentAnswer.NO}:
         raise InvalidInput("What did the patient say?", Problem("answer", str(answer), "yes or no"))
     lock_patient(patient.pk)
@@ -175,8 +175,8 @@ def record_answer(
 def stop_media(
     *, patient: Patient, media: Iterable[Medium], source: ConsentSource, evidence: str = "", by: Actor, now: datetime
 ) -> None:
-    """The patient wants nothing more by these media, to whatever address. What was refused already stays as it is."""
-    _guard(patient, by)
+    """Record the patient's refusal of these media, at any address. What was refused already stays as it is."""
+    _require_access(patient, by)
     lock_patient(patient.pk)
     refused = set(Consent.objects.filter(patient=patient, answer=ConsentAnswer.NO).values_list("medium", flat=True))
     for medium in media:
@@ -185,7 +185,7 @@ def stop_media(
     settle_owed(patient, by, now)
 
 
-def _guard(patient: Patient, by: Actor) -> None:
+def _require_access(patient: Patient, by: Actor) -> None:
     require(
         may_send_reminders(by) or by.role == Role.PATIENT,
         by,

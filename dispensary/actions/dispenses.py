@@ -43,7 +43,7 @@ ATC = "M03BX01"
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What was picked, as the scan of its code found it (GS1: AI 01, 10, 17, 21)."""
+    """A picked pack, as read from its code (GS1: AI 01, 10, 17, 21)."""
 
     gtin: str
     lot: str = ""
@@ -73,13 +73,13 @@ def dispense(
     policies.require(policies.may_dispense(by), by, "hand over a medicine", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     name = clean_line(key, "idempotency_key", longest=64)
-    amount = _whole_halves(quantity)
+    amount = _check_quantity(quantity)
     answers = (*overrides, *(Answer(finding=code) for code in acknowledged))
     with transaction.atomic():
         locked = lock(prescription)
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
-            return _again(before, locked, amount)
+            return _repeated_result(before, locked, amount)
         return _Handover(locked, amount, pack, answers, name, by, now).run()
 
 
@@ -122,10 +122,10 @@ class _Handover:
     now: datetime
 
     def run(self) -> Dispense | Refused:
-        ended = self._ended() or self._too_much()
+        ended = self._status_problems() or self._quantity_problems()
         if ended:
             return self._refuse(None, problems=ended)
-        product, wrong = self._product()
+        product, wrong = self._find_product()
         if product is None:
             return self._refuse(None, problems=wrong)
         assessment = assess(
@@ -145,7 +145,7 @@ class _Handover:
         if not supply.days or supply.run_out_on is None:
             return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
         if self.pack.expiry is not None and self.pack.expiry < supply.run_out_on:
-            return self._refuse(review, problems=(_expires_too_early(self.pack.expiry, supply.run_out_on),))
+            return self._refuse(review, problems=(_expiry_problem(self.pack.expiry, supply.run_out_on),))
         return self._hand_over(product, review, assessment, supply.days, supply.run_out_on)
 
     @property
@@ -155,7 +155,7 @@ class _Handover:
     def _quantity_in_question(self) -> Decimal | None:
         return None if self.quantity == self.prescription.quantity else self.quantity
 
-    def _ended(self) -> tuple[Problem, ...]:
+    def _status_problems(self) -> tuple[Problem, ...]:
         order = self.prescription
         if order.patient.died_on:
             return (
@@ -167,11 +167,13 @@ class _Handover:
             return ()
         last = order.dispenses.completed().order_by("-handed_over_at").first()
         if order.status == PrescriptionStatus.COMPLETED and last is not None:
-            return (_all_handed_over(last),)
-        given = f"The prescription is {order.get_status_display().lower()} since {order.ended_at:%Y-%m-%d %H:%M} UTC"
-        return (Problem("prescription", given, "an active prescription", "Ask the prescriber for a new one."),)
+            return (_all_handed_over_problem(last),)
+        problem_text = (
+            f"The prescription is {order.get_status_display().lower()} since {order.ended_at:%Y-%m-%d %H:%M} UTC"
+        )
+        return (Problem("prescription", problem_text, "an active prescription", "Ask the prescriber for a new one."),)
 
-    def _too_much(self) -> tuple[Problem, ...]:
+    def _quantity_problems(self) -> tuple[Problem, ...]:
         left = self.prescription.remaining()
         whole = self.prescription.quantity
         if left is not None and self.quantity > left:
@@ -187,18 +189,18 @@ class _Handover:
                 Problem("quantity", f"{_tablets(self.quantity)} asked for", f"at most {_tablets(whole)} in one supply"),
             )
         if whole is not None and self.quantity < whole and self.prescription.phases.count() > 1:
-            given = f"{_tablets(self.quantity)} of {_tablets(whole)} for a course whose dose changes"
+            problem_text = f"{_tablets(self.quantity)} of {_tablets(whole)} for a course whose dose changes"
             return (
                 Problem(
                     "quantity",
-                    given,
+                    problem_text,
                     f"the whole course, {_tablets(whole)}",
                     "A part would end in the middle of a dose change.",
                 ),
             )
         return ()
 
-    def _product(self) -> tuple[Product | None, tuple[Problem, ...]]:
+    def _find_product(self) -> tuple[Product | None, tuple[Problem, ...]]:
         gtin = self.pack.gtin
         product = (
             Product.objects.filter(pk=gtin.zfill(14)).first()
@@ -260,7 +262,7 @@ class _Handover:
             dispenser_name=self.by.display,
             key=self.key,
         )
-        dispense.audit_entry = self._audit(dispense, assessment, used)
+        dispense.audit_entry = self._record(dispense, assessment, used)
         dispense.save(force_insert=True)
         order.overrides.filter(pk__in=[override.pk for override in used]).update(
             state=OverrideState.USED, dispense=dispense
@@ -270,7 +272,7 @@ class _Handover:
         reminders.plan_after_dispense(dispense=dispense, by=self.by, now=self.now)
         return dispense
 
-    def _audit(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
+    def _record(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
         return audit.record(
             Event.DISPENSED,
             pharmacy=self.prescription.pharmacy,
@@ -323,7 +325,7 @@ _UNKNOWN_LENGTH = Problem(
 )
 
 
-def _again(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
+def _repeated_result(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
     if before.prescription_id != order.pk or before.quantity != quantity:
         raise Conflict(
             "This idempotency key was used for another hand-over.",
@@ -364,7 +366,7 @@ def _take_back(
     return locked
 
 
-def _whole_halves(quantity: Decimal) -> Decimal:
+def _check_quantity(quantity: Decimal) -> Decimal:
     if (
         not isinstance(quantity, Decimal)
         or not quantity.is_finite()
@@ -379,19 +381,21 @@ def _whole_halves(quantity: Decimal) -> Decimal:
     return quantity
 
 
-def _all_handed_over(last: Dispense) -> Problem:
-    given = f"{_tablets(last.quantity)} were handed over at {last.handed_over_at:%Y-%m-%d %H:%M} UTC by {last.dispenser_name}; nothing is left"
+def _all_handed_over_problem(last: Dispense) -> Problem:
+    problem_text = f"{_tablets(last.quantity)} were handed over at {last.handed_over_at:%Y-%m-%d %H:%M} UTC by {last.dispenser_name}; nothing is left"
     return Problem(
         "prescription",
-        given,
+        problem_text,
         "a prescription with something left",
         "Load the prescription again before handing anything over.",
     )
 
 
-def _expires_too_early(expiry: date, run_out: date) -> Problem:
-    given = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
-    return Problem("pack.expiry", given, "a pack that lasts as long as the supply", "Pick one with a later expiry.")
+def _expiry_problem(expiry: date, run_out: date) -> Problem:
+    problem_text = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
+    return Problem(
+        "pack.expiry", problem_text, "a pack that lasts as long as the supply", "Pick one with a later expiry."
+    )
 
 
 def _tablets(quantity: Decimal) -> str:

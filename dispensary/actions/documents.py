@@ -1,4 +1,4 @@
-"""Paper that leaves the printer: each print and reprint has its line."""
+"""Prints of labels and documents: each print and reprint has its audit entry."""
 
 from __future__ import annotations
 

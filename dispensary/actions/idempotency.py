@@ -1,4 +1,4 @@
-"""The same request twice gives the same answer twice, and is done once."""
+"""Idempotency keys: a repeated request gets the first answer and is done once."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class KeyReused(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that can be kept: HTTP status and JSON body."""
+    """An answer that can be stored: HTTP status and JSON body."""
 
     status: int
     body: Any
 
 
 def digest_of(*parts: bytes) -> str:
-    """SHA-256 over the parts that make two requests the same: method, path, body."""
+    """Return the SHA-256 over the parts that make two requests the same: method, path, body."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -44,7 +44,7 @@ def digest_of(*parts: bytes) -> str:
 
 @transaction.atomic
 def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, do: Callable[[], Reply]) -> Reply:
-    """Do it, or give the answer of the time it was done.
+    """Do the request, or return its first answer.
 
     A second request with the same key waits until the first has committed. If `do` raises, nothing is kept and the key is
     free again. Raises `KeyReused` when the key came with another request.
@@ -67,6 +67,6 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
 
 
 def forget_answers(*, now: datetime) -> int:
-    """Delete the answers that nobody will ask for again: they hold what a counter was shown. Returns how many."""
+    """Delete answers past their time: they hold patient data. Returns how many."""
     old = now - timedelta(days=conf().keep_answers_days)
     return IdempotentRequest.objects.filter(created_at__lt=old).delete()[0]

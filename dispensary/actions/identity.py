@@ -21,7 +21,7 @@ _NEXT = {
 
 
 class Match(StrEnum):
-    """How one field of an order stands to the record."""
+    """The comparison of a field of an order with the record."""
 
     EQUAL = "equal"
     DIFFERENT = "different"

@@ -35,7 +35,7 @@ IDENTITY_FACTS = ("birth_date", "sex")
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What came in, in the words of the case format and of `patients.register`."""
+    """An order with its patient and prescriber, in the words of the case format and of `patients.register`."""
 
     patient: Patient | Mapping[str, Any]
     """One of the pharmacy's, or identifier, identifier_system, family_name, given_name, language, time_zone, birth_date, sex."""

@@ -1,4 +1,4 @@
-"""One order of locks for everybody: the patient's row, then the order's, so that no two counters wait for each other."""
+"""Locks in one order: the patient's row, then the order's, so that two counters cannot deadlock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dispensary.models import Patient, Prescription
 
 
 def lock(prescription: Prescription) -> Prescription:
-    """The patient's row, then the order's, held until the transaction ends. Gives the order as it is now."""
+    """Lock the patient's row, then the order's, until the transaction ends. Returns the order as it is now."""
     Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
     return (
         Prescription.objects.select_for_update(of=("self",))

@@ -1,4 +1,4 @@
-"""Reading the log is itself written in the log: who searched for what, who exported which part, who opened an entry."""
+"""Reading of the log, with an audit entry of its own: searches, opened entries, exports and proofs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DOING, _WHO = "read the audit log", "an auditor or manager"
 
 
 class Shape(StrEnum):
-    """What an export looks like: the evidence, or one of its two views."""
+    """The formats of an export: the evidence, or one of its two views."""
 
     BUNDLE = "bundle"
     CSV = "csv"
@@ -78,13 +78,13 @@ def search(
 
 @transaction.atomic
 def open_entry(*, entry_id: UUID, by: Sequence[Actor], now: datetime) -> audit.Line:
-    """One entry with its body, for reading. Raises `NotFound` for one of another pharmacy as for one that never was."""
+    """Return an entry with its body, for reading. Raises `NotFound` for one of another pharmacy as for one that never was."""
     for actor in by:
         policies.require(policies.may_read_log(actor), actor, _DOING, _WHO)
     entry = searching.find([actor.pharmacy_id for actor in by], entry_id)
     if entry is None:
         raise NotFound("There is no such entry here.")
-    actor = next(each for each in by if each.pharmacy_id == entry.pharmacy)
+    actor = next(reader for reader in by if reader.pharmacy_id == entry.pharmacy)
     audit.record(
         Event.RECORD_READ,
         pharmacy=entry.pharmacy,
@@ -94,10 +94,10 @@ def open_entry(*, entry_id: UUID, by: Sequence[Actor], now: datetime) -> audit.L
         patient=entry.patient_ref,
         body={"entry": entry.entry_id},
     )
-    return _line(entry)
+    return _describe(entry)
 
 
-def _line(entry: AuditEntry) -> audit.Line:
+def _describe(entry: AuditEntry) -> audit.Line:
     return audit.lines([entry], entry.pharmacy)[0]
 
 
@@ -121,7 +121,7 @@ def export(*, scope: Scope, shape: Shape, by: Actor, now: datetime, reason: str 
     if log.pharmacy != by.pharmacy_id:
         raise NotFound("There is no such log.")
     first, last = resolve_range(scope)
-    _exported(log, shape, first, last, by, now, reason)
+    _record_export(log, shape, first, last, by, now, reason)
     return Export(log, Scope(log.log_id, first, last), shape)
 
 
@@ -142,14 +142,14 @@ def prove(*, entry_id: UUID, size: int | None = None, by: Sequence[Actor], now: 
     entry = searching.find([actor.pharmacy_id for actor in by], entry_id)
     if entry is None:
         raise NotFound("There is no such entry here.")
-    actor = next(each for each in by if each.pharmacy_id == entry.pharmacy)
+    actor = next(reader for reader in by if reader.pharmacy_id == entry.pharmacy)
     log, seq = find_log(entry.log_id), entry.seq or 0
-    found = find_covering_size(log, seq, size)
-    _exported(log, ONE_ENTRY, seq, seq, actor, now, "")
-    return Provable(log, seq, found)
+    tree_size = find_covering_size(log, seq, size)
+    _record_export(log, ONE_ENTRY, seq, seq, actor, now, "")
+    return Provable(log, seq, tree_size)
 
 
-def _exported(log: AuditLog, shape: str, first: int, last: int, by: Actor, now: datetime, reason: str) -> None:  # noqa: PLR0917  (the words of one line)
+def _record_export(log: AuditLog, shape: str, first: int, last: int, by: Actor, now: datetime, reason: str) -> None:  # noqa: PLR0917  (the words of one line)
     audit.record(
         Event.LOG_EXPORTED,
         pharmacy=log.pharmacy,

@@ -32,7 +32,7 @@ HIGH_DOSE = "HD"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody says to one finding. `finding` is its rule code, or its fingerprint where a code occurs twice."""
+    """An answer to a finding. `finding` is its rule code, or its fingerprint where a code occurs twice."""
 
     finding: str
     mitigation: str = ""
@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What stands in the way. Returned, not raised: the refusal's own audit line must not be rolled back."""
+    """The problems of a refused hand-over. Returned, not raised: the refusal's audit entry must not be rolled back."""
 
     detail: str
     problems: tuple[Problem, ...]
@@ -79,7 +79,7 @@ def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime
                 "Withdraw that answer to sign another.",
             ),
         )
-    return _write(locked, question, checked(answer, question, by, now), by, now)
+    return _store(locked, question, checked(answer, question, by, now), by, now)
 
 
 @transaction.atomic
@@ -108,34 +108,36 @@ def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Ov
 
 
 def find(questions: Iterable[Question], name: str) -> Question:
-    """The one question that a code or a fingerprint names. Raises `InvalidInput` for none or several."""
-    everything = tuple(questions)
-    found = [question for question in everything if name in (question.code, question.fingerprint)]
-    if not found:
-        there = ", ".join(sorted({question.code for question in everything})) or "none"
+    """Return the question that a code or a fingerprint names. Raises `InvalidInput` for none or several."""
+    all_questions = tuple(questions)
+    matching = [question for question in all_questions if name in (question.code, question.fingerprint)]
+    if not matching:
+        codes = ", ".join(sorted({question.code for question in all_questions})) or "none"
         raise InvalidInput(
             f"There is no finding {name[:64]!r} on this prescription today.",
-            Problem("finding", name[:64], f"one of the findings there are: {there}", "Load the prescription again."),
+            Problem("finding", name[:64], f"one of the findings there are: {codes}", "Load the prescription again."),
         )
-    if len(found) > 1:
+    if len(matching) > 1:
         raise InvalidInput(
-            f"{name} was found {len(found)} times; each needs its own answer.",
-            Problem("finding", name, "the id of one of them: " + ", ".join(question.fingerprint for question in found)),
+            f"{name} was found {len(matching)} times; each needs its own answer.",
+            Problem(
+                "finding", name, "the id of one of them: " + ", ".join(question.fingerprint for question in matching)
+            ),
         )
-    return found[0]
+    return matching[0]
 
 
 def open_questions(
     prescription: Prescription, assessment: Assessment, *, answers: Sequence[Answer] = ()
 ) -> tuple[Question, ...]:
-    """What nobody has answered: stops always, and everything above information without an open or a given answer."""
+    """Return the unanswered questions: all stops, and those above information without an open answer or one of `answers`."""
     signed = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
     asked = [question for question in assessment.questions() if question.severity != FindingSeverity.INFORMATION]
-    given = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
+    answered = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
     return tuple(
         question
         for question in asked
-        if question.severity == FindingSeverity.STOP or question.fingerprint not in signed | given
+        if question.severity == FindingSeverity.STOP or question.fingerprint not in signed | answered
     )
 
 
@@ -150,12 +152,12 @@ def sign_answers(
         if question.fingerprint in open_now:
             raise Conflict(f"{question.code} has an open answer already; one answer for a finding.")
         open_now.add(question.fingerprint)
-        written.append(_write(prescription, question, checked(answer, question, by, now), by, now))
+        written.append(_store(prescription, question, checked(answer, question, by, now), by, now))
     return written
 
 
 def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Answer:
-    """The answer, complete for its finding and cleaned; who may sign it is checked here too."""
+    """Return the answer, cleaned and complete for its finding. Raises where `by` may not sign it."""
     if question.severity == FindingSeverity.STOP:
         raise Conflict(
             f"{question.code} is a stop and cannot be overridden.",
@@ -182,13 +184,13 @@ def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Ans
             "The call lies in the future.", Problem("asked_at", cleaned.asked_at.isoformat(), "a time up to now")
         )
     if question.severity == FindingSeverity.OVERRIDE:
-        _complete(cleaned, question, by)
+        _require_complete(cleaned, question, by)
     else:
         policies.require(policies.may_dispense(by), by, f"acknowledge {question.code}", "a technician or pharmacist")
     return cleaned
 
 
-def _complete(answer: Answer, question: Question, by: Actor) -> None:
+def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
     policies.require(policies.may_override(by), by, f"override {question.code}", "a pharmacist")
     problems = []
     if not answer.mitigation:
@@ -206,7 +208,7 @@ def _complete(answer: Answer, question: Question, by: Actor) -> None:
         raise InvalidInput(f"The answer to {question.code} is not complete.", *problems)
 
 
-def _write(prescription: Prescription, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
+def _store(prescription: Prescription, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
     override = Override.objects.create(
         prescription=prescription,
         code=question.code,
@@ -268,8 +270,8 @@ def refuse(
     by: Actor,
     now: datetime,
 ) -> Refused:
-    """Write down that something was refused, and why; give the refusal back for the door to show."""
-    told = tuple(problems) or tuple(_as_problem(question) for question in unanswered)
+    """Record a refusal with its reasons and return it for the interface to show."""
+    reasons = tuple(problems) or tuple(_as_problem(question) for question in unanswered)
     audit.record(
         event,
         pharmacy=prescription.pharmacy,
@@ -281,13 +283,13 @@ def refuse(
         rule_codes=tuple(question.code for question in unanswered),
         body={
             "review": None if review is None else review.pk,
-            "reasons": [f"{problem.given}: {problem.expected}" for problem in told],
+            "reasons": [f"{problem.given}: {problem.expected}" for problem in reasons],
         },
     )
-    count = len(told)
+    count = len(reasons)
     return Refused(
-        f"{what} is refused: {told[0].given}." if count == 1 else f"{what} is refused for {count} reasons.",
-        told,
+        f"{what} is refused: {reasons[0].given}." if count == 1 else f"{what} is refused for {count} reasons.",
+        reasons,
         tuple(unanswered),
         review,
     )

@@ -1,4 +1,4 @@
-"""Patients: register, record what the rules need to know, note who looked."""
+"""Patients: register them, record facts and history, note who read the record."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def register(
         identifier_system=clean_line(identifier_system, "patient.identifier_system", longest=255, required=False),
         family_name=clean_line(family_name, "patient.family_name", longest=120),
         given_name=clean_line(given_name, "patient.given_name", longest=120, required=False),
-        language=_language(language or pharmacy.language),
-        time_zone=_time_zone(time_zone),
+        language=_check_language(language or pharmacy.language),
+        time_zone=_check_time_zone(time_zone),
     )
     if facts:
         _set_facts(patient, facts, now)
@@ -93,7 +93,7 @@ def remember_system(*, patient: Patient, system: str, by: Actor, now: datetime) 
     locked.version += 1
     locked.save(update_fields=["identifier_system", "version"])
     changed = {"identifier_system": {"from": "", "to": locked.identifier_system}}
-    _tell_changed(locked, {"changed": changed}, by, now)
+    _record_change(locked, {"changed": changed}, by, now)
     return locked
 
 
@@ -122,16 +122,16 @@ def update_facts(
     locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
     if version is not None and locked.version != version:
         raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
-    before = facts_document(locked) | _manners(locked)
+    before = facts_document(locked) | _message_settings(locked)
     if changes:
         _set_facts(locked, changes, now)
-    locked.language = locked.language if language is None else _language(language)
-    locked.time_zone = locked.time_zone if time_zone is None else _time_zone(time_zone)
-    after = facts_document(locked) | _manners(locked)
+    locked.language = locked.language if language is None else _check_language(language)
+    locked.time_zone = locked.time_zone if time_zone is None else _check_time_zone(time_zone)
+    after = facts_document(locked) | _message_settings(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     locked.version += 1
     locked.save()
-    _tell_changed(locked, {"changed": changed}, by, now)
+    _record_change(locked, {"changed": changed}, by, now)
     if "time_zone" in changed:
         reminders.plan_again(patient=locked, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
@@ -141,7 +141,7 @@ def update_facts(
 
 @transaction.atomic
 def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime) -> Patient:
-    """The language of a patient's messages, as they chose it themselves or told the counter. The same again is no change."""
+    """Set the language of a patient's messages, as the patient chose. The same again is no change."""
     from dispensary.reminders import reach
 
     policies.require(
@@ -149,19 +149,19 @@ def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime
     )
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
-    chosen = _language(language)
+    chosen = _check_language(language)
     if chosen == locked.language:
         return locked
     changed = {"language": {"from": locked.language, "to": chosen}}
     locked.language = chosen
     locked.version += 1
     locked.save(update_fields=["language", "version"])
-    _tell_changed(locked, {"changed": changed}, by, now)
+    _record_change(locked, {"changed": changed}, by, now)
     reach.take_back_leases(locked.pk)
     return locked
 
 
-def _tell_changed(patient: Patient, body: Mapping[str, Any], by: Actor, now: datetime) -> None:
+def _record_change(patient: Patient, body: Mapping[str, Any], by: Actor, now: datetime) -> None:
     audit.record(
         Event.PATIENT_CHANGED,
         pharmacy=patient.pharmacy,
@@ -173,7 +173,7 @@ def _tell_changed(patient: Patient, body: Mapping[str, Any], by: Actor, now: dat
     )
 
 
-def _manners(patient: Patient) -> dict[str, Any]:
+def _message_settings(patient: Patient) -> dict[str, Any]:
     return {"language": patient.language, "time_zone": patient.time_zone}
 
 
@@ -181,11 +181,11 @@ def _manners(patient: Patient) -> dict[str, Any]:
 def record_history(
     *, patient: Patient, supplies: Iterable[Mapping[str, Any]], by: Actor, now: datetime
 ) -> list[PriorSupply]:
-    """Record supplies that somebody else made, as `history` of the case format. One already told is not told twice."""
+    """Record supplies that somebody else made, as `history` of the case format. One already recorded is skipped."""
     policies.require(policies.may_receive(by), by, "record earlier supplies", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     rows = [_prior_supply(patient, supply, now) for supply in supplies]
-    new = [row for row in rows if not _known(row)]
+    new = [row for row in rows if not _is_recorded(row)]
     for row in new:
         row.save(force_insert=True)
     if new:
@@ -196,7 +196,7 @@ def record_history(
             now=now,
             subject=patient,
             patient=patient,
-            body={"prior_supplies": [_told(row) for row in new]},
+            body={"prior_supplies": [_supply_body(row) for row in new]},
         )
     return new
 
@@ -215,23 +215,29 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
     locked.version += 1
     locked.save(update_fields=["died_on", "version"])
     reminders.withdraw_for(patient=locked, reason=Withdrawal.PATIENT_DIED, by=by, now=now)
-    _tell_changed(locked, {"died_on": died_on}, by, now)
+    _record_change(locked, {"died_on": died_on}, by, now)
     return locked
 
 
 @transaction.atomic
 def opened(*, patient: Patient, part: Model | None = None, by: Actor, now: datetime) -> None:
-    """Note in the log that somebody looked at a patient's record, or at one part of it: a review, a dispense, an answer."""
+    """Record in the log that a patient's record was read, or one part of it: a review, a dispense, an answer."""
     policies.require_same_pharmacy(by, patient.pharmacy_id)
-    seen = {} if part is None else {"part": part._meta.model_name, "id": part.pk}
+    event_body = {} if part is None else {"part": part._meta.model_name, "id": part.pk}
     audit.record(
-        Event.PATIENT_OPENED, pharmacy=patient.pharmacy_id, by=by, now=now, subject=patient, patient=patient, body=seen
+        Event.PATIENT_OPENED,
+        pharmacy=patient.pharmacy_id,
+        by=by,
+        now=now,
+        subject=patient,
+        patient=patient,
+        body=event_body,
     )
 
 
 @transaction.atomic
-def searched(*, pharmacy: Pharmacy, words: str, found: int, by: Actor, now: datetime) -> None:
-    """Note in the log that somebody searched for patients, with the words and how many were shown."""
+def searched(*, pharmacy: Pharmacy, words: str, count: int, by: Actor, now: datetime) -> None:
+    """Record a search for patients in the log, with its words and how many were shown."""
     policies.require_same_pharmacy(by, pharmacy.pk)
     audit.record(
         Event.PATIENT_SEARCHED,
@@ -239,7 +245,7 @@ def searched(*, pharmacy: Pharmacy, words: str, found: int, by: Actor, now: date
         by=by,
         now=now,
         subject=pharmacy,
-        body={"words": words[:200], "found": found},
+        body={"words": words[:200], "found": count},
     )
 
 
@@ -279,20 +285,20 @@ def _prior_supply(patient: Patient, supply: Mapping[str, Any], now: datetime) ->
         "patient": {},
         "history": [dict(supply)],
     }
-    (told,) = read_case(document).to_json()["history"]
+    (fill,) = read_case(document).to_json()["history"]
     return PriorSupply(
         patient=patient,
-        dispensed_on=date.fromisoformat(told["dispensed_on"]),
-        doses=[Decimal(str(dose)) for dose in told["doses"]],
-        strength_mg=None if told.get("strength_mg") is None else Decimal(str(told["strength_mg"])),
-        days_supply=int(told["days_supply"]),
-        dose_since=None if told.get("dose_since") is None else date.fromisoformat(told["dose_since"]),
-        relation=told["relation"],
+        dispensed_on=date.fromisoformat(fill["dispensed_on"]),
+        doses=[Decimal(str(dose)) for dose in fill["doses"]],
+        strength_mg=None if fill.get("strength_mg") is None else Decimal(str(fill["strength_mg"])),
+        days_supply=int(fill["days_supply"]),
+        dose_since=None if fill.get("dose_since") is None else date.fromisoformat(fill["dose_since"]),
+        relation=fill["relation"],
         recorded_at=now,
     )
 
 
-def _known(row: PriorSupply) -> bool:
+def _is_recorded(row: PriorSupply) -> bool:
     return PriorSupply.objects.filter(
         patient=row.patient,
         dispensed_on=row.dispensed_on,
@@ -302,7 +308,7 @@ def _known(row: PriorSupply) -> bool:
     ).exists()
 
 
-def _told(row: PriorSupply) -> dict[str, Any]:
+def _supply_body(row: PriorSupply) -> dict[str, Any]:
     return {
         "dispensed_on": row.dispensed_on,
         "doses": list(row.doses),
@@ -311,7 +317,7 @@ def _told(row: PriorSupply) -> dict[str, Any]:
     }
 
 
-def _language(code: str) -> str:
+def _check_language(code: str) -> str:
     if code not in Language.values:
         raise InvalidInput(
             "There are no messages in this language.",
@@ -320,7 +326,7 @@ def _language(code: str) -> str:
     return code
 
 
-def _time_zone(name: str) -> str:
+def _check_time_zone(name: str) -> str:
     if name:
         from django.core.exceptions import ValidationError
 

@@ -1,4 +1,4 @@
-"""A pharmacy opens, changes its settings, lets people in and lets them go."""
+"""Pharmacies: opening, settings, access of staff, products."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ TIMING = frozenset({"time_zone", "refill_lead_days", "second_call_days", "messag
 def open_pharmacy(
     *, name: str, settings: Mapping[str, Any] | None = None, by_task: str = "setup", now: datetime
 ) -> Pharmacy:
-    """Open a pharmacy and, with its first entry, its audit log. There is nobody yet who could do it: the house does."""
+    """Open a pharmacy and, with its first entry, its audit log. The actor is the system, as the pharmacy has no staff yet."""
     pharmacy = Pharmacy(
         name=clean_line(name, "pharmacy.name", longest=120), profile=conf().default_profile, opened_at=now
     )
-    _set(pharmacy, settings or {})
+    _apply(pharmacy, settings or {})
     pharmacy.save(force_insert=True)
     audit.record(
         Event.PHARMACY_OPENED,
@@ -55,7 +55,7 @@ def open_pharmacy(
         by=Actor.system(by_task, pharmacy.pk),
         now=now,
         subject=pharmacy,
-        body={"name": pharmacy.name, "settings": _told(pharmacy)},
+        body={"name": pharmacy.name, "settings": _settings_body(pharmacy)},
     )
     return pharmacy
 
@@ -73,9 +73,9 @@ def change_settings(
     locked = Pharmacy.objects.select_for_update().get(pk=pharmacy.pk)
     if version is not None and locked.version != version:
         raise Stale("The settings were changed meanwhile. Load them again and repeat your change.")
-    before = _told(locked)
-    _set(locked, changes)
-    after = _told(locked)
+    before = _settings_body(locked)
+    _apply(locked, changes)
+    after = _settings_body(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     if not changed:
         return locked
@@ -98,7 +98,7 @@ def grant_access(
     by: Actor,
     now: datetime,
 ) -> StaffMember:
-    """Give a user a role at a pharmacy, or change the one they have."""
+    """Grant a user a role at a pharmacy, or change it."""
     policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
     if role not in StaffRole.values:
@@ -116,20 +116,20 @@ def grant_access(
             "active": True,
         },
     )
-    _access_changed(member, before, by, now)
+    _record_access(member, before, by, now)
     return member
 
 
 @transaction.atomic
 def end_access(*, member: StaffMember, by: Actor, now: datetime) -> StaffMember:
-    """Take a person's access away. Their name stays readable where they signed."""
+    """End a person's access. Their name stays readable where they signed."""
     policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
     policies.require_same_pharmacy(by, member.pharmacy_id)
     locked = StaffMember.objects.select_for_update().get(pk=member.pk)
     before = StaffMember.objects.get(pk=member.pk)
     locked.active = False
     locked.save(update_fields=["active"])
-    _access_changed(locked, before, by, now)
+    _record_access(locked, before, by, now)
     return locked
 
 
@@ -171,7 +171,7 @@ def add_product(
 
 
 def check_gtin(gtin: str) -> str:
-    """Fourteen digits with the check digit of GS1 General Specifications 7.9. Raises `InvalidInput`."""
+    """Check fourteen digits with the check digit of GS1 General Specifications 7.9. Raises `InvalidInput`."""
     digits = gtin.strip().zfill(14)
     if len(digits) != 14 or not (digits.isascii() and digits.isdigit()):
         raise InvalidInput("This is not a GTIN.", Problem("gtin", gtin[:20], "up to 14 digits", "Scan the pack."))
@@ -184,7 +184,7 @@ def check_gtin(gtin: str) -> str:
     return digits
 
 
-def _set(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
+def _apply(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
     unknown = sorted(set(changes) - set(CHANGEABLE))
     if unknown:
         raise InvalidInput(
@@ -192,22 +192,22 @@ def _set(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
         )
     for name, value in changes.items():
         setattr(pharmacy, name, value)
-    known = list_profiles(folder=conf().profile_folder)
-    if pharmacy.profile not in known:
+    profiles = list_profiles(folder=conf().profile_folder)
+    if pharmacy.profile not in profiles:
         raise InvalidInput(
-            "There is no such profile.", Problem("profile", pharmacy.profile, f"one of {', '.join(known)}")
+            "There is no such profile.", Problem("profile", pharmacy.profile, f"one of {', '.join(profiles)}")
         )
     try:
         pharmacy.full_clean(validate_unique=False, validate_constraints=True)
     except ValidationError as error:
         problems = [
-            Problem(field, str(getattr(pharmacy, field, ""))[:64], " ".join(told))
-            for field, told in error.message_dict.items()
+            Problem(field, str(getattr(pharmacy, field, ""))[:64], " ".join(messages))
+            for field, messages in error.message_dict.items()
         ]
         raise InvalidInput("The settings are not right.", *problems) from error
 
 
-def _told(pharmacy: Pharmacy) -> dict[str, Any]:
+def _settings_body(pharmacy: Pharmacy) -> dict[str, Any]:
     return {name: _plain(getattr(pharmacy, name)) for name in CHANGEABLE}
 
 
@@ -215,7 +215,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, time) else value
 
 
-def _access_changed(member: StaffMember, before: StaffMember | None, by: Actor, now: datetime) -> None:
+def _record_access(member: StaffMember, before: StaffMember | None, by: Actor, now: datetime) -> None:
     audit.record(
         Event.ACCESS_CHANGED,
         pharmacy=member.pharmacy,

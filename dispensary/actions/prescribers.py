@@ -1,4 +1,4 @@
-"""Prescribers: found by number and register, or made known."""
+"""Prescribers: found by number and register, or registered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register_prescriber(
     by: Actor,
     now: datetime,
 ) -> Prescriber:
-    """Find the prescriber by number and register, or make them known. What is already recorded is not overwritten.
+    """Find the prescriber by number and register, or register them. What is already recorded is not overwritten.
 
     A number without a register on one side is the same prescriber only where the names agree: the words of one name are all
     in the other, which lets titles differ. The record then remembers the register.

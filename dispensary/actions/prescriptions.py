@@ -1,4 +1,4 @@
-"""The order: taken in, cancelled, stopped, replaced."""
+"""Orders: receive, cancel, withdraw, stop, replace."""
 
 from __future__ import annotations
 
@@ -76,33 +76,33 @@ def receive(
     it is seen, it just cannot be handed over.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
-    for thing in (patient, prescriber):
-        policies.require_same_pharmacy(by, thing.pharmacy_id)
+    for person in (patient, prescriber):
+        policies.require_same_pharmacy(by, person.pharmacy_id)
     policies.require_same_pharmacy(by, pharmacy.pk)
     if patient.died_on:
         raise Conflict("The patient is recorded as having died. Nothing can be taken in.")
-    told = _told(order, local_day(pharmacy, now))
+    checked_order = _read_order(order, local_day(pharmacy, now))
     prescription = Prescription(
         pharmacy=pharmacy,
         patient=patient,
         prescriber=prescriber,
-        written_on=_day(told.get("written_on")),
-        route=told.get("route") or "",
-        form=told.get("form") or "",
-        strength_mg=_amount(told.get("strength_mg")),
-        brand=told.get("brand") or "",
-        then_stop=told.get("then_stop"),
-        directions=told.get("directions") or "",
-        quantity=_amount(told.get("quantity")),
-        repeats=told.get("repeats"),
+        written_on=_day(checked_order.get("written_on")),
+        route=checked_order.get("route") or "",
+        form=checked_order.get("form") or "",
+        strength_mg=_amount(checked_order.get("strength_mg")),
+        brand=checked_order.get("brand") or "",
+        then_stop=checked_order.get("then_stop"),
+        directions=checked_order.get("directions") or "",
+        quantity=_amount(checked_order.get("quantity")),
+        repeats=checked_order.get("repeats"),
         source=source,
         document=document,
         notes=list(notes),
         received_at=now,
         replaces=replaces,
     )
-    phases = _phases(told, pharmacy)
-    prescription.phases_from_directions = not told.get("phases")
+    phases = _phases(checked_order, pharmacy)
+    prescription.phases_from_directions = not checked_order.get("phases")
     prescription.save(force_insert=True)
     Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
     PrescriptionIdentifier.objects.bulk_create(
@@ -121,7 +121,7 @@ def receive(
         body={
             "source": source.value,
             "prescriber": prescriber.pk,
-            "prescription": told,
+            "prescription": checked_order,
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
         }
@@ -237,7 +237,7 @@ def stop(
     """
     policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    said = clean_line(words, "words", longest=250)
+    reason_text = clean_line(words, "words", longest=250)
     locked = locked_active(prescription, None)
     assessment = assess(locked, on=local_day(locked.pharmacy, now), discontinue=reason)
     review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
@@ -253,7 +253,7 @@ def stop(
             now=now,
         )
     sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
-    end(locked, PrescriptionStatus.STOPPED, said, now)
+    end(locked, PrescriptionStatus.STOPPED, reason_text, now)
     reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
@@ -264,7 +264,7 @@ def stop(
         patient=locked.patient,
         reason_code=reason or None,
         rule_codes=tuple(question.code for question in assessment.questions()),
-        body={"words": said, "review": review.pk},
+        body={"words": reason_text, "review": review.pk},
     )
     return locked
 
@@ -282,7 +282,7 @@ def locked_active(prescription: Prescription, version: int | None) -> Prescripti
 
 
 def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
-    """Set a status that ends an order; for the actions of this room, which hold its lock."""
+    """Set a status that ends an order; the caller holds its lock."""
     prescription.status = status
     prescription.ended_at = now
     prescription.ended_reason = reason
@@ -314,8 +314,8 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
 
 
-def _told(order: Mapping[str, Any], on: date) -> dict[str, Any]:
-    """The order, checked and normalised by the rule book."""
+def _read_order(order: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return the order, checked and normalised by the rule book."""
     document = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
@@ -323,8 +323,8 @@ def _told(order: Mapping[str, Any], on: date) -> dict[str, Any]:
         "patient": {},
         "prescription": dict(order),
     }
-    told: dict[str, Any] = read_case(document).to_json()["prescription"]
-    quantity = _amount(told.get("quantity"))
+    normalised: dict[str, Any] = read_case(document).to_json()["prescription"]
+    quantity = _amount(normalised.get("quantity"))
     if quantity is not None and quantity > conf().max_quantity:
         raise InvalidInput(
             "The quantity is not believable.",
@@ -340,15 +340,15 @@ def _told(order: Mapping[str, Any], on: date) -> dict[str, Any]:
             "The order names no quantity.",
             Problem("prescription.quantity", "nothing", "a number of tablets", "Ask the prescriber."),
         )
-    return told
+    return normalised
 
 
-def _phases(told: Mapping[str, Any], pharmacy: Pharmacy) -> list[dict[str, Any]]:
-    if told.get("phases"):
-        return [_phase(phase) for phase in told["phases"]]
+def _phases(order: Mapping[str, Any], pharmacy: Pharmacy) -> list[dict[str, Any]]:
+    if order.get("phases"):
+        return [_phase(phase) for phase in order["phases"]]
     reading = read_directions(
-        told.get("directions") or "",
-        strength_mg=_amount(told.get("strength_mg")),
+        order.get("directions") or "",
+        strength_mg=_amount(order.get("strength_mg")),
         od_means_once_daily=pharmacy.od_means_once_daily,
     )
     if not isinstance(reading, Reading):

@@ -31,7 +31,7 @@ from dispensary.models import AuditLog
 
 
 class Verdict(StrEnum):
-    """How the answer of today compares with the one that was recorded."""
+    """The comparison of today's review with the recorded one."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -40,7 +40,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One decision, asked again. `gained` and `lost` are findings as (rule, severity)."""
+    """A recorded decision, reviewed again. `gained` and `lost` are findings as (rule, severity)."""
 
     seq: int
     entry_id: str
@@ -54,20 +54,20 @@ class Replayed:
 
 @dataclass(slots=True)
 class Summary:
-    """What a replay came to."""
+    """The totals of a replay."""
 
     counts: Counter[Verdict] = field(default_factory=Counter)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     gained: Counter[tuple[str, str]] = field(default_factory=Counter)
     lost: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, each: Replayed) -> None:
-        """Count one more decision."""
-        self.counts[each.verdict] += 1
-        self.gained.update(each.gained)
-        self.lost.update(each.lost)
-        if each.outcome_before != each.outcome_now:
-            self.outcomes[(each.outcome_before, each.outcome_now)] += 1
+    def add(self, replayed: Replayed) -> None:
+        """Count a decision."""
+        self.counts[replayed.verdict] += 1
+        self.gained.update(replayed.gained)
+        self.lost.update(replayed.lost)
+        if replayed.outcome_before != replayed.outcome_now:
+            self.outcomes[(replayed.outcome_before, replayed.outcome_now)] += 1
 
 
 def replay(
@@ -79,24 +79,24 @@ def replay(
     folders: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> Iterator[Replayed]:
-    """Every recorded review among the entries `first` to `last`, asked again.
+    """Review every recorded case among the entries `first` to `last` again.
 
     `instead` names a profile to ask with, whatever the recorded one was; then findings are compared, not bytes.
     `folders` hold profile files of earlier days: the one whose digest was recorded is used.
     """
-    shelf = _Shelf(folders)
+    profiles = _ProfileStore(folders)
     with snapshot(log):
         for entry in lines(log, first, last, progress=progress):
             header = json.loads(entry.header) if entry.header else {}
             if header.get("action") == Event.REVIEW_RECORDED.value:
-                yield _replayed(entry, header, shelf, instead)
+                yield _replay_entry(entry, header, profiles, instead)
 
 
 @transaction.atomic
 def note_replay(
     *, log: AuditLog, first: int, last: int, instead: str, summary: Summary, by: Actor, now: datetime
 ) -> None:
-    """Write into the log that its decisions were run again, and with what result."""
+    """Record a replay in the log, with its result."""
     audit.record(
         Event.DECISIONS_REPLAYED,
         pharmacy=log.pharmacy,
@@ -112,22 +112,22 @@ def note_replay(
     )
 
 
-class _Shelf:
-    """Profiles by the digest that a decision recorded: those in force, and those that were kept."""
+class _ProfileStore:
+    """Profiles by the digest that a decision recorded: those in force, and older ones in folders."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        kept = [folder for top in folders for folder in (top, *sorted(filter(Path.is_dir, top.iterdir())))]
-        self._folders: list[Path | None] = [conf().profile_folder, *kept]
+        subfolders = [folder for top in folders for folder in (top, *sorted(filter(Path.is_dir, top.iterdir())))]
+        self._folders: list[Path | None] = [conf().profile_folder, *subfolders]
         self._found: dict[tuple[str, date, str], Profile | None] = {}
 
     def find(self, name: str, on: date, digest: str) -> Profile | None:
-        """The profile of that name and digest ("" for whatever is in force), with the numbers of a day."""
+        """Return the profile of that name and digest ("" for whatever is in force), with the numbers of a day."""
         key = (name, on, digest)
         if key not in self._found:
-            self._found[key] = self._look(name, on, digest)
+            self._found[key] = self._load(name, on, digest)
         return self._found[key]
 
-    def _look(self, name: str, on: date, digest: str) -> Profile | None:
+    def _load(self, name: str, on: date, digest: str) -> Profile | None:
         for folder in self._folders:
             try:
                 profile = load_profile(name, on=on, folder=folder)
@@ -138,18 +138,18 @@ class _Shelf:
         return None
 
 
-def _replayed(entry: Entry, header: Mapping[str, Any], shelf: _Shelf, instead: str) -> Replayed:
+def _replay_entry(entry: Entry, header: Mapping[str, Any], profiles: _ProfileStore, instead: str) -> Replayed:
     if entry.body is None:
         return Replayed(entry.seq, header["id"], Verdict.UNAVAILABLE, "its details were erased")
-    said = json.loads(entry.body)
+    event_body = json.loads(entry.body)
     digest = "" if instead else f"sha256:{header.get('ruleset', '')}"
     try:
-        document = json.loads(said["case"], parse_float=Decimal)
-        before = json.loads(said["review"], parse_float=Decimal)
+        document = json.loads(event_body["case"], parse_float=Decimal)
+        before = json.loads(event_body["review"], parse_float=Decimal)
         on = date.fromisoformat(document["on"])
-        profile = shelf.find(instead or said["profile"], on, digest)
+        profile = profiles.find(instead or event_body["profile"], on, digest)
         if profile is None:
-            missing = f"there is no profile {instead or said['profile']} for {on}" + (
+            missing = f"there is no profile {instead or event_body['profile']} for {on}" + (
                 f" with digest {digest}" if digest else ""
             )
             return Replayed(entry.seq, header["id"], Verdict.UNAVAILABLE, missing)
@@ -157,12 +157,14 @@ def _replayed(entry: Entry, header: Mapping[str, Any], shelf: _Shelf, instead: s
     except (KeyError, TypeError, ValueError) as error:
         return Replayed(entry.seq, header["id"], Verdict.UNAVAILABLE, f"it holds no case ({type(error).__name__})")
     except DispensaryError as error:
-        told = "the rule book no longer reads the case: " + "; ".join(problem.field for problem in error.problems)
-        return Replayed(entry.seq, header["id"], Verdict.DIFFERENT, told, outcome_before=before["outcome"])
-    return _compared(entry, header["id"], said["review"], now, by_bytes=not instead)
+        problem_text = "the rule book no longer reads the case: " + "; ".join(
+            problem.field for problem in error.problems
+        )
+        return Replayed(entry.seq, header["id"], Verdict.DIFFERENT, problem_text, outcome_before=before["outcome"])
+    return _compare(entry, header["id"], event_body["review"], now, by_bytes=not instead)
 
 
-def _compared(entry: Entry, entry_id: str, text_before: str, answer: Assessment, *, by_bytes: bool) -> Replayed:
+def _compare(entry: Entry, entry_id: str, text_before: str, answer: Assessment, *, by_bytes: bool) -> Replayed:
     before, now = json.loads(text_before), json.loads(answer.result_text)
     gained, lost = _findings(now) - _findings(before), _findings(before) - _findings(now)
     same_engine = before.get("rules_version") == now["rules_version"]

@@ -1,4 +1,4 @@
-"""Freeze what the rule book said about a prescription."""
+"""Reviews of a prescription, frozen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def record(
     by: Actor,
     now: datetime,
 ) -> Review:
-    """Ask the rule book now and keep question and answer. Returns the frozen review with its findings."""
+    """Review a prescription and freeze case and answer. Returns the frozen review with its findings."""
     policies.require(policies.may_see_patients(by), by, "review a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     on = local_day(prescription.pharmacy, now)
@@ -35,7 +35,7 @@ def record(
 def freeze(
     *, prescription: Prescription, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime
 ) -> Review:
-    """Write an assessment down, one row a finding, with its audit line. Inside the caller's transaction."""
+    """Store an assessment, one row a finding, with its audit entry. Inside the caller's transaction."""
     review = Review.objects.create(
         pharmacy_id=prescription.pharmacy_id,
         prescription=prescription,

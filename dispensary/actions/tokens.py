@@ -1,4 +1,4 @@
-"""Tokens for programs that speak to the API for a person: issued and revoked, each with its line in the log.
+"""API tokens of a person: issued and revoked, each with an audit entry.
 
 The token itself is kept by django-rest-knox, which stores a digest only; a site without it has other ways to sign in.
 """
@@ -19,7 +19,7 @@ from dispensary.models import StaffMember
 
 
 def issue(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> str:
-    """Make a token for somebody who works at a pharmacy and return it; nobody can read it a second time.
+    """Issue a token to a member of staff and return it; it cannot be read a second time.
 
     It signs what its owner may sign, so it is noted at each of their pharmacies. Raises `InvalidInput`.
     """
@@ -27,25 +27,25 @@ def issue(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> s
     with transaction.atomic():
         row, token = _tokens().create(user)
         body = {"account": f"user:{user.pk}", "token": row.token_key, "expires": row.expiry}
-        _note(Event.TOKEN_ISSUED, members[0], body, by_task, now)
+        _record(Event.TOKEN_ISSUED, members[0], body, by_task, now)
     for member in members[1:]:
         with transaction.atomic():
-            _note(Event.TOKEN_ISSUED, member, body, by_task, now)
+            _record(Event.TOKEN_ISSUED, member, body, by_task, now)
     return str(token)
 
 
 def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> int:
-    """End all tokens of somebody, as when a device is lost; returns how many there were."""
+    """Revoke all tokens of a person, as when a device is lost; returns how many there were."""
     members = _members(user)
     with transaction.atomic():
         rows = _tokens().filter(user=user)
         keys = [row.token_key for row in rows]
         rows.delete()
         body = {"account": f"user:{user.pk}", "tokens": keys}
-        _note(Event.TOKEN_REVOKED, members[0], body, by_task, now)
+        _record(Event.TOKEN_REVOKED, members[0], body, by_task, now)
     for member in members[1:]:
         with transaction.atomic():
-            _note(Event.TOKEN_REVOKED, member, body, by_task, now)
+            _record(Event.TOKEN_REVOKED, member, body, by_task, now)
     return len(keys)
 
 
@@ -68,7 +68,7 @@ def _members(user: AbstractBaseUser) -> list[StaffMember]:
     return members
 
 
-def _note(event: Event, member: StaffMember, body: dict[str, object], by_task: str, now: datetime) -> None:
+def _record(event: Event, member: StaffMember, body: dict[str, object], by_task: str, now: datetime) -> None:
     audit.record(
         event,
         pharmacy=member.pharmacy_id,

@@ -18,7 +18,7 @@ from dispensary.reminders.work import record_step
 @transaction.atomic
 def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: Actor, now: datetime) -> WorklistItem:
     """Close a piece of work, saying what was done. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
-    item = _held(item_id, by)
+    item = _lock_item(item_id, by)
     if resolution not in set(Resolution.values) - {Resolution.BY_EVENT.value}:
         raise InvalidInput("What was done?", Problem("resolution", str(resolution), "one of the listed resolutions"))
     resolution = Resolution(resolution)
@@ -32,7 +32,7 @@ def resolve_work(*, item_id: UUID, resolution: Resolution, note: str = "", by: A
 @transaction.atomic
 def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: datetime) -> WorklistItem:
     """Leave a piece of work until a later time, saying why. Raises NotFound, NotAllowed, Conflict, InvalidInput."""
-    item = _held(item_id, by)
+    item = _lock_item(item_id, by)
     if not note.strip():
         raise InvalidInput("Why is it put off?", Problem("note", "nothing", "a reason in words"))
     if not now < until <= now + timedelta(days=31):
@@ -43,7 +43,7 @@ def put_off_work(*, item_id: UUID, until: datetime, note: str, by: Actor, now: d
     return item
 
 
-def _held(item_id: UUID, by: Actor) -> WorklistItem:
+def _lock_item(item_id: UUID, by: Actor) -> WorklistItem:
     require(may_send_reminders(by), by, "work on the list", "technicians, pharmacists and managers")
     item = WorklistItem.objects.select_for_update().filter(pk=item_id, pharmacy_id=by.pharmacy_id).first()
     if item is None:

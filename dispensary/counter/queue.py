@@ -69,7 +69,7 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     if words:
         orders = search(visit, words)
         found = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
-        patients.searched(pharmacy=visit.pharmacy, words=words, found=len(found.orders), by=visit.by, now=visit.now)
+        patients.searched(pharmacy=visit.pharmacy, words=words, count=len(found.orders), by=visit.by, now=visit.now)
         return page(request, visit, "queue.html", context | {"page": found, "rows": rows_of(found.orders, visit)})
     counts = count_waiting(visit)
     waiting = read_page(waiting_orders(visit), LONGEST_WAITING_FIRST, request.GET, sum(counts.values()))

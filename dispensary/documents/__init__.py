@@ -1,4 +1,4 @@
-"""What is printed at a dispense: the label and the dated calendar. Pure functions of plain values; no database."""
+"""The papers of a dispense: the label and the dated calendar. Pure functions of plain values; no database."""
 
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.label import label_pdf, label_png

@@ -15,15 +15,15 @@ LONGEST = 366
 
 
 def taper_calendar_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
-    """The whole course day by day as a tagged PDF. `at` is the time of printing.
+    """Render the whole course day by day as a tagged PDF. `at` is the time of printing.
 
     An open course runs to the last day the supply covers. Raises DoesNotFit where a day's doses do not fit its field.
     """
-    return typeset("calendar.typ", _data(handover), at=at)
+    return typeset("calendar.typ", _template_data(handover), at=at)
 
 
 def calendar_days(course: Course) -> list[dict[str, Any]]:
-    """One entry for each day in order: `on`, `total`, `doses` (tablets, words, mg), `change` (in words or ""), `stop`."""
+    """Return an entry for each day in order: `on`, `total`, `doses` (tablets, words, mg), `change` (in words or ""), `stop`."""
     last = course.stretches[-1].last_on or course.covered_until
     if last is None:
         raise ValueError("an open course needs the last day that its supply covers")
@@ -32,7 +32,7 @@ def calendar_days(course: Course) -> list[dict[str, Any]]:
     for stretch in course.stretches:
         day = stretch.first_on
         while day <= min(stretch.last_on or last, last):
-            days.append(_day(day, stretch, before))
+            days.append(_day_entry(day, stretch, before))
             before = stretch
             day += timedelta(days=1)
             if len(days) > LONGEST:
@@ -43,7 +43,7 @@ def calendar_days(course: Course) -> list[dict[str, Any]]:
     return days
 
 
-def _day(day: date, stretch: Stretch, before: Stretch | None) -> dict[str, Any]:
+def _day_entry(day: date, stretch: Stretch, before: Stretch | None) -> dict[str, Any]:
     changed = before is not None and before.doses_mg != stretch.doses_mg
     taken = zip(stretch.tablets, stretch.doses_mg, strict=True)
     doses = [{"tablets": format_amount(t), "words": count_in_words(t), "mg": mg(d)} for t, d in taken]
@@ -62,11 +62,11 @@ def _change(before: Stretch | None, now: Stretch) -> str:
     return "Less from today" if now.mg_per_day < before.mg_per_day else "More from today"
 
 
-def _data(handover: Handover) -> dict[str, Any]:
+def _template_data(handover: Handover) -> dict[str, Any]:
     days = calendar_days(handover.course)
     first, last = days[0]["on"], days[-1]["on"]
     weeks: list[list[dict[str, Any] | None]] = []
-    by_day = {entry["on"]: _printed(entry, first) for entry in days}
+    by_day = {entry["on"]: _printed_entry(entry, first) for entry in days}
     monday = first - timedelta(days=first.weekday())
     while monday <= last:
         weeks.append([by_day.get(monday + timedelta(days=n)) for n in range(7)])
@@ -89,7 +89,7 @@ def _data(handover: Handover) -> dict[str, Any]:
     }
 
 
-def _printed(entry: dict[str, Any], first: date) -> dict[str, Any]:
+def _printed_entry(entry: dict[str, Any], first: date) -> dict[str, Any]:
     day: date = entry["on"]
     dated = short_day(day).split(NB, 1)[1]
     return entry | {"on": f"{dated}{NB}{day.year}" if day == first or (day.month, day.day) == (1, 1) else dated}

@@ -18,24 +18,24 @@ MOST_LABELS = 8
 
 
 def label_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
-    """The labels of one dispense as a tagged PDF, one page a label. `at` is the time of printing.
+    """Render the labels of a dispense as a tagged PDF, one page a label. `at` is the time of printing.
 
     A course of many phases is spread over as few labels as hold it at a readable size ("1 of 3"). Raises DoesNotFit
     when even one phase alone does not fit, or more than MOST_LABELS would be needed.
     """
-    return typeset("label.typ", _fitted(handover), at=at)
+    return typeset("label.typ", _fit(handover), at=at)
 
 
 def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
-    """The first label as a picture, for a preview on the screen."""
-    return typeset("label.typ", _fitted(handover), png_ppi=ppi)
+    """Render the first label as a PNG, for a preview on the screen."""
+    return typeset("label.typ", _fit(handover), png_ppi=ppi)
 
 
-def _fitted(handover: Handover) -> dict[str, Any]:
+def _fit(handover: Handover) -> dict[str, Any]:
     lines = _direction_lines(handover)
     trouble = DoesNotFit("label: nothing to print")
     for labels in range(1, min(len(lines), MOST_LABELS) + 1):
-        data = _data(handover, _spread(lines, labels))
+        data = _template_data(handover, _spread(lines, labels))
         try:
             typeset("label.typ", data, png_ppi=18)
         except DoesNotFit as error:
@@ -46,7 +46,7 @@ def _fitted(handover: Handover) -> dict[str, Any]:
 
 
 def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str, Any]]]:
-    """`lines` in order over so many labels, as evenly as can be."""
+    """Spread `lines` in order over so many labels, as evenly as can be."""
     size, more = divmod(len(lines), labels)
     starts = [n * size + min(n, more) for n in range(labels + 1)]
     return [list(lines[a:b]) for a, b in pairwise(starts)]
@@ -55,21 +55,30 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
 def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
     course = handover.course
     if len(course.stretches) == 1:
-        lines = [{"when": "", "take": f"{how_to_take(course.stretches[0])}.", "tablets": _drawn(course.stretches[0])}]
+        lines = [
+            {
+                "when": "",
+                "take": f"{how_to_take(course.stretches[0])}.",
+                "tablets": _different_tablets(course.stretches[0]),
+            }
+        ]
     else:
-        lines = [{"when": f"{when(s)}:", "take": f"{how_to_take(s)}.", "tablets": _drawn(s)} for s in course.stretches]
+        lines = [
+            {"when": f"{when(s)}:", "take": f"{how_to_take(s)}.", "tablets": _different_tablets(s)}
+            for s in course.stretches
+        ]
     last = course.stretches[-1].last_on
     if course.then_stop and last is not None:
         lines[-1]["take"] += f" Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
     return lines
 
 
-def _drawn(stretch: Stretch) -> list[str]:
-    """Each different number of tablets once, in the order taken: what the drawing shows."""
+def _different_tablets(stretch: Stretch) -> list[str]:
+    """Return each different number of tablets once, in the order taken, for the drawing."""
     return [format_amount(t) for t in dict.fromkeys(stretch.tablets)]
 
 
-def _data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
+def _template_data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
     tablets = "tablet" if handover.quantity == 1 else "tablets"
     receipt = handover.receipt
     return {
@@ -85,12 +94,12 @@ def _data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dic
         "address": handover.pharmacy.address,
         "phone": handover.pharmacy.phone.replace(" ", NB),
         "receipt": receipt.short if receipt else "",
-        "symbol": _symbol(handover),
+        "symbol": _render_symbol(handover),
     }
 
 
-def _symbol(handover: Handover) -> str:
-    """A DataMatrix of the prescription's number and the audit receipt; nothing about the patient."""
+def _render_symbol(handover: Handover) -> str:
+    """Render a DataMatrix of the prescription's number and the audit receipt; nothing about the patient."""
     parts = [handover.number, *([str(handover.receipt.seq), handover.receipt.leaf[:16]] if handover.receipt else [])]
     barcode = zxingcpp.create_barcode("|".join(parts), zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
     return zxingcpp.write_barcode_to_svg(barcode)

@@ -16,7 +16,7 @@ class DoesNotFit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One phase of the course with its dates."""
+    """A phase of the course with its dates."""
 
     doses_mg: tuple[Decimal, ...]
     """One day's doses in the order they are taken, in mg."""
@@ -42,7 +42,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What the patient takes, day by day."""
+    """The phases that the patient takes, day by day."""
 
     stretches: tuple[Stretch, ...]
     then_stop: bool = False
@@ -60,7 +60,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class PharmacyLines:
-    """Who hands over."""
+    """The pharmacy's name and lines, as printed."""
 
     name: str
     address: str
@@ -82,7 +82,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """One dispense, in the words that are printed."""
+    """A dispense, in the words that are printed."""
 
     medicine: str
     """Name as on the pack, without strength: "Baclofen", "Lioresal"."""

@@ -1,4 +1,4 @@
-"""Typst, kept warm. Data goes in as JSON, so that a name can never become markup; the time is an argument, so that the
+"""Typst with its compiler reused. Data goes in as JSON, so that a name can never become markup; the time is an argument, so that the
 same data gives the same bytes."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dispensary.documents.paper import DoesNotFit
 
 ROOM = Path(__file__).resolve().parent
 FONTS = ROOM.parent / "static" / "dispensary" / "built" / "print"
-_kept = threading.local()
+_per_thread = threading.local()
 
 
 class FontsMissing(Exception):
@@ -24,11 +24,11 @@ class FontsMissing(Exception):
 
 
 def _compiler() -> typst.Compiler:
-    if not hasattr(_kept, "compiler"):
+    if not hasattr(_per_thread, "compiler"):
         if not FONTS.is_dir():
             raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/look/build.py`")
-        _kept.compiler = typst.Compiler(root=ROOM, font_paths=[FONTS], ignore_system_fonts=True)
-    return _kept.compiler
+        _per_thread.compiler = typst.Compiler(root=ROOM, font_paths=[FONTS], ignore_system_fonts=True)
+    return _per_thread.compiler
 
 
 def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = None, png_ppi: int | None = None) -> bytes:
@@ -47,9 +47,9 @@ def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = Non
             input=ROOM / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
         )
     except typst.TypstError as error:
-        said = f"{error.message} {' '.join(error.hints)}"
-        if "does-not-fit:" in said:
-            raise DoesNotFit(said.split("does-not-fit:", 1)[1].split('"', maxsplit=1)[0].strip()) from error
-        if "could not be displayed" in said:
+        error_text = f"{error.message} {' '.join(error.hints)}"
+        if "does-not-fit:" in error_text:
+            raise DoesNotFit(error_text.split("does-not-fit:", 1)[1].split('"', maxsplit=1)[0].strip()) from error
+        if "could not be displayed" in error_text:
             raise DoesNotFit(f"a letter in the text cannot be printed: {error.message}") from error
         raise

@@ -19,20 +19,20 @@ def mg(value: Decimal) -> str:
 
 
 def count_in_words(tablets: Decimal) -> str:
-    """1 -> "one", 0.5 -> "half", 2.5 -> "two and a half"; figures above twelve."""
+    """Return a count in words: 1 -> "one", 0.5 -> "half", 2.5 -> "two and a half"; figures above twelve."""
     whole, half = int(tablets), tablets % 1 != 0
-    said = _ONES[whole] if whole < len(_ONES) else str(whole)
+    words = _ONES[whole] if whole < len(_ONES) else str(whole)
     if not half:
-        return said
-    return f"{said} and a half" if whole else "half"
+        return words
+    return f"{words} and a half" if whole else "half"
 
 
 def tablets_in_words(tablets: Decimal) -> str:
-    """What to take at one time: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"."""
-    said = count_in_words(tablets).upper()
+    """Return the tablets of one dose in words: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"."""
+    words = count_in_words(tablets).upper()
     if tablets == Decimal("0.5"):
-        return f"{said} a tablet"
-    return f"{said} {'tablet' if tablets == 1 else 'tablets'}"
+        return f"{words} a tablet"
+    return f"{words} {'tablet' if tablets == 1 else 'tablets'}"
 
 
 def times_in_words(times: int) -> str:
@@ -42,7 +42,7 @@ def times_in_words(times: int) -> str:
 
 
 def how_to_take(stretch: Stretch) -> str:
-    """One sentence without its full stop: what to take on each day of the stretch."""
+    """Return one sentence without its full stop: the doses of each day of the stretch."""
     if len(set(stretch.tablets)) == 1:
         one_dose = f"{tablets_in_words(stretch.tablets[0])} ({mg(stretch.doses_mg[0])})"
         return f"Take {one_dose} {times_in_words(len(stretch.tablets))} a day"

@@ -1,4 +1,4 @@
-"""What is stored: fields, constraints, choices. Nothing here asks the clock or writes by itself."""
+"""The stored rows: fields, constraints, choices. Nothing here asks the clock or writes by itself."""
 
 from dispensary.models.audit import AuditBody, AuditCheckpoint, AuditEntry, AuditLog
 from dispensary.models.contacts import (

@@ -1,4 +1,4 @@
-"""Windows on the audit log (schema `audit`). Nothing here is managed by Django: the tables are plain SQL in
+"""Read-only models of the audit log (schema `audit`). Nothing here is managed by Django: the tables are plain SQL in
 `dispensary/audit/log/sql/`, written through one database function, and refuse every change.
 """
 
@@ -13,7 +13,7 @@ from dispensary.errors import NotAllowed
 
 
 class ReadOnlyQuerySet(models.QuerySet):
-    """Reads. The database refuses the rest as well; this says so before a statement is sent."""
+    """A queryset that only reads. The database refuses writes as well; this refuses before a statement is sent."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotAllowed("The audit log is append-only; write with dispensary.audit.record().")
@@ -22,7 +22,7 @@ class ReadOnlyQuerySet(models.QuerySet):
 
 
 class Window(models.Model):
-    """A table or view of schema `audit`, seen and not touched."""
+    """A table or view of schema `audit`, read-only."""
 
     objects = ReadOnlyQuerySet.as_manager()
 
@@ -30,16 +30,16 @@ class Window(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: entries are made by dispensary.audit.record()."""
+        """Raise `NotAllowed`: entries are made by dispensary.audit.record()."""
         raise NotAllowed("The audit log is append-only; write with dispensary.audit.record().")
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refused: what was recorded stays."""
+        """Raise `NotAllowed`: what was recorded stays."""
         raise NotAllowed("The audit log is append-only; nothing in it is deleted.")
 
 
 class AuditLog(Window):
-    """One log: a pharmacy's, in one incarnation. `origin` is its public name, on every checkpoint."""
+    """The log of a pharmacy, in one incarnation. `origin` is its public name, on every checkpoint."""
 
     log_id = models.UUIDField(primary_key=True)
     origin = models.TextField()
@@ -61,7 +61,7 @@ class AuditLog(Window):
 
 
 class AuditEntry(Window):
-    """One line of a log: the columns that are hashed, with its number `seq` and its `leaf`.
+    """An entry of a log: the columns that are hashed, with its number `seq` and its `leaf`.
 
     `seq` and `leaf` are unknown inside the transaction that writes the entry; the link is made at its commit.
     """
@@ -105,7 +105,7 @@ class AuditEntry(Window):
 
 
 class AuditBody(Window):
-    """The body of an entry: canonical JSON text and its salt. Seen only inside `audit.reading(pharmacy)`."""
+    """The body of an entry: canonical JSON text and its salt. Readable only inside `audit.reading(pharmacy)`."""
 
     entry_id = models.UUIDField(primary_key=True)
     recorded_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""How a patient may be reached, and whether they want to be."""
+"""Contact points of a patient, and their consent to messages."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from dispensary.models.sealed import SealedTextField
 
 
 class Medium(models.TextChoices):
-    """What kind of address it is. Which provider serves it is a setting."""
+    """The kinds of addresses. Which provider serves each is a setting."""
 
     EMAIL = "email", _("E-mail")
     SMS = "sms", _("Text message")
 
 
 class DetailLevel(models.TextChoices):
-    """How much a message may say. `PLAIN` names no medicine, dose or condition."""
+    """The detail of a message. `PLAIN` names no medicine, dose or condition."""
 
     PLAIN = "plain", _("No medicine, no dose")
     DETAILED = "detailed", _("With medicine and dose, as the patient chose")
 
 
 class ContactFault(models.TextChoices):
-    """Why an address is not used any more."""
+    """The reasons for which an address is no longer used."""
 
     REFUSED = "refused", _("The provider refuses it for good")
     WRONG_PERSON = "wrong-person", _("It belongs to somebody else")
 
 
 class ContactPoint(models.Model):
-    """One address of one patient. A corrected address is a new row; the old one gets `retired_at`."""
+    """An address of a patient. A corrected address is a new row; the old one gets `retired_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_points")
@@ -71,7 +71,7 @@ class ContactPoint(models.Model):
 
 
 class ConsentAnswer(models.TextChoices):
-    """What the patient said about one medium. Only `YES` lets a message leave."""
+    """The patient's answer about one medium. Only `YES` lets a message leave."""
 
     NOT_ASKED = "not-asked", _("Not asked")
     YES = "yes", _("Yes")
@@ -79,7 +79,7 @@ class ConsentAnswer(models.TextChoices):
 
 
 class ConsentSource(models.TextChoices):
-    """Where the answer came from."""
+    """The origin of an answer."""
 
     COUNTER = "counter", _("At the counter")
     PATIENT_PAGE = "patient-page", _("On the patient's page")
@@ -90,7 +90,7 @@ class ConsentSource(models.TextChoices):
 
 
 class ConsentEvent(models.Model):
-    """One answer, with who, when and how. Append-only: a change of mind is another row."""
+    """An answer with its actor, time and origin. Append-only: a change of mind is another row."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consent_events")
@@ -135,7 +135,7 @@ class Consent(models.Model):
 
 
 class SuppressionReason(models.TextChoices):
-    """Why an address gets nothing, whoever it belongs to."""
+    """The reasons for which an address gets nothing, of any patient."""
 
     OPTED_OUT = "opted-out", _("Asked us to stop")
     COMPLAINED = "complained", _("Reported a message as unwanted")
@@ -143,7 +143,7 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """An address that must get nothing. Holds only its digest, so it outlives the patient's record."""
+    """An address that gets no messages. Only its digest is stored, so it outlives the patient's record."""
 
     medium = models.CharField(max_length=8, choices=Medium)
     address_digest = models.CharField(max_length=64)

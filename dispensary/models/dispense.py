@@ -1,4 +1,4 @@
-"""One hand-over to one patient."""
+"""Dispenses: hand-overs to a patient."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from dispensary.models.review import FindingSeverity
 
 
 class Mitigation(models.TextChoices):
-    """FHIR `detectedissue-mitigation-action`: what was done about a finding."""
+    """The codes of FHIR `detectedissue-mitigation-action`."""
 
     THERAPY_APPROPRIATE = "1", _("Therapy appropriate")
     ASSESSED_PATIENT = "2", _("Assessed patient")
@@ -51,7 +51,7 @@ class OverrideState(models.TextChoices):
 
 
 class SignatureMethod(models.TextChoices):
-    """How the signer showed that it was them."""
+    """The proofs of identity of a signer."""
 
     PASSWORD = "password", _("Password, typed for this signature")
     SECOND_FACTOR = "second-factor", _("Second factor, for this signature")

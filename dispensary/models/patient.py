@@ -1,4 +1,4 @@
-"""Whom it is for, and what the rules need to know about them. `NULL` means unknown, which is not "no"."""
+"""Patients with the facts that the rules read, prescribers, and supplies made elsewhere."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Patient(models.Model):
 
 
 class Prescriber(models.Model):
-    """Who ordered it, and how to reach them."""
+    """A prescriber of orders, with their contact details."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescribers")
@@ -117,7 +117,7 @@ class Prescriber(models.Model):
 
 
 class Relation(models.TextChoices):
-    """How an earlier supply stands to the course in question; the words of the case format."""
+    """The relation of an earlier supply to the course in question; the words of the case format."""
 
     SAME_COURSE = "same-course", _("Same course")
     CONCURRENT = "concurrent", _("Still meant to run beside it")

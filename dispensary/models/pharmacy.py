@@ -1,4 +1,4 @@
-"""Where it happens and who works there."""
+"""Pharmacies and their staff."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class QuietHours:
 
 
 class Language(models.TextChoices):
-    """Languages every message to a patient exists in."""
+    """The languages of messages to patients."""
 
     ENGLISH = "en", _("English")
     SPANISH = "es", _("Spanish")
@@ -65,7 +65,7 @@ class Language(models.TextChoices):
 
 
 class Pharmacy(models.Model):
-    """One dispensary: its profile of rules, its clock, its manners towards patients. Owns everything below it."""
+    """A pharmacy: its profile of rules, its time zone, its settings for messages. Owns all other rows."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
@@ -124,7 +124,7 @@ class Pharmacy(models.Model):
         return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
     def clean(self) -> None:
-        """Refuse what leaves patients unreachable: quiet for more than eighteen hours, calls that come months ahead or never."""
+        """Refuse settings that keep messages from patients: more than 18 quiet hours, calls months ahead or never."""
         if isinstance(self.refill_lead_days, int) and self.refill_lead_days > 60:
             raise ValidationError({"refill_lead_days": _("at most 60 days before the run-out")})
         if self.second_call_days == 0:
@@ -134,11 +134,11 @@ class Pharmacy(models.Model):
         try:
             QuietHours(self.quiet_from, self.quiet_until)
         except ValueError:
-            told = _(
+            error_text = _(
                 "with quiet_from %(start)s this leaves less than six hours a day to write in; at most 18 may be quiet"
             )
             raise ValidationError(
-                {"quiet_until": ValidationError(told, params={"start": f"{self.quiet_from:%H:%M}"})}
+                {"quiet_until": ValidationError(error_text, params={"start": f"{self.quiet_from:%H:%M}"})}
             ) from None
 
 
@@ -172,5 +172,5 @@ class StaffMember(models.Model):
         return f"{self.display_name} ({self.get_role_display()})"
 
     def actor(self) -> Actor:
-        """This person, as the `by=` of an action."""
+        """Return this person as the `by=` of an action."""
         return Actor(f"user:{self.user_id}", self.display_name, Role(self.role), self.pharmacy_id, user_id=self.user_id)

@@ -15,7 +15,7 @@ from dispensary.models.pharmacy import Pharmacy
 
 
 class PrescriptionStatus(models.TextChoices):
-    """Where an order stands. Only `ACTIVE` can be dispensed."""
+    """The states of an order. Only `ACTIVE` can be dispensed."""
 
     ACTIVE = "active", _("Active")
     COMPLETED = "completed", _("Completed")
@@ -25,7 +25,7 @@ class PrescriptionStatus(models.TextChoices):
 
 
 class Source(models.TextChoices):
-    """How the order came in."""
+    """The ways in which an order comes in."""
 
     CASE = "case", _("Case format")
     FHIR = "fhir", _("FHIR MedicationRequest")
@@ -33,7 +33,7 @@ class Source(models.TextChoices):
 
 
 class SenderStatus(models.TextChoices):
-    """What a sender made of an order after sending it; FHIR's words. Each takes the order back."""
+    """The statuses with which a sender takes an order back; FHIR's words."""
 
     CANCELLED = "cancelled", _("cancelled")
     STOPPED = "stopped", _("stopped")

@@ -1,4 +1,4 @@
-"""What is handed over."""
+"""Products: the packs that are handed over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Product(models.Model):
-    """A pack that a scanner can name, by its GTIN of fourteen digits (GS1)."""
+    """A pack, identified by its GTIN of fourteen digits (GS1)."""
 
     gtin = models.CharField(primary_key=True, max_length=14)
     name = models.CharField(max_length=120)

@@ -1,4 +1,4 @@
-"""What is owed to a patient. The row is the reminder; a queue only ever carries "there may be work"."""
+"""Reminders, their plans and their deliveries. The row is the reminder; a queue only carries hints to look for work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN})
 
 
 class Withdrawal(models.TextChoices):
-    """Why what was owed is owed no longer."""
+    """The reasons for which reminders are withdrawn."""
 
     NEW_DISPENSE = "new-dispense", _("Another supply was handed over")
     DISPENSE_CANCELLED = "dispense-cancelled", _("The supply was cancelled")
@@ -60,7 +60,7 @@ class Withdrawal(models.TextChoices):
 
 
 class ReminderPlan(models.Model):
-    """One version of what a patient's course needs said. One at a time is in force for each course of a patient."""
+    """A version of the messages that a patient's course needs. Each course of a patient has one in force at a time."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -103,7 +103,7 @@ class ReminderPlan(models.Model):
 
 
 class ReminderState(models.IntegerChoices):
-    """Where one reminder stands. A `LEASED` one is certainly unsent, unless `sending_since` says that its send has begun."""
+    """The states of a reminder. A `LEASED` one is certainly unsent, unless `sending_since` says that its send has begun."""
 
     SCHEDULED = 0, _("Owed")
     LEASED = 1, _("Taken by a worker")
@@ -132,7 +132,7 @@ RANGE_OF_STATES = (min(ReminderState.values), max(ReminderState.values))
 
 
 class Reminder(models.Model):
-    """One thing to say to one patient once. `local_date` and `local_time` are the intent; `due_at` follows from them."""
+    """A message that is owed to a patient once. `local_date` and `local_time` are the intent; `due_at` follows from them."""
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -196,12 +196,12 @@ class Reminder(models.Model):
 
     @property
     def standing(self) -> str:
-        """Where it stands, in words for people."""
+        """The state in words for people."""
         return str(_("Being sent")) if self.sending_since else str(ReminderState(self.state).label)
 
 
 class DeliveryOutcome(models.IntegerChoices):
-    """What became of one attempt. Tens are the rank: a lower or equal rank never overwrites (late, doubled receipts)."""
+    """The outcomes of an attempt. Tens are the rank: a lower or equal rank never overwrites (late, doubled receipts)."""
 
     STARTED = 0, _("Started")
     UNKNOWN = 10, _("Unknown: the answer was lost")
@@ -271,7 +271,7 @@ class Delivery(models.Model):
 
 
 class InboundEvent(models.Model):
-    """Something a provider told us: a receipt, a reply. Kept once, however often it is sent."""
+    """An event that a provider sent: a receipt, a reply. Stored once, however often it is sent."""
 
     id = models.BigAutoField(primary_key=True)
     channel = models.CharField(max_length=24)
@@ -295,7 +295,7 @@ class InboundEvent(models.Model):
 
 
 class EngineHeartbeat(models.Model):
-    """When a part of the engine last ran, by the database's clock, and how often what it counts has happened."""
+    """The last run of a part of the engine, by the database's clock, and its counters."""
 
     name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField()

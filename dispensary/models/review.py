@@ -1,4 +1,4 @@
-"""What the rule book said, frozen; and what a pharmacist answered."""
+"""Reviews: the answers of the rule book, frozen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Outcome(models.TextChoices):
 
 
 class FindingSeverity(models.TextChoices):
-    """How strongly a finding holds the supply back."""
+    """The severities of a finding, mildest first."""
 
     INFORMATION = "information", _("Information")
     ACKNOWLEDGE = "acknowledge", _("Acknowledge")
@@ -33,7 +33,7 @@ class FindingSeverity(models.TextChoices):
 
 
 class ReviewReason(models.TextChoices):
-    """Why the rule book was asked."""
+    """The reasons for asking the rule book."""
 
     RECEIVED = "received", _("The prescription came in")
     CHECKED = "checked", _("Somebody checked it")
@@ -42,7 +42,7 @@ class ReviewReason(models.TextChoices):
 
 
 class Review(models.Model):
-    """One question and its answer, byte for byte as the rule book gave it. Never changed."""
+    """A case and its review, byte for byte as the rule book read and gave them. Never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reviews")
@@ -80,7 +80,7 @@ class Review(models.Model):
 
 
 class Finding(models.Model):
-    """One thing a rule had to say, as shown at the time. Never changed."""
+    """A finding of a rule, as shown at the time. Never changed."""
 
     review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="findings")
     number = models.PositiveSmallIntegerField()

@@ -1,4 +1,4 @@
-"""Addresses at rest: encrypted to be read back only by us, and a keyed digest to be matched without reading."""
+"""Addresses at rest: encrypted for reading back, with a keyed digest for matching without decrypting."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _fernet(secrets: tuple[str, ...]) -> MultiFernet:
 
 
 def _secrets() -> tuple[str, ...]:
-    """The newest first: it encrypts; all of them decrypt. Without a setting, Django's own secret key."""
+    """Return the secrets, newest first: it encrypts; all of them decrypt. Without a setting, Django's own secret key."""
     return tuple(conf().address_secrets) or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 def address_digest(medium: str, address: str) -> str:
-    """64 hex digits that are equal for equal addresses and tell nothing to whoever has no key.
+    """Return 64 hex digits, equal for equal addresses, that reveal nothing without the key.
 
     Made with the oldest secret, so that a new one does not lose the addresses that asked us to stop.
     """
@@ -40,17 +40,17 @@ def address_digest(medium: str, address: str) -> str:
 
 
 def seal(text: str) -> str:
-    """Text that only `unseal` reads."""
+    """Encrypt a text for `unseal`."""
     return _fernet(_secrets()).encrypt(text.encode()).decode()
 
 
 def unseal(text: str) -> str:
-    """The address behind what a query without the ORM found. Raises cryptography's InvalidToken with a foreign key."""
+    """Decrypt an address that was queried without the ORM. Raises cryptography's InvalidToken with a foreign key."""
     return _fernet(_secrets()).decrypt(text.encode()).decode()
 
 
 def opener() -> Callable[[str], str]:
-    """`unseal` with its keys looked up once, for many addresses at a time."""
+    """Return `unseal` with its keys looked up once, for many addresses."""
     keys = _fernet(_secrets())
     return lambda text: keys.decrypt(text.encode()).decode()
 

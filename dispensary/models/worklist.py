@@ -1,4 +1,4 @@
-"""What a person must look at: nothing that fails is silent."""
+"""The worklist: failures and doubts that a person must settle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dispensary.models.reminders import Reminder
 
 
 class WorkKind(models.TextChoices):
-    """Why somebody has to look."""
+    """The kinds of work."""
 
     WITHDRAWAL_RISK = "withdrawal-risk", _("Supply ends or has ended, nothing collected")
     UNREACHABLE = "unreachable", _("No address that a message may go to")
@@ -35,7 +35,7 @@ class WorkState(models.TextChoices):
 
 
 class Resolution(models.TextChoices):
-    """What was done about it."""
+    """The ways in which work is closed."""
 
     CALLED = "called", _("Spoke to the patient")
     SENT_AGAIN = "sent-again", _("Sent again")
@@ -46,7 +46,7 @@ class Resolution(models.TextChoices):
 
 
 class WorklistItem(models.Model):
-    """One piece of work at one pharmacy."""
+    """A piece of work at a pharmacy."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="work")

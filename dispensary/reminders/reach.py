@@ -1,4 +1,4 @@
-"""Where a patient may be reached, and what is owed brought in line with it.
+"""Usable addresses of a patient, and reminders brought in line with them.
 
 Whoever changes an answer, an address or a language calls this within the change's transaction: what a worker has read but
 not begun loses its lease and is read again.
@@ -29,10 +29,10 @@ _SOON = timedelta(minutes=5)
 
 
 def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
-    """Bring what is owed in line with where the patient may be reached now."""
+    """Bring the patient's reminders in line with the addresses that are usable now."""
     if reachable(patient):
         take_back_leases(patient.pk)
-        _owe_again(patient, now)
+        _plan_held_back(patient, now)
         return
     held_back = Reminder.objects.filter(OWED, patient=patient)
     at_risk = [kind for kind in held_back.values_list("kind", flat=True) if ReminderKind(kind).matters_for_safety]
@@ -49,12 +49,12 @@ def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
 
 
 def reachable(patient: Patient) -> bool:
-    """Is there an address, allowed by the patient, that takes messages?"""
+    """Return whether the patient has an address that is allowed and takes messages."""
     return bool(usable(patient))
 
 
 def usable(patient: Patient) -> list[ContactPoint]:
-    """The addresses, allowed by the patient, that take messages; the first is tried first."""
+    """Return the addresses, allowed by the patient, that take messages; the first is tried first."""
     allowed = Consent.objects.filter(patient=patient, answer=ConsentAnswer.YES).values("medium")
     points = patient.contact_points.filter(medium__in=allowed, retired_at__isnull=True, fault="")
     points = points.order_by("preference", "added_at", "medium", "id")
@@ -71,8 +71,8 @@ def take_back_leases(patient_id: UUID) -> None:
     leased.update(state=ReminderState.SCHEDULED, **NO_LEASE)
 
 
-def _owe_again(patient: Patient, now: datetime) -> None:
-    """What was held back for want of a permission is owed again, as far as it will still be true."""
+def _plan_held_back(patient: Patient, now: datetime) -> None:
+    """Plan reminders again that were held back for lack of consent, as far as they will still be true."""
     pharmacy = patient.pharmacy
     zone, quiet = manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
     held_back = Reminder.objects.filter(

@@ -119,7 +119,7 @@ class Command(BaseCommand):
         shown = [*owed, *others]
         words = f"reminders list {options['state'] or ''}".strip()
         patients.searched(
-            pharmacy=pharmacy, words=words, found=len(shown), by=self._looker(options, pharmacy.pk), now=now
+            pharmacy=pharmacy, words=words, count=len(shown), by=self._looker(options, pharmacy.pk), now=now
         )
         for row in shown:
             self.stdout.write(f"{row.public_id}  patient {row.patient_id}  {reminders.say(row, now)}")

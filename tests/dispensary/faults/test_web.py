@@ -51,7 +51,7 @@ def once_and_whole(counter):
         (dispenses, "lock"),
         (dispenses, "assess"),
         (dispenses, "sign_answers"),
-        (dispenses._Handover, "_audit"),
+        (dispenses._Handover, "_record"),
         (dispenses, "end"),
         (reminders.planning.plans, "read"),
         (reminders.planning.plans, "write"),
