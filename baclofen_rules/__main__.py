@@ -1,4 +1,4 @@
-"""The shell door: ``python -m baclofen_rules``. It only translates; what it prints is what Python gets."""
+"""The shell: ``python -m baclofen_rules``."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ STATUS: Final = {Outcome.PASS: 0, Outcome.ACKNOWLEDGE: 1, Outcome.OVERRIDE: 1, O
 
 
 class BadInput(Exception):
-    """What was given cannot be used; its text is one line for the person at the shell."""
+    """Input that cannot be used; the text is one line for stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,10 +153,10 @@ def _profiles_diff(options: argparse.Namespace) -> int:
     if len(options.what) != 3 or options.what[0] != "diff":
         raise BadInput(f"profiles {' '.join(options.what)}: expected nothing more, or: profiles diff NAME NAME")
     first, second = (load_profile(name, folder=options.folder) for name in options.what[1:])
-    found = differences(first, second, options.on)
-    for one in found:
-        _say(f"{one.place}\n  {first.name}: {one.first}\n  {second.name}: {one.second}")
-    if not found:
+    changes = differences(first, second, options.on)
+    for change in changes:
+        _say(f"{change.place}\n  {first.name}: {change.first}\n  {second.name}: {change.second}")
+    if not changes:
         _say(f"{first.name} and {second.name} set the same values.")
     return 0
 
@@ -231,17 +231,17 @@ def _plan(options: argparse.Namespace) -> int:
     on = options.on or max(profile.changes)
     before = None if options.before is None else _day_of_doses("--from", options.before)
     to = None if options.to is None else _day_of_doses("--to", options.to)
-    given = {"age_years": options.age, "weight_kg": options.weight, "days": options.days, "step_mg": options.step}
-    given["whole_tablets"] = options.whole
+    wishes = {"age_years": options.age, "weight_kg": options.weight, "days": options.days, "step_mg": options.step}
+    wishes["whole_tablets"] = options.whole
     if options.kind == "taper":
         if before is None:
             raise BadInput('--from: nothing given; expected today\'s dose, such as "20 mg tid"')
         last = None if to is None else sum(to, Decimal(0))
-        answer = plan_taper(before, options.strengths, profile, on, last_mg_per_day=last, **given)
+        answer = plan_taper(before, options.strengths, profile, on, last_mg_per_day=last, **wishes)
     else:
         if to is None:
             raise BadInput('--to: nothing given; expected the dose to reach, such as "20 mg tid"')
-        answer = plan_titration(to, options.strengths, profile, on, before=before, **given)
+        answer = plan_titration(to, options.strengths, profile, on, before=before, **wishes)
     _print(answer.to_json())
     return 0
 
@@ -294,7 +294,7 @@ def _amount(text: str) -> Decimal:
 
 
 def _amounts(text: str) -> tuple[Decimal, ...]:
-    return tuple(_amount(one) for one in text.split(","))
+    return tuple(_amount(amount) for amount in text.split(","))
 
 
 def _date(text: str) -> date:

@@ -1,7 +1,7 @@
-"""The case: all that a rule may see, checked as it is built.
+"""The case: all facts that a rule may read, checked as it is built.
 
-One dispense-time question. ``Case.from_json`` is the only door: a value that is wrong in kind, range or spelling
-raises ``InvalidCase`` with its JSON path, so that a rule never meets one. An absent or null fact about the patient means
+A case is made by ``Case.from_json`` only: a value that is wrong in kind, range or spelling raises ``InvalidCase``
+with its JSON path. An absent or null fact about the patient means
 *unknown*, which is neither false nor an empty list.
 """
 
@@ -24,14 +24,14 @@ FORMAT: Final = "baclofen-case/1"
 
 
 class Action(StrEnum):
-    """What is about to happen."""
+    """The act under review."""
 
     DISPENSE = "dispense"
     DISCONTINUE = "discontinue"
 
 
 class Relation(StrEnum):
-    """How an earlier supply relates to this course."""
+    """The relation of an earlier supply to this course."""
 
     SAME_COURSE = "same-course"
     """An earlier supply of this course, also one that this prescription replaces."""
@@ -150,7 +150,7 @@ MOST_PHASES, MOST_DOSES, MOST_DAYS, MOST_FILLS = 100, 24, 3650, 1000
 MOST_DIRECTIONS = 2000
 
 
-def _words(kind: type[StrEnum]) -> dict[str, Any]:
+def _members(kind: type[StrEnum]) -> dict[str, Any]:
     return {str(member): member for member in kind}
 
 
@@ -180,7 +180,7 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
     elif not EARLIEST <= on <= LATEST:
         raise InvalidCase("on", str(on), f"a date from {EARLIEST} to {LATEST}")
     day = on
-    action: Action = fields.need("action", lambda at: at.word(_words(Action)))
+    action: Action = fields.need("action", lambda at: at.word(_members(Action)))
     order = fields.get("prescription", lambda at: _read_order(at, day, od_means_once_daily))
     if action is Action.DISPENSE and order is None:
         raise InvalidCase("prescription", "nothing", "the prescription that is to be dispensed")
@@ -262,33 +262,33 @@ def _read_fill(place: Place, on: date) -> Fill:
         days_supply=fields.need(
             "days_supply", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
         ),
-        relation=fields.need("relation", lambda at: at.word(_words(Relation))),
+        relation=fields.need("relation", lambda at: at.word(_members(Relation))),
         strength_mg=fields.get("strength_mg", _strength),
         dose_since=fields.get("dose_since", lambda at: at.day(expected, latest=on)),
     )
 
 
-def _maybe(amount: Decimal | None) -> str | None:
+def _amount_json(amount: Decimal | None) -> str | None:
     return None if amount is None else format_amount(amount)
 
 
-def _day(day: date | None) -> str | None:
+def _day_json(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
 def _order_json(order: Order) -> dict[str, Any]:
     return {
-        "written_on": _day(order.written_on),
+        "written_on": _day_json(order.written_on),
         "route": order.route,
         "form": order.form,
-        "strength_mg": _maybe(order.strength_mg),
+        "strength_mg": _amount_json(order.strength_mg),
         "brand": order.brand,
         "phases": None
         if order.phases is None
         else [_phase_json(phase, start) for phase, start in zip(order.phases, order.starts, strict=True)],
         "then_stop": order.then_stop,
         "directions": order.directions,
-        "quantity": _maybe(order.quantity),
+        "quantity": _amount_json(order.quantity),
         "repeats": order.repeats,
     }
 
@@ -306,8 +306,8 @@ def _fill_json(fill: Fill) -> dict[str, Any]:
     return {
         "dispensed_on": fill.dispensed_on.isoformat(),
         "doses": [format_amount(dose) for dose in fill.doses],
-        "strength_mg": _maybe(fill.strength_mg),
+        "strength_mg": _amount_json(fill.strength_mg),
         "days_supply": fill.days_supply,
-        "dose_since": _day(fill.dose_since),
+        "dose_since": _day_json(fill.dose_since),
         "relation": str(fill.relation),
     }

@@ -1,4 +1,4 @@
-"""Reads one value at a time out of JSON, and refuses what it does not know, with the place.
+"""Checked values out of JSON; an unknown or impossible one is refused with its place.
 
 Nothing is guessed: true is not a number, "10 mg" is not an amount, NaN is not a dose. Amounts may come as JSON numbers
 or as decimal strings; a Python float is taken by its shortest decimal text, which is the text that was typed.
@@ -43,10 +43,10 @@ def picture(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        shown = value if len(value) <= 40 else f"{value[:40]}... ({len(value)} characters)"
+        excerpt = value if len(value) <= 40 else f"{value[:40]}... ({len(value)} characters)"
         import json  # here and below: importing the rule book stays quick
 
-        return json.dumps(shown, ensure_ascii=True)
+        return json.dumps(excerpt, ensure_ascii=True)
     if isinstance(value, int) and value.bit_length() > 128:
         return "a whole number of more than 38 digits"
     text = str(value)
@@ -62,15 +62,15 @@ class Place(NamedTuple):
     def refuse(self, expected: str) -> NoReturn:
         raise InvalidCase(self.path or "case", picture(self.value), expected)
 
-    def fields(self, known: frozenset[str], required: frozenset[str] = frozenset()) -> "Fields":
+    def fields(self, names: frozenset[str], required: frozenset[str] = frozenset()) -> "Fields":
         """This value as an object with only ``known`` fields."""
         if not isinstance(self.value, Mapping):
             self.refuse("an object")
         for name in self.value:
-            if not isinstance(name, str) or name not in known:
-                shown = name if isinstance(name, str) and len(name) <= 40 else picture(name)
-                Place(self.value[name], self._inner(str(shown))).refuse(
-                    f"no such field; known are {', '.join(sorted(known))}"
+            if not isinstance(name, str) or name not in names:
+                text = name if isinstance(name, str) and len(name) <= 40 else picture(name)
+                Place(self.value[name], self._inner(str(text))).refuse(
+                    f"no such field; known are {', '.join(sorted(names))}"
                 )
         for name in sorted(required - self.value.keys()):
             raise InvalidCase(self._inner(name), "nothing", "a value: this field is required")
@@ -123,12 +123,12 @@ class Place(NamedTuple):
             self.refuse(f"text of {least} to {most} characters")
         return text
 
-    def word(self, known: Mapping[str, T]) -> T:
+    def word(self, words: Mapping[str, T]) -> T:
         """One of the ``known`` words, in any case."""
         word = self.value.strip().lower() if isinstance(self.value, str) else ""
-        if word not in known:
-            self.refuse("one of " + ", ".join(f'"{name}"' for name in known))
-        return known[word]
+        if word not in words:
+            self.refuse("one of " + ", ".join(f'"{name}"' for name in words))
+        return words[word]
 
     def _decimal(self, expected: str) -> Decimal:
         value = self.value

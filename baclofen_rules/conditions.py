@@ -1,4 +1,4 @@
-"""Coded conditions mapped to the words the rules know; a code that nobody has mapped is reported, never dropped.
+"""Coded conditions mapped to the words the rules know; unmapped codes are reported.
 
 The maps are short on purpose and hold only codes that plainly mean the word. ICD-10 is mapped by the beginning of a code,
 SNOMED CT by whole concepts. All of them are from general knowledge [K] and want a terminologist's check at a site.
@@ -66,7 +66,7 @@ _SNOMED_SYSTEM: Final = re.compile(r"snomed|2\.16\.840\.1\.113883\.6\.96$", re.I
 
 
 def condition_of(coded: CodedCondition) -> Condition | None:
-    """The word for a coded condition, or None when nobody has mapped it."""
+    """The word for a coded condition, or None for an unmapped code."""
     if _SNOMED_SYSTEM.search(coded.system):
         return SNOMED.get(coded.code)
     if _ICD_SYSTEM.search(coded.system):
@@ -75,8 +75,10 @@ def condition_of(coded: CodedCondition) -> Condition | None:
     return None
 
 
-def mapped(conditions: Sequence[Condition | CodedCondition]) -> tuple[frozenset[Condition], tuple[int, ...]]:
+def map_conditions(conditions: Sequence[Condition | CodedCondition]) -> tuple[frozenset[Condition], tuple[int, ...]]:
     """The conditions by word, and the places in the list of those that could not be mapped."""
-    words = [condition_of(one) if isinstance(one, CodedCondition) else one for one in conditions]
+    words = [
+        condition_of(condition) if isinstance(condition, CodedCondition) else condition for condition in conditions
+    ]
     unmapped = tuple(index for index, word in enumerate(words) if word is None)
     return frozenset(word for word in words if word is not None), unmapped

@@ -1,4 +1,4 @@
-"""What a rule can say: a finding, or the facts it lacks. Codes of NCPDP DUR/PPS and FHIR DetectedIssue."""
+"""Answers of a rule: findings, and facts that it lacks. Codes of NCPDP DUR/PPS and FHIR DetectedIssue."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, Self
 
 
 class Severity(StrEnum):
-    """How much a finding asks for, mildest first. Their order never changes."""
+    """The weight of a finding, mildest first; the order never changes."""
 
     rank: int
     """0 for information up to 3 for stop."""
@@ -100,7 +100,7 @@ class DetectedIssue(StrEnum):
 
 
 class Citation(NamedTuple):
-    """Where a number or a rule comes from; mark C, F, K or D as in the profile files."""
+    """The source of a number or a rule; mark C, F, K or D as in the profile files."""
 
     mark: str
     title: str
@@ -117,7 +117,7 @@ NO_FACTS: Final[Facts] = {}
 
 
 class Words(NamedTuple):
-    """What a finding says: ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the
+    """The text of a finding: ``summary`` is one sentence under 140 characters with the numbers in it, ``detail`` shows the
     arithmetic, ``observed`` and ``limit`` hold the same numbers for a machine."""
 
     summary: str
@@ -137,10 +137,10 @@ class Found:
 
     __slots__ = ("_say", "_seen", "severity")
 
-    def __init__(self, severity: Severity, say: Callable[P, Words], *seen: P.args, **_: P.kwargs) -> None:
+    def __init__(self, severity: Severity, say: Callable[P, Words], *arguments: P.args, **_: P.kwargs) -> None:
         self.severity = severity
         self._say: Callable[..., Words] = say
-        self._seen = seen
+        self._seen = arguments
 
     @property
     def words(self) -> Words:
@@ -163,23 +163,23 @@ CLEAR: Answer = ()
 
 
 class Finding:
-    """One thing a rule has to say, complete; its words are written when they are first read, and never change."""
+    """One finding of a rule, complete; its words are written when they are first read, and never change."""
 
     __slots__ = ("_said", "_suggest", "_words", "code", "severity", "sources")
 
-    def __init__(self, code: str, severity: Severity, said: tuple[Found, ...], sources: tuple[Citation, ...]) -> None:
+    def __init__(self, code: str, severity: Severity, parts: tuple[Found, ...], sources: tuple[Citation, ...]) -> None:
         self.code, self.severity, self.sources = code, severity, sources
-        self._said = said
+        self._said = parts
         self._suggest: Callable[[], Facts | None] | None = None
         self._words: Words | None = None
 
     @property
     def words(self) -> Words:
-        """One finding of all that the rule said: the first of the gravest speaks, and the details of the others follow."""
+        """Return the words of the first gravest answer, with the details of the others."""
         if self._words is None:
-            first = next(found for found in self._said if found.severity is self.severity)
+            first = next(part for part in self._said if part.severity is self.severity)
             words = first.words
-            others = [found.words.detail for found in self._said if found is not first]
+            others = [part.words.detail for part in self._said if part is not first]
             if others:
                 words = words._replace(detail=" ".join([words.detail, *others]))
             suggestion = None if self._suggest is None else self._suggest()

@@ -44,11 +44,11 @@ class InteractionClass(NamedTuple):
     where: str
 
     def has_code(self, atc: str) -> bool:
-        """Whether an ATC code falls under a prefix of the class and under no excepted one."""
+        """Return whether an ATC code falls under a prefix of the class and under no excepted one."""
         return atc.startswith(self.atc) and not atc.startswith(self.not_atc)
 
     def may_have_code(self, atc: str) -> bool:
-        """Whether a code too short to tell could turn out to be of the class."""
+        """Return whether a code too short to tell could turn out to be of the class."""
         return any(prefix.startswith(atc) and prefix != atc for prefix in self.atc)
 
 
@@ -75,8 +75,8 @@ def table() -> Table:
     content = tomllib.loads((Path(__file__).parent / "medicines.toml").read_text(encoding="utf-8"))
     classes = {row["code"]: _interaction_class(row) for row in content["class"]}
     by_name: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for code, known in classes.items():
-        for name in known.names:
+    for code, medicine_class in classes.items():
+        for name in medicine_class.names:
             by_name[name] = (*by_name.get(name, ()), code)
     return Table(
         classes=classes,
@@ -100,10 +100,8 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(_WORDS.findall(_plain_letters(text)))
 
 
-def classified(
-    medicines: Sequence[Medicine], own_course: bool
-) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
-    """Names of the medicines by interaction code, and the names of those that nobody can classify.
+def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
+    """Names of the medicines by interaction code, and the names of those that cannot be classified.
 
     With ``own_course`` baclofen itself on the list is the course under review and belongs to no class.
     """
@@ -111,12 +109,12 @@ def classified(
     unclassified: list[str] = []
     for medicine in medicines:
         name = medicine.name or medicine.atc or ""
-        codes, known, baclofen = classes_of(medicine)
+        codes, is_known, baclofen = classes_of(medicine)
         if baclofen and own_course:
             continue
         for code in codes:
             by_code.setdefault(code, []).append(name)
-        if not known:
+        if not is_known:
             unclassified.append(name)
     return {code: tuple(names) for code, names in by_code.items()}, tuple(unclassified)
 
@@ -124,7 +122,7 @@ def classified(
 @lru_cache(maxsize=4096)
 def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is baclofen."""
-    found: dict[str, None] = {}
+    classes: dict[str, None] = {}
     known_by_code = known_by_name = False
     odd_code = False
     atc = None if medicine.atc is None else "".join(medicine.atc.split()).upper()
@@ -132,33 +130,33 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
         if not _ATC.fullmatch(atc) or atc[:3] not in table().atc_groups:
             odd_code = True
         else:
-            for code, known in table().classes.items():
-                if known.has_code(atc):
-                    found[code] = None
-                elif known.may_have_code(atc):
+            for code, medicine_class in table().classes.items():
+                if medicine_class.has_code(atc):
+                    classes[code] = None
+                elif medicine_class.may_have_code(atc):
                     odd_code = True
             known_by_code = not odd_code
     name_words = () if medicine.name is None else words(medicine.name)
     for code in _codes_by_name(name_words):
-        found[code] = None
+        classes[code] = None
         known_by_name = True
     baclofen = atc == BACLOFEN_ATC or any(word in table().baclofen for word in name_words)
     if baclofen:
-        found["interaction-muscle-relaxant"] = None
+        classes["interaction-muscle-relaxant"] = None
     if not known_by_name and not odd_code:
         known_by_name = _is_harmless(name_words)
-    is_baclofen_only = baclofen and set(found) <= {"interaction-muscle-relaxant"}
-    return tuple(sorted(found)), bool(found) or known_by_code or known_by_name, is_baclofen_only
+    is_baclofen_only = baclofen and set(classes) <= {"interaction-muscle-relaxant"}
+    return tuple(sorted(classes)), bool(classes) or known_by_code or known_by_name, is_baclofen_only
 
 
 @lru_cache(maxsize=1024)
 def names_baclofen(text: str) -> bool:
-    """Whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
+    """Return whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
     return any(is_near(word, name) for word in words(text) for name in table().baclofen)
 
 
 def find_other_medicine(text: str) -> tuple[int, int] | None:
-    """Where plain lower-case ``text`` first names a medicine other than baclofen, by the table or by the ending of its name."""
+    """Return the place where plain lower-case ``text`` first names a medicine other than baclofen, by the table or by the ending of its name."""
     places = list(_WORDS.finditer(text))
     known = table()
     for at, place in enumerate(places):
@@ -175,30 +173,30 @@ def find_other_medicine(text: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=1024)
 def names_lioresal(text: str) -> bool:
-    """Whether a brand is Lioresal."""
+    """Return whether a brand is Lioresal."""
     return any(is_near(word, "lioresal") for word in words(text))
 
 
 @lru_cache(maxsize=1024)
 def names_wheat(text: str) -> bool:
-    """Whether an allergy is one to wheat."""
+    """Return whether an allergy is one to wheat."""
     return not WHEAT.isdisjoint(words(text))
 
 
 def is_near(word: str, name: str) -> bool:
-    """Whether a word is a name, give or take two letters from eight letters on; shorter names are too like others."""
+    """Return whether a word is a name, give or take two letters from eight letters on; shorter names are too like others."""
     if word == name:
         return True
     return len(name) >= 8 and abs(len(word) - len(name)) <= 2 and _distance(word, name) <= 2
 
 
-def _distance(one: str, other: str) -> int:
+def _distance(word: str, name: str) -> int:
     """Letters to insert, delete or replace to get from one word to the other."""
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, start=1):
+    row = list(range(len(name) + 1))
+    for i, letter in enumerate(word, start=1):
         above, row[0] = row[0], i
-        for j, wanted in enumerate(other, start=1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (letter != wanted))
+        for j, target in enumerate(name, start=1):
+            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (letter != target))
     return row[-1]
 
 
@@ -210,7 +208,7 @@ def _codes_by_name(name_words: tuple[str, ...]) -> Iterable[str]:
 
 
 def _is_harmless(name_words: tuple[str, ...]) -> bool:
-    """Whether every word is a medicine without a class, or says nothing but how it is packed."""
+    """Return whether every word is a medicine without a class, or says nothing but how it is packed."""
     telling = [word for word in name_words if word not in table().packaging]
     return bool(telling) and all(word in table().harmless for word in telling)
 

@@ -1,4 +1,4 @@
-"""The page of all rules, written from the rules and profiles themselves: ``python -m baclofen_rules rules``."""
+"""The page of all rules, RULES.md: ``python -m baclofen_rules rules`` writes it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -40,7 +40,7 @@ def rules_page(profiles: Sequence[Profile]) -> str:
     lines = [HEAD]
     lines += ["## Numbers that several rules share", "", *_table(_shared(profiles), profiles, on)]
     family: list[Rule[Any]] = []
-    for rule in sorted(all_rules(), key=lambda one: one.code):
+    for rule in sorted(all_rules(), key=lambda rule: rule.code):
         if rule.code in classes:
             family.append(rule)
         else:
@@ -82,8 +82,8 @@ def _text(rule: Rule[Any]) -> Iterator[str]:
     yield ""
     for line in rest.splitlines():
         if line.startswith(("Finds", "Errs", "Source")):
-            word, _, said = line.partition(":" if not line.startswith("Finds,") else ",")
-            yield f"\n**{word}:**{said}" if line.startswith(("Errs", "Source")) else f"**{word}:**{said}"
+            word, _, text = line.partition(":" if not line.startswith("Finds,") else ",")
+            yield f"\n**{word}:**{text}" if line.startswith(("Errs", "Source")) else f"**{word}:**{text}"
         else:
             yield line
 
@@ -93,13 +93,13 @@ def _interactions(family: list[Rule[Any]], profiles: Sequence[Profile], on: date
     yield ""
     yield from _text(family[0])
     for rule in family:
-        known = interaction_classes()[rule.code]
-        excepted = f", not {', '.join(known.not_atc)}" if known.not_atc else ""
-        names = sorted(" ".join(name) for name in known.names)
+        medicines = interaction_classes()[rule.code]
+        excepted = f", not {', '.join(medicines.not_atc)}" if medicines.not_atc else ""
+        names = sorted(" ".join(name) for name in medicines.names)
         yield f"\n### `{rule.code}`\n"
-        yield f"{known.title}: {known.mechanism[0].lower()}{known.mechanism[1:]}. {known.advice}."
-        yield f"[{known.mark}] {known.where}.\n"
-        yield f"- ATC: {', '.join(known.atc)}{excepted}"
+        yield f"{medicines.title}: {medicines.mechanism[0].lower()}{medicines.mechanism[1:]}. {medicines.advice}."
+        yield f"[{medicines.mark}] {medicines.where}.\n"
+        yield f"- ATC: {', '.join(medicines.atc)}{excepted}"
         yield f"- Names: {', '.join(names)}\n"
         yield from _table(_parameters(rule.code, profiles), profiles, on)
 

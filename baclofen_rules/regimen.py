@@ -1,4 +1,4 @@
-"""Dose, phase and regimen: what is taken on day n.
+"""Dose, phase and regimen: the doses of day n.
 
 A regimen is the whole planned course, phases in order; a phase is a stretch of days with one day's dosing. Amounts
 are exact decimals. Doses keep the unit they were written in, because mixing up milligrams and micrograms is the very
@@ -69,7 +69,7 @@ class Phase:
 
     @property
     def times_per_day(self) -> int:
-        """How often a day something is taken."""
+        """The number of doses a day."""
         return len(self.doses)
 
 

@@ -1,4 +1,4 @@
-"""Runs stored cases again, with another profile or this version of the rules, and says what changes and why.
+"""Replay of stored cases with another profile or this version of the rules.
 
 A stored line is a case, or ``{"case": ..., "review": ...}`` as it was once answered. With a profile *before*, both answers
 are worked out here; without one the stored review is the answer before, whatever version of the rules gave it.
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs between two answers to one case; ``why`` has a sentence for each finding that came, went or weighs
+    """The differences between two answers to one case; ``why`` has a sentence for each finding that came, went or weighs
     differently, and for each rule that can no longer, or can now, be assessed."""
 
     line: int
@@ -32,7 +32,7 @@ class Change:
 
     @property
     def is_outcome(self) -> bool:
-        """Whether the outcome itself changes, and not only what leads to it."""
+        """Return whether the outcome itself changes."""
         return self.before != self.after
 
     def to_json(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """How many outcomes change, which, and why."""
+    """Counts and reasons of changed outcomes."""
 
     before: str
     after: str
@@ -68,7 +68,7 @@ class Report:
             "outcomes_changed": len(self.changed_outcomes),
             "outcomes": dict(sorted(outcomes.items())),
             "rules": dict(sorted(self.rules.items())),
-            "changes": [change.to_json() for change in sorted(self.changes, key=lambda one: not one.is_outcome)],
+            "changes": [change.to_json() for change in sorted(self.changes, key=lambda change: not change.is_outcome)],
             "not_replayed": [{"line": line, "error": error} for line, error in self.not_replayed],
         }
 
@@ -120,10 +120,10 @@ def _compare(report: Report, number: int, before: Mapping[str, Any], after: Mapp
     why: list[str] = []
     was, now = _findings(before), _findings(after)
     for code in sorted(was.keys() | now.keys()):
-        told = _told(code, was.get(code), now.get(code))
-        if told is not None:
-            report.rules[f"{code} {told[0]}"] += 1
-            why.append(f"{code} {told[1]}")
+        difference = _explain_difference(code, was.get(code), now.get(code))
+        if difference is not None:
+            report.rules[f"{code} {difference[0]}"] += 1
+            why.append(f"{code} {difference[1]}")
     lacked, lacks = _lacking(before), _lacking(after)
     for code in sorted(lacked.keys() | lacks.keys()):
         if lacked.get(code) == lacks.get(code):
@@ -135,19 +135,19 @@ def _compare(report: Report, number: int, before: Mapping[str, Any], after: Mapp
         report.changes.append(Change(number, str(before["outcome"]), str(after["outcome"]), tuple(why)))
 
 
-def _told(
+def _explain_difference(
     code: str, was: list[Mapping[str, Any]] | None, now: list[Mapping[str, Any]] | None
 ) -> tuple[str, str] | None:
-    """One word and one sentence on what became of a rule's findings; None where they weigh and say the same."""
+    """Return a word and a sentence on a change of a rule's findings; None without one."""
     if was is None and now is not None:
         return "appeared", f"appeared ({now[0]['severity']}): {now[0]['summary']}"
     if now is None and was is not None:
         return "gone", f"gone (was {was[0]['severity']}): {was[0]['summary']}"
     assert was is not None and now is not None  # a code comes from one of the two
-    weight = ([one["severity"] for one in was], [one["severity"] for one in now])
+    weight = ([finding["severity"] for finding in was], [finding["severity"] for finding in now])
     if weight[0] != weight[1]:
         return "weighs differently", f"weighs {now[0]['severity']} instead of {was[0]['severity']}: {now[0]['summary']}"
-    if [one["limit"] for one in was] != [one["limit"] for one in now]:
+    if [finding["limit"] for finding in was] != [finding["limit"] for finding in now]:
         return "has another limit", f"has another limit: {now[0]['summary']} (was: {was[0]['summary']})"
     return None
 

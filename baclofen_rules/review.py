@@ -1,4 +1,4 @@
-"""A review: every rule asked about one case, and one answer made of what they say."""
+"""A review: every rule applied to one case, and one answer made of the findings."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -45,7 +45,7 @@ class CoursePhase(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What the prescription amounts to: tablets, days, and the first day not covered."""
+    """Tablets, days, and the first day not covered of a prescription."""
 
     phases: tuple[CoursePhase, ...]
     tablets_needed: Decimal | None
@@ -95,7 +95,7 @@ class Review(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What became of one rule: ``found``, ``clear``, ``not assessed``, ``switched off`` or ``not asked``, and why."""
+    """The state of one rule: ``found``, ``clear``, ``not assessed``, ``switched off`` or ``not asked``, and why."""
 
     code: str
     state: str
@@ -112,7 +112,7 @@ class Explained(NamedTuple):
 
 
 def review(case: Case, profile: Profile) -> Review:
-    """Ask every rule about a case. Raises InvalidProfile when the profile has no numbers for the day."""
+    """Apply every rule to a case. Raises InvalidProfile when the profile has no numbers for the day."""
     in_force_on = profile.on or case.on
     book = rulebook(profile, in_force_on)
     terms = Terms(case, book.terms)
@@ -126,20 +126,20 @@ def review(case: Case, profile: Profile) -> Review:
             continue
         answer = rule.check(terms, bound.limits)
         if answer:
-            finding = _heard(answer, bound, lacking)
+            finding = _merge_answer(answer, bound, lacking)
             if finding is not None:
                 findings.append(finding)
                 if rule.switches_off:
-                    doubted.append(_doubted(rule.code))
+                    doubted.append(_unbelievable_fact(rule.code))
                     no_dose = True
     if no_dose:
         for bound in book.rules[case.action]:
             if bound.rule.needs_dose:
-                lacking[bound.rule.code] = doubted or _without_dose(terms)
+                lacking[bound.rule.code] = doubted or _facts_for_dose(terms)
     if not doubted and any(finding.code in ANSWERED for finding in findings):
-        findings = _with_taper(findings, terms, profile)
+        findings = _suggest_taper(findings, terms, profile)
     if len(findings) > 1:
-        findings.sort(key=_gravest_first)
+        findings.sort(key=_sort_key)
     return Review(
         outcome=_outcome(findings),
         findings=tuple(findings),
@@ -152,11 +152,11 @@ def review(case: Case, profile: Profile) -> Review:
 
 
 def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
-    """What every rule saw in a case, what its limit is, and why it spoke or stayed clear; by code."""
+    """Return for every rule the facts it read, its limit and its answer; by code."""
     reviewed = review(case, profile)
     book = rulebook(profile, profile.on or case.on)
     terms = Terms(case, book.terms)
-    found = {finding.code: finding for finding in reversed(reviewed.findings)}
+    findings = {finding.code: finding for finding in reversed(reviewed.findings)}
     lacking = {rule.code: rule.missing for rule in reviewed.not_assessed}
     explained = []
     for action, rules in book.rules.items():
@@ -165,25 +165,25 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
             missing = lacking.get(code) or lacking.get(bound.rule.group)
             if action is not case.action:
                 state, words = "not asked", f"This rule speaks about the action {action}."
-            elif code in found:
-                state, words = "found", found[code].detail
+            elif code in findings:
+                state, words = "found", findings[code].detail
             elif missing is not None:
-                state, words = "not assessed", _not_known(missing, terms)
+                state, words = "not assessed", _describe_lacking(missing, terms)
             else:
                 state, words = "clear", bound.rule.explain(terms, bound.limits)
             explained.append(Explained(code, state, words, bound.sources))
-    return tuple(sorted(explained, key=lambda one: one.code))
+    return tuple(sorted(explained, key=lambda rule: rule.code))
 
 
-def _without_dose(terms: Terms) -> list[str]:
-    """What is lacking where there is no dose: the phases, and the strength where the directions count in tablets."""
+def _facts_for_dose(terms: Terms) -> list[str]:
+    """Return the lacking facts where there is no dose: the phases, and the strength where the directions count in tablets."""
     reading = None if terms.order is None else terms.order.reading
     in_tablets = isinstance(reading, Question) and reading.why is Why.NO_STRENGTH
     return [PHASES_FACT, STRENGTH_FACT] if in_tablets else [PHASES_FACT]
 
 
-def _not_known(missing: Sequence[str], terms: Terms) -> str:
-    """What a rule lacks: facts to ask for, or a number that the profile does not have at this age."""
+def _describe_lacking(missing: Sequence[str], terms: Terms) -> str:
+    """Describe what a rule lacks: facts to ask for, or a number that the profile does not have at this age."""
     facts = [fact for fact in missing if not fact.startswith("profile.")]
     names = [fact.rpartition(".")[2] for fact in missing if fact.startswith("profile.")]
     words = [f"Not known: {', '.join(facts)}."] if facts else []
@@ -191,21 +191,23 @@ def _not_known(missing: Sequence[str], terms: Terms) -> str:
     return " ".join(words)
 
 
-def _heard(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list[str]]) -> Finding | None:
-    """One finding of what a rule said, as grave as the gravest; what it lacks is added to ``lacking``."""
-    found: list[Found] = []
-    for said in answer:
-        if isinstance(said, Found):
-            found.append(said)
+def _merge_answer(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list[str]]) -> Finding | None:
+    """Return one finding, as grave as the gravest; lacking facts are added to ``lacking``."""
+    findings: list[Found] = []
+    for part in answer:
+        if isinstance(part, Found):
+            findings.append(part)
         else:
-            lacking.setdefault(bound.rule.group or bound.rule.code, []).extend(said.facts)
-    if not found:
+            lacking.setdefault(bound.rule.group or bound.rule.code, []).extend(part.facts)
+    if not findings:
         return None
-    severity = found[0].severity if len(found) == 1 else max([one.severity for one in found], key=_rank)
-    return Finding(bound.rule.code, severity, tuple(found), bound.sources)
+    severity = (
+        findings[0].severity if len(findings) == 1 else max([finding.severity for finding in findings], key=_rank)
+    )
+    return Finding(bound.rule.code, severity, tuple(findings), bound.sources)
 
 
-def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:
+def _suggest_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:
     """The findings about stopping and reducing, with one taper that the rules accept; planned once, when one is read."""
 
     @cache
@@ -215,12 +217,12 @@ def _with_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list
     return [finding.suggesting(taper) if finding.code in ANSWERED else finding for finding in findings]
 
 
-def _doubted(code: str) -> str:
-    """The fact that makes the dose unbelievable."""
+def _unbelievable_fact(code: str) -> str:
+    """Return the fact that makes the dose unbelievable."""
     return ROUTE_FACT if code == "route" else PHASES_FACT
 
 
-def _gravest_first(finding: Finding) -> tuple[int, str]:
+def _sort_key(finding: Finding) -> tuple[int, str]:
     return (-finding.severity.rank, finding.code)
 
 

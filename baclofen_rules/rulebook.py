@@ -77,22 +77,22 @@ def rulebook(profile: Profile, on: date) -> RuleBook:
     if period == 0:
         raise InvalidProfile(f"{profile.name}.toml", f"no number in force on {on}", f"a day from {changes[0]} on")
     day = changes[period - 1]
-    held: RuleBook | None = profile.bound.get(day)
-    if held is None:
-        held = profile.bound[day] = _bind_all(profile, day)
-    return held
+    book: RuleBook | None = profile.bound.get(day)
+    if book is None:
+        book = profile.bound[day] = _bind_all(profile, day)
+    return book
 
 
 def _bind_all(profile: Profile, on: date) -> RuleBook:
     file = f"{profile.name}.toml"
-    known = {rule.code for rule in all_rules()}
+    codes = {rule.code for rule in all_rules()}
     for code in profile.sections:
-        if code not in known:
+        if code not in codes:
             raise InvalidProfile(
-                f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(known))}"
+                f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(codes))}"
             )
     bound = [_bind_one(profile, rule, on) for rule in all_rules()]
-    rules = {action: tuple(one for one in bound if one.rule.action is action) for action in Action}
+    rules = {action: tuple(bound_rule for bound_rule in bound if bound_rule.rule.action is action) for action in Action}
     return RuleBook(terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
 
 

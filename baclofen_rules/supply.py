@@ -12,7 +12,7 @@ from baclofen_rules.regimen import Phase, Regimen
 
 
 def tablets_per_dose(dose_mg: Decimal, strength_mg: Decimal) -> Decimal:
-    """How many tablets of ``strength_mg`` make one dose."""
+    """Return the tablets of ``strength_mg`` that make one dose."""
     return dose_mg / strength_mg
 
 

@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from baclofen_rules.case import Case, Fill, Relation
-from baclofen_rules.conditions import mapped
+from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import Missing
-from baclofen_rules.medicines import classified
+from baclofen_rules.medicines import classify
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
@@ -40,7 +40,7 @@ NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
 class Standing(StrEnum):
-    """Where the patient stands with baclofen on the day of the review."""
+    """The standing of the patient with baclofen on the day of the review."""
 
     NEW = "new"
     """No earlier supply, or a gap beyond the look-back."""
@@ -78,7 +78,7 @@ class Transition(NamedTuple):
 
 
 class Terms:
-    """A case with its derived terms, for one profile's shared numbers. Built once a review; rules only read it."""
+    """A case with its derived terms, for one profile's shared numbers. Made once for a review; rules only read it."""
 
     __slots__ = (
         "above_maximum",
@@ -198,10 +198,14 @@ class Terms:
         self.falls = falls = tuple([change for change in changes if change.after < change.before])
         if rises:
             self.steepest_rise_mg = max([change.after - change.before for change in rises])
-            self.shortest_before_rise = min([one.held_days for one in rises if one.held_days is not None], default=None)
+            self.shortest_before_rise = min(
+                [change.held_days for change in rises if change.held_days is not None], default=None
+            )
         if falls:
             self.steepest_fall_mg = max([change.before - change.after for change in falls])
-            self.shortest_before_fall = min([one.held_days for one in falls if one.held_days is not None], default=None)
+            self.shortest_before_fall = min(
+                [change.held_days for change in falls if change.held_days is not None], default=None
+            )
 
     def _look_back(self) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""
@@ -260,7 +264,7 @@ class Terms:
         if conditions is None:
             self.unmapped_conditions = (CONDITIONS_FACT,)
         elif conditions:
-            self.conditions, unmapped = mapped(conditions)
+            self.conditions, unmapped = map_conditions(conditions)
             self.unmapped_conditions = tuple(f"{CONDITIONS_FACT}[{index}]" for index in unmapped)
         self.interacting: Mapping[str, tuple[str, ...]] | None = NO_NAMES
         """Names of the patient's medicines by interaction code; None when the list is unknown."""
@@ -270,7 +274,7 @@ class Terms:
             self.interacting = None
         elif medicines:
             own_course = self.standing in (Standing.CONTINUING, Standing.RESTART)
-            self.interacting, self.unclassified = classified(medicines, own_course)
+            self.interacting, self.unclassified = classify(medicines, own_course)
 
     def _transitions(self) -> Iterator[Transition]:
         """Previous dose to phase 1 (continuing only), phase to next phase, last phase to zero (when it then stops)."""
@@ -311,7 +315,7 @@ class Terms:
 
     @property
     def start_words(self) -> str:
-        """How the start limit came about, where it goes by weight."""
+        """The arithmetic of a start limit by weight; empty otherwise."""
         per_kg = self.limits.start_mg_per_kg_per_day.at(self.age)
         if per_kg is None or self.patient.weight_kg is None:
             return ""
@@ -347,10 +351,10 @@ class Terms:
                 return limit
             return limit if _breaks(self.first_mg, limit, factor) else None
         candidates = self.start_limits()
-        broken = [one for one in candidates if isinstance(one, Decimal) and _breaks(self.first_mg, one, factor)]
+        broken = [limit for limit in candidates if isinstance(limit, Decimal) and _breaks(self.first_mg, limit, factor)]
         if len(broken) == len(candidates):
             return max(broken)
-        lacking = [fact for one in candidates if isinstance(one, Missing) for fact in one.facts]
+        lacking = [fact for limit in candidates if isinstance(limit, Missing) for fact in limit.facts]
         if not broken and not lacking:
             return None
         return Missing(tuple(dict.fromkeys([*lacking, AGE_FACT])))

@@ -18,12 +18,12 @@ def clip(text: str, most: int = LONGEST_NAME) -> str:
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Words as a list in a sentence: ``a, b and c``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def doses(phase: Phase) -> str:
+def format_doses(phase: Phase) -> str:
     """The arithmetic of a day: ``35 mg x 3 = 105 mg a day``, or ``10 + 5 + 20 = 35 mg a day``."""
     total = format_amount(phase.mg_per_day)
     if phase.is_even:
@@ -31,7 +31,7 @@ def doses(phase: Phase) -> str:
     return f"{' + '.join(format_amount(dose) for dose in phase.doses)} = {total} mg a day"
 
 
-def highest(phases: Sequence[Phase]) -> tuple[int, Phase]:
+def highest_phase(phases: Sequence[Phase]) -> tuple[int, Phase]:
     """The first phase with the highest daily dose, with its number."""
     index = max(range(len(phases)), key=lambda at: phases[at].mg_per_day)
     return index + 1, phases[index]

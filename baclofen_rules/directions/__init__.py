@@ -28,7 +28,7 @@ LONGEST_SEARCHED = 2000
 
 
 class Reading(NamedTuple):
-    """What directions say, without doubt."""
+    """Directions that are read without doubt."""
 
     text: str
     """As written."""

@@ -1,4 +1,4 @@
-"""What a course is: the upper half of the grammar made into phases.
+"""The upper half of the grammar made into the phases of a course.
 
 A reduction said by the day ("reduce by 10 mg a day every week") is taken off the largest dose of the day, the earliest
 where several are equally large; a rise goes to the smallest, the latest first: the dose at night is the last to fall and
@@ -28,7 +28,7 @@ _UP = ("increas", "rais", "titrat")
 
 
 class Understood(NamedTuple):
-    """What the whole text says."""
+    """The regimen and limits that the whole text gives."""
 
     regimen: Regimen
     as_needed: bool
@@ -115,8 +115,8 @@ class _Course:
 
     def _open(self, node: Node) -> None:
         day = self._changed(node)
-        said = node.children[-1]
-        stopped = isinstance(said, Token) and said.endswith("finished")
+        ending = node.children[-1]
+        stopped = isinstance(ending, Token) and ending.endswith("finished")
         self.parts.append(Part(day, None, *span(node), until_stopped=stopped))
 
     def _waits(self, node: Node) -> None:
@@ -209,8 +209,8 @@ class _Step:
             raise Doubt(*self.where, "By how much does each dose change?")
         self.levels = self._levels()
 
-    def _by_dose(self, said: list[str]) -> bool:
-        ways = {way for way in said if way in ("by_day", "by_dose")}
+    def _by_dose(self, names: list[str]) -> bool:
+        ways = {way for way in names if way in ("by_day", "by_dose")}
         if len(ways) == 1:
             return ways == {"by_dose"}
         if not ways and len(self.before) == 1:
@@ -337,7 +337,7 @@ def follow_on(first: int, covered: int, token: Token) -> None:
 
 
 def rises(change: Token) -> bool:
-    """Whether "increase", "titrate", "step down" go up; a doubt where the words contradict each other."""
+    """Return whether "increase", "titrate", "step down" go up; a doubt where the words contradict each other."""
     word = change.split(" ")
     up = any(part.startswith(_UP) for part in word)
     down = any(part.startswith(("reduc", "decreas", "taper", "lower")) for part in word)

@@ -1,4 +1,4 @@
-"""What one day's doses are: the lower half of the grammar made into milligrams."""
+"""The lower half of the grammar made into one day's doses in milligrams."""
 
 import re
 from decimal import Decimal
@@ -76,7 +76,7 @@ class Day(NamedTuple):
 
 
 def span(node: Node | Token) -> tuple[int, int]:
-    """Where ``node`` stands in the text; nowhere, when the parser keeps no positions."""
+    """Return start and end of ``node`` in the text; 0 and 0 without positions."""
     if isinstance(node, Token):
         return node.start_pos or 0, node.end_pos or 0
     meta = node.meta
@@ -176,7 +176,7 @@ class DoseReader:
     # ---- how often
 
     def times(self, token: Token) -> int:
-        """How many times a day."""
+        """Return the number of times a day."""
         if token.type == "OD" and not self.od_means_once_daily:
             raise Doubt(*span(token), 'Does "od" mean once a day here?')
         if token.type in _OFTEN:
@@ -185,8 +185,8 @@ class DoseReader:
             raise Doubt(*span(token), "That many tablets, or that many times a day?")
         if token.type == "EVERY_HOURS":
             return self._every(token)
-        said = next((times for word, times in _SAID_OFTEN.items() if token.startswith(word)), None)
-        times = said if said is not None else count(token)
+        times_in_words = next((times for word, times in _SAID_OFTEN.items() if token.startswith(word)), None)
+        times = times_in_words if times_in_words is not None else count(token)
         if not 1 <= times <= MOST_TIMES_A_DAY:
             raise Doubt(*span(token), "How many times a day?")
         return times
@@ -244,7 +244,7 @@ class DoseReader:
         return self._in_order(doses, slots, node)
 
     def _may_be_one_moment(self, before: Token, slot: Token) -> bool:
-        """Whether two times of day of one dose may name one moment: "in the evening at bedtime", "once at night, before bed"."""
+        """Return whether two times of day of one dose may name one moment: "in the evening at bedtime", "once at night, before bed"."""
         if "TIME" in (before.type, slot.type):
             return False
         start, end = span(before)
@@ -336,7 +336,7 @@ def _part(node: Node) -> Decimal:
 
 
 def _fit(minutes: list[int], *, exactly: bool) -> bool:
-    """Whether sorted times lie evenly around the day; words for times of day are taken to two thirds of the interval."""
+    """Return whether sorted times lie evenly around the day; words for times of day are taken to two thirds of the interval."""
     day = HOURS_A_DAY * 60
     gaps = [(later - earlier) % day for earlier, later in zip(minutes, minutes[1:] + minutes[:1], strict=True)]
     if len(minutes) == 1:

@@ -1,4 +1,4 @@
-"""Why directions are asked back, and where in the text the doubt lies."""
+"""Doubts about directions: the reason and the place in the text."""
 
 from enum import StrEnum
 

@@ -44,11 +44,11 @@ class Normal:
     places: tuple[int, ...]
 
     def place(self, at: int) -> int:
-        """Where character ``at`` of the plain text stands in what was written."""
+        """Return the place of character ``at`` of the plain text in the written text."""
         return self.places[at] if at < len(self.places) else (self.places[-1] + 1 if self.places else 0)
 
     def written(self, original: str, start: int, end: int) -> str:
-        """What was written where the plain text has ``start`` to ``end``."""
+        """Return the written text of ``start`` to ``end`` in the plain text."""
         if end <= start:
             return ""
         return original[self.place(start) : self.place(end - 1) + 1].strip()
@@ -63,7 +63,7 @@ class Unreadable:
 
     @property
     def name(self) -> str:
-        """How to speak of it: the character itself where it can be seen, with its number and name."""
+        """Return a name for it: the character itself where it can be seen, with its number and name."""
         code = f"U+{ord(self.character):04X}"
         name = unicodedata.name(self.character, "control character")
         return f"{self.character} ({code} {name})" if self.character.isprintable() else f"{code} {name}"

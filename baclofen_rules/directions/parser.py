@@ -25,7 +25,7 @@ def grammar(positions: bool) -> Lark:
 
 
 def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
-    """What ``plain`` (normalised text) says; raises Doubt for whatever it does not say without doubt."""
+    """Return the course that ``plain`` (normalised text) gives; raises Doubt for whatever it does not say without doubt."""
     lost = _LOST_FIGURE.search(plain)
     if lost is not None:
         raise Doubt(lost.start(), lost.end(), "Is a figure missing after the point?")

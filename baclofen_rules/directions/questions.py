@@ -1,4 +1,4 @@
-"""What to ask where a text could not be read: the part that was not understood, and a question that settles it."""
+"""Questions about text that could not be read: the part that was not understood, and a question that settles it."""
 
 import re
 from typing import NamedTuple
@@ -131,23 +131,23 @@ def _explained(plain: str, start: int, where: tuple[int, int], kind: str, expect
 
 
 def _words_before(plain: str, start: int, words: int) -> int:
-    """Where the ``words`` words before a place begin."""
-    found = list(re.finditer(r"\S+", plain[:start]))
-    return found[-words].start() if len(found) >= words else 0
+    """Return the beginning of the ``words`` words before a place."""
+    words_before = list(re.finditer(r"\S+", plain[:start]))
+    return words_before[-words].start() if len(words_before) >= words else 0
 
 
 def _hinted(plain: str, start: int, end: int) -> Doubt | None:
     """The known doubt that explains why reading stopped: the one over that place, else the nearest close to it."""
-    found: list[tuple[int, int, Doubt]] = []
+    doubts: list[tuple[int, int, Doubt]] = []
     for rank, hint in enumerate(HINTS):
         for match in hint.pattern.finditer(plain, max(0, start - WINDOW), end + WINDOW):
             distance = max(match.start() - end, start - match.end(), 0)
             if match[0].strip() and distance <= _NEAR:
                 quote_end = min(match.end(), match.start() + LONGEST_QUOTE)
-                found.append(
+                doubts.append(
                     (distance > 1, rank, Doubt(match.start(), quote_end, hint.ask.format(**match.groupdict())))
                 )
-    return min(found, key=lambda item: item[:2])[2] if found else None
+    return min(doubts, key=lambda item: item[:2])[2] if doubts else None
 
 
 def _unfinished(plain: str, expected: set[str]) -> Doubt:

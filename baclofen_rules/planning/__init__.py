@@ -92,12 +92,12 @@ def _best(plans: list[Plan | CannotPlan], asked: str) -> Plan:
     """The plan with the fewest changes, the most even days and the fewest tablets; the first reason where there is none."""
     good = [plan for plan in plans if isinstance(plan, Plan)]
     if good:
-        return min(good, key=_burden)
+        return min(good, key=_plan_cost)
     reason = next(plan for plan in plans if isinstance(plan, CannotPlan))
     raise CannotPlan(reason.field, f"{reason.given} ({asked})", reason.expected)
 
 
-def _burden(plan: Plan) -> tuple[Any, ...]:
+def _plan_cost(plan: Plan) -> tuple[Any, ...]:
     phases, packed = plan.regimen.phases, plan.packed
     broken = sum(halves(packed[dose]) for phase in phases for dose in phase.doses)
     uneven = sum(not phase.is_even for phase in phases)
@@ -139,17 +139,17 @@ def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_
     while level > top:
         bridge.append(level)
         level -= step
-    held = held_days is not None and held_days < least
-    if not bridge and not held:
+    is_short = held_days is not None and held_days < least
+    if not bridge and not is_short:
         return
     maximum = f"{format_amount(top)} mg a day, the maximum here"
-    if held:
+    if is_short:
         raise CannotPlan(
             "held days",
             f"{held_days} at {format_amount(current)} mg a day, which is above {maximum}",
             f"{least} days at this dose before the first step down: ask the prescriber to sign them, and plan after them",
         )
-    steps = ", ".join(format_amount(one) for one in bridge[:-1][:MOST_NAMED])
+    steps = ", ".join(format_amount(level) for level in bridge[:-1][:MOST_NAMED])
     steps += (", ..., " if len(bridge) > MOST_NAMED + 1 else ", " if steps else "") + format_amount(bridge[-1])
     raise CannotPlan(
         "today's dose",

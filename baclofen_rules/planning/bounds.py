@@ -37,11 +37,13 @@ class Bounds:
 
     def usable(self, strengths: Sequence[Decimal]) -> list[Decimal]:
         """The strengths in stock that the profile knows."""
-        known = self.book.limits_of(strength.RULE).strengths_mg
-        usable = [one for one in dict.fromkeys(strengths) if one in known]
+        listed = self.book.limits_of(strength.RULE).strengths_mg
+        usable = [strength_mg for strength_mg in dict.fromkeys(strengths) if strength_mg in listed]
         if not usable:
-            given = ", ".join(format_amount(one) for one in strengths) or "none"
-            raise CannotPlan("strengths", f"{given} mg", f"{' or '.join(format_amount(one) for one in known)} mg")
+            stock = ", ".join(format_amount(strength_mg) for strength_mg in strengths) or "none"
+            raise CannotPlan(
+                "strengths", f"{stock} mg", f"{' or '.join(format_amount(strength_mg) for strength_mg in listed)} mg"
+            )
         return usable
 
     def grid(self, strength_mg: Decimal) -> Decimal:
@@ -50,9 +52,12 @@ class Bounds:
 
     def stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
         """Each strength alone, then every choice of up to ``together`` of them."""
-        units = {one: one if whole_tablets else self.grid(one) for one in self.usable(strengths)}
+        units = {
+            strength_mg: strength_mg if whole_tablets else self.grid(strength_mg)
+            for strength_mg in self.usable(strengths)
+        }
         chosen = [few for count in range(1, together + 1) for few in combinations(units, count)]
-        return [Stock.of({one: units[one] for one in few}, self.single) for few in chosen]
+        return [Stock.of({strength_mg: units[strength_mg] for strength_mg in few}, self.single) for few in chosen]
 
     @property
     def fall(self) -> Decimal:
@@ -110,7 +115,7 @@ class Bounds:
         )
         by_weight = None if per_kg is None or self.weight is None else per_kg * self.weight
         by_doses = self.single * self.doses_allowed()[1]
-        return min([one for one in (most, by_weight, by_doses) if one is not None])
+        return min([limit for limit in (most, by_weight, by_doses) if limit is not None])
 
     def doses_allowed(self) -> tuple[int, int]:
         """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
@@ -125,8 +130,8 @@ class Bounds:
     def _at(self, bands: Bands[Decimal], strictest: Any) -> Decimal | None:
         if self.age is not None:
             return bands.at(self.age)
-        known = [limit for _, limit in bands.rows if limit is not None]
-        return strictest(known) if known else None
+        limits = [limit for _, limit in bands.rows if limit is not None]
+        return strictest(limits) if limits else None
 
 
 def whole(days: Decimal) -> int:

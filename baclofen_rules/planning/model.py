@@ -48,7 +48,7 @@ class Plan(NamedTuple):
         )
 
     def part(self, strength_mg: Decimal) -> Regimen:
-        """What is taken of one strength, in the phases that use it."""
+        """Return the doses taken of one strength, in the phases that use it."""
         phases = [(self._amounts(phase, strength_mg), phase.days) for phase in self.regimen.phases]
         return Regimen(tuple(Phase(doses, days) for doses, days in phases if doses), self.regimen.then_stop)
 

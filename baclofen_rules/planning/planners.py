@@ -41,7 +41,7 @@ ABOUT_TABLETS: Final = frozenset({"measurable-dose", "strength", "unit"})
 
 
 class Wish(NamedTuple):
-    """What is asked of a plan: the doses today, how many a day, and where it ends."""
+    """The wish for a plan: the doses today, how many a day, and where it ends."""
 
     before: tuple[Decimal, ...] | None
     times: int
@@ -54,7 +54,7 @@ class Planner:
     """One strength's way to a plan, or that of two strengths together."""
 
     kind: Kind
-    known: Callable[[Decimal], tuple[Decimal, ...]]
+    doses_at: Callable[[Decimal], tuple[Decimal, ...]]
     """The doses at a level that those of the next one may not be larger than."""
 
     def __init__(self, limits: Bounds, stock: Stock, wish: Wish) -> None:
@@ -67,12 +67,12 @@ class Planner:
         ways = (self.stock.split(total, self.fewest, times) for times in range(self.times, self.most_times + 1))
         return next((doses for doses in ways if doses is not None), None)
 
-    def enlarges(self, at: Decimal, level: Decimal) -> bool:
-        """Whether a second strength makes a single dose larger: than the one before it on the way down, or than the last
+    def enlarges_dose(self, at: Decimal, level: Decimal) -> bool:
+        """Return whether a second strength makes a single dose larger: than the one before it on the way down, or than the last
         one on the way up. Who takes 10 mg at a time is not given the 25 mg tablet to take less in a day."""
         if not self.stock.is_mixed or not level:
             return False
-        return max(self.split(level) or (ZERO,)) > max(self.known(at))
+        return max(self.split(level) or (ZERO,)) > max(self.doses_at(at))
 
     def path(
         self, start: Decimal, end: Decimal, first: Decimal, step: Decimal, least_moves: int
@@ -88,18 +88,18 @@ class Planner:
         def best(at: Decimal, moves: int) -> tuple[tuple[Any, ...], tuple[Decimal, ...]] | None:
             if not moves:
                 return ((0, ZERO, ZERO), ()) if at == end else None
-            found = []
+            ways = []
             for level in allowed:
                 size = at - level if down else level - at
-                if not ZERO < size <= (first if at == start else step) or self.enlarges(at, level):
+                if not ZERO < size <= (first if at == start else step) or self.enlarges_dose(at, level):
                     continue
                 rest = best(level, moves - 1)
                 if rest is not None:
                     doses = self.split(level) or (ZERO,)
                     (uneven, squares, late), levels_after = rest
                     cost = (uneven + (len(set(doses)) > 1), squares + size * size, late - moves * size)
-                    found.append((cost, (level, *levels_after)))
-            return min(found) if found else None
+                    ways.append((cost, (level, *levels_after)))
+            return min(ways) if ways else None
 
         for moves in range(least_moves, len(allowed) + 1):
             way = best(start, moves)
@@ -107,22 +107,24 @@ class Planner:
                 return list(way[1])
         return None
 
-    def no_steps(self, step: Decimal) -> CannotPlan:
-        """Why there is no path."""
+    def refuse_steps(self, step: Decimal) -> CannotPlan:
+        """Return the refusal for a course without a path."""
         tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
         unit = format_amount(min(self.stock.units))
-        given = f"with {tablets} mg tablets no steps of at most {format_amount(step)} mg a day lead there"
+        reason = f"with {tablets} mg tablets no steps of at most {format_amount(step)} mg a day lead there"
         return CannotPlan(
-            "strengths", given, f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber"
+            "strengths", reason, f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber"
         )
 
-    def made(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
-        """The plan, if the rules have nothing to say about it."""
+    def prove(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
+        """Return the plan, or a refusal where a rule finds fault with it."""
         profile = self.limits.profile
         packed = {dose: self.stock.pack(dose) or () for phase in phases for dose in phase.doses}
         plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest)
-        found = next(_questioned(plan, self.limits, self.wish.before), None)
-        return plan if found is None else CannotPlan("plan", found.words.summary, "a course that the rules accept")
+        objection = next(_find_objections(plan, self.limits, self.wish.before), None)
+        return (
+            plan if objection is None else CannotPlan("plan", objection.words.summary, "a course that the rules accept")
+        )
 
 
 class TaperPlanner(Planner):
@@ -132,7 +134,7 @@ class TaperPlanner(Planner):
         super().__init__(limits, stock, wish)
         self.held_days = held_days
         today = wish.before or ()
-        self.known = lambda level: today if level == sum(today, ZERO) else self.split(level) or today
+        self.doses_at = lambda level: today if level == sum(today, ZERO) else self.split(level) or today
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
@@ -141,7 +143,7 @@ class TaperPlanner(Planner):
         to_zero = not wish.end
         levels = self.path(sum(wish.before, ZERO), wish.end, step, step, 2 if to_zero else 1)
         if levels is None:
-            return self.no_steps(step)
+            return self.refuse_steps(step)
         timed = levels[:-1]
         lengths = self._lengths(len(timed), limits.taper_days if to_zero else 0)
         if isinstance(lengths, CannotPlan):
@@ -151,9 +153,9 @@ class TaperPlanner(Planner):
             phases.append(self._phase(wish.end, None))
         if self.held_days is not None and self.held_days < limits.fall_days:
             if any(self.stock.pack(dose) is None for dose in wish.before):
-                return self.no_steps(step)
+                return self.refuse_steps(step)
             phases.insert(0, Phase(wish.before, limits.fall_days))
-        return self.made(phases, then_stop=to_zero)
+        return self.prove(phases, then_stop=to_zero)
 
     def _phase(self, level: Decimal, days: int | None) -> Phase:
         doses = self.split(level)
@@ -168,8 +170,8 @@ class TaperPlanner(Planner):
             return [max(shortest, -(-least // levels))] * levels if levels else []
         if wished < max(least, shortest * levels):
             return CannotPlan("days", str(wished), f"at least {max(least, shortest * levels)} days from this dose")
-        each, over = divmod(wished, levels) if levels else (0, 0)
-        return [each + 1] * over + [each] * (levels - over)
+        shortest_length, over = divmod(wished, levels) if levels else (0, 0)
+        return [shortest_length + 1] * over + [shortest_length] * (levels - over)
 
 
 class TitrationPlanner(Planner):
@@ -178,44 +180,44 @@ class TitrationPlanner(Planner):
     def __init__(self, limits: Bounds, stock: Stock, wish: Wish, target: tuple[Decimal, ...]) -> None:
         super().__init__(limits, stock, wish)
         self.target = target
-        self.known = lambda level: target
+        self.doses_at = lambda level: target
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
         if any(self.stock.pack(dose) is None for dose in self.target):
             tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
-            given = f"{tablets} mg tablets do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
-            return CannotPlan("strengths", given, "a strength that measures the target")
+            reason = f"{tablets} mg tablets do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
+            return CannotPlan("strengths", reason, "a strength that measures the target")
         step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
         start = sum(wish.before or (), ZERO)
         levels = self.path(start, wish.end, limits.start if wish.before is None else step, step, 1)
         if levels is None:
-            return self.no_steps(step)
+            return self.refuse_steps(step)
         rest = None if wish.days is None else wish.days - limits.rise_days * (len(levels) - 1)
         if rest is not None and rest < 1:
             return CannotPlan("days", str(wish.days), f"more than {limits.rise_days * (len(levels) - 1)} days")
         phases = [Phase(self.split(level) or (), limits.rise_days) for level in levels[:-1]]
-        return self.made([*phases, Phase(self.target, rest)], then_stop=False)
+        return self.prove([*phases, Phase(self.target, rest)], then_stop=False)
 
 
-def _questioned(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
-    """What the rules would say about the plan, for a patient who has taken the doses ``before`` all along.
+def _find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
+    """Yield the findings of the rules about the plan, for a patient who has taken the doses ``before`` all along.
 
     A prescription names one strength. A plan with two is asked about as a whole for its doses, and by strength for its tablets.
     """
     history: tuple[Fill, ...] = ()
     if before is not None:
-        held = max(limits.fall_days, limits.rise_days)
-        began = limits.on - timedelta(days=held)
-        history = (Fill(began, before, held, Relation.SAME_COURSE, None, began),)
-    one = plan.strengths[0] if len(plan.strengths) == 1 else None
-    yield from _asked(plan.regimen, one, limits, history, PROVED_BY)
-    if one is None:
+        held_days = max(limits.fall_days, limits.rise_days)
+        began = limits.on - timedelta(days=held_days)
+        history = (Fill(began, before, held_days, Relation.SAME_COURSE, None, began),)
+    single = plan.strengths[0] if len(plan.strengths) == 1 else None
+    yield from _check_course(plan.regimen, single, limits, history, PROVED_BY)
+    if single is None:
         for strength in plan.strengths:
-            yield from _asked(plan.part(strength), strength, limits, (), ABOUT_TABLETS)
+            yield from _check_course(plan.part(strength), strength, limits, (), ABOUT_TABLETS)
 
 
-def _asked(
+def _check_course(
     course: Regimen, strength: Decimal | None, limits: Bounds, history: tuple[Fill, ...], codes: frozenset[str]
 ) -> Iterator[Found]:
     order = Order(
@@ -235,4 +237,4 @@ def _asked(
     terms = Terms(Case(limits.on, Action.DISPENSE, patient, order, None, history, None), limits.book.terms)
     for bound in limits.book.rules[Action.DISPENSE]:
         if bound.rule.code in codes:
-            yield from (said for said in bound.rule.check(terms, bound.limits) if isinstance(said, Found))
+            yield from (finding for finding in bound.rule.check(terms, bound.limits) if isinstance(finding, Found))

@@ -46,7 +46,7 @@ class Stock(NamedTuple):
         """The tablets that make a dose: without halves if that can be, then as few as can be. None where nothing does."""
         if not self.is_mixed:
             return None if dose % self.units[0] else (Tablets(self.strengths[0], dose / self.strengths[0]),)
-        return min(self._packings(dose), key=_trouble, default=None)
+        return min(self._packings(dose), key=_packing_cost, default=None)
 
     def _packings(self, dose: Decimal) -> Iterator[Packing]:
         for parts in product(*(range(int(dose / unit) + 1) for unit in self.units)):
@@ -57,7 +57,7 @@ class Stock(NamedTuple):
     def split(self, total: Decimal, fewest: int, times: int) -> tuple[Decimal, ...] | None:
         """A day's total as doses that the tablets give, as even as can be, the larger ones later in the day."""
         if self.is_mixed:
-            even = _days(self)[times].get(total) if times <= MOST_TIMES else None
+            even = _most_even_days(self)[times].get(total) if times <= MOST_TIMES else None
             return even if even is not None and len(even) >= fewest else None
         unit = self.units[0]
         units = int(total / unit)
@@ -71,31 +71,31 @@ class Stock(NamedTuple):
     def totals(self, most: Decimal, times: int) -> list[Decimal]:
         """Daily totals up to ``most`` that could be split into at most so many doses, and nothing; lowest first."""
         if self.is_mixed:
-            return [ZERO, *sorted(total for total in _days(self)[min(times, MOST_TIMES)] if total <= most)]
+            return [ZERO, *sorted(total for total in _most_even_days(self)[min(times, MOST_TIMES)] if total <= most)]
         return [level * self.units[0] for level in range(int(most / self.units[0]) + 1)]
 
 
 @lru_cache(maxsize=256)
-def _days(stock: Stock) -> list[dict[Decimal, tuple[Decimal, ...]]]:
+def _most_even_days(stock: Stock) -> list[dict[Decimal, tuple[Decimal, ...]]]:
     """For each number of doses a day, the most even day of every total; with fewer doses where no other gives it."""
     grain = min(stock.units) / 2
     sizes = [grain * size for size in range(1, int(stock.largest_dose / grain) + 1)]
     sizes = [dose for dose in sizes if stock.pack(dose) is not None]
     days: list[dict[Decimal, tuple[Decimal, ...]]] = [{}]
     for times in range(1, MOST_TIMES + 1):
-        found: dict[Decimal, tuple[Decimal, ...]] = {}
+        evenest: dict[Decimal, tuple[Decimal, ...]] = {}
         for doses in combinations_with_replacement(sizes, times):
-            held = found.get(total := sum(doses, ZERO))
-            if held is None or doses[-1] - doses[0] < held[-1] - held[0]:
-                found[total] = doses
-        days.append({**days[-1], **found})
+            best = evenest.get(total := sum(doses, ZERO))
+            if best is None or doses[-1] - doses[0] < best[-1] - best[0]:
+                evenest[total] = doses
+        days.append({**days[-1], **evenest})
     return days
 
 
 def halves(packing: Packing) -> int:
-    """How many tablets of a dose are broken."""
+    """Return the number of tablets of a dose that are broken."""
     return sum(bool(tablets.number % 1) for tablets in packing)
 
 
-def _trouble(packing: Packing) -> tuple[int, Decimal, int]:
+def _packing_cost(packing: Packing) -> tuple[int, Decimal, int]:
     return halves(packing), sum((tablets.number for tablets in packing), ZERO), len(packing)

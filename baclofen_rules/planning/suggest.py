@@ -23,9 +23,9 @@ def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
     case, latest = terms.case, terms.latest
     on = profile.on or case.on
     if latest is not None and terms.is_continuing:
-        doses, held = latest.doses, terms.held_days
+        doses, held_days = latest.doses, terms.held_days
     elif terms.phases:
-        doses, held = terms.phases[0].doses, terms.phases[0].days or 0
+        doses, held_days = terms.phases[0].doses, terms.phases[0].days or 0
     else:
         return None
     ends = None
@@ -33,12 +33,19 @@ def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
         ends = terms.phases[-1].mg_per_day
         if ends >= sum(doses):
             return None
-    known = rulebook(profile, on).limits_of(strength.RULE).strengths_mg
+    strengths_of_profile = rulebook(profile, on).limits_of(strength.RULE).strengths_mg
     prescribed = terms.order.strength_mg if terms.order is not None else latest.strength_mg if latest else None
-    for strengths in (known if prescribed is None else (prescribed,), known):
+    for strengths in (strengths_of_profile if prescribed is None else (prescribed,), strengths_of_profile):
         try:
             plan = plan_taper(
-                doses, strengths, profile, on, age_years=terms.age, last_mg_per_day=ends, held_days=held, together=1
+                doses,
+                strengths,
+                profile,
+                on,
+                age_years=terms.age,
+                last_mg_per_day=ends,
+                held_days=held_days,
+                together=1,
             )
         except CannotPlan:
             continue

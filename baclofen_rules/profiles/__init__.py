@@ -17,7 +17,7 @@ __all__ = ["InvalidProfile", "Profile", "Section"]
 
 
 class Section(NamedTuple):
-    """What a profile says for one rule: its parameters, and what the rule itself rests on."""
+    """The part of a profile for one rule: parameters, and citations of the rule itself."""
 
     parameters: Mapping[str, Parameter]
     basis: tuple[Citation, ...]
@@ -62,7 +62,7 @@ class Profile:
         object.__setattr__(self, "bound", {})
 
     def is_due_for_review(self, on: date) -> bool:
-        """Whether the day of the next review has passed."""
+        """Return whether the day of the next review has passed."""
         return on > self.next_review
 
     def __hash__(self) -> int:

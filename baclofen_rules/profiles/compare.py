@@ -1,4 +1,4 @@
-"""What differs between two profiles, in words."""
+"""Differences between two profiles, in words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,17 +39,17 @@ def value_in_words(entry: Entry) -> str:
     if value is None:
         words = "none"
     elif isinstance(value, tuple):
-        words = f"{', '.join(str(one) for one in value)} {entry.unit}"
+        words = f"{', '.join(str(number) for number in value)} {entry.unit}"
     else:
         words = str(value) if entry.unit == "severity" else f"{value} {entry.unit}"
     return words if entry.ages is None else f"{entry.ages}: {words}"
 
 
 def _differences(sections: dict[str, tuple[Section, Section]], on: date) -> Iterator[Difference]:
-    for code, (one, other) in sections.items():
-        for name in dict.fromkeys([*one.parameters, *other.parameters]):
-            if _values(one, name, on) != _values(other, name, on):
-                yield Difference(f"{code}.{name}", in_words(one, name, on), in_words(other, name, on))
+    for code, (first, second) in sections.items():
+        for name in dict.fromkeys([*first.parameters, *second.parameters]):
+            if _values(first, name, on) != _values(second, name, on):
+                yield Difference(f"{code}.{name}", in_words(first, name, on), in_words(second, name, on))
 
 
 def _values(section: Section, name: str, on: date) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a rule declares the numbers it reads, and how dated entries of a profile become those numbers.
+"""Declarations of the numbers a rule reads, and their values on a day.
 
 A rule's ``Limits`` is a frozen dataclass whose fields say what they accept::
 
@@ -69,8 +69,8 @@ class Parameter(NamedTuple):
         """For each age band the newest entry that is in force on ``on``, youngest band first."""
         newest: dict[Ages | None, Entry] = {}
         for entry in self.entries:
-            held = newest.get(entry.ages)
-            if entry.since <= on and (held is None or held.since < entry.since):
+            latest = newest.get(entry.ages)
+            if entry.since <= on and (latest is None or latest.since < entry.since):
                 newest[entry.ages] = entry
         return tuple(sorted(newest.values(), key=lambda entry: entry.ages.low if entry.ages else Decimal(0)))
 
@@ -134,11 +134,11 @@ class Bands(Generic[T]):
         return self.rows[0][1] if self.is_below_first(age) else self.at(age)
 
     def is_below_first(self, age: Decimal | None) -> bool:
-        """Whether the age is known and lies below the first band: the profile says nothing about it."""
+        """Return whether the age is known and lies below the first band: the profile says nothing about it."""
         return age is not None and age < self.rows[0][0].low
 
     def is_below_last(self, age: Decimal | None) -> bool:
-        """Whether the age is known and falls below the last band."""
+        """Return whether the age is known and falls below the last band."""
         return age is not None and age < self.rows[-1][0].low
 
     def __str__(self) -> str:
@@ -146,7 +146,7 @@ class Bands(Generic[T]):
 
 
 class Spec(NamedTuple):
-    """What one field of a rule's ``Limits`` accepts."""
+    """The unit and range of one field of a rule's ``Limits``."""
 
     unit: str
     least: Decimal = Decimal(0)
@@ -172,7 +172,7 @@ class Spec(NamedTuple):
                 self.many
                 and isinstance(value, tuple)
                 and bool(value)
-                and all(self.least <= one <= self.most for one in value)
+                and all(self.least <= number <= self.most for number in value)
             )
         return self.least <= value <= self.most
 

@@ -1,4 +1,4 @@
-"""Reads profile files, and refuses what is not evidence, with the place."""
+"""Reading of profile files; a number without date or citation is refused with its place."""
 
 import hashlib
 import json
@@ -150,8 +150,8 @@ class _Reader:
             note=self._text(row, "note", place) if "note" in row else "",
         )
 
-    def _citation(self, row: Mapping[str, Any], place: str, known: tuple[str, ...]) -> Citation:
-        self._known(row, known, place)
+    def _citation(self, row: Mapping[str, Any], place: str, names: tuple[str, ...]) -> Citation:
+        self._known(row, names, place)
         mark, source = self._text(row, "mark", place), self._text(row, "source", place)
         if mark not in MARKS:
             self._refuse(f"{place}.mark", mark, "one of " + ", ".join(f"{m} ({words})" for m, words in MARKS.items()))
@@ -168,7 +168,7 @@ class _Reader:
         if isinstance(value, str) and value in set(Severity):
             return Severity(value)
         if isinstance(value, list):
-            return tuple(self._number(one, f"{place}[{index}]") for index, one in enumerate(value))
+            return tuple(self._number(number, f"{place}[{index}]") for index, number in enumerate(value))
         return self._number(value, place)
 
     def _number(self, value: Any, place: str) -> Decimal:
@@ -207,14 +207,14 @@ class _Reader:
             self._refuse(place, value, "a list of tables")
         return value
 
-    def _known(self, table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
+    def _known(self, table: Mapping[str, Any], names: tuple[str, ...], place: str) -> None:
         for name in table:
-            if name not in known:
-                self._refuse(f"{place}.{name}" if place else name, "an unknown name", f"one of {', '.join(known)}")
+            if name not in names:
+                self._refuse(f"{place}.{name}" if place else name, "an unknown name", f"one of {', '.join(names)}")
 
     def _refuse(self, place: str, given: Any, expected: str) -> NoReturn:
-        shown = "nothing" if given is None else str(given)[:80] or "an empty text"
-        raise InvalidProfile(f"{self.path.name}: {place}", shown, expected)
+        text = "nothing" if given is None else str(given)[:80] or "an empty text"
+        raise InvalidProfile(f"{self.path.name}: {place}", text, expected)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _spelt(section: Section) -> dict[str, Any]:
 def _spelt_entry(entry: Entry) -> dict[str, Any]:
     value = entry.value
     return {
-        "value": [_plain(one) for one in value] if isinstance(value, tuple) else _plain(value),
+        "value": [_plain(number) for number in value] if isinstance(value, tuple) else _plain(value),
         "unit": entry.unit,
         "from": entry.since.isoformat(),
         "ages": None if entry.ages is None else [_plain(entry.ages.low), _plain(entry.ages.high)],

@@ -31,10 +31,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     if not t.is_continuing or t.previous_mg <= limits.max_mg_per_day:
         return CLEAR
     excepted = t.case.reason in EXCEPTIONS
-    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, _words, t, limits),)
+    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, _describe, t, limits),)
 
 
-def _words(t: Terms, limits: Limits) -> Words:
+def _describe(t: Terms, limits: Limits) -> Words:
     level, most, reason = format_amount(t.previous_mg), format_amount(limits.max_mg_per_day), t.case.reason
     why = f" Reason given: {clip(reason)}." if reason else " No reason given."
     return Words(

@@ -30,7 +30,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     if severity is None:
         return CLEAR
     guarded = severity is Severity.STOP and t.is_guarded
-    return (Found(Severity.OVERRIDE if guarded else severity, _words, t.age, limits, severity, guarded),)
+    return (Found(Severity.OVERRIDE if guarded else severity, _describe, t.age, limits, severity, guarded),)
 
 
 def _unknown() -> Words:
@@ -44,7 +44,7 @@ def _unknown() -> Words:
     )
 
 
-def _words(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> Words:
+def _describe(age: Decimal, limits: Limits, severity: Severity, guarded: bool) -> Words:
     years = format_amount(age)
     band = next(str(ages) for ages, _ in limits.severity.rows if ages.holds(age))
     forbidden = severity is Severity.STOP

@@ -21,15 +21,15 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    known = t.patient.alcohol_use
-    if known is None:
+    drinks = t.patient.alcohol_use
+    if drinks is None:
         return (Missing((ALCOHOL_FACT,)),)
-    if not known:
+    if not drinks:
         return CLEAR
-    return (Found(limits.severity, _words),)
+    return (Found(limits.severity, _describe),)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "Alcohol use is recorded; it adds to the sedation by baclofen in a way nobody can foresee",
         "Current alcohol use recorded. Advise against alcohol; ask about the amount.",

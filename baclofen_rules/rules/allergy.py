@@ -19,14 +19,14 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     named = [allergy for allergy in allergies if names_baclofen(allergy)]
     if not named:
         return CLEAR
-    return (Found(Severity.STOP, _words, named),)
+    return (Found(Severity.STOP, _describe, named),)
 
 
-def _words(named: list[str]) -> Words:
+def _describe(named: list[str]) -> Words:
     return Words(
         f"An allergy is recorded that names baclofen: {clip(named[0])}",
-        f"Recorded allergies that name baclofen: {', '.join(clip(one) for one in named)}.",
-        observed={"allergies": [clip(one) for one in named]},
+        f"Recorded allergies that name baclofen: {', '.join(clip(allergy) for allergy in named)}.",
+        observed={"allergies": [clip(allergy) for allergy in named]},
         limit={"allergies": []},
         dur=Dur.ALLERGY,
         detected_issue=DetectedIssue.ALLERGY,

@@ -14,7 +14,7 @@ from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import GUARD, doses, highest
+from baclofen_rules.words import GUARD, format_doses, highest_phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(broken, Missing):
         return (Missing((*broken.facts, HISTORY_FACT)),) if t.history_unknown else (broken,)
-    return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, _words, t, limits, broken),)
+    return (Found(Severity.OVERRIDE if t.is_guarded else Severity.STOP, _describe, t, limits, broken),)
 
 
-def _words(t: Terms, limits: Limits, broken: Decimal) -> Words:
-    number, phase = highest(t.phases)
+def _describe(t: Terms, limits: Limits, broken: Decimal) -> Words:
+    number, phase = highest_phase(t.phases)
     most, factor = broken * limits.factor, format_amount(limits.factor)
     others = f", and {format_amount(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     guard = f" {GUARD}" if t.is_guarded else ""
     total = format_amount(t.total_mg)
     return Words(
         f"{total} mg a day is above {format_amount(most)} mg, {factor} times the {format_amount(broken)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; {factor} x {format_amount(broken)} mg = {format_amount(most)} mg a day.{guard}",
+        f"Phase {number}: {format_doses(phase)}{others}; {factor} x {format_amount(broken)} mg = {format_amount(most)} mg a day.{guard}",
         observed={"mg_per_day": total},
         limit={"mg_per_day": format_amount(most), "times": factor},
         dur=Dur.HIGH_DOSE,

@@ -30,15 +30,17 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if LOOKED_FOR_SET.isdisjoint(t.conditions):
         return lacking
-    return (Found(Severity.ACKNOWLEDGE, _words, t), *lacking)
+    return (Found(Severity.ACKNOWLEDGE, _describe, t), *lacking)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     named = [condition for condition in LOOKED_FOR if condition in t.conditions]
     words = [str(condition).replace("-", " ") for condition in named]
-    shown = ", ".join(words[:MOST_NAMED]) + (f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else "")
+    first_words = ", ".join(words[:MOST_NAMED]) + (
+        f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
+    )
     return Words(
-        f"Baclofen wants care with {shown}",
+        f"Baclofen wants care with {first_words}",
         f"Recorded conditions that baclofen can make worse: {', '.join(words)}.",
         observed={"conditions": [str(condition) for condition in named]},
         limit={"conditions": []},

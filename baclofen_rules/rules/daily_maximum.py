@@ -13,7 +13,7 @@ from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Mi
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses, highest
+from baclofen_rules.words import format_doses, highest_phase
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -22,17 +22,17 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
     if isinstance(limit, Missing):
         return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
-    return (Found(Severity.OVERRIDE, _words, t, limit),)
+    return (Found(Severity.OVERRIDE, _describe, t, limit),)
 
 
-def _words(t: Terms, limit: Decimal) -> Words:
-    number, phase = highest(t.phases)
+def _describe(t: Terms, limit: Decimal) -> Words:
+    number, phase = highest_phase(t.phases)
     total = format_amount(t.total_mg)
     others = f", and {format_amount(t.concurrent_mg)} mg a day from another supply" if t.concurrent_mg else ""
     is_child = t.limits.max_mg_per_day.is_below_last(t.age)
     return Words(
         f"{total} mg a day is above the {format_amount(limit)} mg daily maximum",
-        f"Phase {number}: {doses(phase)}{others}; {_of_age(t)}: {format_amount(limit)} mg a day.",
+        f"Phase {number}: {format_doses(phase)}{others}; {_of_age(t)}: {format_amount(limit)} mg a day.",
         observed={"mg_per_day": total},
         limit={"mg_per_day": format_amount(limit)},
         dur=Dur.HIGH_DOSE,

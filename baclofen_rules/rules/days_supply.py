@@ -22,7 +22,7 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     if t.fixed_days > limits.max_days:
-        return (Found(Severity.ACKNOWLEDGE, _words, t.fixed_days, limits),)
+        return (Found(Severity.ACKNOWLEDGE, _describe, t.fixed_days, limits),)
     if not t.is_open:
         return CLEAR
     order = t.order
@@ -32,10 +32,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     if lacking:
         return (Missing(lacking),)
     days = t.supply_days or 0
-    return (Found(Severity.ACKNOWLEDGE, _words, days, limits),) if days > limits.max_days else CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe, days, limits),) if days > limits.max_days else CLEAR
 
 
-def _words(days: int, limits: Limits) -> Words:
+def _describe(days: int, limits: Limits) -> Words:
     most = format_amount(limits.max_days)
     return Words(
         f"{days} days' supply is above the {most} days given at one time",

@@ -24,7 +24,7 @@ from baclofen_rules.rule import Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import LONGEST_QUOTE, clip, doses
+from baclofen_rules.words import LONGEST_QUOTE, clip, format_doses
 
 REPEATS_FACT = "prescription.repeats"
 _UNREAD = {
@@ -60,7 +60,7 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _end_matters(order: Order) -> bool:
-    """Whether it would make a difference to know if the phases, which have an end, then stop."""
+    """Return whether it would make a difference to know if the phases, which have an end, then stop."""
     reading, phases = order.reading, order.phases
     if phases is None:
         return False
@@ -94,10 +94,10 @@ def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
 def _unread(question: Question, structured: Regimen | None, limits: Limits) -> Iterator[Found | Missing]:
     about, ask = clip(question.about), question.ask
     if question.why in (Why.GAP, Why.OVERLAP):
-        found = limits.gap if question.why is Why.GAP else limits.overlap
+        level = limits.gap if question.why is Why.GAP else limits.overlap
         word = "leave days out" if question.why is Why.GAP else "name a day twice"
         yield _found(
-            Severity.STOP if structured is None else found,
+            Severity.STOP if structured is None else level,
             f"The directions {word} at '{about}'",
             f"Directions: '{about}'. {ask}",
             {"about": about, "ask": ask},
@@ -132,27 +132,27 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
         "length": ("length", limits.length_differs),
         "end": ("end", limits.end_differs),
     }[kind]
-    said, ordered = _course(text), _course(structured)
+    written, ordered = _course(text), _course(structured)
     yield _found(
         level,
         f"The {words} of the directions differs from that of the phases: {_agreement(order, text, structured, limits)}",
-        f"Directions: {said}{_tablets(text, order)}. Phases: {ordered}{_tablets(structured, order)}. Quantity: {_amount(order)}.",
-        {"directions": said, "phases": ordered, "differs": words},
+        f"Directions: {written}{_tablets(text, order)}. Phases: {ordered}{_tablets(structured, order)}. Quantity: {_amount(order)}.",
+        {"directions": written, "phases": ordered, "differs": words},
         dur=Dur.MISSING_INFORMATION,
     )
 
 
 def _difference(text: Regimen, structured: Regimen) -> str | None:
-    """What differs first: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
+    """Return the first difference: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
     if text.phases == structured.phases:
         last = other = text.phases[-1].days
     else:
-        said, ordered = _levels(text), _levels(structured)
-        if [level for level, _ in said] != [level for level, _ in ordered]:
+        written, ordered = _levels(text), _levels(structured)
+        if [level for level, _ in written] != [level for level, _ in ordered]:
             return "dose"
-        if any(days != other for (_, days), (_, other) in zip(said[:-1], ordered[:-1], strict=True)):
+        if any(days != other for (_, days), (_, other) in zip(written[:-1], ordered[:-1], strict=True)):
             return "dose"
-        last, other = said[-1][1], ordered[-1][1]
+        last, other = written[-1][1], ordered[-1][1]
     if last is not None and other is not None and last != other:
         return "length"
     if last is not None and text.then_stop is not None and structured.then_stop is not None:
@@ -210,7 +210,7 @@ def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Li
 
 
 def _fits(order: Order, regimen: Regimen, limits: Limits) -> bool | None:
-    """Whether the quantity is what the course needs; None where one of them is not known."""
+    """Return whether the quantity is what the course needs; None where one of them is not known."""
     if order.quantity is None or order.strength_mg is None or regimen.total_days is None:
         return None
     needed = _needed(regimen, order.strength_mg)
@@ -228,7 +228,7 @@ def _as_needed(reading: Reading, limits: Limits) -> Found:
     return _found(
         limits.as_needed,
         f"Taken only when needed: {format_amount(phase.mg_per_day)} mg is the most of a day, not what is taken every day",
-        f"Directions: {reading.sentence} The rules look at {doses(phase)} as if it were taken every day.",
+        f"Directions: {reading.sentence} The rules look at {format_doses(phase)} as if it were taken every day.",
         {"mg_per_day": format_amount(phase.mg_per_day)},
     )
 
@@ -243,7 +243,7 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
     levels = [phase.mg_per_day for phase in regimen.phases]
     changes = [(at, before, after) for at, (before, after) in enumerate(pairwise(levels), start=1) if before != after]
     if regimen.then_stop and regimen.total_days is None:
-        last = doses(regimen.phases[-1])
+        last = format_doses(regimen.phases[-1])
         yield _found(
             limits.open_end,
             "The medicine is to stop, but the last phase has no end: on which day does it stop?",
@@ -308,7 +308,7 @@ def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:
 
 
 def _course(regimen: Regimen) -> str:
-    parts = [f"{doses(phase)}{_for(phase)}" for phase in regimen.phases]
+    parts = [f"{format_doses(phase)}{_for(phase)}" for phase in regimen.phases]
     return "; then ".join(parts) + ("; then stop" if regimen.then_stop else "")
 
 

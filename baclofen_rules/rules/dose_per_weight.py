@@ -13,7 +13,7 @@ from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses, highest
+from baclofen_rules.words import format_doses, highest_phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, _words, t, limit, weight),)
+    return (Found(Severity.OVERRIDE, _describe, t, limit, weight),)
 
 
-def _words(t: Terms, limit: Decimal, weight: Decimal) -> Words:
-    number, phase = highest(t.phases)
+def _describe(t: Terms, limit: Decimal, weight: Decimal) -> Words:
+    number, phase = highest_phase(t.phases)
     ratio = format_amount(round(t.highest_mg / weight, 2))
     return Words(
         f"{ratio} mg/kg a day is above the {format_amount(limit)} mg/kg maximum at this age",
-        f"Phase {number}: {doses(phase)} / {format_amount(weight)} kg = {ratio} mg/kg a day; "
+        f"Phase {number}: {format_doses(phase)} / {format_amount(weight)} kg = {ratio} mg/kg a day; "
         f"{format_amount(limit)} mg/kg is {format_amount(limit * weight)} mg a day.",
         observed={"mg_per_kg_per_day": ratio},
         limit={"mg_per_kg_per_day": format_amount(limit), "mg_per_day": format_amount(limit * weight)},

@@ -21,15 +21,15 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    known = t.patient.drives
-    if known is None:
+    drives = t.patient.drives
+    if drives is None:
         return (Missing((DRIVING_FACT,)),)
-    if not known:
+    if not drives:
         return CLEAR
-    return (Found(limits.severity, _words),)
+    return (Found(limits.severity, _describe),)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "The patient drives or works with machines; baclofen makes drowsy",
         "Driving recorded. Lioresal documents: no driving during treatment; other labels: not while affected.",

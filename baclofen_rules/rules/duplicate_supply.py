@@ -16,10 +16,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.concurrent_mg:
         return CLEAR
-    return (Found(Severity.OVERRIDE, _words, t),)
+    return (Found(Severity.OVERRIDE, _describe, t),)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     other = format_amount(t.concurrent_mg)
     return Words(
         f"Another supply of baclofen, {other} mg a day, covers today",

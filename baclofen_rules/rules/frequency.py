@@ -27,14 +27,14 @@ def check(t: Terms, limits: Limits) -> Answer:
     if too_many is None and too_few is None:
         return CLEAR
     if isinstance(too_many, Decimal):
-        return (Found(Severity.ACKNOWLEDGE, _words, t, t.most_times, "more", too_many),)
+        return (Found(Severity.ACKNOWLEDGE, _describe, t, t.most_times, "more", too_many),)
     if isinstance(too_few, Decimal):
-        return (Found(Severity.ACKNOWLEDGE, _words, t, t.fewest_times, "fewer", too_few),)
+        return (Found(Severity.ACKNOWLEDGE, _describe, t, t.fewest_times, "fewer", too_few),)
     lacking = too_few if too_many is None else too_many
     return CLEAR if lacking is None else (lacking,)
 
 
-def _words(t: Terms, count: int, side: str, limit: Decimal) -> Words:
+def _describe(t: Terms, count: int, side: str, limit: Decimal) -> Words:
     times = "dose" if count == 1 else "doses"
     index = [phase.times_per_day for phase in t.phases].index(count)
     return Words(

@@ -15,10 +15,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if Condition.LIVER_DISEASE not in t.conditions:
         return lacking
-    return (Found(Severity.INFORMATION, _words), *lacking)
+    return (Found(Severity.INFORMATION, _describe), *lacking)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "A liver disease is recorded; liver tests are checked from time to time",
         "Liver disease recorded. The liver plays little part in clearing baclofen; labels ask for periodic tests.",

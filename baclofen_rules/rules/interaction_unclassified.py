@@ -16,14 +16,14 @@ MOST_NAMED = 2
 def check(t: Terms, limits: NoLimits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,)),)
-    return (Found(Severity.ACKNOWLEDGE, _words, t.unclassified),) if t.unclassified else CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe, t.unclassified),) if t.unclassified else CLEAR
 
 
-def _words(names: tuple[str, ...]) -> Words:
-    shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
+def _describe(names: tuple[str, ...]) -> Words:
+    first_names = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return Words(
-        f"{shown}{more}: not known to the rule book; look up interactions by hand",
+        f"{first_names}{more}: not known to the rule book; look up interactions by hand",
         f"Neither ATC code nor name could be classified: {', '.join(clip(name) for name in names)}.",
         observed={"medicines": [clip(name) for name in names]},
         limit={"medicines": []},

@@ -29,20 +29,20 @@ def check(code: str, t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,)),)
     names = t.interacting.get(code)
-    return CLEAR if names is None else (Found(limits.severity, _words, code, names),)
+    return CLEAR if names is None else (Found(limits.severity, _describe, code, names),)
 
 
-def _words(code: str, names: tuple[str, ...]) -> Words:
-    known = interaction_classes()[code]
-    shown = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
+def _describe(code: str, names: tuple[str, ...]) -> Words:
+    medicine_class = interaction_classes()[code]
+    first_names = ", ".join(clip(name, 30) for name in names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return Words(
-        f"{shown}{more}: {known.effect}",
-        f"{known.title}: {', '.join(clip(name) for name in names)}. {known.mechanism}. {known.advice}.",
+        f"{first_names}{more}: {medicine_class.effect}",
+        f"{medicine_class.title}: {', '.join(clip(name) for name in names)}. {medicine_class.mechanism}. {medicine_class.advice}.",
         observed={"medicines": [clip(name) for name in names]},
         limit={"medicines": []},
-        dur=Dur(known.dur),
-        detected_issue=DetectedIssue(known.detected_issue),
+        dur=Dur(medicine_class.dur),
+        detected_issue=DetectedIssue(medicine_class.detected_issue),
     )
 
 

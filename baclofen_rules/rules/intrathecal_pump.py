@@ -18,10 +18,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((PUMP_FACT,)),)
     if not pump:
         return CLEAR
-    return (Found(Severity.OVERRIDE, _words),)
+    return (Found(Severity.OVERRIDE, _describe),)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "An intrathecal baclofen pump is recorded; ask whether tablets are meant as well",
         "A pump delivers baclofen all day; tablets add to it, and stopping either can cause withdrawal.",

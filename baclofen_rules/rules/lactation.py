@@ -21,15 +21,15 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    known = t.patient.breastfeeding
-    if known is None:
+    breastfeeding = t.patient.breastfeeding
+    if breastfeeding is None:
         return (Missing((FEEDING_FACT,)),)
-    if not known:
+    if not breastfeeding:
         return CLEAR
-    return (Found(limits.severity, _words),)
+    return (Found(limits.severity, _describe),)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "The patient is breast-feeding; baclofen passes into the milk in small amounts",
         "Breast-feeding recorded. The Lioresal documents want it suspended; other labels ask for care.",

@@ -20,10 +20,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return CLEAR
     if t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, _words, t),)
+    return (Found(Severity.ACKNOWLEDGE, _describe, t),)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     days = "1 day" if t.gap_days == 1 else f"{t.gap_days} days"
     return Words(
         f"The last supply ran out {days} ago; ask how the patient managed",

@@ -16,10 +16,10 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
         return CLEAR
-    return (Found(Severity.INFORMATION, _words, t),)
+    return (Found(Severity.INFORMATION, _describe, t),)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     left = "1 day" if t.left_days == 1 else f"{t.left_days} days"
     before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
     return Words(

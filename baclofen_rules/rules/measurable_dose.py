@@ -29,11 +29,11 @@ def check(t: Terms, limits: Limits) -> Answer:
     for number, phase in enumerate(t.phases, start=1):
         for dose in phase.doses[:1] if phase.is_even else phase.doses:
             if dose % smallest:
-                return (Found(Severity.STOP, _words, number, dose, strength, smallest),)
+                return (Found(Severity.STOP, _describe, number, dose, strength, smallest),)
     return CLEAR if order.form is not None else (Missing((FORM_FACT,)),)
 
 
-def _words(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Words:
+def _describe(number: int, dose: Decimal, strength: Decimal, smallest: Decimal) -> Words:
     part = "halves" if smallest < strength else "whole tablets"
     count = format_amount(round(dose / strength, 3))
     return Words(

@@ -27,10 +27,10 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((AGE_FACT,)),)
     if t.age < limits.from_years:
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, _words, t.age, limits),)
+    return (Found(Severity.ACKNOWLEDGE, _describe, t.age, limits),)
 
 
-def _words(age: Decimal, limits: Limits) -> Words:
+def _describe(age: Decimal, limits: Limits) -> Words:
     years, least = format_amount(age), format_amount(limits.from_years)
     return Words(
         f"The patient is {years}; from {least} years start low and go up slowly",

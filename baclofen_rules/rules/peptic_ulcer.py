@@ -23,10 +23,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if Condition.PEPTIC_ULCER not in t.conditions:
         return lacking
-    return (Found(limits.severity, _words), *lacking)
+    return (Found(limits.severity, _describe), *lacking)
 
 
-def _words() -> Words:
+def _describe() -> Words:
     return Words(
         "A peptic ulcer is recorded; baclofen can stimulate gastric acid",
         "Peptic ulcer recorded. The British label names it as a contraindication.",

@@ -17,21 +17,21 @@ PICKED_FACT = "picked.strength_mg"
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     picked = t.case.picked_strength_mg
-    wanted = None if t.order is None else t.order.strength_mg
-    if picked is None or wanted is None:
+    prescribed = None if t.order is None else t.order.strength_mg
+    if picked is None or prescribed is None:
         facts = (PICKED_FACT,) if picked is None else ()
-        return (Missing((*facts, STRENGTH_FACT) if wanted is None else facts),)
-    if picked == wanted:
+        return (Missing((*facts, STRENGTH_FACT) if prescribed is None else facts),)
+    if picked == prescribed:
         return CLEAR
-    return (Found(Severity.STOP, _words, picked, wanted),)
+    return (Found(Severity.STOP, _describe, picked, prescribed),)
 
 
-def _words(picked: Decimal, wanted: Decimal) -> Words:
+def _describe(picked: Decimal, prescribed: Decimal) -> Words:
     return Words(
-        f"{format_amount(picked)} mg tablets were picked, {format_amount(wanted)} mg tablets are prescribed",
-        f"Scanned: {format_amount(picked)} mg; prescription: {format_amount(wanted)} mg. Put the pack back and pick again.",
+        f"{format_amount(picked)} mg tablets were picked, {format_amount(prescribed)} mg tablets are prescribed",
+        f"Scanned: {format_amount(picked)} mg; prescription: {format_amount(prescribed)} mg. Put the pack back and pick again.",
         observed={"strength_mg": format_amount(picked)},
-        limit={"strength_mg": format_amount(wanted)},
+        limit={"strength_mg": format_amount(prescribed)},
         dur=Dur.MISSING_INFORMATION,
         detected_issue=DetectedIssue.NOT_EQUIVALENT,
     )

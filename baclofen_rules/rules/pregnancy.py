@@ -29,10 +29,10 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((PREGNANCY_FACT,)),)
     if not pregnant:
         return CLEAR
-    return (Found(limits.severity_continuing if t.is_continuing else limits.severity_otherwise, _words, t),)
+    return (Found(limits.severity_continuing if t.is_continuing else limits.severity_otherwise, _describe, t),)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     standing = "unknown" if t.standing is None else str(t.standing)
     return Words(
         "The patient is pregnant and must not stop suddenly; ask the prescriber"

@@ -32,10 +32,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     last = months_after(written, int(limits.valid_months))
     if t.case.on <= last:
         return CLEAR
-    return (Found(Severity.STOP, _words, t, limits, written, last),)
+    return (Found(Severity.STOP, _describe, t, limits, written, last),)
 
 
-def _words(t: Terms, limits: Limits, written: date, last: date) -> Words:
+def _describe(t: Terms, limits: Limits, written: date, last: date) -> Words:
     months = format_amount(limits.valid_months)
     return Words(
         f"Written on {written}, the prescription was valid for {months} months, until {last}",

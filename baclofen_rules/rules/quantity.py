@@ -29,15 +29,15 @@ def check(t: Terms, limits: Limits) -> Answer:
     whole = needed.to_integral_value(rounding=ROUND_CEILING)
     least, most = whole * (1 - limits.tolerance), whole * (1 + limits.tolerance)
     if order.quantity < least:
-        return (Found(Severity.ACKNOWLEDGE, _words, t, order.quantity, whole, (least, most)),)
+        return (Found(Severity.ACKNOWLEDGE, _describe, t, order.quantity, whole, (least, most)),)
     if order.quantity > most and not t.is_open:
-        return (Found(Severity.ACKNOWLEDGE, _words, t, order.quantity, whole, (least, most)),)
+        return (Found(Severity.ACKNOWLEDGE, _describe, t, order.quantity, whole, (least, most)),)
     return CLEAR
 
 
-def _words(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Decimal]) -> Words:
+def _describe(t: Terms, ordered: Decimal, whole: Decimal, allowed: tuple[Decimal, Decimal]) -> Words:
     least, most = allowed
-    too_few = given < least
+    too_few = ordered < least
     side = "fewer" if too_few else "more"
     course = "its phases of fixed length" if t.is_open else "the course"
     sums = " + ".join(
@@ -47,9 +47,9 @@ def _words(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Dec
     strength = format_amount(t.order.strength_mg) if t.order is not None and t.order.strength_mg is not None else "?"
     fitting = f"{format_amount(least)} or more" if t.is_open else f"{format_amount(least)} to {format_amount(most)}"
     return Words(
-        f"{format_amount(given)} tablets are {side} than the {format_amount(whole)} that {course} needs",
-        f"({sums}) / {strength} mg = {exact} tablets; allowed: {fitting}; ordered: {format_amount(given)}.",
-        observed={"tablets": format_amount(given)},
+        f"{format_amount(ordered)} tablets are {side} than the {format_amount(whole)} that {course} needs",
+        f"({sums}) / {strength} mg = {exact} tablets; allowed: {fitting}; ordered: {format_amount(ordered)}.",
+        observed={"tablets": format_amount(ordered)},
         limit={"least": format_amount(least)}
         if t.is_open
         else {"least": format_amount(least), "most": format_amount(most)},
@@ -61,10 +61,10 @@ def _words(t: Terms, given: Decimal, whole: Decimal, allowed: tuple[Decimal, Dec
 
 def explain(t: Terms, limits: Limits) -> str:
     needed = format_amount(round(t.needed_tablets or Decimal(0), 4))
-    given = "" if t.order is None or t.order.quantity is None else format_amount(t.order.quantity)
+    ordered = "" if t.order is None or t.order.quantity is None else format_amount(t.order.quantity)
     if t.is_open:
-        return f"The course has an open end; {given} tablets cover the {needed} of its fixed phases."
-    return f"The course needs {needed} tablets; {given} are ordered."
+        return f"The course has an open end; {ordered} tablets cover the {needed} of its fixed phases."
+    return f"The course needs {needed} tablets; {ordered} are ordered."
 
 
 RULE = Rule(

@@ -46,8 +46,8 @@ def check(t: Terms, limits: Limits) -> Answer:
         return lacking
     severity, limit = judged
     guarded = t.is_guarded and severity is Severity.STOP
-    found = Found(Severity.OVERRIDE if guarded else severity, _words, t, limit, guarded)
-    return (found, *lacking) if lacking else (found,)
+    finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded)
+    return (finding, *lacking) if lacking else (finding,)
 
 
 def _judged(
@@ -66,7 +66,7 @@ def _judged(
     return (Severity.OVERRIDE if day >= high else Severity.ACKNOWLEDGE), high
 
 
-def _words(t: Terms, limit: Decimal, guarded: bool) -> Words:
+def _describe(t: Terms, limit: Decimal, guarded: bool) -> Words:
     day, most = format_amount(t.highest_mg), format_amount(limit)
     egfr = None if t.patient.egfr is None else format_amount(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"

@@ -24,10 +24,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     if t.patient.egfr is not None or t.patient.dialysis:
         return CLEAR
     older = t.age is None or t.age >= limits.from_years
-    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, _words, t, limits),)
+    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, _describe, t, limits),)
 
 
-def _words(t: Terms, limits: Limits) -> Words:
+def _describe(t: Terms, limits: Limits) -> Words:
     years, least = None if t.age is None else format_amount(t.age), format_amount(limits.from_years)
     who = "age not known" if years is None else f"{years} years old"
     return Words(

@@ -12,7 +12,7 @@ from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Mi
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses
+from baclofen_rules.words import format_doses
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -25,15 +25,15 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((*limit.facts, HISTORY_FACT) if isinstance(limit, Missing) else (HISTORY_FACT,)),)
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, _words, t, limit),)
+    return (Found(Severity.OVERRIDE, _describe, t, limit),)
 
 
-def _words(t: Terms, limit: Decimal) -> Words:
+def _describe(t: Terms, limit: Decimal) -> Words:
     first, gap = format_amount(t.first_mg), t.gap_days
     return Words(
         f"After {gap} days without baclofen, {first} mg a day is above the {format_amount(limit)} mg starting dose",
         f"Cover ended before {t.cover_end}: a gap of {gap} days, a restart from {format_amount(t.limits.restart_after_days)} days. "
-        f"Phase 1: {doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}.",
+        f"Phase 1: {format_doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}.",
         observed={"gap_days": str(gap), "mg_per_day": first},
         limit={"gap_days": format_amount(t.limits.restart_after_days), "mg_per_day": format_amount(limit)},
         dur=Dur.UNDERUSE,

@@ -14,10 +14,10 @@ from baclofen_rules.words import clip
 def check(t: Terms, limits: NoLimits) -> Answer:
     if t.is_oral:
         return CLEAR
-    return (Found(Severity.STOP, _words, t),)
+    return (Found(Severity.STOP, _describe, t),)
 
 
-def _words(t: Terms) -> Words:
+def _describe(t: Terms) -> Words:
     route = "" if t.order is None else t.order.route or ""
     summary = (
         f"The route is {clip(route)}; these tablets are only for use by mouth"

@@ -13,7 +13,7 @@ from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses
+from baclofen_rules.words import format_doses
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,15 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if t.largest_dose_mg <= limits.max_mg:
         return CLEAR
-    return (Found(Severity.OVERRIDE, _words, t, limits),)
+    return (Found(Severity.OVERRIDE, _describe, t, limits),)
 
 
-def _words(t: Terms, limits: Limits) -> Words:
-    number_, phase = max(enumerate(t.phases, start=1), key=lambda one: one[1].largest_dose)
+def _describe(t: Terms, limits: Limits) -> Words:
+    number_, phase = max(enumerate(t.phases, start=1), key=lambda numbered: numbered[1].largest_dose)
     largest, most = format_amount(phase.largest_dose), format_amount(limits.max_mg)
     return Words(
         f"{largest} mg at one time is above the {most} mg single dose",
-        f"Phase {number_}: {doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
+        f"Phase {number_}: {format_doses(phase)}; the largest dose is {largest} mg, limit: {most} mg.",
         observed={"dose_mg": largest},
         limit={"dose_mg": most},
         dur=Dur.HIGH_DOSE,

@@ -12,7 +12,7 @@ from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Mi
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Standing, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses
+from baclofen_rules.words import format_doses
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -23,14 +23,14 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (limit,)
-    return (Found(Severity.OVERRIDE, _words, t, limit),)
+    return (Found(Severity.OVERRIDE, _describe, t, limit),)
 
 
-def _words(t: Terms, limit: Decimal) -> Words:
+def _describe(t: Terms, limit: Decimal) -> Words:
     why = "no earlier supply is known" if t.latest is None else f"the last supply ended {t.gap_days} days ago"
     return Words(
         f"{format_amount(t.first_mg)} mg a day to start is above the {format_amount(limit)} mg starting dose",
-        f"Phase 1: {doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}; {why}.",
+        f"Phase 1: {format_doses(t.phases[0])}; start limit: {format_amount(limit)} mg a day{t.start_words}; {why}.",
         observed={"mg_per_day": format_amount(t.first_mg)},
         limit={"mg_per_day": format_amount(limit)},
         dur=Dur.HIGH_DOSE,

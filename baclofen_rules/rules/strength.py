@@ -13,7 +13,7 @@ from baclofen_rules.profiles.limits import numbers, severity
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import listed
+from baclofen_rules.words import join_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,25 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((STRENGTH_FACT,)),)
     if strength in limits.strengths_mg:
         return CLEAR
-    return (Found(limits.severity, _words, strength, limits),)
+    return (Found(limits.severity, _describe, strength, limits),)
 
 
-def _words(strength: Decimal, limits: Limits) -> Words:
-    known = [format_amount(one) for one in limits.strengths_mg]
+def _describe(strength: Decimal, limits: Limits) -> Words:
+    strengths = [format_amount(strength_mg) for strength_mg in limits.strengths_mg]
     return Words(
-        f"{format_amount(strength)} mg is no tablet strength of this profile, which knows {listed(known)} mg",
-        f"Prescribed strength: {format_amount(strength)} mg; strengths of the profile: {', '.join(known)} mg.",
+        f"{format_amount(strength)} mg is no tablet strength of this profile, which knows {join_words(strengths)} mg",
+        f"Prescribed strength: {format_amount(strength)} mg; strengths of the profile: {', '.join(strengths)} mg.",
         observed={"strength_mg": format_amount(strength)},
-        limit={"strengths_mg": known},
+        limit={"strengths_mg": strengths},
         dur=Dur.PRODUCT_SELECTION,
         detected_issue=DetectedIssue.PRODUCT,
     )
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    return f"The strength is one of {listed([format_amount(one) for one in limits.strengths_mg])} mg."
+    return (
+        f"The strength is one of {join_words([format_amount(strength_mg) for strength_mg in limits.strengths_mg])} mg."
+    )
 
 
 RULE = Rule(

@@ -27,18 +27,18 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(limit, Missing):
         return (Missing((AGE_FACT, WEIGHT_FACT)) if weight is None else limit,)
-    return (Found(Severity.OVERRIDE, _words, t, limit, weight),)
+    return (Found(Severity.OVERRIDE, _describe, t, limit, weight),)
 
 
-def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
+def _describe(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
     least = format_amount(limit)
-    seen = None if weight is None else format_amount(weight)
+    actual = None if weight is None else format_amount(weight)
     return Words(
-        f"{seen} kg is below the {least} kg from which tablets are suitable"
-        if seen
+        f"{actual} kg is below the {least} kg from which tablets are suitable"
+        if actual
         else f"The weight is not known; tablets are suitable from {least} kg",
-        f"Weight: {seen or 'not recorded'}; tablets from {least} kg {t.age_words}.",
-        observed={"weight_kg": seen},
+        f"Weight: {actual or 'not recorded'}; tablets from {least} kg {t.age_words}.",
+        observed={"weight_kg": actual},
         limit={"weight_kg": least},
         dur=Dur.AGE,
         detected_issue=DetectedIssue.WEIGHT,
@@ -46,8 +46,8 @@ def _words(t: Terms, limit: Decimal, weight: Decimal | None) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "unknown" if t.patient.weight_kg is None else f"{format_amount(t.patient.weight_kg)} kg"
-    return f"Weight {seen}; least weight for tablets: {limits.min_kg} kg."
+    actual = "unknown" if t.patient.weight_kg is None else f"{format_amount(t.patient.weight_kg)} kg"
+    return f"Weight {actual}; least weight for tablets: {limits.min_kg} kg."
 
 
 RULE = Rule(

@@ -39,10 +39,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     if facts:
         return (Missing((*facts, HISTORY_FACT) if t.history_unknown else facts),)
     assert isinstance(limit, Decimal)  # the other two kinds of verdict have returned above
-    return (Found(Severity.OVERRIDE, _words, t, first, days, limit),)
+    return (Found(Severity.OVERRIDE, _describe, t, first, days, limit),)
 
 
-def _words(t: Terms, first: int | None, days: int, limit: Decimal) -> Words:
+def _describe(t: Terms, first: int | None, days: int, limit: Decimal) -> Words:
     level = format_amount(t.starting_level_mg)
     begins = "no phase is below it" if first is None else f"phase {first + 1} is the first below it"
     return Words(

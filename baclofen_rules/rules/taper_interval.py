@@ -23,7 +23,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     least, shortest = limits.min_days, t.shortest_before_fall
     if shortest is not None and shortest < least:
-        return (Found(Severity.OVERRIDE, _words, t, limits, shortest),)
+        return (Found(Severity.OVERRIDE, _describe, t, limits, shortest),)
     lacking = [HISTORY_FACT] if t.history_unknown else []
     lacking += [f"prescription.phases[{len(t.phases) - 1}].days" for fall in t.falls if fall.held_days is None]
     if t.may_stop and (t.phases[-1].days or least) < least:
@@ -31,10 +31,10 @@ def check(t: Terms, limits: Limits) -> Answer:
     return (Missing(tuple(lacking)),) if lacking else CLEAR
 
 
-def _words(t: Terms, limits: Limits, shortest: int) -> Words:
+def _describe(t: Terms, limits: Limits, shortest: int) -> Words:
     least = limits.min_days
-    held = [(fall, fall.held_days) for fall in t.falls if fall.held_days is not None]
-    soon = [f"{fall}, after {_days(days)}" for fall, days in held if days < least]
+    timed = [(fall, fall.held_days) for fall in t.falls if fall.held_days is not None]
+    soon = [f"{fall}, after {_days(days)}" for fall, days in timed if days < least]
     return Words(
         f"A fall after {_days(shortest)} is sooner than {format_amount(least)} days at one dose",
         f"{'; '.join(soon)}. Shortest time at a dose before a fall: {format_amount(least)} days.",
@@ -50,8 +50,8 @@ def _days(count: int) -> str:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "; ".join(f"{fall}, after {fall.held_days} days" for fall in t.falls) or "no fall"
-    return f"Seen: {seen}; shortest time: {format_amount(limits.min_days)} days."
+    falls = "; ".join(f"{fall}, after {fall.held_days} days" for fall in t.falls) or "no fall"
+    return f"Seen: {falls}; shortest time: {format_amount(limits.min_days)} days."
 
 
 RULE = Rule(

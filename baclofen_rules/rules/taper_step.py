@@ -24,14 +24,14 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     most = limits.max_fall_mg_per_day
     if t.steepest_fall_mg > most:
-        return (Found(Severity.OVERRIDE, _words, t, limits),)
+        return (Found(Severity.OVERRIDE, _describe, t, limits),)
     lacking = (HISTORY_FACT,) if t.history_unknown else ()
     if t.may_stop and t.phases[-1].mg_per_day > most:
         lacking = (*lacking, STOP_FACT)
     return (Missing(lacking),) if lacking else CLEAR
 
 
-def _words(t: Terms, limits: Limits) -> Words:
+def _describe(t: Terms, limits: Limits) -> Words:
     steepest, most = format_amount(t.steepest_fall_mg), format_amount(limits.max_fall_mg_per_day)
     over = [str(fall) for fall in t.falls if -fall.change > limits.max_fall_mg_per_day]
     return Words(
@@ -45,8 +45,8 @@ def _words(t: Terms, limits: Limits) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "; ".join(str(fall) for fall in t.falls) or "no fall"
-    return f"Seen: {seen}; largest step down: {format_amount(limits.max_fall_mg_per_day)} mg a day."
+    falls = "; ".join(str(fall) for fall in t.falls) or "no fall"
+    return f"Seen: {falls}; largest step down: {format_amount(limits.max_fall_mg_per_day)} mg a day."
 
 
 RULE = Rule(

@@ -15,7 +15,7 @@ from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms, Transition
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import doses
+from baclofen_rules.words import format_doses
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _started(t: Terms, limits: Limits, start: Decimal) -> Words:
     first, most = format_amount(t.first_mg), format_amount(limits.factor)
     return Words(
         f"{first} mg a day to start is {most} times the {format_amount(start)} mg start or more",
-        f"Phase 1: {doses(t.phases[0])}; {most} x {format_amount(start)} mg = {format_amount(limits.factor * start)} mg a day.",
+        f"Phase 1: {format_doses(t.phases[0])}; {most} x {format_amount(start)} mg = {format_amount(limits.factor * start)} mg a day.",
         observed={"mg_per_day": first, "start_mg_per_day": format_amount(start)},
         limit={"times": most},
         dur=Dur.HIGH_DOSE,

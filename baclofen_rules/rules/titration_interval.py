@@ -28,17 +28,17 @@ def check(t: Terms, limits: Limits) -> Answer:
         if isinstance(limit, Missing):
             return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
         if limit is not None:
-            return (Found(Severity.OVERRIDE, _words, t, shortest, limit),)
+            return (Found(Severity.OVERRIDE, _describe, t, shortest, limit),)
     return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
 
 
-def _words(t: Terms, shortest: int, limit: Decimal) -> Words:
+def _describe(t: Terms, shortest: int, limit: Decimal) -> Words:
     soon = [rise for rise in t.rises if rise.held_days is not None and rise.held_days < limit]
-    seen = [f"{rise}, after {rise.held_days} days" for rise in soon]
+    steps = [f"{rise}, after {rise.held_days} days" for rise in soon]
     return Words(
         f"A rise after {shortest} days is sooner than {format_amount(limit)} days at one dose",
-        f"{'; '.join(seen)}. Shortest time at a dose before a rise: {format_amount(limit)} days.",
-        observed={"days": str(shortest), "steps": seen},
+        f"{'; '.join(steps)}. Shortest time at a dose before a rise: {format_amount(limit)} days.",
+        observed={"days": str(shortest), "steps": steps},
         limit={"days": format_amount(limit)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.INTERVAL,
@@ -46,8 +46,8 @@ def _words(t: Terms, shortest: int, limit: Decimal) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "; ".join(f"{rise}, after {rise.held_days} days" for rise in t.rises) or "no rise"
-    return f"Seen: {seen}; shortest time: {limits.min_days} days."
+    steps = "; ".join(f"{rise}, after {rise.held_days} days" for rise in t.rises) or "no rise"
+    return f"Seen: {steps}; shortest time: {limits.min_days} days."
 
 
 RULE = Rule(

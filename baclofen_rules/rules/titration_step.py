@@ -26,11 +26,11 @@ def check(t: Terms, limits: Limits) -> Answer:
         if isinstance(limit, Missing):
             return (Missing((*limit.facts, HISTORY_FACT)),) if t.history_unknown else (limit,)
         if limit is not None:
-            return (Found(Severity.OVERRIDE, _words, t, limit),)
+            return (Found(Severity.OVERRIDE, _describe, t, limit),)
     return (Missing((HISTORY_FACT,)),) if t.history_unknown else CLEAR
 
 
-def _words(t: Terms, limit: Decimal) -> Words:
+def _describe(t: Terms, limit: Decimal) -> Words:
     steepest, most = format_amount(t.steepest_rise_mg), format_amount(limit)
     over = [str(rise) for rise in t.rises if rise.change > limit]
     return Words(
@@ -44,8 +44,8 @@ def _words(t: Terms, limit: Decimal) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    seen = "; ".join(str(rise) for rise in t.rises) or "no rise"
-    return f"Seen: {seen}; largest step: {limits.max_rise_mg_per_day} mg a day."
+    steps = "; ".join(str(rise) for rise in t.rises) or "no rise"
+    return f"Seen: {steps}; largest step: {limits.max_rise_mg_per_day} mg a day."
 
 
 RULE = Rule(

@@ -33,10 +33,10 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (*lacking, HISTORY_FACT)
     if lacking:
         return (Missing(lacking),)
-    return (Found(Severity.INFORMATION, _words, day, limits),)
+    return (Found(Severity.INFORMATION, _describe, day, limits),)
 
 
-def _words(day: Decimal, limits: Limits) -> Words:
+def _describe(day: Decimal, limits: Limits) -> Words:
     low, high = format_amount(limits.low_mg_per_day), format_amount(limits.high_mg_per_day)
     below = day < limits.low_mg_per_day
     return Words(

@@ -39,10 +39,10 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if brand is None:
         return (Missing((BRAND_FACT,)),)
-    return (Found(limits.severity, _words, named, brand),)
+    return (Found(limits.severity, _describe, named, brand),)
 
 
-def _words(named: list[str], brand: str) -> Words:
+def _describe(named: list[str], brand: str) -> Words:
     return Words(
         f"A wheat allergy is recorded ({named[0]}) and {clip(brand)} tablets hold wheat starch",
         f"Allergies: {', '.join(named)}; brand: {clip(brand)}. Generic tablets usually hold lactose instead.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from baclofen_rules.conditions import ICD_10, SNOMED, condition_of, mapped
+from baclofen_rules.conditions import ICD_10, SNOMED, condition_of, map_conditions
 from baclofen_rules.facts import CodedCondition, Condition
 
 ICD = "http://hl7.org/fhir/sid/icd-10"
@@ -71,5 +71,5 @@ def test_words_stay_codes_are_mapped_and_the_place_of_what_is_not_is_told() -> N
         CodedCondition(ICD, "K70.3"),
         CodedCondition("local", "G40"),
     ]
-    assert mapped(recorded) == (frozenset({Condition.STROKE, Condition.LIVER_DISEASE}), (1, 3))
-    assert mapped([]) == (frozenset(), ())
+    assert map_conditions(recorded) == (frozenset({Condition.STROKE, Condition.LIVER_DISEASE}), (1, 3))
+    assert map_conditions([]) == (frozenset(), ())

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from baclofen_rules.regimen import Phase, Unit
-from baclofen_rules.words import clip, doses, highest, listed
+from baclofen_rules.words import clip, format_doses, highest_phase, join_words
 
 
 def phase(*amounts: str, unit: Unit = Unit.MG) -> Phase:
@@ -14,7 +14,7 @@ def phase(*amounts: str, unit: Unit = Unit.MG) -> Phase:
     ("words", "sentence"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c", "d"], "a, b, c and d")]
 )
 def test_words_are_listed_as_in_a_sentence(words, sentence):
-    assert listed(words) == sentence
+    assert join_words(words) == sentence
 
 
 def test_a_long_name_is_cut_and_stays_on_one_line():
@@ -33,11 +33,11 @@ def test_a_long_name_is_cut_and_stays_on_one_line():
     ],
 )
 def test_the_arithmetic_of_a_day_is_shown(day, sum_of_it):
-    assert doses(day) == sum_of_it
+    assert format_doses(day) == sum_of_it
 
 
 def test_the_highest_day_is_found_and_of_equal_ones_the_first():
     low, high = phase("5", "5"), phase("10", "10")
-    assert highest([high, low]) == (1, high)
-    assert highest([low, high]) == (2, high)
-    assert highest([low, high, phase("20")]) == (2, high)
+    assert highest_phase([high, low]) == (1, high)
+    assert highest_phase([low, high]) == (2, high)
+    assert highest_phase([low, high, phase("20")]) == (2, high)
