@@ -82,11 +82,11 @@ def problem(response: HttpResponse, status: int) -> dict[str, Any]:
     """The problem document of an answer, checked for its shape."""
     assert response.status_code == status, response.content[:2000]
     assert response["Content-Type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    assert {"type", "title", "status", "code", "detail", "problems"} <= set(told)
-    assert told["status"] == status
-    assert all(set(entry) == {"field", "given", "expected", "next"} for entry in told["problems"])
-    return told
+    document: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "code", "detail", "problems"} <= set(document)
+    assert document["status"] == status
+    assert all(set(entry) == {"field", "given", "expected", "next"} for entry in document["problems"])
+    return document
 
 
 def fields(response: HttpResponse, status: int = 400) -> set[str]:

@@ -37,9 +37,12 @@ def shop(transactional_db: None) -> Pharmacy:
 
 def write(shop: Pharmacy, event: Event = Event.DISPENSED, **more: Any) -> Any:
     by = Actor.system("test", shop.pk)
-    given = {"subject": Subject("dispense", "d-1"), "body": {"reason": "prescriber confirmed by telephone"}} | more
+    event_fields = {
+        "subject": Subject("dispense", "d-1"),
+        "body": {"reason": "prescriber confirmed by telephone"},
+    } | more
     with transaction.atomic():
-        return audit.record(event, pharmacy=shop, by=by, now=timezone.now(), **given)
+        return audit.record(event, pharmacy=shop, by=by, now=timezone.now(), **event_fields)
 
 
 def search(caller: Caller, **parameters: Any) -> dict[str, Any]:
@@ -54,14 +57,14 @@ def newest(shop: Pharmacy) -> AuditEntry:
 
 def test_a_search_shows_sentences_with_the_way_back_and_is_recorded(shop: Pharmacy, auditor: Caller) -> None:
     entry_id = write(shop, patient="p-1", rule_codes=("renal",), reason_code="5")
-    told = search(auditor, patient="p-1", counted="true")
-    (entry,) = told["results"]
+    answer = search(auditor, patient="p-1", counted="true")
+    (entry,) = answer["results"]
     written = AuditEntry.objects.get(entry_id=entry_id)
     assert entry["id"] == str(entry_id)
     assert entry["sentence"] == "Dispensary (test) handed over dispense d-1 to patient p-1."
     assert entry["receipt"] == f"{written.seq} · {bytes(written.leaf).hex()[:16]}"
     assert entry["leaf"].startswith(entry["receipt"].split()[-1])
-    assert (told["next"], told["count"]) == (None, {"value": 1, "capped": False})
+    assert (answer["next"], answer["count"]) == (None, {"value": 1, "capped": False})
     assert "body" not in entry
     line = audit.lines([newest(shop)], shop)[0]
     assert line.entry.action == "log.searched"
@@ -71,12 +74,12 @@ def test_a_search_shows_sentences_with_the_way_back_and_is_recorded(shop: Pharma
 
 def test_pages_follow_each_other_to_the_end_without_gap_or_repeat(shop: Pharmacy, auditor: Caller) -> None:
     written = [str(write(shop)) for _ in range(7)]
-    found, address = [], "audit/entries/?action=dispense.completed&limit=3"
+    entry_ids, address = [], "audit/entries/?action=dispense.completed&limit=3"
     while address:
-        told = auditor.get(address).json()
-        found += [entry["id"] for entry in told["results"]]
-        address = (told["next"] or "").removeprefix("http://testserver")
-    assert found == written[::-1]
+        page = auditor.get(address).json()
+        entry_ids += [entry["id"] for entry in page["results"]]
+        address = (page["next"] or "").removeprefix("http://testserver")
+    assert entry_ids == written[::-1]
 
 
 def test_words_are_found_within_a_window(shop: Pharmacy, auditor: Caller) -> None:
@@ -86,8 +89,8 @@ def test_words_are_found_within_a_window(shop: Pharmacy, auditor: Caller) -> Non
         "since": (timezone.now() - timedelta(days=1)).isoformat(),
         "until": (timezone.now() + timedelta(days=1)).isoformat(),
     }
-    told = search(auditor, text="telephone PRESCRIBER", **window)
-    assert [entry["id"] for entry in told["results"]] == [str(hit)]
+    answer = search(auditor, text="telephone PRESCRIBER", **window)
+    assert [entry["id"] for entry in answer["results"]] == [str(hit)]
     assert fields(auditor.get("audit/entries/?text=telephone")) == {"text"}
 
 
@@ -115,8 +118,8 @@ def test_a_search_that_cannot_be_answered_names_the_field(
 
 def test_one_entry_shows_its_details_and_reading_it_is_recorded(shop: Pharmacy, auditor: Caller) -> None:
     entry_id = write(shop, patient="p-1")
-    told = auditor.get(f"audit/entries/{entry_id}/").json()
-    assert told["body"] == {"by": "Dispensary (test)", "reason": "prescriber confirmed by telephone"}
+    entry = auditor.get(f"audit/entries/{entry_id}/").json()
+    assert entry["body"] == {"by": "Dispensary (test)", "reason": "prescriber confirmed by telephone"}
     assert (newest(shop).action, newest(shop).patient_ref) == ("record.read", "p-1")
 
 
@@ -176,11 +179,11 @@ def test_logs_tell_their_newest_checkpoint_to_keep(shop: Pharmacy, auditor: Call
     log = AuditLog.objects.get(pharmacy=shop.pk)
     assert auditor.get("audit/logs/").json()[0]["checkpoint"] is None
     seal(shop, database)
-    (told,) = auditor.get("audit/logs/").json()
-    assert (told["id"], told["origin"]) == (str(log.log_id), log.origin)
-    assert told["entries"] == told["checkpoint"]["size"] == newest(shop).seq
+    (summary,) = auditor.get("audit/logs/").json()
+    assert (summary["id"], summary["origin"]) == (str(log.log_id), log.origin)
+    assert summary["entries"] == summary["checkpoint"]["size"] == newest(shop).seq
     (only,) = auditor.get(f"audit/logs/{log.log_id}/checkpoints/").json()
-    assert only["note"] == told["checkpoint"]["note"]
+    assert only["note"] == summary["checkpoint"]["note"]
     assert auditor.get(f"audit/logs/{log.log_id}/checkpoints/?after={only['size']}").json() == []
 
 

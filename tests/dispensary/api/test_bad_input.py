@@ -111,5 +111,5 @@ def test_markup_quotes_and_marks_in_words_are_kept_and_given_back_as_they_are(te
     body = order(patient={"identifier": "P'; --", "family_name": name}, case=case())
     made = technician.post("prescriptions/", body).json()
     assert made["prescription"]["patient"]["family_name"] == name
-    found = technician.get(f"prescriptions/{made['prescription']['id']}/").json()
-    assert found["patient"]["identifier"] == "P'; --"
+    prescription = technician.get(f"prescriptions/{made['prescription']['id']}/").json()
+    assert prescription["patient"]["identifier"] == "P'; --"

@@ -32,9 +32,9 @@ def outcome(response: Any, status: int) -> dict[str, Any]:
     """The OperationOutcome of an answer, valid FHIR."""
     assert response.status_code == status, response.content[:2000]
     assert response["Content-Type"].startswith(FHIR)
-    told: dict[str, Any] = response.json()
-    OperationOutcome.model_validate(told)
-    return told
+    resource: dict[str, Any] = response.json()
+    OperationOutcome.model_validate(resource)
+    return resource
 
 
 def new_start(**changes: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def test_a_prior_order_is_replaced_and_a_stranger_to_us_is_asked_back(technician
 
 
 def person(**changes: Any) -> list[dict[str, Any]]:
-    """What is contained in an order for a patient who differs."""
+    """Return the contained resources of an order for a patient who differs."""
     return [PATIENT | changes, PRACTITIONER]
 
 
@@ -247,15 +247,15 @@ def test_a_withdrawal_needs_no_more_than_the_identifier(technician: Caller) -> N
 def test_after_a_supply_a_withdrawal_is_work_and_ends_no_reminder(technician: Caller, pharmacist: Caller) -> None:
     supply = {"dispenseRequest": {"quantity": {"value": 42, "unit": "tablets"}, "numberOfRepeatsAllowed": 1}}
     made = outcome(send(technician, **supply), 201)
-    given = hand_over(acknowledged=["not-assessed"])
-    done = pharmacist.post(f"prescriptions/{made['id']}/dispenses/", given, Idempotency_Key="k")
+    hand_over_body = hand_over(acknowledged=["not-assessed"])
+    done = pharmacist.post(f"prescriptions/{made['id']}/dispenses/", hand_over_body, Idempotency_Key="k")
     assert done.status_code == 201, done.content
-    owed = Reminder.objects.filter(state=ReminderState.SCHEDULED).count()
+    scheduled = Reminder.objects.filter(state=ReminderState.SCHEDULED).count()
     assert "42 tablets" in told(outcome(send(technician, **supply, status="stopped"), 200))
     work = WorklistItem.objects.get()
     assert work.kind == WorkKind.ORDER_WITHDRAWN
     assert "abruptly" in work.reason
-    assert Reminder.objects.filter(state=ReminderState.SCHEDULED).count() == owed > 0
+    assert Reminder.objects.filter(state=ReminderState.SCHEDULED).count() == scheduled > 0
     outcome(send(technician, **supply, status="stopped"), 200)
     assert WorklistItem.objects.get().reason == work.reason
 
@@ -331,7 +331,10 @@ def test_a_returned_supply_was_handed_over_all_the_same(pharmacist: Caller, pres
 
 
 def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
-    told = Caller(None).get("fhir/metadata").json()
-    CapabilityStatement.model_validate(told)
-    assert told["implementation"]["url"] == "http://testserver/api/v1/fhir"
-    assert [resource["type"] for resource in told["rest"][0]["resource"]] == ["MedicationRequest", "MedicationDispense"]
+    statement = Caller(None).get("fhir/metadata").json()
+    CapabilityStatement.model_validate(statement)
+    assert statement["implementation"]["url"] == "http://testserver/api/v1/fhir"
+    assert [resource["type"] for resource in statement["rest"][0]["resource"]] == [
+        "MedicationRequest",
+        "MedicationDispense",
+    ]

@@ -18,19 +18,29 @@ def dispense(caller: Caller, prescription: Prescription, body: Any, key: str = "
 def test_a_clean_order_is_handed_over(technician: Caller, prescription: Prescription) -> None:
     done = dispense(technician, prescription, hand_over("42"))
     assert done.status_code == 201, done.content
-    told = done.json()
-    assert (told["quantity"], told["days_supply"], told["lot"], told["status"]) == ("42", 28, "A1B2", "completed")
-    assert told["run_out_on"] == str(today() + timedelta(days=28))
-    assert technician.get(f"dispenses/{told['id']}/").json() == told
+    dispensed = done.json()
+    assert (dispensed["quantity"], dispensed["days_supply"], dispensed["lot"], dispensed["status"]) == (
+        "42",
+        28,
+        "A1B2",
+        "completed",
+    )
+    assert dispensed["run_out_on"] == str(today() + timedelta(days=28))
+    assert technician.get(f"dispenses/{dispensed['id']}/").json() == dispensed
     read = technician.get(f"prescriptions/{prescription.pk}/").json()
     assert (read["status"], read["remaining"]) == ("completed", "0")
-    assert read["dispenses"][0]["id"] == told["id"]
+    assert read["dispenses"][0]["id"] == dispensed["id"]
 
 
 def test_the_pack_may_be_the_text_of_its_scan(technician: Caller, prescription: Prescription) -> None:
     scan = f"]d201{make.TEN_MG}1729063010LOT7\u001d21SER1"
-    told = dispense(technician, prescription, hand_over(pack={"scan": scan})).json()
-    assert (told["product"], told["lot"], told["serial"], told["expiry"]) == (make.TEN_MG, "LOT7", "SER1", "2029-06-30")
+    dispensed = dispense(technician, prescription, hand_over(pack={"scan": scan})).json()
+    assert (dispensed["product"], dispensed["lot"], dispensed["serial"], dispensed["expiry"]) == (
+        make.TEN_MG,
+        "LOT7",
+        "SER1",
+        "2029-06-30",
+    )
 
 
 def test_an_override_may_come_with_the_hand_over(pharmacist: Caller, too_high: Prescription) -> None:
@@ -52,8 +62,8 @@ def test_a_technician_cannot_sign_for_a_pharmacist_but_may_hand_over_what_one_si
 ) -> None:
     body = hand_over(294, overrides=[ANSWER | {"finding": "daily-maximum"}])
     assert dispense(technician, too_high, body).status_code in {403, 409}
-    found = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
-    for finding in found:
+    findings = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
+    for finding in findings:
         if finding["severity"] == "override":
             assert (
                 pharmacist.post(
@@ -61,7 +71,7 @@ def test_a_technician_cannot_sign_for_a_pharmacist_but_may_hand_over_what_one_si
                 ).status_code
                 == 201
             )
-    milder = [f["code"] for f in found if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
+    milder = [f["code"] for f in findings if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
     done = dispense(technician, too_high, hand_over(294, acknowledged=milder), "again")
     assert done.status_code == 201, done.content
 
@@ -132,8 +142,8 @@ def test_an_answer_to_a_finding_that_is_not_there_or_twice_is_refused(
     other = [ANSWER | {"finding": "renal"}]
     assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, overrides=other)))
     assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, acknowledged=["renal"])))
-    found = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
-    milder = [f["code"] for f in found if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
+    findings = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
+    milder = [f["code"] for f in findings if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
     twice = [ANSWER | {"finding": "daily-maximum"}] * 2
     assert dispense(pharmacist, too_high, hand_over(294, overrides=twice, acknowledged=milder)).status_code == 409
     assert not Override.objects.exists()
@@ -208,5 +218,5 @@ def test_what_cannot_be_printed_is_said_in_words(technician: Caller, patient: An
     from dispensary.models import Patient
 
     Patient.objects.update(family_name="W" * 120, given_name="W" * 120)
-    told = problem(technician.get(f"dispenses/{done.json()['id']}/label.pdf", Accept="application/pdf, */*"), 422)
-    assert told["code"] == "not-printable"
+    document = problem(technician.get(f"dispenses/{done.json()['id']}/label.pdf", Accept="application/pdf, */*"), 422)
+    assert document["code"] == "not-printable"

@@ -35,8 +35,8 @@ def test_the_same_body_may_be_spelt_differently(technician: Caller, prescription
 def test_a_key_with_another_body_or_address_is_422(technician: Caller, prescription: Prescription) -> None:
     address = f"prescriptions/{prescription.pk}/dispenses/"
     technician.post(address, hand_over(), Idempotency_Key="k")
-    told = problem(technician.post(address, hand_over(41), Idempotency_Key="k"), 422)
-    assert told["code"] == "idempotency-key-reused"
+    document = problem(technician.post(address, hand_over(41), Idempotency_Key="k"), 422)
+    assert document["code"] == "idempotency-key-reused"
     assert technician.post("patients/", {"identifier": "1", "family_name": "X"}, Idempotency_Key="k").status_code == 422
     assert Dispense.objects.count() == 1
 
@@ -66,6 +66,6 @@ def test_whatever_creates_takes_a_key(technician: Caller, address: str) -> None:
 
 
 def test_keys_of_two_people_do_not_meet(technician: Caller, pharmacist: Caller) -> None:
-    one = technician.post("patients/", {"identifier": "P-1", "family_name": "One"}, Idempotency_Key="k")
+    first = technician.post("patients/", {"identifier": "P-1", "family_name": "One"}, Idempotency_Key="k")
     two = pharmacist.post("patients/", {"identifier": "P-2", "family_name": "Two"}, Idempotency_Key="k")
-    assert (one.status_code, two.status_code) == (201, 201)
+    assert (first.status_code, two.status_code) == (201, 201)

@@ -21,9 +21,9 @@ def dispense(pharmacist, prescription):
 
 
 def test_a_patients_messages_say_what_is_owed_and_why_nothing_leaves(pharmacist, dispense):
-    told = pharmacist.get(f"patients/{dispense.patient_id}/messages/").json()
-    assert told["consents"] == {"email": "not-asked", "sms": "not-asked"} and len(told["reminders"]) >= 3
-    assert any("has not been asked" in sentence for sentence in told["explanation"])
+    messages = pharmacist.get(f"patients/{dispense.patient_id}/messages/").json()
+    assert messages["consents"] == {"email": "not-asked", "sms": "not-asked"} and len(messages["reminders"]) >= 3
+    assert any("has not been asked" in sentence for sentence in messages["explanation"])
 
 
 def test_an_address_and_a_yes_make_somebody_reachable(pharmacist, dispense):
@@ -47,13 +47,17 @@ def test_a_reminder_is_sent_now_or_withdrawn_but_not_both(pharmacist, dispense):
     assert pharmacist.post(f"reminders/{row['id']}/send/").json()["state"] == "scheduled"
     assert pharmacist.post(f"reminders/{row['id']}/withdraw/").json()["state"] == "withdrawn"
     assert pharmacist.post(f"reminders/{row['id']}/withdraw/").status_code == 409
-    assert [each["id"] for each in pharmacist.get("reminders/?state=withdrawn").json()["results"]] == [row["id"]]
+    assert [reminder["id"] for reminder in pharmacist.get("reminders/?state=withdrawn").json()["results"]] == [
+        row["id"]
+    ]
     assert pharmacist.get("reminders/?state=lost").status_code == 400
 
 
 def test_the_preview_reads_as_the_patient_will_read_it(pharmacist, dispense):
-    told = pharmacist.get(f"dispenses/{dispense.pk}/reminders/").json()
-    assert len(told) == Reminder.objects.count() and all(each["text"] and each["text_messages"] == 1 for each in told)
+    previews = pharmacist.get(f"dispenses/{dispense.pk}/reminders/").json()
+    assert len(previews) == Reminder.objects.count() and all(
+        preview["text"] and preview["text_messages"] == 1 for preview in previews
+    )
 
 
 def test_the_risk_list_has_words_and_a_reason(pharmacist, dispense):

@@ -15,8 +15,8 @@ from tests.dispensary.api.conftest import ANSWER, Caller, case, fields, hand_ove
 def test_an_order_for_a_new_patient_is_taken_in_and_reviewed_at_once(shop: Pharmacy, technician: Caller) -> None:
     made = technician.post("prescriptions/", order())
     assert made.status_code == 201, made.content
-    told = made.json()
-    prescription, review = told["prescription"], told["review"]
+    answer = made.json()
+    prescription, review = answer["prescription"], answer["review"]
     assert prescription["patient"]["identifier"] == "P-77"
     assert prescription["prescriber"]["name"] == "Dr Ada Grey"
     assert prescription["phases"] == [{"number": 1, "doses": ["5", "5", "5"], "unit": "mg", "days": 28}]
@@ -62,9 +62,9 @@ def test_a_number_with_another_name_or_birth_date_never_leads_to_a_record(techni
     [{}, {"family_name": "X"}, {"id": "7"}, {"identifier": "P-1", "id": "0b7e1cf0-6b0e-4f0e-9d5b-0d6f6f0d7f11"}, "P-1", None, []],
 )  # fmt: skip
 def test_an_order_says_whom_it_is_for(technician: Caller, identity: Any) -> None:
-    told = fields(technician.post("prescriptions/", order(patient=identity)))
-    assert told
-    assert all(field.startswith("patient") for field in told)
+    wrong_fields = fields(technician.post("prescriptions/", order(patient=identity)))
+    assert wrong_fields
+    assert all(field.startswith("patient") for field in wrong_fields)
 
 
 def test_an_unknown_number_without_a_name_is_nobody(technician: Caller) -> None:
@@ -107,13 +107,13 @@ def test_the_page_of_a_prescription_shows_course_findings_and_who_answered(
     assert signed.status_code == 201, signed.content
     read = pharmacist.get(f"prescriptions/{too_high.pk}/")
     assert read["ETag"] == '"1"'
-    told = read.json()
-    (finding,) = [f for f in told["assessment"]["findings"] if f["code"] == "daily-maximum"]
+    page = read.json()
+    (finding,) = [f for f in page["assessment"]["findings"] if f["code"] == "daily-maximum"]
     assert finding["severity"] == "override"
     assert "105" in finding["summary"]
     assert finding["answered_by"] == signed.json()["id"]
-    assert told["overrides"][0]["signature"] == "token"
-    assert told["overrides"][0]["state"] == "open"
+    assert page["overrides"][0]["signature"] == "token"
+    assert page["overrides"][0]["state"] == "open"
 
 
 def test_the_queue_is_newest_first_and_filtered(

@@ -1,4 +1,4 @@
-"""Who am I; patients and prescribers."""
+"""The caller, patients and prescribers."""
 
 from collections.abc import Callable
 
@@ -135,8 +135,8 @@ def test_earlier_supplies_are_told_once(technician: Caller, patient: Patient) ->
     for _ in range(2):
         made = technician.post(f"patients/{patient.pk}/supplies/", {"supplies": [supply]})
         assert made.status_code == 201, made.content
-    (told,) = made.json()["prior_supplies"]
-    assert (told["doses"], told["days_supply"]) == (["7.5", "7.5"], 28)
+    (recorded,) = made.json()["prior_supplies"]
+    assert (recorded["doses"], recorded["days_supply"]) == (["7.5", "7.5"], 28)
     assert fields(technician.post(f"patients/{patient.pk}/supplies/", {"supplies": []})) == {"supplies"}
     assert "history[0].days_supply" in str(
         fields(technician.post(f"patients/{patient.pk}/supplies/", {"supplies": [supply | {"days_supply": 0}]}))
@@ -160,8 +160,8 @@ def test_looking_and_searching_stand_in_the_log(
     auditor.get(f"prescriptions/{prescription.pk}/")
     auditor.get(f"reviews/{Review.objects.get().pk}/")
     auditor.post("patients/search/", {"words": "Okafor"})
-    told = audit.history(patient, pharmacy=shop)
-    looks = [line.body for line in told if line.entry.action == audit.Event.PATIENT_OPENED]
+    lines = audit.history(patient, pharmacy=shop)
+    looks = [line.body for line in lines if line.entry.action == audit.Event.PATIENT_OPENED]
     assert len(looks) == 3
     assert any(body and body.get("part") == "review" for body in looks)
     assert AuditEntry.objects.filter(pharmacy=shop.pk, action=audit.Event.PATIENT_SEARCHED).count() == 1
@@ -179,9 +179,9 @@ def test_products_are_found_by_number_and_by_scan(technician: Caller) -> None:
     assert problem(technician.get("products/05012345678924/"), 404)
     for separator in ("\u001d", "\u241d"):
         scan = f"]d201{make.TEN_MG}1728033110A1B2{separator}21S9"
-        told = technician.post("products/scan/", {"scan": scan}).json()
-        assert (told["lot"], told["expiry"], told["serial"]) == ("A1B2", "2028-03-31", "S9")
-        assert told["product"]["strength_mg"] == "10"
+        scan_fields = technician.post("products/scan/", {"scan": scan}).json()
+        assert (scan_fields["lot"], scan_fields["expiry"], scan_fields["serial"]) == ("A1B2", "2028-03-31", "S9")
+        assert scan_fields["product"]["strength_mg"] == "10"
     unknown = technician.post("products/scan/", {"scan": "0105012345678924"})
     assert unknown.json()["product"] is None
     assert fields(technician.post("products/scan/", {"scan": "hello"})) == {"scan"}
@@ -190,12 +190,12 @@ def test_products_are_found_by_number_and_by_scan(technician: Caller) -> None:
 
 def test_pages_follow_each_other_without_losing_or_repeating_a_row(shop: Pharmacy, technician: Caller) -> None:
     everybody = {str(make.patient(shop).pk) for _ in range(7)}
-    seen: list[str] = []
+    ids: list[str] = []
     address = "patients/?limit=3"
     while address:
         page = technician.get(address).json()
-        seen += [row["id"] for row in page["results"]]
+        ids += [row["id"] for row in page["results"]]
         address = page["next"] and page["next"].removeprefix("http://testserver")
-    assert len(seen) == 7
-    assert set(seen) == everybody
+    assert len(ids) == 7
+    assert set(ids) == everybody
     assert technician.get("patients/?cursor=nonsense").status_code == 404

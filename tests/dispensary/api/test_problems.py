@@ -74,8 +74,8 @@ def test_a_fault_of_ours_tells_nothing_and_logs_no_patient(
     monkeypatch.setattr(patients, "register", broken)
     with caplog.at_level(logging.DEBUG):
         response = pharmacist.post("patients/", {"identifier": "P1", "family_name": "Okafor"})
-    told = problem(response, 500)
-    assert "Okafor" not in str(told)
+    document = problem(response, 500)
+    assert "Okafor" not in str(document)
     assert "RuntimeError" in caplog.text
     assert "Okafor" not in caplog.text
 

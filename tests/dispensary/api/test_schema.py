@@ -38,8 +38,8 @@ CHECKS = [
 def document() -> dict[str, Any]:
     written = StringIO()
     call_command("spectacular", "--fail-on-warn", "--validate", "--format", "openapi-json", stdout=written)
-    found: dict[str, Any] = json.loads(written.getvalue())
-    return found
+    openapi: dict[str, Any] = json.loads(written.getvalue())
+    return openapi
 
 
 def test_the_document_is_valid_and_without_a_warning() -> None:
@@ -58,10 +58,10 @@ def test_the_document_is_served_to_anybody(client: Any) -> None:
     with override_settings(SPECTACULAR_SETTINGS={}):  # a site that plugs the app in has said nothing
         served = client.get("/api/v1/schema/?format=json")
     assert served.status_code == 200
-    told = served.json()
-    assert told["info"]["title"] == "Dispensary"
-    assert {"Problem", "PrescriptionStatus"} <= set(told["components"]["schemas"])
-    assert "/api/v1/schema/" not in told["paths"]
+    openapi = served.json()
+    assert openapi["info"]["title"] == "Dispensary"
+    assert {"Problem", "PrescriptionStatus"} <= set(openapi["components"]["schemas"])
+    assert "/api/v1/schema/" not in openapi["paths"]
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_whatever_is_sent_the_api_answers_as_documented(
     described: Any, pharmacist: Caller, ids: dict[str, str]
 ) -> None:
     tried = 0
-    for found in described.get_all_operations():
-        operation = found.ok()
+    for result in described.get_all_operations():
+        operation = result.ok()
 
         @seed(2026)
         @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))

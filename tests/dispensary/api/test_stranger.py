@@ -131,11 +131,11 @@ def test_the_addresses_here_are_all_there_are() -> None:
     named = {pattern.name for pattern in urlpatterns} - {"schema", "fhir-metadata", "nothing-here"}
     from django.urls import resolve
 
-    known = {
+    addresses = {
         resolve("/api/v1/" + address.format(**dict.fromkeys(THINGS, uuid4()))).url_name
         for _, address, _, _ in ANYWHERE + OF_ONE
     }  # fmt: skip
-    assert named == known
+    assert named == addresses
 
 
 @pytest.mark.parametrize(("method", "address", "body", "_roles"), ANYWHERE + OF_ONE)
@@ -237,8 +237,8 @@ def test_who_works_at_two_pharmacies_says_for_which(
         user=pharmacist.member.user, pharmacy=elsewhere, role=StaffRole.AUDITOR, display_name="Also here",
         by=Actor.system("setup", elsewhere.pk), now=timezone.now(),
     )  # fmt: skip
-    told = problem(pharmacist.get("prescriptions/"), 400)
-    assert told["problems"][0]["field"] == "X-Pharmacy"
+    document = problem(pharmacist.get("prescriptions/"), 400)
+    assert document["problems"][0]["field"] == "X-Pharmacy"
     assert len(pharmacist.get("prescriptions/", X_Pharmacy=str(shop.pk)).json()["results"]) == 1
     assert pharmacist.get("prescriptions/", X_Pharmacy=str(elsewhere.pk)).json()["results"] == []
     assert (

@@ -62,15 +62,15 @@ def test_one_order_asked_for_twice_is_handed_over_once_and_refused_once(
     answers = at_once(live_server, *((caller, address, hand_over(), f"key-{n}") for n, caller in enumerate(two)))
     assert sorted(status for status, _ in answers) == [201, 409]
     refused = json.loads(next(body for status, body in answers if status == 409))
-    (told,) = refused["problems"]
+    (problem,) = refused["problems"]
     dispense = Dispense.objects.get()
-    assert "42 tablets were handed over" in told["given"]
-    assert dispense.dispenser_name in told["given"]
-    assert "nothing is left" in told["given"]
+    assert "42 tablets were handed over" in problem["given"]
+    assert dispense.dispenser_name in problem["given"]
+    assert "nothing is left" in problem["given"]
     prescription.refresh_from_db()
     assert (prescription.status, prescription.remaining()) == ("completed", 0)
-    seen = events(shop)
-    assert (seen["dispense.completed"], seen["dispense.refused"]) == (1, 1)
+    recorded = events(shop)
+    assert (recorded["dispense.completed"], recorded["dispense.refused"]) == (1, 1)
 
 
 def test_parts_asked_for_at_once_never_exceed_the_whole(

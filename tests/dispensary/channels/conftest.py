@@ -1,4 +1,4 @@
-"""What the providers' tests share: a key of an application, and a certificate for loopback."""
+"""Fixtures of the providers' tests: a key of an application, and a certificate for loopback."""
 
 import pytest
 

@@ -22,14 +22,14 @@ from dispensary.channels import Message
 
 def message(**more):
     """A text message to a patient; name what should differ."""
-    told = {
+    fields = {
         "key": uuid.uuid4(),
         "to": "+447700900123",
         "sender": "City",
         "subject": "",
         "opt_out": "Reply STOP to end.",
     }
-    return Message(**{**told, "body": "City: ring us – “today”.", **more})
+    return Message(**{**fields, "body": "City: ring us – “today”.", **more})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -60,8 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        status, told, headers = provider.answer(self.command, urlsplit(self.path), self.headers, body)
-        answer = told if isinstance(told, bytes) else json.dumps(told).encode()
+        status, payload, headers = provider.answer(self.command, urlsplit(self.path), self.headers, body)
+        answer = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.send_response(status)
         headers = {**({"Retry-After": "7"} if status == 429 else {}), **headers}
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(answer)), **headers}.items():
@@ -107,19 +107,30 @@ class Notify:
         if self.mood == "no-json":
             return 201, b"fine", {}
         if command == "GET" and where.path == "/v2/notifications":
-            wanted = parse_qs(where.query)["reference"][0]
-            found = [{"id": number, "reference": told["reference"]} for number, told in self.taken.items()]
-            return 200, {"notifications": [each for each in found if each["reference"] == wanted], "links": {}}, {}
+            reference = parse_qs(where.query)["reference"][0]
+            notifications = [
+                {"id": number, "reference": payload["reference"]} for number, payload in self.taken.items()
+            ]
+            return (
+                200,
+                {
+                    "notifications": [
+                        notification for notification in notifications if notification["reference"] == reference
+                    ],
+                    "links": {},
+                },
+                {},
+            )
         if command == "GET":
             number = where.path.removeprefix("/v2/notifications/")
             return 200, {"id": number, "reference": self.taken[number]["reference"], "status": self.status}, {}
-        told = json.loads(body)
-        assert where.path == "/v2/notifications/sms" and told["template_id"] == self.TEMPLATE
-        assert list(told["personalisation"]) == ["message"]
+        payload = json.loads(body)
+        assert where.path == "/v2/notifications/sms" and payload["template_id"] == self.TEMPLATE
+        assert list(payload["personalisation"]) == ["message"]
         number = str(uuid.uuid4())
-        self.taken[number] = told
-        content = {"body": told["personalisation"]["message"], "from_number": "CITY"}
-        return 201, {"id": number, "reference": told["reference"], "content": content, "template": {}}, {}
+        self.taken[number] = payload
+        content = {"body": payload["personalisation"]["message"], "from_number": "CITY"}
+        return 201, {"id": number, "reference": payload["reference"], "content": content, "template": {}}, {}
 
 
 class Twilio:
@@ -145,8 +156,8 @@ class Twilio:
     def answer(self, command, where, headers, body):
         account = f"/2010-04-01/Accounts/{self.SID}/Messages"
         assert (command, where.path) == ("POST", f"{account}.json") or command == "GET"
-        given = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
-        assert given == f"{self.SID}:{self.TOKEN}"
+        credentials = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
+        assert credentials == f"{self.SID}:{self.TOKEN}"
         if self.mood in self.ERRORS:
             status, code, message = self.ERRORS[self.mood]
             return status, {"code": code, "message": message, "more_info": "", "status": status}, {}
@@ -155,10 +166,10 @@ class Twilio:
         if command == "GET":
             number = where.path.removeprefix(f"{account}/").removesuffix(".json")
             return 200, {"sid": number, "status": self.status[0], "error_code": self.status[1]}, {}
-        told = dict(parse_qsl(body.decode()))
+        form = dict(parse_qsl(body.decode()))
         number = f"SM{len(self.taken):032d}"
-        self.taken[number] = told
-        return 201, {"sid": number, "status": "queued", "to": told["To"], "body": told["Body"]}, {}
+        self.taken[number] = form
+        return 201, {"sid": number, "status": "queued", "to": form["To"], "body": form["Body"]}, {}
 
 
 class Vonage:
@@ -199,9 +210,9 @@ class Vonage:
             return status, {"type": kind, "title": title, "detail": "…", "instance": "bf0ca0bf"}, {}
         if self.mood in {"no-json", "no-number-given"}:
             return 202, b"fine" if self.mood == "no-json" else {}, {}
-        told = json.loads(body)
+        payload = json.loads(body)
         number = str(uuid.uuid4())
-        self.taken[number] = told
+        self.taken[number] = payload
         return 202, {"message_uuid": number}, {}
 
 
@@ -246,13 +257,13 @@ class NhsNotify:
             return status, {"errors": [error]}, {"Retry-After": "300"} if status == 425 else {}
         if self.mood in {"no-json", "no-id"}:
             return 201, b"fine" if self.mood == "no-json" else {"data": {}}, {}
-        told = json.loads(body)["data"]
-        assert told["type"] == "Message"
-        reference = told["attributes"]["messageReference"]
+        payload = json.loads(body)["data"]
+        assert payload["type"] == "Message"
+        reference = payload["attributes"]["messageReference"]
         if reference in self.taken:
             error = {"code": "CM_DUPLICATE_REQUEST", "source": {"pointer": "/data/attributes/messageReference"}}
             return 422, {"errors": [error]}, {}
-        self.taken[reference] = told["attributes"]
+        self.taken[reference] = payload["attributes"]
         return 201, {"data": {"type": "Message", "id": f"2WL3qFTEFM0qMY8xjRbt{len(self.taken):07d}"}}, {}
 
     def _token(self, form):

@@ -128,8 +128,8 @@ def cuts_in_mid_data():
                 return
             with line, line.makefile("rb") as words:
                 line.sendall(b"220 mx\r\n")
-                for said in words:
-                    verb = said[:4].upper()
+                for command in words:
+                    verb = command[:4].upper()
                     if verb == b"DATA":
                         line.sendall(b"354 go on\r\n")
                         words.readline()
@@ -164,11 +164,11 @@ class Scripted:
 
     def _talk(self, line):
         words = line.makefile("rb")
-        said, letter = "greeting", None
+        step, letter = "greeting", None
         while True:
             time.sleep(self.slowly)
             answer = self.answers.get(
-                said, {"greeting": "220 mx", "DATA": "354 go on", "QUIT": "221 bye"}.get(said, "250 OK")
+                step, {"greeting": "220 mx", "DATA": "354 go on", "QUIT": "221 bye"}.get(step, "250 OK")
             )
             if answer is None:
                 return
@@ -178,12 +178,12 @@ class Scripted:
                 while (part := words.readline()) not in {b".\r\n", b""}:
                     letter += part
                 self.letters.append(letter)
-                said = "words"
+                step = "words"
                 continue
-            if said == "QUIT" or not (heard := words.readline()):
+            if step == "QUIT" or not (command := words.readline()):
                 return
-            self.heard.append(heard.decode(errors="replace").strip())
-            said = self.heard[-1][:4].upper() if not self.heard[-1].upper().startswith("STARTTLS") else "STARTTLS"
+            self.heard.append(command.decode(errors="replace").strip())
+            step = self.heard[-1][:4].upper() if not self.heard[-1].upper().startswith("STARTTLS") else "STARTTLS"
 
 
 @contextmanager
@@ -217,8 +217,8 @@ class _Http(BaseHTTPRequestHandler):
             return
         if mood == "elsewhere":
             gateway.answers = {**gateway.answers, "elsewhere": (307, {"Location": gateway.elsewhere}, {})}
-        status, headers, told = gateway.answers.get(mood, (202, {}, {"id": f"gw-{len(gateway.calls)}"}))
-        answer = told if isinstance(told, bytes) else json.dumps(told).encode()
+        status, headers, payload = gateway.answers.get(mood, (202, {}, {"id": f"gw-{len(gateway.calls)}"}))
+        answer = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(answer)), **headers}.items():
             self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""What is wrong with a site's channels is said at deployment, in a sentence, and not by silence later."""
+"""System checks of a site's channels and its public address."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_a_site_as_it_ships_is_right(site):
 
 
 @pytest.mark.parametrize(
-    ("channels", "options", "told", "number"),
+    ("channels", "options", "error_text", "number"),
     [
         ({"sms": "pigeon"}, {}, "'pigeon'", "dispensary.E005"),
         ({"sms": "twilio"}, {}, "lacks 'account_sid'", "dispensary.E005"),
@@ -28,10 +28,10 @@ def test_a_site_as_it_ships_is_right(site):
         ({"fax": "email"}, {}, "'fax'", "dispensary.E004"),
     ],
 )
-def test_what_is_wrong_is_named(site, channels, options, told, number):
+def test_what_is_wrong_is_named(site, channels, options, error_text, number):
     site(channels=channels, channel_options=options)
     [wrong] = check_channels()
-    assert told in wrong.msg and wrong.id == number
+    assert error_text in wrong.msg and wrong.id == number
 
 
 def test_a_setting_that_does_not_exist_is_named(site):
@@ -39,11 +39,11 @@ def test_a_setting_that_does_not_exist_is_named(site):
     assert [wrong.id for wrong in check_channels()] == ["dispensary.E003"]
 
 
-@pytest.mark.parametrize(("address", "told"), [("", "not set"), ("http://pharmacy.example", "not HTTPS")])
-def test_letters_without_one_click_are_warned_of(site, address, told):
+@pytest.mark.parametrize(("address", "error_text"), [("", "not set"), ("http://pharmacy.example", "not HTTPS")])
+def test_letters_without_one_click_are_warned_of(site, address, error_text):
     site(channels={"email": "email"}, public_url=address)
     [wrong] = check_public_address()
-    assert told in wrong.msg and wrong.id == "dispensary.W004"
+    assert error_text in wrong.msg and wrong.id == "dispensary.W004"
 
 
 def test_who_sends_no_letters_needs_no_address_for_them(site):

@@ -211,9 +211,9 @@ def test_without_the_encryption_that_we_insist_on_nothing_is_said(settings, chan
     with scripted(answers) as server:
         use(settings, server.port)
         settings.EMAIL_USE_TLS = True
-        told = channel.send(message())
-    assert isinstance(told, Refused) and not told.permanent
-    assert not [heard for heard in server.heard if heard.upper().startswith(("MAIL", "RCPT", "AUTH", "DATA"))]
+        answer = channel.send(message())
+    assert isinstance(answer, Refused) and not answer.permanent
+    assert not [command for command in server.heard if command.upper().startswith(("MAIL", "RCPT", "AUTH", "DATA"))]
 
 
 def test_a_certificate_that_nobody_signed_is_ours_to_set_right(settings, channel):
@@ -223,13 +223,13 @@ def test_a_certificate_that_nobody_signed_is_ours_to_set_right(settings, channel
         assert channel.send(message()) == Refused(Fault.MISCONFIGURED, LATER) and not server.taken
 
 
-@pytest.mark.parametrize("said", ["535 5.7.8 Bad credentials", "534 5.7.9 Too weak", "454 4.7.0 Try later"])
-def test_a_sign_in_that_fails_costs_no_patients_address(settings, channel, said):
-    with scripted({"EHLO": "250-mx\r\n250 AUTH PLAIN", "AUTH": said}) as server:
+@pytest.mark.parametrize("reply", ["535 5.7.8 Bad credentials", "534 5.7.9 Too weak", "454 4.7.0 Try later"])
+def test_a_sign_in_that_fails_costs_no_patients_address(settings, channel, reply):
+    with scripted({"EHLO": "250-mx\r\n250 AUTH PLAIN", "AUTH": reply}) as server:
         use(settings, server.port)
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "user", "wrong"
-        told = channel.send(message())
-    assert isinstance(told, Refused) and not told.permanent and told.fault in {Fault.MISCONFIGURED, Fault.BUSY}
+        answer = channel.send(message())
+    assert isinstance(answer, Refused) and not answer.permanent and answer.fault in {Fault.MISCONFIGURED, Fault.BUSY}
 
 
 def test_a_server_that_is_slow_at_every_step_does_not_hold_us_beyond_our_time(settings, channel):
@@ -252,14 +252,14 @@ def test_no_byte_of_a_letter_needs_a_server_that_knows_eight_bits(settings, chan
     [letter] = server.letters
     assert letter.isascii() and b"quoted-printable" in letter
     assert max(len(line) for line in letter.split(b"\r\n")) <= 998
-    assert not [heard for heard in server.heard if "8BITMIME" in heard or "SMTPUTF8" in heard]
+    assert not [command for command in server.heard if "8BITMIME" in command or "SMTPUTF8" in command]
 
 
 def test_a_domain_in_any_script_is_written_as_the_mail_system_knows_it(settings, channel):
     with scripted() as server:
         use(settings, server.port)
         assert channel.send(message(to="ann@exämple.org")) == Accepted()
-    assert "RCPT TO:<ann@xn--exmple-cua.org>" in [heard.replace("rcpt", "RCPT") for heard in server.heard]
+    assert "RCPT TO:<ann@xn--exmple-cua.org>" in [command.replace("rcpt", "RCPT") for command in server.heard]
 
 
 def test_a_mailbox_outside_ascii_is_refused_and_not_written_to_another_one(server, channel):

@@ -51,10 +51,10 @@ def channel_at(url):
 def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify, channel):
     sent = message()
     answer = channel.send(sent)
-    [(number, told)] = notify.taken.items()
+    [(number, payload)] = notify.taken.items()
     assert answer == Accepted(number) and len(notify.calls) == 1
-    assert told["phone_number"] == sent.to and told["reference"] == str(sent.key)
-    assert told["personalisation"] == {"message": sent.text}
+    assert payload["phone_number"] == sent.to and payload["reference"] == str(sent.key)
+    assert payload["personalisation"] == {"message": sent.text}
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_lost_answer_can_be_looked_up_by_our_key(notify, channel):
     assert channel.look_up(sent.key) is None  # nobody can say now: ask again
 
 
-def callback(channel, told, token=TOKEN):
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+def callback(channel, payload, token=TOKEN):
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return channel.read_webhook({"Authorization": f"Bearer {token}"}, body, 0)
 
 
@@ -97,8 +97,8 @@ def callback(channel, told, token=TOKEN):
 )
 def test_a_callback_is_a_receipt_by_key_and_by_number(channel, status, ours, permanent):
     key, number = str(uuid.uuid4()), str(uuid.uuid4())
-    told = {"id": number, "reference": key, "to": "07700900123", "status": status, "notification_type": "sms"}
-    assert callback(channel, told) == [Receipt(f"{number}:{status}", ours, key, number, permanent)]
+    payload = {"id": number, "reference": key, "to": "07700900123", "status": status, "notification_type": "sms"}
+    assert callback(channel, payload) == [Receipt(f"{number}:{status}", ours, key, number, permanent)]
 
 
 @pytest.mark.parametrize("status", ["created", "sending", "pending", "sent"])
@@ -107,8 +107,8 @@ def test_what_is_on_its_way_tells_nothing(channel, status):
 
 
 def test_a_text_that_comes_in_is_a_reply_with_a_whole_number(channel):
-    told = {"id": "in-1", "source_number": "447700900123", "destination_number": "07900900900", "message": "STOP"}
-    assert callback(channel, told) == [Reply("in-1", "+447700900123", "STOP")]
+    payload = {"id": "in-1", "source_number": "447700900123", "destination_number": "07900900900", "message": "STOP"}
+    assert callback(channel, payload) == [Reply("in-1", "+447700900123", "STOP")]
 
 
 @pytest.mark.parametrize("token", ["", "another-token-that-fits-not", TOKEN + "x"])
@@ -123,7 +123,7 @@ def test_a_token_that_can_be_guessed_is_no_token(notify):
         callback(weak, {"id": "1", "status": "delivered"}, "short")
 
 
-@pytest.mark.parametrize("told", [b"no json", {}, {"id": 7}, {"id": "1"}, {"id": "1", "source_number": "2"}, []])
-def test_what_cannot_be_read_is_said(channel, told):
+@pytest.mark.parametrize("payload", [b"no json", {}, {"id": 7}, {"id": "1"}, {"id": "1", "source_number": "2"}, []])
+def test_what_cannot_be_read_is_said(channel, payload):
     with pytest.raises(BadPayload):
-        callback(channel, told)
+        callback(channel, payload)

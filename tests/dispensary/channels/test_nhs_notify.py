@@ -57,30 +57,30 @@ def letters(notify):
 def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(notify, channel):
     sent = message()
     answer = channel.send(sent)
-    [(reference, told)] = notify.taken.items()
+    [(reference, payload)] = notify.taken.items()
     assert isinstance(answer, Accepted) and answer.provider_message_id and len(letters(notify)) == 1
-    assert reference == str(sent.key) and told["routingPlanId"] == module.FREE_TEXT
-    assert told["recipient"] == {"contactDetails": {"sms": "447700900123"}} and "originator" not in told
+    assert reference == str(sent.key) and payload["routingPlanId"] == module.FREE_TEXT
+    assert payload["recipient"] == {"contactDetails": {"sms": "447700900123"}} and "originator" not in payload
 
 
 def test_nobody_is_told_to_reply_where_no_reply_arrives(channel):
     assert not channel.takes_replies
-    said = [channel.opt_out_line(language, "To end these messages, call us.") for language in ("en", "fr", "es")]
-    assert said == [ENDING, "Pour arrêter, appelez la pharmacie.", "To end these messages, call us."]
+    lines = [channel.opt_out_line(language, "To end these messages, call us.") for language in ("en", "fr", "es")]
+    assert lines == [ENDING, "Pour arrêter, appelez la pharmacie.", "To end these messages, call us."]
 
 
 def test_what_leaves_is_the_whole_text_and_nothing_else(notify, channel):
     channel.send(message())
-    [told] = notify.taken.values()
-    assert told["personalisation"]["sms_body"] == message().text
+    [payload] = notify.taken.values()
+    assert payload["personalisation"]["sms_body"] == message().text
 
 
 def test_a_plan_and_an_organisation_of_its_own_go_out_with_the_message(notify, key):
     plan = str(uuid.uuid4())
     channel_at(notify.url, key, routing_plan_id=plan, placeholder="words", ods_code="X26").send(message())
-    [told] = notify.taken.values()
-    assert told["routingPlanId"] == plan and told["originator"] == {"odsCode": "X26"}
-    assert list(told["personalisation"]) == ["words"]
+    [payload] = notify.taken.values()
+    assert payload["routingPlanId"] == plan and payload["originator"] == {"odsCode": "X26"}
+    assert list(payload["personalisation"]) == ["words"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_line_that_breaks_before_the_access_token_came_leaves_no_doubt(notify,
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "error_text"),
     [
         ({"contact_details_agreed": False}, "onboarding team"),
         ({"contact_details_agreed": "yes"}, "onboarding team"),
@@ -160,15 +160,15 @@ def test_a_line_that_breaks_before_the_access_token_came_leaves_no_doubt(notify,
         ({"private_key": "no key"}, "private_key"),
     ],
 )
-def test_what_could_never_be_sent_is_said_when_the_channel_is_made(key, wrong, said):
-    with pytest.raises(ImproperlyConfigured, match=said):
+def test_what_could_never_be_sent_is_said_when_the_channel_is_made(key, wrong, error_text):
+    with pytest.raises(ImproperlyConfigured, match=error_text):
         channel_at("http://127.0.0.1:1", key, **wrong)
 
 
 def test_an_option_that_is_missing_is_named(key, settings):
-    told = options_at("http://127.0.0.1:1", key)
-    del told["key_id"]
-    settings.DISPENSARY = {**settings.DISPENSARY, "channel_options": {"nhs_notify": told}}
+    options = options_at("http://127.0.0.1:1", key)
+    del options["key_id"]
+    settings.DISPENSARY = {**settings.DISPENSARY, "channel_options": {"nhs_notify": options}}
     with pytest.raises(ImproperlyConfigured, match="key_id"):
         channel_named("nhs_notify")
 
@@ -178,10 +178,10 @@ def called(key):
     """Hand a callback to a channel; signed as documented, unless headers are given."""
     channel = channel_at("http://127.0.0.1:1", key)
 
-    def call(told, **headers):
-        body = told if isinstance(told, bytes) else json.dumps(told).encode()
-        given = {"x-api-key": NhsNotify.CALLBACK_KEY, "x-hmac-sha256-signature": signature(body), **headers}
-        return channel.read_webhook(given, body, 0)
+    def call(payload, **headers):
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        sent_headers = {"x-api-key": NhsNotify.CALLBACK_KEY, "x-hmac-sha256-signature": signature(body), **headers}
+        return channel.read_webhook(sent_headers, body, 0)
 
     return call
 
@@ -191,8 +191,8 @@ def signature(body, secret=f"{NhsNotify.APPLICATION}.{NhsNotify.CALLBACK_KEY}"):
 
 
 def item(kind, event="e1", **facts):
-    told = {"messageId": "2WL3", "messageReference": "our-key", "timestamp": "2026-11-22T08:00:00Z", **facts}
-    return {"type": kind, "attributes": told, "meta": {"idempotencyKey": event}}
+    attributes = {"messageId": "2WL3", "messageReference": "our-key", "timestamp": "2026-11-22T08:00:00Z", **facts}
+    return {"type": kind, "attributes": attributes, "meta": {"idempotencyKey": event}}
 
 
 def of_message(status, **more):
@@ -204,7 +204,7 @@ def of_channel(status, supplier, channel="sms", **more):
 
 
 @pytest.mark.parametrize(
-    ("told", "ours", "permanent"),
+    ("payload", "ours", "permanent"),
     [
         (of_message("delivered"), ReceiptStatus.DELIVERED, False),
         (of_message("failed"), ReceiptStatus.UNDELIVERED, False),
@@ -214,12 +214,12 @@ def of_channel(status, supplier, channel="sms", **more):
         (of_channel("failed", "technical_failure"), ReceiptStatus.UNDELIVERED, False),
     ],
 )
-def test_a_callback_is_a_receipt_by_key_and_by_number(called, told, ours, permanent):
-    assert called({"data": [told]}) == [Receipt("e1", ours, "our-key", "2WL3", permanent)]
+def test_a_callback_is_a_receipt_by_key_and_by_number(called, payload, ours, permanent):
+    assert called({"data": [payload]}) == [Receipt("e1", ours, "our-key", "2WL3", permanent)]
 
 
 @pytest.mark.parametrize(
-    "told",
+    "payload",
     [
         of_message("sending"),
         of_message("enriched"),
@@ -228,35 +228,35 @@ def test_a_callback_is_a_receipt_by_key_and_by_number(called, told, ours, perman
         item("RecipientResponse", code="YES"),
     ],
 )
-def test_what_is_on_its_way_or_not_ours_tells_nothing(called, told):
-    assert called({"data": [told]}) == []
+def test_what_is_on_its_way_or_not_ours_tells_nothing(called, payload):
+    assert called({"data": [payload]}) == []
 
 
 def test_one_call_may_tell_of_several_messages(called):
-    told = {"data": [of_message("delivered", event="e1"), of_message("sending"), of_message("failed", event="e2")]}
-    assert [receipt.event_id for receipt in called(told)] == ["e1", "e2"]
+    payload = {"data": [of_message("delivered", event="e1"), of_message("sending"), of_message("failed", event="e2")]}
+    assert [receipt.event_id for receipt in called(payload)] == ["e1", "e2"]
 
 
 def test_a_callback_played_back_is_the_same_event(called):
-    told = {"data": [of_message("failed", event="the-key-of-the-event")]}
-    assert [each.event_id for each in called(told) + called(told)] == ["the-key-of-the-event"] * 2
+    payload = {"data": [of_message("failed", event="the-key-of-the-event")]}
+    assert [receipt.event_id for receipt in called(payload) + called(payload)] == ["the-key-of-the-event"] * 2
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     ["", "x", signature(b"{}"), signature(b'{"data": []}', NhsNotify.CALLBACK_KEY)],
     ids=["none", "no digest", "another key", "another body"],
 )
-def test_a_signature_that_does_not_fit_is_refused(called, given):
+def test_a_signature_that_does_not_fit_is_refused(called, header):
     with pytest.raises(BadSignature) as refused:
-        called({"data": []}, **{"x-hmac-sha256-signature": given})
+        called({"data": []}, **{"x-hmac-sha256-signature": header})
     assert refused.value.status == 403
 
 
-@pytest.mark.parametrize("given", ["", "another-key-that-fits-not"])
-def test_a_callback_with_another_key_is_refused_as_documented(called, given):
+@pytest.mark.parametrize("header", ["", "another-key-that-fits-not"])
+def test_a_callback_with_another_key_is_refused_as_documented(called, header):
     with pytest.raises(BadSignature) as refused:
-        called({"data": []}, **{"x-api-key": given})
+        called({"data": []}, **{"x-api-key": header})
     assert refused.value.status == 401
 
 
@@ -268,7 +268,7 @@ def test_without_a_secret_no_callback_is_believed(key, wrong):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "payload",
     [
         b"no json",
         [],
@@ -279,9 +279,9 @@ def test_without_a_secret_no_callback_is_believed(key, wrong):
         {"data": [of_message("failed", event="")]},
     ],
 )
-def test_what_cannot_be_read_is_said(called, told):
+def test_what_cannot_be_read_is_said(called, payload):
     with pytest.raises(BadPayload):
-        called(told)
+        called(payload)
 
 
 def test_no_stop_is_confirmed_since_none_arrives(channel):

@@ -34,5 +34,5 @@ def test_work_that_waits_for_more_than_a_day_is_told_once_a_day_and_names_nobody
         reminders.tick()
         reminders.tick()
         [(_, body)] = receiver.calls
-    told = json.loads(body)
-    assert "The patient answered a message (1 open)" in told["message"] and "canary" not in str(told).casefold()
+    notice = json.loads(body)
+    assert "The patient answered a message (1 open)" in notice["message"] and "canary" not in str(notice).casefold()

@@ -45,15 +45,15 @@ def channel_at(url, **more):
 def test_one_message_is_one_call_with_our_words(twilio, channel):
     sent = message()
     answer = channel.send(sent)
-    [(number, told)] = twilio.taken.items()
+    [(number, payload)] = twilio.taken.items()
     assert answer == Accepted(number) and len(twilio.calls) == 1
-    assert told == {"To": sent.to, "From": "+447700900999", "Body": sent.text, "StatusCallback": ADDRESS}
+    assert payload == {"To": sent.to, "From": "+447700900999", "Body": sent.text, "StatusCallback": ADDRESS}
 
 
 def test_a_messaging_service_takes_the_place_of_a_number(twilio):
     channel_at(twilio.url, messaging_service_sid="MG1").send(message())
-    [told] = twilio.taken.values()
-    assert told["MessagingServiceSid"] == "MG1" and "From" not in told
+    [payload] = twilio.taken.values()
+    assert payload["MessagingServiceSid"] == "MG1" and "From" not in payload
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_who_lets_twilio_answer_a_stop_does_not_answer_it_again(twilio, channel)
 
 def signature(form, address=ADDRESS, token=Twilio.TOKEN):
     """As Twilio describes it, by hand: the address, then every field's name and value in the order of the names."""
-    told = address + "".join(name + form[name] for name in sorted(form))
-    return base64.b64encode(hmac.new(token.encode(), told.encode(), hashlib.sha1).digest()).decode()
+    signed_text = address + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.new(token.encode(), signed_text.encode(), hashlib.sha1).digest()).decode()
 
 
-def callback(channel, form, given=None):
-    headers = {"X-Twilio-Signature": signature(form) if given is None else given}
+def callback(channel, form, header=None):
+    headers = {"X-Twilio-Signature": signature(form) if header is None else header}
     return channel.read_webhook(headers, urlencode(form).encode(), 0)
 
 
@@ -113,11 +113,11 @@ def test_a_text_that_comes_in_is_a_reply(channel, more, text):
 
 
 @pytest.mark.parametrize(
-    "given", ["", "x", signature({"MessageSid": "SM9"}), signature({"MessageSid": "SM1"}, token="3" * 32)]
+    "header", ["", "x", signature({"MessageSid": "SM9"}), signature({"MessageSid": "SM1"}, token="3" * 32)]
 )
-def test_a_signature_that_does_not_fit_is_refused(channel, given):
+def test_a_signature_that_does_not_fit_is_refused(channel, header):
     with pytest.raises(BadSignature):
-        callback(channel, {"MessageSid": "SM1"}, given)
+        callback(channel, {"MessageSid": "SM1"}, header)
 
 
 def test_a_call_signed_for_another_address_is_refused(channel):

@@ -51,10 +51,10 @@ def channel_at(url, key, **more):
 def test_one_message_is_one_call_with_our_words_and_our_key_as_reference(vonage, channel):
     sent = message()
     answer = channel.send(sent)
-    [(number, told)] = vonage.taken.items()
+    [(number, payload)] = vonage.taken.items()
     assert answer == Accepted(number) and len(vonage.calls) == 1
-    assert told["to"] == "447700900123" and told["from"] == "447700900999" and told["channel"] == "sms"
-    assert told["text"] == sent.text and told["client_ref"] == str(sent.key)
+    assert payload["to"] == "447700900123" and payload["from"] == "447700900999" and payload["channel"] == "sms"
+    assert payload["text"] == sent.text and payload["client_ref"] == str(sent.key)
 
 
 @pytest.mark.parametrize(
@@ -111,23 +111,29 @@ def signed(body, at=NOW, secret=Vonage.SECRET, **more):
     """As Vonage describes it: a token with the time, the account and the SHA-256 of the body."""
     claims = {"iat": at, "jti": str(uuid.uuid4()), "iss": "Vonage", "api_key": Vonage.KEY}
     claims["payload_hash"] = hashlib.sha256(body).hexdigest()
-    told = {name: value for name, value in {**claims, **more}.items() if value is not None}
-    return f"Bearer {jwt.encode(told, secret, algorithm='HS256')}"
+    token_claims = {name: value for name, value in {**claims, **more}.items() if value is not None}
+    return f"Bearer {jwt.encode(token_claims, secret, algorithm='HS256')}"
 
 
-def called(channel, told, given=None):
-    body = told if isinstance(told, bytes) else json.dumps(told).encode()
-    return channel.read_webhook({"Authorization": signed(body) if given is None else given}, body, NOW)
+def called(channel, payload, header=None):
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return channel.read_webhook({"Authorization": signed(body) if header is None else header}, body, NOW)
 
 
-def status(said, code=None, **more):
+def status(status_name, code=None, **more):
     problem = {"type": f"{Vonage.LIST}{code}", "title": code, "detail": "…"} if code else None
-    told = {"message_uuid": "aaaa-1", "to": "447700900123", "from": "447700900999", "channel": "sms", "status": said}
-    return {**told, "client_ref": "our-key", **({"error": problem} if problem else {}), **more}
+    payload = {
+        "message_uuid": "aaaa-1",
+        "to": "447700900123",
+        "from": "447700900999",
+        "channel": "sms",
+        "status": status_name,
+    }
+    return {**payload, "client_ref": "our-key", **({"error": problem} if problem else {}), **more}
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "ours", "permanent"),
+    ("status_name", "code", "ours", "permanent"),
     [
         ("delivered", None, ReceiptStatus.DELIVERED, False),
         ("rejected", 1180, ReceiptStatus.UNDELIVERED, False),
@@ -136,28 +142,30 @@ def status(said, code=None, **more):
         ("undeliverable", 1190, ReceiptStatus.UNDELIVERED, False),
     ],
 )
-def test_a_call_is_a_receipt_by_key_and_by_number(channel, said, code, ours, permanent):
-    assert called(channel, status(said, code)) == [Receipt(f"aaaa-1:{said}", ours, "our-key", "aaaa-1", permanent)]
+def test_a_call_is_a_receipt_by_key_and_by_number(channel, status_name, code, ours, permanent):
+    assert called(channel, status(status_name, code)) == [
+        Receipt(f"aaaa-1:{status_name}", ours, "our-key", "aaaa-1", permanent)
+    ]
 
 
 def test_a_number_that_has_sent_stop_is_an_opt_out_and_no_fault_of_the_address(channel):
-    [told] = called(channel, status("rejected", 1240))
-    assert told.opted_out and not told.permanent
+    [receipt] = called(channel, status("rejected", 1240))
+    assert receipt.opted_out and not receipt.permanent
 
 
 def test_the_number_of_an_error_is_found_in_its_title_too(channel):
-    told = status("rejected", error={"title": 1190})
-    assert called(channel, told)[0].permanent is True
+    payload = status("rejected", error={"title": 1190})
+    assert called(channel, payload)[0].permanent is True
 
 
-@pytest.mark.parametrize("said", ["submitted", "read", "accepted"])
-def test_what_is_on_its_way_tells_nothing(channel, said):
-    assert called(channel, status(said)) == []
+@pytest.mark.parametrize("status_name", ["submitted", "read", "accepted"])
+def test_what_is_on_its_way_tells_nothing(channel, status_name):
+    assert called(channel, status(status_name)) == []
 
 
 def inbound(text, **more):
-    told = {"channel": "sms", "message_uuid": "bbbb-1", "to": "447700900999", "from": "447700900123"}
-    return {**told, "timestamp": "2026-11-22T08:00:00Z", "message_type": "text", "text": text, **more}
+    payload = {"channel": "sms", "message_uuid": "bbbb-1", "to": "447700900999", "from": "447700900123"}
+    return {**payload, "timestamp": "2026-11-22T08:00:00Z", "message_type": "text", "text": text, **more}
 
 
 def test_a_stop_that_comes_in_is_a_reply_with_a_whole_number(channel):
@@ -170,7 +178,7 @@ def test_a_picture_that_comes_in_is_a_reply_without_words(channel):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     [
         "Basic x",
         "Bearer x",
@@ -183,9 +191,9 @@ def test_a_picture_that_comes_in_is_a_reply_without_words(channel):
         f"Bearer {jwt.encode({'iat': NOW, 'payload_hash': 'x'}, None, algorithm='none')}",
     ],
 )
-def test_a_forged_call_is_refused(channel, given):
+def test_a_forged_call_is_refused(channel, header):
     with pytest.raises(BadSignature):
-        called(channel, status("delivered"), given)
+        called(channel, status("delivered"), header)
 
 
 @pytest.mark.parametrize(("age", "taken"), [(300, True), (301, False), (-300, True), (-301, False)])
@@ -200,8 +208,8 @@ def test_a_signature_is_good_for_five_minutes(channel, age, taken):
 
 def test_a_call_played_back_at_once_is_the_same_event(channel):
     body = json.dumps(inbound("STOP")).encode()
-    given = signed(body)
-    assert called(channel, body, given) == called(channel, body, given)
+    header = signed(body)
+    assert called(channel, body, header) == called(channel, body, header)
 
 
 def test_a_call_without_a_signature_is_asked_for_again_as_vonage_describes(channel):
@@ -217,8 +225,8 @@ def test_a_secret_that_can_be_guessed_is_no_secret(vonage, key):
 
 
 @pytest.mark.parametrize(
-    "told", [b"no json", [], {}, {"message_uuid": 7}, {"message_uuid": "1"}, {"status": "delivered"}]
+    "payload", [b"no json", [], {}, {"message_uuid": 7}, {"message_uuid": "1"}, {"status": "delivered"}]
 )
-def test_what_cannot_be_read_is_said(channel, told):
+def test_what_cannot_be_read_is_said(channel, payload):
     with pytest.raises(BadPayload):
-        called(channel, told)
+        called(channel, payload)

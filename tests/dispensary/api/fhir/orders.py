@@ -66,7 +66,7 @@ def phases(*lines: dict[str, Any], **changes: Any) -> list[tuple[list[Decimal], 
 
 
 def asked(resource: Any) -> str:
-    """What was asked back, as one text; fails when the order was read."""
+    """Return the questions asked back, as one text; fail where the order was read."""
     try:
         order: Order = read_order(resource)
     except InvalidInput as error:

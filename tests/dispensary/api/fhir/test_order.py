@@ -84,10 +84,10 @@ def test_the_people_may_come_in_a_bundle_or_be_ours_already() -> None:
     apart = request(contained=None, subject={"reference": "urn:uuid:1"}, requester={"reference": "Practitioner/d"})
     order = read_order(bundle(apart, PATIENT, PRACTITIONER))
     assert (order.patient.told["identifier"], order.prescriber.told["identifier"]) == ("P-1", "D-1")
-    known = read_order(
+    by_reference = read_order(
         request(contained=None, subject={"reference": f"Patient/{OURS}"}, requester={"identifier": {"value": "D-1"}})
     )
-    assert (known.patient.id, known.prescriber.told) == (UUID(OURS), {"identifier": "D-1"})
+    assert (by_reference.patient.id, by_reference.prescriber.told) == (UUID(OURS), {"identifier": "D-1"})
 
 
 def test_a_practitioner_role_leads_to_its_practitioner() -> None:
@@ -132,9 +132,9 @@ def test_the_ordered_length_agrees_with_the_phases_or_is_not_compared_with_repea
 
 
 def test_everything_wrong_is_told_at_once_with_its_path() -> None:
-    told = asked(request(status="stopped", subject=None))
-    assert "MedicationRequest.status" in told
-    assert "MedicationRequest.subject" in told
+    questions = asked(request(status="stopped", subject=None))
+    assert "MedicationRequest.status" in questions
+    assert "MedicationRequest.subject" in questions
 
 
 @pytest.mark.parametrize(

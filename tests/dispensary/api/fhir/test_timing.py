@@ -1,4 +1,4 @@
-"""How often and for how long: read exactly, or asked back."""
+"""Frequency and length of dosing: read exactly, or asked back."""
 
 from decimal import Decimal
 from typing import Any
