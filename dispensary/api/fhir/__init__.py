@@ -1,4 +1,4 @@
-"""FHIR R4 at the edge: a MedicationRequest read into the case format, a dispense told as a MedicationDispense.
+"""FHIR R4: a MedicationRequest read into the case format, a dispense rendered as a MedicationDispense.
 
 Pure functions, no database. What a resource says is read or asked back; it is never guessed at, and nothing that could change
 a dose is passed over. R4 and not R5, since R5 took `detectedIssue` out of MedicationDispense.

@@ -1,4 +1,4 @@
-"""What is spoken here, as a FHIR R4 CapabilityStatement."""
+"""The FHIR R4 CapabilityStatement of the API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PUBLISHED = "2026-11-22"
 
 
 def capability_statement(address: str) -> dict[str, Any]:
-    """The statement of the server at `address`, the base of its FHIR addresses without a final slash."""
+    """Return the statement of the server at `address`, the base of its FHIR addresses without a final slash."""
     taken_in = {
         "type": "MedicationRequest",
         "interaction": [{"code": "create"}],

@@ -1,4 +1,4 @@
-"""A dispense told as a FHIR R4 MedicationDispense, with its findings as DetectedIssues and what was answered to them."""
+"""A dispense as a FHIR R4 MedicationDispense, with findings as DetectedIssues and answers as mitigations."""
 
 from __future__ import annotations
 
@@ -27,40 +27,40 @@ _STATUS = {
 
 
 def medication_dispense(dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override]) -> dict[str, Any]:
-    """The resource, complete in itself: pack and findings are contained. Amounts are JSON numbers, exact."""
+    """Return the resource with pack and findings contained; amounts are exact JSON numbers."""
     answered = {answer.fingerprint: answer for answer in answers}
-    issues = [_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
-    told = {
+    issues = [_render_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
+    resource = {
         "resourceType": "MedicationDispense",
         "id": str(dispense.pk),
-        "contained": [_pack(dispense), *issues],
+        "contained": [_render_pack(dispense), *issues],
         "status": _STATUS[DispenseStatus(dispense.status)],
         "medicationReference": {"reference": "#pack"},
         "subject": {"reference": f"Patient/{dispense.patient_id}"},
         "performer": [{"actor": {"display": dispense.dispenser_name}}],
         "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}],
         "type": {"coding": [{"system": ACT_CODE, "code": "FF" if dispense.number == 1 else "RF"}]},
-        "quantity": _tablets(dispense.quantity),
+        "quantity": _tablet_quantity(dispense.quantity),
         "daysSupply": {"value": dispense.days_supply, "unit": "days", "system": UCUM, "code": "d"},
         "whenPrepared": dispense.prepared_at.isoformat(),
         "whenHandedOver": dispense.handed_over_at.isoformat(),
         "dosageInstruction": [{"text": dispense.prescription.directions}] if dispense.prescription.directions else [],
-        "note": [{"text": _note(dispense)}] if dispense.ended_at else [],
+        "note": [{"text": _render_note(dispense)}] if dispense.ended_at else [],
         "detectedIssue": [{"reference": f"#{issue['id']}"} for issue in issues],
     }
-    return {name: value for name, value in told.items() if value != []}
+    return {name: value for name, value in resource.items() if value != []}
 
 
-def _pack(dispense: Dispense) -> dict[str, Any]:
+def _render_pack(dispense: Dispense) -> dict[str, Any]:
     batch = {
         "lotNumber": dispense.lot,
         "expirationDate": dispense.expiry.isoformat() if dispense.expiry else "",
     }
     batch = {name: value for name, value in batch.items() if value}
-    name = dispense.product.name if dispense.product else f"Baclofen {_number(dispense.strength_mg)} mg tablets"
+    name = dispense.product.name if dispense.product else f"Baclofen {_json_number(dispense.strength_mg)} mg tablets"
     per_tablet = {
-        "numerator": {"value": _number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
-        "denominator": _tablets(Decimal(1)),
+        "numerator": {"value": _json_number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
+        "denominator": _tablet_quantity(Decimal(1)),
     }
     return {
         "resourceType": "Medication",
@@ -76,9 +76,9 @@ def _pack(dispense: Dispense) -> dict[str, Any]:
     }
 
 
-def _issue(finding: Finding, dispense: Dispense, answer: Override | None) -> dict[str, Any]:
+def _render_issue(finding: Finding, dispense: Dispense, answer: Override | None) -> dict[str, Any]:
     coding = [{"system": ACT_CODE, "code": finding.detected_issue}] if finding.detected_issue else []
-    told: dict[str, Any] = {
+    issue: dict[str, Any] = {
         "resourceType": "DetectedIssue",
         "id": f"finding-{finding.number}",
         "status": "final",
@@ -88,11 +88,11 @@ def _issue(finding: Finding, dispense: Dispense, answer: Override | None) -> dic
         "identifiedDateTime": dispense.review.reviewed_at.isoformat(),
         "detail": f"{finding.summary}. {finding.detail}".strip(),
     }
-    return told | ({"mitigation": [_mitigation(answer)]} if answer else {})
+    return issue | ({"mitigation": [_render_mitigation(answer)]} if answer else {})
 
 
-def _mitigation(answer: Override) -> dict[str, Any]:
-    """What was done. One table gives code and words: `Mitigation`; an acknowledgement has no code, only words."""
+def _render_mitigation(answer: Override) -> dict[str, Any]:
+    """Return the mitigation of an answer; an acknowledgement has words and no code."""
     reason = Mitigation(answer.mitigation) if answer.mitigation else None
     words = answer.words or (str(reason.label) if reason else "Acknowledged")
     action: Mapping[str, Any] = {"text": words}
@@ -101,17 +101,17 @@ def _mitigation(answer: Override) -> dict[str, Any]:
     return {"action": action, "date": answer.signed_at.isoformat(), "author": {"display": answer.signer_name}}
 
 
-def _note(dispense: Dispense) -> str:
+def _render_note(dispense: Dispense) -> str:
     ended = dispense.ended_at.isoformat() if dispense.ended_at else ""
     return f"{dispense.get_status_display()} at {ended}: {dispense.ended_reason}"
 
 
-def _tablets(value: Decimal) -> dict[str, Any]:
-    return {"value": _number(value), "unit": "tablet", "system": DRUG_FORM, "code": "TAB"}
+def _tablet_quantity(value: Decimal) -> dict[str, Any]:
+    return {"value": _json_number(value), "unit": "tablet", "system": DRUG_FORM, "code": "TAB"}
 
 
-def _number(value: Decimal) -> int | float:
-    """FHIR wants a JSON number; halves and the strengths of tablets are exact in it, anything else is refused."""
+def _json_number(value: Decimal) -> int | float:
+    """Return an amount as a JSON number, which FHIR requires. Raises `ValueError` where it would not be exact."""
     if value == int(value):
         return int(value)
     number = float(value)

@@ -1,4 +1,4 @@
-"""`dosageInstruction[]` to the phases of the case format, or to words alone where there is no structure."""
+"""Phases of the case format from `dosageInstruction[]`; words alone where it has no structure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import groupby, pairwise
 from typing import Any
 
-from dispensary.api.fhir.elements import Inquiry, as_object, as_text, as_whole, check_elements, codings, objects
+from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, as_whole, check_elements, read_codings
 from dispensary.api.fhir.timing import When, read_timing
 from dispensary.api.fhir.units import SNOMED, Measure, Quantity, read_quantity
 
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Dosing:
-    """What the prescription says about taking it. `phases` is None where only words say it."""
+    """The dosing of an order. `phases` is None where there are only words."""
 
     phases: list[dict[str, Any]] | None
     then_stop: bool | None
@@ -65,7 +65,7 @@ def read_dosing(
 
     `strength_mg` turns tablets into milligrams; without it a dose in tablets is asked back.
     """
-    lines = [_line(thing, where, strength_mg, inquiry) for where, thing in objects(instructions, path, inquiry)]
+    lines = [_read_line(thing, where, strength_mg, inquiry) for where, thing in as_objects(instructions, path, inquiry)]
     if not lines:
         inquiry.ask(path, "nothing", "at least one dosage instruction")
         return None
@@ -75,7 +75,7 @@ def read_dosing(
     route = next(iter(routes), "")
     if inquiry.problems:
         return None
-    directions = _directions(lines)
+    directions = _join_directions(lines)
     structured = [line for line in lines if line.when is not None and line.dose is not None]
     if not structured:
         if not directions:
@@ -87,12 +87,12 @@ def read_dosing(
             missing.path, "words only, beside instructions that have a dose", "a dose and a timing in every instruction"
         )
         return None
-    phases = _in_order(lines, path, inquiry)
+    phases = _order_phases(lines, path, inquiry)
     _check_dates(phases, on, inquiry)
-    return None if inquiry.problems else _dosing(phases, path, directions, route, inquiry)
+    return None if inquiry.problems else _build_dosing(phases, path, directions, route, inquiry)
 
 
-def _line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Line:
+def _read_line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Line:
     check_elements(thing, path, inquiry, [*_READ, *_DOSES], _HARMLESS)
     text = as_text(thing.get("text"), f"{path}.text", inquiry) or as_text(
         thing.get("patientInstruction"), f"{path}.patientInstruction", inquiry
@@ -100,25 +100,27 @@ def _line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inqu
     if thing.get("asNeededBoolean") not in (None, False) or thing.get("asNeededCodeableConcept") is not None:
         inquiry.ask(f"{path}.asNeeded", "to be taken as needed", "regular doses: baclofen is not taken as needed")
     _check_additions(thing, path, text, inquiry)
-    dose = _dose(thing, path, strength_mg, inquiry)
+    dose = _read_dose(thing, path, strength_mg, inquiry)
     timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
-    when = read_timing(timing, f"{path}.timing", inquiry, witness=bool(text)) if timing and (dose or not text) else None
+    when = (
+        read_timing(timing, f"{path}.timing", inquiry, has_text=bool(text)) if timing and (dose or not text) else None
+    )
     if timing and dose is None and text:
         inquiry.note(path, "has a timing but no dose; only its words are read")
     if dose is not None and not timing:
         inquiry.ask(f"{path}.timing", "nothing beside a dose", "how often the dose is taken")
     _check_maxima(thing, dose, when, path, inquiry)
     sequence = as_whole(thing.get("sequence"), f"{path}.sequence", inquiry, least=0)
-    route = _route(as_object(thing.get("route"), f"{path}.route", inquiry), f"{path}.route", inquiry)
+    route = _read_route(as_object(thing.get("route"), f"{path}.route", inquiry), f"{path}.route", inquiry)
     amount, unit = (dose.value, dose.measure) if dose else (None, None)
     return Line(path, sequence, text, route, amount, unit, when)
 
 
 def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: Inquiry) -> None:
-    """Words beside the directions ("with food") are pointed out; words that may change the doses are asked back."""
-    for where, concept in objects(thing.get("additionalInstruction"), f"{path}.additionalInstruction", inquiry):
+    """Note words beside the directions ("with food"); ask back words that may change the doses."""
+    for where, concept in as_objects(thing.get("additionalInstruction"), f"{path}.additionalInstruction", inquiry):
         words = " ".join(
-            [as_text(concept.get("text"), where, inquiry), *(d for *_, d in codings(concept, where, inquiry))]
+            [as_text(concept.get("text"), where, inquiry), *(d for *_, d in read_codings(concept, where, inquiry))]
         )
         if _CHANGES_DOSE.search(words):
             inquiry.ask(
@@ -133,30 +135,38 @@ def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: In
         inquiry.note(f"{path}.patientInstruction", "was not compared with the directions; read it before dispensing")
 
 
-def _route(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
-    found = {_ROUTES[system, code] for system, code, _ in codings(concept, path, inquiry) if (system, code) in _ROUTES}
+def _read_route(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
+    routes = {
+        _ROUTES[system, code] for system, code, _ in read_codings(concept, path, inquiry) if (system, code) in _ROUTES
+    }
     words = [
         as_text(concept.get("text"), f"{path}.text", inquiry),
-        *(display for *_, display in codings(concept, path, inquiry)),
+        *(display for *_, display in read_codings(concept, path, inquiry)),
     ]
     for word in filter(None, (w.lower() for w in words)):
-        found |= (
-            {"oral"} if word in _ORAL else {"intrathecal"} if "intrathecal" in word else set() if found else {word[:32]}
+        routes |= (
+            {"oral"}
+            if word in _ORAL
+            else {"intrathecal"}
+            if "intrathecal" in word
+            else set()
+            if routes
+            else {word[:32]}
         )
-    if len(found) > 1:
+    if len(routes) > 1:
         inquiry.ask(path, "words and a code for different routes", "one route")
-    if concept and not found:
+    if concept and not routes:
         inquiry.ask(path, "a route that is not known here", "oral, as SNOMED CT 26643006 or in words")
-    return next(iter(found), "")
+    return next(iter(routes), "")
 
 
-def _dose(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
-    """The dose in mg or micrograms. `doseQuantity` outside `doseAndRate` is older FHIR and is read."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
+def _read_dose(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
+    """Return the dose in mg or micrograms. `doseQuantity` outside `doseAndRate` is older FHIR and is read."""
+    quantities: list[tuple[str, Mapping[str, Any]]] = []
     if "doseQuantity" in thing:
         inquiry.note(f"{path}.doseQuantity", "older FHIR, read as the dose")
-        found.append((f"{path}.doseQuantity", as_object(thing["doseQuantity"], f"{path}.doseQuantity", inquiry)))
-    for where, entry in objects(thing.get("doseAndRate"), f"{path}.doseAndRate", inquiry):
+        quantities.append((f"{path}.doseQuantity", as_object(thing["doseQuantity"], f"{path}.doseQuantity", inquiry)))
+    for where, entry in as_objects(thing.get("doseAndRate"), f"{path}.doseAndRate", inquiry):
         check_elements(
             entry, where, inquiry, ["type", "doseQuantity", "doseRange", "rateRatio", "rateRange", "rateQuantity"]
         )
@@ -166,14 +176,19 @@ def _dose(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inqu
             if rate in entry:
                 inquiry.ask(f"{where}.{rate}", "a rate", "a dose: tablets have no rate")
         if "doseQuantity" in entry:
-            found.append((f"{where}.doseQuantity", as_object(entry["doseQuantity"], f"{where}.doseQuantity", inquiry)))
-    doses = [_in_mg(read_quantity(quantity, where, inquiry), where, strength_mg, inquiry) for where, quantity in found]
+            quantities.append(
+                (f"{where}.doseQuantity", as_object(entry["doseQuantity"], f"{where}.doseQuantity", inquiry))
+            )
+    doses = [
+        _convert_to_mg(read_quantity(quantity, where, inquiry), where, strength_mg, inquiry)
+        for where, quantity in quantities
+    ]
     if len({dose for dose in doses if dose is not None}) > 1:
         inquiry.ask(f"{path}.doseAndRate", "several different doses", "one dose")
     return next((dose for dose in doses if dose is not None), None)
 
 
-def _in_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
+def _convert_to_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Quantity | None:
     match dose:
         case None:
             return None
@@ -194,7 +209,7 @@ def _in_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None, inquir
 def _check_maxima(
     thing: Mapping[str, Any], dose: Quantity | None, when: When | None, path: str, inquiry: Inquiry
 ) -> None:
-    """A maximum beside a regular dose must not be below it; other maxima do not change what is taken."""
+    """Ask back a maximum below the regular dose; other maxima do not change what is taken."""
     most = as_object(thing.get("maxDosePerAdministration"), f"{path}.maxDosePerAdministration", inquiry)
     if most and dose:
         limit = read_quantity(most, f"{path}.maxDosePerAdministration", inquiry)
@@ -207,16 +222,16 @@ def _check_maxima(
             inquiry.note(f"{path}.{name}", "is not compared with the doses; the rules' own maxima are")
 
 
-def _directions(lines: list[Line]) -> str:
-    """The words of all lines: "and" between those taken on the same days, "then" between those that follow each other."""
+def _join_directions(lines: list[Line]) -> str:
+    """Join the words of all lines: "and" for the same days, "then" for days that follow."""
     ordered = sorted((line for line in lines if line.text), key=lambda line: line.sequence or 0)
     groups = groupby(ordered, key=lambda line: id(line) if line.sequence is None else line.sequence)
-    said = [" and ".join(dict.fromkeys(line.text.rstrip(" .;,") for line in group)) for _, group in groups]
-    return ", then ".join(dict.fromkeys(said))
+    sentences = [" and ".join(dict.fromkeys(line.text.rstrip(" .;,") for line in group)) for _, group in groups]
+    return ", then ".join(dict.fromkeys(sentences))
 
 
-def _in_order(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:
-    """Lines with one number are taken on the same days, lines with different numbers one after the other."""
+def _order_phases(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:
+    """Return the phases in order: lines with one number share their days, different numbers follow each other."""
     if len(lines) > 1 and any(line.sequence is None for line in lines):
         if any(line.sequence is not None for line in lines) or not all(
             line.when and line.when.starts_on for line in lines
@@ -228,13 +243,13 @@ def _in_order(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:
     else:
         ordered = sorted(lines, key=lambda line: line.sequence or 0)
         groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.sequence)]
-    phases = [phase for group in groups if (phase := _together(group, inquiry)) is not None]
+    phases = [phase for group in groups if (phase := _combine_lines(group, inquiry)) is not None]
     for earlier, later in pairwise(phases):
-        _check_joint(earlier, later, inquiry)
+        _check_gap(earlier, later, inquiry)
     return phases
 
 
-def _together(group: list[Line], inquiry: Inquiry) -> _Phase | None:
+def _combine_lines(group: list[Line], inquiry: Inquiry) -> _Phase | None:
     first = group[0]
     assert first.when is not None and first.unit is not None
     spans = {(line.when.days, line.when.starts_on) for line in group if line.when}
@@ -252,7 +267,7 @@ def _together(group: list[Line], inquiry: Inquiry) -> _Phase | None:
     return _Phase(first.path, tuple(dose for _, dose in timed), first.unit, first.when.days, first.when.starts_on)
 
 
-def _check_joint(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
+def _check_gap(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
     if earlier.days is None:
         if earlier.starts_on and later.starts_on and not any(later.doses):
             return
@@ -264,12 +279,14 @@ def _check_joint(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
     elif earlier.starts_on and later.starts_on:
         gap = (later.starts_on - earlier.starts_on - timedelta(days=earlier.days)).days
         if gap:
-            said = f"{abs(gap)} days {'without a dose' if gap > 0 else 'covered twice'} before it"
-            inquiry.ask(f"{later.path}.timing.repeat.boundsPeriod", said, "phases that follow each other day by day")
+            gap_text = f"{abs(gap)} days {'without a dose' if gap > 0 else 'covered twice'} before it"
+            inquiry.ask(
+                f"{later.path}.timing.repeat.boundsPeriod", gap_text, "phases that follow each other day by day"
+            )
 
 
 def _check_dates(phases: list[_Phase], on: date | None, inquiry: Inquiry) -> None:
-    """The course is counted from the hand-over; a phase whose days are over must not be taken again."""
+    """Ask back a phase whose days are over; the course is counted from the hand-over."""
     for phase in phases:
         if phase.starts_on is None or on is None:
             continue
@@ -280,7 +297,7 @@ def _check_dates(phases: list[_Phase], on: date | None, inquiry: Inquiry) -> Non
             inquiry.note(where, f"begins on {phase.starts_on}; the course is counted from the hand-over")
 
 
-def _dosing(phases: list[_Phase], path: str, directions: str, route: str, inquiry: Inquiry) -> Dosing | None:
+def _build_dosing(phases: list[_Phase], path: str, directions: str, route: str, inquiry: Inquiry) -> Dosing | None:
     then_stop: bool | None = None
     if len(phases) > 1 and not any(phases[-1].doses):
         phases, then_stop = phases[:-1], True
@@ -289,5 +306,5 @@ def _dosing(phases: list[_Phase], path: str, directions: str, route: str, inquir
     if zero is not None:
         inquiry.ask(zero.path, "a dose of zero", "doses above zero; only a last phase may be zero")
         return None
-    told = [{"doses": list(phase.doses), "unit": str(phase.unit), "days": phase.days} for phase in phases]
-    return Dosing(told, then_stop, directions, route)
+    phase_fields = [{"doses": list(phase.doses), "unit": str(phase.unit), "days": phase.days} for phase in phases]
+    return Dosing(phase_fields, then_stop, directions, route)

@@ -1,4 +1,4 @@
-"""Walking a resource: what is wrong is collected with its FHIRPath, what had to be understood is noted."""
+"""Typed access to the elements of a resource, with questions and notes collected by FHIRPath."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
 
 @dataclass(slots=True)
 class Inquiry:
-    """Everything to ask back about one order, and everything that was read in a way worth telling."""
+    """Questions about one order, and notes on how unusual elements were read."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def ask(
-        self, path: str, given: str, expected: str, next_step: str = "Ask the prescriber, then send it again."
+        self, path: str, actual: str, expected: str, next_step: str = "Ask the prescriber, then send it again."
     ) -> None:
         """Ask back about one element."""
-        self.problems.append(Problem(path, given, expected, next_step))
+        self.problems.append(Problem(path, actual, expected, next_step))
 
     def note(self, path: str, words: str) -> None:
-        """Tell how an element was read, or that it was not."""
+        """Note how an element was read, or that it was not."""
         self.notes.append(f"{path}: {words}")
 
-    def settle(self) -> None:
-        """Raise `InvalidInput` with all that was asked, if anything was."""
+    def raise_problems(self) -> None:
+        """Raise `InvalidInput` with all questions, if there are any."""
         if self.problems:
             raise InvalidInput("The order cannot be read without doubt.", *self.problems)
 
@@ -42,18 +42,18 @@ def check_elements(
     thing: Mapping[str, Any], path: str, inquiry: Inquiry, read: Iterable[str], harmless: Iterable[str] = ()
 ) -> None:
     """Ask about every element that is neither read nor known to be harmless. A modifier is never harmless."""
-    known = _EVERYWHERE | set(read) | set(harmless)
+    allowed = _EVERYWHERE | set(read) | set(harmless)
     for name in thing:
         if name in {"modifierExtension", "implicitRules"}:
             inquiry.ask(
                 f"{path}.{name}", "an extension that may change the meaning", "none", "Send the order without it."
             )
-        elif name.removeprefix("_") not in known:
+        elif name.removeprefix("_") not in allowed:
             inquiry.ask(f"{path}.{name}"[:120], "an element that is not read here", "only elements of FHIR R4 that are")
 
 
 def as_object(value: Any, path: str, inquiry: Inquiry) -> Mapping[str, Any]:
-    """The value if it is an object; otherwise an empty one, and a question unless it is absent."""
+    """Return the value if it is an object; otherwise an empty one, and a question unless it is absent."""
     if value is None:
         return {}
     if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def as_object(value: Any, path: str, inquiry: Inquiry) -> Mapping[str, Any]:
 
 
 def as_list(value: Any, path: str, inquiry: Inquiry) -> list[Any]:
-    """The value if it is a list; otherwise an empty one, and a question unless it is absent."""
+    """Return the value if it is a list; otherwise an empty one, and a question unless it is absent."""
     if value is None:
         return []
     if isinstance(value, list):
@@ -72,14 +72,14 @@ def as_list(value: Any, path: str, inquiry: Inquiry) -> list[Any]:
     return []
 
 
-def objects(value: Any, path: str, inquiry: Inquiry) -> list[tuple[str, Mapping[str, Any]]]:
-    """The objects of a list, each with its own path."""
+def as_objects(value: Any, path: str, inquiry: Inquiry) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the objects of a list as (path, object)."""
     items = as_list(value, path, inquiry)
     return [(f"{path}[{n}]", as_object(item, f"{path}[{n}]", inquiry)) for n, item in enumerate(items)]
 
 
 def as_text(value: Any, path: str, inquiry: Inquiry) -> str:
-    """The value if it is text; otherwise "", and a question unless it is absent."""
+    """Return the value if it is text; otherwise "", and a question unless it is absent."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -89,7 +89,7 @@ def as_text(value: Any, path: str, inquiry: Inquiry) -> str:
 
 
 def as_amount(value: Any, path: str, inquiry: Inquiry) -> Decimal | None:
-    """An exact amount. FHIR sends numbers; a number in quotes, seen in the wild, is read and noted."""
+    """Return an exact amount. A number in quotes is not FHIR, but occurs: it is read and noted."""
     if value is None:
         return None
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
@@ -104,7 +104,7 @@ def as_amount(value: Any, path: str, inquiry: Inquiry) -> Decimal | None:
 
 
 def as_whole(value: Any, path: str, inquiry: Inquiry, least: int = 1) -> int | None:
-    """A whole number of at least `least`."""
+    """Return a whole number of at least `least`."""
     amount = as_amount(value, path, inquiry)
     if amount is None:
         return None
@@ -115,7 +115,7 @@ def as_whole(value: Any, path: str, inquiry: Inquiry, least: int = 1) -> int | N
 
 
 def as_day(value: Any, path: str, inquiry: Inquiry) -> date | None:
-    """The calendar day of a FHIR date or dateTime; a year or month alone is asked back."""
+    """Return the calendar day of a FHIR date or dateTime; a year or month alone is asked back."""
     text = as_text(value, path, inquiry)
     if not text:
         return None
@@ -126,13 +126,13 @@ def as_day(value: Any, path: str, inquiry: Inquiry) -> date | None:
         return None
 
 
-def codings(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[tuple[str, str, str]]:
-    """The (system, code, display) triples of a CodeableConcept."""
+def read_codings(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[tuple[str, str, str]]:
+    """Return the (system, code, display) triples of a CodeableConcept."""
     return [
         (
             as_text(c.get("system"), p, inquiry),
             as_text(c.get("code"), p, inquiry),
             as_text(c.get("display"), p, inquiry),
         )
-        for p, c in objects(concept.get("coding"), f"{path}.coding", inquiry)
+        for p, c in as_objects(concept.get("coding"), f"{path}.coding", inquiry)
     ]

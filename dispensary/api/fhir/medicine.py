@@ -1,4 +1,4 @@
-"""Which medicine, form and strength an order names, from its codes, its ingredient and its words."""
+"""The medicine, form and strength of an order, from its codes, ingredients and words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dispensary.api.fhir.elements import Inquiry, as_object, as_text, check_elements, codings, objects
+from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
 from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -49,35 +49,37 @@ def read_medicine(
             ["identifier", "status", "manufacturer", "amount", "batch"],
         )
         concept = as_object(medication.get("code"), f"{path}.code", inquiry)
-    coded = codings(concept, path, inquiry)
+    coded = read_codings(concept, path, inquiry)
     words = [as_text(concept.get("text"), f"{path}.text", inquiry), *(display for *_, display in coded)]
-    ingredients = objects((medication or {}).get("ingredient"), f"{path}.ingredient", inquiry)
-    words += [name for where, item in ingredients for name in _ingredient_words(item, where, inquiry)]
+    ingredients = as_objects((medication or {}).get("ingredient"), f"{path}.ingredient", inquiry)
+    words += [name for where, item in ingredients for name in _read_ingredient_words(item, where, inquiry)]
     name = " ".join(filter(None, words))
     if not _is_baclofen(coded, name, path, inquiry):
         return None
     if len(ingredients) > 1:
         inquiry.ask(f"{path}.ingredient", f"{len(ingredients)} ingredients", "baclofen alone")
-    form_words = _form_words(medication, path, inquiry)
-    strengths = _strengths(coded, words, ingredients, inquiry)
+    form_words = _read_form_words(medication, path, inquiry)
+    strengths = _read_strengths(coded, words, ingredients, inquiry)
     if len(strengths) > 1:
-        said = " and ".join(f"{strength:f} mg" for strength in sorted(strengths))
-        inquiry.ask(path, f"strengths that differ: {said}", "one strength")
+        strengths_text = " and ".join(f"{strength:f} mg" for strength in sorted(strengths))
+        inquiry.ask(path, f"strengths that differ: {strengths_text}", "one strength")
         return None
     brand = "Lioresal" if "lioresal" in name.lower() else None
-    return Medicine(next(iter(strengths), None), _form(f"{name} {form_words}", coded), brand)
+    return Medicine(next(iter(strengths), None), _find_form(f"{name} {form_words}", coded), brand)
 
 
 def _is_baclofen(coded: list[tuple[str, str, str]], name: str, path: str, inquiry: Inquiry) -> bool:
-    known = any((system, code) in _INGREDIENT or (system == RXNORM and code in _RXNORM) for system, code, _ in coded)
-    named = any(word in name.lower() for word in ("baclofen", "lioresal"))
+    has_known_code = any(
+        (system, code) in _INGREDIENT or (system == RXNORM and code in _RXNORM) for system, code, _ in coded
+    )
+    has_known_name = any(word in name.lower() for word in ("baclofen", "lioresal"))
     if any(system == ATC and code != "M03BX01" for system, code, _ in coded):
         inquiry.ask(path, "the ATC code of another medicine", "M03BX01, baclofen")
         return False
-    if name.strip() and not named:
+    if name.strip() and not has_known_name:
         inquiry.ask(path, "the name of another medicine", "baclofen", "Only oral baclofen is dispensed here.")
         return False
-    if not known and not named:
+    if not has_known_code and not has_known_name:
         inquiry.ask(path, "no name and no known code", "baclofen, by name or by a code of RxNorm, ATC or SNOMED CT")
         return False
     for system, code, _ in coded:
@@ -86,43 +88,48 @@ def _is_baclofen(coded: list[tuple[str, str, str]], name: str, path: str, inquir
     return True
 
 
-def _ingredient_words(item: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[str]:
+def _read_ingredient_words(item: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[str]:
     concept = as_object(item.get("itemCodeableConcept"), f"{path}.itemCodeableConcept", inquiry)
-    return [as_text(concept.get("text"), path, inquiry), *(display for *_, display in codings(concept, path, inquiry))]
+    return [
+        as_text(concept.get("text"), path, inquiry),
+        *(display for *_, display in read_codings(concept, path, inquiry)),
+    ]
 
 
-def _strengths(
+def _read_strengths(
     coded: list[tuple[str, str, str]],
     words: list[str],
     ingredients: list[tuple[str, Mapping[str, Any]]],
     inquiry: Inquiry,
 ) -> set[Decimal]:
-    found = {_RXNORM[code] for system, code, _ in coded if system == RXNORM and code in _RXNORM}
-    found |= {Decimal(match[1].replace(",", ".")) for text in words for match in _STRENGTH.finditer(text)}
+    strengths = {_RXNORM[code] for system, code, _ in coded if system == RXNORM and code in _RXNORM}
+    strengths |= {Decimal(match[1].replace(",", ".")) for text in words for match in _STRENGTH.finditer(text)}
     for path, item in ingredients:
         ratio = as_object(item.get("strength"), f"{path}.strength", inquiry)
         if ratio:
-            amount = _per_tablet(ratio, f"{path}.strength", inquiry)
-            found |= {amount} if amount is not None else set()
-    return {Decimal(f"{strength.normalize():f}") for strength in found}
+            amount = _read_mg_per_tablet(ratio, f"{path}.strength", inquiry)
+            strengths |= {amount} if amount is not None else set()
+    return {Decimal(f"{strength.normalize():f}") for strength in strengths}
 
 
-def _per_tablet(ratio: Mapping[str, Any], path: str, inquiry: Inquiry) -> Decimal | None:
+def _read_mg_per_tablet(ratio: Mapping[str, Any], path: str, inquiry: Inquiry) -> Decimal | None:
     check_elements(ratio, path, inquiry, ["numerator", "denominator"])
     above = read_quantity(as_object(ratio.get("numerator"), f"{path}.numerator", inquiry), f"{path}.numerator", inquiry)
     below = as_object(ratio.get("denominator"), f"{path}.denominator", inquiry)
-    one = read_quantity(below, f"{path}.denominator", inquiry) if below else None
-    if above is None or (below and one is None):
+    denominator = read_quantity(below, f"{path}.denominator", inquiry) if below else None
+    if above is None or (below and denominator is None):
         return None
-    if above.measure is not Measure.MG or (one and (one.value != 1 or one.measure not in {None, Measure.TABLET})):
+    if above.measure is not Measure.MG or (
+        denominator and (denominator.value != 1 or denominator.measure not in {None, Measure.TABLET})
+    ):
         inquiry.ask(path, "another ratio", "mg in one tablet")
         return None
     return above.value
 
 
-def _form_words(medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry) -> str:
+def _read_form_words(medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry) -> str:
     concept = as_object((medication or {}).get("form"), f"{path}.form", inquiry)
-    coded = codings(concept, f"{path}.form", inquiry)
+    coded = read_codings(concept, f"{path}.form", inquiry)
     tablets = " tablet" if any(code in {"385055001", "732936001"} for _, code, _ in coded) else ""
     return (
         " ".join([as_text(concept.get("text"), f"{path}.form.text", inquiry), *(display for *_, display in coded)])
@@ -130,7 +137,7 @@ def _form_words(medication: Mapping[str, Any] | None, path: str, inquiry: Inquir
     )
 
 
-def _form(words: str, coded: list[tuple[str, str, str]]) -> str:
+def _find_form(words: str, coded: list[tuple[str, str, str]]) -> str:
     low = words.lower()
-    found = next((form for form, signs in _FORMS.items() if any(sign in low for sign in signs)), "")
-    return found or ("tablet" if any(system == RXNORM and code in _RXNORM for system, code, _ in coded) else "")
+    form_name = next((form for form, signs in _FORMS.items() if any(sign in low for sign in signs)), "")
+    return form_name or ("tablet" if any(system == RXNORM and code in _RXNORM for system, code, _ in coded) else "")

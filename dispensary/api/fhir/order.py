@@ -1,4 +1,4 @@
-"""A MedicationRequest, alone or in a Bundle, to one order in the words of the REST body."""
+"""An order in the form of the REST body, from a MedicationRequest alone or in a Bundle."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from uuid import UUID
 
 from dispensary.actions.intake import Retraction
 from dispensary.api.fhir.dosage import Dosing, read_dosing
-from dispensary.api.fhir.elements import Inquiry, as_day, as_object, as_text, as_whole, check_elements, codings, objects
+from dispensary.api.fhir.elements import (
+    Inquiry,
+    as_day,
+    as_object,
+    as_objects,
+    as_text,
+    as_whole,
+    check_elements,
+    read_codings,
+)
 from dispensary.api.fhir.medicine import Medicine, read_medicine
-from dispensary.api.fhir.people import Person, read_identifier, read_patient, read_practitioner, reference
+from dispensary.api.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
 from dispensary.api.fhir.units import Measure, read_quantity
 from dispensary.models import SenderStatus
 
@@ -28,7 +37,7 @@ _HARMLESS = [
 ]  # fmt: skip
 _COURSES = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
 _ENDS = {"continuous": False, "acute": True}
-"""FHIR's course of therapy, as an answer to "does the medicine end after its last day?" `seasonal` answers nothing."""
+"""Courses of therapy in FHIR: True where the medicine ends after its last day. `seasonal` says neither."""
 _ORDERS = ("order", "original-order", "instance-order", "filler-order", "reflex-order")
 _BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
 _UNREAD = {
@@ -51,7 +60,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str, Inquiry], Person]] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What came in. `prescription` is the case format's; `notes` tell how something unusual was read."""
+    """An order as read. `prescription` is in the case format; `notes` say how unusual elements were read."""
 
     prescription: dict[str, Any]
     patient: Person
@@ -65,7 +74,7 @@ class Order:
 
 @dataclass(slots=True)
 class _Bundle:
-    """The resources that came along, by every name they can be referred to."""
+    """The resources of a request by every reference to them."""
 
     by_name: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -78,11 +87,11 @@ def read_order(resource: Any, on: date | None = None) -> Order:
     prior prescription.
     """
     inquiry = Inquiry()
-    bundle = _gather(resource, inquiry)
-    inquiry.settle()
+    bundle = _gather_bundle(resource, inquiry)
+    inquiry.raise_problems()
     path, request = bundle.requests[0]
     order = _read_request(request, path, bundle, on, inquiry)
-    inquiry.settle()
+    inquiry.raise_problems()
     assert order is not None
     return order
 
@@ -95,18 +104,18 @@ def read_retraction(resource: Any) -> Retraction | None:
     for one without a system where nothing says whom the order was for.
     """
     inquiry = Inquiry()
-    bundle = _gather(resource, inquiry)
+    bundle = _gather_bundle(resource, inquiry)
     if len(bundle.requests) != 1:
         return None
     path, request = bundle.requests[0]
     if request.get("status") not in SenderStatus.values:
         return None
     inquiry = Inquiry()
-    identifiers = _identifiers(request, path, inquiry)
+    identifiers = _read_identifiers(request, path, inquiry)
     reason = as_text(as_object(request.get("statusReason"), f"{path}.statusReason", inquiry).get("text"), path, inquiry)
     person_inquiry = Inquiry()
-    patient = _person(request.get("subject"), f"{path}.subject", "Patient", bundle, person_inquiry)
-    described = None if person_inquiry.problems else patient.id or patient.told
+    patient = _read_person(request.get("subject"), f"{path}.subject", "Patient", bundle, person_inquiry)
+    described = None if person_inquiry.problems else patient.id or patient.details
     if not identifiers:
         inquiry.ask(
             f"{path}.identifier",
@@ -116,7 +125,7 @@ def read_retraction(resource: Any) -> Retraction | None:
         )
     elif not described and not all(system for system, _ in identifiers):
         inquiry.ask(f"{path}.subject", "nobody who can be read", "the patient, or an identifier with its system")
-    inquiry.settle()
+    inquiry.raise_problems()
     return Retraction(identifiers, SenderStatus(request["status"]), reason[:200], described)
 
 
@@ -126,32 +135,32 @@ def differing_elements(stored: Any, resource: Any) -> list[str]:
     Ids, metadata, references and identifiers may differ between two sendings of one order and are left out; patient,
     prescriber and medicine are compared as they are read.
     """
-    before, after = _contents(stored), _contents(resource)
+    before, after = _read_contents(stored), _read_contents(resource)
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
-def _contents(resource: Any) -> dict[str, Any]:
+def _read_contents(resource: Any) -> dict[str, Any]:
     inquiry = Inquiry()
-    bundle = _gather(resource, inquiry)
+    bundle = _gather_bundle(resource, inquiry)
     if len(bundle.requests) != 1:
         return {}
     path, request = bundle.requests[0]
-    people = {name: _person(request.get(name), name, kind, bundle, inquiry) for name, kind in _PEOPLE.items()}
+    people = {name: _read_person(request.get(name), name, kind, bundle, inquiry) for name, kind in _PEOPLE.items()}
     unread = {"resourceType", "id", "meta", "text", "contained", "identifier", "medicationReference"}
-    said = {name: _without_references(value) for name, value in request.items() if name not in unread}
-    return said | people | {"medication": _medicine(request, path, bundle, inquiry)}
+    elements = {name: _drop_references(value) for name, value in request.items() if name not in unread}
+    return elements | people | {"medication": _read_medication(request, path, bundle, inquiry)}
 
 
-def _without_references(value: Any) -> Any:
+def _drop_references(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_references(item) for name, item in value.items() if name != "reference"}
-    return [_without_references(item) for item in value] if isinstance(value, list) else value
+        return {name: _drop_references(item) for name, item in value.items() if name != "reference"}
+    return [_drop_references(item) for item in value] if isinstance(value, list) else value
 
 
-def _identifiers(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[tuple[str, str], ...]:
-    """The sender's identifiers of an order, as (system, value), each once."""
+def _read_identifiers(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[tuple[str, str], ...]:
+    """Return the sender's identifiers of an order as (system, value), each once."""
     identifiers = []
-    for where, item in objects(request.get("identifier"), f"{path}.identifier", inquiry):
+    for where, item in as_objects(request.get("identifier"), f"{path}.identifier", inquiry):
         number = read_identifier(item, where, inquiry)
         if any(len(text) > 255 for text in number.values()):
             inquiry.ask(where, "more than 255 characters", "an identifier of at most 255 characters")
@@ -160,18 +169,18 @@ def _identifiers(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> tup
     return tuple(dict.fromkeys(identifiers))
 
 
-def _gather(resource: Any, inquiry: Inquiry) -> _Bundle:
-    """Collect the resources that came along, what the request contains included. Asks unless there is one request."""
-    bundle = _collect(resource, inquiry)
+def _gather_bundle(resource: Any, inquiry: Inquiry) -> _Bundle:
+    """Collect the resources of the body, contained ones included. Asks unless there is exactly one order."""
+    bundle = _collect_resources(resource, inquiry)
     if len(bundle.requests) != 1 and not inquiry.problems:
         inquiry.ask("", f"{len(bundle.requests)} MedicationRequests", "exactly one", "Send one order at a time.")
     for path, request in bundle.requests[:1]:
-        for where, contained in objects(request.get("contained"), f"{path}.contained", inquiry):
+        for where, contained in as_objects(request.get("contained"), f"{path}.contained", inquiry):
             bundle.by_name[f"#{contained.get('id')}"] = (where, contained)
     return bundle
 
 
-def _collect(resource: Any, inquiry: Inquiry) -> _Bundle:
+def _collect_resources(resource: Any, inquiry: Inquiry) -> _Bundle:
     bundle = _Bundle()
     if not isinstance(resource, Mapping) or resource.get("resourceType") not in ("MedicationRequest", "Bundle"):
         inquiry.ask("resourceType", "something else", "MedicationRequest or Bundle", "Send a FHIR R4 resource.")
@@ -182,7 +191,7 @@ def _collect(resource: Any, inquiry: Inquiry) -> _Bundle:
     check_elements(
         resource, "Bundle", inquiry, ["type", "entry"], ["identifier", "timestamp", "total", "link", "signature"]
     )
-    for where, entry in objects(resource.get("entry"), "Bundle.entry", inquiry):
+    for where, entry in as_objects(resource.get("entry"), "Bundle.entry", inquiry):
         thing = as_object(entry.get("resource"), f"{where}.resource", inquiry)
         kind = as_text(thing.get("resourceType"), f"{where}.resource.resourceType", inquiry)
         names = [as_text(entry.get("fullUrl"), f"{where}.fullUrl", inquiry), f"{kind}/{thing.get('id')}"]
@@ -206,17 +215,17 @@ def _read_request(
     request: Mapping[str, Any], path: str, bundle: _Bundle, on: date | None, inquiry: Inquiry
 ) -> Order | None:
     check_elements(request, path, inquiry, _READ, _HARMLESS)
-    _check_standing(request, path, inquiry)
-    medicine = _medicine(request, path, bundle, inquiry)
+    _check_status(request, path, inquiry)
+    medicine = _read_medication(request, path, bundle, inquiry)
     strength = medicine.strength_mg if medicine else None
     dosing = read_dosing(request.get("dosageInstruction"), f"{path}.dosageInstruction", strength, on, inquiry)
-    patient = _person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry)
-    prescriber = _person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry)
-    supply, valid_until = _supply(request, path, dosing, inquiry)
+    patient = _read_person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry)
+    prescriber = _read_person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry)
+    supply, valid_until = _read_supply(request, path, dosing, inquiry)
     written = as_day(request.get("authoredOn"), f"{path}.authoredOn", inquiry)
     if inquiry.problems or medicine is None or dosing is None:
         return None
-    form, route = _form_and_route(medicine, dosing, supply, path, inquiry)
+    form, route = _read_form_and_route(medicine, dosing, supply, path, inquiry)
     prescription: dict[str, Any] = {
         "written_on": written.isoformat() if written else None,
         "route": route,
@@ -224,20 +233,20 @@ def _read_request(
         "strength_mg": medicine.strength_mg,
         "brand": medicine.brand,
         "directions": dosing.directions or None,
-        "then_stop": _then_stop(request, path, dosing, inquiry),
+        "then_stop": _read_then_stop(request, path, dosing, inquiry),
         "phases": dosing.phases,
         "quantity": supply.get("quantity"),
         "repeats": supply.get("repeats"),
     }
     if inquiry.problems:
         return None
-    told = {name: value for name, value in prescription.items() if value is not None}
-    identifiers = _identifiers(request, path, inquiry)
-    prior = _prior(request, path, inquiry)
-    return Order(told, patient, prescriber, prior, valid_until, tuple(inquiry.notes), identifiers)
+    stated_fields = {name: value for name, value in prescription.items() if value is not None}
+    identifiers = _read_identifiers(request, path, inquiry)
+    prior = _read_prior(request, path, inquiry)
+    return Order(stated_fields, patient, prescriber, prior, valid_until, tuple(inquiry.notes), identifiers)
 
 
-def _check_standing(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:
+def _check_status(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> None:
     if request.get("status") != "active":
         inquiry.ask(f"{path}.status", "another status or none", "active")
     if request.get("intent") not in _ORDERS:
@@ -248,29 +257,29 @@ def _check_standing(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> 
         inquiry.note(f"{path}.note", "was not read by the rules; read it before dispensing")
 
 
-def _then_stop(request: Mapping[str, Any], path: str, dosing: Dosing, inquiry: Inquiry) -> bool | None:
-    """Whether the medicine ends after its last day: from a last phase of zero, or from the kind of course."""
+def _read_then_stop(request: Mapping[str, Any], path: str, dosing: Dosing, inquiry: Inquiry) -> bool | None:
+    """Return True where the medicine ends after its last day, by a last phase of zero or the kind of course."""
     path = f"{path}.courseOfTherapyType"
     concept = as_object(request.get("courseOfTherapyType"), path, inquiry)
-    coded = codings(concept, path, inquiry)
-    said = {_ENDS[code] for system, code, _ in coded if system in ("", _COURSES) and code in _ENDS}
-    if len(said) > 1 or (dosing.then_stop and said == {False}):
+    coded = read_codings(concept, path, inquiry)
+    answers = {_ENDS[code] for system, code, _ in coded if system in ("", _COURSES) and code in _ENDS}
+    if len(answers) > 1 or (dosing.then_stop and answers == {False}):
         inquiry.ask(path, "a course that goes on, and one that ends", "one of the two")
         return None
-    ends = True in said
+    ends = True in answers
     if ends and dosing.phases and dosing.phases[-1]["days"] is None:
         inquiry.ask(
             path, "a short course whose last phase has no end", "the days of the last phase, or a continuous course"
         )
         return None
-    return dosing.then_stop if dosing.then_stop is not None or not said else ends
+    return dosing.then_stop if dosing.then_stop is not None or not answers else ends
 
 
-def _medicine(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Medicine | None:
+def _read_medication(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: Inquiry) -> Medicine | None:
     if "medicationReference" not in request:
         where = f"{path}.medicationCodeableConcept"
         return read_medicine(as_object(request.get("medicationCodeableConcept"), where, inquiry), None, where, inquiry)
-    name, _ = reference(request["medicationReference"], f"{path}.medicationReference", inquiry)
+    name, _ = read_reference(request["medicationReference"], f"{path}.medicationReference", inquiry)
     if "medicationCodeableConcept" in request or name not in bundle.by_name:
         inquiry.ask(
             f"{path}.medicationReference",
@@ -282,12 +291,12 @@ def _medicine(request: Mapping[str, Any], path: str, bundle: _Bundle, inquiry: I
     return read_medicine({}, medication, where, inquiry)
 
 
-def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry) -> Person:
-    name, logical = reference(thing, path, inquiry)
+def _read_person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry) -> Person:
+    name, logical = read_reference(thing, path, inquiry)
     if name in bundle.by_name:
         where, resource = bundle.by_name[name]
         if resource.get("resourceType") == "PractitionerRole" and kind == "Practitioner":
-            return _person(resource.get("practitioner"), f"{where}.practitioner", kind, bundle, inquiry)
+            return _read_person(resource.get("practitioner"), f"{where}.practitioner", kind, bundle, inquiry)
         if resource.get("resourceType") != kind:
             inquiry.ask(path, "a reference to something else", f"a reference to a {kind}")
             return Person()
@@ -304,7 +313,7 @@ def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry)
             return Person()
     # A bare number may be another system's: good enough for a prescriber, never for whose medicine it is.
     if logical and not name and kind == "Practitioner":
-        return Person(told=logical)
+        return Person(details=logical)
     inquiry.ask(
         path,
         "nobody" if not name else "a reference to nobody known here",
@@ -313,7 +322,7 @@ def _person(thing: Any, path: str, kind: str, bundle: _Bundle, inquiry: Inquiry)
     return Person()
 
 
-def _supply(
+def _read_supply(
     request: Mapping[str, Any], path: str, dosing: Dosing | None, inquiry: Inquiry
 ) -> tuple[dict[str, Any], date | None]:
     path = f"{path}.dispenseRequest"
@@ -340,10 +349,10 @@ def _supply(
 def _check_duration(
     ordered: Mapping[str, Any], path: str, dosing: Dosing | None, repeats: int, inquiry: Inquiry
 ) -> None:
-    """The ordered length is a witness of its own: where all phases have an end, it must be their sum."""
+    """Ask back a supply duration that is not the sum of the phases, where all of them have an end."""
     path = f"{path}.expectedSupplyDuration"
-    given = as_object(ordered.get("expectedSupplyDuration"), path, inquiry)
-    quantity = read_quantity(given, path, inquiry) if given else None
+    element = as_object(ordered.get("expectedSupplyDuration"), path, inquiry)
+    quantity = read_quantity(element, path, inquiry) if element else None
     if quantity is None:
         return
     days = quantity.days()
@@ -357,13 +366,13 @@ def _check_duration(
         )
 
 
-def _form_and_route(
+def _read_form_and_route(
     medicine: Medicine, dosing: Dosing, supply: Mapping[str, Any], path: str, inquiry: Inquiry
 ) -> tuple[str, str]:
     form = medicine.form or ("tablet" if supply.get("in_tablets") else "")
     if form != "tablet":
-        given = f"an {form}" if form else "no pharmaceutical form"
-        inquiry.ask(f"{path}.medication", given, "tablets, in the name, the form or the unit of the quantity")
+        form_text = f"an {form}" if form else "no pharmaceutical form"
+        inquiry.ask(f"{path}.medication", form_text, "tablets, in the name, the form or the unit of the quantity")
     route = dosing.route
     if not route and form == "tablet":
         route = "oral"
@@ -373,10 +382,10 @@ def _form_and_route(
     return form, route
 
 
-def _prior(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> UUID | None:
+def _read_prior(request: Mapping[str, Any], path: str, inquiry: Inquiry) -> UUID | None:
     if "priorPrescription" not in request:
         return None
-    name, _ = reference(request["priorPrescription"], f"{path}.priorPrescription", inquiry)
+    name, _ = read_reference(request["priorPrescription"], f"{path}.priorPrescription", inquiry)
     try:
         return UUID(name.removeprefix("MedicationRequest/"))
     except ValueError:

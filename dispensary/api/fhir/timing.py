@@ -1,4 +1,4 @@
-"""When a dose is taken, and for how many days: FHIR `Timing` to moments of one day and a length."""
+"""Moments of one day and a length in days, from a FHIR `Timing`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dispensary.api.fhir.elements import (
     as_text,
     as_whole,
     check_elements,
-    codings,
+    read_codings,
 )
 from dispensary.api.fhir.units import read_quantity
 
@@ -58,32 +58,32 @@ _REPEAT = [
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """One dosage line's day: the moments it is taken at (an hour each, or None where the order names none), and its length."""
+    """The day of one dosage line: an hour for each dose (None where the order names none), and its length."""
 
     moments: tuple[Decimal | None, ...]
     days: int | None
     starts_on: date | None = None
 
 
-def read_timing(timing: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> When | None:
-    """Read a Timing. `witness`: the order also has words that would contradict a reading which had to assume something."""
+def read_timing(timing: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> When | None:
+    """Read a Timing. `has_text`: the order also has words, which would contradict a wrong assumption."""
     before = len(inquiry.problems)
     check_elements(timing, path, inquiry, ["event", "repeat", "code"])
     if timing.get("event"):
         inquiry.ask(f"{path}.event", "single moments", "a dose for each day and a number of days")
     repeat = as_object(timing.get("repeat"), f"{path}.repeat", inquiry)
     check_elements(repeat, f"{path}.repeat", inquiry, _REPEAT)
-    coded = _coded_frequency(timing, path, inquiry, witness)
-    moments = _moments(repeat, f"{path}.repeat", inquiry, witness, coded)
+    coded = _read_coded_frequency(timing, path, inquiry, has_text)
+    moments = _read_moments(repeat, f"{path}.repeat", inquiry, has_text, coded)
     if moments is None and len(inquiry.problems) == before:
         inquiry.ask(path, "nothing that says how often", "a frequency for each day")
-    days, starts_on = _length(repeat, f"{path}.repeat", inquiry, witness, len(moments or ()))
+    days, starts_on = _read_length(repeat, f"{path}.repeat", inquiry, has_text, len(moments or ()))
     return None if moments is None or len(inquiry.problems) > before else When(moments, days, starts_on)
 
 
-def _coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> int | None:
+def _read_coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> int | None:
     concept = as_object(timing.get("code"), f"{path}.code", inquiry)
-    for system, code, _display in codings(concept, f"{path}.code", inquiry):
+    for system, code, _display in read_codings(concept, f"{path}.code", inquiry):
         if system in {GTS, ""} and code in _BY_CODE:
             return _BY_CODE[code]
         inquiry.ask(
@@ -100,8 +100,8 @@ def _coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, wit
     return _FREQUENCY[words]
 
 
-def _moments(
-    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool, coded: int | None
+def _read_moments(
+    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool, coded: int | None
 ) -> tuple[Decimal | None, ...] | None:
     for name in ("frequencyMax", "periodMax", "countMax", "durationMax"):
         if repeat.get(name) is not None and repeat.get(name) != repeat.get(name.removesuffix("Max")):
@@ -109,8 +109,8 @@ def _moments(
     week = as_list(repeat.get("dayOfWeek"), f"{path}.dayOfWeek", inquiry)
     if week and {str(day) for day in week} != {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
         inquiry.ask(f"{path}.dayOfWeek", "some days of the week", "the same doses every day")
-    named = _named_moments(repeat, path, inquiry)
-    counted = _per_day(repeat, path, inquiry, witness)
+    named = _read_named_moments(repeat, path, inquiry)
+    counted = _read_times_per_day(repeat, path, inquiry, has_text)
     if coded is not None and counted is not None and coded != counted:
         inquiry.ask(path, f"{counted} a day in numbers and {coded} a day as a code", "one frequency")
         return None
@@ -119,7 +119,7 @@ def _moments(
         if (
             times == 1
             and coded is None
-            and _assumed(path, inquiry, witness, f"read as once at each of the {len(named)} moments named")
+            and _may_assume(path, inquiry, has_text, f"read as once at each of the {len(named)} moments named")
         ):
             return tuple(named)
         if times != 1 or coded is not None:
@@ -128,7 +128,7 @@ def _moments(
     return tuple(named) if named else None if times is None else (None,) * times
 
 
-def _named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[Decimal | None]:
+def _read_named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[Decimal | None]:
     clock = [
         as_text(item, f"{path}.timeOfDay", inquiry)
         for item in as_list(repeat.get("timeOfDay"), f"{path}.timeOfDay", inquiry)
@@ -155,15 +155,17 @@ def _named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> li
     return sorted(hours, key=lambda hour: hour or Decimal(0))
 
 
-def _per_day(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> int | None:
+def _read_times_per_day(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> int | None:
     frequency = as_whole(repeat.get("frequency"), f"{path}.frequency", inquiry)
     period = as_amount(repeat.get("period"), f"{path}.period", inquiry)
     unit = as_text(repeat.get("periodUnit"), f"{path}.periodUnit", inquiry)
     if frequency is None and period is None and not unit:
         return None
     if period is None and "period" not in repeat:
-        said = f"{frequency or 1} a {unit or 'day'}"
-        if not unit or not _assumed(f"{path}.period", inquiry, witness, f"absent beside a unit, read as 1: {said}"):
+        reading = f"{frequency or 1} a {unit or 'day'}"
+        if not unit or not _may_assume(
+            f"{path}.period", inquiry, has_text, f"absent beside a unit, read as 1: {reading}"
+        ):
             if not unit:
                 inquiry.ask(f"{path}.period", "nothing", "the period that the frequency is for, with its unit")
             return None
@@ -183,9 +185,9 @@ def _per_day(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bo
     return int(daily)
 
 
-def _assumed(path: str, inquiry: Inquiry, witness: bool, words: str) -> bool:
-    """Assume only what another witness could contradict: the words of the order, which the rule book compares."""
-    if witness:
+def _may_assume(path: str, inquiry: Inquiry, has_text: bool, words: str) -> bool:
+    """Return True where the order has words, with which the rule book compares an assumption; else ask back."""
+    if has_text:
         inquiry.note(path, words)
     else:
         inquiry.ask(
@@ -193,13 +195,13 @@ def _assumed(path: str, inquiry: Inquiry, witness: bool, words: str) -> bool:
             "something that can be meant in two ways, and no words beside it",
             "plain R4 timing, or the directions as text",
         )
-    return witness
+    return has_text
 
 
-def _length(
-    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool, per_day: int
+def _read_length(
+    repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool, per_day: int
 ) -> tuple[int | None, date | None]:
-    found: dict[str, Decimal] = {}
+    days_by_element: dict[str, Decimal] = {}
     starts_on: date | None = None
     if "boundsDuration" in repeat:
         quantity = read_quantity(
@@ -208,23 +210,23 @@ def _length(
         days = quantity.days() if quantity else None
         if quantity and days is None:
             inquiry.ask(f"{path}.boundsDuration", "another unit", "days or weeks")
-        found |= {"boundsDuration": days} if days is not None else {}
+        days_by_element |= {"boundsDuration": days} if days is not None else {}
     if "boundsRange" in repeat:
         inquiry.ask(f"{path}.boundsRange", "a range", "one length in days")
     if "boundsPeriod" in repeat:
-        starts_on, days = _period(
+        starts_on, days = _read_period(
             as_object(repeat["boundsPeriod"], f"{path}.boundsPeriod", inquiry), f"{path}.boundsPeriod", inquiry
         )
-        found |= {"boundsPeriod": days} if days is not None else {}
-    if (days := _duration(repeat, path, inquiry, witness and not found)) is not None:
-        found["duration"] = days
+        days_by_element |= {"boundsPeriod": days} if days is not None else {}
+    if (days := _read_duration(repeat, path, inquiry, has_text and not days_by_element)) is not None:
+        days_by_element["duration"] = days
     count = as_whole(repeat.get("count"), f"{path}.count", inquiry)
     if count is not None and per_day:
-        found["count"] = Decimal(count) / per_day
-    lengths = set(found.values())
+        days_by_element["count"] = Decimal(count) / per_day
+    lengths = set(days_by_element.values())
     if len(lengths) > 1:
-        said = ", ".join(f"{name} {days:f} days" for name, days in found.items())
-        inquiry.ask(path, said, "one length")
+        lengths_text = ", ".join(f"{name} {days:f} days" for name, days in days_by_element.items())
+        inquiry.ask(path, lengths_text, "one length")
     if not lengths:
         return None, starts_on
     length = lengths.pop()
@@ -234,7 +236,7 @@ def _length(
     return int(length), starts_on
 
 
-def _period(period: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[date | None, Decimal | None]:
+def _read_period(period: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[date | None, Decimal | None]:
     check_elements(period, path, inquiry, ["start", "end"])
     start, end = (
         as_day(period.get("start"), f"{path}.start", inquiry),
@@ -248,8 +250,8 @@ def _period(period: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[dat
     return start, Decimal((end - start).days + 1)
 
 
-def _duration(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: bool) -> Decimal | None:
-    """`duration` is how long taking one dose lasts; for a tablet, days there can only mean the phase. Seen often."""
+def _read_duration(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> Decimal | None:
+    """Read `duration`, in FHIR the length of one intake; days can only mean the phase, as is often sent."""
     duration = as_amount(repeat.get("duration"), f"{path}.duration", inquiry)
     if duration is None:
         return None
@@ -259,6 +261,6 @@ def _duration(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, witness: b
         inquiry.ask(f"{path}.duration", "a length of one intake", "nothing, or the length of the phase in bounds")
         return None
     bounded = any(name in repeat for name in ("boundsDuration", "boundsPeriod"))
-    if bounded or _assumed(f"{path}.duration", inquiry, witness, f"read as the length of the phase, {days:f} days"):
+    if bounded or _may_assume(f"{path}.duration", inquiry, has_text, f"read as the length of the phase, {days:f} days"):
         return days
     return None

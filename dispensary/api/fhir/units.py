@@ -1,4 +1,4 @@
-"""What one quantity means: an amount of baclofen, a number of tablets, a number of days."""
+"""Quantities: amounts of baclofen, numbers of tablets, numbers of days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DRUG_FORM = "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm"
 
 
 class Measure(StrEnum):
-    """What an amount counts."""
+    """The kind of thing that an amount counts."""
 
     MG = "mg"
     MICROGRAM = "microgram"
@@ -60,14 +60,14 @@ class Quantity:
     measure: Measure | None
 
     def days(self) -> Decimal | None:
-        """The amount in days, if it is a length of time."""
+        """Return the amount in days, if it is a length of time."""
         if self.measure is Measure.DAY:
             return self.value
         return self.value * 7 if self.measure is Measure.WEEK else None
 
 
 def read_quantity(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> Quantity | None:
-    """A FHIR Quantity. A unit nobody here knows, or a code and a word that name different units, is asked back."""
+    """Read a FHIR Quantity. An unknown unit, or a code and a word for different units, is asked back."""
     check_elements(thing, path, inquiry, ["value", "unit", "system", "code", "comparator"])
     if thing.get("comparator") is not None:
         inquiry.ask(f"{path}.comparator", "a comparator", "an exact amount")

@@ -1,4 +1,4 @@
-"""The FHIR addresses: an order in, a dispense out."""
+"""Views of FHIR: an order in, a dispense out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": 
 
 
 class FHIRView(BaseView):
-    """The base of what speaks FHIR, errors included."""
+    """The base of the FHIR views; errors are OperationOutcomes."""
 
     parser_classes: ClassVar[list[type[BaseParser]]] = [FHIRParser, StrictJSONParser]
     renderer_classes: ClassVar = [FHIRRenderer]
@@ -55,23 +55,23 @@ class MedicationRequestView(FHIRView):
     def post(self, request: Request) -> Response:
         by, resource = self.authorize(), request.data
         if retraction := read_retraction(resource):
-            return self.answer_once(by, lambda: self._taken_back(retraction, by))
+            return self.answer_once(by, lambda: self._take_back_order(retraction, by))
         order = read_order(resource, on=local_day(self.pharmacy, self.now))
         intake = Intake(
-            patient=find_patient(self, _identity(order.patient)),
-            prescriber=find_prescriber(self, _identity(order.prescriber)),
+            patient=find_patient(self, _identity_of(order.patient)),
+            prescriber=find_prescriber(self, _identity_of(order.prescriber)),
             order=order.prescription,
             source=Source.FHIR,
             document=(document := jsonable(resource)),
-            replaces=self._replaced(order.replaces),
+            replaces=self._find_replaced(order.replaces),
             valid_until=order.valid_until,
             notes=order.notes,
             identifiers=order.identifiers,
             compare=lambda stored: differing_elements(stored, document),
         )
-        return self.answer_once(by, lambda: self._told(receive_order(self, intake)))
+        return self.answer_once(by, lambda: self._render_outcome(receive_order(self, intake)))
 
-    def _replaced(self, pk: Any) -> Prescription | None:
+    def _find_replaced(self, pk: Any) -> Prescription | None:
         if pk is None:
             return None
         try:
@@ -82,31 +82,31 @@ class MedicationRequestView(FHIRView):
             )
             raise InvalidInput("The order to be replaced is not known here.", problem) from None
 
-    def _taken_back(self, retraction: Retraction, by: Actor) -> Reply:
-        """The order that was withdrawn, and that a pharmacist looks after what was handed over, as an OperationOutcome."""
+    def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
+        """Take an order back; the reply is an OperationOutcome that names the order and what was handed over."""
         prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
         words = f"MedicationRequest/{prescription.pk} is withdrawn by its sender ({retraction.status.value}): "
-        issues = [_issue("information", "informational", f"{words}nothing more of it can be handed over.")]
+        issues = [_render_issue("information", "informational", f"{words}nothing more of it can be handed over.")]
         if handed_over := prescription.dispensed():
             words = f"{format_amount(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
-            issues.append(_issue("warning", "informational", words))
+            issues.append(_render_issue("warning", "informational", words))
         return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
 
-    def _told(self, done: Reply) -> Reply:
-        """The order's address, what the rules said, and how anything unusual was read, as an OperationOutcome."""
+    def _render_outcome(self, done: Reply) -> Reply:
+        """Return an OperationOutcome: the order's address, findings, and notes on how it was read."""
         prescription, review = done.body["prescription"], done.body["review"]
         address = f"MedicationRequest/{prescription['id']}"
         words = f"Taken in as {address}." if done.status == 201 else f"The same order is here already as {address}."
-        issues = [_issue("information", "informational", words)]
+        issues = [_render_issue("information", "informational", words)]
         if prescription["status"] != PrescriptionStatus.ACTIVE:
             words = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
-            issues.append(_issue("warning", "informational", words))
+            issues.append(_render_issue("warning", "informational", words))
         severities = {"stop": "error", "override": "error", "acknowledge": "warning", "information": "information"}
         issues += [
-            _issue(severities[f["severity"]], "business-rule", f"{f['code']}: {f['summary']}")
+            _render_issue(severities[f["severity"]], "business-rule", f"{f['code']}: {f['summary']}")
             for f in review["findings"]
         ]
-        issues += [_issue("warning", "informational", note) for note in prescription["notes"]]
+        issues += [_render_issue("warning", "informational", note) for note in prescription["notes"]]
         return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
 
 
@@ -127,7 +127,7 @@ class MedicationDispenseView(FHIRView):
 
 
 class MetadataView(FHIRView):
-    """What is spoken here."""
+    """The CapabilityStatement."""
 
     authentication_classes: ClassVar = []
     permission_classes: ClassVar = [AllowAny]
@@ -139,9 +139,9 @@ class MetadataView(FHIRView):
         return Response(capability_statement(request.build_absolute_uri().removesuffix("/metadata")))
 
 
-def _issue(severity: str, code: str, words: str) -> dict[str, str]:
+def _render_issue(severity: str, code: str, words: str) -> dict[str, str]:
     return {"severity": severity, "code": code, "diagnostics": words}
 
 
-def _identity(person: Person) -> dict[str, Any]:
-    return {"id": person.id} if person.id else dict(person.told)
+def _identity_of(person: Person) -> dict[str, Any]:
+    return {"id": person.id} if person.id else dict(person.details)

@@ -33,10 +33,10 @@ def test_an_ordinary_order_becomes_the_prescription_of_the_case_format() -> None
         "phases": [{"doses": [Decimal(10)] * 3, "unit": "mg", "days": 28}],
         "quantity": Decimal(84),
     }
-    assert order.patient.told == {
+    assert order.patient.details == {
         "identifier": "P-1", "family_name": "O'Hara", "given_name": "Jo Ann", "birth_date": "1980-02-29", "sex": "female",
     }  # fmt: skip
-    assert order.prescriber.told == {"identifier": "D-1", "name": "Ada Grey", "phone": "0123"}
+    assert order.prescriber.details == {"identifier": "D-1", "name": "Ada Grey", "phone": "0123"}
 
 
 def course(*codes: str) -> dict[str, Any]:
@@ -83,17 +83,17 @@ def test_another_systems_code_of_the_same_letters_says_nothing() -> None:
 def test_the_people_may_come_in_a_bundle_or_be_ours_already() -> None:
     apart = request(contained=None, subject={"reference": "urn:uuid:1"}, requester={"reference": "Practitioner/d"})
     order = read_order(bundle(apart, PATIENT, PRACTITIONER))
-    assert (order.patient.told["identifier"], order.prescriber.told["identifier"]) == ("P-1", "D-1")
+    assert (order.patient.details["identifier"], order.prescriber.details["identifier"]) == ("P-1", "D-1")
     by_reference = read_order(
         request(contained=None, subject={"reference": f"Patient/{OURS}"}, requester={"identifier": {"value": "D-1"}})
     )
-    assert (by_reference.patient.id, by_reference.prescriber.told) == (UUID(OURS), {"identifier": "D-1"})
+    assert (by_reference.patient.id, by_reference.prescriber.details) == (UUID(OURS), {"identifier": "D-1"})
 
 
 def test_a_practitioner_role_leads_to_its_practitioner() -> None:
     role = {"resourceType": "PractitionerRole", "id": "r", "practitioner": {"reference": "#d"}}
     order = read_order(request(contained=[PATIENT, PRACTITIONER, role], requester={"reference": "#r"}))
-    assert order.prescriber.told["name"] == "Ada Grey"
+    assert order.prescriber.details["name"] == "Ada Grey"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_last_day_of_validity_is_told() -> None:
 
 def test_a_birth_date_that_is_only_a_year_stays_unknown() -> None:
     order = read_order(request(contained=[PATIENT | {"birthDate": "1980"}, PRACTITIONER]))
-    assert "birth_date" not in order.patient.told
+    assert "birth_date" not in order.patient.details
 
 
 def test_nobody_dispenses_to_the_dead() -> None:
