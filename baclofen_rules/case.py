@@ -191,14 +191,12 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
         action=action,
         patient=fields.get("patient", lambda at: PatientFacts.from_place(at, day)) or PatientFacts(),
         order=order,
-        picked_strength_mg=fields.get("picked", _read_picked),
+        picked_strength_mg=fields.get(
+            "picked", lambda at: at.fields(_names("strength_mg")).need("strength_mg", _strength)
+        ),
         history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
         reason=fields.get("reason", _text(200)),
     )
-
-
-def _read_picked(place: Place) -> Decimal:
-    return place.fields(_names("strength_mg")).need("strength_mg", _strength)
 
 
 def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Order:

@@ -169,7 +169,7 @@ class Fields(NamedTuple):
         return Place(self.values.get(name), f"{self.path}.{name}" if self.path else name)
 
     def get(self, name: str, read: Callable[[Place], T]) -> T | None:
-        """The field read by ``read``, or None where nobody knows."""
+        """The field read by ``read``, or None where it is unknown."""
         return None if self.values.get(name) is None else read(self.place(name))
 
     def need(self, name: str, read: Callable[[Place], T]) -> T:

@@ -86,7 +86,7 @@ class Regimen:
     """The whole planned course.
 
     ``then_stop`` is True when the medicine ends after the last phase (a taper to zero), False when it goes on, and
-    None when nobody said. Only the last phase may have an open end; ValueError otherwise, and for no phase at all.
+    None where that is not said. Only the last phase may have an open end; ValueError otherwise, and for no phase at all.
     """
 
     phases: tuple[Phase, ...]

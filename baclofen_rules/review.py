@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Case
@@ -139,7 +140,7 @@ def review(case: Case, profile: Profile) -> Review:
     if not doubted and any(finding.code in ANSWERED for finding in findings):
         findings = _suggest_taper(findings, terms, profile)
     if len(findings) > 1:
-        findings.sort(key=_sort_key)
+        findings.sort(key=lambda finding: (-finding.severity.rank, finding.code))
     return Review(
         outcome=_outcome(findings),
         findings=tuple(findings),
@@ -201,9 +202,7 @@ def _merge_answer(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list
             lacking.setdefault(bound.rule.group or bound.rule.code, []).extend(part.facts)
     if not findings:
         return None
-    severity = (
-        findings[0].severity if len(findings) == 1 else max([finding.severity for finding in findings], key=_rank)
-    )
+    severity = max([finding.severity for finding in findings], key=attrgetter("rank"))
     return Finding(bound.rule.code, severity, tuple(findings), bound.sources)
 
 
@@ -220,14 +219,6 @@ def _suggest_taper(findings: list[Finding], terms: Terms, profile: Profile) -> l
 def _unbelievable_fact(code: str) -> str:
     """Return the fact that makes the dose unbelievable."""
     return ROUTE_FACT if code == "route" else PHASES_FACT
-
-
-def _sort_key(finding: Finding) -> tuple[int, str]:
-    return (-finding.severity.rank, finding.code)
-
-
-def _rank(severity: Severity) -> int:
-    return severity.rank
 
 
 def _outcome(findings: Sequence[Finding]) -> Outcome:

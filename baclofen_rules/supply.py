@@ -6,6 +6,7 @@ Every count errs towards running out early: a day that the tablets cover only in
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from baclofen_rules.regimen import Phase, Regimen
@@ -66,7 +67,7 @@ def cover_end(supplies: Iterable[HandedOver]) -> date | None:
     Supplies are taken in date order and one that comes early is added to what is left; the first starts at its own date.
     """
     end: date | None = None
-    for supply in sorted(supplies, key=_by_date):
+    for supply in sorted(supplies, key=attrgetter("dispensed_on")):
         begins = supply.dispensed_on if end is None or supply.dispensed_on > end else end
         end = begins + timedelta(days=supply.days_supply)
     return end
@@ -75,7 +76,3 @@ def cover_end(supplies: Iterable[HandedOver]) -> date | None:
 def run_out_on(first_day: date, days: int, carried_days: int = 0) -> date:
     """The first day not covered by ``days`` from ``first_day`` on top of ``carried_days`` still at home."""
     return first_day + timedelta(days=days + carried_days)
-
-
-def _by_date(supply: HandedOver) -> date:
-    return supply.dispensed_on

@@ -154,7 +154,7 @@ class Terms:
         """Days of all phases whose length is known."""
         self.is_open = self.stops = self.may_stop = False
         """Whether the last phase has an open end; whether the medicine is said to end after it; whether the course has
-        an end and nobody said what follows (an open end goes on)."""
+        an end and it is not said what follows (an open end goes on)."""
         self.needed_tablets: Decimal | None = None
         """Tablets for the phases whose length is known; None without a strength."""
         self.supply_days: int | None = None
@@ -259,7 +259,7 @@ class Terms:
         self.conditions: frozenset[Condition] = frozenset()
         """Recorded conditions, coded ones mapped."""
         self.unmapped_conditions: tuple[str, ...] = ()
-        """What keeps the conditions from being known: the whole list, or the codes that nobody has mapped."""
+        """Unknown conditions: the whole list, or the codes that are not mapped."""
         conditions = self.patient.conditions
         if conditions is None:
             self.unmapped_conditions = (CONDITIONS_FACT,)

@@ -2,7 +2,7 @@
 
 A profile file is evidence before it is configuration: each number stands with its unit, the day from which it holds,
 a mark (C the source documents of Lioresal, F found in public material, K general knowledge, D a design default of ours) and the
-place it comes from; each file has an author, a checker who is somebody else, and the day of its next review.
+place it comes from; each file has an author, another person as checker, and the day of its next review.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Profile:
     author: str
     checker: str
     checked_on: date | None
-    """None until somebody has checked it."""
+    """None until it is checked."""
     next_review: date
     digest: str
     terms: Section

@@ -92,7 +92,7 @@ class Bands(Generic[T]):
         """The limit that ``breaks`` says is broken, None when it is kept, or the fact that is lacking.
 
         With an unknown age a limit counts as broken when every band's limit is broken, as kept when none is. Below the first
-        band no limit is known: what breaks that of the first band is broken there too, the rest nobody can say.
+        band no limit is known: what breaks that of the first band is broken there too, the rest is unknown.
         """
         if age is not None:
             for low, limit in self._oldest_first:
