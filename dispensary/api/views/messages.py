@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,10 +13,11 @@ from dispensary import policies, reminders
 from dispensary.actions import consent, worklist
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
+from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
 from dispensary.api.views.base import BaseView, Policy, reply
-from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.errors import NotFound
 from dispensary.models import (
     ConsentAnswer,
     ConsentSource,
@@ -35,7 +36,9 @@ MESSAGE: tuple[Policy, str, str] = (
     "change what a patient is sent",
     "staff at the counter",
 )
-_STATES = [state.name.lower() for state in ReminderState]
+_STATE = ChoiceParameter(
+    "state", [state.name.lower() for state in ReminderState], detail="There is no such state.", quotes_value=True
+)
 
 
 class MessagesView(BaseView):
@@ -119,7 +122,7 @@ class RemindersView(BaseView):
     """The pharmacy's reminders."""
 
     @extend_schema(
-        parameters=[OpenApiParameter("state", str, enum=_STATES), *PAGED],
+        parameters=[_STATE, *PAGED],
         operation_id="reminders_list",
         responses=page_of(shapes.ReminderOut),
         summary="Reminders, the next due first",
@@ -127,11 +130,7 @@ class RemindersView(BaseView):
     def get(self, request: Request) -> Response:
         self.authorize()
         rows = Reminder.objects.filter(pharmacy=self.pharmacy)
-        if state_name := request.query_params.get("state"):
-            if state_name not in _STATES:
-                raise InvalidInput(
-                    "There is no such state.", Problem("state", state_name[:20], "one of " + ", ".join(_STATES))
-                )
+        if request.query_params.get("state") and (state_name := _STATE.read(request)):
             rows = rows.filter(state=ReminderState[state_name.upper()])
         return self.paginate(rows, shapes.ReminderOut, "due_at")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,6 +16,7 @@ from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Refused
 from dispensary.api.access import signature_method
+from dispensary.api.query import ChoiceParameter, UUIDParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.strict_json import jsonable
@@ -36,16 +38,15 @@ from dispensary.models import (
 )
 
 _FILTERS = [
-    OpenApiParameter("status", str, enum=PrescriptionStatus.values),
-    OpenApiParameter("outcome", str, enum=Outcome.values, description="of its newest review"),
-    OpenApiParameter("patient", UUID),
+    ChoiceParameter("status", PrescriptionStatus.values),
+    ChoiceParameter("outcome", Outcome.values, "of its newest review"),
+    UUIDParameter("patient"),
 ]
 
 
-def detailed_prescriptions(rows: QuerySet[Prescription] | None = None) -> QuerySet[Prescription]:
-    """Prescriptions with everything that their page shows, in a constant number of queries."""
-    base = Prescription.objects.all() if rows is None else rows
-    return base.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
+def detailed_prescriptions() -> QuerySet[Prescription]:
+    """Return prescriptions with everything that their page shows, in a constant number of queries."""
+    return Prescription.objects.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
         "phases", "overrides", "dispenses", "patient__prior_supplies"
     )
 
@@ -74,6 +75,7 @@ class PrescriptionsView(BaseView):
     )
     def get(self, request: Request) -> Response:
         self.authorize()
+        filters = {filter.name: value for filter in _FILTERS if (value := filter.read(request)) is not None}
         done = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)
         newest = Review.objects.filter(prescription=OuterRef("pk")).order_by("-reviewed_at")
         rows = (
@@ -84,7 +86,7 @@ class PrescriptionsView(BaseView):
                 outcome=Subquery(newest.values("outcome")[:1]),
             )
         )
-        return self.paginate(rows.filter(**_filters(request)), shapes.PrescriptionRow, "-received_at")
+        return self.paginate(rows.filter(**filters), shapes.PrescriptionRow, "-received_at")
 
     @extend_schema(
         request=shapes.OrderIn,
@@ -125,8 +127,11 @@ def receive_order(view: BaseView, intake: Intake) -> Reply:
 
 def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:
     """Return the patient whom an id names, else the identity as the action takes it."""
-    rows = Patient.objects.select_related("pharmacy").filter(pharmacy=view.pharmacy)
-    return view.get_own(rows, identity["id"]) if "id" in identity else _plain(identity)
+    if "id" in identity:
+        rows = Patient.objects.select_related("pharmacy").filter(pharmacy=view.pharmacy)
+        return view.get_own(rows, identity["id"])
+    birth_date = identity.get("birth_date")
+    return identity | ({"birth_date": birth_date.isoformat()} if isinstance(birth_date, date) else {})
 
 
 def find_prescriber(view: BaseView, identity: dict[str, Any]) -> Any:
@@ -136,29 +141,6 @@ def find_prescriber(view: BaseView, identity: dict[str, Any]) -> Any:
         if "id" in identity
         else dict(identity)
     )
-
-
-def _plain(identity: dict[str, Any]) -> dict[str, Any]:
-    born = identity.get("birth_date")
-    return dict(identity) | ({"birth_date": born.isoformat()} if born is not None and not isinstance(born, str) else {})
-
-
-def _filters(request: Request) -> dict[str, Any]:
-    asked = request.query_params
-    found: dict[str, Any] = {}
-    for name, known in (("status", PrescriptionStatus.values), ("outcome", Outcome.values)):
-        if name in asked:
-            if asked[name] not in known:
-                raise InvalidInput(
-                    "There is no such filter value.", Problem(name, "another word", f"one of {', '.join(known)}")
-                )
-            found[name] = asked[name]
-    if "patient" in asked:
-        try:
-            found["patient"] = UUID(asked["patient"])
-        except ValueError:
-            raise InvalidInput("The patient cannot be read.", Problem("patient", "another text", "a UUID")) from None
-    return found
 
 
 class PrescriptionView(BaseView):

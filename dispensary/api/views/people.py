@@ -6,19 +6,20 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary.actions import patients, prescribers
 from dispensary.actions.idempotency import Reply
+from dispensary.api.query import TextParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
 from dispensary.api.views.base import END, RECEIVE, BaseView, etag_header, read_if_match, reply
 from dispensary.models import Patient, Prescriber, PriorSupply
 
-_WORDS = OpenApiParameter("q", str, description="a number, or a part of a name")
-_NUMBER = OpenApiParameter("identifier", str, description="the pharmacy's own number of a patient")
+_WORDS = TextParameter("q", 120, "a number, or a part of a name")
+_NUMBER = TextParameter("identifier", 64, "the pharmacy's own number of a patient")
 
 
 class MeView(BaseView):
@@ -44,7 +45,7 @@ class PatientsView(BaseView):
         summary="Patients; by name through search/",
     )
     def get(self, request: Request) -> Response:
-        number = request.query_params.get("identifier", "").strip()[:64]
+        number = _NUMBER.read(request)
         return _search_patients(self, Q(identifier=number) if number else Q(), number)
 
     @extend_schema(
@@ -155,7 +156,7 @@ class PrescribersView(BaseView):
     )
     def get(self, request: Request) -> Response:
         self.authorize()
-        words = request.query_params.get("q", "").strip()[:120]
+        words = _WORDS.read(request)
         rows = Prescriber.objects.filter(pharmacy=self.pharmacy)
         rows = rows.filter(Q(name__icontains=words) | Q(identifier=words)) if words else rows
         return self.paginate(rows, shapes.PrescriberOut, "id")

@@ -1,0 +1,62 @@
+"""Query parameters of lists, each declared once: its entry in the OpenAPI document and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from dispensary.errors import InvalidInput, Problem
+
+
+class TextParameter(OpenApiParameter):
+    """Words, trimmed and cut to `max_length`."""
+
+    def __init__(self, name: str, max_length: int, description: str) -> None:
+        super().__init__(name, str, description=description)
+        self.max_length = max_length
+
+    def read(self, request: Request) -> str:
+        """Return the words; empty where the parameter is absent."""
+        return request.query_params.get(self.name, "").strip()[: self.max_length]
+
+
+class ChoiceParameter(OpenApiParameter):
+    """One of a list of words. `quotes_value`: the error repeats the start of a wrong word."""
+
+    def __init__(
+        self,
+        name: str,
+        choices: Sequence[str],
+        description: str = "",
+        detail: str = "There is no such filter value.",
+        quotes_value: bool = False,
+    ) -> None:
+        super().__init__(name, str, enum=choices, description=description)
+        self.choices, self.detail, self.quotes_value = choices, detail, quotes_value
+
+    def read(self, request: Request) -> str | None:
+        """Return the word; None where the parameter is absent. Raises `InvalidInput`."""
+        value = request.query_params.get(self.name)
+        if value is not None and value not in self.choices:
+            actual = value[:20] if self.quotes_value else "another word"
+            raise InvalidInput(self.detail, Problem(self.name, actual, f"one of {', '.join(self.choices)}"))
+        return value
+
+
+class UUIDParameter(OpenApiParameter):
+    """The UUID of a record."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, UUID)
+
+    def read(self, request: Request) -> UUID | None:
+        """Return the UUID; None where the parameter is absent. Raises `InvalidInput`."""
+        text = request.query_params.get(self.name)
+        try:
+            return None if text is None else UUID(text)
+        except ValueError:
+            problem = Problem(self.name, "another text", "a UUID")
+            raise InvalidInput(f"The {self.name} cannot be read.", problem) from None
