@@ -138,11 +138,11 @@ def _related(
     if leading_to is None:
         return [supply for _, supply in handed_over]
     own_course = {leading_to.pk} | _replaced_by([leading_to])
-    replaced = _replaced_by([order for order, _ in handed_over])
+    running = _orders_beside(handed_over, leading_to, on)
     beside: dict[tuple[object, Decimal], _Supply] = {}
     others = []
     for order, supply in sorted(handed_over, key=lambda pair: (pair[1].run_out_on, pair[1].dispensed_on)):
-        if order.pk in own_course | replaced or not _runs_beside(order, supply, leading_to, on):
+        if supply.run_out_on <= on or order.pk not in running:
             others.append((order, supply))
             continue
         line = (order.prescriber_id, supply.mg_per_day)
@@ -158,6 +158,23 @@ def _related(
         else:
             related.append(supply)
     return related
+
+
+def orders_beside(dispense: Dispense) -> set[UUID]:
+    """Return the ids of the patient's orders whose supply ran beside the order of this supply when it was handed over."""
+    on = dispense.pharmacy.local_day(dispense.handed_over_at)
+    return _orders_beside(_handed_over(dispense.patient, on), dispense.prescription, on)
+
+
+def _orders_beside(
+    handed_over: Sequence[tuple[Prescription, _Supply]], leading_to: Prescription, on: date
+) -> set[UUID]:
+    replaced = {leading_to.pk} | _replaced_by([leading_to, *(order for order, _ in handed_over)])
+    return {
+        order.pk
+        for order, supply in handed_over
+        if order.pk not in replaced and _runs_beside(order, supply, leading_to, on)
+    }
 
 
 def _runs_beside(order: Prescription, supply: _Supply, leading_to: Prescription, on: date) -> bool:

@@ -36,6 +36,7 @@ from dispensary.models.reminders import ReminderKind
 from dispensary.reminders import plans
 from dispensary.reminders.quiet_hours import manners, place, resolve
 from dispensary.reminders.schedule import LAPSE_LIMIT, DoseChange, Facts, Planned, Timing, plan
+from dispensary.supplies import orders_beside
 
 _SUPPLY_BEFORE_COUNTS = frozenset(
     {
@@ -126,8 +127,9 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     what has been said, is being said or was decided by a person stays as it is. Nothing is planned for a patient who has
     died. Returns the plan in force.
 
-    Supplies follow each other: one ends what the one before it made owing, on whichever prescription. Only a supply that
-    lasts longer and is to be continued keeps its plan beside a shorter one, so that its own run-out is not forgotten.
+    Supplies follow each other: one ends what the one before it made owing, on whichever prescription. A supply keeps its
+    plan beside the new one where it lasts longer and is to be continued, or where its order runs beside the new order, so
+    that its own run-out is not forgotten.
     """
     known = plans.read(dispense)
     if known.died_on:
@@ -143,8 +145,11 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
     replaced = None
-    for held in known.in_force():
-        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts, dispense):
+    in_force = known.in_force()
+    is_first = all(held.prescription_id != dispense.prescription_id for held in in_force)
+    beside = orders_beside(dispense) if is_first and in_force else {held.prescription_id for held in in_force}
+    for held in in_force:
+        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts, dispense, beside):
             continue
         if held.dispense_id == dispense.pk:
             if held.digest == digest:
@@ -198,10 +203,12 @@ def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -
     )
 
 
-def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense) -> bool:
+def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense, beside: set[UUID]) -> bool:
+    """Say whether a plan in force of another order stays. Plans that are in force together ran beside each other before."""
     if held.replaced and held.prescription_id in _replaced_by(dispense.prescription_id):
         return False
-    return not held.older or (held.more_needed and held.run_out_on > facts.run_out_on)
+    is_longer = held.more_needed and held.run_out_on > facts.run_out_on
+    return not held.older or is_longer or held.prescription_id in beside
 
 
 def _replaced_by(prescription_id: UUID) -> set[UUID]:

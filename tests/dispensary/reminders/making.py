@@ -58,9 +58,9 @@ def reachable(person, medium="email", address=None, answer="yes", **more):
     return point
 
 
-def prescription(person, phases=((("10", "10", "10"), None),), then_stop=None, **more):
-    prescriber = Prescriber.objects.create(
-        pharmacy=person.pharmacy, identifier=f"D{next(_count)}", name="Dr Prescriber", phone="020"
+def prescription(person, phases=((("10", "10", "10"), None),), then_stop=None, by="D1", **more):
+    prescriber, _ = Prescriber.objects.get_or_create(
+        pharmacy=person.pharmacy, identifier=by, defaults={"name": "Dr Prescriber", "phone": "020"}
     )
     order = Prescription.objects.create(
         pharmacy=person.pharmacy,

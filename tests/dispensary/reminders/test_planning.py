@@ -271,6 +271,44 @@ def test_a_supply_that_lasts_longer_ends_both_of_the_earlier(two_courses, patien
     assert ReminderPlan.objects.filter(patient=patient, ended_at__isnull=True).count() == 1
 
 
+@pytest.mark.parametrize("days_left", [0, 5], ids=["on the same day", "first"])
+def test_a_supply_of_another_prescriber_that_runs_out_earlier_is_watched_beside_the_new_one(patient, by, days_left):
+    earlier = making.prescription(patient)
+    plan(making.dispense(earlier, run_out_on=date(2026, 12, 20) - days_left * DAY), by)
+    beside = making.prescription(patient, phases=((("5", "5", "5"), None),), by="D2")
+    plan(making.dispense(beside, run_out_on=date(2026, 12, 20)), by)
+    assert kinds(patient).count("run_out") == 2
+
+
+def test_a_supply_of_another_prescriber_is_watched_when_the_new_order_is_repeated(patient, by):
+    plan(making.dispense(making.prescription(patient), run_out_on=date(2026, 12, 20)), by)
+    beside = making.prescription(patient, phases=((("5", "5", "5"), None),), by="D2")
+    plan(making.dispense(beside, run_out_on=date(2026, 12, 6)), by)
+    later = NOW + 10 * DAY
+    plan(
+        making.dispense(beside, number=2, at=later, starts_on=date(2026, 12, 6), run_out_on=date(2027, 1, 3)), by, later
+    )
+    assert sorted(r.local_date for r in owed(patient) if r.kind == "run_out") == [date(2026, 12, 20), date(2027, 1, 3)]
+
+
+def test_one_prescriber_who_raises_the_dose_is_not_reminded_of_the_old_tablets(patient, by):
+    plan(making.dispense(making.prescription(patient), run_out_on=date(2026, 12, 10)), by)
+    higher = making.prescription(patient, phases=((("15", "15", "15"), None),))
+    plan(making.dispense(higher, run_out_on=date(2026, 12, 20)), by)
+    assert [r.local_date for r in owed(patient) if r.kind == "run_out"] == [date(2026, 12, 20)]
+
+
+def test_a_supply_of_another_prescriber_that_has_run_out_stays_watched_when_the_other_order_is_repeated(patient, by):
+    plan(making.dispense(making.prescription(patient), run_out_on=date(2026, 11, 30)), by)
+    beside = making.prescription(patient, phases=((("5", "5", "5"), None),), by="D2")
+    plan(making.dispense(beside, run_out_on=date(2026, 12, 6)), by)
+    later = NOW + 10 * DAY
+    plan(
+        making.dispense(beside, number=2, at=later, starts_on=date(2026, 12, 6), run_out_on=date(2027, 1, 3)), by, later
+    )
+    assert ReminderPlan.objects.filter(ended_at=None, run_out_on=date(2026, 11, 30)).exists()
+
+
 def test_stopping_a_course_lets_the_supply_that_it_replaced_count_again_while_it_lasts(patient, by):
     plan(making.dispense(making.prescription(patient), days=28, run_out_on=date(2026, 12, 20)), by)
     newer, later = making.prescription(patient), NOW + DAY
