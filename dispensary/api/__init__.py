@@ -1,1 +1,1 @@
-"""Door 1: REST and FHIR. It translates and calls actions; nothing is decided here."""
+"""The REST and FHIR API: views translate requests into calls of actions."""
