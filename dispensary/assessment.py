@@ -17,6 +17,7 @@ from typing import Any
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
 from baclofen_rules.facts import FACTS, Fact, Kind
+from baclofen_rules.findings import Dur, Finding, NotAssessed
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Pharmacy, Phase, Prescription, Sex
 from dispensary.profiles import profile_named
@@ -40,7 +41,11 @@ class Question:
     detail: str
     fingerprint: str
     """The same finding on the same facts has the same one; an answer holds for exactly one."""
-    finding: Mapping[str, Any] | None
+    finding: Finding | None
+
+    @property
+    def is_dose_above_limit(self) -> bool:
+        return self.finding is not None and self.finding.dur is Dur.HIGH_DOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +54,31 @@ class Assessment:
 
     case_text: str
     result_text: str
-    result: Mapping[str, Any]
-    profile_name: str
-    profile_digest: str
-    rules_version: str
+    review: RuleReview
     on: date
 
     @property
     def outcome(self) -> str:
         """`pass`, `acknowledge`, `override` or `stop`."""
-        return str(self.result["outcome"])
+        return self.review.outcome.value
+
+    @property
+    def profile_name(self) -> str:
+        return self.review.profile_name
+
+    @property
+    def profile_digest(self) -> str:
+        return self.review.profile_digest
+
+    @property
+    def rules_version(self) -> str:
+        return self.review.rules_version
 
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
-        found = tuple(_question(finding) for finding in self.result["findings"])
-        missing = [entry for entry in self.result["not_assessed"] if set(entry["missing"]) != _ANSWERED_BY_THE_SCAN]
-        return (*found, _unassessed(missing)) if missing else found
+        questions = tuple(_question(finding) for finding in self.review.findings)
+        missing = [rule for rule in self.review.not_assessed if set(rule.missing) != _ANSWERED_BY_THE_SCAN]
+        return (*questions, _unassessed(missing)) if missing else questions
 
 
 def local_day(pharmacy: Pharmacy, now: datetime) -> date:
@@ -98,17 +112,8 @@ def assess(
 def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> Assessment:
     """Review a case given as a document."""
     case = read_case(document)
-    answer: RuleReview = review(case, profile)
-    result = answer.to_json()
-    return Assessment(
-        case_text=canonical(case.to_json()),
-        result_text=canonical(result),
-        result=result,
-        profile_name=profile.name,
-        profile_digest=profile.digest,
-        rules_version=str(result["rules_version"]),
-        on=on,
-    )
+    answer = review(case, profile)
+    return Assessment(canonical(case.to_json()), canonical(answer.to_json()), answer, on)
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
@@ -200,20 +205,20 @@ def _phase_document(phase: Phase) -> dict[str, Any]:
     return {"doses": doses, "unit": phase.unit, "days": phase.days, "from_day": phase.from_day}
 
 
-def _question(finding: Mapping[str, Any]) -> Question:
-    facts = {key: value for key, value in finding.items() if key not in {"sources", "suggestion"}}
+def _question(finding: Finding) -> Question:
+    facts = {key: value for key, value in finding.to_json().items() if key not in {"sources", "suggestion"}}
     return Question(
-        code=finding["code"],
-        severity=finding["severity"],
-        summary=finding["summary"],
-        detail=finding["detail"],
+        code=finding.code,
+        severity=finding.severity.value,
+        summary=finding.summary,
+        detail=finding.detail,
         fingerprint=hashlib.sha256(canonical(facts).encode()).hexdigest(),
         finding=finding,
     )
 
 
-def _unassessed(missing: Iterable[Mapping[str, Any]]) -> Question:
-    missing_text = "; ".join(f"{entry['code']} needs {', '.join(entry['missing'])}" for entry in missing)
+def _unassessed(missing: Iterable[NotAssessed]) -> Question:
+    missing_text = "; ".join(f"{rule.code} needs {', '.join(rule.missing)}" for rule in missing)
     return Question(
         code=NOT_ASSESSED,
         severity="acknowledge",

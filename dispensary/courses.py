@@ -5,14 +5,15 @@ One computation for the rules' history, the check page, the hand-over, the paper
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
+from baclofen_rules.review import Course
 from baclofen_rules.supply import days_supply
 from dispensary.models import Dispense, Phase, Prescription
 from dispensary.profiles import restart_after_days
@@ -132,17 +133,16 @@ class NextSupply:
 
 
 def next_supply(
-    order: Prescription, reviewed: Mapping[str, Any] | None, *, on: date, quantity: Decimal | None = None
+    order: Prescription, reviewed: Course | None, *, on: date, quantity: Decimal | None = None
 ) -> NextSupply:
     """Return the days and phases of a supply of `quantity` tablets (None: the ordered quantity) handed over on a day.
 
     `reviewed` is the course of the rules' answer, which counts an order from its first phase. A later supply of an
     order whose dose changes lasts as long as its tablets do where the course stands.
     """
-    reviewed = reviewed or {}
-    days = None if reviewed.get("days_supply") is None else int(reviewed["days_supply"])
-    run_out_on = date.fromisoformat(reviewed["run_out_on"]) if reviewed.get("run_out_on") else None
-    needed = None if reviewed.get("tablets_needed") is None else Decimal(reviewed["tablets_needed"])
+    days = None if reviewed is None else reviewed.days_supply
+    run_out_on = None if reviewed is None else reviewed.run_out_on
+    needed = None if reviewed is None or reviewed.tablets_needed is None else round(reviewed.tablets_needed, 4)
     starts_on = run_out_on - timedelta(days=days) if run_out_on and days is not None else on
     regimen = regimen_of(order)
     if regimen is None:

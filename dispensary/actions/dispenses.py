@@ -141,7 +141,7 @@ class _Handover:
         unanswered = open_questions(self.prescription, assessment, answers=self.answers)
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
-        supply = next_supply(self.prescription, assessment.result["course"], on=self._today, quantity=self.quantity)
+        supply = next_supply(self.prescription, assessment.review.course, on=self._today, quantity=self.quantity)
         if not supply.days or supply.run_out_on is None:
             return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
         if self.pack.expiry is not None and self.pack.expiry < supply.run_out_on:

@@ -26,7 +26,6 @@ from dispensary.models import (
 )
 from dispensary.text import clean_line, clean_words
 
-HIGH_DOSE = "HD"
 """NCPDP reason code of a dose above a limit: the answer names whom the signer spoke to."""
 
 
@@ -199,8 +198,7 @@ def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
         problems.append(Problem("words", "nothing" if not answer.words else "too little", "the reason in words"))
     if answer.signature == SignatureMethod.SIGNED_IN:
         problems.append(Problem("signature", "none", "a fresh password or second factor, or the signer's own token"))
-    dose_above_a_limit = question.finding is not None and question.finding.get("dur") == HIGH_DOSE
-    if dose_above_a_limit and not answer.asked and answer.mitigation != Mitigation.EMERGENCY:
+    if question.is_dose_above_limit and not answer.asked and answer.mitigation != Mitigation.EMERGENCY:
         problems.append(
             Problem("asked", "nobody", "the name of the prescriber who was asked", "The dose is above a limit.")
         )
@@ -245,7 +243,9 @@ def _store(prescription: Prescription, question: Question, answer: Answer, by: A
 def _signature_block(override: Override, question: Question) -> dict[str, object]:
     return {
         "prescription": override.prescription_id,
-        "finding": dict(question.finding) if question.finding else {"code": question.code, "detail": question.detail},
+        "finding": question.finding.to_json()
+        if question.finding
+        else {"code": question.code, "detail": question.detail},
         "words": override.words,
         "asked": override.asked,
         "asked_at": override.asked_at,

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actors import Actor
-from dispensary.assessment import NOT_ASSESSED, Assessment, assess, local_day
+from dispensary.assessment import Assessment, assess, local_day
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
 
@@ -49,7 +49,7 @@ def freeze(
         reviewed_at=now,
         reviewed_by=by.name,
     )
-    questions = [question for question in assessment.questions() if question.code != NOT_ASSESSED]
+    findings = [(question, question.finding) for question in assessment.questions() if question.finding]
     Finding.objects.bulk_create(
         Finding(
             review=review,
@@ -58,11 +58,11 @@ def freeze(
             severity=question.severity,
             summary=question.summary,
             detail=question.detail,
-            dur=(question.finding or {}).get("dur") or "",
-            detected_issue=(question.finding or {}).get("detected_issue") or "",
+            dur=finding.dur.value if finding.dur else "",
+            detected_issue=finding.detected_issue.value if finding.detected_issue else "",
             fingerprint=question.fingerprint,
         )
-        for number, question in enumerate(questions, start=1)
+        for number, (question, finding) in enumerate(findings, start=1)
     )
     audit.record(
         Event.REVIEW_RECORDED,
@@ -72,7 +72,7 @@ def freeze(
         subject=review,
         patient=prescription.patient,
         reason_code=assessment.outcome,
-        rule_codes=tuple(question.code for question in questions),
+        rule_codes=tuple(question.code for question, _ in findings),
         ruleset=assessment.profile_digest,
         engine=assessment.rules_version,
         body={

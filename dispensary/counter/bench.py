@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from baclofen_rules.facts import FACTS
+from baclofen_rules.findings import Citation
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question
@@ -139,7 +140,7 @@ class Bench:
 
 def lay_out(prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None) -> Bench:
     """The bench for one order, as assessed. `strength_mg` is that of the pack in hand, else of the order."""
-    supply = next_supply(prescription, assessment.result.get("course"), on=assessment.on)
+    supply = next_supply(prescription, assessment.review.course, on=assessment.on)
     rows = course_rows(supply, strength_mg or prescription.strength_mg, assessment.on)
     return Bench(
         course=rows,
@@ -206,9 +207,9 @@ def dose_line(
 
 
 def _maximum(assessment: Assessment) -> Decimal | None:
-    for finding in assessment.result["findings"]:
-        if finding["code"] == "daily-maximum" and "mg_per_day" in finding.get("limit", {}):
-            return Decimal(finding["limit"]["mg_per_day"])
+    for finding in assessment.review.findings:
+        if finding.code == "daily-maximum" and "mg_per_day" in finding.limit:
+            return Decimal(finding.limit["mg_per_day"])
     return None
 
 
@@ -247,7 +248,7 @@ def groups_of(assessment: Assessment, answers: Mapping[str, Override]) -> list[G
         )
         for severity, tone, title, hint in GROUPS
     ]
-    missing = [(e["code"], ", ".join(_fact(f) for f in e["missing"])) for e in assessment.result["not_assessed"]]
+    missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in assessment.review.not_assessed]
     unknown = [_shown(q, answers, missing) for q in questions if q.code == NOT_ASSESSED]
     hint = "A fact is missing. Ask for it, or tick that you hand over without knowing."
     groups.append(Group("unknown", "Could not be assessed", hint, unknown))
@@ -255,16 +256,16 @@ def groups_of(assessment: Assessment, answers: Mapping[str, Override]) -> list[G
 
 
 def _shown(question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = ()) -> Shown:
-    finding = question.finding or {}
+    finding = question.finding
     return Shown(
         question,
         f"finding-{question.fingerprint[:12]}",
-        _quantities(finding.get("observed")),
-        _quantities(finding.get("limit")),
+        _quantities(finding.observed) if finding else "",
+        _quantities(finding.limit) if finding else "",
         CLEARS[question.severity] if not missing else "",
-        [_source(s) for s in finding.get("sources", ())],
+        [_source(source) for source in finding.sources] if finding else [],
         answers.get(question.fingerprint),
-        _proposal(finding.get("suggestion") or {}),
+        _proposal(finding.suggestion or {}) if finding else "",
         missing,
     )
 
@@ -279,8 +280,8 @@ def _proposal(suggestion: Mapping[str, Any]) -> str:
     return f"{suggestion['quantity']} tablets." if "quantity" in suggestion else ""
 
 
-def _quantities(values: Mapping[str, Any] | None) -> str:
-    return ", ".join(said for name, value in (values or {}).items() if (said := _quantity(name, value)))
+def _quantities(values: Mapping[str, Any]) -> str:
+    return ", ".join(said for name, value in values.items() if (said := _quantity(name, value)))
 
 
 def _quantity(name: str, value: Any) -> str:
@@ -295,9 +296,9 @@ def _quantity(name: str, value: Any) -> str:
     return f"{before}{said}{NB}{unit}" if unit and value is not None else f"{before}{said}"
 
 
-def _source(source: Mapping[str, Any]) -> str:
-    where = f", {source['where']}" if source.get("where") else ""
-    return f"[{source['mark']}] {source['title']}{where}"
+def _source(source: Citation) -> str:
+    where = f", {source.where}" if source.where else ""
+    return f"[{source.mark}] {source.title}{where}"
 
 
 def _fact(path: str) -> str:

@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from dispensary.actions.overrides import HIGH_DOSE, Answer
+from dispensary.actions.overrides import Answer
 from dispensary.assessment import Question
 from dispensary.conf import conf
 from dispensary.counter.reasons import reasons_for
@@ -119,7 +119,7 @@ class AnswerForm(Look):
     @property
     def needs_a_name(self) -> bool:
         """A dose above a limit: the answer names whom the signer spoke to."""
-        return (self.question.finding or {}).get("dur") == HIGH_DOSE
+        return self.question.is_dose_above_limit
 
     def clean_asked_at(self) -> Any:
         asked_at = self.cleaned_data["asked_at"]

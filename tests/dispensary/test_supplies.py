@@ -69,7 +69,7 @@ def relations(order: Prescription, on: date = TODAY) -> list[str]:
 
 
 def found(assessment: Assessment) -> dict[str, Any]:
-    return {finding["code"]: finding for finding in assessment.result["findings"]}
+    return {finding.code: finding.to_json() for finding in assessment.review.findings}
 
 
 def test_sixty_mg_and_forty_five_of_another_prescriber_are_asked_about_as_a_hundred_and_five(

@@ -211,18 +211,21 @@ class PrescriptionOut(serializers.ModelSerializer):
             return None
         signed = {row.fingerprint: row.pk for row in prescription.overrides.all() if row.state == "open"}
         findings = [
-            {
-                name: getattr(question, name)
-                for name in ("code", "severity", "summary", "detail", "fingerprint", "finding")
+            {name: getattr(question, name) for name in ("code", "severity", "summary", "detail", "fingerprint")}
+            | {
+                "finding": None if question.finding is None else question.finding.to_json(),
+                "answered_by": signed.get(question.fingerprint),
             }
-            | {"answered_by": signed.get(question.fingerprint)}
             for question in assessment.questions()
         ]
         assessment_fields = {
             name: getattr(assessment, name)
             for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
         }
-        return AssessmentOut(assessment_fields | {"findings": findings, "course": assessment.result.get("course")}).data
+        course = assessment.review.course
+        return AssessmentOut(
+            assessment_fields | {"findings": findings, "course": None if course is None else course.to_json()}
+        ).data
 
 
 class ReceivedOut(serializers.Serializer):
