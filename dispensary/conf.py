@@ -39,7 +39,7 @@ class Conf:
     audit_key_file: str | Path | None = None  # what signs the checkpoints; readable by the sealer's account alone
     audit_state_folder: str | Path | None = None  # what the sealer remembers, outside the database, beside the key
     audit_seal_standbys: int = 0  # sign only what this many standby servers have on their disks
-    audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the house within this time
+    audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the site within this time
     channels: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})  # medium: file in channels/
     channel_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # channel: its options
     reminder_lease: int = 120  # a worker's claim on a batch; longer than a task's hard time limit of 90

@@ -85,7 +85,7 @@ def course_start_of(dispense: Dispense) -> date:
 def regimen_on_day(regimen: Regimen, day: int) -> Regimen:
     """Return what is left of a regimen on day `day` of its course; day 1 is the first.
 
-    A later supply of a course that nobody ended goes on with the last phase, past its planned days.
+    A later supply of a course that was not ended goes on with the last phase, past its planned days.
     """
     if day <= 1:
         return regimen

@@ -1,4 +1,4 @@
-"""From a dispense's row to the values that its label and calendar are made from; for every door that prints."""
+"""From a dispense's row to the values that its label and calendar are made from; for every interface that prints."""
 
 from __future__ import annotations
 

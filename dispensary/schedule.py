@@ -22,7 +22,7 @@ worker. Without them the tasks go to the application's default queue."""
 
 
 def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
-    """Return what beat has to start. Ticks that nobody took in time are dropped, so they do not pile up; two beats do no harm.
+    """Return what beat has to start. Ticks not taken in time are dropped, so they do not pile up; two beats do no harm.
 
     Args:
         tick_seconds: how often to look for reminders that are due.

@@ -25,7 +25,7 @@ from dispensary.models import (
 
 WITH_A_SUPPLY = ("pharmacy", "prescription")
 OF_A_SUPPLY = ("prescription__phases",)
-"""What a case needs to know about each earlier supply, for whoever fetches the histories of many patients at once."""
+"""What a case needs to know about each earlier supply, to fetch the histories of many patients at once."""
 
 _DAY = timedelta(days=1)
 

@@ -14,7 +14,7 @@ from dispensary.actions import idempotency
 from dispensary.conf import conf
 
 HINT_SECONDS = 60
-"""A hint that nobody took within this is dropped: the next tick gives another."""
+"""A hint not taken within this many seconds is dropped: the next tick gives another."""
 
 
 @shared_task(name="dispensary.reminders.tick", ignore_result=True)

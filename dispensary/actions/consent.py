@@ -102,7 +102,7 @@ def retire_contact(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
 def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor, now: datetime) -> None:
     """Set the detail of messages to an address, as the patient chose. The same again is no change.
 
-    More is told at the counter, where somebody can see who asks; from the patient's page only less.
+    More detail needs the counter, where the person is seen; the patient's page only reduces it.
     """
     _require_access(contact.patient, by)
     if by.role == Role.PATIENT and detail_level != DetailLevel.PLAIN:

@@ -30,7 +30,7 @@ from dispensary.models import (
 )
 
 IDENTITY_FACTS = ("birth_date", "sex")
-"""Facts that say who somebody is, not how they are."""
+"""Facts that identify a person, as opposed to clinical ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,9 @@ def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Patient | None:
-    """Return the patient whom the number names, or None where nobody here has that number.
+    """Return the patient whom the number names, or None for an unknown number.
 
-    A number is its system and its value. Where one side names no system, the number alone names nobody: family name, given
+    A number is its system and its value. Where one side names no system, the number alone is not enough: family name, given
     name and birth date must all be stated and equal, and the record then remembers the system.
     """
     number, system = str(person["identifier"]).strip(), str(person.get("identifier_system") or "").strip()
@@ -229,15 +229,15 @@ def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now:
     raise Conflict("This number may belong to another person here.", problem, *differing)
 
 
-def _prescriber(given: Prescriber | Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescriber:
-    if isinstance(given, Prescriber):
-        return given
-    if given.get("name"):
-        return prescribers.register_prescriber(pharmacy=pharmacy, by=by, now=now, **given)
+def _prescriber(stated: Prescriber | Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescriber:
+    if isinstance(stated, Prescriber):
+        return stated
+    if stated.get("name"):
+        return prescribers.register_prescriber(pharmacy=pharmacy, by=by, now=now, **stated)
     prescriber = Prescriber.objects.filter(
         pharmacy=pharmacy,
-        identifier=str(given["identifier"]).strip(),
-        identifier_system=str(given.get("identifier_system") or "").strip(),
+        identifier=str(stated["identifier"]).strip(),
+        identifier_system=str(stated.get("identifier_system") or "").strip(),
     ).first()
     if prescriber is None:
         problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")

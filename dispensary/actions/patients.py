@@ -7,11 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from baclofen_rules.facts import FACTS, Kind
-from dispensary import audit, policies
+from dispensary import audit, policies, reminders
 from dispensary.actions.identity import FIELDS, Match, compare_person, number_body
 from dispensary.actors import Actor, Role
 from dispensary.assessment import CASE_FORMAT, facts_document, read_case
@@ -20,6 +21,7 @@ from dispensary.errors import Conflict, InvalidInput, Problem, Stale
 from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
 from dispensary.models.pharmacy import validate_time_zone
 from dispensary.models.reminders import Withdrawal
+from dispensary.reminders import reach
 from dispensary.text import clean_line
 
 
@@ -40,7 +42,7 @@ def register(
     """Make a patient known to the pharmacy, with the facts known so far.
 
     `facts` are the patient facts of the case format; what is absent is unknown. `identifier_system` is the system of the
-    number, "" for the pharmacy's own. Raises `Conflict` when the number is taken, also by somebody recorded with it under
+    number, "" for the pharmacy's own. Raises `Conflict` when the number is taken, also by a person recorded with it under
     another system who does not differ; `InvalidInput` when a fact cannot be read.
     """
     policies.require(policies.may_receive(by), by, "register a patient", "a technician or pharmacist")
@@ -112,11 +114,8 @@ def update_facts(
 
     `language` is that of the messages; `time_zone` is where the patient lives, an IANA name or empty for the pharmacy's:
     what is owed is planned again with it, in this transaction. `version` is the one the caller saw: raises `Stale` when
-    somebody was faster.
+    it was changed meanwhile.
     """
-    from dispensary import reminders
-    from dispensary.reminders import reach
-
     policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
@@ -142,8 +141,6 @@ def update_facts(
 @transaction.atomic
 def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime) -> Patient:
     """Set the language of a patient's messages, as the patient chose. The same again is no change."""
-    from dispensary.reminders import reach
-
     policies.require(
         policies.may_send_reminders(by) or by.role == Role.PATIENT, by, "choose the language", "staff at the counter"
     )
@@ -181,7 +178,7 @@ def _message_settings(patient: Patient) -> dict[str, Any]:
 def record_history(
     *, patient: Patient, supplies: Iterable[Mapping[str, Any]], by: Actor, now: datetime
 ) -> list[PriorSupply]:
-    """Record supplies that somebody else made, as `history` of the case format. One already recorded is skipped."""
+    """Record supplies made elsewhere, as `history` of the case format. One already recorded is skipped."""
     policies.require(policies.may_receive(by), by, "record earlier supplies", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     rows = [_prior_supply(patient, supply, now) for supply in supplies]
@@ -204,8 +201,6 @@ def record_history(
 @transaction.atomic
 def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -> Patient:
     """Record that a patient has died: nothing is dispensed any more, and no message is sent."""
-    from dispensary import reminders
-
     policies.require(policies.may_end(by), by, "record a death", "a pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
@@ -328,8 +323,6 @@ def _check_language(code: str) -> str:
 
 def _check_time_zone(name: str) -> str:
     if name:
-        from django.core.exceptions import ValidationError
-
         try:
             validate_time_zone(name)
         except ValidationError as error:

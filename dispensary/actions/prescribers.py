@@ -61,7 +61,7 @@ def register_prescriber(
             identifier_system=new.identifier_system,
             defaults={"name": new.name, "phone": new.phone, "organisation": new.organisation},
         )
-        if not created:  # somebody else made it in this moment
+        if not created:  # made meanwhile by another request
             return prescriber
     audit.record(
         Event.PRESCRIBER_CHANGED,

@@ -68,7 +68,7 @@ def receive(
 ) -> Received:
     """Take in an order: `order` is the `prescription` part of the case format, `document` what came in, kept as it was.
 
-    `notes` tell how something unusual in the document was read; they stay with the order for whoever hands over.
+    `notes` tell how something unusual in the document was read; they stay with the order for the hand-over.
     `identifiers` are the sender's for this order, as (system, value).
 
     Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has

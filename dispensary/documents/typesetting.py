@@ -14,8 +14,8 @@ import typst
 
 from dispensary.documents.paper import DoesNotFit
 
-ROOM = Path(__file__).resolve().parent
-FONTS = ROOM.parent / "static" / "dispensary" / "built" / "print"
+FOLDER = Path(__file__).resolve().parent
+FONTS = FOLDER.parent / "static" / "dispensary" / "built" / "print"
 _per_thread = threading.local()
 
 
@@ -27,7 +27,7 @@ def _compiler() -> typst.Compiler:
     if not hasattr(_per_thread, "compiler"):
         if not FONTS.is_dir():
             raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/look/build.py`")
-        _per_thread.compiler = typst.Compiler(root=ROOM, font_paths=[FONTS], ignore_system_fonts=True)
+        _per_thread.compiler = typst.Compiler(root=FOLDER, font_paths=[FONTS], ignore_system_fonts=True)
     return _per_thread.compiler
 
 
@@ -40,11 +40,11 @@ def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = Non
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     try:
         if png_ppi:
-            pages = _compiler().compile(input=ROOM / template, format="png", ppi=png_ppi, sys_inputs=inputs)
+            pages = _compiler().compile(input=FOLDER / template, format="png", ppi=png_ppi, sys_inputs=inputs)
             return pages[0] if isinstance(pages, list) else pages
         moment = (at or datetime(2000, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
         return _compiler().compile(
-            input=ROOM / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
+            input=FOLDER / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
         )
     except typst.TypstError as error:
         error_text = f"{error.message} {' '.join(error.hints)}"

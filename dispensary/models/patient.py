@@ -124,7 +124,7 @@ class Relation(models.TextChoices):
 
 
 class PriorSupply(models.Model):
-    """A supply that somebody else made: another pharmacy, a hospital. Counts as history for the rules."""
+    """A supply made elsewhere: another pharmacy, a hospital. Counts as history for the rules."""
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prior_supplies")
     dispensed_on = models.DateField()
