@@ -137,14 +137,14 @@ def cancel(
 ) -> Prescription:
     """End an order of which nothing more is to be handed over: written in error, withdrawn by the prescriber.
 
-    Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first.
+    Cancelling is not stopping: where the patient already takes the medicine, `stop` asks the rule book first. What was
+    handed over is still taken, so its reminders stay.
     """
     policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
     locked = locked_active(prescription, version)
     end(locked, PrescriptionStatus.CANCELLED, words, now)
-    reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_CANCELLED,
         pharmacy=locked.pharmacy,

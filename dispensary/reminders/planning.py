@@ -42,11 +42,10 @@ _SUPPLY_BEFORE_COUNTS = frozenset(
     {
         Withdrawal.DISPENSE_CANCELLED,
         Withdrawal.DISPENSE_RETURNED,
-        Withdrawal.PRESCRIPTION_CANCELLED,
         Withdrawal.PRESCRIPTION_STOPPED,
     }
 )
-_COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED)
+_COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED, PrescriptionStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

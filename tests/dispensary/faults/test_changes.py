@@ -133,10 +133,6 @@ def stopped(course):
     )  # fmt: skip
 
 
-def cancelled(course):
-    prescriptions.cancel(prescription=course.order, reason="written in error", by=course.by, now=database_now())
-
-
 def supply_cancelled(course):
     dispenses.cancel(dispense=course.dispense, reason="wrong bag, not given", by=course.by, now=database_now())
 
@@ -179,7 +175,7 @@ def by_hand(course):
     withdraw_reminder(public_id=course.row.public_id, by=course.by, now=database_now())
 
 
-ENDS_THE_PLAN = (dose_changed, stopped, cancelled, supply_cancelled, supply_returned, collected_early, died)
+ENDS_THE_PLAN = (dose_changed, stopped, supply_cancelled, supply_returned, collected_early, died)
 FORBIDS = (said_no, one_click, wrong_person, address_retired)
 
 

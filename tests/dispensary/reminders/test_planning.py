@@ -206,9 +206,8 @@ def test_what_is_on_its_way_cannot_be_recalled_and_is_named(patient, by):
     assert withdrawn == reminders.Withdrawn(3, (going.pk,))
 
 
-@pytest.mark.parametrize("reason", [Withdrawal.PRESCRIPTION_STOPPED, Withdrawal.PRESCRIPTION_CANCELLED])
-def test_stopping_a_prescription_withdraws_what_its_dispense_owed(patient, by, reason):
-    order = making.prescription(patient)
+def test_stopping_a_prescription_withdraws_what_its_dispense_owed(patient, by):
+    order, reason = making.prescription(patient), Withdrawal.PRESCRIPTION_STOPPED
     plan(making.dispense(order), by)
     assert reminders.withdraw_for(prescription=order, reason=reason, by=by, now=NOW).count == 4
     assert ReminderPlan.objects.get().ended_reason == reason
@@ -420,15 +419,6 @@ def test_stopping_the_new_order_ends_what_the_one_before_it_still_owed(patient, 
     type(new).objects.filter(pk=new.pk).update(status="stopped", ended_at=NOW + DAY)
     reminders.withdraw_for(prescription=new, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW + DAY)
     assert kinds(patient) == []
-
-
-def test_cancelling_the_new_order_leaves_the_tablets_at_home_to_end_on_their_day(patient, by):
-    old = making.prescription(patient)
-    plan(making.dispense(old), by)
-    new = replaced(old, by, NOW + DAY)
-    type(new).objects.filter(pk=new.pk).update(status="cancelled", ended_at=NOW + DAY)
-    reminders.withdraw_for(prescription=new, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=NOW + DAY)
-    assert "run_out" in kinds(patient)
 
 
 def test_the_new_supply_comes_back_and_the_old_tablets_count_again(patient, by):
