@@ -16,23 +16,9 @@ from dispensary.reminders import queue
 IN_A_ROW = 5
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(minutes=15)
-PREFIX = "rest "
 ANSWERED = "answer "
 TOOK = "answer-us "
 _PROVIDERS_OWN = frozenset({Fault.UNREACHABLE, Fault.BUSY, Fault.LIMITED, Fault.MISCONFIGURED})
-
-_RESTING = f"""
-SELECT substr(name, {len(PREFIX) + 1}), at, at > clock_timestamp() FROM dispensary_engineheartbeat WHERE name LIKE '{PREFIX}%%'
-"""  # noqa: S608  (our own prefix)
-# Of workers that give up on it in the same minute, one counts.
-_REST = """
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp() + %s, 1)
-    ON CONFLICT (name) DO UPDATE
-       SET at = clock_timestamp() + LEAST(%s, %s * power(2, LEAST(dispensary_engineheartbeat.count, 10))),
-           count = dispensary_engineheartbeat.count + 1
-     WHERE dispensary_engineheartbeat.at < clock_timestamp()
-"""
-_OVER = "DELETE FROM dispensary_engineheartbeat WHERE name = %s"
 
 
 @dataclass(slots=True)
@@ -47,7 +33,7 @@ class Breaker:
 
     def look(self) -> None:
         """Read which channels rest, and until when by the database's clock."""
-        found = queue.run(_RESTING, [])
+        found = queue.run(queue.SQL["list_rests"])
         self.resting = {name: until for name, until, resting in found if resting}
         self.troubled = {name for name, _, _ in found}
 
@@ -60,16 +46,12 @@ class Breaker:
             self.failures.pop(channel, None)
             if channel in self.troubled:
                 self.troubled.discard(channel)
-                queue.run(_OVER, [_name(channel)])
+                queue.run(queue.SQL["end_rest"], [channel])
             return
         if isinstance(answer, Refused) and answer.fault not in _PROVIDERS_OWN:
             return
         self.failures[channel] = self.failures.get(channel, 0) + 1
         if self.failures[channel] >= IN_A_ROW:
             self.failures[channel] = 0
-            queue.run(_REST, [_name(channel), SHORTEST, LONGEST, SHORTEST])
+            queue.run(queue.SQL["rest_channel"], [channel, SHORTEST, LONGEST, SHORTEST])
             self.look()
-
-
-def _name(channel: str) -> str:
-    return f"{PREFIX}{channel}"

@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One claimed reminder with all that decides about it. Field order is that of `queue.BATCH`."""
+    """One claimed reminder with all that decides about it. Field order is that of `read_batch` in `queue.sql`."""
 
     id: int
     public_id: uuid.UUID
@@ -114,7 +114,10 @@ class Never:
 
 def read(lease: queue.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
     """Decide about every row of a claimed batch, with one query."""
-    rows = (Row(*found) for found in queue.run_prepared(queue.BATCH, [list(channels), list(lease.ids), lease.token]))
+    rows = (
+        Row(*found)
+        for found in queue.run_prepared(queue.SQL["read_batch"], [list(channels), list(lease.ids), lease.token])
+    )
     habits = Habits(conf(), opener())
     return [decide(row, channels, habits) for row in rows]
 

@@ -24,7 +24,7 @@ from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders import compose, health, outcomes, queue, receipts, replanning, risk_list
 from dispensary.reminders.breaker import Breaker
 from dispensary.reminders.compose import Ready, after_the_rest, look_again
-from dispensary.reminders.queue import COUNT, TURN, count
+from dispensary.reminders.queue import count, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,6 @@ WAITS_TOO_LONG = 24 * 3600.0  # seconds
 ZONES = "time-zones"
 ZONES_EVERY = timedelta(hours=1)
 
-DUE_NOW = f"""
-SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT %s) AS found
-"""  # noqa: S608  (members of our own enums, so that partial indexes are found)
 BOOK_AFTER = 2.0
 """Seconds after which what was accepted gets its audit lines, be the batch at its end or not."""
 
@@ -79,20 +76,20 @@ def tick() -> Ticked:
     Any number of ticks at once do no harm. A part that breaks down breaks no other: what is due is always counted.
     """
     _no_transaction("tick")
-    now: datetime = queue.run(COUNT, [TICK, 1])[0][0]
+    now: datetime = queue.run(queue.SQL["add_to_counter"], [TICK, 1])[0][0]
     ticked = Ticked(due=0)
     ticked.reclaimed = _part("reclaim", lambda: _reclaim_unsent(now))
     ticked.in_doubt = _part("doubts", lambda: _settle_doubts(now))
     count({"lease-expired": ticked.reclaimed, "in-doubt": ticked.in_doubt})
-    if queue.run(TURN, [RISK, RISK_EVERY]):
+    if take_turn(RISK, RISK_EVERY):
         ticked.work_opened = _part("risk", lambda: risk_list.open_risk_work(now=now))
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
     _part("stops", lambda: receipts.confirm_stops(now=now))
-    if queue.run(TURN, [ZONES, ZONES_EVERY]):
+    if take_turn(ZONES, ZONES_EVERY):
         _part("zones", lambda: replanning.derive_again(now=now))
-    if conf().staff_alerts and queue.run(TURN, [ALERT, ALERT_EVERY]):
+    if conf().staff_alerts and take_turn(ALERT, ALERT_EVERY):
         _part("alert", _alert_staff)
-    ticked.due = queue.run(DUE_NOW, [conf().reminder_batch * conf().reminder_lanes])[0][0]
+    ticked.due = queue.run(queue.SQL["count_due"], [conf().reminder_batch * conf().reminder_lanes])[0][0]
     return ticked
 
 
@@ -109,7 +106,7 @@ def _part(name: str, do: Callable[[], int]) -> int:
 
 
 def _reclaim_unsent(now: datetime) -> int:
-    rows = queue.run(queue.RECLAIM_UNSENT)
+    rows = queue.run(queue.SQL["reclaim_unsent"])
     for reminder_id, lost in rows:
         if lost >= outcomes.UNSENT_LIMIT:
             _give_up(reminder_id, now)
@@ -128,7 +125,7 @@ def _give_up(reminder_id: int, now: datetime) -> None:
 
 def _settle_doubts(now: datetime) -> int:
     """Rows that a dead worker left in the middle of a send. The only ones about which anything is unknown."""
-    rows = queue.run(queue.IN_DOUBT)
+    rows = queue.run(queue.SQL["list_in_doubt"])
     channels = {channel.name: channel for channel in channels_in_use().values()}
     for reminder_id, token, delivery_id, channel_name in rows:
         outcomes.in_doubt(

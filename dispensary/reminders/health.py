@@ -4,34 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dispensary.models.reminders import ReminderState as State
-from dispensary.reminders import queue
-from dispensary.reminders.replanning import HOW_MANY
+from dispensary.reminders import plans, queue
 
 TICK_TOO_OLD = 120.0
 """Seconds without a tick after which something is wrong with beat, broker or the tick's worker."""
 OLDEST_TOO_OLD = 600.0
 """Seconds that something may be due before somebody has to look."""
-
-_STATE = f"""
-SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick'))::float8,
-       extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
-                                                WHERE state = {State.SCHEDULED} ORDER BY due_at, id LIMIT 1))::float8,
-       (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
-                               WHERE state = {State.SCHEDULED} AND due_at <= now() LIMIT 100000) AS due),
-       (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED}),
-       (SELECT count(*) FROM dispensary_reminder WHERE state = {State.LEASED} AND lease_until < clock_timestamp()),
-       (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL),
-       {HOW_MANY}
-"""  # noqa: S608  (members of our own enums)
-_WORK = """
-SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
-  FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
-"""
-_COUNTERS = "SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' AND name NOT LIKE 'mark %%' ORDER BY name"
-_RESTING = """
-SELECT substr(name, 6) FROM dispensary_engineheartbeat WHERE name LIKE 'rest %%' AND at > clock_timestamp() ORDER BY name
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +46,7 @@ class EngineState:
 
 def engine_state() -> EngineState:
     """Ask the database how the engine is doing. Bounded: it counts no more than the first 100,000 due."""
-    tick_age, oldest, due, held, too_long, events, behind = queue.run(_STATE)[0]
+    tick_age, oldest, due, held, too_long, events = queue.run(queue.SQL["read_engine_state"])[0]
     return EngineState(
         tick_age=tick_age,
         oldest_due=None if oldest is None else max(0.0, oldest),
@@ -76,8 +54,8 @@ def engine_state() -> EngineState:
         held=held,
         held_too_long=too_long,
         events_waiting=events,
-        plans_behind=behind,
-        work=tuple(queue.run(_WORK)),
-        counters=tuple(queue.run(_COUNTERS, [])),
-        resting=tuple(name for (name,) in queue.run(_RESTING, [])),
+        plans_behind=queue.run(plans.SQL["count_outdated_plans"])[0][0],
+        work=tuple(queue.run(queue.SQL["count_open_work"])),
+        counters=tuple(queue.run(queue.SQL["list_counters"])),
+        resting=tuple(channel for channel, _until, resting in queue.run(queue.SQL["list_rests"]) if resting),
     )

@@ -19,6 +19,7 @@ from dispensary.actors import Actor
 from dispensary.models import Dispense, Reminder
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders.planning import leaves_at, manners_of, plan_after_dispense, tzdb_version
+from dispensary.reminders.plans import SQL
 from dispensary.reminders.queue import count
 
 log = logging.getLogger(__name__)
@@ -27,31 +28,7 @@ SECONDS = 8.0
 """How long one tick plans again, after it has hinted at what is due. The next tick goes on where the rows say."""
 BATCH = 200
 
-# One probe of the index for each pharmacy; LATERAL, so that a pharmacy with nothing behind costs that and no more.
-_BEHIND = """
-SELECT behind.id, behind.patient_id, ph.id
-  FROM dispensary_pharmacy ph,
-       LATERAL (SELECT id, patient_id FROM dispensary_reminderplan
-                 WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
-                   AND NOT id = ANY(%s::uuid[]) LIMIT %s) behind
- LIMIT %s
-"""
-# A patient in whose record somebody is at work is passed over. What is read after the lock is as the last of them left it.
-_LOCK = "SELECT 1 FROM dispensary_patient WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED"
 _OF_SUPPLY = ("id", "prescription_id", "number", "starts_on", "handed_over_at", "run_out_on", "strength_mg")
-_SUPPLY = f"""
-SELECT {", ".join(f"d.{name}" for name in _OF_SUPPLY)}
-  FROM dispensary_reminderplan r JOIN dispensary_dispense d ON d.id = r.dispense_id WHERE r.id = %s AND r.ended_at IS NULL
-"""  # noqa: S608  (our own names)
-HOW_MANY = """
-(SELECT coalesce(sum(behind.plans), 0)::bigint
-   FROM dispensary_pharmacy ph,
-        LATERAL (SELECT count(*) AS plans FROM (
-                 SELECT 1 FROM dispensary_reminderplan
-                  WHERE pharmacy_id = ph.id AND ended_at IS NULL AND timing_version < ph.timing_version
-                  LIMIT 100000) AS old) behind)
-"""
-"""An expression: how many plans are behind, counted to the first hundred thousand of each pharmacy."""
 
 
 def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
@@ -63,7 +40,7 @@ def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
     until, passed, done = time.monotonic() + seconds, list[uuid.UUID](), 0
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(_BEHIND, [passed, BATCH, BATCH])
+            cursor.execute(SQL["list_outdated_plans"], [passed, BATCH, BATCH])
             found = cursor.fetchall()
         for plan_id, patient_id, pharmacy_id in found:
             if time.monotonic() >= until:
@@ -82,9 +59,9 @@ def _counted(done: int) -> int:
 def _again(plan_id: uuid.UUID, patient_id: uuid.UUID, pharmacy_id: uuid.UUID, now: datetime) -> bool:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_LOCK, [patient_id])
+            cursor.execute(SQL["lock_patient_if_free"], [patient_id])
             free = cursor.fetchone() is not None
-            cursor.execute(_SUPPLY, [plan_id])
+            cursor.execute(SQL["read_supply"], [plan_id])
             supply = cursor.fetchone()
             if not free or supply is None:
                 return False

@@ -88,7 +88,7 @@ def claim(database: Any, rows: int) -> None:
 
     seconds = fill(database, rows, future=3)
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (FORMAT JSON) " + queue.CLAIM, [_token(), "w", timedelta(seconds=60), BATCH])
+        cursor.execute("EXPLAIN (FORMAT JSON) " + queue.SQL["claim_due"], [_token(), "w", timedelta(seconds=60), BATCH])
         told = json.dumps(cursor.fetchone()[0])
     if "reminder_due" not in told or "Sort" in told or "Seq Scan" in told:
         raise SystemExit(f"the claim left its index: {told}")

@@ -52,19 +52,23 @@ def plan_of(statement, parameters):
 
 
 def test_the_claim_walks_its_index_and_sorts_no_ties():
-    plan = plan_of(queue.CLAIM, [uuid.uuid4(), "w", timedelta(seconds=60), 200])
+    plan = plan_of(queue.SQL["claim_due"], [uuid.uuid4(), "w", timedelta(seconds=60), 200])
     assert "reminder_due" in plan and "Sort" not in plan, plan
 
 
 def test_a_claim_of_fifty_touches_about_fifty_rows():
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + queue.CLAIM, [uuid.uuid4(), "w", timedelta(seconds=60), 50])
+        cursor.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + queue.SQL["claim_due"], [uuid.uuid4(), "w", timedelta(seconds=60), 50]
+        )
         told = str(cursor.fetchone()[0])
     assert "'Actual Rows': 50" in told.replace("50.0", "50") and str(TIES) not in told
 
 
 def test_marking_finds_its_row_by_its_key_whatever_the_lease_index_promises():
-    plan = plan_of(queue.MARK, [ReminderState.SENT, "", None, Reminder.objects.first().pk, uuid.uuid4()])
+    plan = plan_of(
+        queue.SQL["move_reminder"], [ReminderState.SENT, "", None, Reminder.objects.first().pk, uuid.uuid4()]
+    )
     assert "dispensary_reminder_pkey" in plan and "reminder_held" not in plan, plan
 
 
@@ -74,5 +78,5 @@ def test_handing_over_finds_its_rows_by_their_keys():
         "channel": "sink", "key": uuid.uuid4(), "contact": None, "digest": "", "language": "en", "words": "",
         "detailed": False, "segments": 0, "send_timeout": 13.0,
     }  # fmt: skip
-    plan = plan_of(queue.HAND_OVER, names)
+    plan = plan_of(queue.SQL["hand_over"], names)
     assert plan.count("dispensary_reminder_pkey") == 1 and "reminder_held" not in plan and "Seq Scan" not in plan, plan

@@ -34,15 +34,20 @@ def test_writing_a_batch_reads_only_its_own_patients_ledger_however_much_has_bee
     with database.connect("superuser" if database.split else "owner") as owner:
         owner.execute(LEDGER_ROWS)
     with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queue.BATCH, [["email"], [nudge.pk], token])
+        cursor.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + queue.SQL["read_batch"], [["email"], [nudge.pk], token]
+        )
         told = cursor.fetchone()[0]
     told = json.loads(told) if isinstance(told, str) else told
     assert told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"] < 100, json.dumps(told)
 
 
-@pytest.mark.parametrize("name", ["CLAIM", "HAND_OVER", "MARK", "RELEASE", "RECLAIM_UNSENT", "BATCH", "IN_DOUBT"])
+@pytest.mark.parametrize(
+    "name",
+    ["claim_due", "hand_over", "move_reminder", "release_unsent", "reclaim_unsent", "read_batch", "list_in_doubt"],
+)
 def test_no_statement_asks_another_clock_than_the_databases(name):
-    statement = getattr(queue, name)
+    statement = queue.SQL[name]
     assert "%(now)" not in statement
 
 

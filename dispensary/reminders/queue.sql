@@ -1,0 +1,197 @@
+-- The queue of reminders. Every time in a lease is the database's.
+--
+-- A statement begins at `-- name --`; the comment after it says what it does and names its parameters in their order.
+-- States and outcomes are numbers of `ReminderState` and `DeliveryOutcome` with their name beside them: a parameter in place
+-- of a number would hide the partial index from a prepared plan. A test holds the numbers to the enums.
+--
+-- No UPDATE tests `state` where it marks a row that it holds: a repeated predicate of a partial index makes the planner walk
+-- the index of leases. A held row is known by its id and the token of its lease; whatever takes it back clears the token.
+
+-- claim_due --
+-- Take due reminders under a lease. token, owner, length of the lease, limit
+UPDATE dispensary_reminder
+   SET state = 1 /* leased */, lease_token = %s, lease_owner = %s, lease_until = clock_timestamp() + %s
+ WHERE id = ANY (ARRAY(
+        SELECT id FROM dispensary_reminder
+         WHERE state = 0 /* scheduled */ AND due_at <= now()
+         ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
+RETURNING id, lease_until
+
+-- hand_over --
+-- In one commit: finish the delivery before, begin the next. previous_delivery, answered, next, token,
+-- send_timeout in seconds, medium, channel, key, contact, digest, language, words, detailed, segments.
+-- No row back means: do not send. A send begins only if the lease outlives the channel's own time limit and the message
+-- is still true. The reminder before stays leased until its batch is booked: until then its end stands in the delivery.
+WITH finished AS (
+    UPDATE dispensary_delivery
+       SET outcome = GREATEST(outcome, 20 /* accepted */), provider_message_id = %(answered)s::text, finished_at = clock_timestamp()
+     WHERE id = %(previous_delivery)s::bigint),
+moved AS (
+    UPDATE dispensary_reminder SET sending_since = clock_timestamp(), attempts = attempts + 1
+     WHERE id = %(next)s::bigint AND lease_token = %(token)s::uuid
+       AND lease_until > clock_timestamp() + %(send_timeout)s::float8 * interval '1 second'
+       AND useful_until > clock_timestamp()
+    RETURNING id, attempts, round)
+INSERT INTO dispensary_delivery
+       (reminder_id, medium, channel, attempt, round, key, contact_id, address_digest, provider_message_id, outcome, error,
+        language, words_version, detailed, segments, started_at)
+SELECT id, %(medium)s::text, %(channel)s::text, attempts, round, %(key)s::uuid, %(contact)s::uuid, %(digest)s::text, '',
+       0 /* started */, '', %(language)s::text, %(words)s::text, %(detailed)s::boolean, %(segments)s::smallint,
+       clock_timestamp()
+  FROM moved
+    ON CONFLICT DO NOTHING
+RETURNING id, attempt, extract(epoch FROM started_at)::float8
+
+-- read_batch --
+-- Read all that decides about claimed reminders, with the first address that may be used. media, ids, token
+-- OFFSET 0 holds the planner to one row's patient, and to patient, then reminder, then delivery: with the statistics of
+-- tables not counted yet it walks all patients, or all deliveries once for every row. The two kinds named are those held
+-- back by the limits of a day and a week; only for them is looked up what was sent before. An address with a delivery
+-- refused, undelivered or bounced is not tried again for the same reminder in the same round.
+SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
+       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone,
+       ph.quiet_from, ph.quiet_until, ph.message_at,
+       c.id, c.medium, c.address, c.address_digest, c.detail_level,
+       CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(
+            SELECT d.started_at
+              FROM unnest(others.recent) earlier,
+                   LATERAL (SELECT started_at FROM dispensary_delivery
+                             WHERE reminder_id = earlier AND outcome IN (0 /* started */, 20 /* accepted */, 30 /* delivered */)
+                               AND started_at > now() - interval '7 days' OFFSET 0) d) END,
+       coalesce(others.go_first, false),
+       EXISTS (SELECT 1 FROM dispensary_delivery d
+                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)),
+       clock_timestamp()
+  FROM dispensary_reminder r
+  JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true
+  JOIN dispensary_pharmacy ph ON ph.id = r.pharmacy_id
+  LEFT JOIN LATERAL (
+       SELECT array_agg(id) FILTER (WHERE useful_until > now() - interval '7 days') AS recent,
+              bool_or(due_at <= now() AND state IN (0 /* scheduled */, 1 /* leased */)
+                      AND (kind NOT IN ('refill_due', 'refill_again') OR id < r.id)) AS go_first
+         FROM dispensary_reminder
+        WHERE r.kind IN ('refill_due', 'refill_again') AND patient_id = r.patient_id AND id <> r.id) others ON true
+  LEFT JOIN LATERAL (
+       SELECT point.* FROM dispensary_contactpoint point
+         JOIN dispensary_consent said
+           ON said.patient_id = point.patient_id AND said.medium = point.medium AND said.answer = 'yes'
+        WHERE point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)
+          AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
+                           WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
+          AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
+                           WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)
+                             AND d.contact_id = point.id)
+        ORDER BY point.preference, point.added_at, point.medium, point.id LIMIT 1) c ON true
+ WHERE r.id = ANY(%s) AND r.lease_token = %s
+ ORDER BY r.due_at, r.id
+
+-- move_reminder --
+-- Move a leased reminder to a state and end its lease. state, error, due_at or NULL, id, token
+UPDATE dispensary_reminder
+   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at), lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+ WHERE id = %s AND lease_token = %s
+RETURNING id
+
+-- book_sent --
+-- Move accepted reminders to their end. ids, token
+UPDATE dispensary_reminder
+   SET state = 3 /* sent */, last_error = '', lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+ WHERE id = ANY(%s) AND lease_token = %s
+RETURNING id
+
+-- return_begun --
+-- Schedule again what was begun and has not gone; withdraw it where its plan has ended meanwhile.
+-- error, due_at or NULL, id, token
+UPDATE dispensary_reminder r
+   SET state = CASE WHEN plan.ended_at IS NULL THEN 0 /* scheduled */ ELSE 5 /* withdrawn */ END,
+       last_error = %s, due_at = coalesce(%s, r.due_at), lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+  FROM dispensary_reminderplan plan
+ WHERE r.id = %s AND r.lease_token = %s AND plan.id = r.plan_id
+RETURNING r.state
+
+-- lock_patient --
+-- Lock the patient of a reminder. id
+SELECT 1 FROM dispensary_patient WHERE id = (SELECT patient_id FROM dispensary_reminder WHERE id = %s) FOR NO KEY UPDATE
+
+-- release_unsent --
+-- Give back what was not begun. ids, token
+UPDATE dispensary_reminder
+   SET state = 0 /* scheduled */, lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+ WHERE id = ANY(%s) AND lease_token = %s AND sending_since IS NULL
+
+-- reclaim_unsent --
+-- Give back what workers held whose lease has run out before they began it.
+-- Each lost worker sets its rows a little apart, so that one that kills its workers ends up alone and the others go on.
+UPDATE dispensary_reminder
+   SET state = 0 /* scheduled */, lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL,
+       lost_workers = lost_workers + 1,
+       due_at = LEAST(useful_until - interval '1 millisecond',
+                      CASE WHEN lost_workers < 2 THEN due_at
+                           ELSE GREATEST(due_at, now()) + lost_workers * random() * interval '30 seconds' END)
+ WHERE id = ANY (ARRAY(
+        SELECT id FROM dispensary_reminder
+         WHERE state = 1 /* leased */ AND sending_since IS NULL AND lease_until < clock_timestamp()
+         LIMIT 1000 FOR UPDATE SKIP LOCKED))
+RETURNING id, lost_workers
+
+-- list_in_doubt --
+-- List what workers had begun whose lease has run out.
+SELECT r.id, r.lease_token, d.id, d.channel
+  FROM dispensary_reminder r
+  LEFT JOIN dispensary_delivery d
+         ON d.reminder_id = r.id AND d.round = r.round AND d.outcome IN (0 /* started */, 10 /* unknown */)
+ WHERE r.state = 1 /* leased */ AND r.sending_since IS NOT NULL AND r.lease_until < clock_timestamp()
+ ORDER BY r.lease_until LIMIT 200
+
+-- count_due --
+-- Count what is due. limit
+SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = 0 /* scheduled */ AND due_at <= now() LIMIT %s) AS found
+
+-- add_to_counter --
+-- Add to a counter and return the time. name, number
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), %s)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + EXCLUDED.count
+RETURNING at
+
+-- take_turn --
+-- Return a row to one of all who ask, when the last turn is long enough ago. name, interval
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), 1)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + 1
+         WHERE dispensary_engineheartbeat.at < clock_timestamp() - %s RETURNING at
+
+-- list_rests --
+-- List channels whose provider rests or rested: name, until when, still.
+SELECT name, at, at > clock_timestamp() FROM dispensary_engineheartbeat WHERE REST
+
+-- rest_channel --
+-- Let a channel rest, twice as long each time. Of workers that ask in the same minute, one counts.
+-- channel, shortest, longest, shortest
+INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp() + %s, 1)
+    ON CONFLICT (name) DO UPDATE
+       SET at = clock_timestamp() + LEAST(%s, %s * power(2, LEAST(dispensary_engineheartbeat.count, 10))),
+           count = dispensary_engineheartbeat.count + 1
+     WHERE dispensary_engineheartbeat.at < clock_timestamp()
+
+-- end_rest --
+-- End the rest of a channel. channel
+DELETE FROM dispensary_engineheartbeat WHERE name = %s
+
+-- read_engine_state --
+-- Ages in seconds and bounded counts for health checks and metrics.
+SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick'))::float8,
+       extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
+                                                WHERE state = 0 /* scheduled */ ORDER BY due_at, id LIMIT 1))::float8,
+       (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
+                               WHERE state = 0 /* scheduled */ AND due_at <= now() LIMIT 100000) AS due),
+       (SELECT count(*) FROM dispensary_reminder WHERE state = 1 /* leased */),
+       (SELECT count(*) FROM dispensary_reminder WHERE state = 1 /* leased */ AND lease_until < clock_timestamp()),
+       (SELECT count(*) FROM dispensary_inboundevent WHERE processed_at IS NULL)
+
+-- count_open_work --
+-- Count open work by kind, with the age of the oldest in seconds.
+SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::float8
+  FROM dispensary_worklistitem WHERE state <> 'resolved' GROUP BY kind ORDER BY kind
+
+-- list_counters --
+-- List counters and turns for the metrics.
+SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' AND name NOT LIKE 'mark %%' ORDER BY name
