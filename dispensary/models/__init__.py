@@ -28,9 +28,11 @@ from dispensary.models.prescription import (
 )
 from dispensary.models.product import Product
 from dispensary.models.reminders import (
+    ChannelRest,
     Delivery,
     DeliveryOutcome,
-    EngineHeartbeat,
+    EngineCounter,
+    EngineTurn,
     InboundEvent,
     Reminder,
     ReminderPlan,
@@ -45,6 +47,7 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEntry",
     "AuditLog",
+    "ChannelRest",
     "Consent",
     "ConsentAnswer",
     "ConsentEvent",
@@ -57,7 +60,8 @@ __all__ = [
     "Dispense",
     "DispenseStatus",
     "DoseUnit",
-    "EngineHeartbeat",
+    "EngineCounter",
+    "EngineTurn",
     "Finding",
     "FindingSeverity",
     "IdempotentRequest",

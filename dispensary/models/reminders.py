@@ -116,10 +116,8 @@ class ReminderState(models.IntegerChoices):
     PARKED = 9, _("May or may not have been sent")
 
 
-LET_GO = "lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL"
-"""What every statement sets that ends a lease; `Reminder.let_go` for a single row."""
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None, "lease_owner": "", "sending_since": None}
-"""The same for `update()`."""
+"""What every update sets that ends a lease; `Reminder.let_go` for a single row."""
 
 NOT_SENT_YET = (ReminderState.SCHEDULED, ReminderState.LEASED)
 OWED = Q(state__in=NOT_SENT_YET, sending_since__isnull=True)
@@ -294,8 +292,8 @@ class InboundEvent(models.Model):
         return f"{self.channel} {self.kind}"
 
 
-class EngineHeartbeat(models.Model):
-    """The last run of a part of the engine, by the database's clock, and its counters."""
+class EngineCounter(models.Model):
+    """A number of events, and the time of the last one by the database's clock. Words after the name are metric labels."""
 
     name = models.CharField(max_length=80, primary_key=True)
     at = models.DateTimeField()
@@ -303,3 +301,26 @@ class EngineHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EngineTurn(models.Model):
+    """The last run of what one process does for all once in an interval, by the database's clock."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField()
+    count = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0, help_text=_("key of the row after which the next turn goes on"))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ChannelRest(models.Model):
+    """A channel whose provider is down: no message leaves by it `until` then. The row goes with the first success."""
+
+    channel = models.CharField(max_length=24, primary_key=True)
+    until = models.DateTimeField()
+    times = models.IntegerField(help_text=_("rests since it last accepted a message"))
+
+    def __str__(self) -> str:
+        return self.channel

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from dispensary.channels import Channel, channels_in_use
-from dispensary.models import Delivery, EngineHeartbeat
+from dispensary.models import Delivery, EngineTurn
 from dispensary.models.reminders import DeliveryOutcome as Outcome
-from dispensary.reminders import queue, receipts
-from dispensary.reminders.queue import MARK_PREFIX, TURN, count
+from dispensary.reminders import receipts
+from dispensary.reminders.queue import count, take_turn
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ SILENT_FOR = timedelta(hours=24)
 EVERY = timedelta(hours=1)
 LONGEST = 40.0  # seconds; shorter than a task's soft limit of 60
 MOST = 2000
-ASKED = f"{MARK_PREFIX}silent"
-"""The row whose count is the last delivery that has been looked at: each is asked about once."""
+TURN = "missing-receipts"
+"""The turn whose position is the last delivery looked at: each is asked about once."""
 
 
 def ask_about_silent() -> int:
@@ -28,22 +28,21 @@ def ask_about_silent() -> int:
 
     A provider that gives no answer is asked again in an hour. What it says goes the way of every receipt.
     """
-    turn = queue.run(TURN, [f"{MARK_PREFIX}asking", EVERY])
-    if not turn:
+    turn = take_turn(TURN, EVERY)
+    if turn is None:
         return 0
-    now: datetime = turn[0][0]
-    mark, _ = EngineHeartbeat.objects.get_or_create(name=ASKED, defaults={"at": now})
+    now = turn.at
     channels = {channel.name: channel for channel in channels_in_use().values() if channel.can_fetch_receipt}
-    ends, looked_at, last = time.monotonic() + LONGEST, 0, mark.count
+    ends, looked_at, last = time.monotonic() + LONGEST, 0, turn.position
     try:
-        for delivery in Delivery.objects.filter(pk__gt=mark.count).order_by("pk")[:MOST]:
+        for delivery in Delivery.objects.filter(pk__gt=turn.position).order_by("pk")[:MOST]:
             if delivery.started_at > now - SILENT_FOR or time.monotonic() > ends or not _ask(delivery, channels, now):
                 break
             looked_at, last = looked_at + 1, delivery.pk
     finally:
         for channel in channels.values():
             channel.close()
-        EngineHeartbeat.objects.filter(name=ASKED, count__lt=last).update(count=last, at=now)
+        EngineTurn.objects.filter(name=TURN, position__lt=last).update(position=last)
     receipts.act_on_events(now=now)
     return looked_at
 

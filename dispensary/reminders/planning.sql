@@ -23,7 +23,8 @@ SELECT p.died_on, coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone,
          WHERE r.patient_id = p.id AND r.ended_at IS NULL),
        (SELECT json_agg(json_build_array(m.kind, m.occurrence))
           FROM dispensary_reminderplan r JOIN dispensary_reminder m ON m.plan_id = r.id
-         WHERE r.dispense_id = %s AND (m.state IN (3 /* sent */, 4 /* delivered */, 9 /* parked */) OR m.sending_since IS NOT NULL))
+         WHERE r.dispense_id = %s AND (m.state IN (3 /* sent */, 4 /* delivered */, 9 /* parked */)
+                                  OR m.sending_since IS NOT NULL))
   FROM dispensary_patient p
   JOIN dispensary_pharmacy ph ON ph.id = p.pharmacy_id
   JOIN dispensary_prescription o ON o.id = %s
@@ -58,11 +59,19 @@ carried AS (
            lease_token = CASE WHEN state = 1 /* leased */ AND sending_since IS NULL THEN NULL ELSE lease_token END,
            lease_until = CASE WHEN state = 1 /* leased */ AND sending_since IS NULL THEN NULL ELSE lease_until END,
            lease_owner = CASE WHEN state = 1 /* leased */ AND sending_since IS NULL THEN '' ELSE lease_owner END
-     WHERE plan_id = %(plan)s AND NOT (attempts = 0 AND round = 1 AND NOT despite_quiet AND state IN (0 /* scheduled */, 6 /* suppressed */) AND due_at > %(now)s)
+     WHERE plan_id = %(plan)s
+       AND NOT (attempts = 0 AND round = 1 AND NOT despite_quiet
+                AND state IN (0 /* scheduled */, 6 /* suppressed */) AND due_at > %(now)s)
     RETURNING kind, occurrence),
-withdrawn AS (UPDATE dispensary_reminder SET state = 5 /* withdrawn */ WHERE plan_id = %(plan)s AND attempts = 0 AND round = 1 AND NOT despite_quiet AND state IN (0 /* scheduled */, 6 /* suppressed */) AND due_at > %(now)s RETURNING id)
+withdrawn AS (
+    UPDATE dispensary_reminder SET state = 5 /* withdrawn */
+     WHERE plan_id = %(plan)s AND attempts = 0 AND round = 1 AND NOT despite_quiet
+       AND state IN (0 /* scheduled */, 6 /* suppressed */) AND due_at > %(now)s
+    RETURNING id)
 SELECT (SELECT count(*) FROM withdrawn), (SELECT json_agg(json_build_array(kind, occurrence)) FROM carried),
-       EXISTS (SELECT 1 FROM dispensary_reminder WHERE plan_id = %(plan)s AND attempts = 0 AND round = 1 AND NOT despite_quiet AND state IN (0 /* scheduled */, 6 /* suppressed */) AND due_at > %(now)s AND state = 6 /* suppressed */)
+       EXISTS (SELECT 1 FROM dispensary_reminder
+                WHERE plan_id = %(plan)s AND attempts = 0 AND round = 1 AND NOT despite_quiet
+                  AND state = 6 /* suppressed */ AND due_at > %(now)s)
 
 -- hold_back --
 -- Suppress what is to come. error, plan, now

@@ -142,7 +142,15 @@ def count(happened: Mapping[str, int]) -> None:
             run(SQL["add_to_counter"], [name, times])
 
 
-def take_turn(name: str, every: timedelta) -> datetime | None:
-    """Return the time to one of all who ask, when the last turn is at least `every` ago; else `None`."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn taken at a time of the database's clock; `position` is where the last one stopped."""
+
+    at: datetime
+    position: int
+
+
+def take_turn(name: str, every: timedelta) -> Turn | None:
+    """Return the turn to one of all who ask, when the last one is at least `every` ago; else `None`."""
     rows = run(SQL["take_turn"], [name, every])
-    return rows[0][0] if rows else None
+    return Turn(*rows[0]) if rows else None

@@ -24,7 +24,8 @@ RETURNING id, lease_until
 -- is still true. The reminder before stays leased until its batch is booked: until then its end stands in the delivery.
 WITH finished AS (
     UPDATE dispensary_delivery
-       SET outcome = GREATEST(outcome, 20 /* accepted */), provider_message_id = %(answered)s::text, finished_at = clock_timestamp()
+       SET outcome = GREATEST(outcome, 20 /* accepted */), provider_message_id = %(answered)s::text,
+           finished_at = clock_timestamp()
      WHERE id = %(previous_delivery)s::bigint),
 moved AS (
     UPDATE dispensary_reminder SET sending_since = clock_timestamp(), attempts = attempts + 1
@@ -60,7 +61,8 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
                                AND started_at > now() - interval '7 days' OFFSET 0) d) END,
        coalesce(others.go_first, false),
        EXISTS (SELECT 1 FROM dispensary_delivery d
-                WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)),
+                WHERE d.reminder_id = r.id AND d.round = r.round
+                  AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)),
        clock_timestamp()
   FROM dispensary_reminder r
   JOIN LATERAL (SELECT * FROM dispensary_patient WHERE id = r.patient_id OFFSET 0) p ON true
@@ -79,7 +81,8 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
           AND NOT EXISTS (SELECT 1 FROM dispensary_suppression s
                            WHERE s.medium = point.medium AND s.address_digest = point.address_digest)
           AND NOT EXISTS (SELECT 1 FROM dispensary_delivery d
-                           WHERE d.reminder_id = r.id AND d.round = r.round AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)
+                           WHERE d.reminder_id = r.id AND d.round = r.round
+                             AND d.outcome IN (33 /* refused */, 31 /* undelivered */, 32 /* bounced */)
                              AND d.contact_id = point.id)
         ORDER BY point.preference, point.added_at, point.medium, point.id LIMIT 1) c ON true
  WHERE r.id = ANY(%s) AND r.lease_token = %s
@@ -88,7 +91,8 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
 -- move_reminder --
 -- Move a leased reminder to a state and end its lease. state, error, due_at or NULL, id, token
 UPDATE dispensary_reminder
-   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at), lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+   SET state = %s, last_error = %s, due_at = coalesce(%s, due_at),
+       lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
  WHERE id = %s AND lease_token = %s
 RETURNING id
 
@@ -104,7 +108,8 @@ RETURNING id
 -- error, due_at or NULL, id, token
 UPDATE dispensary_reminder r
    SET state = CASE WHEN plan.ended_at IS NULL THEN 0 /* scheduled */ ELSE 5 /* withdrawn */ END,
-       last_error = %s, due_at = coalesce(%s, r.due_at), lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
+       last_error = %s, due_at = coalesce(%s, r.due_at),
+       lease_token = NULL, lease_until = NULL, lease_owner = '', sending_since = NULL
   FROM dispensary_reminderplan plan
  WHERE r.id = %s AND r.lease_token = %s AND plan.id = r.plan_id
 RETURNING r.state
@@ -149,36 +154,37 @@ SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder WHERE state = 0 /* sched
 
 -- add_to_counter --
 -- Add to a counter and return the time. name, number
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), %s)
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + EXCLUDED.count
+INSERT INTO dispensary_enginecounter (name, at, count) VALUES (%s, clock_timestamp(), %s)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_enginecounter.count + EXCLUDED.count
 RETURNING at
 
 -- take_turn --
--- Return a row to one of all who ask, when the last turn is long enough ago. name, interval
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp(), 1)
-    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineheartbeat.count + 1
-         WHERE dispensary_engineheartbeat.at < clock_timestamp() - %s RETURNING at
+-- Return time and position to one of all who ask, when the last turn is long enough ago. name, interval
+INSERT INTO dispensary_engineturn (name, at, count, position) VALUES (%s, clock_timestamp(), 1, 0)
+    ON CONFLICT (name) DO UPDATE SET at = EXCLUDED.at, count = dispensary_engineturn.count + 1
+         WHERE dispensary_engineturn.at < clock_timestamp() - %s
+RETURNING at, position
 
 -- list_rests --
 -- List channels whose provider rests or rested: name, until when, still.
-SELECT name, at, at > clock_timestamp() FROM dispensary_engineheartbeat WHERE REST
+SELECT channel, until, until > clock_timestamp() FROM dispensary_channelrest ORDER BY channel
 
 -- rest_channel --
 -- Let a channel rest, twice as long each time. Of workers that ask in the same minute, one counts.
 -- channel, shortest, longest, shortest
-INSERT INTO dispensary_engineheartbeat (name, at, count) VALUES (%s, clock_timestamp() + %s, 1)
-    ON CONFLICT (name) DO UPDATE
-       SET at = clock_timestamp() + LEAST(%s, %s * power(2, LEAST(dispensary_engineheartbeat.count, 10))),
-           count = dispensary_engineheartbeat.count + 1
-     WHERE dispensary_engineheartbeat.at < clock_timestamp()
+INSERT INTO dispensary_channelrest (channel, until, times) VALUES (%s, clock_timestamp() + %s, 1)
+    ON CONFLICT (channel) DO UPDATE
+       SET until = clock_timestamp() + LEAST(%s, %s * power(2, LEAST(dispensary_channelrest.times, 10))),
+           times = dispensary_channelrest.times + 1
+     WHERE dispensary_channelrest.until < clock_timestamp()
 
 -- end_rest --
 -- End the rest of a channel. channel
-DELETE FROM dispensary_engineheartbeat WHERE name = %s
+DELETE FROM dispensary_channelrest WHERE channel = %s
 
 -- read_engine_state --
 -- Ages in seconds and bounded counts for health checks and metrics.
-SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_engineheartbeat WHERE name = 'tick'))::float8,
+SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_enginecounter WHERE name = 'tick'))::float8,
        extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
                                                 WHERE state = 0 /* scheduled */ ORDER BY due_at, id LIMIT 1))::float8,
        (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder
@@ -194,4 +200,4 @@ SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(opened_at))::f
 
 -- list_counters --
 -- List counters and turns for the metrics.
-SELECT name, count FROM dispensary_engineheartbeat WHERE name NOT LIKE 'rest %%' AND name NOT LIKE 'mark %%' ORDER BY name
+SELECT name, count FROM dispensary_enginecounter UNION ALL SELECT name, count FROM dispensary_engineturn ORDER BY name

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from dispensary.checks import reminder_engine
-from dispensary.models import EngineHeartbeat
+from dispensary.models import EngineCounter
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ def test_the_check_fails_where_a_pharmacy_is_open_and_nothing_has_ever_ticked() 
 @pytest.mark.parametrize(("age", "count"), [(30, 0), (600, 1)])
 def test_the_check_fails_where_the_last_tick_is_some_minutes_old(age: int, count: int) -> None:
     make.pharmacy()
-    EngineHeartbeat.objects.create(name="tick", at=timezone.now() - timedelta(seconds=age))
+    EngineCounter.objects.create(name="tick", at=timezone.now() - timedelta(seconds=age))
     assert len(messages()) == count
 
 

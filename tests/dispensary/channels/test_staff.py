@@ -7,7 +7,7 @@ import pytest
 
 from dispensary import reminders
 from dispensary.channels.staff import notify_staff
-from dispensary.models import EngineHeartbeat, WorklistItem
+from dispensary.models import EngineTurn, WorklistItem
 from tests.dispensary.channels.servers import http_gateway
 from tests.dispensary.reminders import making
 
@@ -22,7 +22,7 @@ def test_an_address_that_takes_nothing_is_no_error():
 
 @pytest.mark.django_db(transaction=True)
 def test_work_that_waits_for_more_than_a_day_is_told_once_a_day_and_names_nobody(settings):
-    EngineHeartbeat.objects.all().delete()
+    EngineTurn.objects.all().delete()
     person = making.patient()
     opened = making.NOON - timedelta(days=2)
     WorklistItem.objects.create(

@@ -1,9 +1,9 @@
 """A house of real processes for the fault matrix, on a broker of its own that may be killed."""
 
 import pytest
-from django.db import connection
 
-from dispensary.models.reminders import LET_GO, ReminderState
+from dispensary.models import Reminder
+from dispensary.models.reminders import NO_LEASE, ReminderState
 from tests.dispensary import make
 from tests.dispensary.faults.house import House
 from tests.dispensary.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)
@@ -34,5 +34,6 @@ def running_house(site, tmp_path_factory):
 def house(running_house, transactional_db):
     running_house.forget()
     yield running_house
-    with connection.cursor() as cursor:  # nothing owed, so that nobody is at work while the tables are emptied
-        cursor.execute(f"UPDATE dispensary_reminder SET state = {ReminderState.WITHDRAWN}, {LET_GO}")
+    Reminder.objects.update(
+        state=ReminderState.WITHDRAWN, **NO_LEASE
+    )  # nothing owed, so that nobody is at work while the tables are emptied

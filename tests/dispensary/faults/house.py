@@ -16,10 +16,12 @@ from django.db import connection
 
 from deploy.servers.processes import Server
 from dispensary.models import (
+    ChannelRest,
     Consent,
     ConsentEvent,
     ContactPoint,
-    EngineHeartbeat,
+    EngineCounter,
+    EngineTurn,
     Patient,
     Reminder,
     ReminderPlan,
@@ -82,8 +84,9 @@ class House:
     def start_all(self) -> None:
         """Start what does not run yet; wait until the engine ticks."""
         self.start(*[name for name in ("tick", "send1", "send2", "beat") if name not in self.processes])
-        EngineHeartbeat.objects.all().delete()
-        self.wait(EngineHeartbeat.objects.filter(name="tick").exists, 120, "a first tick")
+        for table in (EngineCounter, EngineTurn, ChannelRest):
+            table.objects.all().delete()
+        self.wait(EngineCounter.objects.filter(name="tick").exists, 120, "a first tick")
 
     def kill(self, name: str) -> None:
         """The whole tree, the hard way, as a machine that loses power."""

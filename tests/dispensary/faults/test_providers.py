@@ -12,9 +12,9 @@ from django.db.models import F
 from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.models import (
+    ChannelRest,
     Delivery,
     DeliveryOutcome,
-    EngineHeartbeat,
     Pharmacy,
     Reminder,
     ReminderState,
@@ -91,7 +91,7 @@ def test_whatever_a_provider_answers_no_message_is_alive_twice_in_the_ledger_and
             gateway.mood = mood
             owe(2)
             reminders.drain()
-            EngineHeartbeat.objects.all().delete()  # the provider's rest is another test's matter
+            ChannelRest.objects.all().delete()  # the provider's rest is another test's matter
             alive = Delivery.objects.filter(outcome__in=LIVE).values_list("reminder", "medium", "round")
             assert max(Counter(alive).values(), default=1) == 1, mood
         gateway.mood = "kind"

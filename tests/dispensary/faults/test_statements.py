@@ -8,8 +8,10 @@ import pytest
 from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.models import (
+    ChannelRest,
     Delivery,
-    EngineHeartbeat,
+    EngineCounter,
+    EngineTurn,
     InboundEvent,
     Reminder,
     ReminderPlan,
@@ -46,7 +48,7 @@ def told_once(rows):
 
 def two_batches(due, outbox):
     """Five that will leave, the first of them only at its second attempt, and one that has no address."""
-    for table in (Reminder, ReminderPlan, WorklistItem, EngineHeartbeat):
+    for table in (Reminder, ReminderPlan, WorklistItem, EngineCounter, EngineTurn, ChannelRest):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)
     outbox.act_out(answer="busy", times=1)
@@ -77,7 +79,7 @@ def test_a_drain_killed_before_any_of_its_statements_loses_nothing_and_doubles_a
 
 def left_lying(due, outbox):
     """What a tick finds: claimed by a dead worker, in doubt, a receipt, a supply that has run out."""
-    for table in (Reminder, ReminderPlan, WorklistItem, EngineHeartbeat, InboundEvent):
+    for table in (Reminder, ReminderPlan, WorklistItem, EngineCounter, EngineTurn, ChannelRest, InboundEvent):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)
     arrived = due("run_out")
@@ -98,7 +100,7 @@ def test_a_tick_killed_before_any_of_its_statements_is_made_good_by_the_next(due
     for step in range(1, steps_of(reminders.tick, tmp_path) + 1, 1 if LONG else 3):
         arrived, doubtful, claimed = left_lying(due, outbox)
         died += dies_at(reminders.tick, step)
-        EngineHeartbeat.objects.filter(name__in=["withdrawal-risk", "time-zones"]).delete()  # their turn comes again
+        EngineTurn.objects.filter(name__in=["withdrawal-risk", "time-zones"]).delete()  # their turn comes again
         heal()
         reminders.tick()
         assert sorted(seen(outbox).values()) == [1, 1, 2], step  # the one in doubt matters: it is sent again

@@ -9,7 +9,7 @@ import time
 import pytest
 from django.db import connections
 
-from dispensary.models import EngineHeartbeat
+from dispensary.models import EngineCounter
 from tests.dispensary.faults.house import LONG, ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -67,8 +67,8 @@ def test_however_many_beats_there_are_and_one_of_them_is_killed_nobody_is_messag
     house.wait_until_idle()
     verdict = house.verdict(owed)
     assert verdict.clean, verdict
-    before = EngineHeartbeat.objects.get(name="tick").count
-    house.wait(lambda: EngineHeartbeat.objects.get(name="tick").count > before, 120, "the other beats tick on")
+    before = EngineCounter.objects.get(name="tick").count
+    house.wait(lambda: EngineCounter.objects.get(name="tick").count > before, 120, "the other beats tick on")
     for name in others:
         house.kill(name)
 

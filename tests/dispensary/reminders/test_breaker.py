@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from dispensary import reminders
-from dispensary.models import Delivery, EngineHeartbeat, Reminder, ReminderState
+from dispensary.models import ChannelRest, Delivery, Reminder, ReminderState
 from dispensary.reminders import breaker, health
 from dispensary.reminders.outcomes import retry_after
 from tests.dispensary.reminders.conftest import database_now
@@ -20,12 +20,12 @@ def crowd(due):
 
 
 def rest():
-    return EngineHeartbeat.objects.filter(name="rest sink").first()
+    return ChannelRest.objects.filter(channel="sink").first()
 
 
 def over():
     """As if the rest had passed, and everything were due."""
-    EngineHeartbeat.objects.filter(name="rest sink").update(at=F("at") - timedelta(hours=1))
+    ChannelRest.objects.filter(channel="sink").update(until=F("until") - timedelta(hours=1))
     Reminder.objects.filter(state=ReminderState.SCHEDULED).update(due_at=database_now() - timedelta(seconds=1))
 
 
@@ -35,7 +35,7 @@ def test_after_five_failures_in_a_row_the_others_wait_without_spending_an_attemp
     assert (done.refused, done.set_aside) == (5, 3)
     waiting = Reminder.objects.filter(attempts=0)
     assert {row.last_error for row in waiting} == {"provider-resting"} and len(waiting) == 3
-    assert all(row.state == ReminderState.SCHEDULED and row.due_at >= rest().at for row in waiting)
+    assert all(row.state == ReminderState.SCHEDULED and row.due_at >= rest().until for row in waiting)
     assert Delivery.objects.count() == 5
 
 
@@ -54,7 +54,7 @@ def test_each_rest_is_twice_as_long_up_to_a_quarter_of_an_hour(crowd, outbox):
     for _ in range(6):
         before = database_now()
         reminders.drain()
-        lengths.append(round((rest().at - before).total_seconds() / 60))
+        lengths.append(round((rest().until - before).total_seconds() / 60))
         over()
         Reminder.objects.update(attempts=0)
         Delivery.objects.all().delete()
@@ -85,7 +85,7 @@ def test_a_rest_shows_in_the_health_check_and_the_metrics_and_not_as_an_event(cr
 
 
 def test_what_would_stop_being_true_before_the_rest_is_over_is_a_persons_work(due, outbox):
-    EngineHeartbeat.objects.create(name="rest sink", at=database_now() + timedelta(minutes=10), count=1)
+    ChannelRest.objects.create(channel="sink", until=database_now() + timedelta(minutes=10), times=1)
     reminder = due("run_out", useful=timedelta(minutes=5))
     reminders.drain()
     reminder.refresh_from_db()

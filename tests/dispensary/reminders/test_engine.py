@@ -17,7 +17,8 @@ from dispensary.models import (
     ContactPoint,
     Delivery,
     DeliveryOutcome,
-    EngineHeartbeat,
+    EngineCounter,
+    EngineTurn,
     Reminder,
     ReminderPlan,
     ReminderState,
@@ -514,16 +515,16 @@ def test_a_part_of_a_tick_that_breaks_down_keeps_nothing_due_from_leaving(due, o
         more_needed=True, planned_at=gone.handed_over_at,
     )  # fmt: skip
     due()
-    EngineHeartbeat.objects.all().delete()
+    EngineTurn.objects.all().delete()
     assert reminders.tick().due == 1
-    assert EngineHeartbeat.objects.get(name="tick-risk-failed").count == 1
+    assert EngineCounter.objects.get(name="tick-risk-failed").count == 1
     assert "the part risk of a tick broke down: ZoneInfoNotFoundError" in caplog.text
 
 
 def test_a_tick_leaves_its_heartbeat_and_counts_what_is_due(due, outbox):
     due()
     assert reminders.tick().due == 1
-    assert database_now() - EngineHeartbeat.objects.get(name="tick").at < timedelta(seconds=5)
+    assert database_now() - EngineCounter.objects.get(name="tick").at < timedelta(seconds=5)
 
 
 def test_no_name_and_no_address_reach_a_log_line(due, outbox, caplog):

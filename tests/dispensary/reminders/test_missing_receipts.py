@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from dispensary import reminders
-from dispensary.models import Delivery, DeliveryOutcome, EngineHeartbeat, Reminder, ReminderState
+from dispensary.models import Delivery, DeliveryOutcome, EngineCounter, EngineTurn, Reminder, ReminderState
 from tests.dispensary.channels.providers import NhsNotify, Notify, Twilio, private_key, running
 from tests.dispensary.channels.test_nhs_notify import options_at
 from tests.dispensary.reminders import making
@@ -38,12 +39,12 @@ def sent(due, provider):
 
 
 def ask_again():
-    EngineHeartbeat.objects.filter(name="mark asking").delete()
+    EngineTurn.objects.filter(name="missing-receipts").update(at=F("at") - timedelta(hours=1))
     return reminders.ask_about_silent()
 
 
 def counted(name):
-    return sum(EngineHeartbeat.objects.filter(name=name).values_list("count", flat=True))
+    return sum(EngineCounter.objects.filter(name=name).values_list("count", flat=True))
 
 
 def test_what_has_arrived_is_learnt_from_the_provider(sent, provider):

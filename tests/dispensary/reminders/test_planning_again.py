@@ -17,7 +17,7 @@ from dispensary.models import (
     Consent,
     ConsentAnswer,
     ConsentSource,
-    EngineHeartbeat,
+    EngineCounter,
     Medium,
     Patient,
     Pharmacy,
@@ -417,7 +417,7 @@ def test_every_clock_plans_again_and_counts_it(patient, supply, manager, clock):
     clock()
     assert replanning.plan_behind(now=at(1)) == 0
     assert ReminderPlan.objects.get(ended_at=None).timing_version == 2
-    assert EngineHeartbeat.objects.get(name="planned-again").count == 1
+    assert EngineCounter.objects.get(name="planned-again").count == 1
 
 
 # --- the patient moves, or speaks another language -----------------------------------------------------------------------

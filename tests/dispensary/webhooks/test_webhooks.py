@@ -19,7 +19,7 @@ from dispensary.models import (
     ContactPoint,
     Delivery,
     DeliveryOutcome,
-    EngineHeartbeat,
+    EngineCounter,
     InboundEvent,
     Reminder,
     ReminderState,
@@ -153,7 +153,7 @@ def test_a_receipt_about_nothing_of_ours_is_given_up_after_a_quarter_of_an_hour(
     InboundEvent.objects.update(received_at=database_now() - timedelta(minutes=16))
     reminders.tick()
     assert InboundEvent.objects.get().result == "unknown-reference"
-    assert EngineHeartbeat.objects.get(name="receipt-unknown").count == 1  # what the alarm is set on
+    assert EngineCounter.objects.get(name="receipt-unknown").count == 1  # what the alarm is set on
 
 
 def test_one_event_that_nobody_can_act_on_holds_up_neither_those_behind_it_nor_the_engine(client, sent, due, caplog):
@@ -169,7 +169,7 @@ def test_one_event_that_nobody_can_act_on_holds_up_neither_those_behind_it_nor_t
     reminders.tick()
     poison = InboundEvent.objects.get(provider_event_id="r1")
     assert (poison.result, poison.facts["text"]) == ("failed", "with a lost key")
-    assert EngineHeartbeat.objects.get(name="event-failed").count == 1
+    assert EngineCounter.objects.get(name="event-failed").count == 1
 
 
 def test_a_stop_at_the_provider_that_is_told_by_receipt_holds_however_late_it_comes(client, sent):
@@ -510,7 +510,7 @@ def test_the_page_speaks_the_patients_language_and_shows_nothing_about_them(clie
 
 
 def test_without_a_tick_the_health_check_is_red_and_says_why(client, db):
-    EngineHeartbeat.objects.all().delete()
+    EngineCounter.objects.all().delete()
     answer = client.get("/health/reminders")
     assert answer.status_code == 503 and "never ticked" in answer.json()["troubles"][0]
 
@@ -523,7 +523,7 @@ def test_after_a_tick_it_is_green(client, outbox):
 @pytest.mark.parametrize(("seconds", "status"), [(110, 200), (125, 503)])
 def test_a_missing_beat_is_noticed_within_two_minutes(client, outbox, seconds, status):
     reminders.tick()
-    EngineHeartbeat.objects.filter(name="tick").update(at=database_now() - timedelta(seconds=seconds))
+    EngineCounter.objects.filter(name="tick").update(at=database_now() - timedelta(seconds=seconds))
     assert client.get("/health/reminders").status_code == status
 
 
