@@ -1,8 +1,8 @@
-"""What the scanner typed: a GS1 DataMatrix or bar code, read into a pack, or one sentence that says why not.
+"""Reading of scanned GS1 DataMatrix and bar codes (GS1 General Specifications).
 
 A wedge scanner is a keyboard. Browsers swallow the separator between fields (GS, Ctrl+]), and a parser then reads lot and
-serial as one lot without an error. So the scan field writes a visible separator in its place, and a lot or serial that may
-have swallowed another field is refused here.
+serial as one lot without an error. The scan field therefore writes a visible separator in its place, and a lot or serial
+that may contain another field is refused here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VISIBLE_GS = "\u241d"
 LONGEST_SCAN = 300
 LONGEST_LOT = 20
 _PREFIXES = ("]d2", "]C1", "]Q3", "]e0")
-# Fields that a lost separator may have glued to a lot or serial, and what they look like there.
+# Fields that a lost separator may have joined to a lot or serial, and their text there.
 _SWALLOWED = {
     "(01)": r"01\d{14}",
     "(17)": r"17\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])",
@@ -33,24 +33,18 @@ class UnreadableScan(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """What one scan carries. What it does not carry is empty and must erase nothing that was typed before."""
+class Pack:
+    """A pack as scanned or typed (GS1 application identifiers 01, 10, 17, 21); empty where a scan carries no value."""
 
     gtin: str
-    """Fourteen digits."""
+    """14 digits from a scan."""
     lot: str = ""
     expiry: date | None = None
     serial: str = ""
 
 
-def looks_like_a_pack(text: str) -> bool:
-    """Whether a search box got a scan rather than a name or a number."""
-    bare = text.strip()
-    return bare.startswith(_PREFIXES) or VISIBLE_GS in bare or re.fullmatch(r"01\d{14}\S*|\d{13,14}", bare) is not None
-
-
-def read_scan(text: str) -> Scan:
-    """Read what a scanner typed. Raises UnreadableScan with one plain sentence."""
+def read_scan(text: str) -> Pack:
+    """Read a scanned code. Raises UnreadableScan with one sentence for the person who scans."""
     raw = text.strip().replace(VISIBLE_GS, GS)
     if not raw:
         raise UnreadableScan("Nothing was scanned. Scan the pack, or type the number under its bar code.")
@@ -60,25 +54,25 @@ def read_scan(text: str) -> Scan:
     for prefix in _PREFIXES:
         bare = bare.removeprefix(prefix)
     try:
-        parsed = biip.parse(raw)
+        code = biip.parse(raw)
     except (biip.ParseError, IndexError) as error:  # biip 5.2 runs off the end of a text such as "]d"
         raise UnreadableScan(_NOT_A_CODE) from error
     # A bare number is the article number, even where its first digits look like a field of a GS1 message.
     if bare.isascii() and bare.isdigit() and len(bare) in (8, 12, 13, 14):
-        if parsed.gtin is None:
+        if code.gtin is None:
             raise UnreadableScan(
                 f"The number {bare} has a wrong check digit. Scan it again, or look at the number on the pack."
             )
-        return Scan(parsed.gtin.as_gtin_14())
-    if parsed.gs1_message is None:
+        return Pack(code.gtin.as_gtin_14())
+    if code.gs1_message is None:
         raise UnreadableScan(_NOT_A_CODE)
-    return _from_message(parsed.gs1_message, separators_arrive=GS in raw)
+    return _from_message(code.gs1_message, separators_arrive=GS in raw)
 
 
 _NOT_A_CODE = "This is not a pack's code. Scan the square code on the pack, or type the number under its bar code."
 
 
-def _from_message(message: GS1Message, *, separators_arrive: bool) -> Scan:
+def _from_message(message: GS1Message, *, separators_arrive: bool) -> Pack:
     article = message.element_strings.get(ai="01")
     if article is None:
         raise UnreadableScan("The code names no product (no GTIN). Scan the square code on the pack.")
@@ -90,7 +84,7 @@ def _from_message(message: GS1Message, *, separators_arrive: bool) -> Scan:
         # Where one separator came through, none was lost: a lot may then look like anything.
         _refuse_swallowed(values.get(ai, ""), name, {*present, *_SWALLOWED} if separators_arrive else present)
     expiry = message.element_strings.get(ai="17")
-    return Scan(article.gtin.as_gtin_14(), values.get("10", ""), expiry.date if expiry else None, values.get("21", ""))
+    return Pack(article.gtin.as_gtin_14(), values.get("10", ""), expiry.date if expiry else None, values.get("21", ""))
 
 
 def _refuse_swallowed(value: str, name: str, present: set[str]) -> None:

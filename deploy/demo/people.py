@@ -17,7 +17,6 @@ from knox.models import AuthToken
 
 from baclofen_rules.facts import NOTHING_TO_FIND
 from dispensary.actions import consent, dispenses, patients, pharmacies, prescribers, prescriptions
-from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
 from dispensary.models import (
     ConsentAnswer,
@@ -30,6 +29,7 @@ from dispensary.models import (
     StaffMember,
     StaffRole,
 )
+from dispensary.scanning import Pack
 
 PASSWORD = "demo only: baclofen"
 TEN_MG, TWENTY_FIVE_MG = "05012345678900", "05012345678917"

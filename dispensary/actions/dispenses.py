@@ -34,21 +34,12 @@ from dispensary.models import (
     ReviewReason,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.scanning import Pack
 from dispensary.text import clean_line
 
 BACLOFEN = "baclofen"
 ATC = "M03BX01"
 """Baclofen, as the log files it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A picked pack, as read from its code (GS1: AI 01, 10, 17, 21)."""
-
-    gtin: str
-    lot: str = ""
-    expiry: date | None = None
-    serial: str = ""
 
 
 @audit.retrying

@@ -1,49 +1,78 @@
-"""Prints of labels and documents: each print and reprint has its audit entry."""
+"""Printing of labels and calendars; each print is recorded."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
+from dispensary.documents import DoesNotFit, label_pdf, label_png, taper_calendar_pdf
+from dispensary.errors import InvalidInput
+from dispensary.handover import printed_handover
 from dispensary.models import Dispense
 
+PREVIEW_PPI = 220
+
+
+class Document(StrEnum):
+    """A document that is printed at a hand-over."""
+
+    LABEL = "label"
+    CALENDAR = "calendar"
+
+
+_RENDERERS = {Document.LABEL: label_pdf, Document.CALENDAR: taper_calendar_pdf}
+
+
+class NotPrintable(InvalidInput):
+    """The text does not fit the paper; a label that is cut off is worse than none."""
+
+    code = "not-printable"
+    title = "This cannot be printed"
+    status = 422
+
+
+def print_document(*, dispense: Dispense, document: Document, by: Actor, now: datetime) -> bytes:
+    """Return a document as PDF and record its print; second and later labels are reprints. Raises NotPrintable."""
+    name = "label" if document is Document.LABEL else "document"
+    policies.require(policies.may_dispense(by), by, f"print a {name}", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, dispense.pharmacy_id)
+    try:
+        content = _RENDERERS[document](printed_handover(dispense), at=now)
+    except DoesNotFit as error:
+        raise _not_printable(error) from None
+    _record_print(dispense, document, by, now)
+    return content
+
+
+def preview_label(dispense: Dispense) -> bytes:
+    """Return the first label as PNG for the screen; nothing is recorded. Raises NotPrintable."""
+    try:
+        return label_png(printed_handover(dispense), ppi=PREVIEW_PPI)
+    except DoesNotFit as error:
+        raise _not_printable(error) from None
+
+
+def _not_printable(error: DoesNotFit) -> NotPrintable:
+    return NotPrintable(f"{str(error).capitalize()}.")
+
 
 @transaction.atomic
-def label_printed(*, dispense: Dispense, by: Actor, now: datetime) -> Dispense:
-    """Count a print of the label. The second and later ones are reprints."""
-    policies.require(policies.may_dispense(by), by, "print a label", "a technician or pharmacist")
-    policies.require_same_pharmacy(by, dispense.pharmacy_id)
-    locked = Dispense.objects.select_for_update(of=("self",)).select_related("pharmacy", "patient").get(pk=dispense.pk)
-    locked.label_prints += 1
-    locked.save(update_fields=["label_prints"])
-    event = Event.LABEL_PRINTED if locked.label_prints == 1 else Event.LABEL_REPRINTED
+def _record_print(dispense: Dispense, document: Document, by: Actor, now: datetime) -> None:
+    event = Event.DOCUMENT_PRINTED
+    body: dict[str, object] = {"document": document.value}
+    if document is Document.LABEL:
+        dispense = (
+            Dispense.objects.select_for_update(of=("self",)).select_related("pharmacy", "patient").get(pk=dispense.pk)
+        )
+        dispense.label_prints += 1
+        dispense.save(update_fields=["label_prints"])
+        event = Event.LABEL_PRINTED if dispense.label_prints == 1 else Event.LABEL_REPRINTED
+        body = {"print": dispense.label_prints}
     audit.record(
-        event,
-        pharmacy=locked.pharmacy,
-        by=by,
-        now=now,
-        subject=locked,
-        patient=locked.patient,
-        body={"print": locked.label_prints},
-    )
-    return locked
-
-
-@transaction.atomic
-def document_printed(*, dispense: Dispense, document: str, by: Actor, now: datetime) -> None:
-    """Note that a calendar or a leaflet was printed."""
-    policies.require(policies.may_dispense(by), by, "print a document", "a technician or pharmacist")
-    policies.require_same_pharmacy(by, dispense.pharmacy_id)
-    audit.record(
-        Event.DOCUMENT_PRINTED,
-        pharmacy=dispense.pharmacy,
-        by=by,
-        now=now,
-        subject=dispense,
-        patient=dispense.patient,
-        body={"document": document},
+        event, pharmacy=dispense.pharmacy, by=by, now=now, subject=dispense, patient=dispense.patient, body=body
     )

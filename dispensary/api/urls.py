@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from dispensary.actions.documents import Document
 from dispensary.api.views import audit, fhir, handover, messages, orders, people
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
@@ -32,8 +33,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dispenses/<uuid:pk>/", handover.DispenseView.as_view(), name="dispense"),
     path("dispenses/<uuid:pk>/cancel/", handover.TakeBackView.as_view(how="cancel"), name="dispense-cancel"),
     path("dispenses/<uuid:pk>/return/", handover.TakeBackView.as_view(how="return"), name="dispense-return"),
-    path("dispenses/<uuid:pk>/label.pdf", handover.PaperView.as_view(paper="label"), name="label"),
-    path("dispenses/<uuid:pk>/calendar.pdf", handover.PaperView.as_view(paper="calendar"), name="calendar"),
+    path("dispenses/<uuid:pk>/label.pdf", handover.DocumentView.as_view(document=Document.LABEL), name="label"),
+    path(
+        "dispenses/<uuid:pk>/calendar.pdf", handover.DocumentView.as_view(document=Document.CALENDAR), name="calendar"
+    ),
     path("dispenses/<uuid:pk>/trail/", handover.TrailView.as_view(), name="trail"),
     path("audit/logs/", audit.LogsView.as_view(), name="audit-logs"),
     path("audit/logs/<uuid:pk>/checkpoints/", audit.CheckpointsView.as_view(), name="audit-checkpoints"),

@@ -1,4 +1,4 @@
-"""The audit desk: find entries, open one, see whether the log is whole. Reading the log is itself a line in it."""
+"""Pages of the audit log: search, one entry, its proof. Each reading of the log is recorded in it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from dispensary.actions import logbook
 from dispensary.audit import Event, Outcome
 from dispensary.audit.evidence import proof
 from dispensary.audit.log.search import Filters
-from dispensary.counter.door import Visit, at_counter, error_lines, page
-from dispensary.counter.forms import Look
-from dispensary.counter.session import lines_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import AuditEntry, StaffMember
 
 
-class FilterForm(Look):
-    """What to look for. A GET form: its address can be mailed, and names nobody but by number."""
+class FilterForm(StyledForm):
+    """Filters of the search. A GET form, so that its address can be mailed; it names people by number only."""
 
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
@@ -51,7 +52,7 @@ class FilterForm(Look):
         self.fields["actor"].choices = [("", "Anybody"), *((m.actor().name, m.display_name) for m in staff)]
 
     def filters(self) -> Filters:
-        """The filters as the search takes them; days are those of the pharmacy."""
+        """Return the filters of the search; days are those of the pharmacy."""
         data = self.cleaned_data
         zone = ZoneInfo(self.visit.pharmacy.time_zone)
         until = data["until"] + timedelta(days=1) if data["until"] else None
@@ -69,35 +70,35 @@ class FilterForm(Look):
 @require_safe
 @at_counter(policies.may_read_log)
 def audit_desk(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Entries of this pharmacy's log, newest first, a page at a time."""
+    """List entries of the pharmacy's log, newest first, by page."""
     form = FilterForm(request.GET, visit=visit)
-    errors, lines, further, count = lines_of(form) if not form.is_valid() else [], [], "", None
+    errors, lines, further, count = form_error_lines(form) if not form.is_valid() else [], [], "", None
     if not errors:
         try:
             cursor = request.GET.get("cursor", "")
-            found = logbook.search(
+            result = logbook.search(
                 filters=form.filters(), by=[visit.by], now=visit.now, cursor=cursor, counted=not cursor
             )
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
         else:
-            lines = audit.lines(found.page.entries, visit.pharmacy)
-            count = found.count
-            further = further_address(request, found.page.next)
-    context = {"form": form, "lines": lines, "count": count, "further": further, "standing": standing(visit)}
-    return page(request, visit, "audit.html", context, errors=errors, status=422 if errors else 200)
+            lines = audit.lines(result.page.entries, visit.pharmacy)
+            count = result.count
+            further = next_page_address(request, result.page.next)
+    context = {"form": form, "lines": lines, "count": count, "further": further, "standing": last_verification(visit)}
+    return render_page(request, visit, "audit.html", context, errors=errors, status=422 if errors else 200)
 
 
-def further_address(request: HttpRequest, cursor: str) -> str:
-    """The address of the next page with the same filters; empty after the last."""
+def next_page_address(request: HttpRequest, cursor: str) -> str:
+    """Return the address of the next page with the same filters; "" after the last."""
     if not cursor:
         return ""
-    kept = {name: value for name, value in request.GET.items() if name != "cursor" and value}
-    return f"?{urlencode(kept | {'cursor': cursor})}"
+    filters = {name: value for name, value in request.GET.items() if name != "cursor" and value}
+    return f"?{urlencode(filters | {'cursor': cursor})}"
 
 
-def standing(visit: Visit) -> dict[str, Any]:
-    """Whether the log was whole when it was last checked, and when that was."""
+def last_verification(visit: Visit) -> dict[str, Any]:
+    """Return tone, words and time of the last verification of the pharmacy's log."""
     checks = AuditEntry.objects.filter(
         pharmacy=visit.pharmacy.pk, action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value)
     )
@@ -116,23 +117,25 @@ def standing(visit: Visit) -> dict[str, Any]:
 @require_safe
 @at_counter(policies.may_read_log)
 def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """One entry with its body, as it is hashed."""
+    """Show one entry with its body as it is hashed."""
     line = logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)
-    body = None if line.body is None else [(name, shown(value)) for name, value in line.body.items()]
-    return page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
+    body = None if line.body is None else [(name, format_value(value)) for name, value in line.body.items()]
+    return render_page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
 
 
 @require_safe
 @at_counter(policies.may_read_log)
 def audit_proof(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """The entry with what proves it, as a file that verify.py checks anywhere."""
-    made = logbook.prove(entry_id=pk, by=[visit.by], now=visit.now)
-    headers = {"Content-Disposition": f'attachment; filename="entry-{made.seq}-proof.json"'}
-    return HttpResponse(proof.prove(made.log, made.seq, made.size), content_type="application/json", headers=headers)
+    """Return the entry with its proof as a file for `verify.py`."""
+    proven = logbook.prove(entry_id=pk, by=[visit.by], now=visit.now)
+    headers = {"Content-Disposition": f'attachment; filename="entry-{proven.seq}-proof.json"'}
+    return HttpResponse(
+        proof.prove(proven.log, proven.seq, proven.size), content_type="application/json", headers=headers
+    )
 
 
-def shown(value: Any) -> str:
-    """A part of a body as text; JSON inside a text is laid out."""
+def format_value(value: Any) -> str:
+    """Return a value of a body as text; JSON inside a text is indented."""
     if isinstance(value, str) and value[:1] in "{[":
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""After the hand-over: what was given, the papers to print, the trail in the log; and taking it back."""
+"""The page after a hand-over, its trail in the audit log, taking it back, and cancelling an order."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary import policies
-from dispensary.actions import dispenses as supplies
+from dispensary.actions import dispenses as dispense_actions
 from dispensary.actions import patients, prescriptions
 from dispensary.audit import history
-from dispensary.counter.check import prescriptions as orders
-from dispensary.counter.door import Visit, at_counter, error_lines, page
-from dispensary.counter.forms import ReasonForm, TakeBackForm, typed
-from dispensary.counter.queue import number_of
-from dispensary.counter.session import lines_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.check import select_prescriptions
+from dispensary.counter.forms import ReasonForm, TakeBackForm, posted_data
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
+from dispensary.handover import log_receipt, order_number, printed_course, select_dispenses
 from dispensary.models import Dispense
-from dispensary.papers import course_of, dispenses, receipt_of
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -37,25 +37,25 @@ COUNSEL = (
 @require_safe
 @at_counter()
 def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """One hand-over: what, when, by whom, and its papers."""
-    dispense = visit.own(dispenses(), pk)
+    """Show one hand-over: product, time, person, documents, directions and counselling."""
+    dispense = visit.fetch(select_dispenses(), pk)
     patients.opened(patient=dispense.patient, by=visit.by, now=visit.now)
     context = {
         "dispense": dispense,
-        "number": number_of(dispense.prescription),
-        "receipt": receipt_of(dispense),
-        "how": how(dispense),
+        "number": order_number(dispense.prescription),
+        "receipt": log_receipt(dispense),
+        "how": label_directions(dispense),
         "counsel": COUNSEL,
         "overrides": dispense.overrides.all(),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
     }
-    return page(request, visit, "dispensed.html", context)
+    return render_page(request, visit, "dispensed.html", context)
 
 
-def how(dispense: Dispense) -> list[str]:
-    """The directions as they stand on the label; nothing where a label cannot say them."""
+def label_directions(dispense: Dispense) -> list[str]:
+    """Return the directions as printed on the label; none where they do not fit a label."""
     try:
-        return [f"{how_to_take(stretch)}." for stretch in course_of(dispense).stretches]
+        return [f"{how_to_take(stretch)}." for stretch in printed_course(dispense).stretches]
     except DoesNotFit:
         return []
 
@@ -63,8 +63,8 @@ def how(dispense: Dispense) -> list[str]:
 @require_safe
 @at_counter()
 def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Everything the log knows about a dispense, from the order's arrival on, oldest first."""
-    dispense = visit.own(dispenses(), pk)
+    """Show the log's entries on a dispense, its order, reviews and answers, oldest first."""
+    dispense = visit.fetch(select_dispenses(), pk)
     patients.opened(patient=dispense.patient, by=visit.by, now=visit.now)
     subjects = [
         dispense,
@@ -76,21 +76,21 @@ def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     lines.sort(key=lambda line: (line.entry.recorded_at, str(line.entry.entry_id)))
     context = {
         "dispense": dispense,
-        "number": number_of(dispense.prescription),
+        "number": order_number(dispense.prescription),
         "lines": [(line, line.entry.entry_id == dispense.audit_entry) for line in lines],
     }
-    return page(request, visit, "trail.html", context)
+    return render_page(request, visit, "trail.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
 def take_back(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Cancel a hand-over that never left the counter, or book a supply that came back."""
-    dispense = visit.own(dispenses(), pk)
-    form = TakeBackForm(typed(request))
-    errors = lines_of(form)
+    """Cancel a hand-over that never left the counter, or record a supply that came back."""
+    dispense = visit.fetch(select_dispenses(), pk)
+    form = TakeBackForm(posted_data(request))
+    errors = form_error_lines(form)
     if form.is_valid():
-        action = {"cancel": supplies.cancel, "return": supplies.return_}[form.cleaned_data["how"]]
+        action = {"cancel": dispense_actions.cancel, "return": dispense_actions.return_}[form.cleaned_data["how"]]
         try:
             action(dispense=dispense, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now)
         except DispensaryError as error:
@@ -99,19 +99,19 @@ def take_back(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
             return redirect("counter:dispensed", pk)
     context = {
         "dispense": dispense,
-        "number": number_of(dispense.prescription),
+        "number": order_number(dispense.prescription),
         "form": form,
     }
-    return page(request, visit, "take_back.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(request, visit, "take_back.html", context, errors=errors, status=422 if errors else 200)
 
 
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
 def cancel_prescription(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """End an order of which nothing more is to be handed over."""
-    prescription = visit.own(orders(), pk)
-    form = ReasonForm(typed(request))
-    errors = lines_of(form)
+    """Cancel an order of which nothing more is to be handed over."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    form = ReasonForm(posted_data(request))
+    errors = form_error_lines(form)
     if form.is_valid():
         try:
             prescriptions.cancel(
@@ -124,7 +124,9 @@ def cancel_prescription(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> Ht
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
-        "number": number_of(prescription),
+        "number": order_number(prescription),
         "form": form,
     }
-    return page(request, visit, "cancel_prescription.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(
+        request, visit, "cancel_prescription.html", context, errors=errors, status=422 if errors else 200
+    )

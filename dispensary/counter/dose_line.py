@@ -1,4 +1,4 @@
-"""The dose line: mg a day over the days, as geometry for a small SVG. Earlier supplies, today, the course, the maximum."""
+"""The dose line: mg a day by day, as geometry for an SVG with earlier supplies, today, course and maximum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NARROWEST_LABEL = 46
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """So many mg a day from one day up to, but not including, another."""
+    """A dose in mg a day from `starts` up to, but not including, `ends`."""
 
     starts: date
     ends: date
@@ -27,7 +27,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class DoseLine:
-    """What to draw. `past` and `course` in order of time; `maximum` in mg a day; `stops` when the course ends in nothing."""
+    """Data of the picture: `past` and `course` in order of time; `maximum` in mg a day; `stops` when the course ends."""
 
     today: date
     course: Sequence[Span]
@@ -36,7 +36,7 @@ class DoseLine:
     stops: bool = False
 
     def picture(self) -> Picture:
-        """The geometry. Raises ValueError when there is nothing to draw."""
+        """Return the geometry. Raises ValueError without a course."""
         if not self.course:
             raise ValueError("a dose line needs a course")
         return _draw(self)
@@ -52,7 +52,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything the template writes: paths, lines and words, already in the picture's units."""
+    """Paths, lines and words of the template, in the picture's units."""
 
     title: str
     description: str
@@ -122,7 +122,7 @@ def _steps(spans: Sequence[Span], x, y, *, move: bool = True) -> str:  # type: i
 
 
 def _gaps(line: DoseLine) -> list[tuple[date, date]]:
-    """Days between a supply's end and the next one's start: nothing was covered."""
+    """Return the uncovered days: from a supply's end to the next one's start."""
     ends, gaps = None, []
     for span in [*line.past, line.course[0]]:
         if ends is not None and span.starts > ends:
@@ -149,12 +149,12 @@ def _maximum(maximum: Decimal, y) -> tuple[str, Text]:  # type: ignore[no-untype
 
 
 def _labels(line: DoseLine, x, y) -> list[Text]:  # type: ignore[no-untyped-def]  # two local scales
-    found = []
+    labels = []
     for span in [*line.past, *line.course]:
         left, right = x(span.starts), x(span.ends)
         if right - left >= NARROWEST_LABEL:
-            found.append(Text(_n((left + right) / 2), _n(y(span.mg_per_day) - 6), mg(span.mg_per_day)))
-    return found
+            labels.append(Text(_n((left + right) / 2), _n(y(span.mg_per_day) - 6), mg(span.mg_per_day)))
+    return labels
 
 
 def _day_words(first: date, last: date, x) -> list[Text]:  # type: ignore[no-untyped-def]  # a local scale
@@ -187,5 +187,5 @@ def _description(line: DoseLine) -> str:
 
 
 def _n(value: Decimal) -> str:
-    """Picture units with one decimal at most."""
+    """Format picture units with at most one decimal."""
     return format_amount(value.quantize(Decimal("0.1")))

@@ -1,5 +1,8 @@
-"""What was scanned and typed on a check page and not yet handed over. It lives in the server's session, so that neither an
-error, nor the way to the override page, nor a lock loses it; the hand-over clears it."""
+"""Drafts of hand-overs: scanned and typed fields of a check page.
+
+A draft is drafts in the server's session, so that an error, the override page or a lock does not lose it. The hand-over
+clears it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ MOST = 20
 
 @dataclass(slots=True)
 class Draft:
-    """Raw text of the fields, as typed or scanned."""
+    """Unchecked text of the fields, as typed or scanned."""
 
     gtin: str = ""
     lot: str = ""
@@ -27,23 +30,23 @@ class Draft:
 
 
 def load(request: HttpRequest, prescription: UUID) -> Draft:
-    """What is there for this order, or an empty draft."""
-    kept = request.session.get(KEY, {}).get(str(prescription), {})
-    return Draft(**{f.name: kept[f.name] for f in fields(Draft) if f.name in kept})
+    """Return the draft of this order, or an empty one."""
+    values = request.session.get(KEY, {}).get(str(prescription), {})
+    return Draft(**{f.name: values[f.name] for f in fields(Draft) if f.name in values})
 
 
-def keep(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
-    """Keep it; of too many drafts the oldest goes."""
-    kept: dict[str, Any] = request.session.get(KEY, {})
-    kept.pop(str(prescription), None)
-    kept[str(prescription)] = asdict(draft)
-    for oldest in list(kept)[:-MOST]:
-        del kept[oldest]
-    request.session[KEY] = kept
+def store(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
+    """Store the draft, and drop the oldest beyond `MOST`."""
+    drafts: dict[str, Any] = request.session.get(KEY, {})
+    drafts.pop(str(prescription), None)
+    drafts[str(prescription)] = asdict(draft)
+    for oldest in list(drafts)[:-MOST]:
+        del drafts[oldest]
+    request.session[KEY] = drafts
 
 
 def clear(request: HttpRequest, prescription: UUID) -> None:
-    """Forget it: it was handed over."""
-    kept: dict[str, Any] = request.session.get(KEY, {})
-    if kept.pop(str(prescription), None) is not None:
-        request.session[KEY] = kept
+    """Remove the draft after the hand-over."""
+    drafts: dict[str, Any] = request.session.get(KEY, {})
+    if drafts.pop(str(prescription), None) is not None:
+        request.session[KEY] = drafts

@@ -1,4 +1,4 @@
-"""What is typed at the counter, checked before it reaches an action. Widgets carry the look's classes."""
+"""Forms of the hand-over, the override page and the take-back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dispensary.counter.reasons import reasons_for
 from dispensary.models import SignatureMethod
 
 
-class Look(forms.Form):
-    """A form whose widgets wear the look's classes."""
+class StyledForm(forms.Form):
+    """A form whose widgets have the style sheet's classes."""
 
     CLASSES = {
         forms.CheckboxInput: "nhsuk-checkboxes__input",
@@ -30,12 +30,12 @@ class Look(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
-            known = next((c for widget, c in self.CLASSES.items() if isinstance(field.widget, widget)), "nhsuk-input")
-            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {known}".strip()
+            style = next((c for widget, c in self.CLASSES.items() if isinstance(field.widget, widget)), "nhsuk-input")
+            field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {style}".strip()
 
 
-class DispenseForm(Look):
-    """The hand-over: pack, quantity, ticks."""
+class DispenseForm(StyledForm):
+    """Pack, quantity and acknowledged findings of a hand-over."""
 
     quantity = forms.DecimalField(
         label="Tablets to hand over",
@@ -75,7 +75,7 @@ class DispenseForm(Look):
         return quantity
 
 
-class AnswerForm(Look):
+class AnswerForm(StyledForm):
     """A pharmacist's answer to one finding."""
 
     mitigation = forms.ChoiceField(
@@ -118,7 +118,7 @@ class AnswerForm(Look):
 
     @property
     def needs_a_name(self) -> bool:
-        """A dose above a limit: the answer names whom the signer spoke to."""
+        """Return whether the answer must name the person asked: the dose is above a limit."""
         return self.question.is_dose_above_limit
 
     def clean_asked_at(self) -> Any:
@@ -134,7 +134,7 @@ class AnswerForm(Look):
         return data
 
     def answer(self) -> Answer:
-        """The cleaned answer, signed with the password that was typed for it."""
+        """Return the answer, signed with the password typed on the page."""
         data = self.cleaned_data
         return Answer(
             finding=self.question.fingerprint,
@@ -147,8 +147,8 @@ class AnswerForm(Look):
         )
 
 
-class SignatureForm(Look):
-    """The signature under the answers: the signer's password, typed for this signature alone."""
+class SignatureForm(StyledForm):
+    """The signer's password, typed for this signature."""
 
     password = forms.CharField(
         label="Your password",
@@ -158,8 +158,8 @@ class SignatureForm(Look):
     )
 
 
-class ReasonForm(Look):
-    """Why something is ended."""
+class ReasonForm(StyledForm):
+    """The reason for ending an order or withdrawing an answer."""
 
     reason = forms.CharField(
         label="Reason",
@@ -170,7 +170,7 @@ class ReasonForm(Look):
 
 
 class TakeBackForm(ReasonForm):
-    """What happened to a supply that is taken back, and why."""
+    """Cancel or return of a supply, with the reason."""
 
     field_order = ["how", "reason"]
     how = forms.ChoiceField(
@@ -184,11 +184,11 @@ class TakeBackForm(ReasonForm):
     )
 
 
-def typed(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to: what was posted, also when nothing was typed."""
+def posted_data(request: HttpRequest) -> QueryDict | None:
+    """Return the posted data to bind a form to; None for a GET."""
     return request.POST if request.method == "POST" else None
 
 
 def answer_forms(questions: Sequence[Question], data: Any = None) -> list[AnswerForm]:
-    """One form for each question, told apart by its fingerprint."""
-    return [AnswerForm(data, question=q, prefix=q.fingerprint[:12]) for q in questions]
+    """Return one form for each question, with its fingerprint as prefix."""
+    return [AnswerForm(data, question=question, prefix=question.fingerprint[:12]) for question in questions]

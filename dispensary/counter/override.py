@@ -1,4 +1,4 @@
-"""The override page: one answer for each finding that asks for a reason, and one fresh signature under them."""
+"""The override page: one answer for each finding that needs a reason, and one signature for all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dispensary import audit, policies
 from dispensary.actions import overrides
 from dispensary.actors import Actor
-from dispensary.counter import bench as benches
-from dispensary.counter.check import assessed, past_overrides, prescriptions
-from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
+from dispensary.counter import check_view
+from dispensary.counter.access import at_counter
+from dispensary.counter.check import assess_draft, past_overrides, select_prescriptions
 from dispensary.counter.forms import AnswerForm, ReasonForm, SignatureForm, answer_forms
-from dispensary.counter.queue import number_of
-from dispensary.counter.session import NOT_RECOGNISED, lines_of, password_is_right
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.session import NOT_RECOGNISED, is_own_password
+from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
+from dispensary.handover import order_number
 from dispensary.models import Override, OverrideState, Prescription
 
 
@@ -27,38 +29,38 @@ from dispensary.models import Override, OverrideState, Prescription
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_override)
 def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Ask for the answers; sign them all or none."""
-    prescription = visit.own(prescriptions(), pk)
-    assessment, product = assessed(request, visit, prescription)
-    bench = benches.lay_out(prescription, assessment, strength_mg=product.strength_mg if product else None)
-    asking = bench.unanswered("override")
-    if not asking:
+    """Ask for the answers, and sign all or none."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    assessment, product = assess_draft(request, visit, prescription)
+    view = check_view.build_check_view(prescription, assessment, strength_mg=product.strength_mg if product else None)
+    findings = view.unanswered("override")
+    if not findings:
         return redirect("counter:check", pk)
     data = request.POST if request.method == "POST" else None
-    forms, signature = answer_forms([s.question for s in asking], data), SignatureForm(data)
-    errors = signed_or_errors(request, visit, prescription, forms, signature) if data is not None else []
+    forms, signature = answer_forms([finding.question for finding in findings], data), SignatureForm(data)
+    errors = sign_answers(request, visit, prescription, forms, signature) if data is not None else []
     if data is not None and not errors:
         return redirect("counter:check", pk)
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
-        "number": number_of(prescription),
-        "asking": list(zip(asking, forms, strict=True)),
+        "number": order_number(prescription),
+        "asking": list(zip(findings, forms, strict=True)),
         "signature": signature,
         "past_overrides": past_overrides(prescription),
     }
-    return page(request, visit, "override.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(request, visit, "override.html", context, errors=errors, status=422 if errors else 200)
 
 
-def signed_or_errors(
+def sign_answers(
     request: HttpRequest, visit: Visit, prescription: Prescription, forms: list[AnswerForm], signature: SignatureForm
 ) -> list[ErrorLine]:
-    """Sign every answer, or say what is missing. The password is only tried when everything else is complete."""
-    lines = [line for form in forms for line in lines_of(form)]
-    lines += lines_of(signature)
+    """Sign every answer, or return the errors. The password is tried only when everything else is complete."""
+    lines = [line for form in forms for line in form_error_lines(form)]
+    lines += form_error_lines(signature)
     if lines:
         return lines
-    if not password_is_right(request, signature.cleaned_data["password"]):
+    if not is_own_password(request, signature.cleaned_data["password"]):
         return [ErrorLine(NOT_RECOGNISED, "id_password")]
     try:
         sign_all(prescription, forms, visit.by, visit.now)
@@ -70,7 +72,7 @@ def signed_or_errors(
 @audit.retrying
 @transaction.atomic
 def sign_all(prescription: Prescription, forms: list[AnswerForm], by: Actor, now: object) -> None:
-    """All answers in one transaction: a page signed by halves would be worse than none."""
+    """Sign all answers in one transaction."""
     for form in forms:
         overrides.sign(prescription=prescription, answer=form.answer(), by=by, now=now)
 
@@ -78,12 +80,12 @@ def sign_all(prescription: Prescription, forms: list[AnswerForm], by: Actor, now
 @require_POST
 @at_counter(policies.may_override)
 def withdraw(request: HttpRequest, visit: Visit, pk: uuid.UUID, answer: uuid.UUID) -> HttpResponse:
-    """Take back an answer that no hand-over has used."""
-    prescription = visit.own(prescriptions(), pk)
-    found = Override.objects.filter(pk=answer, prescription=prescription, state=OverrideState.OPEN).first()
-    if found is None:
+    """Withdraw an answer that no hand-over has used."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    open_answer = Override.objects.filter(pk=answer, prescription=prescription, state=OverrideState.OPEN).first()
+    if open_answer is None:
         raise NotFound("There is no open answer of that kind.")
     form = ReasonForm(request.POST)
     reason = form.cleaned_data["reason"] if form.is_valid() else "withdrawn at the counter"
-    overrides.withdraw(override=found, reason=reason, by=visit.by, now=visit.now)
+    overrides.withdraw(override=open_answer, reason=reason, by=visit.by, now=visit.now)
     return redirect("counter:check", pk)

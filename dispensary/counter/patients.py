@@ -1,4 +1,4 @@
-"""The patient's page for staff: the facts the rules read, and what was supplied."""
+"""The patient's page for staff: facts that the rules read, orders and supplies."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from baclofen_rules.facts import FACTS, Condition, Fact, Kind
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients
-from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
-from dispensary.counter.forms import Look
-from dispensary.counter.queue import number_of
-from dispensary.counter.session import lines_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
+from dispensary.handover import order_number
 from dispensary.models import Patient, Sex
 from dispensary.supplies import history
 
@@ -30,7 +31,7 @@ LISTS = ("conditions", "medicines", "allergies")
 
 
 class YesNoField(forms.TypedChoiceField):
-    """Yes, no, or not known, which are three different things."""
+    """Yes, no, or not known."""
 
     def __init__(self, label: str) -> None:
         super().__init__(
@@ -63,7 +64,7 @@ def _short_field(fact: Fact) -> forms.Field:
     )
 
 
-class FactsForm(Look):
+class FactsForm(StyledForm):
     """The facts that the rules read about a patient. Empty means not known."""
 
     conditions_known = YesNoField("Asked about conditions")
@@ -93,7 +94,7 @@ class FactsForm(Look):
 
     @property
     def short_fields(self) -> list[forms.BoundField]:
-        """The fields that stand side by side."""
+        """Return the fields that are shown side by side."""
         return [field for field in self.visible_fields() if field not in self.long_fields]
 
     @property
@@ -177,38 +178,38 @@ def _condition_words(condition: str | dict[str, str]) -> str:
 
 @require_safe
 @at_counter()
-def patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Facts, orders and supplies of one patient. Opening it is a line in the log."""
-    found = visit.own(Patient.objects.select_related("pharmacy"), pk)
-    patients.opened(patient=found, by=visit.by, now=visit.now)
+def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Show facts, orders and supplies of one patient; opening the page is recorded."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    patients.opened(patient=patient, by=visit.by, now=visit.now)
     context = {
-        "patient": found,
-        "facts": rows_of(found),
-        "orders": [(o, number_of(o)) for o in found.prescriptions.prefetch_related("phases")[:20]],
-        "supplies": list(reversed(history(found, on=visit.today)))[:20],
-        "dispenses": found.dispenses.select_related("prescription")[:20],
+        "patient": patient,
+        "facts": rows_of(patient),
+        "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
+        "supplies": list(reversed(history(patient, on=visit.today)))[:20],
+        "dispenses": patient.dispenses.select_related("prescription")[:20],
         "may_change": policies.may_receive(visit.by),
     }
-    return page(request, visit, "patient.html", context)
+    return render_page(request, visit, "patient.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_receive)
-def facts(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Change the facts; the old and the new value stand in the log."""
-    found = visit.own(Patient.objects.select_related("pharmacy"), pk)
-    form = FactsForm(request.POST) if request.method == "POST" else FactsForm(initial=initial_of(found))
+def change_facts(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Change facts; the old and the new value are recorded."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    form = FactsForm(request.POST) if request.method == "POST" else FactsForm(initial=initial_of(patient))
     errors: list[ErrorLine] = []
     if form.is_valid():
         try:
             version = form.cleaned_data["version"]
-            patients.update_facts(patient=found, changes=form.facts(), version=version, by=visit.by, now=visit.now)
+            patients.update_facts(patient=patient, changes=form.facts(), version=version, by=visit.by, now=visit.now)
         except DispensaryError as error:
             errors = error_lines(error, {f"patient.{name}": f"id_{name}" for name in form.fields})
         else:
             return redirect("counter:patient", pk)
     elif form.is_bound:
-        errors = lines_of(form)
-    return page(
-        request, visit, "facts.html", {"patient": found, "form": form}, errors=errors, status=422 if errors else 200
+        errors = form_error_lines(form)
+    return render_page(
+        request, visit, "facts.html", {"patient": patient, "form": form}, errors=errors, status=422 if errors else 200
     )

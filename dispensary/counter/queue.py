@@ -1,4 +1,4 @@
-"""The queue: what waits, patient first, and where each order stands."""
+"""The queue: waiting orders with their state, search, the next order, and orders that came in since."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
 from dispensary.assessment import assess
-from dispensary.counter.door import Visit, at_counter, page
+from dispensary.counter.access import at_counter
 from dispensary.counter.keyset import ROWS, Page, Place, read_page
+from dispensary.counter.pages import render_page
+from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
+from dispensary.handover import order_number
 from dispensary.models import (
     Dispense,
     DispenseStatus,
@@ -32,7 +35,6 @@ from dispensary.models import (
     Prescription,
     PrescriptionStatus,
 )
-from dispensary.papers import number_of
 from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
 LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
@@ -51,29 +53,31 @@ class Row:
     """A state of the pages: stop, override, acknowledge, ready, done."""
     words: str
     reason: str
-    """The worst thing that nobody has answered, in one sentence."""
+    """The worst unanswered finding, in one sentence."""
     due_on: date | None
     """Day on which the supply in the patient's hands ends; None when there is none."""
 
     @property
     def number(self) -> str:
-        return number_of(self.prescription)
+        return order_number(self.prescription)
 
 
 @require_http_methods(["GET", "POST"])
 @at_counter()
 def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """What waits now. A search is a POST, so that no name stands in an address or a log of addresses."""
+    """List waiting orders, or search. A search is a POST, so that no name appears in an address or an access log."""
     words = request.POST.get("q", "").strip()[:200]
     context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now}
     if words:
         orders = search(visit, words)
-        found = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
-        patients.searched(pharmacy=visit.pharmacy, words=words, count=len(found.orders), by=visit.by, now=visit.now)
-        return page(request, visit, "queue.html", context | {"page": found, "rows": rows_of(found.orders, visit)})
+        results = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
+        patients.searched(pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now)
+        return render_page(
+            request, visit, "queue.html", context | {"page": results, "rows": review_orders(results.orders, visit)}
+        )
     counts = count_waiting(visit)
     waiting = read_page(waiting_orders(visit), LONGEST_WAITING_FIRST, request.GET, sum(counts.values()))
-    rows = rows_of(waiting.orders, visit)
+    rows = review_orders(waiting.orders, visit)
     context |= {"page": waiting, "rows": rows, "tally": tally(counts)}
     if waiting.total > len(rows):
         context["tally_of_page"] = Counter((row.state, row.words) for row in rows if row.state != "done").items()
@@ -84,24 +88,24 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
             "done": done[:MOST_DONE],
             "most_done": MOST_DONE if len(done) > MOST_DONE else 0,
         }
-    return page(request, visit, "queue.html", context)
+    return render_page(request, visit, "queue.html", context)
 
 
 @require_safe
 @at_counter()
 def news(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """How many orders came in since a moment: a line for the live region. It never moves a row."""
+    """Count the orders that came in since a moment, as a line for the live region; no row moves."""
     since = parse_datetime(request.GET.get("since", ""))
     fresh = 0
     if since is not None and since.tzinfo is not None:
         fresh = Prescription.objects.filter(pharmacy=visit.pharmacy, received_at__gt=since).count()
-    return page(request, visit, "parts/queue_news.html", {"fresh": fresh, "since": request.GET.get("since", "")})
+    return render_page(request, visit, "parts/queue_news.html", {"fresh": fresh, "since": request.GET.get("since", "")})
 
 
 @require_safe
 @at_counter()
 def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """On to the next order that can be worked on; to the queue when there is none.
+    """Redirect to the next order that is not blocked, or to the queue when there is none.
 
     No more than a page of orders is reviewed on either side; where all of them are blocked, the queue opens behind them.
     """
@@ -120,52 +124,52 @@ def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def waiting_orders(visit: Visit) -> QuerySet[Prescription]:
-    """Active orders of the pharmacy, those not due yet among them."""
+    """Return active orders of the pharmacy, also those not due yet."""
     return _orders(visit).filter(status=PrescriptionStatus.ACTIVE)
 
 
 def count_waiting(visit: Visit) -> dict[bool, int]:
-    """Active orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
+    """Count active orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
     return dict(waiting_orders(visit).order_by().values_list("not_due").annotate(Count("pk")))
 
 
 def tally(counts: dict[bool, int]) -> list[tuple[str, str, int]]:
-    """How many orders stand in each state: state, words, count; only those there are."""
+    """Return state, words and count for each state that has orders."""
     lines = [("information", "Due now", counts.get(False, 0)), ("done", NOT_DUE, counts.get(True, 0))]
     return [line for line in lines if line[2]]
 
 
-def rows_of(orders: Iterable[Prescription], visit: Visit) -> list[Row]:
-    """Orders as rows of the page; each one that is due is reviewed anew."""
+def review_orders(orders: Iterable[Prescription], visit: Visit) -> list[Row]:
+    """Return orders as rows; each one that is due is reviewed again."""
     return [_row(order, visit.today) for order in orders]
 
 
 def newest_due(visit: Visit, first_page: Page) -> QuerySet[Prescription]:
-    """Orders that came in last and stand on a later page than the first; newest first."""
+    """Return the last orders to come in that are not on the first page; newest first."""
     due = waiting_orders(visit).filter(not_due=False).exclude(pk__in=[order.pk for order in first_page.orders])
     return due.prefetch_related(None).select_related("patient").order_by(*NEWEST_FIRST)[:MOST_NEWEST]
 
 
 def search(visit: Visit, words: str) -> QuerySet[Prescription]:
-    """Orders by the number on a label (also scanned), the patient's number or name."""
+    """Find orders by the number on a label (also scanned), the patient's number or name."""
     number = words.split("|", maxsplit=1)[0].strip().lower()
     rows = _orders(visit).annotate(number=Cast("id", CharField()))
-    wanted = Q(number__startswith=number) | Q(patient__identifier__iexact=words)
+    by_number = Q(number__startswith=number) | Q(patient__identifier__iexact=words)
     by_name = Q()
     for word in words.replace(",", " ").split():
         by_name &= Q(patient__family_name__icontains=word) | Q(patient__given_name__icontains=word)
-    return rows.filter(wanted | by_name if by_name else wanted)
+    return rows.filter(by_number | by_name if by_name else by_number)
 
 
 def handed_over_today(visit: Visit) -> QuerySet[Dispense]:
-    """Supplies of the last 24 hours, newest first."""
+    """Return supplies of the last 24 hours, newest first."""
     since = visit.now - timedelta(hours=24)
     done = Dispense.objects.filter(pharmacy=visit.pharmacy, handed_over_at__gte=since)
     return done.select_related("patient", "prescription")
 
 
 def _orders(visit: Visit) -> QuerySet[Prescription]:
-    """Orders of the pharmacy with what a row shows, whether they are not due yet, and when the last supply ends.
+    """Return orders of the pharmacy with `not_due`, `supply_ends_on` and the rows that a review reads.
 
     Not due is an order with a supply that lasts longer than the days by which a refill may come early. Nothing is joined,
     so that the database sorts orders alone.
@@ -203,23 +207,23 @@ def _row(prescription: Any, today: date) -> Row:
     if prescription.not_due:
         return Row(prescription, "done", NOT_DUE, "The patient still has tablets.", due_on)
     answered = {override.fingerprint for override in prescription.answers}
-    return Row(prescription, *_standing(prescription, today, answered), due_on)
+    return Row(prescription, *_review(prescription, today, answered), due_on)
 
 
-def _standing(prescription: Prescription, today: date, answered: set[str]) -> tuple[str, str, str]:
-    """Asked of the rule book anew: what was true when the order came in may not be true today."""
+def _review(prescription: Prescription, today: date, answered: set[str]) -> tuple[str, str, str]:
+    """Return state, words and reason from today's review; an earlier one may no longer hold."""
     try:
         questions = assess(prescription, on=today).questions()
     except InvalidInput as error:
         return "stop", "Blocked", error.detail
-    asking = [q for q in questions if q.severity != FindingSeverity.INFORMATION and q.fingerprint not in answered]
+    unanswered = [q for q in questions if q.severity != FindingSeverity.INFORMATION and q.fingerprint not in answered]
     for severity, state, words in (
         (FindingSeverity.STOP, "stop", "Blocked"),
         (FindingSeverity.OVERRIDE, "override", "Needs an answer"),
         (FindingSeverity.ACKNOWLEDGE, "acknowledge", "To acknowledge"),
     ):
-        found = [question for question in asking if question.severity == severity]
-        if found:
-            more = f" (and {len(asking) - 1} more)" if len(asking) > 1 else ""
-            return state, words, f"{found[0].summary}{more}"
+        questions_of_severity = [question for question in unanswered if question.severity == severity]
+        if questions_of_severity:
+            more = f" (and {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
+            return state, words, f"{questions_of_severity[0].summary}{more}"
     return "ready", "Ready", ""

@@ -1,4 +1,4 @@
-"""Which reasons fit which finding: FHIR mitigation codes, five to seven for each rule, the fitting ones first.
+"""Reasons offered for each rule: five to seven FHIR mitigation codes, the most fitting first.
 
 The suggestions follow the practice behind each rule: a dose above a limit is a matter for the prescriber, an early refill one
 of travel or loss, an interaction one of watching the patient.
@@ -46,6 +46,6 @@ ALWAYS = (_M.EMERGENCY, _M.OTHER_ACTION)
 
 
 def reasons_for(code: str) -> list[tuple[str, str]]:
-    """Value and words of the reasons offered for a rule, `Other action` last."""
+    """Return value and words of the reasons offered for a rule, `Other action` last."""
     fitting = FITTING.get(code, _TOGETHER if code.startswith("interaction-") else _WATCH)
     return [(reason.value, str(reason.label)) for reason in (*fitting, *ALWAYS)]

@@ -1,4 +1,4 @@
-"""The counter's addresses. None carries anything about a patient but a random id."""
+"""Addresses of the counter; none carries anything about a patient but a random id."""
 
 from django.urls import path
 
@@ -6,12 +6,12 @@ from dispensary.counter import (
     audit_desk,
     check,
     dispensed,
-    messaging,
     override,
-    papers,
+    patient_messages,
     patients,
+    printing,
     queue,
-    reminding,
+    reminders,
     session,
 )
 
@@ -26,19 +26,19 @@ urlpatterns = [
     path("prescriptions/<uuid:pk>/answers/<uuid:answer>/withdraw", override.withdraw, name="withdraw-answer"),
     path("prescriptions/<uuid:pk>/cancel", dispensed.cancel_prescription, name="cancel-prescription"),
     path("dispenses/<uuid:pk>/", dispensed.dispensed, name="dispensed"),
-    path("dispenses/<uuid:pk>/label.pdf", papers.label, name="label"),
-    path("dispenses/<uuid:pk>/label.png", papers.label_picture, name="label-picture"),
-    path("dispenses/<uuid:pk>/calendar.pdf", papers.calendar, name="calendar"),
+    path("dispenses/<uuid:pk>/label.pdf", printing.label, name="label"),
+    path("dispenses/<uuid:pk>/label.png", printing.preview, name="label-picture"),
+    path("dispenses/<uuid:pk>/calendar.pdf", printing.calendar, name="calendar"),
     path("dispenses/<uuid:pk>/trail", dispensed.trail, name="trail"),
     path("dispenses/<uuid:pk>/take-back", dispensed.take_back, name="take-back"),
-    path("patients/<uuid:pk>/", patients.patient, name="patient"),
-    path("patients/<uuid:pk>/facts", patients.facts, name="facts"),
-    path("patients/<uuid:pk>/messages", messaging.explain, name="explain"),
-    path("patients/<uuid:pk>/work", reminding.work, name="work"),
-    path("withdrawal-risk/", reminding.at_risk, name="at-risk"),
-    path("reminders/", reminding.list_, name="reminders"),
-    path("reminders/<uuid:pk>/send", reminding.send, name="send-reminder"),
-    path("reminders/<uuid:pk>/withdraw", reminding.withdraw, name="withdraw-reminder"),
+    path("patients/<uuid:pk>/", patients.show_patient, name="patient"),
+    path("patients/<uuid:pk>/facts", patients.change_facts, name="facts"),
+    path("patients/<uuid:pk>/messages", patient_messages.explain, name="explain"),
+    path("patients/<uuid:pk>/work", reminders.work, name="work"),
+    path("withdrawal-risk/", reminders.at_risk, name="at-risk"),
+    path("reminders/", reminders.list_reminders, name="reminders"),
+    path("reminders/<uuid:pk>/send", reminders.send, name="send-reminder"),
+    path("reminders/<uuid:pk>/withdraw", reminders.withdraw, name="withdraw-reminder"),
     path("audit/", audit_desk.audit_desk, name="audit"),
     path("audit/<uuid:pk>/", audit_desk.audit_entry, name="audit-entry"),
     path("audit/<uuid:pk>/proof.json", audit_desk.audit_proof, name="audit-proof"),

@@ -15,7 +15,6 @@ from django.contrib.auth import get_user_model
 
 from baclofen_rules.facts import NOTHING_TO_FIND
 from dispensary.actions import dispenses, patients, pharmacies, prescribers, prescriptions
-from dispensary.actions.dispenses import Pack
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.models import (
@@ -30,6 +29,7 @@ from dispensary.models import (
     StaffMember,
     StaffRole,
 )
+from dispensary.scanning import Pack
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 """The fixed moment of a test that passes the time itself."""

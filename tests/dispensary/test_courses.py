@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 
 from baclofen_rules.regimen import Phase, Regimen
-from dispensary import papers
+from dispensary import handover
 from dispensary.actors import Actor
 from dispensary.assessment import assess
-from dispensary.counter.bench import lay_out
+from dispensary.counter.check_view import build_check_view
 from dispensary.courses import SupplyDays, course_start, dated_phases
 from dispensary.documents.calendar import calendar_days
 from dispensary.models import Dispense, Pharmacy, Prescription, Reminder, ReminderState
@@ -55,13 +55,13 @@ def pharmacist(shop: Pharmacy) -> Actor:
 
 def printed(dispense: Dispense) -> list[tuple[list[int], date, date | None]]:
     """Doses, first and last day of each line of the label."""
-    course = papers.course_of(dispense)
+    course = handover.printed_course(dispense)
     return [([int(dose) for dose in line.doses_mg], line.first_on, line.last_on) for line in course.stretches]
 
 
 def shown(order: Prescription, on: date) -> list[tuple[str, date, date | None]]:
     """Dose, first and last day of each row of the check page."""
-    return [(row.dose, row.first_on, row.last_on) for row in lay_out(order, assess(order, on=on)).course]
+    return [(row.dose, row.first_on, row.last_on) for row in build_check_view(order, assess(order, on=on)).course]
 
 
 def test_the_second_supply_of_a_titration_goes_on_where_the_first_ended(shop: Pharmacy, pharmacist: Actor) -> None:
@@ -70,7 +70,7 @@ def test_the_second_supply_of_a_titration_goes_on_where_the_first_ended(shop: Ph
     later = NOW + 28 * DAY
     second = make.hand_over(order, pharmacist, later)
     assert printed(second) == [([10, 10, 5], later.date(), later.date() + 25 * DAY)]
-    days = calendar_days(papers.course_of(second))
+    days = calendar_days(handover.printed_course(second))
     assert {day["total"] for day in days} == {"25\u00a0mg"}
     assert (days[0]["on"], days[-1]["on"]) == (later.date(), second.run_out_on - DAY)
 
@@ -102,7 +102,7 @@ def test_half_a_taper_printed_with_its_second_supply_goes_on_downwards_and_ends_
         ([10, 10, 10], TODAY + 28 * DAY, TODAY + 41 * DAY),
         ([5, 5, 5], TODAY + 42 * DAY, TODAY + 55 * DAY),
     ]
-    assert papers.course_of(second).then_stop
+    assert handover.printed_course(second).then_stop
 
 
 def test_the_messages_of_a_second_supply_tell_the_changes_that_its_label_tells(
@@ -125,10 +125,10 @@ def test_the_page_before_a_second_supply_shows_what_is_printed_after_it(
     order = make.prescription(make.patient(shop), **ordered)
     make.hand_over(order, pharmacist)
     later = NOW + days_after * DAY
-    before = lay_out(order, assess(order, on=later.date()))
+    before = build_check_view(order, assess(order, on=later.date()))
     second = make.hand_over(order, pharmacist, later)
     assert [(row.first_on, row.last_on, row.mg_per_day) for row in before.course] == [
-        (line.first_on, line.last_on, line.mg_per_day) for line in papers.course_of(second).stretches
+        (line.first_on, line.last_on, line.mg_per_day) for line in handover.printed_course(second).stretches
     ]
     assert (before.days_supply, before.run_out_on) == (second.days_supply, second.run_out_on)
 
@@ -136,7 +136,7 @@ def test_the_page_before_a_second_supply_shows_what_is_printed_after_it(
 def test_the_page_numbers_the_phases_as_the_order_does(shop: Pharmacy, pharmacist: Actor) -> None:
     order = make.prescription(make.patient(shop), **TITRATION)
     make.hand_over(order, pharmacist)
-    (row,) = lay_out(order, assess(order, on=TODAY + 28 * DAY)).course
+    (row,) = build_check_view(order, assess(order, on=TODAY + 28 * DAY)).course
     assert (row.number, row.tablets) == (3, Decimal(65))
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispensary.scanning import LONGEST_SCAN, Scan, UnreadableScan, looks_like_a_pack, read_scan
+from dispensary.scanning import LONGEST_SCAN, Pack, UnreadableScan, read_scan
 
 GTIN = "04012345678901"
-FULL = Scan(GTIN, "ABC123", date(2027, 11, 30), "SER99")
+FULL = Pack(GTIN, "ABC123", date(2027, 11, 30), "SER99")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_day_zero_means_the_end_of_the_month() -> None:
 
 @pytest.mark.parametrize("typed", [GTIN, GTIN[1:], f"]C101{GTIN}"])
 def test_a_linear_code_names_the_product_and_nothing_else(typed: str) -> None:
-    assert read_scan(typed) == Scan(GTIN)
+    assert read_scan(typed) == Pack(GTIN)
 
 
 def test_a_number_that_also_looks_like_another_field_is_the_product() -> None:
@@ -97,13 +97,6 @@ def test_no_code_raises_anything_but_a_sentence(typed: str) -> None:
         assert len(read_scan(typed).lot) <= 20
     except UnreadableScan as error:
         assert str(error).endswith(".")
-
-
-def test_a_search_box_tells_a_pack_from_a_name() -> None:
-    assert looks_like_a_pack(f"]d201{GTIN}10A")
-    assert looks_like_a_pack(GTIN)
-    assert not looks_like_a_pack("O'Connor")
-    assert not looks_like_a_pack("12345")
 
 
 @pytest.mark.parametrize("typed", ["]", "]d", "]C", "]d2", "[", "\x1d"])

@@ -13,8 +13,7 @@ from rest_framework.response import Response
 
 from dispensary import audit, policies
 from dispensary.actions import dispenses as actions
-from dispensary.actions import documents as prints
-from dispensary.actions.dispenses import Pack
+from dispensary.actions.documents import Document, print_document
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Refused
 from dispensary.api.access import signature_method
@@ -23,14 +22,13 @@ from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason, build_answer
 from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer
-from dispensary.documents import DoesNotFit, label_pdf, taper_calendar_pdf
 from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.handover import order_number, select_dispenses
 from dispensary.models import Dispense, Prescription, Product
-from dispensary.papers import dispenses, handover_of, number_of
-from dispensary.scanning import Scan, UnreadableScan, read_scan
+from dispensary.scanning import Pack, UnreadableScan, read_scan
 
 
-def parse_scan(text: str, field: str) -> Scan:
+def parse_scan(text: str, field: str) -> Pack:
     """Parse the text of a scan. Raises `InvalidInput` naming `field`."""
     try:
         return read_scan(text)
@@ -40,10 +38,7 @@ def parse_scan(text: str, field: str) -> Scan:
 
 def build_pack(pack_fields: dict[str, Any]) -> Pack:
     """Return the pack for the action, from the text of its scan or from fields."""
-    if "scan" not in pack_fields:
-        return Pack(**pack_fields)
-    scan = parse_scan(pack_fields["scan"], "pack.scan")
-    return Pack(scan.gtin, scan.lot, scan.expiry, scan.serial)
+    return parse_scan(pack_fields["scan"], "pack.scan") if "scan" in pack_fields else Pack(**pack_fields)
 
 
 def render_dispense(pk: UUID) -> dict[str, Any]:
@@ -147,38 +142,23 @@ class TakeBackView(BaseView):
         return self.answer_once(by, do)
 
 
-class NotPrintable(InvalidInput):
-    """A document that does not fit the paper; a cut label is worse than none."""
-
-    code = "not-printable"
-    title = "This cannot be printed"
-    status = 422
-
-
-class PaperView(BaseView):
+class DocumentView(BaseView):
     """The printed documents of a hand-over; each print is recorded."""
 
     may: ClassVar = {"GET": DISPENSE}
     renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
-    paper: str = ""
+    document: Document = Document.LABEL
 
     @extend_schema(
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         summary="The label, or the dated calendar, as PDF; each print is recorded",
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.get_own(dispenses(), pk)
-        by, now = self.authorize(dispense.pharmacy_id), self.now
-        make = {"label": label_pdf, "calendar": taper_calendar_pdf}[self.paper]
-        try:
-            content = make(handover_of(dispense), at=now)
-        except DoesNotFit as trouble:
-            raise NotPrintable(f"{str(trouble).capitalize()}.") from None
-        if self.paper == "label":
-            prints.label_printed(dispense=dispense, by=by, now=now)
-        else:
-            prints.document_printed(dispense=dispense, document=self.paper, by=by, now=now)
-        name = f"{number_of(dispense.prescription)}-{self.paper}.pdf"
+        dispense = self.get_own(select_dispenses(), pk)
+        content = print_document(
+            dispense=dispense, document=self.document, by=self.authorize(dispense.pharmacy_id), now=self.now
+        )
+        name = f"{order_number(dispense.prescription)}-{self.document}.pdf"
         return Response(
             content, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
         )

@@ -88,10 +88,10 @@ def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffM
         {"doses": [10, 5, 5], "unit": "mg", "days": 25},
     ]
     prescription = order(pharmacist, phases=phases, directions=None, quantity=55)
-    bench = counter.get(check(prescription)).context["bench"]
-    assert [(row.mg_per_day, row.tablets, row.cumulative) for row in bench.course] == [(15, 4.5, 4.5), (20, 50, 54.5)]
-    assert bench.course[1].dose.replace("\u00a0", " ") == "10 mg, then 5 mg, then 5 mg"
-    assert bench.course[1].tablets_per_dose == "1, then ½, then ½"
+    view = counter.get(check(prescription)).context["view"]
+    assert [(row.mg_per_day, row.tablets, row.cumulative) for row in view.course] == [(15, 4.5, 4.5), (20, 50, 54.5)]
+    assert view.course[1].dose.replace("\u00a0", " ") == "10 mg, then 5 mg, then 5 mg"
+    assert view.course[1].tablets_per_dose == "1, then ½, then ½"
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_directions_that_cannot_be_read_are_a_finding_and_nothing_is_handed_over
     counter: Client, pharmacist: StaffMember, directions: str, severity: str
 ) -> None:
     prescription = order(pharmacist, directions=directions)
-    bench = counter.get(check(prescription)).context["bench"]
-    questions = [shown.question for shown in bench.shown]
+    view = counter.get(check(prescription)).context["view"]
+    questions = [finding.question for finding in view.findings]
     assert [(question.code, question.severity) for question in questions] == [("directions", severity)]
     assert f"Directions: '{directions}'" in questions[0].detail
     handed(counter, prescription)
@@ -142,11 +142,11 @@ def test_every_number_of_a_finding_has_its_unit(counter: Client, pharmacist: Sta
     prescription = order(
         pharmacist, phases=[{"dose": 50, "unit": "mg", "times_per_day": 3, "days": 28}], directions=None, quantity=420
     )
-    shown = {s.question.code: s for s in counter.get(check(prescription)).context["bench"].shown}
-    told = {code: f"{s.observed} / {s.limit}".replace("\u00a0", " ") for code, s in shown.items()}
-    assert told["daily-maximum"] == "150 mg a day / 100 mg a day"
-    assert told["single-dose"] == "50 mg a dose / 35 mg a dose"
-    assert told["tenfold"] == "150 mg a day, start 15 mg a day / 8 times"
+    findings = counter.get(check(prescription)).context["view"].findings
+    numbers = {f.question.code: f"{f.observed} / {f.limit}".replace("\u00a0", " ") for f in findings}
+    assert numbers["daily-maximum"] == "150 mg a day / 100 mg a day"
+    assert numbers["single-dose"] == "50 mg a dose / 35 mg a dose"
+    assert numbers["tenfold"] == "150 mg a day, start 15 mg a day / 8 times"
 
 
 def test_opening_a_prescription_is_a_line_in_the_log(counter: Client, pharmacist: StaffMember) -> None:
@@ -268,7 +268,7 @@ def test_what_could_not_be_assessed_needs_its_tick(counter: Client, pharmacist: 
     prescription = order(pharmacist, patient={"alcohol_use": None})
     refused = handed(counter, prescription)
     assert refused.status_code == 409
-    (tick,) = [s.question.fingerprint for s in refused.context["bench"].unanswered("acknowledge")]
+    (tick,) = [s.question.fingerprint for s in refused.context["view"].unanswered("acknowledge")]
     assert handed(counter, prescription, acknowledged=[tick]).status_code == 302
     assert Override.objects.get(prescription=prescription).code == "not-assessed"
 

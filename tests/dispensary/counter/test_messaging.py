@@ -121,14 +121,14 @@ def test_medicine_and_dose_are_named_where_the_patient_chose_it_and_left_out_aga
     assert "your baclofen runs out" not in words_on(press(counter, patient, do="plain", contact=point.pk))
 
 
-def manners(patient: Patient, **fields: object) -> dict[str, object]:
-    return {"do": "manners", "language": "en", "time_zone": "", "version": patient.version, **fields}
+def preferences(patient: Patient, **fields: object) -> dict[str, object]:
+    return {"do": "preferences", "language": "en", "time_zone": "", "version": patient.version, **fields}
 
 
 def test_another_zone_moves_what_is_to_come(counter: Client, patient: Patient) -> None:
     before = Reminder.objects.order_by("due_at").first()
     assert before is not None
-    press(counter, patient, **manners(patient, time_zone="America/New_York", language="es"))
+    press(counter, patient, **preferences(patient, time_zone="America/New_York", language="es"))
     patient.refresh_from_db()
     after = Reminder.objects.filter(state=ReminderState.SCHEDULED).order_by("due_at").first()
     assert (patient.time_zone, patient.language) == ("America/New_York", "es")
@@ -136,14 +136,14 @@ def test_another_zone_moves_what_is_to_come(counter: Client, patient: Patient) -
 
 
 def test_a_zone_that_is_none_is_told_beside_its_field(counter: Client, patient: Patient) -> None:
-    answer = press(counter, patient, **manners(patient, time_zone="Mars/Olympus"))
+    answer = press(counter, patient, **preferences(patient, time_zone="Mars/Olympus"))
     assert answer.status_code == 422 and "a zone such as Europe/London" in words_on(answer)
     assert 'href="#id_time_zone"' in words_on(answer) and 'value="Mars/Olympus"' in words_on(answer)
 
 
 def test_whoever_was_faster_is_not_overwritten(counter: Client, patient: Patient) -> None:
-    old = manners(patient, language="fr")
-    press(counter, patient, **manners(patient, language="es"))
+    old = preferences(patient, language="fr")
+    press(counter, patient, **preferences(patient, language="es"))
     answer = press(counter, patient, **old)
     assert answer.status_code == 422 and "changed meanwhile" in words_on(answer)
     patient.refresh_from_db()
@@ -154,7 +154,7 @@ def test_whoever_was_faster_is_not_overwritten(counter: Client, patient: Patient
     "wish",
     [
         {}, {"do": "everything"}, {"do": "yes"}, {"do": "yes", "medium": "pigeon"}, {"do": "retire"},
-        {"do": "retire", "contact": "x"}, {"do": "wrong", "contact": str(uuid.uuid4())}, {"do": "manners"},
+        {"do": "retire", "contact": "x"}, {"do": "wrong", "contact": str(uuid.uuid4())}, {"do": "preferences"},
     ],
 )  # fmt: skip
 def test_a_wish_that_is_none_changes_nothing_and_says_so(
@@ -195,6 +195,6 @@ def test_nobody_from_elsewhere_and_no_auditor_changes_anything(client: Client, p
 def test_each_change_stands_in_the_log_with_who_did_it(counter: Client, patient: Patient) -> None:
     press(counter, patient, do="no", medium="sms")
     press(counter, patient, do="add", **{"new-medium": "sms", "new-address": "+447700900123"})
-    press(counter, patient, **manners(patient, language="ar"))
+    press(counter, patient, **preferences(patient, language="ar"))
     told = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
     assert {"consent.changed", "contact.changed", "patient.changed", "patient.opened"} <= set(told)

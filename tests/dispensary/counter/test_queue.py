@@ -7,8 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dispensary.actions import dispenses, prescriptions
-from dispensary.counter.door import Visit
-from dispensary.counter.queue import LONGEST_WAITING_FIRST, rows_of, waiting_orders
+from dispensary.counter.queue import LONGEST_WAITING_FIRST, review_orders, waiting_orders
+from dispensary.counter.visit import Visit
 from dispensary.models import StaffRole
 from tests.dispensary import make
 from tests.dispensary.make import NOW
@@ -33,11 +33,11 @@ def pharmacist(shop):
 
 
 def at(member, now):
-    return Visit(member=member, others=False, by=member.actor(), now=now, path="/")
+    return Visit(member=member, has_other_pharmacies=False, by=member.actor(), now=now, path="/")
 
 
 def waiting(visit):
-    return rows_of(waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST), visit)
+    return review_orders(waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST), visit)
 
 
 def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_acknowledged(shop, pharmacist):

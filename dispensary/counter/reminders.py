@@ -1,4 +1,4 @@
-"""Reminders and the withdrawal-risk list: what is owed, sent or failed, who may run out, and what was done about it."""
+"""Lists of reminders by state, the withdrawal-risk list, and the follow-up of work."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dispensary import policies, reminders
 from dispensary.actions import worklist
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
-from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
-from dispensary.counter.forms import Look, typed
-from dispensary.counter.session import lines_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm, posted_data
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.models.reminders import NOT_SENT_YET
@@ -46,32 +47,32 @@ TONES = {
 
 @require_safe
 @at_counter(policies.may_send_reminders)
-def list_(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Reminders of the pharmacy in one group of states."""
+def list_reminders(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """List reminders of the pharmacy in one group of states."""
     group = _group(request.GET.get("show", ""))
     rows = Reminder.objects.filter(pharmacy=visit.pharmacy, state__in=GROUPS[group][1]).select_related("patient")
     if group == "sent":
         rows = rows.annotate(left_at=Max("deliveries__started_at"))
     rows = rows.order_by("due_at" if group == "owed" else "-due_at")[: MOST + 1]
-    shown = [_line(row) for row in rows]
+    lines = [_line(row) for row in rows]
     context = {
         "groups": [(key, words, key == group) for key, (words, _states) in GROUPS.items()],
         "group": GROUPS[group][0],
         "here": group,
         "leaves": {"owed": "Leaves", "sent": "Left"}.get(group, "Was to leave"),
-        "rows": shown[:MOST],
+        "rows": lines[:MOST],
         "changeable": group in {"owed", "failed"},
-        "most": MOST if len(shown) > MOST else 0,
+        "most": MOST if len(lines) > MOST else 0,
     }
-    return page(request, visit, "reminders.html", context)
+    return render_page(request, visit, "reminders.html", context)
 
 
-def _group(named: str) -> str:
-    return named if named in GROUPS else "owed"
+def _group(name: str) -> str:
+    return name if name in GROUPS else "owed"
 
 
 def _line(row: Reminder) -> dict[str, Any]:
-    """A reminder with the moment at which it leaves or left, by the patient's clock, and its reason in words."""
+    """Return a reminder with the time at which it leaves or left, in the patient's time zone, and its reason."""
     at = getattr(row, "left_at", None) or row.due_at
     return {
         "row": row,
@@ -81,27 +82,29 @@ def _line(row: Reminder) -> dict[str, Any]:
     }
 
 
-def one(action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str]) -> Callable[..., HttpResponse]:
-    """A view that does one thing to one reminder of the pharmacy, says so, and leads back to the same list."""
+def reminder_action(
+    action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str]
+) -> Callable[..., HttpResponse]:
+    """Return a view that changes one reminder, confirms it, and redirects to the same list."""
 
     @require_POST
     @at_counter(policies.may_send_reminders)
     def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-        done = action(public_id=pk, by=visit.by, now=visit.now)
-        messages.success(request, f"{done.patient}: {say(done, visit.now)}")
+        reminder = action(public_id=pk, by=visit.by, now=visit.now)
+        messages.success(request, f"{reminder.patient}: {say(reminder, visit.now)}")
         return redirect(f"{reverse('counter:reminders')}?show={_group(request.POST.get('show', ''))}")
 
     return view
 
 
-send = one(send_reminder, reminders.outlook)
-withdraw = one(withdraw_reminder, lambda _row, _now: "withdrawn.")
+send = reminder_action(send_reminder, reminders.outlook)
+withdraw = reminder_action(withdraw_reminder, lambda _row, _now: "withdrawn.")
 
 
 @require_safe
 @at_counter(policies.may_send_reminders)
 def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Whose supply ends soon or has ended, worst first; and all other work that waits for a person."""
+    """List patients whose supply ends soon or has ended, worst first, and all other open work."""
     risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
     work = (
         WorklistItem.objects.filter(pharmacy=visit.pharmacy).exclude(state=WorkState.RESOLVED).select_related("patient")
@@ -112,11 +115,11 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         "risks": [(risk, tones[risk.level.value], risk_work.get(risk.patient.pk)) for risk in risks],
         "work": [item for item in work if item.kind != WorkKind.WITHDRAWAL_RISK],
     }
-    return page(request, visit, "at_risk.html", context)
+    return render_page(request, visit, "at_risk.html", context)
 
 
-class DoneForm(Look):
-    """What was done about a piece of work, or until when it waits."""
+class DoneForm(StyledForm):
+    """The outcome of a piece of work, or the day until which it is put off."""
 
     DONE = [(r.value, r.label) for r in Resolution if r is not Resolution.BY_EVENT]
     what = forms.ChoiceField(
@@ -139,13 +142,13 @@ class DoneForm(Look):
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_send_reminders)
 def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Log what was done for a patient at risk, or about another piece of work."""
-    patient = visit.own(Patient.objects.select_related("pharmacy"), pk)
+    """Record the follow-up of a patient at risk, or of another piece of work."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
     risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
     risk = next((r for r in risks if r.patient.pk == patient.pk), None)
-    form = DoneForm(typed(request))
-    errors: list[ErrorLine] = lines_of(form)
+    form = DoneForm(posted_data(request))
+    errors: list[ErrorLine] = form_error_lines(form)
     if form.is_valid():
         try:
             settle(
@@ -157,18 +160,18 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             return redirect("counter:at-risk")
     item = open_item(visit, patient, kind)
     context = {"patient": patient, "risk": risk, "item": item, "form": form}
-    return page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
 
 
 def open_item(visit: Visit, patient: Patient, kind: str) -> WorklistItem | None:
-    """The open piece of work of a kind for a patient, the most urgent first."""
+    """Return the most urgent open work of a kind for a patient."""
     items = WorklistItem.objects.filter(pharmacy=visit.pharmacy, patient=patient, kind=kind)
     return items.exclude(state=WorkState.RESOLVED).order_by("due_by").first()
 
 
 @transaction.atomic
 def settle(visit: Visit, patient: Patient, kind: str, reason: str, form: DoneForm) -> None:
-    """Close or put off the work; a call made before the house opened the work opens it first, so that it is on record."""
+    """Close or put off the work; work that does not exist yet is opened first, so that the call is on record."""
     item = open_item(visit, patient, kind)
     if item is None:
         open_work(
@@ -188,5 +191,5 @@ def settle(visit: Visit, patient: Patient, kind: str, reason: str, form: DoneFor
         until = datetime.combine(day, time(9), ZoneInfo(visit.pharmacy.time_zone))
         worklist.put_off_work(item_id=item.pk, until=until, note=data["note"], by=visit.by, now=visit.now)
     else:
-        done = Resolution(data["what"])
-        worklist.resolve_work(item_id=item.pk, resolution=done, note=data["note"], by=visit.by, now=visit.now)
+        resolution = Resolution(data["what"])
+        worklist.resolve_work(item_id=item.pk, resolution=resolution, note=data["note"], by=visit.by, now=visit.now)

@@ -1,9 +1,9 @@
-"""What stands on the workbench: the computed course, the dose line, and the findings as they are shown."""
+"""View model of the check page: computed course, dose line, findings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -59,7 +59,7 @@ UNITS = {
     "mg_per_kg_per_day": ("", "mg/kg a day"),
     "egfr": ("eGFR ", "mL/min/1.73 m²"),
 }
-"""What stands before and behind a number of a finding."""
+"""Words before and unit behind each quantity of a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class CourseRow:
     first_on: date
     last_on: date | None
     dose: str
-    """What is taken at one time, in mg; several where the doses of a day differ."""
+    """mg taken at one time; several where the doses of a day differ."""
     tablets_per_dose: str
     times: int
     mg_per_day: Decimal
@@ -80,8 +80,8 @@ class CourseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One finding, or all that could not be assessed, ready for the page."""
+class ShownFinding:
+    """A finding, or all that could not be assessed, in the words of the page."""
 
     question: Question
     anchor: str
@@ -91,11 +91,11 @@ class Shown:
     sources: Sequence[str]
     answered_by: Override | None
     proposal: str = ""
-    """What the rule book proposes instead, in words."""
+    """The rule book's proposal, in words."""
     missing: Sequence[tuple[str, str]] = ()
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return self.answered_by is None and self.question.severity != "information"
 
 
@@ -106,12 +106,12 @@ class Group:
     tone: str
     title: str
     hint: str
-    found: list[Shown]
+    findings: list[ShownFinding]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """Everything the check page says about one order on one day."""
+class CheckView:
+    """Course, dose line and findings of one order on one day."""
 
     course: list[CourseRow]
     line: DoseLine | None
@@ -122,34 +122,36 @@ class Bench:
     groups: list[Group]
 
     @property
-    def shown(self) -> list[Shown]:
-        return [shown for group in self.groups for shown in group.found]
+    def findings(self) -> list[ShownFinding]:
+        return [finding for group in self.groups for finding in group.findings]
 
     @property
-    def blocked(self) -> bool:
+    def is_blocked(self) -> bool:
         return bool(self.unanswered("stop"))
 
     @property
     def needs_override(self) -> bool:
-        return not self.blocked and bool(self.unanswered("override"))
+        return not self.is_blocked and bool(self.unanswered("override"))
 
-    def unanswered(self, severity: str) -> list[Shown]:
-        """Findings of a severity that nobody has answered yet."""
-        return [s for s in self.shown if s.open and s.question.severity == severity]
+    def unanswered(self, severity: str) -> list[ShownFinding]:
+        """Return the findings of a severity without an answer."""
+        return [finding for finding in self.findings if finding.is_open and finding.question.severity == severity]
 
 
-def lay_out(prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None) -> Bench:
-    """The bench for one order, as assessed. `strength_mg` is that of the pack in hand, else of the order."""
+def build_check_view(
+    prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None
+) -> CheckView:
+    """Return the view model of one order; `strength_mg` is the scanned pack's, else the order's."""
     supply = next_supply(prescription, assessment.review.course, on=assessment.on)
     rows = course_rows(supply, strength_mg or prescription.strength_mg, assessment.on)
-    return Bench(
+    return CheckView(
         course=rows,
         line=dose_line(prescription, rows, assessment, supply.run_out_on),
-        sentence=sentence_of(prescription),
+        sentence=course_sentence(prescription),
         days_supply=supply.days,
         run_out_on=supply.run_out_on,
         tablets_needed=supply.tablets_needed,
-        groups=groups_of(assessment, answers_of(prescription)),
+        groups=group_findings(assessment, open_answers(prescription)),
     )
 
 
@@ -170,8 +172,8 @@ def course_rows(supply: NextSupply, strength_mg: Decimal | None, today: date) ->
                 phase.number,
                 phase.first_on,
                 phase.last_on,
-                _each(phase.doses_mg, mg),
-                _each([dose / strength_mg for dose in phase.doses_mg], _tablets) if strength_mg else "",
+                _format_doses(phase.doses_mg, mg),
+                _format_doses([dose / strength_mg for dose in phase.doses_mg], _format_tablets) if strength_mg else "",
                 len(phase.doses_mg),
                 mg_per_day,
                 tablets,
@@ -185,7 +187,7 @@ def course_rows(supply: NextSupply, strength_mg: Decimal | None, today: date) ->
 def dose_line(
     prescription: Prescription, rows: Sequence[CourseRow], assessment: Assessment, run_out: date | None
 ) -> DoseLine | None:
-    """The picture's data: earlier supplies on the same axis as the course; None without a course."""
+    """Return the course and up to three earlier supplies on one axis; None without a course."""
     course = []
     for row in rows:
         ends = (
@@ -213,51 +215,53 @@ def _maximum(assessment: Assessment) -> Decimal | None:
     return None
 
 
-def sentence_of(prescription: Prescription) -> str:
-    """The course read back in one plain sentence; empty where it could not be read."""
+def course_sentence(prescription: Prescription) -> str:
+    """Return the course in one sentence; empty where the order could not be read."""
     regimen = regimen_of(prescription)
-    said = say_directions(regimen) if regimen else ""
-    return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", said)
+    sentence = say_directions(regimen) if regimen else ""
+    return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", sentence)
 
 
-def _each(values: Sequence[Decimal], said: Any) -> str:
-    return said(values[0]) if len(set(values)) == 1 else ", then ".join(said(v) for v in values)
+def _format_doses(amounts: Sequence[Decimal], format_dose: Callable[[Decimal], str]) -> str:
+    return format_dose(amounts[0]) if len(set(amounts)) == 1 else ", then ".join(format_dose(a) for a in amounts)
 
 
-def _tablets(count: Decimal) -> str:
+def _format_tablets(count: Decimal) -> str:
     if count % HALF:
         return f"{format_amount(count.quantize(Decimal('0.001')))} (cannot be measured)"
     whole = int(count)
     return f"{whole or ''}{'½' if count % 1 else ''}"
 
 
-def answers_of(prescription: Prescription) -> dict[str, Override]:
-    """Open answers by the fingerprint of their finding."""
-    return {o.fingerprint: o for o in prescription.overrides.filter(state=OverrideState.OPEN)}
+def open_answers(prescription: Prescription) -> dict[str, Override]:
+    """Return the open answers by the fingerprint of their finding."""
+    return {answer.fingerprint: answer for answer in prescription.overrides.filter(state=OverrideState.OPEN)}
 
 
-def groups_of(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:
-    """Findings by severity, worst first, then what could not be assessed; only groups with something in them."""
+def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:
+    """Return the groups that are not empty: by severity, worst first, then what could not be assessed."""
     questions = assessment.questions()
     groups = [
         Group(
             tone,
             title,
             hint,
-            [_shown(q, answers) for q in questions if q.severity == severity and q.code != NOT_ASSESSED],
+            [_show_finding(q, answers) for q in questions if q.severity == severity and q.code != NOT_ASSESSED],
         )
         for severity, tone, title, hint in GROUPS
     ]
     missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in assessment.review.not_assessed]
-    unknown = [_shown(q, answers, missing) for q in questions if q.code == NOT_ASSESSED]
+    unknown = [_show_finding(q, answers, missing) for q in questions if q.code == NOT_ASSESSED]
     hint = "A fact is missing. Ask for it, or tick that you hand over without knowing."
     groups.append(Group("unknown", "Could not be assessed", hint, unknown))
-    return [group for group in groups if group.found]
+    return [group for group in groups if group.findings]
 
 
-def _shown(question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = ()) -> Shown:
+def _show_finding(
+    question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = ()
+) -> ShownFinding:
     finding = question.finding
-    return Shown(
+    return ShownFinding(
         question,
         f"finding-{question.fingerprint[:12]}",
         _quantities(finding.observed) if finding else "",
@@ -281,19 +285,18 @@ def _proposal(suggestion: Mapping[str, Any]) -> str:
 
 
 def _quantities(values: Mapping[str, Any]) -> str:
-    return ", ".join(said for name, value in values.items() if (said := _quantity(name, value)))
+    return ", ".join(filter(None, (_quantity(name, value) for name, value in values.items())))
 
 
 def _quantity(name: str, value: Any) -> str:
-    """One number of a finding with its unit; nothing for a list, which the detail spells out."""
+    """Return one quantity of a finding with its unit; "" for a list, which the finding's detail spells out."""
     if isinstance(value, list | dict):
         return ""
-    said = (
-        {True: "yes", False: "no", None: "not known"}[value] if value is None or isinstance(value, bool) else str(value)
-    )
+    is_fact = value is None or isinstance(value, bool)
+    text = {True: "yes", False: "no", None: "not known"}[value] if is_fact else str(value)
     before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
-    unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if said == "1" else unit
-    return f"{before}{said}{NB}{unit}" if unit and value is not None else f"{before}{said}"
+    unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if text == "1" else unit
+    return f"{before}{text}{NB}{unit}" if unit and value is not None else f"{before}{text}"
 
 
 def _source(source: Citation) -> str:

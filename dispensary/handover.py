@@ -1,4 +1,4 @@
-"""From a dispense's row to the values that its label and calendar are made from; for every interface that prints."""
+"""The printed content of a dispense: values of its label and calendar, from its rows."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ WARNINGS = (
 )
 
 
-def number_of(prescription: Prescription) -> str:
-    """How people call an order: the first eight digits of its id, as printed on its label."""
+def order_number(prescription: Prescription) -> str:
+    """Return the number printed on an order's label: the first eight digits of its id."""
     return str(prescription.pk)[:8].upper()
 
 
-def dispenses() -> QuerySet[Dispense]:
-    """Dispenses with what their pages and papers show."""
+def select_dispenses() -> QuerySet[Dispense]:
+    """Return dispenses with the rows that their pages and documents read."""
     return Dispense.objects.select_related(
         "patient", "prescription__pharmacy", "prescription__patient", "pharmacy", "product", "review"
     ).prefetch_related("prescription__phases")
 
 
-def handover_of(dispense: Dispense) -> Handover:
-    """A dispense in the words that are printed. Raises DoesNotFit for what no label can say."""
-    receipt = receipt_of(dispense)
+def printed_handover(dispense: Dispense) -> Handover:
+    """Return the values that are printed. Raises DoesNotFit for directions that no label can hold."""
+    receipt = log_receipt(dispense)
     name = dispense.product.brand or dispense.product.ingredient.capitalize() if dispense.product else "Baclofen"
     return Handover(
         medicine=name,
         strength_mg=dispense.strength_mg,
         quantity=dispense.quantity,
-        course=course_of(dispense),
+        course=printed_course(dispense),
         patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
         dispensed_on=local_day(dispense.pharmacy, dispense.handed_over_at),
-        number=number_of(dispense.prescription),
+        number=order_number(dispense.prescription),
         pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
         warnings=WARNINGS,
         receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
@@ -49,15 +49,15 @@ def handover_of(dispense: Dispense) -> Handover:
     )
 
 
-def receipt_of(dispense: Dispense) -> audit.Receipt | None:
-    """The hand-over's line in the log; None while it is not linked."""
+def log_receipt(dispense: Dispense) -> audit.Receipt | None:
+    """Return the hand-over's receipt from the audit log; None while its entry is not linked."""
     try:
         return audit.receipt(dispense.audit_entry)
     except audit.NotLinked:
         return None
 
 
-def course_of(dispense: Dispense) -> Course:
+def printed_course(dispense: Dispense) -> Course:
     """Return the phases of the order's course from the first day of this supply on, counted from its first supply."""
     regimen = regimen_of(dispense.prescription)
     if regimen is None:

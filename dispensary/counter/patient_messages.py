@@ -1,4 +1,4 @@
-"""One patient's messages: addresses, what they said about each medium, language and time zone, and everything to come."""
+"""One patient's messages: addresses, consent for each medium, language and time zone, and coming messages."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods
 
 from dispensary import policies, reminders
 from dispensary.actions import consent, patients
-from dispensary.counter.door import ErrorLine, Visit, at_counter, error_lines, page
-from dispensary.counter.forms import Look
-from dispensary.counter.session import lines_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.models import (
     ConsentAnswer,
@@ -31,7 +32,7 @@ from dispensary.models import (
 from dispensary.reminders import reach
 
 
-class AddressForm(Look):
+class AddressForm(StyledForm):
     """A new address."""
 
     medium = forms.ChoiceField(
@@ -49,8 +50,8 @@ class AddressForm(Look):
     )
 
 
-class MannersForm(Look):
-    """In which language, and in whose time."""
+class PreferencesForm(StyledForm):
+    """Language and time zone of the messages."""
 
     language = forms.ChoiceField(label="Language of the messages", choices=Language.choices)
     time_zone = forms.CharField(
@@ -66,23 +67,23 @@ class MannersForm(Look):
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_send_reminders)
 def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Why this patient got, gets or does not get messages; and what can be changed about it."""
-    patient = visit.own(Patient.objects.select_related("pharmacy"), pk)
+    """Explain why the patient gets messages or not, list the coming ones, and change addresses, consent and preferences."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     do = request.POST.get("do", "")
     adding = AddressForm(request.POST if do == "add" else None, prefix="new")
-    now_set = {"language": patient.language, "time_zone": patient.time_zone, "version": patient.version}
-    manners = MannersForm(request.POST if do == "manners" else None, initial=now_set)
+    initial = {"language": patient.language, "time_zone": patient.time_zone, "version": patient.version}
+    preferences = PreferencesForm(request.POST if do == "preferences" else None, initial=initial)
     errors: list[ErrorLine] = []
     if request.method == "POST":
         try:
-            told = _change(request, visit, patient, adding, manners)
+            done = _change(request, visit, patient, adding, preferences)
         except DispensaryError as error:
             errors = error_lines(error, {"address": "id_new-address", "time_zone": "id_time_zone"})
         else:
-            if told:
-                messages.success(request, told)
+            if done:
+                messages.success(request, done)
                 return redirect("counter:explain", pk)
-            errors = lines_of(adding if do == "add" else manners)
+            errors = form_error_lines(adding if do == "add" else preferences)
     else:
         patients.opened(patient=patient, by=visit.by, now=visit.now)
     context = {
@@ -90,48 +91,50 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "sentences": reminders.explain(patient=patient, now=visit.now),
         "coming": reminders.coming_to(patient=patient, now=visit.now),
         "reached": bool(reach.usable(patient)),
-        "points": _points(patient),
-        "answers": _answers(patient),
+        "points": _describe_addresses(patient),
+        "answers": _describe_answers(patient),
         "adding": adding,
-        "manners": manners,
+        "preferences": preferences,
         "may_change": policies.may_receive(visit.by),
     }
-    return page(request, visit, "explain.html", context, errors=errors, status=422 if errors else 200)
+    return render_page(request, visit, "explain.html", context, errors=errors, status=422 if errors else 200)
 
 
-def _change(request: HttpRequest, visit: Visit, patient: Patient, adding: AddressForm, manners: MannersForm) -> str:
-    """Do what was asked for and say so; empty when a form is not filled in as it should be."""
+def _change(
+    request: HttpRequest, visit: Visit, patient: Patient, adding: AddressForm, preferences: PreferencesForm
+) -> str:
+    """Do what was asked and return a sentence on it; "" when a form is invalid."""
     do = request.POST.get("do", "")
     if do == "add":
         return _add(visit, patient, adding) if adding.is_valid() else ""
-    if do == "manners":
-        return _set_manners(visit, patient, manners) if manners.is_valid() else ""
+    if do == "preferences":
+        return _set_preferences(visit, patient, preferences) if preferences.is_valid() else ""
     if do in {"yes", "no"}:
         return _answer(request, visit, patient, ConsentAnswer(do))
-    if do in _TO_AN_ADDRESS:
-        point = patient.contact_points.filter(pk=_id(request), retired_at__isnull=True).first()
+    if do in _ADDRESS_ACTIONS:
+        point = patient.contact_points.filter(pk=_contact_id(request), retired_at__isnull=True).first()
         if point is None:
             raise NotFound("This address is no longer there. Load the page again.")
-        return _TO_AN_ADDRESS[do](point, visit)
+        return _ADDRESS_ACTIONS[do](point, visit)
     raise NotFound("There is nothing of this kind to change.")
 
 
 def _add(visit: Visit, patient: Patient, form: AddressForm) -> str:
-    told = form.cleaned_data
+    data = form.cleaned_data
     consent.add_contact(
-        patient=patient, medium=Medium(told["medium"]), address=told["address"], by=visit.by, now=visit.now
+        patient=patient, medium=Medium(data["medium"]), address=data["address"], by=visit.by, now=visit.now
     )
     return "The address is recorded. It is used once the patient says yes."
 
 
-def _set_manners(visit: Visit, patient: Patient, form: MannersForm) -> str:
-    told = form.cleaned_data
+def _set_preferences(visit: Visit, patient: Patient, form: PreferencesForm) -> str:
+    data = form.cleaned_data
     patients.update_facts(
         patient=patient,
         changes={},
-        language=told["language"],
-        time_zone=told["time_zone"],
-        version=told["version"],
+        language=data["language"],
+        time_zone=data["time_zone"],
+        version=data["version"],
         by=visit.by,
         now=visit.now,
     )
@@ -139,10 +142,10 @@ def _set_manners(visit: Visit, patient: Patient, form: MannersForm) -> str:
 
 
 def _answer(request: HttpRequest, visit: Visit, patient: Patient, answer: ConsentAnswer) -> str:
-    named = request.POST.get("medium", "")
-    if named not in Medium.values:
+    value = request.POST.get("medium", "")
+    if value not in Medium.values:
         raise NotFound("There is no such way to send a message.")
-    medium = Medium(named)
+    medium = Medium(value)
     consent.record_answer(
         patient=patient, medium=medium, answer=answer, source=ConsentSource.COUNTER, by=visit.by, now=visit.now
     )
@@ -168,7 +171,7 @@ def _detail(level: DetailLevel) -> Callable[[ContactPoint, Visit], str]:
     return choose
 
 
-_TO_AN_ADDRESS: dict[str, Callable[[ContactPoint, Visit], str]] = {
+_ADDRESS_ACTIONS: dict[str, Callable[[ContactPoint, Visit], str]] = {
     "retire": _retire,
     "wrong": _wrong,
     "detailed": _detail(DetailLevel.DETAILED),
@@ -176,15 +179,15 @@ _TO_AN_ADDRESS: dict[str, Callable[[ContactPoint, Visit], str]] = {
 }
 
 
-def _id(request: HttpRequest) -> uuid.UUID | None:
+def _contact_id(request: HttpRequest) -> uuid.UUID | None:
     try:
         return uuid.UUID(request.POST.get("contact", ""))
     except ValueError:
         return None
 
 
-def _points(patient: Patient) -> list[dict[str, Any]]:
-    """Each address, whether it takes messages, and if not why."""
+def _describe_addresses(patient: Patient) -> list[dict[str, Any]]:
+    """Return each address with the reason why it is not used, if any."""
     points = list(patient.contact_points.filter(retired_at__isnull=True))
     stops = Suppression.objects.filter(address_digest__in=[point.address_digest for point in points])
     stopped = {(stop.medium, stop.address_digest): stop.get_reason_display() for stop in stops}
@@ -198,15 +201,17 @@ def _points(patient: Patient) -> list[dict[str, Any]]:
     ]
 
 
-def _answers(patient: Patient) -> list[dict[str, Any]]:
-    said = {answer.medium: answer for answer in patient.consents.select_related("event")}
+def _describe_answers(patient: Patient) -> list[dict[str, Any]]:
+    answers = {answer.medium: answer for answer in patient.consents.select_related("event")}
     tones = {ConsentAnswer.YES: "ready", ConsentAnswer.NO: "done"}
     return [
         {
             "medium": medium,
-            "said": said.get(medium),
-            "words": ConsentAnswer(said[medium].answer).label if medium in said else ConsentAnswer.NOT_ASKED.label,
-            "tone": tones[ConsentAnswer(said[medium].answer)] if medium in said else "unknown",
+            "answer": answers.get(medium),
+            "words": ConsentAnswer(answers[medium].answer).label
+            if medium in answers
+            else ConsentAnswer.NOT_ASKED.label,
+            "tone": tones[ConsentAnswer(answers[medium].answer)] if medium in answers else "unknown",
         }
         for medium in Medium
     ]

@@ -1,0 +1,93 @@
+"""Access to the counter's pages.
+
+`at_counter` wraps every view. It admits active staff of a pharmacy who are signed in, not locked, and allowed to do what
+the page does, and hands the view a `Visit`, which reaches only this pharmacy's rows. Errors of actions become pages.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+
+from dispensary import policies
+from dispensary.actors import Actor
+from dispensary.counter.pages import render_error
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.models import StaffMember
+
+PHARMACY_KEY = "dispensary_pharmacy"
+LOCKED_KEY = "dispensary_locked"
+
+View = Callable[..., HttpResponse]
+
+
+def at_counter(is_allowed: Callable[[Actor], bool] = policies.may_see_patients) -> Callable[[View], View]:
+    """Wrap a view `(request, visit, ...)`; `is_allowed` is one of `policies`."""
+
+    def wrap(view: View) -> View:
+        @wraps(view)
+        def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response = _respond(request, view, is_allowed, args, kwargs)
+            patch_cache_control(response, no_store=True, private=True)
+            return response
+
+        return admit
+
+    return wrap
+
+
+def _respond(
+    request: HttpRequest, view: View, is_allowed: Callable[[Actor], bool], args: Any, kwargs: Any
+) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    visit = find_visit(request)
+    if visit is None:
+        return _choose_pharmacy_or_refuse(request)
+    if visit.is_locked:
+        return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': _repeatable_address(request)})}")
+    if not is_allowed(visit.by):
+        words = f"{visit.member.get_role_display()}s may not open this page. Ask a manager if you should."
+        return render_error(request, visit, 403, "You may not do this", words)
+    try:
+        return view(request, visit, *args, **kwargs)
+    except DispensaryError as error:
+        return render_error(request, visit, error.status, error.title, error.detail, problems=error.problems)
+
+
+def find_visit(request: HttpRequest) -> Visit | None:
+    """Return the visit to the user's only pharmacy, or to the one chosen of several; None if there is neither."""
+    members = list(
+        StaffMember.objects.filter(user_id=request.user.pk, active=True)
+        .select_related("pharmacy")
+        .order_by("pharmacy__name")
+    )
+    pharmacy_id = request.session.get(PHARMACY_KEY)
+    only_member = members[0] if len(members) == 1 else None
+    member = next((m for m in members if str(m.pharmacy_id) == pharmacy_id), only_member)
+    if member is None:
+        return None
+    by = member.actor().at(request.session.get("dispensary_station", ""), uuid.uuid4())
+    return Visit(member, len(members) > 1, by, timezone.now(), request.path, bool(request.session.get(LOCKED_KEY)))
+
+
+def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:
+    if StaffMember.objects.filter(user_id=request.user.pk, active=True).exists():
+        return redirect(f"{reverse('counter:choose-pharmacy')}?{urlencode({'next': _repeatable_address(request)})}")
+    words = "You are signed in, but not on the staff of a pharmacy. A manager can add you."
+    return render_error(request, None, 403, "You work at no pharmacy here", words)
+
+
+def _repeatable_address(request: HttpRequest) -> str:
+    return request.get_full_path() if request.method == "GET" else reverse("counter:queue")

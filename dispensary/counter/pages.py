@@ -1,0 +1,89 @@
+"""Rendering of the counter's pages, and errors of forms and actions as lines of a page's error summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError, Problem
+
+TYPED_KEY = "dispensary_typed"
+MOST_TYPED = 20_000
+"""Characters of a page's fields that are saved when the counter is locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLine:
+    """One line of an error summary, with the id of the field it belongs to."""
+
+    words: str
+    target: str = ""
+
+
+def render_page(
+    request: HttpRequest,
+    visit: Visit | None,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    errors: Iterable[ErrorLine] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """Render a page of the counter, with an error summary when there are errors."""
+    restores_typed = visit and request.method == "GET" and not visit.is_locked
+    data = {
+        "visit": visit,
+        "typed": request.session.pop(TYPED_KEY, {}).get(request.path) if restores_typed else None,
+        "errors": list(errors),
+        "today": visit.today if visit else None,
+        **(context or {}),
+    }
+    return render(request, f"dispensary/{template}", data, status=status)
+
+
+def render_error(
+    request: HttpRequest, visit: Visit | None, status: int, title: str, words: str, *, problems: Iterable[Problem] = ()
+) -> HttpResponse:
+    """Render an error as a page: what happened and what to do now."""
+    context = {"heading": title, "words": words, "problems": problems}
+    return render_page(request, visit, "error.html", context, status=status)
+
+
+def save_typed_fields(request: HttpRequest, address: str, text: str) -> None:
+    """Save a page's fields in the session while the counter is locked.
+
+    `text` is JSON, a list of pairs of name and value; anything else, or more than `MOST_TYPED` characters, is dropped.
+    """
+    try:
+        pairs = json.loads(text) if len(text) <= MOST_TYPED else None
+    except ValueError:
+        pairs = None
+    if isinstance(pairs, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        request.session[TYPED_KEY] = {address: [[str(name), str(value)] for name, value in pairs]}
+
+
+def error_lines(error: DispensaryError, targets: Mapping[str, str]) -> list[ErrorLine]:
+    """Return an action's error as lines; `targets` gives the id of the form's field for each field of the action."""
+    if not error.problems:
+        return [ErrorLine(error.detail)]
+    return [ErrorLine(problem.sentence(), targets.get(problem.field, "")) for problem in error.problems]
+
+
+def form_error_lines(form: forms.Form) -> list[ErrorLine]:
+    """Return a form's errors as lines, each with the id of its field."""
+    return [ErrorLine(str(words), _target(form, name)) for name, errors in form.errors.items() for words in errors]
+
+
+def _target(form: forms.Form, name: str) -> str:
+    """Return the id that a link to a field's error goes to: of several choices the first; none for the whole form."""
+    if name not in form.fields:
+        return ""
+    has_choices = isinstance(form.fields[name].widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+    return f"{form[name].auto_id}_0" if has_choices else form[name].id_for_label

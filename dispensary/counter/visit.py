@@ -1,0 +1,79 @@
+"""One request of one member of staff: their pharmacy, their actor, the moment, and the menu they see."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+from django.urls import reverse
+
+from dispensary import policies
+from dispensary.actors import Actor
+from dispensary.assessment import local_day
+from dispensary.errors import NotFound
+from dispensary.models import Pharmacy, StaffMember
+
+KEYS = (
+    ("F2", "Scan field"),
+    ("F4", "Next in the queue"),
+    ("F6", "Next part of the page"),
+    ("F8", "Answer findings with an override"),
+    ("F9", "What the main button says"),
+    ("Alt+L", "Lock"),
+    ("?", "These keys"),
+)
+MENU = (
+    ("Queue", "counter:queue", policies.may_see_patients),
+    ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
+    ("Reminders", "counter:reminders", policies.may_send_reminders),
+    ("Audit log", "counter:audit", policies.may_read_log),
+)
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """A link of the main navigation."""
+
+    words: str
+    address: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of one member of staff."""
+
+    member: StaffMember
+    has_other_pharmacies: bool
+    by: Actor
+    now: datetime
+    path: str
+    is_locked: bool = False
+
+    keys = KEYS
+
+    @property
+    def pharmacy(self) -> Pharmacy:
+        return self.member.pharmacy
+
+    @property
+    def today(self) -> date:
+        return local_day(self.pharmacy, self.now)
+
+    @property
+    def menu(self) -> list[MenuItem]:
+        links = [(words, reverse(name)) for words, name, is_allowed in MENU if is_allowed(self.by)]
+        current = max((address for _, address in links if self.path.startswith(address)), key=len, default="")
+        return [MenuItem(words, address, address == current) for words, address in links]
+
+    def fetch(self, rows: QuerySet[Row], pk: uuid.UUID) -> Row:
+        """Return the row of this pharmacy, or raise NotFound: absent and another pharmacy's are not told apart."""
+        row = rows.filter(pk=pk, pharmacy_id=self.member.pharmacy_id).first()
+        if row is None:
+            raise NotFound("There is no such thing at this pharmacy.")
+        return row
