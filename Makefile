@@ -7,19 +7,19 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock look browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: install-run look ## start real servers and do the main job before your eyes (ONCE=1: stop after the story)
+demo: install-run styles ## start real servers and do the main job before your eyes (ONCE=1: stop after the story)
 	@ONCE=$(ONCE) $(BIN)/python -m deploy.demo
 
-test: install-test look browser lint ## check everything: style, types, layers, and every test, on servers of its own
+test: install-test styles browser lint ## check everything: style, types, layers, and every test, on servers of its own
 	@$(BIN)/pytest -n 2 --dist loadfile --durations=10 -m "not faults"
 	@$(BIN)/pytest --durations=10 -m faults  # one after the other, on servers of its own: it kills, and measures how long things take
 
-check: install-test look lint ## style, types, layers and every test that is quick, in parallel
+check: install-test styles lint ## style, types, layers and every test that is quick, in parallel
 	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 -m "not slow and not faults and not browser"
 
 test-random: install-test ## the rule book's tests with random examples instead of the same ones each time (SEED=1 TIMES=20)
@@ -27,7 +27,7 @@ test-random: install-test ## the rule book's tests with random examples instead 
 	  echo "Seed $$seed. Again: make test-random SEED=$$seed"; \
 	  $(BIN)/pytest -q --hypothesis-profile=random --hypothesis-seed=$$seed tests/baclofen_rules || exit 1; seed=$$((seed + 1)); done
 
-test-dates: install-test look ## the suite on other days, at other hours and in the nights when clocks change (FILES="tomorrow -- tests/dispensary/api")
+test-dates: install-test styles ## the suite on other days, at other hours and in the nights when clocks change (FILES="tomorrow -- tests/dispensary/api")
 	@$(BIN)/python -m tests.dates $(FILES)
 
 lint: install-test
@@ -38,7 +38,7 @@ lint: install-test
 names: install-test ## report how plainly the code is named: vague names, docstrings, functions called once, commit subjects
 	@$(BIN)/python -m tests.names
 
-bench: install-bench look ## measure against the bars of tests/benchmarks/README.md
+bench: install-bench styles ## measure against the bars of tests/benchmarks/README.md
 	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
 
 mutants: install-test ## change the rule book in thousands of ways: which change does no test notice? (FILES=rules/ceiling.py)
@@ -64,18 +64,18 @@ lock: install-test ## renew the hash-pinned locks from deploy/requirements/*.in
 	  echo "$$set.txt" && ../../$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-header --universal \
 	    --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 
-look: install-run
-	@$(BIN)/python dispensary/counter/look/build.py --quiet
+styles: install-run
+	@$(BIN)/python dispensary/counter/styles/build.py --quiet
 
 browser: install-test
 	@$(BIN)/python -m tests.chromium
 
-wheel: install-test look ## build dist/*.whl, style sheet and fonts included
+wheel: install-test styles ## build dist/*.whl, style sheet and fonts included
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 clean: ## stop nothing, forget everything the demo made: servers' data, built files
 	@if [ -d .run ]; then $(BIN)/python -m deploy.forget; fi
-	@rm -rf build dist dispensary/static/dispensary/built dispensary/counter/look/node_modules *.egg-info
+	@rm -rf build dist dispensary/static/dispensary/built dispensary/counter/styles/node_modules *.egg-info
 
 distclean: clean ## the same, and the installed packages
 	@[ -L .venv ] || rm -rf .venv

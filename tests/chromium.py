@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from deploy.environment import ROOT
-from dispensary.counter.look.build import node_folders, npm_command
+from dispensary.counter.styles.build import node_folders, npm_command
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PACKAGE = ROOT / "tests" / "browser"

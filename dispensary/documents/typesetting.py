@@ -26,7 +26,7 @@ class FontsMissing(Exception):
 def _compiler() -> typst.Compiler:
     if not hasattr(_per_thread, "compiler"):
         if not FONTS.is_dir():
-            raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/look/build.py`")
+            raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/styles/build.py`")
         _per_thread.compiler = typst.Compiler(root=FOLDER, font_paths=[FONTS], ignore_system_fonts=True)
     return _per_thread.compiler
 

@@ -95,7 +95,7 @@ def test_wheel_carries_what_the_app_needs_at_run_time(wheel: Path) -> None:
         wanted = {
             name
             for name in here
-            if not re.search(r"__pycache__|node_modules|/look/|\.pyc$", name) and not name.endswith((".po", ".scss"))
+            if not re.search(r"__pycache__|node_modules|/styles/|\.pyc$", name) and not name.endswith((".po", ".scss"))
         }
         assert wanted - set(names) == set()
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]

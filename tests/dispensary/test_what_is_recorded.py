@@ -28,7 +28,7 @@ from dispensary import audit
 from dispensary.actors import Role
 from dispensary.audit import Event
 from dispensary.channels.signing import HEADER, sign
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, ReminderPlan, StaffRole
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make

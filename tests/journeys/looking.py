@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
-from dispensary.counter.look.build import MODULES
+from dispensary.counter.styles.build import MODULES
 
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 320, "height": 640}

@@ -18,7 +18,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import audit
 from dispensary.actions import patients
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.journeys.looking import Eye, eye
@@ -30,7 +30,7 @@ PICTURES = os.environ.get("PICTURES")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_look() -> None:
+def built_styles() -> None:
     build.build(with_test_tools=True, quiet=True)
 
 

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import reminders
 from dispensary.actions import consent
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 from dispensary.models import Medium, Reminder, ReminderState
 from tests.dispensary import make
 from tests.dispensary.counter.test_reminding import supplied
@@ -26,7 +26,7 @@ PICTURES = os.environ.get("PICTURES")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_look() -> None:
+def built_styles() -> None:
     build.build(with_test_tools=True, quiet=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 from dispensary.models import Suppression, WorklistItem
 from dispensary.reminders import links
 from dispensary.reminders.texts import stop_page
@@ -21,7 +21,7 @@ PICTURES = os.environ.get("PICTURES")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_look() -> None:
+def built_styles() -> None:
     build.build(with_test_tools=True, quiet=True)
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from knox.models import AuthToken
 
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 

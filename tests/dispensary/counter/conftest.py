@@ -1,10 +1,10 @@
 import pytest
 
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 
 
 @pytest.fixture(scope="session", autouse=True)
-def built_look() -> None:
+def built_styles() -> None:
     """The pages' style sheet and the printed fonts."""
     build.build(with_test_tools=True, quiet=True)
 

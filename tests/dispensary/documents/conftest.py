@@ -1,6 +1,6 @@
 import pytest
 
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 
 
 @pytest.fixture(scope="session", autouse=True)

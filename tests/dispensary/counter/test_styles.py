@@ -1,4 +1,4 @@
-"""The look is built from locked packages, by the machine's Node or the wheel's, and asks nothing of other sites."""
+"""The style sheet is built from locked packages, by the machine's Node or the wheel's, and asks nothing of other sites."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dispensary.counter.look import build
+from dispensary.counter.styles import build
 
 
 def test_the_style_sheet_asks_nothing_of_other_sites_and_wears_nobody_elses_name() -> None:
@@ -24,12 +24,12 @@ def test_the_style_sheet_asks_nothing_of_other_sites_and_wears_nobody_elses_name
 
 
 def test_every_font_that_the_style_sheet_names_is_there_with_its_licence() -> None:
-    for target in build.FONTS.values():
+    for target in json.loads((build.STYLES / "fonts.json").read_text()):
         assert (build.BUILT / target).stat().st_size > 0
 
 
 def test_the_lock_has_a_digest_for_each_package_and_no_address() -> None:
-    lock = json.loads((build.LOOK / "package-lock.json").read_text())
+    lock = json.loads((build.STYLES / "package-lock.json").read_text())
     packages = {name: package for name, package in lock["packages"].items() if name}
     assert all("integrity" in package and "resolved" not in package for package in packages.values())
 
@@ -39,7 +39,7 @@ def test_a_second_build_does_nothing() -> None:
 
 
 def test_a_build_waits_for_one_that_runs() -> None:
-    folder = os.open(build.LOOK, os.O_RDONLY)
+    folder = os.open(build.STYLES, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     second = threading.Thread(target=build.build, kwargs={"with_test_tools": True, "quiet": True})
     second.start()
@@ -52,9 +52,9 @@ def test_a_build_waits_for_one_that_runs() -> None:
 
 def test_a_change_of_the_sources_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = build.sources_digest()
-    for file in (*build.LOOK.glob("*.scss"), build.LOOK / "package-lock.json", build.LOOK / "build.py"):
+    for file in (path for pattern in build.SOURCES for path in build.STYLES.glob(pattern)):
         shutil.copy(file, tmp_path)
-    monkeypatch.setattr(build, "LOOK", tmp_path)
+    monkeypatch.setattr(build, "STYLES", tmp_path)
     assert build.sources_digest() == before
     with (tmp_path / "_type.scss").open("a") as file:
         file.write("// another face\n")
@@ -85,8 +85,10 @@ def test_the_npm_of_the_wheel_runs() -> None:
 
 
 def test_the_script_ends_with_words_and_not_with_a_traceback(tmp_path: Path) -> None:
-    shutil.copytree(build.LOOK, tmp_path / "a" / "b" / "look", ignore=shutil.ignore_patterns("node_modules", "*.scss"))
-    script = tmp_path / "a" / "b" / "look" / "build.py"
+    shutil.copytree(
+        build.STYLES, tmp_path / "a" / "b" / "styles", ignore=shutil.ignore_patterns("node_modules", "*.scss")
+    )
+    script = tmp_path / "a" / "b" / "styles" / "build.py"
     (script.parent / "package-lock.json").write_text("{")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
