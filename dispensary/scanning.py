@@ -29,7 +29,7 @@ _SWALLOWED = {
 
 
 class UnreadableScan(Exception):
-    """The scan cannot be used; the text is one sentence for the person at the counter."""
+    """An unusable scan; the text is one sentence for the person at the counter."""
 
 
 @dataclass(frozen=True, slots=True)

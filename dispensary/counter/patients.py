@@ -27,7 +27,7 @@ from dispensary.supplies import history
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
 _CHOICE_OF = {True: "yes", False: "no", None: ""}
 LISTS = ("conditions", "medicines", "allergies")
-"""The facts that are lists, in the order of the page; how each is typed stands in `FactsForm`."""
+"""The facts that are lists, in the order of the page."""
 
 
 class YesNoField(forms.TypedChoiceField):
@@ -103,7 +103,7 @@ class FactsForm(StyledForm):
         return [self[f"{name}{end}"] for name in LISTS for end in ("_known", "")]
 
     def facts(self) -> dict[str, Any]:
-        """The facts in the words of the case format; None for what is not known."""
+        """Return the facts as in the case format; None for unknown ones."""
         facts = {name: self.cleaned_data[name] for name in FACTS}
         facts["sex"] = None if facts["sex"] in ("", Sex.UNKNOWN) else facts["sex"]
         facts["birth_date"] = facts["birth_date"].isoformat() if facts["birth_date"] else None

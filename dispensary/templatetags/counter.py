@@ -1,4 +1,4 @@
-"""How amounts, days and states stand on a page: one spelling each, never split over two lines."""
+"""Template tags and filters for amounts, days and states, without line breaks inside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dispensary.documents.words import NB, long_day
 
 register = template.Library()
 
-# Paths on a field of 24 x 24; drawn for this project.
+# Paths in a viewBox of 24 x 24, drawn for this project.
 ICONS = {
     "stop": "M8 2h8l6 6v8l-6 6H8l-6-6V8zm0 8v4h8v-4z",
     "override": "M12 2 23 21H1zm-1 6v7h2V8zm0 9v2h2v-2z",
@@ -40,7 +40,7 @@ WORDS = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """The picture of a state; decoration, the word always stands beside it."""
+    """Return the icon of a state, hidden from screen readers; a word is always beside it."""
     return format_html(
         '<svg class="d-icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path fill-rule="evenodd" d="{}"/></svg>',
         ICONS[name],
@@ -49,19 +49,19 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def tone(level: str) -> str:
-    """The state whose look a message of Django's takes."""
+    """Return the state for a level of Django's messages."""
     return {"success": "ready", "warning": "override", "error": "stop"}.get(level, "information")
 
 
 @register.simple_tag
 def state(name: str, words: str = "") -> SafeString:
-    """Icon, word and colour of a state."""
+    """Return a state as icon and words, coloured by its class."""
     return format_html('<span class="d-state d-state--{}">{} {}</span>', name, icon(name), words or WORDS[name])
 
 
 @register.filter
 def amount(value: object) -> str:
-    """A number without trailing zeros."""
+    """Format a number without trailing zeros."""
     try:
         return format_amount(Decimal(str(value)))
     except InvalidOperation:
@@ -70,13 +70,13 @@ def amount(value: object) -> str:
 
 @register.filter
 def mg(value: object) -> SafeString:
-    """`10 mg`, unbreakable."""
+    """Format as `10 mg`, without line break."""
     return format_html('<span class="d-nb">{}{}mg</span>', amount(value), NB)
 
 
 @register.filter
 def tablets(value: object) -> SafeString:
-    """`84 tablets`, `1 tablet`, `half a tablet`; unbreakable."""
+    """Format as `84 tablets`, `1 tablet`, `half a tablet`, without line break."""
     number = Decimal(str(value))
     if number == Decimal("0.5"):
         return format_html('<span class="d-nb">half a tablet</span>')
@@ -85,7 +85,7 @@ def tablets(value: object) -> SafeString:
 
 @register.filter
 def day(value: object) -> str:
-    """`Tue 24 Nov 2026`."""
+    """Format as `Tue 24 Nov 2026`."""
     if value in (None, ""):
         return "not known"
     return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
@@ -93,33 +93,33 @@ def day(value: object) -> str:
 
 @register.filter
 def moment(value: datetime) -> str:
-    """`Tue 24 Nov 2026, 10:00`, by the clock that the value itself carries."""
+    """Format as `Tue 24 Nov 2026, 10:00` in the value's own time zone."""
     return f"{long_day(value.date())}, {value:%H:%M}"
 
 
 @register.filter
 def short_day(value: date) -> str:
-    """`Tue 24 Nov`: where the year stands beside it."""
+    """Format as `Tue 24 Nov`, where the year is shown beside it."""
     return words.short_day(value)
 
 
 @register.simple_tag
 def day_from(value: object, today: date) -> str:
-    """`Tue 24 Nov 2026, in 2 days`."""
+    """Format as `Tue 24 Nov 2026, in 2 days`."""
     if value in (None, ""):
         return "not known"
     on = value if isinstance(value, date) else date.fromisoformat(str(value))
-    return f"{long_day(on)}, {how_far(on, today)}"
+    return f"{long_day(on)}, {relative_day(on, today)}"
 
 
 @register.filter
 def from_today(value: datetime, today: date) -> str:
-    """`in 9 days`, by the day of the value's own clock."""
-    return how_far(value.date(), today)
+    """Format as `in 9 days`, by the day in the value's own time zone."""
+    return relative_day(value.date(), today)
 
 
-def how_far(on: date, today: date) -> str:
-    """`today`, `tomorrow`, `in 9 days`, `3 days ago`."""
+def relative_day(on: date, today: date) -> str:
+    """Format as `today`, `tomorrow`, `in 9 days`, `3 days ago`."""
     days = (on - today).days
     if days in (-1, 0, 1):
         return {-1: "yesterday", 0: "today", 1: "tomorrow"}[days]
@@ -128,23 +128,23 @@ def how_far(on: date, today: date) -> str:
 
 @register.filter
 def waited(since: datetime, now: datetime) -> str:
-    """`12 minutes`, in the largest unit only."""
+    """Format as `12 minutes`, in the largest unit only."""
     return timesince(since, now, depth=1)
 
 
 @register.filter(name="hex")
 def hexadecimal(value: bytes | memoryview) -> str:
-    """Bytes as hexadecimal digits."""
+    """Format bytes as hexadecimal digits."""
     return bytes(value).hex()
 
 
 @register.filter
 def yes_no(value: bool | None) -> str:
-    """A fact in words; unknown is not "no"."""
+    """Format a fact as `Yes`, `No` or `Not known`."""
     return {True: "Yes", False: "No", None: "Not known"}[value]
 
 
 @register.inclusion_tag("dispensary/parts/dose_line.html")
 def dose_line(line: DoseLine) -> dict[str, Picture]:
-    """The dose line as a picture with title and description, and its table."""
+    """Render the dose line as a picture with title and description, and its table."""
     return {"picture": line.picture()}

@@ -17,7 +17,7 @@ from dispensary.actions import consent
 from dispensary.counter.styles import build
 from dispensary.models import Medium, Reminder, ReminderState
 from tests.dispensary import make
-from tests.dispensary.counter.test_reminding import supplied
+from tests.dispensary.counter.test_reminders import supplied
 from tests.journeys.looking import NARROW, WIDE, Eye, eye
 from tests.journeys.test_counter import sign_in
 

@@ -1,3 +1,3 @@
-"""The engine's fixtures, for what others call."""
+"""Fixtures of the reminder engine."""
 
 from tests.dispensary.reminders.conftest import awake, due, outbox  # noqa: F401  (fixtures)

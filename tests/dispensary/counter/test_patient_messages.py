@@ -25,7 +25,7 @@ from dispensary.models import (
     Suppression,
 )
 from tests.dispensary import make
-from tests.dispensary.counter.test_reminding import supplied
+from tests.dispensary.counter.test_reminders import supplied
 
 pytestmark = pytest.mark.django_db
 
