@@ -1,1 +1,1 @@
-"""Door 2: the pages that pharmacists and auditors see. Views translate and call actions; forms check what was typed."""
+"""Pages for pharmacists, technicians and auditors. Views translate and call actions; forms check input."""

@@ -1,4 +1,4 @@
-// What a page does beyond HTML: keys, the place of the focus, and one live region. Every task also works without it.
+// Keys, focus and one live region of the pages. Every task also works without it.
 "use strict";
 
 (() => {
@@ -52,8 +52,8 @@
   const settle = (root) => {
     const target = root.querySelector("[data-focus]");
     if (target) target.focus();
-    const told = root.querySelector("[data-say]");
-    if (told) say(told.dataset.say);
+    const announcement = root.querySelector("[data-say]");
+    if (announcement) say(announcement.dataset.say);
   };
 
   // A link of the error summary goes to its field, and the field's question stays in sight.
@@ -72,10 +72,10 @@
 
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.lock === undefined) return;
-    const told = fieldsOf(document.getElementById("main"))
+    const fields = fieldsOf(document.getElementById("main"))
       .filter((field) => (["radio", "checkbox"].includes(field.type) ? field.checked : field.value))
       .map((field) => [field.name, field.value]);
-    event.target.elements.typed.value = JSON.stringify(told);
+    event.target.elements.typed.value = JSON.stringify(fields);
   });
 
   const giveBack = () => {
