@@ -6,7 +6,7 @@ from tests.dispensary.api.conftest import Caller, problem
 
 
 @pytest.mark.parametrize(
-    ("address", "detail", "field", "given", "expected"),
+    ("address", "detail", "field", "actual", "expected"),
     [
         ("prescriptions/?status=lost", "There is no such filter value.", "status", "another word", "one of active, "),
         ("prescriptions/?status=", "There is no such filter value.", "status", "another word", "one of active, "),
@@ -16,11 +16,11 @@ from tests.dispensary.api.conftest import Caller, problem
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(
-    pharmacist: Caller, address: str, detail: str, field: str, given: str, expected: str
+    pharmacist: Caller, address: str, detail: str, field: str, actual: str, expected: str
 ) -> None:
     document = problem(pharmacist.get(address), 400)
     (entry,) = document["problems"]
-    assert (document["detail"], entry["field"], entry["given"]) == (detail, field, given)
+    assert (document["detail"], entry["field"], entry["given"]) == (detail, field, actual)
     assert entry["expected"].startswith(expected)
 
 
