@@ -25,15 +25,17 @@ LONGEST_COUNTDOWN = 300  # seconds; see Hints
 class Hints(Celery):
     """A Celery that publishes nothing for much later. A receiver of `before_task_publish` could not refuse: Celery logs what it raises."""
 
-    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def send_task(  # type: ignore[override]  # the options that we do not read are passed on as they come
+        self, name: str, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> Any:
         """Publish a task, as every way to publish one does in the end.
 
         Raises:
             ValueError: its `eta` or `countdown` lies more than 300 s ahead, so that it would be delivered again and again.
         """
         ahead = options.get("countdown") or 0.0
-        if eta := options.get("eta"):
-            ahead = (maybe_make_aware(maybe_iso8601(eta)) - timezone.now()).total_seconds()
+        if eta := maybe_iso8601(options.get("eta")):
+            ahead = (maybe_make_aware(eta) - timezone.now()).total_seconds()
         if ahead > LONGEST_COUNTDOWN:
             raise ValueError(
                 f"a task for {ahead:.0f} s ahead: expected at most {LONGEST_COUNTDOWN} s; store a row and let the tick find it"

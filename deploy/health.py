@@ -39,4 +39,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not token or not constant_time_compare(sent_token, token):
         return HttpResponseNotFound("not found\n", content_type="text/plain")
     register()
-    return ExportToDjangoView(request)
+    response: HttpResponse = ExportToDjangoView(request)
+    return response

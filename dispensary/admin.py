@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from dispensary import models
 
 
-class Window(admin.ModelAdmin):
+class Window(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """A list and a page of a model, without writing."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

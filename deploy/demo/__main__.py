@@ -81,7 +81,8 @@ def deliver(site: DemoSite, story: Story) -> None:
     for address, why in site.messages_due.items():
         story.expect(address in sent, f"the message to {address} ({why}) is delivered")
         if address in sent:
-            first_line = sent[address].get_body(("plain",)).get_content().strip().splitlines()[0]
+            text = sent[address].get_body(("plain",))
+            first_line = text.get_content().strip().splitlines()[0] if text else "no plain text"
             story.say(f"E-mail to {address} ({why}): {first_line}")
 
 

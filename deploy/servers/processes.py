@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -116,7 +117,7 @@ class Server:
             ServerError: the program is missing or may not be run.
         """
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         try:
             with self.log.open("wb") as output:
                 self.process = subprocess.Popen(
@@ -128,7 +129,7 @@ class Server:
                     env=BARE_ENVIRONMENT if environment is None else environment,
                     start_new_session=True,
                     preexec_fn=_die_with_parent,  # noqa: PLW1509  (we start servers before any thread)
-                    **identity,  # type: ignore[arg-type]  # a dict of keyword arguments of several types
+                    **identity,
                 )
         except OSError as error:
             raise ServerError(

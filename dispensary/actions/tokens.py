@@ -6,6 +6,7 @@ The token itself is kept by django-rest-knox, which stores a digest only; a site
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import AbstractBaseUser
@@ -26,7 +27,7 @@ def issue(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> s
     members = _members(user)
     with transaction.atomic():
         row, token = _tokens().create(user)
-        body = {"account": f"user:{user.pk}", "token": row.token_key, "expires": row.expiry}
+        body: dict[str, object] = {"account": f"user:{user.pk}", "token": row.token_key, "expires": row.expiry}
         _record(Event.TOKEN_ISSUED, members[0], body, by_task, now)
     for member in members[1:]:
         with transaction.atomic():
@@ -41,7 +42,7 @@ def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> 
         rows = _tokens().filter(user=user)
         keys = [row.token_key for row in rows]
         rows.delete()
-        body = {"account": f"user:{user.pk}", "tokens": keys}
+        body: dict[str, object] = {"account": f"user:{user.pk}", "tokens": keys}
         _record(Event.TOKEN_REVOKED, members[0], body, by_task, now)
     for member in members[1:]:
         with transaction.atomic():
@@ -49,7 +50,7 @@ def revoke(*, user: AbstractBaseUser, by_task: str = "shell", now: datetime) -> 
     return len(keys)
 
 
-def _tokens():  # type: ignore[no-untyped-def]  # the manager of an optional package, known only at run time
+def _tokens() -> Any:
     if not apps.is_installed("knox"):
         problem = Problem("INSTALLED_APPS", "no knox", "django-rest-knox", "Install it, or sign in another way.")
         raise InvalidInput("This site has no tokens.", problem)

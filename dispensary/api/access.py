@@ -34,12 +34,12 @@ class Caller:
         caller = getattr(request._request, "_dispensary_caller", None)
         if caller is None:
             caller = cls._load(request)
-            request._request._dispensary_caller = caller
+            request._request._dispensary_caller = caller  # type: ignore[attr-defined]  # kept on the request for its other readers
         return caller
 
     @classmethod
     def _load(cls, request: Request) -> Caller:
-        rows = StaffMember.objects.filter(user=request.user, active=True).select_related("pharmacy")
+        rows = StaffMember.objects.filter(user_id=request.user.pk, active=True).select_related("pharmacy")  # type: ignore[misc]  # None finds no row
         members = {row.pharmacy_id: row for row in rows}
         if not members:
             raise NotAllowed("This account works at no pharmacy here. A manager can add it to one.")

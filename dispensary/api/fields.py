@@ -53,8 +53,8 @@ class Amount(serializers.DecimalField):
             self.fail("invalid")
         return super().to_internal_value(data)
 
-    def to_representation(self, value: Any) -> str | None:
-        return None if value is None else format_amount(Decimal(value))
+    def to_representation(self, value: Any) -> str:
+        return format_amount(Decimal(value))
 
 
 class Day(serializers.DateField):
@@ -71,7 +71,7 @@ class Day(serializers.DateField):
         return day
 
 
-class Body(serializers.Serializer):
+class Body(serializers.Serializer[Any]):
     """A request body that refuses unknown fields."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -80,4 +80,5 @@ class Body(serializers.Serializer):
             if unknown:
                 error = serializers.ErrorDetail("unknown", code="unknown")
                 raise serializers.ValidationError({str(name)[:60]: [error] for name in unknown})
-        return super().to_internal_value(data)
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
-_HEADER = OpenApiParameter.HEADER
+_HEADER: Literal["header"] = "header"
 PHARMACY = OpenApiParameter(
     "X-Pharmacy", OpenApiTypes.UUID, _HEADER, description="for whom, where the caller works at several pharmacies"
 )
@@ -33,7 +33,7 @@ PAGED = [
 
 
 @cache
-def page_of(shape: type[serializers.BaseSerializer]) -> serializers.Serializer:
+def page_of(shape: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
     """Return the serializer of a keyset page of rows of `shape`."""
     fields = {
         "next": serializers.URLField(allow_null=True, help_text="the address of the next page"),

@@ -55,7 +55,8 @@ def erase(
                 "SELECT audit.erase(%s, %s::bigint[], %s, %s, %s, %s, %s, %s)",
                 [log_id, list(seqs), basis, by.name, by.role.value, second.name, by.display, now],
             )
-            return cursor.fetchone()[0]
+            entry_id: UUID = cursor.fetchone()[0]
+            return entry_id
     except DatabaseError as error:
         raise _invalid_input(error, "seqs") from error
 
@@ -98,7 +99,8 @@ def open_incarnation(
                 "SELECT audit.open_incarnation(%s, %s, %s, %s, %s, %s, %s, %s)",
                 [log_id, note, reason, by.name, by.role.value, second.name if second else None, by.display, now],
             )
-            return cursor.fetchone()[0]
+            entry_id: UUID = cursor.fetchone()[0]
+            return entry_id
     except DatabaseError as error:
         raise _invalid_input(error, "log") from error
 

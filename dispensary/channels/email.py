@@ -144,7 +144,7 @@ def _backend(progress: _SendProgress) -> Any:
     if not issubclass(backend_class, EmailBackend):
         return backend_class(fail_silently=False)
     backend = _timed(backend_class)(fail_silently=False)
-    backend.progress = progress
+    backend.progress = progress  # type: ignore[attr-defined]  # of the class just made
     return backend
 
 
@@ -155,7 +155,7 @@ def _timed(backend: type[EmailBackend]) -> type[EmailBackend]:
 
         @property
         def connection_class(self) -> Any:
-            return partial(_watched(super().connection_class), self.progress)
+            return partial(_watched(super().connection_class), self.progress)  # type: ignore[arg-type]  # its own constructor
 
     return Timed
 

@@ -58,7 +58,7 @@ _NUMBER_OF_NO_USE = frozenset({"30005", "30006", "21211", "21614"})
 """Unknown or cancelled number; landline or unreachable carrier; not a number; not a mobile."""
 
 
-class _HttpClient(TwilioHttpClient):
+class _HttpClient(TwilioHttpClient):  # type: ignore[misc]  # Twilio has no annotations
     """Twilio's HTTP client with one attempt a call, and another base URL where the site has a proxy."""
 
     def __init__(self, base_url: str, timeout: Any) -> None:

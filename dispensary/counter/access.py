@@ -69,7 +69,7 @@ def _respond(
 def find_visit(request: HttpRequest) -> Visit | None:
     """Return the visit to the user's only pharmacy, or to the one chosen of several; None if there is neither."""
     members = list(
-        StaffMember.objects.filter(user_id=request.user.pk, active=True)
+        StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
         .select_related("pharmacy")
         .order_by("pharmacy__name")
     )
@@ -83,7 +83,7 @@ def find_visit(request: HttpRequest) -> Visit | None:
 
 
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:
-    if StaffMember.objects.filter(user_id=request.user.pk, active=True).exists():
+    if StaffMember.objects.filter(user_id=request.user.pk, active=True).exists():  # type: ignore[misc]  # None finds no row
         return redirect(f"{reverse('counter:choose-pharmacy')}?{urlencode({'next': _repeatable_address(request)})}")
     words = "You are signed in, but not on the staff of a pharmacy. A manager can add you."
     return render_error(request, None, 403, "You work at no pharmacy here", words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -49,7 +49,10 @@ class FilterForm(StyledForm):
         super().__init__(*args, **kwargs)
         self.visit = visit
         staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
-        self.fields["actor"].choices = [("", "Anybody"), *((m.actor().name, m.display_name) for m in staff)]
+        cast("forms.ChoiceField", self.fields["actor"]).choices = [
+            ("", "Anybody"),
+            *((m.actor().name, m.display_name) for m in staff),
+        ]
 
     def filters(self) -> Filters:
         """Return the filters of the search; days are those of the pharmacy."""
@@ -136,11 +139,12 @@ def audit_proof(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespon
 
 def format_value(value: Any) -> str:
     """Return a value of a body as text; JSON inside a text is indented."""
+    content: Any = value
     if isinstance(value, str) and value[:1] in "{[":
         try:
-            value = json.loads(value)
+            content = json.loads(value)
         except ValueError:
             return value
-    if value is None or isinstance(value, str):
-        return value or "nothing"
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    if content is None or isinstance(content, str):
+        return content or "nothing"
+    return json.dumps(content, indent=2, ensure_ascii=False)

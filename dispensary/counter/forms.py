@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.http import HttpRequest, QueryDict
@@ -66,7 +66,9 @@ class DispenseForm(StyledForm):
 
     def __init__(self, *args: Any, acknowledging: Iterable[Question] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["acknowledged"].choices = [(q.fingerprint, q.summary) for q in acknowledging]
+        cast("forms.ChoiceField", self.fields["acknowledged"]).choices = [
+            (q.fingerprint, q.summary) for q in acknowledging
+        ]
 
     def clean_quantity(self) -> Decimal:
         quantity: Decimal = self.cleaned_data["quantity"]
@@ -110,7 +112,7 @@ class AnswerForm(StyledForm):
     def __init__(self, *args: Any, question: Question, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.question = question
-        self.fields["mitigation"].choices = reasons_for(question.code)
+        cast("forms.ChoiceField", self.fields["mitigation"]).choices = reasons_for(question.code)
         for field in self.fields.values():
             field.error_messages = {
                 k: v.replace("{summary}", question.summary) for k, v in field.error_messages.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -71,7 +72,7 @@ def sign_answers(
 
 @audit.retrying
 @transaction.atomic
-def sign_all(prescription: Prescription, forms: list[AnswerForm], by: Actor, now: object) -> None:
+def sign_all(prescription: Prescription, forms: list[AnswerForm], by: Actor, now: datetime) -> None:
     """Sign all answers in one transaction."""
     for form in forms:
         overrides.sign(prescription=prescription, answer=form.answer(), by=by, now=now)

@@ -112,7 +112,7 @@ def _change(
     if do in {"yes", "no"}:
         return _answer(request, visit, patient, ConsentAnswer(do))
     if do in _ADDRESS_ACTIONS:
-        point = patient.contact_points.filter(pk=_contact_id(request), retired_at__isnull=True).first()
+        point = patient.contact_points.filter(pk=_contact_id(request), retired_at__isnull=True).first()  # type: ignore[misc]  # None finds no row
         if point is None:
             raise NotFound("This address is no longer there. Load the page again.")
         return _ADDRESS_ACTIONS[do](point, visit)

@@ -173,7 +173,7 @@ def _fact_words(fact: Fact, patient: Patient) -> str:
 def _condition_words(condition: str | dict[str, str]) -> str:
     if isinstance(condition, dict):
         return condition.get("code", "")
-    return Condition(condition).label if condition in Condition else condition
+    return Condition(condition).label if condition in set(Condition) else condition
 
 
 @require_safe

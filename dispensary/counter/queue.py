@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -37,11 +37,21 @@ from dispensary.models import (
 )
 from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
 LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
 NEWEST_FIRST = ("-received_at", "-pk")
 MOST_NEWEST = 5
 MOST_DONE = 15
 NOT_DUE = "Not due yet"
+
+
+class DueColumns(TypedDict):
+    """Columns that `_orders` adds to an order."""
+
+    not_due: bool
+    supply_ends_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,7 @@ def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
     No more than a page of orders is reviewed on either side; where all of them are blocked, the queue opens behind them.
     """
     due = waiting_orders(visit).filter(not_due=False).order_by(*LONGEST_WAITING_FIRST)
-    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()
+    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()  # type: ignore[misc]  # None finds no row
     place = Place.of(here) if here else None
     parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
     for part in parts:
@@ -123,7 +133,7 @@ def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
     return redirect("counter:queue")
 
 
-def waiting_orders(visit: Visit) -> QuerySet[Prescription]:
+def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[Prescription, DueColumns]]:
     """Return active orders of the pharmacy, also those not due yet."""
     return _orders(visit).filter(status=PrescriptionStatus.ACTIVE)
 
@@ -168,7 +178,7 @@ def handed_over_today(visit: Visit) -> QuerySet[Dispense]:
     return done.select_related("patient", "prescription")
 
 
-def _orders(visit: Visit) -> QuerySet[Prescription]:
+def _orders(visit: Visit) -> QuerySet[WithAnnotations[Prescription, DueColumns]]:
     """Return orders of the pharmacy with `not_due`, `supply_ends_on` and the rows that a review reads.
 
     Not due is an order with a supply that lasts longer than the days by which a refill may come early. Nothing is joined,

@@ -69,7 +69,7 @@ def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
         ]
     last = course.stretches[-1].last_on
     if course.then_stop and last is not None:
-        lines[-1]["take"] += f" Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
+        lines[-1]["take"] = f"{lines[-1]['take']} Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
     return lines
 
 

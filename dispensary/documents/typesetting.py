@@ -28,7 +28,8 @@ def _compiler() -> typst.Compiler:
         if not FONTS.is_dir():
             raise FontsMissing("the printed fonts are missing: run `python dispensary/counter/styles/build.py`")
         _per_thread.compiler = typst.Compiler(root=FOLDER, font_paths=[FONTS], ignore_system_fonts=True)
-    return _per_thread.compiler
+    compiler: typst.Compiler = _per_thread.compiler
+    return compiler
 
 
 def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = None, png_ppi: int | None = None) -> bytes:
@@ -40,12 +41,14 @@ def typeset(template: str, data: Mapping[str, Any], *, at: datetime | None = Non
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     try:
         if png_ppi:
-            pages = _compiler().compile(input=FOLDER / template, format="png", ppi=png_ppi, sys_inputs=inputs)
-            return pages[0] if isinstance(pages, list) else pages
+            pages: Any = _compiler().compile(input=FOLDER / template, format="png", ppi=png_ppi, sys_inputs=inputs)
+            image: bytes = pages[0] if isinstance(pages, list) else pages
+            return image
         moment = (at or datetime(2000, 1, 1, tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
-        return _compiler().compile(
+        document: Any = _compiler().compile(
             input=FOLDER / template, format="pdf", sys_inputs=inputs, pdf_standards="ua-1", timestamp=moment
         )
+        return bytes(document)
     except typst.TypstError as error:
         error_text = f"{error.message} {' '.join(error.hints)}"
         if "does-not-fit:" in error_text:

@@ -12,13 +12,13 @@ from django.db import models
 from dispensary.errors import NotAllowed
 
 
-class ReadOnlyQuerySet(models.QuerySet):
+class ReadOnlyQuerySet(models.QuerySet[Any]):
     """A queryset that only reads. The database refuses writes as well; this refuses before a statement is sent."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise NotAllowed("The audit log is append-only; write with dispensary.audit.record().")
 
-    create = bulk_create = update = bulk_update = delete = get_or_create = update_or_create = _refuse  # type: ignore[assignment]  # one refusal for every way of writing
+    create = bulk_create = update = bulk_update = delete = get_or_create = update_or_create = _refuse
 
 
 class Window(models.Model):

@@ -71,12 +71,14 @@ class Review(models.Model):
     @property
     def case(self) -> dict[str, Any]:
         """The case as a document."""
-        return json.loads(self.case_text)
+        document: dict[str, Any] = json.loads(self.case_text)
+        return document
 
     @property
     def result(self) -> dict[str, Any]:
         """The review as a document."""
-        return json.loads(self.result_text)
+        document: dict[str, Any] = json.loads(self.result_text)
+        return document
 
 
 class Finding(models.Model):

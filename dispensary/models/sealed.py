@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -27,7 +27,7 @@ def _fernet(secrets: tuple[str, ...]) -> MultiFernet:
 
 def _secrets() -> tuple[str, ...]:
     """Return the secrets, newest first: it encrypts; all of them decrypt. Without a setting, Django's own secret key."""
-    return tuple(conf().address_secrets) or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return tuple(conf().address_secrets) or (settings.SECRET_KEY, *cast("list[str]", settings.SECRET_KEY_FALLBACKS))
 
 
 def address_digest(medium: str, address: str) -> str:
@@ -55,7 +55,7 @@ def opener() -> Callable[[str], str]:
     return lambda text: keys.decrypt(text.encode()).decode()
 
 
-class SealedTextField(models.TextField):
+class SealedTextField(models.TextField):  # type: ignore[type-arg]  # generic in the stubs only
     """Text that is encrypted (Fernet: AES-128-CBC, HMAC-SHA-256) on its way into the database."""
 
     def get_prep_value(self, value: Any) -> Any:

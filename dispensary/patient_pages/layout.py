@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -26,7 +28,7 @@ def render_page(
     request: HttpRequest,
     template: str,
     contact: ContactPoint | None,
-    context: dict[str, object],
+    context: Mapping[str, object],
     *,
     language: str,
     status: int,
@@ -39,7 +41,7 @@ def render_page(
         "language": language,
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
     }
-    response = render(request, f"dispensary/patient_pages/{template}", context | sender, status=status)
+    response = render(request, f"dispensary/patient_pages/{template}", {**context, **sender}, status=status)
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

@@ -251,7 +251,7 @@ def retry_after(attempt: int, chance: float, asked: timedelta | None = None) -> 
     """
     if asked is not None and asked > timedelta(0):
         return min(asked, LONGEST_WAIT)
-    doubled = FIRST_WAIT * 2 ** min(attempt, 10)
+    doubled: timedelta = FIRST_WAIT * 2 ** min(attempt, 10)
     return min(LONGEST_WAIT, doubled) * (0.5 + chance / 2)
 
 

@@ -104,7 +104,8 @@ class _Narrow(QuietHours):
 
 def cautious(quiet: QuietHours) -> QuietHours:
     """The longest stretch of the day that is awake by these quiet hours and by the cautious ones; else the cautious ones."""
-    best, run = [], []
+    best: list[time] = []
+    run: list[time] = []
     for wall in _MINUTES:
         run = [] if CAUTIOUS.covers(wall) or quiet.covers(wall) else [*run, wall]
         best = max(best, run, key=len)

@@ -115,7 +115,8 @@ def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) ->
     if not counts or any(count % _HALF or count <= 0 for count in counts):
         return None
     words = _words(language)["tablets"]
-    return words["join"].join(_tablet_words(count, words) for count in counts)
+    separator: str = words["join"]
+    return separator.join(_tablet_words(count, words) for count in counts)
 
 
 def _tablet_words(count: Decimal, words: Mapping[str, str]) -> str:

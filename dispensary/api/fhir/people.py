@@ -83,7 +83,8 @@ def _read_name(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> tupl
     ]
     preferred = [pair for pair in names if pair[1].get("use") in ("official", "usual")] or names
     for where, name in preferred:
-        given_names = name.get("given") if isinstance(name.get("given"), list) else []
+        given = name.get("given")
+        given_names = given if isinstance(given, list) else []
         family = as_text(name.get("family"), f"{where}.family", inquiry) or as_text(
             name.get("text"), f"{where}.text", inquiry
         )

@@ -13,7 +13,7 @@ from dispensary.audit.log.search import MAX_PAGE, PAGE
 from dispensary.models import AuditEntry, AuditLog
 
 
-class Query(serializers.Serializer):
+class Query(serializers.Serializer[Any]):
     """Query parameters. An unknown one is refused: a misspelt filter would show everything."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -21,7 +21,8 @@ class Query(serializers.Serializer):
         if unknown:
             error = serializers.ErrorDetail("unknown", code="unknown")
             raise serializers.ValidationError({str(name)[:60]: [error] for name in unknown})
-        return super().to_internal_value(data)
+        values: dict[str, Any] = super().to_internal_value(data)
+        return values
 
 
 class SearchQuery(Query):
@@ -76,7 +77,7 @@ class CheckpointsQuery(Query):
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE, default=PAGE)
 
 
-class CheckpointOut(serializers.Serializer):
+class CheckpointOut(serializers.Serializer[Any]):
     """A signed checkpoint of a log."""
 
     size = serializers.IntegerField(help_text="how many entries it covers")
@@ -84,7 +85,7 @@ class CheckpointOut(serializers.Serializer):
     note = serializers.CharField(help_text="the signed note (C2SP); keep it to check an export against it later")
 
 
-class LogOut(serializers.ModelSerializer):
+class LogOut(serializers.ModelSerializer[Any]):
     """One log."""
 
     id = serializers.UUIDField(source="log_id")
@@ -96,7 +97,7 @@ class LogOut(serializers.ModelSerializer):
         fields = ["id", "origin", "pharmacy", "incarnation", "opened_at", "closed_at", "entries", "checkpoint"]
 
 
-class EntryOut(serializers.Serializer):
+class EntryOut(serializers.Serializer[Any]):
     """One entry with its sentence. Everything but the sentence is hashed into the leaf."""
 
     id = serializers.UUIDField(source="entry.entry_id")
@@ -149,14 +150,14 @@ class EntryWithBody(EntryOut):
     body = serializers.JSONField(allow_null=True, help_text="null when it was erased")
 
 
-class CountOut(serializers.Serializer):
+class CountOut(serializers.Serializer[Any]):
     """A number of entries."""
 
     value = serializers.IntegerField()
     capped = serializers.BooleanField(help_text="there are at least so many; nobody counted further")
 
 
-class EntriesOut(serializers.Serializer):
+class EntriesOut(serializers.Serializer[Any]):
     """A page, newest first."""
 
     results = EntryOut(many=True)

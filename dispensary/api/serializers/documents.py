@@ -91,7 +91,7 @@ CASE: dict[str, Any] = {
 }
 
 
-class Document(serializers.Field):
+class Document(serializers.Field[Any, Any, Any, Any]):
     """A JSON object, passed on unchanged."""
 
     default_error_messages = {"not_an_object": "an object"}

@@ -46,7 +46,7 @@ class ScanIn(Body):
     scan = Text(max_length=300)
 
 
-class ProductOut(serializers.ModelSerializer):
+class ProductOut(serializers.ModelSerializer[Any]):
     """A pack that a scanner can name."""
 
     strength_mg = Amount()
@@ -56,7 +56,7 @@ class ProductOut(serializers.ModelSerializer):
         fields = ["gtin", "name", "brand", "ingredient", "form", "strength_mg", "pack_size"]
 
 
-class ScanOut(serializers.Serializer):
+class ScanOut(serializers.Serializer[Any]):
     """The content of a scan, and the product if it is one of ours."""
 
     gtin = serializers.CharField()
@@ -66,7 +66,7 @@ class ScanOut(serializers.Serializer):
     product = ProductOut(allow_null=True)
 
 
-class DispenseOut(serializers.ModelSerializer):
+class DispenseOut(serializers.ModelSerializer[Any]):
     """A dispense."""
 
     quantity = Amount(help_text="tablets")
@@ -82,7 +82,7 @@ class DispenseOut(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class TrailLine(serializers.Serializer):
+class TrailLine(serializers.Serializer[Any]):
     """One entry of the audit log about a record."""
 
     id = serializers.UUIDField(source="entry.entry_id")

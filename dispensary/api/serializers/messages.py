@@ -61,7 +61,7 @@ class PutOff(Body):
     note = Text(max_length=500)
 
 
-class ContactOut(serializers.ModelSerializer):
+class ContactOut(serializers.ModelSerializer[Any]):
     """An address, with the fault that prevents its use."""
 
     class Meta:
@@ -84,7 +84,7 @@ class LocalTime(serializers.TimeField):
     """A time on the patient's own clock; OpenAPI's `time` would want an offset from UTC, which it has not."""
 
 
-class ReminderOut(serializers.ModelSerializer):
+class ReminderOut(serializers.ModelSerializer[Any]):
     """A reminder: when it is due, in UTC and as it is meant in the patient's own time, and where it stands."""
 
     id = serializers.UUIDField(source="public_id")
@@ -138,7 +138,7 @@ class AtRiskOut(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class WorkOut(serializers.ModelSerializer):
+class WorkOut(serializers.ModelSerializer[Any]):
     """A piece of work for a person."""
 
     reminder = serializers.UUIDField(source="reminder.public_id", allow_null=True, default=None)

@@ -62,7 +62,7 @@ def build_answer(fields: dict[str, Any], signature: Any) -> Answer:
     return Answer(**fields, signature=signature)
 
 
-class PhaseOut(serializers.ModelSerializer):
+class PhaseOut(serializers.ModelSerializer[Any]):
     """A stretch of days with one day's dosing."""
 
     doses = serializers.ListField(child=Amount())
@@ -72,7 +72,7 @@ class PhaseOut(serializers.ModelSerializer):
         fields = ["number", "doses", "unit", "days"]
 
 
-class FindingOut(serializers.ModelSerializer):
+class FindingOut(serializers.ModelSerializer[Any]):
     """A finding as it was frozen."""
 
     class Meta:
@@ -80,7 +80,7 @@ class FindingOut(serializers.ModelSerializer):
         fields = ["number", "code", "severity", "summary", "detail", "dur", "detected_issue", "fingerprint"]
 
 
-class OverrideOut(serializers.ModelSerializer):
+class OverrideOut(serializers.ModelSerializer[Any]):
     """An answer to a finding."""
 
     class Meta:
@@ -91,7 +91,7 @@ class OverrideOut(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class ReviewOut(serializers.ModelSerializer):
+class ReviewOut(serializers.ModelSerializer[Any]):
     """A review as it was frozen: case, result, and the profile used."""
 
     case = FrozenField()
@@ -106,7 +106,7 @@ class ReviewOut(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class QuestionOut(serializers.Serializer):
+class QuestionOut(serializers.Serializer[Any]):
     """A finding as of now, with the answer it has, if any."""
 
     code = serializers.CharField()
@@ -118,7 +118,7 @@ class QuestionOut(serializers.Serializer):
     finding = FrozenField(allow_null=True)
 
 
-class AssessmentOut(serializers.Serializer):
+class AssessmentOut(serializers.Serializer[Any]):
     """The rule book's assessment as of today; reading it records nothing."""
 
     on = serializers.DateField()
@@ -130,7 +130,7 @@ class AssessmentOut(serializers.Serializer):
     course = FrozenField(allow_null=True)
 
 
-class SupplyOut(serializers.ModelSerializer):
+class SupplyOut(serializers.ModelSerializer[Any]):
     """A dispense on this prescription, in short."""
 
     quantity = Amount()
@@ -150,7 +150,7 @@ class SupplyOut(serializers.ModelSerializer):
         ]
 
 
-class PrescriptionRow(serializers.ModelSerializer):
+class PrescriptionRow(serializers.ModelSerializer[Any]):
     """A prescription in the queue."""
 
     patient = PatientShort()
@@ -180,7 +180,7 @@ class PrescriptionRow(serializers.ModelSerializer):
         return Amount().to_representation(max(Decimal(0), row.authorised - (row.handed_over or Decimal(0))))
 
 
-class PrescriptionOut(serializers.ModelSerializer):
+class PrescriptionOut(serializers.ModelSerializer[Any]):
     """A prescription with its course, findings, answers and supplies."""
 
     patient = PatientShort()
@@ -228,7 +228,7 @@ class PrescriptionOut(serializers.ModelSerializer):
         ).data
 
 
-class ReceivedOut(serializers.Serializer):
+class ReceivedOut(serializers.Serializer[Any]):
     """A prescription that was taken in, with the review made of it at once."""
 
     prescription = PrescriptionOut()

@@ -109,7 +109,7 @@ class PrescriberRegistration(Body):
     organisation = Text(max_length=120, required=False, allow_blank=True)
 
 
-class PriorSupplyOut(serializers.ModelSerializer):
+class PriorSupplyOut(serializers.ModelSerializer[Any]):
     """A supply made elsewhere."""
 
     doses = serializers.ListField(child=Amount(), help_text="one day's doses, mg")
@@ -120,7 +120,7 @@ class PriorSupplyOut(serializers.ModelSerializer):
         fields = ["dispensed_on", "doses", "strength_mg", "days_supply", "dose_since", "relation", "recorded_at"]
 
 
-class PatientShort(serializers.ModelSerializer):
+class PatientShort(serializers.ModelSerializer[Any]):
     """A patient in a list."""
 
     class Meta:
@@ -128,7 +128,7 @@ class PatientShort(serializers.ModelSerializer):
         fields = ["id", "identifier", "family_name", "given_name", "birth_date", "sex"]
 
 
-class PatientOut(serializers.ModelSerializer):
+class PatientOut(serializers.ModelSerializer[Any]):
     """A patient with the facts that the rules read."""
 
     facts = serializers.SerializerMethodField()
@@ -147,7 +147,7 @@ class PatientOut(serializers.ModelSerializer):
         return facts
 
 
-class PrescriberOut(serializers.ModelSerializer):
+class PrescriberOut(serializers.ModelSerializer[Any]):
     """A prescriber."""
 
     class Meta:
@@ -155,7 +155,7 @@ class PrescriberOut(serializers.ModelSerializer):
         fields = ["id", "identifier", "name", "phone", "organisation"]
 
 
-class Place(serializers.Serializer):
+class Place(serializers.Serializer[Any]):
     """A pharmacy that the caller works at."""
 
     id = serializers.UUIDField(source="pharmacy_id")
@@ -166,7 +166,7 @@ class Place(serializers.Serializer):
     display_name = serializers.CharField()
 
 
-class Me(serializers.Serializer):
+class Me(serializers.Serializer[Any]):
     """The caller."""
 
     username = serializers.CharField()

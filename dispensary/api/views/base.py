@@ -79,7 +79,8 @@ class BaseView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         """Record a forbidden attempt, then render the error."""
         if isinstance(exc, NotAllowed) and (actor := self.actor or self._any_actor()) is not None:
-            about = audit.Subject("address", str(self.request.resolver_match.route)[:64])
+            match = self.request.resolver_match
+            about = audit.Subject("address", str(match.route if match else "")[:64])
             access.refused(by=actor, doing=f"{self.request.method}: {exc.detail}", about=about, now=self.now)
         return super().handle_exception(exc)
 

@@ -37,7 +37,7 @@ from dispensary.models import (
     Source,
 )
 
-_FILTERS = [
+_FILTERS: list[ChoiceParameter | UUIDParameter] = [
     ChoiceParameter("status", PrescriptionStatus.values),
     ChoiceParameter("outcome", Outcome.values, "of its newest review"),
     UUIDParameter("patient"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
@@ -26,7 +27,8 @@ _NEXT_MONTH = """
 def check_settings() -> list[CheckMessage]:
     """Check the settings: PostgreSQL (E002), isolation level (E001)."""
     messages: list[CheckMessage] = []
-    for alias, database in settings.DATABASES.items():
+    databases: dict[str, dict[str, Any]] = settings.DATABASES
+    for alias, database in databases.items():
         if "postgresql" not in database["ENGINE"] and "postgis" not in database["ENGINE"]:
             messages.append(
                 Error(

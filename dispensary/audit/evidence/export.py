@@ -67,7 +67,7 @@ Progress = Callable[[int, int], None]
 
 def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
     """Return the log. Raises NotFound."""
-    log = AuditLog.objects.using(using).filter(log_id=log_id).first()
+    log: AuditLog | None = AuditLog.objects.using(using).filter(log_id=log_id).first()
     if log is None:
         raise NotFound("There is no such log.")
     return log
@@ -79,7 +79,7 @@ def find_log_by_name(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> Audi
     Without a name the only one.
     Raises InvalidInput with the origins that there are.
     """
-    logs = list(AuditLog.objects.using(using).order_by("origin"))
+    logs: list[AuditLog] = list(AuditLog.objects.using(using).order_by("origin"))
     matches = [log for log in logs if not name or name in (log.origin, str(log.log_id), str(log.pharmacy))]
     if len(matches) != 1:
         origins = ", ".join(log.origin for log in logs) or "none yet"
@@ -126,7 +126,7 @@ def lines(
 ) -> Iterator[bundle.Entry]:
     """The entries `first` to `last` in order, inside a `snapshot`."""
     before = _read_leaf(log, first - 1, using)
-    parameters = {"log": log.log_id, "first": first, "last": last, "before": before}
+    parameters: dict[str, Any] = {"log": log.log_id, "first": first, "last": last, "before": before}
     with connections[using].chunked_cursor() as cursor:
         cursor.execute(_LINES, parameters)
         while rows := cursor.fetchmany(FETCH):

@@ -264,7 +264,7 @@ def _plain_scalar(value: object) -> str:
     raise NotCanonical("$", value, "text, a whole number, a decimal, a date, a time with its zone, a UUID or an enum")
 
 
-def _column_text(value: object) -> str:
+def _column_text(value: Any) -> str:
     """Return the canonical text of one column.
 
     Common types first, since verification is mostly this.

@@ -47,7 +47,8 @@ def owner_alias() -> str:
 def raw_connection(alias: str) -> Connection[Any]:
     """Return the psycopg connection of a Django alias, opened if need be."""
     connections[alias].ensure_connection()
-    return connections[alias].connection  # type: ignore[return-value]  # Django types it as Any database's
+    connection: Connection[Any] = connections[alias].connection
+    return connection
 
 
 def all_logs(connection: Connection[Any], pharmacy: UUID | None = None) -> list[LogRow]:

@@ -95,7 +95,7 @@ def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
     Without its body the actor's id stands for the name.
     """
     try:
-        template = Event(entry.action).sentence
+        template = Event(entry.action).sentence  # type: ignore[call-arg]  # looks a member up, its sentence is known
     except ValueError:  # written by a newer version of this software
         template = f"{{by}}: {entry.action} on {{subject}}."
     words = {

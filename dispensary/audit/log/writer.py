@@ -115,9 +115,10 @@ def record(
     with connection.cursor() as cursor:
         # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
         # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
-        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(_APPEND, entry.values)
-        return cursor.fetchone()[0]
+        entry_id: UUID = cursor.fetchone()[0]
+        return entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
     if not rows:
         return
     with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
 
 
@@ -203,7 +204,8 @@ def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT audit.open_log(%s, %s)", [pharmacy_id, origin_of(pharmacy_id)])
-        return cursor.fetchone()[0]
+        entry_id: UUID = cursor.fetchone()[0]
+        return entry_id
 
 
 def retrying(action: Callable[P, R]) -> Callable[P, R]:

@@ -94,7 +94,7 @@ class Command(BaseCommand):
 
     def _end(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
-        member = StaffMember.objects.filter(user=_user(options["username"]), pharmacy=at, active=True).first()
+        member = StaffMember.objects.filter(user_id=_user(options["username"]).pk, pharmacy=at, active=True).first()
         if member is None:
             raise CommandError(f"{options['username']} has no access to {at.name}.")
         pharmacies.end_access(member=member, by=_by(at, options["by"]), now=timezone.now())
