@@ -15,7 +15,7 @@ from dispensary.actions import access
 @receiver(user_logged_in, dispatch_uid="dispensary.signed_in")
 def on_signed_in(sender: Any, request: HttpRequest | None, user: Any, **_: Any) -> None:
     """Note a sign-in."""
-    access.signed_in(
+    access.record_sign_in(
         user_id=user.pk, station=_station(request), method=getattr(user, "backend", ""), now=timezone.now()
     )
 
@@ -24,14 +24,14 @@ def on_signed_in(sender: Any, request: HttpRequest | None, user: Any, **_: Any) 
 def on_signed_out(sender: Any, request: HttpRequest | None, user: Any, **_: Any) -> None:
     """Note a sign-out; the end of an anonymous session is not noted."""
     if user is not None:
-        access.signed_out(user_id=user.pk, station=_station(request), now=timezone.now())
+        access.record_sign_out(user_id=user.pk, station=_station(request), now=timezone.now())
 
 
 @receiver(user_login_failed, dispatch_uid="dispensary.sign_in_refused")
 def on_refused(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
     """Note a refused sign-in with the name that was tried, never with a secret."""
     name = str(credentials.get("username") or credentials.get("email") or credentials.get("login") or "")
-    access.sign_in_refused(name=name, station=_station(request), now=timezone.now())
+    access.record_refused_sign_in(name=name, station=_station(request), now=timezone.now())
 
 
 def _station(request: HttpRequest | None) -> str:

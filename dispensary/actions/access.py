@@ -12,18 +12,18 @@ from dispensary.audit import SITE, Event, Subject
 from dispensary.models import StaffMember
 
 
-def signed_in(*, user_id: int | str, station: str, method: str, now: datetime) -> None:
+def record_sign_in(*, user_id: int | str, station: str, method: str, now: datetime) -> None:
     """Record a sign-in at each pharmacy where the person has a role."""
     _at_each_pharmacy(Event.SIGNED_IN, user_id, station, {"method": method}, now)
 
 
-def signed_out(*, user_id: int | str, station: str, now: datetime) -> None:
+def record_sign_out(*, user_id: int | str, station: str, now: datetime) -> None:
     """Record a sign-out, by the person or by the site."""
     _at_each_pharmacy(Event.SIGNED_OUT, user_id, station, {}, now)
 
 
 @transaction.atomic
-def sign_in_refused(*, name: str, station: str, now: datetime) -> None:
+def record_refused_sign_in(*, name: str, station: str, now: datetime) -> None:
     """Record a failed sign-in in the site's log, with the name that was tried: the person is not identified yet."""
     by = Actor.system("accounts", SITE).at(station, None)
     audit.record(
@@ -38,7 +38,7 @@ def sign_in_refused(*, name: str, station: str, now: datetime) -> None:
 
 
 @transaction.atomic
-def refused(*, by: Actor, doing: str, about: Subject, now: datetime) -> None:
+def record_refusal(*, by: Actor, doing: str, about: Subject, now: datetime) -> None:
     """Record that a signed-in person tried what they may not do."""
     audit.record(
         Event.ACCESS_REFUSED,

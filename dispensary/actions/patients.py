@@ -215,7 +215,7 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
 
 
 @transaction.atomic
-def opened(*, patient: Patient, part: Model | None = None, by: Actor, now: datetime) -> None:
+def record_opening(*, patient: Patient, part: Model | None = None, by: Actor, now: datetime) -> None:
     """Record in the log that a patient's record was read, or one part of it: a review, a dispense, an answer."""
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     event_body = {} if part is None else {"part": part._meta.model_name, "id": part.pk}
@@ -231,7 +231,7 @@ def opened(*, patient: Patient, part: Model | None = None, by: Actor, now: datet
 
 
 @transaction.atomic
-def searched(*, pharmacy: Pharmacy, words: str, count: int, by: Actor, now: datetime) -> None:
+def record_search(*, pharmacy: Pharmacy, words: str, count: int, by: Actor, now: datetime) -> None:
     """Record a search for patients in the log, with its words and how many were shown."""
     policies.require_same_pharmacy(by, pharmacy.pk)
     audit.record(

@@ -46,7 +46,7 @@ def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         save_draft(request, prescription)
         act = scan_pack if "scan-it" in request.POST else hand_over
         return act(request, visit, prescription)
-    patients.opened(patient=prescription.patient, by=visit.by, now=visit.now)
+    patients.record_opening(patient=prescription.patient, by=visit.by, now=visit.now)
     return render_check(request, visit, prescription)
 
 

@@ -39,7 +39,7 @@ COUNSEL = (
 def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show one hand-over: product, time, person, documents, directions and counselling."""
     dispense = visit.fetch(select_dispenses(), pk)
-    patients.opened(patient=dispense.patient, by=visit.by, now=visit.now)
+    patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
     context = {
         "dispense": dispense,
         "number": order_number(dispense.prescription),
@@ -65,7 +65,7 @@ def label_directions(dispense: Dispense) -> list[str]:
 def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show the log's entries on a dispense, its order, reviews and answers, oldest first."""
     dispense = visit.fetch(select_dispenses(), pk)
-    patients.opened(patient=dispense.patient, by=visit.by, now=visit.now)
+    patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
     subjects = [
         dispense,
         dispense.prescription,

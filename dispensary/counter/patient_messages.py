@@ -85,7 +85,7 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
                 return redirect("counter:explain", pk)
             errors = form_error_lines(adding if do == "add" else preferences)
     else:
-        patients.opened(patient=patient, by=visit.by, now=visit.now)
+        patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     context = {
         "patient": patient,
         "sentences": reminders.explain(patient=patient, now=visit.now),

@@ -181,7 +181,7 @@ def _condition_words(condition: str | dict[str, str]) -> str:
 def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show facts, orders and supplies of one patient; opening the page is recorded."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
-    patients.opened(patient=patient, by=visit.by, now=visit.now)
+    patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     context = {
         "patient": patient,
         "facts": rows_of(patient),

@@ -81,7 +81,9 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     if words:
         orders = search(visit, words)
         results = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
-        patients.searched(pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now)
+        patients.record_search(
+            pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
+        )
         return render_page(
             request, visit, "queue.html", context | {"page": results, "rows": review_orders(results.orders, visit)}
         )

@@ -81,7 +81,7 @@ class BaseView(APIView):
         if isinstance(exc, NotAllowed) and (actor := self.actor or self._any_actor()) is not None:
             match = self.request.resolver_match
             about = audit.Subject("address", str(match.route if match else "")[:64])
-            access.refused(by=actor, doing=f"{self.request.method}: {exc.detail}", about=about, now=self.now)
+            access.record_refusal(by=actor, doing=f"{self.request.method}: {exc.detail}", about=about, now=self.now)
         return super().handle_exception(exc)
 
     def _any_actor(self) -> Actor | None:
@@ -116,7 +116,7 @@ class BaseView(APIView):
 
     def record_reading(self, patient: Patient, part: Model | None = None) -> None:
         """Record that the caller read a patient's record, or a part of it."""
-        patients.opened(patient=patient, part=part, by=self.authorize(patient.pharmacy_id), now=self.now)
+        patients.record_opening(patient=patient, part=part, by=self.authorize(patient.pharmacy_id), now=self.now)
 
     def parse_body(self, serializer: Any) -> dict[str, Any]:
         """Return the checked body."""

@@ -184,7 +184,7 @@ def _search_patients(view: BaseView, condition: Q, words: str) -> Response:
     """Return a page of matching patients; the search, with the number of results, is recorded."""
     by, pharmacy = view.authorize(), view.pharmacy
     answer = view.paginate(Patient.objects.filter(condition, pharmacy=pharmacy), shapes.PatientShort, "id")
-    patients.searched(pharmacy=pharmacy, words=words, count=len(answer.data["results"]), by=by, now=view.now)
+    patients.record_search(pharmacy=pharmacy, words=words, count=len(answer.data["results"]), by=by, now=view.now)
     return answer
 
 

@@ -118,7 +118,7 @@ class Command(BaseCommand):
         others = rows.exclude(state__in=NOT_SENT_YET).order_by("-due_at", "-id")[: options["limit"] - len(owed)]
         shown = [*owed, *others]
         words = f"reminders list {options['state'] or ''}".strip()
-        patients.searched(
+        patients.record_search(
             pharmacy=pharmacy, words=words, count=len(shown), by=self._looker(options, pharmacy.pk), now=now
         )
         for row in shown:
@@ -128,7 +128,7 @@ class Command(BaseCommand):
 
     def _explain(self, options: dict[str, Any]) -> None:
         patient, now = self._one(Patient, options["patient"], "patient"), timezone.now()
-        patients.opened(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
+        patients.record_opening(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
         for sentence in reminders.explain(patient=patient, now=now):
             self.stdout.write(sentence)
 
@@ -148,7 +148,7 @@ class Command(BaseCommand):
     def _preview(self, options: dict[str, Any]) -> None:
         dispense, now = self._one(Dispense, options["dispense"], "dispense"), timezone.now()
         by = self._looker(options, dispense.pharmacy_id)
-        patients.opened(patient=dispense.patient, part=dispense, by=by, now=now)
+        patients.record_opening(patient=dispense.patient, part=dispense, by=by, now=now)
         found = reminders.preview(
             dispense=dispense, detailed=options["detailed"], language=options["language"], now=now
         )

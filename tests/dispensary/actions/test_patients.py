@@ -121,7 +121,7 @@ def test_a_death_ends_what_is_owed_and_what_can_be_taken_in(shop):
 
 def test_looking_at_a_record_stands_in_the_log(shop, technician):
     person = register(shop, technician)
-    patients.opened(patient=person, by=technician, now=NOW)
+    patients.record_opening(patient=person, by=technician, now=NOW)
     assert [line.entry.action for line in audit.history(person, pharmacy=shop)] == [
         "patient.opened",
         "patient.registered",
