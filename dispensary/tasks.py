@@ -27,7 +27,7 @@ def tick_reminders() -> None:
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
         drain_reminders.apply_async(expires=HINT_SECONDS)
-    reminders.plan_behind(now=timezone.now())
+    reminders.plan_outdated(now=timezone.now())
 
 
 @shared_task(name="dispensary.reminders.drain", ignore_result=True)
@@ -37,9 +37,9 @@ def drain_reminders() -> None:
 
 
 @shared_task(name="dispensary.receipts.ask", ignore_result=True)
-def ask_about_silent() -> None:
+def poll_missing_receipts() -> None:
     """Poll providers for messages without a delivery receipt after 24 hours."""
-    reminders.ask_about_silent()
+    reminders.poll_missing_receipts()
 
 
 @shared_task(name="dispensary.answers.forget", ignore_result=True)

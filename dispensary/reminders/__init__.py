@@ -2,10 +2,10 @@
 
 from dispensary.reminders.engine import Drained, Ticked, drain, tick
 from dispensary.reminders.explanations import Preview, explain, outlook, preview, say, say_reason
-from dispensary.reminders.missing_receipts import ask_about_silent
+from dispensary.reminders.missing_receipts import poll_missing_receipts
 from dispensary.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
 from dispensary.reminders.receipts import act_on_events, keep
-from dispensary.reminders.replanning import plan_behind
+from dispensary.reminders.replanning import plan_outdated
 from dispensary.reminders.risk_list import AtRisk, RiskLevel, withdrawal_risk
 from dispensary.reminders.upcoming import Coming, coming_to
 
@@ -18,7 +18,6 @@ __all__ = [
     "Ticked",
     "Withdrawn",
     "act_on_events",
-    "ask_about_silent",
     "coming_to",
     "drain",
     "explain",
@@ -26,7 +25,8 @@ __all__ = [
     "outlook",
     "plan_after_dispense",
     "plan_again",
-    "plan_behind",
+    "plan_outdated",
+    "poll_missing_receipts",
     "preview",
     "say",
     "say_reason",

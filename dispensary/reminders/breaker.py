@@ -1,4 +1,4 @@
-"""A provider that is down is left alone for a while: no attempt of any message is spent on it.
+"""Circuit breaker: while a provider is down, no attempt of any message is spent on it.
 
 After five failures in a row that are the provider's, the channel rests for a minute, then for two, up to a quarter of an
 hour; the first message that is accepted ends it. The rest is a row, so that every worker keeps it.
@@ -23,19 +23,19 @@ _PROVIDERS_OWN = frozenset({Fault.UNREACHABLE, Fault.BUSY, Fault.LIMITED, Fault.
 
 @dataclass(slots=True)
 class Breaker:
-    """What one drain knows of the providers' health."""
+    """The providers' health, as one drain has seen it."""
 
     failures: dict[str, int] = field(default_factory=dict)
     resting: dict[str, datetime] = field(default_factory=dict)
     troubled: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
-    """How often each channel gave which answer, and how many microseconds it took, for the counters of the metrics."""
+    """Answers of each channel by kind and the microseconds they took, for the counters of the metrics."""
 
     def look(self) -> None:
         """Read which channels rest, and until when by the database's clock."""
-        found = queue.run(queue.SQL["list_rests"])
-        self.resting = {name: until for name, until, resting in found if resting}
-        self.troubled = {name for name, _, _ in found}
+        rests = queue.run(queue.SQL["list_rests"])
+        self.resting = {name: until for name, until, resting in rests if resting}
+        self.troubled = {name for name, _, _ in rests}
 
     def note(self, channel: str, answer: Answer, took: float) -> None:
         """Learn from one answer that took so many seconds. A refusal of one message or one address says nothing about the

@@ -29,12 +29,12 @@ from dispensary.reminders.texts import patient_page as page_words
 
 TURN = timedelta(minutes=1)
 """How long a nudge waits for another message to the same patient that is due as well."""
-LOOK_AGAIN = 0.25
+RECHECK_AFTER = 0.25
 """Seconds for which a batch may rely on what was decided when it was read."""
 
 
 class Reason(StrEnum):
-    """Why a reminder does not leave now, as a code; the sentence for people is in `explain`."""
+    """A reason for which a reminder does not leave now, as a code; its sentence is in `outcomes.WORDS`."""
 
     NO_ADDRESS = "no-address-allowed"
     ALL_REFUSED = "every-address-refused"
@@ -115,8 +115,8 @@ class Never:
 def read(lease: queue.Lease, channels: Mapping[str, Channel]) -> list[Ready | Later | Never]:
     """Decide about every row of a claimed batch, with one query."""
     rows = (
-        Row(*found)
-        for found in queue.run_prepared(queue.SQL["read_batch"], [list(channels), list(lease.ids), lease.token])
+        Row(*columns)
+        for columns in queue.run_prepared(queue.SQL["read_batch"], [list(channels), list(lease.ids), lease.token])
     )
     habits = Habits(conf(), opener())
     return [decide(row, channels, habits) for row in rows]
@@ -124,19 +124,19 @@ def read(lease: queue.Lease, channels: Mapping[str, Channel]) -> list[Ready | La
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What is the same for a whole batch, looked up once."""
+    """Settings that are the same for a whole batch, looked up once."""
 
     conf: Conf
     unseal: Callable[[str], str]
 
 
 def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready | Later | Never:
-    """Whether, when and in which words this reminder leaves."""
+    """Decide whether, when and in which words this reminder leaves."""
     if row.useful_until <= row.now:
         return Never(row, Reason.TOO_LATE)
     if row.contact_id is None or row.medium is None or row.address is None:
         return Never(row, Reason.ALL_REFUSED if row.refused_before else Reason.NO_ADDRESS)
-    later = None if row.despite_quiet else _not_now(row, habits)
+    later = None if row.despite_quiet else _postpone(row, habits)
     if later is not None:
         return later
     try:
@@ -153,7 +153,7 @@ def decide(row: Row, channels: Mapping[str, Channel], habits: Habits) -> Ready |
     return Ready(row, message, channel, text, length)
 
 
-def _not_now(row: Row, habits: Habits) -> Later | Never | None:
+def _postpone(row: Row, habits: Habits) -> Later | Never | None:
     """Quiet hours and the limits of a day and a week; `None` when nothing stands against it."""
     zone, quiet = row.manners
     allowed = place(row.now, row.useful_until, row.now, zone, quiet)
@@ -183,9 +183,9 @@ def _wait(row: Row, until: datetime, reason: Reason, too_late: Reason) -> Later 
     return Later(row, reason, allowed) if allowed else Never(row, too_late)
 
 
-def look_again(ready: Ready, later: float) -> Ready | Later | Never:
-    """A provider may be so slow that its quiet hours begin before a message's turn comes: decide again `later` seconds on."""
-    if later < LOOK_AGAIN or ready.row.despite_quiet:
+def recheck_before_send(ready: Ready, later: float) -> Ready | Later | Never:
+    """Check quiet hours and usefulness again, `later` seconds after the batch was read: a provider may be slow."""
+    if later < RECHECK_AFTER or ready.row.despite_quiet:
         return ready
     row = replace(ready.row, now=ready.row.now + timedelta(seconds=later))
     zone, quiet = row.manners
@@ -195,13 +195,13 @@ def look_again(ready: Ready, later: float) -> Ready | Later | Never:
     return Later(row, Reason.QUIET, allowed) if allowed > row.now else ready
 
 
-def after_the_rest(row: Row, until: datetime) -> Later | Never:
-    """When a message may leave whose provider is left alone until then."""
+def wait_for_provider(row: Row, until: datetime) -> Later | Never:
+    """Return when a message may leave whose provider rests until then."""
     return _wait(row, until, Reason.RESTING, Reason.TOO_LATE)
 
 
 def way_out(channel: Channel | None, medium: Medium, stop_url: str = "") -> WayOut:
-    """How whoever gets this can end it: a promise that nobody keeps is worse than a telephone number."""
+    """Return how the reader can end the messages; by call where replies are not read and no link can be made."""
     if medium == Medium.EMAIL:
         return WayOut.LINK if stop_url else WayOut.CALL
     return WayOut.REPLY if channel and channel.takes_replies else WayOut.CALL
@@ -221,7 +221,7 @@ def words_of(row: Row, out: WayOut) -> Text:
 
 def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: str, detailed: bool) -> dict[str, str]:
     """The variables that the words may use."""
-    values = {"sender": sender, "phone": phone, "date": _said(params["date"], language)}
+    values = {"sender": sender, "phone": phone, "date": _date_text(params["date"], language)}
     if not detailed:
         return values
     values["medicine"] = medicine_in(language)
@@ -240,7 +240,7 @@ def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: s
 
 
 @lru_cache(maxsize=2048)
-def _said(day: str, language: str) -> str:
+def _date_text(day: str, language: str) -> str:
     return say_date(date.fromisoformat(day), language)
 
 
@@ -259,12 +259,12 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         body=text.body,
         opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
-        page=_page(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
+        page=_page_line(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
         language=text.language,
     )
 
 
-def _page(row: Row, text: Text, house: Conf) -> str:
+def _page_line(row: Row, text: Text, house: Conf) -> str:
     """The line that leads to the patient's page. Only in a letter: in a text message it would cost as much as the message.
 
     It works for some days after what the letter is about: counted from that and not from the moment of sending, so that

@@ -1,7 +1,7 @@
-"""The engine: a tick that sets right what was left lying, and a drain that sends what is due.
+"""The engine: a tick recovers abandoned rows, a drain sends what is due.
 
 Both run from Celery and from `manage.py reminders run`; neither needs a broker. They must not run inside a transaction:
-what they promise is made of commits.
+each of their commits must be one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
 from dispensary.reminders import compose, health, outcomes, queue, receipts, replanning, risk_list
 from dispensary.reminders.breaker import Breaker
-from dispensary.reminders.compose import Ready, after_the_rest, look_again
+from dispensary.reminders.compose import Ready, recheck_before_send, wait_for_provider
 from dispensary.reminders.queue import count, take_turn
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ BOOK_AFTER = 2.0
 
 @dataclass(slots=True)
 class Ticked:
-    """What one tick found. `due` is capped at what the lanes can take."""
+    """Counts of one tick. `due` is capped at the capacity of the lanes."""
 
     due: int
     reclaimed: int = 0
@@ -55,7 +55,7 @@ class Ticked:
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain did."""
+    """Counts of one drain."""
 
     claimed: int = 0
     sent: int = 0
@@ -66,7 +66,7 @@ class Drained:
 
 
 def worker_name() -> str:
-    """Who holds a lease: machine and process."""
+    """Return the owner of a lease: machine and process."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
@@ -120,7 +120,7 @@ def _give_up(reminder_id: int, now: datetime) -> None:
             return
         row.state, row.last_error = State.FAILED, "workers-died"
         row.save(update_fields=["state", "last_error"])
-        outcomes.tell_failed(row, "workers-died", WorkKind.FAILED, now)
+        outcomes.record_failure(row, "workers-died", WorkKind.FAILED, now)
 
 
 def _settle_doubts(now: datetime) -> int:
@@ -143,8 +143,8 @@ def _alert_staff() -> int:
     """Once a day: how much work has waited for longer than a day. Returns how many kinds."""
     old = [(kind, count) for kind, count, age in health.engine_state().work if age > WAITS_TOO_LONG]
     if old:
-        told = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
-        notify_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", told)
+        text = ", ".join(f"{WorkKind(kind).label} ({count} open)" for kind, count in old)
+        notify_staff(conf().staff_alerts, "Dispensary: work has waited for more than a day", text)
     return len(old)
 
 
@@ -183,17 +183,17 @@ def _send_batch(
     """
     read = time.monotonic()
     waiting, back = compose.read(lease, channels), []
-    going: outcomes.Going | None = None
-    ended: list[outcomes.Going] = []
+    going: outcomes.AcceptedSend | None = None
+    ended: list[outcomes.AcceptedSend] = []
     booked = time.monotonic()
     while waiting and not over():
         decision = waiting.pop(0)
         if isinstance(decision, Ready) and (until := breaker.resting.get(decision.channel.name)):
-            decision = after_the_rest(decision.row, until)
+            decision = wait_for_provider(decision.row, until)
         if isinstance(decision, Ready):
-            decision = look_again(decision, time.monotonic() - read)
+            decision = recheck_before_send(decision, time.monotonic() - read)
         if not isinstance(decision, Ready):
-            outcomes.put_aside(lease, decision)
+            outcomes.end_unsent(lease, decision)
             done.set_aside += 1
             breaker.counts[f"{SET_ASIDE}{decision.reason}"] += 1
             continue
@@ -210,7 +210,7 @@ def _send_batch(
         took = time.monotonic() - started
         now = begun.at + timedelta(seconds=took)
         if isinstance(answer, Accepted):
-            going = outcomes.Going(decision, begun, answer, now)
+            going = outcomes.AcceptedSend(decision, begun, answer, now)
             done.sent += 1
         else:
             outcomes.settle(lease, decision, begun, answer, now)

@@ -45,59 +45,59 @@ _FAULTS = {
 
 
 def explain(*, patient: Patient, now: datetime) -> list[str]:
-    """Why this patient has got what they got, and not what they did not: one sentence a fact. Names no address."""
+    """Explain which messages a patient has got or not got: one sentence a fact, no address."""
     return [*_about_the_patient(patient), *_about_addresses(patient), *_about_plans(patient, now)]
 
 
 def _about_the_patient(patient: Patient) -> list[str]:
     zone, quiet = manners_of(patient)
-    told = [f"Times are those of {zone}; nothing leaves from {quiet.start:%H:%M} to {quiet.end:%H:%M}."]
+    sentences = [f"Times are those of {zone}; nothing leaves from {quiet.start:%H:%M} to {quiet.end:%H:%M}."]
     if patient.died_on:
-        told.insert(0, f"The patient died on {patient.died_on}; nothing is sent.")
-    return told
+        sentences.insert(0, f"The patient died on {patient.died_on}; nothing is sent.")
+    return sentences
 
 
 def _about_addresses(patient: Patient) -> list[str]:
-    answers = {said.medium: said for said in patient.consents.all()}
-    told = []
+    answers = {consent.medium: consent for consent in patient.consents.all()}
+    sentences = []
     for medium in Medium:
-        said, name = answers.get(medium), str(medium.label)
-        if said is None:
-            told.append(f"{name}: the patient has not been asked, so nothing is sent.")
-        elif said.answer == ConsentAnswer.YES:
-            told.append(f"{name}: the patient said yes on {said.since:%d %b %Y}.")
+        consent, name = answers.get(medium), str(medium.label)
+        if consent is None:
+            sentences.append(f"{name}: the patient has not been asked, so nothing is sent.")
+        elif consent.answer == ConsentAnswer.YES:
+            sentences.append(f"{name}: the patient said yes on {consent.since:%d %b %Y}.")
         else:
-            told.append(f"{name}: the patient said no on {said.since:%d %b %Y}.")
+            sentences.append(f"{name}: the patient said no on {consent.since:%d %b %Y}.")
     for point in patient.contact_points.filter(retired_at__isnull=True):
         stop = Suppression.objects.filter(medium=point.medium, address_digest=point.address_digest).first()
         if point.fault:
-            told.append(
+            sentences.append(
                 f"An address for {point.get_medium_display().lower()} is unused: {point.get_fault_display().lower()}."
             )
         if stop:
-            told.append(
+            sentences.append(
                 f"An address for {point.get_medium_display().lower()} is stopped: {stop.get_reason_display().lower()}."
             )
     if not patient.contact_points.filter(retired_at__isnull=True).exists():
-        told.append("No address is known.")
-    return told
+        sentences.append("No address is known.")
+    return sentences
 
 
 def _about_plans(patient: Patient, now: datetime) -> list[str]:
-    held = list(patient.reminder_plans.filter(ended_at__isnull=True).order_by("version"))
-    shown = held or list(patient.reminder_plans.order_by("-version")[:1])
-    if not shown:
+    in_force = list(patient.reminder_plans.filter(ended_at__isnull=True).order_by("version"))
+    plans = in_force or list(patient.reminder_plans.order_by("-version")[:1])
+    if not plans:
         return ["No supply has been handed over since reminders are planned, so none is owed."]
-    told = []
-    if len(held) > 1:
-        told.append(f"{len(held)} courses run beside each other; what each of them makes owing follows.")
-    for plan_ in shown:
+    sentences = []
+    if len(in_force) > 1:
+        sentences.append(f"{len(in_force)} courses run beside each other; what each of them makes owing follows.")
+    for plan_ in plans:
         if plan_.ended_at:
-            told.append(
+            sentences.append(
                 f"The last plan ended on {plan_.ended_at:%d %b %Y}: {plan_.get_ended_reason_display().lower()}."
             )
-        told += [say(reminder, now) for reminder in plan_.reminders.order_by("due_at")]
-    return told
+        sentences += [say(reminder, now) for reminder in plan_.reminders.order_by("due_at")]
+    return sentences
 
 
 def say(reminder: Reminder, now: datetime) -> str:
@@ -117,13 +117,13 @@ def say(reminder: Reminder, now: datetime) -> str:
 
 
 def say_reason(reminder: Reminder) -> str:
-    """Why it stands where it stands, as half a sentence; empty when there is nothing to say."""
-    told = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
-    return f"{told[:1].lower()}{told[1:]}"
+    """Return the reason for a reminder's state as half a sentence, or an empty text."""
+    reason = _FAULTS.get(reminder.last_error) or WORDS.get(reminder.last_error, "").rstrip(".")  # type: ignore[call-overload]  # codes are text
+    return f"{reason[:1].lower()}{reason[1:]}"
 
 
 def outlook(reminder: Reminder, now: datetime) -> str:
-    """What follows from a reminder that somebody has just asked to be sent, as a sentence that begins small."""
+    """Return what follows from sending a reminder by hand, as a sentence in lower case."""
     if not usable(reminder.patient):
         return "it will not leave, since there is no address that the patient has allowed: call the patient."
     zone, quiet = manners_of(reminder.patient)
@@ -153,18 +153,20 @@ def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", n
     tongue = language_for(language or patient.language, pharmacy.language)
     channel = _text_channel()
     out = way_out(channel, Medium.SMS)
-    found = []
-    for owed in plan(facts, now.astimezone(zone).date(), zone):
-        leaves = leaves_at(owed, now, zone, quiet)
+    previews = []
+    for planned in plan(facts, now.astimezone(zone).date(), zone):
+        leaves = leaves_at(planned, now, zone, quiet)
         if leaves is None:
             continue
-        params = params_of(owed, facts, dispense.strength_mg)
+        params = params_of(planned, facts, dispense.strength_mg)
         values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
-        written = write(owed.kind, tongue, detailed=detailed, values=values, way_out=out)
+        written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
         last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
         whole = f"{written.body} {last}"
-        found.append(Preview(owed.kind, leaves.astimezone(zone), owed.useful_until, whole, count_segments(whole)))
-    return found
+        previews.append(
+            Preview(planned.kind, leaves.astimezone(zone), planned.useful_until, whole, count_segments(whole))
+        )
+    return previews
 
 
 def _text_channel() -> Channel | None:

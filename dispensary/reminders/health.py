@@ -1,4 +1,4 @@
-"""How the engine is doing, asked of the database: what the health check and the metrics show."""
+"""State of the engine, read from the database for health checks and metrics."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ class EngineState:
 
     @property
     def troubles(self) -> list[str]:
-        """What is wrong, in words; empty when all is well."""
-        told = []
+        """Problems, in words; empty when there are none."""
+        sentences = []
         if self.tick_age is None:
-            told.append("The engine has never ticked: is beat running, and the worker of the tick queue?")
+            sentences.append("The engine has never ticked: is beat running, and the worker of the tick queue?")
         elif self.tick_age > TICK_TOO_OLD:
-            told.append(
+            sentences.append(
                 f"The last tick was {self.tick_age:.0f} s ago: is beat running, and the worker of the tick queue?"
             )
         if self.oldest_due is not None and self.oldest_due > OLDEST_TOO_OLD:
-            told.append(f"A reminder has been due for {self.oldest_due:.0f} s: are the send workers running?")
-        told += [f"The provider of channel {name} is down and left alone for some minutes." for name in self.resting]
-        return told
+            sentences.append(f"A reminder has been due for {self.oldest_due:.0f} s: are the send workers running?")
+        sentences += [
+            f"The provider of channel {name} is down and left alone for some minutes." for name in self.resting
+        ]
+        return sentences
 
 
 def engine_state() -> EngineState:

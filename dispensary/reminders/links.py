@@ -36,7 +36,7 @@ def contact_of(token: str) -> uuid.UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class PageToken:
-    """What a token of the patient's page says."""
+    """The content of a token of the patient's page."""
 
     contact_id: uuid.UUID
     expired: bool
@@ -48,10 +48,10 @@ def page_token(contact_id: uuid.UUID, ends: datetime) -> str:
 
 
 def page_of(token: str, now: datetime) -> PageToken | None:
-    """What a page's token says; `None` for one that we did not make, or made for another purpose."""
+    """Return the content of a page's token; `None` for one not ours or of another purpose."""
     try:
-        told = signing.Signer(salt=_PAGE).unsign(token)
-        contact_id, ends = uuid.UUID(told[:32]), int(told[32:], 16)
+        payload = signing.Signer(salt=_PAGE).unsign(token)
+        contact_id, ends = uuid.UUID(payload[:32]), int(payload[32:], 16)
     except (signing.BadSignature, ValueError):
         return None
     return PageToken(contact_id, _hours(now) > ends)

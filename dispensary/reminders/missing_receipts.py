@@ -1,4 +1,4 @@
-"""Messages that a provider accepted and never spoke of again: once each is a day old, the provider is asked."""
+"""Poll providers for messages without a delivery receipt after 24 hours."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TURN = "missing-receipts"
 """The turn whose position is the last delivery looked at: each is asked about once."""
 
 
-def ask_about_silent() -> int:
-    """Ask what became of what was accepted a day ago. Returns how many have been looked at; at most one run an hour.
+def poll_missing_receipts() -> int:
+    """Poll for receipts of messages accepted a day ago, at most once an hour. Returns how many were looked at.
 
     A provider that gives no answer is asked again in an hour. What it says goes the way of every receipt.
     """
@@ -36,7 +36,11 @@ def ask_about_silent() -> int:
     ends, looked_at, last = time.monotonic() + LONGEST, 0, turn.position
     try:
         for delivery in Delivery.objects.filter(pk__gt=turn.position).order_by("pk")[:MOST]:
-            if delivery.started_at > now - SILENT_FOR or time.monotonic() > ends or not _ask(delivery, channels, now):
+            if (
+                delivery.started_at > now - SILENT_FOR
+                or time.monotonic() > ends
+                or not _poll_one(delivery, channels, now)
+            ):
                 break
             looked_at, last = looked_at + 1, delivery.pk
     finally:
@@ -47,8 +51,8 @@ def ask_about_silent() -> int:
     return looked_at
 
 
-def _ask(delivery: Delivery, channels: Mapping[str, Channel], now: datetime) -> bool:
-    """Whether this one is done with: it is not silent, nobody can be asked, or somebody was."""
+def _poll_one(delivery: Delivery, channels: Mapping[str, Channel], now: datetime) -> bool:
+    """Poll for one receipt. Returns False when the provider gave no answer and is to be asked again."""
     channel = channels.get(delivery.channel)
     if delivery.outcome != Outcome.ACCEPTED or channel is None or not delivery.provider_message_id:
         return True

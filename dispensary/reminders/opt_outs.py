@@ -1,4 +1,4 @@
-"""What an opt-out or a refusal by a provider changes: answers, suppressed addresses, and what is owed.
+"""Opt-outs and refused addresses: consent, suppressed addresses, and reminders held back.
 
 What was claimed under the old answer loses its lease in the same transaction, so nothing that a patient has forbidden
 begins after the commit of their word.
@@ -86,8 +86,8 @@ def stop_contact(
     news = suppress(contact, reason, now)
     answers = dict(Consent.objects.filter(patient=patient).values_list("medium", "answer"))
     for medium in Medium:
-        meant = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
-        if meant and answers.get(medium) != ConsentAnswer.NO:
+        is_ended = medium == contact.medium or (everything and answers.get(medium) == ConsentAnswer.YES)
+        if is_ended and answers.get(medium) != ConsentAnswer.NO:
             record_consent(patient, medium, ConsentAnswer.NO, ConsentSource(source), evidence, by, now)
     settle_owed(patient, by, now)
     settle_others(others, now)
@@ -192,7 +192,7 @@ def lock_all_at(contact: ContactPoint) -> list[Patient]:
     )
     ids = {contact.patient_id, *there.values_list("patient_id", flat=True)}
     locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
-    return [each for each in locked.filter(pk__in=ids).order_by("pk") if each.pk != contact.patient_id]
+    return [patient for patient in locked.filter(pk__in=ids).order_by("pk") if patient.pk != contact.patient_id]
 
 
 def settle_others(patients: list[Patient], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What follows from an answer, or from the lack of one. Each ending is one transaction: row, ledger, work, audit line."""
+"""Outcomes of sends: reminder, delivery, work and audit entry in one transaction each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _chance = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class AcceptedSend:
     """A message that the provider has accepted; its row is not booked yet."""
 
     ready: Ready
@@ -52,7 +52,7 @@ def engine(pharmacy_id: uuid.UUID) -> Actor:
     return Actor.system("reminders", pharmacy_id)
 
 
-def hand_over(lease: queue.Lease, done: Going | None, following: Ready | None) -> queue.Begun | None:
+def hand_over(lease: queue.Lease, done: AcceptedSend | None, following: Ready | None) -> queue.Begun | None:
     """Mark the message before as accepted and begin the next, in one commit. `None`: the next must not be sent.
 
     The statement looks at the lease before it commits, and its commit may wait for a lock or a disk: where that left no
@@ -77,12 +77,12 @@ def hand_over(lease: queue.Lease, done: Going | None, following: Ready | None) -
     }
     begun = queue.hand_over(lease, parameters)
     if begun and begun.to_spare < timedelta(0):
-        _not_begun(begun, lease, following)
+        _take_back_begun(begun, lease, following)
         return None
     return begun
 
 
-def _not_begun(begun: queue.Begun, lease: queue.Lease, ready: Ready | None) -> None:
+def _take_back_begun(begun: queue.Begun, lease: queue.Lease, ready: Ready | None) -> None:
     """Take back an intent whose provider was certainly not called: its commit came back when there was no time left."""
     if ready is None:
         return
@@ -90,11 +90,11 @@ def _not_begun(begun: queue.Begun, lease: queue.Lease, ready: Ready | None) -> N
         queue.lock_patient(ready.row.id)
         now = begun.at - begun.to_spare
         _finish(begun.delivery, Outcome.DEFERRED, "no-time", now)
-        queue.owe_again(ready.row.id, lease.token)
+        queue.return_begun(ready.row.id, lease.token)
 
 
 @audit.retrying
-def book(lease: queue.Lease, done: Sequence[Going]) -> None:
+def book(lease: queue.Lease, done: Sequence[AcceptedSend]) -> None:
     """Move what was accepted to its end, with an audit line each, in one transaction for many.
 
     What is not ours any more (a receipt or a tick came first) has its line from whoever took it.
@@ -141,7 +141,7 @@ def book_one(reminder: Reminder, delivery: Delivery, now: datetime) -> None:
     audit.record_all([line])
 
 
-def _sent(reminder: Reminder | Row, at: datetime, **told: Any) -> audit.Prepared:
+def _sent(reminder: Reminder | Row, at: datetime, **event_body: Any) -> audit.Prepared:
     """The audit line of a message that was accepted."""
     return audit.prepared(
         audit.Event.REMINDER_SENT,
@@ -151,11 +151,11 @@ def _sent(reminder: Reminder | Row, at: datetime, **told: Any) -> audit.Prepared
         subject=audit.Subject("reminder", str(reminder.public_id)),
         patient=reminder.patient_id,
         reason_code=reminder.kind,
-        body=told,
+        body=event_body,
     )
 
 
-def put_aside(lease: queue.Lease, decision: Later | Never) -> None:
+def end_unsent(lease: queue.Lease, decision: Later | Never) -> None:
     """A claimed row that does not leave: due again later, or ended with its reason and, where it matters, work."""
     row = decision.row
     if isinstance(decision, Later):
@@ -164,7 +164,7 @@ def put_aside(lease: queue.Lease, decision: Later | Never) -> None:
     state, work = _ENDINGS[decision.reason]
     with transaction.atomic():
         if queue.mark(row.id, lease.token, state, error=decision.reason):
-            tell_failed(row, decision.reason, work, row.now)
+            record_failure(row, decision.reason, work, row.now)
 
 
 _ENDINGS = {
@@ -191,7 +191,7 @@ WORDS: dict[str, str] = {
 }
 
 
-def tell_failed(reminder: Reminder | Row, code: str, work: WorkKind, now: datetime) -> None:
+def record_failure(reminder: Reminder | Row, code: str, work: WorkKind, now: datetime) -> None:
     """The audit line of an ending, and work for a person where silence could harm or the fault is ours."""
     by, kind = engine(reminder.pharmacy_id), ReminderKind(reminder.kind)
     audit.record(
@@ -206,12 +206,12 @@ def tell_failed(reminder: Reminder | Row, code: str, work: WorkKind, now: dateti
         body={"kind": kind.value},
     )
     if kind.matters_for_safety or work in _ALWAYS_WORK or code == Reason.ALL_REFUSED:
-        said = WORDS.get(str(code), f"The provider did not take it ({code}).")
+        sentence = WORDS.get(str(code), f"The provider did not take it ({code}).")
         open_work(
             work,
             pharmacy_id=reminder.pharmacy_id,
             patient_id=reminder.patient_id,
-            reason=f"{kind.label.capitalize()}. {said}",
+            reason=f"{kind.label.capitalize()}. {sentence}",
             by=by,
             now=now,
             reminder_id=reminder.id,
@@ -233,14 +233,14 @@ def settle(lease: queue.Lease, ready: Ready, begun: queue.Begun, answer: Refused
         queue.lock_patient(row.id)
         _finish(begun.delivery, Outcome.REFUSED if answer.permanent else Outcome.DEFERRED, answer.fault, now)
         if answer.permanent:
-            _never_there_again(row, answer, now)
-            queue.owe_again(row.id, lease.token, error=answer.fault)  # the next address, if there is one
+            _record_permanent_refusal(row, answer, now)
+            queue.return_begun(row.id, lease.token, error=answer.fault)  # the next address, if there is one
             return
         again = _next_attempt(row, begun.attempt, answer, now)
         if again:
-            queue.owe_again(row.id, lease.token, error=answer.fault, due_at=again)
+            queue.return_begun(row.id, lease.token, error=answer.fault, due_at=again)
         elif queue.mark(row.id, lease.token, State.FAILED, error=answer.fault):
-            tell_failed(row, answer.fault, WorkKind.FAILED, now)
+            record_failure(row, answer.fault, WorkKind.FAILED, now)
 
 
 def retry_after(attempt: int, chance: float, asked: timedelta | None = None) -> timedelta:
@@ -256,7 +256,7 @@ def retry_after(attempt: int, chance: float, asked: timedelta | None = None) -> 
 
 
 def _next_attempt(row: Row, attempt: int, answer: Refused, now: datetime) -> datetime | None:
-    """When to try again: backed off, outside quiet hours, and before it stops being true; else `None`."""
+    """Return when to try again: backed off, outside quiet hours, before it stops being true; else `None`."""
     if attempt >= conf().reminder_attempts:
         return None
     due = now + retry_after(attempt, _chance.random(), answer.retry_after)
@@ -264,7 +264,7 @@ def _next_attempt(row: Row, attempt: int, answer: Refused, now: datetime) -> dat
     return place(due, row.useful_until, now, zone, quiet)
 
 
-def _never_there_again(row: Row, answer: Refused, now: datetime) -> None:
+def _record_permanent_refusal(row: Row, answer: Refused, now: datetime) -> None:
     """A permanent refusal: the address is of no use, or its owner has asked the provider to stop us."""
     by = engine(row.pharmacy_id)
     if answer.fault is Fault.BAD_ADDRESS:
@@ -302,11 +302,11 @@ def in_doubt(
     worker_died: bool = False,
 ) -> None:
     """A message that may or may not have gone: ask, repeat with the same key, repeat because silence is worse, or park."""
-    told: Answer | None = None
+    answer: Answer | None = None
     delivery = Delivery.objects.filter(pk=delivery_id).first() if delivery_id else None
     if channel and delivery and channel.after_crash is AfterCrash.LOOK_UP:
-        told = channel.look_up(delivery.key)
-        if told is None:
+        answer = channel.look_up(delivery.key)
+        if answer is None:
             return
     with transaction.atomic():
         queue.lock_patient(reminder_id)
@@ -318,17 +318,17 @@ def in_doubt(
             delivery = open_still.filter(pk=delivery.pk).first()
         if worker_died:
             Reminder.objects.filter(pk=reminder_id).update(lost_workers=reminder.lost_workers + 1)
-        if isinstance(told, Accepted) or (delivery is None and _already_out(reminder).exists()):
-            _was_sent(reminder, delivery, told, now)
-        elif delivery is None or isinstance(told, Refused) or _may_repeat(reminder, channel):
-            state = queue.owe_again(reminder_id, token, error=Fault.NO_ANSWER)
+        if isinstance(answer, Accepted) or (delivery is None and _accepted_deliveries(reminder).exists()):
+            _record_sent(reminder, delivery, answer, now)
+        elif delivery is None or isinstance(answer, Refused) or _may_repeat(reminder, channel):
+            state = queue.return_begun(reminder_id, token, error=Fault.NO_ANSWER)
             if delivery:
                 repeated = Outcome.REPEATED if state == State.SCHEDULED else Outcome.UNKNOWN
                 _finish(delivery.pk, repeated, Fault.NO_ANSWER, now)
         else:
             _finish(delivery.pk, Outcome.UNKNOWN, Fault.NO_ANSWER, now)
             queue.mark(reminder_id, token, State.PARKED, error=Fault.NO_ANSWER)
-            tell_failed(reminder, _IN_DOUBT, WorkKind.MAYBE_SENT, now)
+            record_failure(reminder, _IN_DOUBT, WorkKind.MAYBE_SENT, now)
 
 
 def _may_repeat(reminder: Reminder, channel: Channel | None) -> bool:
@@ -339,14 +339,14 @@ def _may_repeat(reminder: Reminder, channel: Channel | None) -> bool:
     ).matters_for_safety
 
 
-def _already_out(reminder: Reminder) -> QuerySet[Delivery]:
+def _accepted_deliveries(reminder: Reminder) -> QuerySet[Delivery]:
     return reminder.deliveries.filter(round=reminder.round, outcome__in=(Outcome.ACCEPTED, Outcome.DELIVERED))
 
 
-def _was_sent(reminder: Reminder, delivery: Delivery | None, told: Answer | None, now: datetime) -> None:
+def _record_sent(reminder: Reminder, delivery: Delivery | None, answer: Answer | None, now: datetime) -> None:
     """Its worker is lost; the ledger has its end, or the provider has told us."""
-    if delivery and isinstance(told, Accepted):
+    if delivery and isinstance(answer, Accepted):
         Delivery.objects.filter(pk=delivery.pk, outcome__lt=Outcome.ACCEPTED).update(
-            outcome=Outcome.ACCEPTED, provider_message_id=told.provider_message_id, finished_at=now
+            outcome=Outcome.ACCEPTED, provider_message_id=answer.provider_message_id, finished_at=now
         )
-    book_one(reminder, delivery or _already_out(reminder).latest("attempt"), now)
+    book_one(reminder, delivery or _accepted_deliveries(reminder).latest("attempt"), now)

@@ -1,4 +1,4 @@
-"""What a dispense makes owing, written in its transaction; and what is owed no longer, withdrawn in its cause's."""
+"""Plan the reminders of a dispense, and withdraw them, in the transaction of the cause."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED, Pres
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """How many reminders were taken back, and the ids of those that were already on their way."""
+    """The number of reminders withdrawn, and the ids of those already on their way."""
 
     count: int
     on_their_way: tuple[int, ...]
@@ -90,7 +90,7 @@ def _course(
 
 
 def _end_of_replaced(ends_on: date | None, replaced_on: date) -> date | None:
-    """When a course ends that another order goes on with: it does not, unless it was over by then."""
+    """Return the end of a replaced course: none, unless it was over when it was replaced."""
     return ends_on if ends_on and ends_on <= replaced_on else None
 
 
@@ -130,66 +130,66 @@ def plan_after_dispense(*, dispense: Dispense, by: Actor, now: datetime) -> Remi
     plan beside the new one where it lasts longer and is to be continued, or where its order runs beside the new order, so
     that its own run-out is not forgotten.
     """
-    known = plans.read(dispense)
-    if known.died_on:
+    stored = plans.read(dispense)
+    if stored.died_on:
         return None
-    zone, quiet = manners(known.zone_name, known.pharmacy_zone, known.quiet_from, known.quiet_until)
-    supplies = [*known.earlier_supplies(), SupplyDays(dispense.starts_on, dispense.run_out_on)]
-    begins_on = course_start(planned_regimen(known.phases(), known.then_stop), supplies, known.profile)
-    changes, ends_on = _course(known.phases(), known.then_stop, begins_on)
-    if known.replaced_at:
-        changes, ends_on = (), _end_of_replaced(ends_on, known.replaced_at.astimezone(zone).date())
-    timing = timing_of(known.refill_lead_days, known.second_call_days, known.message_at)
+    zone, quiet = manners(stored.zone_name, stored.pharmacy_zone, stored.quiet_from, stored.quiet_until)
+    supplies = [*stored.earlier_supplies(), SupplyDays(dispense.starts_on, dispense.run_out_on)]
+    begins_on = course_start(planned_regimen(stored.phases(), stored.then_stop), supplies, stored.profile)
+    changes, ends_on = _course(stored.phases(), stored.then_stop, begins_on)
+    if stored.replaced_at:
+        changes, ends_on = (), _end_of_replaced(ends_on, stored.replaced_at.astimezone(zone).date())
+    timing = timing_of(stored.refill_lead_days, stored.second_call_days, stored.message_at)
     handed_over_on = dispense.handed_over_at.astimezone(zone).date()
     facts = Facts(handed_over_on, dispense.run_out_on, ends_on, changes, timing)
     digest = facts.digest(str(dispense.pk), str(zone), repr(quiet))
     replaced = None
-    in_force = known.in_force()
-    is_first = all(held.prescription_id != dispense.prescription_id for held in in_force)
-    beside = orders_beside(dispense) if is_first and in_force else {held.prescription_id for held in in_force}
-    for held in in_force:
-        if held.prescription_id != dispense.prescription_id and _goes_on_beside(held, facts, dispense, beside):
+    in_force = stored.in_force()
+    is_first = all(other.prescription_id != dispense.prescription_id for other in in_force)
+    beside = orders_beside(dispense) if is_first and in_force else {other.prescription_id for other in in_force}
+    for other in in_force:
+        if other.prescription_id != dispense.prescription_id and _goes_on_beside(other, facts, dispense, beside):
             continue
-        if held.dispense_id == dispense.pk:
-            if held.digest == digest:
-                plans.stamp(plan_id=held.id, timing_version=known.timing_version)
-                return ReminderPlan.objects.get(pk=held.id)
-            replaced = held
+        if other.dispense_id == dispense.pk:
+            if other.digest == digest:
+                plans.stamp(plan_id=other.id, timing_version=stored.timing_version)
+                return ReminderPlan.objects.get(pk=other.id)
+            replaced = other
         else:
             reason = Withdrawal.NEW_DISPENSE
-            _end(held.id, known.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
+            _end_plan(other.id, stored.pharmacy_id, dispense.patient_id, reason=reason, by=by, now=now)
     new = ReminderPlan(
-        pharmacy_id=known.pharmacy_id,
+        pharmacy_id=stored.pharmacy_id,
         patient_id=dispense.patient_id,
         dispense_id=dispense.pk,
-        version=(known.version or 0) + 1,
+        version=(stored.version or 0) + 1,
         facts_digest=digest,
         run_out_on=facts.run_out_on,
         more_needed=facts.needs_more,
-        timing_version=known.timing_version,
+        timing_version=stored.timing_version,
         planned_at=now,
     )
     gone = plans.replace(plan_id=replaced.id, new_id=new.pk, now=now) if replaced else plans.Replaced()
-    over = {_meaning(kind, occurrence) for kind, occurrence in known.said() | gone.carried}
+    over = {_meaning(kind, occurrence) for kind, occurrence in stored.sent_messages() | gone.carried}
     rows = [
         row
-        for row in _rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
+        for row in _reminder_rows(new, facts, zone, quiet, now, strength=dispense.strength_mg)
         if _meaning(row.kind, row.occurrence) not in over
     ]
     plans.write(new, rows, str(zone), tzdb_version())
     if gone.held_back:
         plans.hold_back(plan_id=new.pk, now=now)
     if replaced:
-        _tell_replaced(new, by, now, withdrawn=gone.withdrawn, carried_over=len(gone.carried), planned=len(rows))
+        _record_replaced(new, by, now, withdrawn=gone.withdrawn, carried_over=len(gone.carried), planned=len(rows))
     return new
 
 
 def _meaning(kind: str, occurrence: str) -> tuple[str, str]:
-    """What a message says, whatever day it is said on: of one supply each call is made once, each change told once."""
+    """Return the key of a message's meaning: of one supply each call is made once, each change announced once."""
     return (kind, occurrence if kind == ReminderKind.DOSE_CHANGE else "")
 
 
-def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -> None:
+def _record_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -> None:
     audit.record(
         audit.Event.REMINDER_PLANNED,
         pharmacy=new.pharmacy_id,
@@ -202,12 +202,12 @@ def _tell_replaced(new: ReminderPlan, by: Actor, now: datetime, **counts: int) -
     )
 
 
-def _goes_on_beside(held: plans.InForce, facts: Facts, dispense: Dispense, beside: set[UUID]) -> bool:
+def _goes_on_beside(other: plans.InForce, facts: Facts, dispense: Dispense, beside: set[UUID]) -> bool:
     """Say whether a plan in force of another order stays. Plans that are in force together ran beside each other before."""
-    if held.replaced and held.prescription_id in _replaced_by(dispense.prescription_id):
+    if other.replaced and other.prescription_id in _replaced_by(dispense.prescription_id):
         return False
-    is_longer = held.more_needed and held.run_out_on > facts.run_out_on
-    return not held.older or is_longer or held.prescription_id in beside
+    is_longer = other.more_needed and other.run_out_on > facts.run_out_on
+    return not other.older or is_longer or other.prescription_id in beside
 
 
 def _replaced_by(prescription_id: UUID) -> set[UUID]:
@@ -242,21 +242,21 @@ def withdraw_for(
     about = dispense or prescription or patient
     if about is None or sum(thing is not None for thing in (dispense, prescription, patient)) != 1:
         raise ValueError("withdraw_for needs exactly one of dispense, prescription and patient")
-    owner = _locked(about.pk if isinstance(about, Patient) else about.patient_id)
-    held = _in_force(owner)
+    owner = _lock_patient(about.pk if isinstance(about, Patient) else about.patient_id)
+    in_force = _in_force(owner)
     if dispense:
-        held = held.filter(dispense=dispense)
+        in_force = in_force.filter(dispense=dispense)
     if prescription:
         orders = {prescription.pk}
         if (
             reason == Withdrawal.PRESCRIPTION_STOPPED
         ):  # the medicine, and so what is left of the orders that it replaced
             orders |= _replaced_by(prescription.pk)
-        held = held.filter(dispense__prescription__in=orders)
-    held = list(held)
-    ended = [_end(each.pk, each.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for each in held]
+        in_force = in_force.filter(dispense__prescription__in=orders)
+    in_force = list(in_force)
+    ended = [_end_plan(each.pk, each.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for each in in_force]
     if reason == Withdrawal.PRESCRIPTION_REPLACED:
-        for each in held:
+        for each in in_force:
             plan_after_dispense(dispense=each.dispense, by=by, now=now)
     if ended and reason in _SUPPLY_BEFORE_COUNTS and not _in_force(owner).exists():
         _plan_from_the_supply_before(owner, dispense, prescription, by=by, now=now)
@@ -267,10 +267,10 @@ def withdraw_for(
 def plan_again(*, patient: Patient, by: Actor, now: datetime) -> list[ReminderPlan]:
     """Plan anew after a change of zone, quiet hours or lead days. Equal facts: nothing happens. Gives the plans in force."""
     planned = [
-        plan_after_dispense(dispense=held.dispense, by=by, now=now)
-        for held in _in_force(_locked(patient.pk)).order_by("version")
+        plan_after_dispense(dispense=in_force.dispense, by=by, now=now)
+        for in_force in _in_force(_lock_patient(patient.pk)).order_by("version")
     ]
-    return [each for each in planned if each]
+    return [plan_ for plan_ in planned if plan_]
 
 
 def _plan_from_the_supply_before(
@@ -291,8 +291,8 @@ def _plan_from_the_supply_before(
         plan_after_dispense(dispense=before, by=by, now=now)
 
 
-def _locked(patient_id: object) -> Patient:
-    """The patient's row is the lock under which plans, consent and addresses change."""
+def _lock_patient(patient_id: object) -> Patient:
+    """Lock the patient's row, under which plans, consent and addresses change."""
     return Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=patient_id)
 
 
@@ -300,7 +300,7 @@ def _in_force(patient: Patient) -> QuerySet[ReminderPlan]:
     return ReminderPlan.objects.select_related("dispense").filter(patient=patient, ended_at__isnull=True)
 
 
-def _end(
+def _end_plan(
     plan_id: object, pharmacy_id: UUID, patient_id: object, *, reason: Withdrawal, by: Actor, now: datetime
 ) -> Withdrawn:
     """End a plan: its owed rows are withdrawn and lose their lease, so that a worker who holds one cannot begin it.
@@ -322,42 +322,42 @@ def _end(
     return Withdrawn(count, on_their_way)
 
 
-def leaves_at(owed: Planned | Reminder, now: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
-    """When what is intended for a local day and hour leaves, quiet hours regarded; `None`: it cannot while it is true."""
-    due = resolve(owed.local_date, owed.local_time, zone)
-    return place(due, owed.useful_until, now, zone, quiet, on_its_day=ReminderKind(owed.kind).before_its_day)
+def leaves_at(message: Planned | Reminder, now: datetime, zone: ZoneInfo, quiet: QuietHours) -> datetime | None:
+    """Return when a planned message leaves, quiet hours regarded; `None` if it cannot while it is true."""
+    due = resolve(message.local_date, message.local_time, zone)
+    return place(due, message.useful_until, now, zone, quiet, on_its_day=ReminderKind(message.kind).before_its_day)
 
 
-def _rows(
+def _reminder_rows(
     new: ReminderPlan, facts: Facts, zone: ZoneInfo, quiet: QuietHours, now: datetime, *, strength: Decimal
 ) -> Iterator[Reminder]:
-    for owed in plan(facts, now.astimezone(zone).date(), zone):
-        due = leaves_at(owed, now, zone, quiet)
+    for planned in plan(facts, now.astimezone(zone).date(), zone):
+        due = leaves_at(planned, now, zone, quiet)
         if due is not None:
             yield Reminder(
                 plan=new,
                 pharmacy_id=new.pharmacy_id,
                 patient_id=new.patient_id,
-                kind=owed.kind,
-                occurrence=owed.occurrence,
-                local_date=owed.local_date,
-                local_time=owed.local_time,
+                kind=planned.kind,
+                occurrence=planned.occurrence,
+                local_date=planned.local_date,
+                local_time=planned.local_time,
                 tz_name=str(zone),
                 tzdb_version=tzdb_version(),
                 due_at=due.astimezone(UTC),
-                useful_until=owed.useful_until,
-                params=params_of(owed, facts, strength),
+                useful_until=planned.useful_until,
+                params=params_of(planned, facts, strength),
             )
 
 
-def params_of(owed: Planned, facts: Facts, strength: Decimal) -> dict[str, object]:
-    """What the words will need: dates and doses as text, no name."""
-    if owed.change:
+def params_of(planned: Planned, facts: Facts, strength: Decimal) -> dict[str, object]:
+    """Return the variables of the text: dates and doses as text, no name."""
+    if planned.change:
         return {
-            "date": owed.change.on.isoformat(),
-            "before": [format_amount(dose) for dose in owed.change.before],
-            "after": [format_amount(dose) for dose in owed.change.after],
+            "date": planned.change.on.isoformat(),
+            "before": [format_amount(dose) for dose in planned.change.before],
+            "after": [format_amount(dose) for dose in planned.change.after],
             "strength": format_amount(strength),
         }
-    told = owed.occurrence if owed.kind == owed.kind.LAST_DAY else facts.run_out_on.isoformat()
-    return {"date": told}
+    day = planned.occurrence if planned.kind == planned.kind.LAST_DAY else facts.run_out_on.isoformat()
+    return {"date": day}

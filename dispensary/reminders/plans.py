@@ -1,4 +1,4 @@
-"""The statements of planning. Four of them on the way of a dispense, since everybody at the counter waits for them."""
+"""Calls of the statements in `planning.sql`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """All that planning needs of the database. Field order is that of `read_facts` in `planning.sql`."""
+class PlanningFacts:
+    """The facts that planning reads from the database. Field order is that of `read_facts` in `planning.sql`."""
 
     died_on: date | None
     zone_name: str
@@ -56,46 +56,46 @@ class Known:
     then_stop: bool | None
     replaced_at: datetime | None
     """When another order took this one's place."""
-    phases_told: Any
-    earlier_told: Any
+    phases_json: Any
+    supplies_json: Any
     version: int | None
-    plans_told: Any
-    said_told: Any
+    plans_json: Any
+    sent_json: Any
 
-    def said(self) -> set[tuple[str, str]]:
+    def sent_messages(self) -> set[tuple[str, str]]:
         """Kind and occurrence of what has left, is leaving or may have left because of this very dispense."""
-        return {(kind, occurrence) for kind, occurrence in _list(self.said_told)}
+        return {(kind, occurrence) for kind, occurrence in _list(self.sent_json)}
 
     def in_force(self) -> list[InForce]:
         """The plans in force for the patient, the oldest first."""
         return [
             InForce(uuid.UUID(pk), digest, uuid.UUID(dispense), uuid.UUID(order), date.fromisoformat(run_out), *more)
-            for pk, digest, dispense, order, run_out, *more in _list(self.plans_told)
+            for pk, digest, dispense, order, run_out, *more in _list(self.plans_json)
         ]
 
     def earlier_supplies(self) -> list[SupplyDays]:
         """Return the days of the supplies of the same order before this one, oldest first."""
-        return [SupplyDays(*map(date.fromisoformat, days)) for days in _list(self.earlier_told)]
+        return [SupplyDays(*map(date.fromisoformat, days)) for days in _list(self.supplies_json)]
 
     def phases(self) -> list[Phase]:
         """The order's phases, in order; not to be saved."""
         return [
             Phase(number=number, doses=[Decimal(dose) for dose in doses], unit=unit, days=days)
-            for number, doses, unit, days in _list(self.phases_told)
+            for number, doses, unit, days in _list(self.phases_json)
         ]
 
 
-def _list(told: Any) -> list[Any]:
-    return json.loads(told) if isinstance(told, str) else told or []
+def _list(value: Any) -> list[Any]:
+    return json.loads(value) if isinstance(value, str) else value or []
 
 
-def read(dispense: Dispense) -> Known:
+def read(dispense: Dispense) -> PlanningFacts:
     """Lock the patient and read what planning needs."""
     values = [dispense.number, dispense.handed_over_at, dispense.pk, dispense.prescription_id, dispense.patient_id]
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # stays prepared, as the line of the log does
         cursor.execute(SQL["read_facts"], values)
-        return Known(*cursor.fetchone())
+        return PlanningFacts(*cursor.fetchone())
 
 
 def end(*, plan_id: uuid.UUID, patient_id: object, reason: str, by: str, now: datetime) -> tuple[int, tuple[int, ...]]:
@@ -110,13 +110,13 @@ def end(*, plan_id: uuid.UUID, patient_id: object, reason: str, by: str, now: da
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What became of a plan's rows when the same supply was planned again."""
+    """The reminders of a plan after the same supply was planned again."""
 
     withdrawn: int = 0
     carried: frozenset[tuple[str, str]] = frozenset()
     """Kind and occurrence of what goes over to the new plan as it stands."""
     held_back: bool = False
-    """The patient may not be messaged, so that what was to come had been held back."""
+    """The patient may not be messaged, so that what was to come had been other back."""
 
 
 def replace(*, plan_id: uuid.UUID, new_id: uuid.UUID, now: datetime) -> Replaced:
@@ -129,29 +129,29 @@ def replace(*, plan_id: uuid.UUID, new_id: uuid.UUID, now: datetime) -> Replaced
 
 
 def hold_back(*, plan_id: uuid.UUID, now: datetime) -> None:
-    """What is to come waits for a permission, as the plan before it did. What is due is the engine's to decide."""
+    """Suppress what is to come until the patient allows messages; what is due the engine decides."""
     with connection.cursor() as cursor:
         cursor.execute(SQL["hold_back"], [NOT_ALLOWED, plan_id, now])
 
 
 def stamp(*, plan_id: uuid.UUID, timing_version: int) -> None:
-    """The plan is as these settings would make it."""
+    """Note that a plan agrees with these settings."""
     with connection.cursor() as cursor:
         cursor.execute(SQL["stamp_plan"], [timing_version, plan_id])
 
 
 def write(plan: ReminderPlan, rows: Iterable[Reminder], zone: str, tzdb: str) -> None:
     """Store a plan and what it owes, in one statement."""
-    owed = list(rows)
+    reminders = list(rows)
     names = {
         "plan": plan.pk, "pharmacy": plan.pharmacy_id, "patient": plan.patient_id, "dispense": plan.dispense_id,
         "version": plan.version, "digest": plan.facts_digest, "run_out_on": plan.run_out_on, "more": plan.more_needed,
         "timing": plan.timing_version,
-        "now": plan.planned_at, "zone": zone, "tzdb": tzdb, "ids": [row.public_id for row in owed],
-        "kinds": [str(row.kind) for row in owed], "occurrences": [row.occurrence for row in owed],
-        "dates": [row.local_date for row in owed], "times": [row.local_time for row in owed],
-        "due": [row.due_at for row in owed], "until": [row.useful_until for row in owed],
-        "params": [json.dumps(row.params) for row in owed],
+        "now": plan.planned_at, "zone": zone, "tzdb": tzdb, "ids": [row.public_id for row in reminders],
+        "kinds": [str(row.kind) for row in reminders], "occurrences": [row.occurrence for row in reminders],
+        "dates": [row.local_date for row in reminders], "times": [row.local_time for row in reminders],
+        "due": [row.due_at for row in reminders], "until": [row.useful_until for row in reminders],
+        "params": [json.dumps(row.params) for row in reminders],
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)

@@ -1,8 +1,4 @@
-"""The statements that claim, begin, finish and give back. Every time in them is the database's.
-
-No UPDATE here tests `state` where it marks a row it already holds: a repeated partial-index predicate makes the planner
-walk the lease index. A held row is known by its id and its lease's token; whoever takes it back clears the token.
-"""
+"""Calls of the statements in `queue.sql`: claim, begin, finish and give back reminders; counters and turns."""
 
 from __future__ import annotations
 
@@ -49,27 +45,27 @@ def run(statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-class _Kept(threading.local):
-    """One cursor for each thread's connection: it knows how to write and read its values from the last time."""
+class _ConnectionCursor(threading.local):
+    """One cursor for each thread's connection, which keeps its prepared statements and adapters."""
 
     cursor: psycopg.Cursor[tuple[Any, ...]] | None = None
 
 
-_kept = _Kept()
+_connection_cursor = _ConnectionCursor()
 
 
-def _kept_cursor() -> psycopg.Cursor[tuple[Any, ...]]:
+def _prepared_cursor() -> psycopg.Cursor[tuple[Any, ...]]:
     connection.ensure_connection()
     raw = connection.connection
-    if _kept.cursor is None or _kept.cursor.connection is not raw:
+    if _connection_cursor.cursor is None or _connection_cursor.cursor.connection is not raw:
         raw.prepare_threshold = 0
-        _kept.cursor = psycopg.Cursor(raw)
-    return _kept.cursor
+        _connection_cursor.cursor = psycopg.Cursor(raw)
+    return _connection_cursor.cursor
 
 
 def run_prepared(statement: str, parameters: Any) -> list[tuple[Any, ...]]:
     """The same as `run` for what is said again and again: planned once for each connection."""
-    cursor = _kept_cursor()
+    cursor = _prepared_cursor()
     with connection.wrap_database_errors:
         return cursor.execute(statement, parameters, prepare=True).fetchall()
 
@@ -83,7 +79,7 @@ def hand_over(lease: Lease, parameters: dict[str, Any]) -> Begun | None:
     """
     if connection.in_atomic_block:
         raise RuntimeError("a hand-over is a transaction of its own")
-    cursor = _kept_cursor()
+    cursor = _prepared_cursor()
     asked = time.monotonic()
     with connection.wrap_database_errors:
         try:
@@ -99,11 +95,11 @@ def hand_over(lease: Lease, parameters: dict[str, Any]) -> Begun | None:
 
 
 def lock_patient(reminder: int) -> None:
-    """Let no plan of its patient begin or end until this transaction ends. Before any other lock, as those do who end one."""
+    """Lock the patient of a reminder, so that no plan begins or ends meanwhile. Before any other lock."""
     run(SQL["lock_patient"], [reminder])
 
 
-def owe_again(reminder: int, token: uuid.UUID, *, error: str = "", due_at: datetime | None = None) -> State | None:
+def return_begun(reminder: int, token: uuid.UUID, *, error: str = "", due_at: datetime | None = None) -> State | None:
     """Give back one that was begun and has not gone, to be sent later; withdrawn where its plan has ended meanwhile.
 
     In a transaction that began with `lock_patient`. `None` when somebody took it back.

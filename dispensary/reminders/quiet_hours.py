@@ -67,7 +67,7 @@ def prev_allowed(instant: datetime, zone: tzinfo, quiet: QuietHours) -> datetime
 def place(
     due: datetime, useful_until: datetime, now: datetime, zone: tzinfo, quiet: QuietHours, *, on_its_day: bool = False
 ) -> datetime | None:
-    """When a message due at ``due`` may really leave: after the window if it is still true then, else before it.
+    """Return when a message due at ``due`` may leave: after the window if still useful then, else before it.
 
     ``on_its_day``: where the end of the window falls on a later day than ``due``, before it, if that is still ahead.
     ``None`` when neither fits: a person has to call.
@@ -85,18 +85,18 @@ def manners(zone_name: str, pharmacy_zone: str, quiet_from: time, quiet_until: t
     """The patient's zone and quiet hours. Cautious ones where the window leaves no time to write; where the zone is unknown,
     the hours that both the pharmacy's own and the cautious ones leave.
     """
-    zone, known = _zone(zone_name), True
+    zone, is_known = _zone(zone_name), True
     if zone is None:
-        zone, known = _zone(pharmacy_zone) or ZoneInfo("UTC"), False
+        zone, is_known = _zone(pharmacy_zone) or ZoneInfo("UTC"), False
     try:
         quiet = QuietHours(quiet_from, quiet_until)
     except ValueError:
         return zone, CAUTIOUS
-    return zone, quiet if known else cautious(quiet)
+    return zone, quiet if is_known else cautious(quiet)
 
 
 class _Narrow(QuietHours):
-    """What two windows leave may be less than one window may leave alone."""
+    """Quiet hours of two windows joined; no limit of length."""
 
     def __post_init__(self) -> None:
         """Any length."""

@@ -1,4 +1,4 @@
-"""What providers tell us: first kept, then acted on. A status only goes up; a repeated event is nothing new."""
+"""Receipts and replies from providers: stored first, then acted on. A status only rises; repeats change nothing."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def keep(*, channel: str, events: Iterable[Receipt | Reply], now: datetime) -> i
         )
         for event in events
     ]
-    known = set(
+    stored_ids = set(
         InboundEvent.objects.filter(
             channel=channel, provider_event_id__in=[row.provider_event_id for row in rows]
         ).values_list("provider_event_id", flat=True)
     )
     InboundEvent.objects.bulk_create(rows, ignore_conflicts=True)
-    return len({row.provider_event_id for row in rows} - known)
+    return len({row.provider_event_id for row in rows} - stored_ids)
 
 
 def _facts(event: Receipt | Reply) -> dict[str, object]:
@@ -121,7 +121,7 @@ def _settle(pk: int, now: datetime) -> bool:
     event = waiting.filter(pk=pk).first()
     if event is None:
         return False
-    result = _reply(event, now) if event.kind == "reply" else _receipt(event, now)
+    result = _act_on_reply(event, now) if event.kind == "reply" else _act_on_receipt(event, now)
     if result is None and now - event.received_at < KEEP_TRYING:
         return False
     if result is None:
@@ -130,35 +130,39 @@ def _settle(pk: int, now: datetime) -> bool:
     if result == CONFIRM:  # stopped already; the answer is the tick's, since whoever called us shall not wait for it
         InboundEvent.objects.filter(pk=pk).update(result=result)
         return True
-    kept = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
-    InboundEvent.objects.filter(pk=pk).update(processed_at=now, result=result or "unknown-reference", facts=kept)
+    remaining_facts = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
+    InboundEvent.objects.filter(pk=pk).update(
+        processed_at=now, result=result or "unknown-reference", facts=remaining_facts
+    )
     return True
 
 
-def _reply(event: InboundEvent, now: datetime) -> str:
-    address, text = _as_we_spell_it(unseal(event.facts["address"])), unseal(event.facts["text"])
+def _act_on_reply(event: InboundEvent, now: datetime) -> str:
+    address, text = _normalise_number(unseal(event.facts["address"])), unseal(event.facts["text"])
     if not is_stop(text):
-        return "work" if _to_people(address, text, now) else "nobody"
-    result = _stop(event, address, now)
+        return "work" if _open_reply_work(address, text, now) else "nobody"
+    result = _apply_stop(event, address, now)
     if says_more(text):
-        _to_people(address, text, now)
+        _open_reply_work(address, text, now)
     return result
 
 
-def _as_we_spell_it(address: str) -> str:
-    """A sender's number in our one spelling, whichever its provider uses: with its country code, with or without the plus."""
-    found = []
+def _normalise_number(address: str) -> str:
+    """Return a sender's number in E.164, given with its country code, with or without the plus."""
+    spellings = []
     for spelling in (address, f"+{address.strip()}"):
         try:
-            found.append(opt_outs.clean_address(Medium.SMS, spelling))
+            spellings.append(opt_outs.clean_address(Medium.SMS, spelling))
         except InvalidInput:
             continue
-    known = {each: address_digest(Medium.SMS, each) for each in found}
-    ours = set(ContactPoint.objects.filter(address_digest__in=known.values()).values_list("address_digest", flat=True))
-    return next((each for each in found if known[each] in ours), found[0] if found else address)
+    digests = {number: address_digest(Medium.SMS, number) for number in spellings}
+    ours = set(
+        ContactPoint.objects.filter(address_digest__in=digests.values()).values_list("address_digest", flat=True)
+    )
+    return next((number for number in spellings if digests[number] in ours), spellings[0] if spellings else address)
 
 
-def _to_people(address: str, text: str, now: datetime) -> int:
+def _open_reply_work(address: str, text: str, now: datetime) -> int:
     """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
 
     The work says whether the patient still gets messages. Returns how many contact points have the number.
@@ -170,13 +174,13 @@ def _to_people(address: str, text: str, now: datetime) -> int:
     )
     patients = {point.patient_id: point for point in points if point.retired_at is None}
     for point in patients.values() or {point.patient_id: point for point in points}.values():
-        said = "wrote" if point.retired_at is None else "wrote, from a number that is no longer in use"
+        verb = "wrote" if point.retired_at is None else "wrote, from a number that is no longer in use"
         with transaction.atomic():
             open_or_add(
                 WorkKind.REPLY,
                 pharmacy_id=point.patient.pharmacy_id,
                 patient_id=point.patient_id,
-                reason=f"The patient {said}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
+                reason=f"The patient {verb}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
                 by=engine(point.patient.pharmacy_id),
                 now=now,
             )
@@ -188,7 +192,7 @@ def _describe_messages(patient: Patient) -> str:
     return f"Messages go on by {' and '.join(media)}." if media else "Messages to this patient are now off."
 
 
-def _stop(event: InboundEvent, address: str, now: datetime) -> str:
+def _apply_stop(event: InboundEvent, address: str, now: datetime) -> str:
     """Stop at once. Confirmed when it is news and the provider does not do it: one answer, then silence."""
     evidence = f"reply {event.provider_event_id}"
     stopped, news = opt_outs.stop_address(
@@ -223,7 +227,7 @@ def _confirm(event: InboundEvent, now: datetime) -> bool:
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
     if not marked.update(processed_at=now, result="stopped", facts={}):
         return False
-    address, channel = _as_we_spell_it(unseal(event.facts["address"])), _channel_of(event)
+    address, channel = _normalise_number(unseal(event.facts["address"])), _channel_of(event)
     digest = address_digest(Medium.SMS, address)
     points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest)
     point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
@@ -247,7 +251,7 @@ def _channel_of(event: InboundEvent) -> Channel | None:
 
 
 @transaction.atomic
-def _receipt(event: InboundEvent, now: datetime) -> str | None:
+def _act_on_receipt(event: InboundEvent, now: datetime) -> str | None:
     delivery = _delivery_of(event)
     if delivery is None:
         return None
@@ -265,29 +269,29 @@ def _receipt(event: InboundEvent, now: datetime) -> str | None:
     if outcome // 10 <= delivery.outcome // 10:
         return "older"
     Delivery.objects.filter(pk=delivery.pk).update(outcome=outcome, finished_at=delivery.finished_at or now)
-    _follow(reminder, delivery, outcome, permanent=bool(event.facts.get("permanent")), now=now)
+    _apply_outcome(reminder, delivery, outcome, permanent=bool(event.facts.get("permanent")), now=now)
     return outcome.name.lower()
 
 
 def _delivery_of(event: InboundEvent) -> Delivery | None:
     ours = Delivery.objects.filter(channel=event.channel).order_by("-attempt")
     number = event.facts.get("message")
-    if number and (found := ours.filter(provider_message_id=number).first()):
-        return found
+    if number and (delivery := ours.filter(provider_message_id=number).first()):
+        return delivery
     try:
         return ours.filter(key=UUID(event.facts.get("key", ""))).first()
     except ValueError:
         return None
 
 
-def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permanent: bool, now: datetime) -> None:
-    """What a receipt means for the reminder: delivered, or to be tried at the next address, or never again."""
+def _apply_outcome(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permanent: bool, now: datetime) -> None:
+    """Apply a receipt to the reminder: delivered, to be tried at the next address, or stopped."""
     of_this_round = delivery.round == reminder.round  # a person may have asked for it again meanwhile
     if outcome == Outcome.DELIVERED:
         if of_this_round and reminder.state not in _TAKEN_BACK:
             _move(reminder, State.DELIVERED)
             close_by_event(reminder_id=reminder.pk, by=engine(reminder.pharmacy_id), now=now)
-        _tell(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
+        _record_event(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
         return
     if outcome == Outcome.COMPLAINED and delivery.contact_id:
         _stop_at_provider(delivery.contact_id, "complaint", SuppressionReason.COMPLAINED, now)
@@ -298,7 +302,7 @@ def _follow(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, permane
         )
     if of_this_round and reminder.state == State.SENT and not reminder.plan.ended_at:
         _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
-        _tell(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
+        _record_event(audit.Event.REMINDER_FAILED, reminder, now, "not-delivered")
 
 
 _TAKEN_BACK = frozenset({State.WITHDRAWN, State.SUPPRESSED})
@@ -323,7 +327,7 @@ def _move(reminder: Reminder, state: State, error: str = "") -> None:
     reminder.save(update_fields=["state", "last_error", *NO_LEASE])
 
 
-def _tell(event: audit.Event, reminder: Reminder, now: datetime, reason: str) -> None:
+def _record_event(event: audit.Event, reminder: Reminder, now: datetime, reason: str) -> None:
     audit.record(
         event,
         pharmacy=reminder.pharmacy_id,

@@ -1,4 +1,4 @@
-"""Plans that are behind: made with settings that their pharmacy has changed since.
+"""Plan again after a change of a pharmacy's settings or of time zone data.
 
 A change of settings raises the pharmacy's `timing_version` and touches no plan: a pharmacy can have a hundred thousand.
 Each plan carries the version that it was made with, so the rows say themselves which are behind, whoever else plans
@@ -31,7 +31,7 @@ BATCH = 200
 _OF_SUPPLY = ("id", "prescription_id", "number", "starts_on", "handed_over_at", "run_out_on", "strength_mg")
 
 
-def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
+def plan_outdated(*, now: datetime, seconds: float = SECONDS) -> int:
     """Plan again what is behind, until nothing is or the time is up. Returns how many plans were looked at.
 
     A patient in whose record somebody is at work is left for the next tick; a plan that cannot be planned again is left as
@@ -41,22 +41,22 @@ def plan_behind(*, now: datetime, seconds: float = SECONDS) -> int:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(SQL["list_outdated_plans"], [passed, BATCH, BATCH])
-            found = cursor.fetchall()
-        for plan_id, patient_id, pharmacy_id in found:
+            outdated = cursor.fetchall()
+        for plan_id, patient_id, pharmacy_id in outdated:
             if time.monotonic() >= until:
-                return _counted(done)
+                return _count_planned(done)
             passed.append(plan_id)
-            done += _again(plan_id, patient_id, pharmacy_id, now)
-        if not found:
-            return _counted(done)
+            done += _plan_one(plan_id, patient_id, pharmacy_id, now)
+        if not outdated:
+            return _count_planned(done)
 
 
-def _counted(done: int) -> int:
+def _count_planned(done: int) -> int:
     count({"planned-again": done})
     return done
 
 
-def _again(plan_id: uuid.UUID, patient_id: uuid.UUID, pharmacy_id: uuid.UUID, now: datetime) -> bool:
+def _plan_one(plan_id: uuid.UUID, patient_id: uuid.UUID, pharmacy_id: uuid.UUID, now: datetime) -> bool:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(SQL["lock_patient_if_free"], [patient_id])

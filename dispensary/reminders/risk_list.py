@@ -27,7 +27,7 @@ _DAY = timedelta(days=1)
 
 
 class RiskLevel(StrEnum):
-    """How near it is, worst first."""
+    """Levels of withdrawal risk, worst first."""
 
     OVERDUE = "overdue"
     TODAY = "today"
@@ -58,7 +58,7 @@ class AtRisk:
 
     @property
     def reason(self) -> str:
-        """Why: dose, days, kind of course."""
+        """The reason: dose, days, kind of course."""
         course = "during a taper" if self.tapering else "maintenance"
         return f"{format_amount(self.mg_per_day)} mg a day, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
 
@@ -72,8 +72,8 @@ def withdrawal_risk(*, pharmacy: Pharmacy, now: datetime) -> list[AtRisk]:
     today = now.astimezone(ZoneInfo(pharmacy.time_zone)).date()
     until = today + pharmacy.second_call_days * _DAY
     plans = _running_out(until, today).filter(pharmacy=pharmacy)
-    found = [_at_risk(plan, today) for plan in plans]
-    return sorted(found, key=lambda each: (-each.days_without, -each.mg_per_day))
+    at_risk = [_at_risk(plan, today) for plan in plans]
+    return sorted(at_risk, key=lambda entry: (-entry.days_without, -entry.mg_per_day))
 
 
 def _running_out(until: date, today: date) -> QuerySet[ReminderPlan]:
@@ -103,12 +103,12 @@ def _at_risk(plan: ReminderPlan, today: date) -> AtRisk:
 
 def open_risk_work(*, now: datetime) -> int:
     """Turn everybody whose supply has ended into work, at every pharmacy. Asked about again after two days."""
-    known = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.WITHDRAWAL_RISK).filter(
+    asked_recently = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.WITHDRAWAL_RISK).filter(
         ~Q(state=WorkState.RESOLVED) | Q(resolved_at__gt=now - ASK_AGAIN_AFTER)
     )
     furthest = now.date() + _DAY  # the day may have begun already, east of here
     opened = 0
-    for plan in _running_out(furthest, now.date()).exclude(Exists(known))[:500]:
+    for plan in _running_out(furthest, now.date()).exclude(Exists(asked_recently))[:500]:
         risk = _at_risk(plan, now.astimezone(ZoneInfo(plan.pharmacy.time_zone)).date())
         if risk.level is RiskLevel.SOON:
             continue

@@ -84,14 +84,17 @@ class Planned:
 def plan(facts: Facts, today: date, zone: tzinfo) -> list[Planned]:
     """Everything still owed after this dispense, in the order of its dates: also what should have been said by now and
     is still true, which is owed at once. Who plans again leaves out what has been said."""
-    owed = [*_changes(facts, zone), *_last_day(facts, zone), *_refills(facts, zone)]
-    return sorted((each for each in owed if _is_true(each, today, zone)), key=lambda each: (each.local_date, each.kind))
+    messages = [*_changes(facts, zone), *_last_day(facts, zone), *_refills(facts, zone)]
+    return sorted(
+        (message for message in messages if _is_true(message, today, zone)),
+        key=lambda message: (message.local_date, message.kind),
+    )
 
 
-def _is_true(each: Planned, today: date, zone: tzinfo) -> bool:
+def _is_true(message: Planned, today: date, zone: tzinfo) -> bool:
     """A call ends where the next one begins, and of two only the later is made on its day; a change of dose is told until it is."""
-    last = each.useful_until.astimezone(zone).date()
-    return each.local_date >= today or (last >= today if each.change else last > today)
+    last = message.useful_until.astimezone(zone).date()
+    return message.local_date >= today or (last >= today if message.change else last > today)
 
 
 def _changes(facts: Facts, zone: tzinfo) -> list[Planned]:

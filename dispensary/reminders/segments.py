@@ -1,4 +1,4 @@
-"""How many segments a text message costs (3GPP TS 23.038 and 23.040).
+"""Segments of a text message (3GPP TS 23.038 and 23.040).
 
 160 septets fit one message and 153 each part of a longer one, as long as every character is in the GSM 7-bit alphabet;
 one character outside it turns the whole message into UCS-2, with 70 and 67 code units.

@@ -46,7 +46,7 @@ _TYPEWRITTEN = str.maketrans(
 
 
 class WayOut(StrEnum):
-    """How this message can be answered by whoever wants no more of them; the key of its sentence in the words."""
+    """The way to end the messages; the key of its sentence in the words."""
 
     REPLY = "reply"
     LINK = "link"
@@ -55,7 +55,7 @@ class WayOut(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What is sent: ``subject`` for e-mail, ``body`` without its opt-out line, the language and the words' version."""
+    """A text to send: ``subject`` for e-mail, ``body`` without its opt-out line, the language and the words' version."""
 
     subject: str
     body: str
@@ -80,9 +80,9 @@ def version_of(language: str) -> str:
     return hashlib.sha256((_FOLDER / f"{language}.toml").read_bytes()).hexdigest()[:12]
 
 
-def language_for(wanted: str, fallback: str = DEFAULT_LANGUAGE) -> str:
+def language_for(preferred: str, fallback: str = DEFAULT_LANGUAGE) -> str:
     """The language we can write: the wanted one, then without its region, then the pharmacy's, then English."""
-    for tag in (wanted, fallback, DEFAULT_LANGUAGE):
+    for tag in (preferred, fallback, DEFAULT_LANGUAGE):
         base = tag.replace("_", "-").lower().split("-")[0]
         if base in LANGUAGES:
             return base
@@ -138,15 +138,15 @@ def write(
     words = _words(language)
     entry = words[kind.value]
     allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
-    given = {name: " ".join(value.split()) for name, value in values.items() if name in allowed}
+    variables = {name: " ".join(value.split()) for name, value in values.items() if name in allowed}
     if typewritten:
-        given = {name: value.translate(_TYPEWRITTEN) for name, value in given.items()}
-    body = entry["detailed" if detailed and _can_fill(entry["detailed"], given) else "plain"]
-    if "phone" in given and not given["phone"]:
+        variables = {name: value.translate(_TYPEWRITTEN) for name, value in variables.items()}
+    body = entry["detailed" if detailed and _can_fill(entry["detailed"], variables) else "plain"]
+    if "phone" in variables and not variables["phone"]:
         body = _without_phone(body, words["questions"])
     return Text(
-        subject=words["subject"].format(sender=given["sender"]),
-        body=_fill(body, language, given),
+        subject=words["subject"].format(sender=variables["sender"]),
+        body=_fill(body, language, variables),
         opt_out=words["opt_out"][way_out],
         language=language,
         version=version_of(language),
@@ -172,11 +172,11 @@ def stop_page(language: str) -> dict[str, str]:
     return dict(_words(language)["page"])
 
 
-def _fill(body: str, language: str, given: Mapping[str, str]) -> str:
+def _fill(body: str, language: str, variables: Mapping[str, str]) -> str:
     """The words with their values, so marked that names and numbers are read in their own direction."""
     from_right = language in RIGHT_TO_LEFT
-    told = {name: _isolated(name, value, from_right) for name, value in given.items()}
-    return (_FROM_THE_RIGHT if from_right else "") + body.format(**told)
+    isolated = {name: _isolated(name, value, from_right) for name, value in variables.items()}
+    return (_FROM_THE_RIGHT if from_right else "") + body.format(**isolated)
 
 
 def _isolated(name: str, value: str, from_right: bool) -> str:
@@ -193,8 +193,8 @@ def patient_page(language: str) -> dict[str, str]:
     return words
 
 
-def _can_fill(body: str, given: Mapping[str, str]) -> bool:
-    return variables_of(body) <= given.keys()
+def _can_fill(body: str, variables: Mapping[str, str]) -> bool:
+    return variables_of(body) <= variables.keys()
 
 
 def variables_of(body: str) -> set[str]:

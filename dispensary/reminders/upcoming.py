@@ -1,4 +1,4 @@
-"""What will be sent to a patient, when, how and in which words: for the page behind a message's link, and for the counter.
+"""Messages that will be sent to a patient, for the patient's page and the counter.
 
 Writes nothing. The patient's page says no more than the messages to this very address do: medicine and dose only where the patient chose that for it.
 """
@@ -50,16 +50,16 @@ def is_closed(contact: ContactPoint) -> bool:
 
 
 def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
-    """What whoever reads messages to this contact point may see and change."""
+    """Return what the reader of messages to this contact point may see and change."""
     patient, pharmacy = contact.patient, contact.patient.pharmacy
     language = language_for(patient.language, pharmacy.language)
     used = [point for point in reach.usable(patient) if point.medium in conf().channels]
     said_no = set(patient.consents.filter(answer=ConsentAnswer.NO).values_list("medium", flat=True))
-    known = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
+    reachable_media = {point.medium for point in patient.contact_points.filter(retired_at__isnull=True, fault="")}
     return PatientPage(
         language=language,
         coming=tuple(_coming(contact, used[0], language, now)) if used else (),
-        media=tuple((medium, medium not in said_no) for medium in Medium if medium in known),
+        media=tuple((medium, medium not in said_no) for medium in Medium if medium in reachable_media),
         names_medicine=contact.detail_level == DetailLevel.DETAILED,
     )
 
@@ -70,7 +70,7 @@ def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: da
 
 
 def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
-    """What is owed to a patient as it will read at the address that is tried first; as plain text messages without one."""
+    """Return upcoming messages as they will read at the address tried first; as plain texts without one."""
     used = [point for point in reach.usable(patient) if point.medium in conf().channels]
     medium, detailed = Medium.SMS, False
     if used:
@@ -83,10 +83,12 @@ def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed
     zone, _quiet = manners_of(patient)
     pharmacy, typewritten = patient.pharmacy, medium == Medium.SMS
     rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
-    found = []
+    messages = []
     for row in rows.order_by("due_at", "id")[:MOST]:
         values = values_of(row.params, language, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
         length = count_segments(f"{text.body} {text.opt_out}").count if typewritten else 0
-        found.append(Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length))
-    return found
+        messages.append(
+            Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length)
+        )
+    return messages

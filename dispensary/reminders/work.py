@@ -64,8 +64,8 @@ def open_or_add(kind: WorkKind, *, pharmacy_id: UUID, patient_id: UUID, reason: 
     """
     if open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now):
         return True
-    held = WorklistItem.objects.select_for_update().exclude(state=WorkState.RESOLVED)
-    item = held.filter(patient_id=patient_id, kind=kind, reminder__isnull=True).first()
+    unresolved = WorklistItem.objects.select_for_update().exclude(state=WorkState.RESOLVED)
+    item = unresolved.filter(patient_id=patient_id, kind=kind, reminder__isnull=True).first()
     if item is None:  # done by somebody in this very moment
         return open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now)
     if reason in item.reason:  # the same news, acted on twice at once

@@ -92,8 +92,8 @@ class Command(BaseCommand):
             try:
                 due = reminders.tick().due
                 done = reminders.drain(stop=stop.is_set)
-                reminders.plan_behind(now=timezone.now())
-                reminders.ask_about_silent()
+                reminders.plan_outdated(now=timezone.now())
+                reminders.poll_missing_receipts()
                 if due or done.claimed:
                     self.stdout.write(
                         f"sent {done.sent}, refused {done.refused}, in doubt {done.unknown}, set aside {done.set_aside}"

@@ -461,9 +461,9 @@ def test_what_was_accepted_and_not_yet_booked_is_booked_once_with_the_same_line(
     lease = claim()
     one, other = compose.read(lease, channels_in_use())
     begun = outcomes.hand_over(lease, None, one)
-    going = [outcomes.Going(one, begun, Accepted("1"), database_now())]
+    going = [outcomes.AcceptedSend(one, begun, Accepted("1"), database_now())]
     begun = outcomes.hand_over(lease, going[0], other)
-    going.append(outcomes.Going(other, begun, Accepted("2"), database_now()))
+    going.append(outcomes.AcceptedSend(other, begun, Accepted("2"), database_now()))
     outcomes.hand_over(lease, going[1], None)
     if who == "a tick":
         Reminder.objects.filter(pk=found.pk).update(lease_until=database_now() - LONG_AGO)

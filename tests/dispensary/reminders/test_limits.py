@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dispensary.conf import Conf
-from dispensary.reminders.compose import Later, Never, Reason, Row, _not_now
+from dispensary.reminders.compose import Later, Never, Reason, Row, _postpone
 from dispensary.reminders.quiet_hours import resolve
 
 AUCKLAND = "Pacific/Auckland"  # 13 hours ahead of London in November
@@ -35,20 +35,20 @@ def at(day, hour, minute=0, second=0, zone=AUCKLAND):
 
 
 def test_what_left_a_second_before_midnight_where_the_patient_lives_counts_for_yesterday():
-    assert _not_now(row(at(22, 0), at(21, 23, 59, 59)), Habits) is None
+    assert _postpone(row(at(22, 0), at(21, 23, 59, 59)), Habits) is None
 
 
 def test_what_left_at_midnight_itself_counts_for_today_though_it_is_yesterday_at_the_pharmacy():
     now = at(22, 23, 59, 59)
     assert now.astimezone(ZoneInfo("Europe/London")).date() == now.astimezone(ZoneInfo(AUCKLAND)).date()
-    decided = _not_now(row(now, at(22, 0)), Habits)
+    decided = _postpone(row(now, at(22, 0)), Habits)
     assert decided == Later(decided.row, Reason.ENOUGH_TODAY, at(23, 10))
 
 
 def test_on_a_day_of_25_hours_one_a_day_is_one():
     berlin = {"zone": "Europe/Berlin"}
     first = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)  # 00:30 of the day on which the clocks go back
-    decided = _not_now(row(first + 24 * HOUR, first, **berlin), Habits)
+    decided = _postpone(row(first + 24 * HOUR, first, **berlin), Habits)
     assert isinstance(decided, Later)
     assert decided.due_at == resolve(datetime(2026, 10, 26).date(), time(10), ZoneInfo("Europe/Berlin"))
 
@@ -56,24 +56,24 @@ def test_on_a_day_of_25_hours_one_a_day_is_one():
 @pytest.mark.parametrize(("days", "kept_back"), [((1, 2), False), ((1, 2, 3), True)])
 def test_three_in_seven_days_are_enough(days, kept_back):
     now = at(22, 10)
-    decided = _not_now(row(now, *(now - timedelta(days=each) for each in days)), Habits)
+    decided = _postpone(row(now, *(now - timedelta(days=each) for each in days)), Habits)
     assert (decided is not None) is kept_back
 
 
 @pytest.mark.parametrize("kind", ["run_out", "dose_change", "last_day", "missed_collection"])
 def test_what_matters_for_safety_is_held_back_by_no_limit(kind):
     now = at(22, 10)
-    assert _not_now(row(now, now, now, now, now, kind=kind, another_first=True), Habits) is None
+    assert _postpone(row(now, now, now, now, now, kind=kind, another_first=True), Habits) is None
 
 
 def test_a_nudge_that_would_come_too_late_tomorrow_is_dropped_with_its_reason():
     now = at(22, 10)
-    decided = _not_now(row(now, now - HOUR, useful=timedelta(hours=20)), Habits)
+    decided = _postpone(row(now, now - HOUR, useful=timedelta(hours=20)), Habits)
     assert isinstance(decided, Never) and decided.reason is Reason.ENOUGH_TODAY
 
 
 def test_a_nudge_waits_for_the_other_message_a_minute_and_not_into_the_night():
     now = at(22, 19, 59, 30)
     quiet = {"quiet_from": time(20), "quiet_until": time(8)}
-    decided = _not_now(row(now, another_first=True, **quiet), Habits)
+    decided = _postpone(row(now, another_first=True, **quiet), Habits)
     assert decided == Later(decided.row, Reason.ANOTHER_FIRST, at(23, 8))

@@ -40,7 +40,7 @@ def sent(due, provider):
 
 def ask_again():
     EngineTurn.objects.filter(name="missing-receipts").update(at=F("at") - timedelta(hours=1))
-    return reminders.ask_about_silent()
+    return reminders.poll_missing_receipts()
 
 
 def counted(name):
@@ -49,7 +49,7 @@ def counted(name):
 
 def test_what_has_arrived_is_learnt_from_the_provider(sent, provider):
     provider.status = "delivered"
-    assert reminders.ask_about_silent() == 1
+    assert reminders.poll_missing_receipts() == 1
     sent.refresh_from_db()
     assert sent.state == ReminderState.DELIVERED and counted("receipt-asked-for") == 1
 
@@ -57,7 +57,7 @@ def test_what_has_arrived_is_learnt_from_the_provider(sent, provider):
 def test_what_has_not_arrived_goes_to_the_next_address_or_to_a_person(sent, provider):
     making.reachable(sent.patient, "email")
     provider.status = "permanent-failure"
-    reminders.ask_about_silent()
+    reminders.poll_missing_receipts()
     sent.refresh_from_db()
     assert sent.state == ReminderState.SCHEDULED and Delivery.objects.get().outcome == DeliveryOutcome.UNDELIVERED
     assert sent.patient.contact_points.get(medium="sms").fault == "refused"
@@ -65,21 +65,21 @@ def test_what_has_not_arrived_goes_to_the_next_address_or_to_a_person(sent, prov
 
 def test_each_is_asked_about_once_and_what_nobody_knows_is_counted(sent, provider):
     asked = len(provider.calls)
-    assert reminders.ask_about_silent() == 1 and ask_again() == 0
+    assert reminders.poll_missing_receipts() == 1 and ask_again() == 0
     assert len(provider.calls) == asked + 1 and counted("receipt-missing") == 1
 
 
 def test_what_is_younger_than_a_day_is_left_alone_until_it_is_not(sent, provider):
     Delivery.objects.update(started_at=database_now() - DAY + timedelta(minutes=1))
-    assert reminders.ask_about_silent() == 0
+    assert reminders.poll_missing_receipts() == 0
     Delivery.objects.update(started_at=database_now() - DAY - timedelta(minutes=1))
     assert ask_again() == 1
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_in_an_hour(sent, provider):
     provider.mood, provider.status = "broken", "delivered"
-    assert reminders.ask_about_silent() == 0
-    assert reminders.ask_about_silent() == 0  # within the hour nobody asks
+    assert reminders.poll_missing_receipts() == 0
+    assert reminders.poll_missing_receipts() == 0  # within the hour nobody asks
     provider.mood = "kind"
     assert ask_again() == 1
     sent.refresh_from_db()
@@ -89,14 +89,14 @@ def test_a_provider_that_does_not_answer_is_asked_again_in_an_hour(sent, provide
 def test_what_has_its_receipt_already_is_not_asked_about(sent, provider):
     Delivery.objects.update(outcome=DeliveryOutcome.DELIVERED)
     asked = len(provider.calls)
-    assert reminders.ask_about_silent() == 1 and len(provider.calls) == asked
+    assert reminders.poll_missing_receipts() == 1 and len(provider.calls) == asked
 
 
 def test_a_channel_that_cannot_be_asked_holds_up_nobody(due, outbox):
     due()
     reminders.drain()
     Delivery.objects.update(started_at=database_now() - DAY - timedelta(minutes=1))
-    assert reminders.ask_about_silent() == 1 and not counted("receipt-missing")
+    assert reminders.poll_missing_receipts() == 1 and not counted("receipt-missing")
     assert Reminder.objects.get().state == ReminderState.SENT
 
 

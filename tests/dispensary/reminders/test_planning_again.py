@@ -72,7 +72,7 @@ def change(patient, manager):
         pharmacies.change_settings(
             pharmacy=Pharmacy.objects.get(pk=patient.pharmacy_id), changes=changes, by=manager, now=now
         )
-        return replanning.plan_behind(now=now)
+        return replanning.plan_outdated(now=now)
 
     return changed
 
@@ -126,7 +126,7 @@ def test_what_is_already_as_the_new_settings_would_have_it_is_only_stamped(patie
     assert change(at(1), time_zone="Europe/Paris") == 1
     plan = ReminderPlan.objects.get()
     assert plan.timing_version == Pharmacy.objects.get().timing_version == 2
-    assert replanning.plan_behind(now=at(1)) == 0
+    assert replanning.plan_outdated(now=at(1)) == 0
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_what_fell_due_while_the_next_supply_was_there_is_said_when_it_comes_bac
 def test_planning_again_is_done_once_however_often_it_is_asked(patient, supply, change):
     change(at(1), refill_lead_days=5)
     before = list(Reminder.objects.order_by("id").values_list("public_id", "state", "plan"))
-    assert replanning.plan_behind(now=at(1)) == replanning.plan_behind(now=at(2)) == 0
+    assert replanning.plan_outdated(now=at(1)) == replanning.plan_outdated(now=at(2)) == 0
     assert list(Reminder.objects.order_by("id").values_list("public_id", "state", "plan")) == before
 
 
@@ -354,8 +354,8 @@ def test_a_tick_stops_when_its_time_is_up_and_the_next_one_goes_on(patient, mana
         given = making.dispense(making.prescription(making.patient(patient.pharmacy)))
         reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert replanning.plan_behind(now=at(1), seconds=0) == 0
-    assert replanning.plan_behind(now=at(1)) == 5
+    assert replanning.plan_outdated(now=at(1), seconds=0) == 0
+    assert replanning.plan_outdated(now=at(1)) == 5
 
 
 def test_another_pharmacys_plans_stay_as_they_are(patient, supply, change):
@@ -370,7 +370,7 @@ def test_a_dispense_after_the_change_is_planned_with_it_and_is_not_behind(patien
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=NOW)
     given = making.dispense(making.prescription(patient))
     reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
-    assert replanning.plan_behind(now=NOW) == 0 and calls(patient)[0] == ("refill_due", 23)
+    assert replanning.plan_outdated(now=NOW) == 0 and calls(patient)[0] == ("refill_due", 23)
 
 
 def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supply, manager, caplog):
@@ -382,7 +382,7 @@ def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supp
         run_out_on=date(9999, 12, 31)
     )  # nothing comes two days after it
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert replanning.plan_behind(now=at(1)) == 3
+    assert replanning.plan_outdated(now=at(1)) == 3
     assert "could not be made again: OverflowError" in caplog.text and str(patient.pk) not in caplog.text
     assert ReminderPlan.objects.get(patient=patient, ended_at=None).timing_version == 1
 
@@ -402,11 +402,11 @@ def test_a_patient_whose_record_is_being_changed_is_left_for_the_next_tick(patie
     other = threading.Thread(target=hold)
     other.start()
     try:
-        assert held.wait(20) and replanning.plan_behind(now=at(1)) == 0
+        assert held.wait(20) and replanning.plan_outdated(now=at(1)) == 0
     finally:
         release.set()
         other.join()
-    assert replanning.plan_behind(now=at(1)) == 1
+    assert replanning.plan_outdated(now=at(1)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -415,7 +415,7 @@ def test_every_clock_plans_again_and_counts_it(patient, supply, manager, clock):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
     Reminder.objects.all().delete()  # nothing is due, whatever the day on which this runs
     clock()
-    assert replanning.plan_behind(now=at(1)) == 0
+    assert replanning.plan_outdated(now=at(1)) == 0
     assert ReminderPlan.objects.get(ended_at=None).timing_version == 2
     assert EngineCounter.objects.get(name="planned-again").count == 1
 
