@@ -149,7 +149,7 @@ def record_consent(  # noqa: PLR0917  (what was said, in the order of the column
         patient=patient, medium=medium, defaults={"answer": answer, "since": now, "event": event}
     )
     if answer == ConsentAnswer.NO:
-        transaction.on_commit(lambda: _count_no(source))
+        transaction.on_commit(lambda: count({f"optout {source}": 1}))
     audit.record(
         audit.Event.CONSENT_CHANGED,
         pharmacy=patient.pharmacy_id,
@@ -161,10 +161,6 @@ def record_consent(  # noqa: PLR0917  (what was said, in the order of the column
         body={"medium": medium.value, "source": source.value, "evidence": evidence[:250]},
     )
     return event
-
-
-def _count_no(source: str) -> None:
-    count({f"optout {source}": 1})
 
 
 _FIRMER = (SuppressionReason.OPTED_OUT, SuppressionReason.COMPLAINED, SuppressionReason.WRONG_PERSON)

@@ -47,7 +47,7 @@ class AcceptedSend:
 
 
 @lru_cache(maxsize=1024)
-def engine(pharmacy_id: uuid.UUID) -> Actor:
+def engine_actor(pharmacy_id: uuid.UUID) -> Actor:
     """The engine, acting for one pharmacy."""
     return Actor.system("reminders", pharmacy_id)
 
@@ -146,7 +146,7 @@ def _sent(reminder: Reminder | Row, at: datetime, **event_body: Any) -> audit.Pr
     return audit.prepared(
         audit.Event.REMINDER_SENT,
         pharmacy=reminder.pharmacy_id,
-        by=engine(reminder.pharmacy_id),
+        by=engine_actor(reminder.pharmacy_id),
         now=at,
         subject=audit.Subject("reminder", str(reminder.public_id)),
         patient=reminder.patient_id,
@@ -193,7 +193,7 @@ WORDS: dict[str, str] = {
 
 def record_failure(reminder: Reminder | Row, code: str, work: WorkKind, now: datetime) -> None:
     """The audit line of an ending, and work for a person where silence could harm or the fault is ours."""
-    by, kind = engine(reminder.pharmacy_id), ReminderKind(reminder.kind)
+    by, kind = engine_actor(reminder.pharmacy_id), ReminderKind(reminder.kind)
     audit.record(
         audit.Event.REMINDER_FAILED,
         pharmacy=reminder.pharmacy_id,
@@ -266,7 +266,7 @@ def _next_attempt(row: Row, attempt: int, answer: Refused, now: datetime) -> dat
 
 def _record_permanent_refusal(row: Row, answer: Refused, now: datetime) -> None:
     """A permanent refusal: the address is of no use, or its owner has asked the provider to stop us."""
-    by = engine(row.pharmacy_id)
+    by = engine_actor(row.pharmacy_id)
     if answer.fault is Fault.BAD_ADDRESS:
         ContactPoint.objects.filter(pk=row.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
         audit.record(

@@ -30,7 +30,7 @@ from dispensary.models.reminders import DeliveryOutcome as Outcome
 from dispensary.models.reminders import ReminderState as State
 from dispensary.models.sealed import address_digest, seal, unseal
 from dispensary.reminders import opt_outs, queue
-from dispensary.reminders.outcomes import book_one, engine
+from dispensary.reminders.outcomes import book_one, engine_actor
 from dispensary.reminders.queue import count
 from dispensary.reminders.reach import usable
 from dispensary.reminders.texts import is_stop, language_for, says_more, stop_confirmation
@@ -181,7 +181,7 @@ def _open_reply_work(address: str, text: str, now: datetime) -> int:
                 pharmacy_id=point.patient.pharmacy_id,
                 patient_id=point.patient_id,
                 reason=f"The patient {verb}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
-                by=engine(point.patient.pharmacy_id),
+                by=engine_actor(point.patient.pharmacy_id),
                 now=now,
             )
     return len(points)
@@ -290,7 +290,7 @@ def _apply_outcome(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, 
     if outcome == Outcome.DELIVERED:
         if of_this_round and reminder.state not in _TAKEN_BACK:
             _move(reminder, State.DELIVERED)
-            close_by_event(reminder_id=reminder.pk, by=engine(reminder.pharmacy_id), now=now)
+            close_by_event(reminder_id=reminder.pk, by=engine_actor(reminder.pharmacy_id), now=now)
         _record_event(audit.Event.REMINDER_DELIVERED, reminder, now, "delivered")
         return
     if outcome == Outcome.COMPLAINED and delivery.contact_id:
@@ -298,7 +298,7 @@ def _apply_outcome(reminder: Reminder, delivery: Delivery, outcome: Outcome, *, 
         return
     if permanent and delivery.contact_id:
         opt_outs.note_refusal(
-            contact_id=delivery.contact_id, code="not-delivered", by=engine(reminder.pharmacy_id), now=now
+            contact_id=delivery.contact_id, code="not-delivered", by=engine_actor(reminder.pharmacy_id), now=now
         )
     if of_this_round and reminder.state == State.SENT and not reminder.plan.ended_at:
         _move(reminder, State.SCHEDULED, error="not-delivered")  # the next address, else a person's work
@@ -331,7 +331,7 @@ def _record_event(event: audit.Event, reminder: Reminder, now: datetime, reason:
     audit.record(
         event,
         pharmacy=reminder.pharmacy_id,
-        by=engine(reminder.pharmacy_id),
+        by=engine_actor(reminder.pharmacy_id),
         now=now,
         subject=audit.Subject("reminder", str(reminder.public_id)),
         patient=reminder.patient_id,

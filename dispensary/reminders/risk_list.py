@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from baclofen_rules.text import format_amount
 from dispensary.models import Patient, Pharmacy, ReminderPlan, WorkKind, WorklistItem, WorkState
-from dispensary.reminders.outcomes import engine
+from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.planning import course_of
 from dispensary.reminders.schedule import LAPSE_LIMIT
 from dispensary.reminders.work import open_work
@@ -118,7 +118,7 @@ def open_risk_work(*, now: datetime) -> int:
                 pharmacy_id=plan.pharmacy_id,
                 patient_id=plan.patient_id,
                 reason=f"{risk.words}. {risk.reason}.",
-                by=engine(plan.pharmacy_id),
+                by=engine_actor(plan.pharmacy_id),
                 now=now,
             )
     return opened
