@@ -58,8 +58,8 @@ class Log:
         """Add the next entry, linked."""
         number = len(self.rows) + 1
         random_ = random.Random(f"{self.seed}/{number}")
-        said = body if body is not None else {"by": "Ann Example", "quantity": "84", "number": number}
-        salt, text = random_.randbytes(32), canonical.canonical(canonical.plain(said))
+        event_body = body if body is not None else {"by": "Ann Example", "quantity": "84", "number": number}
+        salt, text = random_.randbytes(32), canonical.canonical(canonical.plain(event_body))
         at = BEGAN + dt.timedelta(seconds=30 * number)
         row = Written(
             {

@@ -66,10 +66,10 @@ def fill(
 def _partitions(admin: psycopg.Connection, until: dt.datetime, months: int) -> dt.datetime:
     """The monthly partitions of the past, as they would have been made; gives the first day."""
     first = until.year * 12 + until.month - 1 - months
-    found = admin.execute(
+    owner_row = admin.execute(
         "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'audit.entry'::regclass"
     ).fetchone()
-    owner = sql.Identifier(found[0])
+    owner = sql.Identifier(owner_row[0])
     starts = [dt.datetime(month // 12, month % 12 + 1, 1, tzinfo=dt.UTC) for month in range(first, first + months + 1)]
     for begin, end in itertools.pairwise(starts):
         suffix = f"{begin:%Y_%m}"

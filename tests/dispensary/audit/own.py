@@ -67,7 +67,7 @@ class Tuned(Postgres):
     def _command(self, binaries: Path) -> list[str | Path]:
         return [
             *super()._command(binaries),
-            *(part for each in self.settings.items() for part in ("-c", "=".join(each))),
+            *(part for setting in self.settings.items() for part in ("-c", "=".join(setting))),
         ]
 
     def launch(self, command: Any, user: Any = None, environment: Any = None, folder: Path = Path("/")) -> None:
@@ -155,7 +155,7 @@ class OwnSite:
             total = 0
             for log in all_logs(connection):
                 result = live.check_log(connection, log, [], stored=False, grace=0)
-                assert [found.kind for found in result.report.findings] == ["UNSEALED"]
+                assert [finding.kind for finding in result.report.findings] == ["UNSEALED"]
                 assert (result.unlinked, result.report.last) == (0, result.report.entries)
                 total += result.report.entries
             assert total == len(stored)
@@ -174,7 +174,7 @@ class OwnSite:
             return sealer.seal(self.log(sealer.connection, pharmacy))
 
     def log(self, connection: psycopg.Connection[Any], pharmacy: UUID | None = None) -> LogRow:
-        return next(one for one in open_logs(connection) if one.pharmacy == (pharmacy or self.pharmacy))
+        return next(open_log for open_log in open_logs(connection) if open_log.pharmacy == (pharmacy or self.pharmacy))
 
     def keys(self, origin: str) -> list[verify.Key]:
         return [verify.Key.parse(str(self.key.named(origin).verifier))]

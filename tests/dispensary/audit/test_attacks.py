@@ -69,8 +69,8 @@ def test_each_attack_is_found_from_the_evidence_on_that_can_show_it(
     key = read_keys(settings.DISPENSARY["audit_key_file"])[0]
     before = owner.execute("SELECT count(*), max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
     played = attacks.play(owner, log, key, name)
-    seen = [played.verdicts[evidence] != "-" for evidence in attacks.EVIDENCE]
-    assert seen == [False] * UNSEEN.get(name, 0) + [True] * (len(attacks.EVIDENCE) - UNSEEN.get(name, 0)), played
+    detected = [played.verdicts[evidence] != "-" for evidence in attacks.EVIDENCE]
+    assert detected == [False] * UNSEEN.get(name, 0) + [True] * (len(attacks.EVIDENCE) - UNSEEN.get(name, 0)), played
     after = owner.execute("SELECT count(*), max(seq) FROM audit.link WHERE log_id = %s", [log.log_id]).fetchone()
     assert after == before
     assert live.check_log(owner, log, [verify.Key.parse(str(key.named(log.origin).verifier))]).exit == verify.OK

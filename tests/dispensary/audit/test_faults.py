@@ -95,7 +95,7 @@ def test_a_dump_restored_elsewhere_verifies_and_goes_on(site: OwnSite) -> None:
             app.execute("DELETE FROM audit.entry")
     with site.connect("owner", "restored") as owner:
         report = live.check_log(owner, log, [], grace=0).report
-        assert (report.last, [found.kind for found in report.findings]) == (count + 1, ["UNSEALED"])
+        assert (report.last, [finding.kind for finding in report.findings]) == (count + 1, ["UNSEALED"])
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
             owner.execute("DELETE FROM audit.entry")
 

@@ -36,8 +36,8 @@ def wrong_clock() -> Iterator[tuple[OwnSite, Clock]]:
         with own_site(environment=clock.environment) as site:
             clock.set(HOUR * 100)
             with site.connect() as connection:
-                (told,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
-            if told is None or told < dt.datetime.now(dt.UTC) + HOUR * 99:
+                (server_time,) = connection.execute("SELECT clock_timestamp()").fetchone() or (None,)
+            if server_time is None or server_time < dt.datetime.now(dt.UTC) + HOUR * 99:
                 pytest.skip("libfaketime does not reach the server's clock on this machine")
             clock.set(dt.timedelta())
             yield site, clock
@@ -58,8 +58,8 @@ def site_and_clock(server_and_clock: tuple[OwnSite, Clock]) -> tuple[OwnSite, Cl
     return site, clock
 
 
-def found(report: verify.Report) -> list[tuple[str, str]]:
-    return [(each.kind, each.position) for each in report.findings]
+def places(report: verify.Report) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.position) for finding in report.findings]
 
 
 def test_a_clock_that_is_put_back_leaves_the_order_and_is_told(site_and_clock: tuple[OwnSite, Clock]) -> None:
@@ -69,13 +69,13 @@ def test_a_clock_that_is_put_back_leaves_the_order_and_is_told(site_and_clock: t
     site.append(3)
     site.seal()
     report = site.report()
-    assert found(report) == [("CLOCK_BACKWARDS", "4")]
+    assert places(report) == [("CLOCK_BACKWARDS", "4")]
     assert "back by 60 minutes" in report.findings[0].sentence()
     assert (report.exit, report.covered) == (verify.INCOMPLETE, 6)
     clock.set(dt.timedelta())
     site.append(3)
     site.seal()
-    assert found(site.report()) == [("CLOCK_BACKWARDS", "4")]
+    assert places(site.report()) == [("CLOCK_BACKWARDS", "4")]
 
 
 def test_a_clock_that_is_put_back_less_than_a_transaction_may_last_is_nothing(
@@ -86,7 +86,7 @@ def test_a_clock_that_is_put_back_less_than_a_transaction_may_last_is_nothing(
     clock.set(dt.timedelta(minutes=-4))
     site.append(3)
     site.seal()
-    assert found(site.report()) == []
+    assert places(site.report()) == []
 
 
 def test_a_clock_that_runs_ahead_shows_when_it_is_put_right(site_and_clock: tuple[OwnSite, Clock]) -> None:
@@ -95,11 +95,11 @@ def test_a_clock_that_runs_ahead_shows_when_it_is_put_right(site_and_clock: tupl
     clock.set(HOUR)
     site.append(2)
     site.seal()
-    assert found(site.report()) == []
+    assert places(site.report()) == []
     clock.set(dt.timedelta())
     site.append(2)
     site.seal()
-    assert found(site.report()) == [("CLOCK_BACKWARDS", "5")]
+    assert places(site.report()) == [("CLOCK_BACKWARDS", "5")]
     with site.connect() as connection:  # the order is the numbers', not the clock's
         seqs = connection.execute(
             "SELECT seq FROM audit.line WHERE pharmacy = %s ORDER BY txid", [site.pharmacy]
@@ -121,7 +121,7 @@ def test_a_step_forward_inside_a_transaction_fails_it_and_the_next_one_works(
         app.commit()
     site.seal()
     report = site.report()
-    assert (report.last, found(report)) == (2, [])
+    assert (report.last, places(report)) == (2, [])
 
 
 def test_a_step_back_inside_a_transaction_keeps_entry_body_and_link_together(
@@ -135,7 +135,7 @@ def test_a_step_back_inside_a_transaction_keeps_entry_body_and_link_together(
         app.commit()
     site.seal()
     report = site.report()
-    assert (report.last, found(report)) == (2, [("CLOCK_BACKWARDS", "2")])
+    assert (report.last, places(report)) == (2, [("CLOCK_BACKWARDS", "2")])
 
 
 def test_a_time_for_which_nothing_was_prepared_is_recorded_all_the_same(
@@ -155,7 +155,7 @@ def test_a_time_for_which_nothing_was_prepared_is_recorded_all_the_same(
     clock.set(dt.timedelta())
     site.append(1)
     site.seal()
-    assert found(site.report()) == [("CLOCK_BACKWARDS", "3")]
+    assert places(site.report()) == [("CLOCK_BACKWARDS", "3")]
 
 
 def later(moment: dt.datetime) -> dt.datetime:
@@ -167,12 +167,12 @@ def test_a_log_of_ten_years_keeps_six_of_them_and_verifies_at_every_step() -> No
     with wrong_clock() as (site, clock):
         month = dt.datetime(2016, 1, 15, 12, tzinfo=dt.UTC)
         last_of: dict[str, int] = {}
-        each = 20 if LONG else 2
+        entries_per_month = 20 if LONG else 2
         with site.connect("owner") as owner, site.connect("app") as app, site.sealer() as sealer:
             while month.year < 2016 + YEARS:
                 clock.go_to(month)
                 owner.execute("SELECT audit.ensure_partitions(0)")
-                for number in range(each):
+                for number in range(entries_per_month):
                     append_one(app, site.pharmacy, body=f'{{"number":{number}}}')
                 log = site.log(sealer.connection)
                 assert sealer.seal(log) is not None
@@ -189,10 +189,10 @@ def test_a_log_of_ten_years_keeps_six_of_them_and_verifies_at_every_step() -> No
                 month = later(month)
             gone = max(last for name, last in last_of.items() if name < "2020_01")
             verified(site, gone)
-            kept = owner.execute(
+            retained = owner.execute(
                 "SELECT min(tableoid::regclass::text), count(DISTINCT tableoid) FROM audit.entry"
             ).fetchone()
-            assert kept == ("audit.entry_2020_01", 6 * 12 / STEP)
+            assert retained == ("audit.entry_2020_01", 6 * 12 / STEP)
             (links, entries) = owner.execute(
                 "SELECT (SELECT count(*) FROM audit.link), (SELECT count(*) FROM audit.entry)"
             ).fetchone() or (0, 0)
@@ -215,7 +215,11 @@ def verified(site: OwnSite, gone: int) -> None:
     """Everything verifies, and what is gone is gone by authority of the log itself."""
     with site.connect() as connection:
         (log,) = all_logs(connection)
-        told = live.check_log(connection, log, site.keys(log.origin), grace=0).report
-    assert (told.exit, found(told)) == (verify.OK, [])
-    assert (told.authorised[0].what, told.authorised[0].first, told.authorised[-1].last) == ("RETIRED", 1, gone)
-    assert told.covered == told.last
+        log_report = live.check_log(connection, log, site.keys(log.origin), grace=0).report
+    assert (log_report.exit, places(log_report)) == (verify.OK, [])
+    assert (log_report.authorised[0].what, log_report.authorised[0].first, log_report.authorised[-1].last) == (
+        "RETIRED",
+        1,
+        gone,
+    )
+    assert log_report.covered == log_report.last

@@ -73,14 +73,14 @@ def test_full_tables_refuse_dispenses_whole_and_take_them_again_when_there_is_ro
         with site.connect("superuser", "postgres") as admin:
             admin.execute(f"CREATE TABLESPACE small LOCATION '{disk.path}'")
             admin.execute(f"ALTER DATABASE {DATABASE} SET TABLESPACE small")
-        kept = 0
+        write_count = 0
         with site.connect("app", autocommit=False) as app:
             with pytest.raises(errors.DiskFull):
                 for _ in range(2000):
                     append_dispense(app, site.pharmacy)
                     append_one(app, site.pharmacy, body=random_body(400))
-                    app.rollback() if kept % 3 == 2 else app.commit()
-                    kept += 1
+                    app.rollback() if write_count % 3 == 2 else app.commit()
+                    write_count += 1
             app.rollback()
             with pytest.raises(errors.DiskFull):  # still full, still loud
                 append_one(app, site.pharmacy, body=random_body(400))
@@ -91,7 +91,7 @@ def test_full_tables_refuse_dispenses_whole_and_take_them_again_when_there_is_ro
         whole(site)
         site.seal()
         report = site.report()
-        assert [found.kind for found in report.findings] == []
+        assert [finding.kind for finding in report.findings] == []
         assert report.covered == report.last > 5
         disk.resize(400)  # the server's last checkpoint needs room as well
         site.server.stop()
@@ -108,7 +108,7 @@ def whole(site: OwnSite) -> None:
                       (SELECT max(seq) FROM audit.link) - (SELECT count(*) FROM audit.link)"""
         ).fetchone()
         assert counted == (0, 0, 0, 0)
-    assert {found.kind for found in site.report().findings} <= {"UNSEALED"}
+    assert {finding.kind for finding in site.report().findings} <= {"UNSEALED"}
 
 
 def test_a_full_journal_stops_the_server_and_nothing_that_was_acknowledged_is_lost(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_full_journal_stops_the_server_and_nothing_that_was_acknowledged_is_lo
             whole(site)
             site.dispense(5)
             site.seal()
-            assert [found.kind for found in site.report().findings] == []
+            assert [finding.kind for finding in site.report().findings] == []
     finally:
         for disk, _ in disks:
             disk.__exit__(None, None, None)
@@ -169,7 +169,7 @@ def test_a_sealer_that_cannot_remember_does_not_sign(tmp_path: Path) -> None:
             filler.unlink()
             assert (done := sealer.seal(log)) is not None
             assert (done.size, newest(sealer.connection)) == (6, 6)
-        assert [found.kind for found in site.report().findings] == []
+        assert [finding.kind for finding in site.report().findings] == []
 
 
 def newest(connection: psycopg.Connection[Any]) -> int:

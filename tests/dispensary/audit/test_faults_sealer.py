@@ -104,7 +104,7 @@ def seal_and_die(site: OwnSite, step: int) -> bool:
     try:
         left = step
 
-        def each(frame: FrameType, event: str, argument: object) -> Any:
+        def count_lines(frame: FrameType, event: str, argument: object) -> Any:
             nonlocal left
             if frame.f_code.co_filename not in WATCHED:
                 return None
@@ -112,11 +112,11 @@ def seal_and_die(site: OwnSite, step: int) -> bool:
                 left -= 1
                 if left == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
-            return each
+            return count_lines
 
         with site.sealer() as sealer:
             log = site.log(sealer.connection)
-            sys.settrace(each)
+            sys.settrace(count_lines)
             sealer.seal(log)
         os._exit(0)
     except BaseException:

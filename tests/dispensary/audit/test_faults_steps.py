@@ -129,4 +129,4 @@ def test_a_backend_killed_at_any_step_leaves_all_or_nothing(site: OwnSite, point
     assert site.check() - before == (2 if point in (FLUSHED, KNOWN) else 0)
     site.dispense()
     site.seal()
-    assert [found.kind for found in site.report().findings] == []
+    assert [finding.kind for finding in site.report().findings] == []

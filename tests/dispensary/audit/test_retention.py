@@ -70,8 +70,8 @@ def erase(house: House, **options: Any) -> str:
     out = StringIO()
     seqs = [str(seq) for seq in options.pop("seq", [])]
     entries = ["--seq", *seqs] if seqs else ["--patient", options.pop("patient")]
-    given = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people(), **options}
-    call_command("audit", "erase", *entries, **given, stdout=out)
+    defaults = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people()}
+    call_command("audit", "erase", *entries, **{**defaults, **options}, stdout=out)
     return out.getvalue()
 
 
@@ -81,9 +81,11 @@ def test_an_authorised_erasure_verifies_and_is_told_with_its_entry(house: House)
     house.seal()
     report = house.check()
     assert report.exit == verify.OK
-    said = {(each.what, number) for each in report.authorised for number in range(each.first, each.last + 1)}
-    assert said == {("ERASED", seq) for seq in seqs}
-    erased_by = {each.by for each in report.authorised}
+    authorised_entries = {
+        (erasure.what, number) for erasure in report.authorised for number in range(erasure.first, erasure.last + 1)
+    }
+    assert authorised_entries == {("ERASED", seq) for seq in seqs}
+    erased_by = {erasure.by for erasure in report.authorised}
     entry = AuditEntry.objects.get(pharmacy=house.pharmacy.pk, action=audit.Event.ERASED)
     assert erased_by == {entry.seq}
     assert (entry.actor, entry.second_actor) == (f"user:{house.manager.user_id}", f"user:{house.pharmacist.user_id}")
@@ -93,7 +95,9 @@ def test_the_same_bodies_deleted_without_an_entry_are_tampering(house: House, da
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, house.row.log_id).delete("body", 5, 6)
     report = house.check()
-    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5-6")]
+    assert [(finding.kind, finding.position) for finding in report.findings if finding.status == 1] == [
+        ("BODY_MISSING", "5-6")
+    ]
 
 
 def test_an_erased_body_is_gone_and_its_entry_still_tells(house: House) -> None:
@@ -141,14 +145,16 @@ def test_an_erasure_and_a_deletion_beside_it_are_told_apart(house: House, databa
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, house.row.log_id).delete("body", 5, 5)
     report = house.check()
-    assert [(each.what, each.first, each.last) for each in report.authorised] == [("ERASED", 4, 4)]
-    assert [(found.kind, found.position) for found in report.findings if found.status == 1] == [("BODY_MISSING", "5")]
+    assert [(erasure.what, erasure.first, erasure.last) for erasure in report.authorised] == [("ERASED", 4, 4)]
+    assert [(finding.kind, finding.position) for finding in report.findings if finding.status == 1] == [
+        ("BODY_MISSING", "5")
+    ]
 
 
 def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
     """Backup, more business, restore: the sealer refuses; a new incarnation goes on; both logs verify for what they are."""
     old = house.row
-    held = [("the last note on paper", note_of(house).encode())]
+    held_notes = [("the last note on paper", note_of(house).encode())]
     size = house.check().last
     with database.connect("superuser") as connection, unguarded(connection):
         attack = Attack(
@@ -178,9 +184,9 @@ def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
     assert first.action == audit.Event.INCARNATION_OPENED
     closed = next(row for row in all_logs(raw_connection("sealer"), house.pharmacy.pk) if row.closed)
     assert closed.log_id == old.log_id
-    report = house.check(closed, held_checkpoints=held)
+    report = house.check(closed, held_checkpoints=held_notes)
     # What was restored away stays lost, and the old log says so to whoever holds its last note.
-    assert any(found.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for found in report.findings)
+    assert any(finding.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for finding in report.findings)
     assert house.check(closed, stored=True).exit == verify.INCOMPLETE
 
 
@@ -287,14 +293,14 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
     report = old.check()
     assert report.exit == verify.OK, list(report.lines())
     entry = AuditEntry.objects.get(pharmacy=old.pharmacy.pk, action=audit.Event.RETIRED)
-    assert [(each.what, each.first, each.last, each.by) for each in report.authorised] == [
-        ("RETIRED", 1, 10, entry.seq)
-    ]
+    assert [
+        (retirement.what, retirement.first, retirement.last, retirement.by) for retirement in report.authorised
+    ] == [("RETIRED", 1, 10, entry.seq)]
     old.write(old.pharmacy)
     assert [str(trouble) for trouble in old.seal().refused] == []
     # The export alone still proves what left.
-    told = verify.verify_bundle(tmp_path / "log.zip", keys=verify.read_keys(tmp_path / "vkey", 1))
-    assert told.exit in (verify.OK, verify.INCOMPLETE)
+    bundle_report = verify.verify_bundle(tmp_path / "log.zip", keys=verify.read_keys(tmp_path / "vkey", 1))
+    assert bundle_report.exit in (verify.OK, verify.INCOMPLETE)
 
 
 def test_the_oldest_month_goes_first(house: House) -> None:
@@ -331,33 +337,36 @@ def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_cont
 ) -> None:
     seqs = house.seqs("patient-2")
     closed, current = incarnate(house)
-    told = erase(house, patient="patient-2")
-    assert closed.origin in told
-    assert current.origin in told
+    output = erase(house, patient="patient-2")
+    assert closed.origin in output
+    assert current.origin in output
     house.seal()
     entry = AuditEntry.objects.get(log_id=current.log_id, action=audit.Event.ERASED, subject_id=str(closed.log_id))
     report = house.check(closed)
     assert report.exit == verify.OK, list(report.lines())
-    gone = {number for each in report.authorised for number in range(each.first, each.last + 1)}
-    assert (gone, {(each.by, each.log) for each in report.authorised}) == (set(seqs), {(entry.seq, current.origin)})
+    gone = {number for erasure in report.authorised for number in range(erasure.first, erasure.last + 1)}
+    assert (gone, {(erasure.by, erasure.log) for erasure in report.authorised}) == (
+        set(seqs),
+        {(entry.seq, current.origin)},
+    )
     assert f"by entry {entry.seq} of {current.origin}" in "\n".join(report.lines())
     assert house.check().exit == verify.OK
 
     # The same for a stranger with the two exports: the closed one alone cannot tell an erasure from a deletion.
-    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    closed_bundle, current_bundle = exported(house, closed, tmp_path), exported(house, current, tmp_path)
     house.seal()
     keys = keys_of(closed, current)
-    assert [found.kind for found in verify.verify_bundle(one, keys=keys).findings] == ["BODY_MISSING"]
-    both = verify.verify_bundle(one, keys=keys, successors=[other])
-    assert (both.exit, {each.by for each in both.authorised}) == (verify.OK, {entry.seq})
+    assert [finding.kind for finding in verify.verify_bundle(closed_bundle, keys=keys).findings] == ["BODY_MISSING"]
+    both = verify.verify_bundle(closed_bundle, keys=keys, successors=[current_bundle])
+    assert (both.exit, {erasure.by for erasure in both.authorised}) == (verify.OK, {entry.seq})
 
     # An entry that was changed authorises nothing, in the tables or in an export.
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, current.log_id).set_entry(entry.seq or 0, "actor = 'user:66'")
-    assert [found.kind for found in house.check(closed).findings] == ["BODY_MISSING"]
+    assert [finding.kind for finding in house.check(closed).findings] == ["BODY_MISSING"]
     changed = exported(house, current, tmp_path)
     with pytest.raises(verify.Malformed, match="does not verify itself"):
-        verify.verify_bundle(one, keys=keys, successors=[changed])
+        verify.verify_bundle(closed_bundle, keys=keys, successors=[changed])
 
 
 def test_an_erasure_that_no_checkpoint_covers_yet_authorises_nothing_in_another_log(
@@ -365,9 +374,9 @@ def test_an_erasure_that_no_checkpoint_covers_yet_authorises_nothing_in_another_
 ) -> None:
     closed, current = incarnate(house)
     erase(house, seq=[4], log=closed.origin)
-    one, other = exported(house, closed, tmp_path), exported(house, current, tmp_path)
-    report = verify.verify_bundle(one, keys=keys_of(closed, current), successors=[other])
-    assert [found.kind for found in report.findings] == ["BODY_MISSING"]
+    closed_bundle, current_bundle = exported(house, closed, tmp_path), exported(house, current, tmp_path)
+    report = verify.verify_bundle(closed_bundle, keys=keys_of(closed, current), successors=[current_bundle])
+    assert [finding.kind for finding in report.findings] == ["BODY_MISSING"]
 
 
 def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write) -> None:
@@ -378,7 +387,7 @@ def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write
     audit_body = {"basis": "none", "count": 1, "log": str(closed.log_id), "ranges": [[5, 5]]}
     write(stranger, audit.Event.ERASED, subject=audit.Subject("log", str(closed.log_id)), body=audit_body)
     report = house.check(closed)
-    assert [(each.first, each.last) for each in report.authorised] == [(4, 4)]
+    assert [(erasure.first, erasure.last) for erasure in report.authorised] == [(4, 4)]
 
 
 def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
@@ -401,9 +410,9 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
     old.seal()
     call_command("audit", "retire", "drop", "--month", "2020-01", stdout=StringIO())
     report = old.check(closed)
-    assert [(each.what, each.first, each.last, each.log) for each in report.authorised] == [
-        ("RETIRED", 1, 10, current.origin)
-    ]
+    assert [
+        (retirement.what, retirement.first, retirement.last, retirement.log) for retirement in report.authorised
+    ] == [("RETIRED", 1, 10, current.origin)]
     assert report.exit == verify.OK, list(report.lines())
 
 
@@ -421,11 +430,11 @@ def test_a_closed_log_does_not_cry_every_night_but_does_when_its_end_is_cut_off(
 ) -> None:
     house.write(house.pharmacy)  # never signed, since the log is closed before the next round
     closed, _ = incarnate(house)
-    status, told = verify_command(house)
-    assert (status, "nothing is outstanding" in told) == (0, True), told
+    status, report = verify_command(house)
+    assert (status, "nothing is outstanding" in report) == (0, True), report
     size = house.check(closed).last
     with database.connect("superuser") as connection, unguarded(connection):
         Attack(connection, closed.log_id).cut(size)
-    status, told = verify_command(house)
+    status, report = verify_command(house)
     assert status == verify.TAMPERED
-    assert f"was closed with {size} entries and has {size - 1} now" in told
+    assert f"was closed with {size} entries and has {size - 1} now" in report

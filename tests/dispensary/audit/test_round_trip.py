@@ -53,7 +53,7 @@ def fresh(site: OwnSite) -> OwnSite:
 
 
 def kinds(report: verify.Report) -> list[str]:
-    return [found.kind for found in report.findings]
+    return [finding.kind for finding in report.findings]
 
 
 def copied(site: OwnSite, name: str, *options: str) -> Path:
@@ -100,8 +100,8 @@ def test_a_backup_put_back_is_refused_by_the_sealer_and_continued_as_a_new_log(f
     sealed = site.seal()
     assert sealed is not None
     with site.sealer() as sealer:
-        held = sealer.states.load(sealed.log.log_id)
-    assert held is not None
+        state = sealer.states.load(sealed.log.log_id)
+    assert state is not None
     server = stand_in(site, data)
     server.start()
     try:
@@ -113,15 +113,15 @@ def test_a_backup_put_back_is_refused_by_the_sealer_and_continued_as_a_new_log(f
         with back.connect("owner") as owner:
             owner.execute(
                 "SELECT audit.open_incarnation(%s, %s, 'Restored.', 'user:1', 'manager', 'user:2', 'Ann', now())",
-                [sealed.log.log_id, held.note],
+                [sealed.log.log_id, state.note],
             )
         back.dispense(2)
         back.seal()
         old, new = back.reports()
         assert (new.exit, new.last) == (verify.OK, 3)
         assert kinds(old) == ["UNSEALED"]  # what was written between the restore and the new log was never signed
-        told = held_against(back, sealed.log.log_id, held.note)
-        assert kinds(told) == ["ROOT_MISMATCH", "UNSEALED"]
+        problems = held_against(back, sealed.log.log_id, state.note)
+        assert kinds(problems) == ["ROOT_MISMATCH", "UNSEALED"]
     finally:
         server.stop()
 
@@ -166,7 +166,9 @@ def test_a_logical_replica_holds_the_same_log_and_does_not_chain_anew(fresh: Own
         site.seal()
         caught_up(site, 36)
         erased = site.report("replica")
-        assert [(each.what, each.first, each.last, each.by) for each in erased.authorised] == [("ERASED", 3, 4, 36)]
+        assert [(erasure.what, erasure.first, erasure.last, erasure.by) for erasure in erased.authorised] == [
+            ("ERASED", 3, 4, 36)
+        ]
         assert (here.exit, erased.exit) == (verify.OK, verify.OK)
         with site.connect("owner", "replica") as owner, pytest.raises(psycopg.errors.InsufficientPrivilege):
             owner.execute("DELETE FROM audit.entry")
@@ -229,8 +231,8 @@ def test_entries_written_in_odd_sessions_verify_in_every_other(fresh: OwnSite) -
             if "encoding" not in setting:
                 owner.execute(f"SET {setting}")
             (log,) = all_logs(owner, site.pharmacy)
-            told = live.check_log(owner, log, site.keys(log.origin), grace=0).report
-            assert (told.exit, told.covered, kinds(told)) == (verify.OK, len(ODD), []), setting
+            log_report = live.check_log(owner, log, site.keys(log.origin), grace=0).report
+            assert (log_report.exit, log_report.covered, kinds(log_report)) == (verify.OK, len(ODD), []), setting
 
 
 def test_a_database_with_other_defaults_writes_the_same_bytes(fresh: OwnSite) -> None:
@@ -322,10 +324,10 @@ def receiver_of(site: OwnSite, standby: Tuned) -> int:
 
 def older_server() -> Path:
     """The programs of an older major version, as Debian installs them."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_upgrade"))
-    if not found:
+    upgraders = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_upgrade"))
+    if not upgraders:
         pytest.skip("an upgrade needs an older PostgreSQL on this machine (Debian: postgresql)")
-    return found[-1].parent
+    return upgraders[-1].parent
 
 
 class Older(Tuned):
@@ -382,10 +384,10 @@ def test_only_an_option_that_is_not_ours_excuses_an_upgrade(tmp_path: Path) -> N
     logs = tmp_path / "pg_upgrade_output.d" / "20261129T061500.000" / "log"
     logs.mkdir(parents=True)
     assert unknown_option(tmp_path) is None
-    said = 'pg_restore: error: ERROR:  unrecognized parameter "{}"\n'
-    (logs / "pg_upgrade_dump_16384.log").write_text(said.format("gin_pending_list_limit"))
+    error_text = 'pg_restore: error: ERROR:  unrecognized parameter "{}"\n'
+    (logs / "pg_upgrade_dump_16384.log").write_text(error_text.format("gin_pending_list_limit"))
     assert unknown_option(tmp_path) is None
-    (logs / "pg_upgrade_dump_16385.log").write_text(said.format("pg_attver"))
+    (logs / "pg_upgrade_dump_16385.log").write_text(error_text.format("pg_attver"))
     assert unknown_option(tmp_path) == 'unrecognized parameter "pg_attver"'
 
 

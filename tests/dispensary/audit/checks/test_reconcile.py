@@ -40,7 +40,7 @@ def dispense() -> Dispense:
 def orphans(dispense: Dispense) -> list[tuple[Kind, str]]:
     """Those of this test: other tests left rows and entries of theirs, and logs last for ever."""
     mine = {str(dispense.pk), str(dispense.review_id), str(dispense.patient_id), *CREATED}
-    return [(each.kind, each.table) for each in reconcile() if each.id in mine]
+    return [(orphan.kind, orphan.table) for orphan in reconcile() if orphan.id in mine]
 
 
 CREATED: set[str] = set()
@@ -72,7 +72,7 @@ def test_what_the_actions_wrote_is_in_agreement(dispense: Dispense) -> None:
 def test_a_dispense_without_its_entry_is_found(dispense: Dispense) -> None:
     row = copy_of(dispense)
     assert (Kind.NO_ENTRY, "dispense") in orphans(dispense)
-    assert str(row.pk) in {each.id for each in reconcile() if each.kind is Kind.OTHER}
+    assert str(row.pk) in {orphan.id for orphan in reconcile() if orphan.kind is Kind.OTHER}
 
 
 def test_a_dispense_that_names_an_entry_that_is_not_there_is_found(dispense: Dispense) -> None:

@@ -27,9 +27,9 @@ def today() -> dt.datetime:
 
 
 def put(pharmacy: Pharmacy, event: audit.Event, at: dt.datetime, **more: Any) -> None:
-    given = {"subject": audit.Subject("account", "ann"), "body": {}, **more}
-    by = given.pop("by", Actor("user:1", "Ann", Role.MANAGER, pharmacy.pk))
-    audit.record(event, pharmacy=pharmacy, by=by, now=at, **given)
+    fields = {"subject": audit.Subject("account", "ann"), "body": {}, **more}
+    by = fields.pop("by", Actor("user:1", "Ann", Role.MANAGER, pharmacy.pk))
+    audit.record(event, pharmacy=pharmacy, by=by, now=at, **fields)
 
 
 def look(pharmacy: Pharmacy, at: dt.datetime, **more: Any) -> Day:
@@ -43,10 +43,10 @@ def test_an_ordinary_day_is_counted_and_points_nothing_out(pharmacy: Pharmacy, t
         put(pharmacy, audit.Event.DISPENSED, today)
     put(pharmacy, audit.Event.DISPENSE_REFUSED, today, outcome="refused")
     put(pharmacy, audit.Event.OVERRIDE_SIGNED, today)
-    found = look(pharmacy, today)
-    assert found.counts == {"dispense.completed": 3, "dispense.refused (refused)": 1, "override.signed": 1}
-    assert found.overrides == {"user:1": 1}
-    assert found.points == ()
+    summary = look(pharmacy, today)
+    assert summary.counts == {"dispense.completed": 3, "dispense.refused (refused)": 1, "override.signed": 1}
+    assert summary.overrides == {"user:1": 1}
+    assert summary.points == ()
 
 
 @pytest.mark.parametrize(("times", "pointed"), [(MANY_REFUSALS - 1, 0), (MANY_REFUSALS, 1)])
@@ -103,9 +103,9 @@ def test_the_command_reviews_yesterday_and_the_log_says_so(pharmacy: Pharmacy, t
     with pytest.raises(SystemExit) as end:
         call_command("audit", "review", day=today.date(), json=True, stdout=(out := StringIO()))
     assert end.value.code == 1
-    told = {each["pharmacy"]: each for each in map(json.loads, out.getvalue().splitlines())}
-    assert told[str(pharmacy.pk)]["counts"]["access.changed"] == 1
-    assert str(audit.SITE) in told
+    by_pharmacy = {summary["pharmacy"]: summary for summary in map(json.loads, out.getvalue().splitlines())}
+    assert by_pharmacy[str(pharmacy.pk)]["counts"]["access.changed"] == 1
+    assert str(audit.SITE) in by_pharmacy
     flush_links()
     (line,) = audit.history(audit.Subject("day", today.date().isoformat()), pharmacy=pharmacy)
     assert line.sentence == "Dispensary (review) reviewed a day of this log."

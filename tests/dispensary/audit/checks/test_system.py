@@ -27,7 +27,7 @@ def test_no_setting_of_the_site_switches_the_log_off() -> None:
     """What can be set about the log at all; a new one must be looked at here. None of them is a switch."""
     from dispensary.conf import Conf
 
-    about = {each.name: each.type for each in dataclasses.fields(Conf) if "audit" in each.name}
+    about = {setting.name: setting.type for setting in dataclasses.fields(Conf) if "audit" in setting.name}
     assert set(about) == {
         "audit_origin", "audit_key_file", "audit_state_folder", "audit_seal_standbys", "audit_anchor_max_age",
     }  # fmt: skip

@@ -61,7 +61,7 @@ def victim(
         sealer = Sealer(connection, [key], StateFolder(folder / "state"))
         for first in range(1, SEALED + 1, EVERY):
             app.execute(APPEND, {"pharmacy": pharmacy, "first": first, "last": first + EVERY - 1})
-            log = next(one for one in open_logs(connection) if one.pharmacy == pharmacy)
+            log = next(open_log for open_log in open_logs(connection) if open_log.pharmacy == pharmacy)
             sealer.seal(log)
         app.execute(APPEND, {"pharmacy": pharmacy, "first": SEALED + 1, "last": SIZE})
         notes = dict(
@@ -96,7 +96,7 @@ def verdicts(connection: psycopg.Connection[Any], victim: Victim) -> list[verify
         {"held_checkpoints": held_1000 + held_2000},
         {"held_checkpoints": held_1000 + held_2000, "receipts": victim.leaves.items()},
     ]
-    return [live.check_log(connection, row, keys, grace=0, **given).report for given in evidence]
+    return [live.check_log(connection, row, keys, grace=0, **options).report for options in evidence]
 
 
 def modify_column(attack: Attack, victim: Victim) -> None:

@@ -101,8 +101,8 @@ def _entry() -> dict[str, Any]:
         ),
     ):
         header = canonical.header({**columns, "body_commit": commit}, seq=seq, prev=prev)
-        told = canonical.plain({**columns, "body_commit": commit})
-        case = {"name": name, "columns": told, "seq": seq, "prev": prev.hex(), "header": header}
+        plain_columns = canonical.plain({**columns, "body_commit": commit})
+        case = {"name": name, "columns": plain_columns, "seq": seq, "prev": prev.hex(), "header": header}
         cases.append({**case, "leaf": canonical.leaf(header).hex()})
     predecessor = notes.sign_checkpoint(notes.Checkpoint(SIGNER.name, 7, bytes(32)), SIGNER)
     return {
@@ -118,15 +118,19 @@ def _entry() -> dict[str, Any]:
 def _tree() -> dict[str, Any]:
     leaves = [merkle.leaf_hash(bytes([number])) for number in range(11)]
     inclusion = [
-        {"index": index, "size": size, "proof": [each.hex() for each in merkle.inclusion_proof(leaves[:size], index)]}
+        {
+            "index": index,
+            "size": size,
+            "proof": [digest.hex() for digest in merkle.inclusion_proof(leaves[:size], index)],
+        }
         for size, index in ((1, 0), (2, 1), (7, 6), (8, 0), (11, 4), (11, 10))
     ]
     consistency = [
-        {"old": old, "new": new, "proof": [each.hex() for each in merkle.consistency_proof(leaves[:new], old)]}
+        {"old": old, "new": new, "proof": [digest.hex() for digest in merkle.consistency_proof(leaves[:new], old)]}
         for old, new in ((1, 1), (1, 2), (4, 8), (3, 7), (8, 11), (6, 11))
     ]
     return {
-        "leaves": [each.hex() for each in leaves],
+        "leaves": [digest.hex() for digest in leaves],
         "roots": [merkle.root(leaves[:size]).hex() for size in range(12)],
         "inclusion": inclusion,
         "consistency": consistency,
@@ -156,7 +160,7 @@ def _bundle() -> dict[str, Any]:
     log.write({"ranges": [[3, 3]], "count": 1, "basis": "court order 12"}, action="audit.erased")
     log.seal(witnesses=1)
     changes = []
-    for name, exit_status, found, change in (
+    for name, exit_status, findings, change in (
         ("untouched", 0, [], lambda log: None),
         ("a column", 1, [["ENTRY_MODIFIED", "5"]], lambda log: log.rows[4].columns.update(actor="user:9")),
         ("a body", 1, [["BODY_MODIFIED", "5"]], lambda log: setattr(log.rows[4], "body", "{}")),
@@ -173,7 +177,7 @@ def _bundle() -> dict[str, Any]:
         broken = copy.deepcopy(log)
         change(broken)
         made = [entry.line().decode() for entry in broken.entries()]
-        changes.append({"name": name, "exit": exit_status, "findings": found, "entries.jsonl": "".join(made)})
+        changes.append({"name": name, "exit": exit_status, "findings": findings, "entries.jsonl": "".join(made)})
     notes = {f"checkpoints/{size:012d}.note": text for size, text in log.notes.items()}
     described = bundle.Bundle(log.bundle().range, [], sorted(log.notes.items()), BEGAN, "test vectors")
     manifest = json.loads(described.manifest())
@@ -190,7 +194,7 @@ def proof_of(log: Log, seq: int, size: int) -> dict[str, Any]:
         "format": "dispensary-audit-proof/1",
         "log": str(log.log_id),
         "origin": log.origin,
-        "path": [each.hex() for each in merkle.inclusion_proof(leaves, seq - 1)],
+        "path": [digest.hex() for digest in merkle.inclusion_proof(leaves, seq - 1)],
     }
 
 
@@ -213,11 +217,11 @@ def _proof() -> dict[str, Any]:
             whole | {"entry": {k: whole["entry"][k] for k in ("header", "leaf", "seq")}},
         ),
     ]
-    told = [
-        {"name": name, "exit": status, "findings": found, "proof.json": canonical.canonical(proof) + "\n"}
-        for name, status, found, proof in cases
+    case_vectors = [
+        {"name": name, "exit": status, "findings": findings, "proof.json": canonical.canonical(proof) + "\n"}
+        for name, status, findings, proof in cases
     ]
-    return {"vkey": str(SIGNER.verifier), "cases": told}
+    return {"vkey": str(SIGNER.verifier), "cases": case_vectors}
 
 
 def _forget(log: Log) -> None:

@@ -93,8 +93,8 @@ def test_the_export_is_recorded_before_anything_leaves(filled, tmp_path):
     entry = AuditEntry.objects.filter(pharmacy=filled.pharmacy.pk).order_by("-seq")[0]
     (line,) = audit.lines([entry], filled.pharmacy)
     assert (entry.action, entry.actor, entry.seq) == ("log.exported", "system:export", 13)
-    told = {name: line.body[name] for name in ("first", "last", "shape", "reason")}
-    assert told == {"first": 1, "last": 12, "shape": "csv", "reason": "asked for"}
+    recorded = {name: line.body[name] for name in ("first", "last", "shape", "reason")}
+    assert recorded == {"first": 1, "last": 12, "shape": "csv", "reason": "asked for"}
 
 
 def test_zip_and_folder_hold_the_same_evidence(filled, tmp_path):
@@ -119,7 +119,7 @@ def test_part_of_a_log_verifies_from_its_start(filled, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("statement", "found"),
+    ("statement", "expected"),
     [
         ("UPDATE audit.entry SET actor = 'user:9' WHERE {this}", [("ENTRY_MODIFIED", "7")]),
         ("UPDATE audit.entry SET station = '' WHERE {this}", [("ENTRY_MODIFIED", "7")]),
@@ -130,19 +130,19 @@ def test_part_of_a_log_verifies_from_its_start(filled, tmp_path):
     ],
     ids=["a column", "a NULL made empty", "a body", "no body", "no entry", "no link"],
 )
-def test_what_was_changed_in_the_database_is_found_in_the_export(filled, tmp_path, statement, found):
+def test_what_was_changed_in_the_database_is_found_in_the_export(filled, tmp_path, statement, expected):
     tamper(filled, statement)
     call_command("audit", "export", str(tmp_path / "log"), log=filled.log.origin, last=12)
     report = filled.verify(tmp_path / "log")
     assert report.exit == 1
-    tampered = [(each.kind, each.position) for each in report.findings if each.status == verify.TAMPERED]
-    assert tampered == found
+    tampered = [(finding.kind, finding.position) for finding in report.findings if finding.status == verify.TAMPERED]
+    assert tampered == expected
 
 
 def test_a_changed_time_is_a_modified_entry_although_it_has_left_its_place(filled, tmp_path):
     tamper(filled, "UPDATE audit.entry SET recorded_at = recorded_at - interval '1 hour' WHERE {this}")
     call_command("audit", "export", str(tmp_path / "log"), log=filled.log.origin, last=12)
-    kinds = {each.kind for each in filled.verify(tmp_path / "log").findings}
+    kinds = {finding.kind for finding in filled.verify(tmp_path / "log").findings}
     assert {"ENTRY_MODIFIED", "CLOCK_BACKWARDS"} <= kinds
     assert "ENTRY_MISSING" not in kinds
 
@@ -219,7 +219,7 @@ def test_fhir_audit_events_are_valid_r4_and_lead_back_to_the_evidence(filled, tm
     assert len(events) == 12
     for seq, event in enumerate(events, 1):
         AuditEvent.model_validate(event)
-        details = {each["type"]: each.get("valueString") for each in event["entity"][0]["detail"]}
+        details = {detail["type"]: detail.get("valueString") for detail in event["entity"][0]["detail"]}
         assert details["seq"] == str(seq)
         assert event["entity"][1]["what"]["identifier"]["value"] == f"p-{(seq - 1) % 3}"
 
@@ -319,10 +319,10 @@ def test_bodies_of_another_pharmacy_do_not_leave_with_this_one(filled, write, tm
 
 def test_thinning_keeps_the_last_and_the_cosigned():
     sizes = list(range(1, 10_001))
-    kept = bundle.thin_sizes(sizes, must=[7, 77, 20_000], keep=100)
-    assert {7, 77, 10_000} <= set(kept)
-    assert 100 <= len(kept) <= 103
-    assert kept == sorted(kept)
+    thinned_sizes = bundle.thin_sizes(sizes, must=[7, 77, 20_000], keep=100)
+    assert {7, 77, 10_000} <= set(thinned_sizes)
+    assert 100 <= len(thinned_sizes) <= 103
+    assert thinned_sizes == sorted(thinned_sizes)
     assert bundle.thin_sizes([3, 1, 2]) == [1, 2, 3]
 
 

@@ -53,72 +53,72 @@ def log() -> Log:
     return Log.of(9, every=4)
 
 
-def saved(told: dict[str, Any], folder: Path) -> Path:
+def saved(proof: dict[str, Any], folder: Path) -> Path:
     path = folder / "proof.json"
-    path.write_text(canonical.canonical(told) + "\n")
+    path.write_text(canonical.canonical(proof) + "\n")
     return path
 
 
-def found(told: dict[str, Any], folder: Path, **more: Any) -> tuple[int, list[str]]:
-    report = verify.verify_proof(saved(told, folder), keys=KEYS, **more)
-    return report.exit, [each.kind for each in report.findings]
+def exit_and_kinds(proof: dict[str, Any], folder: Path, **more: Any) -> tuple[int, list[str]]:
+    report = verify.verify_proof(saved(proof, folder), keys=KEYS, **more)
+    return report.exit, [finding.kind for finding in report.findings]
 
 
 @pytest.mark.parametrize(("seq", "size"), [(1, 4), (4, 4), (5, 8), (8, 8), (1, 9), (9, 9), (3, 8)])
 def test_every_entry_is_proved_against_every_checkpoint_that_covers_it(
     log: Log, tmp_path: Path, seq: int, size: int
 ) -> None:
-    assert found(proof_of(log, seq, size), tmp_path) == (verify.OK, [])
+    assert exit_and_kinds(proof_of(log, seq, size), tmp_path) == (verify.OK, [])
 
 
 def test_it_says_what_was_proved_in_words(log: Log, tmp_path: Path) -> None:
-    told = "\n".join(verify.verify_proof(saved(proof_of(log, 3, 8), tmp_path), keys=KEYS).lines())
-    assert "Entry 3: dispense.completed, success, by user:42 (pharmacist), recorded 2026-11-02T09:01:30" in told
-    assert told.endswith("VERIFIED. This entry is as it was written, one of the 8 that were signed together.")
+    words = "\n".join(verify.verify_proof(saved(proof_of(log, 3, 8), tmp_path), keys=KEYS).lines())
+    assert "Entry 3: dispense.completed, success, by user:42 (pharmacist), recorded 2026-11-02T09:01:30" in words
+    assert words.endswith("VERIFIED. This entry is as it was written, one of the 8 that were signed together.")
 
 
 def test_another_entry_or_place_or_path_is_not_proved(log: Log, tmp_path: Path) -> None:
-    told = proof_of(log, 3, 8)
-    assert found(told | {"entry": proof_of(log, 4, 8)["entry"]}, tmp_path) == (1, ["ROOT_MISMATCH"])
-    assert found(told | {"path": told["path"][:-1]}, tmp_path) == (1, ["ROOT_MISMATCH"])
-    assert found(told | {"path": [*told["path"], "00" * 32]}, tmp_path) == (1, ["ROOT_MISMATCH"])
-    moved = json.loads(json.dumps(told))
+    proof = proof_of(log, 3, 8)
+    assert exit_and_kinds(proof | {"entry": proof_of(log, 4, 8)["entry"]}, tmp_path) == (1, ["ROOT_MISMATCH"])
+    assert exit_and_kinds(proof | {"path": proof["path"][:-1]}, tmp_path) == (1, ["ROOT_MISMATCH"])
+    assert exit_and_kinds(proof | {"path": [*proof["path"], "00" * 32]}, tmp_path) == (1, ["ROOT_MISMATCH"])
+    moved = json.loads(json.dumps(proof))
     moved["entry"]["seq"] = 4
-    assert found(moved, tmp_path)[0] == verify.TAMPERED
-    body = json.loads(json.dumps(told))
+    assert exit_and_kinds(moved, tmp_path)[0] == verify.TAMPERED
+    body = json.loads(json.dumps(proof))
     body["entry"]["body"] = body["entry"]["body"].replace("84", "94")
-    assert found(body, tmp_path) == (1, ["BODY_MODIFIED"])
-    header = json.loads(json.dumps(told))
+    assert exit_and_kinds(body, tmp_path) == (1, ["BODY_MODIFIED"])
+    header = json.loads(json.dumps(proof))
     header["entry"]["header"] = header["entry"]["header"].replace("user:42", "user:43")
-    assert found(header, tmp_path) == (1, ["ENTRY_MODIFIED"])
+    assert exit_and_kinds(header, tmp_path) == (1, ["ENTRY_MODIFIED"])
 
 
 def test_a_checkpoint_that_the_key_did_not_sign_proves_nothing(log: Log, tmp_path: Path) -> None:
     log.seal(8, signer=THIEF)
-    assert found(proof_of(log, 3, 8), tmp_path) == (1, ["CKPT_BAD_SIG"])
+    assert exit_and_kinds(proof_of(log, 3, 8), tmp_path) == (1, ["CKPT_BAD_SIG"])
 
 
 def test_a_checkpoint_that_you_hold_is_compared(log: Log, tmp_path: Path) -> None:
     (tmp_path / "held").write_text(log.notes[8])
-    told = proof_of(log, 3, 8)
-    assert found(told, tmp_path, held_checkpoints=[tmp_path / "held"]) == (verify.OK, [])
-    assert found(proof_of(log, 3, 4), tmp_path, held_checkpoints=[tmp_path / "held"]) == (3, ["UNCHECKED"])
+    proof = proof_of(log, 3, 8)
+    assert exit_and_kinds(proof, tmp_path, held_checkpoints=[tmp_path / "held"]) == (verify.OK, [])
+    assert exit_and_kinds(proof_of(log, 3, 4), tmp_path, held_checkpoints=[tmp_path / "held"]) == (3, ["UNCHECKED"])
     log.rows[2].columns["actor"] = "user:66"  # a rewrite, signed with the stolen key
     log.relink(3)
     log.seal(8)
-    assert found(proof_of(log, 3, 8), tmp_path, held_checkpoints=[tmp_path / "held"]) == (1, ["FORK"])
+    assert exit_and_kinds(proof_of(log, 3, 8), tmp_path, held_checkpoints=[tmp_path / "held"]) == (1, ["FORK"])
 
 
 def test_a_witness_policy_holds_for_a_proof_as_well(log: Log, tmp_path: Path) -> None:
     witnesses = [verify.Key.parse(str(witness.verifier)) for witness in WITNESSES]
-    assert found(proof_of(log, 3, 8), tmp_path, witnesses=witnesses, need=1) == (3, ["UNWITNESSED"])
+    assert exit_and_kinds(proof_of(log, 3, 8), tmp_path, witnesses=witnesses, need=1) == (3, ["UNWITNESSED"])
     log.seal(8, witnesses=2)
-    assert found(proof_of(log, 3, 8), tmp_path, witnesses=witnesses, need=2) == (verify.OK, [])
+    assert exit_and_kinds(proof_of(log, 3, 8), tmp_path, witnesses=witnesses, need=2) == (verify.OK, [])
 
 
 def test_an_erased_body_leaves_the_proof_incomplete(log: Log, tmp_path: Path) -> None:
     log.rows[2].body = log.rows[2].salt = None
-    assert found(proof_of(log, 3, 8), tmp_path) == (3, ["UNCHECKED"])
+    assert exit_and_kinds(proof_of(log, 3, 8), tmp_path) == (3, ["UNCHECKED"])
 
 
 @pytest.mark.faults
@@ -179,8 +179,8 @@ def test_an_auditor_proves_an_entry_over_http_and_a_stranger_checks_it_with_one_
     assert auditor.get(f"audit/entries/{entry.entry_id}/proof/?size={size}").status_code == 200
     assert problem(auditor.get(f"audit/entries/{entry.entry_id}/proof/?size={size + 1}"), 404)["problems"]
     unsigned = AuditEntry.objects.filter(pharmacy=sealed.pk).latest("seq")
-    told = problem(auditor.get(f"audit/entries/{unsigned.entry_id}/proof/"), 409)
-    assert "ask again" in told["detail"]
+    error_body = problem(auditor.get(f"audit/entries/{unsigned.entry_id}/proof/"), 409)
+    assert "ask again" in error_body["detail"]
     assert auditor.get(f"audit/entries/{entry.entry_id}/proof/?sise=4").status_code == 400
 
 

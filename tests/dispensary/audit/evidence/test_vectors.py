@@ -66,50 +66,50 @@ def test_entry_vectors(case):
 
 
 def test_commitment_and_genesis_vectors():
-    told = read("entry")
-    body = told["body"]
+    vectors = read("entry")
+    body = vectors["body"]
     raw = b"\x02" + bytes.fromhex(body["salt"]) + body["body"].encode()
     assert hashlib.sha256(raw).hexdigest() == body["commitment"]
-    for case in told["genesis"]:
+    for case in vectors["genesis"]:
         raw = b"audit/genesis/v1\n" + case["log"].encode() + b"\n" + case["predecessor"].encode()
         assert hashlib.sha256(raw).hexdigest() == case["genesis"]
 
 
 def test_tree_vectors():
-    told = read("tree")
-    leaves = [bytes.fromhex(each) for each in told["leaves"]]
+    vectors = read("tree")
+    leaves = [bytes.fromhex(digest) for digest in vectors["leaves"]]
     edge = verify.Edge()
-    for size, root in enumerate(told["roots"]):
+    for size, root in enumerate(vectors["roots"]):
         assert edge.root().hex() == root
         if size < len(leaves):
             edge.append(leaves[size])
-    roots = [bytes.fromhex(each) for each in told["roots"]]
-    for case in told["inclusion"]:
-        proof = [bytes.fromhex(each) for each in case["proof"]]
+    roots = [bytes.fromhex(digest) for digest in vectors["roots"]]
+    for case in vectors["inclusion"]:
+        proof = [bytes.fromhex(digest) for digest in case["proof"]]
         leaf = leaves[case["index"]]
         assert merkle.verify_inclusion(leaf, case["index"], case["size"], proof, roots[case["size"]])
-    for case in told["consistency"]:
-        proof = [bytes.fromhex(each) for each in case["proof"]]
+    for case in vectors["consistency"]:
+        proof = [bytes.fromhex(digest) for digest in case["proof"]]
         old, new = case["old"], case["new"]
         assert merkle.verify_consistency(old, new, roots[old], roots[new], proof)
 
 
 def test_note_vectors():
-    told = read("note")
-    keys = [notes.VerifierKey.parse(told["vkey"]), notes.VerifierKey.parse(told["witness_vkey"])]
-    assert notes.open_checkpoint(told["note"], keys).text == told["checkpoint"]
-    _, held = notes.open_note(told["cosigned_note"], keys)
-    assert held[keys[1]].cosigned_at.timestamp() == told["witness_time"]
-    log_key, witness_key = (verify.Key.parse(told[name]) for name in ("vkey", "witness_vkey"))
-    opened = verify.open_checkpoint(told["cosigned_note"].encode(), "vector", True, [log_key], [witness_key])
-    assert opened.witnesses == ((witness_key.name, told["witness_time"]),)
+    vectors = read("note")
+    keys = [notes.VerifierKey.parse(vectors["vkey"]), notes.VerifierKey.parse(vectors["witness_vkey"])]
+    assert notes.open_checkpoint(vectors["note"], keys).text == vectors["checkpoint"]
+    _, signatures = notes.open_note(vectors["cosigned_note"], keys)
+    assert signatures[keys[1]].cosigned_at.timestamp() == vectors["witness_time"]
+    log_key, witness_key = (verify.Key.parse(vectors[name]) for name in ("vkey", "witness_vkey"))
+    opened = verify.open_checkpoint(vectors["cosigned_note"].encode(), "vector", True, [log_key], [witness_key])
+    assert opened.witnesses == ((witness_key.name, vectors["witness_time"]),)
 
 
 @pytest.mark.parametrize("case", named(read("bundle")["cases"]))
 def test_bundle_vectors(case, tmp_path: Path):
-    told = read("bundle")
+    vectors = read("bundle")
     lines = case["entries.jsonl"]
-    files = {"entries.jsonl": lines, **told["notes"]}
+    files = {"entries.jsonl": lines, **vectors["notes"]}
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8", newline="\n")
@@ -117,15 +117,15 @@ def test_bundle_vectors(case, tmp_path: Path):
         name: {"bytes": len(text.encode()), "sha256": hashlib.sha256(text.encode()).hexdigest()}
         for name, text in files.items()
     }
-    manifest = {**told["manifest"], "files": listed, "last": lines.count("\n")}
+    manifest = {**vectors["manifest"], "files": listed, "last": lines.count("\n")}
     (tmp_path / "manifest.json").write_text(canonical.canonical(manifest), encoding="utf-8")
-    report = verify.verify_bundle(tmp_path, keys=[verify.Key.parse(told["vkey"])])
+    report = verify.verify_bundle(tmp_path, keys=[verify.Key.parse(vectors["vkey"])])
     assert report.exit == case["exit"]
-    assert [[found.kind, found.position] for found in report.findings] == case["findings"]
+    assert [[finding.kind, finding.position] for finding in report.findings] == case["findings"]
 
 
 @pytest.mark.parametrize("case", named(read("proof")["cases"]))
 def test_proof_vectors(case, tmp_path: Path):
     (tmp_path / "proof.json").write_text(case["proof.json"], encoding="utf-8", newline="\n")
     report = verify.verify_proof(tmp_path / "proof.json", keys=[verify.Key.parse(read("proof")["vkey"])])
-    assert (report.exit, [found.kind for found in report.findings]) == (case["exit"], case["findings"])
+    assert (report.exit, [finding.kind for finding in report.findings]) == (case["exit"], case["findings"])

@@ -37,7 +37,7 @@ class Desk:
         self,
         log: Log | Path,
         *,
-        held: list[str] | None = None,
+        held_notes: list[str] | None = None,
         receipts: dict[int, str] | None = None,
         policy: int = 0,
         strict: bool = False,
@@ -53,7 +53,7 @@ class Desk:
             keys=KEYS,
             witnesses=[verify.Key.parse(str(witness.verifier)) for witness in WITNESSES] if policy else [],
             need=policy,
-            held_checkpoints=[self.file(text) for text in held or []],
+            held_checkpoints=[self.file(text) for text in held_notes or []],
             receipts=self.file(f"seq,leaf\n{rows}") if receipts else None,
             strict=strict,
             heartbeat_hours=heartbeat,
@@ -76,7 +76,7 @@ def log(pristine: Log) -> Log:
 
 
 def places(report: verify.Report) -> list[tuple[str, str]]:
-    return [(found.kind, found.position) for found in report.findings]
+    return [(finding.kind, finding.position) for finding in report.findings]
 
 
 def test_an_intact_log_verifies(desk, log):
@@ -120,8 +120,8 @@ def test_a_changed_body_is_told_apart_from_a_changed_header(desk, log):
     log.rows[36].body = log.rows[36].body.replace("84", "24")
     report = desk.check(log)
     assert places(report) == [("BODY_MODIFIED", "37")]
-    told = report.findings[0].sentence()
-    assert told.startswith(
+    finding_sentence = report.findings[0].sentence()
+    assert finding_sentence.startswith(
         "The details of entry 37 were changed after they were written: those of dispense.completed, "
     )
 
@@ -150,7 +150,7 @@ def test_an_erasure_authorises_only_what_it_names_and_only_before_itself(desk, l
     log.seal()
     report = desk.check(log)
     assert places(report) == [("BODY_MISSING", "39, 62")]
-    assert [(each.first, each.last, each.by) for each in report.authorised] == [(37, 38, 61)]
+    assert [(authorised.first, authorised.last, authorised.by) for authorised in report.authorised] == [(37, 38, 61)]
 
 
 def test_a_forged_erasure_authorises_nothing(desk, log):
@@ -208,7 +208,7 @@ def test_a_forged_entry_put_in_between_is_one_finding_with_its_consequences(desk
     report = desk.check(log)
     assert places(report)[0] == ("ENTRY_MODIFIED", "38-61")
     assert report.findings[0].follows == {"ROOT_MISMATCH": 3}
-    assert [found.kind for found in report.findings if found.status == verify.TAMPERED] == ["ENTRY_MODIFIED"]
+    assert [finding.kind for finding in report.findings if finding.status == verify.TAMPERED] == ["ENTRY_MODIFIED"]
 
 
 def test_two_exchanged_entries_are_found_at_the_first(desk, log):
@@ -319,34 +319,34 @@ def test_a_cut_off_tail_without_its_checkpoints_shows_nothing(desk, log):
 
 
 def test_a_cut_off_tail_shows_by_the_checkpoint_that_the_auditor_holds(desk, log):
-    held = log.notes.pop(60)
+    held_note = log.notes.pop(60)
     del log.rows[50:]
-    assert places(desk.check(log, held=[held])) == [("TRUNCATED", "51-60")]
+    assert places(desk.check(log, held_notes=[held_note])) == [("TRUNCATED", "51-60")]
 
 
 def test_a_rewrite_without_the_key_shows_by_a_held_checkpoint(desk, log):
-    held = log.notes[40]
+    held_note = log.notes[40]
     log.rows[36].columns["actor"] = "user:9"
     log.relink(37)
     for size in (40, 50, 60):
         del log.notes[size]
-    assert places(desk.check(log, held=[held]))[0] == ("ROOT_MISMATCH", "(30, 40]")
+    assert places(desk.check(log, held_notes=[held_note]))[0] == ("ROOT_MISMATCH", "(30, 40]")
 
 
 def test_a_rewrite_with_the_stolen_key_is_a_fork_by_a_held_checkpoint(desk, log):
-    held = [log.notes[20], log.notes[40]]
+    held_notes = [log.notes[20], log.notes[40]]
     log.rows[36].columns["actor"] = "user:9"
     log.relink(37)
     for size in (40, 50, 60):
         log.seal(size)
-    report = desk.check(log, held=held)
+    report = desk.check(log, held_notes=held_notes)
     assert (report.exit, places(report)) == (1, [("FORK", "(20, 40]")])
     assert report.findings[0].sentence().startswith("Two histories were signed")
     assert desk.check(log).exit == 0, "without evidence held elsewhere a stolen key is not seen"
 
 
 def test_a_restored_backup_that_went_on_is_a_fork(desk, log):
-    held = log.notes[60]
+    held_note = log.notes[60]
     del log.rows[45:]
     for size in (50, 60):
         del log.notes[size]
@@ -354,7 +354,7 @@ def test_a_restored_backup_that_went_on_is_a_fork(desk, log):
     for _ in range(20):
         log.write()
     log.seal()
-    assert places(desk.check(log, held=[held])) == [("FORK", "(0, 60]")]
+    assert places(desk.check(log, held_notes=[held_note])) == [("FORK", "(0, 60]")]
 
 
 def test_two_checkpoints_for_one_size_in_the_bundle_are_equivocation(desk, log, tmp_path):
@@ -383,9 +383,9 @@ def test_a_log_without_any_checkpoint_is_incomplete(desk):
 
 def test_a_held_checkpoint_of_another_log_or_key_is_not_accepted(desk, log):
     other = Log.of(3, origin="pharmacy.example/two")
-    for held in (other.seal(), Log.of(3).seal(signer=THIEF), "no note"):
+    for held_note in (other.seal(), Log.of(3).seal(signer=THIEF), "no note"):
         with pytest.raises(verify.Malformed):
-            desk.check(log, held=[held])
+            desk.check(log, held_notes=[held_note])
 
 
 # Witnesses, receipts, clocks, ranges.
@@ -449,7 +449,7 @@ def test_a_silence_longer_than_the_heartbeat_is_told_when_asked(desk, log):
 def test_a_part_of_the_log_is_checked_from_its_start(desk, log):
     report = desk.check(log, first=34)
     assert (report.exit, report.first, report.covered, report.entries) == (0, 34, 60, 27)
-    assert ("UNCHECKED", "20") in places(desk.check(log, first=34, held=[log.notes[20]]))
+    assert ("UNCHECKED", "20") in places(desk.check(log, first=34, held_notes=[log.notes[20]]))
 
 
 def test_a_part_of_the_log_with_another_past_does_not_verify(desk, log):
@@ -462,7 +462,7 @@ def test_a_part_of_the_log_with_another_past_does_not_verify(desk, log):
 def test_strict_asks_for_evidence_of_ones_own(desk, log):
     report = desk.check(log, strict=True)
     assert (report.exit, places(report)) == (3, [("UNCHECKED", "60")])
-    assert desk.check(log, strict=True, held=[log.notes[60]]).exit == 0
+    assert desk.check(log, strict=True, held_notes=[log.notes[60]]).exit == 0
 
 
 def test_an_id_that_was_used_twice_is_told_when_asked(desk, log):
@@ -471,9 +471,9 @@ def test_an_id_that_was_used_twice_is_told_when_asked(desk, log):
     log.relink(41)
     for size in list(log.notes):
         log.seal(size)
-    held = [log.notes[60]]
-    assert desk.check(log, held=held).exit == 0
-    report = desk.check(log, strict=True, held=held)
+    held_notes = [log.notes[60]]
+    assert desk.check(log, held_notes=held_notes).exit == 0
+    report = desk.check(log, strict=True, held_notes=held_notes)
     assert (report.exit, places(report)) == (1, [("DUP_OR_REORDER", "41")])
     assert "entries 7 and 41 have one id" in report.findings[0].sentence()
 

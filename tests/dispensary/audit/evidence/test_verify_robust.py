@@ -101,14 +101,14 @@ def repeat(raw: bytearray, dice: random.Random) -> None:
 
 def exchange_lines(raw: bytearray, dice: random.Random) -> None:
     lines = raw.split(b"\n")
-    one, other = dice.randrange(len(lines)), dice.randrange(len(lines))
-    lines[one], lines[other] = lines[other], lines[one]
+    first, other = dice.randrange(len(lines)), dice.randrange(len(lines))
+    lines[first], lines[other] = lines[other], lines[first]
     raw[:] = b"\n".join(lines)
 
 
 def exchange_bytes(raw: bytearray, dice: random.Random) -> None:
-    one, other = dice.randrange(len(raw)), dice.randrange(len(raw))
-    raw[one], raw[other] = raw[other], raw[one]
+    first, other = dice.randrange(len(raw)), dice.randrange(len(raw))
+    raw[first], raw[other] = raw[other], raw[first]
 
 
 def cut(raw: bytearray, dice: random.Random) -> None:
@@ -151,7 +151,7 @@ def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
     dice = random.Random("manifest")
     copy = shutil.copytree(folder, tmp_path / "copy")
     original = (folder / "manifest.json").read_bytes()
-    told = json.loads(original)
+    manifest = json.loads(original)
     for _ in range(AROUND):
         raw = bytearray(original)
         dice.choice(CHANGES)(raw, dice)
@@ -159,8 +159,8 @@ def test_no_changed_manifest_changes_what_verifies(folder, tmp_path):
         if status(copy) == 0:
             now = json.loads(raw)
             same = {key: now[key] for key in ("format", "origin", "log", "first", "last")}
-            assert same == {key: told[key] for key in same}
-            assert now["files"]["entries.jsonl"] == told["files"]["entries.jsonl"]
+            assert same == {key: manifest[key] for key in same}
+            assert now["files"]["entries.jsonl"] == manifest["files"]["entries.jsonl"]
 
 
 @pytest.mark.faults
@@ -178,7 +178,7 @@ def test_a_mutated_zip_verifies_only_when_it_still_holds_the_same_evidence(folde
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda raw: raw.replace(b"\n", b"\r\n"), "CRLF"),
         (lambda raw: raw[:-1], "cut off"),
@@ -189,13 +189,13 @@ def test_a_mutated_zip_verifies_only_when_it_still_holds_the_same_evidence(folde
     ],
     ids=["CRLF", "no final newline", "an empty line", "half an entry", "a byte order mark", "a key twice"],
 )
-def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(folder, tmp_path, change, said):
+def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(folder, tmp_path, change, message):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "entries.jsonl").write_bytes(change((copy / "entries.jsonl").read_bytes()))
     seal_again(copy)
     report = verify.verify_bundle(copy, keys=KEYS)
     assert report.exit == verify.UNREADABLE
-    assert said in " ".join(report.lines())
+    assert message in " ".join(report.lines())
 
 
 def test_entries_that_cannot_be_read_do_not_hide_tampering(folder, tmp_path):
@@ -206,7 +206,7 @@ def test_entries_that_cannot_be_read_do_not_hide_tampering(folder, tmp_path):
     (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
     report = verify.verify_bundle(copy, keys=KEYS)
     assert report.exit == verify.TAMPERED
-    assert {found.kind: found.first for found in report.findings}["ENTRY_MODIFIED"] == 7
+    assert {finding.kind: finding.first for finding in report.findings}["ENTRY_MODIFIED"] == 7
 
 
 # Bombs and lies.
@@ -234,10 +234,10 @@ def vkey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_zip_bomb_is_refused_in_little_memory(packed, tmp_path, vkey, name):
     bomb = shutil.copy(packed, tmp_path / "bomb.zip")
     with zipfile.ZipFile(packed) as archive:
-        content = {each: archive.read(each) for each in archive.namelist() if each != name}
+        content = {member_name: archive.read(member_name) for member_name in archive.namelist() if member_name != name}
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each, raw in content.items():
-            archive.writestr(each, raw)
+        for member_name, raw in content.items():
+            archive.writestr(member_name, raw)
         with archive.open(name, "w", force_zip64=True) as member:
             for _ in range(300):
                 member.write(bytes(1 << 20))
@@ -309,20 +309,20 @@ def test_json_and_exit_status_agree(folder, tmp_path, vkey):
     raw = (copy / "entries.jsonl").read_bytes()
     (copy / "entries.jsonl").write_bytes(raw.replace(b"counter 2", b"counter 3", 1))
     done = run(copy, "--vkey", vkey, "--json")
-    told = json.loads(done.stdout)
-    assert done.returncode == told["exit"] == 1
-    assert (told["findings"][0]["class"], told["findings"][0]["position"]) == ("ENTRY_MODIFIED", "1")
+    report = json.loads(done.stdout)
+    assert done.returncode == report["exit"] == 1
+    assert (report["findings"][0]["class"], report["findings"][0]["position"]) == ("ENTRY_MODIFIED", "1")
 
 
 def test_all_evidence_can_be_given_on_the_command_line(folder, tmp_path, vkey):
     log = Log.of(5)
-    held = tmp_path / "held"
-    held.write_text(log.seal(witnesses=2))
+    held_path = tmp_path / "held"
+    held_path.write_text(log.seal(witnesses=2))
     witnesses = tmp_path / "witnesses"
     witnesses.write_text("\n".join(str(witness.verifier) for witness in WITNESSES))
     receipts = tmp_path / "receipts.csv"
     receipts.write_text(f"seq,leaf\r\n3,{log.rows[2].leaf.hex()[:16]}\r\n")
-    options = ["--vkey", vkey, "--checkpoint", held, "--witness-vkey", witnesses, "--receipts", receipts]
+    options = ["--vkey", vkey, "--checkpoint", held_path, "--witness-vkey", witnesses, "--receipts", receipts]
     bundle = log.export(tmp_path / "bundle.zip")
     assert run(bundle, *options, "--policy", "2-of-3", "--strict").returncode == 0
     assert run(bundle, *options, "--policy", "3-of-3", "--strict").returncode == 0, "a held checkpoint is trusted"
@@ -362,9 +362,9 @@ def test_a_bundle_cannot_steer_the_terminal(tmp_path, vkey):
 
 def other_pythons() -> list[Path]:
     """Interpreters of other versions on the path or kept by pyenv, one of each version that the verifier supports."""
-    folders = [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep)]
+    folders = [Path(search_path) for search_path in os.environ.get("PATH", "").split(os.pathsep)]
     folders += sorted(Path.home().glob(".pyenv/versions/3.*/bin"))
-    found: dict[str, Path] = {}
+    by_version: dict[str, Path] = {}
     for version in ("3.9", "3.10", "3.12", "3.13", "3.14"):
         for folder in folders:
             python = folder / f"python{version}"
@@ -372,8 +372,8 @@ def other_pythons() -> list[Path]:
                 python.is_file()
                 and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
             ):
-                found.setdefault(version, python)
-    return list(found.values())
+                by_version.setdefault(version, python)
+    return list(by_version.values())
 
 
 def test_it_runs_on_other_pythons(packed, vkey):

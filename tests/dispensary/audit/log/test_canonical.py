@@ -96,7 +96,7 @@ class Level(enum.IntEnum):
 
 def test_plain_turns_what_actions_hold_into_what_the_log_holds():
     some_id = uuid.UUID("0190f5f6-1111-7111-8111-111111111111")
-    told = log.plain(
+    plain_body = log.plain(
         {
             "amount": Decimal("1E+2"),
             "small": Decimal("0.0000001"),
@@ -111,7 +111,7 @@ def test_plain_turns_what_actions_hold_into_what_the_log_holds():
             Colour.RED: (1, True),
         }
     )
-    assert told == {
+    assert plain_body == {
         "amount": "100",
         "small": "0.0000001",
         "on": "2024-02-29",
@@ -123,7 +123,7 @@ def test_plain_turns_what_actions_hold_into_what_the_log_holds():
         "digest": "01ff",
         "red": [1, True],
     }
-    assert json.loads(log.canonical(told)) == told
+    assert json.loads(log.canonical(plain_body)) == plain_body
 
 
 @given(texts)

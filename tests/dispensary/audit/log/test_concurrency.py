@@ -38,11 +38,11 @@ def connect(django_db_setup: None, database: Database) -> Iterator[Callable[[], 
     """Connections of the application's role, closed at the end."""
     made: list[psycopg.Connection[Any]] = []
 
-    def one(**options: Any) -> psycopg.Connection[Any]:
+    def open_connection(**options: Any) -> psycopg.Connection[Any]:
         made.append(database.connect("app", **{"autocommit": False, **options}))
         return made[-1]
 
-    yield one
+    yield open_connection
     for connection in made:
         connection.close()
 
@@ -69,12 +69,12 @@ def test_concurrent_writers_make_one_gapless_chain_a_log(
     connect: Callable[..., psycopg.Connection[Any]], auditor: psycopg.Connection[Any], logs: int
 ) -> None:
     pharmacies = [uuid4() for _ in range(logs)]
-    writers, each = 8, 60
+    writers, entries_per_writer = 8, 60
     ready = threading.Barrier(writers)
 
     def work(connection: psycopg.Connection[Any], number: int) -> None:
         ready.wait()
-        for turn in range(each):
+        for turn in range(entries_per_writer):
             append(connection, pharmacies[(number + turn) % logs])
             connection.commit()
 
@@ -85,11 +85,11 @@ def test_concurrent_writers_make_one_gapless_chain_a_log(
     total = 0
     for pharmacy in pharmacies:
         result = report(auditor, pharmacy)
-        assert [found.kind for found in result.report.findings] == ["UNSEALED"]
+        assert [finding.kind for finding in result.report.findings] == ["UNSEALED"]
         assert result.unlinked == 0
         assert result.report.last == result.report.entries
         total += result.report.entries
-    assert total == writers * each
+    assert total == writers * entries_per_writer
 
 
 def test_the_first_entries_of_a_pharmacy_open_one_log(
@@ -148,7 +148,7 @@ def test_numbers_follow_commits_and_not_the_clock(
     ).fetchall()
     assert [subject for subject, _ in rows[1:]] == ["written last, committed first", "written first, committed last"]
     assert rows[1][1] > rows[2][1]
-    assert [found.kind for found in report(auditor, pharmacy).report.findings] == ["UNSEALED"]
+    assert [finding.kind for finding in report(auditor, pharmacy).report.findings] == ["UNSEALED"]
 
 
 def test_nobody_waits_for_a_transaction_that_has_appended_and_idles(
@@ -170,7 +170,7 @@ def test_nobody_waits_for_a_transaction_that_has_appended_and_idles(
 def test_two_logs_in_one_transaction_never_deadlock_whatever_the_order(
     connect: Callable[..., psycopg.Connection[Any]], auditor: psycopg.Connection[Any]
 ) -> None:
-    one, other = uuid4(), uuid4()
+    first, other = uuid4(), uuid4()
     turns = 80
     ready = threading.Barrier(2)
 
@@ -182,14 +182,14 @@ def test_two_logs_in_one_transaction_never_deadlock_whatever_the_order(
             connection.commit()
 
     opener = connect()
-    for pharmacy in (one, other):
+    for pharmacy in (first, other):
         append(opener, pharmacy)
         opener.commit()
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(work, connect(), order) for order in ((one, other), (other, one))]
+        jobs = [pool.submit(work, connect(), order) for order in ((first, other), (other, first))]
         for job in jobs:
             job.result()
-    assert report(auditor, one).report.last == report(auditor, other).report.last == 2 * turns + 1
+    assert report(auditor, first).report.last == report(auditor, other).report.last == 2 * turns + 1
 
 
 @pytest.mark.parametrize("level", [psycopg.IsolationLevel.REPEATABLE_READ, psycopg.IsolationLevel.SERIALIZABLE])

@@ -72,11 +72,11 @@ def database_as_owner(django_db_setup: None, database: Database) -> Iterator[psy
 def test_sql_and_python_and_rfc_8785_give_the_same_header(
     database_as_owner: psycopg.Connection[Any], row: dict[str, Any], seq: int, prev: bytes
 ) -> None:
-    told = database_as_owner.execute(ASK, {**row, "seq": seq, "prev": prev}).fetchone()
-    assert told is not None
+    sql_row = database_as_owner.execute(ASK, {**row, "seq": seq, "prev": prev}).fetchone()
+    assert sql_row is not None
     python = canonical.header(row, seq=seq, prev=prev)
-    assert told["header"] == python
-    assert bytes(told["leaf"]) == canonical.leaf(python)
+    assert sql_row["header"] == python
+    assert bytes(sql_row["leaf"]) == canonical.leaf(python)
     assert rfc8785.dumps(verify.read_canonical(python)) == python.encode()
 
 
@@ -85,9 +85,9 @@ def test_sql_and_python_and_rfc_8785_give_the_same_header(
 def test_sql_and_python_commit_to_a_body_alike(
     database_as_owner: psycopg.Connection[Any], salt: bytes, body: str
 ) -> None:
-    told = database_as_owner.execute("SELECT audit.body_commitment(%s::bytea, %s) AS it", [salt, body]).fetchone()
-    assert told is not None
-    assert bytes(told["it"]) == canonical.body_commitment(salt, body)
+    sql_row = database_as_owner.execute("SELECT audit.body_commitment(%s::bytea, %s) AS it", [salt, body]).fetchone()
+    assert sql_row is not None
+    assert bytes(sql_row["it"]) == canonical.body_commitment(salt, body)
 
 
 @given(log=st.uuids(), note=st.none() | text)
@@ -95,9 +95,9 @@ def test_sql_and_python_commit_to_a_body_alike(
 def test_sql_and_python_begin_a_log_alike(
     database_as_owner: psycopg.Connection[Any], log: Any, note: str | None
 ) -> None:
-    told = database_as_owner.execute("SELECT audit.genesis(%s, %s::text) AS it", [log, note]).fetchone()
-    assert told is not None
-    assert bytes(told["it"]) == canonical.genesis(log, note or "")
+    sql_row = database_as_owner.execute("SELECT audit.genesis(%s, %s::text) AS it", [log, note]).fetchone()
+    assert sql_row is not None
+    assert bytes(sql_row["it"]) == canonical.genesis(log, note or "")
 
 
 @pytest.mark.parametrize(

@@ -207,10 +207,10 @@ def test_every_partition_carries_its_guards(database: Database, pharmacy: Pharma
         ).fetchall()
     assert len(rows) >= len(TABLES)
     for name, triggers in rows:
-        wanted = ["guard", "guard_erase"] if name.startswith("body_") else ["guard"]
+        expected = ["guard", "guard_erase"] if name.startswith("body_") else ["guard"]
         if name in {"log", "head"}:
-            wanted = ["guard", "guard_close"]
-        assert triggers == wanted, name
+            expected = ["guard", "guard_close"]
+        assert triggers == expected, name
 
 
 def test_the_split_can_be_printed_and_applied_again(

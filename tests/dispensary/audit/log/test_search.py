@@ -68,12 +68,12 @@ NAMES = [
 
 def matches(entry: AuditEntry, filters: Filters) -> bool:
     """What the filter says, told in Python."""
-    wanted = {
+    expected = {
         "outcome": filters.outcome, "actor": filters.actor, "patient_ref": filters.patient, "drug_code": filters.drug,
         "subject_type": filters.subject_type, "subject_id": filters.subject_id, "request_id": filters.request_id,
     }  # fmt: skip
     return (
-        all(getattr(entry, name) == value for name, value in wanted.items() if value)
+        all(getattr(entry, name) == value for name, value in expected.items() if value)
         and (not filters.actions or entry.action in filters.actions)
         and (not filters.rule or filters.rule in (entry.rule_codes or []))
         and (filters.since is None or entry.recorded_at >= filters.since)
@@ -100,7 +100,7 @@ def written_tables(many: Many) -> set[str]:
         tables = {row[0] for row in cursor.fetchall()}
     months = re.compile(r"_(\d{4}_\d{2}|default)$")
     first, end = f"{many.since:%Y_%m}", f"{many.until:%Y_%m}"
-    return {name for name in tables if (found := months.search(name)) is None or first <= found[1] < end}
+    return {name for name in tables if (month := months.search(name)) is None or first <= month[1] < end}
 
 
 def executed(plan: str) -> str:
@@ -120,19 +120,21 @@ def test_every_filter_finds_exactly_what_it_says(many, some, name):
     expected = [entry.entry_id for entry in entries if matches(entry, filters)]
     if filters.text:
         with audit.reading(many.pharmacy):
-            said = audit.lines(AuditEntry.objects.filter(entry_id__in=expected), many.pharmacy)
-        hits = {line.entry.entry_id for line in said if all(word in str(line.body) for word in filters.text.split())}
+            audit_lines = audit.lines(AuditEntry.objects.filter(entry_id__in=expected), many.pharmacy)
+        hits = {
+            line.entry.entry_id for line in audit_lines if all(word in str(line.body) for word in filters.text.split())
+        }
         expected = [entry_id for entry_id in expected if entry_id in hits]
-        assert 0 < len(expected) < len(said)
-    found, cursor = [], ""
+        assert 0 < len(expected) < len(audit_lines)
+    hit_ids, cursor = [], ""
     while True:
         page = searching.search([many.pharmacy], filters, cursor=cursor, limit=200)
-        found += [entry.entry_id for entry in page.entries]
+        hit_ids += [entry.entry_id for entry in page.entries]
         cursor = page.next
         if not cursor:
             break
-    assert found == expected
-    assert some.entry_id in found or name in {"newest", "outcome in a month", "words"}
+    assert hit_ids == expected
+    assert some.entry_id in hit_ids or name in {"newest", "outcome in a month", "words"}
     counted = searching.count([many.pharmacy], filters)
     assert (counted.value, counted.capped) == (len(expected), False)
 
@@ -165,33 +167,33 @@ def test_words_are_taken_literally(committed_pharmacy: Pharmacy, write: Callable
     hit = write(committed_pharmacy, body={"reason": text.replace("\\", "/")} if "\\" in text else {"reason": text})
     now = dt.datetime.now(dt.UTC)
     filters = Filters(text=text, since=now - dt.timedelta(days=1), until=now + dt.timedelta(days=1))
-    found = [entry.entry_id for entry in searching.search([committed_pharmacy.pk], filters).entries]
-    assert found == ([] if "\\" in text else [hit])
+    hit_ids = [entry.entry_id for entry in searching.search([committed_pharmacy.pk], filters).entries]
+    assert hit_ids == ([] if "\\" in text else [hit])
 
 
 def test_pages_are_stable_while_entries_are_written(committed_pharmacy: Pharmacy, write: Callable[..., UUID]):
     before = [write(committed_pharmacy) for _ in range(25)]
-    found, cursor = [], ""
+    hit_ids, cursor = [], ""
     while True:
         page = searching.search([committed_pharmacy.pk], Filters(), cursor=cursor, limit=4)
-        found += [entry.entry_id for entry in page.entries]
+        hit_ids += [entry.entry_id for entry in page.entries]
         write(committed_pharmacy)
         if not (cursor := page.next):
             break
-    assert found == before[::-1]
+    assert hit_ids == before[::-1]
 
 
 def test_entries_of_one_moment_are_all_shown(committed_pharmacy: Pharmacy, database: Database):
     with database.connect("superuser") as admin:
         made = fill(admin, entries=9, pharmacies=1, months=1, at_once=True)
-    found, cursor = [], ""
+    hits, cursor = [], ""
     while True:
         page = searching.search([made.pharmacy], Filters(), cursor=cursor, limit=2)
-        found += page.entries
+        hits += page.entries
         if not (cursor := page.next):
             break
-    assert len({entry.entry_id for entry in found}) == len(found) == 9
-    assert len({entry.recorded_at for entry in found}) == 1
+    assert len({entry.entry_id for entry in hits}) == len(hits) == 9
+    assert len({entry.recorded_at for entry in hits}) == 1
 
 
 def test_a_count_stops_at_ten_thousand(many, some, monkeypatch):
@@ -248,5 +250,5 @@ def test_a_search_that_takes_too_long_says_what_to_narrow(many, some, monkeypatc
 
 def test_what_was_asked_is_told_for_the_record():
     filters = Filters(since=NOW, actions=("dispense.completed",), text="words of theirs")
-    told: dict[str, Any] = filters.as_body()
-    assert told == {"since": NOW, "actions": ("dispense.completed",), "text": "words of theirs"}
+    event_body: dict[str, Any] = filters.as_body()
+    assert event_body == {"since": NOW, "actions": ("dispense.completed",), "text": "words of theirs"}

@@ -22,8 +22,8 @@ from tests.dispensary.audit.linking import flush_links
 
 
 def record(pharmacy: Pharmacy, by: Actor, now: dt.datetime, **more: object) -> UUID:
-    given = {"subject": pharmacy, "body": {"quantity": Decimal("84")}, **more}
-    return audit.record(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, **given)
+    fields = {"subject": pharmacy, "body": {"quantity": Decimal("84")}, **more}
+    return audit.record(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, **fields)
 
 
 def test_an_entry_outside_of_a_transaction_is_refused(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:
@@ -48,12 +48,12 @@ def test_a_rolled_back_savepoint_leaves_nothing_and_the_rest_is_linked(
 ) -> None:
     by = Actor.system("test", committed_pharmacy.pk)
     with transaction.atomic():
-        kept = record(committed_pharmacy, by, now)
+        first_entry = record(committed_pharmacy, by, now)
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             record(committed_pharmacy, by, now)
             raise ZeroDivisionError
         last = record(committed_pharmacy, by, now)
-    assert [audit.receipt(kept).seq, audit.receipt(last).seq] == [1, 2]
+    assert [audit.receipt(first_entry).seq, audit.receipt(last).seq] == [1, 2]
     assert AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).count() == 2
 
 
@@ -61,8 +61,8 @@ def several(pharmacy: Pharmacy, now: dt.datetime, *kinds: str) -> list[audit.Pre
     by = Actor.system("test", pharmacy.pk)
     about = [audit.Subject(kind, "1") for kind in kinds]
     return [
-        audit.prepared(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, subject=each, body={})
-        for each in about
+        audit.prepared(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, subject=subject, body={})
+        for subject in about
     ]
 
 
@@ -95,10 +95,10 @@ def test_one_of_several_is_written_as_it_would_be_alone(
     mine = AuditEntry.objects.filter(pharmacy=pharmacy.pk)
     other = mine.exclude(pk=alone).order_by("-recorded_at").values().first()
     assert other is not None
-    told = mine.filter(pk=alone).values().get()
+    columns = mine.filter(pk=alone).values().get()
     own = {"entry_id", "recorded_at", "body_commit", "seq", "leaf"}
     assert {key: value for key, value in other.items() if key not in own} == {
-        key: value for key, value in told.items() if key not in own
+        key: value for key, value in columns.items() if key not in own
     }
     with audit.reading(pharmacy):
         bodies = dict(AuditBody.objects.filter(pk__in=[alone, other["entry_id"]]).values_list("pk", "body"))
@@ -118,9 +118,9 @@ def test_several_entries_outside_of_a_transaction_are_refused(committed_pharmacy
 
 
 def test_no_entries_are_no_statement(pharmacy: Pharmacy) -> None:
-    with CaptureQueriesContext(connection) as said:
+    with CaptureQueriesContext(connection) as queries:
         audit.record_all([])
-    assert not said.captured_queries
+    assert not queries.captured_queries
 
 
 def test_number_and_leaf_are_known_after_commit_and_not_before(committed_pharmacy: Pharmacy, now: dt.datetime) -> None:
@@ -181,11 +181,13 @@ LIMIT = 8192 - len("a" + "x" + "system" + "x" + "1")
 """What the texts of a header may have together, less those of `APPENDED`."""
 
 
-def append(pharmacy: Pharmacy, **given: object) -> None:
+def append(pharmacy: Pharmacy, **fields: object) -> None:
     """Past the writer, as somebody with the application's SQL access would."""
-    told = {"p_pharmacy": pharmacy.pk, **APPENDED, **given}
+    arguments = {"p_pharmacy": pharmacy.pk, **APPENDED, **fields}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT audit.append({', '.join(f'{name} => %s' for name in told)})", list(told.values()))
+        cursor.execute(
+            f"SELECT audit.append({', '.join(f'{name} => %s' for name in arguments)})", list(arguments.values())
+        )
 
 
 @pytest.mark.parametrize(
@@ -276,13 +278,13 @@ def test_what_belongs_to_no_pharmacy_goes_into_the_log_of_the_site(transactional
 def test_a_history_tells_what_happened_newest_first(pharmacy: Pharmacy, by: Actor, now: dt.datetime) -> None:
     record(pharmacy, by, now, patient="8f14e45f-ceea-467f-a0e6-d8a3c1a1b2c3")
     audit.record(audit.Event.DISPENSE_RETURNED, pharmacy=pharmacy, by=by, now=now, subject=pharmacy, body={})
-    told = audit.history(pharmacy, pharmacy=pharmacy)
+    history_lines = audit.history(pharmacy, pharmacy=pharmacy)
     short = str(pharmacy.pk)[:8]
-    assert [line.sentence for line in told] == [
+    assert [line.sentence for line in history_lines] == [
         f"Ann Apothecary took back pharmacy {short} of a patient.",
         f"Ann Apothecary handed over pharmacy {short} to patient 8f14e45f.",
     ]
-    assert told[1].body == {"quantity": "84", "by": "Ann Apothecary"}
+    assert history_lines[1].body == {"quantity": "84", "by": "Ann Apothecary"}
 
 
 def test_bodies_are_seen_only_for_the_pharmacy_that_is_being_read(
@@ -319,10 +321,10 @@ def test_every_event_has_a_sentence_that_reads(pharmacy: Pharmacy, by: Actor, no
     row = AuditEntry.objects.get(pharmacy=pharmacy.pk)
     for event in audit.Event:
         row.action = event.value
-        told = audit.sentence(row)
-        assert told.endswith(".")
-        assert "{" not in told
-        assert "  " not in told
+        sentence_text = audit.sentence(row)
+        assert sentence_text.endswith(".")
+        assert "{" not in sentence_text
+        assert "  " not in sentence_text
 
 
 def test_an_action_of_a_newer_version_is_still_told(pharmacy: Pharmacy, by: Actor, now: dt.datetime) -> None:

@@ -29,7 +29,7 @@ Write = Callable[..., UUID]
 
 def newest(pharmacy: Pharmacy) -> anchors.Anchor:
     connection = raw_connection("sealer")
-    return next(each for each in anchors.newest_anchors(connection) if each.log.pharmacy == pharmacy.pk)
+    return next(anchor for anchor in anchors.newest_anchors(connection) if anchor.log.pharmacy == pharmacy.pk)
 
 
 def age(pharmacy: Pharmacy, later: dt.timedelta = dt.timedelta()) -> dt.timedelta:
@@ -68,10 +68,10 @@ def test_a_folder_gets_one_file_a_size_and_none_is_replaced(sealed: Pharmacy, tm
 def test_a_sheet_shows_the_root_in_groups_and_a_line_to_sign(sealed: Pharmacy) -> None:
     out = StringIO()
     call_command("audit", "anchor", print=True, stdout=out)
-    told = out.getvalue()
-    assert newest(sealed).note in told
-    assert "Signed by the responsible pharmacist" in told
-    assert "Entries  13" in told
+    sheet = out.getvalue()
+    assert newest(sealed).note in sheet
+    assert "Signed by the responsible pharmacist" in sheet
+    assert "Entries  13" in sheet
 
 
 def test_the_age_counts_from_the_delivered_checkpoint_and_too_old_is_a_failure(
@@ -145,14 +145,14 @@ def test_a_witness_signs_what_continues_what_it_saw(sealed: Pharmacy, tmp_path: 
     assert "first 20 entries" in paper.keep(paper.answer(paper.ask(13)))
     mine = newest(sealed)
     witness = VerifierKey.parse(paper.vkey)
-    told = verify.open_checkpoint(
+    checkpoint = verify.open_checkpoint(
         mine.note.encode(),
         "note",
         True,
         [verify.Key.parse((tmp_path / "log-vkey").read_text().strip())],
         [verify.Key.parse(str(witness))],
     )
-    assert (told.size, [name for name, _ in told.witnesses]) == (20, ["head-office"])
+    assert (checkpoint.size, [name for name, _ in checkpoint.witnesses]) == (20, ["head-office"])
 
 
 def test_a_witness_refuses_another_history(sealed: Pharmacy, tmp_path: Path, database: Database, write: Write) -> None:

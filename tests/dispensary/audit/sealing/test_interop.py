@@ -140,7 +140,7 @@ def log() -> Log:
 def encoded(hashes: list[bytes]) -> list[str]:
     import base64
 
-    return [base64.b64encode(each).decode() for each in hashes]
+    return [base64.b64encode(digest).decode() for digest in hashes]
 
 
 def test_go_accepts_our_notes_and_agrees_on_roots_proofs_and_signatures(go, log):
@@ -160,12 +160,12 @@ def test_go_accepts_our_notes_and_agrees_on_roots_proofs_and_signatures(go, log)
     }
     done = subprocess.run([go], input=json.dumps(task), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
-    assert told["signed"] == notes, "Go's signature on the same text is ours, byte for byte"
-    assert told["roots"] == encoded([merkle.root(leaves[:size]) for size in sizes])
+    report = json.loads(done.stdout)
+    assert report["signed"] == notes, "Go's signature on the same text is ours, byte for byte"
+    assert report["roots"] == encoded([merkle.root(leaves[:size]) for size in sizes])
     for size in sizes:
-        assert told["proofs"].get(f"tree {size}", []) == encoded(merkle.consistency_proof(leaves, size))
-        assert told["proofs"].get(f"record {size}", []) == encoded(merkle.inclusion_proof(leaves, size - 1))
+        assert report["proofs"].get(f"tree {size}", []) == encoded(merkle.consistency_proof(leaves, size))
+        assert report["proofs"].get(f"record {size}", []) == encoded(merkle.inclusion_proof(leaves, size - 1))
 
 
 def test_our_reader_accepts_what_go_signed(go, log):

@@ -79,15 +79,17 @@ def test_a_witness_alone_does_not_make_a_checkpoint():
 
 def test_a_cosignature_is_added_and_tells_its_time():
     signed = notes.add_signature(notes.sign_checkpoint(CHECKPOINT, LOG), WITNESS.cosign(CHECKPOINT.text, AT))
-    _, held = notes.open_note(signed, [LOG.verifier, WITNESS.verifier])
-    assert set(held) == {LOG.verifier, WITNESS.verifier}
-    assert held[WITNESS.verifier].cosigned_at == AT
+    _, signatures = notes.open_note(signed, [LOG.verifier, WITNESS.verifier])
+    assert set(signatures) == {LOG.verifier, WITNESS.verifier}
+    assert signatures[WITNESS.verifier].cosigned_at == AT
 
 
 def test_the_time_of_a_cosignature_is_signed():
     line = WITNESS.cosign(CHECKPOINT.text, AT)
     later = WITNESS.cosign(CHECKPOINT.text, AT + dt.timedelta(hours=1))
-    raw, other = (notes.split(f"{CHECKPOINT.text}\n{each}")[1][0].signature for each in (line, later))
+    raw, other = (
+        notes.split(f"{CHECKPOINT.text}\n{cosignature_line}")[1][0].signature for cosignature_line in (line, later)
+    )
     assert WITNESS.verifier.holds(CHECKPOINT.text, raw)
     assert not WITNESS.verifier.holds(CHECKPOINT.text, other[:8] + raw[8:])
     assert not WITNESS.verifier.holds(CHECKPOINT.text, raw[8:])

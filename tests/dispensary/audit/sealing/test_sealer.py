@@ -49,7 +49,7 @@ def attacker(database: Database, committed_pharmacy: Pharmacy) -> Iterator[psyco
 
 
 def log_of(sealer: Sealer, pharmacy: Pharmacy) -> LogRow:
-    return next(one for one in open_logs(sealer.connection) if one.pharmacy == pharmacy.pk)
+    return next(open_log for open_log in open_logs(sealer.connection) if open_log.pharmacy == pharmacy.pk)
 
 
 def notes(sealer: Sealer, log: LogRow) -> list[str]:
@@ -202,11 +202,11 @@ def test_a_damaged_state_stops_the_sealer(sealer: Sealer, committed_pharmacy: Ph
     log = log_of(sealer, committed_pharmacy)
     sealer.seal(log)
     path = sealer.states.path(log.log_id)
-    told = json.loads(path.read_text())
+    state = json.loads(path.read_text())
     path.write_text(path.read_text()[:40])
     with pytest.raises(StateTrouble):
         sealer.seal(log)
-    path.write_text(json.dumps({**told, "root": "00" * 32}))
+    path.write_text(json.dumps({**state, "root": "00" * 32}))
     with pytest.raises((StateTrouble, SealRefused)):
         Sealer(sealer.connection, sealer.keys, sealer.states).seal(log)
 
@@ -266,8 +266,8 @@ def test_a_round_records_the_posture_once_a_day_and_signs_it(
     for hours, postures in ((0, 1), (1, 1), (23, 1), (24, 2), (47, 2), (49, 3)):
         done = service.seal_round(sealer, now + dt.timedelta(hours=hours), pharmacy=committed_pharmacy.pk)
         assert [trouble for trouble in done.refused if str(committed_pharmacy.pk) in str(trouble)] == []
-        found = AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk, action=audit.Event.POSTURE)
-        assert found.count() == postures, hours
+        posture_entries = AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk, action=audit.Event.POSTURE)
+        assert posture_entries.count() == postures, hours
     log = log_of(sealer, committed_pharmacy)
     assert open_checkpoint(notes(sealer, log)[-1], [sealer.keys[0].named(log.origin).verifier]).size == 4
     (line,) = audit.history(audit.Subject("log", str(log.log_id)), pharmacy=committed_pharmacy)[:1]
@@ -305,15 +305,15 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
     """kill -9 at growing delays while entries arrive; every note that ever existed must fit the log of the end."""
     environment = site.environment(AUDIT_KEY_FILE=str(tmp_path / "key"))
     make_key(tmp_path / "key")
-    seen: set[str] = set()
+    signed_notes: set[str] = set()
     with site.database.connect("sealer") as connection:
         for attempt in range(8 if os.environ.get("FAULTS") == "long" else 2):
             child = subprocess.Popen([*SEAL, str(committed_pharmacy.pk), "--interval", "0.01"], env=environment)
-            known, deadline = len(seen), time.monotonic() + 30
-            while len(seen) < known + 3 and time.monotonic() < deadline:
+            count_before, deadline = len(signed_notes), time.monotonic() + 30
+            while len(signed_notes) < count_before + 3 and time.monotonic() < deadline:
                 write(committed_pharmacy)
                 for file in (tmp_path / "audit-state").glob("*.json"):
-                    seen.add(json.loads(file.read_text())["note"])
+                    signed_notes.add(json.loads(file.read_text())["note"])
             time.sleep(attempt * 0.002)
             os.kill(child.pid, signal.SIGKILL)
             child.wait()
@@ -321,7 +321,7 @@ def test_a_sealer_killed_at_any_moment_never_signs_two_truths(
         log = log_of(final, committed_pharmacy)
         final.seal(log)
         vkey = [final.keys[0].named(log.origin).verifier]
-        mine = {note for note in seen | set(notes(final, log)) if note.startswith(log.origin + "\n")}
+        mine = {note for note in signed_notes | set(notes(final, log)) if note.startswith(log.origin + "\n")}
         assert len(mine) > 4
         for note in mine:
             checkpoint = open_checkpoint(note, vkey)

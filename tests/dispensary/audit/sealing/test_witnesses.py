@@ -32,8 +32,8 @@ def test_what_continues_is_signed_and_remembered(witness: Witness) -> None:
     log = Log.of(9)
     for old, size in ((0, 3), (3, 3), (3, 9)):
         line = witness.answer(request_of(log, size, old), [SIGNER.verifier], NOW)
-        held = open_note(log.notes[size] + line, [SIGNER.verifier, WITNESSES[0].verifier])[1]
-        assert WITNESSES[0].verifier in held
+        signatures = open_note(log.notes[size] + line, [SIGNER.verifier, WITNESSES[0].verifier])[1]
+        assert WITNESSES[0].verifier in signatures
     with pytest.raises(CosignRefused, match="I have seen 9"):
         witness.answer(request_of(log, 9, 3), [SIGNER.verifier], NOW)
 
