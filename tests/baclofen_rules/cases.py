@@ -65,25 +65,25 @@ _FILL = re.compile(
 
 def phase(text: str) -> dict[str, Any]:
     """``"5+5+5 for 3 days"`` as a phase of the case format."""
-    found = _PHASE.fullmatch(text)
-    assert found, text
-    doses = [Decimal(dose) for dose in found["doses"].split("+")]
-    made = {"doses": doses, "unit": found["unit"] or "mg", "days": int(found["days"]) if found["days"] else None}
-    return {**made, "from_day": int(found["start"])} if found["start"] else made
+    match = _PHASE.fullmatch(text)
+    assert match, text
+    doses = [Decimal(dose) for dose in match["doses"].split("+")]
+    made = {"doses": doses, "unit": match["unit"] or "mg", "days": int(match["days"]) if match["days"] else None}
+    return {**made, "from_day": int(match["start"])} if match["start"] else made
 
 
 def fill(text: str, on: date = ON) -> dict[str, Any]:
     """``"10+10+10, 28 days ago, for 28 days"`` as an earlier supply of the case format."""
-    found = _FILL.fullmatch(text)
-    assert found, text
+    match = _FILL.fullmatch(text)
+    assert match, text
     made = {
-        "dispensed_on": (on - timedelta(days=int(found["ago"]))).isoformat(),
-        "doses": [Decimal(dose) for dose in found["doses"].split("+")],
-        "days_supply": int(found["days"]),
-        "relation": "concurrent" if found["concurrent"] else "same-course",
+        "dispensed_on": (on - timedelta(days=int(match["ago"]))).isoformat(),
+        "doses": [Decimal(dose) for dose in match["doses"].split("+")],
+        "days_supply": int(match["days"]),
+        "relation": "concurrent" if match["concurrent"] else "same-course",
     }
-    if found["since"]:
-        made["dose_since"] = (on - timedelta(days=int(found["since"]))).isoformat()
+    if match["since"]:
+        made["dose_since"] = (on - timedelta(days=int(match["since"]))).isoformat()
     return made
 
 
@@ -126,5 +126,5 @@ def _needed(order: dict[str, Any]) -> Decimal | None:
         return None
     if phases[-1].get("days") is None:
         return Decimal(84)
-    total = sum(sum(map(Decimal, one["doses"])) * one["days"] for one in phases)
+    total = sum(sum(map(Decimal, phase["doses"])) * phase["days"] for phase in phases)
     return (total / Decimal(strength)).to_integral_value(rounding=ROUND_CEILING)

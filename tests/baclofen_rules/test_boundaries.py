@@ -49,13 +49,15 @@ def cases_of(code: str) -> tuple[Case, ...]:
     return tuple(Case.from_json(case_of(row, RULE_KEYS)) for row in table["row"] if row.get("code", code) == code)
 
 
-def said(bound: BoundRule, limits: Any, shared: SharedLimits) -> Iterator[list[str]]:
-    """What a rule answers to each case of its table, with these numbers."""
+def answers(bound: BoundRule, limits: Any, shared: SharedLimits) -> Iterator[list[str]]:
+    """Yield the answers of a rule to each case of its table, with these numbers."""
     for case in cases_of(bound.rule.code):
         terms = Terms(case, shared)
         if bound.rule.action is case.action and (terms.phases or not bound.rule.needs_dose):
             answer = bound.rule.check(terms, limits)
-            yield [str(one.severity) if isinstance(one, Found) else ",".join(one.facts) for one in answer]
+            yield [
+                str(outcome.severity) if isinstance(outcome, Found) else ",".join(outcome.facts) for outcome in answer
+            ]
 
 
 def moved(limits: Any) -> Iterator[tuple[str, Any]]:
@@ -72,7 +74,7 @@ def _values(value: Any, step: Decimal) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, Decimal):
         yield from ((f"{value} -> {value + by}", value + by) for by in (step, -step))
     elif isinstance(value, tuple):
-        yield from ((f"without {one}", tuple(other for other in value if other != one)) for one in value)
+        yield from ((f"without {member}", tuple(other for other in value if other != member)) for member in value)
     elif isinstance(value, Bands):
         for at, (ages, limit) in enumerate(value.rows):
             for words, changed in _values(limit, step):
@@ -94,16 +96,16 @@ def _beside(at: int) -> list[int]:
 
 
 def bound_rules(name: str) -> list[BoundRule]:
-    return [one for rules in book_of(name).rules.values() for one in rules]
+    return [bound for rules in book_of(name).rules.values() for bound in rules]
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_rule_notices_when_one_of_its_numbers_is_moved(name: str) -> None:
     book, unseen = book_of(name), []
     for bound in bound_rules(name):
-        before = list(said(bound, bound.limits, book.terms))
+        before = list(answers(bound, bound.limits, book.terms))
         for words, limits in moved(bound.limits) if fields(bound.rule.limits) else ():
-            if list(said(bound, limits, book.terms)) == before:
+            if list(answers(bound, limits, book.terms)) == before:
                 unseen.append(f"{bound.rule.code}: {words}")
     assert unseen == []
 
@@ -115,8 +117,8 @@ def test_the_rules_that_share_a_number_notice_when_it_is_moved(name: str) -> Non
         if _is_idle(words, book.terms):
             continue
         field = words.split()[0]
-        for bound in (one for one in bound_rules(name) if field in one.rule.terms):
-            if list(said(bound, bound.limits, shared)) == list(said(bound, bound.limits, book.terms)):
+        for bound in (reader for reader in bound_rules(name) if field in reader.rule.terms):
+            if list(answers(bound, bound.limits, shared)) == list(answers(bound, bound.limits, book.terms)):
                 unseen.append(f"{bound.rule.code}: {words}")
     assert unseen == []
 

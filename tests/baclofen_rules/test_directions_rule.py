@@ -29,15 +29,15 @@ def case_with(prescription: dict[str, Any]) -> Case:
     return Case.from_json(case)
 
 
-def found(prescription: dict[str, Any]) -> list[Finding]:
-    return [one for one in review(case_with(prescription), LIORESAL).findings if one.code == "directions"]
+def findings_of(prescription: dict[str, Any]) -> list[Finding]:
+    return [finding for finding in review(case_with(prescription), LIORESAL).findings if finding.code == "directions"]
 
 
 def severities(prescription: dict[str, Any], **own: Severity) -> list[Severity]:
-    """What the rule finds in the house of a profile that sets some of its severities otherwise."""
-    bound = next(one for rules in BOOK.rules.values() for one in rules if one.rule.code == "directions")
+    """Return the severities of the rule under a profile that sets some of them otherwise."""
+    bound = next(rule for rules in BOOK.rules.values() for rule in rules if rule.rule.code == "directions")
     answer = directions.check(Terms(case_with(prescription), BOOK.terms), replace(bound.limits, **own))
-    return [one.severity for one in answer if isinstance(one, Found)]
+    return [outcome.severity for outcome in answer if isinstance(outcome, Found)]
 
 
 def phase(times: int, dose: int, days: int, from_day: int | None = None) -> dict[str, Any]:
@@ -60,8 +60,10 @@ def test_a_gap_or_an_overlap_between_phases_asks_for_an_override(
     starts: tuple[int | None, int | None], summary: str | None
 ) -> None:
     phases = [phase(3, 5, 3, starts[0]), phase(3, 10, 25, starts[1])]
-    findings = found({"phases": phases})
-    assert [(str(one.severity), one.summary) for one in findings] == ([("override", summary)] if summary else [])
+    findings = findings_of({"phases": phases})
+    assert [(str(finding.severity), finding.summary) for finding in findings] == (
+        [("override", summary)] if summary else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_gap_and_an_overlap_have_each_the_severity_that_the_profile_gives_them
 
 def test_the_arithmetic_of_all_three_witnesses_is_shown() -> None:
     # Published examples disagree with themselves in just this way: 43 structured, 49 in the text, 51 ordered.
-    findings = found(
+    findings = findings_of(
         {
             "phases": [phase(3, 10, 7), phase(2, 10, 7), phase(1, 10, 8)],
             "directions": "10 mg tid for 7 days, then 10 mg bd for 7 days, then 10 mg nocte for 14 days",
@@ -100,5 +102,5 @@ def test_the_arithmetic_of_all_three_witnesses_is_shown() -> None:
 
 
 def test_every_summary_is_a_short_sentence() -> None:
-    long = found({"directions": "take some of the little white ones " * 25, "phases": None})
-    assert [len(one.summary) < 140 for one in long] == [True]
+    long = findings_of({"directions": "take some of the little white ones " * 25, "phases": None})
+    assert [len(finding.summary) < 140 for finding in long] == [True]

@@ -8,7 +8,7 @@ from baclofen_rules import all_rules
 from baclofen_rules.findings import DetectedIssue, Dur
 from baclofen_rules.medicines import Medicine, classes_of, interaction_classes, is_near, names_baclofen, table, words
 
-NAMES = sorted({" ".join(name) for known in interaction_classes().values() for name in known.names})
+NAMES = sorted({" ".join(name) for interaction in interaction_classes().values() for name in interaction.names})
 
 
 def codes(name=None, atc=None):
@@ -26,23 +26,27 @@ def test_every_name_is_found_in_any_case_and_with_any_accent(name):
 
 def test_no_name_means_a_class_and_no_class():
     class_words = {
-        word for known in interaction_classes().values() for name in known.names if len(name) == 1 for word in name
+        word
+        for interaction in interaction_classes().values()
+        for name in interaction.names
+        if len(name) == 1
+        for word in name
     }
     assert not class_words & table().harmless
     assert not class_words & table().packaging
     assert not class_words & table().baclofen
 
 
-@pytest.mark.parametrize("known", interaction_classes().values(), ids=lambda known: known.code)
-def test_a_class_is_told_in_full(known):
-    assert known.code.startswith("interaction-")
-    assert known.code in {rule.code for rule in all_rules()}
-    assert Dur(known.dur)
-    assert DetectedIssue(known.detected_issue)
-    assert known.mark in "CFKD"
-    assert known.where
-    assert len(known.effect) < 64
-    assert all(prefix[:3] in table().atc_groups for prefix in (*known.atc, *known.not_atc))
+@pytest.mark.parametrize("interaction", interaction_classes().values(), ids=lambda interaction: interaction.code)
+def test_a_class_is_told_in_full(interaction):
+    assert interaction.code.startswith("interaction-")
+    assert interaction.code in {rule.code for rule in all_rules()}
+    assert Dur(interaction.dur)
+    assert DetectedIssue(interaction.detected_issue)
+    assert interaction.mark in "CFKD"
+    assert interaction.where
+    assert len(interaction.effect) < 64
+    assert all(prefix[:3] in table().atc_groups for prefix in (*interaction.atc, *interaction.not_atc))
 
 
 def test_a_name_inside_of_another_word_is_no_name():
@@ -82,6 +86,6 @@ def test_nearness_is_never_further_than_two_letters(word, name):
 
 @given(st.text(max_size=30), st.text(max_size=10))
 def test_any_text_is_classified_or_not_and_never_raises(name, atc):
-    classes, known, _ = classes_of(Medicine(name or None, atc or None))
-    assert known or not classes
+    classes, is_known, _ = classes_of(Medicine(name or None, atc or None))
+    assert is_known or not classes
     assert isinstance(names_baclofen(name), bool)

@@ -45,9 +45,9 @@ def test_no_number_of_a_limit_stands_in_a_rule():
         body = re.sub(r"= (?:number|numbers|by_age|severity|severity_by_age)\(.*", "", body)
         body = re.sub(r'f?"[^"\n]*"', "", body)
         body = re.sub(r", \d\)", ")", body)  # places to round to
-        found = set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", body))
+        numbers_in_rule = set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])", body))
         months = {"12"} if path.name == "prescription_expiry.py" else set()
-        assert found <= allowed | months, (path.name, found - allowed)
+        assert numbers_in_rule <= allowed | months, (path.name, numbers_in_rule - allowed)
 
 
 def test_the_examples_of_the_formats_are_true():

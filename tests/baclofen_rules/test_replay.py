@@ -74,9 +74,9 @@ def test_the_shell_replays_with_progress_on_stderr(
     assert main(arguments) == status
     out = capsys.readouterr()
     assert json.loads(out.out)["outcomes_changed"] == 40 * status
-    told = out.err.splitlines()
-    assert len(told) == 20
-    assert told[-1] == f"replayed 40 of 40 lines; {40 * status} outcomes change"
+    progress = out.err.splitlines()
+    assert len(progress) == 20
+    assert progress[-1] == f"replayed 40 of 40 lines; {40 * status} outcomes change"
 
 
 def test_the_shell_says_which_lines_it_could_not_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,8 +70,8 @@ def test_a_wrong_unit_switches_them_off_too():
     ],
 )
 def test_a_finding_carries_the_codes_that_others_understand(row, code, dur, issue):
-    found = next(finding for finding in asked(case_of(row)).findings if finding.code == code).to_json()
-    assert (found["dur"], found["detected_issue"]) == (dur, issue)
+    finding = next(finding for finding in asked(case_of(row)).findings if finding.code == code).to_json()
+    assert (finding["dur"], finding["detected_issue"]) == (dur, issue)
 
 
 def test_the_course_shows_phases_tablets_days_and_the_first_day_not_covered():
@@ -149,8 +149,8 @@ def test_without_any_dose_every_rule_that_needs_one_says_so():
 def test_every_rule_is_explained(name):
     case, profile = Case.from_json(EXAMPLE), load_profile(name)
     explained = explain(case, profile)
-    found = {finding.code for finding in review(case, profile).findings}
-    assert {rule.code for rule in explained if rule.state == "found"} == found
+    codes_found = {finding.code for finding in review(case, profile).findings}
+    assert {rule.code for rule in explained if rule.state == "found"} == codes_found
     assert all(rule.words.endswith(".") and "None" not in rule.words for rule in explained)
     assert {"abrupt-stop"} == {rule.code for rule in explained if rule.state == "not asked"}
 
@@ -179,5 +179,5 @@ def test_directions_in_tablets_without_a_strength_leave_the_strength_lacking():
 
 def test_a_limit_that_the_profile_does_not_have_is_not_a_fact_to_ask_the_patient_for():
     case = Case.from_json(case_of({"patient": {"age_years": 3}}))
-    words = {one.code: one.words for one in explain(case, load_profile("lioresal"))}
+    words = {explained.code: explained.words for explained in explain(case, load_profile("lioresal"))}
     assert words["daily-maximum"] == "The profile has no max_mg_per_day at 3 years: ask the prescriber what holds."

@@ -22,48 +22,57 @@ def rows():
 
 
 def answer_of(code, answer):
-    """What a rule said: the severity of its finding, ``not assessed: ...``, or ``clear``; both where it said both."""
-    said = [str(finding.severity) for finding in answer.findings if finding.code == code]
+    """Return the answer of a rule: the severity of its finding, ``not assessed: ...``, or ``clear``; both where it gave both."""
+    answers = [str(finding.severity) for finding in answer.findings if finding.code == code]
     group = "interaction-*" if code.startswith("interaction-") else code
-    said += [f"not assessed: {', '.join(rule.missing)}" for rule in answer.not_assessed if rule.code in (code, group)]
-    return " and ".join(said) or "clear"
+    answers += [
+        f"not assessed: {', '.join(rule.missing)}" for rule in answer.not_assessed if rule.code in (code, group)
+    ]
+    return " and ".join(answers) or "clear"
 
 
 def _with_null(value):
     """TOML has no null: what is not known is written ``"null"``."""
-    return {key: "null" if one is None else one for key, one in value.items()} if isinstance(value, dict) else value
+    return (
+        {key: "null" if entry is None else entry for key, entry in value.items()} if isinstance(value, dict) else value
+    )
 
 
 @pytest.mark.parametrize(("code", "row"), list(rows()))
 def test_the_rule_answers_as_the_table_says(code, row):
-    wanted = row["expect"]
-    wanted = wanted if isinstance(wanted, dict) else dict.fromkeys(PROFILES, wanted)
+    expected = row["expect"]
+    expected = expected if isinstance(expected, dict) else dict.fromkeys(PROFILES, expected)
     case = Case.from_json(case_of(row, RULE_KEYS))
-    said = {name: answer_of(code, review(case, load(name))) for name in wanted}
-    assert said == wanted, row["says"]
+    answers = {name: answer_of(code, review(case, load(name))) for name in expected}
+    assert answers == expected, row["says"]
     profile = load(row.get("detail_of", "lioresal"))
-    told = FINDING_KEYS & row.keys()
-    if told:
-        found = next(finding for finding in review(case, profile).findings if finding.code == code).to_json()
-        assert {name: _with_null(found[name]) for name in told} == {name: row[name] for name in told}
+    fields = FINDING_KEYS & row.keys()
+    if fields:
+        finding_json = next(finding for finding in review(case, profile).findings if finding.code == code).to_json()
+        assert {name: _with_null(finding_json[name]) for name in fields} == {name: row[name] for name in fields}
     if "explains" in row:
-        assert {one.code: (one.state, one.words) for one in explain(case, profile)}[code] == ("clear", row["explains"])
+        assert {rule.code: (rule.state, rule.words) for rule in explain(case, profile)}[code] == (
+            "clear",
+            row["explains"],
+        )
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_table_shows_its_rule_from_both_sides(path):
     table = read_rule_table(path)
-    wanted = [row["expect"] if isinstance(row["expect"], str) else list(row["expect"].values()) for row in table["row"]]
-    flat = [one for each in wanted for one in ([each] if isinstance(each, str) else each)]
+    expected = [
+        row["expect"] if isinstance(row["expect"], str) else list(row["expect"].values()) for row in table["row"]
+    ]
+    flat = [answer for answers in expected for answer in ([answers] if isinstance(answers, str) else answers)]
     assert "clear" in flat
-    assert any(not one.startswith(("clear", "not assessed")) for one in flat)
+    assert any(not answer.startswith(("clear", "not assessed")) for answer in flat)
     assert all(row["says"].endswith(".") for row in table["row"])
 
 
 def test_every_rule_has_a_table():
-    told = {path.stem for path in FOLDER.glob("*.toml")}
+    tables = {path.stem for path in FOLDER.glob("*.toml")}
     classes = interaction_classes()
-    assert told == {"interactions" if rule.code in classes else rule.code for rule in all_rules()}
+    assert tables == {"interactions" if rule.code in classes else rule.code for rule in all_rules()}
 
 
 def test_which_rules_want_a_dose_that_can_be_believed():

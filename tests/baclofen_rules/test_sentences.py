@@ -24,10 +24,10 @@ courses = st.builds(
 )
 
 
-def same(said: Regimen, read: Regimen) -> bool:
+def same(source: Regimen, read: Regimen) -> bool:
     """An open end of which nobody said anything goes on: the one thing that the words cannot tell apart."""
-    goes_on = said.total_days is None and said.then_stop is None
-    return read.phases == said.phases and read.then_stop == (False if goes_on else said.then_stop)
+    goes_on = source.total_days is None and source.then_stop is None
+    return read.phases == source.phases and read.then_stop == (False if goes_on else source.then_stop)
 
 
 @given(courses)

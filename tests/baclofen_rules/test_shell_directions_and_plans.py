@@ -63,7 +63,7 @@ def test_a_titration_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["taper", "--strengths", "10"], "--from: nothing given; expected today's dose"),
         (["titration", "--strengths", "10"], "--to: nothing given; expected the dose to reach"),
@@ -75,10 +75,10 @@ def test_a_titration_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_cannot_be_planned_is_told_in_one_line(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plan", *arguments, "--on", "2026-11-22"]) == 3
     out = capsys.readouterr()
     assert out.out == ""
-    assert said in out.err
+    assert message in out.err
     assert out.err.count("\n") == 1

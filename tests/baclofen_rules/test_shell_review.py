@@ -23,14 +23,14 @@ def asked(tmp_path, capsys):
         path = tmp_path / "case.json"
         path.write_text(case if isinstance(case, str) else plain(case), encoding="utf-8")
         status = main(["review", *options, str(path)])
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
 
     return ask
 
 
 @pytest.mark.parametrize(
-    ("row", "status"),
+    ("row", "expected_status"),
     [
         ({"prescription": {"directions": "5 mg three times a day for 28 days"}}, 0),
         ({"patient": {"drives": True}}, 1),
@@ -38,9 +38,9 @@ def asked(tmp_path, capsys):
         ({"patient": {"allergies": ["baclofen"]}}, 2),
     ],
 )
-def test_the_exit_status_is_the_outcome(asked, row, status):
-    said, out, err = asked(case_of(row))
-    assert said == status
+def test_the_exit_status_is_the_outcome(asked, row, expected_status):
+    status, out, err = asked(case_of(row))
+    assert status == expected_status
     assert json.loads(out)["format"] == "baclofen-review/1"
     assert err == ""
 

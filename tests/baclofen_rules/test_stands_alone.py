@@ -26,9 +26,9 @@ def bare(tmp_path_factory):
     return python
 
 
-def run(python, *arguments, given=""):
+def run(python, *arguments, standard_input=""):
     return subprocess.run(
-        [python, "-I", *arguments], input=given, capture_output=True, text=True, check=False, cwd=python.parent
+        [python, "-I", *arguments], input=standard_input, capture_output=True, text=True, check=False, cwd=python.parent
     )
 
 
@@ -53,7 +53,7 @@ def test_it_imports_nothing_but_the_standard_library(bare):
 
 
 def test_the_shell_door_reviews_a_case(bare):
-    answer = run(bare, "-m", "baclofen_rules", "review", "-", given=json.dumps(EXAMPLE))
+    answer = run(bare, "-m", "baclofen_rules", "review", "-", standard_input=json.dumps(EXAMPLE))
     assert answer.returncode == 1, answer.stderr
     assert json.loads(answer.stdout)["outcome"] == "override"
 

@@ -23,7 +23,7 @@ PHASES = st.lists(st.tuples(DAY, st.integers(1, 30)), min_size=1, max_size=4).fl
 )
 FILLS = st.lists(
     st.tuples(DAY, st.integers(0, 130), st.integers(1, 90), st.sampled_from(["", ", concurrent"])).map(
-        lambda one: f"{one[0]}, {one[1]} days ago, for {one[2]} days{one[3]}"
+        lambda fill: f"{fill[0]}, {fill[1]} days ago, for {fill[2]} days{fill[3]}"
     ),
     max_size=3,
 )
@@ -156,7 +156,7 @@ def test_an_explanation_without_history_says_that_it_is_not_known():
         }
     )
     for profile in PROFILES:
-        assert not [one for one in explain(case, profile) if "None" in one.words]
+        assert not [explained for explained in explain(case, profile) if "None" in explained.words]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -30,7 +30,7 @@ TELLS_NOTHING = re.compile(r"[0-9]+:[0-9]+|[0-9]{4}h|[0-9]+ ?[ap]\.?m|\.0")
 """The hour of a clock time (the reading keeps how often, not when) and a nought behind the point."""
 
 
-def said(reading: Reading | Question) -> object:
+def content_of(reading: Reading | Question) -> object:
     if isinstance(reading, Question):
         return None
     return reading.regimen, reading.as_needed, reading.max_mg_per_day
@@ -61,7 +61,7 @@ def test_any_text_is_a_reading_or_a_question(text: str) -> None:
 def test_any_muddle_of_prescribers_words_is_a_reading_or_a_question(text: str, strength: Decimal | None) -> None:
     answer = read_directions(text, strength_mg=strength, od_means_once_daily=True)
     if isinstance(answer, Reading):
-        assert said(read_directions(answer.sentence)) == said(answer)
+        assert content_of(read_directions(answer.sentence)) == content_of(answer)
     else:
         assert answer.ask
 
@@ -76,22 +76,22 @@ def test_a_figure_dropped_or_doubled_never_keeps_the_old_meaning(
     text: str, strength: int | None, od: bool | None
 ) -> None:
     telling = TELLS_NOTHING.sub(lambda part: " " * len(part[0]), text)
-    meaning = said(read_directions(text, strength, od))
+    meaning = content_of(read_directions(text, strength, od))
     for match in re.finditer(r"[0-9]", telling):
         for slip in slips(list(text), match.start()):
-            assert said(read_directions("".join(slip), strength, od)) != meaning, "".join(slip)
+            assert content_of(read_directions("".join(slip), strength, od)) != meaning, "".join(slip)
 
 
 @pytest.mark.parametrize(("text", "strength", "od"), READABLE)
 def test_a_word_dropped_or_doubled_never_keeps_the_old_meaning(
     text: str, strength: int | None, od: bool | None
 ) -> None:
-    meaning = said(read_directions(text, strength, od))
+    meaning = content_of(read_directions(text, strength, od))
     words = text.split()
     for at, word in enumerate(words):
         for slip in slips(words, at):
             if word.lower().strip(".,;:") not in NO_MEANING and " ".join(slip) not in SAYS_THE_SAME:
-                assert said(read_directions(" ".join(slip), strength, od)) != meaning, (word, " ".join(slip))
+                assert content_of(read_directions(" ".join(slip), strength, od)) != meaning, (word, " ".join(slip))
 
 
 @pytest.mark.parametrize(

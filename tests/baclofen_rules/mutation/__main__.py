@@ -59,12 +59,15 @@ def main() -> int:
     wishes.add_argument("--survivors", action="store_true", help="try again what lived, believing the killed")
     wishes.add_argument("--report", action="store_true", help="run nothing")
     wish = wishes.parse_args()
-    known = targets()
-    wrong = [name for name in wish.files if name not in known]
+    known_files = targets()
+    wrong = [name for name in wish.files if name not in known_files]
     if wrong:
-        print(f"not among the files that are mutated: {', '.join(wrong)}; known: {', '.join(known)}", file=sys.stderr)
+        print(
+            f"not among the files that are mutated: {', '.join(wrong)}; known: {', '.join(known_files)}",
+            file=sys.stderr,
+        )
         return 2
-    chosen = wish.files or known
+    chosen = wish.files or known_files
     for number, target in enumerate(chosen, start=1):
         if not wish.report:
             print(f"[{number}/{len(chosen)}] {target}", flush=True)
@@ -143,12 +146,12 @@ def _is_read(data: Path, target: str) -> bool:
 
 
 def living(folder: Path) -> list[str]:
-    return [one["name"] for one in verdicts(folder) if one["status"] not in DEAD]
+    return [verdict["name"] for verdict in verdicts(folder) if verdict["status"] not in DEAD]
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
-    told = folder / "verdicts.json"
-    return json.loads(told.read_text(encoding="utf-8")) if told.exists() else []
+    path = folder / "verdicts.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def report(chosen: list[str]) -> int:
@@ -176,19 +179,21 @@ def report(chosen: list[str]) -> int:
 def judged(target: str, entries: list[Equivalent]) -> tuple[Counter[str], list[str]]:
     score: Counter[str] = Counter()
     lived = []
-    for one in verdicts(folder_of(target)):
+    for verdict in verdicts(folder_of(target)):
         score["mutants"] += 1
-        function = one["name"].partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").replace("xǁ", "")
+        function = verdict["name"].partition("__mutmut_")[0].rpartition(".")[2].removeprefix("x_").replace("xǁ", "")
         function = function.replace("ǁ", ".")
-        if one["status"] in DEAD:
+        if verdict["status"] in DEAD:
             score["killed"] += 1
-        elif one["status"] in ("not checked", "check was interrupted by user"):
+        elif verdict["status"] in ("not checked", "check was interrupted by user"):
             score["not tried"] += 1
-        elif any(entry.fits(target, function, one["was"], one["becomes"]) for entry in entries):
+        elif any(entry.fits(target, function, verdict["was"], verdict["becomes"]) for entry in entries):
             score["equivalent"] += 1
         else:
             score["survived"] += 1
-            lived.append(f"{target} {function} ({one['status']})\n    - {one['was']}\n    + {one['becomes']}")
+            lived.append(
+                f"{target} {function} ({verdict['status']})\n    - {verdict['was']}\n    + {verdict['becomes']}"
+            )
     return score, lived
 
 

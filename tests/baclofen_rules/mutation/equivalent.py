@@ -35,5 +35,5 @@ def load(path: Path = LIST) -> list[Equivalent]:
     ]
 
 
-def _all(given: str | list[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _all(names: str | list[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

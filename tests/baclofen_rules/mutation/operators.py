@@ -69,7 +69,7 @@ def laid_open(source: str) -> str:
     lines = source.splitlines(keepends=True)
     after: dict[int, str] = {}
     for node in _decorated(ast.parse(source)):
-        names = [one.id for one in node.decorator_list if isinstance(one, ast.Name)]
+        names = [name.id for name in node.decorator_list if isinstance(name, ast.Name)]
         if len(names) != len(node.decorator_list) or names in (["staticmethod"], ["classmethod"]):
             continue
         for decorator in node.decorator_list:

@@ -84,15 +84,15 @@ def main() -> None:
 
 def verdicts() -> list[dict[str, Any]]:
     """Every mutant with what became of it, and what it changes."""
-    told = []
+    verdicts_of_mutants = []
     for path in walk_mutatable_files():
         data = SourceFileMutationData(path=path)
         data.load()
         for name, exit_code in data.exit_code_by_key.items():
             status = status_by_exit_code[exit_code]
             was, becomes = changed(name, path) if status != "killed" else ("", "")
-            told.append({"name": name, "status": status, "was": was, "becomes": becomes})
-    return told
+            verdicts_of_mutants.append({"name": name, "status": status, "was": was, "becomes": becomes})
+    return verdicts_of_mutants
 
 
 def changed(name: str, path: Path) -> tuple[str, str]:

@@ -17,7 +17,7 @@ ON = date(2026, 11, 22)
 
 
 def bounds(name: str, age: str | None, weight: str | None = None) -> Bounds:
-    years, kilograms = (None if one is None else Decimal(one) for one in (age, weight))
+    years, kilograms = (None if number is None else Decimal(number) for number in (age, weight))
     return Bounds(load_profile(name), ON, years, kilograms)
 
 
@@ -64,7 +64,7 @@ def test_a_start_goes_by_the_day_or_else_by_the_weight(
 
 
 def two_bands(young: int | None, old: int | None) -> Bands[Decimal]:
-    first, last = (None if one is None else Decimal(one) for one in (young, old))
+    first, last = (None if number is None else Decimal(number) for number in (young, old))
     return Bands("house", ((Ages(Decimal(0), Decimal(12)), first), (Ages(Decimal(12), None), last)))
 
 
@@ -72,7 +72,10 @@ def house(age: str | None, rules: dict[str, dict[str, Any]], weight: str | None 
     """The numbers of a house that has its own for children and for adults."""
     of = bounds("uk-smpc", age, weight)
     own = {
-        action: tuple(one._replace(limits=replace(one.limits, **rules.get(one.rule.code, {}))) for one in bound)
+        action: tuple(
+            bound_rule._replace(limits=replace(bound_rule.limits, **rules.get(bound_rule.rule.code, {})))
+            for bound_rule in bound
+        )
         for action, bound in of.book.rules.items()
     }
     of.book = RuleBook(replace(of.book.terms, **shared), own)
@@ -145,10 +148,10 @@ def test_only_strengths_that_the_profile_knows_are_usable() -> None:
     ten, twenty, twenty_five = Decimal(10), Decimal(20), Decimal(25)
     assert of.usable([twenty_five, twenty, ten, ten]) == [twenty_five, ten]
     assert (of.grid(ten), of.grid(twenty_five)) == (5, 25)
-    for strengths, given in (([twenty, Decimal(5)], "20, 5 mg"), ([], "none mg")):
+    for strengths, listed in (([twenty, Decimal(5)], "20, 5 mg"), ([], "none mg")):
         with pytest.raises(CannotPlan) as cannot:
             of.usable(strengths)
-        assert (cannot.value.field, cannot.value.given, cannot.value.expected) == ("strengths", given, "10 or 25 mg")
+        assert (cannot.value.field, cannot.value.given, cannot.value.expected) == ("strengths", listed, "10 or 25 mg")
 
 
 def test_part_of_a_day_is_a_whole_one() -> None:
@@ -185,8 +188,8 @@ def test_it_keeps_what_the_single_doses_of_a_day_add_up_to() -> None:
 def test_a_stock_is_one_strength_or_up_to_so_many_together() -> None:
     of, ten, twenty_five = bounds("lioresal", "45"), Decimal(10), Decimal(25)
     strengths = [twenty_five, ten]
-    assert [one.strengths for one in of.stocks(strengths, False, 1)] == [(twenty_five,), (ten,)]
-    assert [one.strengths for one in of.stocks(strengths, False, 2)] == [(twenty_five,), (ten,), (twenty_five, ten)]
-    assert [one.units for one in of.stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
-    assert [one.units for one in of.stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
-    assert {one.largest_dose for one in of.stocks(strengths, True, 2)} == {35}
+    assert [stock.strengths for stock in of.stocks(strengths, False, 1)] == [(twenty_five,), (ten,)]
+    assert [stock.strengths for stock in of.stocks(strengths, False, 2)] == [(twenty_five,), (ten,), (twenty_five, ten)]
+    assert [stock.units for stock in of.stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
+    assert [stock.units for stock in of.stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
+    assert {stock.largest_dose for stock in of.stocks(strengths, True, 2)} == {35}

@@ -36,7 +36,7 @@ def reviewed(plan: Plan, profile: Profile, before: tuple[Decimal, ...] | None, *
     if len(plan.strengths) == 1:
         return asked(plan.regimen, plan.strengths[0], profile, before, PROVED_BY, patient)
     whole = asked(plan.regimen, None, profile, before, PROVED_BY, patient)
-    parts = [asked(plan.part(one), one, profile, None, ABOUT_TABLETS, patient) for one in plan.strengths]
+    parts = [asked(plan.part(strength), strength, profile, None, ABOUT_TABLETS, patient) for strength in plan.strengths]
     return [*whole, *(line for part in parts for line in part)]
 
 
@@ -71,7 +71,7 @@ def asked(
         "history": history,
     }
     findings = review(Case.from_json(case), profile).findings
-    return [f"{one.code}: {one.detail}" for one in findings if one.code in codes]
+    return [f"{finding.code}: {finding.detail}" for finding in findings if finding.code in codes]
 
 
 @given(
@@ -106,9 +106,9 @@ def test_no_rule_questions_a_proposed_taper(
         assert cannot.given and cannot.expected
         return
     assert reviewed(plan, profile, doses, age_years=age and str(age), weight_kg=weight and str(weight)) == []
-    tablets = [one for phase in plan.regimen.phases for dose in phase.doses for one in plan.packed[dose]]
-    assert all(one.number % 1 == 0 for one in tablets) or not whole
-    assert all(sum(one.strength_mg * one.number for one in plan.packed[dose]) == dose for dose in plan.packed)
+    tablets = [tablet for phase in plan.regimen.phases for dose in phase.doses for tablet in plan.packed[dose]]
+    assert all(tablet.number % 1 == 0 for tablet in tablets) or not whole
+    assert all(sum(tablet.strength_mg * tablet.number for tablet in plan.packed[dose]) == dose for dose in plan.packed)
     if len(plan.strengths) > 1:
         largest = [max(doses), *(max(phase.doses) for phase in plan.regimen.phases)]
         assert largest == sorted(largest, reverse=True)
@@ -153,15 +153,15 @@ def test_no_rule_questions_a_proposed_titration(
 @given(names, todays, st.integers(0, 5))
 @settings(max_examples=100, deadline=None)
 def test_a_dose_that_was_only_just_changed_is_held_long_enough(
-    name: str, doses: tuple[Decimal, ...], held: int
+    name: str, doses: tuple[Decimal, ...], days_held: int
 ) -> None:
     try:
-        plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, age_years=Decimal(45), held_days=held)
+        plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, age_years=Decimal(45), held_days=days_held)
     except CannotPlan:
         return
     first = plan.regimen.phases[0]
-    assert (first.doses == doses) == (held < 2)
-    assert held >= 2 or first.days == 2
+    assert (first.doses == doses) == (days_held < 2)
+    assert days_held >= 2 or first.days == 2
 
 
 @given(names, todays, ages)

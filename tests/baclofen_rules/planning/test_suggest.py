@@ -35,7 +35,7 @@ def steep(action: str = "dispense", had: dict[str, Any] | None = LONG_AGO, **pre
 
 def suggestions(case: Case, name: str = "lioresal") -> dict[str, Any]:
     findings = review(case, PROFILES[name]).findings
-    return {one.code: one.to_json()["suggestion"] for one in findings if one.suggestion is not None}
+    return {finding.code: finding.to_json()["suggestion"] for finding in findings if finding.suggestion is not None}
 
 
 def taper(case: Case, code: str = "taper-step", name: str = "lioresal") -> Any:
@@ -62,8 +62,8 @@ def test_a_course_that_falls_to_nothing_too_fast_comes_with_one_that_does_not() 
 def test_a_dose_that_was_changed_yesterday_is_first_held() -> None:
     planned = taper(steep(had={**LONG_AGO, "dose_since": "2026-11-21"}))
     assert planned["sentence"].startswith("Take 20 mg three times a day for 2 days, then 15 mg")
-    held = taper(steep(had={**LONG_AGO, "dose_since": "2026-11-20"}))
-    assert held["sentence"].startswith("Take 15 mg three times a day for 2 days")
+    plan = taper(steep(had={**LONG_AGO, "dose_since": "2026-11-20"}))
+    assert plan["sentence"].startswith("Take 15 mg three times a day for 2 days")
 
 
 FALLS_LATER = [phase(15, 3, 7), phase(5, 3, 28)]
@@ -87,9 +87,9 @@ def test_a_prescribed_strength_is_kept_where_it_can_be() -> None:
 
 
 def test_a_stop_keeps_the_strength_of_the_last_supply() -> None:
-    for strength, kept in ((5, "5"), (None, "15")):
+    for strength, expected_strength in ((5, "5"), (None, "15")):
         planned = taper(steep("discontinue", {**LONG_AGO, "strength_mg": strength}), "abrupt-stop", "us-label")
-        assert planned["tablets"][0]["strength_mg"] == kept
+        assert planned["tablets"][0]["strength_mg"] == expected_strength
 
 
 def test_a_prescribed_strength_that_cannot_taper_is_replaced_by_one_that_can() -> None:
@@ -108,7 +108,7 @@ def test_one_strength_is_proposed_even_where_two_would_save_a_change() -> None:
         house = load_profile("house", folder=folder)
     finding = review(steep("discontinue", {**LONG_AGO, "dose": 35, "times_per_day": 2}), house).findings[0]
     planned = finding.to_json()["suggestion"]["taper"]
-    assert [one["strength_mg"] for one in planned["tablets"]] == ["25"]
+    assert [tablet["strength_mg"] for tablet in planned["tablets"]] == ["25"]
 
 
 def test_a_course_that_ends_where_it_began_gets_none() -> None:

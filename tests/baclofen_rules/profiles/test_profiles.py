@@ -237,9 +237,11 @@ def test_every_finding_can_be_cited(name):
 
 
 def test_differences_are_said_in_words():
-    found = {one.place: one for one in differences(load_profile("lioresal"), load_profile("us-label"))}
-    step = found["titration-step.max_rise_mg_per_day"]
+    by_place = {
+        difference.place: difference for difference in differences(load_profile("lioresal"), load_profile("us-label"))
+    }
+    step = by_place["titration-step.max_rise_mg_per_day"]
     assert step.first.startswith("5 mg/day [C: ")
     assert step.second.startswith("under 12 years: none [F: ")
-    assert "tenfold.factor" not in found
+    assert "tenfold.factor" not in by_place
     assert differences(load_profile("lioresal"), load_profile("lioresal")) == ()
