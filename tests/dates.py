@@ -81,20 +81,20 @@ def main(arguments: list[str]) -> int:
     """Run the suite at each moment, or at those that are named; return 1 if it failed at one."""
     names, _, more = " ".join(arguments).partition("--")
     every = moments(datetime.now(LONDON).date())
-    wanted = names.split() or list(every)
-    unknown = set(wanted) - set(every)
+    chosen = names.split() or list(every)
+    unknown = set(chosen) - set(every)
     if unknown:
         sys.exit(f"No such moment: {', '.join(sorted(unknown))}. There are: {', '.join(every)}.")
     failed = []
     with tempfile.TemporaryDirectory(prefix="dispensary-clock-") as folder:
         library = find_library(Path(folder))
-        for name in wanted:
+        for name in chosen:
             offset = every[name] - datetime.now(UTC)
             print(f"==== {name}: {every[name].astimezone(LONDON):%d %B %Y, %H:%M %Z}", flush=True)
             command = [sys.executable, "-m", "pytest", *ARGUMENTS, *more.split()]
             if subprocess.run(command, env=os.environ | moved_clock(library, offset), check=False).returncode:
                 failed.append(name)
-    print("Failed: " + ", ".join(failed) if failed else f"Passed at {len(wanted)} moments.")
+    print("Failed: " + ", ".join(failed) if failed else f"Passed at {len(chosen)} moments.")
     return bool(failed)
 
 

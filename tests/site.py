@@ -121,8 +121,8 @@ class Site:
 def working_folder() -> Iterator[Path]:
     """A folder in the temporary folder that the servers' user can reach; those of runs that were killed are cleared away."""
     for stale in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        found = re.match(r"(\d+)-", stale.name.removeprefix(_FOLDER_PREFIX))
-        if found and not psutil.pid_exists(int(found[1])) and stale.stat().st_uid == os.geteuid():
+        folder_match = re.match(r"(\d+)-", stale.name.removeprefix(_FOLDER_PREFIX))
+        if folder_match and not psutil.pid_exists(int(folder_match[1])) and stale.stat().st_uid == os.geteuid():
             shutil.rmtree(stale, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     folder.chmod(0o755)
@@ -135,12 +135,12 @@ def working_folder() -> Iterator[Path]:
 @contextmanager
 def running_database(folder: Path) -> Iterator[Database]:
     """A database with its roles, on our own server or on the one that `DATABASE_URL` names."""
-    given = os.environ.get("DATABASE_URL")
+    given_url = os.environ.get("DATABASE_URL")
     tag = f"{os.getpid()}_{secrets.token_hex(3)}"
     passwords = {kind: secrets.token_urlsafe(12) for kind in KINDS}
     try:
-        if given:
-            yield from _database_on(given, tag, passwords)
+        if given_url:
+            yield from _database_on(given_url, tag, passwords)
         else:
             server = Postgres(folder, secrets.token_urlsafe(12), durable=False)
             server.start()

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 
-def refuse_unknown(keys: Iterable[str], known: Collection[str], where: str) -> None:
+def refuse_unknown(keys: Iterable[str], known_keys: Collection[str], where: str) -> None:
     """Raise `ValueError` for a key that is not among those known."""
-    unknown = sorted(set(keys) - set(known))
+    unknown = sorted(set(keys) - set(known_keys))
     if unknown:
-        raise ValueError(f"{where}: {', '.join(unknown)} is read by nothing; known are {', '.join(sorted(known))}")
+        raise ValueError(f"{where}: {', '.join(unknown)} is read by nothing; known are {', '.join(sorted(known_keys))}")
 
 
 def read_table(

@@ -59,14 +59,14 @@ def name_of(path: Path) -> str:
 
 
 def test_layers_are_kept() -> None:
-    found = subprocess.run(
+    done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert found.returncode == 0, found.stdout[found.stdout.find("Contracts") :]
+    assert done.returncode == 0, done.stdout[done.stdout.find("Contracts") :]
 
 
 @pytest.mark.django_db
@@ -100,7 +100,7 @@ def test_no_module_defines_a_function_or_class_twice() -> None:
     twice = []
     for path in modules("baclofen_rules", "dispensary", "deploy", "tests"):
         names = [
-            each.name for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef | ast.ClassDef)
+            node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
         ]
         twice += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(set(names)) if names.count(name) > 1]
     assert not twice
@@ -148,18 +148,20 @@ def published_for_later(source: str) -> list[int]:
         node.lineno
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
-        for given in node.keywords
-        if given.arg == "eta"
+        for keyword in node.keywords
+        if keyword.arg == "eta"
         or (
-            given.arg == "countdown"
-            and not (isinstance(given.value, ast.Constant) and 0 <= given.value.value <= LONGEST_COUNTDOWN)
+            keyword.arg == "countdown"
+            and not (isinstance(keyword.value, ast.Constant) and 0 <= keyword.value.value <= LONGEST_COUNTDOWN)
         )
     ]
 
 
 def test_what_is_put_off_is_a_row_and_no_message_in_the_broker() -> None:
-    found = {name_of(path): lines for path in modules(*PACKAGES) if (lines := published_for_later(path.read_text()))}
-    assert found == {}
+    published = {
+        name_of(path): lines for path in modules(*PACKAGES) if (lines := published_for_later(path.read_text()))
+    }
+    assert published == {}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_every_pin_has_its_hash() -> None:
 
 def commands_of_readmes() -> list[tuple[str, str]]:
     """The commands that a README shows in its indented or fenced blocks: `make …`, `python -m …`, `manage.py …`."""
-    shown = []
+    commands = []
     for readme in sorted(
         [
             ROOT / "README.md",
@@ -235,13 +237,13 @@ def commands_of_readmes() -> list[tuple[str, str]]:
     ):
         if readme.exists() and "node_modules" not in readme.parts:
             for line in readme.read_text().splitlines():
-                found = re.match(
+                command = re.match(
                     r"^(?:    |\$ )?(?:\S*/)?((?:make|python -m|python manage\.py|manage\.py|\./manage\.py) .+?)(?:\s{2,}#.*| #.*)?$",
                     line,
                 )
-                if found:
-                    shown.append((name_of(readme), found[1]))
-    return shown
+                if command:
+                    commands.append((name_of(readme), command[1]))
+    return commands
 
 
 @pytest.mark.parametrize(("readme", "command"), commands_of_readmes())
@@ -251,8 +253,8 @@ def test_commands_in_readmes_exist(readme: str, command: str) -> None:
     words = command.split()
     if words[0] == "make":
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-        wanted = {word for word in words[1:] if "=" not in word and re.fullmatch(r"[a-z-]+", word)}
-        assert wanted <= targets
+        named_targets = {word for word in words[1:] if "=" not in word and re.fullmatch(r"[a-z-]+", word)}
+        assert named_targets <= targets
     elif "manage.py" in command:
         assert words[words.index(next(word for word in words if word.endswith("manage.py"))) + 1] in get_commands()
     else:

@@ -9,10 +9,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 def test_the_description_is_shown_without_breaking_the_policy(browser: Browser, live_server: LiveServer) -> None:
     page = browser.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: told.append(str(error)))
+    console_messages: list[str] = []
+    page.on("console", lambda message: console_messages.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: console_messages.append(str(error)))
     page.goto(f"{live_server.url}/api/docs/")
     page.get_by_text("/api/v1/prescriptions/{id}/dispenses/").first.wait_for(timeout=30_000)
     page.close()
-    assert told == []
+    assert console_messages == []

@@ -65,12 +65,12 @@ def worker(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Any:
     command = [*celery, "-Q", "rem-tick", "-c", "1", "-n", "live@%h", "--without-gossip", "--without-mingle"]
     server.launch(command, environment=site.environment(LOG_LEVEL="ERROR"), folder=ROOT)
     try:
-        asked, deadline, told = app.control.inspect(timeout=2), time.monotonic() + 90, None
-        while not told and time.monotonic() < deadline:
-            told = asked.conf(with_defaults=True)
-        assert told, server.last_words(5)
-        [name] = [name for name in told if name.startswith("live@")]
-        yield told[name], asked.stats()[name], asked.active_queues()[name]
+        asked, deadline, worker_conf = app.control.inspect(timeout=2), time.monotonic() + 90, None
+        while not worker_conf and time.monotonic() < deadline:
+            worker_conf = asked.conf(with_defaults=True)
+        assert worker_conf, server.last_words(5)
+        [name] = [name for name in worker_conf if name.startswith("live@")]
+        yield worker_conf[name], asked.stats()[name], asked.active_queues()[name]
     finally:
         server.end(signal.SIGKILL)
 

@@ -37,12 +37,12 @@ def test_rows_of_a_committed_test_are_gone_in_the_next(turn: str) -> None:
 
 @pytest.mark.django_db(databases=["default", "owner", "sealer"])
 def test_each_alias_is_its_own_role_in_the_same_database(database: Database) -> None:
-    seen = {}
+    by_alias = {}
     for alias in ("default", "owner", "sealer"):
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT session_user, current_database()")
-            seen[alias] = cursor.fetchone()
-    assert seen == {
+            by_alias[alias] = cursor.fetchone()
+    assert by_alias == {
         "default": (database.roles.app.name, database.name),
         "owner": (database.roles.owner.name, database.name),
         "sealer": (database.roles.sealer.name, database.name),

@@ -48,27 +48,27 @@ def start(run_dir: Path, **more: str) -> subprocess.Popen[str]:
 
 def running(run_dir: Path) -> list[psutil.Process]:
     """Every process whose command line or environment belongs to this demo."""
-    found = []
+    pids = []
     for process in psutil.process_iter():
         try:
             if process.status() != psutil.STATUS_ZOMBIE and (
                 process.environ().get("RUN_DIR") == str(run_dir)
                 or any(str(run_dir) in part for part in process.cmdline())
             ):
-                found.append(process)
+                pids.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return found
+    return pids
 
 
 @pytest.mark.parametrize("turn", ["first start", "second start, on what is there"])
 def test_story_comes_out_as_told_and_nothing_stays_behind(run_dir: Path, turn: str) -> None:
     with start(run_dir, ONCE="1") as demo:
-        told, _ = demo.communicate(timeout=240)
-    assert demo.returncode == 0, told
-    assert "!!" not in told
-    assert "the log verifies again" in told
-    assert "E-mail to ada" in told
+        output, _ = demo.communicate(timeout=240)
+    assert demo.returncode == 0, output
+    assert "!!" not in output
+    assert "the log verifies again" in output
+    assert "E-mail to ada" in output
     assert len(list((run_dir / "labels").glob("*.pdf"))) == 5
     assert wait_until(lambda: not running(run_dir), 15, lambda: str(running(run_dir)))
 
@@ -80,17 +80,17 @@ def test_demo_killed_the_hard_way_leaves_nothing_and_starts_again(run_dir: Path)
         if line.startswith("1. "):
             break
     second = start(run_dir)
-    said, _ = second.communicate(timeout=60)
+    second_output, _ = second.communicate(timeout=60)
     assert second.returncode == 1
-    assert "A demo already runs in this folder" in said
-    assert "Traceback" not in said
+    assert "A demo already runs in this folder" in second_output
+    assert "Traceback" not in second_output
 
     demo.send_signal(signal.SIGKILL)
     demo.wait()
     wait_until(lambda: not running(run_dir), 60, lambda: str(running(run_dir)))
     with start(run_dir, ONCE="1") as again:
-        told, _ = again.communicate(timeout=240)
-    assert again.returncode == 0, told
+        output, _ = again.communicate(timeout=240)
+    assert again.returncode == 0, output
 
 
 class SomebodyElse(BaseHTTPRequestHandler):

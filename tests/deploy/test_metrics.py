@@ -21,10 +21,10 @@ def scrape(token: str = "metrics-for-tests") -> tuple[int, str]:
 def test_the_log_s_numbers_are_there_by_the_log_s_public_name() -> None:
     pharmacy = make.pharmacy()
     origin = audit.origin_of(pharmacy.pk)
-    status, told = scrape()
+    status, metrics_text = scrape()
     assert status == 200
-    (age,) = re.findall(rf'^dispensary_audit_anchor_age_seconds{{log="{origin}"}} (\S+)$', told, re.M)
-    (unsealed,) = re.findall(rf'^dispensary_audit_unsealed_entries{{log="{origin}"}} (\S+)$', told, re.M)
+    (age,) = re.findall(rf'^dispensary_audit_anchor_age_seconds{{log="{origin}"}} (\S+)$', metrics_text, re.M)
+    (unsealed,) = re.findall(rf'^dispensary_audit_unsealed_entries{{log="{origin}"}} (\S+)$', metrics_text, re.M)
     assert 0 <= float(age) < 600
     assert float(unsealed) >= 1
     assert scrape()[0] == 200

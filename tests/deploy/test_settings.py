@@ -246,12 +246,12 @@ def test_every_variable_of_the_readme_is_read_and_the_reverse() -> None:
     settings_text = (ROOT / "deploy" / "settings.py").read_text()
     read = set(re.findall(r'(?:ENV\.get|_flag|_list)\("([A-Z_]+)"', settings_text))
     readme = (ROOT / "deploy" / "README.md").read_text()
-    told = {
+    documented = {
         name
         for row in readme.splitlines()
         if row.startswith("| `")
         for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])
     }
     internal = {"STATIC_FROM_SOURCE", "REMINDER_LEASE_SECONDS", "REMINDER_BATCH", "AUDIT_SEAL_STANDBYS"}
-    assert told - read == set()
-    assert read - told - internal == set()
+    assert documented - read == set()
+    assert read - documented - internal == set()

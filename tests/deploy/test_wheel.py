@@ -92,12 +92,12 @@ def test_wheel_carries_what_the_app_needs_at_run_time(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for package in ("dispensary", "baclofen_rules"):
         here = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*") if path.is_file()}
-        wanted = {
+        required_files = {
             name
             for name in here
             if not re.search(r"__pycache__|node_modules|/styles/|\.pyc$", name) and not name.endswith((".po", ".scss"))
         }
-        assert wanted - set(names) == set()
+        assert required_files - set(names) == set()
     assert not [name for name in names if name.startswith(("tests/", "deploy/"))]
     assert not [name for name in names if "node_modules" in name]
 
@@ -184,7 +184,7 @@ def test_somebody_elses_project_sends_what_is_due(environment: Path, project: Pa
         wait_until(
             lambda: any("To: ann@example.org" in letter.read_text() for letter in letters.glob("*.log")),
             120,
-            lambda: "\n".join(each.last_words() for each in processes),
+            lambda: "\n".join(child.last_words() for child in processes),
         )
         assert "never ticked" not in run(*manage, "check", "--database", "default", cwd=project)
     finally:

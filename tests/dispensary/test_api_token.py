@@ -19,7 +19,7 @@ def member() -> StaffMember:
     return make.staff(make.pharmacy())
 
 
-def told(*words: str) -> str:
+def run(*words: str) -> str:
     out = StringIO()
     call_command("api_token", *words, stdout=out)
     return out.getvalue().strip()
@@ -33,18 +33,18 @@ def events(pharmacy: Pharmacy) -> list[str]:
 
 def test_a_token_opens_the_door_until_it_is_revoked(client: Client, member: StaffMember) -> None:
     name = member.user.get_username()
-    headers = {"Authorization": f"Token {told(name)}"}
+    headers = {"Authorization": f"Token {run(name)}"}
     assert client.get("/api/v1/me/", headers=headers).json()["username"] == name
-    assert told(name, "--revoke") == "Revoked: 1."
+    assert run(name, "--revoke") == "Revoked: 1."
     assert client.get("/api/v1/me/", headers=headers).status_code == 401
-    assert told(name, "--revoke") == "Revoked: 0."
+    assert run(name, "--revoke") == "Revoked: 0."
 
 
 def test_issue_and_revocation_stand_in_the_log_of_each_pharmacy(member: StaffMember) -> None:
     elsewhere = make.pharmacy("Hill Pharmacy")
     StaffMember.objects.create(user=member.user, pharmacy=elsewhere, role="auditor", display_name="Also here")
-    token = told(member.user.get_username())
-    told(member.user.get_username(), "--revoke")
+    token = run(member.user.get_username())
+    run(member.user.get_username(), "--revoke")
     for pharmacy in (member.pharmacy, elsewhere):
         assert {"token.issued", "token.revoked"} <= set(events(pharmacy))
     from dispensary import audit
@@ -57,6 +57,6 @@ def test_issue_and_revocation_stand_in_the_log_of_each_pharmacy(member: StaffMem
 def test_nobody_else_gets_one() -> None:
     get_user_model().objects.create_user("visitor")
     with pytest.raises(CommandError, match="works at a pharmacy"):
-        told("visitor")
+        run("visitor")
     with pytest.raises(CommandError, match="no account of that name"):
-        told("nobody")
+        run("nobody")

@@ -47,7 +47,7 @@ def test_an_unknown_fact_stays_unknown(shop):
 
 
 @pytest.mark.parametrize(
-    ("sex", "recorded", "told"),
+    ("sex", "recorded", "expected"),
     [
         ("male", None, False),
         ("male", True, True),
@@ -56,10 +56,10 @@ def test_an_unknown_fact_stays_unknown(shop):
         ("unknown", None, None),
     ],
 )
-def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, recorded, told):
+def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, recorded, expected):
     person = make.patient(shop, sex=sex, pregnant=recorded, breastfeeding=recorded)
     facts = assessment.case_document(make.prescription(person), on=TODAY)["patient"]
-    assert (facts["pregnant"], facts["breastfeeding"]) == (told, told)
+    assert (facts["pregnant"], facts["breastfeeding"]) == (expected, expected)
     record = assessment.facts_document(person)  # what the log and the API say is what was recorded
     assert (record["pregnant"], record["breastfeeding"]) == (recorded, recorded)
 

@@ -22,9 +22,9 @@ def test_a_sign_in_and_out_stands_in_the_log_of_each_of_the_persons_pharmacies(r
     make.pharmacy("Elsewhere")
     user_logged_in.send(type(member.user), request=request_from_counter, user=member.user)
     user_logged_out.send(type(member.user), request=request_from_counter, user=member.user)
-    told = audit.history(Subject("account", f"user:{member.user_id}"), pharmacy=member.pharmacy)
-    assert sorted(line.entry.action for line in told) == ["auth.signed_in", "auth.signed_out"]
-    assert {line.entry.station for line in told} == {"10.1.2.3"}
+    history_lines = audit.history(Subject("account", f"user:{member.user_id}"), pharmacy=member.pharmacy)
+    assert sorted(line.entry.action for line in history_lines) == ["auth.signed_in", "auth.signed_out"]
+    assert {line.entry.station for line in history_lines} == {"10.1.2.3"}
 
 
 def test_a_refused_sign_in_keeps_the_name_that_was_tried_and_no_secret(request_from_counter):

@@ -68,7 +68,7 @@ def relations(order: Prescription, on: date = TODAY) -> list[str]:
     return [line["relation"] for line in history(order.patient, on=on, leading_to=order)]
 
 
-def found(assessment: Assessment) -> dict[str, Any]:
+def findings_of(assessment: Assessment) -> dict[str, Any]:
     return {finding.code: finding.to_json() for finding in assessment.review.findings}
 
 
@@ -79,8 +79,8 @@ def test_sixty_mg_and_forty_five_of_another_prescriber_are_asked_about_as_a_hund
     order = make.prescription(patient, ordered_by=another(shop), **daily(45))
     assessment = assess(order, on=TODAY)
     assert assessment.outcome == "override"
-    assert found(assessment)["daily-maximum"]["observed"] == {"mg_per_day": "105"}
-    assert found(assessment)["duplicate-supply"]["observed"] == {"mg_per_day": "60"}
+    assert findings_of(assessment)["daily-maximum"]["observed"] == {"mg_per_day": "105"}
+    assert findings_of(assessment)["duplicate-supply"]["observed"] == {"mg_per_day": "60"}
 
 
 def test_it_is_not_handed_over_without_an_answer(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
@@ -169,9 +169,9 @@ def test_an_order_that_was_replaced_no_longer_runs_once_the_new_one_is_collected
     make.hand_over(first, pharmacist)
     second = make.prescription(patient, replaces=first, **daily(45))
     other = make.prescription(patient, ordered_by=another(shop), **daily(15))
-    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "30"}
+    assert findings_of(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "30"}
     make.hand_over(second, pharmacist)
-    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
+    assert findings_of(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
 
 
 def test_an_order_collected_in_full_no_longer_runs_once_what_replaces_it_is_collected(
@@ -182,7 +182,7 @@ def test_an_order_collected_in_full_no_longer_runs_once_what_replaces_it_is_coll
     never_collected = make.prescription(patient, replaces=first, **daily(36))
     make.hand_over(make.prescription(patient, replaces=never_collected, **daily(45)), pharmacist)
     other = make.prescription(patient, ordered_by=another(shop), **daily(15))
-    assert found(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
+    assert findings_of(assess(other, on=TODAY))["duplicate-supply"]["observed"] == {"mg_per_day": "45"}
 
 
 @pytest.mark.parametrize("withdrawn", [False, True], ids=["cancelled here", "withdrawn by its sender"])
@@ -196,7 +196,7 @@ def test_cancelling_the_rest_of_an_order_ends_no_supply(
     else:
         prescriptions.cancel(prescription=first, reason="the patient moves away", by=pharmacist, now=NOW)
     order = make.prescription(patient, ordered_by=another(shop), **daily(45))
-    assert found(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
+    assert findings_of(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
 
 
 def test_a_returned_supply_no_longer_runs(shop: Pharmacy, patient: Patient, pharmacist: Actor) -> None:
@@ -212,9 +212,9 @@ def test_a_repeat_collected_early_is_counted_once(shop: Pharmacy, patient: Patie
     make.hand_over(running, pharmacist, NOW + 23 * DAY)
     order = make.prescription(patient, ordered_by=another(shop), **daily(15))
     for day in (23, 27, 28, 55):
-        observed = found(assess(order, on=TODAY + day * DAY))["duplicate-supply"]["observed"]
+        observed = findings_of(assess(order, on=TODAY + day * DAY))["duplicate-supply"]["observed"]
         assert observed == {"mg_per_day": "30"}, day
-    assert "duplicate-supply" not in found(assess(order, on=TODAY + 56 * DAY))
+    assert "duplicate-supply" not in findings_of(assess(order, on=TODAY + 56 * DAY))
 
 
 def test_renewals_of_one_prescriber_are_one_course_without_a_gap(
@@ -224,7 +224,7 @@ def test_renewals_of_one_prescriber_are_one_course_without_a_gap(
         at = NOW + month * 28 * DAY
         make.hand_over(make.prescription(patient, now=at, **daily(30, written_on=str(at.date()))), pharmacist, at)
     order = make.prescription(patient, ordered_by=another(shop), **daily(15))
-    codes = found(assess(order, on=TODAY + 70 * DAY))
+    codes = findings_of(assess(order, on=TODAY + 70 * DAY))
     assert "duplicate-supply" in codes
     assert not {"late-refill", "restart"} & set(codes)
 
@@ -238,7 +238,7 @@ def test_two_strengths_written_on_one_day_are_added_up(shop: Pharmacy, patient: 
     }
     make.hand_over(make.prescription(patient, **by_25), pharmacist, gtin=make.TWENTY_FIVE_MG)
     order = make.prescription(patient, **daily(30))
-    assert found(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
+    assert findings_of(assess(order, on=TODAY))["daily-maximum"]["observed"] == {"mg_per_day": "105"}
 
 
 def test_an_order_whose_doses_cannot_be_read_is_not_taken_to_go_on_with_what_runs(
@@ -321,7 +321,7 @@ def store(orders: list[dict[str, Any]], outside: list[dict[str, Any]]) -> list[P
         if values["prescriber"] and stored:
             row.prescriber = stored[0].prescriber
             row.save()
-        for number, given_out in enumerate(sorted(values["supplies"], key=lambda each: each["after"]), 1):
+        for number, given_out in enumerate(sorted(values["supplies"], key=lambda supply: supply["after"]), 1):
             at = NOW + given_out["after"] * DAY
             dispense = making.dispense(
                 row, days=given_out["days"], at=at, number=number, starts_on=at.date() + given_out["starts_later"] * DAY

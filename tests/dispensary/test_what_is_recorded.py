@@ -192,16 +192,16 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     taken = house.taken_in(**above())
     where = f"prescriptions/{taken['id']}/"
     refused = house.handed_over(taken["id"], status=409, quantity=294)
-    told = house.wrote(Event.DISPENSE_REFUSED, by=pharmacist, outcome="refused")
+    recorded = house.wrote(Event.DISPENSE_REFUSED, by=pharmacist, outcome="refused")
     assert "daily-maximum" in house.newest(Event.DISPENSE_REFUSED).sentence
-    assert told
-    asked = {found["code"]: found["severity"] for found in refused["findings"]}
+    assert recorded
+    asked = {finding["code"]: finding["severity"] for finding in refused["findings"]}
     signed = house.pharmacist.post(where + "overrides/", ANSWER | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     body = house.wrote(Event.OVERRIDE_SIGNED, by=pharmacist, rules=("daily-maximum",))
     words = json.dumps(body)
-    for said in (ANSWER["words"], ANSWER["asked"], ANSWER["agreed"], house.people[pharmacist].display_name):
-        assert said in words
+    for expected_words in (ANSWER["words"], ANSWER["asked"], ANSWER["agreed"], house.people[pharmacist].display_name):
+        assert expected_words in words
     assert house.newest(Event.OVERRIDE_SIGNED).entry.reason_code == "5"
     taken_back = house.pharmacist.post(f"overrides/{signed.json()['id']}/withdraw/", {"reason": "the clinic rang back"})
     assert taken_back.status_code == 200, taken_back.content
@@ -247,8 +247,8 @@ def test_a_finding_that_needs_one_step_is_recorded_with_it(house: House) -> None
     facts = case()["patient"] | {"drives": True}
     taken = house.taken_in(case=case() | {"patient": facts})
     read = house.pharmacist.get(f"prescriptions/{taken['id']}/").json()["assessment"]["findings"]
-    milder = [found["code"] for found in read if found["severity"] == "acknowledge"]
-    assert milder, [(found["code"], found["severity"]) for found in read]
+    milder = [finding["code"] for finding in read if finding["severity"] == "acknowledge"]
+    assert milder, [(finding["code"], finding["severity"]) for finding in read]
     house.handed_over(taken["id"], acknowledged=milder)
     house.wrote(Event.FINDING_ACKNOWLEDGED, by=StaffRole.PHARMACIST)
 
@@ -317,10 +317,10 @@ def test_reminders_planned_sent_failed_delivered_withdrawn(house: House, client:
         address_digest=contact.address_digest, provider_message_id="gw-1", outcome=DeliveryOutcome.ACCEPTED,
         language="en", words_version="x", detailed=False, started_at=timezone.now(),
     )  # fmt: skip
-    told = json.dumps({"type": "receipt", "id": "e1", "key": str(delivery.key), "status": "delivered"}).encode()
-    signed = sign(SECRET, told, time.time())
-    heard = client.post("/hooks/gateway", told, content_type="application/json", headers={HEADER: signed})
-    assert heard.status_code == 200, heard.content
+    receipt = json.dumps({"type": "receipt", "id": "e1", "key": str(delivery.key), "status": "delivered"}).encode()
+    signed = sign(SECRET, receipt, time.time())
+    response = client.post("/hooks/gateway", receipt, content_type="application/json", headers={HEADER: signed})
+    assert response.status_code == 200, response.content
     house.wrote(Event.REMINDER_DELIVERED, patient=patient.pk)
 
 

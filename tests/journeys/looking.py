@@ -30,7 +30,7 @@ class Eye:
 
     page: Page
     site: str
-    said: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
     """What the browser complained about."""
 
     def go(self, address: str) -> None:
@@ -41,32 +41,32 @@ class Eye:
         """Keep what the console calls an error; that a page itself answers 404 or 422 is no fault of it."""
         of_the_page = line.location.get("url") == self.page.url and "responded with a status of 4" in line.text
         if line.type == "error" and not of_the_page:
-            self.said.append(f"console: {line.text}")
+            self.console_errors.append(f"console: {line.text}")
 
     def faults(self) -> list[str]:
         """What is wrong with the page as it stands, wide and narrow: axe, sideways scrolling, complaints."""
-        found = []
+        messages = []
         source = (MODULES / "axe-core" / "axe.min.js").read_text()
         for size in (WIDE, NARROW):
             self.page.set_viewport_size(size)
             self.page.evaluate(source)
-            found += [f"{size['width']} px: {fault}" for fault in self.page.evaluate(_AXE)]
+            messages += [f"{size['width']} px: {fault}" for fault in self.page.evaluate(_AXE)]
             width = self.page.evaluate("document.documentElement.scrollWidth")
             if width > size["width"]:
-                found.append(f"{size['width']} px: the page is {width} wide")
+                messages.append(f"{size['width']} px: the page is {width} wide")
         self.page.set_viewport_size(WIDE)
-        found += self.said
-        self.said.clear()
-        return found
+        messages += self.console_errors
+        self.console_errors.clear()
+        return messages
 
-    def tab_to(self, wanted: Locator) -> None:
+    def tab_to(self, target: Locator) -> None:
         """Press Tab until the wanted thing has the focus, as somebody without a mouse does."""
         for _ in range(LONGEST_TABBING):
-            if wanted.evaluate("element => element === document.activeElement"):
-                assert wanted.is_visible()
+            if target.evaluate("element => element === document.activeElement"):
+                assert target.is_visible()
                 return
             self.page.keyboard.press("Tab")
-        raise AssertionError(f"Tab never reaches {wanted}")
+        raise AssertionError(f"Tab never reaches {target}")
 
     def follow(self, key: str) -> None:
         """Press a key that leads to another page."""
@@ -79,7 +79,7 @@ def eye(browser: Browser, site: str, **settings: Any) -> Iterator[Eye]:
     """A fresh browser window that remembers every complaint."""
     context = browser.new_context(viewport=WIDE, locale="en-GB", **settings)
     looking = Eye(context.new_page(), site)
-    looking.page.on("pageerror", lambda error: looking.said.append(f"script: {error}"))
+    looking.page.on("pageerror", lambda error: looking.console_errors.append(f"script: {error}"))
     looking.page.on("console", looking.hear)
     yield looking
     context.close()

@@ -188,7 +188,7 @@ def type_as_a_scanner(looking: Eye) -> None:
                 pressed = {"key": key, "code": key, "text": "\r", "windowsVirtualKeyCode": 13}
             for kind in ("keyDown", "keyUp"):
                 sent = (
-                    pressed if kind == "keyDown" else {name: told for name, told in pressed.items() if name != "text"}
+                    pressed if kind == "keyDown" else {name: value for name, value in pressed.items() if name != "text"}
                 )
                 wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": first + number * 0.005, **sent})
 

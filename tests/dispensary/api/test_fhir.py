@@ -46,7 +46,7 @@ def new_start(**changes: Any) -> dict[str, Any]:
     )
 
 
-def told(outcome: dict[str, Any]) -> str:
+def diagnostics(outcome: dict[str, Any]) -> str:
     return " | ".join(issue["diagnostics"] for issue in outcome["issue"])
 
 
@@ -55,12 +55,12 @@ def test_an_order_comes_in_as_fhir_and_is_reviewed(technician: Caller) -> None:
     MedicationRequest.model_validate(resource)
     answer = outcome(technician.post(ADDRESS, resource, content_type=FHIR), 201)
     prescription = Prescription.objects.get()
-    assert f"MedicationRequest/{prescription.pk}" in told(answer)
+    assert f"MedicationRequest/{prescription.pk}" in diagnostics(answer)
     assert prescription.source == "fhir"
     assert prescription.document["resourceType"] == "MedicationRequest"
     assert (prescription.quantity, prescription.strength_mg) == (42, 10)
     assert Patient.objects.get().family_name == "O'Hara"
-    assert "not-assessed" not in told(answer)
+    assert "not-assessed" not in diagnostics(answer)
 
 
 def test_how_something_unusual_was_read_stays_with_the_order_for_both_doors(technician: Caller) -> None:
@@ -126,7 +126,7 @@ def test_an_order_that_is_no_longer_valid_is_refused(technician: Caller) -> None
     supply = {"quantity": {"value": 42, "unit": "tablets"}, "validityPeriod": {"end": "2026-01-31"}}
     answer = outcome(technician.post(ADDRESS, new_start(dispenseRequest=supply), content_type=FHIR), 400)
     assert answer["issue"][0]["expression"] == ["valid_until"]
-    assert "2026-01-31 given" in told(answer)
+    assert "2026-01-31 given" in diagnostics(answer)
     assert not Prescription.objects.exists()
 
 
@@ -175,7 +175,7 @@ def test_the_same_order_twice_is_one_order(technician: Caller) -> None:
     made = outcome(send(technician), 201)
     again = outcome(send(technician, id="another", meta={"lastUpdated": "2026-11-29T06:00:00Z"}), 200)
     assert again["id"] == made["id"]
-    assert "is here already" in told(again)
+    assert "is here already" in diagnostics(again)
     assert Prescription.objects.count() == 1
 
 
@@ -226,7 +226,7 @@ def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
 ) -> None:
     made = outcome(send(technician), 201)
     answer = outcome(send(technician, status=status, statusReason={"text": "allergy found"}), 200)
-    assert (answer["id"], status in told(answer)) == (made["id"], True)
+    assert (answer["id"], status in diagnostics(answer)) == (made["id"], True)
     order = Prescription.objects.get()
     assert (order.status, order.withdrawn_as) == ("cancelled", status)
     assert "allergy found" in order.ended_reason
@@ -234,7 +234,7 @@ def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
     assert not WorklistItem.objects.exists()
     assert send(technician, status=status).content == send(technician, status=status).content
     assert AuditEntry.objects.filter(action="prescription.withdrawn").count() == 1
-    assert "is cancelled" in told(outcome(send(technician), 200))
+    assert "is cancelled" in diagnostics(outcome(send(technician), 200))
 
 
 def test_a_withdrawal_needs_no_more_than_the_identifier(technician: Caller) -> None:
@@ -251,7 +251,7 @@ def test_after_a_supply_a_withdrawal_is_work_and_ends_no_reminder(technician: Ca
     done = pharmacist.post(f"prescriptions/{made['id']}/dispenses/", hand_over_body, Idempotency_Key="k")
     assert done.status_code == 201, done.content
     scheduled = Reminder.objects.filter(state=ReminderState.SCHEDULED).count()
-    assert "42 tablets" in told(outcome(send(technician, **supply, status="stopped"), 200))
+    assert "42 tablets" in diagnostics(outcome(send(technician, **supply, status="stopped"), 200))
     work = WorklistItem.objects.get()
     assert work.kind == WorkKind.ORDER_WITHDRAWN
     assert "abruptly" in work.reason
@@ -263,7 +263,7 @@ def test_after_a_supply_a_withdrawal_is_work_and_ends_no_reminder(technician: Ca
 def test_a_withdrawal_for_an_order_unknown_here_is_a_404_and_stores_nothing(technician: Caller) -> None:
     answer = outcome(send(technician, status="cancelled"), 404)
     assert answer["issue"][0]["code"] == "not-found"
-    assert "send the withdrawal again" in told(answer)
+    assert "send the withdrawal again" in diagnostics(answer)
     assert not Patient.objects.exists()
 
 

@@ -48,7 +48,7 @@ def test_a_year_is_printed_and_a_day_more_is_refused() -> None:
 
 def test_the_calendar_shows_words_totals_and_changes() -> None:
     (page,) = words_of(taper_calendar_pdf(steady(course=taper())))
-    for said in (
+    for expected_words in (
         "22 Nov 2026",
         "60 mg a day",
         "three (30 mg)",
@@ -56,7 +56,7 @@ def test_the_calendar_shows_words_totals_and_changes() -> None:
         "Less from today",
         "1 Jan 2027",
     ):
-        assert said in page
+        assert expected_words in page
     assert "STOP: no tablets" in page
     assert "Do not stop suddenly" in page
 

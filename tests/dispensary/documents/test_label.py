@@ -23,7 +23,7 @@ def words_of(pdf: bytes) -> list[str]:
 
 def test_a_label_says_what_whose_and_how() -> None:
     (page,) = words_of(label_pdf(steady()))
-    for said in (
+    for expected_words in (
         "126 × Baclofen 10 mg tablets",
         "Take ONE AND A HALF tablets (15 mg) three times a day.",
         "Margaret O’Connor-Whitfield",
@@ -34,7 +34,7 @@ def test_a_label_says_what_whose_and_how() -> None:
         "Keep out of the sight and reach of children",
         *WARNINGS,
     ):
-        assert said in page
+        assert expected_words in page
 
 
 def test_the_label_carries_its_line_in_the_log() -> None:
@@ -67,8 +67,8 @@ def test_a_taper_is_spread_over_labels_that_say_which_of_how_many() -> None:
 
 def test_the_symbol_reads_back_to_number_and_receipt_and_nothing_about_the_patient() -> None:
     picture = Image.open(io.BytesIO(label_png(steady(), ppi=600)))
-    found = zxingcpp.read_barcodes(picture)
-    assert [b.text for b in found] == ["RX-2026-00417|1203|9f86d081884c7d65"]
+    barcodes = zxingcpp.read_barcodes(picture)
+    assert [b.text for b in barcodes] == ["RX-2026-00417|1203|9f86d081884c7d65"]
 
 
 def test_the_same_dispense_printed_at_the_same_moment_gives_the_same_bytes() -> None:
@@ -145,6 +145,11 @@ def test_a_label_holds_every_word_or_is_refused(
         return
     # Long words may be broken by the reader of the PDF, never lost: compare without white space.
     page = "".join("".join(pages).split())
-    for said in (handover.patient_name, handover.pharmacy.address, "a day", "Keep out of the sight and reach"):
-        if said != "a day" or len(set(doses)) == 1:
-            assert "".join(said.split()) in page
+    for expected_words in (
+        handover.patient_name,
+        handover.pharmacy.address,
+        "a day",
+        "Keep out of the sight and reach",
+    ):
+        if expected_words != "a day" or len(set(doses)) == 1:
+            assert "".join(expected_words.split()) in page

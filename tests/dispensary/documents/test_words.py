@@ -9,7 +9,7 @@ from tests.dispensary.documents.samples import SUNDAY, stretch
 
 
 @pytest.mark.parametrize(
-    ("tablets", "said"),
+    ("tablets", "expected"),
     [
         ("0.5", "HALF a tablet"),
         ("1", "ONE tablet"),
@@ -19,8 +19,8 @@ from tests.dispensary.documents.samples import SUNDAY, stretch
         ("13", "13 tablets"),
     ],
 )
-def test_tablets_are_said_in_words(tablets: str, said: str) -> None:
-    assert tablets_in_words(Decimal(tablets)) == said
+def test_tablets_are_said_in_words(tablets: str, expected: str) -> None:
+    assert tablets_in_words(Decimal(tablets)) == expected
 
 
 def test_a_dose_never_breaks_between_number_and_unit() -> None:

@@ -33,8 +33,8 @@ EN = patient_page("en")
 def patient():
     """Somebody who gets e-mails and has four calls ahead."""
     person = making.patient(making.pharmacy(name="City Pharmacy"), family_name="Canary", given_name="Ann")
-    given = making.dispense(making.prescription(person), at=timezone.now())
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(person.pharmacy), now=timezone.now())
+    first_dispense = making.dispense(making.prescription(person), at=timezone.now())
+    reminders.plan_after_dispense(dispense=first_dispense, by=making.pharmacist(person.pharmacy), now=timezone.now())
     return person
 
 
@@ -69,10 +69,10 @@ def trace():
 
 
 def test_it_shows_each_message_with_its_day_its_hour_and_its_way(client, patient, email):
-    shown = words_on(client.get(link(email)))
+    page_words = words_on(client.get(link(email)))
     rows = list(Reminder.objects.order_by("due_at"))
-    assert len(rows) == 4 and shown.count("<time ") == 4 and shown.count("10:00</bdi>") == 4
-    assert "please ask for your next supply now" in shown and shown.count(EN["email"]) >= 4
+    assert len(rows) == 4 and page_words.count("<time ") == 4 and page_words.count("10:00</bdi>") == 4
+    assert "please ask for your next supply now" in page_words and page_words.count(EN["email"]) >= 4
 
 
 def test_times_are_those_of_where_the_patient_lives(client, patient, email):
@@ -95,9 +95,9 @@ def test_looking_changes_nothing_however_often(client, patient, email):
 
 def test_it_names_neither_patient_nor_address_nor_medicine(client, patient, email):
     making.reachable(patient, "sms", address="+447700900123")
-    shown = words_on(client.get(link(email))).lower()
+    page_words = words_on(client.get(link(email))).lower()
     for secret in ("canary", ">ann", "ann@", "example.org", "7700", "baclofen", " mg", "spasti", patient.identifier.lower(), str(patient.pk)):  # fmt: skip
-        assert secret not in shown
+        assert secret not in page_words
 
 
 def test_medicine_and_dose_stand_on_it_only_where_the_patient_chose_that_for_this_address(client, patient, email):
@@ -110,9 +110,9 @@ def test_medicine_and_dose_stand_on_it_only_where_the_patient_chose_that_for_thi
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_speaks_the_patients_language(client, patient, email, language):
     Patient.objects.update(language=language)
-    shown = words_on(client.get(link(email)))
-    assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in shown
-    assert patient_page(language)["title"] in shown
+    page_words = words_on(client.get(link(email)))
+    assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page_words
+    assert patient_page(language)["title"] in page_words
 
 
 def test_no_page_keeps_it_and_no_search_engine_finds_it(client, patient, email):
@@ -142,8 +142,8 @@ def press(client, contact, **fields):
 
 def test_one_press_stops_the_e_mails_and_leaves_the_text_messages(client, patient, email):
     making.reachable(patient, "sms", address="+447700900123")
-    shown = words_on(press(client, email, do="stop", medium="email"))
-    assert EN["done_stop"] in shown and EN["again"] in shown and EN["stop_sms"] in shown
+    page_words = words_on(press(client, email, do="stop", medium="email"))
+    assert EN["done_stop"] in page_words and EN["again"] in page_words and EN["stop_sms"] in page_words
     assert dict(Consent.objects.values_list("medium", "answer")) == {"email": "no", "sms": "yes"}
     assert {r.state for r in Reminder.objects.all()} == {ReminderState.SCHEDULED}
     assert ConsentEvent.objects.get(source="patient-page").recorded_by == "patient"
@@ -151,8 +151,8 @@ def test_one_press_stops_the_e_mails_and_leaves_the_text_messages(client, patien
 
 def test_stopping_all_stops_all_and_becomes_work_where_silence_could_harm(client, patient, email):
     making.reachable(patient, "sms", address="+447700900123")
-    shown = words_on(press(client, email, do="stop", medium="all"))
-    assert EN["silent"] in shown and "<time " not in shown
+    page_words = words_on(press(client, email, do="stop", medium="all"))
+    assert EN["silent"] in page_words and "<time " not in page_words
     assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
     assert {r.state for r in Reminder.objects.all()} == {ReminderState.SUPPRESSED}
     assert WorklistItem.objects.get().kind == "unreachable"
@@ -186,8 +186,8 @@ def test_what_was_stopped_here_starts_again_only_at_the_counter(client, patient,
 
 
 def test_choosing_a_language_changes_the_page_and_every_later_message(client, patient, email):
-    shown = words_on(press(client, email, do="language", language="ar"))
-    assert 'dir="rtl"' in shown and patient_page("ar")["done_language"] in shown
+    page_words = words_on(press(client, email, do="language", language="ar"))
+    assert 'dir="rtl"' in page_words and patient_page("ar")["done_language"] in page_words
     patient.refresh_from_db()
     assert patient.language == "ar"
     before = trace()
@@ -207,8 +207,8 @@ def test_leaving_out_the_medicine_leaves_it_out_everywhere_and_cannot_be_undone_
     ContactPoint.objects.update(detail_level=DetailLevel.DETAILED)
     making.reachable(patient, "sms", address="+447700900123", detail_level=DetailLevel.DETAILED)
     assert EN["plainer_button"] in words_on(client.get(link(email)))
-    shown = words_on(press(client, email, do="plainer"))
-    assert EN["done_plainer"] in shown and "baclofen" not in shown and EN["plainer_button"] not in shown
+    page_words = words_on(press(client, email, do="plainer"))
+    assert EN["done_plainer"] in page_words and "baclofen" not in page_words and EN["plainer_button"] not in page_words
     assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
     before = trace()
     press(client, email, do="plainer")
@@ -317,7 +317,7 @@ def test_an_e_mail_leads_to_the_page_and_a_text_message_does_not(due, outbox, cl
     due("run_out", reach=("email",))
     due("run_out", reach=("sms",), sms_address="+447700900123")
     reminders.drain()
-    letter, text = sorted(outbox.sent, key=lambda told: told["to"].startswith("+"))
+    letter, text = sorted(outbox.sent, key=lambda message: message["to"].startswith("+"))
     words, _, address = letter["page"].rpartition(" ")
     assert words == EN["link"] and address.startswith("https://pharmacy.example/m/") and text["page"] == ""
     assert client.get(address.removeprefix("https://pharmacy.example")).status_code == 200

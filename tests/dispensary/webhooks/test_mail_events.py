@@ -43,11 +43,11 @@ def letter(due, outbox, settings):
 
 @pytest.fixture
 def tell(rf):
-    def call(secret=SECRET, **told):
-        body = json.dumps({"MessageID": NUMBER, "Recipient": "ann@example.org", **told})
-        given = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
+    def call(secret=SECRET, **fields):
+        body = json.dumps({"MessageID": NUMBER, "Recipient": "ann@example.org", **fields})
+        headers = {"Authorization": "Basic " + base64.b64encode(secret.encode()).decode()}
         return PostmarkTrackingWebhookView.as_view()(
-            rf.post("/hooks/mail/postmark/tracking/", body, content_type="application/json", headers=given)
+            rf.post("/hooks/mail/postmark/tracking/", body, content_type="application/json", headers=headers)
         )
 
     return call
@@ -91,7 +91,7 @@ def test_who_unsubscribes_at_the_provider_gets_no_letters_and_keeps_text_message
     making.reachable(letter.reminder.patient, "sms", address="+447700900123")
     tell(RecordType="SubscriptionChange", SuppressSending=True, SuppressionReason="ManualSuppression",
          Origin="Recipient", ChangedAt="2026-11-22T10:00:00Z")  # fmt: skip
-    assert {said.medium: said.answer for said in Consent.objects.all()} == {"email": "no", "sms": "yes"}
+    assert {consent.medium: consent.answer for consent in Consent.objects.all()} == {"email": "no", "sms": "yes"}
     assert not Delivery.objects.filter(medium="sms").exists()  # they have got it
 
 

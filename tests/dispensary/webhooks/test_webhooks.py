@@ -74,8 +74,8 @@ def sent(due, gateway):
     )
 
 
-def call(client, told, *, secret=SECRET, at=None, channel="gateway", raw=None):
-    body = json.dumps(told).encode() if raw is None else raw
+def call(client, payload, *, secret=SECRET, at=None, channel="gateway", raw=None):
+    body = json.dumps(payload).encode() if raw is None else raw
     signature = sign(secret, body, time.time() if at is None else at)
     return client.post(f"/hooks/{channel}", body, content_type="application/json", headers={HEADER: signature})
 
@@ -248,15 +248,15 @@ def test_a_reply_from_a_number_that_was_retired_is_still_read_by_somebody(client
 
 
 @pytest.mark.parametrize(
-    ("scope", "email", "told"), [("all", "no", "no more reminders"), ("medium", "yes", "no more text")]
+    ("scope", "email", "confirmation"), [("all", "no", "no more reminders"), ("medium", "yes", "no more text")]
 )
-def test_a_stop_ends_what_its_answer_says_it_ends(client, sent, confirming, settings, scope, email, told):
+def test_a_stop_ends_what_its_answer_says_it_ends(client, sent, confirming, settings, scope, email, confirmation):
     settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": scope}
     making.reachable(sent.reminder.patient, "email")
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
     reminders.tick()
-    assert {said.medium: said.answer for said in Consent.objects.all()} == {"sms": "no", "email": email}
-    assert told in json.loads(confirming.calls[0][1])["text"]
+    assert {consent.medium: consent.answer for consent in Consent.objects.all()} == {"sms": "no", "email": email}
+    assert confirmation in json.loads(confirming.calls[0][1])["text"]
 
 
 @pytest.fixture
@@ -273,19 +273,19 @@ def test_a_stop_is_answered_once_by_the_next_tick_and_then_there_is_silence(clie
     assert Suppression.objects.exists() and not confirming.calls  # stopped at once; whoever called us has not waited
     reminders.tick()
     [(_, body)] = confirming.calls
-    told = json.loads(body)
-    assert told["to"] == PHONE and "no more reminders" in told["text"]
+    message = json.loads(body)
+    assert message["to"] == PHONE and "no more reminders" in message["text"]
     call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "STOP!"})
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
     reminders.tick()
     assert len(confirming.calls) == 1
-    kept = InboundEvent.objects.get(provider_event_id="r1")
-    assert (kept.result, kept.facts) == ("stopped and confirmed", {}) and kept.processed_at
+    inbound = InboundEvent.objects.get(provider_event_id="r1")
+    assert (inbound.result, inbound.facts) == ("stopped and confirmed", {}) and inbound.processed_at
 
 
 def test_two_stops_that_arrive_at_once_are_answered_once(client, sent, confirming):
     """Both processes have looked before either has stopped: the row of the stop decides whose news it is."""
-    told = [{"type": "reply", "id": number, "from": PHONE, "text": "Stop"} for number in ("r1", "r2")]
+    replies = [{"type": "reply", "id": number, "from": PHONE, "text": "Stop"} for number in ("r1", "r2")]
     barrier = threading.Barrier(2)
 
     def act(event):
@@ -295,7 +295,7 @@ def test_two_stops_that_arrive_at_once_are_answered_once(client, sent, confirmin
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=act, args=(event,)) for event in told]
+    threads = [threading.Thread(target=act, args=(event,)) for event in replies]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -350,15 +350,15 @@ def test_vonage_is_asked_to_call_again_where_its_signature_is_missing_and_a_repe
         return client.post("/hooks/vonage", body, content_type="application/json", headers=headers)
 
     assert post().status_code == 503 and not InboundEvent.objects.exists()
-    told = [post(Authorization=signed(body, at=time.time())).json() for _ in range(2)]
-    assert told == [{"received": 1, "new": 1}, {"received": 1, "new": 0}]
+    answers = [post(Authorization=signed(body, at=time.time())).json() for _ in range(2)]
+    assert answers == [{"received": 1, "new": 1}, {"received": 1, "new": 0}]
     assert Suppression.objects.get().medium == "sms"
 
 
 def test_nhs_notify_gets_the_statuses_that_it_documents(client, db, settings):
     account = options_at("http://127.0.0.1:1", private_key())
-    told = {"channels": {"sms": "nhs_notify"}, "channel_options": {"nhs_notify": account}}
-    settings.DISPENSARY = {**settings.DISPENSARY, **told}
+    nhs_settings = {"channels": {"sms": "nhs_notify"}, "channel_options": {"nhs_notify": account}}
+    settings.DISPENSARY = {**settings.DISPENSARY, **nhs_settings}
     body = json.dumps({"data": [of_channel("failed", "permanent_failure")]}).encode()
 
     def post(**headers):
@@ -366,9 +366,9 @@ def test_nhs_notify_gets_the_statuses_that_it_documents(client, db, settings):
             "/hooks/nhs_notify", body, content_type="application/vnd.api+json", headers=headers
         ).status_code
 
-    known = {"x-api-key": NhsNotify.CALLBACK_KEY}
-    assert [post(), post(**known)] == [401, 403] and not InboundEvent.objects.exists()
-    assert post(**known, **{"x-hmac-sha256-signature": hmac_of(body)}) == 202
+    key_header = {"x-api-key": NhsNotify.CALLBACK_KEY}
+    assert [post(), post(**key_header)] == [401, 403] and not InboundEvent.objects.exists()
+    assert post(**key_header, **{"x-hmac-sha256-signature": hmac_of(body)}) == 202
     assert InboundEvent.objects.get().facts["permanent"] is True
 
 

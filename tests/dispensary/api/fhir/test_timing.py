@@ -14,7 +14,7 @@ from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phase
 TEN = Decimal(10)
 
 
-def one(timing: dict[str, Any], **more: Any) -> tuple[int, int | None]:
+def read_times_and_days(timing: dict[str, Any], **more: Any) -> tuple[int, int | None]:
     """Times a day and days, as read."""
     ((doses, _unit, length),) = phases(line(mg(10), timing, **more))
     return len(doses), length
@@ -37,7 +37,7 @@ def one(timing: dict[str, Any], **more: Any) -> tuple[int, int | None]:
     ],
 )  # fmt: skip
 def test_a_frequency_is_the_number_of_doses_each_day(repeat: dict[str, Any], times: int) -> None:
-    assert one({"repeat": repeat}) == (times, None)
+    assert read_times_and_days({"repeat": repeat}) == (times, None)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_what_is_not_the_same_whole_number_every_day_is_asked_back(repeat: dict[
 
 @pytest.mark.parametrize(("code", "times"), [("QD", 1), ("BID", 2), ("TID", 3), ("QID", 4), ("Q8H", 3), ("BED", 1)])
 def test_a_timing_code_is_read(code: str, times: int) -> None:
-    assert one({"code": {"coding": [{"system": GTS, "code": code}]}}) == (times, None)
+    assert read_times_and_days({"code": {"coding": [{"system": GTS, "code": code}]}}) == (times, None)
 
 
 @pytest.mark.parametrize(("words", "times"), [("TID", 3), ("b.i.d.", 2), ("Three times  a day", 3), ("q6h", 4)])
 def test_a_frequency_in_words_is_read_when_it_is_one_of_the_plain_ones(words: str, times: int) -> None:
-    assert one({"code": {"text": words}}) == (times, None)
+    assert read_times_and_days({"code": {"text": words}}) == (times, None)
 
 
 @pytest.mark.parametrize("words", ["od", "qd", "three or four times a day", "when stiff", "every other day", "1-1-1"])
@@ -105,7 +105,7 @@ def test_single_moments_are_asked_back() -> None:
     ],
 )
 def test_the_length_of_a_phase_is_read(bounds: dict[str, Any], length: int | None) -> None:
-    assert one(daily(3, **bounds)) == (3, length)
+    assert read_times_and_days(daily(3, **bounds)) == (3, length)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_a_length_that_is_no_whole_number_of_days_or_said_twice_is_asked_back(bo
 def test_what_can_be_meant_in_two_ways_is_read_only_beside_words_that_could_contradict_it(
     repeat: dict[str, Any], read_as: tuple[int, int | None]
 ) -> None:
-    assert one({"repeat": repeat}, text="words for the rule book to compare") == read_as
+    assert read_times_and_days({"repeat": repeat}, text="words for the rule book to compare") == read_as
     assert read_order(request(line(mg(10), {"repeat": repeat}, text="words"))).notes
     assert "meant in two ways" in asked(request(line(mg(10), {"repeat": repeat})))
 
 
 @given(times=st.integers(1, 24), length=st.integers(1, 3660))
 def test_every_believable_frequency_and_length_comes_back_as_sent(times: int, length: int) -> None:
-    assert one(daily(times, boundsDuration=days(length))) == (times, length)
+    assert read_times_and_days(daily(times, boundsDuration=days(length))) == (times, length)

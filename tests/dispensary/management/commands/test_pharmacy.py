@@ -60,12 +60,12 @@ def test_a_change_is_answered_for_by_a_manager_of_that_pharmacy(shop: Pharmacy, 
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [("quiet_from", "write name=value"), ("colour=blue", "no setting"), ("profile=no-such", "no such profile"),
      ("time_zone=Mars/Olympus", "settings are not right")],
 )  # fmt: skip
-def test_a_setting_that_is_none_changes_nothing(shop: Pharmacy, boss: str, setting: str, said: str) -> None:
-    with pytest.raises(CommandError, match=said):
+def test_a_setting_that_is_none_changes_nothing(shop: Pharmacy, boss: str, setting: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         run("set", setting, "--by", boss)
     assert Pharmacy.objects.get().version == shop.version
 

@@ -32,8 +32,8 @@ def test_run_once_sends_what_is_due_and_ends(due, outbox, capsys):
 
 def test_explain_says_that_nobody_asked(due, outbox, capsys):
     reminder = due(reach=())
-    told = run(capsys, "explain", reminder.patient_id)
-    assert "the patient has not been asked" in told and "No address is known" in told and "due since" in told
+    output = run(capsys, "explain", reminder.patient_id)
+    assert "the patient has not been asked" in output and "No address is known" in output and "due since" in output
 
 
 def test_explain_says_what_became_of_each(due, outbox, capsys):
@@ -53,7 +53,7 @@ def test_resend_sends_again_with_a_new_key_and_says_who_did_it(due, outbox, staf
     run(capsys, "run", "--once")
     run(capsys, "resend", reminder.public_id, "--by", staff.user.username, "--despite-quiet-hours")
     run(capsys, "run", "--once")
-    assert len({told["key"] for told in outbox.sent}) == 2
+    assert len({message["key"] for message in outbox.sent}) == 2
     entry = AuditEntry.objects.get(action="reminder.planned", subject_id=str(reminder.public_id))
     assert (entry.actor, entry.reason_code) == (f"user:{staff.user_id}", "sent-again")
 
@@ -88,16 +88,16 @@ def test_list_shows_state_in_words(due, outbox, awake, capsys):
 
 
 def test_list_begins_with_what_is_owed_and_goes_on_with_the_newest(due, awake, outbox, capsys):
-    owed, old, new = due(), due(state=ReminderState.SENT), due(state=ReminderState.SENT)
+    due_reminder, old, new = due(), due(state=ReminderState.SENT), due(state=ReminderState.SENT)
     Reminder.objects.filter(pk=old.pk).update(due_at=old.due_at - timedelta(days=9))
-    told = run(capsys, "list", "--pharmacy", awake.pk).splitlines()
-    assert [line.split()[0] for line in told] == [str(row.public_id) for row in (owed, new, old)]
-    assert told[0].split()[1:3] == ["patient", str(owed.patient_id)]
+    lines = run(capsys, "list", "--pharmacy", awake.pk).splitlines()
+    assert [line.split()[0] for line in lines] == [str(row.public_id) for row in (due_reminder, new, old)]
+    assert lines[0].split()[1:3] == ["patient", str(due_reminder.patient_id)]
     assert len(run(capsys, "list", "--pharmacy", awake.pk, "--limit", 2).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["list", "--limit", "-1"], "1 to 10000"), (["list", "--limit", "0"], "1 to 10000"),
         (["list", "--limit", "many"], "1 to 10000"), (["list", "--state", "gone"], "invalid choice"),
@@ -106,9 +106,9 @@ def test_list_begins_with_what_is_owed_and_goes_on_with_the_newest(due, awake, o
         (["preview", str(uuid.uuid4()), "--language", "tlh"], "invalid choice"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused_with_what_is_expected(words, told):
+def test_what_cannot_be_meant_is_refused_with_what_is_expected(words, message):
     extra = ["--pharmacy", str(uuid.uuid4())] if words[0] == "list" and len(words) > 1 else []
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         call_command("reminders", *words, *extra)
 
 
@@ -159,5 +159,5 @@ def test_what_has_ended_is_not_withdrawn(due, outbox, staff, state):
 def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):
     person = making.patient(awake, language="fr")
     dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True))
-    told = run(capsys, "preview", dispense.pk, "--detailed")
-    assert told.count("text message") == 4 and "un demi-comprimé" in told and "GSM-7" in told
+    output = run(capsys, "preview", dispense.pk, "--detailed")
+    assert output.count("text message") == 4 and "un demi-comprimé" in output and "GSM-7" in output
