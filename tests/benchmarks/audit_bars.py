@@ -105,7 +105,7 @@ def pgbench(database: Database, script: str, folder: Path, *, clients: int, seco
     ]
     command += ["-T", str(max(round(seconds), 1)), "-f", path, database.url("app")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    told = [line for line in done.stdout.splitlines() if line.startswith("tps = ")]
-    if done.returncode or not told:
+    tps_lines = [line for line in done.stdout.splitlines() if line.startswith("tps = ")]
+    if done.returncode or not tps_lines:
         raise SystemExit(f"pgbench: {done.stderr[-500:]}")
-    return float(told[0].split()[2])
+    return float(tps_lines[0].split()[2])

@@ -43,10 +43,10 @@ def parts(database: Database, folder: Path, options: argparse.Namespace) -> dict
 def measured(options: argparse.Namespace) -> dict[str, Any]:
     """Run the parts that are asked for and not in the state file yet; give them all, with the machine they ran on."""
     state: Path | None = options.state
-    told: dict[str, Any] = json.loads(state.read_text()) if state and state.exists() else {}
-    missing = [part for part in options.parts if part not in told]
+    results: dict[str, Any] = json.loads(state.read_text()) if state and state.exists() else {}
+    missing = [part for part in options.parts if part not in results]
     if not missing:
-        return told
+        return results
     with tempfile.TemporaryDirectory(prefix="dispensary-bench-") as name, server(Path(name)) as database:
         Path(name).chmod(0o755)
         for part in missing:
@@ -55,11 +55,11 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
             if part == "search":
                 size = f"Search, {options.entries:,} entries, 20 pharmacies, 24 months, cached, CPU of the database:"
                 table = [size, "", *table]
-            told[part] = {"about": about, "bars": [asdict(bar) for bar in bars], "table": table}
+            results[part] = {"about": about, "bars": [asdict(bar) for bar in bars], "table": table}
             if state:
-                state.write_text(json.dumps(told, indent=1))
+                state.write_text(json.dumps(results, indent=1))
             print(f"{part}: done", flush=True)
-    return told
+    return results
 
 
 def machine() -> str:
@@ -80,11 +80,11 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="which parts to run (default: all)")
     parser.add_argument("--state", type=Path, help="file that keeps the parts that are done")
     options = parser.parse_args()
-    told = measured(options)
+    results = measured(options)
     bars: list[Bar] = []
     for part in options.parts:
-        print("\n".join(["", f"{part}: {told[part]['about']}", "", *told[part]["table"]]))
-        bars += [Bar(**bar) for bar in told[part]["bars"]]
+        print("\n".join(["", f"{part}: {results[part]['about']}", "", *results[part]["table"]]))
+        bars += [Bar(**bar) for bar in results[part]["bars"]]
     print("\n| bar | demand | measured | holds |\n|---|---|---|---|")
     print("\n".join(bar.line() for bar in bars))
     failing = sum(bar.holds is False for bar in bars)

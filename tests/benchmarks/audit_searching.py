@@ -47,13 +47,13 @@ def timed(many: Many, filters: Filters, cursor: str = "", repeat: int = 15) -> l
     taken = []
     with audit.reading(many.pharmacy), connection.cursor() as handle:
         for _ in range(repeat):
-            began, found = cpu_of_backend(), 0
+            began, row_count = cpu_of_backend(), 0
             for narrowed in searching._split_windows(filters, place, logs, "default"):
-                wanted = searching.PAGE + 1 - found
-                sql, parameters = searching._entries_sql(narrowed, place, logs, wanted)
-                handle.execute(searching._links_sql(sql, wanted), parameters)
-                found += len(handle.fetchall())
-                if found > searching.PAGE:
+                missing = searching.PAGE + 1 - row_count
+                sql, parameters = searching._entries_sql(narrowed, place, logs, missing)
+                handle.execute(searching._links_sql(sql, missing), parameters)
+                row_count += len(handle.fetchall())
+                if row_count > searching.PAGE:
                     break
             taken.append((cpu_of_backend() - began) / 1e6)
     return taken
@@ -69,7 +69,7 @@ def search(database: Database, entries: int) -> tuple[list[Bar], list[str]]:
     slowest_95, gains = 0.0, {}
     for name in asked[0]:
         timed(many, asked[0][name], repeat=3)
-        taken = sorted(one for each in asked for one in timed(many, each[name], repeat=5))
+        taken = sorted(seconds for statements in asked for seconds in timed(many, statements[name], repeat=5))
         medians[name], p95 = statistics.median(taken), taken[int(len(taken) * 0.95)]
         without = no_index(many, asked[TIMES // 2][name])
         gains[name] = without / medians[name]

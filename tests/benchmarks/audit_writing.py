@@ -44,7 +44,7 @@ def prepare() -> None:
 
 
 @contextmanager
-def known(variant: str, user: Any) -> Iterator[None]:
+def acting_user(variant: str, user: Any) -> Iterator[None]:
     """Tell the library who is acting, the way its manual says; a record without a name answers no question."""
     if variant == "pghistory":
         with pghistory.context(user=user.pk):
@@ -58,7 +58,7 @@ def known(variant: str, user: Any) -> Iterator[None]:
 
 def dispense(variant: str, number: int, pharmacy: UUID, user: Any) -> None:
     """Three updates, one insert, and the variant's own record of who did it, in one transaction."""
-    with known(variant, user):
+    with acting_user(variant, user):
         _dispense(variant, number, pharmacy, user)
 
 
@@ -138,8 +138,8 @@ def compare(database: Database, rounds: int, count: int) -> tuple[list[Bar], lis
             cpu[variant].append(spent)
             wal[variant].append(written)
 
-    def ratio(of: dict[str, list[float]], one: str, other: str) -> float:
-        return statistics.median(mine / theirs for mine, theirs in zip(of[one], of[other], strict=True))
+    def ratio(of: dict[str, list[float]], way: str, other: str) -> float:
+        return statistics.median(mine / theirs for mine, theirs in zip(of[way], of[other], strict=True))
 
     table = ["| way | CPU a dispense | to none | WAL a dispense |", "|---|---|---|---|"]
     for variant in VARIANTS:
@@ -181,12 +181,12 @@ def waits(pharmacy: UUID, user: Any, seconds: float = 2, turns: int = 8) -> floa
         connections.close_all()
 
     clients = [context.Process(target=client, args=(number,)) for number in range(CLIENTS)]
-    for each in clients:
-        each.start()
-    told = [answers.get() for _ in clients]
-    for each in clients:
-        each.join()
-    p95 = [sorted(wait for taken in told for wait in taken[turn]) for turn in range(turns)]
+    for process in clients:
+        process.start()
+    waits_ms = [answers.get() for _ in clients]
+    for process in clients:
+        process.join()
+    p95 = [sorted(wait for taken in waits_ms for wait in taken[turn]) for turn in range(turns)]
     late = [waits_[int(len(waits_) * 0.95)] for waits_ in p95]
     return statistics.median(late[turn + 1] / late[turn] for turn in range(0, turns, 2))
 
@@ -202,7 +202,7 @@ FROM generate_series(1, 3000) AS i"""
 def index_cost(database: Database, dispense_us: float) -> Bar:
     """What the indexes of the search add to a dispense: appends with them and without, in turns."""
     with database.connect("superuser", autocommit=False) as admin:
-        found = admin.execute(
+        indexes = admin.execute(
             "SELECT indexname, replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes "
             "WHERE schemaname = 'audit' AND tablename = 'entry' AND indexname <> 'entry_pkey'"
         ).fetchall()
@@ -219,14 +219,14 @@ def index_cost(database: Database, dispense_us: float) -> Bar:
         differences = []
         for _ in range(5):
             with_them = cost()
-            for name, _definition in found:
+            for name, _definition in indexes:
                 admin.execute(f'DROP INDEX audit."{name}"'.encode())
             differences.append(with_them - cost())
-            for _name, definition in found:
+            for _name, definition in indexes:
                 admin.execute(definition.encode())
             admin.commit()
     added = statistics.median(differences)
-    name = f"CPU of the {len(found)} search indexes ({added:.0f} us) / of a dispense"
+    name = f"CPU of the {len(indexes)} search indexes ({added:.0f} us) / of a dispense"
     return at_most(name, 0.05, added / dispense_us)
 
 
@@ -302,8 +302,8 @@ def throughput(database: Database, folder: Path, seconds: float) -> list[Bar]:
                 way: pgbench(database, _BUSINESS.format(way, *more), folder, clients=clients, seconds=seconds)
                 for way, more in {"none": ("", ""), "ours": (APPEND_SQL, ""), "pghistory": ("", _CONTEXT)}.items()
             }
-            for other, each in ratios.items():
-                each.append(rates["ours"] / rates[other])
+            for other, ratios_of_rounds in ratios.items():
+                ratios_of_rounds.append(rates["ours"] / rates[other])
         for other, least in (("none", 0.45), ("pghistory", 1.1)):
             name = f"throughput of the database, 20 logs, {clients} clients, ours / {other}"
             bars.append(at_least(name, least, statistics.median(ratios[other])))
@@ -312,17 +312,17 @@ def throughput(database: Database, folder: Path, seconds: float) -> list[Bar]:
 
 def writers(database: Database, folder: Path, seconds: float) -> list[Bar]:
     """The lock: what one log can take when a commit takes 5 ms, what twenty can, and how long a sleeper holds up others."""
-    one, twenty = [uuid4()], [uuid4() for _ in range(20)]
+    one_log, twenty_logs = [uuid4()], [uuid4() for _ in range(20)]
     with database.connect("app") as writer:
-        for pharmacy in one + twenty:
+        for pharmacy in one_log + twenty_logs:
             append(writer, pharmacy)
     with database.connect("superuser") as admin:
         for name, value in (("commit_delay", "5000"), ("commit_siblings", "0")):
             admin.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
         admin.execute("SELECT pg_reload_conf()")
         time.sleep(0.5)
-        alone = rate(database, one, 1, seconds)
-        together, apart = rate(database, one, 16, seconds), rate(database, twenty, 16, seconds)
+        alone = rate(database, one_log, 1, seconds)
+        together, apart = rate(database, one_log, 16, seconds), rate(database, twenty_logs, 16, seconds)
         admin.execute("ALTER SYSTEM RESET commit_delay")
         admin.execute("ALTER SYSTEM RESET commit_siblings")
         admin.execute("SELECT pg_reload_conf()")
@@ -333,7 +333,7 @@ def writers(database: Database, folder: Path, seconds: float) -> list[Bar]:
             f"one log, 16 clients, slow commits / one client alone ({alone:.0f} a second)", 0.75, together / alone
         ),
         at_least("20 logs / 1 log, 16 clients, slow commits", 6, apart / together),
-        at_most("wait behind a transaction that appended and idles 2 s", 50, waiting(database, one[0]), " ms"),
+        at_most("wait behind a transaction that appended and idles 2 s", 50, waiting(database, one_log[0]), " ms"),
         at_most("bulk: us an entry at 16,000 in one transaction / at 100", 1.0, bulk(database)),
     ]
 

@@ -68,10 +68,10 @@ class Measured:
 
 def middle(rounds: list[Measured]) -> Measured:
     """The median of several rounds, rate and CPU each for itself."""
-    told = Measured(rounds[0].name, 1, 1.0, 0.0)
-    told.rate = statistics.median(each.rate for each in rounds)
-    told.cpu_us = statistics.median(each.cpu_us for each in rounds)
-    return told
+    medians = Measured(rounds[0].name, 1, 1.0, 0.0)
+    medians.rate = statistics.median(measured.rate for measured in rounds)
+    medians.cpu_us = statistics.median(measured.cpu_us for measured in rounds)
+    return medians
 
 
 def lines_in(file: Path) -> int:
@@ -271,7 +271,10 @@ def report(title: str, ours: Measured, *rivals: Measured) -> None:
 def side_by_side(title: str, *ways: Callable[[], Measured]) -> None:
     """Each way in turn, ROUNDS times, so that whatever else the machine does falls on all of them."""
     rounds = [[way() for way in ways] for _ in range(ROUNDS)]
-    report(f"{title}, median of {ROUNDS}", *(middle(list(told)) for told in zip(*rounds, strict=True)))
+    report(
+        f"{title}, median of {ROUNDS}",
+        *(middle(list(measured_rounds)) for measured_rounds in zip(*rounds, strict=True)),
+    )
 
 
 def bench_drain(folder: Path, database, broker) -> None:
@@ -325,9 +328,9 @@ def bench_plan() -> None:
     whole, planning = [], []
     original = reminders.plan_after_dispense
 
-    def timed(**given: object) -> object:
+    def timed(**arguments: object) -> object:
         began = time.perf_counter()
-        done = original(**given)
+        done = original(**arguments)
         planning[-1] += time.perf_counter() - began
         return done
 

@@ -50,10 +50,12 @@ def bare(superuser: Any) -> Iterator[None]:
         superuser.execute(f"ALTER TABLE {TABLE} DROP CONSTRAINT {constraint}" if constraint else f"DROP INDEX {index}")
     yield
     superuser.execute("SET maintenance_work_mem = '512MB'")
-    for _, definition, constraint, told in indexes:
-        superuser.execute(f"ALTER TABLE {TABLE} ADD CONSTRAINT {constraint} {told}" if constraint else definition)
-    for table, name, told in references:
-        superuser.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {told}")
+    for _, definition, constraint, constraint_definition in indexes:
+        superuser.execute(
+            f"ALTER TABLE {TABLE} ADD CONSTRAINT {constraint} {constraint_definition}" if constraint else definition
+        )
+    for table, name, constraint_definition in references:
+        superuser.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {constraint_definition}")
     if (superuser.execute(INDEXES).fetchall(), superuser.execute(REFERENCES).fetchall()) != (indexes, references):
         raise SystemExit("the table has not got its own indexes and keys back")
 
@@ -89,9 +91,9 @@ def claim(database: Any, rows: int) -> None:
     seconds = fill(database, rows, future=3)
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (FORMAT JSON) " + queue.SQL["claim_due"], [_token(), "w", timedelta(seconds=60), BATCH])
-        told = json.dumps(cursor.fetchone()[0])
-    if "reminder_due" not in told or "Sort" in told or "Seq Scan" in told:
-        raise SystemExit(f"the claim left its index: {told}")
+        plan = json.dumps(cursor.fetchone()[0])
+    if "reminder_due" not in plan or "Sort" in plan or "Seq Scan" in plan:
+        raise SystemExit(f"the claim left its index: {plan}")
     took, cpu = [], []
     server = connection.connection.info.backend_pid
     claims = min(CLAIMS, rows // 10 // BATCH)
@@ -137,12 +139,12 @@ def pending(folder: Path, database: Any, broker: Any, rows: int) -> None:
     client = redis.Redis.from_url(broker.url)
     house = House(Site(database, broker.url), broker, folder)
     house.forget()
-    seen: list[tuple[str, int, int, int]] = []
+    samples: list[tuple[str, int, int, int]] = []
 
     def look(when: str) -> None:
         time.sleep(TICKS)
-        told = client.info("memory")
-        seen.append((when, told["used_memory"], told["used_memory_dataset"], client.dbsize()))
+        memory = client.info("memory")
+        samples.append((when, memory["used_memory"], memory["used_memory_dataset"], client.dbsize()))
 
     fill(database, 10, future=10)
     try:
@@ -157,17 +159,17 @@ def pending(folder: Path, database: Any, broker: Any, rows: int) -> None:
         while len(house.sent()) < MESSAGES:
             peak = max(peak, client.info("memory")["used_memory"])
             time.sleep(0.2)
-        seen.append((f"while {len(keys):,} more are sent, the most", peak, 0, 0))
+        samples.append((f"while {len(keys):,} more are sent, the most", peak, 0, 0))
         house.wait_until_idle()
         look(f"{len(keys):,} sent, {rows:,} pending")
     finally:
         house.stop_all()
     print("\n| Redis | used memory | of it data | keys |\n|---|---|---|---|")
-    for when, used, data, count in seen:
+    for when, used, data, count in samples:
         print(f"| {when} | {used:,} | {data or '':{',' if data else ''}} | {count or ''} |")
-    per_row = (seen[-1][1] - seen[1][1]) / rows
+    per_row = (samples[-1][1] - samples[1][1]) / rows
     print(f"A pending reminder costs {per_row:+.4f} bytes in Redis (an ETA task there about a thousand)", flush=True)
-    if abs(seen[-1][1] - seen[1][1]) > 1_000_000:
+    if abs(samples[-1][1] - samples[1][1]) > 1_000_000:
         raise SystemExit("Redis has grown with what is pending")
 
 

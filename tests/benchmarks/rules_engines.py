@@ -224,16 +224,16 @@ def facts_of(case: Case) -> dict[str, Any]:
 def same_checks(cases: list[Case]) -> tuple[Engine, Engine]:
     """Only the rules of the checks, to their findings; from the case, and from derived terms."""
     place = {code: at for at, code in enumerate(CHECKS)}
-    bound = [one for one in BOOK.rules[Action.DISPENSE] if one.rule.code in place]
-    rules = [(one.rule.check, one.limits, place[one.rule.code]) for one in bound]
+    bound = [bound_rule for bound_rule in BOOK.rules[Action.DISPENSE] if bound_rule.rule.code in place]
+    rules = [(bound_rule.rule.check, bound_rule.limits, place[bound_rule.rule.code]) for bound_rule in bound]
     derived = [Terms(case, BOOK.terms) for case in cases]
 
     def run_checks(terms: Terms) -> Answer:
         answer = [""] * len(place)
         for check, limits, at in rules:
-            said = check(terms, limits)
-            if said and isinstance(said[0], Found):
-                answer[at] = said[0].severity
+            outcome = check(terms, limits)
+            if outcome and isinstance(outcome[0], Found):
+                answer[at] = outcome[0].severity
         return tuple(answer)
 
     return lambda number: run_checks(Terms(cases[number], BOOK.terms)), lambda number: run_checks(derived[number])
@@ -243,8 +243,8 @@ def full_review(cases: list[Case]) -> Engine:
     """Every rule of the profile; then only the answers of the checks are looked at."""
 
     def answer(number: int) -> Answer:
-        said = {finding.code: str(finding.severity) for finding in review(cases[number], LIORESAL).findings}
-        return tuple(said.get(code, "") for code in CHECKS)
+        severities = {finding.code: str(finding.severity) for finding in review(cases[number], LIORESAL).findings}
+        return tuple(severities.get(code, "") for code in CHECKS)
 
     return answer
 
@@ -255,14 +255,14 @@ def cel(facts: Facts) -> Evaluate:
     kinds = {str: language.Type.STRING, float: language.Type.DOUBLE, bool: language.Type.BOOL}
     env = language.NewEnv(variables={name: kinds[type(value)] for name, value in facts[0].items()})
     program = env.compile("[" + ", ".join(EXPRESSIONS.values()) + "]")
-    return lambda one: tuple(program.eval(data=one).plain_value())
+    return lambda case_facts: tuple(program.eval(data=case_facts).plain_value())
 
 
 def zen_expression(facts: Facts) -> Evaluate:
     import zen
 
     program = zen.compile_expression("[" + ", ".join(_zen(words) for words in EXPRESSIONS.values()) + "]")
-    return lambda one: tuple(program.evaluate(one))
+    return lambda case_facts: tuple(program.evaluate(case_facts))
 
 
 def zen_decision(facts: Facts) -> Evaluate:
@@ -282,8 +282,8 @@ def zen_decision(facts: Facts) -> Evaluate:
     edges = [{"id": a + b, "type": "edge", "sourceId": a, "targetId": b} for a, b in ways]
     decision = zen.ZenEngine().create_decision(json.dumps({"nodes": nodes, "edges": edges}))
 
-    def answer(one: dict[str, Any]) -> Answer:
-        result = decision.evaluate(one)["result"]
+    def answer(case_facts: dict[str, Any]) -> Answer:
+        result = decision.evaluate(case_facts)["result"]
         return tuple(result[code] for code in CHECKS)
 
     return answer
@@ -300,8 +300,8 @@ def rego(facts: Facts) -> Evaluate:
     interpreter.add_module("dispense", REGO)
     bundle = interpreter.build("data.dispense.answer")
 
-    def answer(one: dict[str, Any]) -> Answer:
-        interpreter.set_input(one)
+    def answer(case_facts: dict[str, Any]) -> Answer:
+        interpreter.set_input(case_facts)
         return tuple(json.loads(str(interpreter.query_bundle(bundle)))["expressions"][0])
 
     return answer
@@ -361,27 +361,29 @@ def timed(engines: list[Engine], cases: int, seconds: float) -> list[list[float]
 def disagreement(all_of_them: list[Contestant], cases: int) -> str | None:
     """Where somebody answers otherwise than the full review; None where nobody does."""
     for number in range(cases):
-        wanted = all_of_them[1].from_case(number)
+        expected = all_of_them[1].from_case(number)
         for name, _, from_case, from_facts in all_of_them:
-            for given in (from_case(number), from_facts(number) if from_facts else wanted):
-                if given != wanted:
-                    differs = [(code, a, b) for code, a, b in zip(CHECKS, wanted, given, strict=True) if a != b]
+            for answer in (from_case(number), from_facts(number) if from_facts else expected):
+                if answer != expected:
+                    differs = [(code, a, b) for code, a, b in zip(CHECKS, expected, answer, strict=True) if a != b]
                     return f"{name}, case {number}: (check, wanted, given) {differs}"
     return None
 
 
 def table(all_of_them: list[Contestant], cases: int, seconds: float) -> Iterator[str]:
-    alone = [one for one in all_of_them if one.from_facts is not None]
-    asked = [one.from_case for one in all_of_them] + [one.from_facts for one in alone if one.from_facts is not None]
+    alone = [engine for engine in all_of_them if engine.from_facts is not None]
+    asked = [engine.from_case for engine in all_of_them] + [
+        engine.from_facts for engine in alone if engine.from_facts is not None
+    ]
     times = timed(asked, cases, seconds)
     whole = times[: len(all_of_them)]
-    facts = dict(zip((one.name for one in alone), times[len(all_of_them) :], strict=True))
+    facts = dict(zip((engine.name for engine in alone), times[len(all_of_them) :], strict=True))
     yield "| engine | version | from the case, us | compared | from finished facts, us | compared |"
     yield "|---|---|---|---|---|---|"
-    for one, micros in zip(all_of_them, whole, strict=True):
-        mine = facts.get(one.name)
+    for engine, micros in zip(all_of_them, whole, strict=True):
+        mine = facts.get(engine.name)
         last = "- | -" if mine is None else f"{median(mine):.1f} | {_compared(mine, facts[all_of_them[0].name])}"
-        yield f"| {one.name} | {one.made} | {median(micros):.1f} | {_compared(micros, whole[0])} | {last} |"
+        yield f"| {engine.name} | {engine.made} | {median(micros):.1f} | {_compared(micros, whole[0])} | {last} |"
 
 
 def _compared(times: list[float], with_them: list[float]) -> str:
@@ -404,9 +406,11 @@ def main() -> int:
         if differs is not None:
             sys.stderr.write(f"{differs}\n")
             return 1
-        found = sum(bool(severity) for number in range(len(cases)) for severity in everybody[0].from_case(number))
+        finding_count = sum(
+            bool(severity) for number in range(len(cases)) for severity in everybody[0].from_case(number)
+        )
         kind = "hard" if hard else "ordinary"
-        same = f"{len(CHECKS)} checks, {found} findings; everybody gives the same answers."
+        same = f"{len(CHECKS)} checks, {finding_count} findings; everybody gives the same answers."
         sys.stdout.write(f"\n{len(cases)} {kind} cases, {same}\n\n")
         for line in table(everybody, len(cases), options.seconds):
             sys.stdout.write(f"{line}\n")

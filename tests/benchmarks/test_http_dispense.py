@@ -73,7 +73,7 @@ def queries_of(api: APIClient, order: Prescription) -> int:
 def with_history(member: StaffMember, supplies: int) -> Patient:
     """A patient who has taken the same dose for `supplies` times 28 days, the last ending today."""
     patient, now = new_patient(member), timezone.now()
-    told = [
+    earlier_supplies = [
         {
             "dispensed_on": (now - timedelta(days=28 * ago)).date().isoformat(),
             "dose": 5,
@@ -85,7 +85,7 @@ def with_history(member: StaffMember, supplies: int) -> Patient:
         }
         for ago in range(1, supplies + 1)
     ]
-    patients.record_history(patient=patient, supplies=told, by=member.actor(), now=now)
+    patients.record_history(patient=patient, supplies=earlier_supplies, by=member.actor(), now=now)
     return patient
 
 
