@@ -32,9 +32,9 @@ def sentences(desk: Client, **filters: str) -> list[str]:
 
 def test_entries_stand_newest_first_as_sentences(desk: Client, auditor: StaffMember) -> None:
     make.prescription(make.patient(auditor.pharmacy))
-    said = sentences(desk)
-    assert any("took in prescription" in s for s in said)
-    assert "opened pharmacy" in said[-1]
+    page_sentences = sentences(desk)
+    assert any("took in prescription" in s for s in page_sentences)
+    assert "opened pharmacy" in page_sentences[-1]
 
 
 def test_filters_narrow_and_stay_in_the_address(desk: Client, auditor: StaffMember) -> None:
@@ -61,14 +61,14 @@ def test_many_entries_come_in_pages_without_a_gap(desk: Client, auditor: StaffMe
     patient = make.patient(auditor.pharmacy)
     for _ in range(30):
         make.prescription(patient)
-    seen: list[uuid.UUID] = []
+    entry_ids: list[uuid.UUID] = []
     page = desk.get(reverse("counter:audit"), {"action": "prescription.received"})
     everything = set(AuditEntry.objects.filter(action="prescription.received").values_list("entry_id", flat=True))
-    seen += [line.entry.entry_id for line in page.context["lines"]]
+    entry_ids += [line.entry.entry_id for line in page.context["lines"]]
     while page.context["further"]:
         page = desk.get(reverse("counter:audit") + page.context["further"])
-        seen += [line.entry.entry_id for line in page.context["lines"]]
-    assert len(seen) == len(set(seen)) == len(everything)
+        entry_ids += [line.entry.entry_id for line in page.context["lines"]]
+    assert len(entry_ids) == len(set(entry_ids)) == len(everything)
 
 
 def test_an_entry_opens_with_its_body_and_its_leaf(desk: Client, auditor: StaffMember) -> None:

@@ -225,19 +225,19 @@ class House:
         counted = Counter(Reminder.objects.values_list("state", flat=True))
         return {ReminderState(state).name: count for state, count in counted.items()}
 
-    def verdict(self, owed: set[uuid.UUID]) -> "Verdict":
+    def verdict(self, due_ids: set[uuid.UUID]) -> "Verdict":
         """What was owed against what the witness saw, and against what the log tells."""
-        seen = self.sent()
-        keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in owed}
+        sent_ids = self.sent()
+        keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in due_ids}
         parked = set(Reminder.objects.filter(state=ReminderState.PARKED).values_list("public_id", flat=True))
-        pharmacies = set(Reminder.objects.filter(public_id__in=owed).values_list("pharmacy", flat=True))
+        pharmacies = set(Reminder.objects.filter(public_id__in=due_ids).values_list("pharmacy", flat=True))
         lines = AuditEntry.objects.filter(action="reminder.sent", pharmacy__in=pharmacies)
-        told = Counter(uuid.UUID(subject) for subject in lines.values_list("subject_id", flat=True))
+        logged = Counter(uuid.UUID(subject) for subject in lines.values_list("subject_id", flat=True))
         return Verdict(
-            lost=sum(not seen[key] and public_id not in parked for key, public_id in keys.items()),
-            doubled=sum(count - 1 for key, count in seen.items() if key in keys),
-            parked=len(parked & owed),
-            mistold=sum(told[public_id] != (public_id not in parked) for public_id in owed),
+            lost=sum(not sent_ids[key] and public_id not in parked for key, public_id in keys.items()),
+            doubled=sum(count - 1 for key, count in sent_ids.items() if key in keys),
+            parked=len(parked & due_ids),
+            mistold=sum(logged[public_id] != (public_id not in parked) for public_id in due_ids),
         )
 
 

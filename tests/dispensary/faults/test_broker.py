@@ -23,7 +23,7 @@ SILENT = 60 if LONG else 3
 
 @pytest.mark.parametrize("how", ["emptied", "killed"])
 def test_a_broker_that_loses_everything_costs_no_message(house, how):
-    owed = house.owe(MANY)
+    due_ids = house.owe(MANY)
     house.start_all()
     house.wait_until_sent(MANY // 4)
     if how == "emptied":
@@ -34,7 +34,7 @@ def test_a_broker_that_loses_everything_costs_no_message(house, how):
         time.sleep(1)
         house.broker.start(house.broker.port)
     house.wait_until_idle()
-    verdict = house.verdict(owed)
+    verdict = house.verdict(due_ids)
     assert verdict.clean, verdict
     more = house.owe(20)  # and the workers listen again without having been restarted
     house.wait_until_idle()
@@ -46,7 +46,7 @@ def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(hous
     make.products()
     shop = make.pharmacy()
     by = make.staff(shop, now=database_now()).actor()
-    owed = house.owe(60)
+    due_ids = house.owe(60)
     house.start_all()
     house.wait_until_sent(1)
     well = [seconds_of_a_dispense(shop, by) for _ in range(DISPENSES)]
@@ -61,7 +61,7 @@ def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(hous
     assert max(ill) < 5, ill
     more = house.owe(40)
     house.wait_until_idle(120)
-    verdict = house.verdict(owed | more)
+    verdict = house.verdict(due_ids | more)
     assert verdict.clean, verdict
 
 

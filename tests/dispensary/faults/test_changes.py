@@ -246,8 +246,8 @@ def let_it_all_happen(scene, outbox, workers):
 
 
 def left(scene, outbox):
-    seen = Counter(told["key"] for told in outbox.sent)
-    return {state: seen[str(key_of(course))] for state, course in scene.items()}
+    sent_counts = Counter(message["key"] for message in outbox.sent)
+    return {state: sent_counts[str(key_of(course))] for state, course in scene.items()}
 
 
 def times_told(course):
@@ -260,7 +260,7 @@ def named_as_on_its_way(course):
     lines = AuditEntry.objects.filter(action="reminder.withdrawn", subject_id=str(course.row.plan_id))
     entries = list(lines.values_list("entry_id", flat=True))
     with audit.reading(course.patient.pharmacy):
-        bodies = [json.loads(each.body) for each in AuditBody.objects.filter(entry_id__in=entries)]
+        bodies = [json.loads(entry_body.body) for entry_body in AuditBody.objects.filter(entry_id__in=entries)]
     return sum(body["already_on_their_way"] for body in bodies)
 
 

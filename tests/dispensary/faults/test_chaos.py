@@ -15,10 +15,10 @@ SECONDS = 600 if LONG else 20
 
 def test_chaos_loses_nothing_and_doubles_at_most_one_for_each_kill(house, capsys):
     house.start_all()
-    owed, kills, crashes, deadline = set(), 0, 0, time.monotonic() + SECONDS
+    due_ids, kills, crashes, deadline = set(), 0, 0, time.monotonic() + SECONDS
     dice = random.Random(20261122)
     while time.monotonic() < deadline:
-        owed |= house.owe(60, pharmacies=1)
+        due_ids |= house.owe(60, pharmacies=1)
         fault = dice.choice(["worker", "worker", "child", "flush", "broker", "beat", "database"])
         if fault == "worker":
             victim = dice.choice(["send1", "send2"])
@@ -43,9 +43,9 @@ def test_chaos_loses_nothing_and_doubles_at_most_one_for_each_kill(house, capsys
         time.sleep(dice.uniform(1.5, 4))
         house.revive()
     house.wait_until_idle(120)
-    verdict = house.verdict(owed)
+    verdict = house.verdict(due_ids)
     with capsys.disabled():
         print(
-            f"\n{len(owed):,} in {SECONDS} s of chaos, {kills} workers and {crashes} times the database killed: {verdict}"
+            f"\n{len(due_ids):,} in {SECONDS} s of chaos, {kills} workers and {crashes} times the database killed: {verdict}"
         )
     assert verdict.at_most_doubled(kills + 2 * crashes), (verdict, kills, crashes)

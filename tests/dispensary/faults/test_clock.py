@@ -59,7 +59,7 @@ def clock(house):
 
 
 def test_a_database_whose_clock_jumps_forward_and_back_loses_nothing(house, clock):
-    owed = house.owe(MANY)
+    due_ids = house.owe(MANY)
     house.start_all()
     house.wait_until_sent(MANY // 4)
     clock.set(TEN_MINUTES)  # every lease has run out at once, in the middle of its batch
@@ -68,7 +68,7 @@ def test_a_database_whose_clock_jumps_forward_and_back_loses_nothing(house, cloc
     time.sleep(3)
     clock.set(timedelta())
     house.wait_until_idle()
-    verdict = house.verdict(owed)
+    verdict = house.verdict(due_ids)
     assert verdict.at_most_doubled(2), verdict  # the two that were in hand at the jump
 
 
@@ -76,7 +76,7 @@ def test_a_database_whose_clock_jumps_forward_and_back_loses_nothing(house, cloc
 def test_what_a_dead_worker_held_when_the_clock_was_put_back_leaves_when_the_lease_has_run_out(house, clock):
     house.start_all()
     clock.set(TEN_MINUTES)
-    owed = house.owe(MANY)
+    due_ids = house.owe(MANY)
     house.wait_until_sent(MANY // 4)
     for name in ("send1", "send2"):
         house.kill(name)
@@ -86,15 +86,15 @@ def test_what_a_dead_worker_held_when_the_clock_was_put_back_leaves_when_the_lea
     house.wait(lambda: not Reminder.objects.filter(state=ReminderState.SCHEDULED).exists(), 120, "all that nobody held")
     clock.set(TEN_MINUTES + timedelta(seconds=20))
     house.wait_until_idle()
-    verdict = house.verdict(owed)
+    verdict = house.verdict(due_ids)
     assert verdict.at_most_doubled(2), verdict
 
 
 def test_what_is_due_is_decided_by_the_databases_clock_however_wrong_the_workers_is(house):
     """Two engines whose clocks are ten minutes apart, and a third of what is owed due in three minutes."""
     house.stop_all()
-    owed = house.owe(MANY)
-    later = set(list(owed)[: MANY // 3])
+    due_ids = house.owe(MANY)
+    later = set(list(due_ids)[: MANY // 3])
     due = database_now() + timedelta(minutes=3)
     Reminder.objects.filter(public_id__in=later).update(due_at=due, local_date=due.date(), local_time=due.time())
     with working_folder() as folder:
@@ -111,16 +111,16 @@ def test_what_is_due_is_decided_by_the_databases_clock_however_wrong_the_workers
                 )
             )  # fmt: skip
         assert [engine.wait(120) for engine in engines] == [0, 0]
-    assert house.verdict(owed - later).clean
-    seen = house.count_sent()
-    assert seen == MANY - len(later)
+    assert house.verdict(due_ids - later).clean
+    sent_count = house.count_sent()
+    assert sent_count == MANY - len(later)
     assert Reminder.objects.filter(public_id__in=later, state=ReminderState.SCHEDULED).count() == len(later)
 
 
 @pytest.mark.parametrize("offset", [FIVE_MINUTES, -FIVE_MINUTES], ids=["ahead", "behind"])
 @pytest.mark.skipif(not LONG, reason="part of the long form, `make test-faults`")
 def test_a_celery_worker_whose_clock_is_five_minutes_off_does_no_harm(house, offset):
-    owed = house.owe(MANY)
+    due_ids = house.owe(MANY)
     house.start_all()
     house.kill("send2")
     with working_folder() as folder:
@@ -128,6 +128,6 @@ def test_a_celery_worker_whose_clock_is_five_minutes_off_does_no_harm(house, off
         clock.set(offset)
         house.start("send2", **clock.environment)
         house.wait_until_idle()
-        verdict = house.verdict(owed)
+        verdict = house.verdict(due_ids)
         assert verdict.at_most_doubled(1), verdict  # the one that the first send2 may have had in hand
         house.kill("send2")

@@ -22,7 +22,7 @@ PACE = (1.5, 4.0)
 @pytest.mark.parametrize("policy", ["same-key", "by-kind"])
 def test_so_many_due_in_one_minute_all_leave_however_often_the_workers_are_killed(house, capsys, policy):
     house.use(delay=0, after_crash=policy)
-    owed, kills, dice = house.owe(MANY), 0, random.Random(20261122)
+    due_ids, kills, dice = house.owe(MANY), 0, random.Random(20261122)
     house.start_all()
     house.wait_until_sent(1)
     began = time.monotonic()
@@ -36,7 +36,7 @@ def test_so_many_due_in_one_minute_all_leave_however_often_the_workers_are_kille
         time.sleep(dice.uniform(*PACE))
     seconds = time.monotonic() - began
     house.wait_until_idle()
-    verdict = house.verdict(owed)
+    verdict = house.verdict(due_ids)
     with capsys.disabled():
         print(f"\n{MANY:,} due in one minute, {policy}, {kills} workers killed in {seconds:.0f} s: {verdict}")
     assert verdict.at_most_doubled(kills if policy == "by-kind" else 0), verdict

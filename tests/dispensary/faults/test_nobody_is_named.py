@@ -55,7 +55,7 @@ def canary(pharmacy, language, medium, detail="plain", who=""):
     )  # fmt: skip
 
 
-def said(house):
+def sent_messages(house):
     return [json.loads(line) for line in house.sent_file.read_text().splitlines()]
 
 
@@ -84,14 +84,16 @@ def test_no_text_no_queue_no_log_and_no_metric_names_a_patient_or_a_medicine(hou
         house.wait_until_sent(len(plain) + len(chosen) - 1)
         house.wait(lambda: Reminder.objects.filter(state=0, due_at__gt=database_now()).count() == 1, 60, "one put off")
         broker.publish("done", "now")
-        heard = list(published(monitor))
-    assert len(said(house)) == len(plain) + len(chosen) - 1
-    for told in said(house):
-        assert not TELLING.search(told["subject"]), told
-        if "detailed" not in told["to"]:
-            assert not TELLING.search(told["text"]), told
-    assert any(NAMING.search(told["text"]) for told in said(house) if "detailed" in told["to"])  # who chose it, gets it
-    everything = "\n".join(heard)
+        published_messages = list(published(monitor))
+    assert len(sent_messages(house)) == len(plain) + len(chosen) - 1
+    for message in sent_messages(house):
+        assert not TELLING.search(message["subject"]), message
+        if "detailed" not in message["to"]:
+            assert not TELLING.search(message["text"]), message
+    assert any(
+        NAMING.search(message["text"]) for message in sent_messages(house) if "detailed" in message["to"]
+    )  # who chose it, gets it
+    everything = "\n".join(published_messages)
     bodies = {base64.b64decode(body) for body in re.findall(r"body\W+([A-Za-z0-9+/=]{8,})", everything)}
     assert "dispensary.reminders.drain" in everything and not NAMING.search(everything)
     assert bodies and all(body.startswith(b"[[], {}") for body in bodies), bodies  # no arguments at all

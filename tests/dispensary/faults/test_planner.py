@@ -37,7 +37,7 @@ PATIENT = "SELECT 1 FROM dispensary_patient p JOIN dispensary_prescription o ON 
 
 
 @pytest.mark.parametrize(
-    "held",
+    "locked_row",
     [
         ORDER,
         PATIENT,
@@ -45,10 +45,10 @@ PATIENT = "SELECT 1 FROM dispensary_patient p JOIN dispensary_prescription o ON 
     ],
     ids=["the order", "the patient", "the plans", "the reminders", "the log"],
 )
-def test_a_statement_that_ran_out_of_time_leaves_nothing_and_the_repeat_is_whole(counter, site, held):
+def test_a_statement_that_ran_out_of_time_leaves_nothing_and_the_repeat_is_whole(counter, site, locked_row):
     order, _ = counter
     with site.database.connect(autocommit=False) as other:
-        other.execute(held.format(order.pk))
+        other.execute(locked_row.format(order.pk))
         with impatient(300), pytest.raises(DatabaseError, match="statement timeout"):
             hand_over(counter)
         other.rollback()

@@ -48,7 +48,7 @@ def test_quiet_hours_that_begin_in_the_middle_of_a_batch_are_kept(outbox, settin
     until = begin + timedelta(hours=8)
     Pharmacy.objects.update(quiet_from=begin.time(), quiet_until=until.time())
     reminders.drain()
-    times = [told["at"] for told in outbox.sent]
+    times = [message["at"] for message in outbox.sent]
     assert 0 < len(times) < 60
     assert max(times) < begin.timestamp() + 1  # the one that was in the provider's hands
     left = Reminder.objects.filter(state=ReminderState.SCHEDULED, attempts=0)
@@ -58,10 +58,10 @@ def test_quiet_hours_that_begin_in_the_middle_of_a_batch_are_kept(outbox, settin
 
 def test_the_alarm_sounds_while_a_provider_is_overrun_and_the_oldest_leave_first(client, outbox):
     outbox.use(delay=0.1, timeout=1)
-    owed = list(owe(24))
-    random.shuffle(owed)
+    due_keys = list(owe(24))
+    random.shuffle(due_keys)
     now = database_now()
-    for place, public_id in enumerate(owed):
+    for place, public_id in enumerate(due_keys):
         due = now - timedelta(minutes=15) + timedelta(seconds=place)
         Reminder.objects.filter(public_id=public_id).update(due_at=due, local_date=due.date(), local_time=due.time())
     reminders.tick()
@@ -70,7 +70,7 @@ def test_the_alarm_sounds_while_a_provider_is_overrun_and_the_oldest_leave_first
     assert answer.status_code == 503 and "has been due for" in answer.json()["troubles"][0]
     reminders.drain()
     in_order = Reminder.objects.order_by("due_at", "id").values_list("deliveries__key", flat=True)
-    assert [told["key"] for told in outbox.sent] == [str(key) for key in in_order]
+    assert [message["key"] for message in outbox.sent] == [str(key) for key in in_order]
     assert client.get("/health/reminders").status_code == 200
 
 
@@ -116,19 +116,19 @@ def receipt(key, status, event="e1"):
 
 
 def lines(reminder):
-    found = AuditEntry.objects.filter(subject_id=str(reminder.public_id), action__startswith="reminder.")
-    return sorted(found.exclude(action="reminder.planned").values_list("action", flat=True))
+    entries = AuditEntry.objects.filter(subject_id=str(reminder.public_id), action__startswith="reminder.")
+    return sorted(entries.exclude(action="reminder.planned").values_list("action", flat=True))
 
 
 @pytest.mark.parametrize(
-    ("status", "state", "told"),
+    ("status", "state", "logged"),
     [
         (ReceiptStatus.DELIVERED, ReminderState.DELIVERED, ["reminder.delivered", "reminder.sent"]),
         (ReceiptStatus.BOUNCED, ReminderState.FAILED, ["reminder.failed", "reminder.failed", "reminder.sent"]),
         (ReceiptStatus.COMPLAINED, ReminderState.SENT, ["reminder.sent"]),
     ],
 )
-def test_a_receipt_that_overtakes_our_own_commit_counts(due, outbox, status, state, told):
+def test_a_receipt_that_overtakes_our_own_commit_counts(due, outbox, status, state, logged):
     """The worker stands still between the provider's yes and the commit that says so; the receipt is there first."""
     outbox.use(timeout=1)
     reminder = due("run_out")
@@ -144,7 +144,7 @@ def test_a_receipt_that_overtakes_our_own_commit_counts(due, outbox, status, sta
         reminders.drain()
     assert not not_ended().exists() and len(outbox.sent) == 1
     reminder.refresh_from_db()
-    assert (ReminderState(reminder.state), lines(reminder)) == (state, told)
+    assert (ReminderState(reminder.state), lines(reminder)) == (state, logged)
 
 
 @pytest.mark.parametrize("order", list(permutations(["delivered", "undelivered", "complained"])), ids="-".join)
@@ -159,5 +159,5 @@ def test_receipts_in_any_order_and_each_of_them_five_times_come_to_the_same(due,
             reminders.tick()
     delivery = Delivery.objects.get()
     assert delivery.outcome == DeliveryOutcome.COMPLAINED
-    told = lines(reminder)
-    assert told.count("reminder.sent") == 1 and told.count("reminder.delivered") <= 1 and len(outbox.sent) == 1
+    logged = lines(reminder)
+    assert logged.count("reminder.sent") == 1 and logged.count("reminder.delivered") <= 1 and len(outbox.sent) == 1

@@ -35,8 +35,8 @@ def small_batches(outbox, settings):
     settings.DISPENSARY = {**settings.DISPENSARY, "reminder_batch": 3}
 
 
-def seen(outbox):
-    return Counter(told["key"] for told in outbox.sent)
+def count_by_key(outbox):
+    return Counter(message["key"] for message in outbox.sent)
 
 
 def told_once(rows):
@@ -66,7 +66,7 @@ def test_a_drain_killed_before_any_of_its_statements_loses_nothing_and_doubles_a
         rows, unreachable = two_batches(due, outbox)
         died += dies_at(reminders.drain, step)  # on a busy machine one drain may need a statement more than the next
         heal()
-        counts = seen(outbox)
+        counts = count_by_key(outbox)
         where = f"killed before statement {step}: {sorted(counts.values())}"
         assert len(counts) == 5, where
         assert sum(counts.values()) <= (6 if policy == "by-kind" else 5), where
@@ -103,7 +103,7 @@ def test_a_tick_killed_before_any_of_its_statements_is_made_good_by_the_next(due
         EngineTurn.objects.filter(name__in=["withdrawal-risk", "time-zones"]).delete()  # their turn comes again
         heal()
         reminders.tick()
-        assert sorted(seen(outbox).values()) == [1, 1, 2], step  # the one in doubt matters: it is sent again
+        assert sorted(count_by_key(outbox).values()) == [1, 1, 2], step  # the one in doubt matters: it is sent again
         assert told_once([arrived, doubtful, claimed]), step
         arrived.refresh_from_db()
         assert arrived.state == ReminderState.DELIVERED, step

@@ -117,7 +117,7 @@ def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
     for pid in [in_a_child(twenty_rounds) for _ in range(2)]:
         os.waitpid(pid, 0)
     recover()
-    keys = [told["key"] for told in outbox.sent]
+    keys = [message["key"] for message in outbox.sent]
     assert len(keys) == len(set(keys)) == 151
 
 
@@ -141,7 +141,7 @@ def test_a_commit_that_took_longer_than_the_lease_is_not_followed_by_a_send(due,
         row.refresh_from_db()
     assert ReminderState.SCHEDULED in {row.state for row in rows}
     recover()
-    keys = [told["key"] for told in outbox.sent]
+    keys = [message["key"] for message in outbox.sent]
     assert len(keys) == len(set(keys)) == 2
 
 
@@ -171,8 +171,8 @@ def test_while_the_log_takes_no_line_a_batch_is_sent_once_and_booked_afterwards(
 def test_what_another_session_holds_at_this_moment_delays_nobody_else(due, outbox, site):
     rows = [due("run_out") for _ in range(6)]
     with site.database.connect(autocommit=False) as busy:
-        held = [row.pk for row in rows[:3]]
-        busy.execute("SELECT 1 FROM dispensary_reminder WHERE id = ANY(%s) FOR UPDATE", [held])
+        locked_ids = [row.pk for row in rows[:3]]
+        busy.execute("SELECT 1 FROM dispensary_reminder WHERE id = ANY(%s) FOR UPDATE", [locked_ids])
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '2s'")
         assert reminders.drain().sent == 3  # the others, at once: nobody waits for a lock

@@ -27,14 +27,14 @@ def hand_over(counter):
 
 def left_behind(order):
     """Everything that a dispense writes, counted."""
-    told = AuditEntry.objects.filter(pharmacy=order.pharmacy_id, action="dispense.completed")
+    completed = AuditEntry.objects.filter(pharmacy=order.pharmacy_id, action="dispense.completed")
     plans = ReminderPlan.objects.filter(patient=order.patient_id)
     return (
         Dispense.objects.filter(prescription=order).count(),
         plans.count(),
         Reminder.objects.filter(plan__in=plans).exists(),
         Review.objects.filter(prescription=order, reason="dispense").count(),
-        told.count(),
+        completed.count(),
     )
 
 
