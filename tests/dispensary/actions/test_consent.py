@@ -67,35 +67,35 @@ def test_an_address_is_sealed_at_rest_and_read_back(patient, by):
 
 
 @pytest.mark.parametrize(
-    ("medium", "address", "kept"),
+    ("medium", "address", "masked"),
     [(Medium.EMAIL, "ann@example.org", "a…@example.org"), (Medium.SMS, "+447700900123", "…123")],
 )
-def test_the_log_knows_an_address_again_and_cannot_write_to_it(patient, by, medium, address, kept):
+def test_the_log_knows_an_address_again_and_cannot_write_to_it(patient, by, medium, address, masked):
     point = add(patient, by, medium, address)
     entry = AuditEntry.objects.get(action="contact.changed", subject_id=str(point.pk))
     with audit.reading(patient.pharmacy_id):
         body = json.loads(AuditBody.objects.get(entry_id=entry.entry_id).body)
     del body["by"]
-    assert body == {"medium": medium, "address": kept, "address_digest": point.address_digest, "detail": "plain"}
+    assert body == {"medium": medium, "address": masked, "address_digest": point.address_digest, "detail": "plain"}
 
 
 def test_the_same_address_twice_is_one_contact_point(patient, by):
     assert add(patient, by) == add(patient, by, address=" ANN@example.org ")
 
 
-@pytest.mark.parametrize(("given", "kept"), [("07700 900123", "+447700900123"), ("+34 612 345 678", "+34612345678")])
-def test_a_number_is_kept_in_its_one_spelling(patient, by, given, kept):
-    assert add(patient, by, Medium.SMS, given).address == kept
+@pytest.mark.parametrize(("typed", "stored"), [("07700 900123", "+447700900123"), ("+34 612 345 678", "+34612345678")])
+def test_a_number_is_kept_in_its_one_spelling(patient, by, typed, stored):
+    assert add(patient, by, Medium.SMS, typed).address == stored
 
 
 @pytest.mark.parametrize(
-    ("medium", "given"),
+    ("medium", "typed"),
     [(Medium.EMAIL, ""), (Medium.EMAIL, "ann"), (Medium.EMAIL, "a@b\nBcc: c@d.org"), (Medium.SMS, "12"), (Medium.SMS, "+999"),
      (Medium.SMS, "ann@example.org"), ("pigeon", "x")],
 )  # fmt: skip
-def test_what_is_no_address_is_refused_and_not_repeated(patient, by, medium, given):
+def test_what_is_no_address_is_refused_and_not_repeated(patient, by, medium, typed):
     with pytest.raises(InvalidInput) as caught:
-        add(patient, by, medium, given)
+        add(patient, by, medium, typed)
     assert {problem.given for problem in caught.value.problems} <= {"something else", "pigeon"}
     assert not ContactPoint.objects.exists()
 
@@ -134,9 +134,9 @@ def test_not_asked_is_no_answer(patient, by):
 def test_a_no_holds_back_what_is_owed_and_asks_for_a_call(patient, by):
     add(patient, by)
     say(patient, by)
-    owed = owe(patient, by)
+    planned = owe(patient, by)
     say(patient, by, ConsentAnswer.NO)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert "call instead" in WorklistItem.objects.get().reason
 
 
@@ -145,13 +145,13 @@ def test_a_no_to_one_medium_leaves_the_other_and_takes_back_leases(patient, by):
     add(patient, by, Medium.SMS, "+447700900123")
     say(patient, by)
     say(patient, by, medium=Medium.SMS)
-    owed = owe(patient, by)
-    first = owed.first()
+    planned = owe(patient, by)
+    first = planned.first()
     Reminder.objects.filter(pk=first.pk).update(
         state=ReminderState.LEASED, lease_token=first.public_id, lease_until=NOW
     )
     say(patient, by, ConsentAnswer.NO)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
     assert not WorklistItem.objects.exists()
 
 
@@ -160,25 +160,27 @@ def test_what_a_worker_holds_is_written_anew_when_the_address_or_its_choice_chan
     """A row claimed before the change was read with the old address: it loses its lease, and is read again."""
     first, second = add(patient, by), add(patient, by, address="new@example.org", preference=2)
     say(patient, by)
-    owed = owe(patient, by)
-    token = owed.first().public_id
-    Reminder.objects.filter(pk=owed.first().pk).update(state=ReminderState.LEASED, lease_token=token, lease_until=NOW)
+    planned = owe(patient, by)
+    token = planned.first().public_id
+    Reminder.objects.filter(pk=planned.first().pk).update(
+        state=ReminderState.LEASED, lease_token=token, lease_until=NOW
+    )
     if change == "retire":
         consent.retire_contact(contact=first, by=by, now=NOW)
     elif change == "add":
         add(patient, by, address="newer@example.org", preference=0)
     else:
         consent.choose_detail(contact=second, detail_level=DetailLevel.DETAILED, by=by, now=NOW)
-    assert set(owed.values_list("state", "lease_token")) == {(ReminderState.SCHEDULED, None)}
+    assert set(planned.values_list("state", "lease_token")) == {(ReminderState.SCHEDULED, None)}
 
 
 def test_a_yes_lets_what_was_held_back_be_owed_again(patient, by):
     add(patient, by)
     say(patient, by, ConsentAnswer.NO)
-    owed = owe(patient, by)
+    planned = owe(patient, by)
     say(patient, by, ConsentAnswer.NO)
     say(patient, by)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
 
 
 def test_a_yes_at_the_counter_lifts_an_earlier_stop_but_no_complaint(patient, by):
@@ -220,15 +222,15 @@ def test_what_stops_an_address_takes_back_the_messages_of_everybody_who_shares_i
     point = add(patient, by, Medium.SMS, "+447700900123")
     add(other, theirs, Medium.SMS, "+447700900123")
     say(other, theirs, medium=Medium.SMS)
-    owed = owe(other, theirs)
-    Reminder.objects.filter(pk=owed.first().pk).update(
-        state=ReminderState.LEASED, lease_token=owed.first().public_id, lease_until=NOW
+    planned = owe(other, theirs)
+    Reminder.objects.filter(pk=planned.first().pk).update(
+        state=ReminderState.LEASED, lease_token=planned.first().public_id, lease_until=NOW
     )
     if how == "stop":
         opt_outs.stop_contact(contact_id=point.pk, source="one-click", now=NOW)
     else:
         consent.report_wrong_person(contact=point, by=by, now=NOW)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert WorklistItem.objects.get(patient=other).kind == "unreachable"
 
 
@@ -248,9 +250,9 @@ def test_a_stop_scope_that_does_not_exist_is_named(settings):
 def test_a_wrong_number_gets_nothing_more_and_somebody_must_ask(patient, by):
     point = add(patient, by, Medium.SMS, "+447700900123")
     say(patient, by, medium=Medium.SMS)
-    owed = owe(patient, by)
+    planned = owe(patient, by)
     consent.report_wrong_person(contact=point, by=by, now=NOW)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert {item.kind for item in WorklistItem.objects.all()} == {"wrong-person", "unreachable"}
     assert Suppression.objects.get().reason == "wrong-person"
 
@@ -263,7 +265,7 @@ def test_a_stop_by_address_reaches_every_patient_who_shares_it(patient, by):
     stopped = opt_outs.stop_address(
         medium=Medium.SMS, address="+447700900123", source=ConsentSource.REPLY, evidence="r1", now=NOW
     )
-    assert stopped == (2, True) and {said.answer for said in Consent.objects.all()} == {"no"}
+    assert stopped == (2, True) and {consent.answer for consent in Consent.objects.all()} == {"no"}
 
 
 def test_the_choice_of_detail_is_the_patients_and_recorded(patient, by):
@@ -276,8 +278,8 @@ def test_the_choice_of_detail_is_the_patients_and_recorded(patient, by):
 def test_a_retired_address_is_used_no_more(patient, by):
     point = add(patient, by)
     say(patient, by)
-    owed = owe(patient, by)
+    planned = owe(patient, by)
     consent.retire_contact(contact=point, by=by, now=NOW)
     assert not reach.reachable(patient)
-    assert set(owed.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
+    assert set(planned.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     assert add(patient, by).pk != point.pk

@@ -118,10 +118,10 @@ def test_the_same_key_gives_the_first_dispense_again(shop, technician):
 
 
 def test_a_key_used_for_another_hand_over_is_refused(shop, technician):
-    one, two = make.prescription(make.patient(shop)), make.prescription(make.patient(shop))
-    hand_over(one, technician, key="k")
+    first, second = make.prescription(make.patient(shop)), make.prescription(make.patient(shop))
+    hand_over(first, technician, key="k")
     with pytest.raises(Conflict, match="another hand-over"):
-        hand_over(two, technician, key="k")
+        hand_over(second, technician, key="k")
 
 
 def test_a_second_hand_over_is_refused_and_says_what_happened(shop, technician):

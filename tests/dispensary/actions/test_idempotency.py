@@ -66,11 +66,11 @@ def test_parts_cannot_be_shifted_into_each_other():
     assert digest_of(b"ab", b"c") != digest_of(b"a", b"bc")
 
 
-@pytest.mark.parametrize(("days", "kept"), [(7, 1), (7.01, 0)])
-def test_an_answer_is_kept_for_a_week_and_then_forgotten(ask, days, kept):
+@pytest.mark.parametrize(("days", "is_kept"), [(7, 1), (7.01, 0)])
+def test_an_answer_is_kept_for_a_week_and_then_forgotten(ask, days, is_kept):
     ask()
     forgotten = forget_answers(now=NOW + timedelta(days=days))
-    assert (IdempotentRequest.objects.count(), forgotten) == (kept, 1 - kept)
+    assert (IdempotentRequest.objects.count(), forgotten) == (is_kept, 1 - is_kept)
 
 
 def test_the_clock_forgets_old_answers(ask):

@@ -116,9 +116,9 @@ def test_a_family_name_alone_joins_nobody(shop: Pharmacy, technician: Actor) -> 
 
 
 def test_an_order_for_a_patient_named_by_id_changes_no_identity_either(shop: Pharmacy, technician: Actor) -> None:
-    known = make.patient(shop)
-    assert refusal(shop, technician, known, facts={"sex": "male"}) == {"patient.sex"}
-    assert refusal(shop, technician, known, facts={"birth_date": "2015-01-01"}) == {"patient.birth_date"}
+    recorded = make.patient(shop)
+    assert refusal(shop, technician, recorded, facts={"sex": "male"}) == {"patient.sex"}
+    assert refusal(shop, technician, recorded, facts={"birth_date": "2015-01-01"}) == {"patient.birth_date"}
     unknown = make.patient(shop, birth_date=None)
     order = take(shop, technician, unknown, facts={"birth_date": "2015-01-01", "weight_kg": 20}).prescription
     unknown.refresh_from_db()
@@ -127,19 +127,19 @@ def test_an_order_for_a_patient_named_by_id_changes_no_identity_either(shop: Pha
 
 
 def test_an_identity_that_cannot_be_read_is_refused(shop: Pharmacy, technician: Actor) -> None:
-    known = make.patient(shop, birth_date=None)
+    recorded = make.patient(shop, birth_date=None)
     with pytest.raises(InvalidInput):
-        take(shop, technician, known, facts={"birth_date": "soon"})
+        take(shop, technician, recorded, facts={"birth_date": "soon"})
 
 
 def test_a_number_without_a_system_gets_its_first_when_everything_agrees(shop: Pharmacy, technician: Actor) -> None:
-    known = make.patient(
+    recorded = make.patient(
         shop, identifier="777", family_name="Twinname", given_name="John", birth_date="1968-02-17", sex="male"
     )
     order = take(shop, technician, JOHN).prescription
-    known.refresh_from_db()
-    assert (order.patient_id, known.identifier_system) == (known.pk, "urn:a")
-    changed = [line.body for line in audit.history(known, pharmacy=shop) if line.entry.action == "patient.changed"]
+    recorded.refresh_from_db()
+    assert (order.patient_id, recorded.identifier_system) == (recorded.pk, "urn:a")
+    changed = [line.body for line in audit.history(recorded, pharmacy=shop) if line.entry.action == "patient.changed"]
     assert [body["changed"] for body in changed] == [{"identifier_system": {"from": "", "to": "urn:a"}}]
     assert refusal(shop, technician, person(identifier_system="urn:b")) == {"patient.identifier"}
 
@@ -166,9 +166,9 @@ def test_the_same_number_in_another_register_is_another_prescriber(shop: Pharmac
 def test_a_prescriber_recorded_without_a_register_gets_it_where_the_names_agree(
     shop: Pharmacy, technician: Actor, name: str, same: bool
 ) -> None:
-    known = prescribers.register_prescriber(pharmacy=shop, identifier="C1", name=name, by=technician, now=NOW)
+    recorded = prescribers.register_prescriber(pharmacy=shop, identifier="C1", name=name, by=technician, now=NOW)
     prescriber = take(shop, technician, JOHN).prescription.prescriber
-    assert (prescriber.pk == known.pk) is same
+    assert (prescriber.pk == recorded.pk) is same
     assert Prescriber.objects.get(pk=prescriber.pk).identifier_system == "urn:register"
 
 

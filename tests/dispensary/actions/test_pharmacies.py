@@ -56,9 +56,9 @@ def test_a_setting_that_cannot_be_is_refused_by_name(shop, manager, setting, val
 
 
 def test_quiet_hours_that_leave_no_time_to_write_are_refused_with_a_sentence(shop, manager):
-    with pytest.raises(InvalidInput) as told:
+    with pytest.raises(InvalidInput) as refusal:
         pharmacies.change_settings(pharmacy=shop, changes={"quiet_from": "10:00"}, by=manager, now=NOW)
-    [problem] = told.value.problems
+    [problem] = refusal.value.problems
     assert problem.field == "quiet_until" and "quiet_from 10:00" in problem.expected and "18" in problem.expected
     pharmacies.change_settings(pharmacy=shop, changes={"quiet_from": "15:00"}, by=manager, now=NOW)
 

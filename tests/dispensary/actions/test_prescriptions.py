@@ -105,12 +105,12 @@ def test_a_technician_cancels_nothing(shop):
 
 
 def test_an_order_replaces_only_the_same_patients(shop):
-    one, two = make.patient(shop), make.patient(shop)
-    old = make.prescription(one)
+    first, second = make.patient(shop), make.patient(shop)
+    old = make.prescription(first)
     with pytest.raises(InvalidInput, match="another patient"):
         prescriptions.receive(
             pharmacy=shop,
-            patient=two,
+            patient=second,
             prescriber=make.prescriber(shop),
             order=make.CLEAN_ORDER,
             source="case",

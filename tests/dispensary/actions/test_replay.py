@@ -55,10 +55,10 @@ def replay(shop: Pharmacy, *arguments: str, **options: Any) -> tuple[int, list[s
 
 
 def test_every_recorded_decision_comes_out_the_same(decided: Pharmacy) -> None:
-    status, told = replay(decided)
+    status, output = replay(decided)
     assert status == 0
     assert (
-        told[0]
+        output[0]
         == f"{reviewed(decided).count()} decisions: {reviewed(decided).count()} same, 0 different, 0 unavailable"
     )
     assert AuditEntry.objects.filter(pharmacy=decided.pk, action="log.replayed").count() == 1
@@ -78,8 +78,8 @@ def test_nothing_but_the_log_is_read(decided: Pharmacy) -> None:
 def test_one_decision_is_found_by_number_or_id(decided: Pharmacy) -> None:
     entry = reviewed(decided)[0]
     for name in (str(entry.seq), str(entry.entry_id)):
-        status, told = replay(decided, name, all=True)
-        assert (status, told[0], len(told)) == (0, f"entry {entry.seq}: same: {entry.reason_code}", 2)
+        status, output = replay(decided, name, all=True)
+        assert (status, output[0], len(output)) == (0, f"entry {entry.seq}: same: {entry.reason_code}", 2)
 
 
 def changed_profile(tmp_path: Path, change: tuple[str, str]) -> Path:
@@ -97,12 +97,12 @@ def test_a_changed_profile_is_not_taken_for_the_recorded_one(
     """With other numbers in force the old ones are needed to run the decision again; kept, they are found."""
     changed = changed_profile(tmp_path, DAILY_MAXIMUM)
     settings.DISPENSARY = {**getattr(settings, "DISPENSARY", {}), "profile_folder": changed}
-    status, told = replay(decided)
+    status, output = replay(decided)
     assert status == 3
-    assert "there is no profile lioresal" in told[0]
-    kept = tmp_path / "archive" / "2026-11"
-    kept.mkdir(parents=True)
-    shutil.copy(PROFILES / "lioresal.toml", kept)
+    assert "there is no profile lioresal" in output[0]
+    archived = tmp_path / "archive" / "2026-11"
+    archived.mkdir(parents=True)
+    shutil.copy(PROFILES / "lioresal.toml", archived)
     assert replay(decided, profiles=[tmp_path / "archive"])[0] == 0
 
 
@@ -113,17 +113,17 @@ DAILY_MAXIMUM = ("value = 100\n", "value = 120\n")
 def test_another_profile_shows_which_decisions_would_change_and_by_which_rule(
     decided: Pharmacy, tmp_path: Path, settings: Any
 ) -> None:
-    status, told = replay(decided, profile="halves-only")
+    status, output = replay(decided, profile="halves-only")
     assert status == 3, "a profile that does not exist cannot be asked"
     folder = changed_profile(tmp_path, DAILY_MAXIMUM)
     (folder / "lioresal.toml").rename(folder / "higher.toml")
     text = (folder / "higher.toml").read_text(encoding="utf-8")
     (folder / "higher.toml").write_text(text.replace('name = "lioresal"', 'name = "higher"'), encoding="utf-8")
-    status, told = replay(decided, profile="higher", profiles=[folder])
+    status, output = replay(decided, profile="higher", profiles=[folder])
     assert status == 1
-    assert any(line.startswith("  -daily-maximum (override): 2") for line in told), told
-    status, told = replay(decided, profile="higher", profiles=[folder], json=True)
-    assert json.loads(told[-1])["lost"]["daily-maximum (override)"] == 2
+    assert any(line.startswith("  -daily-maximum (override): 2") for line in output), output
+    status, output = replay(decided, profile="higher", profiles=[folder], json=True)
+    assert json.loads(output[-1])["lost"]["daily-maximum (override)"] == 2
 
 
 def test_a_recorded_answer_that_was_falsified_before_it_was_hashed_is_different(shop: Pharmacy) -> None:
@@ -133,9 +133,9 @@ def test_a_recorded_answer_that_was_falsified_before_it_was_hashed_is_different(
     body = {name: value for name, value in honest.body.items() if name != "by"}
     result = json.loads(body["review"]) | {"outcome": "stop"}
     write(shop, honest.entry, body | {"review": json.dumps(result, sort_keys=True, separators=(",", ":"))})
-    status, told = replay(shop)
+    status, output = replay(shop)
     assert status == 1
-    assert "stop -> " in told[0]
+    assert "stop -> " in output[0]
 
 
 def write(shop: Pharmacy, like: AuditEntry, body: dict[str, Any]) -> None:
@@ -154,9 +154,9 @@ def write(shop: Pharmacy, like: AuditEntry, body: dict[str, Any]) -> None:
 def test_an_entry_that_holds_no_case_is_unavailable_not_a_traceback(shop: Pharmacy, body: dict[str, Any]) -> None:
     decide(shop)
     write(shop, reviewed(shop)[0], body)
-    status, told = replay(shop)
+    status, output = replay(shop)
     assert status == 3
-    assert "it holds no case" in told[0]
+    assert "it holds no case" in output[0]
 
 
 def test_an_erased_decision_is_unavailable(decided: Pharmacy, database: Database) -> None:
@@ -166,9 +166,9 @@ def test_an_erased_decision_is_unavailable(decided: Pharmacy, database: Database
             "SELECT audit.erase(%s, %s, 'court order', 'user:1', 'manager', 'user:2', 'Ann', now())",
             [entry.log_id, [entry.seq]],
         )
-    status, told = replay(decided)
+    status, output = replay(decided)
     assert status == 3
-    assert told[0] == f"entry {entry.seq}: unavailable: its details were erased"
+    assert output[0] == f"entry {entry.seq}: unavailable: its details were erased"
 
 
 @pytest.mark.parametrize(

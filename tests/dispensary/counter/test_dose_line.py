@@ -37,10 +37,10 @@ def test_title_and_description_say_what_the_picture_shows() -> None:
         TODAY, spans("60", "30"), past=spans("60", first=date(2026, 10, 25), days=28), maximum=Decimal(100), stops=True
     ).picture()
     assert picture.title.replace("\u00a0", " ") == "Dose line: 60 mg to 30 mg a day, then stop"
-    said = picture.description.replace("\u00a0", " ")
-    assert "Before: 60 mg a day until Sat 21 Nov 2026." in said
-    assert "from Sun 29 Nov 2026 30 mg a day" in said
-    assert "The maximum is 100 mg a day." in said
+    picture_words = picture.description.replace("\u00a0", " ")
+    assert "Before: 60 mg a day until Sat 21 Nov 2026." in picture_words
+    assert "from Sun 29 Nov 2026 30 mg a day" in picture_words
+    assert "The maximum is 100 mg a day." in picture_words
 
 
 def test_days_without_supply_are_shown_as_a_gap() -> None:

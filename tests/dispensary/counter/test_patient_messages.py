@@ -56,19 +56,19 @@ def words_on(answer: HttpResponse) -> str:
 
 
 def test_everything_to_come_is_shown_as_it_will_read(counter: Client, patient: Patient) -> None:
-    shown = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
-    assert "please ask for your next supply now" in shown and shown.count("E-mail</span>") >= 4
-    assert "None of these will leave" not in shown
+    page_words = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    assert "please ask for your next supply now" in page_words and page_words.count("E-mail</span>") >= 4
+    assert "None of these will leave" not in page_words
 
 
 def test_what_was_said_about_each_medium_is_shown_with_since_when_and_how(counter: Client, patient: Patient) -> None:
-    shown = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
-    assert "at the counter" in shown and "Not asked" in shown and "h@example.org" in shown
+    page_words = words_on(counter.get(reverse("counter:explain", args=[patient.pk])))
+    assert "at the counter" in page_words and "Not asked" in page_words and "h@example.org" in page_words
 
 
 def test_a_no_stops_at_once_and_a_yes_starts_again(counter: Client, patient: Patient) -> None:
-    shown = words_on(press(counter, patient, do="no", medium="email"))
-    assert "E-mail: the patient said no." in shown and "None of these will leave" not in shown
+    page_words = words_on(press(counter, patient, do="no", medium="email"))
+    assert "E-mail: the patient said no." in page_words and "None of these will leave" not in page_words
     assert set(Reminder.objects.values_list("state", flat=True)) == {ReminderState.SUPPRESSED}
     press(counter, patient, do="yes", medium="email")
     assert set(Reminder.objects.values_list("state", flat=True)) == {ReminderState.SCHEDULED}
@@ -84,7 +84,7 @@ def test_a_number_is_recorded_in_its_one_spelling_and_waits_for_a_yes(counter: C
 
 
 @pytest.mark.parametrize(
-    ("medium", "address", "told"),
+    ("medium", "address", "message"),
     [
         ("email", "nobody", "This is no e-mail address" ),
         ("email", "", "Type the address"),
@@ -95,11 +95,11 @@ def test_a_number_is_recorded_in_its_one_spelling_and_waits_for_a_yes(counter: C
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_told_beside_its_field(
-    counter: Client, patient: Patient, medium: str, address: str, told: str
+    counter: Client, patient: Patient, medium: str, address: str, message: str
 ) -> None:
     answer = press(counter, patient, do="add", **{"new-medium": medium, "new-address": address})
     assert answer.status_code == 422 and ContactPoint.objects.count() == 1
-    assert told.lower() in words_on(answer).lower() or "name@example.org" in words_on(answer)
+    assert message.lower() in words_on(answer).lower() or "name@example.org" in words_on(answer)
     assert "new-address" in words_on(answer)
 
 
@@ -196,5 +196,5 @@ def test_each_change_stands_in_the_log_with_who_did_it(counter: Client, patient:
     press(counter, patient, do="no", medium="sms")
     press(counter, patient, do="add", **{"new-medium": "sms", "new-address": "+447700900123"})
     press(counter, patient, **preferences(patient, language="ar"))
-    told = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
-    assert {"consent.changed", "contact.changed", "patient.changed", "patient.opened"} <= set(told)
+    actions = list(AuditEntry.objects.filter(actor__startswith="user:").values_list("action", flat=True))
+    assert {"consent.changed", "contact.changed", "patient.changed", "patient.opened"} <= set(actions)

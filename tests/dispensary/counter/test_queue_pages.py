@@ -143,14 +143,14 @@ def test_next_and_previous_reach_every_order_once_and_the_tally_counts_them_all(
     active = Prescription.objects.filter(status=PrescriptionStatus.ACTIVE)
 
     forward = follow_next(counter)
-    shown = [key for page in forward for key in keys(page)]
-    assert sorted(shown) == sorted(active.values_list("pk", flat=True))
+    order_keys = [key for page in forward for key in keys(page)]
+    assert sorted(order_keys) == sorted(active.values_list("pk", flat=True))
     states = [row.state == "done" for page in forward for row in page.context["rows"]]
     assert states == sorted(states)
     assert [page.context["page"].first for page in forward] == [1, 51, 101, 151, 201]
 
     supplied = active.annotate(ends=Max("dispenses__run_out_on")).filter(ends__isnull=False).count()
-    assert [count for _, _, count in forward[0].context["tally"]] == [len(shown) - supplied, supplied]
+    assert [count for _, _, count in forward[0].context["tally"]] == [len(order_keys) - supplied, supplied]
     assert all(page.context["tally"] == forward[0].context["tally"] for page in forward)
 
     back = [forward[-1]]
@@ -195,12 +195,12 @@ def test_a_search_reaches_every_order_found(counter: Client, pharmacist: StaffMe
     fill(make.prescription(patient, now=now), 119)
     page = counter.post(QUEUE, {"q": "feather"})
     assert "Search: 120 found" in page.content.decode()
-    shown = keys(page)
+    order_keys = keys(page)
     while place := page.context["page"].next:
         assert f'name="after" value="{place}"' in page.content.decode()
         page = counter.post(QUEUE, {"q": "feather", "after": place})
-        shown += keys(page)
-    assert len(shown) == len(set(shown)) == 120
+        order_keys += keys(page)
+    assert len(order_keys) == len(set(order_keys)) == 120
 
 
 def test_next_order_opens_the_queue_behind_a_page_of_blocked_ones(

@@ -107,11 +107,11 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
     reminder = Reminder.objects.order_by("due_at").first()
     assert reminder is not None
     Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED, attempts=2, last_error="provider-busy")
-    shown = counter.get(reverse("counter:reminders"), {"show": "failed"}).content.decode()
-    assert "The provider was busy" in shown and "2 attempts" in shown and "Correct the address" in shown
+    page_text = counter.get(reverse("counter:reminders"), {"show": "failed"}).content.decode()
+    assert "The provider was busy" in page_text and "2 attempts" in page_text and "Correct the address" in page_text
     wall_time = timezone.now().astimezone(ZoneInfo(pharmacist.pharmacy.time_zone)).replace(minute=0)
     quiet_from, quiet_until = (f"{wall_time + timedelta(hours=hours):%H:%M}" for hours in (-1, 2))
-    for start, end, told in (
+    for start, end, message in (
         ("00:00", "00:00", "leaves with the next tick"),
         (quiet_from, quiet_until, f"quiet hours end, at {quiet_until}"),
     ):
@@ -119,7 +119,7 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
         address = reverse("counter:send-reminder", args=[reminder.public_id])
         page = counter.post(address, {"show": "failed"}, follow=True)
         assert page.redirect_chain == [(f"{reverse('counter:reminders')}?show=failed", 302)]
-        assert told in page.content.decode()
+        assert message in page.content.decode()
         Reminder.objects.filter(pk=reminder.pk).update(state=ReminderState.FAILED)
 
 
@@ -127,8 +127,8 @@ def test_when_it_leaves_is_told_by_the_patients_clock(counter: Client, pharmacis
     patient = supplied(pharmacist)
     Patient.objects.filter(pk=patient.pk).update(time_zone="Asia/Tokyo")
     Reminder.objects.update(tz_name="Asia/Tokyo", due_at="2099-12-12T16:30:00Z", useful_until="2099-12-20T00:00:00Z")
-    shown = counter.get(reverse("counter:reminders")).content.decode()
-    assert "13 Dec 2099, 01:30" in shown.replace("\u00a0", " ")
+    page_text = counter.get(reverse("counter:reminders")).content.decode()
+    assert "13 Dec 2099, 01:30" in page_text.replace("\u00a0", " ")
 
 
 def test_another_pharmacys_reminder_is_not_there(client: Client, pharmacist: StaffMember) -> None:
