@@ -268,7 +268,9 @@ def _record_permanent_refusal(row: Row, answer: Refused, now: datetime) -> None:
     """A permanent refusal: the address is of no use, or its owner has asked the provider to stop us."""
     by = engine_actor(row.pharmacy_id)
     if answer.fault is Fault.BAD_ADDRESS:
-        ContactPoint.objects.filter(pk=row.contact_id, fault="").update(fault=ContactFault.REFUSED, fault_at=now)
+        ContactPoint.objects.filter(pk=row.contact_id, fault="").update(  # type: ignore[misc]  # None updates no row
+            fault=ContactFault.REFUSED, fault_at=now
+        )
         audit.record(
             audit.Event.CONTACT_CHANGED,
             pharmacy=row.pharmacy_id,

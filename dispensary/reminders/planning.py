@@ -78,7 +78,8 @@ def _course(
 ) -> tuple[tuple[DoseChange, ...], date | None]:
     """The changes of dose with their days, and the first day after the course where it is meant to end."""
     phases = [phase for phase in ordered if phase.unit == DoseUnit.MG]
-    changes, day = [], starts_on
+    changes: list[DoseChange] = []
+    day = starts_on
     for phase, following in zip(phases, [*phases[1:], None], strict=True):
         if phase.days is None:
             return tuple(changes), None
@@ -253,11 +254,11 @@ def withdraw_for(
         ):  # the medicine, and so what is left of the orders that it replaced
             orders |= _replaced_by(prescription.pk)
         in_force = in_force.filter(dispense__prescription__in=orders)
-    in_force = list(in_force)
-    ended = [_end_plan(each.pk, each.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for each in in_force]
+    ended_plans = list(in_force)
+    ended = [_end_plan(plan.pk, plan.pharmacy_id, owner.pk, reason=reason, by=by, now=now) for plan in ended_plans]
     if reason == Withdrawal.PRESCRIPTION_REPLACED:
-        for each in in_force:
-            plan_after_dispense(dispense=each.dispense, by=by, now=now)
+        for plan in ended_plans:
+            plan_after_dispense(dispense=plan.dispense, by=by, now=now)
     if ended and reason in _SUPPLY_BEFORE_COUNTS and not _in_force(owner).exists():
         _plan_from_the_supply_before(owner, dispense, prescription, by=by, now=now)
     return Withdrawn(sum(each.count for each in ended), tuple(pk for each in ended for pk in each.on_their_way))
@@ -282,7 +283,7 @@ def _plan_from_the_supply_before(
     before = (
         Dispense.objects.filter(patient=patient, status=DispenseStatus.COMPLETED)
         .filter(prescription__status__in=goes_on, run_out_on__gte=since)
-        .exclude(pk=gone and gone.pk)
+        .exclude(pk=gone.pk if gone else None)  # type: ignore[misc]  # None excludes no row
         .exclude(prescription=stopped)
         .order_by("-handed_over_at")
         .first()
@@ -291,7 +292,7 @@ def _plan_from_the_supply_before(
         plan_after_dispense(dispense=before, by=by, now=now)
 
 
-def _lock_patient(patient_id: object) -> Patient:
+def _lock_patient(patient_id: UUID) -> Patient:
     """Lock the patient's row, under which plans, consent and addresses change."""
     return Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy").get(pk=patient_id)
 
@@ -301,7 +302,7 @@ def _in_force(patient: Patient) -> QuerySet[ReminderPlan]:
 
 
 def _end_plan(
-    plan_id: object, pharmacy_id: UUID, patient_id: object, *, reason: Withdrawal, by: Actor, now: datetime
+    plan_id: UUID, pharmacy_id: UUID, patient_id: UUID, *, reason: Withdrawal, by: Actor, now: datetime
 ) -> Withdrawn:
     """End a plan: its owed rows are withdrawn and lose their lease, so that a worker who holds one cannot begin it.
 

@@ -91,16 +91,22 @@ def _list(value: Any) -> list[Any]:
 
 def read(dispense: Dispense) -> PlanningFacts:
     """Lock the patient and read what planning needs."""
-    values = [dispense.number, dispense.handed_over_at, dispense.pk, dispense.prescription_id, dispense.patient_id]
+    values: list[Any] = [
+        dispense.number,
+        dispense.handed_over_at,
+        dispense.pk,
+        dispense.prescription_id,
+        dispense.patient_id,
+    ]
     with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)  # stays prepared, as the line of the log does
+        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor; it keeps the statement prepared
         cursor.execute(SQL["read_facts"], values)
         return PlanningFacts(*cursor.fetchone())
 
 
 def end(*, plan_id: uuid.UUID, patient_id: object, reason: str, by: str, now: datetime) -> tuple[int, tuple[int, ...]]:
     """End a plan; how many were withdrawn, and which are on their way and cannot be."""
-    names = {"plan": plan_id, "patient": patient_id, "reason": reason, "by": by, "now": now}
+    names: dict[str, Any] = {"plan": plan_id, "patient": patient_id, "reason": reason, "by": by, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(SQL["end_plan"], names)
         count = cursor.fetchone()[0]
@@ -121,7 +127,7 @@ class Replaced:
 
 def replace(*, plan_id: uuid.UUID, new_id: uuid.UUID, now: datetime) -> Replaced:
     """End a plan for a new one of the same supply."""
-    names = {"plan": plan_id, "new": new_id, "reason": Withdrawal.FACTS_CHANGED.value, "now": now}
+    names: dict[str, Any] = {"plan": plan_id, "new": new_id, "reason": Withdrawal.FACTS_CHANGED.value, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(SQL["replace_plan"], names)
         count, carried, held_back = cursor.fetchone()
@@ -143,7 +149,7 @@ def stamp(*, plan_id: uuid.UUID, timing_version: int) -> None:
 def write(plan: ReminderPlan, rows: Iterable[Reminder], zone: str, tzdb: str) -> None:
     """Store a plan and what it owes, in one statement."""
     reminders = list(rows)
-    names = {
+    names: dict[str, Any] = {
         "plan": plan.pk, "pharmacy": plan.pharmacy_id, "patient": plan.patient_id, "dispense": plan.dispense_id,
         "version": plan.version, "digest": plan.facts_digest, "run_out_on": plan.run_out_on, "more": plan.more_needed,
         "timing": plan.timing_version,
@@ -154,6 +160,6 @@ def write(plan: ReminderPlan, rows: Iterable[Reminder], zone: str, tzdb: str) ->
         "params": [json.dumps(row.params) for row in reminders],
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.cursor = ServerBindingCursor(cursor.connection)
+        cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(SQL["write_plan"], names)
     plan._state.adding = False

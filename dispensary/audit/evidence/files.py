@@ -41,7 +41,7 @@ class State:
         path = state_file(out)
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
-    def save(self, out: Path) -> None:
+    def write(self, out: Path) -> None:
         """Write the state in one step."""
         path = state_file(out)
         fresh = path.with_name(path.name + ".new")
@@ -90,7 +90,7 @@ def write_rows(
             os.fsync(file.fileno())
             heading = False
             state = replace(state, seq=batch[-1].seq if batch else 0, bytes=file.tell())
-            state.save(out)
+            state.write(out)
     part.replace(out)
     state_file(out).unlink()
 

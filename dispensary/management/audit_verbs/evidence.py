@@ -59,7 +59,7 @@ def _export(command: BaseCommand, options: Options) -> int:
         scope = logbook.export(scope=scope, shape=shape, by=by, now=now, reason=options["reason"]).scope
         if state is None:
             state = files.State(str(log.log_id), scope.first, scope.last or 0)
-            state.save(out)
+            state.write(out)
         if shape is Shape.BUNDLE:
 
             def make_bundle(reached: int) -> bundle.Bundle:
