@@ -44,6 +44,25 @@ def machine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _MUCH = 8 * 1024 * 1024
 """Bytes in all tables together, above which they are truncated."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, those that commit apart from the others.
+
+    pytest-django puts the tests that commit last, since the log keeps what they leave there. With these groups, and without
+    xdist's own order, a process begins with them only when the others are given out.
+    """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        marker = item.get_closest_marker("django_db")
+        commits = (
+            "transactional_db" in fixtures or "live_server" in fixtures or (marker and marker.kwargs.get("transaction"))
+        )
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(f"{file} that commits" if commits else file))
+
+
 _DATABASE = pytest.StashKey[Database]()
 
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from dispensary import reminders
 from dispensary.models import Consent, Dispense, Reminder, ReminderPlan, WorklistItem
+from dispensary.reminders.risk_list import open_risk_work
 from tests.dispensary.api.conftest import hand_over
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ def test_the_risk_list_has_words_and_a_reason(pharmacist, dispense):
 
 def test_work_is_put_off_and_done(pharmacist, dispense):
     ReminderPlan.objects.update(run_out_on=timezone.now().date() - timedelta(days=3))
-    reminders.risk.open_risk_work(now=timezone.now())
+    open_risk_work(now=timezone.now())
     [item] = pharmacist.get("work/").json()["results"]
     until = (timezone.now() + timedelta(days=1)).isoformat()
     assert (
