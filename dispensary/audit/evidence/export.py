@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -123,7 +123,7 @@ def snapshot(log: AuditLog, *, using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
 
 def lines(
     log: AuditLog, first: int, last: int, *, progress: Progress | None = None, using: str = DEFAULT_DB_ALIAS
-) -> Iterator[bundle.Entry]:
+) -> Generator[bundle.Entry, None, None]:
     """The entries `first` to `last` in order, inside a `snapshot`."""
     before = _read_leaf(log, first - 1, using)
     parameters: dict[str, Any] = {"log": log.log_id, "first": first, "last": last, "before": before}

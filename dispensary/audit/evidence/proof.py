@@ -6,7 +6,8 @@ A file of a few kilobytes that `verify.py` checks without the rest of the log (f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -46,8 +47,11 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
     Reads `size` leaves, keeps few.
     """
     with export.snapshot(log, using=using):
-        entry = next(export.lines(log, seq, seq, using=using))
-        path = inclusion_path(_read_leaves(log, size, using), seq - 1, size)
+        # Closed here: a cursor left to the garbage collector may be closed within another statement, which then waits for itself.
+        with closing(export.lines(log, seq, seq, using=using)) as entries:
+            entry = next(entries)
+        with closing(_read_leaves(log, size, using)) as leaves:
+            path = inclusion_path(leaves, seq - 1, size)
         document = {
             "checkpoint": _read_note(log, size, using),
             "entry": json.loads(entry.line()),
@@ -59,7 +63,7 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
     return canonical(document).encode() + b"\n"
 
 
-def _read_leaves(log: AuditLog, size: int, using: str) -> Iterator[bytes]:
+def _read_leaves(log: AuditLog, size: int, using: str) -> Generator[bytes, None, None]:
     with connections[using].chunked_cursor() as cursor:
         cursor.execute("SELECT leaf FROM audit.link WHERE log_id = %s AND seq <= %s ORDER BY seq", [log.log_id, size])
         while rows := cursor.fetchmany(export.FETCH):

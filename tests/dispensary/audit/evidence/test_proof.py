@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import json
 import random
 import subprocess
@@ -18,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispensary.audit.evidence import verify
+from dispensary.audit.evidence.proof import prove
 from dispensary.audit.log import canonical
 from dispensary.audit.sealing import merkle
 from dispensary.audit.sealing.service import make_sealer
-from dispensary.models import AuditCheckpoint, AuditEntry, Pharmacy, StaffRole
+from dispensary.models import AuditCheckpoint, AuditEntry, AuditLog, Pharmacy, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import Caller, problem
 from tests.dispensary.audit.evidence.make_vectors import proof_of
@@ -202,6 +205,21 @@ def test_the_counters_page_of_an_entry_offers_its_proof(sealed: Pharmacy, client
     (tmp_path / "proof.json").write_bytes(client.get(address).content)
     key = verify.Key.parse(str(make_sealer().keys[0].named(entry.origin).verifier))
     assert verify.verify_proof(tmp_path / "proof.json", keys=[key]).exit == verify.OK
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
+def test_a_proof_leaves_no_cursor_to_the_garbage_collector(sealed: Pharmacy) -> None:
+    """Collected within another statement of the same connection, it would close the cursor there and wait for itself."""
+    log = AuditLog.objects.get(pharmacy=sealed.pk)
+    size = AuditCheckpoint.objects.filter(log_id=log.log_id).latest("size").size
+    gc.collect()
+    gc.disable()
+    try:
+        prove(log, 1, size)
+        generators = [item for item in gc.get_objects() if inspect.isgenerator(item) and item.gi_frame is not None]
+        assert not [generator for generator in generators if "audit/evidence" in generator.gi_code.co_filename]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
