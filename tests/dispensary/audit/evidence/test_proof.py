@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import json
 import random
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 from uuid import UUID
 
@@ -216,7 +216,7 @@ def test_a_proof_leaves_no_cursor_to_the_garbage_collector(sealed: Pharmacy) -> 
     gc.disable()
     try:
         prove(log, 1, size)
-        generators = [item for item in gc.get_objects() if inspect.isgenerator(item) and item.gi_frame is not None]
+        generators = [item for item in gc.get_objects() if type(item) is GeneratorType and item.gi_frame is not None]
         assert not [generator for generator in generators if "audit/evidence" in generator.gi_code.co_filename]
     finally:
         gc.enable()
