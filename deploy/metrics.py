@@ -46,7 +46,9 @@ class AuditCollector(Collector):
     @staticmethod
     def _ages(values: dict[str, float]) -> Metric:
         metric = GaugeMetricFamily(
-            "dispensary_audit_anchor_age_seconds", "Age of the newest checkpoint that left the house.", labels=["log"]
+            "dispensary_audit_anchor_age_seconds",
+            "Age of the newest checkpoint that is anchored outside.",
+            labels=["log"],
         )
         for origin, seconds in values.items():
             metric.add_metric([origin], seconds)

@@ -21,7 +21,7 @@ _SWITCH = {"yes": True, "no": False}
 
 
 class Command(BaseCommand):
-    """Each subcommand calls one action. A manager answers for a change (--by); before there is one, the house does."""
+    """Each subcommand calls one action. A manager answers for a change (--by); before there is one, the system does."""
 
     help = "Open a pharmacy, change its settings and profile, let people in (staff) and out (end), add a pack, list."
 
@@ -133,7 +133,7 @@ def _user(username: str) -> AbstractBaseUser:
 
 
 def _by(at: Pharmacy, username: str | None) -> Actor:
-    """The manager who answers. Only a pharmacy that has none yet is set up by the house itself."""
+    """Return the manager who answers. A pharmacy that has none yet is set up by the system."""
     if username:
         return authoriser(username, at.pk, Role.MANAGER)
     if StaffMember.objects.filter(pharmacy=at, role=StaffRole.MANAGER, active=True).exists():
