@@ -10,7 +10,7 @@ FILES = ("01_tables", "02_header", "03_append", "04_guards", "05_partitions", "0
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispensary", "0002_reminders")]
+    dependencies = [("dispensary", "0002_message_queue")]
 
     operations = [
         *(migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8")) for name in FILES),

@@ -1,7 +1,6 @@
 """The named SQL statements: their numbers are those of the enums, and every one that code asks for exists."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,21 +30,3 @@ def test_the_kinds_limited_by_day_and_week_are_those_that_are_no_safety_matter()
 def test_every_statement_is_used_and_every_one_used_exists():
     asked_for = re.findall(r'SQL\["(\w+)"\]', "".join(path.read_text() for path in FOLDER.glob("*.py")))
     assert set(asked_for) == {*queue.SQL, *plans.SQL}
-
-
-def test_a_database_of_prefixed_names_becomes_counters_turns_and_rests(db, database):
-    split = import_module("dispensary.migrations.0013_counters_turns_and_rests").SPLIT
-    with database.connect("superuser", autocommit=False) as superuser:
-        superuser.execute("CREATE TEMP TABLE dispensary_engineheartbeat (name text, at timestamptz, count bigint)")
-        superuser.execute(
-            "INSERT INTO dispensary_engineheartbeat VALUES ('tick', now(), 7), ('answer sink busy', now(), 2), "
-            "('rest sink', now(), 3), ('withdrawal-risk', now(), 4), ('mark asking', now(), 5), ('mark silent', now(), 6)"
-        )
-        superuser.execute(split)
-        counters = superuser.execute("SELECT name, count FROM dispensary_enginecounter ORDER BY name").fetchall()
-        turns = superuser.execute("SELECT name, count, position FROM dispensary_engineturn ORDER BY name").fetchall()
-        rests = superuser.execute("SELECT channel, times FROM dispensary_channelrest").fetchall()
-        superuser.rollback()
-    assert counters == [("answer sink busy", 2), ("tick", 7)]
-    assert turns == [("missing-receipts", 5, 6), ("withdrawal-risk", 4, 0)]
-    assert rests == [("sink", 3)]
