@@ -1,0 +1,108 @@
+"""The patient of an order: found by number and system, or registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dispensary.actions import patients
+from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
+from dispensary.actors import Actor
+from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.models import Patient, Pharmacy, Sex
+
+IDENTITY_FACTS = ("birth_date", "sex")
+"""Facts that identify a person, as opposed to clinical ones."""
+
+
+def match_patient(
+    stated: Patient | Mapping[str, Any], facts: Mapping[str, Any], *, pharmacy: Pharmacy, by: Actor, now: datetime
+) -> tuple[Patient, list[str]]:
+    """Return the patient, found or registered, with notes on what the order states and the record does not.
+
+    `stated` is one of the pharmacy's, or the patient of an `Intake`; `facts` are those of the order, in the case format.
+    The caller holds the transaction.
+    """
+    clinical = {name: value for name, value in facts.items() if name not in IDENTITY_FACTS and value is not None}
+    identity = _identity(facts, now)
+    person: dict[str, Any] = {}
+    if isinstance(stated, Patient):
+        patient: Patient | None = stated
+    else:
+        person = {name: value for name, value in stated.items() if name not in IDENTITY_FACTS}
+        for name, value in _identity(stated, now).items():
+            if identity.setdefault(name, value) != value:
+                raise InvalidInput(
+                    f"The patient's {name} is given twice and differs.",
+                    Problem(f"patient.{name}", "two values", "the same as in the case", "Send it once."),
+                )
+        patient = _find_patient(person | identity, pharmacy, by, now)
+    if patient is None:
+        facts = clinical | identity
+        return patients.register(pharmacy=pharmacy, facts=facts, by=by, now=now, **_named(person)), []
+    matches = compare_person(patient, person | identity)
+    if problems := problems_of(matches):
+        raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
+    if clinical:
+        patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
+    return patient, [
+        f"patient.{name}: stated in the order and unknown in the record; ask the patient and record it"
+        for name, match in matches.items()
+        if match is Match.UNRECORDED
+    ]
+
+
+def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the identity facts that are known, as the rule book reads them."""
+    identity = patients.read_facts({name: facts[name] for name in IDENTITY_FACTS if facts.get(name) is not None}, now)
+    return {name: value for name, value in identity.items() if value not in (None, Sex.UNKNOWN)}
+
+
+def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Patient | None:
+    """Return the patient whom the number names, or None for an unknown number.
+
+    A number is its system and its value. Where one side names no system, the number alone is not enough: family name, given
+    name and birth date must all be stated and equal, and the record then remembers the system.
+    """
+    number, system = str(person["identifier"]).strip(), str(person.get("identifier_system") or "").strip()
+    holders = list(Patient.objects.filter(pharmacy=pharmacy, identifier=number))
+    exact = next((holder for holder in holders if holder.identifier_system == system), None)
+    if exact is not None:
+        matches = compare_person(exact, person)
+        stated = [name for name in ("given_name", "birth_date") if matches[name] is not Match.UNSTATED]
+        if stated and all(matches[name] is Match.UNRECORDED for name in stated):
+            raise Conflict(
+                "Nothing but the family name says that this is the patient with this number.",
+                *(
+                    Problem(
+                        f"patient.{name}",
+                        "a value, while the record has none",
+                        "a given name or birth date that the record has too",
+                        "Ask the patient, add it to the record, then send the order again.",
+                    )
+                    for name in stated
+                ),
+            )
+        return exact
+    same = [h for h in holders if not (system and h.identifier_system) and is_surely(h, person)]
+    if len(same) == 1:
+        return patients.remember_system(patient=same[0], system=system, by=by, now=now) if system else same[0]
+    if not holders:
+        return None
+    problem = Problem(
+        "patient.identifier",
+        "a number that is recorded here under another system, or without one",
+        "the number with the system under which it is recorded",
+        "Check whom the order is for. If it is the recorded patient, send the order for Patient/ and our id of them; "
+        "if it is somebody else, register them here with this number first.",
+    )
+    differing = problems_of(compare_person(holders[0], person)) if len(holders) == 1 else []
+    raise Conflict("This number may belong to another person here.", problem, *differing)
+
+
+def _named(person: Mapping[str, Any]) -> dict[str, Any]:
+    if not person.get("family_name"):
+        problem = Problem("patient.identifier", "a number unknown here", "the patient's name beside it")
+        raise InvalidInput("There is no patient with this number here.", problem)
+    return dict(person)
