@@ -1,7 +1,8 @@
 """The quantity does not fit the course.
 
 Finds: an acknowledgement when the quantity lies outside of the tablets needed (rounded up to a whole one) with the
-profile's tolerance on both sides. With an open end only too few for the phases of fixed length is found.
+profile's tolerance on both sides, an override from a multiple of the tablets needed. With an open end only too few for
+the phases of fixed length is found.
 Errs: on the side of asking: a tablet more or less than the course needs is a question where no tolerance is known.
 Source: the profile's tolerance (original packs in the United Kingdom).
 """
@@ -19,6 +20,7 @@ from baclofen_rules.text import format_amount
 @dataclass(frozen=True, slots=True)
 class Limits:
     tolerance: Decimal = number("fraction", 0, 0.5)
+    override_from: Decimal = number("times", 1, 10)
 
 
 def check(t: Terms, limits: Limits) -> Answer:
@@ -31,7 +33,8 @@ def check(t: Terms, limits: Limits) -> Answer:
     if order.quantity < least:
         return (Found(Severity.ACKNOWLEDGE, _describe, t, order.quantity, whole, (least, most)),)
     if order.quantity > most and not t.is_open:
-        return (Found(Severity.ACKNOWLEDGE, _describe, t, order.quantity, whole, (least, most)),)
+        severity = Severity.OVERRIDE if order.quantity >= whole * limits.override_from else Severity.ACKNOWLEDGE
+        return (Found(severity, _describe, t, order.quantity, whole, (least, most)),)
     return CLEAR
 
 

@@ -22,6 +22,8 @@ FITTING: dict[str, tuple[Mitigation, ...]] = {
     "daily-maximum": _DOSE,
     "ceiling": _DOSE,
     "single-dose": _DOSE,
+    "single-dose-rise": _DOSE,
+    "quantity": _DOSE,
     "dose-per-weight": _DOSE,
     "strength": _DOSE,
     "titration-step": _CHANGE,

@@ -81,7 +81,16 @@ def test_which_rules_want_a_dose_that_can_be_believed():
     assert {rule.code for rule in rules if rule.action is Action.DISCONTINUE} == {"abrupt-stop"}
     assert {rule.code for rule in rules if rule.needs_dose} == {
         *("ceiling", "daily-maximum", "days-supply", "dose-per-weight", "early-refill", "frequency", "late-refill"),
-        *("leftover-supply", "measurable-dose", "quantity", "renal", "restart", "single-dose", "starting-dose"),
+        *(
+            "leftover-supply",
+            "measurable-dose",
+            "quantity",
+            "renal",
+            "restart",
+            "single-dose",
+            "single-dose-rise",
+            "starting-dose",
+        ),
         *("taper-duration", "taper-interval", "taper-step", "tenfold", "titration-interval", "titration-step"),
         "usual-range",
     }
