@@ -19,6 +19,8 @@ _NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
 class Inquiry:
     """Questions about one order, and notes on how unusual elements were read."""
 
+    on: date | None = None
+    """The day on which the order is read."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

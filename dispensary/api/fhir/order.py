@@ -86,7 +86,7 @@ def read_order(resource: Any, on: date | None = None) -> Order:
     A reference `Patient/<uuid>` that the Bundle does not hold means a patient of ours; likewise the prescriber and the
     prior prescription.
     """
-    inquiry = Inquiry()
+    inquiry = Inquiry(on)
     bundle = _gather_bundle(resource, inquiry)
     inquiry.raise_problems()
     path, request = bundle.requests[0]
