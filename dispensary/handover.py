@@ -11,6 +11,7 @@ from dispensary.assessment import local_day
 from dispensary.courses import course_start_of, dated_phases, regimen_of
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.models import Dispense, Prescription
+from dispensary.models.keys import short_key
 
 WARNINGS = (
     "May make you sleepy: do not drive or use machines. No alcohol.",
@@ -19,8 +20,8 @@ WARNINGS = (
 
 
 def order_number(prescription: Prescription) -> str:
-    """Return the number printed on an order's label: the first eight digits of its id."""
-    return str(prescription.pk)[:8].upper()
+    """Return the number printed on an order's label."""
+    return short_key(prescription.pk).upper()
 
 
 def select_dispenses() -> QuerySet[Dispense]:

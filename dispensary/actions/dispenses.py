@@ -232,7 +232,6 @@ class _Handover:
             )
         )
         dispense = Dispense(
-            id=uuid.uuid4(),
             pharmacy_id=order.pharmacy_id,
             patient_id=order.patient_id,
             prescription=order,

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Case, CharField, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Right
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -35,6 +35,7 @@ from dispensary.models import (
     Prescription,
     PrescriptionStatus,
 )
+from dispensary.models.keys import SHOWN
 from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
 if TYPE_CHECKING:
@@ -165,8 +166,11 @@ def newest_due(visit: Visit, first_page: Page) -> QuerySet[Prescription]:
 def search(visit: Visit, words: str) -> QuerySet[Prescription]:
     """Find orders by the number on a label (also scanned), the patient's number or name."""
     number = words.split("|", maxsplit=1)[0].strip().lower()
-    rows = _orders(visit).annotate(number=Cast("id", CharField()))
+    key = Cast("id", CharField())
+    rows = _orders(visit).annotate(key=key, number=Right(key, SHOWN))
     by_number = Q(number__startswith=number) | Q(patient__identifier__iexact=words)
+    if len(number) >= SHOWN:  # the whole key, or a label printed while the number was its first digits
+        by_number |= Q(key__startswith=number)
     by_name = Q()
     for word in words.replace(",", " ").split():
         by_name &= Q(patient__family_name__icontains=word) | Q(patient__given_name__icontains=word)

@@ -1,10 +1,10 @@
 import datetime
+import dispensary.models.keys
 import dispensary.models.pharmacy
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.lookups
-import uuid
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Pharmacy',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=120)),
                 ('phone', models.CharField(blank=True, max_length=32)),
                 ('email', models.EmailField(blank=True, max_length=254)),
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Patient',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('identifier', models.CharField(help_text="the pharmacy's own number for the patient", max_length=64)),
                 ('identifier_system', models.CharField(blank=True, help_text="the system of the number, as FHIR has it; empty for the pharmacy's own", max_length=255)),
                 ('family_name', models.CharField(max_length=120)),
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Dispense',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('number', models.PositiveSmallIntegerField(help_text='first, second, ... supply on this prescription')),
                 ('status', models.CharField(choices=[('completed', 'Handed over'), ('cancelled', 'Cancelled'), ('returned', 'Returned')], default='completed', max_length=12)),
                 ('quantity', models.DecimalField(decimal_places=3, help_text='tablets', max_digits=9)),
@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Prescriber',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('identifier', models.CharField(help_text='registration number', max_length=64)),
                 ('identifier_system', models.CharField(blank=True, help_text='the register of the number, as FHIR has it; empty where none was named', max_length=255)),
                 ('name', models.CharField(max_length=120)),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Prescription',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('active', 'Active'), ('completed', 'Completed'), ('cancelled', 'Cancelled'), ('stopped', 'Stopped'), ('replaced', 'Replaced')], default='active', max_length=12)),
                 ('written_on', models.DateField(blank=True, null=True)),
                 ('route', models.CharField(blank=True, max_length=100)),
@@ -194,7 +194,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Override',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('code', models.CharField(help_text='rule code, or not-assessed', max_length=64)),
                 ('severity', models.CharField(choices=[('information', 'Information'), ('acknowledge', 'Acknowledge'), ('override', 'Override'), ('stop', 'Stop')], max_length=12)),
                 ('summary', models.CharField(help_text='the finding as shown', max_length=200)),
@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Review',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('reason', models.CharField(choices=[('received', 'The prescription came in'), ('checked', 'Somebody checked it'), ('dispense', 'It was about to be handed over'), ('stop', 'It was about to be stopped')], max_length=12)),
                 ('case_text', models.TextField(help_text='the case, canonical JSON')),
                 ('result_text', models.TextField(help_text='the review, canonical JSON')),

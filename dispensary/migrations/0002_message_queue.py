@@ -1,6 +1,6 @@
+import dispensary.models.keys
 import dispensary.models.sealed
 import django.db.models.deletion
-import uuid
 from django.db import migrations, models
 
 
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ConsentEvent',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('medium', models.CharField(choices=[('email', 'E-mail'), ('sms', 'Text message')], max_length=8)),
                 ('answer', models.CharField(choices=[('not-asked', 'Not asked'), ('yes', 'Yes'), ('no', 'No')], max_length=12)),
                 ('source', models.CharField(choices=[('counter', 'At the counter'), ('patient-page', "On the patient's page"), ('one-click', 'One-click unsubscribe'), ('reply', 'Reply to a message'), ('provider', 'Told by the provider'), ('import', 'Taken over from another system')], max_length=16)),
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ContactPoint',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('medium', models.CharField(choices=[('email', 'E-mail'), ('sms', 'Text message')], max_length=8)),
                 ('address', dispensary.models.sealed.SealedTextField(help_text='encrypted at rest')),
                 ('address_digest', models.CharField(db_index=True, max_length=64)),
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
             name='Reminder',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('public_id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, unique=True)),
                 ('kind', models.CharField(choices=[('refill_due', 'next supply due'), ('refill_again', 'next supply due, second call'), ('run_out', 'supply runs out today'), ('dose_change', 'the dose changes tomorrow'), ('last_day', 'last day of the course'), ('missed_collection', 'supply has run out and was not collected')], max_length=20)),
                 ('occurrence', models.CharField(help_text='which one of its kind: a day, or days around run-out', max_length=12)),
                 ('local_date', models.DateField()),
@@ -167,7 +167,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ReminderPlan',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('version', models.PositiveIntegerField()),
                 ('facts_digest', models.CharField(help_text='equal facts, equal plan: planning again does nothing', max_length=64)),
                 ('run_out_on', models.DateField(help_text='first day not covered')),
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='WorklistItem',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('kind', models.CharField(choices=[('withdrawal-risk', 'Supply ends or has ended, nothing collected'), ('unreachable', 'No address that a message may go to'), ('failed', 'A message could not be sent'), ('maybe-sent', 'A message may or may not have been sent'), ('expired', 'A message was not sent in time'), ('reply', 'The patient answered a message'), ('wrong-person', 'An address belongs to somebody else'), ('order-withdrawn', 'An order was withdrawn after a supply')], max_length=16)),
                 ('reason', models.CharField(help_text='why, in words, as it was when it was opened', max_length=300)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('put-off', 'Put off'), ('resolved', 'Done')], default='open', max_length=8)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
 from dispensary.models.sealed import SealedTextField
@@ -37,7 +36,7 @@ class ContactFault(models.TextChoices):
 class ContactPoint(models.Model):
     """An address of a patient. A corrected address is a new row; the old one gets `retired_at`."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="contact_points")
     medium = models.CharField(max_length=8, choices=Medium)
     address = SealedTextField(help_text=_("encrypted at rest"))
@@ -92,7 +91,7 @@ class ConsentSource(models.TextChoices):
 class ConsentEvent(models.Model):
     """An answer with its actor, time and origin. Append-only: a change of mind is another row."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="consent_events")
     medium = models.CharField(max_length=8, choices=Medium)
     answer = models.CharField(max_length=12, choices=ConsentAnswer)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
 from dispensary.models.prescription import Prescription
@@ -35,7 +35,7 @@ class DispenseQuerySet(models.QuerySet["Dispense"]):
 class Dispense(models.Model):
     """FHIR MedicationDispense. `run_out_on` is the first day not covered, carried-over supply included."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="dispenses")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="dispenses")
     prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="dispenses")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.dispense import Dispense
+from dispensary.models.keys import uuid7
 from dispensary.models.prescription import Prescription
 from dispensary.models.review import FindingSeverity
 
@@ -62,7 +61,7 @@ class SignatureMethod(models.TextChoices):
 class Override(models.Model):
     """A pharmacist's answer to one finding; also the one-step acknowledgement of a milder one."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="overrides")
     code = models.CharField(max_length=64, help_text=_("rule code, or not-assessed"))
     severity = models.CharField(max_length=12, choices=FindingSeverity)

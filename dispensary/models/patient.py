@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.pharmacy import Language, Pharmacy, validate_time_zone
 
 
@@ -26,7 +26,7 @@ class Sex(models.TextChoices):
 class Patient(models.Model):
     """A person known to one pharmacy."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="patients")
     identifier = models.CharField(max_length=64, help_text=_("the pharmacy's own number for the patient"))
     identifier_system = models.CharField(
@@ -91,7 +91,7 @@ class Patient(models.Model):
 class Prescriber(models.Model):
     """A prescriber of orders, with their contact details."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescribers")
     identifier = models.CharField(max_length=64, help_text=_("registration number"))
     identifier_system = models.CharField(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,6 +14,7 @@ from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.actors import Actor, Role
+from dispensary.models.keys import uuid7
 
 
 def validate_time_zone(name: str) -> None:
@@ -67,7 +67,7 @@ class Language(models.TextChoices):
 class Pharmacy(models.Model):
     """A pharmacy: its profile of rules, its time zone, its settings for messages. Owns all other rows."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=120)
     phone = models.CharField(max_length=32, blank=True)
     email = models.EmailField(blank=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,6 +9,7 @@ from django.db import models
 from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient, Prescriber
 from dispensary.models.pharmacy import Pharmacy
 
@@ -50,7 +50,7 @@ class DoseUnit(models.TextChoices):
 class Prescription(models.Model):
     """FHIR MedicationRequest: one order for baclofen for one patient."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="prescriptions")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="prescriptions")
     prescriber = models.ForeignKey(Prescriber, on_delete=models.PROTECT, related_name="prescriptions")

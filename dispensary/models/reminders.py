@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.db import models
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.contacts import ContactPoint, Medium
 from dispensary.models.dispense import Dispense
+from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
 
@@ -62,7 +62,7 @@ class Withdrawal(models.TextChoices):
 class ReminderPlan(models.Model):
     """A version of the messages that a patient's course needs. Each course of a patient has one in force at a time."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminder_plans")
     dispense = models.ForeignKey(Dispense, on_delete=models.PROTECT, related_name="reminder_plans")
@@ -133,7 +133,7 @@ class Reminder(models.Model):
     """A message that is owed to a patient once. `local_date` and `local_time` are the intent; `due_at` follows from them."""
 
     id = models.BigAutoField(primary_key=True)
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     plan = models.ForeignKey(ReminderPlan, on_delete=models.CASCADE, related_name="reminders", db_index=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reminders", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminders", db_index=False)

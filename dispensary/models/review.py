@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.pharmacy import Pharmacy
 from dispensary.models.prescription import Prescription
 
@@ -44,7 +44,7 @@ class ReviewReason(models.TextChoices):
 class Review(models.Model):
     """A case and its review, byte for byte as the rule book read and gave them. Never changed."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reviews")
     prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="reviews")
     reason = models.CharField(max_length=12, choices=ReviewReason)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
 from dispensary.models.reminders import Reminder
@@ -48,7 +47,7 @@ class Resolution(models.TextChoices):
 class WorklistItem(models.Model):
     """A piece of work at a pharmacy."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="work")
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="work")
     reminder = models.ForeignKey(Reminder, null=True, blank=True, on_delete=models.CASCADE, related_name="work")

@@ -16,9 +16,7 @@ from django.db.models import Model
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.writer import Subject, subject_of
 from dispensary.models.audit import AuditBody, AuditEntry
-
-SHORT = 8
-"""Characters of an id that a sentence shows."""
+from dispensary.models.keys import short_key
 
 LEAF_SHOWN = 16
 """Hexadecimal digits of a leaf on a receipt: 64 bits, enough that no second entry can be made to fit it."""
@@ -100,8 +98,8 @@ def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
         template = f"{{by}}: {entry.action} on {{subject}}."
     words = {
         "by": (body or {}).get("by") or entry.actor,
-        "subject": f"{entry.subject_type} {entry.subject_id[:SHORT]}",
-        "patient": f"patient {entry.patient_ref[:SHORT]}" if entry.patient_ref else "a patient",
+        "subject": f"{entry.subject_type} {short_key(entry.subject_id)}",
+        "patient": f"patient {short_key(entry.patient_ref)}" if entry.patient_ref else "a patient",
         "second": entry.second_actor or "nobody",
         "reason": entry.reason_code or "no reason given",
         "rules": ", ".join(entry.rule_codes or ()) or "a finding",

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.handover import order_number
 from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -478,13 +479,24 @@ def test_an_order_is_found_by_name_number_and_label(counter: Client, pharmacist:
     words = {
         "name": "Featherstone, Zoe",
         "part": "feath zo",
-        "number": str(wanted.pk)[:8].upper(),
+        "number": order_number(wanted),
         "patient": wanted.patient.identifier,
-        "label": f"{str(wanted.pk)[:8].upper()}|12|9f86d081884c7d65",
+        "label": f"{order_number(wanted)}|12|9f86d081884c7d65",
     }[by]
     page = counter.post(reverse("counter:queue"), {"q": words})
     assert [row.prescription.pk for row in page.context["rows"]] == [wanted.pk]
     assert AuditEntry.objects.filter(action="patient.searched").exists()
+
+
+def test_an_order_is_found_by_its_whole_key_and_by_a_label_that_shows_the_first_digits(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    old = order(pharmacist)
+    old.pk = uuid.uuid4()
+    old.save(force_insert=True)
+    for words in (str(old.pk), f"{str(old.pk)[:8].upper()}|12|9f86d081884c7d65"):
+        page = counter.post(reverse("counter:queue"), {"q": words})
+        assert [row.prescription.pk for row in page.context["rows"]] == [old.pk]
 
 
 def test_a_search_never_finds_another_pharmacys_patient(counter: Client, pharmacist: StaffMember) -> None:

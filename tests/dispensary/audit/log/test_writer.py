@@ -279,10 +279,10 @@ def test_a_history_tells_what_happened_newest_first(pharmacy: Pharmacy, by: Acto
     record(pharmacy, by, now, patient="8f14e45f-ceea-467f-a0e6-d8a3c1a1b2c3")
     audit.record(audit.Event.DISPENSE_RETURNED, pharmacy=pharmacy, by=by, now=now, subject=pharmacy, body={})
     history_lines = audit.history(pharmacy, pharmacy=pharmacy)
-    short = str(pharmacy.pk)[:8]
+    short = str(pharmacy.pk)[-8:]
     assert [line.sentence for line in history_lines] == [
         f"Ann Apothecary took back pharmacy {short} of a patient.",
-        f"Ann Apothecary handed over pharmacy {short} to patient 8f14e45f.",
+        f"Ann Apothecary handed over pharmacy {short} to patient c1a1b2c3.",
     ]
     assert history_lines[1].body == {"quantity": "84", "by": "Ann Apothecary"}
 
@@ -331,4 +331,4 @@ def test_an_action_of_a_newer_version_is_still_told(pharmacy: Pharmacy, by: Acto
     record(pharmacy, by, now)
     row = AuditEntry.objects.get(pharmacy=pharmacy.pk)
     row.action = "future.event"
-    assert audit.sentence(row) == f"user:1: future.event on pharmacy {str(pharmacy.pk)[:8]}."
+    assert audit.sentence(row) == f"user:1: future.event on pharmacy {str(pharmacy.pk)[-8:]}."
