@@ -39,12 +39,15 @@ class Phase:
     """A stretch of days with the same doses each day.
 
     ``doses`` are one day's doses in the order they are taken, in ``unit``; ``days`` is how long the phase lasts, or
-    None for an open end. Raises ValueError for no dose, a dose that is not a positive amount, or fewer days than one.
+    None for an open end; ``times`` names the time of each dose (morning, midday, evening, bedtime, or HH:MM), None where
+    that is not said. Raises ValueError for no dose, a dose that is not a positive amount, fewer days than one, or a time
+    too many or too few.
     """
 
     doses: tuple[Decimal, ...]
     days: int | None
     unit: Unit = Unit.MG
+    times: tuple[str | None, ...] | None = None
     mg_per_day: Decimal = field(init=False, repr=False, compare=False)
     """The day's sum in milligrams."""
     largest_dose: Decimal = field(init=False, repr=False, compare=False)
@@ -61,11 +64,20 @@ class Phase:
             raise ValueError("a dose is a Decimal above zero")
         if self.days is not None and (isinstance(self.days, bool) or self.days < 1):
             raise ValueError("a phase lasts at least one day")
+        if self.times is not None and len(self.times) != len(self.doses):
+            raise ValueError("a phase names as many times as it has doses")
         scale = MICROGRAMS_IN_A_MILLIGRAM if self.unit is Unit.MICROGRAM else Decimal(1)
         object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)) / scale)
         object.__setattr__(self, "largest_dose", max(self.doses) / scale)
         object.__setattr__(self, "smallest_dose", min(self.doses) / scale)
         object.__setattr__(self, "is_even", self.smallest_dose == self.largest_dose)
+
+    @property
+    def doses_mg(self) -> tuple[Decimal, ...]:
+        """One day's doses in milligrams, in the order they are taken."""
+        if self.unit is Unit.MG:
+            return self.doses
+        return tuple(dose / MICROGRAMS_IN_A_MILLIGRAM for dose in self.doses)
 
     @property
     def times_per_day(self) -> int:

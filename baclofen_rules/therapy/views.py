@@ -1,0 +1,653 @@
+"""A therapy: every question about what a patient takes, from which supply, until when.
+
+Made of facts by `therapy(facts)`; knows no clock. All days are dates, all amounts mg or tablets as Decimal. Where the
+record cannot tell a dose, `mg` is None; `low` and `high` are the least and the most that can be true.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from baclofen_rules.therapy.courses import FAR, Course, Courses, Ending, Stretch
+from baclofen_rules.therapy.model import (
+    ZERO,
+    Decision,
+    Facts,
+    How,
+    OrderStatus,
+    PlanPhase,
+    Relation,
+    Supply,
+    SupplyStatus,
+)
+from baclofen_rules.therapy.relations import (
+    Asked,
+    RelationToCourses,
+    days_kept,
+    fill_days,
+    owes,
+    relation_to_courses,
+)
+
+
+class Dose(NamedTuple):
+    """What one course gives on a day: its phase, and the tablets it is made of. As needed: the most of the day."""
+
+    course: str
+    source: str
+    """The order, or the recorded supply, that the tablets come from."""
+    phase: PlanPhase
+    strengths: tuple[Decimal | None, ...]
+    as_needed: bool
+
+    def tablets(self) -> tuple[tuple[Decimal, ...], ...] | None:
+        """Return the tablets of each dose, by product; None where a strength is unknown."""
+        if None in self.strengths:
+            return None
+        return tuple(
+            tuple(dose / strength for dose in doses)
+            for doses, strength in zip(self.phase.doses, self.strengths, strict=True)
+            if strength is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a patient takes on one day."""
+
+    mg: Decimal | None
+    """mg of the fixed doses that tablets cover; None where the record cannot tell."""
+    low: Decimal
+    """The least that can be true."""
+    high: Decimal | None
+    """The most that can be true; None where nobody knows a dose."""
+    running: tuple[str, ...]
+    """Names of the courses that run."""
+    uncovered: tuple[str, ...]
+    """Names of the fixed courses that are open without tablets."""
+    doses: tuple[Dose, ...]
+    """Of the courses that have tablets."""
+
+    @property
+    def by_time(self) -> dict[str, Decimal] | None:
+        """mg of the fixed doses by time of the day; None where an order does not say all times."""
+        sums: dict[str, Decimal] = {}
+        for dose in self.doses:
+            if dose.as_needed:
+                continue
+            for amounts, times in zip(dose.phase.doses, dose.phase.times, strict=True):
+                if times is None or None in times:
+                    return None
+                for amount, time in zip(amounts, times, strict=True):
+                    sums[str(time)] = sums.get(str(time), ZERO) + amount
+        return sums or None
+
+
+class DayStretch(NamedTuple):
+    """Days that are all equal, both ends included."""
+
+    first_on: date
+    last_on: date
+    day: Day
+
+
+class DoseStretch(NamedTuple):
+    """Days of one hand-over with equal doses, both ends included. As needed: without an end."""
+
+    first_on: date
+    last_on: date | None
+    dose: Dose
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A course with what replaces it without a hole: one continuity of supply."""
+
+    course: str
+    """The course it begins with."""
+    last_course: str
+    first_uncovered: date | None
+    """The first day without tablets, in the past where today has none; None where the plan ends before."""
+    ends_on: date | None
+    """The first day after a planned end that the tablets reach."""
+    as_needed: bool
+    refill_due_on: date | None
+    """None where no refill is due before the end, and for instalments."""
+    mg: Decimal | None
+    """mg a day of the therapy on the last covered day."""
+
+    @property
+    def more_needed(self) -> bool:
+        return self.first_uncovered is not None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCourse:
+    """A course that ended: `on` is the first day without it."""
+
+    course: str
+    on: date
+    why: Ending
+    mg: Decimal | None
+    """mg a day of the therapy on the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRelation:
+    """The relation of an order to what is taken, before any answer, with the amounts that rules compare with."""
+
+    relation: Relation
+    how: How | None
+    to: tuple[str, ...]
+    """Names of the courses it is about."""
+    beside: tuple[str, ...]
+    """Names of the courses that go on beside what would be handed over."""
+    decided_beside: tuple[str, ...]
+    """Those of which a person decided that."""
+    previous_low: Decimal
+    previous_high: Decimal | None
+    """The least and the most of the courses it is about on their last covered day before today."""
+    uncovered_on: date | None
+    """The first day without tablets of those courses; None where there are none, or where their plan ends before."""
+    gap_days: int
+    left_days: int
+    held_since: date | None
+    """The first day of the dose that those courses give."""
+    kept_days: int
+    """The most days of the last fill that may be left when a refill is not early."""
+    fill_days: int
+    """The days of the last fill."""
+
+
+class QueueState(StrEnum):
+    """The state of an order in the queue, as far as it follows from the therapy."""
+
+    DONE = "done"
+    BLOCKED = "blocked"
+    WAITING = "waiting"
+    OWING = "owing"
+    NOT_YET = "not-yet"
+    NOT_DUE = "not-due"
+    DUE = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When an order is due at the counter."""
+
+    state: QueueState
+    due_on: date | None
+    earliest_on: date | None
+    """The first day on which it may be handed over without being early."""
+
+
+class SupplyDays(NamedTuple):
+    """The days that one hand-over is for: from `starts_on` up to, but not including, `run_out_on`."""
+
+    starts_on: date
+    run_out_on: date
+
+    @property
+    def days(self) -> int:
+        """Days by which the hand-over moves the first uncovered day; 0 is allowed."""
+        return (self.run_out_on - self.starts_on).days
+
+
+class SupplyType(StrEnum):
+    """HL7 v3 ActPharmacySupplyType."""
+
+    FIRST_FILL = "FF"
+    FIRST_FILL_PART = "FFP"
+    REFILL = "RF"
+    REFILL_PART = "RFP"
+
+
+class Therapy:
+    """All courses of oral baclofen of one patient, as known on the morning of a day."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.today = facts.today
+        self._orders = {order.id: order for order in facts.orders}
+        self._now = Courses.counted(facts)
+
+    @cached_property
+    def _ahead(self) -> Courses:
+        return self._now.forecast()
+
+    # --- days -----------------------------------------------------------------------------------------------------
+
+    def day(self, day: date) -> Day:
+        """Return what is taken on a day, past or to come, if nothing else happens but what is planned."""
+        return self._day(day.toordinal())
+
+    def stretches(self, first_on: date, last_on: date) -> list[DayStretch]:
+        """Return the days of a period, both ends included, as stretches of equal days."""
+        found: list[DayStretch] = []
+        for first, end in self._spans(first_on.toordinal(), last_on.toordinal() + 1):
+            day = self._day(first)
+            span = DayStretch(date.fromordinal(first), date.fromordinal(end - 1), day)
+            if found and found[-1].day == day:
+                found[-1] = found[-1]._replace(last_on=span.last_on)
+            else:
+                found.append(span)
+        return found
+
+    @cached_property
+    def _marks(self) -> list[int]:
+        """The days on which anything can differ from the day before."""
+        restart = self.facts.habits.restart_after
+        marks = set()
+        for course in self._ahead.courses:
+            marks.add(course.first_on)
+            if course.ended_on is not None:
+                marks.add(course.ended_on)
+            marks.update(day for days in course.replaced_days for day in days)
+            marks.update(since for since, _ in course.reported)
+            for stretch in course.stretches:
+                marks.update((stretch.first, stretch.end))
+                if stretch.uncovered_since is not None:
+                    marks.add(stretch.uncovered_since + restart)
+        return sorted(marks)
+
+    def _spans(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        marks = [mark for mark in self._marks if first < mark < end]
+        yield from zip([first, *marks], [*marks, end], strict=True)
+
+    def _day(self, day: int) -> Day:
+        rows = [(course, course.stretch_on(day)) for course in self._ahead.courses if course.is_open_on(day)]
+        running = [course for course, _ in rows if self._ahead.runs(course, day)]
+        mg: Decimal | None = ZERO
+        doses = []
+        uncovered = []
+        for course, stretch in rows:
+            if stretch is None:
+                continue
+            if stretch.uncovered_since is not None:
+                if not course.as_needed:
+                    uncovered.append(course.name)
+                continue
+            if stretch.phase is None:
+                mg = None
+                continue
+            segment = stretch.segment
+            strengths = () if segment.plan is None else segment.plan.strengths
+            doses.append(Dose(course.name, segment.source, stretch.phase, strengths, course.as_needed))
+            if not course.as_needed and mg is not None:
+                mg += stretch.phase.mg
+        low, high, is_unknown = self._bounds(running, day)
+        return Day(
+            mg=None if is_unknown else mg,
+            low=low,
+            high=high,
+            running=tuple(course.name for course in running),
+            uncovered=tuple(uncovered),
+            doses=tuple(doses),
+        )
+
+    def _bounds(self, running: Sequence[Course], day: int) -> tuple[Decimal, Decimal | None, bool]:
+        """Return the least and the most of a day, and whether two courses run of which nobody knows how they stand."""
+        low, high = ZERO, ZERO
+        is_high_known, is_unknown = True, False
+        left = list(running)
+        while left:
+            group = [left.pop()]
+            for member in group:
+                near = [course for course in left if self._ahead.are_unknown(member, course)]
+                group += near
+                left = [course for course in left if course not in near]
+            bounds = [self._bounds_of(course, day) for course in group]
+            low += min(least for least, _ in bounds)
+            high += sum((most for _, most in bounds if most is not None), ZERO)
+            is_high_known = is_high_known and all(most is not None for _, most in bounds)
+            is_unknown = is_unknown or len(group) > 1
+        return low, high if is_high_known else None, is_unknown
+
+    def _bounds_of(self, course: Course, day: int) -> tuple[Decimal, Decimal | None]:
+        """Return the least and the most of one course that runs on a day."""
+        stretch = course.stretch_on(day)
+        phase = None if stretch is None else stretch.phase
+        if phase is None:
+            return ZERO, None
+        is_covered = stretch is not None and stretch.uncovered_since is None
+        low = phase.mg if is_covered and not course.as_needed else ZERO
+        high = phase.mg
+        reports = [mg for since, mg in course.reported if since <= day]
+        if reports:
+            low = reports[-1] if course.as_needed and is_covered else min(low, reports[-1])
+            high = max(high, reports[-1])
+        return low, high
+
+    @cached_property
+    def held_since(self) -> date | None:
+        """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
+        return self._held_since(lambda day: self._day(day).mg, None)
+
+    def _held_since(self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None) -> date | None:
+        """Return the first day of the stretch of equal mg that today belongs to; a recorded supply may say an earlier one."""
+        today = self.today.toordinal()
+        mg = mg_on(today)
+        if not mg:
+            return None
+        since = today
+        marks = self._marks[: bisect_right(self._marks, today)]
+        for mark in reversed(marks):
+            if mg_on(mark) == mg:
+                since = mark
+            if mg_on(mark - 1) != mg:
+                break
+        for course in self._ahead.courses:
+            recorded = course.supplies[0] if course.supplies else None
+            if recorded is None or recorded.dose_since is None or course.first_on != since:
+                continue
+            if names is None or course.name in names:
+                since = min(since, recorded.dose_since.toordinal())
+        return date.fromordinal(since)
+
+    @cached_property
+    def next_change(self) -> date | None:
+        """The next day, inside cover, on which the fixed doses differ by plan, also to nothing; None without one."""
+        return next(iter(self.changes(after=self.today)), None)
+
+    def changes(self, after: date) -> list[date]:
+        """Return the days after a day, inside cover, on which the fixed doses differ by plan, also to nothing."""
+        changes = []
+        for mark in self._marks:
+            if mark <= after.toordinal() or mark >= FAR:
+                continue
+            before, then = self._day(mark - 1), self._day(mark)
+            is_told = bool(before.mg) and then.mg is not None
+            if is_told and _fixed(before) != _fixed(then) and not self._runs_out(mark):
+                changes.append(date.fromordinal(mark))
+        return changes
+
+    def _runs_out(self, day: int) -> bool:
+        """Say whether a course goes without tablets on a day that had tablets on the day before."""
+        return any(
+            stretch is not None and stretch.uncovered_since == day
+            for stretch in (course.stretch_on(day) for course in self._ahead.courses if not course.as_needed)
+        )
+
+    @cached_property
+    def last_day(self) -> date | None:
+        """The day before a planned end that the tablets reach, when nothing fixed is taken after it."""
+        ends = [t.ends_on for t in self.threads if t.ends_on is not None and not t.as_needed]
+        return max(ends) - timedelta(days=1) if ends else None
+
+    # --- courses and threads --------------------------------------------------------------------------------------
+
+    @cached_property
+    def ended(self) -> tuple[EndedCourse, ...]:
+        """The courses that have ended up to today."""
+        today = self.today.toordinal()
+        return tuple(
+            EndedCourse(c.name, date.fromordinal(c.ended_on), c.ended_why, self._day(c.ended_on - 1).mg)
+            for c in self._now.courses
+            if c.ended_on is not None and c.ended_why is not None and c.ended_on <= today
+        )
+
+    @cached_property
+    def threads(self) -> tuple[Thread, ...]:
+        """Every course open today, followed through what replaces it without a hole."""
+        today = self.today.toordinal()
+        followed: set[str] = set()
+        threads = []
+        for course in sorted(self._ahead.courses, key=lambda c: c.first_on):
+            is_open = course.ended_on is None or course.ended_on > today
+            if not is_open or course.name in followed:
+                continue
+            last = course
+            while (uncovered := last.first_uncovered(today)) is None and last.replaced_by is not None:
+                last = last.replaced_by
+                followed.add(last.name)
+            threads.append(self._thread(course, last, uncovered))
+        return tuple(threads)
+
+    def _thread(self, course: Course, last: Course, uncovered: int | None) -> Thread:
+        due = None
+        if uncovered is not None:
+            order = last.last_segment.order
+            if order is None or order.interval_days is None or last.as_needed:
+                lead = self.facts.habits.lead
+                due = date.fromordinal(max(uncovered - lead, uncovered - days_kept(self._now, self._counted(last))))
+        is_planned_end = uncovered is None and last.ended_why is Ending.PLANNED and last.ended_on is not None
+        return Thread(
+            course=course.name,
+            last_course=last.name,
+            first_uncovered=None if uncovered is None else date.fromordinal(uncovered),
+            ends_on=date.fromordinal(last.ended_on) if is_planned_end and last.ended_on is not None else None,
+            as_needed=last.as_needed,
+            refill_due_on=due,
+            mg=None if uncovered is None else self._day(uncovered - 1).mg,
+        )
+
+    def _counted(self, course: Course) -> Course:
+        """Return the course of today's state that a course of the forecast is a copy of."""
+        return next(c for c in self._now.courses if c.name == course.name)
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+
+    def relate(self, order_id: str) -> OrderRelation | None:
+        """Return how an order stands to what is taken, before any answer; None where it may not be handed over."""
+        order = self._orders[order_id]
+        if order.status is not OrderStatus.ACTIVE or self._has_died:
+            return None
+        return self._order_relation(relation_to_courses(self._now, Asked.of_order(order)))
+
+    def relate_supply(self, supply_id: str) -> OrderRelation | None:
+        """Return the relation of a hand-over as it was counted; None for one that is not counted."""
+        relation = self._now.relations.get(supply_id)
+        return None if relation is None else self._order_relation(relation)
+
+    @property
+    def _has_died(self) -> bool:
+        return self.facts.died_on is not None and self.facts.died_on <= self.today
+
+    def _order_relation(self, relation: RelationToCourses) -> OrderRelation:
+        today = self.today.toordinal()
+        named = relation.to
+        low, high, is_high_known = ZERO, ZERO, True
+        ends: list[int] = []
+        for course in named:
+            least, most = self._last_covered_bounds(course)
+            low, high = low + least, high + (most or ZERO)
+            is_high_known = is_high_known and most is not None
+            uncovered = self._now.cover_end(course)
+            if uncovered is not None:
+                ends.append(uncovered)
+        names = tuple(course.name for course in named)
+        uncovered_on = min(ends, default=None)
+        first = named[0] if named else None
+        return OrderRelation(
+            relation=relation.relation,
+            how=relation.how,
+            to=names,
+            beside=tuple(c.name for c, is_unknown in relation.beside.items() if not is_unknown),
+            decided_beside=tuple(c.name for c in self._decided_beside(relation)),
+            previous_low=low,
+            previous_high=high if is_high_known else None,
+            uncovered_on=None if uncovered_on is None else date.fromordinal(uncovered_on),
+            gap_days=0 if uncovered_on is None else max(0, today - uncovered_on),
+            left_days=0 if uncovered_on is None else max(0, uncovered_on - today),
+            held_since=self._held_since_of(named),
+            kept_days=0 if first is None else days_kept(self._now, first),
+            fill_days=0 if first is None else fill_days(self._now, first),
+        )
+
+    def _decided_beside(self, relation: RelationToCourses) -> list[Course]:
+        decided = list(relation.decided_beside)
+        for course in relation.to:
+            for pair in self._now.decided_pairs:
+                decided += [
+                    c for c in pair if course in pair and c is not course and self._now.runs(c, self._now.day - 1)
+                ]
+        return list(dict.fromkeys(decided))
+
+    def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
+        """Return the least and the most on a course's last covered day before today; of today where it began today."""
+        ahead = next(c for c in self._ahead.courses if c.name == course.name)
+        today = self.today.toordinal()
+        covered = [
+            min(stretch.end, today) - 1
+            for stretch in ahead.stretches
+            if stretch.uncovered_since is None and stretch.first < today
+        ]
+        return self._bounds_of(ahead, covered[-1] if covered else ahead.first_on)
+
+    def _held_since_of(self, courses: Sequence[Course]) -> date | None:
+        if not courses:
+            return None
+        names = tuple(course.name for course in courses)
+        ahead = [c for c in self._ahead.courses if c.name in names]
+
+        def mg_on(day: int) -> Decimal:
+            stretches = (c.stretch_on(day) for c in ahead)
+            return sum((s.phase.mg for s in stretches if s is not None and s.phase is not None), ZERO)
+
+        return self._held_since(mg_on, names)
+
+    def owed(self, order_id: str) -> tuple[Decimal, ...] | None:
+        """Return the tablets of the fill begun that are still to be handed over, by product; None where none are."""
+        return owes(self._orders[order_id], self.facts.supplies) if not self._has_died else None
+
+    def due(self, order_id: str) -> Due:
+        """Return the state of an order in the queue, the day it is due, and the first day on which it is not early."""
+        order = self._orders[order_id]
+        if order.status not in (OrderStatus.ACTIVE, OrderStatus.WAITING):
+            return Due(QueueState.DONE, None, None)
+        if self._has_died:
+            return Due(QueueState.BLOCKED, None, None)
+        if order.status is OrderStatus.WAITING:
+            return Due(QueueState.WAITING, None, None)
+        relation = relation_to_courses(self._now, Asked.of_order(order))
+        today, lead = self.today, timedelta(days=self.facts.habits.lead)
+        owed = self.owed(order_id)
+        due = earliest = today
+        if owed is not None:
+            if order.interval_days is None:
+                return Due(QueueState.OWING, today, today)
+            last = max(
+                s.on for s in self.facts.supplies if s.order == order.id and s.status is not SupplyStatus.CANCELLED
+            )
+            due = earliest = last + timedelta(days=order.interval_days)
+        elif relation.relation is Relation.CONTINUES and relation.to:
+            course = relation.to[0]
+            uncovered = self._now.cover_end(course)
+            if uncovered is not None:
+                first_uncovered = date.fromordinal(uncovered)
+                earliest = first_uncovered - timedelta(days=days_kept(self._now, course))
+                due = max(first_uncovered - lead, earliest)
+                if order.written_on is not None:
+                    earliest = max(earliest, order.written_on)
+        elif order.starts_on is not None and not any(s.order == order.id for s in self.facts.supplies):
+            due = earliest = max(today, order.starts_on - lead)
+            if due > today:
+                return Due(QueueState.NOT_YET, due, earliest)
+        return Due(QueueState.NOT_DUE if due > today else QueueState.DUE, due, earliest)
+
+    # --- hand-overs -----------------------------------------------------------------------------------------------
+
+    def with_hand_over(
+        self, order_id: str, tablets: Sequence[Decimal], answer: Sequence[Decision] = (), supply_id: str = "asked"
+    ) -> Therapy:
+        """Return the therapy after a hand-over today under an answer, for the screen before and the paper after."""
+        number = 1 + max((s.number for s in self.facts.supplies if s.order == order_id), default=0)
+        supply = Supply(supply_id, self.today, order_id, tuple(tablets), number=number)
+        facts = replace(
+            self.facts,
+            supplies=(*self.facts.supplies, supply),
+            decisions=(*self.facts.decisions, *answer),
+        )
+        return Therapy(facts)
+
+    def supply(self, supply_id: str) -> SupplyDays:
+        """Return the days that a hand-over is for, as counted when it happened."""
+        first, end = self._now.moved_u[supply_id]
+        return SupplyDays(date.fromordinal(first), date.fromordinal(end))
+
+    def label(self, supply_id: str) -> list[DoseStretch]:
+        """Return the stretches of a hand-over's own days, from where its course stands."""
+        days = self.supply(supply_id)
+        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
+        name = course.name
+        if course.as_needed:
+            segment = course.last_segment
+            phase, _ = segment.at(days.starts_on.toordinal(), segment.first_taken)
+            if phase is None or segment.plan is None:
+                return []
+            return [DoseStretch(days.starts_on, None, Dose(name, segment.source, phase, segment.plan.strengths, True))]
+        found: list[DoseStretch] = []
+        for first, end in self._spans(days.starts_on.toordinal(), days.run_out_on.toordinal()):
+            dose = next((dose for dose in self._day(first).doses if dose.course == name), None)
+            if dose is None:
+                continue
+            if found and found[-1].dose == dose:
+                found[-1] = found[-1]._replace(last_on=date.fromordinal(end - 1))
+            else:
+                found.append(DoseStretch(date.fromordinal(first), date.fromordinal(end - 1), dose))
+        return found
+
+    def calendar(self, supply_id: str) -> list[DayStretch]:
+        """Return the covered fixed days of the therapy from a hand-over's first day to its end."""
+        days = self.supply(supply_id)
+        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
+        if course.as_needed or days.days == 0:
+            return []
+        spans = self.stretches(days.starts_on, days.run_out_on - timedelta(days=1))
+        return [span for span in spans if _fixed(span.day)]
+
+    def highest(self, order_id: str, tablets: Sequence[Decimal]) -> Decimal | None:
+        """Return the largest `high` over the days of a hand-over of some tablets today, before any answer."""
+        after = self.with_hand_over(order_id, tablets)
+        days = after.supply("asked")
+        spans = after.stretches(days.starts_on, max(days.starts_on, days.run_out_on - timedelta(days=1)))
+        highs = [span.day.high for span in spans]
+        return None if None in highs else max(high for high in highs if high is not None)
+
+    def supply_type(self, supply_id: str) -> SupplyType:
+        """Return the kind of a hand-over on an order: first or later, a whole ordered quantity or a part."""
+        supply = next(s for s in self.facts.supplies if s.id == supply_id)
+        order = self._orders[str(supply.order)]
+        earlier = [
+            s
+            for s in self.facts.supplies
+            if s.order == order.id and s.status is not SupplyStatus.CANCELLED and s.place < supply.place
+        ]
+        quantities = tuple(product.quantity for product in order.plan.products)
+        kind = "RF" if earlier else "FF"
+        return SupplyType(kind if supply.tablets == quantities else f"{kind}P")
+
+
+def _fixed(day: Day) -> tuple[tuple[tuple[Decimal, ...], ...], ...]:
+    """Return the fixed doses of a day, by course and product."""
+    return tuple(dose.phase.doses for dose in day.doses if not dose.as_needed)
+
+
+def therapy(facts: Facts) -> Therapy:
+    """Count what a patient takes from everything known of it."""
+    return Therapy(facts)
+
+
+__all__ = [
+    "Day",
+    "DayStretch",
+    "Dose",
+    "DoseStretch",
+    "Due",
+    "EndedCourse",
+    "OrderRelation",
+    "QueueState",
+    "Stretch",
+    "SupplyDays",
+    "SupplyType",
+    "Therapy",
+    "Thread",
+    "therapy",
+]
