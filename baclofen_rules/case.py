@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.checked import EARLIEST, LATEST, Fields, InvalidCase, Place, parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.facts import PatientFacts
+from baclofen_rules.products import OrderedMedicine
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
 from baclofen_rules.text import format_amount
 
-__all__ = ["Action", "Case", "Fill", "InvalidCase", "Order"]
+__all__ = ["Action", "Case", "Fill", "InvalidCase", "Order", "Pick"]
 
 FORMAT: Final = "baclofen-case/1"
 
@@ -56,6 +57,7 @@ class Order:
     quantity: Decimal | None
     """Tablets."""
     repeats: int | None
+    medicine: OrderedMedicine | None = None
     reading: Reading | Question | None = None
     """What the directions say, read once when the case is built; None without directions."""
     structured: Regimen | None = field(init=False, repr=False, compare=False)
@@ -88,6 +90,17 @@ class Fill:
         object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)))
 
 
+class Pick(NamedTuple):
+    """The pack that was scanned; None is what it does not say."""
+
+    strength_mg: Decimal | None
+    medicine: OrderedMedicine | None = None
+    brand: str | None = None
+    form: str | None = None
+    expires_on: date | None = None
+    """The last day on which it may be used."""
+
+
 class Case(NamedTuple):
     """One question: may this be done, for this patient, today?"""
 
@@ -95,8 +108,8 @@ class Case(NamedTuple):
     action: Action
     patient: PatientFacts
     order: Order | None
-    picked_strength_mg: Decimal | None
-    """What the barcode scan found; None before the scan."""
+    picked: Pick | None
+    """None before the scan."""
     history: tuple[Fill, ...] | None
     """Earlier supplies; None is unknown, an empty tuple is none."""
     reason: str | None
@@ -127,9 +140,7 @@ class Case(NamedTuple):
             "reason": self.reason,
             "patient": self.patient.to_json(),
             "prescription": None if self.order is None else _order_json(self.order),
-            "picked": None
-            if self.picked_strength_mg is None
-            else {"strength_mg": format_amount(self.picked_strength_mg)},
+            "picked": None if self.picked is None else _pick_json(self.picked),
             "history": None if self.history is None else [_fill_json(fill) for fill in self.history],
         }
 
@@ -140,14 +151,18 @@ def _names(*names: str) -> frozenset[str]:
 
 CASE_FIELDS = _names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
 ORDER_FIELDS = _names(
-    "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions", "quantity", "repeats"
+    *("medicine", "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions"),
+    *("quantity", "repeats"),
 )
+MEDICINE_FIELDS = _names("name", "atc", "codes")
+PICK_FIELDS = _names("strength_mg", "medicine", "brand", "form", "expires_on")
 PHASE_FIELDS = _names("dose", "times_per_day", "doses", "unit", "days", "from_day")
 FILL_FIELDS = _names(
     "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
 )
 MOST_PHASES, MOST_DOSES, MOST_DAYS, MOST_FILLS = 100, 24, 3650, 1000
 MOST_DIRECTIONS = 2000
+MOST_CODES = 20
 
 
 def _members(kind: type[StrEnum]) -> dict[str, Any]:
@@ -191,9 +206,7 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
         action=action,
         patient=fields.get("patient", lambda at: PatientFacts.from_place(at, day)) or PatientFacts(),
         order=order,
-        picked_strength_mg=fields.get(
-            "picked", lambda at: at.fields(_names("strength_mg")).need("strength_mg", _strength)
-        ),
+        picked=fields.get("picked", _read_pick),
         history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
         reason=fields.get("reason", _text(200)),
     )
@@ -209,7 +222,7 @@ def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Ord
             "written_on", lambda at: at.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on)
         ),
         route=fields.get("route", _text(100)),
-        form=fields.get("form", lambda at: at.word({"tablet": "tablet"})),
+        form=fields.get("form", _text(200)),
         strength_mg=strength,
         brand=fields.get("brand", _text(200)),
         phases=None if read is None else tuple(phase for phase, _ in read),
@@ -218,7 +231,39 @@ def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Ord
         directions=directions,
         quantity=fields.get("quantity", _quantity),
         repeats=fields.get("repeats", lambda at: at.whole("a whole number from 0 to 99", 0, 99)),
+        medicine=fields.get("medicine", _read_medicine),
         reading=None if directions is None else read_directions(directions, strength, od_means_once_daily),
+    )
+
+
+def _read_medicine(place: Place) -> OrderedMedicine:
+    """A medicine by its name alone, or as an object with name, ATC code and codes of other systems."""
+    if isinstance(place.value, str):
+        return OrderedMedicine(place.text(200))
+    fields = place.fields(MEDICINE_FIELDS)
+    medicine = OrderedMedicine(
+        name=fields.get("name", _text(200)),
+        atc=fields.get("atc", _text(20)),
+        codes=fields.get("codes", lambda at: tuple(_read_code(item) for item in at.items(MOST_CODES))) or (),
+    )
+    if medicine == OrderedMedicine(None):
+        place.refuse("a medicine with a name, an ATC code or another code")
+    return medicine
+
+
+def _read_code(place: Place) -> tuple[str, str]:
+    fields = place.fields(_names("system", "code"))
+    return fields.need("system", _text(200)), fields.need("code", _text(50))
+
+
+def _read_pick(place: Place) -> Pick:
+    fields = place.fields(PICK_FIELDS)
+    return Pick(
+        strength_mg=fields.get("strength_mg", _strength),
+        medicine=fields.get("medicine", _read_medicine),
+        brand=fields.get("brand", _text(200)),
+        form=fields.get("form", _text(200)),
+        expires_on=fields.get("expires_on", lambda at: at.day("a date YYYY-MM-DD")),
     )
 
 
@@ -275,7 +320,9 @@ def _day_json(day: date | None) -> str | None:
 
 
 def _order_json(order: Order) -> dict[str, Any]:
+    medicine = {} if order.medicine is None else {"medicine": _medicine_json(order.medicine)}
     return {
+        **medicine,
         "written_on": _day_json(order.written_on),
         "route": order.route,
         "form": order.form,
@@ -288,6 +335,26 @@ def _order_json(order: Order) -> dict[str, Any]:
         "directions": order.directions,
         "quantity": _amount_json(order.quantity),
         "repeats": order.repeats,
+    }
+
+
+def _medicine_json(medicine: OrderedMedicine) -> dict[str, Any]:
+    fields = {"name": medicine.name, "atc": medicine.atc}
+    codes = [{"system": system, "code": code} for system, code in medicine.codes]
+    return {**fields, "codes": codes} if codes else fields
+
+
+def _pick_json(pick: Pick) -> dict[str, Any]:
+    """The pick as JSON; without what the pack does not say, as it was before packs said more than a strength."""
+    fields = {
+        "medicine": None if pick.medicine is None else _medicine_json(pick.medicine),
+        "brand": pick.brand,
+        "form": pick.form,
+        "expires_on": _day_json(pick.expires_on),
+    }
+    return {
+        "strength_mg": _amount_json(pick.strength_mg),
+        **{name: value for name, value in fields.items() if value is not None},
     }
 
 

@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 WHEAT: Final = frozenset({"wheat", "weat", "whaet", "wheet", "weizen", "trigo", "froment", "frumento", "tarwe", "ble"})
-BACLOFEN_ATC: Final = "M03BX01"
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _SHORTEST_NAME: Final = 5
@@ -53,11 +52,12 @@ class InteractionClass(NamedTuple):
 
 
 class Table(NamedTuple):
-    """``medicines.toml`` as it is used."""
+    """``medicines.toml`` as it is used, with the names of baclofen from ``baclofen.toml``."""
 
     classes: Mapping[str, InteractionClass]
     by_name: Mapping[tuple[str, ...], tuple[str, ...]]
     longest_name: int
+    atc_of_baclofen: str
     baclofen: frozenset[str]
     harmless: frozenset[str]
     packaging: frozenset[str]
@@ -69,10 +69,7 @@ class Table(NamedTuple):
 @cache
 def table() -> Table:
     """The classes, read once."""
-    import tomllib  # only here: importing the rule book stays quick
-    from pathlib import Path
-
-    content = tomllib.loads((Path(__file__).parent / "medicines.toml").read_text(encoding="utf-8"))
+    content, baclofen = read_table("medicines"), read_table("baclofen")["medicine"]
     classes = {row["code"]: _interaction_class(row) for row in content["class"]}
     by_name: dict[tuple[str, ...], tuple[str, ...]] = {}
     for code, medicine_class in classes.items():
@@ -82,12 +79,21 @@ def table() -> Table:
         classes=classes,
         by_name=by_name,
         longest_name=max(len(name) for name in by_name),
-        baclofen=frozenset(word for name in content["baclofen"]["names"] for word in words(name)),
+        atc_of_baclofen=baclofen["atc"],
+        baclofen=frozenset(word for name in baclofen["names"] for word in words(name)),
         harmless=frozenset(word for name in content["no_class"]["names"] for word in words(name)),
         packaging=frozenset(content["packaging"]["words"]),
         atc_groups=frozenset(content["atc"]["groups"]),
         stems=re.compile(rf"[a-z]{{3,}}(?:{'|'.join(content['stems']['endings'])})(?:e|um|a|o)?"),
     )
+
+
+def read_table(name: str) -> dict[str, Any]:
+    """Return the content of a TOML table beside this file."""
+    import tomllib  # only here: importing the rule book stays quick
+    from pathlib import Path
+
+    return tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def interaction_classes() -> Mapping[str, InteractionClass]:
@@ -97,7 +103,12 @@ def interaction_classes() -> Mapping[str, InteractionClass]:
 
 def words(text: str) -> tuple[str, ...]:
     """The words of a name in one spelling: without case, accents, digits and punctuation."""
-    return tuple(_WORDS.findall(_plain_letters(text)))
+    return tuple(_WORDS.findall(plain_letters(text)))
+
+
+def plain_atc(atc: str) -> str:
+    """Return an ATC code in capitals and without blanks."""
+    return "".join(atc.split()).upper()
 
 
 def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
@@ -125,7 +136,7 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     classes: dict[str, None] = {}
     known_by_code = known_by_name = False
     odd_code = False
-    atc = None if medicine.atc is None else "".join(medicine.atc.split()).upper()
+    atc = None if medicine.atc is None else plain_atc(medicine.atc)
     if atc is not None:
         if not _ATC.fullmatch(atc) or atc[:3] not in table().atc_groups:
             odd_code = True
@@ -140,7 +151,7 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     for code in _codes_by_name(name_words):
         classes[code] = None
         known_by_name = True
-    baclofen = atc == BACLOFEN_ATC or any(word in table().baclofen for word in name_words)
+    baclofen = atc == table().atc_of_baclofen or any(word in table().baclofen for word in name_words)
     if baclofen:
         classes["interaction-muscle-relaxant"] = None
     if not known_by_name and not odd_code:
@@ -213,7 +224,8 @@ def _is_harmless(name_words: tuple[str, ...]) -> bool:
     return bool(telling) and all(word in table().harmless for word in telling)
 
 
-def _plain_letters(text: str) -> str:
+def plain_letters(text: str) -> str:
+    """Return a text in small letters without accents."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 

@@ -17,6 +17,7 @@ from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
+from baclofen_rules.products import is_intrathecal, is_oral
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
@@ -33,8 +34,6 @@ STOP_FACT: Final = "prescription.then_stop"
 ALLERGY_FACT: Final = "patient.allergies"
 CONDITIONS_FACT: Final = "patient.conditions"
 MEDICINES_FACT: Final = "patient.medicines"
-ORAL: Final = frozenset({"oral", "by mouth", "orally", "per os", "po", "p.o."})
-INTRATHECAL: Final = frozenset({"intrathecal", "intrathecally", "it", "i.t."})
 ZERO: Final = Decimal(0)
 NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
 
@@ -303,11 +302,11 @@ class Terms:
 
     @property
     def is_oral(self) -> bool:
-        return self.order is not None and (self.order.route or "").casefold() in ORAL
+        return self.order is not None and is_oral(self.order.route or "")
 
     @property
     def is_intrathecal(self) -> bool:
-        return self.order is not None and (self.order.route or "").casefold() in INTRATHECAL
+        return self.order is not None and is_intrathecal(self.order.route or "")
 
     @property
     def age_words(self) -> str:

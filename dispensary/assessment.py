@@ -19,7 +19,7 @@ from baclofen_rules import Review as RuleReview
 from baclofen_rules.facts import FACTS, Fact, Kind
 from baclofen_rules.findings import Dur, Finding, NotAssessed
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Patient, Pharmacy, Phase, Prescription, Sex
+from dispensary.models import Patient, Pharmacy, Phase, Prescription, Product, Sex
 from dispensary.profiles import profile_named
 from dispensary.supplies import history, trim_zeros
 
@@ -29,6 +29,8 @@ NOT_ASSESSED = "not-assessed"
 
 _ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
 # No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person.
+_BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
+# Orders of another medicine are not taken in.
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +97,17 @@ def assess(
     prescription: Prescription,
     *,
     on: date,
-    picked_mg: Decimal | None = None,
+    picked: Mapping[str, Any] | None = None,
     quantity: Decimal | None = None,
     discontinue: str | None = None,
 ) -> Assessment:
     """Ask the rule book about one prescription on one day.
 
-    `picked_mg` is the strength that was scanned, `quantity` the tablets about to be handed over where that is not the
+    `picked` is the scanned pack as `pick_document` makes it, `quantity` the tablets about to be handed over where that is not the
     whole order, `discontinue` the reason (or "") when the medicine is to be stopped instead. Raises `InvalidInput` when
     what is stored is no longer a case that the rule book reads.
     """
-    document = case_document(prescription, on=on, picked_mg=picked_mg, quantity=quantity, discontinue=discontinue)
+    document = case_document(prescription, on=on, picked=picked, quantity=quantity, discontinue=discontinue)
     return assess_document(document, profile_of(prescription.pharmacy, on), on)
 
 
@@ -139,7 +141,7 @@ def case_document(
     prescription: Prescription,
     *,
     on: date,
-    picked_mg: Decimal | None = None,
+    picked: Mapping[str, Any] | None = None,
     quantity: Decimal | None = None,
     discontinue: str | None = None,
 ) -> dict[str, Any]:
@@ -153,9 +155,19 @@ def case_document(
     if discontinue is not None:
         return document | {"action": "discontinue"} | ({"reason": discontinue} if discontinue else {})
     document |= {"action": "dispense", "prescription": order_document(prescription, quantity)}
-    if picked_mg is not None:
-        document["picked"] = {"strength_mg": trim_zeros(picked_mg)}
+    if picked is not None:
+        document["picked"] = picked
     return document
+
+
+def pick_document(product: Product) -> dict[str, Any]:
+    """Return a scanned pack as the case format has it."""
+    return {
+        "strength_mg": trim_zeros(product.strength_mg),
+        "medicine": {"name": product.ingredient},
+        "brand": product.brand or None,
+        "form": product.form,
+    }
 
 
 def facts_document(patient: Patient) -> dict[str, Any]:
@@ -183,6 +195,7 @@ def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
 def order_document(prescription: Prescription, quantity: Decimal | None = None) -> dict[str, Any]:
     """Return the order as the case format has it. Phases that were only read from the directions are left to be read again."""
     order: dict[str, Any] = {
+        "medicine": _BACLOFEN,
         "written_on": None if prescription.written_on is None else prescription.written_on.isoformat(),
         "route": prescription.route or None,
         "form": prescription.form or None,

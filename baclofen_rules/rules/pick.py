@@ -16,7 +16,7 @@ PICKED_FACT = "picked.strength_mg"
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
-    picked = t.case.picked_strength_mg
+    picked = None if t.case.picked is None else t.case.picked.strength_mg
     prescribed = None if t.order is None else t.order.strength_mg
     if picked is None or prescribed is None:
         facts = (PICKED_FACT,) if picked is None else ()

@@ -17,7 +17,7 @@ from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actions.prescriptions import end
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess, local_day
+from dispensary.assessment import Assessment, Question, assess, local_day, pick_document
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.courses import next_supply
@@ -120,7 +120,7 @@ class _Handover:
         if product is None:
             return self._refuse(None, problems=wrong)
         assessment = assess(
-            self.prescription, on=self._today, picked_mg=product.strength_mg, quantity=self._quantity_in_question()
+            self.prescription, on=self._today, picked=pick_document(product), quantity=self._quantity_in_question()
         )
         review = reviews.freeze(
             prescription=self.prescription,

@@ -28,7 +28,8 @@ def record(
     policies.require(policies.may_see_patients(by), by, "review a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     on = local_day(prescription.pharmacy, now)
-    assessment = assess(prescription, on=on, picked_mg=picked_mg, quantity=quantity)
+    picked = None if picked_mg is None else {"strength_mg": str(picked_mg)}
+    assessment = assess(prescription, on=on, picked=picked, quantity=quantity)
     return freeze(prescription=prescription, assessment=assessment, reason=reason, by=by, now=now)
 
 

@@ -15,7 +15,7 @@ from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import dispenses, patients
 from dispensary.actions.overrides import Refused
-from dispensary.assessment import Assessment, assess
+from dispensary.assessment import Assessment, assess, pick_document
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import CheckView
@@ -123,8 +123,8 @@ def assess_draft(request: HttpRequest, visit: Visit, prescription: Prescription)
     )
     if quantity == prescription.quantity:
         quantity = None
-    picked = product.strength_mg if product and product.ingredient.casefold() == dispenses.BACLOFEN else None
-    return assess(prescription, on=visit.today, picked_mg=picked, quantity=quantity), product
+    picked = None if product is None else pick_document(product)
+    return assess(prescription, on=visit.today, picked=picked, quantity=quantity), product
 
 
 def is_valid_quantity(text: str) -> bool:

@@ -32,6 +32,7 @@ EXAMPLE = {
         "intrathecal_pump": False,
     },
     "prescription": {
+        "medicine": "baclofen",
         "written_on": "2026-11-20",
         "route": "oral",
         "form": "tablet",
@@ -46,7 +47,7 @@ EXAMPLE = {
         "quantity": 67,
         "repeats": 0,
     },
-    "picked": {"strength_mg": 10},
+    "picked": {"strength_mg": 10, "medicine": "baclofen"},
     "history": [
         {
             "dispensed_on": "2026-10-25",
@@ -85,6 +86,33 @@ def test_a_case_reads_back_to_itself():
     case = Case.from_json(EXAMPLE)
     assert Case.from_json(case.to_json()) == case
     assert Case.from_text(json.dumps(case.to_json())) == case
+
+
+NAMED = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01", "codes": [{"system": "rxnorm", "code": "197391"}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "read_back"),
+    [
+        ("prescription.medicine", "baclofen", {"name": "baclofen", "atc": None}),
+        ("prescription.medicine", NAMED, NAMED),
+        ("picked", {"strength_mg": "10", "medicine": "baclofen"}, {"strength_mg": "10", "medicine": {"name": "baclofen", "atc": None}}),
+        ("picked", {"strength_mg": "10", "expires_on": "2027-12-31"}, {"strength_mg": "10", "expires_on": "2027-12-31"}),
+        ("picked", {"strength_mg": "10"}, {"strength_mg": "10"}),
+        ("prescription.form", "Solution for infusion", "Solution for infusion"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_the_product_is_kept(path, value, read_back):
+    case = Case.from_json(changed(path, value))
+    written = case.to_json()
+    for step in path.split("."):
+        written = written[step]
+    assert written == read_back
+    assert Case.from_json(case.to_json()) == case
+
+
+def test_a_case_without_a_medicine_is_written_as_before():
+    assert "medicine" not in Case.from_json(changed("prescription.medicine", None)).to_json()["prescription"]
 
 
 def test_amounts_are_exact_however_they_are_written():
@@ -153,7 +181,11 @@ BAD = [
     ("patient.medicines", [{"name": "a", "dose": 1}], "patient.medicines[0].dose"),
     ("patient.shoe_size", 44, "patient.shoe_size"),
     ("prescription.written_on", "2026-11-23", "prescription.written_on"),
-    ("prescription.form", "oral solution", "prescription.form"),
+    ("prescription.form", "x" * 201, "prescription.form"),
+    ("prescription.medicine", {}, "prescription.medicine"),
+    ("prescription.medicine", 5, "prescription.medicine"),
+    ("prescription.medicine", {"name": "baclofen", "dose": 5}, "prescription.medicine.dose"),
+    ("prescription.medicine", {"codes": [{"system": "rxnorm"}]}, "prescription.medicine.codes[0].code"),
     ("prescription.strength_mg", 0, "prescription.strength_mg"),
     ("prescription.phases", [], "prescription.phases"),
     ("prescription.phases.0.dose", 0, "prescription.phases[0].dose"),
@@ -186,7 +218,9 @@ BAD = [
     ("prescription.directions", "x" * 2_000_000, "prescription.directions"),
     ("prescription.directions", "5 mg\x00", "prescription.directions"),
     ("prescription.directions", "\ud800", "prescription.directions"),
-    ("picked.strength_mg", None, "picked.strength_mg"),
+    ("picked.strength_mg", 0, "picked.strength_mg"),
+    ("picked.medicine", "", "picked.medicine"),
+    ("picked.expires_on", "12/2027", "picked.expires_on"),
     ("picked.lot", "A1", "picked.lot"),
     ("history.0.dispensed_on", "2026-11-23", "history[0].dispensed_on"),
     ("history.0.dispensed_on", "1800-01-01", "history[0].dispensed_on"),

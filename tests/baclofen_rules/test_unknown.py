@@ -91,7 +91,7 @@ FACTS = [
     "picked",
     "history",
 ]
-SAME_FACT = {"patient.age_years": "patient.birth_date", "picked": "picked.strength_mg"}
+SAME_FACT = {"patient.age_years": "patient.birth_date"}
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -1,0 +1,160 @@
+"""What an order or a pack says of its product: the medicine, the form and the route, read by whole words (``baclofen.toml``)."""
+
+from enum import Enum, auto
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+from baclofen_rules.medicines import find_other_medicine, plain_atc, plain_letters, read_table, table, words
+
+INJECTION: Final = "injection"
+MODIFIED_RELEASE: Final = "modified-release"
+
+
+class OrderedMedicine(NamedTuple):
+    """The medicine of an order or a pack: a name, an ATC code, or both, and codes of other systems."""
+
+    name: str | None
+    atc: str | None = None
+    codes: tuple[tuple[str, str], ...] = ()
+    """Pairs of system and code."""
+
+
+class Form(NamedTuple):
+    """A form other than a plain tablet."""
+
+    kind: str
+    title: str
+    words: frozenset[str]
+    brands: frozenset[str]
+
+
+class ProductName(NamedTuple):
+    """What the words of a product's name say."""
+
+    is_baclofen: bool
+    other: str | None
+    """The words that name another medicine."""
+    form: Form | None
+    """The form that the name tells, where it is no plain tablet."""
+
+
+class Identity(Enum):
+    """Whether a product is baclofen."""
+
+    BACLOFEN = auto()
+    OTHER = auto()
+    UNKNOWN = auto()
+
+
+class Words(NamedTuple):
+    """``baclofen.toml`` as it is used."""
+
+    relatives: frozenset[str]
+    codes: frozenset[str]
+    tablet: frozenset[str]
+    plain: frozenset[str]
+    forms: tuple[Form, ...]
+    oral: frozenset[str]
+    intrathecal: frozenset[str]
+    intrathecal_words: frozenset[str]
+
+
+@cache
+def product_words() -> Words:
+    """The words of products, read once."""
+    content = read_table("baclofen")
+    return Words(
+        relatives=frozenset(content["medicine"]["relatives"]),
+        codes=frozenset(code for codes in content["codes"].values() for code in codes),
+        tablet=frozenset(content["tablet"]["tablet"]),
+        plain=frozenset(content["tablet"]["plain"]),
+        forms=tuple(
+            Form(row["kind"], row["title"], frozenset(row["words"]), frozenset(row["brands"]))
+            for row in content["form"]
+        ),
+        oral=frozenset(content["route"]["oral"]),
+        intrathecal=frozenset(content["route"]["intrathecal"]),
+        intrathecal_words=frozenset(content["route"]["intrathecal_words"]),
+    )
+
+
+@lru_cache(maxsize=4096)
+def read_product_name(name: str) -> ProductName:
+    """Return what the words of a name or a brand say."""
+    known, name_words = product_words(), words(name)
+    other = next((word for word in name_words if word in known.relatives), None)
+    if other is None:
+        plain_name = plain_letters(name)
+        place = find_other_medicine(plain_name)
+        other = None if place is None else plain_name[slice(*place)]
+    return ProductName(not table().baclofen.isdisjoint(name_words), other, _form_of(name_words))
+
+
+@lru_cache(maxsize=1024)
+def other_form(form: str) -> str | None:
+    """Return in words what a form is, where it is not a plain tablet."""
+    known, form_words = product_words(), words(form)
+    named = _form_of(form_words)
+    if named is not None:
+        return named.title
+    is_tablet = not known.tablet.isdisjoint(form_words) and known.plain.union(known.tablet).issuperset(form_words)
+    return None if is_tablet else "no form known here"
+
+
+def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Identity, str]:
+    """Return whether a product is baclofen, with the text that says it is not.
+
+    A name that does not hold baclofen as a whole word is another medicine; a brand is one only where it names one, since
+    it may be a maker's name. Modified-release baclofen is another product than the tablets of the rules.
+    """
+    is_baclofen = False
+    for text in (None if medicine is None else medicine.name, brand):
+        if text is not None:
+            said = read_product_name(text)
+            if said.other is not None or (said.form is not None and said.form.kind == MODIFIED_RELEASE):
+                return Identity.OTHER, text
+            is_baclofen = is_baclofen or said.is_baclofen
+    if medicine is None:
+        return (Identity.BACLOFEN if is_baclofen else Identity.UNKNOWN), ""
+    if medicine.name is not None and not read_product_name(medicine.name).is_baclofen:
+        return Identity.OTHER, medicine.name
+    atc = "" if medicine.atc is None else plain_atc(medicine.atc)
+    if not table().atc_of_baclofen.startswith(atc):
+        return Identity.OTHER, atc
+    codes = [code for _, code in medicine.codes]
+    if is_baclofen or atc == table().atc_of_baclofen or not product_words().codes.isdisjoint(codes):
+        return Identity.BACLOFEN, ""
+    return Identity.OTHER, ", ".join([atc, *codes] if atc else codes)
+
+
+def is_oral(route: str) -> bool:
+    """Return whether a route is by mouth."""
+    return " ".join(route.casefold().split()) in product_words().oral
+
+
+def is_intrathecal(route: str) -> bool:
+    """Return whether a route, or a site given for one, is the space around the spinal cord."""
+    known = product_words()
+    return " ".join(route.casefold().split()) in known.intrathecal or not known.intrathecal_words.isdisjoint(
+        words(route)
+    )
+
+
+@lru_cache(maxsize=1024)
+def names_intrathecal(name: str) -> bool:
+    """Return whether a name is that of baclofen for the space around the spinal cord: by its words, or by a brand of injections."""
+    name_words = words(name)
+    injections = next(form for form in product_words().forms if form.kind == INJECTION)
+    return not (product_words().intrathecal_words | injections.brands | {"pump"}).isdisjoint(name_words)
+
+
+def _form_of(text_words: tuple[str, ...]) -> Form | None:
+    known = frozenset(text_words)
+    return next(
+        (
+            form
+            for form in product_words().forms
+            if not known.isdisjoint(form.words) or not known.isdisjoint(form.brands)
+        ),
+        None,
+    )

@@ -1,0 +1,59 @@
+"""The order or the pack is of another medicine than baclofen.
+
+Finds: a stop when the medicine or the brand of the order or of the scanned pack names anything but baclofen: another medicine,
+a relative of baclofen, baclofen in a modified-release form, or a name without baclofen as a whole word.
+Errs: on the side of stopping; a brand alone may be a maker's name and stops only where it names another medicine. An order
+or a pack that names nothing is not assessed.
+Source: design; every number of the rule book is one of baclofen.
+"""
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.products import Identity, OrderedMedicine, identify
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+from baclofen_rules.words import clip
+
+ORDERED, PICKED = "prescription", "picked"
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    order, picked = t.order, t.case.picked
+    answer = CLEAR if order is None else _check_product(ORDERED, order.medicine, order.brand)
+    return answer if picked is None else answer + _check_product(PICKED, picked.medicine, picked.brand)
+
+
+def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | None) -> Answer:
+    identity, text = identify(medicine, brand)
+    if identity is Identity.BACLOFEN:
+        return CLEAR
+    if identity is Identity.UNKNOWN:
+        return (Missing((f"{place}.medicine", f"{place}.brand") if brand is None else (f"{place}.medicine",)),)
+    return (Found(Severity.STOP, _describe, place, text),)
+
+
+def _describe(place: str, text: str) -> Words:
+    is_picked = place == PICKED
+    thing = "The pack that was picked" if is_picked else "The order"
+    what_next = "Put the pack back and pick again." if is_picked else "Ask the prescriber for an order of baclofen."
+    return Words(
+        f"{thing} is of {clip(text)}; only plain baclofen is dispensed by these rules",
+        f"{thing} says {clip(text, 200)}, which is not plain baclofen. No rule here holds for it. {what_next}",
+        observed={"medicine": text},
+        limit={"medicine": "baclofen"},
+        dur=Dur.PRODUCT_SELECTION,
+        detected_issue=DetectedIssue.NOT_EQUIVALENT if is_picked else DetectedIssue.PRODUCT,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "Order and pack are of baclofen."
+
+
+RULE = Rule(
+    code="medicine",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("5", "19"),
+)
