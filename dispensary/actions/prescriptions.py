@@ -16,6 +16,7 @@ from baclofen_rules.text import format_amount
 from dispensary import audit, policies, reminders
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
+from dispensary.actions.order_terms import OrderTerms, split_order
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
 from dispensary.assessment import CASE_FORMAT, assess, local_day, read_case
@@ -81,27 +82,35 @@ def receive(
     policies.require_same_pharmacy(by, pharmacy.pk)
     if patient.died_on:
         raise Conflict("The patient is recorded as having died. Nothing can be taken in.")
-    checked_order = _read_order(order, local_day(pharmacy, now))
+    for_the_rules, terms = split_order(order)
+    checked_order = _read_order(for_the_rules, local_day(pharmacy, now))
+    reading = _read_directions(checked_order, pharmacy)
     prescription = Prescription(
         pharmacy=pharmacy,
         patient=patient,
         prescriber=prescriber,
         written_on=_day(checked_order.get("written_on")),
+        starts_on=terms.starts_on,
+        medicine=terms.medicine,
         route=checked_order.get("route") or "",
         form=checked_order.get("form") or "",
         strength_mg=_amount(checked_order.get("strength_mg")),
         brand=checked_order.get("brand") or "",
         then_stop=checked_order.get("then_stop"),
+        as_needed=terms.as_needed or bool(reading and reading.as_needed),
+        max_mg_per_day=terms.max_mg_per_day or (reading.max_mg_per_day if reading else None),
         directions=checked_order.get("directions") or "",
         quantity=_amount(checked_order.get("quantity")),
         repeats=checked_order.get("repeats"),
+        interval_days=terms.interval_days,
+        group=terms.group or "",
         source=source,
         document=document,
         notes=list(notes),
         received_at=now,
         replaces=replaces,
     )
-    phases = _phases(checked_order, pharmacy)
+    phases = _phases(checked_order, reading, terms)
     prescription.phases_from_directions = not checked_order.get("phases")
     prescription.save(force_insert=True)
     Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
@@ -121,7 +130,7 @@ def receive(
         body={
             "source": source.value,
             "prescriber": prescriber.pk,
-            "prescription": checked_order,
+            "prescription": checked_order | terms.to_json() | _with_times(checked_order, terms),
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
         }
@@ -343,22 +352,34 @@ def _read_order(order: Mapping[str, Any], on: date) -> dict[str, Any]:
     return normalised
 
 
-def _phases(order: Mapping[str, Any], pharmacy: Pharmacy) -> list[dict[str, Any]]:
-    if order.get("phases"):
-        return [_phase(phase) for phase in order["phases"]]
+def _read_directions(order: Mapping[str, Any], pharmacy: Pharmacy) -> Reading | None:
+    """Return what the directions say, where they can be read without doubt."""
     reading = read_directions(
         order.get("directions") or "",
         strength_mg=_amount(order.get("strength_mg")),
         od_means_once_daily=pharmacy.od_means_once_daily,
     )
-    if not isinstance(reading, Reading):
-        return []
-    return [_phase(phase) for phase in reading.to_json()["phases"]]
+    return reading if isinstance(reading, Reading) else None
 
 
-def _phase(phase: Mapping[str, Any]) -> dict[str, Any]:
+def _with_times(order: Mapping[str, Any], terms: OrderTerms) -> dict[str, Any]:
+    """Return the phases with their times of day, where the order names some."""
+    if not any(terms.times):
+        return {}
+    phases = [phase | {"times": times} for phase, times in zip(order["phases"], terms.times, strict=True)]
+    return {"phases": phases}
+
+
+def _phases(order: Mapping[str, Any], reading: Reading | None, terms: OrderTerms) -> list[dict[str, Any]]:
+    if order.get("phases"):
+        return [_phase(phase, times) for phase, times in zip(order["phases"], terms.times, strict=True)]
+    return [_phase(phase, None) for phase in reading.to_json()["phases"]] if reading else []
+
+
+def _phase(phase: Mapping[str, Any], times: list[str] | None) -> dict[str, Any]:
     doses = [Decimal(str(dose)) for dose in phase["doses"]]
-    return {"doses": doses, "unit": phase["unit"], "days": phase.get("days"), "from_day": phase.get("from_day")}
+    fields = {name: phase.get(name) for name in ("unit", "days", "from_day")}
+    return {"doses": doses, "times": times, **fields}
 
 
 def _amount(value: Any) -> Decimal | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import uuid7
@@ -56,17 +56,37 @@ class Prescription(models.Model):
     prescriber = models.ForeignKey(Prescriber, on_delete=models.PROTECT, related_name="prescriptions")
     status = models.CharField(max_length=12, choices=PrescriptionStatus, default=PrescriptionStatus.ACTIVE)
     written_on = models.DateField(null=True, blank=True)
+    starts_on = models.DateField(null=True, blank=True, help_text=_("planned first day; unknown: from the hand-over"))
+    medicine = models.JSONField(
+        null=True, blank=True, help_text=_("the medicine as sent: name, and codes with system, code and display")
+    )
     route = models.CharField(max_length=100, blank=True)
     form = models.CharField(max_length=32, blank=True)
     strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
     brand = models.CharField(max_length=200, blank=True)
     then_stop = models.BooleanField(null=True, blank=True, help_text=_("the medicine ends after the last phase"))
+    as_needed = models.BooleanField(
+        default=False, help_text=_("taken only when needed: the doses of a day are the most of it")
+    )
+    max_mg_per_day = models.DecimalField(
+        max_digits=13,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text=_("the most in a day that the order names, mg"),
+    )
     directions = models.TextField(blank=True)
     phases_from_directions = models.BooleanField(
         default=False, help_text=_("the phases were read from the directions, not sent as structure")
     )
     quantity = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True, help_text=_("tablets"))
     repeats = models.PositiveSmallIntegerField(null=True, blank=True)
+    interval_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("least number of days between two supplies")
+    )
+    group = models.CharField(
+        max_length=511, blank=True, help_text=_("what the sender names orders of one regimen by: system|value")
+    )
     source = models.CharField(max_length=8, choices=Source)
     document = models.JSONField(help_text=_("the order exactly as it came in"))
     notes = ArrayField(
@@ -98,6 +118,13 @@ class Prescription(models.Model):
             models.CheckConstraint(
                 condition=Q(strength_mg__isnull=True) | Q(strength_mg__gt=Decimal(0)),
                 name="prescription_strength_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_mg_per_day__isnull=True) | Q(max_mg_per_day__gt=Decimal(0)),
+                name="prescription_maximum_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(interval_days__isnull=True) | Q(interval_days__gte=1), name="prescription_interval_positive"
             ),
             models.CheckConstraint(
                 condition=Q(status=PrescriptionStatus.ACTIVE, ended_at__isnull=True)
@@ -152,6 +179,14 @@ class Phase(models.Model):
     prescription = models.ForeignKey(Prescription, on_delete=models.CASCADE, related_name="phases")
     number = models.PositiveSmallIntegerField()
     doses = ArrayField(models.DecimalField(max_digits=13, decimal_places=6), help_text=_("one day's doses"))
+    times = ArrayField(
+        models.CharField(max_length=8),
+        null=True,
+        blank=True,
+        help_text=_(
+            "when each dose is taken: morning, midday, evening, bedtime or HH:MM; unknown where the order says none"
+        ),
+    )
     unit = models.CharField(max_length=12, choices=DoseUnit, default=DoseUnit.MG)
     days = models.PositiveIntegerField(null=True, blank=True, help_text=_("unknown on an open last phase"))
     from_day = models.PositiveIntegerField(
@@ -166,6 +201,9 @@ class Phase(models.Model):
             models.CheckConstraint(condition=Q(days__isnull=True) | Q(days__gte=1), name="phase_lasts"),
             models.CheckConstraint(condition=Q(doses__len__gte=1), name="phase_has_doses"),
             models.CheckConstraint(condition=Q(unit__in=DoseUnit.values), name="phase_unit_known"),
+            models.CheckConstraint(
+                condition=Q(times__isnull=True) | Q(times__len=F("doses__len")), name="phase_time_for_each_dose"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -66,6 +66,11 @@ ORDER: dict[str, Any] = {
                     **_DOSES,
                     "unit": {"enum": ["mg", "microgram", "ug", "mcg"]},
                     "days": {"type": ["integer", "null"], "minimum": 1},
+                    "times": {
+                        "type": ["array", "null"],
+                        "items": {"type": "string"},
+                        "description": "morning, midday, evening, bedtime or HH:MM, one for each dose",
+                    },
                 },
             },
         },
@@ -73,6 +78,24 @@ ORDER: dict[str, Any] = {
         "directions": {"type": ["string", "null"], "maxLength": 2000},
         "quantity": _AMOUNT,
         "repeats": {"type": "integer", "minimum": 0, "maximum": 99},
+        "starts_on": {"type": ["string", "null"], "format": "date", "description": "planned first day"},
+        "as_needed": _FLAG | {"description": "the doses of a day are the most of it"},
+        "max_mg_per_day": {"anyOf": [_AMOUNT, {"type": "null"}]},
+        "interval_days": {"type": ["integer", "null"], "minimum": 1, "description": "least days between two supplies"},
+        "group": {
+            "type": ["string", "null"],
+            "maxLength": 511,
+            "description": "system|value, equal in orders of one regimen",
+        },
+        "medicine": {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": {
+                "name": {"type": ["string", "null"], "maxLength": 500},
+                "atc": {"type": ["string", "null"]},
+                "codes": {"type": "array", "items": {"type": "object"}},
+            },
+        },
     },
 }
 CASE: dict[str, Any] = {

@@ -66,10 +66,15 @@ class PhaseOut(serializers.ModelSerializer[Any]):
     """A stretch of days with one day's dosing."""
 
     doses = serializers.ListField(child=Amount())
+    times = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="of each dose: morning, midday, evening, bedtime or HH:MM",
+    )
 
     class Meta:
         model = Phase
-        fields = ["number", "doses", "unit", "days"]
+        fields = ["number", "doses", "times", "unit", "days"]
 
 
 class FindingOut(serializers.ModelSerializer[Any]):
@@ -191,6 +196,9 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
     authorised = Amount(allow_null=True, help_text="tablets, repeats included")
     remaining = Amount(allow_null=True, help_text="tablets that may still be handed over")
     repeats = Count()
+    max_mg_per_day = Amount(allow_null=True)
+    interval_days = Count(allow_null=True, help_text="least number of days between two supplies")
+    medicine = FrozenField(allow_null=True)
     overrides = OverrideOut(many=True)
     dispenses = SupplyOut(many=True)
     assessment = serializers.SerializerMethodField()
@@ -198,10 +206,9 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
     class Meta:
         model = Prescription
         fields = [
-            "id", "pharmacy", "status", "version", "patient", "prescriber", "written_on", "route", "form", "strength_mg",
-            "brand", "phases", "phases_from_directions", "then_stop", "directions", "quantity", "repeats", "authorised",
-            "remaining", "source",
-            "notes", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
+            "id", "pharmacy", "status", "version", "patient", "prescriber", "written_on", "starts_on", "medicine", "route", "form", "strength_mg",
+            "brand", "phases", "phases_from_directions", "then_stop", "as_needed", "max_mg_per_day", "directions", "quantity",
+            "repeats", "authorised", "remaining", "interval_days", "group", "source", "notes", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
         ]  # fmt: skip
 
     @extend_schema_field(AssessmentOut(allow_null=True))

@@ -54,6 +54,13 @@ def test_an_order_that_the_rules_stop_is_taken_in_all_the_same(shop):
         ({"written_on": "2999-01-01"}, "prescription.written_on"),
         ({"directions": "x" * 2_000_000}, "prescription.directions"),
         ({"colour": "blue"}, "prescription.colour"),
+        ({"starts_on": "29 December"}, "prescription.starts_on"),
+        ({"as_needed": "yes"}, "prescription.as_needed"),
+        ({"interval_days": 0}, "prescription.interval_days"),
+        ({"max_mg_per_day": -1}, "prescription.max_mg_per_day"),
+        ({"medicine": {"colour": "blue"}}, "prescription.medicine.colour"),
+        ({"phases": [{"doses": [5, 5], "unit": "mg", "times": ["morning"]}]}, "prescription.phases[0].times"),
+        ({"phases": [{"doses": [5], "unit": "mg", "times": ["noonish"]}]}, "prescription.phases[0].times[0]"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -121,3 +128,30 @@ def test_an_order_replaces_only_the_same_patients(shop):
         )
     old.refresh_from_db()
     assert old.status == "active"
+
+
+def test_an_order_keeps_what_the_therapy_needs(shop):
+    order = make.prescription(
+        make.patient(shop),
+        starts_on="2026-12-29",
+        interval_days=7,
+        group="urn:g|1",
+        medicine={"name": "Baclofen 10 mg tablets", "atc": "M03BX01"},
+        max_mg_per_day=15,
+        phases=[{"doses": [5, 5, 5], "unit": "mg", "days": 28, "times": ["morning", "midday", "21:00"]}],
+    )
+    order.refresh_from_db()
+    assert (str(order.starts_on), order.interval_days, order.group) == ("2026-12-29", 7, "urn:g|1")
+    assert (order.as_needed, order.max_mg_per_day) == (False, 15)
+    assert order.medicine == {
+        "name": "Baclofen 10 mg tablets",
+        "codes": [{"system": "http://www.whocc.no/atc", "code": "M03BX01"}],
+    }
+    assert order.phases.get().times == ["morning", "midday", "21:00"]
+
+
+def test_words_that_say_when_needed_make_an_order_to_be_taken_when_needed(shop):
+    order = make.prescription(
+        make.patient(shop), phases=None, directions="10 mg up to three times a day when needed", quantity=42
+    )
+    assert (order.as_needed, order.phases.get().doses) == (True, [10, 10, 10])

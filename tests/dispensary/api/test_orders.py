@@ -19,7 +19,7 @@ def test_an_order_for_a_new_patient_is_taken_in_and_reviewed_at_once(shop: Pharm
     prescription, review = answer["prescription"], answer["review"]
     assert prescription["patient"]["identifier"] == "P-77"
     assert prescription["prescriber"]["name"] == "Dr Ada Grey"
-    assert prescription["phases"] == [{"number": 1, "doses": ["5", "5", "5"], "unit": "mg", "days": 28}]
+    assert prescription["phases"] == [{"number": 1, "doses": ["5", "5", "5"], "times": None, "unit": "mg", "days": 28}]
     assert (prescription["quantity"], prescription["remaining"], prescription["status"]) == ("42", "42", "active")
     assert (review["outcome"], review["reason"]) == ("pass", "received")
     assert prescription["assessment"]["course"]["days_supply"] == 28
