@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -37,6 +37,8 @@ class Line:
     dose: Decimal | None
     unit: Measure | None
     when: When | None
+    as_needed: bool = False
+    max_mg_per_day: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,25 @@ class Dosing:
     then_stop: bool | None
     directions: str
     route: str
+    starts_on: date | None = None
+    """The earliest first day that a structured line names."""
+    as_needed: bool = False
+    max_mg_per_day: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
     path: str
     doses: tuple[Decimal, ...]
+    times: tuple[str, ...] | None
     unit: Measure
     days: int | None
     starts_on: date | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the phase as the order of the case format has it."""
+        fields: dict[str, Any] = {"doses": list(self.doses), "unit": str(self.unit), "days": self.days}
+        return fields | ({"times": list(self.times)} if self.times else {})
 
 
 def read_dosing(
@@ -73,14 +85,18 @@ def read_dosing(
     if len(routes) > 1:
         inquiry.ask(f"{path}.route", "several routes", "one route")
     route = next(iter(routes), "")
+    needs = {line.as_needed for line in lines}
+    if len(needs) > 1:
+        inquiry.ask(f"{path}.asNeeded", "lines taken when needed beside regular ones", "an order for each of the two")
     if inquiry.problems:
         return None
     directions = _join_directions(lines)
+    most = min((line.max_mg_per_day for line in lines if line.max_mg_per_day is not None), default=None)
     structured = [line for line in lines if line.when is not None and line.dose is not None]
     if not structured:
         if not directions:
             inquiry.ask(path, "no dose and no words", "a dose with its timing, or the directions as text")
-        return Dosing(None, None, directions, route)
+        return Dosing(None, None, directions, route, as_needed=True in needs, max_mg_per_day=most)
     if len(structured) != len(lines):
         missing = next(line for line in lines if line not in structured)
         inquiry.ask(
@@ -89,7 +105,10 @@ def read_dosing(
         return None
     phases = _order_phases(lines, path, inquiry)
     _check_dates(phases, on, inquiry)
-    return None if inquiry.problems else _build_dosing(phases, path, directions, route, inquiry)
+    if inquiry.problems:
+        return None
+    dosing = _build_dosing(phases, path, directions, route, inquiry)
+    return dosing and replace(dosing, as_needed=True in needs, max_mg_per_day=most)
 
 
 def _read_line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry) -> Line:
@@ -97,8 +116,7 @@ def _read_line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None,
     text = as_text(thing.get("text"), f"{path}.text", inquiry) or as_text(
         thing.get("patientInstruction"), f"{path}.patientInstruction", inquiry
     )
-    if thing.get("asNeededBoolean") not in (None, False) or thing.get("asNeededCodeableConcept") is not None:
-        inquiry.ask(f"{path}.asNeeded", "to be taken as needed", "regular doses: baclofen is not taken as needed")
+    as_needed = _read_need(thing, path, inquiry)
     _check_additions(thing, path, text, inquiry)
     dose = _read_dose(thing, path, strength_mg, inquiry)
     timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
@@ -109,11 +127,28 @@ def _read_line(thing: Mapping[str, Any], path: str, strength_mg: Decimal | None,
         inquiry.note(path, "has a timing but no dose; only its words are read")
     if dose is not None and not timing:
         inquiry.ask(f"{path}.timing", "nothing beside a dose", "how often the dose is taken")
-    _check_maxima(thing, dose, when, path, inquiry)
     sequence = as_whole(thing.get("sequence"), f"{path}.sequence", inquiry, least=0)
     route = _read_route(as_object(thing.get("route"), f"{path}.route", inquiry), f"{path}.route", inquiry)
     amount, unit = (dose.value, dose.measure) if dose else (None, None)
-    return Line(path, sequence, text, route, amount, unit, when)
+    line = Line(path, sequence, text, route, amount, unit, when, as_needed)
+    return replace(line, max_mg_per_day=_read_maxima(thing, line, strength_mg, inquiry))
+
+
+def _read_need(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:
+    """Return True where the line is taken only when needed; a reason for it is noted."""
+    flag = thing.get("asNeededBoolean")
+    if flag is not None and not isinstance(flag, bool):
+        inquiry.ask(f"{path}.asNeededBoolean", f"a {type(flag).__name__}", "true or false", "Send valid FHIR R4.")
+    if thing.get("asNeededCodeableConcept") is None:
+        return flag is True
+    where = f"{path}.asNeededCodeableConcept"
+    concept = as_object(thing["asNeededCodeableConcept"], where, inquiry)
+    words = [as_text(concept.get("text"), where, inquiry), *(d for *_, d in read_codings(concept, where, inquiry))]
+    if flag is False:
+        inquiry.ask(where, "a reason to take it, while asNeededBoolean is false", "one of the two")
+    reason = next(filter(None, words), "a reason without words")
+    inquiry.note(where, f"to be taken when needed: {reason[:80]}")
+    return True
 
 
 def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: Inquiry) -> None:
@@ -206,20 +241,46 @@ def _convert_to_mg(dose: Quantity | None, path: str, strength_mg: Decimal | None
     return None
 
 
-def _check_maxima(
-    thing: Mapping[str, Any], dose: Quantity | None, when: When | None, path: str, inquiry: Inquiry
-) -> None:
-    """Ask back a maximum below the regular dose; other maxima do not change what is taken."""
+def _read_maxima(thing: Mapping[str, Any], line: Line, strength_mg: Decimal | None, inquiry: Inquiry) -> Decimal | None:
+    """Return the most mg of a day; ask back a maximum below the doses themselves."""
+    path = line.path
     most = as_object(thing.get("maxDosePerAdministration"), f"{path}.maxDosePerAdministration", inquiry)
-    if most and dose:
+    if most and line.dose:
         limit = read_quantity(most, f"{path}.maxDosePerAdministration", inquiry)
-        if limit and limit.measure is dose.measure and limit.value < dose.value:
-            inquiry.ask(
-                f"{path}.maxDosePerAdministration", f"{limit.value:f} {dose.measure}", "at least the dose itself"
-            )
-    for name in ("maxDosePerPeriod", "maxDosePerLifetime"):
-        if thing.get(name) is not None:
-            inquiry.note(f"{path}.{name}", "is not compared with the doses; the rules' own maxima are")
+        if limit and limit.measure is line.unit and limit.value < line.dose:
+            inquiry.ask(f"{path}.maxDosePerAdministration", f"{limit.value:f} {line.unit}", "at least the dose itself")
+    if thing.get("maxDosePerLifetime") is not None:
+        inquiry.note(f"{path}.maxDosePerLifetime", "is not compared with the doses; the rules' own maxima are")
+    where = f"{path}.maxDosePerPeriod"
+    mg_per_day = _read_most_per_day(
+        as_object(thing.get("maxDosePerPeriod"), where, inquiry), where, strength_mg, inquiry
+    )
+    regular = line.dose * len(line.when.moments) if line.dose and line.when and not line.as_needed else Decimal(0)
+    if mg_per_day is not None and line.unit is Measure.MG and mg_per_day < regular:
+        inquiry.ask(where, f"{mg_per_day:f} mg a day, while the doses are {regular:f}", "at least the regular doses")
+    return mg_per_day
+
+
+def _read_most_per_day(
+    ratio: Mapping[str, Any], path: str, strength_mg: Decimal | None, inquiry: Inquiry
+) -> Decimal | None:
+    if not ratio:
+        return None
+    check_elements(ratio, path, inquiry, ["numerator", "denominator"])
+    amount = as_object(ratio.get("numerator"), f"{path}.numerator", inquiry)
+    most = _convert_to_mg(
+        read_quantity(amount, f"{path}.numerator", inquiry), f"{path}.numerator", strength_mg, inquiry
+    )
+    period = as_object(ratio.get("denominator"), f"{path}.denominator", inquiry)
+    is_day = {str(period.get("code") or period.get("unit")), f"{period.get('value')}"} in (
+        {"d", "1"},
+        {"h", "24"},
+        {"day", "1"},
+    )
+    if not is_day:
+        inquiry.note(path, "is not for one day and was not compared with the doses; the rules' own maxima are")
+        return None
+    return most.value if most and most.measure is Measure.MG else None
 
 
 def _join_directions(lines: list[Line]) -> str:
@@ -260,11 +321,21 @@ def _combine_lines(group: list[Line], inquiry: Inquiry) -> _Phase | None:
         )  # fmt: skip
         return None
     timed = [(moment, line.dose or Decimal(0)) for line in group if line.when for moment in line.when.moments]
+    times: list[str | None] = []
     if all(moment is not None for moment, _ in timed):
-        timed.sort(key=lambda pair: pair[0] or Decimal(0))
+        timed.sort(key=lambda pair: pair[0].hour if pair[0] else Decimal(0))
+        times = [moment.name for moment, _ in timed if moment]
     elif len(group) > 1:
         inquiry.note(first.path, "instructions taken on the same days; the order within the day is not said")
-    return _Phase(first.path, tuple(dose for _, dose in timed), first.unit, first.when.days, first.when.starts_on)
+    names = tuple(name for name in times if name)
+    return _Phase(
+        path=first.path,
+        doses=tuple(dose for _, dose in timed),
+        times=names if len(names) == len(timed) else None,
+        unit=first.unit,
+        days=first.when.days,
+        starts_on=first.when.starts_on,
+    )
 
 
 def _check_gap(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
@@ -286,15 +357,13 @@ def _check_gap(earlier: _Phase, later: _Phase, inquiry: Inquiry) -> None:
 
 
 def _check_dates(phases: list[_Phase], on: date | None, inquiry: Inquiry) -> None:
-    """Ask back a phase whose days are over; the course is counted from the hand-over."""
+    """Ask back a phase whose days are over."""
     for phase in phases:
         if phase.starts_on is None or on is None:
             continue
         where = f"{phase.path}.timing.repeat.boundsPeriod"
         if phase.days is not None and phase.starts_on + timedelta(days=phase.days) <= on:
             inquiry.ask(where, "days that are over", f"phases that are still to be taken on {on}")
-        elif phase is phases[0] and phase.starts_on != on:
-            inquiry.note(where, f"begins on {phase.starts_on}; the course is counted from the hand-over")
 
 
 def _build_dosing(phases: list[_Phase], path: str, directions: str, route: str, inquiry: Inquiry) -> Dosing | None:
@@ -306,5 +375,5 @@ def _build_dosing(phases: list[_Phase], path: str, directions: str, route: str, 
     if zero is not None:
         inquiry.ask(zero.path, "a dose of zero", "doses above zero; only a last phase may be zero")
         return None
-    phase_fields = [{"doses": list(phase.doses), "unit": str(phase.unit), "days": phase.days} for phase in phases]
-    return Dosing(phase_fields, then_stop, directions, route)
+    starts = [phase.starts_on for phase in phases if phase.starts_on]
+    return Dosing([phase.to_json() for phase in phases], then_stop, directions, route, min(starts, default=None))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from dispensary.errors import InvalidInput, Problem
 
 _EVERYWHERE = frozenset({"resourceType", "id", "meta", "language", "text", "contained", "extension", "fhir_comments"})
+_DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+_MOMENT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 _NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
 
 
@@ -21,6 +23,8 @@ class Inquiry:
 
     on: date | None = None
     """The day on which the order is read."""
+    zone: tzinfo = UTC
+    """Of the pharmacy: moments are converted to its days."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -116,16 +120,26 @@ def as_whole(value: Any, path: str, inquiry: Inquiry, least: int = 1) -> int | N
     return int(amount)
 
 
-def as_day(value: Any, path: str, inquiry: Inquiry) -> date | None:
-    """Return the calendar day of a FHIR date or dateTime; a year or month alone is asked back."""
+def as_day(value: Any, path: str, inquiry: Inquiry, *, is_end: bool = False) -> date | None:
+    """Return the pharmacy's day of a FHIR date or dateTime; a year or month alone is asked back.
+
+    A date is taken as it stands. A moment is converted to the pharmacy's zone; one without an offset is read as the
+    pharmacy's. The end of a period (`is_end`) at midnight ends the day before.
+    """
     text = as_text(value, path, inquiry)
     if not text:
         return None
     try:
-        return date.fromisoformat(text[:10])
+        if _DATE.match(text):
+            return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
+        if not _MOMENT.match(text):
+            raise ValueError(text)
     except ValueError:
         inquiry.ask(path, f"text of {len(text)} characters", "a full date such as 2026-11-22")
         return None
+    local = moment if moment.tzinfo is None else moment.astimezone(inquiry.zone)
+    return local.date() - timedelta(days=is_end and local.time() == time.min)
 
 
 def read_codings(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[tuple[str, str, str]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from dispensary.actions.order_terms import ATC
 from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
 from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
-ATC = "http://www.whocc.no/atc"
 # Oral tablets; the strength that each code stands for (RxNav). No code is known for 25 mg: it has no US product.
 _RXNORM = {"430902": Decimal(5), "197391": Decimal(10), "2679605": Decimal(15), "197392": Decimal(20)}
 _INGREDIENT = {(RXNORM, "1292"), (ATC, "M03BX01"), (SNOMED, "387342009")}
@@ -34,6 +34,8 @@ class Medicine:
     strength_mg: Decimal | None
     form: str
     brand: str | None
+    stated: dict[str, Any]
+    """Name and codes as sent, in the form of the order's `medicine`."""
 
 
 def read_medicine(
@@ -65,7 +67,19 @@ def read_medicine(
         inquiry.ask(path, f"strengths that differ: {strengths_text}", "one strength")
         return None
     brand = "Lioresal" if "lioresal" in name.lower() else None
-    return Medicine(next(iter(strengths), None), _find_form(f"{name} {form_words}", coded), brand)
+    form = _find_form(f"{name} {form_words}", coded)
+    return Medicine(next(iter(strengths), None), form, brand, _render_stated(concept, coded, name, inquiry))
+
+
+def _render_stated(
+    concept: Mapping[str, Any], coded: list[tuple[str, str, str]], name: str, inquiry: Inquiry
+) -> dict[str, Any]:
+    codes = [
+        {part: text[:255] for part, text in zip(("system", "code", "display"), coding, strict=True) if text}
+        for coding in coded
+    ]
+    words = as_text(concept.get("text"), "text", inquiry) or name
+    return {"name": words[:500] or None, "codes": [code for code in codes if code][:50]}
 
 
 def _is_baclofen(coded: list[tuple[str, str, str]], name: str, path: str, inquiry: Inquiry) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from dispensary.api.fhir.elements import (
     Inquiry,
@@ -21,6 +21,14 @@ from dispensary.api.fhir.elements import (
     read_codings,
 )
 from dispensary.api.fhir.units import read_quantity
+
+
+class Moment(NamedTuple):
+    """A moment of the day: the hour by which it is put in order, and its name in the case (None: it has none)."""
+
+    hour: Decimal
+    name: str | None
+
 
 GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 _BY_CODE = {"QD": 1, "BID": 2, "TID": 3, "QID": 4, "Q4H": 6, "Q6H": 4, "Q8H": 3, "AM": 1, "PM": 1, "BED": 1}
@@ -42,12 +50,18 @@ _BY_WORDS = {
     4: {"qid", "qds", "four times daily", "four times a day", "4 times a day", "4x/day", "every 6 hours", "q6h"},
 }
 _FREQUENCY = {words: n for n, all_words in _BY_WORDS.items() for words in all_words}
-# Hours by which the moments of a day are put in order; no dose is planned by them.
+# Hours by which the moments of a day are put in order; no dose is planned by them. An afternoon has no name in the case.
 _WHEN = {
-    "WAKE": 6, "ACM": 7, "CM": 7, "PCM": 8, "MORN": 8, "MORN.early": 7, "MORN.late": 10,
-    "ACD": 12, "CD": 12, "PCD": 13, "NOON": 12, "AFT": 15, "AFT.early": 14, "AFT.late": 16,
-    "ACV": 18, "CV": 18, "PCV": 19, "EVE": 19, "EVE.early": 18, "EVE.late": 21, "NIGHT": 22, "HS": 22, "PHS": 23,
-}  # fmt: skip
+    code: Moment(Decimal(hour), name)
+    for name, hours in {
+        "morning": {"WAKE": 6, "ACM": 7, "CM": 7, "PCM": 8, "MORN": 8, "MORN.early": 7, "MORN.late": 10},
+        "midday": {"ACD": 12, "CD": 12, "PCD": 13, "NOON": 12},
+        None: {"AFT": 15, "AFT.early": 14, "AFT.late": 16},
+        "evening": {"ACV": 18, "CV": 18, "PCV": 19, "EVE": 19, "EVE.early": 18, "EVE.late": 21},
+        "bedtime": {"NIGHT": 22, "HS": 22, "PHS": 23},
+    }.items()
+    for code, hour in hours.items()
+}
 _MEALS = {"C", "AC", "PC"}
 _CLOCK = re.compile(r"^([01][0-9]|2[0-3]):([0-5][0-9]):[0-5][0-9](\.[0-9]+)?$")
 _REPEAT = [
@@ -58,9 +72,9 @@ _REPEAT = [
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The day of one dosage line: an hour for each dose (None where the order names none), and its length."""
+    """The day of one dosage line: a moment for each dose (None where the order names none), and its length."""
 
-    moments: tuple[Decimal | None, ...]
+    moments: tuple[Moment | None, ...]
     days: int | None
     starts_on: date | None = None
 
@@ -102,7 +116,7 @@ def _read_coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry
 
 def _read_moments(
     repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool, coded: int | None
-) -> tuple[Decimal | None, ...] | None:
+) -> tuple[Moment | None, ...] | None:
     for name in ("frequencyMax", "periodMax", "countMax", "durationMax"):
         if repeat.get(name) is not None and repeat.get(name) != repeat.get(name.removesuffix("Max")):
             inquiry.ask(f"{path}.{name}", "a range", "one number")
@@ -128,7 +142,7 @@ def _read_moments(
     return tuple(named) if named else None if times is None else (None,) * times
 
 
-def _read_named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[Decimal | None]:
+def _read_named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[Moment]:
     clock = [
         as_text(item, f"{path}.timeOfDay", inquiry)
         for item in as_list(repeat.get("timeOfDay"), f"{path}.timeOfDay", inquiry)
@@ -137,22 +151,22 @@ def _read_named_moments(repeat: Mapping[str, Any], path: str, inquiry: Inquiry) 
     if clock and when:
         inquiry.ask(path, "both timeOfDay and when", "one of the two")
         return []
-    hours: list[Decimal | None] = []
+    moments: list[Moment] = []
     for text in clock:
         if match := _CLOCK.match(text):
-            hours.append(int(match[1]) + Decimal(int(match[2])) / 60)
+            moments.append(Moment(int(match[1]) + Decimal(int(match[2])) / 60, f"{match[1]}:{match[2]}"))
         else:
             inquiry.ask(f"{path}.timeOfDay", f"text of {len(text)} characters", "a time such as 08:00:00")
     for code in when:
         if code in _WHEN:
-            hours.append(Decimal(_WHEN[code]))
+            moments.append(_WHEN[code])
         elif code not in _MEALS:
             inquiry.ask(f"{path}.when", "a moment that is not known here", f"one of {', '.join(_WHEN)}")
         elif len(when) > 1 or repeat.get("frequency") is None:
             inquiry.ask(f"{path}.when", "'with meals' without a number", "a frequency beside it")
-    if len(set(hours)) != len(hours):
+    if len({moment.hour for moment in moments}) != len(moments):
         inquiry.ask(path, "the same moment twice", "every moment once")
-    return sorted(hours, key=lambda hour: hour or Decimal(0))
+    return sorted(moments, key=lambda moment: moment.hour)
 
 
 def _read_times_per_day(repeat: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> int | None:
@@ -240,7 +254,7 @@ def _read_period(period: Mapping[str, Any], path: str, inquiry: Inquiry) -> tupl
     check_elements(period, path, inquiry, ["start", "end"])
     start, end = (
         as_day(period.get("start"), f"{path}.start", inquiry),
-        as_day(period.get("end"), f"{path}.end", inquiry),
+        as_day(period.get("end"), f"{path}.end", inquiry, is_end=True),
     )
     if end is None:
         return start, None

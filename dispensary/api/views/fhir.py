@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
@@ -56,7 +57,7 @@ class MedicationRequestView(FHIRView):
         by, resource = self.authorize(), request.data
         if retraction := read_retraction(resource):
             return self.answer_once(by, lambda: self._take_back_order(retraction, by))
-        order = read_order(resource, on=local_day(self.pharmacy, self.now))
+        order = read_order(resource, on=local_day(self.pharmacy, self.now), zone=ZoneInfo(self.pharmacy.time_zone))
         intake = Intake(
             patient=find_patient(self, _identity_of(order.patient)),
             prescriber=find_prescriber(self, _identity_of(order.prescriber)),

@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -80,8 +81,9 @@ def test_a_dose_directly_on_the_instruction_is_older_fhir_and_is_read_and_noted(
         {"doseAndRate": [{"doseRange": {"low": mg(5), "high": mg(10)}}]},
         {"doseAndRate": [{"doseQuantity": mg(10), "rateQuantity": mg(1)}]},
         {"doseAndRate": [{"doseQuantity": mg(10)}, {"doseQuantity": mg(20)}]},
-        {"asNeededBoolean": True},
-        {"asNeededCodeableConcept": {"text": "spasm"}},
+        {"asNeededBoolean": False, "asNeededCodeableConcept": {"text": "spasm"}},
+        {"asNeededBoolean": "true"},
+        {"maxDosePerPeriod": {"numerator": mg(20), "denominator": days(1)}},
         {"maxDosePerAdministration": mg(5)},
         {"route": {"coding": [{"system": SNOMED, "code": "1"}]}},
         {"route": {"text": "oral", "coding": [{"system": SNOMED, "code": "72607000"}]}},
@@ -190,10 +192,7 @@ def test_a_phase_whose_days_are_over_is_never_taken_again(on: date, over: bool) 
             read_order(request(first, second), on=on)
         assert "days that are over" in caught.value.problems[0].given
     else:
-        counted = [
-            note for note in read_order(request(first, second), on=on).notes if "counted from the hand-over" in note
-        ]
-        assert bool(counted) == (on != date(2026, 11, 22))
+        assert read_order(request(first, second), on=on).prescription["starts_on"] == "2026-11-22"
 
 
 def test_a_long_standing_order_without_an_end_is_read_whenever_it_began() -> None:
@@ -219,3 +218,51 @@ def test_an_additional_instruction_that_may_change_the_doses_is_asked_back(words
 def test_a_patient_instruction_beside_the_directions_is_pointed_out() -> None:
     order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", patientInstruction="one three times a day")))
     assert any("patientInstruction" in note for note in order.notes)
+
+
+def test_doses_taken_when_needed_keep_the_most_of_a_day() -> None:
+    most = {"numerator": mg(20), "denominator": days(1)}
+    regular = line(mg(10), daily(3), maxDosePerPeriod=most, text="10 mg up to three times a day when needed")
+    order = read_order(request(regular | {"asNeededCodeableConcept": {"text": "spasms"}}))
+    assert (order.prescription["as_needed"], order.prescription["max_mg_per_day"]) == (True, 20)
+    assert any("when needed: spasms" in note for note in order.notes)
+
+
+def test_regular_doses_beside_doses_when_needed_are_two_orders() -> None:
+    lines = [line(mg(10), THREE_DAYS, sequence=n, asNeededBoolean=n == 2) for n in (1, 2)]
+    assert "when needed beside regular" in asked(request(*lines))
+
+
+@pytest.mark.parametrize(
+    ("timing", "times"),
+    [
+        (daily(3, when=["MORN", "NOON", "HS"]), ["morning", "midday", "bedtime"]),
+        (daily(2, timeOfDay=["20:30:00", "08:00:00"]), ["08:00", "20:30"]),
+        (daily(2, when=["MORN", "AFT"]), None),
+        (daily(3), None),
+    ],
+)
+def test_times_of_day_are_kept_where_the_order_names_them(timing: dict[str, Any], times: list[str] | None) -> None:
+    (phase,) = read_order(request(line(mg(10), timing))).prescription["phases"]
+    assert phase.get("times") == times
+
+
+def test_the_planned_start_is_the_first_day_that_a_line_names() -> None:
+    first = line(mg(30), daily(3, boundsPeriod={"start": "2026-12-29", "end": "2026-12-31"}), sequence=1)
+    second = line(mg(20), daily(3, boundsPeriod={"start": "2027-01-01"}), sequence=2)
+    assert read_order(request(first, second), on=date(2026, 11, 22)).prescription["starts_on"] == "2026-12-29"
+
+
+@pytest.mark.parametrize(
+    ("zone", "period", "start", "length"),
+    [
+        ("Asia/Kolkata", {"start": "2026-11-30T18:30:00Z", "end": "2026-12-07T18:29:59Z"}, "2026-12-01", 7),
+        ("Asia/Kolkata", {"start": "2026-12-01T00:00:00+05:30", "end": "2026-12-08T00:00:00+05:30"}, "2026-12-01", 7),
+        ("America/Chicago", {"start": "2026-12-02T04:00:00Z", "end": "2026-12-08"}, "2026-12-01", 8),
+        ("Europe/London", {"start": "2026-12-01", "end": "2026-12-07"}, "2026-12-01", 7),
+    ],
+)
+def test_moments_are_read_as_days_of_the_pharmacy(zone: str, period: dict[str, str], start: str, length: int) -> None:
+    instruction = line(mg(10), daily(3, boundsPeriod=period))
+    order = read_order(request(instruction), on=date(2026, 11, 22), zone=ZoneInfo(zone)).prescription
+    assert (order["starts_on"], order["phases"][0]["days"]) == (start, length)

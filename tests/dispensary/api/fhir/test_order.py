@@ -3,11 +3,13 @@
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispensary.actions.order_terms import ATC
 from dispensary.api.fhir import Order, read_order
 from dispensary.errors import InvalidInput
 from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, asked, daily, days, line, mg, request
@@ -29,6 +31,7 @@ def test_an_ordinary_order_becomes_the_prescription_of_the_case_format() -> None
         "route": "oral",
         "form": "tablet",
         "strength_mg": Decimal(10),
+        "medicine": {"name": "Baclofen 10 mg tablets", "codes": []},
         "directions": "10 mg tid for 28 days",
         "phases": [{"doses": [Decimal(10)] * 3, "unit": "mg", "days": 28}],
         "quantity": Decimal(84),
@@ -161,6 +164,41 @@ def test_a_prior_prescription_of_ours_is_replaced_and_any_other_is_only_noted() 
 def test_the_last_day_of_validity_is_told() -> None:
     order = read_order(request(dispenseRequest={"validityPeriod": {"start": "2026-11-20", "end": "2027-05-20"}}))
     assert str(order.valid_until) == "2027-05-20"
+
+
+@pytest.mark.parametrize(
+    ("start", "starts_on"),
+    [("2026-12-20", "2026-12-20"), ("2026-11-20", None), ("2026-11-20T20:00:00-06:00", "2026-11-21")],
+)
+def test_a_validity_that_begins_after_the_day_of_writing_is_the_planned_start(
+    start: str, starts_on: str | None
+) -> None:
+    order = read_order(request(dispenseRequest={"validityPeriod": {"start": start}}))
+    assert order.prescription.get("starts_on") == starts_on
+
+
+def test_an_order_is_written_on_the_day_of_its_moment_at_the_pharmacy() -> None:
+    order = request(authoredOn="2026-11-21T01:30:00Z")
+    assert read_order(order, zone=ZoneInfo("America/Chicago")).prescription["written_on"] == "2026-11-20"
+    assert read_order(order, zone=ZoneInfo("Europe/London")).prescription["written_on"] == "2026-11-21"
+
+
+def test_interval_group_and_medicine_are_read() -> None:
+    order = read_order(
+        request(
+            dispenseRequest={"dispenseInterval": days(7)},
+            groupIdentifier={"system": "urn:g", "value": "G-1"},
+            medicationCodeableConcept={
+                "coding": [{"system": ATC, "code": "M03BX01"}],
+                "text": "Baclofen 10 mg tablets",
+            },
+        )
+    ).prescription
+    assert (order["interval_days"], order["group"]) == (7, "urn:g|G-1")
+    assert order["medicine"] == {
+        "name": "Baclofen 10 mg tablets",
+        "codes": [{"system": ATC, "code": "M03BX01"}],
+    }
 
 
 def test_a_birth_date_that_is_only_a_year_stays_unknown() -> None:
