@@ -263,7 +263,7 @@ def _read_pick(place: Place) -> Pick:
         medicine=fields.get("medicine", _read_medicine),
         brand=fields.get("brand", _text(200)),
         form=fields.get("form", _text(200)),
-        expires_on=fields.get("expires_on", lambda at: at.day("a date YYYY-MM-DD")),
+        expires_on=fields.get("expires_on", lambda at: at.day("a date YYYY-MM-DD", date.min, date.max)),
     )
 
 

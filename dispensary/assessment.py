@@ -160,13 +160,14 @@ def case_document(
     return document
 
 
-def pick_document(product: Product) -> dict[str, Any]:
-    """Return a scanned pack as the case format has it."""
+def pick_document(product: Product, expires_on: date | None) -> dict[str, Any]:
+    """Return a scanned pack as the case format has it. `expires_on` is what its code says, or what was typed."""
     return {
         "strength_mg": trim_zeros(product.strength_mg),
         "medicine": {"name": product.ingredient},
-        "brand": product.brand or None,
+        "brand": product.brand or product.name,
         "form": product.form,
+        "expires_on": None if expires_on is None else expires_on.isoformat(),
     }
 
 

@@ -18,11 +18,14 @@ GS = "\x1d"
 VISIBLE_GS = "\u241d"
 LONGEST_SCAN = 300
 LONGEST_LOT = 20
+_EXPIRIES = ("17", "7003")
+# Expiry date, and expiry date with the time of the day; the earlier of two counts.
 _PREFIXES = ("]d2", "]C1", "]Q3", "]e0")
 # Fields that a lost separator may have joined to a lot or serial, and their text there.
 _SWALLOWED = {
     "(01)": r"01\d{14}",
     "(17)": r"17\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])",
+    "(7003)": r"7003\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])[0-5]\d",
     "(10)": r"10\S{3,}",
     "(21)": r"21\S{4,}",
 }
@@ -34,7 +37,7 @@ class UnreadableScan(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as scanned or typed (GS1 application identifiers 01, 10, 17, 21); empty where a scan carries no value."""
+    """A pack as scanned or typed (GS1 application identifiers 01, 10, 17 or 7003, 21); empty where a scan carries no value."""
 
     gtin: str
     """14 digits from a scan."""
@@ -83,8 +86,8 @@ def _from_message(message: GS1Message, *, separators_arrive: bool) -> Pack:
     for ai, name in (("10", "lot"), ("21", "serial number")):
         # Where one separator came through, none was lost: a lot may then look like anything.
         _refuse_swallowed(values.get(ai, ""), name, {*present, *_SWALLOWED} if separators_arrive else present)
-    expiry = message.element_strings.get(ai="17")
-    return Pack(article.gtin.as_gtin_14(), values.get("10", ""), expiry.date if expiry else None, values.get("21", ""))
+    expiries = [field.date for field in message.element_strings if field.ai.ai in _EXPIRIES and field.date is not None]
+    return Pack(article.gtin.as_gtin_14(), values.get("10", ""), min(expiries, default=None), values.get("21", ""))
 
 
 def _refuse_swallowed(value: str, name: str, present: set[str]) -> None:

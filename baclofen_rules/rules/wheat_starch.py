@@ -1,7 +1,8 @@
 """A wheat allergy meets a tablet with wheat starch.
 
-Finds: a recorded wheat allergy and a Lioresal-brand product, as severely as the profile says (nothing where the brand is not
-sold). Coeliac disease is another matter and is not looked for.
+Finds: a recorded wheat allergy and a Lioresal-brand product, ordered or picked, as severely as the profile says (nothing where
+the brand is not sold). The brand of the scanned pack goes before that of the order. Coeliac disease is another matter and is not
+looked for.
 Errs: on the side of saying so: with a wheat allergy and no stated brand it is not assessed.
 Source: the Austrian and Belgian product texts: 61 and 83 mg wheat starch a tablet.
 """
@@ -29,7 +30,8 @@ def check(t: Terms, limits: Limits) -> Answer:
     allergies = t.patient.allergies
     if allergies is not None and not allergies:
         return CLEAR
-    brand = None if t.order is None else t.order.brand
+    ordered, picked = None if t.order is None else t.order.brand, t.case.picked
+    brand = ordered if picked is None or picked.brand is None else picked.brand
     if brand is not None and not names_lioresal(brand):
         return CLEAR
     if allergies is None:

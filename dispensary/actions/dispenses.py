@@ -120,7 +120,10 @@ class _Handover:
         if product is None:
             return self._refuse(None, problems=wrong)
         assessment = assess(
-            self.prescription, on=self._today, picked=pick_document(product), quantity=self._quantity_in_question()
+            self.prescription,
+            on=self._today,
+            picked=pick_document(product, self.pack.expiry),
+            quantity=self._quantity_in_question(),
         )
         review = reviews.freeze(
             prescription=self.prescription,

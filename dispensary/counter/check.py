@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -123,8 +124,16 @@ def assess_draft(request: HttpRequest, visit: Visit, prescription: Prescription)
     )
     if quantity == prescription.quantity:
         quantity = None
-    picked = None if product is None else pick_document(product)
+    picked = None if product is None else pick_document(product, read_expiry(draft))
     return assess(prescription, on=visit.today, picked=picked, quantity=quantity), product
+
+
+def read_expiry(draft: drafts.Draft) -> date | None:
+    """Return the expiry date of the draft; None where none is typed, or what is typed is no date."""
+    try:
+        return parse_date(draft.expiry)
+    except ValueError:
+        return None
 
 
 def is_valid_quantity(text: str) -> bool:
@@ -189,7 +198,7 @@ def describe_pack_error(draft: drafts.Draft, product: Product | None, prescripti
         return f"Nobody here knows the pack {draft.gtin}. Scan it again, or have it added to the products."
     if product.ingredient.casefold() != dispenses.BACLOFEN:
         return f"This is {product.name}: another medicine. Put it back."
-    expiry = parse_date(draft.expiry) if draft.expiry else None
+    expiry = read_expiry(draft)
     if expiry and expiry < visit.today:
         return "This pack has expired. Take it off the shelf."
     if prescription.strength_mg is not None and product.strength_mg != prescription.strength_mg:

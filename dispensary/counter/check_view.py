@@ -306,6 +306,8 @@ def _source(source: Citation) -> str:
 
 def _fact(path: str) -> str:
     """`patient.egfr` -> `eGFR`, `patient.weight_kg` -> `weight`."""
+    if path == "picked.expires_on":
+        return "the expiry date of the pack (scan its square code, or type the date)"
     if path.startswith("picked"):
         return "the pack in hand (scan it)"
     name = path.rsplit(".", 1)[-1]

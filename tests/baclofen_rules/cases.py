@@ -44,6 +44,7 @@ CALM_PATIENT = {
     "intrathecal_pump": False,
 }
 BACLOFEN = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
+CALM_PACK = {"medicine": BACLOFEN, "expires_on": "2027-12-31"}
 CALM_ORDER = {
     "medicine": BACLOFEN,
     "written_on": "2026-11-20",
@@ -101,7 +102,7 @@ def case_of(row: dict[str, Any], beside: Collection[str] = ()) -> dict[str, Any]
         "action": "dispense",
         "patient": {**deepcopy(CALM_PATIENT), **row.get("patient", {})},
         "prescription": order,
-        "picked": {"strength_mg": order["strength_mg"], "medicine": BACLOFEN} if order["strength_mg"] else None,
+        "picked": {"strength_mg": order["strength_mg"], **CALM_PACK} if order["strength_mg"] else None,
         "history": [fill(text) for text in row.get("had", [])],
     }
     case |= row.get("case", {})

@@ -47,7 +47,7 @@ EXAMPLE = {
         "quantity": 67,
         "repeats": 0,
     },
-    "picked": {"strength_mg": 10, "medicine": "baclofen"},
+    "picked": {"strength_mg": 10, "medicine": "baclofen", "expires_on": "2027-12-31"},
     "history": [
         {
             "dispensed_on": "2026-10-25",

@@ -30,6 +30,18 @@ def test_day_zero_means_the_end_of_the_month() -> None:
     assert read_scan(f"01{GTIN}17270200").expiry == date(2027, 2, 28)
 
 
+@pytest.mark.parametrize(
+    ("typed", "expiry"),
+    [
+        (f"01{GTIN}70032711302359\u241d10ABC123", date(2027, 11, 30)),
+        (f"01{GTIN}1727113070032711281200", date(2027, 11, 28)),
+        (f"01{GTIN}1727112870032711301200", date(2027, 11, 28)),
+    ],
+)
+def test_an_expiry_with_its_time_is_read_and_the_earlier_of_two_counts(typed: str, expiry: date) -> None:
+    assert read_scan(typed).expiry == expiry
+
+
 @pytest.mark.parametrize("typed", [GTIN, GTIN[1:], f"]C101{GTIN}"])
 def test_a_linear_code_names_the_product_and_nothing_else(typed: str) -> None:
     assert read_scan(typed) == Pack(GTIN)
@@ -45,6 +57,7 @@ def test_a_number_that_also_looks_like_another_field_is_the_product() -> None:
         f"01{GTIN}1727113010ABC12321SER99",
         f"01{GTIN}17271130" + "21SER9910ABC123",
         f"01{GTIN}10ABC17271130",
+        f"01{GTIN}10ABC70032711302359",
     ],
 )
 def test_a_lot_that_swallowed_another_field_is_refused(typed: str) -> None:

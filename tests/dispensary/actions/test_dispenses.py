@@ -270,6 +270,21 @@ def test_a_pack_that_has_expired_is_refused(shop, technician):
     assert "expired on 2026-11-21" in refused.problems[0].given
 
 
+def test_a_pack_that_does_not_say_its_expiry_is_asked_about(shop, technician):
+    order, pack = make.prescription(make.patient(shop)), make.pack(expiry=None)
+    refused = hand_over(order, technician, pack=pack)
+    assert [question.code for question in refused.unanswered] == ["not-assessed"]
+    assert "pack-expiry needs picked.expires_on" in refused.unanswered[0].detail
+    assert isinstance(
+        hand_over(order, technician, pack=pack, acknowledged=[refused.unanswered[0].fingerprint]), Dispense
+    )
+
+
+def test_the_brand_of_the_pack_is_held_against_a_wheat_allergy(shop, technician):
+    refused = hand_over(make.prescription(make.patient(shop, allergies=["wheat"])), technician)
+    assert [question.code for question in refused.unanswered] == ["wheat-starch"]
+
+
 @pytest.mark.parametrize(("expiry", "passes"), [(date(2026, 12, 19), False), (date(2026, 12, 20), True)])
 def test_a_pack_must_last_as_long_as_the_supply(shop, technician, expiry, passes):
     result = hand_over(make.prescription(make.patient(shop)), technician, pack=make.pack(expiry=expiry))

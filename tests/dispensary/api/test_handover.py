@@ -182,7 +182,12 @@ def test_half_tablets_are_exact(technician: Caller, patient: Any) -> None:
         patient, quantity=Decimal("10.5"), phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": 7}],
         directions="5 mg three times a day for 7 days", written_on=str(today()),
     )  # fmt: skip
-    done = dispense(technician, odd, b'{"quantity": 10.5, "pack": {"gtin": "%s"}}' % make.TEN_MG.encode())
+    done = dispense(
+        technician,
+        odd,
+        b'{"quantity": 10.5, "pack": {"gtin": "%s", "expiry": "%s"}}'
+        % (make.TEN_MG.encode(), str(make.pack_expiry()).encode()),
+    )
     if done.status_code == 409:
         codes = [finding["code"] for finding in done.json()["findings"]]
         done = dispense(technician, odd, hand_over("10.5", acknowledged=codes), "two")
