@@ -127,6 +127,22 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
     return Identity.OTHER, ", ".join([atc, *codes] if atc else codes)
 
 
+@lru_cache(maxsize=4096)
+def names_injected_baclofen(name: str) -> bool:
+    """Return whether a medicine of the patient is baclofen from a pump or by injection."""
+    said = read_product_name(name)
+    is_injection = said.form is not None and said.form.kind == INJECTION
+    return said.is_baclofen and (is_injection or names_intrathecal(name))
+
+
+@lru_cache(maxsize=4096)
+def names_other_oral_baclofen(name: str) -> bool:
+    """Return whether a medicine of the patient is baclofen by mouth in another form than plain tablets, or a relative of it."""
+    said = read_product_name(name)
+    is_relative = said.other in product_words().relatives
+    return is_relative or (said.is_baclofen and said.form is not None and not names_injected_baclofen(name))
+
+
 def is_oral(route: str) -> bool:
     """Return whether a route is by mouth."""
     return " ".join(route.casefold().split()) in product_words().oral

@@ -17,7 +17,12 @@ from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
-from baclofen_rules.products import is_intrathecal, is_oral
+from baclofen_rules.products import (
+    is_intrathecal,
+    is_oral,
+    names_injected_baclofen,
+    names_other_oral_baclofen,
+)
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import cover_end, days_supply, tablets_for
@@ -94,6 +99,7 @@ class Terms:
         "held_days",
         "highest_mg",
         "history_unknown",
+        "injected_baclofen",
         "interacting",
         "is_continuing",
         "is_guarded",
@@ -106,6 +112,7 @@ class Terms:
         "most_times",
         "needed_tablets",
         "order",
+        "other_oral_baclofen",
         "patient",
         "phases",
         "previous_mg",
@@ -268,12 +275,21 @@ class Terms:
         self.interacting: Mapping[str, tuple[str, ...]] | None = NO_NAMES
         """Names of the patient's medicines by interaction code; None when the list is unknown."""
         self.unclassified: tuple[str, ...] = ()
+        self.injected_baclofen: tuple[str, ...] = ()
+        """Names of the patient's medicines that are baclofen from a pump or by injection."""
+        self.other_oral_baclofen: tuple[str, ...] = ()
+        """Names of those that are baclofen by mouth, but no plain tablets."""
         medicines = self.patient.medicines
         if medicines is None:
             self.interacting = None
         elif medicines:
             own_course = self.standing in (Standing.CONTINUING, Standing.RESTART)
-            self.interacting, self.unclassified = classify(medicines, own_course)
+            names = [medicine.name for medicine in medicines if medicine.name is not None]
+            self.injected_baclofen = tuple(name for name in names if names_injected_baclofen(name))
+            self.other_oral_baclofen = tuple(name for name in names if names_other_oral_baclofen(name))
+            baclofen = {*self.injected_baclofen, *self.other_oral_baclofen}
+            others = [medicine for medicine in medicines if medicine.name not in baclofen] if baclofen else medicines
+            self.interacting, self.unclassified = classify(others, own_course)
 
     def _transitions(self) -> Iterator[Transition]:
         """Previous dose to phase 1 (continuing only), phase to next phase, last phase to zero (when it then stops)."""

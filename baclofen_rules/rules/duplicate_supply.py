@@ -1,22 +1,41 @@
 """Another supply of baclofen is running.
 
-Finds: an override when a supply marked concurrent covers today.
-Errs: on the side of asking: an early concurrent supply runs on after its own days.
+Finds: an override when a supply marked concurrent covers today, or when a medicine of the patient is another product of baclofen
+by mouth (a liquid, granules, a relative such as arbaclofen).
+Errs: on the side of asking: an early concurrent supply runs on after its own days. Plain baclofen among the medicines is left to
+the interactions, since it may be this course.
 Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.words import clip
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
-    if t.history_unknown:
-        return (Missing((HISTORY_FACT,)),)
-    if not t.concurrent_mg:
-        return CLEAR
-    return (Found(Severity.OVERRIDE, _describe, t),)
+    answer: Answer = CLEAR
+    if t.concurrent_mg:
+        answer = (Found(Severity.OVERRIDE, _describe, t),)
+    if t.other_oral_baclofen:
+        answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t.other_oral_baclofen))
+    lacking = ((HISTORY_FACT,) if t.history_unknown else ()) + (
+        (MEDICINES_FACT,) if t.patient.medicines is None else ()
+    )
+    return (*answer, Missing(lacking)) if lacking else answer
+
+
+def _describe_medicines(names: tuple[str, ...]) -> Words:
+    return Words(
+        f"{clip(names[0])}, another product of baclofen by mouth, is among the medicines",
+        f"Medicines of the patient: {', '.join(clip(name) for name in names)}. Its dose is not known here and adds to this one; ask "
+        "whether it goes on.",
+        observed={"medicines": list(names)},
+        limit={"medicines": []},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
+    )
 
 
 def _describe(t: Terms) -> Words:
@@ -32,7 +51,7 @@ def _describe(t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return "No concurrent supply covers today."
+    return "No concurrent supply covers today, and no other product of baclofen is among the medicines."
 
 
 RULE = Rule(

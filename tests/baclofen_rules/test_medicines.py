@@ -1,4 +1,6 @@
+import tomllib
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,9 @@ from baclofen_rules.findings import DetectedIssue, Dur
 from baclofen_rules.medicines import Medicine, classes_of, interaction_classes, is_near, names_baclofen, table, words
 
 NAMES = sorted({" ".join(name) for interaction in interaction_classes().values() for name in interaction.names})
+
+
+CODES = tomllib.loads((Path(__file__).parent / "atc_codes.toml").read_text(encoding="utf-8"))
 
 
 def codes(name=None, atc=None):
@@ -22,6 +27,53 @@ def test_every_name_is_found_in_any_case_and_with_any_accent(name):
     accented = "".join(f"{letter}\u0301" if letter in "aeiou" else letter for letter in name)
     for spelling in (name.upper(), name.title(), f"{name} 10 mg tablets", unicodedata.normalize("NFC", accented)):
         assert set(plain) <= set(codes(spelling)), spelling
+
+
+@pytest.mark.parametrize(("name", "atc"), [(name, atc) for name, listed in CODES.items() for atc in listed])
+def test_a_code_finds_what_the_name_finds(name, atc):
+    assert set(codes(name)) <= set(codes(atc=atc))
+
+
+@given(
+    st.sampled_from([*NAMES, "Zorblaxin", "paracetamol"]),
+    st.sampled_from([atc for listed in CODES.values() for atc in listed]),
+)
+def test_a_code_beside_a_name_takes_nothing_away(name, atc):
+    assert set(codes(name)) <= set(codes(name, atc))
+
+
+@pytest.mark.parametrize(
+    ("name", "atc"),
+    [
+        ("quetiapine", "N05AH04"),
+        ("olanzapine", "N05AH03"),
+        ("haloperidol", "N05AD01"),
+        ("risperidone", "N05AX08"),
+        ("mirtazapine", "N06AX11"),
+        ("trazodone", "N06AX05"),
+        ("esketamine", "N06AX27"),
+        ("melatonin", "N05CH01"),
+        ("dexmedetomidine", "N05CM18"),
+        ("nabiximols", "N02BG10"),
+        ("pramipexole", "N04BC05"),
+        ("clonidine", "C02AC01"),
+        ("suvorexant", "N05CJ01"),
+        ("chloral hydrate", "N05CC01"),
+        ("buspirone", "N05BE01"),
+        ("metoclopramide", "A03FA01"),
+        ("paracetamol with a sedative", "N02BE71"),
+    ],
+)
+def test_other_medicines_that_cause_drowsiness_are_one_class(name, atc):
+    assert "interaction-other-sedative" in codes(atc=atc)
+    assert "interaction-other-sedative" in codes(name, atc)
+
+
+@pytest.mark.parametrize(
+    "atc", ["N05AN01", "N05CM20", "N02BE01", "N06AB06", "N01AH01", "N01BB02", "N04BA02", "N05BX05"]
+)
+def test_medicines_beside_them_are_not_of_that_class(atc):
+    assert "interaction-other-sedative" not in codes(atc=atc)
 
 
 def test_no_name_means_a_class_and_no_class():
