@@ -47,7 +47,7 @@ class Phase:
     doses: tuple[Decimal, ...]
     days: int | None
     unit: Unit = Unit.MG
-    times: tuple[str | None, ...] | None = None
+    times: tuple[str | None, ...] | None = field(default=None, compare=False)
     mg_per_day: Decimal = field(init=False, repr=False, compare=False)
     """The day's sum in milligrams."""
     largest_dose: Decimal = field(init=False, repr=False, compare=False)
@@ -137,3 +137,21 @@ class Regimen:
             if window.to_day is None or day <= window.to_day:
                 return window.phase
         return None
+
+    def from_day(self, day: int) -> "Regimen":
+        """Return what is left of the regimen on a day; 1 is the first.
+
+        One that is not said to stop goes on with its last phase, past its planned days. Raises ValueError after the end
+        of one that stops.
+        """
+        if day <= 1:
+            return self
+        windows = list(self.windows())
+        phases = []
+        for window in windows:
+            days = None if window.to_day is None else window.to_day - max(day, window.from_day) + 1
+            if window is windows[-1] and not self.then_stop:
+                days = None
+            if days is None or days > 0:
+                phases.append(Phase(window.phase.doses, days, window.phase.unit, window.phase.times))
+        return Regimen(tuple(phases), self.then_stop)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from baclofen_rules.case import Case, Fill, Relation
+from baclofen_rules.fills import Past, Standing, look_back
 from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import Missing
@@ -25,8 +26,11 @@ from baclofen_rules.products import (
 )
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen
-from baclofen_rules.supply import cover_end, days_supply, tablets_for
+from baclofen_rules.record import Record
+from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import HAND_OVER, Habits, OrderRelation, Therapy, therapy
+from baclofen_rules.therapy import Relation as TherapyRelation
 
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
@@ -41,16 +45,6 @@ CONDITIONS_FACT: Final = "patient.conditions"
 MEDICINES_FACT: Final = "patient.medicines"
 ZERO: Final = Decimal(0)
 NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
-
-
-class Standing(StrEnum):
-    """The standing of the patient with baclofen on the day of the review."""
-
-    NEW = "new"
-    """No earlier supply, or a gap beyond the look-back."""
-    RESTART = "restart"
-    """A gap long enough for tolerance to be lost."""
-    CONTINUING = "continuing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +80,7 @@ class Terms:
 
     __slots__ = (
         "above_maximum",
+        "after",
         "age",
         "case",
         "concurrent_mg",
@@ -115,8 +110,11 @@ class Terms:
         "other_oral_baclofen",
         "patient",
         "phases",
+        "position",
+        "previous_low_mg",
         "previous_mg",
         "regimen",
+        "relation",
         "rises",
         "shortest_before_fall",
         "shortest_before_rise",
@@ -125,32 +123,41 @@ class Terms:
         "steepest_rise_mg",
         "stops",
         "supply_days",
+        "therapy",
         "total_mg",
         "unclassified",
         "unmapped_conditions",
     )
 
-    def __init__(self, case: Case, limits: Limits) -> None:
+    def __init__(self, case: Case, limits: Limits, habits: Habits | None = None) -> None:
         self.case, self.limits = case, limits
         self.patient = case.patient
         self.order = case.order
         self.age: Decimal | None = case.patient.age_on(case.on)
         """Completed years; None is unknown."""
-        self._look_back()
+        self._look_back(habits)
         self._look_ahead()
         self._look_up()
-        self.is_guarded = self.is_continuing and ZERO < self.highest_mg <= self.previous_mg
+        self.is_guarded = self.is_continuing and ZERO < self.highest_mg <= self.previous_low_mg
         """The withdrawal guard: a continuing patient whose prescribed daily dose is known and not above the last one."""
+        if self.after is not None:
+            self.concurrent_mg = self._beside_mg(self.after)
         self.total_mg = self.highest_mg + self.concurrent_mg if self.concurrent_mg else self.highest_mg
-        """The highest daily dose of the prescription, with other supplies that run today."""
+        """The highest daily dose of the prescription, with other supplies that run with it."""
         self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
         """The daily maximum that the total is above, None where it keeps it, or the fact that is lacking."""
         self._compare()
+
+    def _beside_mg(self, after: Therapy) -> Decimal:
+        """Return by how much the most of a day is above the prescription's own, over the days of the hand-over."""
+        highest = after.highest_of(HAND_OVER)
+        return ZERO if highest is None else max(ZERO, highest - self.highest_mg)
 
     def _look_ahead(self) -> None:
         """The course as it is prescribed: its doses, its length, its end, its tablets."""
         order = self.order
         self.regimen: Regimen | None = None if order is None else order.regimen
+        """The course that the order is for; of one that was begun before, what is left of it."""
         self.phases: tuple[Phase, ...] = ()
         self.highest_mg = self.first_mg = self.largest_dose_mg = ZERO
         """The highest daily dose over all phases, the daily dose of the first, and the largest single dose."""
@@ -169,6 +176,8 @@ class Terms:
             self.needed_tablets = ZERO
         if order is None or self.regimen is None:
             return
+        if self.position > 1:
+            self.regimen = self.regimen.from_day(self.position)
         regimen = self.regimen
         self.phases = phases = regimen.phases
         first = phases[0]
@@ -187,6 +196,8 @@ class Terms:
         if order.strength_mg is not None:
             self.needed_tablets = tablets_for(phases, order.strength_mg)
         self.supply_days = days_supply(regimen, order.strength_mg, order.quantity)
+        if self.after is not None:
+            self.supply_days = self.after.supply(HAND_OVER).days
 
     def _compare(self) -> None:
         """Rises and falls of the daily dose: how large, and how soon."""
@@ -197,7 +208,7 @@ class Terms:
         """The fewest days at a level before a rise from it; None without a rise."""
         self.shortest_before_fall: int | None = None
         """The same before a fall; None also where the last level has an open end."""
-        if len(self.phases) == 1 and not self.stops and not (self.is_continuing and self.previous_mg != self.first_mg):
+        if len(self.phases) == 1 and not self.stops and not self.is_continuing:
             return
         changes = tuple(self._transitions())
         self.rises = rises = tuple([change for change in changes if change.after > change.before])
@@ -213,52 +224,81 @@ class Terms:
                 [change.held_days for change in falls if change.held_days is not None], default=None
             )
 
-    def _look_back(self) -> None:
+    def _look_back(self, habits: Habits | None) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""
-        on, history = self.case.on, self.case.history
-        self.history_unknown = history is None
-        self.standing: Standing | None = None
-        """None when the history is unknown."""
-        self.is_continuing = False
-        self.latest: Fill | None = None
-        """The latest earlier supply of this course."""
-        self.previous_mg = ZERO
-        self.held_days = 0
-        self.cover_end: date | None = None
-        """The first day that earlier supplies of this course do not cover."""
-        self.left_days = 0
-        self.gap_days = 0
-        self.concurrent_mg = ZERO
-        """Daily dose of other supplies that cover today."""
-        if history is None:
-            return
-        if not history:
-            self.standing = Standing.NEW
-            return
-        own = [fill for fill in history if fill.relation is Relation.SAME_COURSE]
-        if len(own) != len(history):
-            self.concurrent_mg = running_mg([fill for fill in history if fill.relation is Relation.CONCURRENT], on)
-        if not own:
-            self.standing = Standing.NEW
-            return
-        latest = own[0]
-        for fill in own:
-            if fill.dispensed_on >= latest.dispensed_on:
-                latest = fill
-        self.latest = latest
-        self.previous_mg = latest.mg_per_day
-        self.held_days = (on - (latest.dose_since or latest.dispensed_on)).days
-        end = cover_end(own)
-        self.cover_end = end
-        days = 0 if end is None else (end - on).days
-        self.left_days, self.gap_days = max(days, 0), max(-days, 0)
-        if self.gap_days > self.limits.new_after_days:
-            self.standing = Standing.NEW
-        elif self.gap_days >= self.limits.restart_after_days:
-            self.standing = Standing.RESTART
+        case = self.case
+        self.therapy: Therapy | None = None
+        """What the patient takes, of a case of the second format."""
+        self.relation: OrderRelation | None = None
+        """How the order stands to that, before any answer."""
+        self.after: Therapy | None = None
+        """The therapy after the hand-over, before any answer; None where its tablets or doses are not known."""
+        self.position = 1
+        """The day of the order's plan on which the hand-over's first day falls."""
+        if case.record is None:
+            past = look_back(case.history, case.on, self.limits.restart_after_days, self.limits.new_after_days)
+        elif habits is None:
+            raise ValueError("a case of the second format needs the habits of a profile")
         else:
-            self.standing = Standing.CONTINUING
-            self.is_continuing = True
+            past = self._stand(case.record, habits)
+        self.history_unknown = past.is_unknown
+        self.standing = past.standing
+        self.is_continuing = past.standing is Standing.CONTINUING
+        self.latest = past.latest
+        self.previous_mg = past.previous_mg
+        self.previous_low_mg = past.previous_low_mg
+        self.held_days = past.held_days
+        self.cover_end = past.cover_end
+        self.left_days = past.left_days
+        self.gap_days = past.gap_days
+        self.concurrent_mg = past.concurrent_mg
+
+    def _stand(self, record: Record, habits: Habits) -> Past:
+        """Return the look back of a record, with the therapy before and after the hand-over kept beside."""
+        case = self.case
+        if record.supplies is None:
+            return Past(is_unknown=True)
+        self.therapy = before = therapy(record.facts(case.on, habits))
+        ask = case.ask
+        if ask is None or ask.order is None:
+            return self._stand_of_stop(before, None if ask is None else ask.course)
+        self.relation = relation = before.relate(ask.order)
+        if relation is None:
+            return Past()
+        tablets = record.tablets_asked(ask, before.owed(ask.order))
+        if tablets is not None and self.order is not None and self.order.regimen is not None:
+            self.after = after = before.with_hand_over(ask.order, tablets)
+            self.position = after.position(HAND_OVER)
+        is_new = not relation.to
+        paused = relation.gap_days >= habits.restart_after
+        standing = Standing.NEW if is_new else Standing.RESTART if paused else Standing.CONTINUING
+        return Past(
+            standing=standing,
+            latest=None if is_new else _latest_fill(before, relation),
+            previous_mg=relation.previous_high or ZERO,
+            previous_low_mg=relation.previous_low,
+            held_days=_held_days(case.on, relation.held_since, relation.uncovered_on),
+            cover_end=relation.uncovered_on,
+            left_days=relation.left_days,
+            gap_days=relation.gap_days,
+        )
+
+    def _stand_of_stop(self, before: Therapy, course: str | None) -> Past:
+        """Return the look back of a stop order: the most that the courses to be stopped give today."""
+        standing = before.relate_stop(course)
+        if not standing.to:
+            return Past(standing=Standing.NEW)
+        paused = standing.gap_days >= before.facts.habits.restart_after
+        return Past(
+            standing=Standing.RESTART if paused else Standing.CONTINUING,
+            latest=_latest_fill(before, standing),
+            previous_mg=standing.previous_high or ZERO,
+            previous_low_mg=standing.previous_low,
+            held_days=_held_days(self.case.on, standing.held_since, standing.uncovered_on),
+            cover_end=standing.uncovered_on,
+            left_days=standing.left_days,
+            gap_days=standing.gap_days,
+        )
 
     def _look_up(self) -> None:
         """Conditions by their words, medicines by their interaction classes."""
@@ -296,14 +336,35 @@ class Terms:
         phases = self.phases
         if not phases:
             return
-        if self.is_continuing and self.previous_mg != phases[0].mg_per_day:
-            yield Transition(self.previous_mg, phases[0].mg_per_day, self.held_days, "Previous dose to phase 1")
+        if self.is_continuing:
+            yield from self._first_transitions(phases[0].mg_per_day)
         for number_, (phase, following) in enumerate(pairwise(phases), start=1):
             if phase.mg_per_day != following.mg_per_day:
                 name = f"Phase {number_} to phase {number_ + 1}"
                 yield Transition(phase.mg_per_day, following.mg_per_day, phase.days, name)
         if self.stops:
             yield self.to_zero
+
+    def _first_transitions(self, first_mg: Decimal) -> Iterator[Transition]:
+        """From what is taken to phase 1: a rise from the least of it, a fall from the most of it.
+
+        What goes on beside is added to; a dose as needed counts as nothing taken, and is no rise.
+        """
+        name = "Previous dose to phase 1"
+        relation = self.relation
+        if relation is not None and relation.relation is TherapyRelation.BESIDE:
+            if self.order is not None and not self.order.as_needed and not relation.began_today:
+                both = self.previous_low_mg + first_mg
+                yield Transition(self.previous_low_mg, both, self.held_days, "Previous dose to both together")
+            return
+        if self.order is not None and self.order.as_needed:
+            if relation is None or relation.relation is TherapyRelation.CONTINUES:
+                return
+            first_mg = ZERO
+        if first_mg > self.previous_low_mg:
+            yield Transition(self.previous_low_mg, first_mg, self.held_days, name)
+        if first_mg < self.previous_mg:
+            yield Transition(self.previous_mg, first_mg, self.held_days, name)
 
     @property
     def to_zero(self) -> Transition:
@@ -379,14 +440,22 @@ def _breaks(amount: Decimal, limit: Decimal, factor: Decimal | None) -> bool:
     return amount > limit if factor is None else amount >= limit * factor
 
 
-def running_mg(fills: list[Fill], on: date) -> Decimal:
-    """The daily dose of concurrent supplies that cover ``on``.
+def _held_days(on: date, held_since: date | None, uncovered_on: date | None) -> int:
+    """Return the days for which a dose was held, up to the last day with tablets."""
+    if held_since is None:
+        return 0
+    return (min(on, uncovered_on or on) - held_since).days
 
-    A supply fetched early runs on after its own days: when only such left-over tablets cover the day, the latest counts.
-    """
-    running = [fill for fill in fills if fill.dispensed_on <= on and (on - fill.dispensed_on).days < fill.days_supply]
-    if not running:
-        end = cover_end(fills)
-        if end is not None and end > on:
-            running = [max(fills, key=lambda fill: fill.dispensed_on)]
-    return sum((fill.mg_per_day for fill in running), ZERO)
+
+def _latest_fill(before: Therapy, relation: OrderRelation) -> Fill | None:
+    """Return the last fill of the courses in question, with the doses of their last covered day."""
+    if relation.last_supply_on is None or not relation.previous_doses:
+        return None
+    return Fill(
+        dispensed_on=relation.last_supply_on,
+        doses=relation.previous_doses,
+        days_supply=relation.fill_days,
+        relation=Relation.SAME_COURSE,
+        strength_mg=relation.previous_strength_mg,
+        dose_since=relation.held_since,
+    )

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from baclofen_rules.case import MOST_DAYS
+from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.text import format_amount
 from dispensary.courses import SupplyDays, course_start, doses_in_mg, regimen_of
 from dispensary.models import (
