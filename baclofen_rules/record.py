@@ -110,7 +110,9 @@ class Record(NamedTuple):
             return ask.tablets or owed
         recorded = None if ask.order is None else self.find(ask.order)
         quantities = [] if recorded is None else [product.quantity for product in recorded.order.plan.products]
-        return None if None in quantities or not quantities else tuple(count for count in quantities if count is not None)
+        return (
+            None if None in quantities or not quantities else tuple(count for count in quantities if count is not None)
+        )
 
     def written(self, order_id: str) -> Order | None:
         """Return an order as it was written; the doses of several products are put together."""
@@ -125,26 +127,17 @@ class Record(NamedTuple):
             strength_mg=None,
             brand=None,
             quantity=None,
-            phases=_together([order.phases for order in recorded.written]),
+            phases=_together(recorded.written, recorded.order.plan),
             starts=tuple(None for _ in first.starts),
             products=recorded.written,
         )
 
 
-def _together(columns: Sequence[tuple[Phase, ...] | None]) -> tuple[Phase, ...] | None:
-    """Return the phases of several products as one: doses of one time together, and those without one in their order."""
-    known = [column for column in columns if column is not None]
-    return None if len(known) < len(columns) else tuple(_sum_of(row) for row in zip(*known, strict=True))
-
-
-def _sum_of(row: Sequence[Phase]) -> Phase:
-    sums: dict[object, Decimal] = {}
-    for phase in row:
-        for index, dose in enumerate(phase.doses_mg):
-            time = index if phase.times is None or phase.times[index] is None else phase.times[index]
-            sums[time] = sums.get(time, Decimal(0)) + dose
-    times = tuple(time if isinstance(time, str) else None for time in sums)
-    return Phase(tuple(sums.values()), row[0].days, times=times if any(times) else None)
+def _together(orders: Sequence[Order], plan: Plan) -> tuple[Phase, ...] | None:
+    """Return the phases of several products as one, each with the doses of a time together."""
+    if any(order.phases is None for order in orders):
+        return None
+    return tuple(Phase(phase.doses_together, phase.days) for phase in plan.phases)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

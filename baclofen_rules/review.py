@@ -116,7 +116,7 @@ def review(case: Case, profile: Profile) -> Review:
     """Apply every rule to a case. Raises InvalidProfile when the profile has no numbers for the day."""
     in_force_on = profile.on or case.on
     book = rulebook(profile, in_force_on)
-    terms = Terms(case, book.terms)
+    terms = Terms(case, book.terms, book.habits)
     findings: list[Finding] = []
     lacking: dict[str, list[str]] = {}
     no_dose = not terms.phases
@@ -156,7 +156,7 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
     """Return for every rule the facts it read, its limit and its answer; by code."""
     reviewed = review(case, profile)
     book = rulebook(profile, profile.on or case.on)
-    terms = Terms(case, book.terms)
+    terms = Terms(case, book.terms, book.habits)
     findings = {finding.code: finding for finding in reversed(reviewed.findings)}
     lacking = {rule.code: rule.missing for rule in reviewed.not_assessed}
     explained = []

@@ -12,7 +12,8 @@ from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rule import Rule
-from baclofen_rules.rules import all_rules
+from baclofen_rules.rules import abrupt_stop, all_rules, early_refill
+from baclofen_rules.therapy import Habits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,24 @@ class RuleBook:
     def __post_init__(self) -> None:
         limits = {bound.rule.code: bound.limits for rules in self.rules.values() for bound in rules}
         object.__setattr__(self, "_limits", limits)
+
+    @property
+    def habits(self) -> Habits:
+        """The numbers that the days of a therapy are counted with."""
+        shared = self.terms
+        refill: early_refill.Limits = self._limits[early_refill.RULE.code]
+        stop: abrupt_stop.Limits = self._limits[abrupt_stop.RULE.code]
+        return Habits(
+            restart_after=int(shared.restart_after_days),
+            new_after=int(shared.new_after_days),
+            lead=int(shared.refill_lead_days),
+            second_call=int(shared.second_call_days),
+            missed_after=int(shared.missed_after_days),
+            used_fraction=refill.used_fraction_min,
+            days_left=None if refill.days_left_max is None else int(refill.days_left_max),
+            watch=int(shared.watch_after_stop_days),
+            stop_free_mg=stop.max_mg_per_day,
+        )
 
     def limits_of(self, rule: Rule[L]) -> L:
         """Return the numbers of one rule."""

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from baclofen_rules.case import Case, Fill, Relation
-from baclofen_rules.fills import Past, Standing, look_back
 from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
+from baclofen_rules.fills import Past, Standing, look_back
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
 from baclofen_rules.products import (
@@ -25,8 +24,8 @@ from baclofen_rules.products import (
     names_other_oral_baclofen,
 )
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
-from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.record import Record
+from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, Habits, OrderRelation, Therapy, therapy
@@ -57,6 +56,14 @@ class Limits:
     start_rounding: Decimal = number("fraction", 0, 1)
     restart_after_days: Decimal = number("days", 1, 365)
     new_after_days: Decimal = number("days", 1, 3650)
+    refill_lead_days: Decimal = number("days", 1, 60)
+    """Days before the first uncovered day on which a refill is due."""
+    second_call_days: Decimal = number("days", 0, 30)
+    """Days before the first uncovered day of the second call."""
+    missed_after_days: Decimal = number("days", 0, 30)
+    """Days after the first uncovered day of the call about a missed collection."""
+    watch_after_stop_days: Decimal = number("days", 0, 90)
+    """Days for which a stopped course stays on the withdrawal-risk list."""
 
 
 class Transition(NamedTuple):

@@ -7,9 +7,10 @@ Source: design.
 
 from decimal import Decimal
 
+from baclofen_rules.fills import Standing
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
-from baclofen_rules.terms import HISTORY_FACT, Standing, Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 
 

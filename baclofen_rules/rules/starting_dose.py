@@ -8,9 +8,10 @@ Source: the profile's label.
 
 from decimal import Decimal
 
+from baclofen_rules.fills import Standing
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
-from baclofen_rules.terms import Standing, Terms
+from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import format_doses
 

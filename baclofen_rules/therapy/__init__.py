@@ -19,6 +19,7 @@ from baclofen_rules.therapy.model import (
     SupplyStatus,
 )
 from baclofen_rules.therapy.views import (
+    HAND_OVER,
     Day,
     DayStretch,
     Dose,
@@ -35,6 +36,7 @@ from baclofen_rules.therapy.views import (
 )
 
 __all__ = [
+    "HAND_OVER",
     "Day",
     "DayStretch",
     "Decision",

@@ -102,6 +102,16 @@ class PlanPhase:
     mg: Decimal = field(compare=False)
     """mg of one day, all products."""
 
+    @property
+    def doses_together(self) -> tuple[Decimal, ...]:
+        """One day's doses in mg, those of one time of several products added up; without times, in their order."""
+        sums: dict[object, Decimal] = {}
+        for doses, times in zip(self.doses, self.times, strict=True):
+            for index, dose in enumerate(doses):
+                time = index if times is None or times[index] is None else times[index]
+                sums[time] = sums.get(time, ZERO) + dose
+        return tuple(sums.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -36,6 +36,9 @@ from baclofen_rules.therapy.relations import (
     relation_to_courses,
 )
 
+HAND_OVER = "hand-over"
+"""The id of the supply that is in question."""
+
 
 class Dose(NamedTuple):
     """What one course gives on a day: its phase, and the tablets it is made of. As needed: the most of the day."""
@@ -164,6 +167,14 @@ class OrderRelation:
     """The most days of the last fill that may be left when a refill is not early."""
     fill_days: int
     """The days of the last fill."""
+    previous_doses: tuple[Decimal, ...]
+    """The doses in mg of the first of those courses on that day, all products together."""
+    previous_strength_mg: Decimal | None
+    """The strength they were made of; None where there were several, or where it is unknown."""
+    last_supply_on: date | None
+    """The day of the last hand-over to the first of those courses."""
+    began_today: bool
+    """Whether those courses began today."""
 
 
 class QueueState(StrEnum):
@@ -330,9 +341,14 @@ class Therapy:
         """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
         return self._held_since(lambda day: self._day(day).mg, None)
 
-    def _held_since(self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None) -> date | None:
-        """Return the first day of the stretch of equal mg that today belongs to; a recorded supply may say an earlier one."""
-        today = self.today.toordinal()
+    def _held_since(
+        self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None, until: int | None = None
+    ) -> date | None:
+        """Return the first day of the stretch of equal mg that a day, or today, belongs to.
+
+        A recorded supply may say an earlier one.
+        """
+        today = self.today.toordinal() if until is None else until
         mg = mg_on(today)
         if not mg:
             return None
@@ -463,6 +479,7 @@ class Therapy:
             if uncovered is not None:
                 ends.append(uncovered)
         names = tuple(course.name for course in named)
+        phase, strengths = self._last_covered_phase(named[0]) if named else (None, ())
         uncovered_on = min(ends, default=None)
         first = named[0] if named else None
         return OrderRelation(
@@ -479,6 +496,10 @@ class Therapy:
             held_since=self._held_since_of(named),
             kept_days=0 if first is None else days_kept(self._now, first),
             fill_days=0 if first is None else fill_days(self._now, first),
+            previous_doses=() if phase is None else phase.doses_together,
+            previous_strength_mg=strengths[0] if len(strengths) == 1 else None,
+            last_supply_on=max((s.on for s in first.supplies), default=None) if first is not None else None,
+            began_today=bool(named) and all(course.first_on == today for course in named),
         )
 
     def _decided_beside(self, relation: RelationToCourses) -> list[Course]:
@@ -493,13 +514,24 @@ class Therapy:
     def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
         """Return the least and the most on a course's last covered day before today; of today where it began today."""
         ahead = next(c for c in self._ahead.courses if c.name == course.name)
+        return self._bounds_of(ahead, self._last_covered(ahead))
+
+    def _last_covered_phase(self, course: Course) -> tuple[PlanPhase | None, tuple[Decimal | None, ...]]:
+        """Return the phase of that day, and the strengths it was made of."""
+        ahead = next(c for c in self._ahead.courses if c.name == course.name)
+        stretch = ahead.stretch_on(self._last_covered(ahead))
+        if stretch is None or stretch.phase is None or stretch.segment.plan is None:
+            return None, ()
+        return stretch.phase, stretch.segment.plan.strengths
+
+    def _last_covered(self, ahead: Course) -> int:
         today = self.today.toordinal()
         covered = [
             min(stretch.end, today) - 1
             for stretch in ahead.stretches
             if stretch.uncovered_since is None and stretch.first < today
         ]
-        return self._bounds_of(ahead, covered[-1] if covered else ahead.first_on)
+        return covered[-1] if covered else ahead.first_on
 
     def _held_since_of(self, courses: Sequence[Course]) -> date | None:
         if not courses:
@@ -509,9 +541,16 @@ class Therapy:
 
         def mg_on(day: int) -> Decimal:
             stretches = (c.stretch_on(day) for c in ahead)
-            return sum((s.phase.mg for s in stretches if s is not None and s.phase is not None), ZERO)
+            covered = [s.phase for s in stretches if s is not None and s.uncovered_since is None]
+            return sum((phase.mg for phase in covered if phase is not None), ZERO)
 
-        return self._held_since(mg_on, names)
+        last_covered = max(self._last_covered(course) for course in ahead)
+        return self._held_since(mg_on, names, min(last_covered, self.today.toordinal()))
+
+    def relate_stop(self, course: str | None) -> OrderRelation:
+        """Return the relation of a stop to a course, or where none is named to all that are open."""
+        open_courses = [c for c in self._now.courses if c.is_open and (course is None or c.is_fed_by(course))]
+        return self._order_relation(RelationToCourses(Relation.CHANGES, None, tuple(open_courses)))
 
     def owed(self, order_id: str) -> tuple[Decimal, ...] | None:
         """Return the tablets of the fill begun that are still to be handed over, by product; None where none are."""
@@ -555,7 +594,7 @@ class Therapy:
     # --- hand-overs -----------------------------------------------------------------------------------------------
 
     def with_hand_over(
-        self, order_id: str, tablets: Sequence[Decimal], answer: Sequence[Decision] = (), supply_id: str = "asked"
+        self, order_id: str, tablets: Sequence[Decimal], answer: Sequence[Decision] = (), supply_id: str = HAND_OVER
     ) -> Therapy:
         """Return the therapy after a hand-over today under an answer, for the screen before and the paper after."""
         number = 1 + max((s.number for s in self.facts.supplies if s.order == order_id), default=0)
@@ -605,11 +644,22 @@ class Therapy:
 
     def highest(self, order_id: str, tablets: Sequence[Decimal]) -> Decimal | None:
         """Return the largest `high` over the days of a hand-over of some tablets today, before any answer."""
-        after = self.with_hand_over(order_id, tablets)
-        days = after.supply("asked")
-        spans = after.stretches(days.starts_on, max(days.starts_on, days.run_out_on - timedelta(days=1)))
+        return self.with_hand_over(order_id, tablets).highest_of(HAND_OVER)
+
+    def highest_of(self, supply_id: str) -> Decimal | None:
+        """Return the largest `high` over the days of a hand-over; None where nobody knows a dose."""
+        days = self.supply(supply_id)
+        spans = self.stretches(days.starts_on, max(days.starts_on, days.run_out_on - timedelta(days=1)))
         highs = [span.day.high for span in spans]
         return None if None in highs else max(high for high in highs if high is not None)
+
+    def position(self, supply_id: str) -> int:
+        """Return the day of its order's plan on which a hand-over's first day falls; 1 is the first."""
+        supply = next(s for s in self.facts.supplies if s.id == supply_id)
+        first = self._now.moved_u[supply_id][0]
+        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
+        segment = next(s for s in reversed(course.segments) if s.source == (supply.order or supply.id))
+        return 1 if segment.first_taken is None else max(1, first - segment.first_taken - segment.moved + 1)
 
     def supply_type(self, supply_id: str) -> SupplyType:
         """Return the kind of a hand-over on an order: first or later, a whole ordered quantity or a part."""
@@ -636,6 +686,7 @@ def therapy(facts: Facts) -> Therapy:
 
 
 __all__ = [
+    "HAND_OVER",
     "Day",
     "DayStretch",
     "Dose",

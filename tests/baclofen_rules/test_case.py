@@ -149,7 +149,7 @@ BAD = [
     ("on", 20261122, "on"),
     ("on", "２０２６-11-22", "on"),
     ("on", None, "on"),
-    ("format", "baclofen-case/2", "format"),
+    ("format", "baclofen-case/3", "format"),
     ("action", "give", "action"),
     ("action", "discontinue", "prescription"),
     ("prescription", None, "prescription"),
