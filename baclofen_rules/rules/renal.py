@@ -1,11 +1,11 @@
 """The kidneys cannot clear this dose.
 
-Finds, by eGFR and the highest daily dose of the prescription:
+Finds, by eGFR and the highest daily dose, with other supplies that run today:
 dialysis or eGFR below 15: up to 5 mg an override, above a stop;
 15 to under 30: up to 5 mg an acknowledgement, above an override, from 20 mg a stop;
 30 to under 60: under 20 mg an acknowledgement, from 20 mg an override; from 60 nothing.
 A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
-Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so, and other supplies are not counted in.
+Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so.
 Source: nephrology papers and the British texts; the stops are stricter than any label.
 """
 
@@ -41,7 +41,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (Missing((DIALYSIS_FACT,) if egfr is not None else (EGFR_FACT, DIALYSIS_FACT)),)
     elif egfr is None and not dialysis:
         lacking = (Missing((EGFR_FACT,)),)
-    judged = _judged(egfr, dialysis, t.highest_mg, limits)
+    judged = _judged(egfr, dialysis, t.total_mg, limits)
     if judged is None:
         return lacking
     severity, limit = judged
@@ -67,13 +67,18 @@ def _judged(
 
 
 def _describe(t: Terms, limit: Decimal, guarded: bool) -> Words:
-    day, most = format_amount(t.highest_mg), format_amount(limit)
+    day, most = format_amount(t.total_mg), format_amount(limit)
+    other = (
+        f" ({format_amount(t.highest_mg)} mg here, {format_amount(t.concurrent_mg)} mg of other supplies)"
+        if t.concurrent_mg
+        else ""
+    )
     egfr = None if t.patient.egfr is None else format_amount(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
     guard = f" {GUARD}" if guarded else ""
     return Words(
         f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",
-        f"Highest daily dose: {day} mg; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2; "
+        f"Highest daily dose: {day} mg{other}; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2; "
         f"dialysis: {'yes' if t.patient.dialysis else 'no' if t.patient.dialysis is False else 'not recorded'}; "
         f"amount to watch: {most} mg a day. Watch for confusion and sleepiness.{guard}",
         observed={"mg_per_day": day, "egfr": egfr, "dialysis": t.patient.dialysis},

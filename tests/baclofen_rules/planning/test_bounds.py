@@ -162,7 +162,8 @@ def test_part_of_a_day_is_a_whole_one() -> None:
     ("name", "age", "weight", "top"),
     [
         ("lioresal", "45", None, 100),
-        ("lioresal", "7", "10", 60),
+        ("lioresal", "7", None, 60),
+        ("lioresal", "7", "10", 20),
         ("lioresal", "3", None, 60),
         ("lioresal", None, None, 100),
         ("us-label", "45", None, 80),
