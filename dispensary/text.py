@@ -13,6 +13,14 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _APOSTROPHES = re.compile("[\u2018\u2019\u201b\u02b9\u02bb\u02bc\u02bd\u02c8\u0060\u00b4\u2032\ua78c\uff07]")
 _HYPHENS = re.compile("[\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d]")
 _MARKS_OF_I = re.compile("i\u0307|\u0131")
+_PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ħ": "h", "ŋ": "n", "ə": "e"}
+)
+_TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff]")
+"""Letters of Chinese, Japanese and Korean, in which a whole name is typed without a blank."""
+LONGEST_KEY = 200
+MOST_WORDS = 12
 
 
 def comparable_name(name: str) -> str:
@@ -25,6 +33,45 @@ def comparable_name(name: str) -> str:
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(unicodedata.normalize("NFC", _MARKS_OF_I.sub("i", folded)).split())
+
+
+def fold_name(name: str) -> str:
+    """Return a name as it is searched for: words of plain lower-case letters with one blank between them.
+
+    Beside what `comparable_name` ignores, accents, apostrophes and other punctuation make no difference.
+    """
+    return _fold(comparable_name(name).replace("'", ""))
+
+
+def _fold(name: str) -> str:
+    """Return compared text without marks; what is neither a letter nor a digit becomes a blank."""
+    letters = (c for c in unicodedata.normalize("NFKD", name) if unicodedata.category(c) != "Mn")
+    plain = unicodedata.normalize("NFC", "".join(letters)).translate(_PLAIN_LETTERS)
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain).split())
+
+
+def name_keys(family_name: str, given_name: str) -> set[str]:
+    """Return the keys under which a person is searched for: their folded names, beginning at each word in turn.
+
+    Hyphens and apostrophes may be typed as nothing or as a blank, umlauts as two letters, and a Chinese, Japanese or Korean
+    name in one piece.
+    """
+    name = comparable_name(f"{family_name} {given_name}")
+    spellings = {name.replace("'", ""), name.replace("'", " "), name.replace("'", "").replace("-", "")}
+    spellings |= {spelling.translate(_TRANSCRIBED) for spelling in spellings}
+    folded = {_fold(spelling) for spelling in spellings}
+    if _UNSPACED.search(name):
+        folded |= {spelling.replace(" ", "") for spelling in folded}
+    keys = set()
+    for words in (spelling.split() for spelling in folded):
+        for start in range(min(len(words), MOST_WORDS)):
+            keys.add(" ".join(words[start:] + words[:start])[:LONGEST_KEY])
+    return keys
+
+
+def number_key(number: str) -> str:
+    """Return the key under which a number is searched for: its letters and digits behind a sign that no name has."""
+    return f"#{_fold(comparable_name(number)).replace(' ', '')}"[:LONGEST_KEY]
 
 
 def clean_line(value: object, field: str, *, longest: int, required: bool = True) -> str:

@@ -15,7 +15,18 @@ from dispensary.models.contacts import (
 )
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest
 from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
-from dispensary.models.patient import Patient, Prescriber, PriorSupply, Relation, Sex
+from dispensary.models.patient import (
+    CorrectionReason,
+    FormerIdentity,
+    Namesake,
+    NamesakeAnswer,
+    Patient,
+    PatientSearchKey,
+    Prescriber,
+    PriorSupply,
+    Relation,
+    Sex,
+)
 from dispensary.models.pharmacy import Language, Pharmacy, StaffMember, StaffRole
 from dispensary.models.prescription import (
     DoseUnit,
@@ -54,6 +65,7 @@ __all__ = [
     "ConsentSource",
     "ContactFault",
     "ContactPoint",
+    "CorrectionReason",
     "Delivery",
     "DeliveryOutcome",
     "DetailLevel",
@@ -64,15 +76,19 @@ __all__ = [
     "EngineTurn",
     "Finding",
     "FindingSeverity",
+    "FormerIdentity",
     "IdempotentRequest",
     "InboundEvent",
     "Language",
     "Medium",
     "Mitigation",
+    "Namesake",
+    "NamesakeAnswer",
     "Outcome",
     "Override",
     "OverrideState",
     "Patient",
+    "PatientSearchKey",
     "Pharmacy",
     "Phase",
     "Prescriber",

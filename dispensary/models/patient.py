@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -54,6 +55,14 @@ class Patient(models.Model):
     drives = models.BooleanField(null=True, blank=True)
     intrathecal_pump = models.BooleanField(null=True, blank=True)
     facts_at = models.DateTimeField(null=True, blank=True, help_text=_("when the facts were last asked"))
+    joined_to = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="joined_records",
+        help_text=_("the record of the same person that is used in place of this one"),
+    )
 
     version = models.PositiveIntegerField(default=1)
 
@@ -77,7 +86,10 @@ class Patient(models.Model):
                 name="patient_egfr_believable",
             ),
         ]
-        indexes = [models.Index(fields=["pharmacy", "family_name", "given_name"], name="patient_by_name")]
+        indexes = [
+            models.Index(fields=["pharmacy", "family_name", "given_name"], name="patient_by_name"),
+            models.Index(fields=["pharmacy", "birth_date"], name="patient_by_birth_date"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.family_name}, {self.given_name}".rstrip(", ")
@@ -86,6 +98,113 @@ class Patient(models.Model):
     def zone(self) -> str:
         """The IANA name of the zone that the patient lives in."""
         return self.time_zone or self.pharmacy.time_zone
+
+    @property
+    def namesakes(self) -> list[NamesakeRecord]:
+        """The other records in use of the patient's name and birth date, each with the answer to whether they are one person."""
+        rows = Namesake.objects.filter(Q(patient=self) | Q(other=self)).exclude(answer=NamesakeAnswer.SAME)
+        return [
+            NamesakeRecord(row.other if row.patient_id == self.pk else row.patient, row.answer)
+            for row in rows.select_related("patient", "other")
+        ]
+
+    def identities(self) -> list[Patient | FormerIdentity]:
+        """Return the record, and what it said before each correction; names and numbers of all of them find the patient."""
+        return [self, *self.former_identities.all()]
+
+
+class CorrectionReason(models.TextChoices):
+    """The reasons for which name, number or birth date of a record change."""
+
+    RECORDED_WRONGLY = "recorded-wrongly", _("It was recorded wrongly")
+    CHANGED = "changed", _("It has changed since")
+    JOINED = "joined", _("Two records of one person were joined")
+
+
+class FormerIdentity(models.Model):
+    """Name, number and birth date as a record had them before a correction. Still searched for, still accepted in orders."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="former_identities")
+    identifier = models.CharField(max_length=64)
+    identifier_system = models.CharField(max_length=255, blank=True)
+    family_name = models.CharField(max_length=120)
+    given_name = models.CharField(max_length=120, blank=True)
+    birth_date = models.DateField(null=True, blank=True)
+    reason = models.CharField(max_length=16, choices=CorrectionReason)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = _("former identities")
+        ordering = ["-ended_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(reason__in=CorrectionReason.values), name="former_identity_reason_known")
+        ]
+        indexes = [models.Index(fields=["identifier", "identifier_system"], name="former_identity_by_number")]
+
+    def __str__(self) -> str:
+        return f"{self.family_name}, {self.given_name}".rstrip(", ")
+
+
+class PatientSearchKey(models.Model):
+    """A text that finds a patient: a name from one of its words on, or a number. Made from the record by its actions."""
+
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.CASCADE, related_name="+", db_index=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="search_keys", db_index=False)
+    key = models.TextField(db_collation="C")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["patient", "key"], name="patient_search_key_once")]
+        indexes = [models.Index(fields=["pharmacy", "key"], include=["patient"], name="patient_search")]
+
+    def __str__(self) -> str:
+        return f"Search key {self.pk}"
+
+
+class NamesakeAnswer(models.TextChoices):
+    """The answer to whether two records are of one person."""
+
+    OPEN = "", _("Not answered")
+    SAME = "same", _("The same person")
+    OTHER = "other", _("Another person")
+
+
+@dataclass(frozen=True, slots=True)
+class NamesakeRecord:
+    """Another record of a patient's name and birth date, as seen from the patient."""
+
+    patient: Patient
+    answer: str
+    """A `NamesakeAnswer`."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.answer == NamesakeAnswer.OPEN
+
+
+class Namesake(models.Model):
+    """Two records of a pharmacy with one name and birth date: a question until a person answers it."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="namesakes_noticed")
+    other = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="namesakes_of")
+    answer = models.CharField(max_length=8, choices=NamesakeAnswer, default=NamesakeAnswer.OPEN, blank=True)
+    noticed_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["noticed_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "other"], name="namesake_noticed_once"),
+            models.CheckConstraint(condition=~Q(patient=models.F("other")), name="namesake_is_another_record"),
+            models.CheckConstraint(
+                condition=Q(answer=NamesakeAnswer.OPEN, answered_at__isnull=True)
+                | Q(answer__in=[NamesakeAnswer.SAME, NamesakeAnswer.OTHER], answered_at__isnull=False),
+                name="namesake_answer_has_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Namesake {self.pk}: {self.answer or 'open'}"
 
 
 class Prescriber(models.Model):

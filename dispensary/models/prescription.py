@@ -7,9 +7,10 @@ from decimal import Decimal
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q, Sum
+from django.db.models.functions import Cast, Right
 from django.utils.translation import gettext_lazy as _
 
-from dispensary.models.keys import uuid7
+from dispensary.models.keys import SHOWN, uuid7
 from dispensary.models.patient import Patient, Prescriber
 from dispensary.models.pharmacy import Pharmacy
 
@@ -136,6 +137,7 @@ class Prescription(models.Model):
             models.Index(fields=["pharmacy", "status", "received_at", "id"], name="prescription_queue"),
             models.Index(fields=["pharmacy", "received_at", "id"], name="prescription_by_arrival"),
             models.Index(fields=["patient", "received_at"], name="prescription_of_patient"),
+            models.Index("pharmacy", Right(Cast("id", models.CharField()), SHOWN), name="prescription_by_number"),
         ]
 
     def __str__(self) -> str:
