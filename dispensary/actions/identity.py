@@ -1,20 +1,25 @@
-"""A person as an order describes them, compared with the patient recorded under the number."""
+"""A person as an order describes them, compared with the patient recorded under the number; the keys that find a patient."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from dispensary.errors import Problem
-from dispensary.models import Patient, Prescriber, Sex
-from dispensary.text import comparable_name
+from dispensary.errors import Conflict, Problem
+from dispensary.models import FormerIdentity, Patient, PatientSearchKey, Prescriber, Sex
+from dispensary.text import comparable_name, name_keys, number_key
 
-FIELDS = ("family_name", "given_name", "birth_date", "sex")
+NAMES = ("family_name", "given_name")
+FIELDS = (*NAMES, "birth_date", "sex")
 _CHECK = "Check whom the order is for."
+_ANOTHER_NAME = (
+    f"{_CHECK} If the patient's name has changed, correct the record; another person needs a number of their own."
+)
 _NEXT = {
-    "family_name": f"{_CHECK} Another person needs a number of their own here.",
-    "given_name": f"{_CHECK} Another person needs a number of their own here.",
+    "family_name": _ANOTHER_NAME,
+    "given_name": _ANOTHER_NAME,
     "birth_date": f"{_CHECK} If the record is wrong, correct the record, then send the order again.",
     "sex": f"{_CHECK} If the record is wrong, correct the record, then send the order again.",
 }
@@ -24,6 +29,7 @@ class Match(StrEnum):
     """The comparison of a field of an order with the record."""
 
     EQUAL = "equal"
+    FORMER = "equal to the record before a correction"
     DIFFERENT = "different"
     UNRECORDED = "stated in the order, unknown in the record"
     UNSTATED = "not stated in the order"
@@ -33,15 +39,30 @@ def compare_person(patient: Patient, person: Mapping[str, Any]) -> dict[str, Mat
     """Compare `person` (any of `FIELDS`) with the record, field by field.
 
     Names are compared in one form. Given names are equal where the words of one begin the other, since senders differ in
-    how many they send. A sex of "unknown" states nothing.
+    how many they send. A name that the record had before a correction is the patient's too. A sex of "unknown" states
+    nothing.
     """
-    return {name: _match(name, _text(name, person.get(name)), _text(name, getattr(patient, name))) for name in FIELDS}
+    matches = _compare(patient, person)
+    if Match.DIFFERENT in (matches["family_name"], matches["given_name"]):
+        for former in patient.former_identities.all():
+            former_matches = _compare(former, person)
+            if all(former_matches[name] in {Match.EQUAL, Match.UNSTATED} for name in NAMES):
+                return matches | {
+                    name: Match.FORMER if matches[name] is Match.DIFFERENT else matches[name] for name in NAMES
+                }
+    return matches
+
+
+def _compare(record: Patient | FormerIdentity, person: Mapping[str, Any]) -> dict[str, Match]:
+    return {
+        name: _match(name, _text(name, person.get(name)), _text(name, getattr(record, name, None))) for name in FIELDS
+    }
 
 
 def is_surely(patient: Patient, person: Mapping[str, Any]) -> bool:
     """Return whether family name, given name and birth date are all stated and equal, and nothing differs."""
     matches = compare_person(patient, person)
-    equal = all(matches[name] is Match.EQUAL for name in ("family_name", "given_name", "birth_date"))
+    equal = all(matches[name] in {Match.EQUAL, Match.FORMER} for name in ("family_name", "given_name", "birth_date"))
     return equal and matches["sex"] is not Match.DIFFERENT
 
 
@@ -64,6 +85,49 @@ def number_body(owner: Patient | Prescriber) -> dict[str, str]:
     """Return the number as it stands in an audit body, with its system where it has one."""
     system = {"identifier_system": owner.identifier_system} if owner.identifier_system else {}
     return {"identifier": owner.identifier} | system
+
+
+def number_taken() -> Conflict:
+    """Return the error of a number that another patient has."""
+    return Conflict(
+        "A patient with this number is already registered here.",
+        Problem("patient.identifier", "a number in use", "a number of the patient's own", "Search for the number."),
+    )
+
+
+def require_free_number(patient: Patient) -> None:
+    """Raise `Conflict` where the number is recorded for somebody who does not differ from the patient, under any system."""
+    person = {name: getattr(patient, name) for name in FIELDS}
+    holders = Patient.objects.filter(pharmacy_id=patient.pharmacy_id, identifier=patient.identifier)
+    for holder in holders.exclude(pk=patient.pk):
+        if Match.DIFFERENT not in compare_person(holder, person).values():
+            raise number_taken()
+
+
+def save_former_identity(record: Patient, patient: Patient, reason: str, now: datetime) -> FormerIdentity:
+    """Store name, number and birth date of `record` as former ones of `patient`."""
+    return FormerIdentity.objects.create(
+        patient=patient,
+        identifier=record.identifier,
+        identifier_system=record.identifier_system,
+        family_name=record.family_name,
+        given_name=record.given_name,
+        birth_date=record.birth_date,
+        reason=reason,
+        ended_at=now,
+    )
+
+
+def write_search_keys(patient: Patient) -> None:
+    """Store the keys under which a patient is searched for: present and former names and numbers, those of joined records too."""
+    keys = {number_key(record.identifier) for record in patient.identities()}
+    for record in patient.identities():
+        keys |= name_keys(record.family_name, record.given_name)
+    patient.search_keys.exclude(key__in=keys).delete()
+    PatientSearchKey.objects.bulk_create(
+        (PatientSearchKey(pharmacy_id=patient.pharmacy_id, patient=patient, key=key) for key in sorted(keys)),
+        ignore_conflicts=True,
+    )
 
 
 def _text(name: str, value: Any) -> str:

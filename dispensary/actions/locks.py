@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from uuid import UUID
 
 from django.db import connection
 
+from dispensary.errors import Conflict, Problem, Stale
 from dispensary.models import Patient, Prescription
 
 
@@ -20,9 +22,31 @@ def lock(prescription: Prescription) -> Prescription:
     )
 
 
+def lock_patient(patient: Patient, version: int | None = None) -> Patient:
+    """Lock the patient's row until the transaction ends. Returns the patient as they are recorded now.
+
+    Raises `Stale` on another version, `Conflict` for a record that was joined to another.
+    """
+    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    if version is not None and locked.version != version:
+        raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
+    if locked.joined_to_id is not None:
+        problem = Problem("patient", "a record that is no longer used", f"the record {locked.joined_to_id}")
+        raise Conflict("This record was joined to another of the same person.", problem)
+    return locked
+
+
+def lock_birth_date(pharmacy_id: UUID, born_on: date) -> None:
+    """Lock a birth date until the transaction ends, so that two records of one person cannot miss each other."""
+    _lock_text(f"born {pharmacy_id} {born_on}")
+
+
 def lock_identifiers(pharmacy_id: UUID, identifiers: Iterable[tuple[str, str]]) -> None:
     """Lock business identifiers of orders, known here or not, until the transaction ends: one message about each at a time."""
+    for system, value in sorted(set(identifiers)):
+        _lock_text(f"prescription {pharmacy_id} {system} {value}")
+
+
+def _lock_text(key: str) -> None:
     with connection.cursor() as cursor:
-        for system, value in sorted(set(identifiers)):
-            key = f"prescription {pharmacy_id} {system} {value}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])

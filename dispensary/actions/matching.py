@@ -28,7 +28,7 @@ def match_patient(
     identity = _identity(facts, now)
     person: dict[str, Any] = {}
     if isinstance(stated, Patient):
-        patient: Patient | None = stated
+        patient: Patient | None = stated.joined_to or stated
     else:
         person = {name: value for name, value in stated.items() if name not in IDENTITY_FACTS}
         for name, value in _identity(stated, now).items():
@@ -46,11 +46,11 @@ def match_patient(
         raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
     if clinical:
         patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
-    return patient, [
-        f"patient.{name}: stated in the order and unknown in the record; ask the patient and record it"
-        for name, match in matches.items()
-        if match is Match.UNRECORDED
-    ]
+    notes = {
+        Match.UNRECORDED: "stated in the order and unknown in the record; ask the patient and record it",
+        Match.FORMER: "the order has what was recorded before a correction",
+    }
+    return patient, [f"patient.{name}: {notes[match]}" for name, match in matches.items() if match in notes]
 
 
 def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -63,12 +63,14 @@ def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now:
     """Return the patient whom the number names, or None for an unknown number.
 
     A number is its system and its value. Where one side names no system, the number alone is not enough: family name, given
-    name and birth date must all be stated and equal, and the record then remembers the system.
+    name and birth date must all be stated and equal, and the record then remembers the system. The same holds for a number
+    that the record had before a correction. A record that was joined to another stands for that other.
     """
     number, system = str(person["identifier"]).strip(), str(person.get("identifier_system") or "").strip()
-    holders = list(Patient.objects.filter(pharmacy=pharmacy, identifier=number))
+    holders = list(Patient.objects.filter(pharmacy=pharmacy, identifier=number).select_related("joined_to"))
     exact = next((holder for holder in holders if holder.identifier_system == system), None)
     if exact is not None:
+        exact = exact.joined_to or exact
         matches = compare_person(exact, person)
         stated = [name for name in ("given_name", "birth_date") if matches[name] is not Match.UNSTATED]
         if stated and all(matches[name] is Match.UNRECORDED for name in stated):
@@ -85,9 +87,16 @@ def _find_patient(person: Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now:
                 ),
             )
         return exact
-    same = [h for h in holders if not (system and h.identifier_system) and is_surely(h, person)]
+    unnamed = [h for h in holders if h.joined_to_id is None and not (system and h.identifier_system)]
+    same = [holder for holder in unnamed if is_surely(holder, person)]
     if len(same) == 1:
         return patients.remember_system(patient=same[0], system=system, by=by, now=now) if system else same[0]
+    former = Patient.objects.filter(
+        pharmacy=pharmacy, former_identities__identifier=number, former_identities__identifier_system__in=["", system]
+    )
+    same = [holder for holder in former.distinct() if is_surely(holder, person)]
+    if len(same) == 1:
+        return same[0]
     if not holders:
         return None
     problem = Problem(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,11 +14,13 @@ from django.db.models import Model
 
 from baclofen_rules.facts import FACTS, Kind
 from dispensary import audit, policies, reminders
-from dispensary.actions.identity import FIELDS, Match, compare_person, number_body
+from dispensary.actions import namesakes
+from dispensary.actions.identity import number_body, number_taken, require_free_number, write_search_keys
+from dispensary.actions.locks import lock_patient
 from dispensary.actors import Actor, Role
 from dispensary.assessment import CASE_FORMAT, facts_document, read_case
 from dispensary.audit import Event
-from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
 from dispensary.models.pharmacy import validate_time_zone
 from dispensary.models.reminders import Withdrawal
@@ -36,14 +39,16 @@ def register(
     language: str = "",
     time_zone: str = "",
     facts: Mapping[str, Any] | None = None,
+    other_than: Collection[UUID] = (),
     by: Actor,
     now: datetime,
 ) -> Patient:
     """Make a patient known to the pharmacy, with the facts known so far.
 
     `facts` are the patient facts of the case format; what is absent is unknown. `identifier_system` is the system of the
-    number, "" for the pharmacy's own. Raises `Conflict` when the number is taken, also by a person recorded with it under
-    another system who does not differ; `InvalidInput` when a fact cannot be read.
+    number, "" for the pharmacy's own. `other_than` are ids of records of the same name and birth date that are of other
+    people; about every other such record a question is opened. Raises `Conflict` when the number is taken, also by a person
+    recorded with it under another system who does not differ; `InvalidInput` when a fact cannot be read.
     """
     policies.require(policies.may_receive(by), by, "register a patient", "a technician or pharmacist")
     policies.require_same_pharmacy(by, pharmacy.pk)
@@ -58,19 +63,14 @@ def register(
     )
     if facts:
         _set_facts(patient, facts, now)
-    taken = Conflict(
-        "A patient with this number is already registered here.",
-        Problem("patient.identifier", "a number in use", "a number of the patient's own", "Search for the number."),
-    )
-    person = {name: getattr(patient, name) for name in FIELDS}
-    for holder in Patient.objects.filter(pharmacy=pharmacy, identifier=patient.identifier):
-        if Match.DIFFERENT not in compare_person(holder, person).values():
-            raise taken
+    require_free_number(patient)
     try:
         with transaction.atomic():
             patient.save(force_insert=True)
     except IntegrityError as error:
-        raise taken from error
+        raise number_taken() from error
+    write_search_keys(patient)
+    noticed = namesakes.notice(patient=patient, other_than=other_than, by=by, now=now)
     audit.record(
         Event.PATIENT_REGISTERED,
         pharmacy=pharmacy,
@@ -78,7 +78,7 @@ def register(
         now=now,
         subject=patient,
         patient=patient,
-        body=number_body(patient) | {"facts": facts_document(patient)},
+        body=number_body(patient) | {"facts": facts_document(patient)} | noticed,
     )
     return patient
 
@@ -88,7 +88,7 @@ def remember_system(*, patient: Patient, system: str, by: Actor, now: datetime) 
     """Add the system to a number that was recorded without one. Raises `Conflict` when it has another by now."""
     policies.require(policies.may_receive(by), by, "change a patient's number", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
-    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    locked = lock_patient(patient)
     if locked.identifier_system:
         raise Conflict("The patient's number was changed meanwhile. Send the order again.")
     locked.identifier_system = clean_line(system, "patient.identifier_system", longest=255)
@@ -118,9 +118,7 @@ def update_facts(
     """
     policies.require(policies.may_receive(by), by, "change a patient's facts", "a technician or pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
-    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
-    if version is not None and locked.version != version:
-        raise Stale("The patient's record was changed meanwhile. Load it again and repeat your change.")
+    locked = lock_patient(patient, version)
     before = facts_document(locked) | _message_settings(locked)
     if changes:
         _set_facts(locked, changes, now)
@@ -130,7 +128,8 @@ def update_facts(
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     locked.version += 1
     locked.save()
-    _record_change(locked, {"changed": changed}, by, now)
+    noticed = namesakes.notice(patient=locked, by=by, now=now) if "birth_date" in changed else {}
+    _record_change(locked, {"changed": changed} | noticed, by, now)
     if "time_zone" in changed:
         reminders.plan_again(patient=locked, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
@@ -145,7 +144,7 @@ def choose_language(*, patient: Patient, language: str, by: Actor, now: datetime
         policies.may_send_reminders(by) or by.role == Role.PATIENT, by, "choose the language", "staff at the counter"
     )
     policies.require_same_pharmacy(by, patient.pharmacy_id)
-    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    locked = lock_patient(patient)
     chosen = _check_language(language)
     if chosen == locked.language:
         return locked
@@ -203,7 +202,7 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
     """Record that a patient has died: nothing is dispensed any more, and no message is sent."""
     policies.require(policies.may_end(by), by, "record a death", "a pharmacist")
     policies.require_same_pharmacy(by, patient.pharmacy_id)
-    locked = Patient.objects.select_for_update(of=("self",)).select_related("pharmacy").get(pk=patient.pk)
+    locked = lock_patient(patient)
     if died_on > now.date():
         raise InvalidInput("The date lies in the future.", Problem("died_on", died_on.isoformat(), "a day up to today"))
     locked.died_on = died_on

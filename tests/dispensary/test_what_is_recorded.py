@@ -267,6 +267,13 @@ def test_a_patients_record(house: House) -> None:
     changed = house.pharmacist.patch(where, {"facts": {"weight_kg": "72.5"}}, If_Match=read["ETag"])
     assert changed.status_code == 200, changed.content
     assert "72.5" in json.dumps(house.wrote(Event.PATIENT_CHANGED, by=pharmacist, patient=patient.pk))
+    assert house.pharmacist.patch(where, {"given_name": "Adah"}, If_Match="*").status_code == 200
+    assert "Adah" in json.dumps(house.wrote(Event.PATIENT_CORRECTED, by=pharmacist, patient=patient.pk))
+    assert "Ada" not in house.newest(Event.PATIENT_CORRECTED).sentence
+    namesake = make.patient(house.shop, now=timezone.now(), given_name="Adah")
+    answer = {"other": str(namesake.pk), "answer": "other"}
+    assert house.pharmacist.post(where + "namesakes/", answer).status_code == 200
+    house.wrote(Event.NAMESAKE_ANSWERED, by=pharmacist, patient=namesake.pk)
     supply = {
         "dispensed_on": str(today() - timedelta(days=20)),
         "doses": [5, 5, 5],

@@ -72,6 +72,11 @@ class Event(StrEnum):
 
     PATIENT_REGISTERED = "patient.registered", "{by} registered {patient}."
     PATIENT_CHANGED = "patient.changed", "{by} changed the facts about {patient}."
+    PATIENT_CORRECTED = "patient.corrected", "{by} corrected name, number or birth date of {patient}."
+    NAMESAKE_ANSWERED = (
+        "patient.namesake_answered",
+        "{by} answered whether {patient} and another record of the same name are one person.",
+    )
     PATIENT_OPENED = "patient.opened", "{by} opened the record of {patient}."
     PATIENT_SEARCHED = "patient.searched", "{by} searched for patients."
     RECORD_READ = "record.read", "{by} read {subject}."

@@ -1,0 +1,192 @@
+"""Records of one name and birth date: noticed, answered by a person, joined where they are of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from baclofen_rules.facts import FACTS
+from dispensary import audit, policies
+from dispensary.actions import reviews
+from dispensary.actions.identity import save_former_identity, write_search_keys
+from dispensary.actions.locks import lock_birth_date, lock_patient
+from dispensary.actors import Actor
+from dispensary.assessment import facts_document
+from dispensary.audit import Event
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.models import (
+    CorrectionReason,
+    FormerIdentity,
+    Namesake,
+    NamesakeAnswer,
+    Patient,
+    PrescriptionStatus,
+    PriorSupply,
+    Sex,
+)
+from dispensary.text import fold_name
+
+
+def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, now: datetime) -> dict[str, Any]:
+    """Open a question for each other record with the patient's name and birth date, in the caller's transaction.
+
+    Open questions that no longer hold are dropped. Returns what the caller's audit entry says about it: nothing, or the ids
+    of the records that were noticed. `other_than` are records of which a person says that they are of somebody else.
+    """
+    same = {record.pk: record for record in _find_namesakes(patient)}
+    questions = list(_questions_of(patient))
+    Namesake.objects.filter(
+        pk__in=[
+            question.pk
+            for question in questions
+            if not question.answer and not {question.patient_id, question.other_id} & same.keys()
+        ]
+    ).delete()
+    asked = {question.patient_id for question in questions} | {question.other_id for question in questions}
+    new = sorted(same.keys() - asked)
+    for pk in new:
+        question = Namesake(patient=patient, other=same[pk], noticed_at=now)
+        if pk in other_than:
+            question.answer, question.answered_at, question.answered_by = NamesakeAnswer.OTHER, now, by.name
+        question.save(force_insert=True)
+    other = sorted(set(other_than) & set(new))
+    return ({"namesakes": new} if new else {}) | ({"other_than": other} if other else {})
+
+
+@transaction.atomic
+def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, now: datetime) -> Patient:
+    """Record whether two records of one name and birth date are of one person; join them where they are.
+
+    Returns the record to use from now on. Raises `NotFound` where there is no such question, `Conflict` for records that are
+    joined already, or of which neither can be joined to the other.
+    """
+    policies.require(policies.may_receive(by), by, "answer who a patient is", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    if answer not in (NamesakeAnswer.SAME, NamesakeAnswer.OTHER):
+        raise InvalidInput("The question needs an answer.", Problem("answer", "another word", "same or other"))
+    question = Namesake.objects.filter(Q(patient=patient.pk, other=other) | Q(patient=other, other=patient.pk)).first()
+    if question is None:
+        raise NotFound("There is no question about these two records.")
+    first, second = (lock_patient(record) for record in sorted([question.patient, question.other], key=lambda r: r.pk))
+    question.answer, question.answered_at, question.answered_by = answer, now, by.name
+    question.save(update_fields=["answer", "answered_at", "answered_by"])
+    if answer == NamesakeAnswer.OTHER:
+        _record_answer(first, answer, {"other": second.pk}, by, now)
+        _record_answer(second, answer, {"other": first.pk}, by, now)
+        return first if first.pk == patient.pk else second
+    newer, older = (first, second) if first.pk == question.patient_id else (second, first)
+    joined, kept = _choose_joined(newer, older)
+    moved = _join(joined, kept, now)
+    _record_answer(kept, answer, moved, by, now)
+    _record_answer(joined, answer, {"joined_to": kept.pk}, by, now)
+    notice(patient=kept, by=by, now=now)
+    for order in kept.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
+        reviews.record(prescription=order, by=by, now=now)
+    return kept
+
+
+def _find_namesakes(patient: Patient) -> list[Patient]:
+    """Return the other records in use with the patient's birth date and one of the patient's names, present or former."""
+    if patient.birth_date is None:
+        return []
+    lock_birth_date(patient.pharmacy_id, patient.birth_date)
+    others = Patient.objects.filter(
+        pharmacy_id=patient.pharmacy_id, birth_date=patient.birth_date, joined_to__isnull=True
+    ).exclude(pk=patient.pk)
+    return [
+        other
+        for other in others.prefetch_related("former_identities")
+        if any(_are_namesakes(name, theirs) for name in patient.identities() for theirs in other.identities())
+    ]
+
+
+def _are_namesakes(one: Patient | FormerIdentity, other: Patient | FormerIdentity) -> bool:
+    """Compare two names as they are searched for: the same family name and given names of which one begins the other.
+
+    Given and family name the other way round are the same name.
+    """
+    family, other_family = fold_name(one.family_name), fold_name(other.family_name)
+    given, other_given = fold_name(one.given_name).split(), fold_name(other.given_name).split()
+    shared = min(len(given), len(other_given))
+    if family == other_family and given[:shared] == other_given[:shared]:
+        return True
+    return sorted([*family.split(), *given]) == sorted([*other_family.split(), *other_given])
+
+
+def _questions_of(patient: Patient) -> Any:
+    return Namesake.objects.filter(Q(patient=patient) | Q(other=patient))
+
+
+def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
+    """Return the record to be joined and the one to keep. Raises `Conflict` where both have supplies or messages."""
+    for joined, kept in ((newer, older), (older, newer)):
+        if not any(
+            rows.exists() for rows in (joined.dispenses, joined.contact_points, joined.reminder_plans, joined.work)
+        ):
+            return joined, kept
+    problem = Problem(
+        "answer",
+        "two records with supplies, addresses or messages",
+        "one record that has none of them",
+        "Record the supplies of one as earlier supplies of the other, and cancel the orders of the one.",
+    )
+    raise Conflict("These two records cannot be joined.", problem)
+
+
+def _join(joined: Patient, kept: Patient, now: datetime) -> dict[str, Any]:
+    """Move orders, earlier supplies, number and names to the record that is kept. Returns the body of its audit entry."""
+    before = facts_document(kept)
+    _merge_facts(joined, kept)
+    kept.version += 1
+    kept.save()
+    orders = list(joined.prescriptions.select_for_update(of=("self",)).values_list("pk", flat=True))
+    joined.prescriptions.update(patient=kept, version=F("version") + 1)
+    known = {_key_of(row) for row in kept.prior_supplies.all()}
+    supplies = [row.pk for row in joined.prior_supplies.all() if _key_of(row) not in known]
+    joined.prior_supplies.filter(pk__in=supplies).update(patient=kept)
+    _questions_of(joined).filter(answer=NamesakeAnswer.OPEN).delete()
+    joined.former_identities.update(patient=kept)
+    joined.joined_records.update(joined_to=kept)
+    save_former_identity(joined, kept, CorrectionReason.JOINED, now)
+    joined.joined_to = kept
+    joined.version += 1
+    joined.save(update_fields=["joined_to", "version"])
+    joined.search_keys.all().delete()
+    write_search_keys(kept)
+    after = facts_document(kept)
+    changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
+    return {"joined": joined.pk, "prescriptions": orders, "prior_supplies": len(supplies), "changed": changed}
+
+
+def _key_of(row: PriorSupply) -> tuple[Any, ...]:
+    return row.dispensed_on, row.relation, tuple(row.doses), row.days_supply
+
+
+def _merge_facts(joined: Patient, kept: Patient) -> None:
+    """Copy what the kept record does not know, and what was asked later."""
+    is_newer = joined.facts_at is not None and (kept.facts_at is None or joined.facts_at > kept.facts_at)
+    for name in FACTS:
+        value, unknown = getattr(joined, name), (None, Sex.UNKNOWN)
+        if value not in unknown and (is_newer or getattr(kept, name) in unknown):
+            setattr(kept, name, value)
+    kept.given_name = kept.given_name or joined.given_name
+    if is_newer:
+        kept.facts_at = joined.facts_at
+
+
+def _record_answer(patient: Patient, answer: str, body: dict[str, Any], by: Actor, now: datetime) -> None:
+    audit.record(
+        Event.NAMESAKE_ANSWERED,
+        pharmacy=patient.pharmacy,
+        by=by,
+        now=now,
+        subject=patient,
+        patient=patient,
+        reason_code=str(answer),
+        body=body,
+    )

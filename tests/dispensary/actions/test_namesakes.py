@@ -1,0 +1,244 @@
+"""Two records of one name and birth date: a question, until a person says whether they are one person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import consent, patients
+from dispensary.actions.corrections import correct_identity
+from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.namesakes import answer_namesake
+from dispensary.actors import Actor
+from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from dispensary.models import (
+    FormerIdentity,
+    Medium,
+    Namesake,
+    NamesakeAnswer,
+    Patient,
+    Pharmacy,
+    PriorSupply,
+    Source,
+    StaffRole,
+)
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+ANN = {"family_name": "Núñez", "given_name": "Ann", "birth_date": "1968-02-17"}
+SUPPLY = {
+    "dispensed_on": str(NOW.date() - timedelta(days=5)),
+    "dose": 10,
+    "times_per_day": 3,
+    "strength_mg": 10,
+    "days_supply": 28,
+    "relation": "same-course",
+}
+
+
+@pytest.fixture
+def shop() -> Pharmacy:
+    return make.pharmacy()
+
+
+@pytest.fixture
+def technician(shop: Pharmacy) -> Actor:
+    return make.staff(shop, StaffRole.TECHNICIAN).actor()
+
+
+@pytest.fixture
+def ann(shop: Pharmacy) -> Patient:
+    return make.patient(shop, identifier="A1", **ANN)
+
+
+def second(shop: Pharmacy, **changes: Any) -> Patient:
+    return make.patient(shop, identifier="Z1", **(ANN | changes))
+
+
+def answer(patient: Patient, other: Patient, choice: NamesakeAnswer, by: Actor) -> Patient:
+    return answer_namesake(patient=patient, other=other.pk, answer=choice, by=by, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"family_name": "Nun\u0303ez"},
+        {"family_name": "nunez", "given_name": "ANN"},
+        {"given_name": "Ann Mary"},
+        {"given_name": ""},
+        {"family_name": "Ann", "given_name": "Nunez"},
+    ],
+    ids=str,
+)
+def test_a_second_record_of_one_name_and_birth_date_is_a_question(
+    shop: Pharmacy, ann: Patient, changes: dict[str, str]
+) -> None:
+    other = second(shop, **changes)
+    question = Namesake.objects.get()
+    assert (question.patient, question.other, question.answer) == (other, ann, NamesakeAnswer.OPEN)
+    assert audit.history(other, pharmacy=shop)[0].body["namesakes"] == [str(ann.pk)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"birth_date": "1968-02-18"},
+        {"birth_date": None},
+        {"given_name": "Amy"},
+        {"family_name": "Nunes"},
+    ],
+    ids=str,
+)
+def test_who_differs_is_no_question(shop: Pharmacy, ann: Patient, changes: dict[str, Any]) -> None:
+    second(shop, **changes)
+    assert not Namesake.objects.exists()
+
+
+def test_a_namesake_of_another_pharmacy_is_nobodys_business(ann: Patient) -> None:
+    second(make.pharmacy("Elsewhere"))
+    assert not Namesake.objects.exists()
+
+
+def test_a_former_name_is_noticed_too(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    correct_identity(patient=ann, changes={"family_name": "Married"}, reason="changed", by=technician, now=NOW)
+    second(shop)
+    assert Namesake.objects.get().other == ann
+
+
+def test_a_birth_date_that_becomes_known_or_right_asks_then(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    other = second(shop, birth_date=None)
+    patients.update_facts(patient=other, changes={"birth_date": "1968-02-17"}, by=technician, now=NOW)
+    assert Namesake.objects.get().patient == other
+    correct_identity(patient=other, changes={"birth_date": "1968-02-16"}, by=technician, now=NOW)
+    assert not Namesake.objects.exists()
+    correct_identity(patient=ann, changes={"birth_date": "1968-02-16"}, by=technician, now=NOW)
+    assert Namesake.objects.get().patient == ann
+
+
+def test_another_person_stays_another(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    other = second(shop)
+    assert answer(other, ann, NamesakeAnswer.OTHER, technician) == other
+    question = Namesake.objects.get()
+    assert (question.answer, question.answered_by) == (NamesakeAnswer.OTHER, technician.name)
+    correct_identity(patient=other, changes={"given_name": "Ann Mary"}, by=technician, now=NOW)
+    assert Namesake.objects.get() == question
+    for patient, namesake in ((ann, other), (other, ann)):
+        line = next(
+            line for line in audit.history(patient, pharmacy=shop) if line.entry.action == "patient.namesake_answered"
+        )
+        assert (line.entry.reason_code, line.body["other"]) == ("other", str(namesake.pk))
+
+
+def test_the_answer_may_come_with_the_order(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    who = ANN | {"identifier": "Z1", "other_than": [ann.pk]}
+    intake = Intake(
+        patient=who,
+        prescriber={"identifier": "C1", "name": "Grace Mwangi"},
+        order=make.CLEAN_ORDER,
+        source=Source.CASE,
+        document={},
+    )
+    order = take_in(intake, pharmacy=shop, by=technician, now=NOW).prescription
+    assert order.patient_id != ann.pk
+    assert Namesake.objects.get().answer == NamesakeAnswer.OTHER
+
+
+def test_the_same_person_has_one_record_with_everything(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    patients.record_history(patient=ann, supplies=[SUPPLY], by=technician, now=NOW)
+    other = second(shop, weight_kg=64)
+    order = make.prescription(other)
+    patients.record_history(patient=other, supplies=[SUPPLY, SUPPLY | {"dose": 5}], by=technician, now=NOW)
+    assert "early-refill" not in {finding.code for finding in order.reviews.latest("reviewed_at").findings.all()}
+    assert answer(other, ann, NamesakeAnswer.SAME, technician) == ann
+    order.refresh_from_db()
+    other.refresh_from_db()
+    assert (order.patient, other.joined_to) == (ann, ann)
+    assert PriorSupply.objects.filter(patient=ann).count() == 2
+    review = order.reviews.order_by("reviewed_at", "pk").last()
+    assert review is not None
+    assert order.reviews.count() == 2
+    assert "history" in review.case_text
+    body = next(line.body for line in audit.history(ann, pharmacy=shop) if "joined" in line.body)
+    assert (body["joined"], body["prescriptions"]) == (str(other.pk), [str(order.pk)])
+    former = FormerIdentity.objects.get()
+    assert (former.patient, former.identifier, former.reason) == (ann, "Z1", "joined")
+    assert sorted(key.key for key in ann.search_keys.filter(key__startswith="#")) == ["#a1", "#z1"]
+    assert not other.search_keys.exists()
+
+
+def test_orders_for_the_joined_number_come_to_the_record_that_is_kept(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    other = second(shop)
+    answer(other, ann, NamesakeAnswer.SAME, technician)
+    other.refresh_from_db()
+    writer = {"identifier": "C1", "name": "Grace Mwangi"}
+    for who in (ANN | {"identifier": "Z1"}, {"identifier": "Z1", "family_name": "Nunez"}, other):
+        intake = Intake(patient=who, prescriber=writer, order=make.CLEAN_ORDER, source=Source.CASE, document={})
+        if isinstance(who, dict) and who["family_name"] == "Nunez":
+            with pytest.raises(Conflict):
+                take_in(intake, pharmacy=shop, by=technician, now=NOW)
+        else:
+            assert take_in(intake, pharmacy=shop, by=technician, now=NOW).prescription.patient == ann
+    with pytest.raises(Conflict, match="joined"):
+        patients.update_facts(patient=other, changes={"egfr": 50}, by=technician, now=NOW)
+    with pytest.raises(Conflict, match="already registered"):
+        second(shop)
+
+
+def test_what_was_asked_later_counts_and_what_is_known_stays(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    patients.update_facts(patient=ann, changes={"drives": True, "egfr": None}, by=technician, now=NOW)
+    other = patients.register(
+        pharmacy=shop,
+        identifier="Z1",
+        family_name="Nunez",
+        given_name="Ann",
+        facts={"birth_date": "1968-02-17", "egfr": 28, "weight_kg": 50},
+        by=technician,
+        now=NOW + timedelta(days=1),
+    )
+    answer(other, ann, NamesakeAnswer.SAME, technician)
+    ann.refresh_from_db()
+    assert (ann.egfr, ann.weight_kg, ann.drives, ann.sex) == (28, 50, True, "female")
+    assert ann.facts_at == NOW + timedelta(days=1)
+
+
+def test_the_record_with_supplies_or_addresses_is_kept(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    make.products()
+    other = second(shop)
+    make.hand_over(make.prescription(other), by=make.staff(shop).actor())
+    assert answer(other, ann, NamesakeAnswer.SAME, technician) == other
+    ann.refresh_from_db()
+    assert ann.joined_to == other
+
+
+def test_two_records_with_supplies_are_not_joined(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    make.products()
+    other = second(shop)
+    make.hand_over(make.prescription(other), by=make.staff(shop).actor())
+    consent.add_contact(patient=ann, medium=Medium.EMAIL, address="a@example.org", by=technician, now=NOW)
+    with pytest.raises(Conflict, match="cannot be joined") as caught:
+        answer(other, ann, NamesakeAnswer.SAME, technician)
+    assert caught.value.problems[0].next
+    assert Namesake.objects.get().answer == NamesakeAnswer.OPEN
+
+
+def test_only_a_question_is_answered_and_only_by_who_may(shop: Pharmacy, technician: Actor, ann: Patient) -> None:
+    other = second(shop)
+    third = make.patient(shop)
+    with pytest.raises(NotFound):
+        answer(other, third, NamesakeAnswer.OTHER, technician)
+    with pytest.raises(InvalidInput):
+        answer(other, ann, NamesakeAnswer.OPEN, technician)
+    for by in (make.staff(shop, StaffRole.AUDITOR).actor(), make.staff(make.pharmacy("Elsewhere")).actor()):
+        with pytest.raises(NotAllowed):
+            answer(other, ann, NamesakeAnswer.OTHER, by)
+    answer(other, ann, NamesakeAnswer.SAME, technician)
+    with pytest.raises(Conflict):
+        answer(ann, other, NamesakeAnswer.OTHER, technician)
