@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
-from django.db.models.functions import Cast, Right
+from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,7 +21,7 @@ from dispensary.actions import patients
 from dispensary.assessment import assess
 from dispensary.counter.access import at_counter
 from dispensary.counter.keyset import ROWS, Page, Place, read_page
-from dispensary.counter.pages import render_page
+from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
@@ -35,7 +34,7 @@ from dispensary.models import (
     Prescription,
     PrescriptionStatus,
 )
-from dispensary.models.keys import SHOWN
+from dispensary.search import find_labelled_orders, find_patients
 from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
 if TYPE_CHECKING:
@@ -80,7 +79,11 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     words = request.POST.get("q", "").strip()[:200]
     context: dict[str, Any] = {"q": words, "searched": bool(words), "now": visit.now}
     if words:
-        orders = search(visit, words)
+        try:
+            orders = search(visit, words)
+        except InvalidInput as error:
+            errors = [ErrorLine(f"{error.detail} {error.problems[0].next}", "q")]
+            return render_page(request, visit, "queue.html", context, errors=errors, status=error.status)
         results = read_page(orders, NEWEST_FIRST, request.POST, orders.count())
         patients.record_search(
             pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
@@ -164,17 +167,11 @@ def newest_due(visit: Visit, first_page: Page) -> QuerySet[Prescription]:
 
 
 def search(visit: Visit, words: str) -> QuerySet[Prescription]:
-    """Find orders by the number on a label (also scanned), the patient's number or name."""
-    number = words.split("|", maxsplit=1)[0].strip().lower()
-    key = Cast("id", CharField())
-    rows = _orders(visit).annotate(key=key, number=Right(key, SHOWN))
-    by_number = Q(number__startswith=number) | Q(patient__identifier__iexact=words)
-    if len(number) >= SHOWN:  # the whole key, or a label printed while the number was its first digits
-        by_number |= Q(key__startswith=number)
-    by_name = Q()
-    for word in words.replace(",", " ").split():
-        by_name &= Q(patient__family_name__icontains=word) | Q(patient__given_name__icontains=word)
-    return rows.filter(by_number | by_name if by_name else by_number)
+    """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
+    labelled = list(find_labelled_orders(visit.pharmacy, words).values_list("pk", flat=True))
+    if labelled:
+        return _orders(visit).filter(pk__in=labelled)
+    return _orders(visit).filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
 
 
 def handed_over_today(visit: Visit) -> QuerySet[Dispense]:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary.actions import dispenses
+from dispensary.actions.identity import write_search_keys
 from dispensary.counter.keyset import ROWS
 from dispensary.models import Dispense, Patient, Phase, Prescription, PrescriptionStatus, Review, StaffMember
 from tests.dispensary import make
@@ -63,6 +64,8 @@ def fill(pattern: Prescription, count: int, **changes: Any) -> list[Prescription
     people = [new_row(pattern.patient, identifier=f"F{uuid.uuid4().hex[:8]}") for _ in range(count)]
     orders = [new_row(pattern, patient=person, **changes) for person in people]
     Patient.objects.bulk_create(people)
+    for person in people:
+        write_search_keys(person)
     Prescription.objects.bulk_create(orders)
     Phase.objects.bulk_create(new_row(phase, prescription=o) for o in orders for phase in pattern.phases.all())
     return orders
