@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/", people.PatientsView.as_view(), name="patients"),
     path("patients/search/", people.PatientSearchView.as_view(), name="patient-search"),
     path("patients/<uuid:pk>/", people.PatientView.as_view(), name="patient"),
+    path("patients/<uuid:pk>/namesakes/", people.NamesakesView.as_view(), name="namesakes"),
     path("patients/<uuid:pk>/supplies/", people.SuppliesView.as_view(), name="supplies"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
     path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),

@@ -11,7 +11,13 @@ from rest_framework import serializers
 from dispensary.actions.overrides import Answer
 from dispensary.api.fields import Amount, Body, Count, Text
 from dispensary.api.serializers.documents import CaseField, FrozenField
-from dispensary.api.serializers.people import PatientIdentity, PatientShort, PrescriberIdentity, PrescriberOut
+from dispensary.api.serializers.people import (
+    PatientIdentity,
+    PatientOfOrder,
+    PatientShort,
+    PrescriberIdentity,
+    PrescriberOut,
+)
 from dispensary.assessment import Assessment
 from dispensary.models import Dispense, Finding, Mitigation, Outcome, Override, Phase, Prescription, Review
 
@@ -188,7 +194,7 @@ class PrescriptionRow(serializers.ModelSerializer[Any]):
 class PrescriptionOut(serializers.ModelSerializer[Any]):
     """A prescription with its course, findings, answers and supplies."""
 
-    patient = PatientShort()
+    patient = PatientOfOrder()
     prescriber = PrescriberOut()
     phases = PhaseOut(many=True)
     strength_mg = Amount(allow_null=True)

@@ -11,7 +11,20 @@ from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.documents import PATIENT_FACTS, FactsField, SupplyField
 from dispensary.api.strict_json import jsonable
 from dispensary.assessment import facts_document
-from dispensary.models import Language, Patient, Prescriber, PriorSupply, Sex, StaffRole
+from dispensary.models import (
+    CorrectionReason,
+    FormerIdentity,
+    Language,
+    NamesakeAnswer,
+    Patient,
+    Prescriber,
+    PriorSupply,
+    Sex,
+    StaffRole,
+)
+
+_SYSTEM = "the system of the number, as FHIR has it; the pharmacy's own where absent"
+_OTHERS = "records of the same name and birth date that are of other people"
 
 
 class PatientIdentity(Body):
@@ -19,12 +32,14 @@ class PatientIdentity(Body):
 
     id = serializers.UUIDField(required=False)
     identifier = Text(max_length=64, required=False, help_text="the pharmacy's own number for the patient")
+    identifier_system = Text(max_length=255, required=False, help_text=_SYSTEM)
     family_name = Text(max_length=120, required=False)
     given_name = Text(max_length=120, required=False, allow_blank=True)
     birth_date = Day(required=False)
     sex = serializers.ChoiceField(Sex.choices, required=False)
     language = serializers.ChoiceField(Language.choices, required=False)
     time_zone = Text(max_length=64, required=False)
+    other_than = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=50, help_text=_OTHERS)
 
     default_error_messages = {"one_of": "either id alone, or identifier with a name where the patient may be new"}
 
@@ -55,21 +70,26 @@ class PatientRegistration(Body):
     """A patient to be registered."""
 
     identifier = Text(max_length=64)
+    identifier_system = Text(max_length=255, required=False, help_text=_SYSTEM)
     family_name = Text(max_length=120)
     given_name = Text(max_length=120, required=False, allow_blank=True)
     language = serializers.ChoiceField(Language.choices, required=False)
     time_zone = Text(max_length=64, required=False, help_text="IANA name; the pharmacy's when absent")
     facts = FactsField(required=False)
+    other_than = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=50, help_text=_OTHERS)
 
 
 class Search(Body):
     """Words to find patients by."""
 
-    words = Text(max_length=120, help_text="a number, or the beginnings of family and given names")
+    words = Text(max_length=120, help_text="beginnings of names, a birth date, both, or a whole number")
 
 
-class FactChanges(Body):
-    """Changes to a patient. A fact that is null becomes unknown; an absent field stays as it is."""
+class PatientChanges(Body):
+    """Changes to a patient. A fact that is null becomes unknown; an absent field stays as it is.
+
+    Name, number and birth date are corrected with a reason; what they were stays with the record and still finds it.
+    """
 
     facts = FactsField(required=False)
     language = serializers.ChoiceField(Language.choices, required=False, help_text="of the patient's messages")
@@ -79,13 +99,31 @@ class FactChanges(Body):
         allow_blank=True,
         help_text="IANA name; empty: the pharmacy's. Moves what is owed",
     )
+    identifier = Text(max_length=64, required=False)
+    identifier_system = Text(max_length=255, required=False, allow_blank=True, help_text=_SYSTEM)
+    family_name = Text(max_length=120, required=False)
+    given_name = Text(max_length=120, required=False, allow_blank=True)
+    birth_date = Day(required=False)
+    reason = serializers.ChoiceField(
+        CorrectionReason.choices[:2], required=False, help_text="of a correction; recorded-wrongly where absent"
+    )
+    words = Text(max_length=250, required=False, allow_blank=True, help_text="the reason of a correction in words")
 
-    default_error_messages = {"nothing": "at least one of facts, language and time_zone"}
+    default_error_messages = {
+        "nothing": "at least one of facts, language, time_zone and the fields of name, number and birth date"
+    }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
+        if not attrs.keys() - {"reason", "words"}:
             self.fail("nothing")
         return attrs
+
+
+class NamesakeReply(Body):
+    """The answer to whether another record is of the same person."""
+
+    other = serializers.UUIDField(help_text="id of the other record")
+    answer = serializers.ChoiceField([NamesakeAnswer.SAME.value, NamesakeAnswer.OTHER.value])
 
 
 class Supplies(Body):
@@ -125,7 +163,31 @@ class PatientShort(serializers.ModelSerializer[Any]):
 
     class Meta:
         model = Patient
-        fields = ["id", "identifier", "family_name", "given_name", "birth_date", "sex"]
+        fields = ["id", "identifier", "identifier_system", "family_name", "given_name", "birth_date", "sex"]
+
+
+class NamesakeOut(serializers.Serializer[Any]):
+    """Another record of the same name and birth date, with the answer to whether it is of the same person."""
+
+    patient = PatientShort()
+    answer = serializers.ChoiceField(NamesakeAnswer.choices, help_text="empty until a person has answered")
+
+
+class PatientOfOrder(PatientShort):
+    """The patient of an order, with the records that may be of the same person."""
+
+    namesakes = NamesakeOut(many=True)
+
+    class Meta(PatientShort.Meta):
+        fields = [*PatientShort.Meta.fields, "namesakes"]
+
+
+class FormerIdentityOut(serializers.ModelSerializer[Any]):
+    """Name, number and birth date as they stood before a correction."""
+
+    class Meta:
+        model = FormerIdentity
+        fields = ["identifier", "identifier_system", "family_name", "given_name", "birth_date", "reason", "ended_at"]
 
 
 class PatientOut(serializers.ModelSerializer[Any]):
@@ -133,12 +195,14 @@ class PatientOut(serializers.ModelSerializer[Any]):
 
     facts = serializers.SerializerMethodField()
     prior_supplies = PriorSupplyOut(many=True)
+    former_identities = FormerIdentityOut(many=True)
+    namesakes = NamesakeOut(many=True)
 
     class Meta:
         model = Patient
         fields = [
-            "id", "pharmacy", "identifier", "family_name", "given_name", "language", "time_zone", "died_on", "facts",
-            "facts_at", "prior_supplies", "version",
+            "id", "pharmacy", "identifier", "identifier_system", "family_name", "given_name", "language", "time_zone",
+            "died_on", "facts", "facts_at", "prior_supplies", "former_identities", "namesakes", "joined_to", "version",
         ]  # fmt: skip
 
     @extend_schema_field(PATIENT_FACTS)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import patients, prescribers
+from dispensary.actions import corrections, namesakes, patients, prescribers
 from dispensary.actions.idempotency import Reply
 from dispensary.api.query import TextParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
 from dispensary.api.views.base import END, RECEIVE, BaseView, etag_header, read_if_match, reply
-from dispensary.models import Patient, Prescriber, PriorSupply
+from dispensary.models import Patient, Pharmacy, Prescriber, PriorSupply
+from dispensary.search import find_patients
 
 _WORDS = TextParameter("q", 120, "a number, or a part of a name")
 _NUMBER = TextParameter("identifier", 64, "the pharmacy's own number of a patient")
@@ -45,8 +47,10 @@ class PatientsView(BaseView):
         summary="Patients; by name through search/",
     )
     def get(self, request: Request) -> Response:
-        number = _NUMBER.read(request)
-        return _search_patients(self, Q(identifier=number) if number else Q(), number)
+        number, rows = _NUMBER.read(request), _patients_of(self.pharmacy)
+        if number:
+            rows = rows.filter(Q(identifier=number) | Q(former_identities__identifier=number)).distinct()
+        return _list_patients(self, rows, number)
 
     @extend_schema(
         request=shapes.PatientRegistration,
@@ -70,11 +74,11 @@ class PatientSearchView(BaseView):
 
     @extend_schema(
         request=shapes.Search, parameters=PAGED, responses=page_of(shapes.PatientShort),
-        summary="Search patients by number, or by the beginnings of their names; searching is logged",
+        summary="Search patients by name, birth date, telephone, number or the number on a label; searching is logged",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         words = self.parse_body(shapes.Search)["words"]
-        return _search_patients(self, _match_names(words) | Q(identifier=words), words)
+        return _list_patients(self, find_patients(self.pharmacy, words), words)
 
 
 class PatientView(BaseView):
@@ -91,18 +95,47 @@ class PatientView(BaseView):
         return Response(shapes.PatientOut(patient).data, headers=etag_header(patient.version))
 
     @extend_schema(
-        request=shapes.FactChanges,
+        request=shapes.PatientChanges,
         responses=shapes.PatientOut,
         parameters=IF_MATCH,
-        summary="Record facts, the language of messages, the time zone",
+        summary="Record facts, the language of messages, the time zone; correct name, number or birth date",
     )
     def patch(self, request: Request, pk: UUID) -> Response:
         patient = self.get_own(_patients_with_supplies(), pk)
-        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.FactChanges)
-        changed = patients.update_facts(
-            patient=patient, changes=body.pop("facts", {}), version=read_if_match(request), by=by, now=self.now, **body
-        )
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.PatientChanges)
+        identity = {name: body.pop(name) for name in corrections.IDENTITY if name in body}
+        why = {name: body.pop(name) for name in ("reason", "words") if name in body}
+        changed, version = patient, read_if_match(request)
+        with transaction.atomic():
+            if identity:
+                changed = corrections.correct_identity(
+                    patient=patient, changes=identity, version=version, by=by, now=self.now, **why
+                )
+                version = changed.version
+            if body:
+                facts = body.pop("facts", {})
+                changed = patients.update_facts(
+                    patient=patient, changes=facts, version=version, by=by, now=self.now, **body
+                )
         return Response(shapes.PatientOut(changed).data, headers=etag_header(changed.version))
+
+
+class NamesakesView(BaseView):
+    """Other records of a patient's name and birth date."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(
+        request=shapes.NamesakeReply,
+        responses=shapes.PatientOut,
+        summary="Answer whether another record of the same name and birth date is of the same person",
+        description="`same` joins the two records; the answer is the record that is used from then on.",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.NamesakeReply)
+        record = namesakes.answer_namesake(patient=patient, by=by, now=self.now, **body)
+        return Response(shapes.PatientOut(_patients_with_supplies().get(pk=record.pk)).data)
 
 
 class SuppliesView(BaseView):
@@ -177,20 +210,16 @@ class PrescribersView(BaseView):
 
 def _patients_with_supplies() -> QuerySet[Patient]:
     supplies = Prefetch("prior_supplies", PriorSupply.objects.order_by("-dispensed_on", "-id"))
-    return Patient.objects.select_related("pharmacy").prefetch_related(supplies)
+    return Patient.objects.select_related("pharmacy").prefetch_related(supplies, "former_identities")
 
 
-def _search_patients(view: BaseView, condition: Q, words: str) -> Response:
-    """Return a page of matching patients; the search, with the number of results, is recorded."""
+def _patients_of(pharmacy: Pharmacy) -> QuerySet[Patient]:
+    return Patient.objects.filter(pharmacy=pharmacy, joined_to__isnull=True)
+
+
+def _list_patients(view: BaseView, patients_found: QuerySet[Patient], words: str) -> Response:
+    """Return a page of patients; the search, with the number of results, is recorded."""
     by, pharmacy = view.authorize(), view.pharmacy
-    answer = view.paginate(Patient.objects.filter(condition, pharmacy=pharmacy), shapes.PatientShort, "id")
+    answer = view.paginate(patients_found, shapes.PatientShort, "id")
     patients.record_search(pharmacy=pharmacy, words=words, count=len(answer.data["results"]), by=by, now=view.now)
     return answer
-
-
-def _match_names(words: str) -> Q:
-    """Return the condition that every word begins the family or a given name."""
-    condition = Q()
-    for word in words.replace(",", " ").split()[:6]:
-        condition &= Q(family_name__istartswith=word) | Q(given_name__istartswith=word)
-    return condition

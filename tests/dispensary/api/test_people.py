@@ -8,7 +8,9 @@ from dispensary import audit
 from dispensary.models import Patient, Pharmacy, Prescription, Review
 from dispensary.models.audit import AuditEntry
 from tests.dispensary import make
-from tests.dispensary.api.conftest import Caller, fields, problem
+from tests.dispensary.api.conftest import Caller, fields, order, problem
+
+WHO = {"family_name": "Doubled", "given_name": "Ann"}
 
 
 def test_the_caller_learns_where_they_work_and_as_what(shop: Pharmacy, technician: Caller) -> None:
@@ -199,3 +201,91 @@ def test_pages_follow_each_other_without_losing_or_repeating_a_row(shop: Pharmac
     assert len(ids) == 7
     assert set(ids) == everybody
     assert technician.get("patients/?cursor=nonsense").status_code == 404
+
+
+def test_a_misspelt_name_is_corrected_and_both_names_find_the_patient(shop: Pharmacy, technician: Caller) -> None:
+    made = technician.post("patients/", {"identifier": "P-9", "family_name": "Misspelt", "given_name": "Jhon"}).json()
+    address = f"patients/{made['id']}/"
+    changed = technician.patch(address, {"given_name": "John"}, If_Match="*")
+    assert changed.status_code == 200, changed.content
+    assert (changed.json()["given_name"], changed["ETag"]) == ("John", '"2"')
+    body = {"family_name": "Married", "identifier": "P-10", "reason": "changed", "words": "on 1 May", "language": "fr"}
+    changed = technician.patch(address, body, If_Match='"2"')
+    assert [changed.json()[name] for name in ("family_name", "identifier", "language", "version")] == [
+        "Married", "P-10", "fr", 4,
+    ]  # fmt: skip
+    former = changed.json()["former_identities"]
+    assert [(f["family_name"], f["given_name"], f["identifier"], f["reason"]) for f in former] == [
+        ("Misspelt", "John", "P-9", "changed"),
+        ("Misspelt", "Jhon", "P-9", "recorded-wrongly"),
+    ]
+    for words in ("jhon", "misspelt john", "married", "P-9", "p10"):
+        results = technician.post("patients/search/", {"words": words}).json()["results"]
+        assert [row["id"] for row in results] == [made["id"]], words
+    for number in ("P-9", "P-10"):
+        assert len(technician.get(f"patients/?identifier={number}").json()["results"]) == 1
+    entry = audit.history(Patient.objects.get(), pharmacy=shop)[1]
+    assert (entry.entry.action, entry.entry.reason_code, entry.body["words"]) == (
+        "patient.corrected",
+        "changed",
+        "on 1 May",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"family_name": ""}, "family_name"),
+        ({"identifier": None}, "identifier"),
+        ({"birth_date": "2999-01-01"}, "birth_date"),
+        ({"given_name": "John", "reason": "joined"}, "reason"),
+        ({"given_name": "Jo\u202ehn"}, "given_name"),
+        ({"reason": "changed"}, ""),
+        ({"given_name": "John", "facts": {"weight_kg": -1}}, "weight_kg"),
+    ],
+)
+def test_a_correction_that_cannot_be_changes_nothing(
+    technician: Caller, patient: Patient, body: dict[str, object], field: str
+) -> None:
+    assert any(field in named for named in fields(technician.patch(f"patients/{patient.pk}/", body, If_Match="*")))
+    assert Patient.objects.values().get() == Patient.objects.filter(version=1).values().get()
+
+
+def test_a_correction_names_the_version_that_was_seen(technician: Caller, patient: Patient) -> None:
+    address = f"patients/{patient.pk}/"
+    assert technician.patch(address, {"given_name": "John"}).status_code == 428
+    assert technician.patch(address, {"given_name": "John"}, If_Match='"1"').status_code == 200
+    assert technician.patch(address, {"given_name": "Jon"}, If_Match='"1"').status_code == 412
+
+
+def test_a_number_is_its_system_and_its_value(technician: Caller) -> None:
+    body = {"identifier": "P-1", "identifier_system": "urn:a", "family_name": "One", "given_name": "Ann"}
+    assert technician.post("patients/", body).json()["identifier_system"] == "urn:a"
+    other = body | {"identifier_system": "urn:b", "given_name": "Mary"}
+    assert technician.post("patients/", other).status_code == 201
+    assert technician.post("patients/", other | {"given_name": "Ann"}).status_code == 409
+
+
+def test_a_second_number_of_one_person_is_asked_about_until_it_is_answered(technician: Caller) -> None:
+    first = technician.post("prescriptions/", order(patient={**WHO, "identifier": "A-1"})).json()["prescription"]
+    assert first["patient"]["namesakes"] == []
+    second = technician.post("prescriptions/", order(patient={**WHO, "identifier": "Z-1"})).json()["prescription"]
+    (namesake,) = technician.get(f"prescriptions/{second['id']}/").json()["patient"]["namesakes"]
+    assert (namesake["patient"]["identifier"], namesake["answer"]) == ("A-1", "")
+    third = technician.post(
+        "prescriptions/",
+        order(patient={**WHO, "identifier": "B-1", "other_than": [first["patient"]["id"], second["patient"]["id"]]}),
+    ).json()["prescription"]
+    assert [row["answer"] for row in third["patient"]["namesakes"]] == ["other", "other"]
+
+    address = f"patients/{second['patient']['id']}/namesakes/"
+    reply = {"other": first["patient"]["id"], "answer": "same"}
+    assert fields(technician.post(address, reply | {"answer": ""})) == {"answer"}
+    kept = technician.post(address, reply)
+    assert (kept.status_code, kept.json()["id"]) == (200, first["patient"]["id"])
+    assert [row["identifier"] for row in kept.json()["former_identities"]] == ["Z-1"]
+    moved = technician.get(f"prescriptions/{second['id']}/").json()
+    assert moved["patient"]["id"] == first["patient"]["id"]
+    assert technician.get(f"patients/{second['patient']['id']}/").json()["joined_to"] == first["patient"]["id"]
+    assert {row["identifier"] for row in technician.get("patients/").json()["results"]} == {"A-1", "B-1"}
+    problem(technician.post(address, reply), 409)

@@ -56,6 +56,8 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
 OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/", None, EVERYBODY),
     ("PATCH", "patients/{patient}/", {"facts": {"egfr": 50}}, COUNTER),
+    ("PATCH", "patients/{patient}/", {"given_name": "Corrected"}, COUNTER),
+    ("POST", "patients/{patient}/namesakes/", {"other": str(uuid4()), "answer": "other"}, COUNTER),
     ("POST", "patients/{patient}/supplies/", {"supplies": [{}]}, COUNTER),
     ("POST", "patients/{patient}/death/", {"died_on": "2026-01-01"}, PHARMACISTS),
     ("GET", "prescriptions/{prescription}/", None, EVERYBODY),
