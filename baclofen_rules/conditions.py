@@ -1,14 +1,17 @@
-"""Coded conditions mapped to the words the rules know; unmapped codes are reported.
+"""Coded conditions mapped to the words the rules know, and to the facts that they state; unmapped codes are reported.
 
 The maps are short on purpose and hold only codes that plainly mean the word. ICD-10 is mapped by the beginning of a code,
 SNOMED CT by whole concepts. All of them are from general knowledge [K] and want a terminologist's check at a site.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeVar
 
 from baclofen_rules.facts import CodedCondition, Condition
+
+T = TypeVar("T")
 
 ICD_10: Final = {
     "G40": Condition.EPILEPSY,
@@ -49,6 +52,22 @@ ICD_10: Final = {
     "K72": Condition.LIVER_DISEASE,
     "K73": Condition.LIVER_DISEASE,
     "K74": Condition.LIVER_DISEASE,
+    "F32": Condition.DEPRESSION,
+    "F33": Condition.DEPRESSION,
+    "F341": Condition.DEPRESSION,
+    "F30": Condition.MANIA,
+    "F31": Condition.MANIA,
+    "G473": Condition.SLEEP_APNOEA,
+    "E800": Condition.PORPHYRIA,
+    "E801": Condition.PORPHYRIA,
+    "E802": Condition.PORPHYRIA,
+    "E10": Condition.DIABETES,
+    "E11": Condition.DIABETES,
+    "E13": Condition.DIABETES,
+    "E14": Condition.DIABETES,
+    "J45": Condition.RESPIRATORY_IMPAIRMENT,
+    "J46": Condition.RESPIRATORY_IMPAIRMENT,
+    "J47": Condition.RESPIRATORY_IMPAIRMENT,
 }
 SNOMED: Final = {
     "84757009": Condition.EPILEPSY,
@@ -60,25 +79,129 @@ SNOMED: Final = {
     "409622000": Condition.RESPIRATORY_IMPAIRMENT,
     "13200003": Condition.PEPTIC_ULCER,
     "235856003": Condition.LIVER_DISEASE,
+    "35489007": Condition.DEPRESSION,
+    "13746004": Condition.MANIA,
+    "73430006": Condition.SLEEP_APNOEA,
+    "78275009": Condition.SLEEP_APNOEA,
+    "418470004": Condition.PORPHYRIA,
+    "73211009": Condition.DIABETES,
+    "46635009": Condition.DIABETES,
+    "44054006": Condition.DIABETES,
+    "195967001": Condition.RESPIRATORY_IMPAIRMENT,
 }
+
+
+class Statement(NamedTuple):
+    """What a code says of another fact of the patient: kidneys below an eGFR (mL/min/1.73 m2), dialysis, or pregnancy."""
+
+    words: str
+    below_egfr: Decimal | None = None
+    fact: str = ""
+    """The name of a fact that is true where the code is right."""
+
+
+_STAGE_3: Final = Statement("kidney disease of stage 3", below_egfr=Decimal(60))
+_STAGE_4: Final = Statement("kidney disease of stage 4", below_egfr=Decimal(30))
+_STAGE_5: Final = Statement("kidney failure", below_egfr=Decimal(15))
+_DIALYSIS: Final = Statement("dialysis", fact="dialysis")
+_PREGNANT: Final = Statement("pregnancy", fact="pregnant")
+# The stages of chronic kidney disease by KDIGO.
+STATED_BY_ICD_10: Final = {
+    "N183": _STAGE_3,
+    "N184": _STAGE_4,
+    "N185": _STAGE_5,
+    "N186": _STAGE_5,
+    "Z992": _DIALYSIS,
+    "Z49": _DIALYSIS,
+    "Z33": _PREGNANT,
+    "Z34": _PREGNANT,
+    "Z35": _PREGNANT,
+    "Z3A": _PREGNANT,
+}
+STATED_BY_SNOMED: Final = {
+    "433144002": _STAGE_3,
+    "431857002": _STAGE_4,
+    "433146000": _STAGE_5,
+    "46177005": _STAGE_5,
+    "105502003": _DIALYSIS,
+    "77386006": _PREGNANT,
+}
+NO_CONCERN: Final = frozenset(
+    [
+        "E03",
+        "E78",
+        "G35",
+        "G36",
+        "G37",
+        "G80",
+        "G81",
+        "G82",
+        "G83",
+        "H25",
+        "H40",
+        "I10",
+        "J30",
+        "K21",
+        "K59",
+        "L20",
+        "L40",
+        "M15",
+        "M16",
+        "M17",
+        "M54",
+        "M81",
+        "N31",
+        "N39",
+        "N40",
+        "R25",
+        "S14",
+        "S24",
+        "T91",
+    ]
+)
+"""ICD-10 groups of common conditions, baclofen's own among them, that no rule looks for."""
 _ICD_SYSTEM: Final = re.compile(r"icd-?10|2\.16\.840\.1\.113883\.6\.(3|90)$", re.IGNORECASE)
 _SNOMED_SYSTEM: Final = re.compile(r"snomed|2\.16\.840\.1\.113883\.6\.96$", re.IGNORECASE)
 
 
 def condition_of(coded: CodedCondition) -> Condition | None:
     """The word for a coded condition, or None for an unmapped code."""
-    if _SNOMED_SYSTEM.search(coded.system):
-        return SNOMED.get(coded.code)
-    if _ICD_SYSTEM.search(coded.system):
-        code = coded.code.upper().replace(".", "")
-        return next((ICD_10[code[:length]] for length in (6, 4, 3) if code[:length] in ICD_10), None)
-    return None
+    return _look_up(coded, ICD_10, SNOMED)
+
+
+def statement_of(coded: CodedCondition) -> Statement | None:
+    """What a coded condition says of another fact, or None where it says nothing of one."""
+    return _look_up(coded, STATED_BY_ICD_10, STATED_BY_SNOMED)
 
 
 def map_conditions(conditions: Sequence[Condition | CodedCondition]) -> tuple[frozenset[Condition], tuple[int, ...]]:
     """The conditions by word, and the places in the list of those that could not be mapped."""
-    words = [
+    words = {
         condition_of(condition) if isinstance(condition, CodedCondition) else condition for condition in conditions
-    ]
-    unmapped = tuple(index for index, word in enumerate(words) if word is None)
+    }
+    unmapped = tuple(
+        index
+        for index, condition in enumerate(conditions)
+        if isinstance(condition, CodedCondition)
+        and condition_of(condition) is None
+        and statement_of(condition) is None
+        and not _is_no_concern(condition)
+    )
     return frozenset(word for word in words if word is not None), unmapped
+
+
+def _look_up(coded: CodedCondition, by_icd_10: Mapping[str, T], by_snomed: Mapping[str, T]) -> T | None:
+    if _SNOMED_SYSTEM.search(coded.system):
+        return by_snomed.get(coded.code)
+    if _ICD_SYSTEM.search(coded.system):
+        code = _plain_icd(coded.code)
+        return next((by_icd_10[code[:length]] for length in (6, 4, 3) if code[:length] in by_icd_10), None)
+    return None
+
+
+def _is_no_concern(coded: CodedCondition) -> bool:
+    return bool(_ICD_SYSTEM.search(coded.system)) and _plain_icd(coded.code)[:3] in NO_CONCERN
+
+
+def _plain_icd(code: str) -> str:
+    return code.upper().replace(".", "")

@@ -38,6 +38,11 @@ class Condition(StrEnum):
     HYPERTONIC_BLADDER_SPHINCTER = "hypertonic-bladder-sphincter"
     PEPTIC_ULCER = "peptic-ulcer"
     LIVER_DISEASE = "liver-disease"
+    DEPRESSION = "depression"
+    MANIA = "mania"
+    SLEEP_APNOEA = "sleep-apnoea"
+    PORPHYRIA = "porphyria"
+    DIABETES = "diabetes"
 
     @property
     def label(self) -> str:
@@ -152,7 +157,7 @@ class PatientFacts(NamedTuple):
     allergies: Annotated[tuple[str, ...] | None, Fact(Kind.TEXTS, ("allergy", "wheat-starch"), "Allergies")] = None
     conditions: Annotated[
         tuple[Condition | CodedCondition, ...] | None,
-        Fact(Kind.CONDITIONS, ("condition", "hepatic", "peptic-ulcer"), "Conditions"),
+        Fact(Kind.CONDITIONS, ("condition", "hepatic", "peptic-ulcer", "contradiction"), "Conditions"),
     ] = None
     medicines: Annotated[
         tuple[Medicine, ...] | None,

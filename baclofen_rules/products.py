@@ -110,10 +110,12 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
     is_baclofen = False
     for text in (None if medicine is None else medicine.name, brand):
         if text is not None:
-            said = read_product_name(text)
-            if said.other is not None or (said.form is not None and said.form.kind == MODIFIED_RELEASE):
+            product_name = read_product_name(text)
+            if product_name.other is not None or (
+                product_name.form is not None and product_name.form.kind == MODIFIED_RELEASE
+            ):
                 return Identity.OTHER, text
-            is_baclofen = is_baclofen or said.is_baclofen
+            is_baclofen = is_baclofen or product_name.is_baclofen
     if medicine is None:
         return (Identity.BACLOFEN if is_baclofen else Identity.UNKNOWN), ""
     if medicine.name is not None and not read_product_name(medicine.name).is_baclofen:
@@ -130,17 +132,19 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
 @lru_cache(maxsize=4096)
 def names_injected_baclofen(name: str) -> bool:
     """Return whether a medicine of the patient is baclofen from a pump or by injection."""
-    said = read_product_name(name)
-    is_injection = said.form is not None and said.form.kind == INJECTION
-    return said.is_baclofen and (is_injection or names_intrathecal(name))
+    product_name = read_product_name(name)
+    is_injection = product_name.form is not None and product_name.form.kind == INJECTION
+    return product_name.is_baclofen and (is_injection or names_intrathecal(name))
 
 
 @lru_cache(maxsize=4096)
 def names_other_oral_baclofen(name: str) -> bool:
     """Return whether a medicine of the patient is baclofen by mouth in another form than plain tablets, or a relative of it."""
-    said = read_product_name(name)
-    is_relative = said.other in product_words().relatives
-    return is_relative or (said.is_baclofen and said.form is not None and not names_injected_baclofen(name))
+    product_name = read_product_name(name)
+    is_relative = product_name.other in product_words().relatives
+    return is_relative or (
+        product_name.is_baclofen and product_name.form is not None and not names_injected_baclofen(name)
+    )
 
 
 def is_oral(route: str) -> bool:

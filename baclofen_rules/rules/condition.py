@@ -1,7 +1,9 @@
 """Conditions in which baclofen wants care.
 
 Finds: one acknowledgement that lists the recorded conditions of epilepsy, psychotic disorder, stroke, parkinsonism,
-respiratory impairment, autonomic dysreflexia, suicide risk, substance misuse and hypertonic bladder sphincter.
+respiratory impairment, autonomic dysreflexia, suicide risk, substance misuse and hypertonic bladder sphincter. Depression,
+mania, sleep apnoea and porphyria want an acknowledgement where the medicine is begun or the dose rises, and are information
+for who goes on as before; diabetes is information.
 Errs: on the side of saying so: a coded condition that nobody has mapped is reported as not assessed.
 Source: the cautions of the American and British labels.
 """
@@ -22,19 +24,28 @@ LOOKED_FOR = (
     Condition.SUBSTANCE_MISUSE,
     Condition.HYPERTONIC_BLADDER_SPHINCTER,
 )
-LOOKED_FOR_SET = frozenset(LOOKED_FOR)
+AT_A_RISE = (Condition.DEPRESSION, Condition.MANIA, Condition.SLEEP_APNOEA, Condition.PORPHYRIA)
+TOLD = (Condition.DIABETES,)
 MOST_NAMED = 3
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
-    if LOOKED_FOR_SET.isdisjoint(t.conditions):
+    if not t.conditions:
         return lacking
-    return (Found(Severity.ACKNOWLEDGE, _describe, t), *lacking)
+    goes_on = t.is_continuing and not t.rises
+    findings = [
+        Found(severity, _describe, named)
+        for severity, looked_for in (
+            (Severity.ACKNOWLEDGE, LOOKED_FOR if goes_on else (*LOOKED_FOR, *AT_A_RISE)),
+            (Severity.INFORMATION, (*AT_A_RISE, *TOLD) if goes_on else TOLD),
+        )
+        if (named := tuple(condition for condition in looked_for if condition in t.conditions))
+    ]
+    return (*findings, *lacking)
 
 
-def _describe(t: Terms) -> Words:
-    named = [condition for condition in LOOKED_FOR if condition in t.conditions]
+def _describe(named: tuple[Condition, ...]) -> Words:
     words = [str(condition).replace("-", " ") for condition in named]
     first_words = ", ".join(words[:MOST_NAMED]) + (
         f" and {len(words) - MOST_NAMED} more" if len(words) > MOST_NAMED else ""
