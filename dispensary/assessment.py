@@ -9,19 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
+from baclofen_rules.checked import Fields
 from baclofen_rules.facts import FACTS, Fact, Kind
 from baclofen_rules.findings import Dur, Finding, NotAssessed
+from baclofen_rules.record import read_record
+from baclofen_rules.rulebook import rulebook
+from baclofen_rules.therapy import Habits, Therapy, therapy
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Pharmacy, Phase, Prescription, Product, Sex
 from dispensary.profiles import profile_named
-from dispensary.supplies import history, trim_zeros
+from dispensary.record import record_document, select_rows, trim_zeros
+from dispensary.supplies import history
 
 CASE_FORMAT = "baclofen-case/1"
 NOT_ASSESSED = "not-assessed"
@@ -93,6 +98,28 @@ def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
     return profile_named(pharmacy.profile, on)
 
 
+def therapy_of(patient: Patient, on: date) -> Therapy:
+    """Return what a patient takes, from everything known on the evening of a day.
+
+    For many patients prefetch `record.OF_A_PATIENT`, and their pharmacies. Raises `InvalidInput` when what is stored
+    cannot be read.
+    """
+    document = record_document(select_rows(patient, on), on)
+    document["patient"] = {"died_on": None if patient.died_on is None else patient.died_on.isoformat()}
+    try:
+        record = read_record(Fields(document, ""), on, None)
+    except InvalidCase as error:
+        raise _unreadable(error) from error
+    return therapy(record.facts(on, habits_of(patient.pharmacy, on)))
+
+
+def habits_of(pharmacy: Pharmacy, on: date) -> Habits:
+    """Return the numbers that days are counted with: the profile's, with the pharmacy's own days for its calls."""
+    profile = profile_of(pharmacy, on)
+    habits = rulebook(profile, profile.on or on).habits
+    return replace(habits, lead=pharmacy.refill_lead_days, second_call=pharmacy.second_call_days)
+
+
 def assess(
     prescription: Prescription,
     *,
@@ -123,10 +150,14 @@ def read_case(document: Mapping[str, Any]) -> Case:
     try:
         return Case.from_json(document)
     except InvalidCase as error:
-        raise InvalidInput(
-            f"The case cannot be read at {error.path}.",
-            Problem(str(error.path), str(error.given)[:120], str(error.expected)),
-        ) from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: InvalidCase) -> InvalidInput:
+    return InvalidInput(
+        f"The case cannot be read at {error.path}.",
+        Problem(str(error.path), str(error.given)[:120], str(error.expected)),
+    )
 
 
 def canonical(document: object) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from baclofen_rules.order import MOST_DAYS
-from baclofen_rules.text import format_amount
 from dispensary.courses import SupplyDays, course_start, doses_in_mg, regimen_of
 from dispensary.models import (
     Dispense,
@@ -22,6 +21,7 @@ from dispensary.models import (
     PriorSupply,
     Relation,
 )
+from dispensary.record import trim_zeros
 
 WITH_A_SUPPLY = ("pharmacy", "prescription")
 OF_A_SUPPLY = ("prescription__phases",)
@@ -41,11 +41,6 @@ def history(patient: Patient, *, on: date, leading_to: Prescription | None = Non
     supplies += _related(_handed_over(patient, on), leading_to, on)
     supplies.sort(key=lambda supply: (supply.dispensed_on, supply.run_out_on))
     return [supply.document(since) for supply, since in _with_dose_since(supplies, on)]
-
-
-def trim_zeros(value: Decimal) -> Decimal:
-    """Return the same amount without the zeros that its column adds: 10, 2.5."""
-    return Decimal(format_amount(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dispensary.models.contacts import (
     Suppression,
     SuppressionReason,
 )
-from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest
+from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest, SupplyRelation
 from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
 from dispensary.models.patient import (
     CorrectionReason,
@@ -51,6 +51,7 @@ from dispensary.models.reminders import (
     Withdrawal,
 )
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
+from dispensary.models.therapy import Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
@@ -66,6 +67,8 @@ __all__ = [
     "ContactFault",
     "ContactPoint",
     "CorrectionReason",
+    "Decision",
+    "DecisionKind",
     "Delivery",
     "DeliveryOutcome",
     "DetailLevel",
@@ -84,6 +87,8 @@ __all__ = [
     "Mitigation",
     "Namesake",
     "NamesakeAnswer",
+    "OrderState",
+    "OrderSummary",
     "Outcome",
     "Override",
     "OverrideState",
@@ -110,8 +115,10 @@ __all__ = [
     "Source",
     "StaffMember",
     "StaffRole",
+    "SupplyRelation",
     "Suppression",
     "SuppressionReason",
+    "TherapySummary",
     "Withdrawal",
     "WorkKind",
     "WorkState",

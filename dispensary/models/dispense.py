@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,17 @@ class DispenseStatus(models.TextChoices):
     COMPLETED = "completed", _("Handed over")
     CANCELLED = "cancelled", _("Cancelled")
     RETURNED = "returned", _("Returned")
+
+
+class SupplyRelation(models.TextChoices):
+    """The relation of a hand-over to what the patient took already; the words of the case format."""
+
+    NEW = "new", _("New")
+    CONTINUES = "continues", _("Goes on with it")
+    PART = "part", _("Part of a quantity begun")
+    CHANGES = "changes", _("Takes the place of it")
+    BESIDE = "beside", _("Beside it")
+    UNKNOWN = "unknown", _("Not known")
 
 
 class DispenseQuerySet(models.QuerySet["Dispense"]):
@@ -51,6 +63,21 @@ class Dispense(models.Model):
     starts_on = models.DateField(help_text=_("first day that this supply is for"))
     days_supply = models.PositiveIntegerField()
     run_out_on = models.DateField()
+    relation = models.CharField(
+        max_length=12,
+        choices=SupplyRelation,
+        blank=True,
+        help_text=_("to what the patient took already, as it was at the hand-over"),
+    )
+    relation_how = models.CharField(
+        max_length=16, blank=True, help_text=_("why: decided by a person, or settled by which row of the rule book")
+    )
+    relation_to = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, help_text=_("names of the courses it is about")
+    )
+    relation_starts_on = models.DateField(
+        null=True, blank=True, help_text=_("first day of the new dose, where a person named one")
+    )
     prepared_at = models.DateTimeField()
     handed_over_at = models.DateTimeField()
     dispensed_by = models.CharField(max_length=64)
@@ -70,6 +97,9 @@ class Dispense(models.Model):
             models.UniqueConstraint(fields=["prescription", "number"], name="dispense_number_unique"),
             models.CheckConstraint(condition=Q(quantity__gt=Decimal(0)), name="dispense_quantity_positive"),
             models.CheckConstraint(condition=Q(status__in=DispenseStatus.values), name="dispense_status_known"),
+            models.CheckConstraint(
+                condition=Q(relation__in=["", *SupplyRelation.values]), name="dispense_relation_known"
+            ),
             models.CheckConstraint(
                 condition=Q(run_out_on__gte=F("starts_on")), name="dispense_runs_out_after_it_starts"
             ),

@@ -1,0 +1,289 @@
+"""A patient's rows as the rule book's record: orders with their products, supplies, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from baclofen_rules.order import MOST_DAYS
+from baclofen_rules.text import format_amount
+from dispensary.models import (
+    Decision,
+    Dispense,
+    DispenseStatus,
+    Patient,
+    Phase,
+    Prescription,
+    PrescriptionStatus,
+    PriorSupply,
+)
+
+OF_A_PATIENT = ("prescriptions__phases", "dispenses", "prior_supplies", "decisions")
+"""What the record of a patient is made of, to prefetch for many patients at once."""
+
+_BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
+# Orders of another medicine are not taken in.
+
+
+class Rows(NamedTuple):
+    """The rows of one patient up to the evening of a day."""
+
+    orders: Sequence[tuple[Prescription, ...]]
+    """The prescriptions of each order, one a product; an order has the id of its first."""
+    dispenses: Sequence[Dispense]
+    prior_supplies: Sequence[PriorSupply]
+    decisions: Sequence[Decision]
+
+
+def order_id(prescriptions: Sequence[Prescription]) -> str:
+    """Return the id under which the rule book knows an order."""
+    return str(prescriptions[0].pk)
+
+
+def trim_zeros(value: Decimal) -> Decimal:
+    """Return the same amount without the zeros that its column adds: 10, 2.5."""
+    return Decimal(format_amount(value))
+
+
+def select_rows(patient: Patient, on: date) -> Rows:
+    """Return a patient's rows as known on the evening of a day; taken from what was prefetched, where it was."""
+    local_day = patient.pharmacy.local_day
+    if "prescriptions" in getattr(patient, "_prefetched_objects_cache", {}):
+        prescriptions: Iterable[Prescription] = patient.prescriptions.all()
+    else:
+        prescriptions = patient.prescriptions.prefetch_related("phases")
+    return Rows(
+        orders=group_orders(row for row in prescriptions if local_day(row.received_at) <= on),
+        dispenses=[row for row in patient.dispenses.all() if local_day(row.handed_over_at) <= on],
+        prior_supplies=[row for row in patient.prior_supplies.all() if row.dispensed_on <= on],
+        decisions=[row for row in patient.decisions.all() if local_day(row.decided_at) <= on],
+    )
+
+
+def group_orders(prescriptions: Iterable[Prescription]) -> list[tuple[Prescription, ...]]:
+    """Return the prescriptions of each order, oldest first: those of one group are products of one regimen.
+
+    Of one group are only those of one prescriber, other strengths, and phases of equal length.
+    """
+    orders: dict[object, list[Prescription]] = {}
+    for row in sorted(prescriptions, key=lambda row: (row.received_at, row.pk)):
+        lengths = tuple(phase.days for phase in row.phases.all())
+        key: object = row.pk
+        if row.group and lengths and row.strength_mg is not None:
+            key = (row.group, row.prescriber_id, row.written_on, row.starts_on, row.as_needed, row.then_stop, lengths)
+        if any(other.strength_mg == row.strength_mg for other in orders.get(key, ())):
+            key = row.pk
+        orders.setdefault(key, []).append(row)
+    return [tuple(products) for products in orders.values()]
+
+
+def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str, Any]:
+    """Return orders, supplies and decisions as the case format has them. `asked` is the prescription in question.
+
+    Its directions and what was read from them go in as text, to be read again; of the others the phases as stored. An
+    order that ended before anything was handed over on it is left out.
+    """
+    ids = {row.pk: order_id(products) for products in rows.orders for row in products}
+    names = {str(key): name for key, name in ids.items()}
+    supplied = {ids[row.prescription_id] for row in rows.dispenses if row.prescription_id in ids}
+    decided = {names.get(row.course) for row in rows.decisions}
+    decided |= {ids.get(row.order_id) for row in rows.decisions if row.order_id is not None}
+    orders, supplies = [], []
+    for products in rows.orders:
+        name = order_id(products)
+        is_asked = asked in {row.pk for row in products}
+        is_active = any(row.status == PrescriptionStatus.ACTIVE for row in products)
+        if is_asked or is_active or name in supplied or name in decided:
+            replaced = _supplied_before(products, rows.orders, supplied)
+            strengths = [_strength_of(row, rows.dispenses) for row in products]
+            orders.append(_order_document(products, strengths, replaced, is_asked))
+            supplies += _supply_documents(products, strengths, rows.dispenses, on)
+    return {
+        "orders": orders,
+        "supplies": [_recorded_supply(row, on) for row in rows.prior_supplies] + supplies,
+        "decisions": [_decision_document(row, names) for row in rows.decisions],
+    }
+
+
+def _supplied_before(
+    products: Sequence[Prescription], orders: Sequence[tuple[Prescription, ...]], supplied: set[str]
+) -> str | None:
+    """Return the order that this one replaces and that was handed over, directly or through orders between them."""
+    by_id = {row.pk: row for other in orders for row in other}
+    ids = {row.pk: order_id(other) for other in orders for row in other}
+    replaced = next((row.replaces_id for row in products if row.replaces_id is not None), None)
+    first, passed = replaced, set()
+    while replaced in by_id and replaced not in passed:
+        if ids[replaced] in supplied:
+            return ids[replaced]
+        passed.add(replaced)
+        replaced = by_id[replaced].replaces_id
+    return ids.get(first) if first is not None else None
+
+
+def _strength_of(row: Prescription, dispenses: Iterable[Dispense]) -> Decimal | None:
+    """Return the strength ordered; where the order names none, that of the first pack handed over on it."""
+    if row.strength_mg is not None:
+        return row.strength_mg
+    packs = [dispense for dispense in dispenses if dispense.prescription_id == row.pk]
+    return min(packs, key=lambda dispense: dispense.number).strength_mg if packs else None
+
+
+def _order_document(
+    products: Sequence[Prescription], strengths: Sequence[Decimal | None], replaces: str | None, is_asked: bool
+) -> dict[str, Any]:
+    first = products[0]
+    return {
+        "id": order_id(products),
+        "medicine": _BACLOFEN,
+        "form": first.form or None,
+        "route": first.route or None,
+        "prescriber": str(first.prescriber_id),
+        "written_on": _day(first.written_on),
+        "starts_on": _day(first.starts_on),
+        "status": _status(products),
+        "replaces": replaces,
+        "group": first.group[:300] or None,
+        "as_needed": first.as_needed,
+        "then_stop": first.then_stop,
+        "repeats": first.repeats,
+        "interval_days": first.interval_days,
+        "directions": (first.directions or None) if is_asked else None,
+        "products": [
+            _product_document(row, strength, is_asked) for row, strength in zip(products, strengths, strict=True)
+        ],
+    }
+
+
+def _status(products: Sequence[Prescription]) -> str:
+    """Return the status of an order: active while one of its products is, otherwise that of the last to end."""
+    if any(row.status == PrescriptionStatus.ACTIVE for row in products):
+        return PrescriptionStatus.ACTIVE.value
+    return str(max(products, key=lambda row: (row.ended_at is not None, row.ended_at)).status)
+
+
+def _product_document(row: Prescription, strength: Decimal | None, is_asked: bool) -> dict[str, Any]:
+    phases = [] if is_asked and row.phases_from_directions else [phase_document(phase) for phase in row.phases.all()]
+    return {
+        "strength_mg": _amount(strength),
+        "brand": row.brand or None,
+        "quantity": _amount(row.quantity),
+        "phases": phases or None,
+    }
+
+
+def phase_document(phase: Phase) -> dict[str, Any]:
+    """Return a phase as the case format has it."""
+    document: dict[str, Any] = {
+        "doses": [trim_zeros(dose) for dose in phase.doses],
+        "unit": phase.unit,
+        "days": phase.days,
+        "from_day": phase.from_day,
+    }
+    return document if phase.times is None else document | {"times": list(phase.times)}
+
+
+def _supply_documents(
+    products: Sequence[Prescription], strengths: Sequence[Decimal | None], dispenses: Iterable[Dispense], on: date
+) -> list[dict[str, Any]]:
+    """Return the hand-overs of an order. Packs handed over in one moment are one supply, named after its first row."""
+    keys = [row.pk for row in products]
+    rows = [row for row in dispenses if row.prescription_id in keys]
+    rows.sort(key=lambda row: (row.handed_over_at, keys.index(row.prescription_id)))
+    packs = [list(moment) for _, moment in groupby(rows, key=lambda row: row.handed_over_at)]
+    return [_supply_document(products, strengths, moment, number, on) for number, moment in enumerate(packs, 1)]
+
+
+def _supply_document(
+    products: Sequence[Prescription],
+    strengths: Sequence[Decimal | None],
+    dispenses: Sequence[Dispense],
+    number: int,
+    on: date,
+) -> dict[str, Any]:
+    first = dispenses[0]
+    local_day = products[0].patient.pharmacy.local_day
+    counted = [row for row in dispenses if row.status != DispenseStatus.CANCELLED]
+    returned = [
+        row
+        for row in counted
+        if row.status == DispenseStatus.RETURNED and row.ended_at is not None and local_day(row.ended_at) <= on
+    ]
+    document: dict[str, Any] = {
+        "id": str(first.pk),
+        "on": _day(local_day(first.handed_over_at)),
+        "order": order_id(products),
+        "tablets": _tablets(products, strengths, counted or dispenses),
+        "status": "given" if counted else "cancelled",
+        "number": number,
+    }
+    if returned:
+        document |= {
+            "status": "returned",
+            "returned_on": _day(max(local_day(row.ended_at) for row in returned if row.ended_at is not None)),
+            "returned_tablets": None if returned == counted else _tablets(products, strengths, returned),
+        }
+    if first.relation:
+        document["relation"] = {
+            "relation": first.relation,
+            "how": first.relation_how or None,
+            "to": first.relation_to,
+            "from": _day(first.relation_starts_on),
+        }
+    return document
+
+
+def _tablets(
+    products: Sequence[Prescription], strengths: Sequence[Decimal | None], dispenses: Iterable[Dispense]
+) -> list[Decimal]:
+    """Return the tablets of some rows by product, as tablets of the strength that was ordered."""
+    tablets = []
+    for product, strength in zip(products, strengths, strict=True):
+        count = Decimal(0)
+        for row in dispenses:
+            if row.prescription_id == product.pk:
+                count += row.quantity * row.strength_mg / (strength or row.strength_mg)
+        tablets.append(trim_zeros(round(count, 6)))
+    return tablets
+
+
+def _recorded_supply(row: PriorSupply, on: date) -> dict[str, Any]:
+    phase = {"doses": [trim_zeros(dose) for dose in row.doses], "unit": "mg", "days": None}
+    return {
+        "id": str(row.pk),
+        "on": _day(row.dispensed_on),
+        "order": None,
+        "regimen": {"products": [{"strength_mg": _amount(row.strength_mg), "phases": [phase]}]},
+        "days": min(row.days_supply, MOST_DAYS),
+        "dose_since": None if row.dose_since is None else _day(min(row.dose_since, on)),
+    }
+
+
+def _decision_document(row: Decision, names: Mapping[str, str]) -> dict[str, Any]:
+    subject = row.order_id or row.prior_supply_id
+    return {
+        "id": str(row.pk),
+        "kind": row.kind,
+        "subject": None if subject is None else names.get(str(subject), str(subject)),
+        "object": names.get(row.course, row.course),
+        "on": _day(row.on),
+        "from": _day(row.starts_on),
+        "tablets": None if row.tablets is None else [trim_zeros(count) for count in row.tablets],
+        "mg": _amount(row.mg),
+        "days": row.days,
+        "corrects": None if row.corrects_id is None else str(row.corrects_id),
+        "by": row.decider_name or None,
+        "reason": row.words or None,
+    }
+
+
+def _day(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _amount(value: Decimal | None) -> Decimal | None:
+    return None if value is None else trim_zeros(value)

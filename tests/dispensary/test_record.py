@@ -1,0 +1,176 @@
+"""From rows to a therapy: what was handed over, recorded and decided, as the rule book counts it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models import prefetch_related_objects
+
+from dispensary.actions import dispenses, patients
+from dispensary.actors import Actor
+from dispensary.assessment import therapy_of
+from dispensary.errors import NotAllowed
+from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription
+from dispensary.record import OF_A_PATIENT
+from tests.dispensary import make
+
+pytestmark = pytest.mark.django_db
+TODAY = make.NOW.date()
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def shop() -> Pharmacy:
+    make.products()
+    return make.pharmacy()
+
+
+@pytest.fixture
+def pharmacist(shop: Pharmacy) -> Actor:
+    return make.staff(shop).actor()
+
+
+@pytest.fixture
+def patient(shop: Pharmacy) -> Patient:
+    return make.patient(shop)
+
+
+def decide(patient: Patient, kind: DecisionKind, course: str, **fields: object) -> Decision:
+    return Decision.objects.create(
+        patient=patient,
+        kind=kind,
+        course=course,
+        on=TODAY + DAY,
+        decided_by="test",
+        decider_name="Test",
+        decided_at=make.NOW + DAY,
+        **fields,
+    )
+
+
+def test_nothing_is_taken_before_a_hand_over(patient: Patient) -> None:
+    make.prescription(patient)
+    assert therapy_of(patient, TODAY).day(TODAY).mg == 0
+
+
+def test_a_hand_over_is_taken_from_its_day_until_its_tablets_end(patient: Patient, pharmacist: Actor) -> None:
+    order = make.prescription(patient)
+    make.hand_over(order, pharmacist)
+    therapy = therapy_of(patient, TODAY)
+    assert therapy.day(TODAY).mg == 15
+    assert therapy.day(TODAY + 27 * DAY).mg == 15
+    (thread,) = therapy.threads
+    assert (thread.course, thread.first_uncovered) == (str(order.pk), TODAY + 28 * DAY)
+
+
+def test_a_cancelled_hand_over_is_as_if_it_never_was(patient: Patient, pharmacist: Actor) -> None:
+    dispense = make.hand_over(make.prescription(patient), pharmacist)
+    dispenses.cancel(dispense=dispense, reason="left on the counter", by=pharmacist, now=make.NOW)
+    assert therapy_of(patient, TODAY).threads == ()
+
+
+def test_a_returned_supply_ends_on_the_day_it_came_back(patient: Patient, pharmacist: Actor) -> None:
+    dispense = make.hand_over(make.prescription(patient), pharmacist)
+    dispenses.return_(dispense=dispense, reason="not tolerated", by=pharmacist, now=make.NOW + 3 * DAY)
+    therapy = therapy_of(patient, TODAY + 3 * DAY)
+    assert [therapy.day(TODAY + n * DAY).mg for n in (2, 3)] == [15, 0]
+    assert therapy_of(patient, TODAY + 2 * DAY).day(TODAY + 3 * DAY).mg == 15
+
+
+def test_a_supply_from_elsewhere_is_a_course_of_its_own(patient: Patient, pharmacist: Actor) -> None:
+    supply = {"dispensed_on": str(TODAY - 10 * DAY), "dose": 10, "times_per_day": 3, "days_supply": 14}
+    (row,) = patients.record_history(
+        patient=patient, supplies=[supply | {"relation": "same-course"}], by=pharmacist, now=make.NOW
+    )
+    (thread,) = therapy_of(patient, TODAY).threads
+    assert (thread.course, thread.first_uncovered, thread.mg) == (str(row.pk), TODAY + 4 * DAY, 30)
+
+
+def test_the_dead_take_nothing(patient: Patient, pharmacist: Actor) -> None:
+    make.hand_over(make.prescription(patient), pharmacist)
+    patient = patients.record_death(patient=patient, died_on=TODAY, by=pharmacist, now=make.NOW)
+    assert therapy_of(patient, TODAY + DAY).threads == ()
+
+
+def two_strengths(patient: Patient, **changes: object) -> tuple[Prescription, Prescription]:
+    """35 mg a day three times, as 25 and 10 mg tablets of one group."""
+    phases = [{"doses": [25, 25], "unit": "mg"}], [{"doses": [10, 10], "unit": "mg"}]
+    written = {"group": "urn:group|7", "quantity": 28, "directions": None} | changes
+    return (
+        make.prescription(patient, strength_mg=25, phases=phases[0], **written),
+        make.prescription(patient, strength_mg=10, phases=phases[1], **written),
+    )
+
+
+def test_prescriptions_of_one_group_are_products_of_one_order(patient: Patient) -> None:
+    first, _ = two_strengths(patient)
+    (order,) = therapy_of(patient, TODAY).facts.orders
+    assert order.id == str(first.pk)
+    assert [(product.strength_mg, product.quantity) for product in order.plan.products] == [(25, 28), (10, 28)]
+
+
+def test_prescriptions_of_two_groups_are_two_orders(patient: Patient) -> None:
+    two_strengths(patient)
+    make.prescription(patient, group="urn:group|8")
+    assert len(therapy_of(patient, TODAY).facts.orders) == 2
+
+
+def test_the_strength_of_an_order_that_names_none_is_that_of_the_pack(patient: Patient, pharmacist: Actor) -> None:
+    order = make.prescription(patient)
+    make.hand_over(order, pharmacist)
+    Prescription.objects.filter(pk=order.pk).update(strength_mg=None)
+    (thread,) = therapy_of(patient, TODAY).threads
+    assert thread.first_uncovered == TODAY + 28 * DAY
+
+
+def test_a_decision_counts(patient: Patient, pharmacist: Actor) -> None:
+    order = make.prescription(patient)
+    make.hand_over(order, pharmacist)
+    decide(patient, DecisionKind.COUNTED, str(order.pk), tablets=[Decimal(6)])
+    assert therapy_of(patient, TODAY + DAY).threads[0].first_uncovered == TODAY + 5 * DAY
+
+
+def test_a_decision_that_was_corrected_does_not_count(patient: Patient, pharmacist: Actor) -> None:
+    order = make.prescription(patient)
+    make.hand_over(order, pharmacist)
+    wrong = decide(patient, DecisionKind.COUNTED, str(order.pk), tablets=[Decimal(6)])
+    decide(patient, DecisionKind.COUNTED, str(order.pk), tablets=[Decimal(12)], corrects=wrong)
+    assert therapy_of(patient, TODAY + DAY).threads[0].first_uncovered == TODAY + 9 * DAY
+
+
+def test_a_decision_is_neither_changed_nor_deleted(patient: Patient) -> None:
+    decision = decide(patient, DecisionKind.STOPPED, "all")
+    for change in (decision.save, decision.delete, Decision.objects.all().delete):
+        with pytest.raises(NotAllowed):
+            change()
+    with pytest.raises(NotAllowed):
+        Decision.objects.update(words="something else")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE dispensary_decision SET words = 'x'", "DELETE FROM dispensary_decision"])
+def test_the_database_refuses_to_change_a_decision(patient: Patient, statement: str) -> None:
+    decide(patient, DecisionKind.STOPPED, "all")
+    with pytest.raises(DatabaseError, match="stays as it was made"), transaction.atomic():
+        connection.cursor().execute(statement)
+
+
+def test_many_patients_are_read_in_few_queries(
+    shop: Pharmacy, pharmacist: Actor, django_assert_max_num_queries: object
+) -> None:
+    people = [make.patient(shop) for _ in range(3)]
+    for person in people:
+        make.hand_over(make.prescription(person), pharmacist)
+    people = list(Patient.objects.filter(pk__in=[person.pk for person in people]).select_related("pharmacy"))
+    with django_assert_max_num_queries(6):  # type: ignore[operator]
+        prefetch_related_objects(people, *OF_A_PATIENT)
+        ends = {therapy_of(person, TODAY).threads[0].first_uncovered for person in people}
+    assert ends == {TODAY + 28 * DAY}
+
+
+def test_the_days_of_the_calls_are_the_pharmacys_own(pharmacist: Actor, shop: Pharmacy) -> None:
+    Pharmacy.objects.filter(pk=shop.pk).update(refill_lead_days=3)
+    person = Patient.objects.select_related("pharmacy").get(pk=make.patient(shop).pk)
+    make.hand_over(make.prescription(person), pharmacist)
+    assert therapy_of(person, TODAY).threads[0].refill_due_on == TODAY + 25 * DAY
+    assert isinstance(Dispense.objects.get().run_out_on, date)
