@@ -24,7 +24,7 @@ DROP FUNCTION dispensary_refuse_change();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0004_what_an_order_says'),
+        ('dispensary', '0005_people'),
     ]
 
     operations = [
