@@ -39,6 +39,8 @@ class Order:
     medicine: OrderedMedicine | None = None
     as_needed: bool = False
     """Taken only when needed: the doses of a day are the most that may be taken."""
+    is_counted: bool = False
+    """Of the second case format: a therapy counts its repeats from where the course stands, and its doses as needed."""
     products: "tuple[Order, ...]" = ()
     """The same order for each of its strengths, where it has several; the order itself then has the doses together."""
     reading: Reading | Question | None = None
@@ -107,7 +109,9 @@ def read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Orde
     return read_written(fields, fields, on, od_means_once_daily)
 
 
-def read_written(common: Fields, fields: Fields, on: date, od_means_once_daily: bool | None) -> Order:
+def read_written(
+    common: Fields, fields: Fields, on: date, od_means_once_daily: bool | None, is_counted: bool = False
+) -> Order:
     """Read what was written, from the fields of an order and those of one of its products."""
     read = fields.get("phases", read_phases)
     strength = fields.get("strength_mg", read_strength)
@@ -129,6 +133,7 @@ def read_written(common: Fields, fields: Fields, on: date, od_means_once_daily: 
         repeats=common.get("repeats", lambda at: at.whole("a whole number from 0 to 99", 0, 99)),
         medicine=common.get("medicine", read_medicine),
         as_needed=common.get("as_needed", read_truth) or (isinstance(reading, Reading) and reading.as_needed),
+        is_counted=is_counted,
         reading=reading,
     )
 

@@ -44,13 +44,25 @@ from baclofen_rules.therapy import (
 from baclofen_rules.therapy import Order as TherapyOrder
 
 ORDER_FIELDS = names(
-    *("id", "medicine", "form", "route", "prescriber", "written_on", "starts_on", "status", "replaces", "group"),
+    *(
+        "id",
+        "medicine",
+        "form",
+        "route",
+        "prescriber",
+        "prescriber_name",
+        "written_on",
+        "starts_on",
+        "status",
+        "replaces",
+        "group",
+    ),
     *("as_needed", "then_stop", "repeats", "interval_days", "directions", "products"),
 )
 PRODUCT_FIELDS = names("strength_mg", "brand", "quantity", "phases")
 SUPPLY_FIELDS = names(
     *("id", "on", "order", "tablets", "status", "returned_on", "returned_tablets", "number", "relation"),
-    *("source", "prescriber", "regimen", "days", "dose_since"),
+    *("source", "prescriber", "prescriber_name", "regimen", "days", "dose_since"),
 )
 REGIMEN_FIELDS = names("products", "as_needed", "then_stop")
 RELATION_FIELDS = names("relation", "how", "to", "from")
@@ -70,6 +82,15 @@ class RecordedOrder(NamedTuple):
 
     order: TherapyOrder
     written: tuple[Order, ...]
+    prescriber_name: str | None = None
+
+
+class RecordedSupply(NamedTuple):
+    """A supply as the therapy counts it, and where one from elsewhere is known from."""
+
+    supply: Supply
+    source: str | None
+    prescriber_name: str | None
 
 
 class Ask(NamedTuple):
@@ -93,6 +114,8 @@ class Record(NamedTuple):
     died_on: date | None
     sources: Mapping[str, str | None]
     """Where a supply recorded from elsewhere is known from, by its id."""
+    prescriber_names: Mapping[str, str]
+    """The names that prescribers are called by, by order or recorded supply."""
     words: tuple[Mapping[str, str | None], ...]
     """Who decided and why, by decision."""
 
@@ -152,10 +175,14 @@ def read_record(fields: Fields, on: date, od_means_once_daily: bool | None) -> R
     decisions = fields.get("decisions", lambda at: tuple(_read_decision(item) for item in at.items(MOST_DECISIONS)))
     record = Record(
         orders=orders or (),
-        supplies=None if supplies is None else tuple(supply for supply, _ in supplies),
+        supplies=None if supplies is None else tuple(read.supply for read in supplies),
         decisions=tuple(decision for decision, _ in decisions or ()),
         died_on=fields.get("patient", _read_death),
-        sources={supply.id: source for supply, source in supplies or () if supply.order is None},
+        sources={read.supply.id: read.source for read in supplies or () if read.supply.order is None},
+        prescriber_names={
+            **{read.order.id: read.prescriber_name for read in orders or () if read.prescriber_name is not None},
+            **{read.supply.id: read.prescriber_name for read in supplies or () if read.prescriber_name is not None},
+        },
         words=tuple(words for _, words in decisions or ()),
     )
     _check_names(record)
@@ -222,7 +249,10 @@ def _read_tablets(place: Place) -> tuple[Decimal, ...]:
 def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> RecordedOrder:
     fields = place.fields(ORDER_FIELDS)
     places = fields.need("products", lambda at: at.items(MOST_PRODUCTS, least=1))
-    written = tuple(read_written(fields, product.fields(PRODUCT_FIELDS), on, od_means_once_daily) for product in places)
+    written = tuple(
+        read_written(fields, product.fields(PRODUCT_FIELDS), on, od_means_once_daily, is_counted=True)
+        for product in places
+    )
     lengths = {None if order.phases is None else tuple(phase.days for phase in order.phases) for order in written}
     if len(lengths) > 1:
         fields.place("products").refuse("equally many phases of equal length in all products")
@@ -249,7 +279,7 @@ def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Rec
             "interval_days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
         ),
     )
-    return RecordedOrder(order, written)
+    return RecordedOrder(order, written, fields.get("prescriber_name", read_text(200)))
 
 
 def _read_plan(place: Place, on: date) -> Plan | None:
@@ -269,7 +299,7 @@ def _read_plan(place: Place, on: date) -> Plan | None:
     )
 
 
-def _read_supply(place: Place, on: date) -> tuple[Supply, str | None]:
+def _read_supply(place: Place, on: date) -> RecordedSupply:
     fields = place.fields(SUPPLY_FIELDS)
     past = _past_day(on)
     status = fields.get("status", lambda at: at.word(members(SupplyStatus))) or SupplyStatus.GIVEN
@@ -291,7 +321,7 @@ def _read_supply(place: Place, on: date) -> tuple[Supply, str | None]:
     )
     if order is None and supply.days is None and supply.tablets is None:
         place.refuse("the days or the tablets of a supply recorded from elsewhere")
-    return supply, fields.get("source", read_text(200))
+    return RecordedSupply(supply, fields.get("source", read_text(200)), fields.get("prescriber_name", read_text(200)))
 
 
 def _read_relation(place: Place) -> FrozenRelation:
@@ -328,9 +358,7 @@ def record_json(record: Record) -> dict[str, Any]:
     """Return orders, supplies and decisions as JSON: every field in a fixed order; reads back to itself."""
     return {
         "orders": [_recorded_order_json(recorded) for recorded in record.orders],
-        "supplies": None
-        if record.supplies is None
-        else [_supply_json(supply, record.sources.get(supply.id)) for supply in record.supplies],
+        "supplies": None if record.supplies is None else [_supply_json(supply, record) for supply in record.supplies],
         "decisions": [
             _decision_json(decision, words) for decision, words in zip(record.decisions, record.words, strict=True)
         ],
@@ -361,6 +389,7 @@ def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
         "form": first.form,
         "route": first.route,
         "prescriber": order.prescriber,
+        "prescriber_name": recorded.prescriber_name,
         "written_on": day_json(first.written_on),
         "starts_on": day_json(order.starts_on),
         "status": str(order.status),
@@ -401,7 +430,7 @@ def _plan_json(plan: Plan | None) -> dict[str, Any]:
     }
 
 
-def _supply_json(supply: Supply, source: str | None) -> dict[str, Any]:
+def _supply_json(supply: Supply, record: Record) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "id": supply.id,
         "on": supply.on.isoformat(),
@@ -424,8 +453,9 @@ def _supply_json(supply: Supply, source: str | None) -> dict[str, Any]:
         }
     if supply.order is None:
         fields |= {
-            "source": source,
+            "source": record.sources.get(supply.id),
             "prescriber": supply.prescriber,
+            "prescriber_name": record.prescriber_names.get(supply.id),
             "regimen": _plan_json(supply.plan),
             "days": supply.days,
             "dose_since": day_json(supply.dose_since),

@@ -17,6 +17,7 @@ from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import HAND_OVER, Due, OrderRelation, Therapy
 
 FORMAT: Final = "baclofen-review/1"
 RULES_VERSION: Final = "1.1.0"
@@ -46,7 +47,7 @@ class CoursePhase(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Tablets, days, and the first day not covered of a prescription."""
+    """Tablets, days, and the first day not covered of a prescription; of the second case format, of this hand-over."""
 
     phases: tuple[CoursePhase, ...]
     tablets_needed: Decimal | None
@@ -54,14 +55,50 @@ class Course(NamedTuple):
     days_supply: int | None
     """Whole days the quantity lasts; None where neither course nor quantity says."""
     run_out_on: date | None
+    starts_on: date | None = None
+    """The first day that the hand-over is for, of the second case format."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        starts_on = {} if self.starts_on is None else {"starts_on": self.starts_on.isoformat()}
+        return starts_on | {
             "phases": [phase.to_json() for phase in self.phases],
             "tablets_needed": None if self.tablets_needed is None else format_amount(round(self.tablets_needed, 4)),
             "days_supply": self.days_supply,
             "run_out_on": None if self.run_out_on is None else self.run_out_on.isoformat(),
         }
+
+
+class TherapyStanding(NamedTuple):
+    """What the patient takes today, and how the order in question stands to it, before any answer."""
+
+    therapy: Therapy
+    relation: OrderRelation | None
+    due: Due | None
+
+    def to_json(self) -> dict[str, Any]:
+        day = self.therapy.day(self.therapy.today)
+        relation, due = self.relation, self.due
+        return {
+            "mg": _amount(day.mg),
+            "low": _amount(day.low),
+            "high": _amount(day.high),
+            "running": list(day.running),
+            "relation": None if relation is None else str(relation.relation),
+            "how": None if relation is None or relation.how is None else str(relation.how),
+            "to": [] if relation is None else list(relation.to),
+            "uncovered_on": None if relation is None else _day(relation.uncovered_on),
+            "due_on": None if due is None else _day(due.due_on),
+            "earliest_on": None if due is None else _day(due.earliest_on),
+            "state": None if due is None else str(due.state),
+        }
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else format_amount(amount)
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 class Review(NamedTuple):
@@ -77,6 +114,8 @@ class Review(NamedTuple):
     profile_name: str
     profile_digest: str
     in_force_on: date
+    standing: TherapyStanding | None = None
+    """Of a case of the second format."""
     rules_version: str = RULES_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -92,7 +131,7 @@ class Review(NamedTuple):
             "findings": [finding.to_json() for finding in self.findings],
             "not_assessed": [rule.to_json() for rule in self.not_assessed],
             "course": None if self.course is None else self.course.to_json(),
-        }
+        } | ({} if self.standing is None else {"therapy": self.standing.to_json()})
 
 
 class Explained(NamedTuple):
@@ -121,20 +160,23 @@ def review(case: Case, profile: Profile) -> Review:
     lacking: dict[str, list[str]] = {}
     no_dose = not terms.phases
     doubted: list[str] = []
-    for bound in book.rules[case.action]:
+    asked = [bound for bound in book.rules[case.action] if case.record is not None or not bound.rule.needs_record]
+    for bound in asked:
         rule = bound.rule
         if no_dose and rule.needs_dose:
             continue
-        answer = rule.check(terms, bound.limits)
+        answer = _check(bound, terms)
         if answer:
             finding = _merge_answer(answer, bound, lacking)
             if finding is not None:
                 findings.append(finding)
+                if rule.ends_review:
+                    return _closed(finding, terms, profile, in_force_on)
                 if rule.switches_off:
                     doubted.append(_unbelievable_fact(rule.code))
                     no_dose = True
     if no_dose:
-        for bound in book.rules[case.action]:
+        for bound in asked:
             if bound.rule.needs_dose:
                 lacking[bound.rule.code] = doubted or _facts_for_dose(terms)
     if not doubted and any(finding.code in ANSWERED for finding in findings):
@@ -149,7 +191,37 @@ def review(case: Case, profile: Profile) -> Review:
         profile_name=profile.name,
         profile_digest=profile.digest,
         in_force_on=in_force_on,
+        standing=_standing(terms),
     )
+
+
+def _closed(finding: Finding, terms: Terms, profile: Profile, in_force_on: date) -> Review:
+    """Return the review of an order that may not be handed over: one finding, and no course."""
+    return Review(
+        outcome=_outcome([finding]),
+        findings=(finding,),
+        not_assessed=(),
+        course=None,
+        profile_name=profile.name,
+        profile_digest=profile.digest,
+        in_force_on=in_force_on,
+        standing=_standing(terms),
+    )
+
+
+def _check(bound: BoundRule[Any], terms: Terms) -> Answer:
+    """Apply a rule; one about tablets once for each product of the order."""
+    if not terms.products or not bound.rule.is_about_product:
+        return bound.rule.check(terms, bound.limits)
+    return tuple(part for product in terms.products for part in bound.rule.check(product, bound.limits))
+
+
+def _standing(terms: Terms) -> TherapyStanding | None:
+    if terms.therapy is None:
+        return None
+    ask = terms.case.ask
+    due = None if ask is None or ask.order is None else terms.therapy.due(ask.order)
+    return TherapyStanding(terms.therapy, terms.relation, due)
 
 
 def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
@@ -166,6 +238,8 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
             missing = lacking.get(code) or lacking.get(bound.rule.group)
             if action is not case.action:
                 state, words = "not asked", f"This rule speaks about the action {action}."
+            elif bound.rule.needs_record and case.record is None:
+                state, words = "not asked", "This rule reads orders and supplies, which this format does not have."
             elif code in findings:
                 state, words = "found", findings[code].detail
             elif missing is not None:
@@ -229,6 +303,8 @@ def _outcome(findings: Sequence[Finding]) -> Outcome:
 
 
 def _course(terms: Terms) -> Course:
+    if terms.after is not None:
+        return _course_of_hand_over(terms, terms.after)
     order, phases = terms.order, terms.phases
     strength = None if order is None else order.strength_mg
     placed, first = [], 1
@@ -244,6 +320,26 @@ def _course(terms: Terms) -> Course:
         tablets_needed=None if terms.is_open else terms.needed_tablets,
         days_supply=days,
         run_out_on=None if days is None else run_out_on(terms.case.on, days, carried),
+    )
+
+
+def _course_of_hand_over(terms: Terms, after: Therapy) -> Course:
+    """Return the days of the hand-over in question, from where its course stands."""
+    days = after.supply(HAND_OVER)
+    placed = []
+    for stretch in after.label(HAND_OVER):
+        first = (stretch.first_on - days.starts_on).days + 1
+        last = None if stretch.last_on is None else (stretch.last_on - days.starts_on).days + 1
+        tablets = stretch.dose.tablets() or ()
+        for strength, counts in zip(stretch.dose.strengths, tablets, strict=bool(tablets)):
+            even = counts[:1] if len(set(counts)) == 1 else counts
+            placed.append(CoursePhase(first, last, stretch.dose.phase.mg, strength, even))
+    return Course(
+        phases=tuple(placed),
+        tablets_needed=None if terms.is_open else terms.needed_tablets,
+        days_supply=days.days,
+        run_out_on=days.run_out_on,
+        starts_on=days.starts_on,
     )
 
 

@@ -40,5 +40,13 @@ class Rule(Generic[L]):
     """True: not applied where there is no dose, or where route or unit make the dose unbelievable."""
     switches_off: bool = False
     """True: a finding of this rule makes the dose unbelievable."""
+    needs_record: bool = False
+    """True: asked only of cases of the second format, whose therapy it reads."""
+    ends_review: bool = False
+    """True: after a finding of this rule nothing else is asked."""
+    is_about_product: bool = False
+    """True: asked once for each strength of an order that has several."""
+    is_for_pharmacist: bool = False
+    """True: also an acknowledgement of this rule is a pharmacist's."""
     group: str = ""
     """The code under which several rules together report lacking facts; empty: the rule's own code."""

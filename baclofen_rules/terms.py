@@ -5,6 +5,7 @@ Names follow clinical usage: *standing* says whether this is a new course, a res
 """
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -120,6 +121,7 @@ class Terms:
         "position",
         "previous_low_mg",
         "previous_mg",
+        "products",
         "regimen",
         "relation",
         "rises",
@@ -154,6 +156,27 @@ class Terms:
         self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
         """The daily maximum that the total is above, None where it keeps it, or the fact that is lacking."""
         self._compare()
+        self.products = self._by_product()
+        """The same terms for each strength of an order that has several, for rules about tablets."""
+
+    def _by_product(self) -> "tuple[Terms, ...]":
+        order, ask = self.order, self.case.ask
+        if order is None or ask is None:
+            return ()
+        products = []
+        left = list(ask.picked)
+        for product in order.products:
+            pick = next((pick for pick in left if pick.strength_mg == product.strength_mg), None)
+            if pick is not None:
+                left.remove(pick)
+            terms = copy(self)
+            terms.order, terms.case = product, self.case._replace(order=product, picked=pick)
+            terms._look_ahead()
+            products.append(terms)
+        for terms in products:
+            if terms.case.picked is None and left:
+                terms.case = terms.case._replace(picked=left.pop(0))
+        return tuple(products)
 
     def _beside_mg(self, after: Therapy) -> Decimal:
         """Return by how much the most of a day is above the prescription's own, over the days of the hand-over."""
@@ -276,13 +299,15 @@ class Terms:
         if tablets is not None and self.order is not None and self.order.regimen is not None:
             self.after = after = before.with_hand_over(ask.order, tablets)
             self.position = after.position(HAND_OVER)
+        if relation.previous_high is None:  # nobody knows what is taken
+            return Past(is_unknown=True, cover_end=relation.uncovered_on)
         is_new = not relation.to
         paused = relation.gap_days >= habits.restart_after
         standing = Standing.NEW if is_new else Standing.RESTART if paused else Standing.CONTINUING
         return Past(
             standing=standing,
             latest=None if is_new else _latest_fill(before, relation),
-            previous_mg=relation.previous_high or ZERO,
+            previous_mg=relation.previous_high,
             previous_low_mg=relation.previous_low,
             held_days=_held_days(case.on, relation.held_since, relation.uncovered_on),
             cover_end=relation.uncovered_on,

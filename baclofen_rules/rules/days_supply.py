@@ -25,6 +25,9 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Found(Severity.ACKNOWLEDGE, _describe, t.fixed_days, limits),)
     if not t.is_open:
         return CLEAR
+    if t.after is not None:
+        days = t.supply_days or 0
+        return (Found(Severity.ACKNOWLEDGE, _describe, days, limits),) if days > limits.max_days else CLEAR
     order = t.order
     lacking = () if order is not None and order.quantity is not None else (QUANTITY_FACT,)
     if order is None or order.strength_mg is None:

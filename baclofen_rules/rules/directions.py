@@ -87,7 +87,7 @@ def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
         yield from _compared(order, reading, structured, limits)
     elif reading is not None:
         yield Missing((PHASES_FACT,))
-        if reading.as_needed:
+        if reading.as_needed and not order.is_counted:
             yield _as_needed(reading, limits)
 
 
@@ -123,7 +123,7 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
     text = reading.regimen
     kind = _difference(text, structured)
     if kind is None:
-        if reading.as_needed:
+        if reading.as_needed and not order.is_counted:
             yield _as_needed(reading, limits)
         yield from _quantity_apart(order, text, structured, limits)
         return
@@ -259,9 +259,9 @@ def _faults(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[F
             f"Phase {at} to phase {at + 1}: {format_amount(before)} to {format_amount(after)} mg a day, in a course that goes down.",
             {"from_mg_per_day": format_amount(before), "mg_per_day": format_amount(after)},
         )
-    if order.repeats is None and changes:
+    if order.repeats is None and changes and not order.is_counted:
         yield Missing((REPEATS_FACT,))
-    if order.repeats and changes:
+    if order.repeats and changes and not order.is_counted:
         first, final = format_amount(levels[0]), format_amount(levels[-1])
         yield _found(
             limits.repeat_of_course,

@@ -1,22 +1,27 @@
 """Another supply of baclofen is running.
 
 Finds: an override when a supply marked concurrent covers today, or when a medicine of the patient is another product of baclofen
-by mouth (a liquid, granules, a relative such as arbaclofen).
+by mouth (a liquid, granules, a relative such as arbaclofen). In the second case format an acknowledgement when a person decided
+that another course goes on beside this one; where nobody decided the rule supply-relation asks.
 Errs: on the side of asking: an early concurrent supply runs on after its own days. Plain baclofen among the medicines is left to
 the interactions, since it may be this course.
 Source: design.
 """
 
+from baclofen_rules.course_words import describe_courses, sum_mg
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import CourseView, OrderRelation
 from baclofen_rules.words import clip
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     answer: Answer = CLEAR
-    if t.concurrent_mg:
+    if t.relation is not None:
+        answer = _check_decided(t, t.relation)
+    elif t.concurrent_mg:
         answer = (Found(Severity.OVERRIDE, _describe, t),)
     if t.other_oral_baclofen:
         answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t.other_oral_baclofen))
@@ -24,6 +29,25 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         (MEDICINES_FACT,) if t.patient.medicines is None else ()
     )
     return (*answer, Missing(lacking)) if lacking else answer
+
+
+def _check_decided(t: Terms, relation: OrderRelation) -> Answer:
+    """A course of which a person said that it is taken beside this one: told at each supply."""
+    if t.therapy is None or not relation.decided_beside:
+        return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe_decided, t, [t.therapy.course(n) for n in relation.decided_beside]),)
+
+
+def _describe_decided(t: Terms, courses: list[CourseView]) -> Words:
+    other, total = format_amount(sum_mg(courses)), format_amount(t.total_mg)
+    return Words(
+        f"{other} mg a day is taken beside this supply, as was decided: at most {total} mg a day together",
+        f"Beside this supply goes on: {describe_courses(t, courses)}. At most {total} mg a day together.",
+        observed={"mg_per_day": total},
+        limit={"mg_per_day": other},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
+    )
 
 
 def _describe_medicines(names: tuple[str, ...]) -> Words:

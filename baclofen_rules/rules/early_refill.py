@@ -2,7 +2,9 @@
 
 Finds: an override for a continuing patient with days left, when phase 1 has the daily dose of the last supply and either the
 used part of that supply is under the profile's fraction or the days left are above the profile's number. Stock carried
-over from earlier supplies counts as days left. A phase 1 with another dose is the rule leftover-supply.
+over from earlier supplies counts as days left. A phase 1 with another dose is the rule leftover-supply. In the second case
+format the last fill counts, not its last part, and a refill passes with at most max(what the fraction leaves, min(7 days,
+half of the fill)) left, or min(the profile's number, half of the fill); an instalment and an owed rest are never early.
 Errs: on the side of asking: the day of the supply itself is not counted as used.
 Source: payers' refill-too-soon habits; ordering up to seven days ahead in the United Kingdom.
 """
@@ -11,11 +13,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from baclofen_rules.course_words import count_days
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import OrderRelation, Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
+    if t.relation is not None:
+        return _check_fill(t, t.relation)
     if not t.left_days or t.latest is None or not t.is_continuing or t.first_mg != t.previous_mg:
         return CLEAR
     left, supplied = t.left_days, t.latest.days_supply
@@ -36,6 +42,25 @@ def check(t: Terms, limits: Limits) -> Answer:
     if most is not None and left > most:
         return (Found(Severity.OVERRIDE, _much_left, t, supplied, most),)
     return CLEAR
+
+
+def _check_fill(t: Terms, relation: OrderRelation) -> Answer:
+    if relation.relation is not Relation.CONTINUES or relation.left_days <= relation.kept_days:
+        return CLEAR
+    return (Found(Severity.OVERRIDE, _describe_fill, t, relation),)
+
+
+def _describe_fill(t: Terms, relation: OrderRelation) -> Words:
+    left, most = count_days(relation.left_days), count_days(relation.kept_days)
+    return Words(
+        f"{left} of the last fill are left; a refill of {count_days(relation.fill_days)} is due with {most} or fewer",
+        f"The tablets cover the days before {t.cover_end}; today is {t.case.on}: {left} left. "
+        f"Last fill: {count_days(relation.fill_days)}; at most {most} may be left.",
+        observed={"days_left": str(relation.left_days), "days_supply": str(relation.fill_days)},
+        limit={"days_left": str(relation.kept_days)},
+        dur=Dur.OVERUSE,
+        detected_issue=DetectedIssue.TOO_SOON,
+    )
 
 
 def _little_used(t: Terms, supplied: int, dispensed_on: date, fraction: Decimal) -> Words:

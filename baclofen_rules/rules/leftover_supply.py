@@ -5,18 +5,44 @@ Errs: on the side of a word too many: tell the patient what to do with the old t
 Source: design.
 """
 
+from datetime import date
+
+from baclofen_rules.course_words import count_days
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
+    if t.relation is not None:
+        return _check_change(t, t.relation)
     if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
         return CLEAR
     return (Found(Severity.INFORMATION, _describe, t),)
+
+
+def _check_change(t: Terms, relation: OrderRelation) -> Answer:
+    """A change with old tablets past the first day of the new dose."""
+    if relation.relation is not Relation.CHANGES or t.after is None or t.cover_end is None:
+        return CLEAR
+    starts_on = t.after.supply(HAND_OVER).starts_on
+    left = (t.cover_end - starts_on).days
+    return (Found(Severity.INFORMATION, _describe_change, t, left, starts_on),) if left > 0 else CLEAR
+
+
+def _describe_change(t: Terms, left: int, starts_on: date) -> Words:
+    before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
+    return Words(
+        f"{count_days(left)} of {before} mg a day are left when {now} mg begins; say what to do with the old tablets",
+        f"The old tablets cover the days before {t.cover_end}; the new dose begins on {starts_on}: {before} to {now} mg a day.",
+        observed={"days_left": str(left), "mg_per_day": now},
+        limit={"mg_per_day": before},
+        dur=Dur.EDUCATION,
+    )
 
 
 def _describe(t: Terms) -> Words:

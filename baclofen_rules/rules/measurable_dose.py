@@ -58,6 +58,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    is_about_product=True,
     answers=("5",),
     needs_dose=True,
 )

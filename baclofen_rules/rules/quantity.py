@@ -2,7 +2,7 @@
 
 Finds: an acknowledgement when the quantity lies outside of the tablets needed (rounded up to a whole one) with the
 profile's tolerance on both sides, an override from a multiple of the tablets needed. With an open end only too few for
-the phases of fixed length is found.
+the phases of fixed length is found. A later hand-over of an order is not asked about again.
 Errs: on the side of asking: a tablet more or less than the course needs is a question where no tolerance is known.
 Source: the profile's tolerance (original packs in the United Kingdom).
 """
@@ -24,6 +24,8 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
+    if t.position > 1:  # judged at the first hand-over of the order
+        return CLEAR
     order, needed = t.order, t.needed_tablets
     if order is None or order.quantity is None or needed is None:
         quantity_lacks = order is None or order.quantity is None
@@ -76,6 +78,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    is_about_product=True,
     answers=("14", "5"),
     needs_dose=True,
 )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from baclofen_rules.case import Fill
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
@@ -35,18 +36,17 @@ class DoseChange(NamedTuple):
 def check(t: Terms, limits: Limits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
-    if not t.is_continuing:
+    if not t.is_continuing or t.latest is None:
         return CLEAR
-    over = [change for change in _changes(t) if change.after >= change.before * limits.factor]
+    over = [change for change in _changes(t, t.latest) if change.after >= change.before * limits.factor]
     return (Found(Severity.ACKNOWLEDGE, _describe, over),) if over else CLEAR
 
 
-def _changes(t: Terms) -> Iterator[DoseChange]:
+def _changes(t: Terms, latest: Fill) -> Iterator[DoseChange]:
     """Changes to a day's total that is the same or lower."""
-    assert t.latest is not None
     first = t.phases[0]
     if first.mg_per_day <= t.previous_mg:
-        yield DoseChange(max(t.latest.doses), first.largest_dose, "Previous dose to phase 1")
+        yield DoseChange(max(latest.doses), first.largest_dose, "Previous dose to phase 1")
     for number_, (phase, following) in enumerate(pairwise(t.phases), start=1):
         if following.mg_per_day <= phase.mg_per_day:
             name = f"Phase {number_} to phase {number_ + 1}"

@@ -1,6 +1,7 @@
 """A maintenance dose outside of the usual range.
 
-Finds: for information, a continuing adult whose highest daily dose is below or above the usual range; its ends pass.
+Finds: for information, a continuing adult whose highest daily dose, in the second case format with other supplies, is below or
+above the usual range; its ends pass.
 Errs: on the side of quiet: it asks nothing, because many patients do well outside of it.
 Source: the profile's label.
 """
@@ -23,7 +24,7 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    day = t.highest_mg
+    day = t.highest_mg if t.relation is None else t.total_mg
     if limits.low_mg_per_day <= day <= limits.high_mg_per_day:
         return CLEAR
     if (t.age is not None and t.age < limits.adult_from_years) or not (t.is_continuing or t.history_unknown):

@@ -20,6 +20,7 @@ from baclofen_rules.therapy.model import (
 )
 from baclofen_rules.therapy.views import (
     HAND_OVER,
+    CourseView,
     Day,
     DayStretch,
     Dose,
@@ -37,6 +38,7 @@ from baclofen_rules.therapy.views import (
 
 __all__ = [
     "HAND_OVER",
+    "CourseView",
     "Day",
     "DayStretch",
     "Decision",

@@ -132,6 +132,23 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
+class CourseView:
+    """One course as it stands today."""
+
+    name: str
+    as_needed: bool
+    mg: Decimal | None
+    """mg of its last covered day before today, or of its first day; as needed the most of a day; None where unknown."""
+    since: date
+    """Its first day."""
+    first_uncovered: date | None
+    prescriber: str | None
+    source: str
+    """The order, or the recorded supply, that feeds it last."""
+    strengths: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EndedCourse:
     """A course that ended: `on` is the first day without it."""
 
@@ -407,6 +424,24 @@ class Therapy:
             EndedCourse(c.name, date.fromordinal(c.ended_on), c.ended_why, self._day(c.ended_on - 1).mg)
             for c in self._now.courses
             if c.ended_on is not None and c.ended_why is not None and c.ended_on <= today
+        )
+
+    def course(self, name: str) -> CourseView:
+        """Return a course by its name. Raises KeyError."""
+        course = next((c for c in self._now.courses if c.name == name), None)
+        if course is None:
+            raise KeyError(name)
+        phase, strengths = self._last_covered_phase(course)
+        uncovered = self._now.cover_end(course)
+        return CourseView(
+            name=name,
+            as_needed=course.as_needed,
+            mg=None if phase is None else phase.mg,
+            since=date.fromordinal(course.first_on),
+            first_uncovered=None if uncovered is None else date.fromordinal(uncovered),
+            prescriber=course.last_segment.prescriber,
+            source=course.last_segment.source,
+            strengths=strengths,
         )
 
     @cached_property
@@ -687,6 +722,7 @@ def therapy(facts: Facts) -> Therapy:
 
 __all__ = [
     "HAND_OVER",
+    "CourseView",
     "Day",
     "DayStretch",
     "Dose",

@@ -8,6 +8,15 @@ A row of a table says only what differs::
     had = ["10+10+10, 28 days ago, for 28 days, since 90 days ago"]   earlier supplies; ", concurrent" for another course
     patient = {age_years = 11}, prescription = {...}, case = {...}   fields of the case format, put over the calm ones
 
+A row about orders and supplies says them instead, and is a case of the second format::
+
+    orders = ["A by dr-a: 10+10+10; 84 tablets of 10 mg; completed; written 30 days ago"]   and: then stop, as needed,
+             starts in 28 days, started 5 days ago, replaces A, group g, repeats 3, every 7 days, called Dr A; "&" joins products
+    given = ["A: 84 tablets 14 days ago"]                    hand-overs; ", returned 2 days ago"
+    elsewhere = ["r1 by dr-h: 20+20+20 for 28 days, 30 days ago"]
+    decided = ["B beside A"]                                 also: B replaces A, B continues A, stopped A
+    asks = "B: 126 tablets"
+
 The quantity is what the course needs and the right strength is picked, unless the row says otherwise.
 """
 
@@ -21,7 +30,8 @@ from typing import Any
 
 from tests.tables import read_table, refuse_unknown
 
-CASE_KEYS = frozenset({"takes", "had", "patient", "prescription", "case", "unknown"})
+RECORD_KEYS = frozenset({"orders", "given", "elsewhere", "decided", "asks"})
+CASE_KEYS = frozenset({"takes", "had", "patient", "prescription", "case", "unknown"}) | RECORD_KEYS
 """What a row may say of its case."""
 FINDING_KEYS = frozenset({"summary", "detail", "observed", "limit", "dur", "detected_issue", "suggestion"})
 """What a row of a rule's table may say of the finding, beside its severity; ``explains`` is what a clear rule says for itself."""
@@ -93,6 +103,8 @@ def fill(text: str, on: date = ON) -> dict[str, Any]:
 def case_of(row: dict[str, Any], beside: Collection[str] = ()) -> dict[str, Any]:
     """A row of a table as a case of the case format; `beside` names the keys that its reader reads itself."""
     refuse_unknown(row, {*CASE_KEYS, *beside}, str(row.get("says", "case")))
+    if "orders" in row:
+        return _record_of(row)
     order = {**CALM_ORDER, "phases": [phase(text) for text in row.get("takes", ["5+5+5 for 28 days"])]}
     order |= row.get("prescription", {})
     order.setdefault("quantity", _needed(order))
@@ -115,6 +127,140 @@ def case_of(row: dict[str, Any], beside: Collection[str] = ()) -> dict[str, Any]
     if case["action"] == "discontinue":
         case["prescription"] = case["picked"] = None
     return case
+
+
+_ORDER = re.compile(
+    r"(?P<id>\w+)(?: by (?P<prescriber>[\w-]+))?: (?P<phases>[^;]+); (?P<tablets>[^;]+)(?P<rest>(?:; [^;]+)*)"
+)
+_TABLETS = re.compile(r"(?P<quantity>[\d.]+) tablets of (?P<strength>[\d.]+) mg")
+_GIVEN = re.compile(
+    r"(?P<order>\w+): (?P<tablets>[\d.]+(?: & [\d.]+)*) tablets (?P<ago>\d+) days? ago(?:, returned (?P<back>\d+) days? ago)?"
+)
+_ELSEWHERE = re.compile(
+    r"(?P<id>\w+)(?: by (?P<prescriber>[\w-]+))?: (?P<doses>[\d.]+(?:\+[\d.]+)*|unknown dose) for (?P<days>\d+) days?, "
+    r"(?P<ago>\d+) days? ago"
+)
+_STATUSES = frozenset({"waiting", "active", "completed", "cancelled", "stopped", "replaced"})
+
+
+def _record_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of orders and supplies as a case of the second format."""
+    orders = [_order(text) for text in row["orders"]]
+    order_id, _, tablets = row["asks"].partition(": ")
+    amounts = tablets.removesuffix(" tablets").split(" & ")
+    products = next(order for order in orders if order["id"] == order_id)["products"]
+    case = {
+        "format": "baclofen-case/2",
+        "on": ON.isoformat(),
+        "action": "dispense",
+        "patient": {**deepcopy(CALM_PATIENT), **row.get("patient", {})},
+        "orders": orders,
+        "supplies": [
+            *(_given(text, number) for number, text in enumerate(row.get("given", []))),
+            *(_elsewhere(text) for text in row.get("elsewhere", [])),
+        ],
+        "decisions": [_decision(text) for text in row.get("decided", [])],
+        "ask": {
+            "order": order_id,
+            "tablets": [Decimal(amount) for amount in amounts],
+            "picked": [
+                {"strength_mg": product["strength_mg"], "medicine": BACLOFEN, "expires_on": "2031-12-31"}
+                for product in products
+            ],
+        },
+    }
+    return case | row.get("case", {})
+
+
+def _ago(days: str, sign: int = -1) -> str:
+    return (ON + sign * timedelta(days=int(days))).isoformat()
+
+
+def _order(text: str) -> dict[str, Any]:
+    match = _ORDER.fullmatch(text)
+    assert match, text
+    rows = match["phases"].split(" & ")
+    packs = [_TABLETS.fullmatch(pack) for pack in match["tablets"].split(" & ")]
+    order: dict[str, Any] = {
+        "id": match["id"],
+        "medicine": BACLOFEN,
+        "form": "tablet",
+        "route": "oral",
+        "prescriber": match["prescriber"],
+        "written_on": ON.isoformat(),
+        "products": [
+            {
+                "strength_mg": pack["strength"],
+                "brand": "Baclofen",
+                "quantity": pack["quantity"],
+                "phases": [phase(part) for part in phases.split(", ")],
+            }
+            for phases, pack in zip(rows, packs, strict=True)
+            if pack is not None
+        ],
+    }
+    assert len(order["products"]) == len(packs), text
+    for option in filter(None, match["rest"].split("; ")):
+        _read_option(order, option)
+    return order
+
+
+def _read_option(order: dict[str, Any], option: str) -> None:
+    words = option.split()
+    if option in _STATUSES:
+        order["status"] = option
+    elif option in {"then stop", "as needed"}:
+        order[option.replace(" ", "_")] = True
+    elif option == "then goes on":
+        order["then_stop"] = False
+    elif words[0] in {"replaces", "group", "repeats"}:
+        order[words[0]] = int(words[1]) if words[0] == "repeats" else words[1]
+    elif words[0] == "every":
+        order["interval_days"] = int(words[1])
+    elif words[0] == "called":
+        order["prescriber_name"] = option.removeprefix("called ")
+    elif words[0] == "written":
+        order["written_on"] = _ago(words[1])
+    elif option.startswith("starts in"):
+        order["starts_on"] = _ago(words[2], 1)
+    else:
+        assert words[0] == "started", option
+        order["starts_on"] = _ago(words[1])
+
+
+def _given(text: str, number: int) -> dict[str, Any]:
+    match = _GIVEN.fullmatch(text)
+    assert match, text
+    supply = {
+        "id": f"s{number}",
+        "on": _ago(match["ago"]),
+        "order": match["order"],
+        "tablets": match["tablets"].split(" & "),
+        "number": number,
+    }
+    return supply if match["back"] is None else {**supply, "status": "returned", "returned_on": _ago(match["back"])}
+
+
+def _elsewhere(text: str) -> dict[str, Any]:
+    match = _ELSEWHERE.fullmatch(text)
+    assert match, text
+    known = match["doses"] != "unknown dose"
+    products = [{"strength_mg": 10, "phases": [phase(match["doses"])]}] if known else []
+    return {
+        "id": match["id"],
+        "on": _ago(match["ago"]),
+        "source": "hospital",
+        "prescriber": match["prescriber"],
+        "regimen": {"products": products},
+        "days": int(match["days"]),
+    }
+
+
+def _decision(text: str) -> dict[str, Any]:
+    words = text.split()
+    if words[0] == "stopped":
+        return {"kind": "stopped", "object": words[1], "on": _ago(words[2])}
+    return {"kind": words[1], "subject": words[0], "object": words[2], "on": ON.isoformat()}
 
 
 def read_rule_table(path: Path) -> dict[str, Any]:

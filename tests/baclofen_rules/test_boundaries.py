@@ -34,6 +34,7 @@ STEPS = {
 }
 """What counts as a small difference, where it is not 1."""
 LADDER = list(Severity)
+HABITS = rulebook(load_profile("lioresal"), ON).habits
 
 
 @cache
@@ -52,7 +53,7 @@ def cases_of(code: str) -> tuple[Case, ...]:
 def answers(bound: BoundRule, limits: Any, shared: SharedLimits) -> Iterator[list[str]]:
     """Yield the answers of a rule to each case of its table, with these numbers."""
     for case in cases_of(bound.rule.code):
-        terms = Terms(case, shared)
+        terms = Terms(case, shared, HABITS)
         if bound.rule.action is case.action and (terms.phases or not bound.rule.needs_dose):
             answer = bound.rule.check(terms, limits)
             yield [

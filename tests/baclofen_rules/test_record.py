@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from baclofen_rules import Case, InvalidCase, load_profile, review
+from baclofen_rules import Case, InvalidCase, all_rules, load_profile, review
 from tests.baclofen_rules.cases import CALM_PATIENT
 from tests.baclofen_rules.therapy.reading import CASES
 
@@ -103,3 +103,24 @@ def test_what_cannot_be_reviewed_is_refused_with_its_place(path: str, value: Any
 def test_an_unknown_history_is_said_and_not_taken_for_none() -> None:
     answer = review(Case.from_json({**BASE, "supplies": None}), load_profile("lioresal"))
     assert "early-refill" in {rule.code for rule in answer.not_assessed}
+
+
+QUESTIONS = {rule.code for rule in all_rules() if rule.needs_record} - {"order-status"} | {
+    *("early-refill", "late-refill", "restart", "leftover-supply", "duplicate-supply", "daily-maximum"),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.get("ask")], ids=lambda case: case["id"])
+def test_a_worked_case_finds_its_questions(case: Mapping[str, Any]) -> None:
+    answer = review(Case.from_json(document_of(case)), load_profile("lioresal"))
+    found = {finding.code: str(finding.severity) for finding in answer.findings if finding.code in QUESTIONS}
+    assert found == case["expected"]["order"]["findings"]
+    assert answer.to_json()["therapy"]["relation"] == case["expected"]["order"]["relation"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.get("ask")], ids=lambda case: case["id"])
+def test_an_answered_question_is_not_asked_again(case: Mapping[str, Any]) -> None:
+    answers = [row for row in case["ask"].get("answer", []) if row["kind"] in {"replaces", "beside", "continues"}]
+    answer = review(Case.from_json(document_of(case, answer=True)), load_profile("lioresal"))
+    asked = {"dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside"}
+    assert not answers or not asked & {finding.code for finding in answer.findings}

@@ -93,6 +93,8 @@ def test_which_rules_want_a_dose_that_can_be_believed():
         ),
         *("taper-duration", "taper-interval", "taper-step", "tenfold", "titration-interval", "titration-step"),
         "usual-range",
+        *("dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside", "other-strength"),
+        *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
     }
 
 

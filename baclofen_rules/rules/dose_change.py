@@ -1,0 +1,56 @@
+"""A new dose of the same prescriber beside the old one.
+
+Finds: an acknowledgement when one prescriber orders another daily dose while the old one runs. A higher dose, a taper to
+zero, and an order that comes after the old one ended are proposed to replace it; with a lower one nothing is proposed.
+Errs: on the side of a tick: replaced is proposed, because adding is rare; a lower dose may be a reduction or an extra dose.
+Source: design.
+"""
+
+from baclofen_rules.course_words import courses_in_question, describe_courses, mg_words, prescriber_asked, sum_mg
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import How, Relation
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    relation = t.relation
+    if relation is None or relation.how not in (How.SAME_PRESCRIBER, How.LOWER):
+        return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe, t, relation.relation is Relation.CHANGES),)
+
+
+def _describe(t: Terms, is_proposed: bool) -> Words:
+    courses = courses_in_question(t)
+    now, before = format_amount(t.first_mg), describe_courses(t, courses)
+    both = format_amount(t.first_mg + sum_mg(courses))
+    return Words(
+        f"{now} mg a day replaces {before}"
+        if is_proposed
+        else f"{now} mg a day: instead of or beside {mg_words(sum_mg(courses))} a day?",
+        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs. Together: {both} mg a day.",
+        observed={"mg_per_day": now, "together_mg_per_day": both},
+        limit={"mg_per_day": format_amount(sum_mg(courses))},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.DOSE,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "No dose of the same prescriber changes by this order."
+
+
+RULE = Rule(
+    code="dose-change",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_record=True,
+    answers=(
+        "5",
+        "2",
+    ),
+    needs_dose=True,
+)

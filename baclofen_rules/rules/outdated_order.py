@@ -1,0 +1,71 @@
+"""The dose of this order was replaced or stopped since.
+
+Finds: an override when the course that this order fed was replaced or stopped, and the order would begin it again.
+Errs: on the side of asking: an older order may be a repeat that nobody cancelled.
+Source: design.
+"""
+
+from baclofen_rules.course_words import (
+    are_prescribers_different,
+    courses_in_question,
+    describe_courses,
+    mg_words,
+    prescriber_asked,
+    sum_mg,
+)
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import How
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    if t.relation is None or t.relation.how is not How.OUTDATED:
+        return CLEAR
+    return (Found(Severity.OVERRIDE, _describe, t),)
+
+
+def _describe(t: Terms) -> Words:
+    courses = courses_in_question(t)
+    now = format_amount(t.first_mg)
+    if not courses:
+        return Words(
+            f"This order says {now} mg a day; its course was stopped since, and nothing runs",
+            f"{prescriber_asked(t)} orders {now} mg a day. A person stopped that course; nothing else runs.",
+            observed={"mg_per_day": now},
+            limit={"mg_per_day": "0"},
+            dur=Dur.INGREDIENT_DUPLICATION,
+            detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
+        )
+    since = max(course.since for course in courses)
+    return Words(
+        f"This order says {now} mg a day; since {since} the dose is {mg_words(sum_mg(courses))} a day",
+        f"{prescriber_asked(t)} orders {now} mg a day; since {since} {describe_courses(t, courses)} stands in its place. "
+        f"{format_amount(t.first_mg + sum_mg(courses))} mg a day if both are taken.",
+        observed={"mg_per_day": now},
+        limit={"mg_per_day": format_amount(sum_mg(courses)), "since": since.isoformat()},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.POLY_PRESCRIBER
+        if are_prescribers_different(t, courses)
+        else DetectedIssue.DUPLICATE_INGREDIENT,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "The course of this order was neither replaced nor stopped."
+
+
+RULE = Rule(
+    code="outdated-order",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_record=True,
+    answers=(
+        "5",
+        "7",
+    ),
+    needs_dose=True,
+)

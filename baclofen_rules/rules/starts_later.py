@@ -1,0 +1,52 @@
+"""The order is planned to begin on a day to come.
+
+Finds: an acknowledgement when an order that was not taken before is handed over ahead of its planned start: every day of it is
+counted from there, and today's dose goes on until then.
+Errs: on the side of the plan: it is not begun early unless a person says so.
+Source: design.
+"""
+
+from datetime import date
+
+from baclofen_rules.course_words import count_days, planned_start
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    starts_on = planned_start(t)
+    if starts_on is None or starts_on <= t.case.on:
+        return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe, t, starts_on),)
+
+
+def _describe(t: Terms, starts_on: date) -> Words:
+    days = count_days((starts_on - t.case.on).days)
+    return Words(
+        f"The order begins on {starts_on}, {days} from today; until then today's dose goes on",
+        f"Planned start: {starts_on}; today is {t.case.on}. All days of the plan are counted from its start.",
+        observed={"on": t.case.on.isoformat()},
+        limit={"starts_on": starts_on.isoformat()},
+        dur=Dur.REGIMEN,
+        detected_issue=DetectedIssue.TIMING,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "No planned start lies ahead."
+
+
+RULE = Rule(
+    code="starts-later",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_record=True,
+    answers=(
+        "5",
+        "2",
+    ),
+    needs_dose=True,
+)

@@ -1,0 +1,63 @@
+"""Nobody knows whether this supply replaces what runs, or is taken beside it.
+
+Finds: an override when another prescriber, or one that is not known, orders while a supply runs, and neither the orders nor a
+person say how the two stand to each other. Until it is answered both are counted.
+Errs: on the side of asking: both errors kill, so neither may be silent.
+Source: design.
+"""
+
+from baclofen_rules.course_words import (
+    are_prescribers_different,
+    courses_in_question,
+    describe_courses,
+    mg_words,
+    prescriber_asked,
+    sum_mg,
+)
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import How, Relation
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    if t.relation is None or t.relation.relation is not Relation.UNKNOWN or t.relation.how is not How.UNKNOWN:
+        return CLEAR
+    return (Found(Severity.OVERRIDE, _describe, t),)
+
+
+def _describe(t: Terms) -> Words:
+    courses = courses_in_question(t)
+    now = format_amount(t.first_mg)
+    both = format_amount(t.first_mg + sum_mg(courses))
+    before = describe_courses(t, courses)
+    return Words(
+        f"{now} mg a day beside {mg_words(sum_mg(courses))} a day that runs: {both} mg if both; ask whether it replaces it",
+        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs: {both} mg a day if both are taken.",
+        observed={"mg_per_day": now, "together_mg_per_day": both},
+        limit={"mg_per_day": format_amount(sum_mg(courses))},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.POLY_PRESCRIBER
+        if are_prescribers_different(t, courses)
+        else DetectedIssue.DUPLICATE_INGREDIENT,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "It is known how this supply stands to what runs."
+
+
+RULE = Rule(
+    code="supply-relation",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_record=True,
+    answers=(
+        "5",
+        "7",
+    ),
+    needs_dose=True,
+)
