@@ -273,7 +273,7 @@ def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Rec
         starts_on=fields.get("starts_on", _read_day),
         status=fields.get("status", lambda at: at.word(members(OrderStatus))) or OrderStatus.ACTIVE,
         replaces=fields.get("replaces", _read_name),
-        group=fields.get("group", read_text(300)),
+        group=fields.get("group", read_text(600)),
         repeats=written[0].repeats or 0,
         interval_days=fields.get(
             "interval_days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
