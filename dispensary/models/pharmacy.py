@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
@@ -16,10 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from dispensary.actors import Actor, Role
 from dispensary.models.keys import uuid7
 
+_read_zone_names = cache(available_timezones)  # which reads hundreds of files each time
+
 
 def validate_time_zone(name: str) -> None:
     """Refuse a time zone that the IANA database does not know."""
-    if name not in available_timezones():
+    if name not in _read_zone_names():
         raise ValidationError(_("%(name)s is not a time zone; one such as Europe/London is"), params={"name": name})
 
 
