@@ -116,7 +116,8 @@ def copied(target: str, folder: Path) -> None:
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=UNSEEN, dirs_exist_ok=True)
     (folder / "tests" / "__init__.py").touch()
-    shutil.copy(ROOT / "tests" / "tables.py", folder / "tests")
+    for name in ("examples.py", "tables.py"):
+        shutil.copy(ROOT / "tests" / name, folder / "tests")
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "pyproject.toml").write_text(CONFIG.format(target=target, tests=json.dumps(judges_of(target))))
     source = folder / "baclofen_rules" / target

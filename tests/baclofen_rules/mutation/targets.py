@@ -13,7 +13,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
     "text.py": (f"{TESTS}/test_text.py",),
     "supply.py": (f"{TESTS}/test_supply.py",),
-    "terms.py": (f"{TESTS}/test_rules.py"),
+    "terms.py": (f"{TESTS}/test_rules.py",),
     "conditions.py": (f"{TESTS}/test_conditions.py",),
     "words.py": (f"{TESTS}/test_words.py",),
     "rules/__init__.py": (f"{TESTS}/test_rule_folder.py",),

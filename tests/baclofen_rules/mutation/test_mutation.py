@@ -1,5 +1,7 @@
 """The mutation tool itself: what it changes, what it opens up, and that its list of harmless changes stays true."""
 
+import ast
+
 import libcst as cst
 import pytest
 
@@ -21,6 +23,18 @@ def test_a_change_called_harmless_is_told_with_its_reason(entry: equivalent.Equi
     assert entry.file in targets()
     assert entry.was not in entry.becomes
     assert entry.because.endswith(".")
+    assert entry.was in code_of(entry), "the line is gone, and its entry with it"
+
+
+def code_of(entry: equivalent.Equivalent) -> str:
+    """Return the function that an entry names, laid open as for mutmut, in one line."""
+    source = operators.laid_open((BOOK / entry.file).read_text(encoding="utf-8"))
+    *classes, name = entry.function.split(".")
+    scope: ast.AST = ast.parse(source)
+    for owner in classes:
+        scope = next(node for node in ast.walk(scope) if isinstance(node, ast.ClassDef) and node.name == owner)
+    function = next(node for node in ast.walk(scope) if isinstance(node, ast.FunctionDef) and node.name == name)
+    return " ".join(line.strip() for line in source.splitlines()[function.lineno - 1 : function.end_lineno])
 
 
 def test_an_entry_fits_only_the_change_it_names() -> None:
