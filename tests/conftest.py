@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers, started when the first test asks for them, and a database used through its four roles."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker
 
+from tests.examples import examples
 from tests.site import Database, Site, running_database, running_valkey, working_folder
+from tests.template import Template
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
 # The same examples in every run, so that a change fails for what it changed; `make test-random` tries others.
 for _name, _derandomize in {"fixed": True, "random": False}.items():
     hypothesis_settings.register_profile(
-        _name, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=_derandomize
+        _name,
+        parent=examples(100),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=_derandomize,
     )
 hypothesis_settings.load_profile("fixed")
 
@@ -63,13 +70,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(f"{file} that commits" if commits else file))
 
 
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the looking through of what thousands of collected tests keep anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+
+
 _DATABASE = pytest.StashKey[Database]()
 
 
 @pytest.fixture(scope="session")
-def database(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """The test database, empty; most tests want `db` or `transactional_db`, which migrate it first."""
-    with running_database(servers_folder) as running:
+def template(request: pytest.FixtureRequest) -> Template:
+    """The template of the test database."""
+    assert request.config.cache
+    return Template(request.config.cache.mkdir("test-database"))
+
+
+@pytest.fixture(scope="session")
+def database(servers_folder: Path, template: Template, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The test database; most tests want `db` or `transactional_db`, which migrate it first."""
+    with running_database(servers_folder, template) as running:
         request.config.stash[_DATABASE] = running
         yield running
         del request.config.stash[_DATABASE]
@@ -122,9 +143,12 @@ def django_db_setup(
     for alias, kind in {"default": "app", "owner": "owner", "sealer": "sealer"}.items():
         settings.DATABASES[alias].update(database.settings(kind))
     with django_db_blocker.unblock():
-        call_command("migrate", database="owner", verbosity=0, interactive=False)
-        connections["owner"].close()
-        database.grant()
+        if not database.migrated:
+            call_command("migrate", database="owner", verbosity=0, interactive=False)
+            connections.close_all()
+            database.grant()
+            if database.server:
+                request.getfixturevalue("template").keep(database.server)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
         yield

@@ -28,6 +28,7 @@ from deploy.servers.processes import BARE_ENVIRONMENT
 from dispensary.audit.log.roles import Roles as LogRoles
 from dispensary.audit.log.roles import grant_statements as log_grants
 from tests.clock import moved_clock
+from tests.template import Template
 
 # A clock that is moved for the tests (tests/dates.py) is moved for the servers that they start as well.
 if "FAKETIME" in os.environ:
@@ -45,6 +46,7 @@ class Database:
     admin_url: str
     server: Postgres | None = None  # None: a server that DATABASE_URL names; leave it running
     split: bool = True  # whether the four roles are four
+    migrated: bool = False  # made from a template that was
 
     def url(self, kind: str = "app", database: str | None = None) -> str:
         """Return the address for the role `owner`, `app`, `sealer`, `auditor`, or `superuser` (who may do anything, as on the worst day)."""
@@ -133,8 +135,8 @@ def working_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_database(folder: Path) -> Iterator[Database]:
-    """A database with its roles, on our own server or on the one that `DATABASE_URL` names."""
+def running_database(folder: Path, template: Template | None = None) -> Iterator[Database]:
+    """A database with its roles, on our own server (migrated, from a template that exists) or on the one that `DATABASE_URL` names."""
     given_url = os.environ.get("DATABASE_URL")
     tag = f"{os.getpid()}_{secrets.token_hex(3)}"
     passwords = {kind: secrets.token_urlsafe(12) for kind in KINDS}
@@ -143,9 +145,11 @@ def running_database(folder: Path) -> Iterator[Database]:
             yield from _database_on(given_url, tag, passwords)
         else:
             server = Postgres(folder, secrets.token_urlsafe(12), durable=False)
+            migrated = template is not None and template.restore(server)
             server.start()
             try:
-                database = Database("dispensary_tests", Roles.named("dispensary", passwords), server.url(), server)
+                roles = Roles.named("dispensary", passwords)
+                database = Database("dispensary_tests", roles, server.url(), server, migrated=migrated)
                 with psycopg.connect(server.url(), autocommit=True) as admin:
                     make_roles(admin, database.roles)
                     make_database(admin, database.name, database.roles)
