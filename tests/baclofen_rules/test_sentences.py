@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from baclofen_rules.directions import LONGEST_TEXT, Reading, read_directions
 from baclofen_rules.regimen import Phase, Regimen, Unit
 from baclofen_rules.sentences import say_directions
+from tests.examples import examples
 
 amounts = st.integers(1, 99_999).map(lambda hundredths: Decimal(hundredths) / 100)
 doses = st.lists(amounts, min_size=1, max_size=12).map(tuple) | st.builds(
@@ -31,7 +32,7 @@ def same(source: Regimen, read: Regimen) -> bool:
 
 
 @given(courses)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_regimen_in_milligrams_reads_back_as_itself(regimen: Regimen) -> None:
     sentence = say_directions(regimen)
     assume(len(sentence) <= LONGEST_TEXT)
@@ -42,7 +43,7 @@ def test_any_regimen_in_milligrams_reads_back_as_itself(regimen: Regimen) -> Non
 
 
 @given(amounts, st.integers(1, 12), st.booleans(), lengths | st.none())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_course_taken_when_needed_reads_back_with_its_most(
     dose: Decimal, times: int, limited: bool, days: int | None
 ) -> None:

@@ -3,11 +3,12 @@
 from copy import deepcopy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baclofen_rules import Case, InvalidCase, explain, load_profile, review
 from tests.baclofen_rules.cases import case_of
+from tests.examples import examples
 
 PROFILES = [load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")]
 
@@ -102,7 +103,7 @@ FACTS = [
 SAME_FACT = {"patient.age_years": "patient.birth_date"}
 WAITS_FOR_THE_SCAN = ("medicine", "form", "pack-expiry")
 """Rules that look at the pack, once there is one; until then the rule ``pick`` says that none was scanned."""
-QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUIET = examples(40)
 
 
 def without(case, path):
@@ -170,7 +171,7 @@ def test_an_explanation_without_history_says_that_it_is_not_known():
         assert not [explained for explained in explain(case, profile) if "None" in explained.words]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(case=CASES, facts=st.sets(st.sampled_from(FACTS), max_size=6))
 def test_a_review_is_always_well_formed(case, facts):
     for fact in sorted(facts):

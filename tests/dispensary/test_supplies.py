@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dispensary.actions import dispenses, patients, prescriptions
@@ -28,6 +28,7 @@ from dispensary.supplies import history
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 from tests.dispensary.reminders import making
+from tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 TODAY = NOW.date()
@@ -339,7 +340,7 @@ def store(orders: list[dict[str, Any]], outside: list[dict[str, Any]]) -> list[P
     return stored
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(order, min_size=1, max_size=3), st.lists(recorded, max_size=2), st.integers(0, 150))
 def test_every_state_that_the_database_can_hold_is_a_case_that_can_be_read(
     db: None, orders: list[dict[str, Any]], outside: list[dict[str, Any]], day: int

@@ -5,10 +5,11 @@ import time
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from baclofen_rules.directions import Question, Reading, read_directions
+from tests.examples import examples
 
 from .test_corpus import CORPUS
 
@@ -48,7 +49,7 @@ READABLE = [
 @example("\x00")
 @example("\ud800")
 @example("10 mg\u202e tid")
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_any_text_is_a_reading_or_a_question(text: str) -> None:
     answer = read_directions(text, strength_mg=10)
     assert isinstance(answer, Reading | Question)
@@ -57,7 +58,7 @@ def test_any_text_is_a_reading_or_a_question(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join), st.sampled_from([None, Decimal(10)]))
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 def test_any_muddle_of_prescribers_words_is_a_reading_or_a_question(text: str, strength: Decimal | None) -> None:
     answer = read_directions(text, strength_mg=strength, od_means_once_daily=True)
     if isinstance(answer, Reading):

@@ -5,12 +5,13 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baclofen_rules import Case, Profile, Reading, Regimen, load_profile, read_directions, review
 from baclofen_rules.planning import PROVED_BY, CannotPlan, Plan, plan_taper, plan_titration
 from baclofen_rules.planning.planners import ABOUT_TABLETS
+from tests.examples import examples
 
 ON = date(2026, 11, 22)
 PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}
@@ -85,7 +86,7 @@ def asked(
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_no_rule_questions_a_proposed_taper(
     name: str,
     doses: tuple[Decimal, ...],
@@ -125,7 +126,7 @@ def test_no_rule_questions_a_proposed_taper(
 @given(
     names, targets, st.none() | targets, ages, st.none() | st.integers(7, 120), st.none() | st.sampled_from(mg(5, 10))
 )
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_no_rule_questions_a_proposed_titration(
     name: str,
     target: tuple[Decimal, ...],
@@ -151,7 +152,7 @@ def test_no_rule_questions_a_proposed_titration(
 
 
 @given(names, todays, st.integers(0, 5))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_dose_that_was_only_just_changed_is_held_long_enough(
     name: str, doses: tuple[Decimal, ...], days_held: int
 ) -> None:
@@ -165,7 +166,7 @@ def test_a_dose_that_was_only_just_changed_is_held_long_enough(
 
 
 @given(names, todays, ages)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_the_sentence_of_a_plan_reads_back_as_the_plan(
     name: str, doses: tuple[Decimal, ...], age: Decimal | None
 ) -> None:

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import override_settings
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, seed
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 from deploy.wsgi import application
 from dispensary.models import Dispense, Override, Prescription
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over
+from tests.examples import examples
 
 CHECKS = [
     not_a_server_error,
@@ -101,7 +102,7 @@ def test_whatever_is_sent_the_api_answers_as_documented(
         operation = result.ok()
 
         @seed(2026)
-        @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @examples(12, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def answers(case: Case) -> None:
             if "pk" in case.path_parameters:

@@ -6,13 +6,14 @@ from decimal import Decimal
 
 import pytest
 import zxingcpp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png
 from tests.dispensary.documents.samples import WARNINGS, steady, stretch, taper
+from tests.examples import examples
 
 
 def words_of(pdf: bytes) -> list[str]:
@@ -123,7 +124,7 @@ def test_a_course_of_endless_phases_is_refused() -> None:
 NAMES = st.text(st.characters(codec="latin-1", categories=["Lu", "Ll"]), min_size=1, max_size=24)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(
     given_name=NAMES,
     family_name=NAMES,

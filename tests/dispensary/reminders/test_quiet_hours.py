@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispensary.models.pharmacy import QuietHours
 from dispensary.reminders.quiet_hours import is_quiet, next_allowed, place, prev_allowed, resolve
+from tests.examples import examples
 
 LONDON = zoneinfo.ZoneInfo("Europe/London")
 NIGHT = QuietHours(time(20), time(8))
@@ -67,7 +68,7 @@ def test_there_are_changes_to_test_against():
     assert abs(offsets["Antarctica/Troll"]) == timedelta(hours=2)
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(moments_near_a_change(), windows())
 def test_the_next_allowed_moment_is_never_quiet_and_never_earlier(moment, quiet):
     zone, instant = moment
@@ -76,7 +77,7 @@ def test_the_next_allowed_moment_is_never_quiet_and_never_earlier(moment, quiet)
     assert instant <= allowed <= instant + quiet.length + timedelta(hours=3)
 
 
-@settings(max_examples=600, deadline=None)
+@examples(600)
 @given(moments_near_a_change(), windows())
 def test_the_previous_allowed_moment_is_never_quiet_and_never_later(moment, quiet):
     zone, instant = moment

@@ -9,12 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 import rfc8785
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from dispensary.audit.evidence import verify
 from dispensary.audit.log import canonical
+from tests.examples import examples
 from tests.site import Database
 
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=40)
@@ -67,7 +68,7 @@ def database_as_owner(django_db_setup: None, database: Database) -> Iterator[psy
         yield connection
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=rows, seq=st.integers(1, canonical.MAX_INTEGER), prev=st.binary(min_size=32, max_size=32))
 def test_sql_and_python_and_rfc_8785_give_the_same_header(
     database_as_owner: psycopg.Connection[Any], row: dict[str, Any], seq: int, prev: bytes
@@ -81,7 +82,7 @@ def test_sql_and_python_and_rfc_8785_give_the_same_header(
 
 
 @given(salt=st.binary(min_size=32, max_size=32), body=text)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_sql_and_python_commit_to_a_body_alike(
     database_as_owner: psycopg.Connection[Any], salt: bytes, body: str
 ) -> None:
@@ -91,7 +92,7 @@ def test_sql_and_python_commit_to_a_body_alike(
 
 
 @given(log=st.uuids(), note=st.none() | text)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_sql_and_python_begin_a_log_alike(
     database_as_owner: psycopg.Connection[Any], log: Any, note: str | None
 ) -> None:

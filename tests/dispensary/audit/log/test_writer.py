@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dispensary import audit
@@ -19,6 +19,7 @@ from dispensary.audit.log.canonical import NotCanonical
 from dispensary.errors import NotAllowed
 from dispensary.models import AuditBody, AuditEntry, AuditLog, Pharmacy
 from tests.dispensary.audit.linking import flush_links
+from tests.examples import examples
 
 
 def record(pharmacy: Pharmacy, by: Actor, now: dt.datetime, **more: object) -> UUID:
@@ -80,7 +81,7 @@ def test_several_entries_in_one_round_trip_are_linked_in_their_order(
     codes=st.lists(st.text('abcäß,{}"\\\\ ', min_size=1, max_size=8), max_size=3),
     moment=st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(9998, 1, 1), timezones=st.just(dt.UTC)),
 )
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_of_several_is_written_as_it_would_be_alone(
     pharmacy: Pharmacy, words: str, codes: list[str], moment: dt.datetime
 ) -> None:
