@@ -5,7 +5,7 @@ page are made from ``FACTS``. None is unknown everywhere: neither false nor an e
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum, auto
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
@@ -60,6 +60,7 @@ class Kind(StrEnum):
     """The types that a fact can have."""
 
     BIRTH_DATE = auto()
+    DAY = auto()
     SEX = auto()
     AMOUNT = auto()
     FLAG = auto()
@@ -89,6 +90,8 @@ class Fact(NamedTuple):
     expected: str = ""
     to_type: str = ""
     """Follows "Type the weight as " where something else was typed."""
+    day_of: str = ""
+    """For a day: the name of the fact that was found out on it."""
     is_recorded: bool = True
     """False for what a case may have in place of a recorded fact."""
     name: str = ""
@@ -151,6 +154,19 @@ class PatientFacts(NamedTuple):
             to_type="a number, such as 95",
         ),
     ] = None
+    egfr_on: Annotated[
+        date | None,
+        Fact(
+            Kind.DAY,
+            ("renal",),
+            "eGFR of",
+            question="Day of the eGFR",
+            words="day of the eGFR",
+            to_type="a date, such as 2026-11-22",
+            day_of="egfr",
+        ),
+    ] = None
+    """The day on which the eGFR was measured."""
     dialysis: Annotated[bool | None, Fact(Kind.FLAG, ("renal", "renal-unknown"), "Dialysis", "On dialysis")] = None
     pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant")] = None
     breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding")] = None
@@ -185,6 +201,8 @@ class PatientFacts(NamedTuple):
         """Read the facts of a case that is asked on a day. Raises InvalidCase."""
         fields = place.fields(_NAMES)
         values: dict[str, Any] = {name: fields.get(name, read) for name, read in _READERS.items()}
+        for name in _DAYS:
+            values[name] = fields.get(name, lambda at: _read_day(at, on))
         oldest = date(on.year - 130, 1, 1) if on.year > 2030 else EARLIEST
         born = fields.get("birth_date", lambda at: at.day(f"a date YYYY-MM-DD from {oldest} to {on}", oldest, on))
         if born is not None and values["age_years"] is not None:
@@ -192,10 +210,11 @@ class PatientFacts(NamedTuple):
         return cls(birth_date=born, **values)
 
     def to_json(self) -> dict[str, Any]:
-        """Return every fact in the order of the declarations; unknown ones are None."""
+        """Return every fact in the order of the declarations; unknown ones are None, unknown days are left out."""
         return {
             name: None if value is None else write(value)
             for (name, write), value in zip(_WRITERS.items(), self, strict=True)
+            if value is not None or name not in _DAYS
         }
 
 
@@ -215,6 +234,11 @@ def _reader(fact: Fact) -> Callable[[Place], Any]:
         read = {Kind.TEXTS: _read_text, Kind.CONDITIONS: _read_condition, Kind.MEDICINES: _read_medicine}[fact.kind]
         return lambda place: tuple(read(item) for item in place.items(MOST_LISTED))
     return {Kind.SEX: lambda place: place.word({str(sex): sex for sex in Sex}), Kind.FLAG: Place.truth}[fact.kind]
+
+
+def _read_day(place: Place, on: date) -> date:
+    """A day up to that of the review, or the next: it may be later where the patient is."""
+    return place.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on + timedelta(days=1))
 
 
 def _read_text(place: Place) -> str:
@@ -243,6 +267,7 @@ def _condition_json(condition: Condition | CodedCondition) -> str | dict[str, st
 
 _TO_JSON: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     Kind.BIRTH_DATE: date.isoformat,
+    Kind.DAY: date.isoformat,
     Kind.SEX: str,
     Kind.AMOUNT: format_amount,
     Kind.FLAG: bool,
@@ -252,7 +277,10 @@ _TO_JSON: Final[Mapping[Kind, Callable[[Any], Any]]] = {
 }
 _DECLARED: Final[Mapping[str, Fact]] = _declared()
 _NAMES: Final = frozenset(_DECLARED)
-_READERS: Final = {name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind is not Kind.BIRTH_DATE}
+_DAYS: Final = frozenset(name for name, fact in _DECLARED.items() if fact.kind is Kind.DAY)
+_READERS: Final = {
+    name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind not in {Kind.BIRTH_DATE, Kind.DAY}
+}
 _WRITERS: Final = {name: _TO_JSON[fact.kind] for name, fact in _DECLARED.items()}
 
 FACTS: Final[Mapping[str, Fact]] = {name: fact for name, fact in _DECLARED.items() if fact.is_recorded}

@@ -212,7 +212,7 @@ def _fact_in_case(fact: Fact, value: Any) -> Any:
         return None
     if fact.kind is Kind.AMOUNT:
         return trim_zeros(value)
-    return value.isoformat() if fact.kind is Kind.BIRTH_DATE else value
+    return value.isoformat() if fact.kind in {Kind.BIRTH_DATE, Kind.DAY} else value
 
 
 def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:

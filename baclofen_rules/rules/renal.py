@@ -5,7 +5,9 @@ dialysis or eGFR below 15: up to 5 mg an override, above a stop;
 15 to under 30: up to 5 mg an acknowledgement, above an override, from 20 mg a stop;
 30 to under 60: under 20 mg an acknowledgement, from 20 mg an override; from 60 nothing.
 A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
-Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so.
+An eGFR that is older than the profile's limit is asked about; where it is not below 60 it is information for who goes on as
+before.
+Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so. An eGFR without a day counts as one of today.
 Source: nephrology papers and the British texts; the stops are stricter than any label.
 """
 
@@ -32,6 +34,8 @@ class Limits:
     """The most that failing or severely impaired kidneys are thought to bear."""
     high_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
     """From here encephalopathy was seen more often."""
+    oldest_egfr_days: Decimal = number("days", 1, 3650)
+    """The days for which an eGFR is taken for the present one."""
 
 
 def check(t: Terms, limits: Limits) -> Answer:
@@ -41,13 +45,41 @@ def check(t: Terms, limits: Limits) -> Answer:
         lacking = (Missing((DIALYSIS_FACT,) if egfr is not None else (EGFR_FACT, DIALYSIS_FACT)),)
     elif egfr is None and not dialysis:
         lacking = (Missing((EGFR_FACT,)),)
+    old = () if dialysis else _find_old(t, limits)
     judged = _judged(egfr, dialysis, t.total_mg, limits)
     if judged is None:
-        return lacking
+        return old + lacking if old else lacking
     severity, limit = judged
     guarded = t.is_guarded and severity is Severity.STOP
     finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded)
-    return (finding, *lacking) if lacking else (finding,)
+    return (finding, *old, *lacking) if old or lacking else (finding,)
+
+
+def _find_old(t: Terms, limits: Limits) -> Answer:
+    """Return a finding where the eGFR is older than the limit."""
+    egfr, days = t.patient.egfr, _egfr_days(t)
+    if egfr is None or days is None or days <= limits.oldest_egfr_days:
+        return CLEAR
+    goes_on = t.is_continuing and not t.rises and egfr >= limits.moderate_below_egfr
+    return (Found(Severity.INFORMATION if goes_on else Severity.ACKNOWLEDGE, _describe_old, t, limits),)
+
+
+def _egfr_days(t: Terms) -> int | None:
+    """The days since the eGFR was measured; None where its day is not known."""
+    return None if t.patient.egfr_on is None else max(0, (t.case.on - t.patient.egfr_on).days)
+
+
+def _describe_old(t: Terms, limits: Limits) -> Words:
+    egfr, days = format_amount(t.patient.egfr or Decimal(0)), _egfr_days(t)
+    most = format_amount(limits.oldest_egfr_days)
+    return Words(
+        f"The eGFR of {egfr} is {days} days old; ask for a new one",
+        f"eGFR {egfr} mL/min/1.73 m2 of {t.patient.egfr_on}, {days} days ago; taken for the present one up to {most} days.",
+        observed={"egfr": egfr, "days": str(days)},
+        limit={"days": most},
+        dur=Dur.LAB_TEST_NEEDED,
+        detected_issue=DetectedIssue.LAB,
+    )
 
 
 def _judged(
@@ -76,9 +108,10 @@ def _describe(t: Terms, limit: Decimal, guarded: bool) -> Words:
     egfr = None if t.patient.egfr is None else format_amount(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
     guard = f" {GUARD}" if guarded else ""
+    measured = "" if t.patient.egfr_on is None or egfr is None else f" of {t.patient.egfr_on}, {_egfr_days(t)} days ago"
     return Words(
         f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",
-        f"Highest daily dose: {day} mg{other}; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2; "
+        f"Highest daily dose: {day} mg{other}; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2{measured}; "
         f"dialysis: {'yes' if t.patient.dialysis else 'no' if t.patient.dialysis is False else 'not recorded'}; "
         f"amount to watch: {most} mg a day. Watch for confusion and sleepiness.{guard}",
         observed={"mg_per_day": day, "egfr": egfr, "dialysis": t.patient.dialysis},

@@ -170,10 +170,13 @@ def _key_of(row: PriorSupply) -> tuple[Any, ...]:
 def _merge_facts(joined: Patient, kept: Patient) -> None:
     """Copy what the kept record does not know, and what was asked later."""
     is_newer = joined.facts_at is not None and (kept.facts_at is None or joined.facts_at > kept.facts_at)
-    for name in FACTS:
+    days = {fact.day_of: fact.name for fact in FACTS.values() if fact.day_of}
+    for name in FACTS.keys() - days.values():
         value, unknown = getattr(joined, name), (None, Sex.UNKNOWN)
         if value not in unknown and (is_newer or getattr(kept, name) in unknown):
             setattr(kept, name, value)
+            if name in days:
+                setattr(kept, days[name], getattr(joined, days[name]))
     kept.given_name = kept.given_name or joined.given_name
     if is_newer:
         kept.facts_at = joined.facts_at

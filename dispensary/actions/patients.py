@@ -257,8 +257,15 @@ def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
-    """Check the facts as the rule book would, then store what it read."""
-    for name, value in read_facts(facts, now).items():
+    """Check the facts as the rule book would, then store what it read.
+
+    A measured fact that changes loses the day on which it was measured, unless that is given too.
+    """
+    values = read_facts(facts, now)
+    for fact in FACTS.values():
+        if fact.day_of in values and _column_value(Kind.AMOUNT, values[fact.day_of]) != getattr(patient, fact.day_of):
+            values.setdefault(fact.name, None)
+    for name, value in values.items():
         setattr(patient, name, _column_value(FACTS[name].kind, value))
     patient.facts_at = now
 
@@ -266,7 +273,7 @@ def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> Non
 def _column_value(kind: Kind, value: Any) -> Any:
     if kind is Kind.SEX:
         return value or Sex.UNKNOWN
-    if value is not None and kind is Kind.BIRTH_DATE:
+    if value is not None and kind in {Kind.BIRTH_DATE, Kind.DAY}:
         return date.fromisoformat(value)
     return Decimal(value) if value is not None and kind is Kind.AMOUNT else value
 

@@ -26,6 +26,7 @@ from dispensary.supplies import history
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
 _CHOICE_OF = {True: "yes", False: "no", None: ""}
+DAYS = {Kind.BIRTH_DATE, Kind.DAY}
 LISTS = ("conditions", "medicines", "allergies")
 """The facts that are lists, in the order of the page."""
 
@@ -51,7 +52,7 @@ def _short_field(fact: Fact) -> forms.Field:
     if fact.kind is Kind.SEX:
         return forms.ChoiceField(label=fact.question, choices=Sex.choices, required=False)
     errors = {"invalid": f"Type the {fact.words} as {fact.to_type}"}
-    if fact.kind is Kind.BIRTH_DATE:
+    if fact.kind in DAYS:
         widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         return forms.DateField(label=fact.question, required=False, widget=widget, error_messages=errors)
     return forms.DecimalField(
@@ -106,7 +107,8 @@ class FactsForm(StyledForm):
         """Return the facts as in the case format; None for unknown ones."""
         facts = {name: self.cleaned_data[name] for name in FACTS}
         facts["sex"] = None if facts["sex"] in ("", Sex.UNKNOWN) else facts["sex"]
-        facts["birth_date"] = facts["birth_date"].isoformat() if facts["birth_date"] else None
+        for name in (fact.name for fact in FACTS.values() if fact.kind in DAYS):
+            facts[name] = facts[name].isoformat() if facts[name] else None
         facts["conditions"] = self._asked("conditions", list(facts["conditions"]))
         facts["medicines"] = self._asked("medicines", [_medicine(line) for line in _lines(facts["medicines"])])
         facts["allergies"] = self._asked("allergies", _lines(facts["allergies"]))
@@ -165,6 +167,8 @@ def _fact_words(fact: Fact, patient: Patient) -> str:
         return "Not known"
     if fact.kind is Kind.AMOUNT:
         return f"{format_amount(value)} {fact.unit}"
+    if fact.kind is Kind.DAY:
+        return str(value.isoformat())
     if fact.kind is Kind.MEDICINES:
         return format_html_join("", "{}<br>", [(medicine_words(m),) for m in value]) or "None"
     return ", ".join(_condition_words(c) if fact.kind is Kind.CONDITIONS else str(c) for c in value) or "None"
@@ -203,7 +207,10 @@ def change_facts(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     if form.is_valid():
         try:
             version = form.cleaned_data["version"]
-            patients.update_facts(patient=patient, changes=form.facts(), version=version, by=visit.by, now=visit.now)
+            changes = form.facts()
+            coded = [condition for condition in patient.conditions or [] if isinstance(condition, dict)]
+            changes["conditions"] = [*(changes["conditions"] or []), *coded] if coded else changes["conditions"]
+            patients.update_facts(patient=patient, changes=changes, version=version, by=visit.by, now=visit.now)
         except DispensaryError as error:
             errors = error_lines(error, {f"patient.{name}": f"id_{name}" for name in form.fields})
         else:

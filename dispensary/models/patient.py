@@ -45,6 +45,7 @@ class Patient(models.Model):
 
     weight_kg = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
     egfr = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True, help_text=_("mL/min/1.73 m²"))
+    egfr_on = models.DateField(null=True, blank=True, help_text=_("the day on which the eGFR was measured"))
     dialysis = models.BooleanField(null=True, blank=True)
     pregnant = models.BooleanField(null=True, blank=True)
     breastfeeding = models.BooleanField(null=True, blank=True)

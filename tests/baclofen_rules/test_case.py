@@ -111,6 +111,11 @@ def test_what_is_said_of_the_product_is_kept(path, value, read_back):
     assert Case.from_json(case.to_json()) == case
 
 
+def test_the_day_of_a_fact_is_kept_and_left_out_where_it_is_unknown():
+    assert Case.from_json(changed("patient.egfr_on", "2026-03-01")).to_json()["patient"]["egfr_on"] == "2026-03-01"
+    assert "egfr_on" not in Case.from_json(EXAMPLE).to_json()["patient"]
+
+
 def test_a_case_without_a_medicine_is_written_as_before():
     assert "medicine" not in Case.from_json(changed("prescription.medicine", None)).to_json()["prescription"]
 
@@ -168,6 +173,8 @@ BAD = [
     ("patient.weight_kg", Decimal("NaN"), "patient.weight_kg"),
     ("patient.weight_kg", Decimal("sNaN"), "patient.weight_kg"),
     ("patient.egfr", -1, "patient.egfr"),
+    ("patient.egfr_on", "2026-11-24", "patient.egfr_on"),
+    ("patient.egfr_on", "yesterday", "patient.egfr_on"),
     ("patient.dialysis", 0, "patient.dialysis"),
     ("patient.dialysis", "false", "patient.dialysis"),
     ("patient.sex", "f", "patient.sex"),

@@ -10,6 +10,7 @@ from dispensary.models import Patient
 
 COLUMNS = {
     Kind.BIRTH_DATE: models.DateField,
+    Kind.DAY: models.DateField,
     Kind.AMOUNT: models.DecimalField,
     Kind.FLAG: models.BooleanField,
     **dict.fromkeys(LISTS, models.JSONField),

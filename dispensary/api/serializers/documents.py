@@ -19,6 +19,7 @@ _DOSES: dict[str, Any] = {
 }
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.BIRTH_DATE: {"type": ["string", "null"], "format": "date"},
+    Kind.DAY: {"type": ["string", "null"], "format": "date"},
     Kind.SEX: {"enum": [*map(str, Sex), None]},
     Kind.AMOUNT: {"anyOf": [_AMOUNT, {"type": "null"}]},
     Kind.FLAG: _FLAG,

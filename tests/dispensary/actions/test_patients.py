@@ -135,3 +135,14 @@ def test_a_prescriber_is_found_again_by_number(shop, technician):
     )
     assert again.pk == made.pk
     assert again.name == "Dr Grace Mwangi"
+
+
+def test_a_new_egfr_loses_the_day_of_the_old_one(shop, technician):
+    person = make.patient(shop, egfr_on="2026-03-01")
+    assert person.egfr_on == date(2026, 3, 1)
+    same = patients.update_facts(patient=person, changes={"egfr": 95}, by=technician, now=NOW)
+    assert same.egfr_on == date(2026, 3, 1)
+    newer = patients.update_facts(patient=same, changes={"egfr": 48}, by=technician, now=NOW)
+    assert (newer.egfr, newer.egfr_on) == (48, None)
+    dated = {"egfr": 50, "egfr_on": "2026-11-20"}
+    assert patients.update_facts(patient=newer, changes=dated, by=technician, now=NOW).egfr_on == date(2026, 11, 20)

@@ -541,6 +541,16 @@ def test_facts_are_changed_and_unknown_stays_unknown(counter: Client, pharmacist
     assert [m["name"] for m in patient.medicines] == ["tizanidine", "ibuprofen"]
 
 
+def test_the_day_of_an_egfr_is_typed_and_coded_conditions_stay(counter: Client, pharmacist: StaffMember) -> None:
+    coded = {"system": "http://hl7.org/fhir/sid/icd-10", "code": "N18.5"}
+    patient = order(pharmacist, patient={"conditions": [coded]}).patient
+    data = {"version": patient.version, "egfr": "48", "egfr_on": "2026-03-01", "conditions": ["epilepsy"]}
+    assert counter.post(reverse("counter:facts", args=[patient.pk]), data).status_code == 302
+    patient.refresh_from_db()
+    assert (str(patient.egfr_on), patient.conditions) == ("2026-03-01", ["epilepsy", coded])
+    assert "2026-03-01" in counter.get(reverse("counter:patient", args=[patient.pk])).content.decode()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
