@@ -163,6 +163,7 @@ def render_check(
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
+        "namesakes": prescription.patient.namesakes,
         "number": order_number(prescription),
         "view": view,
         "draft": draft,
@@ -176,6 +177,7 @@ def render_check(
         "main": main_button_words(view, quantity),
         "may": {
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
+            "answer_namesake": policies.may_receive(visit.by),
             "override": policies.may_override(visit.by),
             "end": policies.may_end(visit.by) and prescription.status == "active",
             "read_log": policies.may_read_log(visit.by),

@@ -184,7 +184,7 @@ def _condition_words(condition: str | dict[str, str]) -> str:
 @at_counter()
 def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show facts, orders and supplies of one patient; opening the page is recorded."""
-    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
     patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     context = {
         "patient": patient,
@@ -192,7 +192,9 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
         "supplies": list(reversed(history(patient, on=visit.today)))[:20],
         "dispenses": patient.dispenses.select_related("prescription")[:20],
-        "may_change": policies.may_receive(visit.by),
+        "namesakes": patient.namesakes,
+        "former": patient.former_identities.all(),
+        "may_change": policies.may_receive(visit.by) and patient.joined_to is None,
     }
     return render_page(request, visit, "patient.html", context)
 

@@ -44,6 +44,8 @@ LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
 NEWEST_FIRST = ("-received_at", "-pk")
 MOST_NEWEST = 5
 MOST_DONE = 15
+MOST_PEOPLE = 50
+"""Patients without any order that a search shows."""
 NOT_DUE = "Not due yet"
 
 
@@ -81,6 +83,7 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
     if words:
         try:
             orders = search(visit, words)
+            context["people"] = find_patients(visit.pharmacy, words).filter(prescriptions__isnull=True)[:MOST_PEOPLE]
         except InvalidInput as error:
             errors = [ErrorLine(f"{error.detail} {error.problems[0].next}", "q")]
             return render_page(request, visit, "queue.html", context, errors=errors, status=error.status)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 OF_A_PRESCRIPTION = ("check", "override", "cancel-prescription")
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
-OF_A_PATIENT = ("patient", "facts", "explain", "work")
+OF_A_PATIENT = ("patient", "facts", "correct", "explain", "work")
 OF_NOBODY = ("queue", "queue-news", "next", "at-risk", "reminders", "audit")
 
 
@@ -57,7 +57,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
     from dispensary.counter.urls import urlpatterns
 
     elsewhere = {"lock", "leave", "unlock", "choose-pharmacy", "withdraw-answer", "send-reminder", "withdraw-reminder"}
-    elsewhere |= {"audit-entry", "audit-proof"}
+    elsewhere |= {"audit-entry", "audit-proof", "answer-namesake"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 

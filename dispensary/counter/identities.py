@@ -1,0 +1,111 @@
+"""Who a patient is: the correction of name, number and birth date, and the answer about a namesake."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dispensary import policies
+from dispensary.actions import corrections, namesakes
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm, posted_data
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.models import CorrectionReason, NamesakeAnswer, Patient
+
+_TYPED = {"autocomplete": "off", "spellcheck": "false"}
+
+
+class IdentityForm(StyledForm):
+    """Name, number and birth date of a patient, and why they change."""
+
+    family_name = forms.CharField(
+        label="Family name",
+        max_length=120,
+        widget=forms.TextInput(attrs=_TYPED),
+        error_messages={"required": "Type the family name"},
+    )
+    given_name = forms.CharField(
+        label="Given names", max_length=120, required=False, widget=forms.TextInput(attrs=_TYPED)
+    )
+    birth_date = forms.DateField(
+        label="Date of birth",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Type the date of birth as a date"},
+    )
+    identifier = forms.CharField(
+        label="Patient's number",
+        max_length=64,
+        widget=forms.TextInput(attrs=_TYPED),
+        error_messages={"required": "Type the number"},
+    )
+    reason = forms.ChoiceField(
+        label="Why it changes",
+        choices=CorrectionReason.choices[:2],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose why it changes"},
+    )
+    words = forms.CharField(
+        label="In your words",
+        required=False,
+        max_length=250,
+        help_text="What you saw or were told: a passport, a marriage certificate",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_receive)
+def correct(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Correct who a patient is; the old and the new value are recorded with the reason."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    initial = {name: getattr(patient, name) for name in (*corrections.IDENTITY, "version")}
+    form = IdentityForm(posted_data(request), initial=initial)
+    errors = form_error_lines(form)
+    if form.is_valid():
+        data: dict[str, Any] = form.cleaned_data
+        changes = {name: data[name] for name in corrections.IDENTITY if name in data}
+        if patient.birth_date is None and changes["birth_date"] is None:
+            del changes["birth_date"]
+        try:
+            corrections.correct_identity(
+                patient=patient,
+                changes=changes,
+                reason=data["reason"],
+                words=" ".join(data["words"].split()),
+                version=data["version"],
+                by=visit.by,
+                now=visit.now,
+            )
+        except DispensaryError as error:
+            errors = error_lines(error, {f"patient.{name}": f"id_{name}" for name in form.fields})
+        else:
+            return redirect("counter:patient", pk)
+    return render_page(
+        request, visit, "correct.html", {"patient": patient, "form": form}, errors=errors, status=422 if errors else 200
+    )
+
+
+@require_POST
+@at_counter(policies.may_receive)
+def answer_namesake(request: HttpRequest, visit: Visit, pk: uuid.UUID, other: uuid.UUID) -> HttpResponse:
+    """Record whether two records are of one person, and return to the order or the record that the answer came from."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    answer = request.POST.get("answer", "")
+    record = namesakes.answer_namesake(patient=patient, other=other, answer=answer, by=visit.by, now=visit.now)
+    if answer == NamesakeAnswer.SAME:
+        messages.success(request, f"The two records are one now, under the number {record.identifier}.")
+    try:
+        order = uuid.UUID(request.POST.get("order", ""))
+    except ValueError:
+        return redirect("counter:patient", record.pk)
+    return redirect("counter:check", order)

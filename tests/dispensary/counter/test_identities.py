@@ -1,0 +1,192 @@
+"""At the counter: a patient's name is corrected, a namesake is asked about, and both are found by search."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary import audit, search
+from dispensary.models import Namesake, NamesakeAnswer, Patient, Pharmacy, StaffMember, StaffRole
+from tests.dispensary import make
+
+pytestmark = pytest.mark.django_db
+
+QUEUE = reverse("counter:queue")
+
+
+@pytest.fixture
+def shop() -> Pharmacy:
+    make.products()
+    return make.pharmacy()
+
+
+@pytest.fixture
+def technician(shop: Pharmacy) -> StaffMember:
+    return make.staff(shop, StaffRole.TECHNICIAN)
+
+
+@pytest.fixture
+def counter(client: Client, technician: StaffMember) -> Client:
+    client.force_login(technician.user)
+    return client
+
+
+@pytest.fixture
+def misspelt(shop: Pharmacy) -> Patient:
+    return make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="777", birth_date="1968-02-17")
+
+
+def typed(patient: Patient, **changes: str) -> dict[str, str]:
+    form = {
+        "family_name": patient.family_name,
+        "given_name": patient.given_name,
+        "identifier": patient.identifier,
+        "birth_date": patient.birth_date.isoformat() if patient.birth_date else "",
+        "reason": "recorded-wrongly",
+        "words": "",
+        "version": str(patient.version),
+    }
+    return form | changes
+
+
+def correct(counter: Client, patient: Patient, **changes: str) -> object:
+    return counter.post(reverse("counter:correct", args=[patient.pk]), typed(patient, **changes))
+
+
+def test_a_name_is_corrected_and_the_former_one_stands_on_the_page(counter: Client, misspelt: Patient) -> None:
+    page = counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    assert reverse("counter:correct", args=[misspelt.pk]) in page
+    form = counter.get(reverse("counter:correct", args=[misspelt.pk])).content.decode()
+    assert 'value="Jhon"' in form
+    assert 'value="1968-02-17"' in form
+    assert "checked" not in form
+    done = correct(counter, misspelt, given_name="John", words="passport\r\nseen")
+    assert (done.status_code, done["Location"]) == (302, reverse("counter:patient", args=[misspelt.pk]))
+    page = counter.get(done["Location"]).content.decode()
+    assert "Misspelt, John</h1>" in page
+    assert "Misspelt, Jhon, born" in page
+    entry = next(
+        line for line in audit.history(misspelt, pharmacy=misspelt.pharmacy) if line.entry.action == "patient.corrected"
+    )
+    assert (entry.entry.reason_code, entry.body["words"]) == ("recorded-wrongly", "passport seen")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reason": ""}, "Choose why it changes"),
+        ({"family_name": ""}, "Type the family name"),
+        ({"birth_date": "soon"}, "Type the date of birth as a date"),
+        ({"birth_date": "2999-01-01"}, "birth_date"),
+        ({"identifier": "900"}, "a number in use"),
+        ({"version": "9"}, "changed meanwhile"),
+        ({"birth_date": ""}, "a full date"),
+    ],
+)
+def test_what_cannot_be_is_said_and_what_was_typed_is_kept(
+    counter: Client, shop: Pharmacy, misspelt: Patient, changes: dict[str, str], words: str
+) -> None:
+    make.patient(shop, identifier="900", family_name="Other")
+    page = correct(counter, misspelt, given_name="John", **changes)
+    assert page.status_code == 422
+    assert words in page.content.decode()
+    assert 'value="John"' in page.content.decode()
+    misspelt.refresh_from_db()
+    assert misspelt.version == 1
+
+
+def test_a_patient_without_a_birth_date_may_stay_without(counter: Client, shop: Pharmacy) -> None:
+    patient = make.patient(shop, birth_date=None)
+    assert correct(counter, patient, given_name="Adah").status_code == 302
+    patient.refresh_from_db()
+    assert (patient.given_name, patient.birth_date) == ("Adah", None)
+
+
+def test_a_namesake_is_asked_about_on_order_and_record_until_it_is_answered(
+    counter: Client, shop: Pharmacy, misspelt: Patient
+) -> None:
+    other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
+    order = make.prescription(other)
+    check = reverse("counter:check", args=[order.pk])
+    address = reverse("counter:answer-namesake", args=[other.pk, misspelt.pk])
+    for page in (check, reverse("counter:patient", args=[other.pk])):
+        html = counter.get(page).content.decode()
+        assert "Is it the same person?" in html
+        assert address in html
+        assert "777" in html
+    assert "Is it the same person?" in counter.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    done = counter.post(address, {"answer": "other", "order": str(order.pk)})
+    assert (done.status_code, done["Location"]) == (302, check)
+    html = counter.get(check).content.decode()
+    assert "Is it the same person?" not in html
+    assert "Another person here has the same name" in html
+
+
+def test_two_records_of_one_person_become_one(counter: Client, shop: Pharmacy, misspelt: Patient) -> None:
+    other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
+    order = make.prescription(other)
+    done = counter.post(
+        reverse("counter:answer-namesake", args=[other.pk, misspelt.pk]), {"answer": "same", "order": str(order.pk)}
+    )
+    page = counter.get(done["Location"]).content.decode()
+    assert "The two records are one now, under the number 777" in page
+    joined = counter.get(reverse("counter:patient", args=[other.pk])).content.decode()
+    assert "no longer used" in joined
+    assert "Change these facts" not in joined
+    assert correct(counter, other, given_name="John").status_code == 422
+
+
+@pytest.mark.parametrize("answer", ["", "joined", "same'"])
+def test_an_answer_that_is_none_changes_nothing(
+    counter: Client, shop: Pharmacy, misspelt: Patient, answer: str
+) -> None:
+    other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
+    page = counter.post(reverse("counter:answer-namesake", args=[other.pk, misspelt.pk]), {"answer": answer})
+    assert page.status_code == 400
+    assert Namesake.objects.get().answer == NamesakeAnswer.OPEN
+
+
+def test_a_stranger_an_auditor_and_another_pharmacy_answer_and_correct_nothing(
+    client: Client, shop: Pharmacy, misspelt: Patient
+) -> None:
+    other = make.patient(shop, family_name="Misspelt", given_name="Jhon", identifier="778", birth_date="1968-02-17")
+    answering = reverse("counter:answer-namesake", args=[other.pk, misspelt.pk])
+    elsewhere = make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER)
+    assert client.post(answering, {"answer": "same"}).status_code == 302
+    assert correct(client, misspelt, given_name="John").status_code == 302
+    for member, status in ((make.staff(shop, StaffRole.AUDITOR), 403), (elsewhere, 404)):
+        client.force_login(member.user)
+        assert client.post(answering, {"answer": "same"}).status_code == status
+        assert correct(client, misspelt, given_name="John").status_code == status
+    misspelt.refresh_from_db()
+    assert (misspelt.given_name, Namesake.objects.get().answer) == ("Jhon", NamesakeAnswer.OPEN)
+    client.force_login(make.staff(shop, StaffRole.AUDITOR).user)
+    html = client.get(reverse("counter:patient", args=[misspelt.pk])).content.decode()
+    assert "Is it the same person?" in html
+    assert 'value="same"' not in html
+
+
+def test_a_search_shows_orders_and_patients_without_any(counter: Client, shop: Pharmacy) -> None:
+    order = make.prescription(make.patient(shop, family_name="Núñez"), now=timezone.now())
+    make.patient(shop, family_name="Nunes")
+    page = counter.post(QUEUE, {"q": "nun"})
+    assert [row.prescription for row in page.context["rows"]] == [order]
+    assert [patient.family_name for patient in page.context["people"]] == ["Nunes"]
+    assert "Nothing found" not in page.content.decode()
+    assert "Nothing found" in counter.post(QUEUE, {"q": "xyzzy"}).content.decode()
+
+
+def test_a_search_that_matches_too_many_asks_for_more(
+    counter: Client, shop: Pharmacy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST", 1)
+    for given in ("Ann", "Bea"):
+        make.patient(shop, given_name=given)
+    page = counter.post(QUEUE, {"q": "okafor"})
+    assert page.status_code == 400
+    assert "Add the given name or birth date." in page.content.decode()
+    assert counter.post(QUEUE, {"q": str(uuid.uuid4())}).status_code == 200
