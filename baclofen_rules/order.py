@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from baclofen_rules.checked import Fields, Place
 from baclofen_rules.directions import Question, Reading, read_directions
+from baclofen_rules.lines import Line, ReadWords, combine_lines, read_line
 from baclofen_rules.products import OrderedMedicine
 from baclofen_rules.regimen import UNIT_WORDS, Phase, Regimen, Unit
 from baclofen_rules.text import format_amount
@@ -41,6 +42,10 @@ class Order:
     """Taken only when needed: the doses of a day are the most that may be taken."""
     is_counted: bool = False
     """Of the second case format: a therapy counts its repeats from where the course stands, and its doses as needed."""
+    expected_days: int | None = None
+    """Days that the quantity is expected to last."""
+    lines: tuple[Line, ...] = ()
+    """The lines that the order was written in, where it had several."""
     products: "tuple[Order, ...]" = ()
     """The same order for each of its strengths, where it has several; the order itself then has the doses together."""
     reading: Reading | Question | None = None
@@ -70,8 +75,9 @@ class Pick(NamedTuple):
 
 ORDER_FIELDS = names(
     *("medicine", "written_on", "route", "form", "strength_mg", "brand", "phases", "then_stop", "directions"),
-    *("quantity", "repeats"),
+    *("quantity", "repeats", "as_needed", "expected_days", "lines"),
 )
+LINE_FIELDS = names("sequence", "directions", "dose", "times_per_day", "doses", "unit", "days", "starts_on")
 MEDICINE_FIELDS = names("name", "atc", "codes")
 PICK_FIELDS = names("strength_mg", "medicine", "brand", "form", "expires_on")
 PHASE_FIELDS = names("dose", "times_per_day", "doses", "times", "unit", "days", "from_day")
@@ -116,7 +122,16 @@ def read_written(
     read = fields.get("phases", read_phases)
     strength = fields.get("strength_mg", read_strength)
     directions = common.get("directions", read_text(MOST_DIRECTIONS))
-    reading = None if directions is None else read_directions(directions, strength, od_means_once_daily)
+
+    def read_words(text: str) -> Reading | Question:
+        return read_directions(text, strength, od_means_once_daily)
+
+    lines = tuple(
+        common.get("lines", lambda at: [read_written_line(item, read_words) for item in at.items(MOST_PHASES)]) or ()
+    )
+    reading: Reading | Question | None = combine_lines(lines, directions)
+    if reading is None and directions is not None and all(line.directions for line in lines):
+        reading = read_words(directions)
     return Order(
         written_on=common.get(
             "written_on", lambda at: at.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on)
@@ -134,7 +149,32 @@ def read_written(
         medicine=common.get("medicine", read_medicine),
         as_needed=common.get("as_needed", read_truth) or (isinstance(reading, Reading) and reading.as_needed),
         is_counted=is_counted,
+        expected_days=common.get("expected_days", read_days),
+        lines=lines,
         reading=reading,
+    )
+
+
+def read_days(place: Place) -> int:
+    return place.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
+
+
+def read_unit(place: Place) -> Unit:
+    return place.word(UNIT_WORDS)
+
+
+def read_written_line(place: Place, read_words: ReadWords) -> Line:
+    """Read a line of an order: its words, its own doses, or both."""
+    fields = place.fields(LINE_FIELDS)
+    phase = None
+    if fields.values.get("unit") is not None:
+        phase = Phase(read_doses(fields), fields.get("days", read_days), fields.need("unit", read_unit))
+    return read_line(
+        fields.need("sequence", lambda at: at.whole(f"a whole number from 1 to {MOST_PHASES}", 1, MOST_PHASES)),
+        fields.get("directions", read_text(MOST_DIRECTIONS)),
+        phase,
+        fields.get("starts_on", lambda at: at.day("a date YYYY-MM-DD")),
+        read_words,
     )
 
 
@@ -176,10 +216,10 @@ def read_phases(place: Place) -> tuple[tuple[Phase, int | None], ...]:
 
 def read_phase(place: Place, last: bool) -> tuple[Phase, int | None]:
     fields = place.fields(PHASE_FIELDS)
-    days = fields.get("days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS))
+    days = fields.get("days", read_days)
     if days is None and not last:
         fields.place("days").refuse("a number of days: only the last phase may have an open end")
-    unit: Unit = fields.need("unit", lambda at: at.word(UNIT_WORDS))
+    unit = fields.need("unit", read_unit)
     start = fields.get("from_day", lambda at: at.whole("a day of the course from 1", 1, MOST_PHASES * MOST_DAYS))
     doses = read_doses(fields)
     return Phase(doses, days, unit, fields.get("times", lambda at: read_times(at, len(doses)))), start
@@ -235,6 +275,28 @@ def order_json(order: Order) -> dict[str, Any]:
         "directions": order.directions,
         "quantity": amount_json(order.quantity),
         "repeats": order.repeats,
+        # Where the words say it, they are read again.
+        **(
+            {"as_needed": True}
+            if order.as_needed and not (isinstance(order.reading, Reading) and order.reading.as_needed)
+            else {}
+        ),
+        **witnesses_json(order),
+    }
+
+
+def witnesses_json(order: Order) -> dict[str, Any]:
+    """Return what is compared with the doses, where the order says it."""
+    lines = {"lines": [line_json(line) for line in order.lines]} if order.lines else {}
+    return ({} if order.expected_days is None else {"expected_days": order.expected_days}) | lines
+
+
+def line_json(line: Line) -> dict[str, Any]:
+    return {
+        "sequence": line.sequence,
+        "directions": line.directions,
+        **({} if line.phase is None else phase_json(line.phase, None)),
+        **({} if line.starts_on is None else {"starts_on": day_json(line.starts_on)}),
     }
 
 

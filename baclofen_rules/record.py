@@ -24,6 +24,7 @@ from baclofen_rules.order import (
     read_text,
     read_truth,
     read_written,
+    witnesses_json,
 )
 from baclofen_rules.regimen import Phase
 from baclofen_rules.text import format_amount
@@ -57,7 +58,8 @@ ORDER_FIELDS = names(
         "replaces",
         "group",
     ),
-    *("as_needed", "then_stop", "repeats", "interval_days", "directions", "products"),
+    *("as_needed", "then_stop", "repeats", "interval_days", "directions", "expected_days", "lines"),
+    "products",
 )
 PRODUCT_FIELDS = names("strength_mg", "brand", "quantity", "phases")
 SUPPLY_FIELDS = names(
@@ -152,6 +154,7 @@ class Record(NamedTuple):
             quantity=None,
             phases=_together(recorded.written, recorded.order.plan),
             starts=tuple(None for _ in first.starts),
+            lines=(),
             products=recorded.written,
         )
 
@@ -400,6 +403,7 @@ def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
         "repeats": first.repeats,
         "interval_days": order.interval_days,
         "directions": first.directions,
+        **witnesses_json(first),
         "products": [
             {
                 "strength_mg": amount_json(written.strength_mg),

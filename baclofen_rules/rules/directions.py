@@ -1,8 +1,8 @@
 """Text, structured dose and quantity are three witnesses of one course: where they differ, this says which two agree.
 
-Finds, with the arithmetic: a stop when the dose or how often it is taken differs between text and structure, or when no dose
-can be read from either; by the profile, when only the length or the end differs, when the text says "when needed", and
-when the quantity alone stands apart. Faults of the course itself: a gap, an overlap, a rise inside a taper, a course of
+Finds, with the arithmetic: a stop when the dose or how often it is taken differs between text and structure, line by line and
+together, or when no dose can be read from either; by the profile, when only the length or the end differs, when the order says
+"when needed", when the quantity alone stands apart, and when the days that it is expected to last do not fit. Faults of the course itself: a gap, an overlap, a rise inside a taper, a course of
 several doses that is to be repeated, and an open end where a stop was meant.
 A text that cannot be read beside structured phases asks for an override; it is a stop where it forbids, or names another
 medicine, route, form or unit, or a rhythm other than daily.
@@ -12,10 +12,18 @@ Source: published examples of structured prescriptions whose text, dose and quan
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from itertools import pairwise
 
 from baclofen_rules.case import Order
+from baclofen_rules.courses import (
+    count_tablets,
+    find_difference,
+    write_course,
+    write_days,
+    write_quantity,
+    write_tablets,
+)
 from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
@@ -44,6 +52,8 @@ class Limits:
     as_needed: Severity = severity()
     quantity_apart: Severity = severity()
     quantity_tolerance: Decimal = number("fraction", 0, 0.5)
+    duration_differs: Severity = severity()
+    duration_factor: Decimal = number("times", 1, 10)
     gap: Severity = severity()
     overlap: Severity = severity()
     rise_in_taper: Severity = severity()
@@ -56,7 +66,13 @@ def check(t: Terms, limits: Limits) -> Answer:
     if order is None:
         return ()
     lacking = (Missing((STOP_FACT,)),) if t.may_stop and _end_matters(order) else ()
-    return (*_witnesses(order, limits), *_faults(order, t.regimen, limits), *lacking)
+    return (
+        *_witnesses(order, limits),
+        *_lines(order, limits),
+        *_duration(order, t.regimen, limits),
+        *_faults(order, t.regimen, limits),
+        *lacking,
+    )
 
 
 def _end_matters(order: Order) -> bool:
@@ -76,7 +92,9 @@ def _end_matters(order: Order) -> bool:
 def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
     reading, structured = order.reading, order.structured
     if isinstance(reading, Question):
-        yield from _unread(reading, structured, limits)
+        questions = [line.reading for line in order.lines if isinstance(line.reading, Question)] or [reading]
+        for question in dict.fromkeys(questions):
+            yield from _unread(question, structured, limits)
     elif structured is None and reading is None:
         yield _stop(
             "Nothing says what dose is to be taken: no phases and no directions",
@@ -87,8 +105,53 @@ def _witnesses(order: Order, limits: Limits) -> Iterator[Found | Missing]:
         yield from _compared(order, reading, structured, limits)
     elif reading is not None:
         yield Missing((PHASES_FACT,))
-        if reading.as_needed and not order.is_counted:
-            yield _as_needed(reading, limits)
+    if order.regimen is None or not order.as_needed:
+        return
+    if not order.is_counted:
+        yield _as_needed(order, order.regimen.phases[0], limits)
+    elif isinstance(reading, Reading) and not reading.as_needed:
+        yield _found(
+            limits.as_needed,
+            "The structure says that it is taken only when needed, the directions do not",
+            f"Directions: {reading.sentence} The structure: as needed, at most {format_doses(order.regimen.phases[0])}.",
+            {"differs": "need"},
+        )
+
+
+def _lines(order: Order, limits: Limits) -> Iterator[Found]:
+    """Compare the words of each line with its own doses, then the tablets of all words with those of all doses."""
+    for number_, line in enumerate(order.lines, start=1):
+        if line.phase is None or not isinstance(line.reading, Reading):
+            continue
+        structured = Regimen((line.phase,))
+        kind = find_difference(line.reading.regimen, structured)
+        if kind in ("dose", "length"):
+            written, ordered = write_course(line.reading.regimen), write_course(structured)
+            yield _found(
+                Severity.STOP if kind == "dose" else limits.length_differs,
+                f"Line {number_}: the {kind} of its directions differs from that of its structure",
+                f"Line {number_}: '{clip(line.directions or '', LONGEST_QUOTE)}', read as {written}. Its structure: {ordered}.",
+                {"line": str(number_), "directions": written, "phases": ordered, "differs": kind},
+            )
+    yield from _sums(order)
+
+
+def _sums(order: Order) -> Iterator[Found]:
+    """Compare the tablets of all lines where their words leave in doubt only how often a dose is taken."""
+    totals = [line.total_mg for line in order.lines if line.total_mg is not None]
+    structured, strength_mg = order.structured, order.strength_mg
+    if not totals or len(totals) != len(order.lines) or structured is None or strength_mg is None:
+        return
+    if structured.total_days is None or not isinstance(order.reading, Question):
+        return
+    written, ordered = sum(totals, Decimal(0)) / strength_mg, tablets_needed(structured, strength_mg)
+    if ordered is not None and written != ordered:
+        yield _stop(
+            f"The directions come to {format_amount(round(written, 4))} tablets, the structure to {format_amount(round(ordered, 4))}",
+            f"In all {format_amount(round(written, 4))} tablets by the directions, {format_amount(round(ordered, 4))} by the"
+            f" structure ({write_course(structured)}). Quantity: {write_quantity(order)}.",
+            {"directions": format_amount(round(written, 4)), "phases": format_amount(round(ordered, 4))},
+        )
 
 
 def _unread(question: Question, structured: Regimen | None, limits: Limits) -> Iterator[Found | Missing]:
@@ -114,17 +177,15 @@ def _unread(question: Question, structured: Regimen | None, limits: Limits) -> I
         yield _found(
             Severity.STOP if question.why in CONTRADICTIONS else Severity.OVERRIDE,
             f"The directions {_UNREAD.get(question.why, 'cannot be read for certain')}: '{about}'",
-            f"Directions: '{clip(question.text, LONGEST_QUOTE)}'. About '{about}': {ask} Phases: {_course(structured)}.",
+            f"Directions: '{clip(question.text, LONGEST_QUOTE)}'. About '{about}': {ask} Phases: {write_course(structured)}.",
             {"about": about, "ask": ask},
         )
 
 
 def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limits) -> Iterator[Found | Missing]:
     text = reading.regimen
-    kind = _difference(text, structured)
+    kind = find_difference(text, structured)
     if kind is None:
-        if reading.as_needed and not order.is_counted:
-            yield _as_needed(reading, limits)
         yield from _quantity_apart(order, text, structured, limits)
         return
     words, level = {
@@ -132,59 +193,28 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
         "length": ("length", limits.length_differs),
         "end": ("end", limits.end_differs),
     }[kind]
-    written, ordered = _course(text), _course(structured)
+    written, ordered = write_course(text), write_course(structured)
     yield _found(
         level,
         f"The {words} of the directions differs from that of the phases: {_agreement(order, text, structured, limits)}",
-        f"Directions: {written}{_tablets(text, order)}. Phases: {ordered}{_tablets(structured, order)}. Quantity: {_amount(order)}.",
+        f"Directions: {written}{write_tablets(text, order)}. Phases: {ordered}{write_tablets(structured, order)}. Quantity: {write_quantity(order)}.",
         {"directions": written, "phases": ordered, "differs": words},
         dur=Dur.MISSING_INFORMATION,
     )
 
 
-def _difference(text: Regimen, structured: Regimen) -> str | None:
-    """Return the first difference: the dose of a day, the length, or the end. A text without length or end says nothing of it."""
-    if text.phases == structured.phases:
-        last = other = text.phases[-1].days
-    else:
-        written, ordered = _levels(text), _levels(structured)
-        if [level for level, _ in written] != [level for level, _ in ordered]:
-            return "dose"
-        if any(days != other for (_, days), (_, other) in zip(written[:-1], ordered[:-1], strict=True)):
-            return "dose"
-        last, other = written[-1][1], ordered[-1][1]
-    if last is not None and other is not None and last != other:
-        return "length"
-    if last is not None and text.then_stop is not None and structured.then_stop is not None:
-        return None if text.then_stop == structured.then_stop else "end"
-    return "end" if text.then_stop and structured.then_stop is False else None
-
-
-def _levels(regimen: Regimen) -> list[tuple[tuple[Decimal, ...], int | None]]:
-    """Doses (in mg, sorted) and days; neighbouring phases with the same doses are one."""
-    levels: list[tuple[tuple[Decimal, ...], int | None]] = []
-    for phase in regimen.phases:
-        scale = phase.largest_dose / max(phase.doses)
-        key = tuple(sorted(dose * scale for dose in phase.doses))
-        if levels and levels[-1][0] == key:
-            before = levels.pop()[1]
-            days = None if phase.days is None or before is None else before + phase.days
-            levels.append((key, days))
-        else:
-            levels.append((key, phase.days))
-    return levels
-
-
 def _agreement(order: Order, text: Regimen, structured: Regimen, limits: Limits) -> str:
-    """Which two of the three agree, as far as the quantity can tell."""
+    """Which two of the three agree, as far as the quantity can tell, with the days that it is to last where no end is named."""
     with_text, with_phases = (_fits(order, regimen, limits) for regimen in (text, structured))
+    by_days = order.expected_days is not None and None in (text.total_days, structured.total_days)
+    quantity = f"the quantity for {write_days(order.expected_days)}" if by_days else "the quantity"
     if with_text is None and with_phases is None:
-        return "the quantity does not decide"
+        return f"{quantity} does not decide"
     if with_text and not with_phases:
-        return "the quantity agrees with the directions"
+        return f"{quantity} agrees with the directions"
     if with_phases and not with_text:
-        return "the quantity agrees with the phases"
-    return "the quantity agrees with both" if with_text else "the quantity agrees with neither"
+        return f"{quantity} agrees with the phases"
+    return f"{quantity} agrees with both" if with_text else f"{quantity} agrees with neither"
 
 
 def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Limits) -> Iterator[Found | Missing]:
@@ -197,11 +227,11 @@ def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Li
         return
     if _fits(order, course, limits):
         return
-    needed = _needed(course, order.strength_mg)
+    needed = count_tablets(course, order.strength_mg, course.total_days) or Decimal(0)
     yield _found(
         limits.quantity_apart,
         f"Directions and phases agree on {format_amount(needed)} tablets; the quantity of {format_amount(order.quantity)} stands alone",
-        f"{_course(course)} = {format_amount(needed)} tablets of {format_amount(order.strength_mg)} mg; ordered: {format_amount(order.quantity)}.",
+        f"{write_course(course)} = {format_amount(needed)} tablets of {format_amount(order.strength_mg)} mg; ordered: {format_amount(order.quantity)}.",
         {"tablets": format_amount(order.quantity)},
         limit={"tablets": format_amount(needed)},
         dur=Dur.INSUFFICIENT_QUANTITY if order.quantity < needed else Dur.EXCESSIVE_QUANTITY,
@@ -210,26 +240,49 @@ def _quantity_apart(order: Order, text: Regimen, structured: Regimen, limits: Li
 
 
 def _fits(order: Order, regimen: Regimen, limits: Limits) -> bool | None:
-    """Return whether the quantity is what the course needs; None where one of them is not known."""
-    if order.quantity is None or order.strength_mg is None or regimen.total_days is None:
+    """Return whether the quantity is what the course needs, or the days that it is to last; None where that is not known."""
+    needed = count_tablets(regimen, order.strength_mg, regimen.total_days or order.expected_days)
+    if order.quantity is None or needed is None:
         return None
-    needed = _needed(regimen, order.strength_mg)
     return abs(order.quantity - needed) <= needed * limits.quantity_tolerance
 
 
-def _needed(regimen: Regimen, strength_mg: Decimal) -> Decimal:
-    needed = tablets_needed(regimen, strength_mg)
-    assert needed is not None  # only asked of a course with an end
-    return needed.to_integral_value(rounding=ROUND_CEILING)
-
-
-def _as_needed(reading: Reading, limits: Limits) -> Found:
-    phase = reading.phases[0]
+def _as_needed(order: Order, phase: Phase, limits: Limits) -> Found:
+    written = f"Directions: {order.reading.sentence} " if isinstance(order.reading, Reading) else ""
     return _found(
         limits.as_needed,
         f"Taken only when needed: {format_amount(phase.mg_per_day)} mg is the most of a day, not what is taken every day",
-        f"Directions: {reading.sentence} The rules look at {format_doses(phase)} as if it were taken every day.",
+        f"{written}The rules look at {format_doses(phase)} as if it were taken every day.",
         {"mg_per_day": format_amount(phase.mg_per_day)},
+    )
+
+
+def _duration(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator[Found]:
+    """Compare the days that the quantity is to last with the course, or with the tablets of a day where it has no end."""
+    expected, total = order.expected_days, None if regimen is None else regimen.total_days
+    needed = None if regimen is None else count_tablets(regimen, order.strength_mg, expected)
+    if regimen is None or expected is None or order.as_needed:
+        return
+    level = limits.duration_differs
+    apart = needed is not None and order.quantity is not None and order.quantity != needed
+    if total is not None:
+        if expected in (total, Decimal(total) / (1 + (order.repeats or 0))) or (expected < total and not apart):
+            return
+        summary = f"The quantity is to last {write_days(expected)}, the course {write_days(total)}"
+    elif needed is None or order.quantity is None or _fits(order, regimen, limits):
+        return
+    else:
+        if needed / limits.duration_factor < order.quantity < needed * limits.duration_factor:
+            level = limits.quantity_apart
+        per_day = f"{format_amount(round(order.quantity / expected, 2))} a day"
+        summary = f"{write_quantity(order)} for {write_days(expected)} are {per_day}; the doses of that time need {format_amount(needed)}"
+    yield _found(
+        level,
+        summary,
+        f"Quantity: {write_quantity(order)}, expected to last {write_days(expected)}. Doses: {write_course(regimen)}{write_tablets(regimen, order)}.",
+        {"days": str(expected), "tablets": write_quantity(order)},
+        limit={"days": str(total)} if total else {"tablets": format_amount(needed)} if needed else {},
+        issue=DetectedIssue.FULFILMENT,
     )
 
 
@@ -292,7 +345,7 @@ def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:
             late = start > next_day
             days = abs(start - next_day)
             word = "left out" if late else "named twice"
-            count = "1 day is" if days == 1 else f"{days} days are"
+            count = f"{write_days(days)} {'is' if days == 1 else 'are'}"
             yield _found(
                 limits.gap if late else limits.overlap,
                 f"{count} {word} before phase {number_}: it begins on day {start}, not on day {next_day}",
@@ -305,27 +358,6 @@ def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:
 
 
 # ---- words
-
-
-def _course(regimen: Regimen) -> str:
-    parts = [f"{format_doses(phase)}{_for(phase)}" for phase in regimen.phases]
-    return "; then ".join(parts) + ("; then stop" if regimen.then_stop else "")
-
-
-def _for(phase: Phase) -> str:
-    if phase.days is None:
-        return ", open end"
-    return " for 1 day" if phase.days == 1 else f" for {phase.days} days"
-
-
-def _tablets(regimen: Regimen, order: Order) -> str:
-    if order.strength_mg is None or regimen.total_days is None:
-        return ""
-    return f" = {format_amount(_needed(regimen, order.strength_mg))} tablets"
-
-
-def _amount(order: Order) -> str:
-    return "not given" if order.quantity is None else f"{format_amount(order.quantity)} tablets"
 
 
 def _stop(summary: str, detail: str, observed: dict[str, str]) -> Found:

@@ -1,0 +1,139 @@
+"""The lines of an order, the days that it is to last, and need: each against the others."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from baclofen_rules.findings import Found
+from baclofen_rules.regimen import Phase
+from baclofen_rules.rules import directions
+from baclofen_rules.terms import Terms
+from tests.baclofen_rules.test_directions_rule import BOOK, case_with, findings_of
+
+
+def line(
+    sequence: int, directions: str | None, doses: list[int], days: int | None = None, **more: Any
+) -> dict[str, Any]:
+    return {"sequence": sequence, "directions": directions, "doses": doses, "unit": "mg", "days": days, **more}
+
+
+def order(*lines: dict[str, Any], phases: list[tuple[list[int], int | None]], **more: Any) -> dict[str, Any]:
+    texts = [text for each in lines if (text := each["directions"])]
+    structure = [{"doses": doses, "unit": "mg", "days": days} for doses, days in phases]
+    return {"lines": list(lines), "directions": ", then ".join(texts) or None, "phases": structure, **more}
+
+
+def parts(prescription: dict[str, Any]) -> list[Found]:
+    """Return everything that the rule finds, before it becomes one finding."""
+    bound = next(rule for rules in BOOK.rules.values() for rule in rules if rule.rule.code == "directions")
+    answer = directions.check(Terms(case_with(prescription), BOOK.terms), bound.limits)
+    return [part for part in answer if isinstance(part, Found)]
+
+
+def summaries(prescription: dict[str, Any]) -> list[str]:
+    return [part.words.summary for part in parts(prescription)]
+
+
+MORNING, NOON, NIGHT = "2 tablets in the morning", "1 tablet at noon", "1 tablet at night"
+
+
+def test_each_line_is_compared_with_its_own_doses_then_all_of_them_with_the_quantity() -> None:
+    lines = [line(1, MORNING, [10], 2), line(1, NOON, [10], 2), line(1, NIGHT, [10], 2)]
+    found = summaries(order(*lines, phases=[([10, 10, 10], 2)], quantity=8, expected_days=2))
+    assert found == [
+        "The dose of the directions differs from that of the phases: the quantity agrees with the directions",
+        "Line 1: the dose of its directions differs from that of its structure",
+    ]
+
+
+def test_two_lines_that_are_exchanged_are_seen_where_the_sums_agree() -> None:
+    lines = [line(1, MORNING, [10], 2), line(1, NOON, [20], 2)]
+    found = parts(order(*lines, phases=[([10, 20], 2)], quantity=6, expected_days=2))
+    assert [part.words.observed["line"] for part in found] == ["1", "2"]
+
+
+def test_words_in_which_only_the_number_of_doses_is_in_doubt_are_still_added_up() -> None:
+    lines = [
+        line(1, "Take 4 tablets daily for 7 days starting December 1, 2026", [40], 5, starts_on="2026-12-01"),
+        line(2, "Take 2 tablets daily for 7 days starting December 8, 2026", [20], 8, starts_on="2026-12-08"),
+        line(3, "Take 1 tablet daily for 7 days starting December 16, 2026", [10], 7, starts_on="2026-12-16"),
+    ]
+    body = order(*lines, phases=[([40], 5), ([20], 8), ([10], 7)], quantity=51, repeats=1, expected_days=21)
+    body["phases"][1]["from_day"], body["phases"][2]["from_day"] = 8, 16
+    assert "The directions come to 49 tablets, the structure to 43" in summaries(body)
+    (finding,) = findings_of(body)
+    for words in ("49", "43", "51", "phase 2 is said to begin on day 8", "repeats: 1", "expected to last 21 days"):
+        assert words in finding.detail
+
+
+@pytest.mark.parametrize("written", ["December 1, 2026", "1 December 2026", "Dec 1 2026", "2026-12-01"])
+def test_a_first_day_in_words_that_is_that_of_the_structure_says_nothing_new(written: str) -> None:
+    (read,) = case_with(
+        order(line(1, f"10 mg bd starting {written}", [10, 10], starts_on="2026-12-01"), phases=[([10, 10], None)])
+    ).order.lines
+    assert read.phase == Phase((Decimal(10), Decimal(10)), None)
+    assert read.starts_on == date(2026, 12, 1)
+    assert read.reading.sentence == "Take 10 mg twice a day."
+
+
+def test_another_first_day_in_words_is_asked_about() -> None:
+    one = line(1, "10 mg bd starting December 3, 2026", [10, 10], 5, starts_on="2026-12-01")
+    assert summaries(order(one, phases=[([10, 10], 5)], quantity=10))
+
+
+def test_a_line_without_words_leaves_the_others_to_their_own_doses() -> None:
+    lines = [line(1, "10 mg bd for 5 days", [10, 10], 5), line(2, None, [5, 5], 5)]
+    assert findings_of(order(*lines, phases=[([10, 10], 5), ([5, 5], 5)], quantity=15)) == []
+
+
+@pytest.mark.parametrize(
+    ("expected_days", "quantity", "repeats", "severity"),
+    [
+        (28, 84, 0, None),
+        (10, 30, 2, None),
+        (99, 30, 0, "override"),
+        (28, 90, 0, "information"),
+        (28, 168, 0, "override"),
+        (28, 167, 0, "information"),
+        (28, 42, 0, "override"),
+        (28, 43, 0, "information"),
+    ],
+)
+def test_the_tablets_of_a_day_are_those_of_the_quantity_for_the_days_it_is_to_last(
+    expected_days: int, quantity: int, repeats: int, severity: str | None
+) -> None:
+    body = {"phases": [{"doses": [10, 10, 10], "unit": "mg"}], "quantity": quantity, "repeats": repeats}
+    found = findings_of(body | {"expected_days": expected_days})
+    assert [str(finding.severity) for finding in found] == ([] if severity is None else [severity])
+
+
+@pytest.mark.parametrize(
+    ("expected_days", "quantity", "repeats", "summary"),
+    [
+        (14, 42, 0, None),
+        (30, 42, 0, "The quantity is to last 30 days, the course 14 days"),
+        (7, 21, 1, None),
+        (7, 21, 0, None),
+        (7, 42, 0, "The quantity is to last 7 days, the course 14 days"),
+    ],
+)
+def test_the_days_it_is_to_last_are_those_of_the_course(
+    expected_days: int, quantity: int, repeats: int, summary: str | None
+) -> None:
+    body = {"phases": [{"doses": [10, 10, 10], "unit": "mg", "days": 14}], "quantity": quantity, "repeats": repeats}
+    assert summaries(body | {"expected_days": expected_days}) == ([] if summary is None else [summary])
+
+
+def test_without_an_end_the_quantity_and_its_days_say_who_is_right() -> None:
+    body = {"phases": [{"doses": [10] * 9, "unit": "mg"}], "directions": "10 mg every 8 hours"}
+    assert summaries(body | {"quantity": 30, "expected_days": 10})[0].endswith(
+        "the quantity for 10 days agrees with the directions"
+    )
+
+
+def test_doses_when_needed_by_the_structure_alone_are_said() -> None:
+    body = {"phases": [{"doses": [10, 10], "unit": "mg"}], "directions": "10 mg twice a day", "as_needed": True}
+    (finding,) = findings_of(body | {"quantity": 28, "expected_days": 99})
+    assert finding.summary.startswith("Taken only when needed")
