@@ -32,10 +32,10 @@ CASE_FORMAT = "baclofen-case/1"
 NOT_ASSESSED = "not-assessed"
 """The code under which everything that could not be assessed is acknowledged, in one step."""
 
-_ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
-# No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person.
+ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
+"""No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person."""
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
-# Orders of another medicine are not taken in.
+"""The medicine of an order that names none: it is taken in here as one of baclofen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Assessment:
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
         questions = tuple(_question(finding) for finding in self.review.findings)
-        missing = [rule for rule in self.review.not_assessed if set(rule.missing) != _ANSWERED_BY_THE_SCAN]
+        missing = [rule for rule in self.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
         return (*questions, _unassessed(missing)) if missing else questions
 
 
@@ -227,7 +227,7 @@ def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
 def order_document(prescription: Prescription, quantity: Decimal | None = None) -> dict[str, Any]:
     """Return the order as the case format has it. Phases that were only read from the directions are left to be read again."""
     order: dict[str, Any] = {
-        "medicine": _BACLOFEN,
+        "medicine": prescription.medicine or _BACLOFEN,
         "written_on": None if prescription.written_on is None else prescription.written_on.isoformat(),
         "route": prescription.route or None,
         "form": prescription.form or None,
@@ -236,6 +236,10 @@ def order_document(prescription: Prescription, quantity: Decimal | None = None) 
         "then_stop": prescription.then_stop,
         "directions": prescription.directions or None,
         "repeats": prescription.repeats,
+        "as_needed": prescription.as_needed or None,
+        "lines": prescription.lines or None,
+        # Of a part of the quantity it says nothing.
+        "expected_days": prescription.expected_days if quantity in (None, prescription.quantity) else None,
     }
     amount = prescription.quantity if quantity is None else quantity
     if amount is not None:
@@ -247,7 +251,8 @@ def order_document(prescription: Prescription, quantity: Decimal | None = None) 
 
 def _phase_document(phase: Phase) -> dict[str, Any]:
     doses = [trim_zeros(dose) for dose in phase.doses]
-    return {"doses": doses, "unit": phase.unit, "days": phase.days, "from_day": phase.from_day}
+    times = {"times": phase.times} if phase.times else {}
+    return {"doses": doses, **times, "unit": phase.unit, "days": phase.days, "from_day": phase.from_day}
 
 
 def _question(finding: Finding) -> Question:

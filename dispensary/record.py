@@ -26,7 +26,7 @@ OF_A_PATIENT = ("prescriptions__phases", "dispenses", "prior_supplies", "decisio
 """What the record of a patient is made of, to prefetch for many patients at once."""
 
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
-# Orders of another medicine are not taken in.
+"""The medicine of an order that names none: it is taken in here as one of baclofen."""
 
 
 class Rows(NamedTuple):
@@ -139,7 +139,7 @@ def _order_document(
     first = products[0]
     return {
         "id": order_id(products),
-        "medicine": _BACLOFEN,
+        "medicine": first.medicine or _BACLOFEN,
         "form": first.form or None,
         "route": first.route or None,
         "prescriber": str(first.prescriber_id),
@@ -153,6 +153,8 @@ def _order_document(
         "repeats": first.repeats,
         "interval_days": first.interval_days,
         "directions": (first.directions or None) if is_asked else None,
+        "expected_days": first.expected_days if is_asked else None,
+        "lines": (first.lines or None) if is_asked and len(products) == 1 else None,
         "products": [
             _product_document(row, strength, is_asked) for row, strength in zip(products, strengths, strict=True)
         ],

@@ -12,14 +12,15 @@ from django.db import transaction
 from django.db.models import Q
 
 from baclofen_rules import Reading, read_directions
+from baclofen_rules.findings import Finding
 from baclofen_rules.text import format_amount
 from dispensary import audit, policies, reminders
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
-from dispensary.actions.order_terms import OrderTerms, split_order
+from dispensary.actions.order_terms import split_order
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
-from dispensary.assessment import CASE_FORMAT, assess, local_day, read_case
+from dispensary.assessment import CASE_FORMAT, assess, assess_document, local_day, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
@@ -91,26 +92,28 @@ def receive(
         prescriber=prescriber,
         written_on=_day(checked_order.get("written_on")),
         starts_on=terms.starts_on,
-        medicine=terms.medicine,
+        medicine=checked_order.get("medicine"),
         route=checked_order.get("route") or "",
         form=checked_order.get("form") or "",
         strength_mg=_amount(checked_order.get("strength_mg")),
         brand=checked_order.get("brand") or "",
         then_stop=checked_order.get("then_stop"),
-        as_needed=terms.as_needed or bool(reading and reading.as_needed),
+        as_needed=bool(checked_order.get("as_needed") or (reading and reading.as_needed)),
         max_mg_per_day=terms.max_mg_per_day or (reading.max_mg_per_day if reading else None),
         directions=checked_order.get("directions") or "",
         quantity=_amount(checked_order.get("quantity")),
+        expected_days=checked_order.get("expected_days"),
         repeats=checked_order.get("repeats"),
         interval_days=terms.interval_days,
         group=terms.group or "",
+        lines=checked_order.get("lines") or [],
         source=source,
         document=document,
         notes=list(notes),
         received_at=now,
         replaces=replaces,
     )
-    phases = _phases(checked_order, reading, terms)
+    phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
     prescription.save(force_insert=True)
     Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
@@ -130,7 +133,7 @@ def receive(
         body={
             "source": source.value,
             "prescriber": prescriber.pk,
-            "prescription": checked_order | terms.to_json() | _with_times(checked_order, terms),
+            "prescription": checked_order | terms.to_json(),
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
         }
@@ -210,6 +213,16 @@ def withdraw(
             now=now,
         )
     return locked
+
+
+def compare_witnesses(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> tuple[Finding, ...]:
+    """Return what the words, doses, quantity and days of an order say of each other, as far as they can be read."""
+    try:
+        for_the_rules, _ = split_order(order)
+        assessment = assess_document(_case_of(for_the_rules, on), profile_of(pharmacy, on), on)
+    except InvalidInput:
+        return ()
+    return tuple(finding for finding in assessment.review.findings if finding.code in {"directions", "quantity"})
 
 
 def find_by_identifiers(pharmacy: Pharmacy, identifiers: Sequence[tuple[str, str]]) -> Prescription | None:
@@ -323,16 +336,15 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
 
 
+def _case_of(order: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return a case of nothing but an order."""
+    whole = {"format": CASE_FORMAT, "on": on.isoformat(), "action": "dispense", "patient": {}}
+    return whole | {"prescription": dict(order)}
+
+
 def _read_order(order: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Return the order, checked and normalised by the rule book."""
-    document = {
-        "format": CASE_FORMAT,
-        "on": on.isoformat(),
-        "action": "dispense",
-        "patient": {},
-        "prescription": dict(order),
-    }
-    normalised: dict[str, Any] = read_case(document).to_json()["prescription"]
+    normalised: dict[str, Any] = read_case(_case_of(order, on)).to_json()["prescription"]
     quantity = _amount(normalised.get("quantity"))
     if quantity is not None and quantity > conf().max_quantity:
         raise InvalidInput(
@@ -344,7 +356,8 @@ def _read_order(order: Mapping[str, Any], on: date) -> dict[str, Any]:
                 "Check the order.",
             ),
         )
-    if quantity is None:
+    # Vials and millilitres are no tablets: the rules stop such an order, and it has none.
+    if quantity is None and normalised.get("form") in (None, "tablet"):
         raise InvalidInput(
             "The order names no quantity.",
             Problem("prescription.quantity", "nothing", "a number of tablets", "Ask the prescriber."),
@@ -362,24 +375,13 @@ def _read_directions(order: Mapping[str, Any], pharmacy: Pharmacy) -> Reading | 
     return reading if isinstance(reading, Reading) else None
 
 
-def _with_times(order: Mapping[str, Any], terms: OrderTerms) -> dict[str, Any]:
-    """Return the phases with their times of day, where the order names some."""
-    if not any(terms.times):
-        return {}
-    phases = [phase | {"times": times} for phase, times in zip(order["phases"], terms.times, strict=True)]
-    return {"phases": phases}
-
-
-def _phases(order: Mapping[str, Any], reading: Reading | None, terms: OrderTerms) -> list[dict[str, Any]]:
-    if order.get("phases"):
-        return [_phase(phase, times) for phase, times in zip(order["phases"], terms.times, strict=True)]
-    return [_phase(phase, None) for phase in reading.to_json()["phases"]] if reading else []
-
-
-def _phase(phase: Mapping[str, Any], times: list[str] | None) -> dict[str, Any]:
-    doses = [Decimal(str(dose)) for dose in phase["doses"]]
-    fields = {name: phase.get(name) for name in ("unit", "days", "from_day")}
-    return {"doses": doses, "times": times, **fields}
+def _phases(order: Mapping[str, Any], reading: Reading | None) -> list[dict[str, Any]]:
+    phases = order.get("phases") or (reading.to_json()["phases"] if reading else [])
+    names = ("times", "unit", "days", "from_day")
+    return [
+        {"doses": [Decimal(str(dose)) for dose in phase["doses"]], **{name: phase.get(name) for name in names}}
+        for phase in phases
+    ]
 
 
 def _amount(value: Any) -> Decimal | None:

@@ -59,10 +59,10 @@ class Prescription(models.Model):
     written_on = models.DateField(null=True, blank=True)
     starts_on = models.DateField(null=True, blank=True, help_text=_("planned first day; unknown: from the hand-over"))
     medicine = models.JSONField(
-        null=True, blank=True, help_text=_("the medicine as sent: name, and codes with system, code and display")
+        null=True, blank=True, help_text=_("the medicine as sent: name, ATC code, codes of other systems")
     )
     route = models.CharField(max_length=100, blank=True)
-    form = models.CharField(max_length=32, blank=True)
+    form = models.CharField(max_length=200, blank=True)
     strength_mg = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
     brand = models.CharField(max_length=200, blank=True)
     then_stop = models.BooleanField(null=True, blank=True, help_text=_("the medicine ends after the last phase"))
@@ -81,12 +81,18 @@ class Prescription(models.Model):
         default=False, help_text=_("the phases were read from the directions, not sent as structure")
     )
     quantity = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True, help_text=_("tablets"))
+    expected_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("days that the quantity is expected to last")
+    )
     repeats = models.PositiveSmallIntegerField(null=True, blank=True)
     interval_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("least number of days between two supplies")
     )
     group = models.CharField(
-        max_length=511, blank=True, help_text=_("what the sender names orders of one regimen by: system|value")
+        max_length=300, blank=True, help_text=_("what the sender names orders of one regimen by: system|value")
+    )
+    lines = models.JSONField(
+        default=list, blank=True, help_text=_("the lines it was written in, each with its words and its own doses")
     )
     source = models.CharField(max_length=8, choices=Source)
     document = models.JSONField(help_text=_("the order exactly as it came in"))
@@ -182,7 +188,7 @@ class Phase(models.Model):
     number = models.PositiveSmallIntegerField()
     doses = ArrayField(models.DecimalField(max_digits=13, decimal_places=6), help_text=_("one day's doses"))
     times = ArrayField(
-        models.CharField(max_length=8),
+        models.CharField(max_length=8, null=True),
         null=True,
         blank=True,
         help_text=_(

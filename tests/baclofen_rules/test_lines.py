@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from baclofen_rules import Case, review
 from baclofen_rules.findings import Found
 from baclofen_rules.regimen import Phase
 from baclofen_rules.rules import directions
 from baclofen_rules.terms import Terms
-from tests.baclofen_rules.test_directions_rule import BOOK, case_with, findings_of
+from tests.baclofen_rules.test_directions_rule import BOOK, LIORESAL, case_with, findings_of
 
 
 def line(
@@ -137,3 +138,19 @@ def test_doses_when_needed_by_the_structure_alone_are_said() -> None:
     body = {"phases": [{"doses": [10, 10], "unit": "mg"}], "directions": "10 mg twice a day", "as_needed": True}
     (finding,) = findings_of(body | {"quantity": 28, "expected_days": 99})
     assert finding.summary.startswith("Taken only when needed")
+
+
+def test_need_that_only_the_structure_says_is_asked_about_where_a_therapy_counts_it() -> None:
+    body = {
+        "id": "A",
+        "status": "active",
+        "route": "oral",
+        "form": "tablet",
+        "as_needed": True,
+        "directions": "10 mg twice a day",
+        "products": [{"strength_mg": 10, "quantity": 28, "phases": [{"doses": [10, 10], "unit": "mg"}]}],
+    }
+    case = {"format": "baclofen-case/2", "on": "2026-11-22", "action": "dispense", "patient": {"age_years": 45}}
+    answer = review(Case.from_json(case | {"orders": [body], "supplies": [], "ask": {"order": "A"}}), LIORESAL)
+    (finding,) = [finding for finding in answer.findings if finding.code == "directions"]
+    assert finding.summary == "The structure says that it is taken only when needed, the directions do not"

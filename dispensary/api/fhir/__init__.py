@@ -4,8 +4,8 @@ Pure functions, no database. What a resource says is read or asked back; it is n
 a dose is passed over. R4 and not R5, since R5 took `detectedIssue` out of MedicationDispense.
 """
 
-from dispensary.api.fhir.order import Order, read_order
+from dispensary.api.fhir.order import Order, examine_order, read_order
 from dispensary.api.fhir.people import Person
 from dispensary.api.fhir.retraction import differing_elements, read_retraction
 
-__all__ = ["Order", "Person", "differing_elements", "read_order", "read_retraction"]
+__all__ = ["Order", "Person", "differing_elements", "examine_order", "read_order", "read_retraction"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from dispensary.actions.order_terms import ATC
+from dispensary.api.fhir.medicine import ATC
 from dispensary.api.fhir.units import DRUG_FORM, UCUM
 from dispensary.models import Dispense, DispenseStatus, Finding, FindingSeverity, Mitigation, Override
 

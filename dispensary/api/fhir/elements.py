@@ -12,6 +12,8 @@ from typing import Any
 from dispensary.errors import InvalidInput, Problem
 
 _EVERYWHERE = frozenset({"resourceType", "id", "meta", "language", "text", "contained", "extension", "fhir_comments"})
+# Names and versions of the resource, what it holds for others, its text for people (made from what is read), and
+# extensions, which by definition change no meaning: one that does is a modifierExtension.
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _MOMENT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 _NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
@@ -27,6 +29,8 @@ class Inquiry:
     """Of the pharmacy: moments are converted to its days."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    absences: list[str] = field(default_factory=list)
+    """What the order does not say, so that the rest could not be compared with it: for its sender."""
 
     def ask(
         self, path: str, actual: str, expected: str, next_step: str = "Ask the prescriber, then send it again."
@@ -34,9 +38,17 @@ class Inquiry:
         """Ask back about one element."""
         self.problems.append(Problem(path, actual, expected, next_step))
 
+    def note_doubt(self, path: str, actual: str, expected: str) -> None:
+        """Note what would be asked back of an order that can be handed over."""
+        self.note(path, f"{actual}; expected: {expected}")
+
     def note(self, path: str, words: str) -> None:
         """Note how an element was read, or that it was not."""
         self.notes.append(f"{path}: {words}")
+
+    def miss(self, path: str, words: str) -> None:
+        """Say that an element is absent with which others would be compared."""
+        self.absences.append(f"{path}: absent; {words}")
 
     def raise_problems(self) -> None:
         """Raise `InvalidInput` with all questions, if there are any."""
@@ -45,17 +57,30 @@ class Inquiry:
 
 
 def check_elements(
-    thing: Mapping[str, Any], path: str, inquiry: Inquiry, read: Iterable[str], harmless: Iterable[str] = ()
+    thing: Mapping[str, Any],
+    path: str,
+    inquiry: Inquiry,
+    read: Iterable[str],
+    harmless: Iterable[str] = (),
+    *,
+    may_be_noted: bool = False,
 ) -> None:
-    """Ask about every element that is neither read nor known to be harmless. A modifier is never harmless."""
+    """Ask about every element that is neither read nor known to be harmless, or note it where that is enough.
+
+    A modifier is never harmless and never only noted.
+    """
     allowed = _EVERYWHERE | set(read) | set(harmless)
     for name in thing:
+        where = f"{path}.{name}"[:120]
         if name in {"modifierExtension", "implicitRules"}:
-            inquiry.ask(
-                f"{path}.{name}", "an extension that may change the meaning", "none", "Send the order without it."
-            )
-        elif name.removeprefix("_") not in allowed:
-            inquiry.ask(f"{path}.{name}"[:120], "an element that is not read here", "only elements of FHIR R4 that are")
+            inquiry.ask(where, "an extension that may change the meaning", "none", "Send the order without it.")
+        elif name.removeprefix("_") in allowed:
+            continue
+        elif may_be_noted:
+            words = f": {thing[name][:200]}" if isinstance(thing[name], str) else ""
+            inquiry.note(where, f"was not read{words}")
+        else:
+            inquiry.ask(where, "an element that is not read here", "only elements of FHIR R4 that are")
 
 
 def as_object(value: Any, path: str, inquiry: Inquiry) -> Mapping[str, Any]:
@@ -152,3 +177,12 @@ def read_codings(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> lis
         )
         for p, c in as_objects(concept.get("coding"), f"{path}.coding", inquiry)
     ]
+
+
+def read_words(concept: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:
+    """Return the text of a CodeableConcept, or the displays of its codes, or the codes; at most 200 characters."""
+    coded = read_codings(concept, path, inquiry)
+    text = as_text(concept.get("text"), f"{path}.text", inquiry)
+    displays = ", ".join(dict.fromkeys(filter(None, (display for *_, display in coded))))
+    codes = ", ".join(f"{system} {code}".strip() for system, code, _ in coded)
+    return (text or displays or codes)[:200]

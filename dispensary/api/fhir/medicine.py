@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dispensary.actions.order_terms import ATC
+from baclofen_rules.products import Identity, OrderedMedicine, identify, other_form, read_product_name
 from dispensary.api.fhir.elements import Inquiry, as_object, as_objects, as_text, check_elements, read_codings
 from dispensary.api.fhir.units import SNOMED, Measure, read_quantity
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+ATC = "http://www.whocc.no/atc"
 # Oral tablets; the strength that each code stands for (RxNav). No code is known for 25 mg: it has no US product.
 _RXNORM = {"430902": Decimal(5), "197391": Decimal(10), "2679605": Decimal(15), "197392": Decimal(20)}
-_INGREDIENT = {(RXNORM, "1292"), (ATC, "M03BX01"), (SNOMED, "387342009")}
+_TABLET_FORMS = {(SNOMED, "385055001"), (SNOMED, "732936001")}
 # A comma before three digits may part thousands: such a number is no strength.
 _STRENGTH = re.compile(
     r"(?<![\d.,])(\d{1,4}(?:\.\d{1,3}|,\d{1,2})?)\s*(mg|milligrams?)\b(?!\s*/\s*\d*\s*ml)", re.IGNORECASE
 )
-_FORMS = {
-    "injection": ("inject", "intrathecal", "ampoule", "infusion"),
-    "oral solution": ("solution", "suspension", "liquid", "syrup", "/ml", "mg/5", "granule"),
-    "tablet": ("tablet", " tab"),
-}
+_TABLET = re.compile(r"\btab(?:let)?s?\b", re.IGNORECASE)
+_LONGEST_NAME, _LONGEST_FORM, _MOST_CODES = 200, 200, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,16 @@ class Medicine:
     form: str
     brand: str | None
     stated: dict[str, Any]
-    """Name and codes as sent, in the form of the order's `medicine`."""
+    """Name and codes as sent, as the case format has them."""
 
 
 def read_medicine(
     concept: Mapping[str, Any], medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry
 ) -> Medicine | None:
-    """Read a medicationCodeableConcept, or the Medication that was referred to. Anything but baclofen is asked back."""
+    """Read a medicationCodeableConcept, or the Medication that was referred to.
+
+    Another medicine is asked back. Baclofen in another form than a tablet is read, for the rules to stop it.
+    """
     if medication is not None:
         check_elements(
             medication,
@@ -55,48 +56,49 @@ def read_medicine(
     words = [as_text(concept.get("text"), f"{path}.text", inquiry), *(display for *_, display in coded)]
     ingredients = as_objects((medication or {}).get("ingredient"), f"{path}.ingredient", inquiry)
     words += [name for where, item in ingredients for name in _read_ingredient_words(item, where, inquiry)]
-    name = " ".join(filter(None, words))
-    if not _is_baclofen(coded, name, path, inquiry):
+    stated = _read_stated(words, coded, path, inquiry)
+    if not _is_baclofen(stated, path, inquiry):
         return None
     if len(ingredients) > 1:
         inquiry.ask(f"{path}.ingredient", f"{len(ingredients)} ingredients", "baclofen alone")
-    form_words = _read_form_words(medication, path, inquiry)
-    strengths = _read_strengths(coded, words, ingredients, inquiry)
+    name = stated.name or ""
+    form = _read_form(medication, path, inquiry) or _find_form(name, coded)
+    strengths = _read_strengths(coded, words, ingredients, form, inquiry)
     if len(strengths) > 1:
         strengths_text = " and ".join(f"{strength:f} mg" for strength in sorted(strengths))
         inquiry.ask(path, f"strengths that differ: {strengths_text}", "one strength")
         return None
     brand = "Lioresal" if "lioresal" in name.lower() else None
-    form = _find_form(f"{name} {form_words}", coded)
-    return Medicine(next(iter(strengths), None), form, brand, _render_stated(concept, coded, name, inquiry))
+    return Medicine(next(iter(strengths), None), form, brand, _render_stated(stated))
 
 
-def _render_stated(
-    concept: Mapping[str, Any], coded: list[tuple[str, str, str]], name: str, inquiry: Inquiry
-) -> dict[str, Any]:
-    codes = [
-        {part: text[:255] for part, text in zip(("system", "code", "display"), coding, strict=True) if text}
-        for coding in coded
-    ]
-    words = as_text(concept.get("text"), "text", inquiry) or name
-    return {"name": words[:500] or None, "codes": [code for code in codes if code][:50]}
+def _read_stated(words: list[str], coded: list[tuple[str, str, str]], path: str, inquiry: Inquiry) -> OrderedMedicine:
+    name = " ".join(dict.fromkeys(filter(None, words)))
+    if len(name) > _LONGEST_NAME or len(coded) > _MOST_CODES:
+        inquiry.ask(path, f"{len(name)} characters and {len(coded)} codes", "at most 200 characters and 20 codes")
+    atc = [code for system, code, _ in coded if system == ATC and code]
+    if len(set(atc)) > 1:
+        inquiry.ask(path, f"{len(set(atc))} ATC codes", "one")
+    codes = tuple((system, code) for system, code, _ in coded if system and code and system != ATC)
+    return OrderedMedicine(name or None, next(iter(atc), None), codes)
 
 
-def _is_baclofen(coded: list[tuple[str, str, str]], name: str, path: str, inquiry: Inquiry) -> bool:
-    has_known_code = any(
-        (system, code) in _INGREDIENT or (system == RXNORM and code in _RXNORM) for system, code, _ in coded
-    )
-    has_known_name = any(word in name.lower() for word in ("baclofen", "lioresal"))
-    if any(system == ATC and code != "M03BX01" for system, code, _ in coded):
-        inquiry.ask(path, "the ATC code of another medicine", "M03BX01, baclofen")
-        return False
-    if name.strip() and not has_known_name:
-        inquiry.ask(path, "the name of another medicine", "baclofen", "Only oral baclofen is dispensed here.")
-        return False
-    if not has_known_code and not has_known_name:
+def _render_stated(medicine: OrderedMedicine) -> dict[str, Any]:
+    codes = [{"system": system, "code": code} for system, code in medicine.codes]
+    stated = {"name": medicine.name, "atc": medicine.atc, "codes": codes}
+    return {field: value for field, value in stated.items() if value}
+
+
+def _is_baclofen(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> bool:
+    if medicine == OrderedMedicine(None):
         inquiry.ask(path, "no name and no known code", "baclofen, by name or by a code of RxNorm, ATC or SNOMED CT")
         return False
-    for system, code, _ in coded:
+    if identify(medicine, None)[0] is not Identity.BACLOFEN:
+        what = "the name or a code" if medicine.name else "the code"
+        next_step = "Only oral tablets of baclofen are dispensed here."
+        inquiry.ask(path, f"{what} of another medicine", "baclofen, M03BX01, in plain tablets", next_step)
+        return False
+    for system, code in medicine.codes:
         if system == RXNORM and code != "1292" and code not in _RXNORM:
             inquiry.note(path, "its RxNorm code is not known here; the name was read")
     return True
@@ -114,13 +116,15 @@ def _read_strengths(
     coded: list[tuple[str, str, str]],
     words: list[str],
     ingredients: list[tuple[str, Mapping[str, Any]]],
+    form: str,
     inquiry: Inquiry,
 ) -> set[Decimal]:
+    """Return the milligrams of one tablet; a liquid or an injection has none."""
     strengths = {_RXNORM[code] for system, code, _ in coded if system == RXNORM and code in _RXNORM}
     strengths |= {Decimal(match[1].replace(",", ".")) for text in words for match in _STRENGTH.finditer(text)}
     for path, item in ingredients:
         ratio = as_object(item.get("strength"), f"{path}.strength", inquiry)
-        if ratio:
+        if ratio and form in ("", "tablet"):
             amount = _read_mg_per_tablet(ratio, f"{path}.strength", inquiry)
             strengths |= {amount} if amount is not None else set()
     return {Decimal(f"{strength.normalize():f}") for strength in strengths}
@@ -141,17 +145,24 @@ def _read_mg_per_tablet(ratio: Mapping[str, Any], path: str, inquiry: Inquiry) -
     return above.value
 
 
-def _read_form_words(medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry) -> str:
-    concept = as_object((medication or {}).get("form"), f"{path}.form", inquiry)
-    coded = read_codings(concept, f"{path}.form", inquiry)
-    tablets = " tablet" if any(code in {"385055001", "732936001"} for _, code, _ in coded) else ""
-    return (
-        " ".join([as_text(concept.get("text"), f"{path}.form.text", inquiry), *(display for *_, display in coded)])
-        + tablets
+def _read_form(medication: Mapping[str, Any] | None, path: str, inquiry: Inquiry) -> str:
+    """Return the form that a Medication states: "tablet", or its words or codes as they are."""
+    path = f"{path}.form"
+    concept = as_object((medication or {}).get("form"), path, inquiry)
+    coded = read_codings(concept, path, inquiry)
+    words = [as_text(concept.get("text"), f"{path}.text", inquiry), *(display for *_, display in coded)]
+    stated = ", ".join(dict.fromkeys(filter(None, words))) or ", ".join(
+        "tablet" if (system, code) in _TABLET_FORMS else f"{system} {code}".strip() for system, code, _ in coded
     )
+    if len(stated) > _LONGEST_FORM:
+        inquiry.ask(path, f"{len(stated)} characters", f"at most {_LONGEST_FORM} characters")
+    return "tablet" if stated and other_form(stated) is None else stated
 
 
-def _find_form(words: str, coded: list[tuple[str, str, str]]) -> str:
-    low = words.lower()
-    form_name = next((form for form, signs in _FORMS.items() if any(sign in low for sign in signs)), "")
-    return form_name or ("tablet" if any(system == RXNORM and code in _RXNORM for system, code, _ in coded) else "")
+def _find_form(name: str, coded: list[tuple[str, str, str]]) -> str:
+    """Return the form that the name tells, or a known code of a tablet; "" where neither does."""
+    named_form = read_product_name(name).form
+    if named_form is not None:
+        return named_form.kind
+    is_tablet = _TABLET.search(name) or any(system == RXNORM and code in _RXNORM for system, code, _ in coded)
+    return "tablet" if is_tablet else ""

@@ -23,6 +23,8 @@ class Measure(StrEnum):
     TABLET = "tablet"
     DAY = "day"
     WEEK = "week"
+    OTHER = "other"
+    """Whatever else a product is counted in: millilitres, vials, capsules."""
 
 
 _CODED = {
@@ -58,6 +60,8 @@ class Quantity:
 
     value: Decimal
     measure: Measure | None
+    unit: str = ""
+    """As written, where the measure is `OTHER`."""
 
     def days(self) -> Decimal | None:
         """Return the amount in days, if it is a length of time."""
@@ -66,8 +70,13 @@ class Quantity:
         return self.value * 7 if self.measure is Measure.WEEK else None
 
 
-def read_quantity(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> Quantity | None:
-    """Read a FHIR Quantity. An unknown unit, or a code and a word for different units, is asked back."""
+def read_quantity(
+    thing: Mapping[str, Any], path: str, inquiry: Inquiry, *, may_be_other: bool = False
+) -> Quantity | None:
+    """Read a FHIR Quantity. A code and a word for different units are asked back.
+
+    So is a unit that is not known, unless the thing that is counted `may_be_other` than a tablet.
+    """
     check_elements(thing, path, inquiry, ["value", "unit", "system", "code", "comparator"])
     if thing.get("comparator") is not None:
         inquiry.ask(f"{path}.comparator", "a comparator", "an exact amount")
@@ -82,6 +91,8 @@ def read_quantity(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> Quan
     system = as_text(thing.get("system"), f"{path}.system", inquiry)
     by_word = _BY_WORD.get(word.lower())
     by_code = _CODED.get((system, code)) if system else _BY_WORD.get(code.lower())
+    if may_be_other and by_word is None and by_code is None and (word or code):
+        return Quantity(value, Measure.OTHER, (word or code)[:40])
     if code and by_code is None and not (by_word and code == "1"):
         inquiry.ask(
             f"{path}.code",

@@ -56,7 +56,7 @@ ORDER: dict[str, Any] = {
     "properties": {
         "written_on": {"type": ["string", "null"], "format": "date"},
         "route": {"type": "string"},
-        "form": {"enum": ["tablet"]},
+        "form": {"type": ["string", "null"], "maxLength": 200},
         "strength_mg": {"anyOf": [_AMOUNT, {"type": "null"}]},
         "brand": {"type": ["string", "null"]},
         "phases": {
@@ -82,17 +82,39 @@ ORDER: dict[str, Any] = {
         "starts_on": {"type": ["string", "null"], "format": "date", "description": "planned first day"},
         "as_needed": _FLAG | {"description": "the doses of a day are the most of it"},
         "max_mg_per_day": {"anyOf": [_AMOUNT, {"type": "null"}]},
+        "expected_days": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "days that the quantity is to last",
+        },
+        "lines": {
+            "type": ["array", "null"],
+            "description": "the lines it was written in; lines of one sequence number are taken on the same days",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["sequence"],
+                "properties": {
+                    "sequence": {"type": "integer", "minimum": 1},
+                    "directions": {"type": ["string", "null"], "maxLength": 2000},
+                    **_DOSES,
+                    "unit": {"enum": ["mg", "microgram", "ug", "mcg"]},
+                    "days": {"type": ["integer", "null"], "minimum": 1},
+                    "starts_on": {"type": ["string", "null"], "format": "date"},
+                },
+            },
+        },
         "interval_days": {"type": ["integer", "null"], "minimum": 1, "description": "least days between two supplies"},
         "group": {
             "type": ["string", "null"],
-            "maxLength": 511,
+            "maxLength": 300,
             "description": "system|value, equal in orders of one regimen",
         },
         "medicine": {
             "type": ["object", "null"],
             "additionalProperties": False,
             "properties": {
-                "name": {"type": ["string", "null"], "maxLength": 500},
+                "name": {"type": ["string", "null"], "maxLength": 200},
                 "atc": {"type": ["string", "null"]},
                 "codes": {"type": "array", "items": {"type": "object"}},
             },

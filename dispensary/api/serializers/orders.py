@@ -73,7 +73,7 @@ class PhaseOut(serializers.ModelSerializer[Any]):
 
     doses = serializers.ListField(child=Amount())
     times = serializers.ListField(
-        child=serializers.CharField(),
+        child=serializers.CharField(allow_null=True),
         allow_null=True,
         help_text="of each dose: morning, midday, evening, bedtime or HH:MM",
     )
@@ -204,6 +204,8 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
     repeats = Count()
     max_mg_per_day = Amount(allow_null=True)
     interval_days = Count(allow_null=True, help_text="least number of days between two supplies")
+    expected_days = Count(allow_null=True, help_text="days that the quantity is expected to last")
+    lines = FrozenField(help_text="the lines it was written in, where it had several")
     medicine = FrozenField(allow_null=True)
     overrides = OverrideOut(many=True)
     dispenses = SupplyOut(many=True)
@@ -214,7 +216,7 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
         fields = [
             "id", "pharmacy", "status", "version", "patient", "prescriber", "written_on", "starts_on", "medicine", "route", "form", "strength_mg",
             "brand", "phases", "phases_from_directions", "then_stop", "as_needed", "max_mg_per_day", "directions", "quantity",
-            "repeats", "authorised", "remaining", "interval_days", "group", "source", "notes", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
+            "expected_days", "lines", "repeats", "authorised", "remaining", "interval_days", "group", "source", "notes", "received_at", "replaces", "ended_at", "ended_reason", "overrides", "dispenses", "assessment",
         ]  # fmt: skip
 
     @extend_schema_field(AssessmentOut(allow_null=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,18 +16,20 @@ from rest_framework.response import Response
 from baclofen_rules.text import format_amount
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, Retraction, take_back
+from dispensary.actions.prescriptions import compare_witnesses, find_by_identifiers
 from dispensary.actors import Actor
-from dispensary.api.fhir import differing_elements, read_order, read_retraction
+from dispensary.api.fhir import Order, differing_elements, examine_order, read_retraction
 from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
+from dispensary.api.fhir.outcome import render_finding, render_not_assessed, render_note, render_words
 from dispensary.api.fhir.people import Person
 from dispensary.api.schema import CREATES
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, BaseView, reply
 from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
-from dispensary.assessment import local_day
-from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.assessment import ANSWERED_BY_THE_SCAN, local_day
+from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Dispense, Prescription, PrescriptionStatus, Source
 
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
@@ -57,57 +60,80 @@ class MedicationRequestView(FHIRView):
         by, resource = self.authorize(), request.data
         if retraction := read_retraction(resource):
             return self.answer_once(by, lambda: self._take_back_order(retraction, by))
-        order = read_order(resource, on=local_day(self.pharmacy, self.now), zone=ZoneInfo(self.pharmacy.time_zone))
+        order = self._read_order(resource)
+        replaces, unknown = self._find_replaced(order)
         intake = Intake(
             patient=find_patient(self, _identity_of(order.patient)),
             prescriber=find_prescriber(self, _identity_of(order.prescriber)),
             order=order.prescription,
             source=Source.FHIR,
             document=(document := jsonable(resource)),
-            replaces=self._find_replaced(order.replaces),
+            replaces=replaces,
             valid_until=order.valid_until,
-            notes=order.notes,
+            notes=[*order.notes, *unknown],
             identifiers=order.identifiers,
             compare=lambda stored: differing_elements(stored, document),
         )
-        return self.answer_once(by, lambda: self._render_outcome(receive_order(self, intake)))
+        return self.answer_once(by, lambda: self._render_outcome(receive_order(self, intake), order.absences))
 
-    def _find_replaced(self, pk: Any) -> Prescription | None:
-        if pk is None:
-            return None
-        try:
-            return self.get_own(Prescription.objects.filter(pharmacy=self.pharmacy), pk)
-        except NotFound:
-            problem = Problem(
-                "MedicationRequest.priorPrescription", "an order unknown here", "one of this pharmacy's, or none"
-            )
-            raise InvalidInput("The order to be replaced is not known here.", problem) from None
+    def _read_order(self, resource: Any) -> Order:
+        """Read an order; raise `InvalidInput` with all questions, and with what its witnesses say of each other."""
+        today = local_day(self.pharmacy, self.now)
+        order = examine_order(resource, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
+        if order.problems:
+            findings = compare_witnesses(order.prescription, pharmacy=self.pharmacy, on=today)
+            contradictions = [
+                Problem(
+                    "MedicationRequest.dosageInstruction",
+                    finding.summary,
+                    "words, doses, quantity and days that agree",
+                    finding.detail,
+                )
+                for finding in findings
+            ]
+            raise InvalidInput("The order cannot be read without doubt.", *order.problems, *contradictions)
+        return order
+
+    def _find_replaced(self, order: Order) -> tuple[Prescription | None, list[str]]:
+        """Return the order that is replaced; a note where it is not known here."""
+        replaced: Prescription | None = None
+        if order.replaces is not None:
+            replaced = Prescription.objects.filter(pharmacy=self.pharmacy, pk=order.replaces).first()
+        if replaced is None and order.replaces_identifier is not None:
+            replaced = find_by_identifiers(self.pharmacy, [order.replaces_identifier])
+        if replaced is None and (order.replaces or order.replaces_identifier):
+            return None, [
+                "MedicationRequest.priorPrescription: names an order that is not known here; it replaces nothing"
+            ]
+        return replaced, []
 
     def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
         """Take an order back; the reply is an OperationOutcome that names the order and what was handed over."""
         prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
         words = f"MedicationRequest/{prescription.pk} is withdrawn by its sender ({retraction.status.value}): "
-        issues = [_render_issue("information", "informational", f"{words}nothing more of it can be handed over.")]
+        issues = [render_words(f"{words}nothing more of it can be handed over.")]
         if handed_over := prescription.dispensed():
             words = f"{format_amount(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
-            issues.append(_render_issue("warning", "informational", words))
+            issues.append(render_words(words, "warning"))
         return reply(200, {"resourceType": "OperationOutcome", "id": str(prescription.pk), "issue": issues})
 
-    def _render_outcome(self, done: Reply) -> Reply:
-        """Return an OperationOutcome: the order's address, findings, and notes on how it was read."""
+    def _render_outcome(self, done: Reply, absences: Sequence[str]) -> Reply:
+        """Return an OperationOutcome: the order's address, findings, rules not assessed, and notes on how it was read."""
         prescription, review = done.body["prescription"], done.body["review"]
         address = f"MedicationRequest/{prescription['id']}"
         words = f"Taken in as {address}." if done.status == 201 else f"The same order is here already as {address}."
-        issues = [_render_issue("information", "informational", words)]
+        issues = [render_words(words)]
         if prescription["status"] != PrescriptionStatus.ACTIVE:
-            words = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
-            issues.append(_render_issue("warning", "informational", words))
-        severities = {"stop": "error", "override": "error", "acknowledge": "warning", "information": "information"}
+            ended = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
+            issues.append(render_words(ended, "warning"))
+        issues += [render_finding(finding) for finding in review["findings"]]
         issues += [
-            _render_issue(severities[f["severity"]], "business-rule", f"{f['code']}: {f['summary']}")
-            for f in review["findings"]
+            render_not_assessed(rule)
+            for rule in review["result"]["not_assessed"]
+            if set(rule["missing"]) != ANSWERED_BY_THE_SCAN
         ]
-        issues += [_render_issue("warning", "informational", note) for note in prescription["notes"]]
+        issues += [render_note(note) for note in prescription["notes"]]
+        issues += [render_note(absence, "information") for absence in absences]
         return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
 
 
@@ -138,10 +164,6 @@ class MetadataView(FHIRView):
     )
     def get(self, request: Request) -> Response:
         return Response(capability_statement(request.build_absolute_uri().removesuffix("/metadata")))
-
-
-def _render_issue(severity: str, code: str, words: str) -> dict[str, str]:
-    return {"severity": severity, "code": code, "diagnostics": words}
 
 
 def _identity_of(person: Person) -> dict[str, Any]:

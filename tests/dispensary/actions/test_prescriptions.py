@@ -143,10 +143,7 @@ def test_an_order_keeps_what_the_therapy_needs(shop):
     order.refresh_from_db()
     assert (str(order.starts_on), order.interval_days, order.group) == ("2026-12-29", 7, "urn:g|1")
     assert (order.as_needed, order.max_mg_per_day) == (False, 15)
-    assert order.medicine == {
-        "name": "Baclofen 10 mg tablets",
-        "codes": [{"system": "http://www.whocc.no/atc", "code": "M03BX01"}],
-    }
+    assert order.medicine == {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
     assert order.phases.get().times == ["morning", "midday", "21:00"]
 
 
@@ -155,3 +152,20 @@ def test_words_that_say_when_needed_make_an_order_to_be_taken_when_needed(shop):
         make.patient(shop), phases=None, directions="10 mg up to three times a day when needed", quantity=42
     )
     assert (order.as_needed, order.phases.get().doses) == (True, [10, 10, 10])
+
+
+def test_an_order_keeps_its_lines_and_the_days_it_is_to_last(shop):
+    lines = [{"sequence": 1, "directions": "10 mg three times a day", "doses": [5, 5, 5], "unit": "mg"}]
+    order = make.prescription(make.patient(shop), lines=lines, expected_days=28)
+    assert (order.expected_days, order.lines[0]["directions"]) == (28, "10 mg three times a day")
+    finding = order.reviews.get().findings.get(code="directions")
+    assert (finding.severity, "Line 1" in finding.detail) == ("stop", True)
+
+
+def test_an_order_of_another_medicine_or_form_is_taken_in_and_stopped(shop):
+    for changes, code in (
+        ({"medicine": "Tizanidine 4 mg"}, "medicine"),
+        ({"form": "oral solution", "quantity": None}, "form"),
+    ):
+        order = make.prescription(make.patient(shop), **changes)
+        assert order.reviews.get().findings.get(code=code).severity == "stop"

@@ -130,13 +130,67 @@ def test_an_order_that_is_no_longer_valid_is_refused(technician: Caller) -> None
     assert not Prescription.objects.exists()
 
 
-def test_a_prior_order_is_replaced_and_a_stranger_to_us_is_asked_back(technician: Caller) -> None:
+def test_a_prior_order_is_replaced_and_one_that_is_unknown_is_noted(technician: Caller) -> None:
     first = outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)["id"]
     second = new_start(priorPrescription={"reference": f"MedicationRequest/{first}"})
     assert outcome(technician.post(ADDRESS, second, content_type=FHIR), 201)
     assert Prescription.objects.get(pk=first).status == "replaced"
     unknown = new_start(priorPrescription={"reference": "MedicationRequest/0b7e1cf0-6b0e-4f0e-9d5b-0d6f6f0d7f11"})
-    assert "priorPrescription" in str(outcome(technician.post(ADDRESS, unknown, content_type=FHIR), 400))
+    answer = outcome(technician.post(ADDRESS, unknown, content_type=FHIR), 201)
+    assert "priorPrescription: names an order that is not known here" in diagnostics(answer)
+
+
+def test_a_prior_order_is_found_by_its_own_identifier(technician: Caller) -> None:
+    first = outcome(send(technician), 201)["id"]
+    outcome(technician.post(ADDRESS, new_start(priorPrescription={"identifier": RX[0]}), content_type=FHIR), 201)
+    assert Prescription.objects.get(pk=first).status == "replaced"
+
+
+def test_every_finding_and_every_rule_not_assessed_is_an_issue_with_its_code(technician: Caller) -> None:
+    high = line(mg(50), daily(3, boundsDuration=days(28)), text="50 mg three times a day for 28 days")
+    answer = outcome(technician.post(ADDRESS, request(high, authoredOn=str(today())), content_type=FHIR), 201)
+    review = Prescription.objects.get().reviews.get()
+    coded = {
+        (issue["details"]["coding"][0]["code"], issue["severity"]): issue
+        for issue in answer["issue"]
+        if "details" in issue
+    }
+    assert {code for code, _ in coded} == {
+        *review.findings.values_list("code", flat=True),
+        *(rule["code"] for rule in json.loads(review.result_text)["not_assessed"]),
+    } - {"pick"}
+    assert coded["tenfold", "error"]["expression"] == ["MedicationRequest.dosageInstruction.doseAndRate"]
+    assert coded["renal", "warning"]["code"] == "required"
+    assert "patient.egfr" in coded["renal", "warning"]["details"]["text"]
+
+
+def test_an_order_of_a_liquid_for_the_pump_is_kept_and_stopped_in_clinical_words(technician: Caller) -> None:
+    micrograms = {"value": 300, "unit": "ug", "system": "http://unitsofmeasure.org", "code": "ug"}
+    answer = outcome(
+        technician.post(
+            ADDRESS,
+            request(
+                line(micrograms, daily(1), text="Continuous intrathecal infusion 300 micrograms per day"),
+                medicationCodeableConcept={"text": "Baclofen 2000 micrograms/mL intrathecal solution"},
+                dispenseRequest={"quantity": {"value": 1, "unit": "vial"}},
+                authoredOn=str(today()),
+            ),
+            content_type=FHIR,
+        ),
+        201,
+    )
+    codes = {issue["details"]["coding"][0]["code"] for issue in answer["issue"] if "details" in issue}
+    assert {"route", "form"} <= codes
+    assert AuditEntry.objects.filter(action="prescription.received").exists()
+
+
+def test_questions_come_with_what_the_witnesses_say_of_each_other(technician: Caller) -> None:
+    wrong = line(mg(5), daily(3, boundsDuration=days(28)), text="50 mg three times a day for 28 days")
+    told = diagnostics(
+        outcome(technician.post(ADDRESS, new_start(status="draft", dosageInstruction=[wrong]), content_type=FHIR), 400)
+    )
+    assert "another status" in told
+    assert "The dose of the directions differs" in told
 
 
 def person(**changes: Any) -> list[dict[str, Any]]:

@@ -85,7 +85,6 @@ def test_a_dose_directly_on_the_instruction_is_older_fhir_and_is_read_and_noted(
         {"asNeededBoolean": "true"},
         {"maxDosePerPeriod": {"numerator": mg(20), "denominator": days(1)}},
         {"maxDosePerAdministration": mg(5)},
-        {"route": {"coding": [{"system": SNOMED, "code": "1"}]}},
         {"route": {"text": "oral", "coding": [{"system": SNOMED, "code": "72607000"}]}},
         {"timing": None},
         {"dose": 10},
@@ -145,13 +144,55 @@ def test_instructions_without_numbers_are_ordered_by_their_dates_or_asked_back()
     assert phases(later, sooner) == [(d(5, 5, 5), "mg", 3), (d(10, 10, 10), "mg", 7)]
 
 
-@pytest.mark.parametrize(
-    ("start", "words"), [("2026-11-26", "1 days without a dose"), ("2026-11-24", "1 days covered twice")]
-)
-def test_a_gap_or_an_overlap_between_phases_is_asked_back(start: str, words: str) -> None:
+@pytest.mark.parametrize(("start", "from_day"), [("2026-11-26", 5), ("2026-11-25", 4), ("2026-11-24", 3)])
+def test_a_phase_says_on_which_day_of_the_course_it_begins(start: str, from_day: int) -> None:
     first = line(mg(5), daily(3, boundsPeriod={"start": "2026-11-22", "end": "2026-11-24"}), sequence=1)
     second = line(mg(10), daily(3, boundsPeriod={"start": start, "end": "2026-12-01"}), sequence=2)
-    assert words in asked(request(first, second))
+    read = read_order(request(first, second)).prescription["phases"]
+    assert [phase["from_day"] for phase in read] == [1, from_day]
+
+
+def test_a_phase_without_an_end_ends_where_the_next_one_begins() -> None:
+    first = line(mg(5), daily(3, boundsPeriod={"start": "2026-11-22"}), sequence=1)
+    second = line(mg(10), daily(3, boundsPeriod={"start": "2026-11-29"}), sequence=2)
+    order = read_order(request(first, second))
+    assert [phase["days"] for phase in order.prescription["phases"]] == [7, None]
+    assert any("read as 7 days" in note for note in order.notes)
+
+
+@pytest.mark.parametrize("sequence", [1, 2, None])
+def test_the_same_words_twice_are_asked_about_at_the_second_line(sequence: int | None) -> None:
+    first, second = (
+        {"text": "10 mg three times a day", "sequence": 1},
+        {"text": "10 mg three times a day", "sequence": sequence},
+    )
+    told = asked(request(first, second if sequence else {"text": second["text"]}))
+    assert "dosageInstruction[1]: the same as MedicationRequest.dosageInstruction[0]" in told
+
+
+def test_the_same_doses_on_the_same_days_are_asked_about_and_on_later_days_are_not() -> None:
+    twice = [line(mg(10), THREE_DAYS, sequence=number) for number in (1, 1)]
+    assert "dosageInstruction[1]: the same as" in asked(request(*twice))
+    assert read_order(request(*(line(mg(10), THREE_DAYS, sequence=number) for number in (1, 2))))
+
+
+def test_each_line_keeps_its_words_beside_its_own_doses() -> None:
+    morning = line(mg(10), daily(1, when=["MORN"], boundsDuration=days(2)), sequence=1, text="2 tablets in the morning")
+    night = line(mg(10), daily(1, when=["NIGHT"], boundsDuration=days(2)), sequence=1, text="1 tablet at night")
+    assert read_order(request(morning, night)).prescription["lines"] == [
+        {"sequence": 1, "directions": "2 tablets in the morning", "doses": [10], "unit": "mg", "days": 2},
+        {"sequence": 1, "directions": "1 tablet at night", "doses": [10], "unit": "mg", "days": 2},
+    ]
+
+
+def test_a_site_around_the_spinal_cord_is_a_route() -> None:
+    order = read_order(request(line(mg(10), THREE_DAYS, site={"text": "Intrathecal space"})))
+    assert order.prescription["route"] == "intrathecal"
+
+
+def test_a_route_that_is_not_known_is_left_to_the_rules_in_its_own_words() -> None:
+    order = read_order(request(line(mg(10), THREE_DAYS, route={"text": "per PEG"})))
+    assert order.prescription["route"] == "per PEG"
 
 
 def test_a_phase_that_another_follows_must_say_when_it_ends() -> None:
@@ -238,11 +279,13 @@ def test_regular_doses_beside_doses_when_needed_are_two_orders() -> None:
     [
         (daily(3, when=["MORN", "NOON", "HS"]), ["morning", "midday", "bedtime"]),
         (daily(2, timeOfDay=["20:30:00", "08:00:00"]), ["08:00", "20:30"]),
-        (daily(2, when=["MORN", "AFT"]), None),
+        (daily(2, when=["MORN", "AFT"]), ["morning", None]),
         (daily(3), None),
     ],
 )
-def test_times_of_day_are_kept_where_the_order_names_them(timing: dict[str, Any], times: list[str] | None) -> None:
+def test_times_of_day_are_kept_where_the_order_names_them(
+    timing: dict[str, Any], times: list[str | None] | None
+) -> None:
     (phase,) = read_order(request(line(mg(10), timing))).prescription["phases"]
     assert phase.get("times") == times
 

@@ -7,7 +7,7 @@ import pytest
 
 from dispensary.api.fhir import read_order
 from dispensary.api.fhir.medicine import ATC, RXNORM
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, asked, request
+from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, UCUM, asked, daily, line, request
 
 
 def coded(system: str, code: str, display: str = "", text: str = "") -> dict[str, Any]:
@@ -41,14 +41,48 @@ def test_the_strength_is_read_from_code_or_name(concept: dict[str, Any], strengt
         (coded(RXNORM, "197392", "Baclofen 10 MG Oral Tablet"), "strengths that differ: 10 mg and 20 mg"),
         ({"text": "Baclofen 10 mg or 25 mg tablets"}, "strengths that differ"),
         ({"text": "Tizanidine 4 mg tablets"}, "another medicine"),
-        (coded(ATC, "M03BX02", "Baclofen"), "ATC code of another medicine"),
-        (coded(RXNORM, "1"), "no name and no known code"),
-        ({"text": "Baclofen 5 mg/5 mL oral solution"}, "an oral solution"),
-        ({"text": "Baclofen 10 mg/20 mL intrathecal injection"}, "an injection"),
+        ({"text": "Arbaclofen ER 10 mg tablets"}, "another medicine"),
+        ({"text": "Baclofen 10 mg modified-release tablets"}, "another medicine"),
+        (coded(ATC, "M03BX02", "Baclofen"), "another medicine"),
+        (coded(RXNORM, "1"), "the code of another medicine"),
+        ({"coding": []}, "no name and no known code"),
     ],
 )
-def test_another_medicine_form_or_two_strengths_are_asked_back(concept: dict[str, Any], words: str) -> None:
+def test_another_medicine_or_two_strengths_are_asked_back(concept: dict[str, Any], words: str) -> None:
     assert words in asked(request(medicationCodeableConcept=concept))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("Baclofen 5 mg/5 mL oral solution", "liquid"),
+        ("Baclofen 10 mg/20 mL intrathecal injection", "injection"),
+        ("Baclofen 2000 micrograms/mL intrathecal solution", "injection"),
+        ("Baclofen 10 mg capsules", "capsule"),
+    ],
+)
+def test_baclofen_in_another_form_is_read_for_the_rules_to_stop_it(name: str, form: str) -> None:
+    assert read_order(request(medicationCodeableConcept={"text": name})).prescription["form"] == form
+
+
+def test_doses_and_quantities_of_another_form_are_noted_and_its_words_kept() -> None:
+    millilitres = {"value": 10, "unit": "mL", "system": UCUM, "code": "mL"}
+    order = read_order(
+        request(
+            line(millilitres, daily(3), text="10 mL three times a day"),
+            medicationCodeableConcept={"text": "Baclofen 5 mg/5 mL oral solution"},
+            dispenseRequest={"quantity": millilitres | {"value": 300}},
+        )
+    )
+    assert order.prescription["directions"] == "10 mL three times a day"
+    assert {"phases", "quantity"}.isdisjoint(order.prescription)
+    assert [note for note in order.notes if "10 mL" in note and "300" not in note]
+    assert [note for note in order.notes if "300 mL is no number of tablets" in note]
+
+
+def test_millilitres_of_tablets_are_asked_back() -> None:
+    millilitres = {"value": 10, "unit": "mL", "system": UCUM, "code": "mL"}
+    assert "unit that is not known" in asked(request(line(millilitres, daily(3), text="10 mg three times a day")))
 
 
 def medication(**more: Any) -> dict[str, Any]:
