@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0006_therapy'),
+        ('dispensary', '0007_day_of_egfr'),
     ]
 
     operations = [
