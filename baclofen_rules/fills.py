@@ -1,14 +1,19 @@
 """The earlier supplies of `baclofen-case/1`: the look back of reviews that were recorded in that format.
 
-Supplies stand end to end, and the latest line says what is taken. Kept as it is, so that recorded reviews replay.
+Supplies stand end to end, and the latest line says what is taken. Kept as it is, so that recorded reviews replay. The order of
+lines of one day does not matter: of several strengths they are one supply, of one strength both doses may be the one taken.
+An order says one strength only: where it repeats the line of its strength, that line is what it continues.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
-from baclofen_rules.case import Fill, Relation
+from baclofen_rules.case import Fill, Order, Relation
 from baclofen_rules.supply import cover_end
 
 ZERO = Decimal(0)
@@ -45,18 +50,18 @@ class Past(NamedTuple):
     """Daily dose of other supplies that cover today."""
 
 
-def look_back(history: tuple[Fill, ...] | None, on: date, restart_after: Decimal, new_after: Decimal) -> Past:
-    """Return the look back over the lines of a history."""
+def look_back(
+    history: tuple[Fill, ...] | None, on: date, restart_after: Decimal, new_after: Decimal, order: Order | None
+) -> Past:
+    """Return the look back of an order over the lines of a history."""
     if history is None:
         return Past(is_unknown=True)
-    own = [fill for fill in history if fill.relation is Relation.SAME_COURSE]
+    own = join_strengths((fill for fill in history if fill.relation is Relation.SAME_COURSE), order)
     concurrent_mg = running_mg([fill for fill in history if fill.relation is Relation.CONCURRENT], on)
     if not own:
         return Past(standing=Standing.NEW, concurrent_mg=concurrent_mg)
-    latest = own[0]
-    for fill in own:
-        if fill.dispensed_on >= latest.dispensed_on:
-            latest = fill
+    last_day = [fill for fill in own if fill.dispensed_on == own[-1].dispensed_on]
+    latest = max(last_day, key=lambda fill: (fill.mg_per_day, fill.days_supply))
     end = cover_end(own)
     days = 0 if end is None else (end - on).days
     gap = max(-days, 0)
@@ -65,13 +70,44 @@ def look_back(history: tuple[Fill, ...] | None, on: date, restart_after: Decimal
         standing=Standing.NEW if gap > new_after else paused,
         latest=latest,
         previous_mg=latest.mg_per_day,
-        previous_low_mg=latest.mg_per_day,
-        held_days=(on - (latest.dose_since or latest.dispensed_on)).days,
+        previous_low_mg=min(fill.mg_per_day for fill in last_day),
+        held_days=(on - max(fill.dose_since or fill.dispensed_on for fill in last_day)).days,
         cover_end=end,
         left_days=max(days, 0),
         gap_days=gap,
         concurrent_mg=concurrent_mg,
     )
+
+
+def join_strengths(fills: Iterable[Fill], order: Order | None) -> list[Fill]:
+    """Return the supplies by day; lines of one day that are all of other strengths are one with the sum of the doses.
+
+    It lasts as long as the scarcest of its tablets. The line of which the order repeats strength and dose stands alone.
+    """
+    regimen = None if order is None else order.regimen
+    repeated = None if order is None or regimen is None else (order.strength_mg, regimen.phases[0].mg_per_day)
+    joined: list[Fill] = []
+    for _, lines in groupby(sorted(fills, key=lambda fill: fill.dispensed_on), key=lambda fill: fill.dispensed_on):
+        same_day = list(lines)
+        strengths = {fill.strength_mg for fill in same_day}
+        if None in strengths or len(strengths) < len(same_day) or len(same_day) == 1:
+            joined += same_day
+            continue
+        own_line = [fill for fill in same_day if (fill.strength_mg, fill.mg_per_day) == repeated]
+        if own_line:
+            joined += own_line
+            continue
+        doses = zip_longest(*(fill.doses for fill in same_day), fillvalue=ZERO)
+        joined.append(
+            replace(
+                same_day[0],
+                doses=tuple(sum(parts, ZERO) for parts in doses),
+                days_supply=min(fill.days_supply for fill in same_day),
+                strength_mg=None,
+                dose_since=max(fill.dose_since or fill.dispensed_on for fill in same_day),
+            )
+        )
+    return joined
 
 
 def running_mg(fills: list[Fill], on: date) -> Decimal:

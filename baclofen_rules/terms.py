@@ -266,7 +266,9 @@ class Terms:
         self.position = 1
         """The day of the order's plan on which the hand-over's first day falls."""
         if case.record is None:
-            past = look_back(case.history, case.on, self.limits.restart_after_days, self.limits.new_after_days)
+            past = look_back(
+                case.history, case.on, self.limits.restart_after_days, self.limits.new_after_days, case.order
+            )
         elif habits is None:
             raise ValueError("a case of the second format needs the habits of a profile")
         else:
