@@ -108,6 +108,7 @@ def test_twelve_wrong_names_from_an_address_shut_nobody_out_there(client: Client
     assert sign_in(client, user.get_username())
 
 
+@pytest.mark.slow
 def test_a_whole_pharmacy_signs_in_from_one_address_within_a_minute(user: AbstractBaseUser) -> None:
     assert all(sign_in(Client(), user.get_username()) for _ in range(31))
 

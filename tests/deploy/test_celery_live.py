@@ -16,6 +16,8 @@ from deploy.servers.processes import Server
 from dispensary.tasks import tick_reminders
 from tests.site import Site
 
+pytestmark = pytest.mark.slow
+
 TABLE: dict[str, object] = {
     "task_acks_late": True,
     "task_reject_on_worker_lost": True,

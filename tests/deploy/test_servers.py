@@ -20,6 +20,8 @@ from deploy.servers import Postgres, ServerError, Valkey, free_port
 from deploy.servers.processes import LOCALHOST, open_to_others, place_for, remove, server_user
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

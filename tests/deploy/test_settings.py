@@ -21,6 +21,8 @@ from deploy.environment import ROOT
 from deploy.logs import logging_config
 from dispensary.tasks import tick_reminders
 
+pytestmark = pytest.mark.slow
+
 
 def test_check_deploy_has_nothing_to_say() -> None:
     environment = {

@@ -27,6 +27,8 @@ from dispensary.models import Dispense, Override, Prescription
 from tests.dispensary.api.conftest import ANSWER, Caller, hand_over
 from tests.examples import examples
 
+pytestmark = pytest.mark.slow
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -190,6 +190,7 @@ def test_each_role_may_do_its_own_work_only_and_a_trespass_is_recorded(
     assert refused.count() == sum(role not in roles for role in EVERYBODY for *_, roles in ANYWHERE + OF_ONE)
 
 
+@pytest.mark.slow
 def test_each_role_gets_as_far_as_its_work_goes(
     shop: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
 ) -> None:

@@ -22,7 +22,7 @@ from dispensary.counter.keyset import ROWS
 from dispensary.models import Dispense, Patient, Phase, Prescription, PrescriptionStatus, Review, StaffMember
 from tests.dispensary import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 QUEUE = reverse("counter:queue")
 TENFOLD = {

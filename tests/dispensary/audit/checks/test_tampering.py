@@ -27,6 +27,8 @@ from dispensary.audit.sealing.sealer import Sealer
 from dispensary.audit.sealing.state import StateFolder
 from tests.site import Database
 
+pytestmark = pytest.mark.slow
+
 SIZE, EVERY, SEALED = 2010, 250, 2000
 RECEIPTS = (1203, 1707, 2007)
 COLUMNS = ("chain only", "+ stored checkpoints", "+ held 1000", "+ held 2000", "+ receipts")

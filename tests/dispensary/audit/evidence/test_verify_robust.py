@@ -18,6 +18,8 @@ from dispensary.audit.log import canonical
 from tests.dispensary.audit.logs import SIGNER, WITNESSES, Log, seal_again
 from tests.dispensary.audit.own import LONG
 
+pytestmark = pytest.mark.slow
+
 KEYS = [verify.Key.parse(str(SIGNER.verifier))]
 MUTATIONS = 50_000 if LONG else 1500
 """How many mutations each of the two tests of evidence tries: 100,000 in the long form."""

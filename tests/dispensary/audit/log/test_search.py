@@ -81,6 +81,7 @@ def matches(entry: AuditEntry, filters: Filters) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_documented_filter_reads_a_table_from_end_to_end(many, some, name):
     filters = asked(some)[name]

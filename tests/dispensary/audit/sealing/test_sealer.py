@@ -334,6 +334,7 @@ def test_without_a_key_the_command_says_what_to_do(settings: Any) -> None:
         call_command("audit", "key", "--show")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
 def test_a_sealer_that_loses_its_connection_finds_back(
     own_key: Path, site: Site, committed_pharmacy: Pharmacy, write: Write

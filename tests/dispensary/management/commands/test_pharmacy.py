@@ -103,6 +103,7 @@ def run_process(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site) -> None:
     opened = run_process(site, "open", "Mill Lane Pharmacy", "time_zone=Europe/London", "profile=uk-smpc")
