@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -86,11 +86,6 @@ class Assessment:
         questions = tuple(_question(finding) for finding in self.review.findings)
         missing = [rule for rule in self.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
         return (*questions, _unassessed(missing)) if missing else questions
-
-
-def local_day(pharmacy: Pharmacy, now: datetime) -> date:
-    """Return the calendar day at the pharmacy."""
-    return pharmacy.local_day(now)
 
 
 def profile_of(pharmacy: Pharmacy, on: date) -> Profile:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from django.db.models import QuerySet
 
 from dispensary import audit
-from dispensary.assessment import local_day
 from dispensary.courses import course_start_of, dated_phases, regimen_of
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.models import Dispense, Prescription
@@ -41,7 +40,7 @@ def printed_handover(dispense: Dispense) -> Handover:
         quantity=dispense.quantity,
         course=printed_course(dispense),
         patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
-        dispensed_on=local_day(dispense.pharmacy, dispense.handed_over_at),
+        dispensed_on=dispense.pharmacy.local_day(dispense.handed_over_at),
         number=order_number(dispense.prescription),
         pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
         warnings=WARNINGS,

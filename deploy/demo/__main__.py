@@ -50,13 +50,12 @@ def tell(site: DemoSite) -> list[str]:
     from deploy.demo import people
     from deploy.demo.client import Client
     from deploy.demo.story import Story
-    from dispensary.assessment import local_day
     from dispensary.models import Pharmacy
 
     now = timezone.now()
     harbour = Pharmacy.objects.get(name=people.HARBOUR)
     tess, paul = (Client(site.address, people.token_for(name)) for name in ("tess", "paul"))
-    story = Story(tess, paul, site.folder, local_day(harbour, now))
+    story = Story(tess, paul, site.folder, harbour.local_day(now))
     story.tell()
     deliver(site, story)
     prove(site, story, harbour)

@@ -17,7 +17,7 @@ from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actions.prescriptions import end
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess, local_day, pick_document
+from dispensary.assessment import Assessment, Question, assess, pick_document
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.courses import next_supply
@@ -144,7 +144,7 @@ class _Handover:
 
     @property
     def _today(self) -> date:
-        return local_day(self.prescription.pharmacy, self.now)
+        return self.prescription.pharmacy.local_day(self.now)
 
     def _quantity_in_question(self) -> Decimal | None:
         return None if self.quantity == self.prescription.quantity else self.quantity

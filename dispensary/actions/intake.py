@@ -17,7 +17,6 @@ from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.matching import match_patient
 from dispensary.actions.prescriptions import Received
 from dispensary.actors import Actor
-from dispensary.assessment import local_day
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import (
     Patient,
@@ -77,7 +76,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     lock_identifiers(pharmacy.pk, intake.identifiers)
     if earlier := prescriptions.find_by_identifiers(pharmacy, intake.identifiers):
         return _repeated(earlier, intake)
-    if intake.valid_until is not None and intake.valid_until < local_day(pharmacy, now):
+    if intake.valid_until is not None and intake.valid_until < pharmacy.local_day(now):
         problem = Problem(
             "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
         )

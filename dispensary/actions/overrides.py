@@ -11,7 +11,7 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actions.locks import lock
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess, local_day
+from dispensary.assessment import Assessment, Question, assess
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
@@ -63,7 +63,7 @@ def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime
     locked = lock(prescription)
     if locked.status != PrescriptionStatus.ACTIVE:
         raise Conflict(f"The prescription is {locked.get_status_display().lower()}: nothing on it can be answered.")
-    questions = assess(locked, on=local_day(locked.pharmacy, now)).questions()
+    questions = assess(locked, on=locked.pharmacy.local_day(now)).questions()
     question = find(questions, answer.finding)
     existing = Override.objects.filter(
         prescription=locked, fingerprint=question.fingerprint, state=OverrideState.OPEN

@@ -20,7 +20,7 @@ from dispensary.actions.locks import lock
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actors import Actor
-from dispensary.assessment import CASE_FORMAT, assess, assess_document, local_day, profile_of, read_case
+from dispensary.assessment import CASE_FORMAT, assess, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
@@ -84,7 +84,7 @@ def receive(
     if patient.died_on:
         raise Conflict("The patient is recorded as having died. Nothing can be taken in.")
     for_the_rules, terms = split_order(order)
-    checked_order = _read_order(for_the_rules, local_day(pharmacy, now))
+    checked_order = _read_order(for_the_rules, pharmacy.local_day(now))
     reading = _read_directions(checked_order, pharmacy)
     prescription = Prescription(
         pharmacy=pharmacy,
@@ -261,7 +261,7 @@ def stop(
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     reason_text = clean_line(words, "words", longest=250)
     locked = locked_active(prescription, None)
-    assessment = assess(locked, on=local_day(locked.pharmacy, now), discontinue=reason)
+    assessment = assess(locked, on=locked.pharmacy.local_day(now), discontinue=reason)
     review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
     unanswered = open_questions(locked, assessment, answers=answers)
     if unanswered:

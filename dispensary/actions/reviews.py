@@ -9,7 +9,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, assess, local_day
+from dispensary.assessment import Assessment, assess
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
 
@@ -27,7 +27,7 @@ def record(
     """Review a prescription and freeze case and answer. Returns the frozen review with its findings."""
     policies.require(policies.may_see_patients(by), by, "review a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    on = local_day(prescription.pharmacy, now)
+    on = prescription.pharmacy.local_day(now)
     picked = None if picked_mg is None else {"strength_mg": str(picked_mg)}
     assessment = assess(prescription, on=on, picked=picked, quantity=quantity)
     return freeze(prescription=prescription, assessment=assessment, reason=reason, by=by, now=now)

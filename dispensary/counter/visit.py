@@ -12,7 +12,6 @@ from django.urls import reverse
 
 from dispensary import policies
 from dispensary.actors import Actor
-from dispensary.assessment import local_day
 from dispensary.errors import NotFound
 from dispensary.models import Pharmacy, StaffMember
 
@@ -63,7 +62,7 @@ class Visit:
 
     @property
     def today(self) -> date:
-        return local_day(self.pharmacy, self.now)
+        return self.pharmacy.local_day(self.now)
 
     @property
     def menu(self) -> list[MenuItem]:

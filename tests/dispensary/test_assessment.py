@@ -221,7 +221,7 @@ def test_a_returned_supply_is_no_history(shop, pharmacist):
 
 def test_the_day_is_the_pharmacys_own(shop):
     away = Pharmacy(time_zone="Pacific/Auckland")
-    assert assessment.local_day(away, NOW.replace(hour=12)) == date(2026, 11, 23)
+    assert away.local_day(NOW.replace(hour=12)) == date(2026, 11, 23)
 
 
 def test_a_profile_that_does_not_exist_is_said_clearly(shop):

@@ -28,7 +28,7 @@ from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, BaseView, reply
 from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
-from dispensary.assessment import ANSWERED_BY_THE_SCAN, local_day
+from dispensary.assessment import ANSWERED_BY_THE_SCAN
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Dispense, Prescription, PrescriptionStatus, Source
 
@@ -78,7 +78,7 @@ class MedicationRequestView(FHIRView):
 
     def _read_order(self, resource: Any) -> Order:
         """Read an order; raise `InvalidInput` with all questions, and with what its witnesses say of each other."""
-        today = local_day(self.pharmacy, self.now)
+        today = self.pharmacy.local_day(self.now)
         order = examine_order(resource, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
         if order.problems:
             findings = compare_witnesses(order.prescription, pharmacy=self.pharmacy, on=today)

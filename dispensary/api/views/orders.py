@@ -21,7 +21,7 @@ from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import DISPENSE, END, RECEIVE, BaseView, etag_header, read_if_match, refusal_reply, reply
-from dispensary.assessment import Assessment, assess, local_day
+from dispensary.assessment import Assessment, assess
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
     Dispense,
@@ -56,7 +56,7 @@ def render_prescription(prescription: Prescription, view: BaseView) -> dict[str,
     assessment: Assessment | None = None
     if prescription.status == PrescriptionStatus.ACTIVE:
         try:
-            assessment = assess(prescription, on=local_day(prescription.pharmacy, view.now))
+            assessment = assess(prescription, on=prescription.pharmacy.local_day(view.now))
         except InvalidInput:  # what is stored is no case any more; the record must be readable all the same
             assessment = None
     return shapes.PrescriptionOut(prescription, context={"assessment": assessment}).data
@@ -111,7 +111,7 @@ class PrescriptionsView(BaseView):
         return self.answer_once(by, lambda: receive_order(self, intake))
 
     def _check_day(self, case: dict[str, Any]) -> None:
-        today = local_day(self.pharmacy, self.now)
+        today = self.pharmacy.local_day(self.now)
         if case.get("on") not in (None, today.isoformat()):
             problem = Problem("case.on", "another day", f"{today}, today at the pharmacy", "Leave it out.")
             raise InvalidInput("An order is taken in on the day it comes.", problem)
