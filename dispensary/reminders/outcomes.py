@@ -143,7 +143,7 @@ def book_one(reminder: Reminder, delivery: Delivery, now: datetime) -> None:
 
 def _sent(reminder: Reminder | Row, at: datetime, **event_body: Any) -> audit.Prepared:
     """The audit line of a message that was accepted."""
-    return audit.prepared(
+    return audit.prepare(
         audit.Event.REMINDER_SENT,
         pharmacy=reminder.pharmacy_id,
         by=engine_actor(reminder.pharmacy_id),

@@ -12,7 +12,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connections
@@ -74,30 +74,39 @@ def subject_of(thing: Model | Subject) -> Subject:
     return Subject(thing._meta.model_name or "", str(thing.pk))
 
 
-def record(
-    event: Event,
-    *,
-    pharmacy: Model | UUID,
-    by: Actor,
-    now: dt.datetime,
-    subject: Model | Subject,
-    outcome: str = Outcome.SUCCESS,
-    patient: Model | UUID | str | None = None,
-    reason_code: str | None = None,
-    rule_codes: Iterable[str] = (),
-    ruleset: str | bytes | None = None,
-    engine: str | None = None,
-    drug_code: str | None = None,
-    second_actor: str | Actor | None = None,
-    corrects: int | None = None,
-    body: Mapping[str, Any],
-    using: str = DEFAULT_DB_ALIAS,
-) -> UUID:
-    """Write one entry into the log of a pharmacy and give its id.
+class NeededFields(TypedDict):
+    """The fields of every entry.
 
-    Identifying or clinical facts go into `body`, which can be erased; the other arguments are searchable for ever. `body` takes text, whole numbers, booleans, decimals, dates, times, UUIDs, enums, and
-    lists and objects of them; floats are refused. The key `by` is added: the actor's printed name.
-    `ruleset` is a profile's digest ("sha256:..." or 32 bytes); `corrects` the number of the entry that this one corrects.
+    Identifying or clinical facts go into `body`, which can be erased; all other fields are searchable for ever. `body` takes text, whole
+    numbers, booleans, decimals, dates, times, UUIDs, enums, and lists and objects of them; floats are refused. The key `by` is
+    added: the actor's printed name.
+    """
+
+    pharmacy: Model | UUID
+    by: Actor
+    now: dt.datetime
+    subject: Model | Subject
+    body: Mapping[str, Any]
+
+
+class EntryFields(NeededFields, total=False):
+    """The fields of an entry beside its event."""
+
+    outcome: str
+    patient: Model | UUID | str | None
+    reason_code: str | None
+    rule_codes: Iterable[str]
+    ruleset: str | bytes | None
+    """A profile's digest: "sha256:..." or 32 bytes."""
+    engine: str | None
+    drug_code: str | None
+    second_actor: str | Actor | None
+    corrects: int | None
+    """The number of the entry that this one corrects."""
+
+
+def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[EntryFields]) -> UUID:
+    """Write one entry into the log of a pharmacy and give its id.
 
     Raises AuditMisuse outside of a transaction, without an actor, on a time without zone; NotCanonical on a value that has
     no single spelling; Django's database errors when the database refuses.
@@ -107,11 +116,7 @@ def record(
         raise AuditMisuse(
             f"{event.value}: an entry is written in the transaction of what it tells about; open one with atomic()"
         )
-    entry = prepared(
-        event, pharmacy=pharmacy, by=by, now=now, subject=subject, outcome=outcome, patient=patient,
-        reason_code=reason_code, rule_codes=rule_codes, ruleset=ruleset, engine=engine, drug_code=drug_code,
-        second_actor=second_actor, corrects=corrects, body=body,
-    )  # fmt: skip
+    entry = prepare(event, **fields)
     with connection.cursor() as cursor:
         # Values apart from the words: the database reads no long literal and, where the site sets `prepare_threshold`
         # in the OPTIONS of its DATABASES, keeps the statement prepared. Django's own cursors do neither.
@@ -152,25 +157,12 @@ def _postgres_text(value: Any) -> str:
 _as_json = json.JSONEncoder(ensure_ascii=False, default=_postgres_text).encode
 
 
-def prepared(
-    event: Event,
-    *,
-    pharmacy: Model | UUID,
-    by: Actor,
-    now: dt.datetime,
-    subject: Model | Subject,
-    outcome: str = Outcome.SUCCESS,
-    patient: Model | UUID | str | None = None,
-    reason_code: str | None = None,
-    rule_codes: Iterable[str] = (),
-    ruleset: str | bytes | None = None,
-    engine: str | None = None,
-    drug_code: str | None = None,
-    second_actor: str | Actor | None = None,
-    corrects: int | None = None,
-    body: Mapping[str, Any],
-) -> Prepared:
-    """Return an entry for `record_all`; the arguments are those of `record`."""
+def prepare(event: Event, **fields: Unpack[EntryFields]) -> Prepared:
+    """Return an entry for `record_all`. Raises AuditMisuse and NotCanonical as `record` does."""
+    missing, unknown = NeededFields.__annotations__.keys() - fields, fields.keys() - EntryFields.__annotations__
+    if missing or unknown:
+        raise AuditMisuse(f"{event.value}: fields are missing ({sorted(missing)}) or unknown ({sorted(unknown)})")
+    by, now, body, second_actor = fields["by"], fields["now"], fields["body"], fields.get("second_actor")
     if not by.name.strip():
         raise AuditMisuse(f"{event.value}: somebody did it; the actor is empty")
     if now.tzinfo is None:
@@ -179,14 +171,16 @@ def prepared(
         raise AuditMisuse(
             f"{event.value}: the body's key 'by' is the actor's printed name and is filled in by the writer"
         )
+    pharmacy = fields["pharmacy"]
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
-    about = subject_of(subject)
+    about = subject_of(fields["subject"])
     parameters = [
-        pharmacy_id, origin_of(pharmacy_id), event.value, Outcome(outcome).value, by.name, by.role.value, now,
-        about.type, about.id, canonical(plain({**body, "by": by.display or by.name})),
+        pharmacy_id, origin_of(pharmacy_id), event.value, Outcome(fields.get("outcome", Outcome.SUCCESS)).value,
+        by.name, by.role.value, now, about.type, about.id, canonical(plain({**body, "by": by.display or by.name})),
         second_actor.name if isinstance(second_actor, Actor) else second_actor, by.station or None,
-        None if by.request_id is None else str(by.request_id), reason_code, _row_key(patient), drug_code,
-        sorted(set(rule_codes)) or None, _digest_bytes(ruleset), engine, corrects,
+        None if by.request_id is None else str(by.request_id), fields.get("reason_code"),
+        _row_key(fields.get("patient")), fields.get("drug_code"), sorted(set(fields.get("rule_codes", ()))) or None,
+        _digest_bytes(fields.get("ruleset")), fields.get("engine"), fields.get("corrects"),
     ]  # fmt: skip
     return Prepared(tuple(unicodedata.normalize("NFC", p) if isinstance(p, str) else p for p in parameters))
 

@@ -58,11 +58,20 @@ def test_a_rolled_back_savepoint_leaves_nothing_and_the_rest_is_linked(
     assert AuditEntry.objects.filter(pharmacy=committed_pharmacy.pk).count() == 2
 
 
+def test_a_field_that_no_entry_has_is_refused(pharmacy: Pharmacy, by: Actor, now: dt.datetime) -> None:
+    needed = {"pharmacy": pharmacy, "by": by, "now": now, "subject": pharmacy, "body": {}}
+    with pytest.raises(audit.AuditMisuse, match="patien"):
+        audit.record(audit.Event.DISPENSED, **needed, patien="P1")
+    del needed["now"]
+    with pytest.raises(audit.AuditMisuse, match="now"):
+        audit.record(audit.Event.DISPENSED, **needed)
+
+
 def several(pharmacy: Pharmacy, now: dt.datetime, *kinds: str) -> list[audit.Prepared]:
     by = Actor.system("test", pharmacy.pk)
     about = [audit.Subject(kind, "1") for kind in kinds]
     return [
-        audit.prepared(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, subject=subject, body={})
+        audit.prepare(audit.Event.DISPENSED, pharmacy=pharmacy, by=by, now=now, subject=subject, body={})
         for subject in about
     ]
 
@@ -92,7 +101,7 @@ def test_one_of_several_is_written_as_it_would_be_alone(
         "second_actor": words, "corrects": 7, "body": {"words": words, "dose": Decimal("2.50"), "list": [words, True, 7]},
     }  # fmt: skip
     alone = audit.record(audit.Event.DISPENSED, **about)
-    audit.record_all([audit.prepared(audit.Event.DISPENSED, **about)])
+    audit.record_all([audit.prepare(audit.Event.DISPENSED, **about)])
     mine = AuditEntry.objects.filter(pharmacy=pharmacy.pk)
     other = mine.exclude(pk=alone).order_by("-recorded_at").values().first()
     assert other is not None
