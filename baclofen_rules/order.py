@@ -53,11 +53,11 @@ class Order:
     structured: Regimen | None = field(init=False, repr=False, compare=False)
     """The regimen of the structured fields; None where there are none."""
     regimen: Regimen | None = field(init=False, repr=False, compare=False)
-    """The structured regimen, or where there is none the one that the directions say without doubt."""
+    """The structured regimen, or where there is none the one of the directions, also where only its days are in doubt."""
 
     def __post_init__(self) -> None:
         structured = None if self.phases is None else Regimen(self.phases, self.then_stop)
-        read = self.reading.regimen if isinstance(self.reading, Reading) else None
+        read = None if self.reading is None else self.reading.regimen
         object.__setattr__(self, "structured", structured)
         object.__setattr__(self, "regimen", structured or read)
 

@@ -6,8 +6,8 @@
 >>> read_directions("1-2 tabs tid", strength_mg=10).ask
 '1 or 2: which is meant?'
 
-The grammar (``grammar.lark``) is a closed world: whatever it does not cover comes back as a question that quotes the part
-not understood. Nothing is corrected, completed or assumed.
+Each language is a closed vocabulary (``vocabularies/``): whatever it does not cover comes back as a question that quotes the
+part not understood. Nothing is corrected, completed or assumed.
 """
 
 from decimal import Decimal
@@ -77,6 +77,8 @@ class Question(NamedTuple):
     about: str
     ask: str
     why: Why = Why.NOT_UNDERSTOOD
+    regimen: Regimen | None = None
+    """The doses as they are written, where only their days are in doubt (a gap, a day named twice)."""
 
     def to_json(self) -> dict[str, Any]:
         """The question in the case format."""
@@ -110,7 +112,9 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
     try:
         understood = read(normal.text, strength_mg, od_means_once_daily)
     except Doubt as doubt:
-        question = Question(text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why)
+        question = Question(
+            text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why, doubt.regimen
+        )
         return question if doubt.why in _READ_TO_THE_END else _contradiction(text) or question
     return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day)
 

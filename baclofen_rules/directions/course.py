@@ -1,20 +1,19 @@
-"""The upper half of the grammar made into the phases of a course.
+"""Clauses made into the phases of a course.
 
 A reduction said by the day ("reduce by 10 mg a day every week") is taken off the largest dose of the day, the earliest
 where several are equally large; a rise goes to the smallest, the latest first: the dose at night is the last to fall and
 the first to rise. The sentence said back shows what came of it.
 """
 
-import re
 from decimal import Decimal
 from math import gcd
 from typing import NamedTuple
 
-from lark import Token, Tree
-
 from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.text import format_amount
 
-from .doses import Day, DoseReader, Node, count, span
+from .clauses import Clause, Step, Text
+from .doses import Day, DoseReader
 from .doubt import Doubt, Why
 
 LONGEST_DAYS = 730
@@ -23,8 +22,6 @@ MOST_CHUNKS = 1000
 OFF_THE_STEPS = "The steps do not end at the last dose. What are the last steps?"
 SHARE_MG = Decimal(5)
 """A change is shared evenly among the day's doses where each share is a multiple of this: half a 10 mg tablet."""
-_DAYS_IN = {"d": 1, "n": 1, "w": 7, "f": 14}
-_UP = ("increas", "rais", "titrat")
 
 
 class Understood(NamedTuple):
@@ -45,188 +42,145 @@ class Part(NamedTuple):
     until_stopped: bool = False
 
 
-def read_course(tree: Node, doses: DoseReader) -> Understood:
-    """The regimen of a parsed text; raises Doubt where it makes no sense."""
-    *header, body = [child for child in tree.children if isinstance(child, Tree)]
-    for node in header:
-        doses.state_strength(node)
-    return (_Dated(doses) if body.data == "dated_course" else _Course(doses)).read(body)
+def read_course(text: Text, doses: DoseReader) -> Understood:
+    """The regimen of a text; raises Doubt where it makes no sense."""
+    for strength in text.strengths:
+        doses.state_strength(strength)
+    return _Course(text, doses).read()
 
 
 class _Course:
     """Phases one after the other, each lasting until the next."""
 
-    def __init__(self, doses: DoseReader) -> None:
+    def __init__(self, text: Text, doses: DoseReader) -> None:
+        self.text = text
         self.doses = doses
         self.parts: list[Part] = []
         self.ends_at_zero = False
-        self.waited = False
-        self.joined = True
-        """Whether a word such as "then" stood before this phase, and not only a comma."""
-        self.stops = False
-        """Whether the text ends with "then stop"."""
+        self.fault: Doubt | None = None
+        """The first day that is left out or named twice."""
 
-    def read(self, body: Node) -> Understood:
-        children = list(body.children)
-        ending = self._ending(children)
-        self.stops = ending is not None and ending.type == "STOP"
-        final = next(child for child in reversed(children) if isinstance(child, Tree))
-        for child in children:
-            if isinstance(child, Token):
-                self.joined = True
-                continue
+    def read(self) -> Understood:
+        for clause in self.text.clauses:
             if self.ends_at_zero:
-                raise Doubt(*span(child), "The dose has come down to nothing before this. What follows what?")
-            self._bounded_before(child)
-            if child.data == "step":
-                self._step(child, last=child is final)
+                raise Doubt(
+                    clause.start, clause.end, "The dose has come down to nothing before this. What follows what?"
+                )
+            if self.parts and self.parts[-1].days is None:
+                part = self.parts[-1]
+                raise Doubt(part.start, part.end, "For how many days, before what follows?", Why.OPEN_END)
+            if isinstance(clause, Step):
+                self._step(clause, last=clause is self.text.clauses[-1])
             else:
-                getattr(self, f"_{child.data}")(child)
-            self.joined = False
-        return self._understood(body, ending)
+                self._phase(clause)
+        return self._understood()
 
-    @staticmethod
-    def _ending(children: list[Node | Token]) -> Token | None:
-        last = children[-1]
-        if isinstance(last, Tree) and last.data == "ending":
-            children.pop()
-            token = last.children[0]
-            assert isinstance(token, Token)
-            return token
-        return None
+    def _phase(self, clause: Clause) -> None:
+        day = self._changed(clause)
+        days = clause.days
+        if clause.span is not None:
+            first, final, start, end = clause.span
+            if not 1 <= first <= (final or first) <= LONGEST_DAYS:
+                raise Doubt(start, end, "From which day to which day?")
+            self._follow_on(first, start, end)
+            days = None if final is None else final - first + 1
+        if days is not None and not 1 <= days <= LONGEST_DAYS:
+            start, end = clause.length or (clause.start, clause.end)
+            raise Doubt(start, end, "For how many days?")
+        self.parts.append(Part(day, days, clause.start, clause.end, clause.until_finished))
 
-    def _bounded_before(self, node: Node) -> None:
-        if self.parts and self.parts[-1].days is None:
-            part = self.parts[-1]
-            raise Doubt(part.start, part.end, "For how many days, before what follows?", Why.OPEN_END)
-
-    # ---- one phase each
-
-    def _lasting(self, node: Node) -> None:
-        day = self._changed(node)
-        token = node.children[-1]
-        assert isinstance(token, Token)
-        if token.type == "SPAN":
-            first, final = days_of_span(token)
-            follow_on(first, sum(part.days or 0 for part in self.parts), token)
-            self.parts.append(Part(day, None if final is None else final - first + 1, *span(node)))
-        else:
-            self.parts.append(Part(day, days_of(token), *span(node)))
-
-    def _open(self, node: Node) -> None:
-        day = self._changed(node)
-        ending = node.children[-1]
-        stopped = isinstance(ending, Token) and ending.endswith("finished")
-        self.parts.append(Part(day, None, *span(node), until_stopped=stopped))
-
-    def _waits(self, node: Node) -> None:
-        day = self._changed(node)
-        token = node.children[-1]
-        assert isinstance(token, Token)
-        if self.waited:
-            raise Doubt(*span(token), "Counted from the first day or from the last change?")
-        self.waited = True
-        self.parts.append(Part(day, days_of(token), *span(node)))
-
-    def _changed(self, node: Node) -> Day:
+    def _changed(self, clause: Clause) -> Day:
         """The day's doses, checked against "increase to" or "reduce to" and against a phase merely set beside it."""
-        trees = [child for child in node.children if isinstance(child, Tree)]
-        day = self.doses.day(trees[-1])
+        day = self.doses.day(clause)
         before = self.parts[-1].day if self.parts else None
-        if len(trees) == 1:
-            if before is not None and not self.joined and (day.by_the_clock or before.by_the_clock):
-                raise Doubt(*span(node), "In addition to what stands before it, or afterwards?")
-        elif before is not None:
-            change = trees[0].children[0]
-            assert isinstance(change, Token)
-            if (day.mg > before.mg) != rises(change) or day.mg == before.mg:
-                ask = f"{before.mg.normalize():f} mg a day before this and {day.mg.normalize():f} mg a day after it"
-                raise Doubt(*span(node), f"{ask}: is it meant to go up or down?")
+        if before is None:
+            return day
+        if clause.change is None:
+            if not clause.joined and not self.text.is_dated and (day.by_the_clock or before.by_the_clock):
+                raise Doubt(clause.start, clause.end, "In addition to what stands before it, or afterwards?")
+        elif not clause.change.value or (day.mg > before.mg) != (clause.change.value > 0) or day.mg == before.mg:
+            ask = f"{format_amount(before.mg)} mg a day before this and {format_amount(day.mg)} mg a day after it"
+            raise Doubt(clause.start, clause.end, f"{ask}: is it meant to go up or down?")
         return day
 
-    # ---- steps
+    def _follow_on(self, first: int, start: int, end: int) -> None:
+        """Note a phase that does not begin on the day after the last one ended."""
+        covered = sum(part.days or 0 for part in self.parts)
+        if self.fault is not None or first == covered + 1:
+            return
+        if first > covered + 1:
+            missing = f"day {covered + 1}" if first == covered + 2 else f"days {covered + 1} to {first - 1}"
+            self.fault = Doubt(start, end, f"What is taken on {missing}?", Why.GAP)
+        else:
+            self.fault = Doubt(start, end, f"Day {first} is named twice. Which dose is taken then?", Why.OVERLAP)
 
-    def _step(self, node: Node, last: bool) -> None:
+    def _step(self, step: Step, last: bool) -> None:
         if not self.parts:
-            raise Doubt(*span(node), "From which dose, and for how many days before the first step?")
-        step = _Step(node, self.doses, self.parts[-1].day, stops=last and self.stops)
-        days = step.days
-        for at, doses in enumerate(step.levels):
-            final = last and not step.to_zero and not self.stops and at == len(step.levels) - 1
-            day = Day(doses, *span(node))
-            self.parts.append(Part(day, None if final else days, *span(node)))
-        self.ends_at_zero = step.to_zero
+            raise Doubt(step.start, step.end, "From which dose, and for how many days before the first step?")
+        changes = _Steps(step, self.doses, self.parts[-1].day, stops=last and self.text.stops)
+        for at, doses in enumerate(changes.levels):
+            final = last and not changes.to_zero and not self.text.stops and at == len(changes.levels) - 1
+            day = Day(doses, step.start, step.end)
+            self.parts.append(Part(day, None if final else step.days, step.start, step.end))
+        self.ends_at_zero = changes.to_zero
 
     # ---- the whole
 
-    def _understood(self, body: Node, ending: Token | None) -> Understood:
+    def _understood(self) -> Understood:
         final = self.parts[-1]
-        if final.until_stopped != (final.days is None and self.stops):
+        where = (self.parts[0].start, final.end)
+        stops = self.text.stops
+        if final.until_stopped != (final.days is None and stops):
             raise Doubt(final.start, final.end, "On which day does it stop?", Why.OPEN_END)
         if len(self.parts) > 1 and any(part.day.as_needed for part in self.parts):
-            raise Doubt(*span(body), "Which of the doses are taken only when needed, and for how long?")
+            raise Doubt(*where, "Which of the doses are taken only when needed, and for how long?")
         if sum(part.days or 0 for part in self.parts) > LONGEST_DAYS:
-            raise Doubt(*span(body), "This lasts more than two years. For how many days is it meant?")
+            raise Doubt(*where, "This lasts more than two years. For how many days is it meant?")
+        most_mg = self.doses.most_mg(self.text.caps, max((part.day for part in self.parts), key=lambda day: day.mg))
         then_stop: bool | None = None
-        if self.stops or self.ends_at_zero:
+        if stops or self.ends_at_zero:
             then_stop = True
-        elif final.days is None or ending is not None:
+        elif final.days is None or self.text.continues:
             then_stop = False
         phases = tuple(Phase(tuple(map(_tidy, part.day.doses)), part.days) for part in self.parts)
-        return Understood(Regimen(phases, then_stop), final.day.as_needed, final.day.most_mg)
+        regimen = Regimen(phases, then_stop)
+        if self.fault is not None:
+            self.fault.regimen = regimen
+            raise self.fault
+        return Understood(regimen, final.day.as_needed, most_mg)
 
 
-class _Dated(_Course):
-    """Phases by the day: "days 1-3: ..., day 4 onwards: ..."."""
-
-    def _dated(self, node: Node) -> None:
-        token, dosing = node.children
-        assert isinstance(token, Token) and isinstance(dosing, Tree)
-        first, final = days_of_span(token)
-        follow_on(first, sum(part.days or 0 for part in self.parts), token)
-        days = None if final is None else final - first + 1
-        self.parts.append(Part(self.doses.day(dosing), days, *span(node)))
-
-
-class _Step:
+class _Steps:
     """ "Reduce by 10 mg a day every week": the levels it goes through."""
 
-    def __init__(self, node: Node, doses: DoseReader, before: Day, stops: bool) -> None:
-        self.where = span(node)
+    def __init__(self, step: Step, doses: DoseReader, before: Day, stops: bool) -> None:
+        self.where = (step.start, step.end)
         self.before = before.doses
-        tokens = [child for child in node.children if isinstance(child, Token)]
-        trees = [child for child in node.children if isinstance(child, Tree)]
-        self.up = rises(tokens[0])
-        self.days = 1 if tokens[-1].type == "DAILY" else days_of(tokens[-1])
-        self.amount = next(doses.dose(tree) for tree in trees if _is_dose(tree))
-        self.by_dose = self._by_dose([str(tree.data) for tree in trees])
-        until = next((tree for tree in trees if tree.data.startswith("until_")), None)
-        self.target, self.last_doses = self._target(until, doses)
-        self.to_zero = (until is not None and until.data == "until_zero") or (until is None and stops)
+        if not step.change.value:
+            raise Doubt(step.change.start, step.change.end, "Is it meant to go up or down?")
+        if not 1 <= step.days <= LONGEST_DAYS:
+            raise Doubt(*self.where, "For how many days?")
+        self.up = step.change.value > 0
+        self.amount = doses.mg(step.amount)
+        self.by_dose = self._by_dose(step.ways)
+        self.target: Decimal | None = None if step.total is None else doses.mg(step.total)
+        self.last_doses: tuple[Decimal, ...] | None = None
+        if step.level is not None:
+            self.last_doses = doses.day(step.level).doses
+            self.target = sum(self.last_doses, Decimal(0))
+        self.to_zero = step.to_zero or (self.target is None and stops)
         self._check_end()
         self.chunk = _chunk(self.before, self.amount)
         if self.amount / self.chunk > MOST_CHUNKS:
             raise Doubt(*self.where, "By how much does each dose change?")
         self.levels = self._levels()
 
-    def _by_dose(self, names: list[str]) -> bool:
-        ways = {way for way in names if way in ("by_day", "by_dose")}
-        if len(ways) == 1:
-            return ways == {"by_dose"}
+    def _by_dose(self, ways: list[bool]) -> bool:
+        if len(set(ways)) == 1:
+            return ways[0]
         if not ways and len(self.before) == 1:
             return False
         raise Doubt(*self.where, f"{self.amount:f} mg of each dose, or of the day's total?")
-
-    def _target(self, until: Node | None, doses: DoseReader) -> tuple[Decimal | None, tuple[Decimal, ...] | None]:
-        if until is None or until.data == "until_zero":
-            return None, None
-        dose = doses.dose(next(child for child in until.children if isinstance(child, Tree)))
-        if until.data == "until_total":
-            return dose, None
-        token = until.children[-1]
-        assert isinstance(token, Token)
-        level = (dose,) * doses.times(token)
-        return sum(level, Decimal(0)), level
 
     def _check_end(self) -> None:
         if self.to_zero and self.up:
@@ -294,66 +248,6 @@ def _chunk(doses: tuple[Decimal, ...], amount: Decimal) -> Decimal:
     if share % SHARE_MG == 0:
         parts.append(share)
     return Decimal(gcd(*(int(part * 100) for part in parts))) / 100
-
-
-def days_of(token: Token) -> int:
-    """The days of "for 3 days", "x 2/52", "every week"; a doubt for none, or for more than two years."""
-    short = re.search(r"([0-9]+)/(7|52)$", token)
-    if short:
-        days = int(short[1]) * (1 if short[2] == "7" else 7)
-    else:
-        unit = re.search(r"(?<![a-z])(days?|nights?|d|weeks?|weekly|wks?|w|fortnights?)$", token)
-        assert unit is not None
-        rest = token[: unit.start(1)]
-        days = _DAYS_IN[unit[1][0]] * (count(rest) if re.search(_HAS_COUNT, rest) else 1)
-    if not 1 <= days <= LONGEST_DAYS:
-        raise Doubt(*span(token), "For how many days?")
-    return days
-
-
-_HAS_COUNT = r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|twenty)\b"
-
-
-def days_of_span(token: Token) -> tuple[int, int | None]:
-    """First and last day of "days 1-3" or "week 2 onwards"; the last is None for an open end."""
-    numbers = [int(digits) for digits in re.findall(r"[0-9]+", token)]
-    size = 7 if "w" in token.replace("onward", "") else 1
-    first = (numbers[0] - 1) * size + 1
-    if re.search(r"onwards?|after|\+", token) or (token.startswith("from") and len(numbers) == 1):
-        return first, None
-    final = numbers[-1] * size
-    if not 1 <= first <= final <= LONGEST_DAYS:
-        raise Doubt(*span(token), "From which day to which day?")
-    return first, final
-
-
-def follow_on(first: int, covered: int, token: Token) -> None:
-    """A doubt where a phase does not begin on the day after the last one ended."""
-    if first > covered + 1:
-        missing = f"day {covered + 1}" if first == covered + 2 else f"days {covered + 1} to {first - 1}"
-        raise Doubt(*span(token), f"What is taken on {missing}?", Why.GAP)
-    if first <= covered:
-        raise Doubt(*span(token), f"Day {first} is named twice. Which dose is taken then?", Why.OVERLAP)
-
-
-def rises(change: Token) -> bool:
-    """Return whether "increase", "titrate", "step down" go up; a doubt where the words contradict each other."""
-    word = change.split(" ")
-    up = any(part.startswith(_UP) for part in word)
-    down = any(part.startswith(("reduc", "decreas", "taper", "lower")) for part in word)
-    if (
-        ("up" in word and down)
-        or ("down" in word and up and "titrat" not in change)
-        or not (up or down or word[-1] in ("up", "down"))
-    ):
-        raise Doubt(*span(change), "Is it meant to go up or down?")
-    if word[-1] in ("up", "down"):
-        return word[-1] == "up"
-    return up
-
-
-def _is_dose(tree: Node) -> bool:
-    return tree.data in ("mg", "mg_in_tablets", "tablets", "tablets_in_mg", "tablets_of")
 
 
 def _tidy(dose: Decimal) -> Decimal:

@@ -1,62 +1,23 @@
-"""The lower half of the grammar made into one day's doses in milligrams."""
+"""One day's doses in milligrams, from a clause as it is written."""
 
-import re
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
-
-from lark import Token, Tree
 
 from baclofen_rules.text import format_amount
 
+from .clauses import Cap, Clause, Dose, Moment
 from .doubt import Doubt, Why
+from .moments import HOURS_A_DAY
+from .tokens import PARTS, Kind, Token
 
-Node = Tree[Token]
-
-WORDS = {
-    "a": 1,
-    "an": 1,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
-    "twelve": 12,
-    "fourteen": 14,
-    "fifteen": 15,
-    "twenty": 20,
-    "twenty-one": 21,
-    "twenty-five": 25,
-    "twenty five": 25,
-    "twenty-eight": 28,
-    "thirty": 30,
-}
-_COUNTED = re.compile(
-    r"\b(?:" + "|".join(sorted((word for word in WORDS if len(word) > 2), key=len, reverse=True)) + r")\b"
-)
-_PARTS = {
-    "HALF": Decimal("0.5"),
-    "QUARTER": Decimal("0.25"),
-    "THREE_QUARTERS": Decimal("0.75"),
-    "1/2": Decimal("0.5"),
-    "1/4": Decimal("0.25"),
-    "3/4": Decimal("0.75"),
-}
-_OFTEN = {"DAILY": 1, "OD": 1, "TWICE_DAILY": 2, "THREE_DAILY": 3, "FOUR_DAILY": 4}
-_SAID_OFTEN = {"once": 1, "twice": 2, "thrice": 3}
-_SLOTS = {"MORNING": 8, "MIDDAY": 12, "AFTERNOON": 15, "EVENING": 18, "NIGHT": 22}
-MOST_TIMES_A_DAY = 12
-"""More often than this is not believed. Twelve is every two hours."""
-HOURS_A_DAY = 24
 LARGEST_DAILY_MG = Decimal(20)
 """The largest amount that "daily" alone gives as one dose: the US label's 80 mg a day are 20 mg four times. Above it, ask."""
-_JOINED = re.compile(r"[,;&/+]|\band\b")
-_PREPOSITION = re.compile(r"(?:in|at|with|on|each|every|before|after|going)\b")
+LARGEST_PLACE = 4
+"""The largest count in a scheme like 1-0-1; more may be milligrams."""
 CENT = Decimal("0.01")
+NOON = 12 * 60
+EVENING_OR_NIGHT = {18 * 60, 22 * 60}
 
 
 class Day(NamedTuple):
@@ -67,30 +28,11 @@ class Day(NamedTuple):
     end: int
     by_the_clock: bool = False
     as_needed: bool = False
-    most_mg: Decimal | None = None
 
     @property
     def mg(self) -> Decimal:
         """The day's sum."""
         return sum(self.doses, Decimal(0))
-
-
-def span(node: Node | Token) -> tuple[int, int]:
-    """Return start and end of ``node`` in the text; 0 and 0 without positions."""
-    if isinstance(node, Token):
-        return node.start_pos or 0, node.end_pos or 0
-    meta = node.meta
-    return (0, 0) if meta.empty else (meta.start_pos, meta.end_pos)
-
-
-def count(text: str) -> int:
-    """The whole number written in ``text``, in digits or as a word."""
-    digits = re.search(r"[0-9]+", text)
-    if digits:
-        return int(digits[0])
-    word = _COUNTED.search(text)
-    assert word is not None
-    return WORDS[word[0]]
 
 
 class DoseReader:
@@ -103,236 +45,314 @@ class DoseReader:
         """The strength that the text itself states."""
         self.od_means_once_daily = od_means_once_daily
 
-    # ---- numbers
-
-    def number(self, node: Node) -> Decimal:
-        """The value of a ``number``; a zero, a thousands comma or a lost point is a doubt."""
-        if node.data == "mixed":
-            whole, part = str(node.children[0]).split()
-            return Decimal(whole) + _PARTS[part]
-        values = [self._digits(child) if child.type == "NUMBER" else Decimal(WORDS[child]) for child in _tokens(node)]
-        parts = [_part(child) for child in node.children if isinstance(child, Tree)]
-        if node.data == "said_twice":
-            if values[0] != values[1]:
-                raise Doubt(*span(node), f"{values[0]} or {values[1]}? The figure and the word differ.")
-            return values[0]
-        return sum(values + parts, Decimal(0))
-
-    @staticmethod
-    def _digits(token: Token) -> Decimal:
-        whole, _, rest = token.replace(",", ".").partition(".")
-        if len(whole) > 1 and whole.startswith("0"):
-            raise Doubt(*span(token), f"Is {token} missing a decimal point?")
-        if "," in token and int(whole) and int(whole) % 5 == 0:
-            raise Doubt(*span(token), f"{whole}.{rest}, or {whole} and then {rest}?")
-        value = Decimal(f"{whole}.{rest}" if rest else whole)
-        if not value:
-            raise Doubt(*span(token), "The number is nought. How much is meant?")
-        return value
-
     # ---- one dose
 
-    def state_strength(self, node: Node) -> None:
+    def state_strength(self, dose: Dose) -> None:
         """Take the strength from "Baclofen 10 mg tablets: ..."; a doubt where it is not the one asked about."""
-        self._agree(self.number(_trees(node)[0]), span(node))
-
-    def _agree(self, stated: Decimal, where: tuple[int, int]) -> None:
-        known = self.strength_mg if self.strength_mg is not None else self.stated_mg
-        if known is not None and known != stated:
-            raise Doubt(*where, f"The tablets are {known} mg, the directions say {stated} mg. Which is right?")
-        self.stated_mg = stated
-
-    def dose(self, node: Node) -> Decimal:
-        """One dose in milligrams."""
-        numbers = [self.number(child) for child in _trees(node)]
-        if node.data == "mg":
-            return numbers[0]
-        if node.data == "tablets":
-            return self._tablets(numbers[0], node)
-        if node.data == "tablets_of":
-            self._agree(numbers[1], span(node))
-            return numbers[0] * numbers[1]
-        tablets, mg = numbers if node.data == "tablets_in_mg" else reversed(numbers)
-        strength = self.strength_mg if self.strength_mg is not None else self.stated_mg
-        if strength is None:
-            if tablets != 1:
-                raise Doubt(
-                    *span(node), f"Is each tablet {format_amount(mg)} mg, or all of them together?", Why.NO_STRENGTH
-                )
-            self.stated_mg = mg
-        elif tablets * strength != mg:
+        assert dose.tablet_mg is not None
+        strength = self.strength
+        if strength is not None and strength != dose.tablet_mg:
             raise Doubt(
-                *span(node),
-                f"{format_amount(tablets)} x {format_amount(strength)} mg is not {format_amount(mg)} mg. Which is meant?",
+                dose.start,
+                dose.end,
+                f"The tablets are {strength} mg, the directions say {dose.tablet_mg} mg. Which is right?",
             )
-        return mg
+        self.stated_mg = dose.tablet_mg
 
-    def _tablets(self, tablets: Decimal, node: Node) -> Decimal:
-        strength = self.strength_mg if self.strength_mg is not None else self.stated_mg
+    @property
+    def strength(self) -> Decimal | None:
+        return self.strength_mg if self.strength_mg is not None else self.stated_mg
+
+    def mg(self, dose: Dose) -> Decimal:
+        """One dose in milligrams."""
+        where = (dose.start, dose.end)
+        if dose.tablets is None:
+            assert dose.mg is not None
+            return dose.mg
+        if dose.tablet_mg is not None:
+            self.state_strength(dose)
+            return self._agree(dose, dose.tablets, dose.tablet_mg)
+        strength = self.strength
+        if strength is None and dose.mg is None:
+            raise Doubt(*where, "Of which strength? Give the strength of the tablet in mg.", Why.NO_STRENGTH)
         if strength is None:
-            raise Doubt(*span(node), "Of which strength? Give the strength of the tablet in mg.", Why.NO_STRENGTH)
-        return tablets * strength
-
-    # ---- how often
-
-    def times(self, token: Token) -> int:
-        """Return the number of times a day."""
-        if token.type == "OD" and not self.od_means_once_daily:
-            raise Doubt(*span(token), 'Does "od" mean once a day here?')
-        if token.type in _OFTEN:
-            return _OFTEN[token.type]
-        if re.fullmatch(r"(?!once|twice|thrice)(?:[0-9]+|[a-z]{3,})\s+daily", token):
-            raise Doubt(*span(token), "That many tablets, or that many times a day?")
-        if token.type == "EVERY_HOURS":
-            return self._every(token)
-        times_in_words = next((times for word, times in _SAID_OFTEN.items() if token.startswith(word)), None)
-        times = times_in_words if times_in_words is not None else count(token)
-        if not 1 <= times <= MOST_TIMES_A_DAY:
-            raise Doubt(*span(token), "How many times a day?")
-        return times
+            assert dose.mg is not None
+            if dose.tablets != 1:
+                ask = f"Is each tablet {format_amount(dose.mg)} mg, or all of them together?"
+                raise Doubt(*where, ask, Why.NO_STRENGTH)
+            self.stated_mg = dose.mg
+            return dose.mg
+        return self._agree(dose, dose.tablets, strength)
 
     @staticmethod
-    def _every(token: Token) -> int:
-        hours = count(token)
-        if hours < HOURS_A_DAY // MOST_TIMES_A_DAY or hours > HOURS_A_DAY or HOURS_A_DAY % hours:
-            raise Doubt(*span(token), f"{token.capitalize()}: how many times in a day is that?")
-        return HOURS_A_DAY // hours
+    def _agree(dose: Dose, tablets: Decimal, strength: Decimal) -> Decimal:
+        if dose.mg is not None and tablets * strength != dose.mg:
+            product = f"{format_amount(tablets)} x {format_amount(strength)} mg is not {format_amount(dose.mg)} mg"
+            raise Doubt(dose.start, dose.end, f"{product}. Which is meant?")
+        return tablets * strength
 
     # ---- one day
 
-    def day(self, node: Node) -> Day:
-        """One day's doses, from any ``dosing``."""
-        kind = str(node.data)
-        day: Day = getattr(self, f"_{kind}")(node)
+    def day(self, clause: Clause) -> Day:
+        """One day's doses of a clause."""
+        if clause.prn is not None and clause.doses and not (clause.often or clause.moments or clause.total):
+            raise Doubt(clause.start, clause.end, "At most how many times a day, when it is needed?")
+        day = self._regular(clause)
+        if clause.stated_total is not None:
+            dose, start, end = clause.stated_total
+            total = self.mg(dose)
+            if total != day.mg:
+                raise Doubt(start, end, f"{_sum(day)}, not {format_amount(total)} mg: which is right?")
+        if clause.prn is not None:
+            if len(set(day.doses)) > 1:
+                raise Doubt(clause.start, clause.end, "Which of the doses are taken only when needed?")
+            return day._replace(as_needed=True)
+        if clause.up_to is not None:
+            raise Doubt(clause.up_to.start, clause.end, "Only when needed, or this often every day?")
         return day
 
-    def _even(self, node: Node) -> Day:
-        dose, often = node.children
-        return Day(self._doses(_tree(dose), _token(often)), *span(node))
+    def _regular(self, clause: Clause) -> Day:
+        where = (clause.start, clause.end)
+        if clause.scheme is not None:
+            return self._of_scheme(clause, clause.scheme)
+        doses = clause.doses
+        if not doses:
+            raise Doubt(*where, "What dose each time?")
+        for often in clause.often:
+            if often.kind is Kind.OD and not self.od_means_once_daily:
+                raise Doubt(often.start, often.end, 'Does "od" mean once a day here?')
+        if clause.numbered is not None:
+            return self._numbered(clause, clause.numbered)
+        if clause.shared is not None:
+            return self._shared(clause)
+        if clause.moments:
+            return self._timed(clause)
+        if clause.meals is not None and not clause.often and clause.total is None:
+            raise Doubt(*where, "How many times a day?")
+        if len(doses) > 1:
+            return self._several(clause)
+        dose = self.mg(doses[0])
+        if clause.often:
+            if clause.total is not None and clause.often[0].times != 1:
+                raise Doubt(clause.often[0].start, clause.end, "How many times a day?")
+            return Day((dose,) * clause.often[0].times, *where)
+        if clause.total is None:
+            raise Doubt(*where, "How many times a day?")
+        self._check_daily(clause, doses[0], dose, clause.total)
+        return Day((dose,), *where)
 
-    def _doses(self, node: Node, often: Token) -> tuple[Decimal, ...]:
-        """The same dose as often as said; a doubt where "daily" alone may go with the day's total."""
-        dose = self.dose(node)
-        one_tablet = node.data.startswith("tablets") and self.number(_trees(node)[0]) <= 1
-        if often.type == "DAILY" and dose > LARGEST_DAILY_MG and not one_tablet:
-            raise Doubt(span(node)[0], span(often)[1], "In how many doses a day?")
-        return (dose,) * self.times(often)
+    def _check_daily(self, clause: Clause, dose: Dose, mg: Decimal, total: Token) -> None:
+        """A doubt where "daily" or "a day" may go with the day's total."""
+        one_tablet = dose.tablets is not None and dose.tablets <= 1
+        is_small = total.kind is Kind.DAILY and mg <= LARGEST_DAILY_MG and not dose.is_bare
+        if not (one_tablet or is_small):
+            raise Doubt(dose.start, total.end, "In how many doses a day?")
 
-    def _even_at(self, node: Node) -> Day:
-        dose, often, *slots = node.children
-        times = self.times(_token(often))
-        minutes = self._times_of_day([_token(slot) for slot in slots])
-        if len(minutes) != times:
-            raise Doubt(*span(node), f"{times} times a day, and {len(minutes)} named: which is right?")
-        if _token(often).type == "EVERY_HOURS" and not _fit(sorted(minutes), exactly=_token(slots[0]).type == "TIME"):
-            raise Doubt(*span(node), f"{_token(often).capitalize()}, or at the times named? They do not fit.")
-        return Day((self.dose(_tree(dose)),) * times, *span(node))
+    def _of_scheme(self, clause: Clause, scheme: Token) -> Day:
+        """ "1-0-1", "1/2-1/2-1-0": tablets in the morning, at noon, in the evening and at night."""
+        where = (scheme.start, scheme.end)
+        ask = "Do these stand for morning, midday and night? Write out each dose."
+        places = [_place(text) for text in scheme.value]
+        if len(places) not in (3, 4) or None in places:
+            raise Doubt(*where, ask)
+        counts = [place for place in places if place is not None]
+        falls = all(left > right for left, right in pairwise(counts))
+        rises = counts[0] > 0 and all(left < right for left, right in pairwise(counts))
+        taper = falls and (counts[-1] > 0 or (len(counts) == 3 and not clause.scheme_has_unit))
+        if max(counts) > LARGEST_PLACE or not any(counts):
+            raise Doubt(*where, ask)
+        if taper or rises:
+            raise Doubt(*where, "Are these one day's doses in order, or steps one after the other?")
+        doses = tuple(self.mg(Dose(*where, tablets=count)) for count in counts if count)
+        labels = [moment.minutes for moment in clause.moments]
+        if (
+            (clause.often and clause.often[0].times != len(doses))
+            or (labels and (labels != sorted(set(labels)) or len(labels) != len(counts)))
+            or clause.doses
+        ):
+            raise Doubt(clause.start, clause.end, f"{len(doses)} doses a day, or as often as said? Which is right?")
+        return Day(doses, *where, by_the_clock=True)
 
-    def _timed(self, node: Node) -> Day:
-        doses: list[Decimal] = []
-        slots: list[Token] = []
-        before: Node | Token | None = None
-        for child in node.children:
-            if isinstance(child, Tree):
-                last = self.dose(child)
-            else:
-                if isinstance(before, Token) and self._may_be_one_moment(before, child):
-                    raise Doubt(span(slots[0])[0], span(child)[1], "Is this one moment, or two doses a day?")
-                slots.append(child)
-                doses.append(last)
-            before = child
-        return self._in_order(doses, slots, node)
+    # ---- times of day
 
-    def _may_be_one_moment(self, before: Token, slot: Token) -> bool:
-        """Return whether two times of day of one dose may name one moment: "in the evening at bedtime", "once at night, before bed"."""
-        if "TIME" in (before.type, slot.type):
-            return False
-        start, end = span(before)
-        once = self.text[:start].rstrip().endswith("once")
-        return once or (not _JOINED.search(self.text, end, span(slot)[0]) and bool(_PREPOSITION.match(slot)))
-
-    def _timed_first(self, node: Node) -> Day:
-        return self._in_order([self.dose(child) for child in _trees(node)], _tokens(node), node)
-
-    def _in_order(self, doses: list[Decimal], slots: list[Token], node: Node) -> Day:
-        ordered = sorted(zip(self._times_of_day(slots), doses, strict=True))
-        return Day(tuple(dose for _, dose in ordered), *span(node), by_the_clock=True)
+    def _timed(self, clause: Clause) -> Day:
+        where = (clause.start, clause.end)
+        if len(clause.doses) > 1:
+            if clause.often:
+                raise Doubt(*where, "In addition to what stands before it, or afterwards?")
+            return self._paired(clause)
+        moments = self._distinct(clause)
+        dose = clause.doses[0]
+        times = len(moments) + (3 if clause.meals is not None and self._meals_count(clause) else 0)
+        if clause.often:
+            often = clause.often[0]
+            if often.times != times:
+                raise Doubt(*where, f"{often.times} times a day, and {times} named: which is right?")
+            minutes = sorted(moment.minutes for moment in moments)
+            if often.kind is Kind.EVERY and not _fit(minutes, exactly=moments[0].is_clock):
+                raise Doubt(*where, f"{often.text.capitalize()}, or at the times named? They do not fit.")
+            return Day((self.mg(dose),) * times, *where)
+        every_day_first = (
+            clause.total is not None and clause.total.kind is Kind.DAILY and clause.total.start <= clause.start
+        )
+        if clause.total is not None and times != 1 and not every_day_first:
+            raise Doubt(*where, f"Once a day, and {times} times of day named: which is right?")
+        if times != len(moments):
+            raise Doubt(*where, "How many times a day?")
+        return Day((self.mg(dose),) * times, *where, by_the_clock=True)
 
     @staticmethod
-    def _times_of_day(slots: list[Token]) -> list[int]:
-        """Minutes after midnight of times of day; a doubt where one is named twice, or clock and words are mixed."""
-        where = (span(slots[0])[0], span(slots[-1])[1])
-        if len({slot.type == "TIME" for slot in slots}) > 1:
+    def _meals_count(clause: Clause) -> bool:
+        """Return whether "with meals and at bedtime" are three meals and the night: only a count says so."""
+        return bool(clause.often) and clause.often[0].times == len(clause.moments) + 3
+
+    def _distinct(self, clause: Clause) -> list[Moment]:
+        """Times of day of one dose; one that is said twice in other words counts once."""
+        distinct: list[Moment] = []
+        texts: set[str] = set()
+        for moment in clause.moments:
+            is_new = moment.text not in texts
+            texts.add(moment.text)
+            if distinct:
+                before = distinct[-1]
+                is_same = before.minutes == moment.minutes and not (before.is_clock and moment.is_clock)
+                if is_same and not moment.joined and is_new:
+                    continue
+                if not clause.often and self._may_be_one(clause, before, moment):
+                    raise Doubt(distinct[0].start, moment.end, "Is this one moment, or two doses a day?")
+            distinct.append(moment)
+        return self._checked(distinct)
+
+    @staticmethod
+    def _may_be_one(clause: Clause, before: Moment, moment: Moment) -> bool:
+        """Return whether two times of day of one dose may name one moment: "in the evening at bedtime"."""
+        if moment.is_clock or before.is_clock:
+            return False
+        if moment.joined == "/" and {before.minutes, moment.minutes} == EVENING_OR_NIGHT:
+            return True
+        return clause.once is not None or (not moment.joined and " " in moment.text)
+
+    @staticmethod
+    def _checked(moments: list[Moment]) -> list[Moment]:
+        """Moments none of which is named twice; a doubt where clock and words are mixed."""
+        where = (moments[0].start, moments[-1].end)
+        if any(moment.is_clock for moment in moments):
+            moments = [
+                moment._replace(is_clock=True) if moment.minutes == NOON and "noon" in moment.text else moment
+                for moment in moments
+            ]
+        if len({moment.is_clock for moment in moments}) > 1:
             raise Doubt(*where, "Clock times or times of day? Write all of them in the same way.")
-        minutes = [_minutes(slot) if slot.type == "TIME" else _SLOTS[slot.type] * 60 for slot in slots]
-        if len(set(minutes)) != len(minutes):
+        if len({moment.minutes for moment in moments}) != len(moments):
             raise Doubt(*where, "The same time of day is named twice. How many doses a day?")
-        return minutes
+        return moments
 
-    def _several(self, node: Node) -> Day:
-        doses = tuple(self.dose(child) for child in _trees(node))
-        said_a_day = any(token.type in ("DAILY", "PER_DAY") for token in _tokens(node))
-        if not said_a_day and doses in (tuple(sorted(set(doses))), tuple(sorted(set(doses), reverse=True))):
-            raise Doubt(*span(node), "Are these one day's doses in order, or steps one after the other?")
-        return Day(doses, *span(node))
+    def _paired(self, clause: Clause) -> Day:
+        """Each dose with the times of day behind it, or each time of day with the dose behind it."""
+        where = (clause.start, clause.end)
+        pairs: list[tuple[Moment, Dose]] = []
+        items = clause.items
+        if isinstance(items[0], Dose):
+            dose: Dose | None = None
+            run: list[Moment] = []
+            for item in [*items, None]:
+                if isinstance(item, Moment):
+                    run.append(item)
+                    continue
+                if dose is not None:
+                    if not run:
+                        raise Doubt(dose.start, dose.end, "When in the day is this taken?")
+                    pairs += [(moment, dose) for moment in self._run(clause, run)]
+                dose, run = item, []
+        else:
+            for at in range(0, len(items), 2):
+                pair = items[at : at + 2]
+                if len(pair) != 2 or not isinstance(pair[0], Moment) or not isinstance(pair[1], Dose):
+                    raise Doubt(*where, "Which dose goes with which time of day?")
+                pairs.append((pair[0], pair[1]))
+        self._checked([moment for moment, _ in pairs])
+        if clause.total is not None and clause.total.kind is Kind.PER_DAY:
+            raise Doubt(*where, "Which dose goes with which time of day?")
+        ordered = sorted(pairs, key=lambda pair: pair[0].minutes)
+        return Day(tuple(self.mg(dose) for _, dose in ordered), *where, by_the_clock=True)
 
-    def _numbered(self, node: Node) -> Day:
-        doses = tuple(self.dose(child) for child in _trees(node))
-        if count(_tokens(node)[0]) != len(doses):
-            raise Doubt(*span(node), f"{count(_tokens(node)[0])} doses a day, and {len(doses)} listed: which is right?")
-        return Day(doses, *span(node))
+    def _run(self, clause: Clause, moments: list[Moment]) -> list[Moment]:
+        """The times of day behind one of several doses."""
+        return self._distinct(Clause(clause.start, clause.end, items=list(moments), once=clause.once))
 
-    def _shared(self, node: Node) -> Day:
-        total, token = self.dose(_trees(node)[0]), _tokens(node)[-1]
-        times = count(token) if token.type == "IN_DOSES" else self.times(token)
-        if not 1 <= times <= MOST_TIMES_A_DAY:
-            raise Doubt(*span(token), "In how many doses a day?")
+    # ---- several doses, shared totals
+
+    def _several(self, clause: Clause) -> Day:
+        where = (clause.start, clause.end)
+        if len(clause.doses) < 3 or clause.often:
+            second = clause.doses[1]
+            if len(clause.doses) == 2 and not clause.often:
+                raise Doubt(*where, "At what times of day is each dose taken?")
+            raise Doubt(second.start, second.end, "In addition to what stands before it, or afterwards?")
+        doses = tuple(self.mg(dose) for dose in clause.doses)
+        if clause.total is None and doses in (
+            tuple(sorted(set(doses))),
+            tuple(sorted(set(doses), reverse=True)),
+        ):
+            raise Doubt(*where, "Are these one day's doses in order, or steps one after the other?")
+        return Day(doses, *where)
+
+    def _numbered(self, clause: Clause, count: int) -> Day:
+        where = (clause.start, clause.end)
+        doses = tuple(self.mg(dose) for dose in clause.doses)
+        if count != len(doses) or clause.often or clause.moments:
+            raise Doubt(*where, f"{count} doses a day, and {len(doses)} listed: which is right?")
+        return Day(doses, *where)
+
+    def _shared(self, clause: Clause) -> Day:
+        where = (clause.start, clause.end)
+        assert clause.shared is not None
+        times = clause.shared_times or (clause.often[0].times if clause.often else 0)
+        if not times or (clause.often and clause.often[0].times != times) or len(clause.doses) > 1:
+            raise Doubt(clause.shared.start, clause.end, "In how many doses a day?")
+        total = self.mg(clause.doses[0])
         dose = (total / times).quantize(CENT)
         if dose * times != total:
-            raise Doubt(
-                *span(node), f"{format_amount(total)} mg does not divide into {times} equal doses. How much each time?"
-            )
-        return Day((dose.normalize(),) * times, *span(node))
+            ask = f"{format_amount(total)} mg does not divide into {times} equal doses. How much each time?"
+            raise Doubt(*where, ask)
+        if clause.moments and len(self._distinct(clause)) != times:
+            raise Doubt(*where, f"{times} doses a day, and {len(clause.moments)} times named: which is right?")
+        return Day((dose.normalize(),) * times, *where)
 
-    def _total(self, node: Node) -> Day:
-        dose = _trees(node)[0]
-        if dose.data == "mg" or self.number(_trees(dose)[0]) > 1:
-            raise Doubt(*span(node), "In how many doses a day?")
-        return Day((self.dose(dose),), *span(node))
+    # ---- the most of a day
 
-    def _needed(self, node: Node) -> Day:
-        dose, often, *most = node.children
-        day = Day(self._doses(_tree(dose), _token(often)), *span(node), as_needed=True)
-        if not most:
-            return day
-        most_mg = self.dose(_trees(_tree(most[0]))[0])
-        if most_mg != day.mg:
-            said = f"{len(day.doses)} x {format_amount(day.doses[0])} mg = {format_amount(day.mg)} mg"
-            raise Doubt(*span(most[0]), f"{said}, and at most {format_amount(most_mg)} mg a day: which is right?")
-        return day._replace(most_mg=most_mg)
-
-
-def _trees(node: Node) -> list[Node]:
-    return [child for child in node.children if isinstance(child, Tree)]
-
-
-def _tokens(node: Node) -> list[Token]:
-    return [child for child in node.children if isinstance(child, Token)]
+    def most_mg(self, caps: list[Cap], highest: Day) -> Decimal | None:
+        """The most in a day where the text names it; a doubt where it is less than what is taken, or differs."""
+        most: Decimal | None = None
+        for cap in caps:
+            dose = cap.dose
+            if dose.is_bare and (highest.mg == 0 or self.strength is None):
+                raise Doubt(cap.start, cap.end, "At most how many, milligrams or tablets?")
+            mg = self.mg(dose)
+            if mg < highest.mg:
+                raise Doubt(
+                    cap.start, cap.end, f"{_sum(highest)}, and at most {format_amount(mg)} mg a day: which is right?"
+                )
+            if most is not None and mg != most:
+                raise Doubt(cap.start, cap.end, f"At most {format_amount(most)} or {format_amount(mg)} mg a day?")
+            most = mg
+        return most
 
 
-def _tree(child: Node | Token) -> Node:
-    assert isinstance(child, Tree)
-    return child
+def _sum(day: Day) -> str:
+    if len(set(day.doses)) == 1:
+        return f"{len(day.doses)} x {format_amount(day.doses[0])} mg = {format_amount(day.mg)} mg"
+    return f"{' + '.join(format_amount(dose) for dose in day.doses)} = {format_amount(day.mg)} mg"
 
 
-def _token(child: Node | Token) -> Token:
-    assert isinstance(child, Token)
-    return child
-
-
-def _part(node: Node) -> Decimal:
-    token = _tokens(node)[0]
-    return _PARTS[token[:3]] if token.type == "FRACTION" else _PARTS[token.type]
+def _place(text: str) -> Decimal | None:
+    """The count at one place of a scheme; None for what is no count."""
+    whole, _, part = text.rpartition(" ")
+    if part in PARTS:
+        return PARTS[part] + (Decimal(whole) if whole else 0)
+    if "/" in part or whole or (len(part) > 1 and part[0] == "0" and part[1].isdigit()):
+        return None
+    return Decimal(part.replace(",", "."))
 
 
 def _fit(minutes: list[int], *, exactly: bool) -> bool:
@@ -342,15 +362,3 @@ def _fit(minutes: list[int], *, exactly: bool) -> bool:
     if len(minutes) == 1:
         return True
     return max(gaps) == min(gaps) if exactly else min(gaps) * len(minutes) * 3 >= day * 2
-
-
-def _minutes(token: Token) -> int:
-    """Minutes after midnight of a clock time."""
-    text = token.replace("at ", "").replace(".m.", "m")
-    digits = re.findall(r"[0-9]+", text)
-    if len(digits) == 1 and len(digits[0]) == 4:
-        digits = [digits[0][:2], digits[0][2:]]
-    hour, minute = int(digits[0]), int(digits[1]) if len(digits) > 1 else 0
-    if text.endswith(("am", "pm")):
-        hour = hour % 12 + (12 if text.endswith("pm") else 0)
-    return hour * 60 + minute

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from baclofen_rules.regimen import Regimen
+
 
 class Why(StrEnum):
     """The kind of a doubt. A gap or an overlap is a fault of the course, the rest is not understood.
@@ -34,3 +36,5 @@ class Doubt(Exception):
         self.end = end
         self.ask = ask
         self.why = why
+        self.regimen: Regimen | None = None
+        """The doses as far as they are read, where only their days are in doubt."""

@@ -1,42 +1,78 @@
-"""The grammar, built once when the first text is read (lark is imported no earlier)."""
+"""A text tried with each vocabulary: it is read where one reading comes out, and asked about otherwise."""
 
-import re
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from typing import Final
-
-from lark import Lark, UnexpectedInput
+from itertools import pairwise
 
 from .course import Understood, read_course
 from .doses import DoseReader
-from .doubt import Doubt
-from .questions import doubt_about
+from .doubt import Doubt, Why
+from .grammar import TextReader
+from .tokens import Kind, Token, Vocabulary, split_atoms, tokenise
+from .vocabularies import VOCABULARIES
 
-_LOST_FIGURE: Final = re.compile(r"[0-9]+\s*\.\s*(?:mgs?|milligrams?|tab\w*)\b")
-"""A point between a number and its unit: the grammar passes over points between words, and this one may be a decimal."""
-
-
-@cache
-def grammar(positions: bool) -> Lark:
-    """The LALR parser of ``grammar.lark``; keeping where everything stands costs a third of the time."""
-    text = files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", propagate_positions=positions, maybe_placeholders=False)
+ANY_STRENGTH_MG = Decimal(10)
+"""Stands in for a strength that is not given, to find what else is in doubt."""
 
 
 def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
     """Return the course that ``plain`` (normalised text) gives; raises Doubt for whatever it does not say without doubt."""
-    lost = _LOST_FIGURE.search(plain)
-    if lost is not None:
-        raise Doubt(lost.start(), lost.end(), "Is a figure missing after the point?")
+    atoms = split_atoms(plain)
+    words = [atom for atom in atoms if atom.text != ","]
+    for word, following in pairwise(words):
+        if word.text == following.text and word.text.isalpha():
+            raise Doubt(word.start, following.end, "Is this written twice?")
+    attempts: list[tuple[int, Vocabulary, list[Token]]] = []
+    for vocabulary in VOCABULARIES:
+        tokens = tokenise(plain, atoms, vocabulary)
+        unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)
+        attempts.append((unknown, vocabulary, tokens))
+    fewest, best, tokens = min(attempts, key=lambda attempt: attempt[0])
+    if fewest:
+        _check_one_language(best, tokens)
+    readings = [
+        _read(plain, tokens, vocabulary, strength_mg, od_means_once_daily)
+        for unknown, vocabulary, tokens in attempts
+        if unknown == fewest
+    ]
+    if any(reading != readings[0] for reading in readings):
+        raise Doubt(0, len(plain), "This reads differently in two languages. What dose, and how many times a day?")
+    return readings[0]
+
+
+def _read(
+    plain: str, tokens: list[Token], vocabulary: Vocabulary, strength_mg: Decimal | None, od: bool | None
+) -> Understood:
+    """The course in one language; a doubt in any language that knows all words is a doubt about the text."""
+    _check_times_of_day(tokens, vocabulary)
+    text = TextReader(plain, tokens, vocabulary).read()
     try:
-        return _read(plain, False, strength_mg, od_means_once_daily)
-    except UnexpectedInput as unexpected:
-        raise doubt_about(plain, unexpected) from None
-    except Doubt:
-        return _read(plain, True, strength_mg, od_means_once_daily)
+        return read_course(text, DoseReader(plain, strength_mg, od))
+    except Doubt as doubt:
+        if doubt.why is Why.NO_STRENGTH:
+            read_course(text, DoseReader(plain, ANY_STRENGTH_MG, od))
+        raise
 
 
-def _read(plain: str, positions: bool, strength_mg: Decimal | None, od: bool | None) -> Understood:
-    """Without positions a doubt does not know where it lies: it is raised again with them."""
-    return read_course(grammar(positions).parse(plain), DoseReader(plain, strength_mg, od))
+def _check_one_language(best: Vocabulary, tokens: list[Token]) -> None:
+    """A doubt where two languages together know every word, and neither of them alone."""
+    unknown = [token for token in tokens if token.kind is Kind.UNKNOWN]
+    for vocabulary in VOCABULARIES:
+        if vocabulary is not best and all(len(token.text) > 1 and token.text in vocabulary.atoms for token in unknown):
+            token = unknown[0]
+            raise Doubt(token.start, token.end, "Two languages in one text: what does this word mean here?")
+
+
+def _check_times_of_day(tokens: list[Token], vocabulary: Vocabulary) -> None:
+    """A doubt about a time of day that means another one elsewhere, or none when it stands alone."""
+    slots = [token for token in tokens if token.kind is Kind.SLOT]
+    first, second = vocabulary.clash
+    for token in slots:
+        if token.text in vocabulary.needs_company and len(slots) == 1:
+            raise Doubt(token.start, token.end, "In the morning, or from tomorrow?")
+        words = token.text.split()
+        if (
+            words[-1] in first
+            and "petit" not in token.text
+            and any(other.text.split()[-1] in second for other in slots)
+        ):
+            raise Doubt(token.start, token.end, "At noon or in the evening? This word means another meal elsewhere.")

@@ -3,9 +3,8 @@
 import re
 from typing import NamedTuple
 
-from lark import UnexpectedInput, UnexpectedToken
-
-from .doubt import Doubt, Why
+from .doubt import Doubt
+from .tokens import Kind, Token
 
 _NUMBER = r"(?:[0-9]+(?:[.,][0-9]+)?|half|one|two|three|four|five|six|seven|eight|nine|ten)"
 _UNIT = r"(?:\s?(?:mgs?|tab(?:let)?s?)\b)?"
@@ -52,12 +51,21 @@ HINTS = (
     _hint(r"\bod\b|\bo\.d\.?", 'Does "od" mean once a day here?'),
     _hint(r"\bq\.?\s?d\b\.?", "Once a day, or four times a day?"),
     _hint(
+        r"\b(?:langsam|ausschleich\w*|einschleich\w*|progressi\w*|poco a poco|gradual\w*|a scalare|pauta descendente)\b.*",
+        "By how much, how often, and down to what dose?",
+    ),
+    _hint(
+        r"\b(?:selon|segun|secondo|laut|lt|gemass|wie bisher|wie besprochen|comme|como|nach plan|n\.? anw|dj)\b.*",
+        "What dose, and how many times a day?",
+    ),
+    _hint(r"\b(?:[0-9]{1,2}|une?|uno|eine?n?)?\s?(?:mois|mes|meses|monate?|mesi|mese)\b", "How many days is that?"),
+    _hint(
         rf"\b(?:once |twice |{_NUMBER} times )?(?:a|per|each|every|/)\s?week\b|\bonce weekly\b|\btwice weekly\b|\bweekly\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
         "Taken each day, or on some days of the week only?",
     ),
     _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
     _hint(
-        rf"(?<!day )(?<!days )(?<!week )(?<!weeks )(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or)\s?(?P<high>{_NUMBER}){_UNIT}",
+        rf"(?<!day )(?<!days )(?<!week )(?<!weeks )(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or|ou|o|oder|bis)\s?(?P<high>{_NUMBER}){_UNIT}",
         "{low} or {high}: which is meant?",
     ),
     _hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
@@ -80,67 +88,44 @@ HINTS = (
         r"\bif\b.*|\bunless\b.*|\bmay\b.*|\bcan be\b.*|\bconsider\b.*|\btitrat\w*\b.*|\badjust\w*\b.*",
         "What exactly is to be taken, each day?",
     ),
-    _hint(rf"{_NUMBER}\s?times\b|\bonce\b|\btwice\b", "How often in a day?"),
 )
-_OFTEN = {"THREE_DAILY", "COUNT_A_DAY"}
-_UNITS = {"_MG", "_TABLET"}
-_FREQUENCIES = {"COUNT_A_DAY", "DAILY", "TWICE_DAILY", "THREE_DAILY", "FOUR_DAILY", "EVERY_HOURS", "OD"}
-_NUMBERS = {"_AND", "NUMBER", "WORD", "MIXED", "FRACTION", "HALF", "QUARTER", "THREE_QUARTERS"}
 _NEAR = 14
 """How far from where reading stopped a known doubt may stand and still explain it, in characters."""
 LONGEST_QUOTE = 60
 WINDOW = 80
 """Characters around where reading stopped in which known doubts are looked for: a long text costs no more than a short."""
+_NUMBERS = frozenset({Kind.NUMBER, Kind.ARTICLE, Kind.PART})
+_EXPECTED = {
+    "unit": "Milligrams or tablets?",
+    "often": "How many times a day? This part is not understood.",
+    "dose": "What dose each time?",
+}
 
 
-def doubt_about(plain: str, unexpected: UnexpectedInput) -> Doubt:
-    """The doubt behind a text that the grammar does not cover."""
-    if isinstance(unexpected, UnexpectedToken) and unexpected.token.type == "$END":
-        return _hinted(plain, len(plain), len(plain)) or _unfinished(plain, set(unexpected.accepts))
-    start = unexpected.pos_in_stream or 0
-    if isinstance(unexpected, UnexpectedToken):
-        end = unexpected.token.end_pos or start
-        kind, expected = unexpected.token.type, set(unexpected.accepts)
-    else:
-        end = start + 1
-        kind, expected = "", set(getattr(unexpected, "allowed", None) or ())
-    begin, stop = _widened(plain, start, end)
-    if kind == "CHANGE" and "STOP" in expected:
-        return Doubt(begin, stop, "For how many days, before this change?", Why.OPEN_END)
-    return _hinted(plain, start, end) or _explained(plain, start, (begin, stop), kind, expected)
-
-
-def _explained(plain: str, start: int, where: tuple[int, int], kind: str, expected: set[str]) -> Doubt:
-    """The doubt told from what could have stood here."""
-    begin, end = where
-    if "STOP" in expected and kind in _NUMBERS:
-        return Doubt(begin, begin + LONGEST_QUOTE, "In addition to what stands before it, or afterwards?")
-    if expected == {"_TABLET"}:
-        return Doubt(_words_before(plain, start, 3), start, "Is the number written twice?")
-    if expected >= _UNITS:
-        before = re.search(rf"{_NUMBER}\s*$", plain[max(0, start - WINDOW) : start])
-        number_at = max(0, start - WINDOW) + before.start() if before else begin
-        return Doubt(number_at, end, "Milligrams or tablets?")
-    if kind in _FREQUENCIES and "NUMBER" in expected:
-        return Doubt(begin, end, "What dose each time?")
-    if kind in _UNITS:
-        return Doubt(_words_before(plain, start, 1), end, "How much is meant?")
-    if expected >= _OFTEN:
-        return Doubt(begin, end, "How many times a day? This part is not understood.")
-    return Doubt(begin, end, "What does this mean? Write it in other words.")
-
-
-def _words_before(plain: str, start: int, words: int) -> int:
-    """Return the beginning of the ``words`` words before a place."""
-    words_before = list(re.finditer(r"\S+", plain[:start]))
-    return words_before[-words].start() if len(words_before) >= words else 0
+def explain(plain: str, token: Token, before: Token, expected: str) -> Doubt:
+    """The doubt behind a word that does not fit; ``expected`` names what could have stood there."""
+    if token.kind is Kind.END:
+        return _hinted(plain, len(plain), len(plain)) or _unfinished(plain, expected)
+    if token.kind is Kind.UNKNOWN and token.value:
+        start, end = _widened(plain, token.start, token.end)
+        return Doubt(start, end, token.value)
+    start, end = _widened(plain, token.start, token.end)
+    if (hinted := _hinted(plain, token.start, token.end)) is not None:
+        return hinted
+    if expected == "unit":
+        return Doubt(before.start, token.end, _EXPECTED[expected])
+    if token.kind in _NUMBERS and before.kind is not Kind.NUMBER:
+        return Doubt(
+            start, min(start + LONGEST_QUOTE, len(plain)), "In addition to what stands before it, or afterwards?"
+        )
+    return Doubt(start, end, _EXPECTED.get(expected, "What does this mean? Write it in other words."))
 
 
 def _hinted(plain: str, start: int, end: int) -> Doubt | None:
     """The known doubt that explains why reading stopped: the one over that place, else the nearest close to it."""
     doubts: list[tuple[int, int, Doubt]] = []
     for rank, hint in enumerate(HINTS):
-        for match in hint.pattern.finditer(plain, max(0, start - WINDOW), end + WINDOW):
+        for match in hint.pattern.finditer(plain, max(0, start - WINDOW), min(end, start + WINDOW) + WINDOW):
             distance = max(match.start() - end, start - match.end(), 0)
             if match[0].strip() and distance <= _NEAR:
                 quote_end = min(match.end(), match.start() + LONGEST_QUOTE)
@@ -150,14 +135,10 @@ def _hinted(plain: str, start: int, end: int) -> Doubt | None:
     return min(doubts, key=lambda item: item[:2])[2] if doubts else None
 
 
-def _unfinished(plain: str, expected: set[str]) -> Doubt:
+def _unfinished(plain: str, expected: str) -> Doubt:
     """The text ends before it says what is needed."""
     start, end = _last_words(plain)
-    if expected >= _UNITS:
-        return Doubt(start, end, "Milligrams or tablets, and how many times a day?")
-    if expected >= _OFTEN:
-        return Doubt(start, end, "How many times a day?")
-    if "NUMBER" in expected:
+    if expected == "dose":
         return Doubt(start, end, "What dose, and how many times a day?")
     return Doubt(start, end, "What follows? The directions seem to be cut short.")
 

@@ -104,3 +104,12 @@ def test_the_arithmetic_of_all_three_witnesses_is_shown() -> None:
 def test_every_summary_is_a_short_sentence() -> None:
     long = findings_of({"directions": "take some of the little white ones " * 25, "phases": None})
     assert [len(finding.summary) < 140 for finding in long] == [True]
+
+
+def test_a_gap_in_the_directions_hides_no_other_finding() -> None:
+    answer = review(
+        case_with({"directions": "Week 1: 10 mg tds. Week 3: 50 mg tds", "quantity": 84, "then_stop": False}), LIORESAL
+    )
+    severity = {finding.code: finding.severity for finding in answer.findings}
+    assert severity["directions"] is Severity.STOP
+    assert severity["starting-dose"] is severity["daily-maximum"] is severity["single-dose"] is Severity.OVERRIDE

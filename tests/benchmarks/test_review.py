@@ -26,7 +26,7 @@ TYPICAL = {
 REVIEW_BAR = 100e-6
 """Seconds, median."""
 IMPORT_BAR = 60e-3
-"""Seconds, median; without lark."""
+"""Seconds, median."""
 pytestmark = pytest.mark.benchmark(timer=time.process_time, min_rounds=200)
 
 

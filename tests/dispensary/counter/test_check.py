@@ -101,7 +101,7 @@ def test_a_course_is_read_back_with_its_sums(counter: Client, pharmacist: StaffM
         ("STOP baclofen", "stop"),
         ("50 mcg daily via intrathecal pump", "stop"),
         ("40 mg tid as per clinic letter", "override"),
-        ("2 comprimés 3 fois par jour", "override"),
+        ("2 tabletten 3 maal daags", "override"),
     ],
 )
 def test_directions_that_cannot_be_read_are_a_finding_and_nothing_is_handed_over(

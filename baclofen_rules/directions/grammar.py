@@ -1,0 +1,239 @@
+"""The whole text: clauses one after the other, changes by steps, and how the course ends."""
+
+from .clauses import Clause, Dose, Step, Text
+from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN
+from .dosing import ClauseReader
+from .doubt import Doubt, Why
+from .tokens import Kind, Token, Vocabulary
+
+FROM_WHEN = "Counted from the first day or from the last change?"
+CUT_SHORT = "What follows? The directions seem to be cut short."
+_BEFORE_VERB = frozenset({Kind.BY, Kind.TO, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.THE_DOSE})
+
+
+class TextReader(ClauseReader):
+    """Reads one text."""
+
+    def __init__(self, plain: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
+        super().__init__(plain, tokens, vocabulary)
+        self.clauses: list[Clause | Step] = []
+        self.joined = True
+        """Whether "then" or a semicolon stands before the next clause."""
+
+    def read(self) -> Text:
+        """Return the clauses of the whole text; raises Doubt at the first word that does not fit."""
+        strengths = self._header()
+        while self.skip(Kind.START):
+            pass
+        is_dated = self.is_span()
+        ending: Kind | None = None
+        while self.kind() is not Kind.END:
+            if self.vocabulary.verb_is_last:
+                self._bring_verb_forward()
+            if self.kind() in (Kind.STOP, Kind.CONTINUES):
+                ending = self._ending()
+            elif self.kind() in BOUNDARIES:
+                self._boundary()
+            else:
+                joined = self.joined or ";" in self.token.before
+                self.clauses.append(self.read_clause(joined=joined, is_dated=is_dated))
+                self.joined = False
+        if not self.clauses:
+            self.stuck("dose")
+        return Text(strengths, self.clauses, self.caps, ending is Kind.STOP, ending is Kind.CONTINUES, is_dated)
+
+    @property
+    def last(self) -> Clause | Step | None:
+        """The clause before this place."""
+        return self.clauses[-1] if self.clauses else None
+
+    def _boundary(self) -> None:
+        """A word between clauses."""
+        kind = self.kind()
+        if kind is Kind.CHANGE:
+            self.clauses.append(self._change())
+            self.joined = False
+        elif kind is Kind.AFTER:
+            self._wait()
+            self.joined = True
+        elif kind is Kind.UNTIL_FINISHED:
+            self._until_finished()
+        elif kind is Kind.OPEN_END or (kind is Kind.THEREAFTER and self.kind(1) is Kind.END):
+            self._open_end()
+        else:
+            token = self.take()
+            if not self.clauses or self.kind() is Kind.END:
+                raise Doubt(token.start, token.end, CUT_SHORT)
+            self.joined = True
+
+    # ---- the front
+
+    def _header(self) -> list[Dose]:
+        """The strength in "Baclofen 10 mg tablets:", "Lioresal 10 mg: 1 tablet ..."."""
+        has_brand = self._skip_brand()
+        if self.kind() is Kind.NUMBER and self.kind(1) is Kind.MG:
+            start = self.at
+            number, unit = self.take(), self.take()
+            has_tablet = self.kind() is Kind.TABLET
+            if has_tablet:
+                unit = self.take()
+            unit_that_follows = self._unit_that_follows()
+            if (has_tablet and unit_that_follows) or (has_brand and unit_that_follows is Kind.TABLET):
+                return [Dose(number.start, unit.end, tablet_mg=number.value)]
+            self.at = start
+        return []
+
+    def _skip_brand(self) -> bool:
+        has_brand = False
+        while self.skip(Kind.BRAND):
+            has_brand = True
+        return has_brand
+
+    def _unit_that_follows(self) -> Kind | None:
+        """The unit of the dose that begins here; None where none begins."""
+        at = self.at
+        while self.tokens[at].kind in (Kind.START, Kind.BRAND):
+            at += 1
+        if self.tokens[at].kind is Kind.SCHEME:
+            return Kind.TABLET
+        first = at
+        while self.tokens[at].kind in (*COUNTED, Kind.AND, Kind.AND_PART):
+            at += 1
+        kind = self.tokens[at].kind
+        if at == first or (kind is Kind.TIMES and at - first < 2):
+            return None
+        if kind in (Kind.MG, Kind.X):
+            return Kind.MG
+        return Kind.TABLET if kind in (Kind.TABLET, Kind.TIMES, Kind.SLOT, *OFTEN) else None
+
+    def _bring_verb_forward(self) -> None:
+        """Put "increase" before "by 5 mg every 3 days", where it stands behind."""
+        kind = self.kind()
+        is_period = kind is Kind.PERIODIC or (kind is Kind.EVERY and self.kind(2) in DAY_WORDS)
+        if not (is_period or kind in _BEFORE_VERB) or self.is_at():
+            return
+        for at in range(self.at + 1, len(self.tokens)):
+            if self.tokens[at].kind is Kind.CHANGE:
+                self.tokens.insert(self.at, self.tokens.pop(at))
+                return
+            if self.tokens[at].kind in BOUNDARIES:
+                return
+
+    # ---- the end
+
+    def _ending(self) -> Kind:
+        token = self.take()
+        if not self.clauses or self.kind() is not Kind.END:
+            raise Doubt(token.start, token.end, "What stops, and what is taken from then on?")
+        return token.kind
+
+    def _open_end(self) -> None:
+        token = self.take()
+        last = self.last
+        if not isinstance(last, Clause) or last.days is not None or self.kind() is not Kind.END:
+            raise Doubt(token.start, token.end, "What is taken from then on?")
+
+    def _until_finished(self) -> None:
+        token = self.take()
+        last = self.last
+        if not isinstance(last, Clause) or last.days is not None or self.kind() is not Kind.STOP:
+            raise Doubt(token.start, token.end, "And then: stop, or a new prescription?")
+        last.until_finished = True
+
+    # ---- changes
+
+    def _wait(self) -> None:
+        """How long the clause before it lasts: "5 mg tid, after 3 days increase to 10 mg tid"."""
+        after = self.take()
+        days = self._days()
+        where = (after.start, self.end)
+        last = self.last
+        if not isinstance(last, Clause) or last.days is not None:
+            raise Doubt(*where, FROM_WHEN)
+        if any(isinstance(clause, Clause) and clause.waits for clause in self.clauses):
+            raise Doubt(*where, FROM_WHEN)
+        if self.kind() is Kind.END:
+            raise Doubt(*where, CUT_SHORT)
+        last.days, last.waits, last.length = days, True, where
+
+    def _days(self) -> int:
+        """ "3 days", "a week"."""
+        if self.kind() not in COUNTED:
+            self.stuck()
+        number = self.read_number()
+        if self.kind() not in DAY_WORDS or number.value != int(number.value):
+            self.stuck()
+        return int(number.value) * int(self.take().value or 1)
+
+    def _change(self) -> Clause | Step:
+        """ "increase to 10 mg tid", "increase each dose by 5 mg every 3 days"."""
+        change = self.take()
+        ways: list[bool] = []
+        while self.kind() in (Kind.THE_DOSE, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.AFTER):
+            if self.kind() is Kind.AFTER:
+                self._wait()
+            elif (kind := self.take().kind) is not Kind.THE_DOSE:
+                ways.append(kind is Kind.EACH_DOSE)
+        begins = self.kind() in (Kind.TO, Kind.BY, Kind.INTO, Kind.EVERY, *COUNTED)
+        if begins and isinstance(self.last, Clause) and self.last.days is None and self.last.span is None:
+            raise Doubt(change.start, change.end, "For how many days, before this change?", Why.OPEN_END)
+        if not self.skip(Kind.TO):
+            return self._step(change, ways)
+        clause = self.read_clause(joined=True, is_dated=False)
+        clause.change, clause.start = change, change.start
+        return clause
+
+    def _step(self, change: Token, ways: list[bool]) -> Step:
+        amount: Dose | None = None
+        days: int | None = None
+        while True:
+            kind = self.kind()
+            is_amount = kind in (Kind.BY, Kind.INTO) or (kind in COUNTED and self.vocabulary.changes_by)
+            if is_amount and amount is None:
+                self.skip(Kind.BY, Kind.INTO)
+                if self.kind() not in COUNTED:
+                    self.stuck()
+                amount = self.read_dose()
+            elif kind in (Kind.EACH_DOSE, Kind.DAILY_DOSE) or (kind is Kind.PER_DAY and amount is not None):
+                self.take()
+                ways.append(kind is Kind.EACH_DOSE)
+            elif kind in (Kind.EVERY, Kind.PERIODIC, Kind.DAILY) and days is None:
+                days = self._period()
+            elif not self.skip(Kind.THE_DOSE):
+                break
+        where = (change.start, max(self.end, change.end))
+        if amount is None or days is None:
+            if self.kind() in (Kind.UNKNOWN, Kind.MARK):
+                where = (change.start, self.token.end)
+            raise Doubt(*where, "By how much does it change, how often, and down or up to what dose?")
+        step = Step(*where, change, amount, ways, days)
+        if self.skip(Kind.UNTIL, Kind.TO, Kind.UP_TO):
+            self._target(step)
+        step.end = self.end
+        return step
+
+    def _period(self) -> int:
+        """Days of "every 3 days", "weekly", "daily"."""
+        token = self.take()
+        if token.kind is Kind.EVERY:
+            return self._days()
+        return int(token.value or 1)
+
+    def _target(self, step: Step) -> None:
+        """The dose at which steps end, or nothing."""
+        if self.skip(Kind.ZERO):
+            return step.end_at_zero()
+        if self.kind() is Kind.NUMBER and not self.token.value and self.kind(1) in (Kind.MG, Kind.END, Kind.THEN):
+            self.take()
+            self.skip(Kind.MG)
+            return step.end_at_zero()
+        if self.kind() not in (*COUNTED, *OFTEN):
+            self.stuck("dose")
+        level = self.read_clause(joined=True, is_dated=False)
+        if level.days is not None or level.prn is not None:
+            raise Doubt(step.start, self.end, "How long does the last dose last, and what then?")
+        if level.total is not None and len(level.doses) == 1 and not level.often:
+            step.total = level.doses[0]
+        else:
+            step.level = level
+        return None

@@ -1,0 +1,103 @@
+"""Times of day: "in the morning", "at 8am, 2pm and 8pm"."""
+
+import re
+
+from .amounts import AmountReader
+from .clauses import Clause, Moment
+from .cursor import DAY_WORDS
+from .tokens import Kind, Token, Vocabulary
+
+HOURS_A_DAY = 24
+_FOUR_FIGURES = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]")
+
+
+class MomentReader(AmountReader):
+    """Reads times of day into a clause."""
+
+    def __init__(self, plain: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
+        super().__init__(plain, tokens, vocabulary)
+        self.is_in_list = False
+        """Whether a clock time stands right before this token, in the same list."""
+
+    def is_at(self) -> bool:
+        """Return whether "at" begins a clock time here; "um 8 Uhr" and "à 8h" have words that mean "by" and "to" elsewhere."""
+        if self.kind() is Kind.AT:
+            return self.kind(1) in (Kind.TIME, Kind.NUMBER, Kind.UNKNOWN)
+        return (
+            Kind.AT not in self.vocabulary.words
+            and self.kind() in (Kind.BY, Kind.TO)
+            and (
+                self.kind(1) is Kind.TIME or (self.kind(1) is Kind.NUMBER and self.kind(2) in (Kind.HOURS, Kind.OCLOCK))
+            )
+        )
+
+    def read_moments(self, clause: Clause, join: str) -> None:
+        """One time of day, or a list of clock times behind one "at"."""
+        self.is_in_list = False
+        while True:
+            moment = self._moment(join)
+            clause.items.append(moment)
+            following = 1 if self.kind() is Kind.AND else 0
+            self.is_in_list = moment.is_clock and self._is_clock(following)
+            if not self.is_in_list:
+                return
+            join = "and" if self.skip(Kind.AND) else ""
+
+    def _is_clock(self, offset: int) -> bool:
+        """Return whether a number from here goes on with a list of clock times."""
+        if self.kind(offset) is not Kind.NUMBER:
+            return False
+        if _FOUR_FIGURES.fullmatch(self.tokens[self.at + offset].text):
+            return True
+        return self.vocabulary.clock_hours and self.kind(offset + 1) in (Kind.HOURS, Kind.OCLOCK)
+
+    def is_bare_clock(self, clause: Clause) -> bool:
+        """ "10 mg 0800, 1300": four figures behind a complete dose."""
+        token = self.token
+        return (
+            token.kind is Kind.NUMBER
+            and _FOUR_FIGURES.fullmatch(token.text) is not None
+            and bool(clause.doses)
+            and not clause.doses[-1].is_bare
+            and (token.text.startswith("0") or any(moment.is_clock for moment in clause.moments))
+            and self.kind(1) not in (Kind.MG, Kind.TABLET, Kind.TIMES, Kind.X, *DAY_WORDS)
+        )
+
+    def _moment(self, join: str) -> Moment:
+        start = self.at
+        has_at = self.is_at()
+        if has_at:
+            self.take()
+        token = self.token
+        joined = join or ("," if set(token.before) & set(",;") else "")
+        if token.kind is Kind.SLOT:
+            self.take()
+            return Moment(int(token.value) * 60, False, token.start, token.end, token.text, joined)
+        if token.kind is Kind.TIME:
+            minutes = int(self.take().value)
+            self.skip(Kind.OCLOCK)
+        elif token.kind is Kind.NUMBER and _FOUR_FIGURES.fullmatch(token.text):
+            self.take()
+            minutes = int(token.text[:2]) * 60 + int(token.text[2:])
+        elif token.kind is Kind.NUMBER and self._is_hour(has_at=has_at):
+            minutes = self._read_hour()
+        else:
+            if token.kind is not Kind.UNKNOWN:
+                self.at = start
+            self.stuck("clock")
+        return Moment(minutes, True, self.tokens[start].start, self.end, self.plain[token.start : self.end], joined)
+
+    def _is_hour(self, *, has_at: bool) -> bool:
+        """Return whether a number is an hour: "at 8", "at 8h", "8 Uhr", in languages that write so."""
+        value = self.token.value
+        if not self.vocabulary.clock_hours or value != int(value) or not 0 <= value < HOURS_A_DAY:
+            return False
+        return has_at or self.kind(1) is Kind.OCLOCK or self.is_in_list
+
+    def _read_hour(self) -> int:
+        """Minutes after midnight of "8", "8h" and "8h30"."""
+        minutes = int(self.take().value) * 60
+        has_unit = self.skip(Kind.HOURS, Kind.OCLOCK)
+        if has_unit and not self.token.before and re.fullmatch("[0-5][0-9]", self.token.text):
+            minutes += int(self.take().value)
+        return minutes
