@@ -16,11 +16,11 @@ class Problem:
     field: str
     """Where: the name or JSON path of the field, or "" for the whole."""
     given: str
-    """What was given, as text short enough to show."""
+    """The value that was given, as text short enough to show."""
     expected: str
-    """What would have been right."""
+    """A value that would have been right."""
     next: str = ""
-    """What to do now, if that is more than sending what is expected."""
+    """The next step, if that is more than sending what is expected."""
 
     def sentence(self) -> str:
         """Return the problem as one sentence for a person."""

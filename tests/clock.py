@@ -31,7 +31,7 @@ def moved_clock(library: Path, offset: dt.timedelta) -> dict[str, str]:
 
 
 class Clock:
-    """What a program believes about the time: the true time and an offset. Durations it measures as they are."""
+    """A clock moved by an offset, for a program that is started with it. Durations are measured as they are."""
 
     def __init__(self, folder: Path) -> None:
         self._preload = copy_library(folder)
@@ -40,7 +40,7 @@ class Clock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the program's environment needs."""
+        """Return the variables for the program's environment."""
         return {
             "LD_PRELOAD": str(self._preload), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",

@@ -1,4 +1,4 @@
-"""What holds for the whole tree: who imports whom, how large a module is, where writes happen, what the README promises."""
+"""Rules for the whole tree: imports, sizes of modules, places that write, promises of the README."""
 
 import ast
 import re

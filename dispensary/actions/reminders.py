@@ -1,4 +1,4 @@
-"""What a person may do with a reminder: send it (again), now; or withdraw it."""
+"""Actions of a person on a reminder: send it (again), now; or withdraw it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def send_reminder(*, public_id: UUID, despite_quiet: bool = False, by: Actor, no
 
 
 def _still_true(reminder: Reminder, now: datetime) -> None:
-    """What a person sends late must not be wrong by then. Raises Conflict."""
+    """Raise Conflict for a message that would be wrong by the time it is sent."""
     over, kind = reminder.useful_until <= now, ReminderKind(reminder.kind)
     if kind is ReminderKind.DOSE_CHANGE and over:
         raise Conflict("The day of this change has come: the message would be wrong. Call the patient.")

@@ -117,11 +117,11 @@ class ReminderState(models.IntegerChoices):
 
 
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_until": None, "lease_owner": "", "sending_since": None}
-"""What every update sets that ends a lease; `Reminder.let_go` for a single row."""
+"""Values that an update sets to end a lease; `Reminder.let_go` for a single row."""
 
 NOT_SENT_YET = (ReminderState.SCHEDULED, ReminderState.LEASED)
 OWED = Q(state__in=NOT_SENT_YET, sending_since__isnull=True)
-"""What can still be taken back: its send has not begun."""
+"""States of a reminder whose send has not begun, which can still be taken back."""
 
 
 # PostgreSQL reads every CHECK of a table anew, word by word, for each statement that writes to it, and these two tables are

@@ -28,7 +28,7 @@ from dispensary.reminders.texts import Text, WayOut, language_for, medicine_in, 
 from dispensary.reminders.texts import patient_page as page_words
 
 TURN = timedelta(minutes=1)
-"""How long a nudge waits for another message to the same patient that is due as well."""
+"""Time that a nudge waits for another message to the same patient that is due as well."""
 RECHECK_AFTER = 0.25
 """Seconds for which a batch may rely on what was decided when it was read."""
 

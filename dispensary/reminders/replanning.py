@@ -25,7 +25,7 @@ from dispensary.reminders.queue import count
 log = logging.getLogger(__name__)
 
 SECONDS = 8.0
-"""How long one tick plans again, after it has hinted at what is due. The next tick goes on where the rows say."""
+"""Time in which one tick plans again, after it has hinted at what is due. The next tick goes on where the rows say."""
 BATCH = 200
 
 _OF_SUPPLY = ("id", "prescription_id", "number", "starts_on", "handed_over_at", "run_out_on", "strength_mg")

@@ -29,7 +29,7 @@ class Coming:
     text: str
     kind: ReminderKind
     segments: int
-    """How many text messages it costs; 0 for a letter."""
+    """Text messages that it costs; 0 for a letter."""
 
 
 @dataclass(frozen=True, slots=True)

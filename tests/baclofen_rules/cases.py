@@ -32,11 +32,11 @@ from tests.tables import read_table, refuse_unknown
 
 RECORD_KEYS = frozenset({"orders", "given", "elsewhere", "decided", "asks"})
 CASE_KEYS = frozenset({"takes", "had", "patient", "prescription", "case", "unknown"}) | RECORD_KEYS
-"""What a row may say of its case."""
+"""Keys of a row about its case."""
 FINDING_KEYS = frozenset({"summary", "detail", "observed", "limit", "dur", "detected_issue", "suggestion"})
-"""What a row of a rule's table may say of the finding, beside its severity; ``explains`` is what a clear rule says for itself."""
+"""Keys of a row about the finding, beside its severity; ``explains`` is the sentence of a clear rule."""
 RULE_KEYS = FINDING_KEYS | {"says", "expect", "code", "detail_of", "explains"}
-"""What a row of a rule's table says beside its case."""
+"""Keys of a row of a rule's table beside its case."""
 ON = date(2026, 11, 22)
 CALM_PATIENT = {
     "age_years": 45,

@@ -32,7 +32,7 @@ STEPS = {
     "fraction": Decimal("0.05"),
     "times": Decimal("0.5"),
 }
-"""What counts as a small difference, where it is not 1."""
+"""Small differences that are not 1."""
 LADDER = list(Severity)
 HABITS = rulebook(load_profile("lioresal"), ON).habits
 

@@ -1,4 +1,4 @@
-"""What is written about the rules is true."""
+"""The pages about the rules are true."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the parts of the audit benchmark share: bars, a durable server with split roles, CPU of a backend."""
+"""Shared parts of the audit benchmark: bars, a durable server with split roles, CPU of a backend."""
 
 # ruff: noqa: E402 - Django is set up before the models are imported
 from __future__ import annotations

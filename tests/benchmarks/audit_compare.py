@@ -31,7 +31,7 @@ Answer = tuple[list[Bar], list[str]]
 
 
 def parts(database: Database, folder: Path, options: argparse.Namespace) -> dict[str, Callable[[], Answer]]:
-    """What each part runs; it gives its bars, and a table where it has one."""
+    """The function of each part; it gives its bars, and a table where it has one."""
     return {
         "compare": lambda: compare(database, options.rounds, options.count),
         "writers": lambda: (writers(database, folder, options.seconds), []),

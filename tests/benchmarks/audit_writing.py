@@ -1,4 +1,4 @@
-"""What a line of the log costs: beside other libraries, its indexes, many writers, and how long one waits."""
+"""The cost of a line of the log: beside other libraries, its indexes, many writers, and the wait for it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _dispense(variant: str, number: int, pharmacy: UUID, user: Any) -> None:
 
 
 def _body(order: Any, stock: Any, patient: Any) -> dict[str, Any]:
-    """What was before and what is after, of everything that changed."""
+    """Return the values before and after, of everything that changed."""
     return {
         "order": {"id": order.pk, "remaining": [str(order.remaining + 1), str(order.remaining)], "status": order.status},
         "stock": {"id": stock.pk, "gtin": stock.gtin, "lot": stock.lot, "quantity": [str(stock.quantity + 1), str(stock.quantity)]},
@@ -200,7 +200,7 @@ FROM generate_series(1, 3000) AS i"""
 
 
 def index_cost(database: Database, dispense_us: float) -> Bar:
-    """What the indexes of the search add to a dispense: appends with them and without, in turns."""
+    """Measure the cost of the search's indexes for a dispense: appends with them and without, in turns."""
     with database.connect("superuser", autocommit=False) as admin:
         indexes = admin.execute(
             "SELECT indexname, replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes "
@@ -281,7 +281,7 @@ COMMIT;
 """
 _CONTEXT = """, set_config('pghistory.context_id', gen_random_uuid()::text, true),
     set_config('pghistory.context_metadata', '{"user": 1}', true)"""
-"""How django-pghistory tells its triggers who acts: along with a statement that is sent anyway."""
+"""The way in which django-pghistory tells its triggers who acts: along with a statement that is sent anyway."""
 
 APPEND_SQL = """\\set log random(1, 20)
 SELECT audit.append(p_pharmacy => md5('log' || :log)::uuid, p_origin => 'bench.example/log/' || :log,
@@ -353,7 +353,7 @@ def waiting(database: Database, pharmacy: UUID) -> float:
 
 
 def bulk(database: Database) -> float:
-    """How the cost of an entry grows with the number in one transaction; 1 is not at all."""
+    """Return the growth of an entry's cost with the number in one transaction; 1 is none."""
 
     def cost(count: int) -> float:
         with database.connect("app", autocommit=False) as writer:

@@ -121,7 +121,7 @@ def owe(count: int) -> None:
 
 
 def settle(database) -> None:
-    """What autovacuum has done by the time that rows planned days ago are due; so that nobody pays for it while measured."""
+    """Vacuum as autovacuum has by the time that rows planned days ago are due, so that no measurement includes it."""
     with database.connect() as superuser:
         superuser.execute("VACUUM ANALYZE")
         superuser.execute("CHECKPOINT")
@@ -220,7 +220,7 @@ def celery_eta(count: int, folder: Path, broker, smtp: int | None = None) -> Mea
 
 
 PROCRASTINATING: list[bool] = []
-"""Whether its tables are there."""
+"""True where its tables exist."""
 
 
 def procrastinate_drain(count: int, folder: Path, database, smtp: int | None = None) -> Measured:
@@ -314,7 +314,7 @@ def bench_smtp(folder: Path, database, broker) -> None:
 
 
 def bench_plan() -> None:
-    """What planning adds to a dispense: its part of the time of the whole action, median of many."""
+    """Measure planning's part of the time of a dispense, median of many."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -1,4 +1,4 @@
-"""What the reminder engine is measured against: a bare Celery ETA task, and procrastinate. Neither keeps a record of what it sent."""
+"""The rivals of the reminder engine: a bare Celery ETA task, and procrastinate. Neither keeps a record of what it sent."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def _doses(draw: random.Random) -> str:
 
 
 def facts_of(case: Case) -> dict[str, Any]:
-    """What the engines are given: the derived terms, ready to compare."""
+    """Return the derived terms, ready to compare, as the engines get them."""
     terms = Terms(case, BOOK.terms)
     patient = case.patient
     return {

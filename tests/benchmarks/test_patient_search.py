@@ -84,7 +84,7 @@ def shop(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 
 
 def searches(pharmacy: Pharmacy) -> dict[str, str]:
-    """What a person types, by kind."""
+    """Texts that a person types, by kind."""
     some = Patient.objects.filter(pharmacy=pharmacy, identifier=f"N{ROWS // 2}").get()
     order = Prescription.objects.filter(patient=some).get()
     return {

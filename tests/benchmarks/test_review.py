@@ -1,4 +1,4 @@
-"""How long the rule book takes: one review once the case is parsed, reading a case, and importing the package.
+"""The time that the rule book takes: one review once the case is parsed, reading a case, and importing the package.
 
 CPU time is measured, so that what else the machine does counts as little as possible.
 """

@@ -1,4 +1,4 @@
-"""What a running worker and the service files really use: every setting whose reason `deploy/celery.py` gives, row by row."""
+"""The settings that a running worker and the service files really use, each whose reason `deploy/celery.py` gives."""
 
 import configparser
 import signal

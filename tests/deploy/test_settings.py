@@ -111,7 +111,7 @@ def test_readiness_says_no_while_the_database_is_away(client: Client) -> None:
 
 
 def lines_of(write: logging.Logger, *arguments: object, **more: object) -> dict[str, object]:
-    """What one call writes, through the handler that the deployment's configuration makes."""
+    """Return the log of one call, written by the handler that the deployment's configuration makes."""
     from logging.config import DictConfigurator
 
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""What `manage.py check --database default` says of the reminders."""
+"""The warnings of `manage.py check --database default` about reminders."""
 
 from datetime import timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""What runs beside an order is asked about and counted; what the order goes on with is its own course."""
+"""Supplies beside an order are asked about and counted; those that the order goes on with are its own course."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "seal
 
 SECRET = "shared-with-the-gateway"
 MADE: set[Event] = set()
-"""What the journeys of this run made."""
+"""Events that the journeys of this run made."""
 JOURNEYS: list[str] = []
 
 

@@ -1,4 +1,4 @@
-"""How a journey looks at a page: axe-core, width, console, and the keyboard alone."""
+"""Checks of a page in a journey: axe-core, width, console, and the keyboard alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Eye:
     page: Page
     site: str
     console_errors: list[str] = field(default_factory=list)
-    """What the browser complained about."""
+    """Return the browser's complaints."""
 
     def go(self, address: str) -> None:
         """Open an address of the site."""
@@ -44,7 +44,7 @@ class Eye:
             self.console_errors.append(f"console: {line.text}")
 
     def faults(self) -> list[str]:
-        """What is wrong with the page as it stands, wide and narrow: axe, sideways scrolling, complaints."""
+        """Return the faults of the page as it stands, wide and narrow: axe, sideways scrolling, complaints."""
         messages = []
         source = (MODULES / "axe-core" / "axe.min.js").read_text()
         for size in (WIDE, NARROW):

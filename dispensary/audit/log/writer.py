@@ -38,7 +38,7 @@ _COLUMNS = {
     "station": "text", "request_id": "text", "reason_code": "text", "patient_ref": "text", "drug_code": "text",
     "rule_codes": "text[]", "ruleset": "bytea", "engine": "text", "corrects_seq": "bigint",
 }  # fmt: skip
-"""What `audit.append` takes, in the order of `Prepared.values`."""
+"""Arguments of `audit.append`, in the order of `Prepared.values`."""
 _APPEND = f"SELECT audit.append({', '.join(f'p_{name} => %s::{kind}' for name, kind in _COLUMNS.items())})"
 # Row by row, in the order given, through the one way in; one round trip, and one value to be sent instead of twenty an entry.
 _APPEND_ALL = f"""

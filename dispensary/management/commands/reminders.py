@@ -24,7 +24,7 @@ from dispensary.reminders.texts import LANGUAGES
 
 
 def _some(text: str) -> int:
-    """How many, from 1 to ten thousand."""
+    """Read a number from 1 to ten thousand."""
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 1 <= number <= 10_000:
         raise ArgumentTypeError(f"{text!r} given, a number from 1 to 10000 expected")
@@ -165,7 +165,7 @@ class Command(BaseCommand):
         return found
 
     def _looker(self, options: dict[str, Any], pharmacy_id: uuid.UUID) -> Actor:
-        """Who looks: the named member of staff, or the shell, which the log then says."""
+        """Return the actor: the named member of staff, or the shell, which the log then says."""
         if not options["by"]:
             return Actor.system("shell", pharmacy_id)
         return authoriser(options["by"], pharmacy_id, *Role)

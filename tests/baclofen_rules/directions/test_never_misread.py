@@ -81,7 +81,7 @@ def test_any_muddle_of_prescribers_words_is_a_reading_or_a_question(text: str, s
 
 
 def slips(pieces: list[str], at: int) -> tuple[list[str], list[str]]:
-    """What stands there once the piece at ``at`` is dropped, and once it is written twice."""
+    """Return the text with the piece at ``at`` dropped, and with it written twice."""
     return pieces[:at] + pieces[at + 1 :], [*pieces[: at + 1], *pieces[at:]]
 
 

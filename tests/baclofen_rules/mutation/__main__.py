@@ -139,7 +139,7 @@ def digest(target: str) -> str:
 
 
 def _is_read(data: Path, target: str) -> bool:
-    """Whether a file of data is read by the tests of a target: a rule is held against the rows of its own table."""
+    """Return whether the tests of a target read a file of data: a rule is held against the rows of its own table."""
     if HERE.relative_to(ROOT) in data.parents:
         return False
     alone = target.startswith("rules/") and target != "rules/__init__.py"

@@ -1,4 +1,4 @@
-"""What is mutated beyond mutmut's own operators, and how code that mutmut passes over is laid open to it.
+"""Operators beside mutmut's own, and the opening of code that mutmut passes over.
 
 mutmut leaves decorated functions alone, and with them every property; it does not touch a bare condition, the severity of
 a finding, ``max`` and ``min``, a comparison that is handed over by name, or the direction of rounding. In a rule book these

@@ -23,7 +23,7 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
 }
 """Files with tests of their own; a rule is held against the rows of its own table."""
 BESIDE: Final[dict[str, tuple[str, ...]]] = {"directions": (f"{TESTS}/test_directions_rule.py",)}
-"""What a rule has beside its table."""
+"""Tests of a rule beside its table."""
 
 
 def targets() -> list[str]:

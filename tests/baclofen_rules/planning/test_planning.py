@@ -30,7 +30,7 @@ def mg(*amounts: int | str) -> tuple[Decimal, ...]:
 
 
 def reviewed(plan: Plan, profile: Profile, before: tuple[Decimal, ...] | None, **patient: object) -> list[str]:
-    """What a full review says to the plan, put into a prescription for a patient who has long been on ``before``.
+    """Return a full review of the plan, put into a prescription for a patient who has long been on ``before``.
 
     A prescription names one strength. A plan with two is reviewed as a whole for its doses, and by strength for its tablets.
     """

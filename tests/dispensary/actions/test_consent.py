@@ -1,4 +1,4 @@
-"""Whether, where and how plainly a patient is messaged."""
+"""Consent, addresses and the detail of messages."""
 
 import json
 

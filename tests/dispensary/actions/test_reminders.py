@@ -1,4 +1,4 @@
-"""What a person may send late, and what would be wrong by then."""
+"""Reminders that a person may send late, and those that would be wrong by then."""
 
 from datetime import timedelta
 

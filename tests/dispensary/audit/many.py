@@ -15,7 +15,7 @@ WORDS = "prescriber confirmed dose by telephone; patient stable on long-term the
 
 @dataclass(frozen=True)
 class Many:
-    """What was made, with values that exist in it."""
+    """The entries that were made, with values that exist in them."""
 
     pharmacies: list[UUID]
     entries: int

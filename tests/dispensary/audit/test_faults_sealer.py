@@ -87,7 +87,7 @@ class Signed:
             assert self.roots.setdefault(checkpoint.size, checkpoint.root) == checkpoint.root
 
     def fit(self) -> None:
-        """What was signed, whenever, is a beginning of the log as it is at the end."""
+        """Every signed state is a beginning of the log as it is at the end."""
         with self.site.connect() as connection:
             for size, signed in self.roots.items():
                 assert signed == root(leaves(connection, self.log.log_id, upto=size))
@@ -149,7 +149,7 @@ CALLS = ("fsync", "rename", "write", "sendto", "recvfrom") if LONG else ("rename
 
 
 def may_trace() -> bool:
-    """Whether strace is here and may watch a process on this machine."""
+    """Return whether strace is here and may watch a process on this machine."""
     return (
         shutil.which("strace") is not None
         and not subprocess.run(

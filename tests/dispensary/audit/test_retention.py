@@ -1,4 +1,4 @@
-"""What may lawfully leave the log leaves it named, and a restored database goes on as a new log."""
+"""Retention: entries that may lawfully leave the log leave it named; a restored database goes on as a new log."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ ODD = (
 
 
 def test_entries_written_in_odd_sessions_verify_in_every_other(fresh: OwnSite) -> None:
-    """What is hashed does not depend on who set what, on either side."""
+    """The hash does not depend on the settings of either side."""
     site = fresh
     for setting in ODD:
         with site.connect("app") as app:

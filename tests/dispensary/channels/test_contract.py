@@ -28,7 +28,7 @@ from tests.dispensary.channels.servers import black_hole, http_gateway
 Key = tuple[RSAPrivateKey, str]
 """The private key of an application, and the same in PEM."""
 WAIT = timedelta(seconds=7)
-"""What a provider that has had too many asks us to wait."""
+"""Seconds that a provider which has had too many asks us to wait."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a page weighs on the wire: itself, its style sheet and its scripts, compressed. The two fonts come once and stay."""
+"""The bytes of a page on the wire: itself, its style sheet and its scripts, compressed. The two fonts come once and stay."""
 
 from __future__ import annotations
 

@@ -78,12 +78,12 @@ def not_ended(rows=None):
 
 
 def let_leases_run_out() -> None:
-    """What time does, without waiting for it."""
+    """Let time pass, without waiting for it."""
     Reminder.objects.filter(lease_until__isnull=False).update(lease_until=database_now() - timedelta(seconds=1))
 
 
 def recover(*, at_once: bool = False) -> None:
-    """What the next ticks do, once the lease has run out; `at_once`: let every lease have run out already."""
+    """Do the work of the next ticks, once the lease has run out; `at_once`: let every lease have run out already."""
     deadline = time.monotonic() + 30
     while not_ended().exists():
         assert time.monotonic() < deadline, "it did not come to an end"
@@ -95,7 +95,7 @@ def recover(*, at_once: bool = False) -> None:
 
 
 def heal() -> None:
-    """What time and the next ticks do: leases run out, what was put off falls due, until the engine is done with everything."""
+    """Let time and ticks pass until the engine has nothing left: leases run out, rows put off fall due."""
     for _ in range(20):
         if not not_ended().exists():
             return
@@ -138,7 +138,7 @@ class Steps:
 
 
 def steps_of(work, folder: Path) -> int:
-    """How many statements and commits `work` sends, done once in a child that lives."""
+    """Count the statements and commits that `work` sends, done once in a child that lives."""
     file = folder / "steps"
 
     def counted() -> None:

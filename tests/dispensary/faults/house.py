@@ -105,7 +105,7 @@ class House:
         os.killpg(self.processes[name].process.pid, number)
 
     def revive(self, **more: str) -> None:
-        """What a supervisor does: start what is gone."""
+        """Start what is gone, as a supervisor does."""
         for name, server in list(self.processes.items()):
             if not server.running:
                 self.start(name, **more)
@@ -197,7 +197,7 @@ class House:
         return self._seen
 
     def count_sent(self) -> int:
-        """How many messages the witness has seen."""
+        """Count the messages that the witness has seen."""
         return self.sent().total()
 
     def wait(self, done, seconds: float, why: str) -> None:
@@ -226,7 +226,7 @@ class House:
         return {ReminderState(state).name: count for state, count in counted.items()}
 
     def verdict(self, due_ids: set[uuid.UUID]) -> "Verdict":
-        """What was owed against what the witness saw, and against what the log tells."""
+        """Compare the reminders that were due with the witness's messages and with the log."""
         sent_ids = self.sent()
         keys = {str(uuid.uuid5(public_id, "email:1")): public_id for public_id in due_ids}
         parked = set(Reminder.objects.filter(state=ReminderState.PARKED).values_list("public_id", flat=True))

@@ -66,7 +66,7 @@ def test_a_broker_that_never_answers_delays_no_dispense_and_sending_resumes(hous
 
 
 def seconds_of_a_dispense(shop, by):
-    """How long one hand-over takes, reminders and all."""
+    """Return the seconds that one hand-over takes, reminders and all."""
     now = database_now()
     order = make.prescription(make.patient(shop, now=now), now=now, written_on=str(now.date()))
     began = time.monotonic()

@@ -251,12 +251,12 @@ def left(scene, outbox):
 
 
 def times_told(course):
-    """How many lines of the log say that it was sent."""
+    """Count the lines of the log that say that it was sent."""
     return AuditEntry.objects.filter(action="reminder.sent", subject_id=str(course.row.public_id)).count()
 
 
 def named_as_on_its_way(course):
-    """What the log says of the plan's end: how many could not be recalled."""
+    """Return the log's entry of the plan's end: how many could not be recalled."""
     lines = AuditEntry.objects.filter(action="reminder.withdrawn", subject_id=str(course.row.plan_id))
     entries = list(lines.values_list("entry_id", flat=True))
     with audit.reading(course.patient.pharmacy):

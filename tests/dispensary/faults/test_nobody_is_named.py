@@ -23,7 +23,7 @@ TELLING = re.compile(
 )
 """Name, dose, medicine or condition, in each of our languages."""
 NAMING = re.compile(r"canary|example\.org|\+?447700900|31725[.,]5|baclof|lioresal", re.IGNORECASE)
-"""What no program may leave lying: the above, and where the patient is reached."""
+"""Words that no program may leave in a file: the above, and the patient's addresses."""
 PARAMS = {"date": "2026-12-03", "before": ["31725.5", "31725.5"], "after": ["31725.5"], "strength": "31725.5"}
 
 

@@ -78,7 +78,7 @@ def test_a_drain_killed_before_any_of_its_statements_loses_nothing_and_doubles_a
 
 
 def left_lying(due, outbox):
-    """What a tick finds: claimed by a dead worker, in doubt, a receipt, a supply that has run out."""
+    """Make rows for a tick: claimed by a dead worker, in doubt, a receipt, a supply that has run out."""
     for table in (Reminder, ReminderPlan, WorklistItem, EngineCounter, EngineTurn, ChannelRest, InboundEvent):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)

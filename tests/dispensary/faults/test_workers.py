@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 KILLS = 20 if LONG else 2
 MANY = 4000 if LONG else 300
 LEASES = 3 if LONG else 1
-"""How many leases, of ten seconds each, a frozen worker stands still."""
+"""Leases, of ten seconds each, that a frozen worker stands still."""
 
 
 def test_workers_killed_under_load_lose_nothing_and_double_at_most_the_message_in_hand(house):

@@ -1,4 +1,4 @@
-"""What holds for every command of the app."""
+"""Rules for every command of the app."""
 
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator

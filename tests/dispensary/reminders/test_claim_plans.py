@@ -1,4 +1,4 @@
-"""What PostgreSQL makes of the statements of the claim among many rows: traps that cost ten and twenty times their time once."""
+"""PostgreSQL's plans of the statements of the claim among many rows: traps that once cost ten and twenty times their time."""
 
 import uuid
 from datetime import timedelta

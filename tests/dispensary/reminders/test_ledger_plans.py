@@ -1,4 +1,4 @@
-"""What PostgreSQL makes of the statement that reads a batch, and whose clock the statements ask."""
+"""PostgreSQL's plans of the statement that reads a batch, and the clock that the statements ask."""
 
 import json
 import uuid
@@ -55,7 +55,7 @@ def test_no_statement_asks_another_clock_than_the_databases(name):
 
 
 def test_no_clock_of_the_process_decides_about_a_lease():
-    """What a worker's own clock says must not matter; only durations are measured with it, and those monotonic."""
+    """A worker's own clock must not matter; only durations are measured with it, and those monotonic."""
     folder = Path(queue.__file__).parent
     for file in folder.glob("*.py"):
         text = file.read_text()

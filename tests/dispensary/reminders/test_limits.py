@@ -1,4 +1,4 @@
-"""How often is too often: days are the patient's, from midnight to midnight where they live."""
+"""Limits by day and week: days are the patient's, from midnight to midnight where they live."""
 
 import uuid
 from datetime import UTC, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""What was accepted and never spoken of again: asked about once, a day later, and then as if its receipt had come."""
+"""Messages that were accepted and have no receipt: polled once, a day later, and then as if the receipt had come."""
 
 from datetime import timedelta
 

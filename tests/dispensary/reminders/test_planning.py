@@ -1,4 +1,4 @@
-"""What a dispense makes owing is written with it, and withdrawn with what makes it untrue."""
+"""The reminders of a dispense are written with it, and withdrawn with the event that makes them untrue."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -332,7 +332,7 @@ def test_a_returned_supply_lets_the_supply_before_it_count_again(patient, by):
 
 
 def replaced(old, by, at, new=None):
-    """What happens when a newer order takes an older one's place."""
+    """Replace an order by a newer one."""
     type(old).objects.filter(pk=old.pk).update(status="replaced", ended_at=at)
     new = new or making.prescription(old.patient, replaces=old)
     reminders.withdraw_for(prescription=old, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=at)

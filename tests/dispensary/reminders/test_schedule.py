@@ -1,4 +1,4 @@
-"""What one dispense makes owing."""
+"""The reminders of one dispense."""
 
 import zoneinfo
 from datetime import UTC, date, time, timedelta

@@ -1,4 +1,4 @@
-"""What an e-mail provider tells of a letter, in Postmark's own words and through django-anymail's view."""
+"""The events of an e-mail provider, in Postmark's own format and through django-anymail's view."""
 
 import base64
 import json

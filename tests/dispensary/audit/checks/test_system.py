@@ -24,7 +24,7 @@ def ids(messages: list[Any]) -> list[str]:
 
 
 def test_no_setting_of_the_site_switches_the_log_off() -> None:
-    """What can be set about the log at all; a new one must be looked at here. None of them is a switch."""
+    """The settings of the log; a new one must be looked at here. None of them is a switch."""
     from dispensary.conf import Conf
 
     about = {setting.name: setting.type for setting in dataclasses.fields(Conf) if "audit" in setting.name}

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 KEYS = [verify.Key.parse(str(SIGNER.verifier))]
 MUTATIONS = 50_000 if LONG else 1500
-"""How many mutations each of the two tests of evidence tries: 100,000 in the long form."""
+"""Mutations that each of the two tests of evidence tries: 100,000 in the long form."""
 AROUND = MUTATIONS // 5 if LONG else MUTATIONS
 """The same for what is around the evidence: the manifest, the zip file."""
 

@@ -1,4 +1,4 @@
-"""What the application's real role can do to the log: append to it and read it. Everything else was tried."""
+"""The rights of the application's real role on the log: append and read. Everything else was tried."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ NAMES = [
 
 
 def matches(entry: AuditEntry, filters: Filters) -> bool:
-    """What the filter says, told in Python."""
+    """Return whether an entry matches the filters, by Python's reading of them."""
     expected = {
         "outcome": filters.outcome, "actor": filters.actor, "patient_ref": filters.patient, "drug_code": filters.drug,
         "subject_type": filters.subject_type, "subject_id": filters.subject_id, "request_id": filters.request_id,

@@ -188,7 +188,7 @@ APPENDED = {
     "p_occurred_at": dt.datetime(2026, 11, 22, tzinfo=dt.UTC), "p_subject_type": "x", "p_subject_id": "1", "p_body": "{}",
 }  # fmt: skip
 LIMIT = 8192 - len("a" + "x" + "system" + "x" + "1")
-"""What the texts of a header may have together, less those of `APPENDED`."""
+"""Bytes that the texts of a header may have together, less those of `APPENDED`."""
 
 
 def append(pharmacy: Pharmacy, **fields: object) -> None:
