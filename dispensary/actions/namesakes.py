@@ -123,15 +123,14 @@ def _questions_of(patient: Patient) -> Any:
 
 
 def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
-    """Return the record to be joined and the one to keep. Raises `Conflict` where both have supplies or messages."""
+    """Return the record to be joined and the one to keep. Raises `Conflict` where both have what cannot be moved."""
     for joined, kept in ((newer, older), (older, newer)):
-        if not any(
-            rows.exists() for rows in (joined.dispenses, joined.contact_points, joined.reminder_plans, joined.work)
-        ):
+        tied = (joined.dispenses, joined.decisions, joined.contact_points, joined.reminder_plans, joined.work)
+        if not any(rows.exists() for rows in tied):
             return joined, kept
     problem = Problem(
         "answer",
-        "two records with supplies, addresses or messages",
+        "two records with supplies, decisions, addresses or messages",
         "one record that has none of them",
         "Record the supplies of one as earlier supplies of the other, and cancel the orders of the one.",
     )
@@ -150,6 +149,8 @@ def _join(joined: Patient, kept: Patient, now: datetime) -> dict[str, Any]:
     supplies = [row.pk for row in joined.prior_supplies.all() if _key_of(row) not in known]
     joined.prior_supplies.filter(pk__in=supplies).update(patient=kept)
     _questions_of(joined).filter(answer=NamesakeAnswer.OPEN).delete()
+    joined.order_summaries.update(patient=kept)
+    joined.therapy_summary.all().delete()
     joined.former_identities.update(patient=kept)
     joined.joined_records.update(joined_to=kept)
     save_former_identity(joined, kept, CorrectionReason.JOINED, now)
