@@ -21,6 +21,7 @@ from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.forms import DispenseForm
+from dispensary.counter.identities import group_namesakes
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.documents.words import NB
@@ -163,7 +164,7 @@ def render_check(
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
-        "namesakes": prescription.patient.namesakes,
+        "namesakes": group_namesakes(prescription.patient),
         "number": order_number(prescription),
         "view": view,
         "draft": draft,

@@ -63,6 +63,15 @@ class IdentityForm(StyledForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
 
 
+def group_namesakes(patient: Patient) -> dict[str, list[Patient]]:
+    """Return the other records of the patient's name and birth date: those asked about, and those of other people."""
+    records = patient.namesakes
+    return {
+        "asked": [record.patient for record in records if record.is_open],
+        "others": [record.patient for record in records if not record.is_open],
+    }
+
+
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_receive)
 def correct(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:

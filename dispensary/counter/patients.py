@@ -17,6 +17,7 @@ from dispensary import policies
 from dispensary.actions import patients
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
+from dispensary.counter.identities import group_namesakes
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
@@ -192,7 +193,7 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
         "supplies": list(reversed(history(patient, on=visit.today)))[:20],
         "dispenses": patient.dispenses.select_related("prescription")[:20],
-        "namesakes": patient.namesakes,
+        "namesakes": group_namesakes(patient),
         "former": patient.former_identities.all(),
         "may_change": policies.may_receive(visit.by) and patient.joined_to is None,
     }
