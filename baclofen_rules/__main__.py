@@ -18,6 +18,7 @@ from baclofen_rules.page import rules_page
 from baclofen_rules.planning import CannotPlan, plan_taper, plan_titration
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.compare import differences
+from baclofen_rules.profiles.loading import FORMAT
 from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
@@ -117,24 +118,85 @@ def _explained(case: Case, profile: Profile, answer: Review) -> str:
 
 
 def _add_profiles(commands: Any) -> None:
-    show = commands.add_parser("profiles", help="names, digests, review dates; what differs between two")
+    show = commands.add_parser(
+        "profiles",
+        help="names, digests, review dates; what differs between two; check one; begin one",
+        description="Without more: the profiles. diff A B: what differs, in words. check NAME: read it in full. "
+        "new NAME: the beginning of a file that extends another.",
+    )
     show.add_argument("--folder", type=Path, help="a site's own folder of profile files")
     show.add_argument(
         "--on", type=_date, help="the day to speak of (YYYY-MM-DD): values, and whether a review has passed"
     )
-    show.add_argument("what", nargs="*", metavar="diff A B", help="with two names: what differs between them, in words")
+    show.add_argument("--extends", default="lioresal", help="for new: the profile to extend (default: lioresal)")
+    show.add_argument("what", nargs="*", metavar="diff A B | check NAME | new NAME")
     show.set_defaults(run=_profiles)
 
 
 def _profiles(options: argparse.Namespace) -> int:
-    if options.what:
-        return _profiles_diff(options)
+    match options.what:
+        case []:
+            return _list_profiles(options)
+        case ["diff", first, second]:
+            return _profiles_diff(options, first, second)
+        case ["check", name]:
+            return _check_profile(load_profile(name, folder=options.folder))
+        case ["new", name]:
+            return _begin_profile(name, load_profile(options.extends, folder=options.folder))
+    raise BadInput(
+        f"profiles {' '.join(options.what)}: expected nothing more, or: diff NAME NAME, check NAME, new NAME --extends NAME"
+    )
+
+
+def _list_profiles(options: argparse.Namespace) -> int:
     for name in list_profiles(options.folder):
         profile = load_profile(name, folder=options.folder)
         due = ""
         if options.on is not None and profile.is_due_for_review(options.on):
             due = f"  REVIEW PASSED on {profile.next_review}"
-        _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{due}")
+        parts = f"  {len(profile.fallbacks)} parts from {profile.parent}" if profile.fallbacks else ""
+        _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{parts}{due}")
+    return 0
+
+
+def _check_profile(profile: Profile) -> int:
+    entries = [
+        entry
+        for section in (profile.terms, *profile.sections.values())
+        for parameter in section.parameters.values()
+        for entry in parameter.in_force(max(profile.changes))
+    ]
+    unsigned = sum(entry.citation.mark in {"D", "K"} for entry in entries)
+    _say(f"{profile.name}: {len(profile.sections)} rules, {len(entries)} values in force from {profile.changes[0]}.")
+    _say(f"{unsigned} of them have no source (marks D and K) and want a pharmacist's signature.")
+    _say(f"Next review {profile.next_review}, checked by: {profile.checker}.")
+    for place in profile.fallbacks:
+        _say(f"From {profile.parent}, since this profile does not have it: {place}")
+    return 0
+
+
+def _begin_profile(name: str, parent: Profile) -> int:
+    _say(
+        f'''# What differs from {parent.name}: copy an entry, change its value, and say where the new one comes from.
+# Check it with: python -m baclofen_rules profiles --folder FOLDER check {name}
+
+format = "{FORMAT}"
+extends = "{parent.name}"
+name = "{name}"
+title = "Numbers of this site, on top of: {parent.title}"
+author = "Name of the author"
+checker = "Name of the pharmacist who checks it"
+next_review = {parent.next_review}
+
+# [[terms.max_mg_per_day]]
+# value = 80
+# unit = "mg/day"
+# from = {max(parent.changes)}
+# ages = [18]
+# mark = "D"
+# source = "design"
+# where = "why this site's number differs"'''
+    )
     return 0
 
 
@@ -149,10 +211,8 @@ def _rules(options: argparse.Namespace) -> int:
     return 0
 
 
-def _profiles_diff(options: argparse.Namespace) -> int:
-    if len(options.what) != 3 or options.what[0] != "diff":
-        raise BadInput(f"profiles {' '.join(options.what)}: expected nothing more, or: profiles diff NAME NAME")
-    first, second = (load_profile(name, folder=options.folder) for name in options.what[1:])
+def _profiles_diff(options: argparse.Namespace, *names: str) -> int:
+    first, second = (load_profile(name, folder=options.folder) for name in names)
     changes = differences(first, second, options.on)
     for change in changes:
         _say(f"{change.place}\n  {first.name}: {change.first}\n  {second.name}: {change.second}")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -70,16 +70,22 @@ def load_profile(name: str, on: date | None = None, folder: "Path | str | None" 
     """The profile of that name, checked in full against the rules.
 
     ``on`` fixes the day whose numbers are used; without it each case is reviewed with the numbers of its own day.
-    ``folder`` is a site's own folder of profile files. Raises InvalidProfile, which says where and what is wrong.
+    ``folder`` is a site's own folder of profile files; what such a profile does not know of comes from its parent and is named in
+    ``fallbacks``. Raises InvalidProfile, which says where and what is wrong.
     """
     from baclofen_rules.profiles.loading import read_profile  # TOML, hashes and paths are not needed before
 
-    profile = read_profile(name, folder, on)
+    needed = {"terms": _names_of(terms.Limits), **{rule.code: _names_of(rule.limits) for rule in all_rules()}}
+    profile = read_profile(name, folder, on, needed)
     if not profile.changes:
         raise InvalidProfile(f"{name}.toml: rules", "no number at all", "parameters for every rule")
     for day in profile.changes:
         rulebook(profile, day)
     return profile
+
+
+def _names_of(limits: type[Any]) -> tuple[str, ...]:
+    return tuple(made.name for made in fields(limits))
 
 
 def list_profiles(folder: "Path | str | None" = None) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
+from baclofen_rules import InvalidProfile, list_profiles, load_profile
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
+from dispensary.conf import conf
 from dispensary.models import Pharmacy
 from dispensary.reminders import health
 
@@ -44,6 +46,23 @@ def reminder_engine(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         "GET /health/reminders says the same at any time."
     )
     return [Warning(trouble, hint=hint, id="dispensary.W005") for trouble in troubles]
+
+
+@register()
+def site_profiles(**_: Any) -> list[CheckMessage]:
+    """Return E006 for each of the site's own profiles that cannot be used, W006 for what one takes from its parent."""
+    folder = conf().profile_folder
+    messages: list[CheckMessage] = []
+    try:
+        for name in () if folder is None else sorted(set(list_profiles(folder)) - set(list_profiles())):
+            profile = load_profile(name, folder=folder)
+            if profile.fallbacks:
+                text = f"The profile {name} does not have {', '.join(profile.fallbacks)}: {profile.parent} stands in."
+                hint = "Look at these numbers, and write into the profile which of them hold here."
+                messages.append(Warning(text, hint=hint, id="dispensary.W006"))
+    except InvalidProfile as error:
+        messages.append(Error(f"A profile of the site cannot be used: {error}", id="dispensary.E006"))
+    return messages
 
 
 @register()

@@ -45,20 +45,24 @@ class Profile:
     sections: Mapping[str, Section]
     on: date | None = None
     """Fixes the day whose numbers are used; None: the day of each case."""
+    parent: str = ""
+    """The shipped profile whose numbers stand in for what this one does not know; empty for a shipped one."""
+    fallbacks: tuple[str, ...] = ()
+    """The rules and numbers that come from the parent because no file of this profile has them: ``rules.form``."""
     changes: tuple[date, ...] = field(init=False, repr=False, compare=False)
-    """Days on which a number changes, oldest first."""
+    """Days on which a number changes, oldest first; the first is the one from which on every number is in force."""
     bound: dict[date, Any] = field(init=False, repr=False, compare=False)
     """The rule book's own memory of numbers already picked for a day."""
 
     def __post_init__(self) -> None:
-        sections = (self.terms, *self.sections.values())
-        days = {
-            entry.since
-            for section in sections
+        days = [
+            [entry.since for entry in parameter.entries]
+            for section in (self.terms, *self.sections.values())
             for parameter in section.parameters.values()
-            for entry in parameter.entries
-        }
-        object.__setattr__(self, "changes", tuple(sorted(days)))
+        ]
+        first = max((min(since) for since in days), default=date.max)
+        changes = {first, *(day for since in days for day in since if day > first)} if days else ()
+        object.__setattr__(self, "changes", tuple(sorted(changes)))
         object.__setattr__(self, "bound", {})
 
     def is_due_for_review(self, on: date) -> bool:

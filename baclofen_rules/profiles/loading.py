@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,10 @@ MARKS: Final = {
 }
 TABLES: Final = ("sources", "terms", "rules")
 HEAD: Final = ("format", "extends", "name", "title", "author", "checker", "checked_on", "next_review", *TABLES)
+Needed = Mapping[str, Iterable[str]]
+"""Names of the numbers by section: ``terms``, and the code of each rule."""
+DEFAULT: Final = "lioresal"
+"""The parent of a profile that extends none that ships."""
 BASE: Final = ("base", "sources")
 """Files beside the profiles that are none."""
 ENTRY: Final = ("value", "unit", "from", "ages", "mark", "source", "where", "note")
@@ -45,21 +49,29 @@ def profile_files(folder: Path | str | None = None) -> dict[str, Path]:
     return files
 
 
-def read_profile(name: str, folder: Path | str | None = None, on: date | None = None) -> Profile:
-    """The profile of that name. Raises InvalidProfile, which says where."""
+def read_profile(
+    name: str, folder: Path | str | None = None, on: date | None = None, needed: Needed | None = None
+) -> Profile:
+    """The profile of that name. Raises InvalidProfile, which says where.
+
+    ``needed`` names the numbers of every section. What a site's own profile lacks of them comes from its parent: the shipped
+    profile that it extends, or the default one.
+    """
     files = profile_files(folder)
     if name not in files:
         raise InvalidProfile("profile", name, f"one of {', '.join(sorted(files))}")
-    return _Reader(files[name], files).profile(on)
+    return _Reader(files[name], files, needed or {}).profile(on)
 
 
 class _Reader:
     """Reads one file; every refusal names the file and the place in it."""
 
-    def __init__(self, path: Path, files: Mapping[str, Path]) -> None:
+    def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed) -> None:
         self.path, self.files = path, files
         self.sources = _toml(HERE / "sources.toml")
+        self.parent = "" if path.parent == HERE else DEFAULT
         self.content = self._content(path, ())
+        self.fallbacks = tuple(self._fall_back(needed)) if self.parent else ()
 
     def profile(self, on: date | None) -> Profile:
         head = self.content
@@ -90,7 +102,30 @@ class _Reader:
             terms=terms,
             sections=sections,
             on=on,
+            parent=self.parent,
+            fallbacks=self.fallbacks,
         )
+
+    def _fall_back(self, needed: Needed) -> Iterator[str]:
+        """Take what no file of the profile has from its parent; yields the places."""
+        parent = self._content(HERE / f"{self.parent}.toml", ())
+        for code, names in needed.items():
+            place = "terms" if code == "terms" else f"rules.{code}"
+            own, of_parent = self._section_table(self.content, code), self._section_table(parent, code)
+            lacking = [name for name in names if name not in own and name in of_parent]
+            if not own and code != "terms":
+                own.update(of_parent)
+                yield place
+            else:
+                own.update({name: of_parent[name] for name in lacking})
+                yield from (f"{place}.{name}" for name in lacking)
+
+    def _section_table(self, content: dict[str, Any], code: str) -> dict[str, Any]:
+        """The table of a section inside of a file's content, made where there is none."""
+        if code == "terms":
+            return self._table(content.setdefault("terms", {}), "terms")
+        rules = self._table(content.setdefault("rules", {}), "rules")
+        return self._table(rules.setdefault(code, {}), f"rules.{code}")
 
     def _content(self, path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
         """Return a file with the numbers of the profile that it extends, where it has none of its own."""
@@ -102,6 +137,8 @@ class _Reader:
         files = {**self.files, "base": beside if beside.exists() else HERE / "base.toml"}
         if name not in files or files[name] in (path, *below):
             self._refuse("extends", name, f"one of {', '.join(sorted(files))}, and not itself")
+        if files[name].parent == HERE and name not in BASE and self.parent:
+            self.parent = name
         base = self._content(files[name], (path, *below))
         rules = self._table(content.get("rules", {}), "rules")
         base_rules = self._table(base.get("rules", {}), "rules")

@@ -129,6 +129,26 @@ def test_two_profiles_are_compared(capsys):
     assert "expected nothing more" in capsys.readouterr().err
 
 
+def test_a_profile_is_begun_and_checked(tmp_path, capsys):
+    assert main(["profiles", "new", "house", "--extends", "uk-smpc"]) == 0
+    (tmp_path / "house.toml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["profiles", "--folder", str(tmp_path), "diff", "house", "uk-smpc"]) == 0
+    assert "set the same values" in capsys.readouterr().out
+    assert main(["profiles", "--folder", str(tmp_path), "check", "house"]) == 0
+    report = capsys.readouterr().out
+    assert "values in force from 2025-01-01." in report
+    assert "want a pharmacist's signature" in report
+
+
+def test_a_check_names_what_comes_from_the_parent(tmp_path, capsys):
+    (tmp_path / "house.toml").write_text(
+        'format = "baclofen-profile/1"\nname = "house"\ntitle = "Ours"\nauthor = "A"\nchecker = "B"\nnext_review = 2027-05-22\n',
+        encoding="utf-8",
+    )
+    assert main(["profiles", "--folder", str(tmp_path), "check", "house"]) == 0
+    assert "From lioresal, since this profile does not have it: rules.tenfold" in capsys.readouterr().out
+
+
 def test_a_case_may_come_by_standard_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(plain(EXAMPLE).encode())))
     assert main(["review", "-"]) == 1

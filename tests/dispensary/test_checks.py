@@ -1,14 +1,16 @@
-"""The warnings of `manage.py check --database default` about reminders."""
+"""The answers of `manage.py check --database default` about reminders and a site's own profiles."""
 
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from dispensary.checks import reminder_engine
+from dispensary.checks import reminder_engine, site_profiles
 from dispensary.models import EngineCounter
 from tests.dispensary import make
 
@@ -41,3 +43,18 @@ def test_a_database_that_is_not_migrated_has_no_reminders_to_speak_of() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL search_path TO pg_catalog")
     assert messages() == []
+
+
+def test_a_site_is_told_what_its_own_profile_takes_from_another(tmp_path: Path, settings: Any) -> None:
+    head = 'format = "baclofen-profile/1"\nname = "house"\ntitle = "Ours"\nauthor = "A"\nnext_review = 2027-05-22\n'
+    settings.DISPENSARY = {**settings.DISPENSARY, "profile_folder": tmp_path}
+    assert site_profiles() == []
+    (tmp_path / "house.toml").write_text(f'{head}checker = "B"\n', encoding="utf-8")
+    (warning,) = site_profiles()
+    assert warning.id == "dispensary.W006"
+    assert "rules.tenfold" in warning.msg
+    assert "lioresal stands in" in warning.msg
+    (tmp_path / "house.toml").write_text(f'{head}checker = "B"\nextends = "uk-smpc"\n', encoding="utf-8")
+    assert site_profiles() == []
+    (tmp_path / "house.toml").write_text(head, encoding="utf-8")
+    assert [error.id for error in site_profiles()] == ["dispensary.E006"]

@@ -126,7 +126,6 @@ def test_a_site_brings_its_own_profile(site):
         (r"ages = \[12\]", "ages = [12, 90]", "ages", "without an upper age"),
         (r"(ages = \[12\]\n)", r"\1colour = 3\n", "max_mg_per_day[1].colour", "one of"),
         (r"from = (\S+)", r'from = "\1"', "from", "a date"),
-        (r"\[\[rules.allergy.basis\]\][^\[]*\[\[rules.allergy.basis\]\][^\[]*", "", "rules.allergy", "rests on"),
         (r"title = ", "title == ", "house.toml", "TOML"),
     ],
 )
@@ -173,6 +172,53 @@ def test_a_profile_says_only_what_differs_from_the_one_that_it_extends(tmp_path)
     own = load_profile("own", folder=tmp_path)
     assert [difference.place for difference in differences(load_profile("lioresal"), own)] == ["ceiling.factor"]
     assert own.digest != load_profile("lioresal").digest
+
+
+def without(text, section):
+    """The text of a profile file without the entries of a section or a number."""
+    return re.sub(rf"\[\[{re.escape(section)}(\.\w+)?\]\][^\[]*(?:\[[^\[][^\[]*)*", "", text)
+
+
+@pytest.mark.parametrize(
+    ("section", "places"),
+    [
+        ("rules.allergy", ("rules.allergy",)),
+        ("rules.tenfold", ("rules.tenfold",)),
+        ("rules.renal.low_dose_mg_per_day", ("rules.renal.low_dose_mg_per_day",)),
+        ("terms.restart_after_days", ("terms.restart_after_days",)),
+    ],
+)
+def test_what_a_profile_does_not_know_comes_from_its_parent_and_is_named(site, section, places):
+    site.path.write_text(without(site.path.read_text(encoding="utf-8"), section), encoding="utf-8")
+    profile = load_profile("house", folder=site.folder)
+    assert (profile.parent, profile.fallbacks) == ("lioresal", places)
+    assert differences(load_profile("lioresal"), profile) == ()
+
+
+def test_the_parent_is_the_shipped_profile_that_is_extended(tmp_path):
+    (tmp_path / "own.toml").write_text(OWN.format(extends="uk-smpc"), encoding="utf-8")
+    own = load_profile("own", folder=tmp_path)
+    assert (own.parent, own.fallbacks) == ("uk-smpc", ())
+    assert [load_profile(name).parent for name in NAMES] == ["", "", ""]
+
+
+def test_a_site_adds_the_tablet_of_its_country(tmp_path):
+    more = """
+[[rules.strength.strengths_mg]]
+value = [5, 10, 25]
+unit = "mg"
+from = 2023-01-01
+mark = "F"
+source = "DE1"
+where = "PZN 02181224: Lioresal 5 mg"
+
+[sources.DE1]
+title = "German price list"
+"""
+    (tmp_path / "own.toml").write_text(OWN.format(extends="lioresal") + more, encoding="utf-8")
+    case = Case.from_json(case_of({"prescription": {"strength_mg": 5}}))
+    assert "strength" in {finding.code for finding in review(case, load_profile("lioresal")).findings}
+    assert "strength" not in {finding.code for finding in review(case, load_profile("own", folder=tmp_path)).findings}
 
 
 def test_a_digest_does_not_depend_on_the_file_that_a_number_stands_in(site):
