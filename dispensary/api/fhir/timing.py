@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from baclofen_rules import Reading, read_directions
 from dispensary.api.fhir.elements import (
     Inquiry,
     as_amount,
@@ -32,24 +33,6 @@ class Moment(NamedTuple):
 
 GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 _BY_CODE = {"QD": 1, "BID": 2, "TID": 3, "QID": 4, "Q4H": 6, "Q6H": 4, "Q8H": 3, "AM": 1, "PM": 1, "BED": 1}
-# "od" and "qd" are left out: one means "right eye" elsewhere, both are read as each other.
-_BY_WORDS = {
-    1: {"once daily", "once a day", "one time a day", "every day", "daily"},
-    2: {
-        "bid",
-        "bd",
-        "twice daily",
-        "twice a day",
-        "two times a day",
-        "2 times a day",
-        "2x/day",
-        "every 12 hours",
-        "q12h",
-    },
-    3: {"tid", "tds", "three times daily", "three times a day", "3 times a day", "3x/day", "every 8 hours", "q8h"},
-    4: {"qid", "qds", "four times daily", "four times a day", "4 times a day", "4x/day", "every 6 hours", "q6h"},
-}
-_FREQUENCY = {words: n for n, all_words in _BY_WORDS.items() for words in all_words}
 # Hours by which the moments of a day are put in order; no dose is planned by them. An afternoon has no name in the case.
 _WHEN = {
     code: Moment(Decimal(hour), name)
@@ -104,14 +87,17 @@ def _read_coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry
             f"{path}.code", "a timing code that is not read here", f"one of {', '.join(_BY_CODE)} of v3-GTSAbbreviation"
         )
         return None
-    words = " ".join(as_text(concept.get("text"), f"{path}.code.text", inquiry).lower().replace(".", "").split())
+    words = " ".join(as_text(concept.get("text"), f"{path}.code.text", inquiry).split())
     if not words:
         return None
-    if words not in _FREQUENCY:
+    # Any dose will do: only how often it is taken is asked of the reader of directions.
+    reading = read_directions(f"10 mg {words}")
+    if not isinstance(reading, Reading) or reading.as_needed or [phase.days for phase in reading.phases] != [None]:
         inquiry.ask(f"{path}.code.text", "words that are not read here", "a frequency such as 'three times a day'")
         return None
-    inquiry.note(f"{path}.code.text", f"read as {_FREQUENCY[words]} a day")
-    return _FREQUENCY[words]
+    frequency = reading.phases[0].times_per_day
+    inquiry.note(f"{path}.code.text", f"read as {frequency} a day")
+    return frequency
 
 
 def _read_moments(

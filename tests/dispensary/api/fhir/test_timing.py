@@ -72,7 +72,9 @@ def test_a_timing_code_is_read(code: str, times: int) -> None:
     assert read_times_and_days({"code": {"coding": [{"system": GTS, "code": code}]}}) == (times, None)
 
 
-@pytest.mark.parametrize(("words", "times"), [("TID", 3), ("b.i.d.", 2), ("Three times  a day", 3), ("q6h", 4)])
+@pytest.mark.parametrize(
+    ("words", "times"), [("TID", 3), ("b.i.d.", 2), ("Three times  a day", 3), ("Thrice a day", 3), ("q6h", 4)]
+)
 def test_a_frequency_in_words_is_read_when_it_is_one_of_the_plain_ones(words: str, times: int) -> None:
     assert read_times_and_days({"code": {"text": words}}) == (times, None)
 
