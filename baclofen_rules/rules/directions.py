@@ -276,10 +276,11 @@ def _duration(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator
             level = limits.quantity_apart
         per_day = f"{format_amount(round(order.quantity / expected, 2))} a day"
         summary = f"{write_quantity(order)} for {write_days(expected)} are {per_day}; the doses of that time need {format_amount(needed)}"
+    lasts = "until further notice" if total is None else write_days(total)
     yield _found(
         level,
         summary,
-        f"Quantity: {write_quantity(order)}, expected to last {write_days(expected)}. Doses: {write_course(regimen)}{write_tablets(regimen, order)}.",
+        f"Quantity: {write_quantity(order)}, expected to last {write_days(expected)}; the course lasts {lasts}. Doses: {write_course(regimen)}{write_tablets(regimen, order)}.",
         {"days": str(expected), "tablets": write_quantity(order)},
         limit={"days": str(total)} if total else {"tablets": format_amount(needed)} if needed else {},
         issue=DetectedIssue.FULFILMENT,

@@ -94,6 +94,8 @@ def _read_need(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:
     if flag is not None and not isinstance(flag, bool):
         inquiry.ask(f"{path}.asNeededBoolean", f"a {type(flag).__name__}", "true or false", "Send valid FHIR R4.")
     if thing.get("asNeededCodeableConcept") is None:
+        if flag is None:
+            inquiry.miss(f"{path}.asNeeded", "read as doses to be taken regularly")
         return flag is True
     where = f"{path}.asNeededCodeableConcept"
     concept = as_object(thing["asNeededCodeableConcept"], where, inquiry)
