@@ -18,16 +18,21 @@ _SEVERITY = {
     FindingSeverity.ACKNOWLEDGE: "moderate",
     FindingSeverity.INFORMATION: "low",
 }
-# A supply that came back was handed over all the same; the note says that it was returned.
+# A supply that came back had begun and ended early; one that was cancelled never left the counter.
 _STATUS = {
     DispenseStatus.COMPLETED: "completed",
-    DispenseStatus.RETURNED: "completed",
+    DispenseStatus.RETURNED: "stopped",
     DispenseStatus.CANCELLED: "cancelled",
 }
 
 
-def medication_dispense(dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override]) -> dict[str, Any]:
-    """Return the resource with pack and findings contained; amounts are exact JSON numbers."""
+def medication_dispense(
+    dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override], given_before: Decimal
+) -> dict[str, Any]:
+    """Return the resource with pack and findings contained; amounts are exact JSON numbers.
+
+    `given_before` are the tablets that had been handed over on the order before this supply.
+    """
     answered = {answer.fingerprint: answer for answer in answers}
     issues = [_render_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
     resource = {
@@ -39,16 +44,27 @@ def medication_dispense(dispense: Dispense, findings: Iterable[Finding], answers
         "subject": {"reference": f"Patient/{dispense.patient_id}"},
         "performer": [{"actor": {"display": dispense.dispenser_name}}],
         "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}],
-        "type": {"coding": [{"system": ACT_CODE, "code": "FF" if dispense.number == 1 else "RF"}]},
+        "type": {"coding": [{"system": ACT_CODE, "code": _fill_code(dispense, given_before)}]},
         "quantity": _tablet_quantity(dispense.quantity),
         "daysSupply": {"value": dispense.days_supply, "unit": "days", "system": UCUM, "code": "d"},
         "whenPrepared": dispense.prepared_at.isoformat(),
         "whenHandedOver": dispense.handed_over_at.isoformat(),
         "dosageInstruction": [{"text": dispense.prescription.directions}] if dispense.prescription.directions else [],
+        "statusReasonCodeableConcept": {"text": dispense.ended_reason} if dispense.ended_reason else [],
         "note": [{"text": _render_note(dispense)}] if dispense.ended_at else [],
         "detectedIssue": [{"reference": f"#{issue['id']}"} for issue in issues],
     }
     return {name: value for name, value in resource.items() if value != []}
+
+
+def _fill_code(dispense: Dispense, given_before: Decimal) -> str:
+    """Return the kind of supply: the first or a later one of the order, P where it is not one whole ordered quantity.
+
+    After HL7 v3 ActPharmacySupplyType: FF, FFP, RF, RFP. The second part of a first quantity is RFP.
+    """
+    kind = "RF" if given_before else "FF"
+    ordered = dispense.prescription.quantity
+    return kind if ordered is None or dispense.quantity == ordered else f"{kind}P"
 
 
 def _render_pack(dispense: Dispense) -> dict[str, Any]:
