@@ -11,6 +11,7 @@ from uuid import UUID
 
 from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import OrderStatus
 from dispensary.models import (
     Decision,
     Dispense,
@@ -165,6 +166,8 @@ def _status(products: Sequence[Prescription]) -> str:
     """Return the status of an order: active while one of its products is, otherwise that of the last to end."""
     if any(row.status == PrescriptionStatus.ACTIVE for row in products):
         return PrescriptionStatus.ACTIVE.value
+    if any(row.status == PrescriptionStatus.ON_HOLD for row in products):
+        return OrderStatus.WAITING.value
     return str(max(products, key=lambda row: (row.ended_at is not None, row.ended_at)).status)
 
 

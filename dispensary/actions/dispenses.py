@@ -162,10 +162,10 @@ class _Handover:
         last = order.dispenses.completed().order_by("-handed_over_at").first()
         if order.status == PrescriptionStatus.COMPLETED and last is not None:
             return (_all_handed_over_problem(last),)
-        problem_text = (
-            f"The prescription is {order.get_status_display().lower()} since {order.ended_at:%Y-%m-%d %H:%M} UTC"
-        )
-        return (Problem("prescription", problem_text, "an active prescription", "Ask the prescriber for a new one."),)
+        next_step = "Ask the prescriber for a new one."
+        if order.status == PrescriptionStatus.ON_HOLD:
+            next_step = "Wait for its sender to release it, or ask the prescriber."
+        return (Problem("prescription", f"The prescription is {order.standing}", "an active prescription", next_step),)
 
     def _quantity_problems(self) -> tuple[Problem, ...]:
         left = self.prescription.remaining()

@@ -75,7 +75,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
     lock_identifiers(pharmacy.pk, intake.identifiers)
     if earlier := prescriptions.find_by_identifiers(pharmacy, intake.identifiers):
-        return _repeated(earlier, intake)
+        return _repeated(earlier, intake, by, now)
     if intake.valid_until is not None and intake.valid_until < pharmacy.local_day(now):
         problem = Problem(
             "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
@@ -131,8 +131,11 @@ def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: dat
     )
 
 
-def _repeated(earlier: Prescription, intake: Intake) -> Received:
-    """Answer an order that came before with what came of it then. Raises `Conflict` where it says something else now."""
+def _repeated(earlier: Prescription, intake: Intake, by: Actor, now: datetime) -> Received:
+    """Answer an order that came before with what came of it then; one on hold is released.
+
+    Raises `Conflict` where it says something else now.
+    """
     differing = intake.compare(earlier.document) if intake.compare else ()
     if differing:
         problem = Problem(
@@ -142,6 +145,7 @@ def _repeated(earlier: Prescription, intake: Intake) -> Received:
             f"To change the order, withdraw MedicationRequest/{earlier.pk} and send the new one with its own identifier.",
         )
         raise Conflict("There is another order with this identifier here. Nothing was stored.", problem)
+    earlier = prescriptions.release(prescription=earlier, by=by, now=now)
     review = earlier.reviews.filter(reason=ReviewReason.RECEIVED).earliest("reviewed_at")
     return Received(earlier, review, is_new=False)
 

@@ -74,7 +74,7 @@ def receive(
     `identifiers` are the sender's for this order, as (system, value).
 
     Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has
-    died or an order that replaces one which has ended. A prescription that the rules stop is taken in all the same:
+    died or an order that replaces one which another has replaced. A prescription that the rules stop is taken in all the same:
     it is seen, it just cannot be handed over.
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
@@ -173,21 +173,27 @@ def cancel(
 def withdraw(
     *, prescription: Prescription, status: SenderStatus, reason: str = "", by: Actor, now: datetime
 ) -> Prescription:
-    """Record that the sender took an order back: what is left of it is cancelled.
+    """Record that the sender took an order back: what is left of it is cancelled, or completed where it is called fulfilled.
 
     A sender ends an order, never a course: what was handed over is still taken, so its reminders stay, and a pharmacist gets
-    work. The same withdrawal again changes nothing.
+    work. One that is put on hold can be released again (`release`). The same status again changes nothing.
     """
     policies.require(policies.may_receive(by), by, "take in a withdrawal", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     locked = lock(prescription)
     if locked.withdrawn_as == status:
         return locked
-    was_active = locked.status == PrescriptionStatus.ACTIVE
+    was_open = locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}
+    words = f"{status.label} by its sender" + (f" ({reason})" if reason else "")
+    reason_text = clean_line(words[:250], "reason", longest=250)
+    if status == SenderStatus.ON_HOLD:
+        return _hold(locked, reason_text, by, now) if locked.status == PrescriptionStatus.ACTIVE else locked
+    if status == SenderStatus.COMPLETED and not was_open:
+        return locked
     locked.withdrawn_as = status
-    if was_active:
-        words = f"withdrawn by the sender: {status.label}" + (f" ({reason})" if reason else "")
-        end(locked, PrescriptionStatus.CANCELLED, clean_line(words[:250], "reason", longest=250), now)
+    if was_open:
+        is_completed = status == SenderStatus.COMPLETED
+        end(locked, PrescriptionStatus.COMPLETED if is_completed else PrescriptionStatus.CANCELLED, reason_text, now)
     else:
         locked.version += 1
     locked.save(update_fields=["withdrawn_as", "version"])
@@ -199,20 +205,74 @@ def withdraw(
         subject=locked,
         patient=locked.patient,
         reason_code=status.value,
-        body={"reason": reason, "cancelled": was_active},
+        body={"reason": reason, "cancelled": was_open},
     )
-    if handed_over := locked.dispensed():
-        stopped = "Check that the patient does not stop abruptly. " if status == SenderStatus.STOPPED else ""
+    handed_over = Decimal(0) if status == SenderStatus.COMPLETED else locked.dispensed()
+    if handed_over:
+        words = (
+            f"The sender withdrew the order of {locked.received_at:%d %b %Y} ({status.label}); {format_amount(handed_over)} tablets"
+            " of it were handed over. "
+        )
+        advice = _check_stop(locked, by, now) if status == SenderStatus.STOPPED else ""
         open_or_add(
             WorkKind.ORDER_WITHDRAWN,
             pharmacy_id=locked.pharmacy_id,
             patient_id=locked.patient_id,
-            reason=f"The sender withdrew the order of {locked.received_at:%d %b %Y} ({status.label}); {format_amount(handed_over)} tablets"
-            f" of it were handed over. {stopped}Ask the prescriber what the patient should take now.",
+            reason=f"{words}{advice}Ask the prescriber what the patient should take now."[:300],
             by=by,
             now=now,
         )
     return locked
+
+
+def _hold(prescription: Prescription, reason: str, by: Actor, now: datetime) -> Prescription:
+    prescription.status, prescription.ended_reason = PrescriptionStatus.ON_HOLD, reason
+    prescription.version += 1
+    prescription.save(update_fields=["status", "ended_reason", "version"])
+    audit.record(
+        Event.PRESCRIPTION_HELD,
+        pharmacy=prescription.pharmacy,
+        by=by,
+        now=now,
+        subject=prescription,
+        patient=prescription.patient,
+        body={"reason": reason},
+    )
+    return prescription
+
+
+@transaction.atomic
+def release(*, prescription: Prescription, by: Actor, now: datetime) -> Prescription:
+    """Make an order active again that its sender had put on hold; any other is left as it is."""
+    policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    locked = lock(prescription)
+    if locked.status != PrescriptionStatus.ON_HOLD:
+        return locked
+    locked.status, locked.ended_reason = PrescriptionStatus.ACTIVE, ""
+    locked.version += 1
+    locked.save(update_fields=["status", "ended_reason", "version"])
+    audit.record(
+        Event.PRESCRIPTION_RELEASED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        body={},
+    )
+    return locked
+
+
+def _check_stop(prescription: Prescription, by: Actor, now: datetime) -> str:
+    """Ask the rules what stopping at once would be, freeze their answer, and return it in words with the taper they propose."""
+    assessment = assess(prescription, on=prescription.pharmacy.local_day(now), discontinue="")
+    reviews.freeze(prescription=prescription, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
+    finding = next((finding for finding in assessment.review.findings if finding.code == "abrupt-stop"), None)
+    if finding is None:
+        return ""
+    taper = (finding.suggestion or {}).get("taper")
+    return f"{finding.summary}. " + (f"Proposed taper: {taper['sentence']} " if taper else "")
 
 
 def compare_witnesses(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> tuple[Finding, ...]:
@@ -297,9 +357,7 @@ def locked_active(prescription: Prescription, version: int | None) -> Prescripti
     if version is not None and locked.version != version:
         raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
     if locked.status != PrescriptionStatus.ACTIVE:
-        raise Conflict(
-            f"The prescription is {locked.get_status_display().lower()} since {locked.ended_at:%Y-%m-%d %H:%M} UTC."
-        )
+        raise Conflict(f"The prescription is {locked.standing}.")
     return locked
 
 
@@ -320,7 +378,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
             Problem("replaces", "another patient's order", "an order for the same patient"),
         )
     locked = lock(old)
-    if locked.status == PrescriptionStatus.ACTIVE:
+    if locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
         end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
         reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=now)
         audit.record(
@@ -332,7 +390,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
             patient=locked.patient,
             body={"replaced_by": new.pk},
         )
-    elif locked.status != PrescriptionStatus.COMPLETED and not locked.withdrawn_as:
+    elif locked.status == PrescriptionStatus.REPLACED:
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
 
 

@@ -19,10 +19,14 @@ class PrescriptionStatus(models.TextChoices):
     """The states of an order. Only `ACTIVE` can be dispensed."""
 
     ACTIVE = "active", _("Active")
+    ON_HOLD = "on-hold", _("On hold")
     COMPLETED = "completed", _("Completed")
     CANCELLED = "cancelled", _("Cancelled")
     STOPPED = "stopped", _("Stopped")
     REPLACED = "replaced", _("Replaced")
+
+
+_OPEN = [PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD]
 
 
 class Source(models.TextChoices):
@@ -34,11 +38,13 @@ class Source(models.TextChoices):
 
 
 class SenderStatus(models.TextChoices):
-    """The statuses with which a sender takes an order back; FHIR's words."""
+    """The statuses with which a sender takes an order back, holds it, or calls it fulfilled; FHIR's words."""
 
     CANCELLED = "cancelled", _("cancelled")
     STOPPED = "stopped", _("stopped")
     ENTERED_IN_ERROR = "entered-in-error", _("entered in error")
+    ON_HOLD = "on-hold", _("on hold")
+    COMPLETED = "completed", _("completed")
 
 
 class DoseUnit(models.TextChoices):
@@ -134,8 +140,8 @@ class Prescription(models.Model):
                 condition=Q(interval_days__isnull=True) | Q(interval_days__gte=1), name="prescription_interval_positive"
             ),
             models.CheckConstraint(
-                condition=Q(status=PrescriptionStatus.ACTIVE, ended_at__isnull=True)
-                | (~Q(status=PrescriptionStatus.ACTIVE) & Q(ended_at__isnull=False)),
+                condition=Q(status__in=_OPEN, ended_at__isnull=True)
+                | (~Q(status__in=_OPEN) & Q(ended_at__isnull=False)),
                 name="prescription_ended_has_a_time",
             ),
         ]
@@ -148,6 +154,12 @@ class Prescription(models.Model):
 
     def __str__(self) -> str:
         return f"Prescription {self.id}"
+
+    @property
+    def standing(self) -> str:
+        """Return the status in words, with the moment since when where the order has ended."""
+        since = "" if self.ended_at is None else f" since {self.ended_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.get_status_display().lower()}{since}"
 
     @property
     def authorised(self) -> Decimal | None:

@@ -45,7 +45,12 @@ _SUPPLY_BEFORE_COUNTS = frozenset(
         Withdrawal.PRESCRIPTION_STOPPED,
     }
 )
-_COURSE_GOES_ON = (PrescriptionStatus.ACTIVE, PrescriptionStatus.COMPLETED, PrescriptionStatus.CANCELLED)
+_COURSE_GOES_ON = (
+    PrescriptionStatus.ACTIVE,
+    PrescriptionStatus.ON_HOLD,
+    PrescriptionStatus.COMPLETED,
+    PrescriptionStatus.CANCELLED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,10 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
 
     sent = fhir_request(identifier=[{"system": "urn:ehr", "value": "RX-1"}], authoredOn=str(today()))
     assert house.technician.post("fhir/MedicationRequest", sent).status_code == 201
+    assert house.technician.post("fhir/MedicationRequest", sent | {"status": "on-hold"}).status_code == 200
+    house.wrote(Event.PRESCRIPTION_HELD, by=technician)
+    assert house.technician.post("fhir/MedicationRequest", sent).status_code == 200
+    house.wrote(Event.PRESCRIPTION_RELEASED, by=technician)
     assert house.technician.post("fhir/MedicationRequest", sent | {"status": "cancelled"}).status_code == 200
     house.wrote(Event.PRESCRIPTION_WITHDRAWN, by=technician)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db.models import Sum
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
@@ -30,7 +32,7 @@ from dispensary.api.views.orders import find_patient, find_prescriber, receive_o
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
 from dispensary.assessment import ANSWERED_BY_THE_SCAN
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Dispense, Prescription, PrescriptionStatus, Source
+from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, SenderStatus, Source
 
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
 
@@ -54,7 +56,8 @@ class MedicationRequestView(FHIRView):
         summary="Take in a MedicationRequest, or a Bundle with one; take back one that its sender withdraws",
         description="What cannot be read without doubt is asked back as an OperationOutcome; nothing is then stored. "
         "The same identifier again is answered 200 with the first order, or 409 where the order says something else. "
-        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200).",
+        "With the status cancelled, stopped or entered-in-error, what is left of the order with that identifier is cancelled (200); "
+        "with completed it ends as completed, with on-hold it waits until it is sent as active again.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         by, resource = self.authorize(), request.data
@@ -110,8 +113,9 @@ class MedicationRequestView(FHIRView):
     def _take_back_order(self, retraction: Retraction, by: Actor) -> Reply:
         """Take an order back; the reply is an OperationOutcome that names the order and what was handed over."""
         prescription = take_back(retraction, pharmacy=self.pharmacy, by=by, now=self.now)
-        words = f"MedicationRequest/{prescription.pk} is withdrawn by its sender ({retraction.status.value}): "
-        issues = [render_words(f"{words}nothing more of it can be handed over.")]
+        words = f"MedicationRequest/{prescription.pk} is {prescription.standing}, as {retraction.status.value} by its sender: "
+        until = " until it is sent as active again" if retraction.status == SenderStatus.ON_HOLD else ""
+        issues = [render_words(f"{words}nothing more of it can be handed over{until}.")]
         if handed_over := prescription.dispensed():
             words = f"{format_amount(handed_over)} tablets of it were handed over. A pharmacist here is asked to see to the patient."
             issues.append(render_words(words, "warning"))
@@ -150,7 +154,10 @@ class MedicationDispenseView(FHIRView):
         )
         dispense = self.get_own(rows, pk)
         self.record_reading(dispense.patient, dispense)
-        return Response(medication_dispense(dispense, dispense.review.findings.all(), dispense.overrides.all()))
+        before = Dispense.objects.filter(prescription_id=dispense.prescription_id, number__lt=dispense.number)
+        given = before.exclude(status=DispenseStatus.CANCELLED).aggregate(total=Sum("quantity"))["total"] or Decimal(0)
+        findings, answers = dispense.review.findings.all(), dispense.overrides.all()
+        return Response(medication_dispense(dispense, findings, answers, given))
 
 
 class MetadataView(FHIRView):

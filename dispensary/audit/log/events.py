@@ -43,6 +43,8 @@ class Event(StrEnum):
         "{by} was refused stopping {subject} of {patient}: {rules}.",
     )
     PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
+    PRESCRIPTION_HELD = "prescription.held", "{by} took in that the sender put {subject} of {patient} on hold."
+    PRESCRIPTION_RELEASED = "prescription.released", "{by} took in that the sender released {subject} of {patient}."
     PRESCRIPTION_WITHDRAWN = "prescription.withdrawn", "{by} took in that the sender withdrew {subject} of {patient}."
 
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."

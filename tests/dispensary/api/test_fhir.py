@@ -291,6 +291,28 @@ def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
     assert "is cancelled" in diagnostics(outcome(send(technician), 200))
 
 
+def test_an_order_on_hold_waits_until_it_is_sent_as_active_again(technician: Caller, pharmacist: Caller) -> None:
+    made = outcome(send(technician), 201)
+    assert "until it is sent as active again" in diagnostics(outcome(send(technician, status="on-hold"), 200))
+    address = f"prescriptions/{made['id']}/dispenses/"
+    refused = pharmacist.post(address, hand_over(), Idempotency_Key="k")
+    assert (refused.status_code, "is on hold" in refused.content.decode()) == (409, True)
+    assert outcome(send(technician), 200)["id"] == made["id"]
+    assert Prescription.objects.get().status == "active"
+    done = pharmacist.post(address, hand_over(acknowledged=["not-assessed"]), Idempotency_Key="k2")
+    assert done.status_code == 201, done.content
+
+
+def test_an_order_that_its_sender_calls_completed_ends_without_work(technician: Caller) -> None:
+    outcome(send(technician), 201)
+    outcome(send(technician, status="completed"), 200)
+    order = Prescription.objects.get()
+    assert (order.status, order.ended_reason) == ("completed", "completed by its sender")
+    assert not WorklistItem.objects.exists()
+    outcome(send(technician, status="completed"), 200)
+    assert AuditEntry.objects.filter(action="prescription.withdrawn").count() == 1
+
+
 def test_a_withdrawal_needs_no_more_than_the_identifier(technician: Caller) -> None:
     made = outcome(send(technician), 201)
     bare = {"resourceType": "MedicationRequest", "status": "cancelled", "intent": "order", "identifier": RX}
@@ -308,7 +330,7 @@ def test_after_a_supply_a_withdrawal_is_work_and_ends_no_reminder(technician: Ca
     assert "42 tablets" in diagnostics(outcome(send(technician, **supply, status="stopped"), 200))
     work = WorklistItem.objects.get()
     assert work.kind == WorkKind.ORDER_WITHDRAWN
-    assert "abruptly" in work.reason
+    assert "Stopping 15 mg" in work.reason or "abrupt" in work.reason, work.reason
     assert Reminder.objects.filter(state=ReminderState.SCHEDULED).count() == scheduled > 0
     outcome(send(technician, **supply, status="stopped"), 200)
     assert WorklistItem.objects.get().reason == work.reason
@@ -375,13 +397,30 @@ def test_a_dispense_goes_out_with_its_findings_and_what_was_answered(
     assert issue["mitigation"][0]["author"]["display"] == done["dispenser_name"]
 
 
-def test_a_returned_supply_was_handed_over_all_the_same(pharmacist: Caller, prescription: Prescription) -> None:
+def test_a_returned_supply_says_so_with_the_reason(pharmacist: Caller, prescription: Prescription) -> None:
     done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="k").json()
     address = f"fhir/MedicationDispense/{done['id']}"
     pharmacist.post(f"dispenses/{done['id']}/return/", {"reason": "brought back"})
     resource = pharmacist.get(address).json()
     MedicationDispense.model_validate(resource)
-    assert (resource["status"], "brought back" in resource["note"][0]["text"]) == ("completed", True)
+    assert (resource["status"], "brought back" in resource["note"][0]["text"]) == ("stopped", True)
+    assert resource["statusReasonCodeableConcept"]["text"] == "brought back"
+
+
+def test_a_part_of_the_ordered_quantity_goes_out_as_a_part(pharmacist: Caller, prescription: Prescription) -> None:
+    address, codes = f"prescriptions/{prescription.pk}/dispenses/", []
+    for key in ("a", "b"):
+        asked = pharmacist.post(address, hand_over(21), Idempotency_Key=f"{key}?").json()["findings"]
+        of = {
+            severity: [f["code"] for f in asked if f["severity"] == severity]
+            for severity in ("override", "acknowledge")
+        }
+        overrides = [ANSWER | {"finding": code} for code in of["override"]]
+        body = hand_over(21, overrides=overrides, acknowledged=of["acknowledge"])
+        done = pharmacist.post(address, body, Idempotency_Key=key).json()
+        resource = pharmacist.get(f"fhir/MedicationDispense/{done['id']}").json()
+        codes.append(resource["type"]["coding"][0]["code"])
+    assert codes == ["FFP", "RFP"]
 
 
 def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
