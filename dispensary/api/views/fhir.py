@@ -32,7 +32,15 @@ from dispensary.api.views.orders import find_patient, find_prescriber, receive_o
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
 from dispensary.assessment import ANSWERED_BY_THE_SCAN
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Dispense, DispenseStatus, Prescription, PrescriptionStatus, SenderStatus, Source
+from dispensary.models import (
+    Dispense,
+    DispenseStatus,
+    NamesakeAnswer,
+    Prescription,
+    PrescriptionStatus,
+    SenderStatus,
+    Source,
+)
 
 RESOURCE = {"type": "object", "description": "A FHIR R4 resource.", "required": ["resourceType"]}
 
@@ -130,6 +138,14 @@ class MedicationRequestView(FHIRView):
         if prescription["status"] != PrescriptionStatus.ACTIVE:
             ended = f"{address} is {prescription['status']}: {prescription['ended_reason']}."
             issues.append(render_words(ended, "warning"))
+        issues += [
+            render_words(
+                f"Patient/{namesake['patient']['id']} has the same name and birth date under another number. Same person?",
+                "warning",
+            )
+            for namesake in prescription["patient"]["namesakes"]
+            if namesake["answer"] == NamesakeAnswer.OPEN
+        ]
         issues += [render_finding(finding) for finding in review["findings"]]
         issues += [
             render_not_assessed(rule)

@@ -218,6 +218,14 @@ def test_a_name_in_another_spelling_is_the_same_name(technician: Caller) -> None
     assert Patient.objects.count() == 1
 
 
+def test_a_second_number_of_one_name_and_birth_date_is_asked_about(technician: Caller) -> None:
+    outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    first = Patient.objects.get()
+    other = new_start(contained=person(identifier=[{"value": "P-2"}]))
+    issues = outcome(technician.post(ADDRESS, other, content_type=FHIR), 201)["issue"]
+    assert [i["severity"] for i in issues if f"Patient/{first.pk}" in i["diagnostics"]] == ["warning"]
+
+
 RX = [{"system": "urn:ehr", "value": "RX-1"}]
 
 
