@@ -78,14 +78,19 @@ def _with_number(pharmacy: Pharmacy, text: str) -> Iterator[UUID]:
 def _with_name_and_birth_date(pharmacy: Pharmacy, text: str) -> set[UUID]:
     born_on, rest = read_birth_dates(text)
     names = sorted(fold_name(rest).split()[:MOST_WORDS], key=len, reverse=True)
-    if not names:
+    keys = PatientSearchKey.objects.filter(pharmacy=pharmacy)
+    if born_on:
         born = Patient.objects.filter(pharmacy=pharmacy, birth_date__in=born_on, joined_to__isnull=True)
-        return set(born.values_list("pk", flat=True)[: MOST + 1])
-    keys = PatientSearchKey.objects.filter(pharmacy=pharmacy, key__startswith=names[0])
+        born_ids = set(born.order_by().values_list("pk", flat=True)[: MOST + 1])
+        if not names:
+            return born_ids
+        is_common = len(born_ids) > MOST  # the first of January stands for unknown days in some records
+        keys = keys.filter(patient__birth_date__in=born_on) if is_common else keys.filter(patient__in=born_ids)
+    elif not names:
+        return set()
+    keys = keys.filter(key__startswith=names[0])
     for name in names[1:]:
         keys = keys.filter(key__contains=f" {name}")
-    if born_on:
-        keys = keys.filter(patient__birth_date__in=born_on)
     # Told apart here: the database would read every match first.
     ids = list(keys.values_list("patient", flat=True)[:MOST_KEYS])
     if len(ids) == MOST_KEYS:
@@ -95,7 +100,7 @@ def _with_name_and_birth_date(pharmacy: Pharmacy, text: str) -> set[UUID]:
 
 def _with_telephone(pharmacy: Pharmacy, text: str) -> QuerySet[ContactPoint, UUID]:
     contacts = ContactPoint.objects.filter(patient__pharmacy=pharmacy, retired_at__isnull=True)
-    ids = contacts.values_list("patient", flat=True)
+    ids = contacts.order_by().values_list("patient", flat=True)
     if not _TELEPHONE.fullmatch(text):
         return ids.none()
     try:

@@ -121,6 +121,15 @@ def test_more_patients_than_can_be_looked_at_are_asked_about(shop: Pharmacy, mon
     assert found(shop, "okafor ann") == {"Okafor"}
 
 
+def test_a_name_with_a_common_birth_date_is_found(shop: Pharmacy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST", 2)
+    for given in ("Ann", "Bea", "Cid"):
+        make.patient(shop, given_name=given, birth_date="1970-01-01")
+    assert len(find_patients(shop, "okafor cid 1970-01-01")) == 1
+    with pytest.raises(InvalidInput):
+        find_patients(shop, "1970-01-01")
+
+
 def test_nobody_is_found_from_another_pharmacy(shop: Pharmacy) -> None:
     make.patient(make.pharmacy("Elsewhere"), identifier="P-1", birth_date="1968-02-17")
     for words in ("okafor", "P-1", "1968-02-17"):
