@@ -12,6 +12,6 @@ def key():
 
 
 @pytest.fixture(scope="session")
-def tls(key, tmp_path_factory):
+def tls(tmp_path_factory):
     """A server's context for loopback, and the file that makes it trusted."""
-    return certificate(tmp_path_factory.mktemp("tls"), *key)
+    return certificate(tmp_path_factory.mktemp("tls"), *private_key(2048))
