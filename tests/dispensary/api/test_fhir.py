@@ -299,6 +299,14 @@ def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
     assert "is cancelled" in diagnostics(outcome(send(technician), 200))
 
 
+def test_an_order_without_an_identifier_that_says_the_same_is_noted(technician: Caller) -> None:
+    outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    again = outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    assert "which still waits; was it sent twice?" in diagnostics(again)
+    other = new_start(dispenseRequest={"quantity": {"value": 84, "unit": "tablets"}})
+    assert "sent twice" not in diagnostics(outcome(technician.post(ADDRESS, other, content_type=FHIR), 201))
+
+
 def test_an_order_on_hold_waits_until_it_is_sent_as_active_again(technician: Caller, pharmacist: Caller) -> None:
     made = outcome(send(technician), 201)
     assert "until it is sent as active again" in diagnostics(outcome(send(technician, status="on-hold"), 200))
