@@ -56,12 +56,14 @@ def look_back(
     """Return the look back of an order over the lines of a history."""
     if history is None:
         return Past(is_unknown=True)
-    own = join_strengths((fill for fill in history if fill.relation is Relation.SAME_COURSE), order)
-    concurrent_mg = running_mg([fill for fill in history if fill.relation is Relation.CONCURRENT], on)
+    own = [fill for fill in history if fill.relation is Relation.SAME_COURSE]
+    beside = [fill for fill in history if fill.relation is Relation.CONCURRENT] if len(own) < len(history) else []
+    concurrent_mg = running_mg(beside, on) if beside else ZERO
     if not own:
         return Past(standing=Standing.NEW, concurrent_mg=concurrent_mg)
+    own = join_strengths(own, order) if len(own) > 1 else own
     last_day = [fill for fill in own if fill.dispensed_on == own[-1].dispensed_on]
-    latest = max(last_day, key=lambda fill: (fill.mg_per_day, fill.days_supply))
+    latest = max(last_day, key=lambda fill: (fill.mg_per_day, fill.days_supply)) if len(last_day) > 1 else last_day[0]
     end = cover_end(own)
     days = 0 if end is None else (end - on).days
     gap = max(-days, 0)

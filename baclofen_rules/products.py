@@ -101,6 +101,7 @@ def other_form(form: str) -> str | None:
     return None if is_tablet else "no form known here"
 
 
+@lru_cache(maxsize=1024)
 def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Identity, str]:
     """Return whether a product is baclofen, with the text that says it is not.
 

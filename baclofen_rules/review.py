@@ -160,12 +160,16 @@ def review(case: Case, profile: Profile) -> Review:
     lacking: dict[str, list[str]] = {}
     no_dose = not terms.phases
     doubted: list[str] = []
-    asked = [bound for bound in book.rules[case.action] if case.record is not None or not bound.rule.needs_record]
+    asked = book.rules_for(case)
     for bound in asked:
         rule = bound.rule
         if no_dose and rule.needs_dose:
             continue
-        answer = _check(bound, terms)
+        answer = (
+            _check_products(bound, terms)
+            if terms.products and rule.is_about_product
+            else rule.check(terms, bound.limits)
+        )
         if answer:
             finding = _merge_answer(answer, bound, lacking)
             if finding is not None:
@@ -209,10 +213,8 @@ def _closed(finding: Finding, terms: Terms, profile: Profile, in_force_on: date)
     )
 
 
-def _check(bound: BoundRule[Any], terms: Terms) -> Answer:
-    """Apply a rule; one about tablets once for each product of the order."""
-    if not terms.products or not bound.rule.is_about_product:
-        return bound.rule.check(terms, bound.limits)
+def _check_products(bound: BoundRule[Any], terms: Terms) -> Answer:
+    """Apply a rule about tablets to each product of the order."""
     return tuple(part for product in terms.products for part in bound.rule.check(product, bound.limits))
 
 

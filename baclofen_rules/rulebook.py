@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from baclofen_rules import terms
-from baclofen_rules.case import Action
+from baclofen_rules.case import Action, Case
 from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
@@ -36,19 +36,24 @@ class RuleBook:
 
     terms: terms.Limits
     rules: Mapping[Action, tuple[BoundRule[Any], ...]]
+    habits: Habits = field(init=False, repr=False, compare=False)
+    """The numbers that the days of a therapy are counted with."""
     _limits: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    _without_record: Mapping[Action, tuple[BoundRule[Any], ...]] = field(init=False, repr=False, compare=False)
+    """The rules that can be asked of a case of the first format."""
 
     def __post_init__(self) -> None:
         limits = {bound.rule.code: bound.limits for rules in self.rules.values() for bound in rules}
         object.__setattr__(self, "_limits", limits)
-
-    @property
-    def habits(self) -> Habits:
-        """The numbers that the days of a therapy are counted with."""
+        without_record = {
+            action: tuple(bound for bound in rules if not bound.rule.needs_record)
+            for action, rules in self.rules.items()
+        }
+        object.__setattr__(self, "_without_record", without_record)
         shared = self.terms
-        refill: early_refill.Limits = self._limits[early_refill.RULE.code]
-        stop: abrupt_stop.Limits = self._limits[abrupt_stop.RULE.code]
-        return Habits(
+        refill: early_refill.Limits = limits[early_refill.RULE.code]
+        stop: abrupt_stop.Limits = limits[abrupt_stop.RULE.code]
+        habits = Habits(
             restart_after=int(shared.restart_after_days),
             new_after=int(shared.new_after_days),
             lead=int(shared.refill_lead_days),
@@ -59,6 +64,11 @@ class RuleBook:
             watch=int(shared.watch_after_stop_days),
             stop_free_mg=stop.max_mg_per_day,
         )
+        object.__setattr__(self, "habits", habits)
+
+    def rules_for(self, case: Case) -> tuple[BoundRule[Any], ...]:
+        """Return the rules about the action of a case that its format has the facts for."""
+        return (self._without_record if case.record is None else self.rules)[case.action]
 
     def limits_of(self, rule: Rule[L]) -> L:
         """Return the numbers of one rule."""

@@ -60,5 +60,6 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    is_about_product=True,
     answers=("5", "19"),
 )

@@ -65,5 +65,6 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    is_about_product=True,
     answers=("2", "3", "19"),
 )
