@@ -24,6 +24,7 @@ from dispensary.models import (
 )
 
 _SYSTEM = "the system of the number, as FHIR has it; the pharmacy's own where absent"
+_REGISTER = "the register of the number, as FHIR has it"
 _OTHERS = "records of the same name and birth date that are of other people"
 
 
@@ -54,6 +55,7 @@ class PrescriberIdentity(Body):
 
     id = serializers.UUIDField(required=False)
     identifier = Text(max_length=64, required=False, help_text="registration number")
+    identifier_system = Text(max_length=255, required=False, help_text=_REGISTER)
     name = Text(max_length=120, required=False)
     phone = Text(max_length=32, required=False, allow_blank=True)
     organisation = Text(max_length=120, required=False, allow_blank=True)
@@ -142,6 +144,7 @@ class PrescriberRegistration(Body):
     """A prescriber to be registered."""
 
     identifier = Text(max_length=64)
+    identifier_system = Text(max_length=255, required=False, help_text=_REGISTER)
     name = Text(max_length=120)
     phone = Text(max_length=32, required=False, allow_blank=True)
     organisation = Text(max_length=120, required=False, allow_blank=True)
@@ -216,7 +219,7 @@ class PrescriberOut(serializers.ModelSerializer[Any]):
 
     class Meta:
         model = Prescriber
-        fields = ["id", "identifier", "name", "phone", "organisation"]
+        fields = ["id", "identifier", "identifier_system", "name", "phone", "organisation"]
 
 
 class Place(serializers.Serializer[Any]):
