@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from dispensary import policies
 from dispensary.actions import patients, prescribers, prescriptions
@@ -117,7 +118,9 @@ def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: dat
         raise NotFound("There is no order with this identifier here.", problem)
     patient = prescription.patient
     if isinstance(retraction.patient, UUID):
-        others = Patient.objects.filter(pharmacy=pharmacy, pk=retraction.patient).exclude(pk=patient.pk)
+        others = Patient.objects.filter(pharmacy=pharmacy, pk=retraction.patient).exclude(
+            Q(pk=patient.pk) | Q(joined_to=patient)
+        )
         problems = [
             Problem("MedicationRequest.subject", "another patient", "the patient of the order", "Check the identifier.")
             for _ in others
