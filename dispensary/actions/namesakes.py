@@ -82,9 +82,9 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
     joined, kept = _choose_joined(newer, older)
     moved = _join(joined, kept, now)
-    _record_answer(kept, answer, moved, by, now)
+    noticed = notice(patient=kept, by=by, now=now)
+    _record_answer(kept, answer, moved | noticed, by, now)
     _record_answer(joined, answer, {"joined_to": kept.pk}, by, now)
-    notice(patient=kept, by=by, now=now)
     for order in kept.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
         reviews.record(prescription=order, by=by, now=now)
     return kept
@@ -95,12 +95,16 @@ def _find_namesakes(patient: Patient) -> list[Patient]:
     if patient.birth_date is None:
         return []
     lock_birth_date(patient.pharmacy_id, patient.birth_date)
+    # A namesake has a search key that begins with each of the patient's words: few are compared, however common the date.
+    begins = Q()
+    for record in patient.identities():
+        begins |= Q(search_keys__key__startswith=fold_name(record.family_name).partition(" ")[0])
     others = Patient.objects.filter(
-        pharmacy_id=patient.pharmacy_id, birth_date=patient.birth_date, joined_to__isnull=True
+        begins, pharmacy_id=patient.pharmacy_id, birth_date=patient.birth_date, joined_to__isnull=True
     ).exclude(pk=patient.pk)
     return [
         other
-        for other in others.prefetch_related("former_identities")
+        for other in others.distinct().prefetch_related("former_identities")
         if any(_are_namesakes(name, theirs) for name in patient.identities() for theirs in other.identities())
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from dispensary import audit
 from dispensary.actions import consent, patients
 from dispensary.actions.corrections import correct_identity
-from dispensary.actions.intake import Intake, take_in
+from dispensary.actions.intake import Intake, Retraction, take_back, take_in
 from dispensary.actions.namesakes import answer_namesake
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -22,6 +23,7 @@ from dispensary.models import (
     Patient,
     Pharmacy,
     PriorSupply,
+    SenderStatus,
     Source,
     StaffRole,
 )
@@ -190,6 +192,26 @@ def test_orders_for_the_joined_number_come_to_the_record_that_is_kept(
         patients.update_facts(patient=other, changes={"egfr": 50}, by=technician, now=NOW)
     with pytest.raises(Conflict, match="already registered"):
         second(shop)
+
+
+def test_an_order_of_a_joined_record_is_taken_back_under_either_id(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    other = second(shop)
+    intake = Intake(
+        patient=other,
+        prescriber={"identifier": "C1", "name": "Grace Mwangi"},
+        order=make.CLEAN_ORDER,
+        source=Source.FHIR,
+        document={},
+        identifiers=[("urn:ehr", "RX-1")],
+    )
+    order = take_in(intake, pharmacy=shop, by=technician, now=NOW).prescription
+    answer(other, ann, NamesakeAnswer.SAME, technician)
+    retraction = Retraction([("urn:ehr", "RX-1")], SenderStatus.CANCELLED, patient=other.pk)
+    assert take_back(retraction, pharmacy=shop, by=technician, now=NOW) == order
+    with pytest.raises(Conflict):
+        take_back(replace(retraction, patient=make.patient(shop).pk), pharmacy=shop, by=technician, now=NOW)
 
 
 def test_what_was_asked_later_counts_and_what_is_known_stays(shop: Pharmacy, technician: Actor, ann: Patient) -> None:

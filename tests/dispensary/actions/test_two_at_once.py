@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dispensary.actions import dispenses, overrides
+from dispensary.actions.corrections import correct_identity
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Refused
-from dispensary.models import Dispense, OverrideState, Pharmacy, Source, StaffRole
+from dispensary.models import Dispense, Namesake, OverrideState, Patient, Pharmacy, Source, StaffRole
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,3 +143,18 @@ def test_the_same_identifier_twice_at_once_is_one_order(shop: Pharmacy) -> None:
     first, second = at_once(*[lambda: take_in(intake, pharmacy=shop, by=by, now=now)] * 2)
     assert first.prescription == second.prescription
     assert {first.is_new, second.is_new} == {True, False}
+
+
+def test_one_person_registered_twice_at_once_is_noticed(shop: Pharmacy) -> None:
+    """While the record that both resemble is corrected, which must not end in a deadlock."""
+    now = timezone.now()
+    first = make.patient(shop, now=now)
+    by = make.staff(shop, StaffRole.TECHNICIAN, now=now).actor()
+    results = at_once(
+        lambda: make.patient(shop, now=now, by=by),
+        lambda: make.patient(shop, now=now, by=by),
+        lambda: correct_identity(patient=first, changes={"given_name": "Ada Mary"}, by=by, now=now),
+    )
+    assert [type(result) for result in results] == [Patient] * 3
+    pairs = {frozenset([question.patient_id, question.other_id]) for question in Namesake.objects.all()}
+    assert len(pairs) == Namesake.objects.count() == 3
