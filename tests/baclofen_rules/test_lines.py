@@ -21,7 +21,7 @@ def line(
 
 
 def order(*lines: dict[str, Any], phases: list[tuple[list[int], int | None]], **more: Any) -> dict[str, Any]:
-    texts = [text for each in lines if (text := each["directions"])]
+    texts = [text for order_line in lines if (text := order_line["directions"])]
     structure = [{"doses": doses, "unit": "mg", "days": days} for doses, days in phases]
     return {"lines": list(lines), "directions": ", then ".join(texts) or None, "phases": structure, **more}
 
@@ -42,8 +42,8 @@ MORNING, NOON, NIGHT = "2 tablets in the morning", "1 tablet at noon", "1 tablet
 
 def test_each_line_is_compared_with_its_own_doses_then_all_of_them_with_the_quantity() -> None:
     lines = [line(1, MORNING, [10], 2), line(1, NOON, [10], 2), line(1, NIGHT, [10], 2)]
-    found = summaries(order(*lines, phases=[([10, 10, 10], 2)], quantity=8, expected_days=2))
-    assert found == [
+    sentences = summaries(order(*lines, phases=[([10, 10, 10], 2)], quantity=8, expected_days=2))
+    assert sentences == [
         "The dose of the directions differs from that of the phases: the quantity agrees with the directions",
         "Line 1: the dose of its directions differs from that of its structure",
     ]
@@ -51,8 +51,8 @@ def test_each_line_is_compared_with_its_own_doses_then_all_of_them_with_the_quan
 
 def test_two_lines_that_are_exchanged_are_seen_where_the_sums_agree() -> None:
     lines = [line(1, MORNING, [10], 2), line(1, NOON, [20], 2)]
-    found = parts(order(*lines, phases=[([10, 20], 2)], quantity=6, expected_days=2))
-    assert [part.words.observed["line"] for part in found] == ["1", "2"]
+    findings = parts(order(*lines, phases=[([10, 20], 2)], quantity=6, expected_days=2))
+    assert [part.words.observed["line"] for part in findings] == ["1", "2"]
 
 
 def test_words_in_which_only_the_number_of_doses_is_in_doubt_are_still_added_up() -> None:
@@ -80,8 +80,8 @@ def test_a_first_day_in_words_that_is_that_of_the_structure_says_nothing_new(wri
 
 
 def test_another_first_day_in_words_is_asked_about() -> None:
-    one = line(1, "10 mg bd starting December 3, 2026", [10, 10], 5, starts_on="2026-12-01")
-    assert summaries(order(one, phases=[([10, 10], 5)], quantity=10))
+    order_line = line(1, "10 mg bd starting December 3, 2026", [10, 10], 5, starts_on="2026-12-01")
+    assert summaries(order(order_line, phases=[([10, 10], 5)], quantity=10))
 
 
 def test_a_line_without_words_leaves_the_others_to_their_own_doses() -> None:
@@ -106,8 +106,8 @@ def test_the_tablets_of_a_day_are_those_of_the_quantity_for_the_days_it_is_to_la
     expected_days: int, quantity: int, repeats: int, severity: str | None
 ) -> None:
     body = {"phases": [{"doses": [10, 10, 10], "unit": "mg"}], "quantity": quantity, "repeats": repeats}
-    found = findings_of(body | {"expected_days": expected_days})
-    assert [str(finding.severity) for finding in found] == ([] if severity is None else [severity])
+    findings = findings_of(body | {"expected_days": expected_days})
+    assert [str(finding.severity) for finding in findings] == ([] if severity is None else [severity])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ def capability_statement(address: str) -> dict[str, Any]:
         "interaction": [{"code": "create"}],
         "documentation": "Alone or in a Bundle with Patient, Practitioner and Medication. What cannot be read without doubt "
         "is asked back as an OperationOutcome. Honours Idempotency-Key. The same identifier again is the same order. With the "
-        "status cancelled, stopped or entered-in-error, the order with that identifier is withdrawn.",
+        "status cancelled, stopped or entered-in-error, the order with that identifier is withdrawn; completed ends it, on-hold "
+        "holds it until it is sent as active again. Each finding and each rule not assessed is an issue with the rule's code.",
     }
     given_out = {
         "type": "MedicationDispense",

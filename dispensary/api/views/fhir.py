@@ -171,9 +171,11 @@ class MedicationDispenseView(FHIRView):
         dispense = self.get_own(rows, pk)
         self.record_reading(dispense.patient, dispense)
         before = Dispense.objects.filter(prescription_id=dispense.prescription_id, number__lt=dispense.number)
-        given = before.exclude(status=DispenseStatus.CANCELLED).aggregate(total=Sum("quantity"))["total"] or Decimal(0)
+        given_before = before.exclude(status=DispenseStatus.CANCELLED).aggregate(total=Sum("quantity"))[
+            "total"
+        ] or Decimal(0)
         findings, answers = dispense.review.findings.all(), dispense.overrides.all()
-        return Response(medication_dispense(dispense, findings, answers, given))
+        return Response(medication_dispense(dispense, findings, answers, given_before))
 
 
 class MetadataView(FHIRView):

@@ -166,8 +166,8 @@ def test_the_same_words_twice_are_asked_about_at_the_second_line(sequence: int |
         {"text": "10 mg three times a day", "sequence": 1},
         {"text": "10 mg three times a day", "sequence": sequence},
     )
-    told = asked(request(first, second if sequence else {"text": second["text"]}))
-    assert "dosageInstruction[1]: the same as MedicationRequest.dosageInstruction[0]" in told
+    questions = asked(request(first, second if sequence else {"text": second["text"]}))
+    assert "dosageInstruction[1]: the same as MedicationRequest.dosageInstruction[0]" in questions
 
 
 def test_the_same_doses_on_the_same_days_are_asked_about_and_on_later_days_are_not() -> None:

@@ -105,7 +105,7 @@ def take_away(resource: Any, path: tuple[Any, ...]) -> Any:
     return without
 
 
-def said(order: Order) -> tuple[set[str], set[str]]:
+def describe(order: Order) -> tuple[set[str], set[str]]:
     """Return the codes of the findings that ask something, and everything else that the sender is told."""
     prescription = {name: value for name, value in order.prescription.items() if name not in HOST_FIELDS}
     case = {
@@ -124,13 +124,13 @@ def said(order: Order) -> tuple[set[str], set[str]]:
 def test_taking_an_element_away_never_turns_a_finding_into_silence(name: str) -> None:
     whole = examine_order(ORDERS[name], ON)
     assert not whole.problems, whole.problems
-    found, told = said(whole)
+    codes, notes = describe(whole)
     silent = []
     for path in paths_of(ORDERS[name]):
         order = examine_order(take_away(ORDERS[name], path), ON)
         if order.problems:
             continue
-        found_now, told_now = said(order)
-        if found - found_now and not (told_now - told or found_now - found):
-            silent.append((path, found - found_now))
+        codes_without, notes_without = describe(order)
+        if codes - codes_without and not (notes_without - notes or codes_without - codes):
+            silent.append((path, codes - codes_without))
     assert silent == []
