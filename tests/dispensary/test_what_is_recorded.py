@@ -37,7 +37,10 @@ from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
 from tests.site import Database
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"]),
+]
 
 SECRET = "shared-with-the-gateway"
 MADE: set[Event] = set()

@@ -164,6 +164,7 @@ def test_a_user_without_a_pharmacy_or_whose_access_ended_sees_nothing(shop: Phar
     assert pharmacist.get("patients/").status_code == 403
 
 
+@pytest.mark.slow
 def test_another_pharmacys_things_are_as_absent_as_none(
     elsewhere: Pharmacy, caller: Callable[..., Caller], things: dict[str, str]
 ) -> None:

@@ -21,7 +21,10 @@ from dispensary.audit.sealing.keys import read_keys
 from dispensary.models import Pharmacy
 from tests.site import Database
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"]),
+]
 
 UNSEEN = {
     "edit a stored checkpoint": 1,

@@ -207,6 +207,7 @@ def test_who_works_at_two_pharmacies_chooses_one_and_sees_only_that(client: Clie
     assert b"Choose a pharmacy" in refused.content
 
 
+@pytest.mark.slow
 def test_no_page_is_kept_by_a_browser_or_proxy(client: Client, here: Pharmacy, handed_over: Dispense) -> None:
     signed_in(client, make.staff(here))
     for address in addresses(handed_over):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from dispensary.actions import dispenses
 from tests.dispensary import make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 HEAVIEST = 60_000  # bytes
 
 

@@ -114,6 +114,7 @@ def read_rows(plan: str) -> int:
     return sum(int(number) for number in re.findall(r"Rows Removed by Filter: (\d+)", executed(plan)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_filter_finds_exactly_what_it_says(many, some, name):
     filters = asked(some)[name]
@@ -140,6 +141,7 @@ def test_every_filter_finds_exactly_what_it_says(many, some, name):
     assert (counted.value, counted.capped) == (len(expected), False)
 
 
+@pytest.mark.slow
 def test_several_pharmacies_are_one_order(many, some):
     page = searching.search(many.pharmacies[:3], Filters(), limit=100)
     keys = [(entry.recorded_at, entry.entry_id) for entry in page.entries]
@@ -147,6 +149,7 @@ def test_several_pharmacies_are_one_order(many, some):
     assert {entry.pharmacy for entry in page.entries} == set(many.pharmacies[:3])
 
 
+@pytest.mark.slow
 def test_nothing_is_found_without_a_pharmacy_or_in_another(many, some):
     assert searching.search([], Filters()).entries == []
     assert searching.count([], Filters()).value == 0
@@ -155,6 +158,7 @@ def test_nothing_is_found_without_a_pharmacy_or_in_another(many, some):
     assert searching.find([many.pharmacy], some.entry_id) == some
 
 
+@pytest.mark.slow
 def test_words_are_not_found_in_another_pharmacy(many, some):
     filters = asked(some)["words"]
     assert searching.search([many.pharmacy], filters).entries
@@ -197,6 +201,7 @@ def test_entries_of_one_moment_are_all_shown(committed_pharmacy: Pharmacy, datab
     assert len({entry.recorded_at for entry in hits}) == 1
 
 
+@pytest.mark.slow
 def test_a_count_stops_at_ten_thousand(many, some, monkeypatch):
     monkeypatch.setattr(searching, "COUNT_CAP", 1000)
     assert searching.count([many.pharmacy], Filters()) == searching.Count(1000, True)
@@ -239,6 +244,7 @@ def test_a_page_has_1_to_200_entries(db, limit):
         searching.search([uuid.uuid4()], Filters(), limit=limit)
 
 
+@pytest.mark.slow
 def test_a_search_that_takes_too_long_says_what_to_narrow(many, some, monkeypatch):
     monkeypatch.setattr(searching, "STATEMENT_SECONDS", 0.001)
     filters = replace(asked(some)["words"], actions=())
