@@ -14,6 +14,10 @@ ANY_STRENGTH_MG = Decimal(10)
 """Stands in for a strength that is not given, to find what else is in doubt."""
 
 
+WORDS_OF_ADVICE = 2
+"""Words of advice that another vocabulary may hold by chance."""
+
+
 def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
     """Return the course that ``plain`` (normalised text) gives; raises Doubt for whatever it does not say without doubt."""
     atoms = split_atoms(plain)
@@ -21,11 +25,15 @@ def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
     for word, following in pairwise(words):
         if word.text == following.text and word.text.isalpha():
             raise Doubt(word.start, following.end, "Is this written twice?")
+    texts = {atom.text for atom in atoms if atom.text.isalpha()}
+    fewest_words = min(len(texts - vocabulary.atoms) for vocabulary in VOCABULARIES)
+    most_words = fewest_words and fewest_words + WORDS_OF_ADVICE
     attempts: list[tuple[int, Vocabulary, list[Token]]] = []
     for vocabulary in VOCABULARIES:
-        tokens = tokenise(plain, atoms, vocabulary)
-        unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)
-        attempts.append((unknown, vocabulary, tokens))
+        if len(texts - vocabulary.atoms) <= most_words:
+            tokens = tokenise(plain, atoms, vocabulary)
+            unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)
+            attempts.append((unknown, vocabulary, tokens))
     fewest, best, tokens = min(attempts, key=lambda attempt: attempt[0])
     if fewest:
         _check_one_language(best, tokens)

@@ -1,6 +1,8 @@
 """Questions about text that could not be read: the part that was not understood, and a question that settles it."""
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from .doubt import Doubt
@@ -13,78 +15,83 @@ _UNIT = r"(?:\s?(?:mgs?|tab(?:let)?s?)\b)?"
 class Hint(NamedTuple):
     """A known way of writing that is never read, and what settles it."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     ask: str
 
+    def find(self, plain: str, start: int, end: int) -> Iterator[re.Match[str]]:
+        """Return its places between two others; the pattern is compiled when the first question is asked."""
+        return _compiled(self.pattern).finditer(plain, start, end)
 
-def _hint(pattern: str, ask: str) -> Hint:
-    return Hint(re.compile(pattern), ask)
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 HINTS = (
-    _hint(rf"^\s*(?:take\s)?{_NUMBER}\s?times\b.*", "What dose each time?"),
-    _hint(r"\b[0-9]\s?-\s?1/2\b\s?\w*", "One and a half, or from one to a half?"),
-    _hint(r"\b[0-9]+\s?x\s?[0-9.]+\s?mgs?\b", "That many tablets at one time, or that many doses a day?"),
-    _hint(r"\b[0-9]+[oil]+\b|\b[oil]+[0-9]+\b", "A letter stands among the figures: which number is meant?"),
-    _hint(
+    Hint(rf"^\s*(?:take\s)?{_NUMBER}\s?times\b.*", "What dose each time?"),
+    Hint(r"\b[0-9]\s?-\s?1/2\b\s?\w*", "One and a half, or from one to a half?"),
+    Hint(r"\b[0-9]+\s?x\s?[0-9.]+\s?mgs?\b", "That many tablets at one time, or that many doses a day?"),
+    Hint(r"\b[0-9]+[oil]+\b|\b[oil]+[0-9]+\b", "A letter stands among the figures: which number is meant?"),
+    Hint(
         r"\bwean\w*\b.*|\btaper\w*\s(?:over|off|slowly|gradually|down\b).*|\b(?:slowly|gradually)\b",
         "By how much, how often, and down to what dose?",
     ),
-    _hint(
+    Hint(
         r"\buntil\s(?:finished|gone|complete\w*|it is finished|they are gone)\b",
         "And then: stop, or a new prescription?",
     ),
-    _hint(r"\bup to (?:\w+ )?(?:times|x)?.*(?:day|daily)\b", "Only when needed, or this often every day?"),
-    _hint(
+    Hint(r"\bup to (?:\w+ )?(?:times|x)?.*(?:day|daily)\b", "Only when needed, or this often every day?"),
+    Hint(
         r"\bas directed\b|\bas before\b|\bmdu\b|\buse as instructed\b|\bas per .*",
         "What dose, and how many times a day?",
     ),
-    _hint(rf"{_NUMBER}\s?kg\b", "Which dose in milligrams?"),
-    _hint(
+    Hint(rf"{_NUMBER}\s?kg\b", "Which dose in milligrams?"),
+    Hint(
         r"[0-9]+(?:\s?-\s?[0-9]+){2,}\b(?:\s?mg|\s?tab\w*)?",
         "Do these stand for morning, midday and night? Write out each dose.",
     ),
-    _hint(
+    Hint(
         r"[0-9]+(?:\.[0-9]+){2,}|[0-9]+(?:,[0-9]+){2,}|[0-9]+(?:\s?/\s?[0-9]+){2,}",
         "Is this one number or several doses?",
     ),
-    _hint(r"\bod\b|\bo\.d\.?", 'Does "od" mean once a day here?'),
-    _hint(r"\bq\.?\s?d\b\.?", "Once a day, or four times a day?"),
-    _hint(
+    Hint(r"\bod\b|\bo\.d\.?", 'Does "od" mean once a day here?'),
+    Hint(r"\bq\.?\s?d\b\.?", "Once a day, or four times a day?"),
+    Hint(
         r"\b(?:langsam|ausschleich\w*|einschleich\w*|progressi\w*|poco a poco|gradual\w*|a scalare|pauta descendente)\b.*",
         "By how much, how often, and down to what dose?",
     ),
-    _hint(
+    Hint(
         r"\b(?:selon|segun|secondo|laut|lt|gemass|wie bisher|wie besprochen|comme|como|nach plan|n\.? anw|dj)\b.*",
         "What dose, and how many times a day?",
     ),
-    _hint(r"\b(?:[0-9]{1,2}|une?|uno|eine?n?)?\s?(?:mois|mes|meses|monate?|mesi|mese)\b", "How many days is that?"),
-    _hint(
+    Hint(r"\b(?:[0-9]{1,2}|une?|uno|eine?n?)?\s?(?:mois|mes|meses|monate?|mesi|mese)\b", "How many days is that?"),
+    Hint(
         rf"\b(?:once |twice |{_NUMBER} times )?(?:a|per|each|every|/)\s?week\b|\bonce weekly\b|\btwice weekly\b|\bweekly\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
         "Taken each day, or on some days of the week only?",
     ),
-    _hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
-    _hint(
+    Hint(rf"\b(?:for |x )?(?:{_NUMBER}|a)?\s?(?:/12|months?|mths?)\b|\b[0-9]{{1,2}}/12\b", "How many days is that?"),
+    Hint(
         rf"(?<!day )(?<!days )(?<!week )(?<!weeks )(?P<low>{_NUMBER}){_UNIT}\s?(?:-|to|or|ou|o|oder|bis)\s?(?P<high>{_NUMBER}){_UNIT}",
         "{low} or {high}: which is meant?",
     ),
-    _hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
-    _hint(
+    Hint(r"(?<![0-9])\.[0-9]+\s?\w*", "Is a figure missing before the point?"),
+    Hint(
         r"[0-9]+,[0-9]{3}\b\s?\w*|[0-9]+\.[0-9]{3,}\b\s?\w*",
         "Is the mark a decimal point? Write the number without it.",
     ),
-    _hint(r"[0-9]+\s?/\s?[0-9]+(?:\s\w+)?", "Is this a part of a tablet, a number of days, or a choice?"),
-    _hint(
+    Hint(r"[0-9]+\s?/\s?[0-9]+(?:\s\w+)?", "Is this a part of a tablet, a number of days, or a choice?"),
+    Hint(
         r"\bx\s?[0-9]+\b(?!\s?(?:d|w|n|/))|\b[0-9]+\s?x\b(?!\s?/)",
         "How many times a day, or for how many days?",
     ),
-    _hint(r"\bstat\b|\bonce only\b|\bsingle dose\b|\bloading\b", "Is this one dose only, and what follows it?"),
-    _hint(
+    Hint(r"\bstat\b|\bonce only\b|\bsingle dose\b|\bloading\b", "Is this one dose only, and what follows it?"),
+    Hint(
         r"\b(?:do not|don't|never|avoid|not)\b.*",
         "Is this advice, or does it change what is taken? What dose is to be taken, and when?",
     ),
-    _hint(r"\bmax\w*\b.*|\bup to\b.*", "At most how much: which dose, how many times a day?"),
-    _hint(
+    Hint(r"\bmax\w*\b.*|\bup to\b.*", "At most how much: which dose, how many times a day?"),
+    Hint(
         r"\bif\b.*|\bunless\b.*|\bmay\b.*|\bcan be\b.*|\bconsider\b.*|\btitrat\w*\b.*|\badjust\w*\b.*",
         "What exactly is to be taken, each day?",
     ),
@@ -125,7 +132,7 @@ def _hinted(plain: str, start: int, end: int) -> Doubt | None:
     """The known doubt that explains why reading stopped: the one over that place, else the nearest close to it."""
     doubts: list[tuple[int, int, Doubt]] = []
     for rank, hint in enumerate(HINTS):
-        for match in hint.pattern.finditer(plain, max(0, start - WINDOW), min(end, start + WINDOW) + WINDOW):
+        for match in hint.find(plain, max(0, start - WINDOW), min(end, start + WINDOW) + WINDOW):
             distance = max(match.start() - end, start - match.end(), 0)
             if match[0].strip() and distance <= _NEAR:
                 quote_end = min(match.end(), match.start() + LONGEST_QUOTE)

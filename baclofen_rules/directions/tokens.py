@@ -6,10 +6,10 @@ about it. Phrases are matched longest first: "every day" is not "every" and "day
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum, auto
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -120,7 +120,7 @@ Trie = dict[str | None, Any]
 _PHRASE_PART = re.compile(r"\[([^\]]*)\]|(?<![a-z])\(([^)]*)\)|((?:[^\[\]()]|(?<=[a-z])\([a-z]+\))+)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vocabulary:
     """The words of one language.
 
@@ -148,25 +148,30 @@ class Vocabulary:
     """Last words of times of day that mean another hour elsewhere, and those beside which it matters."""
     advice: str = ""
     """A pattern of whole clauses that change nothing of what is taken."""
-    trie: Trie = field(default_factory=dict, compare=False, repr=False)
-    atoms: set[str] = field(default_factory=set, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def atoms(self) -> frozenset[str]:
+        """Every figure, word and mark of its phrases."""
+        return frozenset(_ATOM.findall(" ".join(self.words.values())))
+
+    @cached_property
+    def words_of_advice(self) -> frozenset[str]:
+        """Every word of its advice: without one of them there is none in a text."""
+        return frozenset(re.findall("[a-z]+", self.advice))
+
+    @cached_property
+    def trie(self) -> Trie:
+        """Its phrases, atom by atom; under None, the kind and value of a phrase that ends there."""
+        root: Trie = {}
         for key, phrases in self.words.items():
-            kind, value = key if isinstance(key, tuple) else (key, None)
+            meaning = key if isinstance(key, tuple) else (key, None)
             for phrase in phrases.split(","):
                 for spelling in _spellings(phrase):
-                    self._add(spelling, kind, value)
-
-    def _add(self, spelling: str, kind: Kind, value: Any) -> None:
-        node = self.trie
-        words = (
-            spelling.split() if spelling.replace(" ", "").isalpha() else [atom.text for atom in split_atoms(spelling)]
-        )
-        for word in words:
-            node = node.setdefault(word, {})
-        self.atoms.update(words)
-        node[None] = (kind, value)
+                    node = root
+                    for atom in _ATOM.findall(spelling):
+                        node = node.setdefault(atom, {})
+                    node[None] = meaning
+        return root
 
 
 def _spellings(phrase: str) -> Iterator[str]:
@@ -239,7 +244,7 @@ NOON = "Noon or midnight?"
 def tokenise(plain: str, atoms: list[Atom], vocabulary: Vocabulary) -> list[Token]:
     """Return the tokens of plain text in one language, with END at the end; noise and advice are left out."""
     tokens = _Lexer(plain, atoms, vocabulary, None).read()
-    if vocabulary.advice and any(token.kind is Kind.UNKNOWN for token in tokens):
+    if any(token.kind is Kind.UNKNOWN and token.text in vocabulary.words_of_advice for token in tokens):
         return _Lexer(plain, atoms, vocabulary, _advice(vocabulary.advice)).read()
     return tokens
 
