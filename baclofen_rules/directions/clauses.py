@@ -106,6 +106,11 @@ class Clause:
         return [item for item in self.items if isinstance(item, Moment)]
 
     @property
+    def has_end(self) -> bool:
+        """Whether it says how long it lasts."""
+        return self.days is not None or (self.span is not None and self.span[1] is not None)
+
+    @property
     def is_empty(self) -> bool:
         """Whether it holds nothing of a dosing yet."""
         return not (self.items or self.often or self.scheme or self.prn or self.total)

@@ -16,6 +16,7 @@ LARGEST_DAILY_MG = Decimal(20)
 LARGEST_PLACE = 4
 """The largest count in a scheme like 1-0-1; more may be milligrams."""
 CENT = Decimal("0.01")
+MEALS_A_DAY = 3
 NOON = 12 * 60
 EVENING_OR_NIGHT = {18 * 60, 22 * 60}
 
@@ -183,7 +184,7 @@ class DoseReader:
             return self._paired(clause)
         moments = self._distinct(clause)
         dose = clause.doses[0]
-        times = len(moments) + (3 if clause.meals is not None and self._meals_count(clause) else 0)
+        times = len(moments) + (MEALS_A_DAY if self._meals_count(clause) else 0)
         if clause.often:
             often = clause.often[0]
             if often.times != times:
@@ -197,14 +198,15 @@ class DoseReader:
         )
         if clause.total is not None and times != 1 and not every_day_first:
             raise Doubt(*where, f"Once a day, and {times} times of day named: which is right?")
-        if times != len(moments):
+        if clause.meals is not None and clause.meals.start < moments[0].start:
             raise Doubt(*where, "How many times a day?")
         return Day((self.mg(dose),) * times, *where, by_the_clock=True)
 
     @staticmethod
     def _meals_count(clause: Clause) -> bool:
         """Return whether "with meals and at bedtime" are three meals and the night: only a count says so."""
-        return bool(clause.often) and clause.often[0].times == len(clause.moments) + 3
+        named = len(clause.moments) + MEALS_A_DAY
+        return clause.meals is not None and bool(clause.often) and clause.often[0].times == named
 
     def _distinct(self, clause: Clause) -> list[Moment]:
         """Times of day of one dose; one that is said twice in other words counts once."""
@@ -289,6 +291,8 @@ class DoseReader:
             if len(clause.doses) == 2 and not clause.often:
                 raise Doubt(*where, "At what times of day is each dose taken?")
             raise Doubt(second.start, second.end, "In addition to what stands before it, or afterwards?")
+        if len({dose.mg is None for dose in clause.doses}) > 1:
+            raise Doubt(*where, "Milligrams or tablets? Write all of the doses in the same way.")
         doses = tuple(self.mg(dose) for dose in clause.doses)
         if clause.total is None and doses in (
             tuple(sorted(set(doses))),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from .clauses import Cap, Clause, Dose, Number, Often
+from .clauses import Cap, Clause, Dose, Moment, Number, Often
 from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN, PER_DAY
 from .doubt import Doubt, Why
 from .lengths import LengthReader
@@ -111,6 +111,8 @@ class ClauseReader(LengthReader):
             begin = self.tokens[start - 1 if join else start].start
             follows = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN)
             raise Doubt(begin, self.token.end if follows else dose.end, IN_ADDITION)
+        if join and clause.items and isinstance(clause.items[0], Moment) and isinstance(clause.items[-1], Moment):
+            raise Doubt(clause.items[-1].start, dose.end, "Which dose goes with which time of day?")
         clause.items.append(dose)
         return None
 
@@ -237,7 +239,8 @@ class ClauseReader(LengthReader):
             return self._add_often(clause, token.start, Kind.TIMES, int(token.value))
         before_moment = self.kind() in (Kind.SLOT, Kind.TIME, Kind.AT)
         behind_moment = bool(clause.moments) and self.kind() in (*BOUNDARIES, Kind.FOR)
-        if token.value != 1 or not (before_moment or behind_moment):
+        is_other = any(often.times != 1 for often in clause.often)
+        if token.value != 1 or is_other or not (before_moment or behind_moment):
             raise Doubt(token.start, token.end, "How often in a day?")
         clause.once = token
         return None
@@ -287,6 +290,8 @@ class ClauseReader(LengthReader):
 
     def _meals(self, clause: Clause, join: str) -> None:
         clause.meals = self.take()
+        if join and not clause.often:
+            raise Doubt(clause.start, clause.meals.end, "How many times a day?")
 
     def _as_needed(self, clause: Clause, join: str) -> None:
         token = self.take()

@@ -130,30 +130,33 @@ class TextReader(ClauseReader):
     def _open_end(self) -> None:
         token = self.take()
         last = self.last
-        if not isinstance(last, Clause) or last.days is not None or self.kind() is not Kind.END:
+        if not isinstance(last, Clause) or last.has_end or self.kind() is not Kind.END:
             raise Doubt(token.start, token.end, "What is taken from then on?")
 
     def _until_finished(self) -> None:
         token = self.take()
         last = self.last
-        if not isinstance(last, Clause) or last.days is not None or self.kind() is not Kind.STOP:
+        if not isinstance(last, Clause) or last.has_end or self.kind() is not Kind.STOP:
             raise Doubt(token.start, token.end, "And then: stop, or a new prescription?")
         last.until_finished = True
 
     # ---- changes
 
-    def _wait(self) -> None:
+    def _wait(self, *, change_stands_before: bool = False) -> None:
         """How long the clause before it lasts: "5 mg tid, after 3 days increase to 10 mg tid"."""
         after = self.take()
         days = self._days()
         where = (after.start, self.end)
         last = self.last
-        if not isinstance(last, Clause) or last.days is not None:
+        if not isinstance(last, Clause) or last.has_end:
             raise Doubt(*where, FROM_WHEN)
         if any(isinstance(clause, Clause) and clause.waits for clause in self.clauses):
             raise Doubt(*where, FROM_WHEN)
         if self.kind() is Kind.END:
             raise Doubt(*where, CUT_SHORT)
+        is_change = change_stands_before or self.kind() in (Kind.CHANGE, Kind.TO)
+        if self.token.before or self.kind() is Kind.THEN or not (is_change or after.before or self.joined):
+            raise Doubt(*where, "Until then, or from then on?")
         last.days, last.waits, last.length = days, True, where
 
     def _days(self) -> int:
@@ -171,7 +174,7 @@ class TextReader(ClauseReader):
         ways: list[bool] = []
         while self.kind() in (Kind.THE_DOSE, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.AFTER):
             if self.kind() is Kind.AFTER:
-                self._wait()
+                self._wait(change_stands_before=True)
             elif (kind := self.take().kind) is not Kind.THE_DOSE:
                 ways.append(kind is Kind.EACH_DOSE)
         begins = self.kind() in (Kind.TO, Kind.BY, Kind.INTO, Kind.EVERY, *COUNTED)

@@ -5,6 +5,7 @@ import re
 from .amounts import AmountReader
 from .clauses import Clause, Moment
 from .cursor import DAY_WORDS
+from .doubt import Doubt
 from .tokens import Kind, Token, Vocabulary
 
 HOURS_A_DAY = 24
@@ -36,6 +37,10 @@ class MomentReader(AmountReader):
         self.is_in_list = False
         while True:
             moment = self._moment(join)
+            if join == "and" and not clause.often and clause.items == clause.doses and clause.items:
+                raise Doubt(clause.start, moment.end, "Is a dose missing before this time of day?")
+            if clause.prn is not None and any(other.start < clause.prn.start for other in clause.moments):
+                raise Doubt(clause.prn.start, moment.end, "Which of the doses are taken only when needed?")
             clause.items.append(moment)
             following = 1 if self.kind() is Kind.AND else 0
             self.is_in_list = moment.is_clock and self._is_clock(following)
