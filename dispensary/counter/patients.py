@@ -24,6 +24,7 @@ from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Patient, Sex
 from dispensary.supplies import history
+from dispensary.templatetags.counter import day
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
 _CHOICE_OF = {True: "yes", False: "no", None: ""}
@@ -169,7 +170,7 @@ def _fact_words(fact: Fact, patient: Patient) -> str:
     if fact.kind is Kind.AMOUNT:
         return f"{format_amount(value)} {fact.unit}"
     if fact.kind is Kind.DAY:
-        return str(value.isoformat())
+        return day(value)
     if fact.kind is Kind.MEDICINES:
         return format_html_join("", "{}<br>", [(medicine_words(m),) for m in value]) or "None"
     return ", ".join(_condition_words(c) if fact.kind is Kind.CONDITIONS else str(c) for c in value) or "None"
