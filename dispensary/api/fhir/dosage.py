@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,6 +15,8 @@ from dispensary.api.fhir.elements import (
 )
 from dispensary.api.fhir.line import Line, read_line
 from dispensary.api.fhir.units import Measure
+
+_STOP = re.compile(r"\W*(then\s+)?stop(ped|\s+(baclofen|taking it|the tablets))?\W*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def read_dosing(
         directions=_join_directions(lines),
         route=next(iter(routes), ""),
         as_needed=lines[0].as_needed,
+        starts_on=min((line.starts_on for line in lines if line.starts_on), default=None),
         max_mg_per_day=min((line.max_mg_per_day for line in lines if line.max_mg_per_day is not None), default=None),
         lines=_number_lines(lines),
     )
@@ -115,13 +119,13 @@ def _check_repeated_lines(lines: list[Line], inquiry: Inquiry) -> None:
 def _number_lines(lines: list[Line]) -> list[dict[str, Any]]:
     """Return the lines numbered from 1 as they follow each other, where there are several or one names its first day.
 
-    A dose of zero is no line: it ends the course.
+    A dose of zero that only says stop is no line: it ends the course.
     """
-    lines = [line for line in lines if line.dose != 0]
-    if len(lines) < 2 and not any(line.when and line.when.starts_on for line in lines):
+    lines = [line for line in lines if line.dose != 0 or (line.text and not _STOP.match(line.text))]
+    if len(lines) < 2 and not any(line.starts_on for line in lines):
         return []
     if any(line.sequence is None for line in lines):
-        ordered = sorted(lines, key=lambda line: (line.when and line.when.starts_on) or date.min)
+        ordered = sorted(lines, key=lambda line: line.starts_on or date.min)
         groups = [[line] for line in ordered]
     else:
         ordered = sorted(lines, key=lambda line: line.sequence or 0)
@@ -139,13 +143,11 @@ def _join_directions(lines: list[Line]) -> str:
 def _order_phases(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:
     """Return the phases in order: lines with one number share their days, different numbers follow each other."""
     if len(lines) > 1 and any(line.sequence is None for line in lines):
-        if any(line.sequence is not None for line in lines) or not all(
-            line.when and line.when.starts_on for line in lines
-        ):
+        if any(line.sequence is not None for line in lines) or not all(line.starts_on for line in lines):
             inquiry.ask(f"{path}.sequence", "instructions without a number", "a sequence number in each instruction")
             return []
-        ordered = sorted(lines, key=lambda line: (line.when and line.when.starts_on) or date.min)
-        groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.when and line.when.starts_on)]
+        ordered = sorted(lines, key=lambda line: line.starts_on or date.min)
+        groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.starts_on)]
     else:
         ordered = sorted(lines, key=lambda line: line.sequence or 0)
         groups = [list(group) for _, group in groupby(ordered, key=lambda line: line.sequence)]
@@ -180,7 +182,7 @@ def _combine_lines(group: list[Line], inquiry: Inquiry) -> _Phase | None:
 
 def _place_phases(phases: list[_Phase], inquiry: Inquiry) -> list[_Phase]:
     """Give each phase the day of the course on which it is said to begin, and an end where the next one begins on a day."""
-    first = phases[0].starts_on if phases else None
+    first = _first_day(phases, inquiry)
     placed = []
     for phase, later in zip_longest(phases, phases[1:]):
         from_day = (phase.starts_on - first).days + 1 if first and phase.starts_on else None
@@ -203,6 +205,22 @@ def _place_phases(phases: list[_Phase], inquiry: Inquiry) -> list[_Phase]:
     return placed
 
 
+def _first_day(phases: list[_Phase], inquiry: Inquiry) -> date | None:
+    """Return the first day of the course; where only a later phase names one, counted back from it."""
+    before = 0
+    for phase in phases:
+        if phase.starts_on is not None:
+            if before:
+                inquiry.note(
+                    f"{phase.path}.timing.repeat", f"the first day is counted back {before} days from this phase"
+                )
+            return phase.starts_on - timedelta(days=before)
+        if phase.days is None:
+            return None
+        before += phase.days
+    return None
+
+
 def _check_dates(phases: list[_Phase], inquiry: Inquiry) -> None:
     """Ask back a phase whose days are over on the day of the inquiry."""
     for phase in phases:
@@ -214,14 +232,20 @@ def _check_dates(phases: list[_Phase], inquiry: Inquiry) -> None:
 def _build_dosing(phases: list[_Phase], words: Dosing, inquiry: Inquiry) -> Dosing:
     then_stop: bool | None = None
     if len(phases) > 1 and not any(phases[-1].doses):
-        inquiry.note(phases[-1].path, "a dose of zero at the end, read as: then stop")
-        phases, then_stop = phases[:-1], True
+        *phases, last = phases
+        then_stop = True
+        inquiry.note(last.path, "a dose of zero at the end, read as: then stop")
+        ends = phases[-1].from_day + phases[-1].days if phases[-1].from_day and phases[-1].days else None
+        if ends and last.from_day not in {None, ends}:
+            inquiry.ask(last.path, "a dose of zero that begins on another day than the doses end", "one last day")
     zero = next((phase for phase in phases if not all(phase.doses)), None)
     if zero is not None:
         inquiry.ask(zero.path, "a dose of zero", "doses above zero; only a last phase may be zero")
         return words
     if not phases or any(phase.days is None for phase in phases[:-1]):
         return words
-    starts = [phase.starts_on for phase in phases if phase.starts_on]
+    starts = [
+        phase.starts_on - timedelta(days=phase.from_day - 1) for phase in phases if phase.starts_on and phase.from_day
+    ]
     whole = [phase.to_json() for phase in phases]
-    return replace(words, phases=whole, then_stop=then_stop, starts_on=min(starts, default=None))
+    return replace(words, phases=whole, then_stop=then_stop, starts_on=min(starts, default=words.starts_on))

@@ -13,7 +13,7 @@ from dispensary.errors import InvalidInput, Problem
 
 _EVERYWHERE = frozenset({"resourceType", "id", "meta", "language", "text", "contained", "extension", "fhir_comments"})
 # Names and versions of the resource, what it holds for others, its text for people (made from what is read), and
-# extensions, which by definition change no meaning: one that does is a modifierExtension.
+# extensions, which by definition change no meaning (one that does is a modifierExtension); those of an order are noted.
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _MOMENT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 _NUMBER = re.compile(r"^[0-9]{1,9}(\.[0-9]{1,6})?$")
@@ -70,6 +70,12 @@ def check_elements(
     A modifier is never harmless and never only noted.
     """
     allowed = _EVERYWHERE | set(read) | set(harmless)
+    if may_be_noted and thing.get("extension"):
+        urls = [
+            as_text(item.get("url"), where, inquiry)
+            for where, item in as_objects(thing["extension"], f"{path}.extension", inquiry)
+        ]
+        inquiry.note(f"{path}.extension", f"was not read: {', '.join(filter(None, urls))[:200]}")
     for name in thing:
         where = f"{path}.{name}"[:120]
         if name in {"modifierExtension", "implicitRules"}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from dispensary.api.fhir.elements import (
     read_codings,
     read_words,
 )
-from dispensary.api.fhir.timing import When, read_timing
+from dispensary.api.fhir.timing import When, read_first_day, read_timing
 from dispensary.api.fhir.units import SNOMED, Measure, Quantity, read_quantity
 
 _READ = ["sequence", "text", "patientInstruction", "timing", "asNeededBoolean", "asNeededCodeableConcept", "route"]
@@ -45,6 +46,8 @@ class Line:
     unit: Measure | None
     when: When | None
     as_needed: bool = False
+    starts_on: date | None = None
+    """The first day that its timing names, also beside words alone."""
     max_mg_per_day: Decimal | None = None
 
     @property
@@ -55,10 +58,9 @@ class Line:
     def to_json(self, sequence: int) -> dict[str, Any]:
         """Return the line as the order of the case format has it."""
         fields: dict[str, Any] = {"sequence": sequence, "directions": self.text or None}
-        if self.when is None or self.dose is None:
-            return fields
-        fields |= {"doses": [self.dose] * len(self.when.moments), "unit": str(self.unit), "days": self.when.days}
-        return fields | ({"starts_on": self.when.starts_on.isoformat()} if self.when.starts_on else {})
+        if self.when is not None and self.dose:
+            fields |= {"doses": [self.dose] * len(self.when.moments), "unit": str(self.unit), "days": self.when.days}
+        return fields | ({"starts_on": self.starts_on.isoformat()} if self.starts_on else {})
 
 
 def read_line(
@@ -84,7 +86,8 @@ def read_line(
     sequence = as_whole(thing.get("sequence"), f"{path}.sequence", inquiry, least=0)
     route = _read_route(thing, path, inquiry)
     amount, unit = (dose.value, dose.measure) if dose else (None, None)
-    line = Line(path, sequence, text, route, amount, unit, when, as_needed)
+    starts_on = when.starts_on if when else read_first_day(timing, f"{path}.timing", inquiry)
+    line = Line(path, sequence, text, route, amount, unit, when, as_needed, starts_on)
     return replace(line, max_mg_per_day=_read_maxima(thing, line, strength_mg, inquiry))
 
 
@@ -120,7 +123,8 @@ def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: In
             inquiry.note(f"{path}.{name}", f"was not read by the rules: {words}")
     beside = thing.get("patientInstruction")
     if beside is not None and text != beside:
-        inquiry.note(f"{path}.patientInstruction", "was not compared with the directions; read it before dispensing")
+        words = as_text(beside, f"{path}.patientInstruction", inquiry)
+        inquiry.note(f"{path}.patientInstruction", f"was not compared with the directions: {words[:400]}")
 
 
 def _read_route(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:

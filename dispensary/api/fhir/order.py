@@ -10,7 +10,7 @@ from uuid import UUID
 
 from dispensary.api.fhir.beside import note_elements_beside
 from dispensary.api.fhir.dosage import Dosing, read_dosing
-from dispensary.api.fhir.elements import Inquiry, as_day, as_object, read_codings
+from dispensary.api.fhir.elements import Inquiry, as_day, as_object, read_codings, read_words
 from dispensary.api.fhir.medicine import Medicine
 from dispensary.api.fhir.people import Person, read_identifier, read_reference
 from dispensary.api.fhir.resources import Bundle, gather_bundle, read_identifiers, read_medication, read_person
@@ -179,6 +179,8 @@ def _read_then_stop(request: Mapping[str, Any], path: str, dosing: Dosing, inqui
     if not concept:
         inquiry.miss(path, "whether the medicine goes on after its last day is known from the doses alone")
     coded = read_codings(concept, path, inquiry)
+    if concept and not any(system in ("", _COURSES) and code in _ENDS for system, code, _ in coded):
+        inquiry.note(path, f"was not read by the rules: {read_words(concept, path, inquiry)}")
     answers = {_ENDS[code] for system, code, _ in coded if system in ("", _COURSES) and code in _ENDS}
     if len(answers) > 1 or (dosing.then_stop and answers == {False}):
         inquiry.ask(path, "a course that goes on, and one that ends", "one of the two")

@@ -78,6 +78,13 @@ def read_timing(timing: Mapping[str, Any], path: str, inquiry: Inquiry, has_text
     return None if moments is None or len(inquiry.problems) > before else When(moments, days, starts_on)
 
 
+def read_first_day(timing: Mapping[str, Any], path: str, inquiry: Inquiry) -> date | None:
+    """Return the first day that a Timing names, where nothing else of it is read."""
+    repeat = as_object(timing.get("repeat"), f"{path}.repeat", inquiry)
+    period = as_object(repeat.get("boundsPeriod"), f"{path}.repeat.boundsPeriod", inquiry)
+    return as_day(period.get("start"), f"{path}.repeat.boundsPeriod.start", inquiry)
+
+
 def _read_coded_frequency(timing: Mapping[str, Any], path: str, inquiry: Inquiry, has_text: bool) -> int | None:
     concept = as_object(timing.get("code"), f"{path}.code", inquiry)
     for system, code, _display in read_codings(concept, f"{path}.code", inquiry):

@@ -309,3 +309,31 @@ def test_moments_are_read_as_days_of_the_pharmacy(zone: str, period: dict[str, s
     instruction = line(mg(10), daily(3, boundsPeriod=period))
     order = read_order(request(instruction), on=date(2026, 11, 22), zone=ZoneInfo(zone)).prescription
     assert (order["starts_on"], order["phases"][0]["days"]) == (start, length)
+
+
+def test_a_first_day_that_only_a_later_phase_names_is_counted_back() -> None:
+    first = line(mg(30), daily(3, boundsDuration=days(7)), sequence=1)
+    second = line(mg(20), daily(3, boundsPeriod={"start": "2026-12-20"}), sequence=2)
+    order = read_order(request(first, second), on=date(2026, 11, 22))
+    assert order.prescription["starts_on"] == "2026-12-13"
+    assert any("counted back 7 days" in note for note in order.notes)
+
+
+def test_words_alone_keep_the_first_day_of_their_timing() -> None:
+    timing = {"repeat": {"boundsPeriod": {"start": "2026-12-20"}}}
+    assert (
+        read_order(request({"text": "10 mg twice a day", "timing": timing})).prescription["starts_on"] == "2026-12-20"
+    )
+
+
+def test_a_dose_of_zero_that_begins_after_days_without_a_dose_is_asked_back() -> None:
+    first = line(mg(10), daily(3, boundsPeriod={"start": "2026-12-01", "end": "2026-12-10"}), sequence=1)
+    zero = line(mg(0), daily(1, boundsPeriod={"start": "2026-12-15"}), sequence=2, text="stop")
+    assert "another day than the doses end" in asked(request(first, zero))
+
+
+def test_words_beside_a_dose_of_zero_are_kept_unless_they_say_stop() -> None:
+    first = line(mg(10), THREE_DAYS, sequence=1, text="10 mg three times a day for 3 days")
+    for words, count in (("then stop", 0), ("then 5 mg at night", 2)):
+        zero = line(mg(0), daily(1), sequence=2, text=words)
+        assert len(read_order(request(first, zero)).prescription.get("lines", [])) == count
