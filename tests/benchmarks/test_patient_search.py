@@ -18,7 +18,7 @@ from dispensary.search import find_patients
 from tests.benchmarks.audit_bars import cpu_of_backend
 from tests.dispensary import make
 
-ROWS = int(os.environ.get("PATIENTS", "1000000"))
+ROWS = int(os.environ.get("PATIENTS", "100000"))
 MOST_MS = 5
 
 _PATIENTS = """

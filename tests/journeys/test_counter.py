@@ -256,11 +256,17 @@ def test_every_other_page_is_without_fault(
         now=timezone.now(),
     )
     patient = above_the_maximum.patient_id
+    for _ in range(2):
+        make.patient(
+            pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=timezone.now()
+        )
     addresses = {
+        "namesakes": reverse("counter:check", args=[above_the_maximum.pk]),
         "stopped": reverse("counter:check", args=[order.pk]),
         "cancel": reverse("counter:cancel-prescription", args=[order.pk]),
         "patient": reverse("counter:patient", args=[patient]),
         "facts": reverse("counter:facts", args=[patient]),
+        "correct": reverse("counter:correct", args=[patient]),
         "messages": reverse("counter:explain", args=[patient]),
         "work": reverse("counter:work", args=[patient]),
         "at-risk": reverse("counter:at-risk"),
