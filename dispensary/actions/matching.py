@@ -9,6 +9,7 @@ from typing import Any
 from dispensary.actions import patients
 from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
 from dispensary.actors import Actor
+from dispensary.assessment import facts_document
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Patient, Pharmacy, Sex
 
@@ -44,13 +45,22 @@ def match_patient(
     matches = compare_person(patient, person | identity)
     if problems := problems_of(matches):
         raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
+    recorded = facts_document(patient)
     if clinical:
         patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
+    known = facts_document(patient)
+    changed = [name for name in clinical if recorded[name] is not None and recorded[name] != known[name]]
     notes = {
         Match.UNRECORDED: "stated in the order and unknown in the record; ask the patient and record it",
         Match.FORMER: "the order has what was recorded before a correction",
     }
-    return patient, [f"patient.{name}: {notes[match]}" for name, match in matches.items() if match in notes]
+    return patient, [
+        *(f"patient.{name}: {notes[match]}" for name, match in matches.items() if match in notes),
+        *(
+            f"patient.{name}: the record said something else before this order; check with the patient"
+            for name in changed
+        ),
+    ]
 
 
 def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
