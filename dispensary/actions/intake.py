@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from dispensary import policies
-from dispensary.actions import patients, prescribers, prescriptions
+from dispensary.actions import patients, prescribers, prescriptions, sender_status
 from dispensary.actions.identity import compare_person, problems_of
 from dispensary.actions.locks import lock_identifiers
 from dispensary.actions.matching import match_patient
@@ -75,7 +75,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     """
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
     lock_identifiers(pharmacy.pk, intake.identifiers)
-    if earlier := prescriptions.find_by_identifiers(pharmacy, intake.identifiers):
+    if earlier := sender_status.find_by_identifiers(pharmacy, intake.identifiers):
         return _repeated(earlier, intake, by, now)
     if intake.valid_until is not None and intake.valid_until < pharmacy.local_day(now):
         problem = Problem(
@@ -107,7 +107,7 @@ def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: dat
     """
     policies.require(policies.may_receive(by), by, "take in a withdrawal", "a technician or pharmacist")
     lock_identifiers(pharmacy.pk, retraction.identifiers)
-    prescription = prescriptions.find_by_identifiers(pharmacy, retraction.identifiers)
+    prescription = sender_status.find_by_identifiers(pharmacy, retraction.identifiers)
     if prescription is None:
         problem = Problem(
             "MedicationRequest.identifier",
@@ -129,7 +129,7 @@ def take_back(retraction: Retraction, *, pharmacy: Pharmacy, by: Actor, now: dat
         problems = problems_of(compare_person(patient, retraction.patient or {}))
     if problems:
         raise Conflict("The order with this identifier is for another patient. Nothing was changed.", *problems)
-    return prescriptions.withdraw(
+    return sender_status.withdraw(
         prescription=prescription, status=retraction.status, reason=retraction.reason, by=by, now=now
     )
 
@@ -148,7 +148,7 @@ def _repeated(earlier: Prescription, intake: Intake, by: Actor, now: datetime) -
             f"To change the order, withdraw MedicationRequest/{earlier.pk} and send the new one with its own identifier.",
         )
         raise Conflict("There is another order with this identifier here. Nothing was stored.", problem)
-    earlier = prescriptions.release(prescription=earlier, by=by, now=now)
+    earlier = sender_status.release(prescription=earlier, by=by, now=now)
     review = earlier.reviews.filter(reason=ReviewReason.RECEIVED).earliest("reviewed_at")
     return Received(earlier, review, is_new=False)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dispensary.actions import dispenses, patients, prescriptions
+from dispensary.actions import dispenses, patients, prescriptions, sender_status
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess, case_document, read_case
 from dispensary.models import (
@@ -193,7 +193,7 @@ def test_cancelling_the_rest_of_an_order_ends_no_supply(
     first = make.prescription(patient, **daily(60, repeats=1))
     make.hand_over(first, pharmacist)
     if withdrawn:
-        prescriptions.withdraw(prescription=first, status=SenderStatus.STOPPED, by=pharmacist, now=NOW)
+        sender_status.withdraw(prescription=first, status=SenderStatus.STOPPED, by=pharmacist, now=NOW)
     else:
         prescriptions.cancel(prescription=first, reason="the patient moves away", by=pharmacist, now=NOW)
     order = make.prescription(patient, ordered_by=another(shop), **daily(45))

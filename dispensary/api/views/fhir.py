@@ -18,7 +18,8 @@ from rest_framework.response import Response
 from baclofen_rules.text import format_amount
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, Retraction, take_back
-from dispensary.actions.prescriptions import compare_witnesses, find_by_identifiers
+from dispensary.actions.prescriptions import compare_witnesses
+from dispensary.actions.sender_status import find_by_identifiers
 from dispensary.actors import Actor
 from dispensary.api.fhir import Order, differing_elements, examine_order, read_retraction
 from dispensary.api.fhir.capability import capability_statement
