@@ -33,7 +33,10 @@ def code_of(entry: equivalent.Equivalent) -> str:
     scope: ast.AST = ast.parse(source)
     for owner in classes:
         scope = next(node for node in ast.walk(scope) if isinstance(node, ast.ClassDef) and node.name == owner)
-    function = next(node for node in ast.walk(scope) if isinstance(node, ast.FunctionDef) and node.name == name)
+    functions = [node for node in ast.walk(scope) if isinstance(node, ast.FunctionDef) and node.name == name]
+    if not functions:
+        return ""
+    function = functions[0]
     return " ".join(line.strip() for line in source.splitlines()[function.lineno - 1 : function.end_lineno])
 
 
