@@ -31,6 +31,10 @@ class AmountReader(Cursor):
         if first.text in ROMAN and self.kind() is not Kind.TABLET:
             self.at -= 1
             self.stuck()
+        if first.kind is Kind.PART and self.is_mark("(") and self.kind(1) is Kind.PART and self.is_mark(")", 2):
+            again = self.tokens[self.at + 1]
+            if Decimal(again.value) == value and again.is_figure != first.is_figure:
+                self.at += 3
         if first.kind is not Kind.NUMBER:
             return Number(value, first.start, self.end, is_figure=False)
         self._check_figure(first)
@@ -69,10 +73,12 @@ class AmountReader(Cursor):
 
     def check_range(self, number: Number) -> None:
         """A doubt about "1-2" and "1 to 2"."""
-        if not (self.is_mark("-") or self.kind() in (Kind.TO, Kind.UNTIL)) or self.kind(1) not in COUNTED:
+        has_unit = self.kind(2) in (Kind.TABLET, Kind.MG)
+        joins = self.is_mark("-") or self.kind() in (Kind.TO, Kind.UNTIL) or (self.kind() is Kind.UP_TO and has_unit)
+        if not joins or self.kind(1) not in COUNTED:
             return
         other = self.tokens[self.at + 1]
-        end = self.tokens[self.at + 2].end if self.kind(2) in (Kind.TABLET, Kind.MG) else other.end
+        end = self.tokens[self.at + 2].end if has_unit else other.end
         low = self.plain[number.start : number.end]
         if low == "1" and other.text == "1/2":
             raise Doubt(number.start, end, "One and a half, or from one to a half?")
@@ -100,7 +106,8 @@ class AmountReader(Cursor):
 
     def is_often_apart(self, number: Number) -> bool:
         """Return whether the number here is a frequency that cannot belong to the count before it: "one 3 times a day"."""
-        apart = TO_BE_TAKEN in self.token.before or number.is_figure != self.token.is_figure
+        is_one = number.value <= 1 and not number.is_figure
+        apart = TO_BE_TAKEN in self.token.before or is_one or number.is_figure != self.token.is_figure
         return apart and self.number_is_often()
 
     def _read_mg(self, number: Number) -> Dose:
@@ -139,6 +146,12 @@ class AmountReader(Cursor):
             return Dose(number.start, self.end, tablets=number.value, tablet_mg=strength.value)
         raise Doubt(number.start, self.tokens[self.at + following + 1].end, AT_ONE_TIME if has_x else TWICE)
 
+    def _is_product(self, number: Number) -> bool:
+        """Return whether "x 10 mg" or, behind a word, "10 mg tablets" follows."""
+        at = 1 if self.kind() is Kind.X else 0
+        is_of_mg = self.kind(at) is Kind.NUMBER and self.kind(at + 1) is Kind.MG
+        return is_of_mg and (at == 1 or (not number.is_figure and self.kind(2) is Kind.TABLET))
+
     def _also(self, dose: Dose) -> Dose:
         """The same dose in the other unit: "1 tablet (10 mg total)", "10 mg = 1 tab", "20 mg (2 x 10 mg)"."""
         start = self.at
@@ -152,8 +165,8 @@ class AmountReader(Cursor):
             dose = dose._replace(mg=number.value)
         elif dose.mg is not None and self.skip(Kind.TABLET):
             dose = dose._replace(tablets=number.value)
-        elif dose.mg is not None and self.kind() is Kind.X and self.kind(1) is Kind.NUMBER and self.kind(2) is Kind.MG:
-            self.take()
+        elif dose.mg is not None and self._is_product(number):
+            self.skip(Kind.X)
             strength = self.read_number()
             self.take()
             self.skip(Kind.TABLET)

@@ -96,12 +96,17 @@ class _Course:
         if before is None:
             return day
         if clause.change is None:
-            if not clause.joined and not self.text.is_dated and (day.by_the_clock or before.by_the_clock):
+            is_apart = clause.joined or self.text.is_dated or self._goes_down(clause, day, before)
+            if not is_apart and (day.by_the_clock or before.by_the_clock):
                 raise Doubt(clause.start, clause.end, "In addition to what stands before it, or afterwards?")
         elif not clause.change.value or (day.mg > before.mg) != (clause.change.value > 0) or day.mg == before.mg:
             ask = f"{format_amount(before.mg)} mg a day before this and {format_amount(day.mg)} mg a day after it"
             raise Doubt(clause.start, clause.end, f"{ask}: is it meant to go up or down?")
         return day
+
+    def _goes_down(self, clause: Clause, day: Day, before: Day) -> bool:
+        """Return whether a phase with its length goes on with a taper of several to nothing."""
+        return self.text.stops and clause.days is not None and len(self.parts) > 1 and day.mg < before.mg
 
     def _follow_on(self, first: int, start: int, end: int) -> None:
         """Note a phase that does not begin on the day after the last one ended."""

@@ -111,6 +111,9 @@ class ClauseReader(LengthReader):
             begin = self.tokens[start - 1 if join else start].start
             follows = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN)
             raise Doubt(begin, self.token.end if follows else dose.end, IN_ADDITION)
+        before = clause.items[-1] if clause.items else None
+        if isinstance(before, Moment) and before.text == "hs" and not clause.doses:
+            raise Doubt(before.start, dose.end, "At night, or half strength?")
         if join and clause.items and isinstance(clause.items[0], Moment) and isinstance(clause.items[-1], Moment):
             raise Doubt(clause.items[-1].start, dose.end, "Which dose goes with which time of day?")
         clause.items.append(dose)
@@ -169,7 +172,7 @@ class ClauseReader(LengthReader):
         if follows is Kind.UNKNOWN or self.is_mark("-/"):
             self.stuck("unit")
         goes_with = (
-            follows in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.AT, Kind.PRN)
+            follows in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.AT, Kind.PRN, Kind.UP_TO)
             or bool(clause.moments or clause.often)
             or (follows in COUNTED and self.is_often_apart(number))
         )
@@ -356,7 +359,7 @@ class ClauseReader(LengthReader):
                 self.take()
                 join = "and"
                 continue
-            is_known = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN) or self.is_at()
+            is_known = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN, Kind.MAX, Kind.MAX_DAILY) or self.is_at()
             if not is_known and not (self.kind() in COUNTED and self.number_is_often()):
                 self.stuck()
             self._item(clause, join)

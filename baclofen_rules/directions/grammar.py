@@ -23,7 +23,7 @@ class TextReader(ClauseReader):
     def read(self) -> Text:
         """Return the clauses of the whole text; raises Doubt at the first word that does not fit."""
         strengths = self._header()
-        while self.skip(Kind.START):
+        while self.skip(Kind.START, Kind.OPEN_END):
             pass
         is_dated = self.is_span()
         ending: Kind | None = None
@@ -92,7 +92,7 @@ class TextReader(ClauseReader):
     def _unit_that_follows(self) -> Kind | None:
         """The unit of the dose that begins here; None where none begins."""
         at = self.at
-        while self.tokens[at].kind in (Kind.START, Kind.BRAND):
+        while self.tokens[at].kind in (Kind.START, Kind.OPEN_END, Kind.BRAND):
             at += 1
         if self.tokens[at].kind is Kind.SCHEME:
             return Kind.TABLET
@@ -177,14 +177,26 @@ class TextReader(ClauseReader):
                 self._wait(change_stands_before=True)
             elif (kind := self.take().kind) is not Kind.THE_DOSE:
                 ways.append(kind is Kind.EACH_DOSE)
-        begins = self.kind() in (Kind.TO, Kind.BY, Kind.INTO, Kind.EVERY, *COUNTED)
-        if begins and isinstance(self.last, Clause) and self.last.days is None and self.last.span is None:
-            raise Doubt(change.start, change.end, "For how many days, before this change?", Why.OPEN_END)
+        is_open = isinstance(self.last, Clause) and self.last.days is None and self.last.span is None
+        unclear = Doubt(change.start, change.end, "For how many days, before this change?", Why.OPEN_END)
+        if is_open and self.kind() in (Kind.BY, Kind.INTO, Kind.EVERY, *COUNTED):
+            raise unclear
         if not self.skip(Kind.TO):
             return self._step(change, ways)
         clause = self.read_clause(joined=True, is_dated=False)
         clause.change, clause.start = change, change.start
+        if is_open and not self._wait_behind():
+            raise unclear
         return clause
+
+    def _wait_behind(self) -> bool:
+        """Read "after 1 week" behind "increasing to 10 mg tid", at the end of a text; return whether it stands there."""
+        if self.kind() is not Kind.AFTER or len(self.clauses) != 1 or not isinstance(self.last, Clause):
+            return False
+        after = self.take()
+        self.last.days = self._days()
+        self.last.length = (after.start, self.end)
+        return self.kind() is Kind.END
 
     def _step(self, change: Token, ways: list[bool]) -> Step:
         amount: Dose | None = None

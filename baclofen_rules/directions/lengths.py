@@ -8,6 +8,9 @@ from .doubt import Doubt
 from .moments import MomentReader
 from .tokens import Kind
 
+ONE_WEEK = frozenset({"week", "fortnight", "woche"})
+"""Words that are one of their kind: "the first week"; "the first days" are no number of days."""
+
 
 class LengthReader(MomentReader):
     """Reads lengths and days into a clause."""
@@ -19,7 +22,7 @@ class LengthReader(MomentReader):
             self.take()
         if self.kind() is Kind.LENGTH:
             return self.set_length(clause, start, int(self.take().value))
-        if self.tokens[self.at - 1].kind is Kind.FIRST and self.kind() in DAY_WORDS:
+        if self.tokens[self.at - 1].text.endswith(("first", "erste")) and self.token.text in ONE_WEEK:
             return self.add_length(clause, start, Number(Decimal(1), start, start, is_figure=False))
         if self.kind() not in COUNTED:
             self.at -= 1

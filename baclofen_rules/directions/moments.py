@@ -9,6 +9,7 @@ from .doubt import Doubt
 from .tokens import Kind, Token, Vocabulary
 
 HOURS_A_DAY = 24
+_WITH_POINT = re.compile(r"(?:[01]?[0-9]|2[0-3])\.[0-5][0-9]")
 _FOUR_FIGURES = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9]")
 
 
@@ -52,8 +53,9 @@ class MomentReader(AmountReader):
         """Return whether a number from here goes on with a list of clock times."""
         if self.kind(offset) is not Kind.NUMBER:
             return False
-        if _FOUR_FIGURES.fullmatch(self.tokens[self.at + offset].text):
-            return True
+        text = self.tokens[self.at + offset].text
+        if _FOUR_FIGURES.fullmatch(text) or _WITH_POINT.fullmatch(text):
+            return self.kind(offset + 1) not in (Kind.MG, Kind.TABLET)
         return self.vocabulary.clock_hours and self.kind(offset + 1) in (Kind.HOURS, Kind.OCLOCK)
 
     def is_bare_clock(self, clause: Clause) -> bool:
@@ -84,6 +86,10 @@ class MomentReader(AmountReader):
         elif token.kind is Kind.NUMBER and _FOUR_FIGURES.fullmatch(token.text):
             self.take()
             minutes = int(token.text[:2]) * 60 + int(token.text[2:])
+        elif token.kind is Kind.NUMBER and (has_at or self.is_in_list) and _WITH_POINT.fullmatch(token.text):
+            self.take()
+            hour, _, minute = token.text.partition(".")
+            minutes = int(hour) * 60 + int(minute)
         elif token.kind is Kind.NUMBER and self._is_hour(has_at=has_at):
             minutes = self._read_hour()
         else:

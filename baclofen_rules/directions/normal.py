@@ -28,11 +28,14 @@ _SAME_AS = {
     "\u2019": "'",
     "\u2044": "/",
     "\u00d7": "x",
+    "\u00df": "ss",
     "µ": "u",
     "μ": "u",
 }
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0308\u030a\u030c\u0327")
 """Accents that stand behind their letter. A stroke through a character may mean that it was crossed out: refused."""
+_ORDINALS = frozenset("\u00b0\u00ba\u00aa")
+"""Signs that make an ordinal of a figure ("4° giorno"); elsewhere they are refused."""
 _FULLWIDTH = {chr(0xFF01 + offset): chr(0x21 + offset) for offset in range(94)}
 
 
@@ -78,7 +81,7 @@ def normalise(text: str) -> Normal | Unreadable:
     plain: list[str] = []
     places: list[int] = []
     for at, character in enumerate(text):
-        piece = _plain(character)
+        piece = "." if character in _ORDINALS and plain and plain[-1].isdigit() else _plain(character)
         if piece is None:
             return Unreadable(at, character)
         if not piece and not (plain and plain[-1].isalpha()):

@@ -244,7 +244,10 @@ NOON = "Noon or midnight?"
 def tokenise(plain: str, atoms: list[Atom], vocabulary: Vocabulary) -> list[Token]:
     """Return the tokens of plain text in one language, with END at the end; noise and advice are left out."""
     tokens = _Lexer(plain, atoms, vocabulary, None).read()
-    if any(token.kind is Kind.UNKNOWN and token.text in vocabulary.words_of_advice for token in tokens):
+    if any(
+        token.kind is Kind.REASON or (token.kind is Kind.UNKNOWN and token.text in vocabulary.words_of_advice)
+        for token in tokens
+    ):
         return _Lexer(plain, atoms, vocabulary, _advice(vocabulary.advice)).read()
     return tokens
 

@@ -111,7 +111,7 @@ ENGLISH = Vocabulary(
         K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely),"
         "[and|continue] until (further notice|reviewed|review|told otherwise), [and] continue (at|on) this dose",
         K.UNTIL_FINISHED: "until finished",
-        K.START: "start, begin, start with, begin with, starting, starting with, start at, start on, continue, continue with, continue on, initially, commence",
+        K.START: "dose (increased|decreased|reduced|changed) [:] now, start, begin, start with, begin with, starting, starting with, start at, start on, continue with, continue on, initially, commence",
         K.AND: "and, &",
         K.OF: "of",
         K.TOTAL: "total, in total",

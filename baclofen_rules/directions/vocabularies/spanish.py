@@ -23,7 +23,7 @@ SPANISH = Vocabulary(
         (K.DAYS, 1): "dias, dia, dia(s), d, primeros dias",
         (K.DAYS, 7): "semanas, semana, sem, semana(s), primeras semanas",
         K.EVERY: "cada, c /, c",
-        K.HOURS: "horas, hora, h, hrs, hs",
+        K.HOURS: "horas, hora, h, hrs",
         (K.PERIODIC, 7): "cada semana, semanalmente, a la semana",
         (
             K.SLOT,
