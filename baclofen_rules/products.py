@@ -81,8 +81,8 @@ def product_words() -> Words:
 @lru_cache(maxsize=4096)
 def read_product_name(name: str) -> ProductName:
     """Return what the words of a name or a brand say."""
-    known, name_words = product_words(), words(name)
-    other = next((word for word in name_words if word in known.relatives), None)
+    vocabulary, name_words = product_words(), words(name)
+    other = next((word for word in name_words if word in vocabulary.relatives), None)
     if other is None:
         plain_name = plain_letters(name)
         place = find_other_medicine(plain_name)
@@ -93,11 +93,13 @@ def read_product_name(name: str) -> ProductName:
 @lru_cache(maxsize=1024)
 def other_form(form: str) -> str | None:
     """Return in words what a form is, where it is not a plain tablet."""
-    known, form_words = product_words(), words(form)
+    vocabulary, form_words = product_words(), words(form)
     named = _form_of(form_words)
     if named is not None:
         return named.title
-    is_tablet = not known.tablet.isdisjoint(form_words) and known.plain.union(known.tablet).issuperset(form_words)
+    is_tablet = not vocabulary.tablet.isdisjoint(form_words) and vocabulary.plain.union(vocabulary.tablet).issuperset(
+        form_words
+    )
     return None if is_tablet else "no form known here"
 
 
@@ -155,8 +157,8 @@ def is_oral(route: str) -> bool:
 
 def is_intrathecal(route: str) -> bool:
     """Return whether a route, or a site given for one, is the space around the spinal cord."""
-    known = product_words()
-    return " ".join(route.casefold().split()) in known.intrathecal or not known.intrathecal_words.isdisjoint(
+    vocabulary = product_words()
+    return " ".join(route.casefold().split()) in vocabulary.intrathecal or not vocabulary.intrathecal_words.isdisjoint(
         words(route)
     )
 
@@ -170,12 +172,12 @@ def names_intrathecal(name: str) -> bool:
 
 
 def _form_of(text_words: tuple[str, ...]) -> Form | None:
-    known = frozenset(text_words)
+    text_word_set = frozenset(text_words)
     return next(
         (
             form
             for form in product_words().forms
-            if not known.isdisjoint(form.words) or not known.isdisjoint(form.brands)
+            if not text_word_set.isdisjoint(form.words) or not text_word_set.isdisjoint(form.brands)
         ),
         None,
     )

@@ -25,7 +25,7 @@ LOOKED_FOR = (
     Condition.HYPERTONIC_BLADDER_SPHINCTER,
 )
 AT_A_RISE = (Condition.DEPRESSION, Condition.MANIA, Condition.SLEEP_APNOEA, Condition.PORPHYRIA)
-TOLD = (Condition.DIABETES,)
+INFORMATION_ONLY = (Condition.DIABETES,)
 MOST_NAMED = 3
 
 
@@ -38,7 +38,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         Found(severity, _describe, named)
         for severity, looked_for in (
             (Severity.ACKNOWLEDGE, LOOKED_FOR if goes_on else (*LOOKED_FOR, *AT_A_RISE)),
-            (Severity.INFORMATION, (*AT_A_RISE, *TOLD) if goes_on else TOLD),
+            (Severity.INFORMATION, (*AT_A_RISE, *INFORMATION_ONLY) if goes_on else INFORMATION_ONLY),
         )
         if (named := tuple(condition for condition in looked_for if condition in t.conditions))
     ]

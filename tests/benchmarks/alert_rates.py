@@ -85,16 +85,16 @@ def main(count: int) -> None:
     chance = random.Random(1)
     cases = [Case.from_json(unchanged_repeat(chance)) for _ in range(count)]
     for name in PROFILES:
-        profile, asked, told = load_profile(name), Counter[str](), Counter[str]()
+        profile, questions, notes = load_profile(name), Counter[str](), Counter[str]()
         quiet = 0
         for case in cases:
             findings = review(case, profile).findings
-            asked.update(finding.code for finding in findings if finding.severity is not Severity.INFORMATION)
-            told.update(finding.code for finding in findings if finding.severity is Severity.INFORMATION)
+            questions.update(finding.code for finding in findings if finding.severity is not Severity.INFORMATION)
+            notes.update(finding.code for finding in findings if finding.severity is Severity.INFORMATION)
             quiet += all(finding.severity is Severity.INFORMATION for finding in findings)
         print(f"{name}: {100 * quiet / count:.1f} of 100 unchanged repeats pass without a question")
-        for code in sorted(asked | told, key=lambda code: (-asked[code], -told[code])):
-            print(f"  {code:36} asked {100 * asked[code] / count:6.2f}   told {100 * told[code] / count:6.2f}")
+        for code in sorted(questions | notes, key=lambda code: (-questions[code], -notes[code])):
+            print(f"  {code:36} asked {100 * questions[code] / count:6.2f}   told {100 * notes[code] / count:6.2f}")
 
 
 if __name__ == "__main__":
