@@ -10,7 +10,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from dispensary import reminders
-from dispensary.actions import idempotency
+from dispensary.actions import idempotency, summaries
 from dispensary.conf import conf
 
 HINT_SECONDS = 60
@@ -21,13 +21,14 @@ HINT_SECONDS = 60
 def tick_reminders() -> None:
     """Recover interrupted reminders and publish hints of what is due: one for each batch, at most one for each lane.
 
-    Then, for some seconds, plan again what changed settings have made old: no message waits for that.
+    Then, for some seconds, count again the therapies that a new day or changed settings have made old: no message waits
+    for that.
     """
     due = reminders.tick().due
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
         drain_reminders.apply_async(expires=HINT_SECONDS)
-    reminders.plan_outdated(now=timezone.now())
+    summaries.refresh_outdated(now=timezone.now())
 
 
 @shared_task(name="dispensary.reminders.drain", ignore_result=True)

@@ -13,6 +13,7 @@ from dispensary.actions import namesakes
 from dispensary.actions.identity import number_taken, require_free_number, save_former_identity, write_search_keys
 from dispensary.actions.locks import lock_patient
 from dispensary.actions.patients import read_facts
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.audit import Event
 from dispensary.errors import InvalidInput, Problem
@@ -81,6 +82,8 @@ def correct_identity(
         reason_code=str(reason),
         body={"changed": changed, "words": explanation} | noticed,
     )
+    if "birth_date" in changed:
+        follow_therapy(patient_id=locked.pk, by=by, now=now)
     return locked
 
 

@@ -11,11 +11,12 @@ from decimal import Decimal
 from django.db import transaction
 
 from baclofen_rules.text import format_amount
-from dispensary import audit, policies, reminders
+from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actions.prescriptions import end
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess, pick_document
 from dispensary.audit import Event
@@ -262,7 +263,7 @@ class _Handover:
         )
         if order.remaining() == 0:
             end(order, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
-        reminders.plan_after_dispense(dispense=dispense, by=self.by, now=self.now)
+        follow_therapy(patient_id=order.patient_id, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispense
 
     def _record(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
@@ -345,7 +346,7 @@ def _take_back(
         order.status, order.ended_at, order.ended_reason = PrescriptionStatus.ACTIVE, None, ""
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])
-    reminders.withdraw_for(dispense=locked, reason=why, by=by, now=now)
+    follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
     audit.record(
         event,
         pharmacy=order.pharmacy,

@@ -15,6 +15,7 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.identity import save_former_identity, write_search_keys
 from dispensary.actions.locks import lock_birth_date, lock_patient
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import facts_document
 from dispensary.audit import Event
@@ -87,6 +88,8 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
     _record_answer(joined, answer, {"joined_to": kept.pk}, by, now)
     for order in kept.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
         reviews.record(prescription=order, by=by, now=now)
+    for record in (joined, kept):
+        follow_therapy(patient_id=record.pk, by=by, now=now)
     return kept
 
 
@@ -129,7 +132,7 @@ def _questions_of(patient: Patient) -> Any:
 def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
     """Return the record to be joined and the one to keep. Raises `Conflict` where both have what cannot be moved."""
     for joined, kept in ((newer, older), (older, newer)):
-        tied = (joined.dispenses, joined.decisions, joined.contact_points, joined.reminder_plans, joined.work)
+        tied = (joined.dispenses, joined.decisions, joined.contact_points, joined.work)
         if not any(rows.exists() for rows in tied):
             return joined, kept
     problem = Problem(

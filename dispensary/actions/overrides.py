@@ -10,6 +10,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions.locks import lock
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess
 from dispensary.audit import Event
@@ -78,7 +79,9 @@ def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime
                 "Withdraw that answer to sign another.",
             ),
         )
-    return _store(locked, question, checked(answer, question, by, now), by, now)
+    override = _store(locked, question, checked(answer, question, by, now), by, now)
+    follow_therapy(patient_id=locked.patient_id, by=by, now=now)
+    return override
 
 
 @transaction.atomic
@@ -103,6 +106,7 @@ def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Ov
         rule_codes=(locked.code,),
         body={"reason": words, "prescription": locked.prescription_id},
     )
+    follow_therapy(patient_id=prescription.patient_id, by=by, now=now)
     return locked
 
 

@@ -13,10 +13,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from baclofen_rules.facts import FACTS, Kind
-from dispensary import audit, policies, reminders
+from dispensary import audit, policies
 from dispensary.actions import namesakes
 from dispensary.actions.identity import number_body, number_taken, require_free_number, write_search_keys
 from dispensary.actions.locks import lock_patient
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor, Role
 from dispensary.assessment import CASE_FORMAT, facts_document, read_case
 from dispensary.audit import Event
@@ -130,8 +131,8 @@ def update_facts(
     locked.save()
     noticed = namesakes.notice(patient=locked, by=by, now=now) if "birth_date" in changed else {}
     _record_change(locked, {"changed": changed} | noticed, by, now)
-    if "time_zone" in changed:
-        reminders.plan_again(patient=locked, by=by, now=now)
+    if changed.keys() - {"language"}:
+        follow_therapy(patient_id=locked.pk, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
         reach.take_back_leases(locked.pk)
     return locked
@@ -194,6 +195,7 @@ def record_history(
             patient=patient,
             body={"prior_supplies": [_supply_body(row) for row in new]},
         )
+        follow_therapy(patient_id=patient.pk, reason=Withdrawal.SUPPLY_RECORDED, by=by, now=now)
     return new
 
 
@@ -208,7 +210,7 @@ def record_death(*, patient: Patient, died_on: date, by: Actor, now: datetime) -
     locked.died_on = died_on
     locked.version += 1
     locked.save(update_fields=["died_on", "version"])
-    reminders.withdraw_for(patient=locked, reason=Withdrawal.PATIENT_DIED, by=by, now=now)
+    follow_therapy(patient_id=locked.pk, reason=Withdrawal.PATIENT_DIED, by=by, now=now)
     _record_change(locked, {"died_on": died_on}, by, now)
     return locked
 

@@ -35,8 +35,10 @@ CHANGEABLE = (
     "quiet_until",
 )
 """The settings that a manager may change."""
-TIMING = frozenset({"time_zone", "refill_lead_days", "second_call_days", "message_at", "quiet_from", "quiet_until"})
-"""Those that decide when a message leaves: what is owed to every patient is planned again, by the next ticks."""
+TIMING = frozenset(
+    {"time_zone", "profile", "refill_lead_days", "second_call_days", "message_at", "quiet_from", "quiet_until"}
+)
+"""Those that decide what is owed when: every therapy is counted and its messages are planned again, by the next ticks."""
 
 
 @transaction.atomic
@@ -66,7 +68,7 @@ def change_settings(
 ) -> Pharmacy:
     """Change settings; the log keeps the value before and after. A change of profile has an entry of its own.
 
-    A change of what decides when messages leave makes the pharmacy's plans old: the ticks plan them again.
+    A change of what decides what is owed when makes the pharmacy's counted therapies old: the ticks count them again.
     """
     policies.require(policies.may_change_settings(by), by, "change the settings", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)

@@ -12,17 +12,20 @@ from django.db import transaction
 
 from baclofen_rules import Reading, read_directions
 from baclofen_rules.findings import Finding
-from dispensary import audit, policies, reminders
+from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import CASE_FORMAT, assess, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
 from dispensary.models import (
+    Decision,
+    DecisionKind,
     Patient,
     Pharmacy,
     Phase,
@@ -141,6 +144,8 @@ def receive(
         | ({"identifiers": [list(identifier) for identifier in identifiers]} if identifiers else {}),
     )
     review = reviews.record(prescription=prescription, reason=ReviewReason.RECEIVED, by=by, now=now)
+    reason = Withdrawal.PRESCRIPTION_REPLACED if replaces is not None else Withdrawal.FACTS_CHANGED
+    follow_therapy(patient_id=patient.pk, reason=reason, by=by, now=now)
     return Received(prescription, review)
 
 
@@ -158,6 +163,7 @@ def cancel(
     words = clean_line(reason, "reason", longest=250)
     locked = locked_active(prescription, version)
     end(locked, PrescriptionStatus.CANCELLED, words, now)
+    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_CANCELLED,
         pharmacy=locked.pharmacy,
@@ -214,7 +220,8 @@ def stop(
         )
     sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
     end(locked, PrescriptionStatus.STOPPED, reason_text, now)
-    reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
+    _stop_course(locked, reason_text, by, now)
+    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
         pharmacy=locked.pharmacy,
@@ -227,6 +234,23 @@ def stop(
         body={"words": reason_text, "review": review.pk},
     )
     return locked
+
+
+def _stop_course(prescription: Prescription, words: str, by: Actor, now: datetime) -> None:
+    """Decide that the course which an order feeds, or the one that it was to replace, is stopped today."""
+    fed = prescription
+    while fed.replaces is not None and not fed.dispenses.exists():
+        fed = fed.replaces
+    Decision.objects.create(
+        patient_id=prescription.patient_id,
+        kind=DecisionKind.STOPPED,
+        course=str(fed.pk),
+        on=prescription.pharmacy.local_day(now),
+        words=words,
+        decided_by=by.name,
+        decider_name=by.display,
+        decided_at=now,
+    )
 
 
 def locked_active(prescription: Prescription, version: int | None) -> Prescription:
@@ -274,7 +298,6 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
     locked = lock(old)
     if locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
         end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
-        reminders.withdraw_for(prescription=locked, reason=Withdrawal.PRESCRIPTION_REPLACED, by=by, now=now)
         audit.record(
             Event.PRESCRIPTION_REPLACED,
             pharmacy=locked.pharmacy,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -52,10 +51,12 @@ def _still_true(reminder: Reminder, now: datetime) -> None:
         raise Conflict("The day of this change has come: the message would be wrong. Call the patient.")
     if kind is ReminderKind.LAST_DAY and over:
         raise Conflict("The last day has passed: the message would be wrong. Call the patient.")
-    today = now.astimezone(ZoneInfo(reminder.pharmacy.time_zone)).date()
-    if not kind.matters_for_safety and today >= reminder.plan.run_out_on:
+    if not kind.about_refill:
+        return
+    today, uncovered_on = reminder.pharmacy.local_day(now), date.fromisoformat(reminder.params["date"])
+    if not kind.matters_for_safety and today >= uncovered_on:
         raise Conflict("The supply has ended: a message to order in time would be wrong. Call the patient.")
-    if kind.about_refill and today > reminder.plan.run_out_on + LAPSE_LIMIT:
+    if today > uncovered_on + LAPSE_LIMIT:
         raise Conflict(f"The supply ended more than {LAPSE_LIMIT.days} days ago: nothing about it is sent any more.")
 
 

@@ -14,11 +14,20 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.prescriptions import end
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
-from dispensary.models import Pharmacy, Prescription, PrescriptionStatus, ReviewReason, SenderStatus, WorkKind
+from dispensary.models import (
+    Pharmacy,
+    Prescription,
+    PrescriptionStatus,
+    ReviewReason,
+    SenderStatus,
+    Withdrawal,
+    WorkKind,
+)
 from dispensary.reminders.work import open_or_add
 from dispensary.text import clean_line
 
@@ -68,6 +77,7 @@ def withdraw(
     else:
         locked.version += 1
     locked.save(update_fields=["withdrawn_as", "version"])
+    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_WITHDRAWN,
         pharmacy=locked.pharmacy,
@@ -109,6 +119,7 @@ def _hold(prescription: Prescription, reason: str, by: Actor, now: datetime) -> 
         patient=prescription.patient,
         body={"reason": reason},
     )
+    follow_therapy(patient_id=prescription.patient_id, by=by, now=now)
     return prescription
 
 
@@ -132,6 +143,7 @@ def release(*, prescription: Prescription, by: Actor, now: datetime) -> Prescrip
         patient=locked.patient,
         body={},
     )
+    follow_therapy(patient_id=locked.patient_id, by=by, now=now)
     return locked
 
 

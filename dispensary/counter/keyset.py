@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Prescription
+
+Listed = TypeVar("Listed", bound=Model)
+"""Orders, or their summaries."""
 
 ROWS = 50
-"""Orders on a page, and the most that one request asks the rule book about."""
+"""Orders on a page."""
 
 _TIME = "%Y%m%dT%H%M%S%f"
 
@@ -61,10 +63,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[Listed]):
     """Some orders of a list, and the places from which the pages beside it are read ("" where there is none)."""
 
-    orders: list[Prescription]
+    orders: list[Listed]
     total: int
     """Orders on all pages."""
     first: int
@@ -83,13 +85,13 @@ def reverse(order_by: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def read_page(
-    orders: QuerySet[Prescription], order_by: tuple[str, ...], parameters: Mapping[str, str], total: int
-) -> Page:
+    orders: QuerySet[Listed], order_by: tuple[str, ...], parameters: Mapping[str, str], total: int
+) -> Page[Listed]:
     """Read the page that the parameter `after` or `before` names; the first one where neither does or nothing is left there.
 
     The columns of `order_by` must tell all orders apart. Raises InvalidInput on a place that no page gave.
     """
-    rows: list[Prescription] = []
+    rows: list[Listed] = []
     if text := parameters.get("after"):
         rows = list(orders.filter(Place.parse("after", text).after(order_by)).order_by(*order_by)[:ROWS])
     elif text := parameters.get("before"):

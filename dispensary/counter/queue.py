@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
-from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, When
+from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
-from dispensary.assessment import assess
 from dispensary.counter.access import at_counter
-from dispensary.counter.keyset import ROWS, Page, Place, read_page
+from dispensary.counter.keyset import Page, Place, read_page
 from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import (
-    Dispense,
-    DispenseStatus,
-    FindingSeverity,
-    Override,
-    OverrideState,
-    Prescription,
-    PrescriptionStatus,
-)
+from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription, PrescriptionStatus
 from dispensary.search import find_labelled_orders, find_patients
-from dispensary.supplies import OF_A_SUPPLY, WITH_A_SUPPLY
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -47,13 +34,28 @@ MOST_DONE = 15
 MOST_PEOPLE = 50
 """Patients without any order that a search shows."""
 NOT_DUE = "Not due yet"
+_WORDS = {
+    OrderState.READY: ("ready", "Ready"),
+    OrderState.TO_ACKNOWLEDGE: ("acknowledge", "To acknowledge"),
+    OrderState.NEEDS_ANSWER: ("override", "Needs an answer"),
+    OrderState.BLOCKED: ("stop", "Blocked"),
+    OrderState.NOT_DUE: ("done", NOT_DUE),
+    OrderState.NOT_YET: ("done", "Starts later"),
+    OrderState.WAITING: ("done", "On hold"),
+}
+"""State of the pages, and its words."""
+_STATE_OF_OUTCOME = {
+    Outcome.PASS: "ready",
+    Outcome.ACKNOWLEDGE: "acknowledge",
+    Outcome.OVERRIDE: "override",
+    Outcome.STOP: "stop",
+}
 
 
-class DueColumns(TypedDict):
-    """Columns that `_orders` adds to an order."""
+class DueColumn(TypedDict):
+    """The column that `waiting_orders` and `search` add."""
 
     not_due: bool
-    supply_ends_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Row:
     reason: str
     """The worst unanswered finding, in one sentence."""
     due_on: date | None
-    """Day on which the supply in the patient's hands ends; None when there is none."""
+    """Day on which it is due at the counter; None where that is not known, or for an order that has ended."""
 
     @property
     def number(self) -> str:
@@ -92,11 +94,14 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
             pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
         )
         return render_page(
-            request, visit, "queue.html", context | {"page": results, "rows": review_orders(results.orders, visit)}
+            request,
+            visit,
+            "queue.html",
+            context | {"page": results, "rows": [find_row(order) for order in results.orders]},
         )
     counts = count_waiting(visit)
     waiting = read_page(waiting_orders(visit), LONGEST_WAITING_FIRST, request.GET, sum(counts.values()))
-    rows = review_orders(waiting.orders, visit)
+    rows = [show_row(summary.prescription, summary) for summary in waiting.orders]
     context |= {"page": waiting, "rows": rows, "tally": tally(counts)}
     if waiting.total > len(rows):
         context["tally_of_page"] = Counter((row.state, row.words) for row in rows if row.state != "done").items()
@@ -124,31 +129,27 @@ def news(request: HttpRequest, visit: Visit) -> HttpResponse:
 @require_safe
 @at_counter()
 def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Redirect to the next order that is not blocked, or to the queue when there is none.
-
-    No more than a page of orders is reviewed on either side; where all of them are blocked, the queue opens behind them.
-    """
+    """Redirect to the next order that is not blocked, or to the queue when there is none."""
     due = waiting_orders(visit).filter(not_due=False).order_by(*LONGEST_WAITING_FIRST)
-    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()  # type: ignore[misc]  # None finds no row
+    here = due.filter(pk=_uuid(request.GET.get("after", ""))).first()
     place = Place.of(here) if here else None
     parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
     for part in parts:
-        orders = list(due.filter(part)[:ROWS])
-        for order in orders:
-            if _row(order, visit.today).state != "stop":
-                return redirect("counter:check", order.pk)
-        if len(orders) == ROWS:
-            return redirect(f"{reverse('counter:queue')}?{urlencode({'after': Place.of(orders[-1])})}")
+        following = due.filter(part).exclude(state=OrderState.BLOCKED).first()
+        if following is not None:
+            return redirect("counter:check", following.pk)
     return redirect("counter:queue")
 
 
-def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[Prescription, DueColumns]]:
-    """Return active orders of the pharmacy, also those not due yet."""
-    return _orders(visit).filter(status=PrescriptionStatus.ACTIVE)
+def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueColumn]]:
+    """Return the open orders of the pharmacy, with `not_due` where their day has not come or is not known."""
+    not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
+    waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
+    return waiting.select_related("prescription__patient").prefetch_related("prescription__phases")
 
 
 def count_waiting(visit: Visit) -> dict[bool, int]:
-    """Count active orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
+    """Count open orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
     return dict(waiting_orders(visit).order_by().values_list("not_due").annotate(Count("pk")))
 
 
@@ -158,23 +159,20 @@ def tally(counts: dict[bool, int]) -> list[tuple[str, str, int]]:
     return [line for line in lines if line[2]]
 
 
-def review_orders(orders: Iterable[Prescription], visit: Visit) -> list[Row]:
-    """Return orders as rows; each one that is due is reviewed again."""
-    return [_row(order, visit.today) for order in orders]
-
-
-def newest_due(visit: Visit, first_page: Page) -> QuerySet[Prescription]:
-    """Return the last orders to come in that are not on the first page; newest first."""
+def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
+    """Return the last due orders to come in that are not on the first page; newest first."""
     due = waiting_orders(visit).filter(not_due=False).exclude(pk__in=[order.pk for order in first_page.orders])
-    return due.prefetch_related(None).select_related("patient").order_by(*NEWEST_FIRST)[:MOST_NEWEST]
+    return [summary.prescription for summary in due.prefetch_related(None).order_by(*NEWEST_FIRST)[:MOST_NEWEST]]
 
 
-def search(visit: Visit, words: str) -> QuerySet[Prescription]:
+def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
     """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
+    orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary")
+    orders = orders.prefetch_related("phases").annotate(not_due=Value(False))  # a part of each page's place
     labelled = list(find_labelled_orders(visit.pharmacy, words).values_list("pk", flat=True))
     if labelled:
-        return _orders(visit).filter(pk__in=labelled)
-    return _orders(visit).filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
+        return orders.filter(pk__in=labelled)
+    return orders.filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
 
 
 def handed_over_today(visit: Visit) -> QuerySet[Dispense]:
@@ -184,31 +182,6 @@ def handed_over_today(visit: Visit) -> QuerySet[Dispense]:
     return done.select_related("patient", "prescription")
 
 
-def _orders(visit: Visit) -> QuerySet[WithAnnotations[Prescription, DueColumns]]:
-    """Return orders of the pharmacy with `not_due`, `supply_ends_on` and the rows that a review reads.
-
-    Not due is an order with a supply that lasts longer than the days by which a refill may come early. Nothing is joined,
-    so that the database sorts orders alone.
-    """
-    supplies = Dispense.objects.filter(prescription=OuterRef("pk"), status=DispenseStatus.COMPLETED)
-    lasting = supplies.filter(run_out_on__gt=visit.today + timedelta(days=visit.pharmacy.refill_lead_days))
-    # A CASE is never turned into a join of all orders with all supplies, which takes seconds on a table without statistics.
-    not_due = Case(When(Exists(lasting), then=True), default=False)
-    last = supplies.order_by().values("prescription").annotate(run_out_on=Max("run_out_on"))
-    history = Dispense.objects.filter(status=DispenseStatus.COMPLETED).select_related(*WITH_A_SUPPLY)
-    return (
-        Prescription.objects.filter(pharmacy=visit.pharmacy)
-        .annotate(not_due=not_due, supply_ends_on=Subquery(last.values("run_out_on")))
-        .prefetch_related(
-            "pharmacy",
-            "phases",
-            "patient__prior_supplies",
-            Prefetch("patient__dispenses", history.prefetch_related(*OF_A_SUPPLY)),
-            Prefetch("overrides", Override.objects.filter(state=OverrideState.OPEN), to_attr="answers"),
-        )
-    )
-
-
 def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -216,30 +189,23 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _row(prescription: Any, today: date) -> Row:
-    due_on = prescription.supply_ends_on
-    if prescription.status != PrescriptionStatus.ACTIVE:
-        return Row(prescription, "done", prescription.get_status_display(), prescription.ended_reason, due_on)
-    if prescription.not_due:
-        return Row(prescription, "done", NOT_DUE, "The patient still has tablets.", due_on)
-    answered = {override.fingerprint for override in prescription.answers}
-    return Row(prescription, *_review(prescription, today, answered), due_on)
+def find_row(prescription: Prescription) -> Row:
+    """Return an order as a row, whether it has ended or not."""
+    if prescription.status not in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
+        return Row(prescription, "done", prescription.get_status_display(), prescription.ended_reason, None)
+    summary = getattr(prescription, "summary", None)
+    if summary is None:
+        return Row(prescription, "done", "Not counted yet", "Open it to see what stands in the way.", None)
+    return show_row(prescription, summary)
 
 
-def _review(prescription: Prescription, today: date, answered: set[str]) -> tuple[str, str, str]:
-    """Return state, words and reason from today's review; an earlier one may no longer hold."""
-    try:
-        questions = assess(prescription, on=today).questions()
-    except InvalidInput as error:
-        return "stop", "Blocked", error.detail
-    unanswered = [q for q in questions if q.severity != FindingSeverity.INFORMATION and q.fingerprint not in answered]
-    for severity, state, words in (
-        (FindingSeverity.STOP, "stop", "Blocked"),
-        (FindingSeverity.OVERRIDE, "override", "Needs an answer"),
-        (FindingSeverity.ACKNOWLEDGE, "acknowledge", "To acknowledge"),
-    ):
-        questions_of_severity = [question for question in unanswered if question.severity == severity]
-        if questions_of_severity:
-            more = f" (and {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
-            return state, words, f"{questions_of_severity[0].summary}{more}"
-    return "ready", "Ready", ""
+def show_row(prescription: Prescription, summary: OrderSummary) -> Row:
+    """Return an open order as a row."""
+    state = OrderState(summary.state)
+    if state is OrderState.OWING:
+        tone, words = _STATE_OF_OUTCOME[Outcome(summary.outcome)], "Owing"
+        return Row(
+            prescription, tone, words, summary.finding or "Tablets are still owed to the patient.", summary.due_on
+        )
+    reasons = {OrderState.NOT_DUE: "The patient still has tablets.", OrderState.NOT_YET: "The order starts later."}
+    return Row(prescription, *_WORDS[state], summary.finding or reasons.get(state, ""), summary.due_on)

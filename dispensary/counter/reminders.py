@@ -27,6 +27,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.models.reminders import NOT_SENT_YET
+from dispensary.reminders import RiskLevel
 from dispensary.reminders.work import open_work
 
 MOST = 100
@@ -110,9 +111,15 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         WorklistItem.objects.filter(pharmacy=visit.pharmacy).exclude(state=WorkState.RESOLVED).select_related("patient")
     )
     risk_work = {item.patient_id: item for item in work if item.kind == WorkKind.WITHDRAWAL_RISK}
-    tones = {"overdue": "stop", "today": "override", "soon": "acknowledge"}
+    tones = {
+        RiskLevel.OVERDUE: "stop",
+        RiskLevel.TODAY: "override",
+        RiskLevel.SOON: "acknowledge",
+        RiskLevel.MAY_BE_OUT: "acknowledge",
+        RiskLevel.STOPPED: "acknowledge",
+    }
     context = {
-        "risks": [(risk, tones[risk.level.value], risk_work.get(risk.patient.pk)) for risk in risks],
+        "risks": [(risk, tones[risk.level], risk_work.get(risk.patient.pk)) for risk in risks],
         "work": [item for item in work if item.kind != WorkKind.WITHDRAWAL_RISK],
     }
     return render_page(request, visit, "at_risk.html", context)
@@ -145,8 +152,8 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Record the follow-up of a patient at risk, or of another piece of work."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     kind = request.GET.get("kind", WorkKind.WITHDRAWAL_RISK.value)
-    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, now=visit.now)
-    risk = next((r for r in risks if r.patient.pk == patient.pk), None)
+    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=patient, now=visit.now)
+    risk = next(iter(risks), None)
     form = DoneForm(posted_data(request))
     errors: list[ErrorLine] = form_error_lines(form)
     if form.is_valid():

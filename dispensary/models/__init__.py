@@ -51,7 +51,7 @@ from dispensary.models.reminders import (
     Withdrawal,
 )
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
-from dispensary.models.therapy import Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
+from dispensary.models.therapy import CountedTherapy, Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "ContactFault",
     "ContactPoint",
     "CorrectionReason",
+    "CountedTherapy",
     "Decision",
     "DecisionKind",
     "Delivery",

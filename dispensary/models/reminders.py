@@ -9,7 +9,6 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.contacts import ContactPoint, Medium
-from dispensary.models.dispense import Dispense
 from dispensary.models.keys import uuid7
 from dispensary.models.patient import Patient
 from dispensary.models.pharmacy import Pharmacy
@@ -48,6 +47,8 @@ class Withdrawal(models.TextChoices):
     """The reasons for which reminders are withdrawn."""
 
     NEW_DISPENSE = "new-dispense", _("Another supply was handed over")
+    SUPPLY_RECORDED = "supply-recorded", _("A supply made elsewhere was recorded")
+    THERAPY_DECIDED = "therapy-decided", _("Somebody decided what the patient takes")
     DISPENSE_CANCELLED = "dispense-cancelled", _("The supply was cancelled")
     DISPENSE_RETURNED = "dispense-returned", _("The supply came back")
     PRESCRIPTION_CANCELLED = "prescription-cancelled", _("The prescription was cancelled")
@@ -60,17 +61,12 @@ class Withdrawal(models.TextChoices):
 
 
 class ReminderPlan(models.Model):
-    """A version of the messages that a patient's course needs. Each course of a patient has one in force at a time."""
+    """A version of the messages that a patient's therapy makes owing. A patient has one in force at a time."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="+", db_index=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="reminder_plans")
-    dispense = models.ForeignKey(Dispense, on_delete=models.PROTECT, related_name="reminder_plans")
     version = models.PositiveIntegerField()
-    facts_digest = models.CharField(max_length=64, help_text=_("equal facts, equal plan: planning again does nothing"))
-    run_out_on = models.DateField(help_text=_("first day not covered"))
-    more_needed = models.BooleanField(help_text=_("the course goes on after this supply"))
-    timing_version = models.PositiveIntegerField(default=1, help_text=_("the pharmacy's, as it was planned with"))
     planned_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=24, choices=Withdrawal, blank=True)
@@ -79,22 +75,11 @@ class ReminderPlan(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["patient", "version"], name="plan_version_unique"),
             models.UniqueConstraint(
-                fields=["patient", "dispense"], condition=Q(ended_at__isnull=True), name="plan_one_in_force"
+                fields=["patient"], condition=Q(ended_at__isnull=True), name="plan_one_of_a_patient_in_force"
             ),
             models.CheckConstraint(
                 condition=Q(ended_at__isnull=True, ended_reason="") | (Q(ended_at__isnull=False) & ~Q(ended_reason="")),
                 name="plan_end_has_a_reason",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["pharmacy", "run_out_on"],
-                condition=Q(ended_at__isnull=True, more_needed=True),
-                name="plan_running_out",
-            ),
-            # Which plans are behind their pharmacy's settings: one probe for each pharmacy.
-            models.Index(
-                fields=["pharmacy", "timing_version"], condition=Q(ended_at__isnull=True), name="plan_in_force"
             ),
         ]
 
@@ -163,7 +148,7 @@ class Reminder(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["plan", "kind", "occurrence"], name="reminder_owed_once"),
+            models.UniqueConstraint(fields=["plan", "kind", "local_date"], name="reminder_owed_once_a_day"),
             models.CheckConstraint(condition=Q(useful_until__gt=F("due_at")), name="reminder_useful_when_due"),
             models.CheckConstraint(condition=Q(kind__in=ReminderKind.values), name="reminder_kind_known"),
             models.CheckConstraint(condition=Q(state__range=RANGE_OF_STATES), name="reminder_state_known"),

@@ -154,7 +154,14 @@ class TherapySummary(models.Model):
     first_uncovered_on = models.DateField(null=True, help_text=_("first day without tablets"))
     more_needed = models.BooleanField(help_text=_("the course goes on after its tablets end"))
     as_needed = models.BooleanField()
-    watched = models.BooleanField(help_text=_("going without is a risk: it belongs on the withdrawal-risk list"))
+    prescription = models.ForeignKey(
+        Prescription,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text=_("the order that its last tablets come from; unknown for a supply recorded from elsewhere"),
+    )
+    tapering = models.BooleanField(default=False, help_text=_("that order lowers the dose"))
     last_mg = models.DecimalField(
         max_digits=13,
         decimal_places=6,
@@ -162,6 +169,10 @@ class TherapySummary(models.Model):
         help_text=_("mg a day of the therapy on the last day with tablets; unknown where the record cannot tell"),
     )
     stopped_on = models.DateField(null=True, help_text=_("first day without it, of a course that was stopped"))
+    listed_from = models.DateField(
+        null=True, help_text=_("first day on the withdrawal-risk list; unknown where going without is no risk")
+    )
+    listed_until = models.DateField(null=True, help_text=_("last day on it"))
 
     class Meta:
         verbose_name_plural = _("therapy summaries")
@@ -170,14 +181,9 @@ class TherapySummary(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["pharmacy", "first_uncovered_on"],
-                condition=Q(more_needed=True, watched=True),
-                name="therapy_summary_by_end",
-            ),
-            models.Index(
-                fields=["pharmacy", "stopped_on"],
-                condition=Q(stopped_on__isnull=False, watched=True),
-                name="therapy_summary_by_stop",
+                fields=["pharmacy", "listed_from"],
+                condition=Q(listed_from__isnull=False),
+                name="therapy_summary_listed",
             ),
         ]
 
@@ -189,7 +195,7 @@ class OrderState(models.TextChoices):
     """The states of an order in the queue."""
 
     DONE = "done", _("Ended")
-    BLOCKED = "blocked", _("The patient has died")
+    BLOCKED = "blocked", _("Blocked")
     WAITING = "waiting", _("On hold")
     OWING = "owing", _("Tablets are owed")
     NOT_YET = "not-yet", _("Starts later")
@@ -210,7 +216,11 @@ class OrderSummary(models.Model):
     state = models.CharField(max_length=16, choices=OrderState)
     due_on = models.DateField(null=True, help_text=_("day on which it is due at the counter"))
     earliest_on = models.DateField(null=True, help_text=_("first day on which it is not early"))
-    outcome = models.CharField(max_length=12, choices=Outcome, blank=True, help_text=_("what the rules say of it"))
+    outcome = models.CharField(
+        max_length=12, choices=Outcome, blank=True, help_text=_("the worst that nobody has answered; empty if not due")
+    )
+    finding = models.CharField(max_length=300, blank=True, help_text=_("that finding, in one sentence"))
+    received_at = models.DateTimeField(help_text=_("of the order"))
 
     class Meta:
         verbose_name_plural = _("order summaries")
@@ -219,8 +229,26 @@ class OrderSummary(models.Model):
             models.CheckConstraint(condition=Q(outcome__in=["", *Outcome.values]), name="order_summary_outcome_known"),
         ]
         indexes = [
-            models.Index(fields=["pharmacy", "state", "due_on", "prescription"], name="order_summary_queue"),
+            models.Index(fields=["pharmacy", "received_at", "prescription"], name="order_summary_queue"),
         ]
 
     def __str__(self) -> str:
         return f"{self.prescription_id}: {self.state}"
+
+
+class CountedTherapy(models.Model):
+    """The day and the settings with which a patient's therapy was last counted; what is older is counted again."""
+
+    patient = models.OneToOneField(Patient, primary_key=True, on_delete=models.CASCADE, related_name="counted_therapy")
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.CASCADE, related_name="+", db_index=False)
+    timing_version = models.IntegerField(help_text=_("of the pharmacy's settings"))
+    counted_on = models.DateField()
+
+    class Meta:
+        verbose_name_plural = _("counted therapies")
+        indexes = [
+            models.Index(fields=["pharmacy", "timing_version", "counted_on"], name="counted_therapy_outdated"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient_id}: {self.counted_on}"

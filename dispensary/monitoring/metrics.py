@@ -83,7 +83,11 @@ def _gauges(state: health.EngineState) -> Iterator[Metric]:
         ("dispensary_reminders_due", "Due and not yet taken", state.due),
         ("dispensary_reminders_held", "In the hands of a worker", state.held),
         ("dispensary_reminders_held_too_long", "Held beyond the lease", state.held_too_long),
-        ("dispensary_reminders_plans_behind", "Plans made with settings that have changed since", state.plans_behind),
+        (
+            "dispensary_reminders_plans_behind",
+            "Therapies counted and planned on an earlier day or with settings that have changed since",
+            state.plans_behind,
+        ),
         ("dispensary_inbound_events_waiting", "Receipts and replies not yet acted on", state.events_waiting),
     ):
         yield GaugeMetricFamily(name, description, value=value)

@@ -3,9 +3,8 @@
 from dispensary.reminders.engine import Drained, Ticked, drain, tick
 from dispensary.reminders.explanations import Preview, explain, outlook, preview, say, say_reason
 from dispensary.reminders.missing_receipts import poll_missing_receipts
-from dispensary.reminders.planning import Withdrawn, plan_after_dispense, plan_again, withdraw_for
+from dispensary.reminders.planning import plan_messages
 from dispensary.reminders.receipts import act_on_events, keep
-from dispensary.reminders.replanning import plan_outdated
 from dispensary.reminders.risk_list import AtRisk, RiskLevel, withdrawal_risk
 from dispensary.reminders.upcoming import Coming, coming_to
 
@@ -16,21 +15,17 @@ __all__ = [
     "Preview",
     "RiskLevel",
     "Ticked",
-    "Withdrawn",
     "act_on_events",
     "coming_to",
     "drain",
     "explain",
     "keep",
     "outlook",
-    "plan_after_dispense",
-    "plan_again",
-    "plan_outdated",
+    "plan_messages",
     "poll_missing_receipts",
     "preview",
     "say",
     "say_reason",
     "tick",
-    "withdraw_for",
     "withdrawal_risk",
 ]

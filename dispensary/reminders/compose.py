@@ -228,12 +228,14 @@ def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: s
     if "after" not in params:
         return values
     before, after = (tuple(Decimal(dose) for dose in params[name]) for name in ("before", "after"))
-    strength = Decimal(params["strength"])
     values |= {
         "before": say_number(sum(before, Decimal(0)), language),
         "after": say_number(sum(after, Decimal(0)), language),
-        "strength": say_number(strength, language),
     }
+    if "strength" not in params:  # tablets of several strengths
+        return values
+    strength = Decimal(params["strength"])
+    values["strength"] = say_number(strength, language)
     if tablets := say_tablets(after, strength, language):
         values["tablets"] = tablets
     return values

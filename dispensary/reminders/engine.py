@@ -21,7 +21,7 @@ from dispensary.channels.staff import notify_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
-from dispensary.reminders import compose, health, outcomes, queue, receipts, replanning, risk_list
+from dispensary.reminders import compose, health, outcomes, queue, receipts, risk_list, time_zones
 from dispensary.reminders.breaker import Breaker
 from dispensary.reminders.compose import Ready, recheck_before_send, wait_for_provider
 from dispensary.reminders.queue import count, take_turn
@@ -86,7 +86,7 @@ def tick() -> Ticked:
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
     _part("stops", lambda: receipts.confirm_stops(now=now))
     if take_turn(ZONES, ZONES_EVERY):
-        _part("zones", lambda: replanning.derive_again(now=now))
+        _part("zones", lambda: time_zones.derive_again(now=now))
     if conf().staff_alerts and take_turn(ALERT, ALERT_EVERY):
         _part("alert", _alert_staff)
     ticked.due = queue.run(queue.SQL["count_due"], [conf().reminder_batch * conf().reminder_lanes])[0][0]

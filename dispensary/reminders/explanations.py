@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
+from baclofen_rules.therapy import Therapy
 from dispensary.channels import Channel, Fault, channel_named
 from dispensary.conf import conf
 from dispensary.models import (
     ConsentAnswer,
-    Dispense,
     Medium,
     Patient,
     Reminder,
@@ -22,9 +22,9 @@ from dispensary.models import (
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import Reason, values_of, way_out
 from dispensary.reminders.outcomes import WORDS
-from dispensary.reminders.planning import facts_of_dispense, leaves_at, manners_of, params_of
+from dispensary.reminders.planning import leaves_at, manners_of
 from dispensary.reminders.reach import usable
-from dispensary.reminders.schedule import plan
+from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
 from dispensary.reminders.texts import language_for, write
 
@@ -84,20 +84,13 @@ def _about_addresses(patient: Patient) -> list[str]:
 
 
 def _about_plans(patient: Patient, now: datetime) -> list[str]:
-    in_force = list(patient.reminder_plans.filter(ended_at__isnull=True).order_by("version"))
-    plans = in_force or list(patient.reminder_plans.order_by("-version")[:1])
-    if not plans:
+    plan = patient.reminder_plans.order_by("-version").first()
+    if plan is None:
         return ["No supply has been handed over since reminders are planned, so none is owed."]
     sentences = []
-    if len(in_force) > 1:
-        sentences.append(f"{len(in_force)} courses run beside each other; what each of them makes owing follows.")
-    for plan_ in plans:
-        if plan_.ended_at:
-            sentences.append(
-                f"The last plan ended on {plan_.ended_at:%d %b %Y}: {plan_.get_ended_reason_display().lower()}."
-            )
-        sentences += [say(reminder, now) for reminder in plan_.reminders.order_by("due_at")]
-    return sentences
+    if plan.ended_at:
+        sentences.append(f"The last plan ended on {plan.ended_at:%d %b %Y}: {plan.get_ended_reason_display().lower()}.")
+    return sentences + [say(reminder, now) for reminder in plan.reminders.order_by("due_at")]
 
 
 def say(reminder: Reminder, now: datetime) -> str:
@@ -136,7 +129,7 @@ def outlook(reminder: Reminder, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One message that a course will send, as it will read."""
+    """One message that a therapy makes owing, as it will read."""
 
     kind: ReminderKind
     leaves_at: datetime
@@ -145,21 +138,21 @@ class Preview:
     segments: Segments
 
 
-def preview(*, dispense: Dispense, detailed: bool = False, language: str = "", now: datetime) -> list[Preview]:
-    """Everything that this dispense makes owing from `now` on, in the patient's language and zone."""
-    patient, pharmacy = dispense.patient, dispense.pharmacy
+def preview(
+    *, therapy: Therapy, patient: Patient, detailed: bool = False, language: str = "", now: datetime
+) -> list[Preview]:
+    """Return everything that a therapy makes owing from `now` on, in the patient's language and zone."""
+    pharmacy = patient.pharmacy
     zone, quiet = manners_of(patient)
-    facts = facts_of_dispense(dispense, patient, zone)
     tongue = language_for(language or patient.language, pharmacy.language)
     channel = _text_channel()
     out = way_out(channel, Medium.SMS)
     previews = []
-    for planned in plan(facts, now.astimezone(zone).date(), zone):
+    for planned in schedule_messages(therapy, pharmacy.message_at, zone):
         leaves = leaves_at(planned, now, zone, quiet)
         if leaves is None:
             continue
-        params = params_of(planned, facts, dispense.strength_mg)
-        values = values_of(params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        values = values_of(planned.params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
         written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
         last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
         whole = f"{written.body} {last}"

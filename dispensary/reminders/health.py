@@ -23,7 +23,7 @@ class EngineState:
     held_too_long: int
     events_waiting: int
     plans_behind: int
-    """Plans made with settings that their pharmacy has changed since; the ticks plan them again."""
+    """Therapies counted on an earlier day, or with settings that have changed since; the ticks count and plan them again."""
     work: tuple[tuple[str, int, float], ...]
     counters: tuple[tuple[str, int], ...]
     resting: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class EngineState:
 
 def engine_state() -> EngineState:
     """Ask the database how the engine is doing. Bounded: it counts no more than the first 100,000 due."""
-    tick_age, oldest, due, held, too_long, events = queue.run(queue.SQL["read_engine_state"])[0]
+    now, tick_age, oldest, due, held, too_long, events = queue.run(queue.SQL["read_engine_state"])[0]
     return EngineState(
         tick_age=tick_age,
         oldest_due=None if oldest is None else max(0.0, oldest),
@@ -56,7 +56,7 @@ def engine_state() -> EngineState:
         held=held,
         held_too_long=too_long,
         events_waiting=events,
-        plans_behind=queue.run(plans.SQL["count_outdated_plans"])[0][0],
+        plans_behind=plans.count_outdated(now),
         work=tuple(queue.run(queue.SQL["count_open_work"])),
         counters=tuple(queue.run(queue.SQL["list_counters"])),
         resting=tuple(channel for channel, _until, resting in queue.run(queue.SQL["list_rests"]) if resting),

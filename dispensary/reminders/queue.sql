@@ -183,8 +183,8 @@ INSERT INTO dispensary_channelrest (channel, until, times) VALUES (%s, clock_tim
 DELETE FROM dispensary_channelrest WHERE channel = %s
 
 -- read_engine_state --
--- Ages in seconds and bounded counts for health checks and metrics.
-SELECT extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_enginecounter WHERE name = 'tick'))::float8,
+-- The time, ages in seconds and bounded counts for health checks and metrics.
+SELECT clock_timestamp(), extract(epoch FROM clock_timestamp() - (SELECT at FROM dispensary_enginecounter WHERE name = 'tick'))::float8,
        extract(epoch FROM clock_timestamp() - (SELECT due_at FROM dispensary_reminder
                                                 WHERE state = 0 /* scheduled */ ORDER BY due_at, id LIMIT 1))::float8,
        (SELECT count(*) FROM (SELECT 1 FROM dispensary_reminder

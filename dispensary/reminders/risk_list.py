@@ -1,6 +1,7 @@
-"""The withdrawal-risk list: whose supply ends or has ended with nothing collected. A query first.
+"""The withdrawal-risk list: whose supply ends or has ended with nothing collected, and who was stopped. A query first.
 
-It depends on no message having been sent, and no answer about messages hides anybody from it.
+It reads the summary that each event writes and compares its dates with today. It depends on no message having been sent,
+and no answer about messages hides anybody from it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from baclofen_rules.text import format_amount
-from dispensary.models import Patient, Pharmacy, ReminderPlan, WorkKind, WorklistItem, WorkState
+from dispensary.models import Patient, Pharmacy, TherapySummary, WorkKind, WorklistItem, WorkState
 from dispensary.reminders.outcomes import engine_actor
-from dispensary.reminders.planning import course_of
-from dispensary.reminders.schedule import LAPSE_LIMIT
 from dispensary.reminders.work import open_work
 
 ASK_AGAIN_AFTER = timedelta(days=2)
@@ -32,93 +30,113 @@ class RiskLevel(StrEnum):
     OVERDUE = "overdue"
     TODAY = "today"
     SOON = "soon"
+    MAY_BE_OUT = "may-be-out"
+    """Ordered as needed, reported as taken regularly."""
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class AtRisk:
-    """One patient on the list. `days_without` is negative while tablets are left."""
+    """One course on the list. `days_without` is negative while tablets are left."""
 
     patient: Patient
-    plan_id: UUID
-    prescription_id: UUID
+    prescription_id: UUID | None
+    """The order that the last tablets came from; None for a supply recorded from elsewhere."""
     level: RiskLevel
-    mg_per_day: Decimal
+    mg_per_day: Decimal | None
+    """On the last day with tablets; None where the record cannot tell."""
     run_out_on: date
+    """The first day without tablets, or without the medicine where it was stopped."""
     days_without: int
     tapering: bool
 
     @property
     def words(self) -> str:
         """The risk in words."""
-        if self.level is RiskLevel.OVERDUE:
+        if self.level is RiskLevel.STOPPED:
+            return (
+                f"Stopped {_days(self.days_without)} ago: watch for withdrawal"
+                if self.days_without
+                else "Stopped today"
+            )
+        if self.level is RiskLevel.MAY_BE_OUT and self.days_without >= 0:
+            return "May be out of tablets: takes them regularly, ordered as needed"
+        if self.days_without > 0:
             return f"Without tablets for {_days(self.days_without)}: withdrawal may have begun"
-        if self.level is RiskLevel.TODAY:
+        if self.days_without == 0:
             return "The tablets are not enough for today: withdrawal may begin"
         return f"The tablets end in {_days(-self.days_without)}"
 
     @property
     def reason(self) -> str:
         """The reason: dose, days, kind of course."""
+        dose = "dose not known" if self.mg_per_day is None else f"{format_amount(self.mg_per_day)} mg a day"
         course = "during a taper" if self.tapering else "maintenance"
-        return f"{format_amount(self.mg_per_day)} mg a day, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
+        if self.level is RiskLevel.STOPPED:
+            return f"{dose}, {course}, stopped on {self.run_out_on:%d %b %Y}"
+        return f"{dose}, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
 
 
 def _days(count: int) -> str:
     return "1 day" if count == 1 else f"{count} days"
 
 
-def withdrawal_risk(*, pharmacy: Pharmacy, now: datetime) -> list[AtRisk]:
-    """Everybody at one pharmacy whose supply ends within its second-call days or has ended, worst first."""
-    today = now.astimezone(ZoneInfo(pharmacy.time_zone)).date()
-    until = today + pharmacy.second_call_days * _DAY
-    plans = _running_out(until, today).filter(pharmacy=pharmacy)
-    at_risk = [_at_risk(plan, today) for plan in plans]
-    return sorted(at_risk, key=lambda entry: (-entry.days_without, -entry.mg_per_day))
+def withdrawal_risk(*, pharmacy: Pharmacy, patient: Patient | None = None, now: datetime) -> list[AtRisk]:
+    """Return everybody at one pharmacy whose supply ends soon or has ended, or who was stopped, worst first."""
+    today = pharmacy.local_day(now)
+    rows = _listed(today).filter(pharmacy=pharmacy)
+    if patient is not None:
+        rows = rows.filter(patient=patient)
+    at_risk = [_at_risk(row, today) for row in rows]
+    return sorted(at_risk, key=lambda entry: (-entry.days_without, -(entry.mg_per_day or 0)))
 
 
-def _running_out(until: date, today: date) -> QuerySet[ReminderPlan]:
-    return (
-        ReminderPlan.objects.filter(ended_at__isnull=True, more_needed=True, patient__died_on__isnull=True)
-        .filter(run_out_on__lte=until, run_out_on__gte=today - LAPSE_LIMIT)
-        .select_related("patient", "dispense__prescription", "pharmacy")
-        .prefetch_related("dispense__prescription__phases")
-    )
+def _listed(today: date) -> QuerySet[TherapySummary]:
+    return TherapySummary.objects.filter(listed_from__lte=today, listed_until__gte=today).select_related("patient")
 
 
-def _at_risk(plan: ReminderPlan, today: date) -> AtRisk:
-    without = (today - plan.run_out_on).days
+def _at_risk(row: TherapySummary, today: date) -> AtRisk:
+    since = row.stopped_on or row.first_uncovered_on
+    assert since is not None  # a row without a day is not listed
+    without = (today - since).days
     level = RiskLevel.OVERDUE if without > 0 else RiskLevel.TODAY if without == 0 else RiskLevel.SOON
-    doses, tapering = course_of(plan.dispense, min(today, plan.run_out_on - _DAY))
+    level = RiskLevel.MAY_BE_OUT if row.as_needed else level
     return AtRisk(
-        patient=plan.patient,
-        plan_id=plan.pk,
-        prescription_id=plan.dispense.prescription_id,
-        level=level,
-        mg_per_day=sum(doses, Decimal(0)),
-        run_out_on=plan.run_out_on,
+        patient=row.patient,
+        prescription_id=row.prescription_id,
+        level=RiskLevel.STOPPED if row.stopped_on else level,
+        mg_per_day=row.last_mg,
+        run_out_on=since,
         days_without=without,
-        tapering=tapering,
+        tapering=row.tapering,
     )
 
 
 def open_risk_work(*, now: datetime) -> int:
-    """Turn everybody whose supply has ended into work, at every pharmacy. Asked about again after two days."""
+    """Turn everybody whose supply has ended into work, at every pharmacy. Asked about again after two days.
+
+    Each turn opens so much; what it leaves is first in the next.
+    """
     asked_recently = WorklistItem.objects.filter(patient=OuterRef("patient"), kind=WorkKind.WITHDRAWAL_RISK).filter(
         ~Q(state=WorkState.RESOLVED) | Q(resolved_at__gt=now - ASK_AGAIN_AFTER)
     )
     furthest = now.date() + _DAY  # the day may have begun already, east of here
+    ended = TherapySummary.objects.filter(
+        listed_from__lte=furthest, listed_until__gte=now.date() - _DAY, first_uncovered_on__lte=furthest
+    )
+    rows = ended.exclude(Exists(asked_recently)).select_related("patient", "pharmacy").order_by("first_uncovered_on")
     opened = 0
-    for plan in _running_out(furthest, now.date()).exclude(Exists(asked_recently))[:500]:
-        risk = _at_risk(plan, now.astimezone(ZoneInfo(plan.pharmacy.time_zone)).date())
-        if risk.level is RiskLevel.SOON:
+    for row in rows[:500]:
+        risk = _at_risk(row, row.pharmacy.local_day(now))
+        if risk.days_without < 0:
             continue
         with transaction.atomic():
             opened += open_work(
                 WorkKind.WITHDRAWAL_RISK,
-                pharmacy_id=plan.pharmacy_id,
-                patient_id=plan.patient_id,
+                pharmacy_id=row.pharmacy_id,
+                patient_id=row.patient_id,
                 reason=f"{risk.words}. {risk.reason}.",
-                by=engine_actor(plan.pharmacy_id),
+                by=engine_actor(row.pharmacy_id),
                 now=now,
             )
     return opened

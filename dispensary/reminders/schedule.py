@@ -1,142 +1,104 @@
-"""The planner: what one dispense makes owing. A pure function of its facts."""
+"""The messages that a therapy makes owing, with their hours and their words' variables. Pure: no clock, no database."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
+from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import Day, DueMessage, Therapy, messages
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.quiet_hours import resolve
 
 _DAY = timedelta(days=1)
 LAPSE_LIMIT = timedelta(days=90)
 """Nothing about a refill is sent more than this long after a supply lapsed (45 CFR 164.501, "marketing" (2)(i))."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The pharmacy's habits: how many days around the run-out date, and at which wall time.
-
-    ``refill_lead_days`` and ``second_call_days`` count back from the first day without supply, ``missed_after_days``
-    counts on from it. A change of dose is announced the day before, at ``evening``.
-    """
-
-    refill_lead_days: int = 7
-    second_call_days: int = 2
-    missed_after_days: int = 2
-    morning: time = time(10)
-    evening: time = time(17)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.refill_lead_days <= 60:
-            raise ValueError(f"refill_lead_days is {self.refill_lead_days}, expected 1 to 60")
-        if not 1 <= self.second_call_days <= 60 or not 1 <= self.missed_after_days <= 60:
-            raise ValueError("second_call_days and missed_after_days must be 1 to 60")
-
-
-@dataclass(frozen=True, slots=True)
-class DoseChange:
-    """From the morning of ``on`` the day's doses in mg are ``after`` instead of ``before``; empty ``after`` is none."""
-
-    on: date
-    before: tuple[Decimal, ...]
-    after: tuple[Decimal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that the planner may know of one dispense.
-
-    ``run_out_on`` is the first day not covered, supply carried over included. ``ends_on`` is the first day after the
-    course where the course is known to end, and ``None`` for a maintenance course, which goes on with the next supply.
-    """
-
-    handed_over_on: date
-    run_out_on: date
-    ends_on: date | None = None
-    changes: tuple[DoseChange, ...] = ()
-    timing: Timing = field(default_factory=Timing)
-
-    @property
-    def needs_more(self) -> bool:
-        """Is another supply needed after this one?"""
-        return self.ends_on is None or self.run_out_on < self.ends_on
-
-    def digest(self, *more: str) -> str:
-        """A short hash of everything the plan depends on; equal facts mean an equal plan."""
-        return hashlib.sha256("\n".join([repr(self), *more]).encode()).hexdigest()
+EVENING = time(17)
+"""The wall time at which a change of dose is announced, on the day before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One message owed: ``(kind, occurrence)`` is unique in a plan; never sent at or after ``useful_until`` (UTC)."""
+    """One message owed. `(kind, local_date)` is unique in a plan; never sent at or after `useful_until` (UTC)."""
 
     kind: ReminderKind
     occurrence: str
     local_date: date
     local_time: time
     useful_until: datetime
-    change: DoseChange | None = None
+    params: Mapping[str, object]
+    """Dates and doses for the text; no name."""
 
 
-def plan(facts: Facts, today: date, zone: tzinfo) -> list[Planned]:
-    """Everything still owed after this dispense, in the order of its dates: also what should have been said by now and
-    is still true, which is owed at once. Who plans again leaves out what has been said."""
-    messages = [*_changes(facts, zone), *_last_day(facts, zone), *_refills(facts, zone)]
-    return sorted(
-        (message for message in messages if _is_true(message, today, zone)),
-        key=lambda message: (message.local_date, message.kind),
+def schedule_messages(therapy: Therapy, morning: time, zone: tzinfo) -> list[Planned]:
+    """Return the messages owed from the therapy's day on, in the order of their dates."""
+    return [_planned(message, therapy, morning, zone) for message in messages(therapy)]
+
+
+def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: Therapy) -> bool:
+    """Say whether a message that was planned before still says what the therapy says, whatever its hour."""
+    try:
+        day = date.fromisoformat(str(params["date"]))
+    except (KeyError, TypeError, ValueError):  # variables of another shape say nothing
+        return False
+    if kind is ReminderKind.DOSE_CHANGE:
+        return day in therapy.changes(after=day - _DAY) and _dose_params(day, therapy) == params
+    if kind is ReminderKind.LAST_DAY:
+        return any(thread.ends_on == day + _DAY for thread in therapy.threads)
+    return any(
+        thread.first_uncovered == day and (kind is ReminderKind.REFILL_DUE or not thread.as_needed)
+        for thread in therapy.threads
     )
 
 
-def _is_true(message: Planned, today: date, zone: tzinfo) -> bool:
-    """A call ends where the next one begins, and of two only the later is made on its day; a change of dose is told until it is."""
-    last = message.useful_until.astimezone(zone).date()
-    return message.local_date >= today or (last >= today if message.change else last > today)
+def _planned(message: DueMessage, therapy: Therapy, morning: time, zone: tzinfo) -> Planned:
+    kind = ReminderKind(message.kind.value)
+    if kind is ReminderKind.DOSE_CHANGE:
+        day = message.on + _DAY
+        # Wrong from noon of the day itself.
+        noon = resolve(day, time(12), zone)
+        return Planned(kind, day.isoformat(), message.on, EVENING, noon, _dose_params(day, therapy))
+    params = {"date": message.on.isoformat()}
+    if kind is ReminderKind.LAST_DAY:
+        return Planned(kind, message.on.isoformat(), message.on, morning, resolve(message.on, time(21), zone), params)
+    uncovered = next(thread.first_uncovered for thread in therapy.threads if thread.course == message.course)
+    assert uncovered is not None
+    days_after = (message.on - uncovered).days
+    until = resolve(_last_useful(kind, message.on, uncovered, therapy), morning, zone)
+    occurrence = f"{days_after:+}d" if days_after else "0d"
+    return Planned(kind, occurrence, message.on, morning, until, {"date": uncovered.isoformat()})
 
 
-def _changes(facts: Facts, zone: tzinfo) -> list[Planned]:
-    """The evening before each change that this supply reaches. Wrong from noon of the day itself."""
-    return [
-        Planned(
-            kind=ReminderKind.DOSE_CHANGE,
-            occurrence=change.on.isoformat(),
-            local_date=change.on - _DAY,
-            local_time=facts.timing.evening,
-            useful_until=resolve(change.on, time(12), zone),
-            change=change,
-        )
-        for change in facts.changes
-        if change.after and facts.handed_over_on < change.on <= facts.run_out_on
-    ]
+def _last_useful(kind: ReminderKind, on: date, uncovered: date, therapy: Therapy) -> date:
+    """Return the day on which a call about the end of a supply is no longer useful: that of the next call."""
+    habits = therapy.facts.habits
+    again_on, missed_on = uncovered - habits.second_call * _DAY, uncovered + habits.missed_after * _DAY
+    if kind is ReminderKind.REFILL_DUE and on < again_on:
+        return again_on
+    if kind in {ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN}:
+        return uncovered
+    return missed_on if kind is ReminderKind.RUN_OUT else min(missed_on + 7 * _DAY, uncovered + LAPSE_LIMIT)
 
 
-def _last_day(facts: Facts, zone: tzinfo) -> list[Planned]:
-    if facts.ends_on is None or facts.needs_more or facts.ends_on - _DAY <= facts.handed_over_on:
-        return []
-    last = facts.ends_on - _DAY
-    return [
-        Planned(ReminderKind.LAST_DAY, last.isoformat(), last, facts.timing.morning, resolve(last, time(21), zone)),
-    ]
+def _dose_params(day: date, therapy: Therapy) -> dict[str, object]:
+    """Return both doses around a change; the strength only where the tablets of the day are all of one product.
+
+    Without a strength the detailed text cannot name tablets, and the plain one is sent, which refers to the calendar.
+    """
+    before, after = therapy.day(day - _DAY), therapy.day(day)
+    params: dict[str, object] = {"date": day.isoformat(), "before": _doses(before), "after": _doses(after)}
+    strengths = [strength for dose in after.doses if not dose.as_needed for strength in dose.strengths]
+    if len(strengths) == 1 and strengths[0] is not None:
+        params["strength"] = format_amount(strengths[0])
+    return params
 
 
-def _refills(facts: Facts, zone: tzinfo) -> list[Planned]:
-    """The calls around the run-out date. Each one is true until the next one is due."""
-    if not facts.needs_more or facts.run_out_on <= facts.handed_over_on:
-        return []
-    timing, gone = facts.timing, facts.run_out_on
-    first = max(gone - timing.refill_lead_days * _DAY, facts.handed_over_on + _DAY)
-    second = gone - timing.second_call_days * _DAY
-    missed = gone + timing.missed_after_days * _DAY
-    calls = [(ReminderKind.REFILL_DUE, f"-{(gone - first).days}d", first)] if first < gone else []
-    if first < second:
-        calls.append((ReminderKind.REFILL_AGAIN, f"-{timing.second_call_days}d", second))
-    calls.append((ReminderKind.RUN_OUT, "0d", gone))
-    calls.append((ReminderKind.MISSED_COLLECTION, f"+{timing.missed_after_days}d", missed))
-    ends = [day for _, _, day in calls[1:]] + [min(missed + 7 * _DAY, gone + LAPSE_LIMIT)]
-    return [
-        Planned(kind, occurrence, day, timing.morning, resolve(end, timing.morning, zone))
-        for (kind, occurrence, day), end in zip(calls, ends, strict=True)
-    ]
+def _doses(day: Day) -> list[str]:
+    """Return the fixed doses of a day in mg, as text."""
+    doses: list[Decimal] = []
+    for dose in day.doses:
+        if not dose.as_needed:
+            doses += dose.phase.doses_together
+    return [format_amount(amount) for amount in doses]

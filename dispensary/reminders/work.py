@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from dispensary import audit
 from dispensary.actors import Actor
 from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
@@ -79,8 +81,16 @@ def open_or_add(kind: WorkKind, *, pharmacy_id: UUID, patient_id: UUID, reason: 
 
 def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
     """Close the work about one reminder that what has happened since has answered. Call inside a transaction."""
-    waiting = WorklistItem.objects.select_for_update().filter(reminder_id=reminder_id).exclude(state=WorkState.RESOLVED)
-    for item in waiting:
+    _close(WorklistItem.objects.filter(reminder_id=reminder_id), by, now)
+
+
+def close_risk_work(*, patient_id: UUID, by: Actor, now: datetime) -> None:
+    """Close the work about a patient's risk of withdrawal, as the risk is no more. Call inside a transaction."""
+    _close(WorklistItem.objects.filter(patient_id=patient_id, kind=WorkKind.WITHDRAWAL_RISK), by, now)
+
+
+def _close(items: QuerySet[WorklistItem], by: Actor, now: datetime) -> None:
+    for item in items.select_for_update().exclude(state=WorkState.RESOLVED):
         item.state, item.resolution, item.resolved_at = WorkState.RESOLVED, Resolution.BY_EVENT, now
         item.resolved_by, item.put_off_until = by.name, None
         item.save()

@@ -318,7 +318,6 @@ def bench_plan() -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from dispensary import reminders
     from dispensary.actions import dispenses
     from tests.dispensary import make
 
@@ -326,7 +325,7 @@ def bench_plan() -> None:
     by = make.staff(shop).actor()
     make.products()
     whole, planning = [], []
-    original = reminders.plan_after_dispense
+    original = dispenses.follow_therapy
 
     def timed(**arguments: object) -> object:
         began = time.perf_counter()
@@ -334,7 +333,7 @@ def bench_plan() -> None:
         planning[-1] += time.perf_counter() - began
         return done
 
-    dispenses.reminders.plan_after_dispense = timed
+    dispenses.follow_therapy = timed
     try:
         for number in range(60):
             order = make.prescription(make.patient(shop))
@@ -348,7 +347,7 @@ def bench_plan() -> None:
             if type(done).__name__ != "Dispense":
                 raise SystemExit(f"the dispense was refused: {done}")
     finally:
-        dispenses.reminders.plan_after_dispense = original
+        dispenses.follow_therapy = original
     total, part = statistics.median(whole[10:]) * 1e3, statistics.median(planning[10:]) * 1e3
     with CaptureQueriesContext(connection) as spoken:
         order = make.prescription(make.patient(shop))

@@ -32,7 +32,7 @@ SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_cons
 FILL = f"""
 INSERT INTO {TABLE} (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date, local_time, tz_name,
        tzdb_version, due_at, useful_until, despite_quiet, params, state, round, attempts, lost_workers, last_error, lease_owner)
-SELECT gen_random_uuid(), %(plan)s, %(pharmacy)s, %(patient)s, 'run_out', n::text, '2026-01-01', '10:00', 'UTC', 't',
+SELECT gen_random_uuid(), %(plan)s, %(pharmacy)s, %(patient)s, 'run_out', n::text, date '2000-01-01' + n, '10:00', 'UTC', 't',
        CASE WHEN n %% 10 < %(future)s THEN timestamptz '2029-01-01' + n * interval '1 s'
             WHEN n %% 10 = 9 THEN timestamptz '2026-01-01 10:00Z' ELSE timestamptz '2020-01-01' + n * interval '1 s' END,
        '2045-01-01', false, '{{"date": "2026-01-01"}}',
@@ -66,11 +66,7 @@ def fill(database: Any, rows: int, *, future: int) -> float:
     from tests.dispensary.reminders import making
 
     person = making.patient()
-    order = making.dispense(making.prescription(person))
-    plan = ReminderPlan.objects.create(
-        pharmacy=person.pharmacy, patient=person, dispense=order, version=1, facts_digest="x",
-        run_out_on=order.run_out_on, more_needed=True, planned_at=making.NOON,
-    )  # fmt: skip
+    plan = ReminderPlan.objects.create(pharmacy=person.pharmacy, patient=person, version=1, planned_at=making.NOON)
     whose = {"plan": plan.pk, "pharmacy": person.pharmacy_id, "patient": person.pk}
     began = time.monotonic()
     with database.connect() as superuser:

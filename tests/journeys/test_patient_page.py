@@ -11,7 +11,6 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary import reminders
 from dispensary.counter.styles import build
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient
 from dispensary.reminders import links
@@ -39,9 +38,10 @@ def picture(looking: Eye, name: str) -> None:
 def somebody(language: str = "en") -> ContactPoint:
     """A patient with a taper and a refill ahead, by e-mail with medicine and dose and by text message."""
     person = making.patient(making.pharmacy(name="City Pharmacy"), language=language)
-    by, now = making.pharmacist(person.pharmacy), timezone.now()
+    now = timezone.now()
     order = making.prescription(person, making.TAPER, then_stop=True)
-    reminders.plan_after_dispense(dispense=making.dispense(order, days=14, at=now), by=by, now=now)
+    making.dispense(order, days=14, at=now)
+    making.follow(person, now)
     making.reachable(person, "sms", address="+447700900123", preference=2)
     return making.reachable(person, "email", address="ann@example.org", detail_level=DetailLevel.DETAILED)
 

@@ -18,6 +18,7 @@ from dispensary.models import (
     Resolution,
     WorklistItem,
 )
+from dispensary.reminders import RiskLevel
 
 
 class NewContact(Body):
@@ -124,13 +125,15 @@ class PreviewOut(serializers.Serializer[Any]):
 
 
 class AtRiskOut(serializers.Serializer[Any]):
-    """A patient whose supply ends or has ended."""
+    """A patient whose supply ends or has ended, or whose medicine was stopped."""
 
     patient = serializers.UUIDField(source="patient.pk")
     name = serializers.CharField(source="patient")
-    prescription = serializers.UUIDField(source="prescription_id")
-    level = serializers.ChoiceField(["overdue", "today", "soon"])
-    mg_per_day = Amount()
+    prescription = serializers.UUIDField(
+        source="prescription_id", allow_null=True, help_text="null where the supply was recorded from elsewhere"
+    )
+    level = serializers.ChoiceField(list(RiskLevel))
+    mg_per_day = Amount(allow_null=True, help_text="null where the record cannot tell")
     run_out_on = serializers.DateField()
     days_without = serializers.IntegerField(help_text="negative while tablets are left")
     tapering = serializers.BooleanField()

@@ -17,6 +17,7 @@ from dispensary.api.query import ChoiceParameter
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import messages as shapes
 from dispensary.api.views.base import BaseView, Policy, reply
+from dispensary.assessment import therapy_of
 from dispensary.errors import NotFound
 from dispensary.models import (
     ConsentAnswer,
@@ -168,9 +169,12 @@ class PreviewView(BaseView):
         responses=shapes.PreviewOut(many=True), summary="Every message that this dispense will send, as it will read"
     )
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.get_own(Dispense.objects.select_related("patient__pharmacy", "pharmacy", "prescription"), pk)
+        dispense = self.get_own(Dispense.objects.select_related("patient__pharmacy"), pk)
         self.authorize(dispense.pharmacy_id)
-        return Response(shapes.PreviewOut(reminders.preview(dispense=dispense, now=self.now), many=True).data)
+        patient = dispense.patient
+        therapy = therapy_of(patient, patient.pharmacy.local_day(self.now))
+        previews = reminders.preview(therapy=therapy, patient=patient, now=self.now)
+        return Response(shapes.PreviewOut(previews, many=True).data)
 
 
 class RiskView(BaseView):

@@ -13,9 +13,10 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from dispensary import reminders
-from dispensary.actions import patients
+from dispensary.actions import patients, summaries
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor, Role
+from dispensary.assessment import therapy_of
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
@@ -92,7 +93,7 @@ class Command(BaseCommand):
             try:
                 due = reminders.tick().due
                 done = reminders.drain(stop=stop.is_set)
-                reminders.plan_outdated(now=timezone.now())
+                summaries.refresh_outdated(now=timezone.now())
                 reminders.poll_missing_receipts()
                 if due or done.claimed:
                     self.stdout.write(
@@ -149,8 +150,13 @@ class Command(BaseCommand):
         dispense, now = self._one(Dispense, options["dispense"], "dispense"), timezone.now()
         by = self._looker(options, dispense.pharmacy_id)
         patients.record_opening(patient=dispense.patient, part=dispense, by=by, now=now)
+        patient = dispense.patient
         found = reminders.preview(
-            dispense=dispense, detailed=options["detailed"], language=options["language"], now=now
+            therapy=therapy_of(patient, patient.pharmacy.local_day(now)),
+            patient=patient,
+            detailed=options["detailed"],
+            language=options["language"],
+            now=now,
         )
         if not found:
             self.stderr.write("This supply makes nothing owing from now on.")

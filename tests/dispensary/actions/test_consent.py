@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from dispensary import audit, reminders
+from dispensary import audit
 from dispensary.actions import consent
 from dispensary.actors import Actor, Role
 from dispensary.conf import conf
@@ -51,8 +51,8 @@ def say(patient, by, answer=ConsentAnswer.YES, medium=Medium.EMAIL, source=Conse
 
 
 def owe(patient, by):
-    dispense = making.dispense(making.prescription(patient))
-    reminders.plan_after_dispense(dispense=dispense, by=by, now=NOW)
+    making.dispense(making.prescription(patient))
+    making.follow(patient, NOW)
     return Reminder.objects.filter(patient=patient)
 
 

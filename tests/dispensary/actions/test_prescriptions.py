@@ -6,7 +6,7 @@ import pytest
 
 from dispensary.actions import prescriptions
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
-from dispensary.models import Prescription, ReminderPlan, ReviewReason, StaffRole
+from dispensary.models import Prescription, ReviewReason, StaffRole, TherapySummary
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -96,7 +96,7 @@ def test_the_tablets_of_a_cancelled_order_still_end_on_their_day(shop):
     order = make.prescription(make.patient(shop), repeats=1)
     run_out_on = make.hand_over(order, pharmacist).run_out_on
     prescriptions.cancel(prescription=order, reason="the patient moves away", by=pharmacist, now=NOW)
-    assert ReminderPlan.objects.get(ended_at=None).run_out_on == run_out_on
+    assert TherapySummary.objects.get().first_uncovered_on == run_out_on
 
 
 def test_an_older_version_cancels_nothing(shop):

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from dispensary import reminders
 from dispensary.actions.reminders import send_reminder
 from dispensary.errors import Conflict
 from dispensary.models import Reminder, ReminderState
@@ -17,12 +16,13 @@ NOW, DAY = making.NOON, timedelta(days=1)
 @pytest.fixture
 def owed():
     """Every reminder of a maintenance course and of a taper, the run-out of the first in 28 days."""
-    person, other = making.patient(), None
+    person = making.patient()
     by = making.pharmacist(person.pharmacy)
-    reminders.plan_after_dispense(dispense=making.dispense(making.prescription(person)), by=by, now=NOW)
+    making.dispense(making.prescription(person))
+    making.follow(person, NOW)
     other = making.patient(person.pharmacy)
-    taper = making.dispense(making.prescription(other, making.TAPER, then_stop=True))
-    reminders.plan_after_dispense(dispense=taper, by=by, now=NOW)
+    making.dispense(making.prescription(other, making.TAPER, then_stop=True))
+    making.follow(other, NOW)
 
     def send(kind, days):
         row = Reminder.objects.filter(kind=kind).order_by("due_at").first()

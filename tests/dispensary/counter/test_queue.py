@@ -1,17 +1,20 @@
 """The queue says what stands in the way today, not what was true when the order came in."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispensary.actions import dispenses, prescriptions
-from dispensary.counter.queue import LONGEST_WAITING_FIRST, review_orders, waiting_orders
+from dispensary.actions import dispenses, prescriptions, summaries
+from dispensary.counter.queue import LONGEST_WAITING_FIRST, show_row, waiting_orders
 from dispensary.counter.visit import Visit
 from dispensary.models import StaffRole
+from tests.baclofen_rules.therapy.reading import CASES
 from tests.dispensary import make
 from tests.dispensary.make import NOW
+from tests.dispensary.reminders import making
+from tests.dispensary.worked_cases import write_case
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +40,10 @@ def at(member, now):
 
 
 def waiting(visit):
-    return review_orders(waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST), visit)
+    """The rows as they stand after the tick of that moment."""
+    summaries.refresh_outdated(now=visit.now)
+    summary_rows = waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST)
+    return [show_row(summary.prescription, summary) for summary in summary_rows]
 
 
 def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_acknowledged(shop, pharmacist):
@@ -68,11 +74,12 @@ def test_a_refill_is_due_from_the_first_day_on_which_the_patient_is_called(shop,
     done = dispenses.dispense(
         prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
     )
+    due_on = done.run_out_on - timedelta(days=shop.refill_lead_days)
     called_on = done.days_supply - shop.refill_lead_days
     (day_before,) = waiting(at(pharmacist, NOW + timedelta(days=called_on - 1)))
-    assert (day_before.words, day_before.due_on) == ("Not due yet", done.run_out_on)
+    assert (day_before.words, day_before.due_on) == ("Not due yet", due_on)
     (first_day,) = waiting(at(pharmacist, NOW + timedelta(days=called_on)))
-    assert (first_day.words, first_day.due_on) == ("Ready", done.run_out_on)
+    assert (first_day.words, first_day.due_on) == ("Ready", due_on)
 
 
 def test_a_supply_that_was_taken_back_leaves_its_order_due(shop, pharmacist):
@@ -83,7 +90,7 @@ def test_a_supply_that_was_taken_back_leaves_its_order_due(shop, pharmacist):
     (before,) = waiting(at(pharmacist, NOW))
     dispenses.cancel(dispense=done, reason="never left the counter", by=pharmacist.actor(), now=NOW)
     (after,) = waiting(at(pharmacist, NOW))
-    assert (before.words, after.words, after.due_on) == ("Not due yet", "Ready", None)
+    assert (before.words, after.words, after.due_on) == ("Not due yet", "Ready", NOW.date())
 
 
 def test_a_longer_queue_asks_the_database_no_more_often(shop, pharmacist):
@@ -100,3 +107,20 @@ def test_a_longer_queue_asks_the_database_no_more_often(shop, pharmacist):
 def test_another_pharmacys_orders_are_not_in_it(shop, pharmacist):
     make.prescription(make.patient(make.pharmacy("Elsewhere")))
     assert waiting(at(pharmacist, NOW)) == []
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case["expected"].get("order")], ids=lambda case: case["id"])
+def test_the_worked_cases_stand_in_the_queue_on_their_day(shop, pharmacist, case):
+    keys = write_case(case, make.patient(shop))
+    expected = case["expected"]["order"]
+    visit = at(pharmacist, datetime.combine(date.fromisoformat(case["today"]), time(12), UTC))
+    making.follow(keys.patient, visit.now)
+    rows = {summary.pk: summary for summary in waiting_orders(visit)}
+    summary = rows.get(keys.orders[expected["order"]])
+    if expected["queue"] == "done":
+        assert summary is None
+        return
+    days = [None if day is None else day.isoformat() for day in (summary.due_on, summary.earliest_on)]
+    assert days == [expected["due_on"], expected["earliest_on"]]
+    asked = {"needs-answer", "to-acknowledge", "ready"}  # by the rules, as far as they ask it of an order today
+    assert summary.state == expected["queue"] or {summary.state, expected["queue"]} <= asked

@@ -141,19 +141,12 @@ class House:
         ids: set[uuid.UUID] = set()
         for share in range(pharmacies):
             pharmacy = making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone="UTC")
-            template = making.dispense(making.prescription(making.patient(pharmacy)), at=now - timedelta(days=1))
             people = [
                 Patient(pharmacy=pharmacy, identifier=f"F{n}", family_name="F") for n in range(share, count, pharmacies)
             ]
             Patient.objects.bulk_create(people)
             self._reachable(people, now)
-            plans = [
-                ReminderPlan(
-                    pharmacy=pharmacy, patient=person, dispense=template, version=1, facts_digest="x",
-                    run_out_on=now.date() + timedelta(days=9), more_needed=True, planned_at=now,
-                )
-                for person in people
-            ]  # fmt: skip
+            plans = [ReminderPlan(pharmacy=pharmacy, patient=person, version=1, planned_at=now) for person in people]
             ReminderPlan.objects.bulk_create(plans)
             rows = [
                 Reminder(

@@ -40,11 +40,7 @@ def canary(pharmacy, language, medium, detail="plain", who=""):
         else f"+44770090012{LANGUAGES.index(language)}"
     )
     making.reachable(person, medium, address=address, detail_level=detail)
-    dispense = making.dispense(making.prescription(person), at=now - timedelta(days=1))
-    plan = ReminderPlan.objects.create(
-        pharmacy=pharmacy, patient=person, dispense=dispense, version=1, facts_digest="x", run_out_on=now.date(),
-        more_needed=True, planned_at=now,
-    )  # fmt: skip
+    plan = ReminderPlan.objects.create(pharmacy=pharmacy, patient=person, version=1, planned_at=now)
     return Reminder.objects.bulk_create(
         Reminder(
             plan=plan, pharmacy=pharmacy, patient=person, kind=kind, occurrence="0d", local_date=now.date(),

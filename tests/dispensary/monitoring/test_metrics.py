@@ -3,6 +3,7 @@
 import pytest
 
 from dispensary import reminders
+from dispensary.actions import summaries
 from dispensary.models import ContactPoint
 from dispensary.reminders import links
 from tests.dispensary.reminders.conftest import database_now
@@ -53,7 +54,7 @@ def test_the_metrics_tell_what_a_change_of_settings_has_left_to_do(client, due, 
     pharmacy = due("run_out").pharmacy
     type(pharmacy).objects.filter(pk=pharmacy.pk).update(timing_version=2)
     assert "dispensary_reminders_plans_behind 1.0" in metrics(client)
-    reminders.plan_outdated(now=database_now())
+    summaries.refresh_outdated(now=database_now())
     text = metrics(client)
     assert "dispensary_reminders_plans_behind 0.0" in text
     assert 'dispensary_reminders_events_total{event="planned-again"} 1.0' in text

@@ -33,8 +33,8 @@ EN = patient_page("en")
 def patient():
     """Somebody who gets e-mails and has four calls ahead."""
     person = making.patient(making.pharmacy(name="City Pharmacy"), family_name="Canary", given_name="Ann")
-    first_dispense = making.dispense(making.prescription(person), at=timezone.now())
-    reminders.plan_after_dispense(dispense=first_dispense, by=making.pharmacist(person.pharmacy), now=timezone.now())
+    making.dispense(making.prescription(person), at=timezone.now())
+    making.follow(person, timezone.now())
     return person
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from dispensary.models import Reminder
+from dispensary.models import Reminder, ReminderPlan
 from tests.dispensary.reminders import making
 
 
@@ -60,16 +60,22 @@ def due(awake):
     def make(
         kind="missed_collection", *, pharmacy=None, person=None, reach=("email",), useful=timedelta(days=1), **more
     ):
-        from dispensary import reminders
-
         now = database_now()
         person = person or making.patient(pharmacy or awake)
         for medium in reach:
             making.reachable(person, medium, address=more.pop(f"{medium}_address", None))
-        dispense = making.dispense(making.prescription(person), at=now - timedelta(days=1))
-        plan = reminders.plan_after_dispense(dispense=dispense, by=making.pharmacist(person.pharmacy), now=now)
-        plan.reminders.exclude(kind=kind).delete()
-        row = plan.reminders.get()
+        plan = ReminderPlan.objects.filter(patient=person, ended_at=None).first()
+        if plan is None:
+            making.dispense(making.prescription(person), at=now - timedelta(days=1))
+            plan = making.follow(person, now)
+            plan.reminders.exclude(kind=kind).delete()
+            row = plan.reminders.get()
+        else:
+            row = Reminder.objects.create(
+                plan=plan, pharmacy=person.pharmacy, patient=person, kind=kind, occurrence="0d",
+                local_date=now.date(), local_time=now.time(), tz_name="UTC", tzdb_version="t", due_at=now,
+                useful_until=now + useful, params={"date": now.date().isoformat()},
+            )  # fmt: skip
         Reminder.objects.filter(pk=row.pk).update(due_at=now - timedelta(seconds=1), useful_until=now + useful, **more)
         row.refresh_from_db()
         return row

@@ -5,18 +5,25 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from django.db import transaction
+
+from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor, Role
 from dispensary.models import (
     Consent,
     ConsentEvent,
     ContactPoint,
+    Decision,
     Dispense,
     Patient,
     Pharmacy,
     Phase,
     Prescriber,
     Prescription,
+    PriorSupply,
+    ReminderPlan,
     Review,
+    Withdrawal,
 )
 from dispensary.models.sealed import address_digest
 
@@ -72,8 +79,7 @@ def prescription(person, phases=((("10", "10", "10"), None),), then_stop=None, b
         then_stop=then_stop,
         source="case",
         document={},
-        received_at=NOON,
-        **more,
+        **{"received_at": NOON, **more},
     )
     for number, (doses, days) in enumerate(phases, 1):
         Phase.objects.create(
@@ -82,7 +88,46 @@ def prescription(person, phases=((("10", "10", "10"), None),), then_stop=None, b
     return order
 
 
-def dispense(order, *, days=28, at=NOON, number=1, starts_on: date | None = None, run_out_on=None):
+def follow(person, now=NOON, reason=Withdrawal.NEW_DISPENSE):
+    """Count the therapy and plan its messages, as an action does. Returns the plan in force."""
+    with transaction.atomic():
+        follow_therapy(patient_id=person.pk, reason=reason, by=pharmacist(person.pharmacy), now=now)
+    return ReminderPlan.objects.filter(patient=person, ended_at=None).first()
+
+
+def decide(order, kind, other, now=NOON):
+    """Decide how an order stands to the course of another."""
+    Decision.objects.create(
+        patient=order.patient, kind=kind, order=order, course=str(other.pk), on=now.date(), decided_by="user:1",
+        decider_name="Pat Pharmacist", decided_at=now,
+    )  # fmt: skip
+
+
+def record_elsewhere(person, *, days, at=NOON, doses=("10", "10", "10")):
+    return PriorSupply.objects.create(
+        patient=person, dispensed_on=at.date(), doses=[Decimal(dose) for dose in doses], strength_mg=Decimal(10),
+        days_supply=days, recorded_at=at,
+    )  # fmt: skip
+
+
+def stop(order, now=NOON, course=None):
+    """Decide that what the order feeds is stopped, as a person does."""
+    Decision.objects.create(
+        patient=order.patient, kind="stopped", course=course or str(order.pk), on=now.date(), decided_by="user:1",
+        decider_name="Pat Pharmacist", decided_at=now,
+    )  # fmt: skip
+
+
+def tablets(order, days, skipped=0):
+    """The tablets that an order's doses of some days take, from the day after `skipped` days of its plan."""
+    doses = []
+    for phase in order.phases.order_by("number"):
+        doses += [sum(phase.doses)] * (phase.days or skipped + days)
+    return sum(doses[skipped : skipped + days], Decimal(0)) / order.strength_mg
+
+
+def dispense(order, *, days=28, at=NOON, number=1, starts_on: date | None = None, run_out_on=None, skipped=0):
+    """A hand-over of the tablets for `days` days."""
     review = Review.objects.create(
         pharmacy=order.pharmacy,
         prescription=order,
@@ -103,7 +148,7 @@ def dispense(order, *, days=28, at=NOON, number=1, starts_on: date | None = None
         prescription=order,
         review=review,
         number=number,
-        quantity=Decimal(84),
+        quantity=tablets(order, days, skipped),
         strength_mg=Decimal(10),
         starts_on=starts_on,
         days_supply=days,

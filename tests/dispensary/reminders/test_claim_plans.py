@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from dispensary import reminders
 from dispensary.models import Reminder, ReminderState
 from dispensary.reminders import queue
 from tests.conftest import truncate_tables
@@ -23,18 +22,18 @@ def crowd(django_db_setup, django_db_blocker, database):
     """Many due at one instant, many in the future, many done, sent; analysed while nothing is leased. Made once for all tests."""
     with django_db_blocker.unblock():
         person = making.patient()
-        dispense = making.dispense(making.prescription(person))
-        plan = reminders.plan_after_dispense(dispense=dispense, by=making.pharmacist(person.pharmacy), now=making.NOON)
+        making.dispense(making.prescription(person))
+        plan = making.follow(person)
         plan.reminders.all().delete()
     fill = """
         INSERT INTO dispensary_reminder (public_id, plan_id, pharmacy_id, patient_id, kind, occurrence, local_date,
                local_time, tz_name, tzdb_version, due_at, useful_until, despite_quiet, params, state, round, attempts,
                lost_workers, last_error, lease_owner)
-        SELECT gen_random_uuid(), %s, %s, %s, 'run_out', n, '2026-01-01', '10:00', 'UTC', 't', due, '2030-01-01', false,
+        SELECT gen_random_uuid(), %s, %s, %s, 'run_out', name, date '2020-01-01' + n, '10:00', 'UTC', 't', due, '2030-01-01', false,
                '{}', state, 1, 0, 0, '', ''
-          FROM (SELECT 'd' || n AS n, timestamptz '2026-01-01 10:00Z' AS due, 0 AS state FROM generate_series(1, %s) n
-                UNION ALL SELECT 'f' || n, timestamptz '2029-01-01' + n * interval '1 min', 0 FROM generate_series(1, %s) n
-                UNION ALL SELECT 's' || n, timestamptz '2025-01-01' + n * interval '1 min', 3 FROM generate_series(1, %s) n) x
+          FROM (SELECT 'd' || n AS name, n, timestamptz '2026-01-01 10:00Z' AS due, 0 AS state FROM generate_series(1, %s) n
+                UNION ALL SELECT 'f' || n, 200000 + n, timestamptz '2029-01-01' + n * interval '1 min', 0 FROM generate_series(1, %s) n
+                UNION ALL SELECT 's' || n, 300000 + n, timestamptz '2025-01-01' + n * interval '1 min', 3 FROM generate_series(1, %s) n) x
     """
     with database.connect("superuser" if database.split else "owner") as owner:
         owner.execute(fill, [plan.pk, person.pharmacy_id, person.pk, TIES, OTHERS, OTHERS])

@@ -19,8 +19,9 @@ from dispensary.models import (
     DeliveryOutcome,
     EngineCounter,
     EngineTurn,
+    Patient,
+    Pharmacy,
     Reminder,
-    ReminderPlan,
     ReminderState,
     Suppression,
     Withdrawal,
@@ -260,7 +261,6 @@ def test_of_two_nudges_due_at_once_one_leaves_today(due, awake, outbox):
     person = making.patient(awake)
     first = due("refill_due", person=person)
     second = due("refill_again", person=person, reach=())
-    ReminderPlan.objects.update(ended_at=None, ended_reason="")
     Reminder.objects.update(state=ReminderState.SCHEDULED, due_at=database_now() - timedelta(seconds=1))
     reminders.drain()
     assert len(outbox.sent) == 1 and state(first) is ReminderState.SENT
@@ -275,7 +275,6 @@ def test_a_nudge_waits_for_what_matters_more_and_that_waits_for_nothing(due, awa
     person = making.patient(awake)
     nudge = due("refill_due", person=person)
     matters = due("missed_collection", person=person, reach=())
-    ReminderPlan.objects.update(ended_at=None, ended_reason="")
     Reminder.objects.update(state=ReminderState.SCHEDULED, due_at=database_now() - timedelta(seconds=1))
     reminders.drain()
     assert state(matters) is ReminderState.SENT and state(nudge) is ReminderState.SCHEDULED and len(outbox.sent) == 1
@@ -320,14 +319,23 @@ def test_a_send_does_not_begin_after_somebody_else_took_the_row(due, outbox):
     assert outcomes.hand_over(lease, None, ready) is None
 
 
-@pytest.mark.parametrize("reason", [Withdrawal.PATIENT_DIED, Withdrawal.PRESCRIPTION_STOPPED])
-def test_what_was_withdrawn_between_claim_and_send_does_not_leave(due, outbox, reason):
+def die(person):
+    Patient.objects.filter(pk=person.pk).update(died_on=database_now().date())
+
+
+def stop(person):
+    making.stop(person.prescriptions.get(), database_now())
+
+
+@pytest.mark.parametrize(
+    ("happen", "reason"), [(die, Withdrawal.PATIENT_DIED), (stop, Withdrawal.PRESCRIPTION_STOPPED)]
+)
+def test_what_was_withdrawn_between_claim_and_send_does_not_leave(due, outbox, happen, reason):
     reminder = due()
     lease = claim()
     ready = ready_of(lease)
-    reminders.withdraw_for(
-        patient=reminder.patient, reason=reason, by=making.pharmacist(reminder.pharmacy), now=database_now()
-    )
+    happen(reminder.patient)
+    making.follow(reminder.patient, database_now(), reason)
     assert outcomes.hand_over(lease, None, ready) is None
     assert state(reminder) is ReminderState.WITHDRAWN
 
@@ -508,12 +516,11 @@ def test_a_drain_inside_a_transaction_is_refused(due, outbox):
 
 def test_a_part_of_a_tick_that_breaks_down_keeps_nothing_due_from_leaving(due, outbox, awake, caplog):
     """Here the work list cannot be refreshed, since one pharmacy's zone is none that exists."""
-    lost = making.pharmacy(time_zone="Mars/Base", quiet_from="00:00", quiet_until="00:00")
-    gone = making.dispense(making.prescription(making.patient(lost)), at=database_now() - timedelta(days=40))
-    ReminderPlan.objects.create(
-        pharmacy=lost, patient=gone.patient, dispense=gone, version=1, facts_digest="x", run_out_on=gone.run_out_on,
-        more_needed=True, planned_at=gone.handed_over_at,
-    )  # fmt: skip
+    lost = making.pharmacy(quiet_from="00:00", quiet_until="00:00")
+    gone = making.patient(lost)
+    making.dispense(making.prescription(gone), at=database_now() - timedelta(days=40))
+    making.follow(gone, database_now())
+    Pharmacy.objects.filter(pk=lost.pk).update(time_zone="Mars/Base")
     due()
     EngineTurn.objects.all().delete()
     assert reminders.tick().due == 1

@@ -2,14 +2,14 @@
 
 import json
 import threading
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from dispensary import audit, reminders, tasks
-from dispensary.actions import consent, patients, pharmacies
+from dispensary import audit, tasks
+from dispensary.actions import consent, patients, pharmacies, summaries
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor, Role
 from dispensary.errors import InvalidInput
@@ -17,6 +17,7 @@ from dispensary.models import (
     Consent,
     ConsentAnswer,
     ConsentSource,
+    CountedTherapy,
     EngineCounter,
     Medium,
     Patient,
@@ -29,7 +30,6 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.reminders import ReminderKind
-from dispensary.reminders import replanning
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
@@ -53,14 +53,14 @@ def manager(patient):
 def supply(patient):
     """A supply of maintenance for 28 days, planned."""
     given = making.dispense(making.prescription(patient))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
+    making.follow(patient, NOW)
     return given
 
 
 @pytest.fixture
 def taper(patient):
     given = making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
+    making.follow(patient, NOW)
     return given
 
 
@@ -72,7 +72,7 @@ def change(patient, manager):
         pharmacies.change_settings(
             pharmacy=Pharmacy.objects.get(pk=patient.pharmacy_id), changes=changes, by=manager, now=now
         )
-        return replanning.plan_outdated(now=now)
+        return summaries.refresh_outdated(now=now)
 
     return changed
 
@@ -97,10 +97,10 @@ def said(patient, kind, state=S.SENT, **more):
 
 
 def test_changed_lead_days_move_the_calls_to_come(patient, supply, change):
-    assert change(at(1), refill_lead_days=10, second_call_days=3) == 1
+    assert change(at(1), refill_lead_days=6, second_call_days=1) == 1
     assert calls(patient, S.SCHEDULED) == [
-        ("refill_due", 18),
-        ("refill_again", 25),
+        ("refill_due", 22),
+        ("refill_again", 27),
         ("run_out", 28),
         ("missed_collection", 30),
     ]
@@ -113,8 +113,8 @@ def test_a_changed_hour_moves_what_is_to_come(patient, supply, change):
 
 def test_a_pharmacy_that_moves_takes_its_patients_along_but_not_those_with_a_zone_of_their_own(patient, supply, change):
     far = making.patient(patient.pharmacy, time_zone="America/New_York")
-    given = making.dispense(making.prescription(far))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
+    making.dispense(making.prescription(far))
+    making.follow(far, NOW)
     assert change(at(1), time_zone="Asia/Tokyo") == 2
     assert in_force(patient)[0].due_at == datetime(2026, 12, 13, 1, tzinfo=UTC)
     assert in_force(far)[0].due_at == datetime(2026, 12, 13, 15, tzinfo=UTC)
@@ -124,28 +124,29 @@ def test_a_pharmacy_that_moves_takes_its_patients_along_but_not_those_with_a_zon
 def test_what_is_already_as_the_new_settings_would_have_it_is_only_stamped(patient, supply, change):
     Patient.objects.filter(pk=patient.pk).update(time_zone="Europe/London")
     assert change(at(1), time_zone="Europe/Paris") == 1
-    plan = ReminderPlan.objects.get()
-    assert plan.timing_version == Pharmacy.objects.get().timing_version == 2
-    assert replanning.plan_outdated(now=at(1)) == 0
+    assert ReminderPlan.objects.get().version == 1
+    assert CountedTherapy.objects.get().timing_version == Pharmacy.objects.get().timing_version == 2
+    assert summaries.refresh_outdated(now=at(1)) == 0
 
 
 @pytest.mark.parametrize(
-    "changes", [{"name": "Town Pharmacy"}, {"phone": "020 1"}, {"language": "fr"}, {"profile": "uk-smpc"}]
+    ("changes", "counted"),
+    [({"name": "Town Pharmacy"}, 0), ({"phone": "020 1"}, 0), ({"language": "fr"}, 0), ({"profile": "uk-smpc"}, 1)],
 )
-def test_a_setting_that_decides_nothing_about_time_makes_no_plan_old(patient, supply, change, changes):
-    assert change(at(1), **changes) == 0
+def test_a_setting_that_decides_nothing_about_time_makes_no_therapy_old(patient, supply, change, changes, counted):
+    assert change(NOW, **changes) == counted
 
 
 def test_the_change_itself_touches_no_plan(patient, supply, manager):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert ReminderPlan.objects.get().timing_version == 1
+    assert CountedTherapy.objects.get().timing_version == 1
 
 
 def test_each_plan_that_is_made_again_stands_in_the_log(patient, supply, change):
     change(at(1), refill_lead_days=5)
     entry = AuditEntry.objects.get(pharmacy=patient.pharmacy_id, action="reminder.planned")
     assert (entry.reason_code, entry.actor) == ("facts-changed", "system:reminders")
-    counts = {"withdrawn": 4, "carried_over": 0, "planned": 4}
+    counts = {"withdrawn": 1, "carried_over": 3, "planned": 1}
     with audit.reading(patient.pharmacy):
         assert json.loads(AuditBody.objects.get(entry_id=entry.pk).body).items() >= counts.items()
     assert ReminderPlan.objects.get(version=1).ended_reason == Withdrawal.FACTS_CHANGED
@@ -161,26 +162,27 @@ def test_a_shorter_lead_after_the_first_call_went_out_makes_no_second_first_call
     assert calls(patient, S.SENT) == [("refill_due", 21)]
 
 
-def test_a_longer_lead_whose_day_has_passed_makes_the_first_call_at_once_where_it_was_not_made(patient, supply, change):
-    change(at(19), refill_lead_days=10)
-    first = in_force(patient)[0]
-    assert (first.kind, first.local_date, first.due_at) == ("refill_due", date(2026, 12, 10), at(19))
+def test_a_longer_lead_whose_day_has_passed_leaves_it_to_the_second_call(patient, supply, change):
+    change(at(1), refill_lead_days=5)
+    change(at(22), refill_lead_days=7)
+    assert calls(patient) == [("refill_again", 26), ("run_out", 28), ("missed_collection", 30)]
 
 
-def test_a_lead_day_moved_into_the_past_at_night_waits_for_the_morning(patient, supply, change):
-    change(at(19, 23), refill_lead_days=10)
-    assert in_force(patient)[0].due_at == at(20, 9)
+def test_a_lead_day_moved_to_today_at_night_waits_for_the_morning(patient, supply, change):
+    change(at(1), refill_lead_days=5)
+    change(at(21, 23), refill_lead_days=7)
+    assert in_force(patient)[0].due_at == at(22, 9)
+
+
+def test_no_lead_calls_for_a_refill_on_a_day_on_which_it_is_early(patient, supply, change):
+    change(at(1), refill_lead_days=14)
+    assert calls(patient)[0] == ("refill_due", 21)
 
 
 def test_a_longer_lead_after_the_first_call_went_out_makes_no_other(patient, supply, change):
     said(patient, ReminderKind.REFILL_DUE)
     change(at(22), refill_lead_days=14)
     assert calls(patient, S.SCHEDULED)[0] == ("refill_again", 26)
-
-
-def test_a_second_call_moved_behind_today_replaces_the_first_that_was_not_made(patient, supply, change):
-    change(at(20), refill_lead_days=12, second_call_days=9)
-    assert calls(patient, S.SCHEDULED) == [("refill_again", 19), ("run_out", 28), ("missed_collection", 30)]
 
 
 def test_a_second_call_that_went_out_is_not_made_again(patient, supply, change):
@@ -214,8 +216,8 @@ def test_what_has_come_due_and_waits_for_a_worker_stays_due(patient, taper, chan
 
 def test_a_change_of_dose_whose_evening_has_passed_is_told_on_the_morning_of_its_day(patient):
     """The supply before counts again during the night: what it had not told yet, it tells as soon as people are awake."""
-    given = making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=at(6, 23))
+    making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
+    making.follow(patient, at(6, 23))
     first = in_force(patient)[0]
     assert (first.occurrence, first.due_at) == ("2026-11-29", at(7, 9))
 
@@ -313,23 +315,20 @@ def test_what_was_held_back_for_want_of_a_permission_stays_held_back(patient, su
 
 
 def test_what_was_said_of_a_supply_is_not_said_again_when_the_next_one_comes_back(patient, supply):
-    by = making.pharmacist(patient.pharmacy)
     said(patient, ReminderKind.REFILL_DUE)
-    order = supply.prescription
-    second = making.dispense(order, at=at(22), number=2, starts_on=date(2026, 12, 20))
-    reminders.plan_after_dispense(dispense=second, by=by, now=at(22))
+    second = making.dispense(supply.prescription, at=at(22), number=2)
+    making.follow(patient, at(22))
     type(second).objects.filter(pk=second.pk).update(status="returned", ended_at=at(23))
-    reminders.withdraw_for(dispense=second, reason=Withdrawal.DISPENSE_RETURNED, by=by, now=at(23))
+    making.follow(patient, at(23), Withdrawal.DISPENSE_RETURNED)
     assert calls(patient) == [("refill_again", 26), ("run_out", 28), ("missed_collection", 30)]
 
 
-def test_what_fell_due_while_the_next_supply_was_there_is_said_when_it_comes_back(patient, supply):
-    by = making.pharmacist(patient.pharmacy)
-    second = making.dispense(supply.prescription, at=at(20), number=2, starts_on=date(2026, 12, 20))
-    reminders.plan_after_dispense(dispense=second, by=by, now=at(20))
-    type(second).objects.filter(pk=second.pk).update(status="returned", ended_at=at(23))
-    reminders.withdraw_for(dispense=second, reason=Withdrawal.DISPENSE_RETURNED, by=by, now=at(23))
-    assert calls(patient)[0] == ("refill_due", 21) and in_force(patient)[0].due_at == at(23)
+def test_what_falls_due_on_the_day_on_which_the_next_supply_comes_back_is_said(patient, supply):
+    second = making.dispense(supply.prescription, at=at(20), number=2)
+    making.follow(patient, at(20))
+    type(second).objects.filter(pk=second.pk).update(status="returned", ended_at=at(21))
+    making.follow(patient, at(21), Withdrawal.DISPENSE_RETURNED)
+    assert calls(patient)[0] == ("refill_due", 21) and in_force(patient)[0].due_at == at(21)
 
 
 # --- many, and at once ---------------------------------------------------------------------------------------------------
@@ -338,7 +337,7 @@ def test_what_fell_due_while_the_next_supply_was_there_is_said_when_it_comes_bac
 def test_planning_again_is_done_once_however_often_it_is_asked(patient, supply, change):
     change(at(1), refill_lead_days=5)
     before = list(Reminder.objects.order_by("id").values_list("public_id", "state", "plan"))
-    assert replanning.plan_outdated(now=at(1)) == replanning.plan_outdated(now=at(2)) == 0
+    assert (summaries.refresh_outdated(now=at(1)), summaries.refresh_outdated(now=at(2))) == (0, 1)
     assert list(Reminder.objects.order_by("id").values_list("public_id", "state", "plan")) == before
 
 
@@ -351,40 +350,40 @@ def test_changing_a_setting_there_and_back_leaves_the_plan_as_it_was(patient, su
 
 def test_a_tick_stops_when_its_time_is_up_and_the_next_one_goes_on(patient, manager, supply):
     for _ in range(4):
-        given = making.dispense(making.prescription(making.patient(patient.pharmacy)))
-        reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
+        person = making.patient(patient.pharmacy)
+        making.dispense(making.prescription(person))
+        making.follow(person, NOW)
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert replanning.plan_outdated(now=at(1), seconds=0) == 0
-    assert replanning.plan_outdated(now=at(1)) == 5
+    assert summaries.refresh_outdated(now=at(1), seconds=0) == 0
+    assert summaries.refresh_outdated(now=at(1)) == 5
 
 
 def test_another_pharmacys_plans_stay_as_they_are(patient, supply, change):
     other = making.patient()
-    given = making.dispense(making.prescription(other))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(other.pharmacy), now=NOW)
+    making.dispense(making.prescription(other))
+    making.follow(other, NOW)
     change(at(1), refill_lead_days=5)
     assert calls(other)[0] == ("refill_due", 21) and ReminderPlan.objects.filter(patient=other).count() == 1
 
 
 def test_a_dispense_after_the_change_is_planned_with_it_and_is_not_behind(patient, manager):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=NOW)
-    given = making.dispense(making.prescription(patient))
-    reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
-    assert replanning.plan_outdated(now=NOW) == 0 and calls(patient)[0] == ("refill_due", 23)
+    making.dispense(making.prescription(patient))
+    making.follow(patient, NOW)
+    assert summaries.refresh_outdated(now=NOW) == 0 and calls(patient)[0] == ("refill_due", 23)
 
 
 def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supply, manager, caplog):
     others = [making.patient(patient.pharmacy) for _ in range(3)]
     for each in others:
-        given = making.dispense(making.prescription(each))
-        reminders.plan_after_dispense(dispense=given, by=making.pharmacist(patient.pharmacy), now=NOW)
-    making.Dispense.objects.filter(pk=supply.pk).update(
-        run_out_on=date(9999, 12, 31)
-    )  # nothing comes two days after it
+        making.dispense(making.prescription(each))
+        making.follow(each, NOW)
+    making.Prescription.objects.filter(patient=patient).update(strength_mg=None)
+    making.Dispense.objects.filter(pk=supply.pk).update(strength_mg=0)  # tablets of which nobody can count the mg
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    assert replanning.plan_outdated(now=at(1)) == 3
-    assert "could not be made again: OverflowError" in caplog.text and str(patient.pk) not in caplog.text
-    assert ReminderPlan.objects.get(patient=patient, ended_at=None).timing_version == 1
+    assert summaries.refresh_outdated(now=at(1)) == 3
+    assert "could not be counted again" in caplog.text and str(patient.pk) not in caplog.text
+    assert CountedTherapy.objects.get(patient=patient).timing_version == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -402,11 +401,11 @@ def test_a_patient_whose_record_is_being_changed_is_left_for_the_next_tick(patie
     other = threading.Thread(target=hold)
     other.start()
     try:
-        assert held.wait(20) and replanning.plan_outdated(now=at(1)) == 0
+        assert held.wait(20) and summaries.refresh_outdated(now=at(1)) == 0
     finally:
         release.set()
         other.join()
-    assert replanning.plan_outdated(now=at(1)) == 1
+    assert summaries.refresh_outdated(now=at(1)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -415,8 +414,8 @@ def test_every_clock_plans_again_and_counts_it(patient, supply, manager, clock):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
     Reminder.objects.all().delete()  # nothing is due, whatever the day on which this runs
     clock()
-    assert replanning.plan_outdated(now=at(1)) == 0
-    assert ReminderPlan.objects.get(ended_at=None).timing_version == 2
+    assert summaries.refresh_outdated(now=at(1)) == 0
+    assert CountedTherapy.objects.get().timing_version == 2
     assert EngineCounter.objects.get(name="planned-again").count == 1
 
 

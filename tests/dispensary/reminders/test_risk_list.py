@@ -7,7 +7,7 @@ import pytest
 from dispensary import reminders
 from dispensary.actions import worklist
 from dispensary.errors import Conflict, InvalidInput, NotFound
-from dispensary.models import Resolution, Withdrawal, WorklistItem, WorkState
+from dispensary.models import Patient, Resolution, Withdrawal, WorklistItem, WorkState
 from dispensary.reminders.risk_list import RiskLevel, open_risk_work
 from tests.dispensary.reminders import making
 
@@ -26,10 +26,10 @@ def by(shop):
     return making.pharmacist(shop)
 
 
-def supplied(shop, by, *, days=28, phases=((("20", "20", "20"), None),), then_stop=None, family="Canary"):
+def supplied(shop, *, days=28, phases=((("20", "20", "20"), None),), then_stop=None, family="Canary"):
     person = making.patient(shop, family_name=family)
     dispense = making.dispense(making.prescription(person, phases, then_stop=then_stop), days=days)
-    reminders.plan_after_dispense(dispense=dispense, by=by, now=NOW)
+    making.follow(person, NOW)
     return person, dispense
 
 
@@ -48,53 +48,75 @@ def at_risk(shop, after_days):
         (119, None),
     ],
 )
-def test_a_supply_appears_two_days_before_it_ends_and_leaves_ninety_days_after(shop, by, day, level):
-    supplied(shop, by)
+def test_a_supply_appears_two_days_before_it_ends_and_leaves_ninety_days_after(shop, day, level):
+    supplied(shop)
     assert [risk.level for risk in at_risk(shop, day)] == ([level] if level else [])
 
 
-def test_the_reason_names_dose_days_and_kind_of_course(shop, by):
-    supplied(shop, by)
+def test_the_reason_names_dose_days_and_kind_of_course(shop):
+    supplied(shop)
     [risk] = at_risk(shop, 30)
     assert risk.words == "Without tablets for 2 days: withdrawal may have begun"
     assert risk.reason == "60 mg a day, maintenance, supply to 19 Dec 2026, not collected"
 
 
-def test_a_taper_says_so_and_counts_the_dose_of_its_day(shop, by):
-    supplied(shop, by, days=14, phases=making.TAPER, then_stop=True)
+def test_a_taper_says_so_and_counts_the_dose_of_its_day(shop):
+    supplied(shop, days=14, phases=making.TAPER, then_stop=True)
     [risk] = at_risk(shop, 15)
     assert risk.tapering and risk.reason.startswith("25 mg a day, during a taper")
 
 
-def test_a_course_that_ends_with_its_supply_is_no_risk(shop, by):
-    supplied(shop, by, days=28, phases=making.TAPER, then_stop=True)
+def test_a_course_that_ends_with_its_supply_is_no_risk(shop):
+    supplied(shop, days=28, phases=making.TAPER, then_stop=True)
     assert at_risk(shop, 30) == []
 
 
-def test_worst_first_the_longest_without_then_the_highest_dose(shop, by):
-    supplied(shop, by, days=28, family="Two")
-    supplied(shop, by, days=26, family="One")
-    supplied(shop, by, days=28, phases=((("30", "30", "30"), None),), family="High")
+def test_worst_first_the_longest_without_then_the_highest_dose(shop):
+    supplied(shop, days=28, family="Two")
+    supplied(shop, days=26, family="One")
+    supplied(shop, days=28, phases=((("30", "30", "30"), None),), family="High")
     assert [risk.patient.family_name for risk in at_risk(shop, 29)] == ["One", "High", "Two"]
 
 
-def test_no_answer_about_messages_hides_anybody(shop, by):
-    person, _ = supplied(shop, by)
+def test_no_answer_about_messages_hides_anybody(shop):
+    person, _ = supplied(shop)
     making.reachable(person, answer="no")
     assert len(at_risk(shop, 29)) == 1
 
 
-def test_the_dead_the_stopped_and_another_pharmacys_are_not_on_it(shop, by):
-    _, dispense = supplied(shop, by)
-    elsewhere = making.pharmacy(name="Elsewhere")
-    supplied(elsewhere, making.pharmacist(elsewhere))
-    reminders.withdraw_for(prescription=dispense.prescription, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=NOW)
+def test_the_dead_the_stopped_and_another_pharmacys_are_not_on_it(shop):
+    supplied(making.pharmacy(name="Elsewhere"))
+    dead, _ = supplied(shop)
+    Patient.objects.filter(pk=dead.pk).update(died_on=NOW.date())
+    making.follow(dead, NOW, Withdrawal.PATIENT_DIED)
+    stopped, dispense = supplied(shop)
+    making.stop(dispense.prescription, NOW + DAY)
+    making.follow(stopped, NOW + DAY, Withdrawal.PRESCRIPTION_STOPPED)
     assert at_risk(shop, 29) == []
 
 
-def test_the_list_takes_as_many_queries_for_ten_as_for_one(shop, by, django_assert_max_num_queries):
+def test_a_stop_above_five_mg_is_watched_for_seven_days(shop):
+    person, dispense = supplied(shop)
+    making.stop(dispense.prescription, NOW + 3 * DAY)
+    making.follow(person, NOW + 3 * DAY, Withdrawal.PRESCRIPTION_STOPPED)
+    assert [len(at_risk(shop, day)) for day in (3, 9, 10)] == [1, 1, 0]
+    [risk] = at_risk(shop, 5)
+    assert (risk.level, risk.words) == (RiskLevel.STOPPED, "Stopped 2 days ago: watch for withdrawal")
+    assert risk.reason == "60 mg a day, maintenance, stopped on 25 Nov 2026"
+
+
+def test_a_supply_recorded_from_elsewhere_that_has_ended_is_on_it_without_an_order(shop):
+    person = making.patient(shop)
+    making.record_elsewhere(person, days=28, at=NOW - 30 * DAY, doses=("20", "20", "20"))
+    making.follow(person, NOW, Withdrawal.SUPPLY_RECORDED)
+    [risk] = at_risk(shop, 0)
+    assert (risk.level, risk.days_without, risk.prescription_id) == (RiskLevel.OVERDUE, 2, None)
+    assert risk.mg_per_day == 60
+
+
+def test_the_list_takes_as_many_queries_for_ten_as_for_one(shop, django_assert_max_num_queries):
     for _ in range(10):
-        supplied(shop, by)
+        supplied(shop)
     with django_assert_max_num_queries(3):
         assert len(at_risk(shop, 29)) == 10
 
@@ -102,15 +124,15 @@ def test_the_list_takes_as_many_queries_for_ten_as_for_one(shop, by, django_asse
 # --- as work ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_supply_that_has_ended_becomes_work_once(shop, by):
-    supplied(shop, by)
+def test_a_supply_that_has_ended_becomes_work_once(shop):
+    supplied(shop)
     assert (open_risk_work(now=NOW + 27 * DAY), open_risk_work(now=NOW + 28 * DAY)) == (0, 1)
     assert open_risk_work(now=NOW + 29 * DAY) == 0
     assert "60 mg a day" in WorklistItem.objects.get().reason
 
 
 def test_after_a_call_it_is_asked_about_again_only_after_two_days(shop, by):
-    supplied(shop, by)
+    supplied(shop)
     later = NOW + 29 * DAY
     open_risk_work(now=later)
     item = WorklistItem.objects.get()
@@ -120,17 +142,17 @@ def test_after_a_call_it_is_asked_about_again_only_after_two_days(shop, by):
 
 
 def test_a_collection_answers_the_work(shop, by):
-    _, dispense = supplied(shop, by)
+    _, dispense = supplied(shop)
     later = NOW + 29 * DAY
     open_risk_work(now=later)
-    again = making.dispense(dispense.prescription, at=later, number=2)
-    reminders.plan_after_dispense(dispense=again, by=by, now=later)
+    making.dispense(dispense.prescription, at=later, number=2)
+    making.follow(dispense.patient, later)
     assert WorklistItem.objects.get().resolution == "by-event"
 
 
 @pytest.fixture
 def item(shop, by):
-    supplied(shop, by)
+    supplied(shop)
     open_risk_work(now=NOW + 29 * DAY)
     return WorklistItem.objects.get()
 

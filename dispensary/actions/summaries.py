@@ -1,0 +1,270 @@
+"""What follows from a therapy: the messages owed, and the summary that lists read. Written with each event, and each night."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import Model, QuerySet
+
+from baclofen_rules.therapy import Due, Ending, QueueState, RiskLevel, Therapy, risks
+from dispensary import reminders
+from dispensary.actors import Actor
+from dispensary.assessment import assess, therapy_of
+from dispensary.errors import InvalidInput
+from dispensary.models import (
+    CountedTherapy,
+    FindingSeverity,
+    OrderState,
+    OrderSummary,
+    Outcome,
+    Override,
+    OverrideState,
+    Patient,
+    Prescription,
+    PrescriptionStatus,
+    TherapySummary,
+    Withdrawal,
+)
+from dispensary.record import OF_A_PATIENT, group_orders, order_id
+from dispensary.reminders.plans import list_outdated
+from dispensary.reminders.queue import count
+from dispensary.reminders.work import close_risk_work
+
+log = logging.getLogger(__name__)
+
+SECONDS = 8.0
+"""Time in which one tick counts again, after it has hinted at what is due. The next tick goes on where the rows say."""
+BATCH = 200
+
+_DAY = timedelta(days=1)
+_STATE_OF_OUTCOME = {
+    Outcome.PASS: OrderState.READY,
+    Outcome.ACKNOWLEDGE: OrderState.TO_ACKNOWLEDGE,
+    Outcome.OVERRIDE: OrderState.NEEDS_ANSWER,
+    Outcome.STOP: OrderState.BLOCKED,
+}
+_OPEN = frozenset({PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD})
+_OUT_OF_TABLETS = frozenset({RiskLevel.TODAY, RiskLevel.OVERDUE, RiskLevel.MAY_BE_OUT})
+
+
+def follow_therapy(
+    *, patient_id: UUID, reason: Withdrawal = Withdrawal.FACTS_CHANGED, by: Actor, now: datetime
+) -> Therapy:
+    """Bring messages, lists and work in line with what a patient takes, in the transaction of what changed it.
+
+    `reason` says what that was; messages that are no longer true are withdrawn with it.
+    """
+    patient = _read_patients().select_for_update(of=("self",), no_key=True).get(pk=patient_id)
+    therapy = therapy_of(patient, patient.pharmacy.local_day(now))
+    reminders.plan_messages(therapy=therapy, patient=patient, reason=reason, by=by, now=now)
+    refresh_summary(patient=patient, therapy=therapy)
+    if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
+        close_risk_work(patient_id=patient.pk, by=by, now=now)
+    return therapy
+
+
+def refresh_summary(*, patient: Patient, therapy: Therapy) -> None:
+    """Write what lists read of a patient: the threads of the therapy, and the open orders with their place in the queue."""
+    threads, orders = list(_threads(patient, therapy)), list(_orders(patient, therapy))
+    gone = TherapySummary.objects.filter(patient=patient).exclude(course__in=[row.course for row in threads])
+    gone.delete()
+    _store(threads, "patient", "course")
+    gone_orders = OrderSummary.objects.filter(patient=patient)
+    gone_orders.exclude(prescription__in=[row.prescription_id for row in orders]).delete()
+    _store(orders, "prescription")
+    if not threads and not orders:  # nothing that a new day or new settings could change
+        CountedTherapy.objects.filter(patient=patient).delete()
+        return
+    counted = CountedTherapy(
+        patient=patient,
+        pharmacy_id=patient.pharmacy_id,
+        counted_on=therapy.today,
+        timing_version=patient.pharmacy.timing_version,
+    )
+    _store([counted], "patient")
+
+
+def _read_patients() -> QuerySet[Patient]:
+    return Patient.objects.select_related("pharmacy").prefetch_related(*OF_A_PATIENT)
+
+
+def _store(rows: Sequence[Model], *keys: str) -> None:
+    """Insert rows, or update those of equal keys."""
+    if rows:
+        fields = rows[0]._meta.concrete_fields
+        columns = [field.name for field in fields if not field.primary_key and field.name not in keys]
+        type(rows[0])._default_manager.bulk_create(
+            rows, update_conflicts=True, unique_fields=list(keys), update_fields=columns
+        )
+
+
+def _threads(patient: Patient, therapy: Therapy) -> Iterator[TherapySummary]:
+    """Return a row for each thread, and for each stopped course that is still watched."""
+    habits = therapy.facts.habits
+    for thread in therapy.threads:
+        uncovered = thread.first_uncovered
+        row = _thread(patient, therapy, thread.course, thread.last_course, (uncovered or therapy.today) - _DAY)
+        row.first_uncovered_on, row.more_needed = uncovered, thread.more_needed
+        row.as_needed, row.last_mg = thread.as_needed, thread.mg
+        is_regular = not thread.as_needed or (
+            uncovered is not None and therapy.day(uncovered - _DAY).low > habits.stop_free_mg
+        )
+        if uncovered is not None and is_regular:
+            row.listed_from = uncovered - habits.second_call * _DAY
+            row.listed_until = uncovered + habits.new_after * _DAY
+        yield row
+    for course in therapy.ended:
+        watched_until = course.on + (habits.watch - 1) * _DAY
+        if course.why is not Ending.STOPPED or (course.mg or 0) <= habits.stop_free_mg or watched_until < therapy.today:
+            continue
+        row = _thread(patient, therapy, course.course, course.course, course.on - _DAY)
+        row.stopped_on, row.last_mg = course.on, course.mg
+        row.listed_from, row.listed_until = course.on, watched_until
+        yield row
+
+
+def _thread(patient: Patient, therapy: Therapy, course: str, last_course: str, last_on: date) -> TherapySummary:
+    """Return an empty row for a course, with the order that its tablets of its last day came from."""
+    sources = [dose.source for dose in therapy.day(last_on).doses if dose.course == last_course]
+    source = sources[0] if sources else last_course.split("@", maxsplit=1)[0]
+    order = next((order for order in therapy.facts.orders if order.id == source), None)
+    return TherapySummary(
+        patient=patient,
+        pharmacy_id=patient.pharmacy_id,
+        course=course,
+        prescription_id=None if order is None else UUID(order.id),
+        tapering=order is not None and any(after.mg < before.mg for before, after in pairwise(order.plan.phases)),
+        more_needed=False,
+        as_needed=False,
+    )
+
+
+def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
+    """Return a row for each order that has not ended."""
+    names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
+    still_open = [row for row in patient.prescriptions.all() if row.status in _OPEN]
+    answers = Override.objects.filter(prescription__in=still_open, state=OverrideState.OPEN) if still_open else []
+    answered = {(answer.prescription_id, answer.fingerprint) for answer in answers}
+    for prescription in still_open:
+        prescription.pharmacy = patient.pharmacy
+        due = _due(prescription, names[prescription.pk], therapy)
+        row = OrderSummary(
+            prescription=prescription,
+            patient=patient,
+            pharmacy_id=patient.pharmacy_id,
+            received_at=prescription.received_at,
+            state=OrderState(due.state.value) if due.state is not QueueState.DUE else OrderState.READY,
+            due_on=due.due_on,
+            earliest_on=due.earliest_on,
+        )
+        if due.state in {QueueState.DUE, QueueState.OWING}:
+            row.outcome, row.finding = _unanswered(prescription, therapy.today, answered)
+            if due.state is QueueState.DUE:
+                row.state = _STATE_OF_OUTCOME[Outcome(row.outcome)]
+        elif due.state is QueueState.BLOCKED:
+            row.finding = "The patient is recorded as having died."
+        yield row
+
+
+def _due(prescription: Prescription, order: str, therapy: Therapy) -> Due:
+    """Return when an order is due; one that came in on a later day than the therapy's is due then."""
+    if prescription.status == PrescriptionStatus.ON_HOLD:
+        return Due(QueueState.WAITING, None, None)
+    if any(known.id == order for known in therapy.facts.orders):
+        return therapy.due(order)
+    received_on = prescription.pharmacy.local_day(prescription.received_at)
+    return Due(QueueState.NOT_YET, received_on, received_on)
+
+
+def _unanswered(prescription: Prescription, on: date, answered: Container[tuple[UUID, str]]) -> tuple[str, str]:
+    """Return the worst severity among the questions that nobody has answered, and that finding in one sentence."""
+    try:
+        questions = assess(prescription, on=on).questions()
+    except InvalidInput as error:
+        return Outcome.STOP, error.detail[:300]
+    unanswered = [
+        question
+        for question in questions
+        if question.severity != FindingSeverity.INFORMATION and (prescription.pk, question.fingerprint) not in answered
+    ]
+    for outcome in (Outcome.STOP, Outcome.OVERRIDE, Outcome.ACKNOWLEDGE):
+        summaries = [question.summary for question in unanswered if question.severity == outcome]
+        if summaries:
+            more = f" (and {len(unanswered) - 1} more)" if len(unanswered) > 1 else ""
+            return outcome, f"{summaries[0]}{more}"[:300]
+    return Outcome.PASS, ""
+
+
+def refresh_outdated(*, now: datetime, seconds: float = SECONDS) -> int:
+    """Count again what was counted on an earlier day or with settings that have changed, until nothing is or the time is up.
+
+    Returns how many patients were looked at. A patient in whose record somebody is at work is left for the next tick; one
+    whose therapy cannot be counted is left as it is, told in the program's log and by the gauge of plans behind;
+    `manage.py therapy check` names it. Two of
+    these at once share the work.
+    """
+    until, passed, done = time.monotonic() + seconds, list[UUID](), 0
+    while outdated := list_outdated(passed=passed, limit=BATCH, now=now):
+        for patient_id, pharmacy_id in outdated:
+            if time.monotonic() >= until:
+                return _count_refreshed(done)
+            passed.append(patient_id)
+            done += _refresh_one(patient_id, pharmacy_id, now)
+    return _count_refreshed(done)
+
+
+def _count_refreshed(done: int) -> int:
+    count({"planned-again": done})
+    return done
+
+
+def _refresh_one(patient_id: UUID, pharmacy_id: UUID, now: datetime) -> bool:
+    try:
+        with transaction.atomic():
+            if not Patient.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=patient_id).exists():
+                return False
+            follow_therapy(patient_id=patient_id, by=Actor.system("reminders", pharmacy_id), now=now)
+            return True
+    except DatabaseError:
+        raise
+    except Exception as error:  # one therapy that cannot be counted must not keep the others from it
+        log.error("a therapy of pharmacy %s could not be counted again: %s", pharmacy_id, type(error).__name__)
+        return False
+
+
+def check_summaries(*, pharmacy_id: UUID | None = None, now: datetime) -> Iterator[str]:
+    """Count therapies again and return where the lists say otherwise, a line for each difference. Writes nothing.
+
+    The lists are compared as they stand: before the first tick of a day they are of the day before.
+    """
+    patients = _read_patients().order_by("pk")
+    if pharmacy_id is not None:
+        patients = patients.filter(pharmacy=pharmacy_id)
+    for patient in patients.iterator(chunk_size=BATCH):
+        try:
+            therapy = therapy_of(patient, patient.pharmacy.local_day(now))
+        except InvalidInput as error:
+            yield f"patient {patient.pk}: {error.detail}"
+            continue
+        threads, orders = TherapySummary.objects.filter(patient=patient), OrderSummary.objects.filter(patient=patient)
+        yield from _differences(threads, _threads(patient, therapy), "course")
+        yield from _differences(orders, _orders(patient, therapy), "prescription_id")
+
+
+def _differences(
+    stored: Iterable[TherapySummary | OrderSummary], counted: Iterable[TherapySummary | OrderSummary], key: str
+) -> Iterator[str]:
+    said = {str(getattr(row, key)): row for row in stored}
+    true = {str(getattr(row, key)): row for row in counted}
+    for name in sorted(said.keys() | true.keys()):
+        for field in (said.get(name) or true[name])._meta.concrete_fields:
+            column = field.attname
+            before, after = getattr(said.get(name), column, None), getattr(true.get(name), column, None)
+            if column != "id" and before != after:
+                yield f"{key} {name}: {column} is {before}, should be {after}"
