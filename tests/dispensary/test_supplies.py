@@ -135,6 +135,7 @@ def test_an_order_goes_on_with_what_runs_or_is_asked_about(
     ("status", "relation"),
     [
         (PrescriptionStatus.ACTIVE, "concurrent"),
+        (PrescriptionStatus.ON_HOLD, "concurrent"),
         (PrescriptionStatus.COMPLETED, "concurrent"),
         (PrescriptionStatus.CANCELLED, "concurrent"),
         (PrescriptionStatus.STOPPED, "same-course"),
@@ -146,7 +147,7 @@ def test_only_who_ended_the_treatment_ended_the_supply(
 ) -> None:
     first = make.prescription(patient, **daily(60, repeats=1))
     make.hand_over(first, pharmacist)
-    ended_at = None if status == PrescriptionStatus.ACTIVE else NOW
+    ended_at = None if status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD} else NOW
     Prescription.objects.filter(pk=first.pk).update(status=status, ended_at=ended_at)
     order = make.prescription(patient, ordered_by=another(shop), **daily(45))
     assert relations(order) == [relation]
@@ -314,7 +315,8 @@ def store(orders: list[dict[str, Any]], outside: list[dict[str, Any]]) -> list[P
         ordered = [(list(map(str, doses)), days) for doses, days in values["phases"]]
         if values["is_open"]:
             ordered[-1] = (ordered[-1][0], None)
-        ends = None if values["status"] == PrescriptionStatus.ACTIVE else NOW
+        has_ended = values["status"] not in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}
+        ends = NOW if has_ended else None
         before = stored[-1] if values["replaces"] and stored else None
         row = making.prescription(
             patient, ordered, then_stop=values["then_stop"], status=values["status"], ended_at=ends, replaces=before
