@@ -30,7 +30,8 @@ from baclofen_rules.order import (
     read_strength,
     read_text,
 )
-from baclofen_rules.record import Ask, Record, ask_json, read_ask, read_record, record_json
+from baclofen_rules.record import Ask, Record, read_ask, read_record
+from baclofen_rules.record_json import ask_json, record_json
 from baclofen_rules.text import format_amount
 
 __all__ = ["Action", "Case", "Fill", "InvalidCase", "Order", "Pick"]

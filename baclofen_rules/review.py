@@ -68,7 +68,7 @@ class Course(NamedTuple):
         }
 
 
-class TherapyStanding(NamedTuple):
+class ReviewedTherapy(NamedTuple):
     """What the patient takes today, and how the order in question stands to it, before any answer."""
 
     therapy: Therapy
@@ -114,7 +114,7 @@ class Review(NamedTuple):
     profile_name: str
     profile_digest: str
     in_force_on: date
-    standing: TherapyStanding | None = None
+    standing: ReviewedTherapy | None = None
     """Of a case of the second format."""
     rules_version: str = RULES_VERSION
 
@@ -218,12 +218,12 @@ def _check_products(bound: BoundRule[Any], terms: Terms) -> Answer:
     return tuple(part for product in terms.products for part in bound.rule.check(product, bound.limits))
 
 
-def _standing(terms: Terms) -> TherapyStanding | None:
+def _standing(terms: Terms) -> ReviewedTherapy | None:
     if terms.therapy is None:
         return None
     ask = terms.case.ask
     due = None if ask is None or ask.order is None else terms.therapy.due(ask.order)
-    return TherapyStanding(terms.therapy, terms.relation, due)
+    return ReviewedTherapy(terms.therapy, terms.relation, due)
 
 
 def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:

@@ -7,15 +7,14 @@ Names follow clinical usage: *standing* says whether this is a new course, a res
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from baclofen_rules.case import Case, Fill, Relation
+from baclofen_rules.case import Case
 from baclofen_rules.conditions import map_conditions
 from baclofen_rules.facts import Condition
-from baclofen_rules.fills import Past, Standing, look_back
+from baclofen_rules.fills import Standing, look_back
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
 from baclofen_rules.products import (
@@ -25,11 +24,11 @@ from baclofen_rules.products import (
     names_other_oral_baclofen,
 )
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
-from baclofen_rules.record import Record
 from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.standing import TherapyStanding, stand
 from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import HAND_OVER, Habits, OrderRelation, Therapy, therapy
+from baclofen_rules.therapy import HAND_OVER, Habits, Therapy
 from baclofen_rules.therapy import Relation as TherapyRelation
 
 WEIGHT_FACT: Final = "patient.weight_kg"
@@ -257,22 +256,16 @@ class Terms:
     def _look_back(self, habits: Habits | None) -> None:
         """Earlier supplies: cover, gap, what is left, what was taken last."""
         case = self.case
-        self.therapy: Therapy | None = None
-        """What the patient takes, of a case of the second format."""
-        self.relation: OrderRelation | None = None
-        """How the order stands to that, before any answer."""
-        self.after: Therapy | None = None
-        """The therapy after the hand-over, before any answer; None where its tablets or doses are not known."""
-        self.position = 1
-        """The day of the order's plan on which the hand-over's first day falls."""
         if case.record is None:
-            past = look_back(
-                case.history, case.on, self.limits.restart_after_days, self.limits.new_after_days, case.order
+            limits = self.limits
+            standing = TherapyStanding(
+                look_back(case.history, case.on, limits.restart_after_days, limits.new_after_days, case.order)
             )
         elif habits is None:
             raise ValueError("a case of the second format needs the habits of a profile")
         else:
-            past = self._stand(case.record, habits)
+            standing = stand(case, case.record, habits)
+        past, self.therapy, self.relation, self.after, self.position = standing
         self.history_unknown = past.is_unknown
         self.standing = past.standing
         self.is_continuing = past.standing is Standing.CONTINUING
@@ -284,55 +277,6 @@ class Terms:
         self.left_days = past.left_days
         self.gap_days = past.gap_days
         self.concurrent_mg = past.concurrent_mg
-
-    def _stand(self, record: Record, habits: Habits) -> Past:
-        """Return the look back of a record, with the therapy before and after the hand-over kept beside."""
-        case = self.case
-        if record.supplies is None:
-            return Past(is_unknown=True)
-        self.therapy = before = therapy(record.facts(case.on, habits))
-        ask = case.ask
-        if ask is None or ask.order is None:
-            return self._stand_of_stop(before, None if ask is None else ask.course)
-        self.relation = relation = before.relate(ask.order)
-        if relation is None:
-            return Past()
-        tablets = record.tablets_asked(ask, before.owed(ask.order))
-        if tablets is not None and self.order is not None and self.order.regimen is not None:
-            self.after = after = before.with_hand_over(ask.order, tablets)
-            self.position = after.position(HAND_OVER)
-        if relation.previous_high is None:  # nobody knows what is taken
-            return Past(is_unknown=True, cover_end=relation.uncovered_on)
-        is_new = not relation.to
-        paused = relation.gap_days >= habits.restart_after
-        standing = Standing.NEW if is_new else Standing.RESTART if paused else Standing.CONTINUING
-        return Past(
-            standing=standing,
-            latest=None if is_new else _latest_fill(before, relation),
-            previous_mg=relation.previous_high,
-            previous_low_mg=relation.previous_low,
-            held_days=_held_days(case.on, relation.held_since, relation.uncovered_on),
-            cover_end=relation.uncovered_on,
-            left_days=relation.left_days,
-            gap_days=relation.gap_days,
-        )
-
-    def _stand_of_stop(self, before: Therapy, course: str | None) -> Past:
-        """Return the look back of a stop order: the most that the courses to be stopped give today."""
-        standing = before.relate_stop(course)
-        if not standing.to:
-            return Past(standing=Standing.NEW)
-        paused = standing.gap_days >= before.facts.habits.restart_after
-        return Past(
-            standing=Standing.RESTART if paused else Standing.CONTINUING,
-            latest=_latest_fill(before, standing),
-            previous_mg=standing.previous_high or ZERO,
-            previous_low_mg=standing.previous_low,
-            held_days=_held_days(self.case.on, standing.held_since, standing.uncovered_on),
-            cover_end=standing.uncovered_on,
-            left_days=standing.left_days,
-            gap_days=standing.gap_days,
-        )
 
     def _look_up(self) -> None:
         """Conditions by their words, medicines by their interaction classes."""
@@ -472,24 +416,3 @@ class Terms:
 
 def _breaks(amount: Decimal, limit: Decimal, factor: Decimal | None) -> bool:
     return amount > limit if factor is None else amount >= limit * factor
-
-
-def _held_days(on: date, held_since: date | None, uncovered_on: date | None) -> int:
-    """Return the days for which a dose was held, up to the last day with tablets."""
-    if held_since is None:
-        return 0
-    return (min(on, uncovered_on or on) - held_since).days
-
-
-def _latest_fill(before: Therapy, relation: OrderRelation) -> Fill | None:
-    """Return the last fill of the courses in question, with the doses of their last covered day."""
-    if relation.last_supply_on is None or not relation.previous_doses:
-        return None
-    return Fill(
-        dispensed_on=relation.last_supply_on,
-        doses=relation.previous_doses,
-        days_supply=relation.fill_days,
-        relation=Relation.SAME_COURSE,
-        strength_mg=relation.previous_strength_mg,
-        dose_since=relation.held_since,
-    )
