@@ -42,7 +42,7 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
     ids = {
         *_with_number(pharmacy, text),
         *_with_name_and_birth_date(pharmacy, text),
-        *_with_telephone(pharmacy, text),
+        *_with_telephone(text),
         *find_labelled_orders(pharmacy, text).values_list("patient", flat=True),
     }
     if len(ids) > MOST:
@@ -98,16 +98,20 @@ def _with_name_and_birth_date(pharmacy: Pharmacy, text: str) -> set[UUID]:
     return set(ids)
 
 
-def _with_telephone(pharmacy: Pharmacy, text: str) -> QuerySet[ContactPoint, UUID]:
-    contacts = ContactPoint.objects.filter(patient__pharmacy=pharmacy, retired_at__isnull=True)
-    ids = contacts.order_by().values_list("patient", flat=True)
+def _with_telephone(text: str) -> set[UUID]:
+    """Return the ids of patients with a telephone number, of any pharmacy.
+
+    Neither the pharmacy nor whether the address is in use is asked of the database: it would not begin at the number.
+    """
     if not _TELEPHONE.fullmatch(text):
-        return ids.none()
+        return set()
     try:
         digest = address_digest(Medium.SMS, clean_address(Medium.SMS, text))
     except InvalidInput:
-        return ids.none()
-    return ids.filter(medium=Medium.SMS, address_digest=digest)[: MOST + 1]
+        return set()
+    contacts = ContactPoint.objects.filter(address_digest=digest).order_by()
+    rows = contacts.values_list("patient", "retired_at")[: MOST + 1]
+    return {patient for patient, retired_at in rows if retired_at is None}
 
 
 def _too_many() -> InvalidInput:
