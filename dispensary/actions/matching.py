@@ -48,8 +48,8 @@ def match_patient(
     recorded = facts_document(patient)
     if clinical:
         patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
-    known = facts_document(patient)
-    changed = [name for name in clinical if recorded[name] is not None and recorded[name] != known[name]]
+    after = facts_document(patient)
+    changed = [name for name in clinical if recorded[name] is not None and recorded[name] != after[name]]
     notes = {
         Match.UNRECORDED: "stated in the order and unknown in the record; ask the patient and record it",
         Match.FORMER: "the order has what was recorded before a correction",

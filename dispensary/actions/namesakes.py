@@ -112,17 +112,17 @@ def _find_namesakes(patient: Patient) -> list[Patient]:
     ]
 
 
-def _are_namesakes(one: Patient | FormerIdentity, other: Patient | FormerIdentity) -> bool:
+def _are_namesakes(name: Patient | FormerIdentity, other_name: Patient | FormerIdentity) -> bool:
     """Compare two names as they are searched for: the same family name and given names of which one begins the other.
 
     Given and family name the other way round are the same name.
     """
-    family, other_family = fold_name(one.family_name), fold_name(other.family_name)
-    given, other_given = fold_name(one.given_name).split(), fold_name(other.given_name).split()
-    shared = min(len(given), len(other_given))
-    if family == other_family and given[:shared] == other_given[:shared]:
+    family, other_family = fold_name(name.family_name), fold_name(other_name.family_name)
+    given_words, other_given_words = fold_name(name.given_name).split(), fold_name(other_name.given_name).split()
+    shared = min(len(given_words), len(other_given_words))
+    if family == other_family and given_words[:shared] == other_given_words[:shared]:
         return True
-    return sorted([*family.split(), *given]) == sorted([*other_family.split(), *other_given])
+    return sorted([*family.split(), *given_words]) == sorted([*other_family.split(), *other_given_words])
 
 
 def _questions_of(patient: Patient) -> Any:
@@ -131,10 +131,10 @@ def _questions_of(patient: Patient) -> Any:
 
 def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
     """Return the record to be joined and the one to keep. Raises `Conflict` where both have what cannot be moved."""
-    for joined, kept in ((newer, older), (older, newer)):
+    for joined, record in ((newer, older), (older, newer)):
         tied = (joined.dispenses, joined.decisions, joined.contact_points, joined.work)
         if not any(rows.exists() for rows in tied):
-            return joined, kept
+            return joined, record
     problem = Problem(
         "answer",
         "two records with supplies, decisions, addresses or messages",
@@ -144,29 +144,29 @@ def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
     raise Conflict("These two records cannot be joined.", problem)
 
 
-def _join(joined: Patient, kept: Patient, now: datetime) -> dict[str, Any]:
+def _join(joined: Patient, record: Patient, now: datetime) -> dict[str, Any]:
     """Move orders, earlier supplies, number and names to the record that is kept. Returns the body of its audit entry."""
-    before = facts_document(kept)
-    _merge_facts(joined, kept)
-    kept.version += 1
-    kept.save()
+    before = facts_document(record)
+    _merge_facts(joined, record)
+    record.version += 1
+    record.save()
     orders = list(joined.prescriptions.select_for_update(of=("self",)).values_list("pk", flat=True))
-    joined.prescriptions.update(patient=kept, version=F("version") + 1)
-    known = {_key_of(row) for row in kept.prior_supplies.all()}
-    supplies = [row.pk for row in joined.prior_supplies.all() if _key_of(row) not in known]
-    joined.prior_supplies.filter(pk__in=supplies).update(patient=kept)
+    joined.prescriptions.update(patient=record, version=F("version") + 1)
+    recorded_keys = {_key_of(row) for row in record.prior_supplies.all()}
+    supplies = [row.pk for row in joined.prior_supplies.all() if _key_of(row) not in recorded_keys]
+    joined.prior_supplies.filter(pk__in=supplies).update(patient=record)
     _questions_of(joined).filter(answer=NamesakeAnswer.OPEN).delete()
-    joined.order_summaries.update(patient=kept)
+    joined.order_summaries.update(patient=record)
     joined.therapy_summary.all().delete()
-    joined.former_identities.update(patient=kept)
-    joined.joined_records.update(joined_to=kept)
-    save_former_identity(joined, kept, CorrectionReason.JOINED, now)
-    joined.joined_to = kept
+    joined.former_identities.update(patient=record)
+    joined.joined_records.update(joined_to=record)
+    save_former_identity(joined, record, CorrectionReason.JOINED, now)
+    joined.joined_to = record
     joined.version += 1
     joined.save(update_fields=["joined_to", "version"])
     joined.search_keys.all().delete()
-    write_search_keys(kept)
-    after = facts_document(kept)
+    write_search_keys(record)
+    after = facts_document(record)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     return {"joined": joined.pk, "prescriptions": orders, "prior_supplies": len(supplies), "changed": changed}
 
@@ -175,19 +175,19 @@ def _key_of(row: PriorSupply) -> tuple[Any, ...]:
     return row.dispensed_on, row.relation, tuple(row.doses), row.days_supply
 
 
-def _merge_facts(joined: Patient, kept: Patient) -> None:
+def _merge_facts(joined: Patient, record: Patient) -> None:
     """Copy what the kept record does not know, and what was asked later."""
-    is_newer = joined.facts_at is not None and (kept.facts_at is None or joined.facts_at > kept.facts_at)
+    is_newer = joined.facts_at is not None and (record.facts_at is None or joined.facts_at > record.facts_at)
     days = {fact.day_of: fact.name for fact in FACTS.values() if fact.day_of}
     for name in FACTS.keys() - days.values():
         value, unknown = getattr(joined, name), (None, Sex.UNKNOWN)
-        if value not in unknown and (is_newer or getattr(kept, name) in unknown):
-            setattr(kept, name, value)
+        if value not in unknown and (is_newer or getattr(record, name) in unknown):
+            setattr(record, name, value)
             if name in days:
-                setattr(kept, days[name], getattr(joined, days[name]))
-    kept.given_name = kept.given_name or joined.given_name
+                setattr(record, days[name], getattr(joined, days[name]))
+    record.given_name = record.given_name or joined.given_name
     if is_newer:
-        kept.facts_at = joined.facts_at
+        record.facts_at = joined.facts_at
 
 
 def _record_answer(patient: Patient, answer: str, body: dict[str, Any], by: Actor, now: datetime) -> None:
