@@ -342,7 +342,7 @@ def _take_back(
         )
     locked.status, locked.ended_at, locked.ended_reason = status, now, words
     locked.save(update_fields=["status", "ended_at", "ended_reason"])
-    if status == DispenseStatus.CANCELLED and order.status == PrescriptionStatus.COMPLETED:
+    if status == DispenseStatus.CANCELLED and order.status == PrescriptionStatus.COMPLETED and not order.withdrawn_as:
         order.status, order.ended_at, order.ended_reason = PrescriptionStatus.ACTIVE, None, ""
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])

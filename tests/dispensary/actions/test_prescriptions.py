@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from dispensary.actions import prescriptions
+from dispensary.actions import dispenses, prescriptions, sender_status
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
-from dispensary.models import Prescription, ReviewReason, StaffRole, TherapySummary
+from dispensary.models import Prescription, ReviewReason, SenderStatus, StaffRole, TherapySummary
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -169,3 +169,13 @@ def test_an_order_of_another_medicine_or_form_is_taken_in_and_stopped(shop):
     ):
         order = make.prescription(make.patient(shop), **changes)
         assert order.reviews.get().findings.get(code=code).severity == "stop"
+
+
+def test_an_order_that_its_sender_completed_is_not_opened_again_by_a_cancelled_supply(shop):
+    make.products()
+    order, pharmacist = make.prescription(make.patient(shop), repeats=1), make.staff(shop).actor()
+    dispense = make.hand_over(order, pharmacist)
+    sender_status.withdraw(prescription=order, status=SenderStatus.COMPLETED, by=pharmacist, now=NOW)
+    dispenses.cancel(dispense=dispense, reason="wrong patient", by=pharmacist, now=NOW)
+    order.refresh_from_db()
+    assert order.status == "completed"
