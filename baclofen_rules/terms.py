@@ -205,6 +205,10 @@ class Terms:
             self.needed_tablets = ZERO
         if order is None or self.regimen is None:
             return
+        days = self.regimen.total_days if self.regimen.then_stop else None
+        if days is not None and self.position > days:  # its last day has passed, so no dose of it is left
+            self.regimen = None
+            return
         if self.position > 1:
             self.regimen = self.regimen.from_day(self.position)
         regimen = self.regimen

@@ -394,7 +394,8 @@ class Courses:
                 continue
             asked = self._asked(supply)
             mg = asked.plan.phases[0].mg if asked.plan is not None and asked.plan.phases else ZERO
-            key = (first_on[asked.id] == supply.on, -mg, asked.id, supply.number, supply.id)
+            place = _place_within_day(supply, self.facts.supplies) if first_on[asked.id] == supply.on else -1
+            key = (place, -mg, asked.id, supply.number, supply.id)
             events.append((supply.on.toordinal(), 3, key, lambda s=supply, a=asked: self._hand_over(s, a)))  # type: ignore[misc]  # bound in the loop
             if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
                 # What came back on the day of its hand-over came back after it.
@@ -569,6 +570,17 @@ class Courses:
     def cover_end(self, course: Course) -> int | None:
         """Return the first day that a course has no tablets for, as it stands; None where its plan ends before."""
         return course.cover_end(self.facts.habits.new_after).uncovered
+
+
+def _place_within_day(supply: Supply, supplies: Sequence[Supply]) -> int:
+    """Return how many hand-overs of its day, one on another, a hand-over is known to have come after.
+
+    The relation frozen with it names their courses.
+    """
+    names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
+    before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {supply.order or supply.id}]
+    others = [s for s in supplies if s is not supply]
+    return max((1 + _place_within_day(s, others) for s in before), default=0)
 
 
 def _stock(plan: Plan | None, tablets: Sequence[Decimal], days: int | None) -> list[Decimal]:

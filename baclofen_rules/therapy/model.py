@@ -74,6 +74,8 @@ class How(StrEnum):
     AFTER_GAP = "after-gap"
     LOWER = "lower"
     OUTDATED = "outdated"
+    MIGRATED = "migrated"
+    """Settled by the table after the hand-over, for a row older than the table."""
     UNKNOWN = "unknown"
 
 

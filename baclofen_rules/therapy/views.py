@@ -20,6 +20,7 @@ from baclofen_rules.therapy.model import (
     ZERO,
     Decision,
     Facts,
+    FrozenRelation,
     How,
     OrderStatus,
     PlanPhase,
@@ -634,6 +635,11 @@ class Therapy:
         """Return the therapy after a hand-over today under an answer, for the screen before and the paper after."""
         number = 1 + max((s.number for s in self.facts.supplies if s.order == order_id), default=0)
         supply = Supply(supply_id, self.today, order_id, tuple(tablets), number=number)
+        relation = self.relate(order_id)
+        if relation is not None and any(s.on == self.today and s.order != order_id for s in self.facts.supplies):
+            # It comes after the other hand-overs of its day, as how it stands to them says.
+            frozen = FrozenRelation(relation.relation, relation.how, relation.to)
+            supply = replace(supply, relation=frozen)
         facts = replace(
             self.facts,
             supplies=(*self.facts.supplies, supply),
