@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
 from baclofen_rules.checked import Fields
 from baclofen_rules.facts import FACTS, Fact, Kind
 from baclofen_rules.findings import Dur, Finding, NotAssessed
-from baclofen_rules.record import read_record
+from baclofen_rules.record import Ask, read_record
 from baclofen_rules.rulebook import rulebook
-from baclofen_rules.therapy import Habits, Therapy, therapy
+from baclofen_rules.rules import all_rules
+from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Patient, Pharmacy, Phase, Prescription, Product, Sex
+from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex
 from dispensary.profiles import profile_named
-from dispensary.record import record_document, select_rows, trim_zeros
-from dispensary.supplies import history
+from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
 
-CASE_FORMAT = "baclofen-case/1"
+CASE_FORMAT = "baclofen-case/2"
+INPUT_FORMAT = "baclofen-case/1"
+"""The format in which orders, facts and earlier supplies come in."""
 NOT_ASSESSED = "not-assessed"
 """The code under which everything that could not be assessed is acknowledged, in one step."""
 
 ANSWERED_BY_THE_SCAN = {"picked.strength_mg"}
 """No hand-over happens without a scanned pack, so what only waits for the scan is no question for a person."""
-_BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
-"""The medicine of an order that names none: it is taken in here as one of baclofen."""
+
+_FOR_PHARMACISTS = {rule.code for rule in all_rules() if rule.is_for_pharmacist}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Question:
     finding: Finding | None
 
     @property
+    def is_for_pharmacist(self) -> bool:
+        """Say whether a pharmacist answers it, also where one step is enough."""
+        return self.code in _FOR_PHARMACISTS
+
+    @property
     def is_dose_above_limit(self) -> bool:
         return self.finding is not None and self.finding.dur is Dur.HIGH_DOSE
 
@@ -63,6 +70,7 @@ class Assessment:
     result_text: str
     review: RuleReview
     on: date
+    case: Case
 
     @property
     def outcome(self) -> str:
@@ -81,6 +89,33 @@ class Assessment:
     def rules_version(self) -> str:
         return self.review.rules_version
 
+    @property
+    def therapy(self) -> Therapy:
+        """What the patient takes before anything is handed over, as the rules counted it."""
+        if self.review.standing is None:
+            raise ValueError("a case of the first format holds no record to count a therapy from")
+        return self.review.standing.therapy
+
+    @property
+    def ask(self) -> Ask:
+        """What was asked of the record."""
+        if self.case.ask is None:
+            raise ValueError("a case of the first format asks about no order")
+        return self.case.ask
+
+    @property
+    def plan(self) -> Plan:
+        """The regimen of the order in question."""
+        return next(order.plan for order in self.therapy.facts.orders if order.id == self.ask.order)
+
+    def after_hand_over(self) -> Therapy | None:
+        """Return the therapy after the hand-over in question; None where its course, or its tablets, are not known."""
+        order, record = self.ask.order, self.case.record
+        if order is None or record is None or self.review.course is None or not self.plan.phases:
+            return None
+        tablets = record.tablets_asked(self.ask, self.therapy.owed(order))
+        return None if tablets is None else self.therapy.with_hand_over(order, tablets)
+
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
         questions = tuple(_question(finding) for finding in self.review.findings)
@@ -93,19 +128,51 @@ def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
     return profile_named(pharmacy.profile, on)
 
 
-def therapy_of(patient: Patient, on: date) -> Therapy:
+def therapy_of(patient: Patient, on: date, decisions: Sequence[Decision] = ()) -> Therapy:
     """Return what a patient takes, from everything known on the evening of a day.
 
-    For many patients prefetch `record.OF_A_PATIENT`, and their pharmacies. Raises `InvalidInput` when what is stored
+    `decisions` count as if they were stored. For many patients prefetch `record.OF_A_PATIENT`, and their pharmacies. Raises `InvalidInput` when what is stored
     cannot be read.
     """
-    document = record_document(select_rows(patient, on), on)
+    rows = select_rows(patient, on)
+    rows = rows._replace(decisions=[*rows.decisions, *decisions])
+    return _count_therapy(patient, rows, on, habits_of(patient.pharmacy, on))
+
+
+class HandedOver(NamedTuple):
+    """A hand-over in the therapy as it stood when it was made."""
+
+    therapy: Therapy
+    supply: str
+    """Its id among the supplies of the therapy."""
+    dispenses: tuple[Dispense, ...]
+    """The packs that were handed over together, by product."""
+    products: tuple[Prescription, ...]
+    """The prescriptions of its order."""
+
+
+def handed_over(dispense: Dispense) -> HandedOver:
+    """Return a hand-over as it was made: nothing later counts, but a decision that was put right since.
+
+    Raises `InvalidInput` when what is stored cannot be read.
+    """
+    patient, on = dispense.patient, dispense.pharmacy.local_day(dispense.handed_over_at)
+    rows = select_rows(patient, on, until=dispense.handed_over_at)
+    products = rows.products_of(dispense.prescription)
+    packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)
+    profile = profile_of(dispense.pharmacy, on)
+    counted = _count_therapy(patient, rows, on, rulebook(profile, profile.on or on).habits)
+    return HandedOver(counted, str(packs[0].pk), tuple(packs), products)
+
+
+def _count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Therapy:
+    document = record_document(rows, on)
     document["patient"] = {"died_on": None if patient.died_on is None else patient.died_on.isoformat()}
     try:
         record = read_record(Fields(document, ""), on, None)
     except InvalidCase as error:
         raise _unreadable(error) from error
-    return therapy(record.facts(on, habits_of(patient.pharmacy, on)))
+    return therapy(record.facts(on, habits))
 
 
 def habits_of(pharmacy: Pharmacy, on: date) -> Habits:
@@ -115,21 +182,40 @@ def habits_of(pharmacy: Pharmacy, on: date) -> Habits:
     return replace(habits, lead=pharmacy.refill_lead_days, second_call=pharmacy.second_call_days)
 
 
+class Part(NamedTuple):
+    """Another strength of the same order, handed over together with it."""
+
+    prescription: Prescription
+    quantity: Decimal
+    picked: Mapping[str, Any] | None
+
+
 def assess(
     prescription: Prescription,
     *,
     on: date,
     picked: Mapping[str, Any] | None = None,
     quantity: Decimal | None = None,
+    also: Sequence[Part] = (),
+    decisions: Sequence[Decision] = (),
     discontinue: str | None = None,
 ) -> Assessment:
     """Ask the rule book about one prescription on one day.
 
-    `picked` is the scanned pack as `pick_document` makes it, `quantity` the tablets about to be handed over where that is not the
-    whole order, `discontinue` the reason (or "") when the medicine is to be stopped instead. Raises `InvalidInput` when
-    what is stored is no longer a case that the rule book reads.
+    `picked` is the scanned pack as `pick_document` makes it, `quantity` the tablets about to be handed over, where that
+    is known, `also` what of the order's other strengths. `decisions` count as if they were stored. `discontinue` is the
+    reason (or "") when the medicine is to be stopped instead. Raises `InvalidInput` when what is stored is no longer a
+    case that the rule book reads.
     """
-    document = case_document(prescription, on=on, picked=picked, quantity=quantity, discontinue=discontinue)
+    document = case_document(
+        prescription,
+        on=on,
+        picked=picked,
+        quantity=quantity,
+        also=also,
+        decisions=decisions,
+        discontinue=discontinue,
+    )
     return assess_document(document, profile_of(prescription.pharmacy, on), on)
 
 
@@ -137,7 +223,7 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
     """Review a case given as a document."""
     case = read_case(document)
     answer = review(case, profile)
-    return Assessment(canonical(case.to_json()), canonical(answer.to_json()), answer, on)
+    return Assessment(canonical(case.to_json()), canonical(answer.to_json()), answer, on, case)
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
@@ -169,21 +255,34 @@ def case_document(
     on: date,
     picked: Mapping[str, Any] | None = None,
     quantity: Decimal | None = None,
+    also: Sequence[Part] = (),
+    decisions: Sequence[Decision] = (),
     discontinue: str | None = None,
 ) -> dict[str, Any]:
-    """Return the case of the stored rows as a `baclofen-case/1` document."""
+    """Return the case of the stored rows as a `baclofen-case/2` document; as `assess` has it."""
+    patient = prescription.patient
+    rows = select_rows(patient, on, prescription.pk)
+    rows = rows._replace(decisions=[*rows.decisions, *decisions])
+    products = rows.products_of(prescription)
     document: dict[str, Any] = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
-        "patient": _facts_for_the_rules(prescription.patient),
-        "history": history(prescription.patient, on=on, leading_to=prescription),
+        "patient": _facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
+        **record_document(rows, on, prescription.pk),
     }
     if discontinue is not None:
-        return document | {"action": "discontinue"} | ({"reason": discontinue} if discontinue else {})
-    document |= {"action": "dispense", "prescription": order_document(prescription, quantity)}
-    if picked is not None:
-        document["picked"] = picked
-    return document
+        is_supplied = any(group_packs(products, rows.dispenses))
+        ask: dict[str, Any] = {"course": order_id(products) if is_supplied else None}
+        return document | {"action": "discontinue", "reason": discontinue or None, "ask": ask}
+    parts = [Part(prescription, quantity or Decimal(0), picked), *also]
+    ask = {"order": order_id(products), "picked": [part.picked for part in parts if part.picked is not None]}
+    if quantity is not None:
+        tablets = {part.prescription.pk: part.quantity for part in parts}
+        ask["tablets"] = [trim_zeros(tablets.get(row.pk, Decimal(0))) for row in products]
+        if any(tablets.get(row.pk) != row.quantity for row in products):
+            # Of a part of the quantity the days that the order expects say nothing.
+            next(order for order in document["orders"] if order["id"] == ask["order"])["expected_days"] = None
+    return document | {"action": "dispense", "ask": ask}
 
 
 def pick_document(product: Product, expires_on: date | None) -> dict[str, Any]:
@@ -217,37 +316,6 @@ def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
         for name in ("pregnant", "breastfeeding"):
             facts[name] = bool(facts[name])
     return facts
-
-
-def order_document(prescription: Prescription, quantity: Decimal | None = None) -> dict[str, Any]:
-    """Return the order as the case format has it. Phases that were only read from the directions are left to be read again."""
-    order: dict[str, Any] = {
-        "medicine": prescription.medicine or _BACLOFEN,
-        "written_on": None if prescription.written_on is None else prescription.written_on.isoformat(),
-        "route": prescription.route or None,
-        "form": prescription.form or None,
-        "strength_mg": None if prescription.strength_mg is None else trim_zeros(prescription.strength_mg),
-        "brand": prescription.brand or None,
-        "then_stop": prescription.then_stop,
-        "directions": prescription.directions or None,
-        "repeats": prescription.repeats,
-        "as_needed": prescription.as_needed or None,
-        "lines": prescription.lines or None,
-        # Of a part of the quantity it says nothing.
-        "expected_days": prescription.expected_days if quantity in (None, prescription.quantity) else None,
-    }
-    amount = prescription.quantity if quantity is None else quantity
-    if amount is not None:
-        order["quantity"] = trim_zeros(amount)
-    if not prescription.phases_from_directions:
-        order["phases"] = [_phase_document(phase) for phase in prescription.phases.all()] or None
-    return order
-
-
-def _phase_document(phase: Phase) -> dict[str, Any]:
-    doses = [trim_zeros(dose) for dose in phase.doses]
-    times = {"times": phase.times} if phase.times else {}
-    return {"doses": doses, **times, "unit": phase.unit, "days": phase.days, "from_day": phase.from_day}
 
 
 def _question(finding: Finding) -> Question:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db.models import QuerySet
 
+from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import DayStretch, Therapy
 from dispensary import audit
-from dispensary.courses import course_start_of, dated_phases, regimen_of
+from dispensary.assessment import HandedOver, handed_over
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+from dispensary.documents.words import NB, mg
 from dispensary.models import Dispense, Prescription
 from dispensary.models.keys import short_key
 
@@ -26,19 +30,21 @@ def order_number(prescription: Prescription) -> str:
 def select_dispenses() -> QuerySet[Dispense]:
     """Return dispenses with the rows that their pages and documents read."""
     return Dispense.objects.select_related(
-        "patient", "prescription__pharmacy", "prescription__patient", "pharmacy", "product", "review"
+        "patient__pharmacy", "prescription__pharmacy", "prescription__patient", "pharmacy", "product", "review"
     ).prefetch_related("prescription__phases")
 
 
 def printed_handover(dispense: Dispense) -> Handover:
     """Return the values that are printed. Raises DoesNotFit for directions that no label can hold."""
     receipt = log_receipt(dispense)
-    name = dispense.product.brand or dispense.product.ingredient.capitalize() if dispense.product else "Baclofen"
+    made = handed_over(dispense)
+    calendar = _calendar_of(made)
+    names = [tablet_name(row) for row in made.dispenses]
     return Handover(
-        medicine=name,
+        medicine=medicine_name(dispense),
         strength_mg=dispense.strength_mg,
         quantity=dispense.quantity,
-        course=printed_course(dispense),
+        course=_label_of(made, dispense),
         patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
         dispensed_on=dispense.pharmacy.local_day(dispense.handed_over_at),
         number=order_number(dispense.prescription),
@@ -46,7 +52,21 @@ def printed_handover(dispense: Dispense) -> Handover:
         warnings=WARNINGS,
         receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
         born_on=dispense.patient.birth_date,
+        together_with=tuple(name for name in names if name != tablet_name(dispense)),
+        calendar=calendar,
+        calendar_tablets=" and ".join(names) if len(names) > 1 else "",
     )
+
+
+def medicine_name(dispense: Dispense) -> str:
+    """Return the name on the pack, without strength."""
+    product = dispense.product
+    return "Baclofen" if product is None else product.brand or product.ingredient.capitalize()
+
+
+def tablet_name(dispense: Dispense) -> str:
+    """Return the tablets of a pack in words."""
+    return f"{medicine_name(dispense)}{NB}{mg(dispense.strength_mg)} tablets"
 
 
 def log_receipt(dispense: Dispense) -> audit.Receipt | None:
@@ -58,21 +78,79 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
 
 
 def printed_course(dispense: Dispense) -> Course:
-    """Return the phases of the order's course from the first day of this supply on, counted from its first supply."""
-    regimen = regimen_of(dispense.prescription)
-    if regimen is None:
+    """Return the days of a hand-over as printed on its label, from where its course stood."""
+    return _label_of(handed_over(dispense), dispense)
+
+
+def _label_of(made: HandedOver, dispense: Dispense) -> Course:
+    index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)
+    return build_course(made.therapy, made.supply, index, dispense.strength_mg)
+
+
+def build_course(therapy: Therapy, supply: str, index: int, strength_mg: Decimal) -> Course:
+    """Return the days of a supply, for one of the products of its order. Raises DoesNotFit where no label can hold them."""
+    days = therapy.supply(supply)
+    stretches = therapy.label(supply)
+    if not stretches or not stretches[0].dose.phase.doses:
         raise DoesNotFit("the order's phases could not be read, so no label can say how to take it")
+    last_phase = stretches[-1].dose.phase
+    is_as_needed = stretches[0].dose.as_needed
+    is_end = _ends_with(therapy, supply)
+    goes_on = last_phase.days is None and not is_end
     try:
-        stretches = tuple(
-            Stretch(
-                phase.doses_mg,
-                tuple(dose / dispense.strength_mg for dose in phase.doses_mg),
-                phase.first_on,
-                phase.last_on,
-            )
-            for phase in dated_phases(regimen, course_start_of(dispense), dispense.starts_on, dispense.run_out_on)
+        return Course(
+            tuple(
+                Stretch(
+                    doses,
+                    tuple(dose / strength_mg for dose in doses),
+                    stretch.first_on,
+                    None if goes_on and stretch is stretches[-1] else stretch.last_on,
+                )
+                for stretch in stretches
+                if (doses := stretch.dose.phase.doses[index])
+            ),
+            then_stop=is_end,
+            covered_until=days.run_out_on - timedelta(days=1),
+            as_needed=is_as_needed,
+            starts_later=days.starts_on > therapy.today,
         )
     except ValueError as error:
         raise DoesNotFit(str(error)) from error
-    covered = dispense.run_out_on - timedelta(days=1)
-    return Course(stretches, bool(dispense.prescription.then_stop), covered)
+
+
+def _ends_with(therapy: Therapy, supply: str) -> bool:
+    """Say whether the medicine ends by plan on the day after a supply."""
+    end = therapy.supply(supply).run_out_on
+    return any(thread.ends_on == end for thread in therapy.threads)
+
+
+def _calendar_of(made: HandedOver) -> Course | None:
+    """Return every fixed dose of the days of a hand-over, of all courses; None where there is none. Raises DoesNotFit."""
+    days = made.therapy.calendar(made.supply)
+    if not days:
+        return None
+    if any(stretch.day.mg is None for stretch in days):
+        raise DoesNotFit(
+            "calendar: nobody said whether the supply replaces what the patient takes, so no day has a sure dose"
+        )
+    kinds = {(dose.course, strength) for days_ in days for dose in days_.day.doses for strength in dose.strengths}
+    is_one_kind = len(kinds) == 1
+    try:
+        stretches = tuple(_calendar_stretch(stretch, is_one_kind) for stretch in days)
+        last_on = stretches[-1].last_on
+        return Course(stretches, _ends_with(made.therapy, made.supply), last_on)
+    except ValueError as error:
+        raise DoesNotFit(str(error)) from error
+
+
+def _calendar_stretch(stretch: DayStretch, is_one_kind: bool) -> Stretch:
+    rows = [
+        (amount, amount / strength, f"{format_amount(strength)}{NB}mg")
+        for dose in stretch.day.doses
+        if not dose.as_needed
+        for amounts, strength in zip(dose.phase.doses, dose.strengths, strict=True)
+        for amount in amounts
+        if strength is not None
+    ]
+    amounts, counts, names = zip(*rows, strict=True)
+    return Stretch(amounts, counts, stretch.first_on, stretch.last_on, () if is_one_kind else names)

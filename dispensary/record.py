@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from baclofen_rules.order import MOST_DAYS
+from baclofen_rules.regimen import Phase as RulePhase
+from baclofen_rules.regimen import Unit
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import OrderStatus
 from dispensary.models import (
     Decision,
+    DecisionKind,
     Dispense,
     DispenseStatus,
     Patient,
@@ -21,6 +24,7 @@ from dispensary.models import (
     Prescription,
     PrescriptionStatus,
     PriorSupply,
+    Relation,
 )
 
 OF_A_PATIENT = ("prescriptions__phases", "dispenses", "prior_supplies", "decisions")
@@ -31,13 +35,21 @@ _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
 
 
 class Rows(NamedTuple):
-    """The rows of one patient up to the evening of a day."""
+    """The rows of one patient as known at a time."""
 
     orders: Sequence[tuple[Prescription, ...]]
     """The prescriptions of each order, one a product; an order has the id of its first."""
     dispenses: Sequence[Dispense]
     prior_supplies: Sequence[PriorSupply]
     decisions: Sequence[Decision]
+    has_come: Callable[[datetime], bool]
+    """Whether a moment lies in the time that is known."""
+    local_day: Callable[[datetime], date]
+    """The pharmacy's day of a moment."""
+
+    def products_of(self, prescription: Prescription) -> tuple[Prescription, ...]:
+        """Return the prescriptions of the order that a prescription belongs to."""
+        return next(products for products in self.orders if prescription in products)
 
 
 def order_id(prescriptions: Sequence[Prescription]) -> str:
@@ -50,18 +62,33 @@ def trim_zeros(value: Decimal) -> Decimal:
     return Decimal(format_amount(value))
 
 
-def select_rows(patient: Patient, on: date) -> Rows:
-    """Return a patient's rows as known on the evening of a day; taken from what was prefetched, where it was."""
+def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: datetime | None = None) -> Rows:
+    """Return a patient's rows as known on the evening of a day, or at a moment, with the prescription in question.
+
+    They are taken from what was prefetched, where it was. A decision that was put right later is known as it was put right.
+    """
     local_day = patient.pharmacy.local_day
+
+    def has_come(moment: datetime) -> bool:
+        return local_day(moment) <= on if until is None else moment <= until
+
     if "prescriptions" in getattr(patient, "_prefetched_objects_cache", {}):
         prescriptions: Iterable[Prescription] = patient.prescriptions.all()
     else:
         prescriptions = patient.prescriptions.prefetch_related("phases")
+    decisions: list[Decision] = []
+    for row in sorted(patient.decisions.all(), key=lambda row: row.decided_at):
+        if has_come(row.decided_at) or row.corrects_id in {decision.pk for decision in decisions}:
+            decisions.append(row)
     return Rows(
-        orders=group_orders(row for row in prescriptions if local_day(row.received_at) <= on),
-        dispenses=[row for row in patient.dispenses.all() if local_day(row.handed_over_at) <= on],
-        prior_supplies=[row for row in patient.prior_supplies.all() if row.dispensed_on <= on],
-        decisions=[row for row in patient.decisions.all() if local_day(row.decided_at) <= on],
+        orders=group_orders(row for row in prescriptions if row.pk == asked or has_come(row.received_at)),
+        dispenses=[row for row in patient.dispenses.all() if has_come(row.handed_over_at)],
+        prior_supplies=[
+            row for row in patient.prior_supplies.all() if row.dispensed_on <= on and has_come(row.recorded_at)
+        ],
+        decisions=decisions,
+        has_come=has_come,
+        local_day=local_day,
     )
 
 
@@ -102,11 +129,11 @@ def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str
             replaced = _supplied_before(products, rows.orders, supplied)
             strengths = [_strength_of(row, rows.dispenses) for row in products]
             orders.append(_order_document(products, strengths, replaced, is_asked))
-            supplies += _supply_documents(products, strengths, rows.dispenses, on)
+            supplies += _supply_documents(products, strengths, rows)
     return {
         "orders": orders,
         "supplies": [_recorded_supply(row, on) for row in rows.prior_supplies] + supplies,
-        "decisions": [_decision_document(row, names) for row in rows.decisions],
+        "decisions": [_decision_document(row, names) for row in rows.decisions] + _recorded_relations(rows),
     }
 
 
@@ -192,15 +219,19 @@ def phase_document(phase: Phase) -> dict[str, Any]:
     return document if phase.times is None else document | {"times": list(phase.times)}
 
 
-def _supply_documents(
-    products: Sequence[Prescription], strengths: Sequence[Decimal | None], dispenses: Iterable[Dispense], on: date
-) -> list[dict[str, Any]]:
-    """Return the hand-overs of an order. Packs handed over in one moment are one supply, named after its first row."""
+def group_packs(products: Sequence[Prescription], dispenses: Iterable[Dispense]) -> list[list[Dispense]]:
+    """Return the hand-overs of an order, oldest first: packs handed over in one moment are one supply."""
     keys = [row.pk for row in products]
     rows = [row for row in dispenses if row.prescription_id in keys]
     rows.sort(key=lambda row: (row.handed_over_at, keys.index(row.prescription_id)))
-    packs = [list(moment) for _, moment in groupby(rows, key=lambda row: row.handed_over_at)]
-    return [_supply_document(products, strengths, moment, number, on) for number, moment in enumerate(packs, 1)]
+    return [list(moment) for _, moment in groupby(rows, key=lambda row: row.handed_over_at)]
+
+
+def _supply_documents(
+    products: Sequence[Prescription], strengths: Sequence[Decimal | None], rows: Rows
+) -> list[dict[str, Any]]:
+    packs = group_packs(products, rows.dispenses)
+    return [_supply_document(products, strengths, moment, number, rows) for number, moment in enumerate(packs, 1)]
 
 
 def _supply_document(
@@ -208,19 +239,16 @@ def _supply_document(
     strengths: Sequence[Decimal | None],
     dispenses: Sequence[Dispense],
     number: int,
-    on: date,
+    rows: Rows,
 ) -> dict[str, Any]:
+    """Return one hand-over, named after its first row. What was cancelled before the time that is known never was."""
     first = dispenses[0]
-    local_day = products[0].patient.pharmacy.local_day
-    counted = [row for row in dispenses if row.status != DispenseStatus.CANCELLED]
-    returned = [
-        row
-        for row in counted
-        if row.status == DispenseStatus.RETURNED and row.ended_at is not None and local_day(row.ended_at) <= on
-    ]
+    ended = [row for row in dispenses if row.ended_at is not None and rows.has_come(row.ended_at)]
+    counted = [row for row in dispenses if row not in ended or row.status != DispenseStatus.CANCELLED]
+    returned = [row for row in ended if row.status == DispenseStatus.RETURNED]
     document: dict[str, Any] = {
         "id": str(first.pk),
-        "on": _day(local_day(first.handed_over_at)),
+        "on": _day(rows.local_day(first.handed_over_at)),
         "order": order_id(products),
         "tablets": _tablets(products, strengths, counted or dispenses),
         "status": "given" if counted else "cancelled",
@@ -229,7 +257,7 @@ def _supply_document(
     if returned:
         document |= {
             "status": "returned",
-            "returned_on": _day(max(local_day(row.ended_at) for row in returned if row.ended_at is not None)),
+            "returned_on": _day(max(rows.local_day(row.ended_at) for row in returned if row.ended_at is not None)),
             "returned_tablets": None if returned == counted else _tablets(products, strengths, returned),
         }
     if first.relation:
@@ -265,6 +293,67 @@ def _recorded_supply(row: PriorSupply, on: date) -> dict[str, Any]:
         "regimen": {"products": [{"strength_mg": _amount(row.strength_mg), "phases": [phase]}]},
         "days": min(row.days_supply, MOST_DAYS),
         "dose_since": None if row.dose_since is None else _day(min(row.dose_since, on)),
+    }
+
+
+def _recorded_relations(rows: Rows) -> list[dict[str, Any]]:
+    """Return what was said with supplies recorded from elsewhere, as decisions.
+
+    One of the same course goes on with, or takes the place of, what was supplied before it, and the order supplied next
+    does so with it: from that hand-over on its own relation holds. A concurrent one runs beside them.
+    """
+    decisions = []
+    for row in rows.prior_supplies:
+        mg = sum(row.doses, Decimal(0))
+        for other in rows.prior_supplies:
+            if (other.dispensed_on, other.pk) < (row.dispensed_on, row.pk):
+                is_equal = mg == sum(other.doses)
+                decisions.append(_recorded_relation(row, str(row.pk), str(other.pk), is_equal))
+        for products in rows.orders:
+            phases = _mg_of_phases(products)
+            days = [rows.local_day(packs[0].handed_over_at) for packs in _supplied(products, rows)]
+            if days and min(days) < row.dispensed_on:
+                decisions.append(_recorded_relation(row, str(row.pk), order_id(products), mg in phases))
+            elif _may_follow(products, row, rows):
+                is_equal = phases[:1] == [mg]
+                decisions.append(_recorded_relation(row, order_id(products), str(row.pk), is_equal))
+    return decisions
+
+
+def _may_follow(products: Sequence[Prescription], row: PriorSupply, rows: Rows) -> bool:
+    """Say whether an order is the next supplied after a recorded supply, as far as was known when that was recorded."""
+    later = [
+        packs
+        for other in rows.orders
+        for packs in _supplied(other, rows)
+        if rows.local_day(packs[0].handed_over_at) >= row.dispensed_on
+    ]
+    if not later:
+        return any(product.status == PrescriptionStatus.ACTIVE for product in products)
+    first = min(later, key=lambda packs: packs[0].handed_over_at)[0]
+    return first.handed_over_at < row.recorded_at and first.prescription_id in {product.pk for product in products}
+
+
+def _supplied(products: Sequence[Prescription], rows: Rows) -> list[list[Dispense]]:
+    return group_packs(products, (row for row in rows.dispenses if row.status != DispenseStatus.CANCELLED))
+
+
+def _mg_of_phases(products: Sequence[Prescription]) -> list[Decimal]:
+    """Return mg a day of each phase of an order, all products together."""
+    phases = (
+        [RulePhase(tuple(p.doses), p.days, Unit(p.unit)).mg_per_day for p in row.phases.all()] for row in products
+    )
+    return [sum(amounts, Decimal(0)) for amounts in zip(*phases, strict=True)]
+
+
+def _recorded_relation(row: PriorSupply, subject: str, course: str, is_equal: bool) -> dict[str, Any]:
+    kind = DecisionKind.CONTINUES if is_equal else DecisionKind.REPLACES
+    return {
+        "kind": (DecisionKind.BESIDE if row.relation == Relation.CONCURRENT else kind).value,
+        "subject": subject,
+        "object": course,
+        "on": _day(row.dispensed_on),
+        "reason": "recorded with the supply from elsewhere",
     }
 
 

@@ -110,7 +110,7 @@ def test_neither_rules_nor_actions_nor_models_ask_the_clock() -> None:
     rooms = [f"dispensary/{room}" for room in ("models", "actions", "reminders", "documents")]
     loose = [
         ROOT / "dispensary" / f"{name}.py"
-        for name in ("assessment", "courses", "record", "supplies", "policies", "actors", "scanning", "text")
+        for name in ("assessment", "record", "policies", "actors", "scanning", "text")
     ]
     asked = []
     for path in [*modules("baclofen_rules", *rooms), *(path for path in loose if path.exists())]:

@@ -5,25 +5,36 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
 
-from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import HAND_OVER, Relation
 from dispensary import audit, policies
 from dispensary.actions import reviews
+from dispensary.actions.decisions import Decided, check_answers
+from dispensary.actions.handover_problems import (
+    UNDECIDED,
+    UNKNOWN_LENGTH,
+    Item,
+    check_quantity,
+    expiry_problem,
+    find_product,
+    group_problems,
+    problems_of,
+)
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
-from dispensary.actions.prescriptions import end
+from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.summaries import follow_therapy
+from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess, pick_document
+from dispensary.assessment import Assessment, Part, Question, assess, pick_document
 from dispensary.audit import Event
-from dispensary.conf import conf
-from dispensary.courses import next_supply
-from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.errors import Conflict, Problem
 from dispensary.models import (
+    Decision,
     Dispense,
     DispenseStatus,
     Override,
@@ -35,10 +46,10 @@ from dispensary.models import (
     ReviewReason,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.record import group_orders, order_id
 from dispensary.scanning import Pack
 from dispensary.text import clean_line
 
-BACLOFEN = "baclofen"
 ATC = "M03BX01"
 """Baclofen, as the log files it."""
 
@@ -49,30 +60,37 @@ def dispense(
     prescription: Prescription,
     quantity: Decimal,
     pack: Pack,
+    also: Sequence[Item] = (),
     overrides: Sequence[Answer] = (),
     acknowledged: Sequence[str] = (),
+    decisions: Sequence[Decided] = (),
     key: str,
     by: Actor,
     now: datetime,
 ) -> Dispense | Refused:
     """Hand over `quantity` tablets of `pack` on a prescription, or say what stands in the way.
 
-    Everything is judged anew under a lock on the patient and the order. `overrides` answer findings with a reason,
-    `acknowledged` names those that need one step only (and `not-assessed`); answers signed before count as well. `key`
-    is the caller's idempotency key: repeated, it gives the first dispense again. A refusal is recorded and returned;
-    malformed input raises `InvalidInput` and leaves nothing behind.
+    Everything is judged anew under a lock on the patient and the order. `also` holds the packs of the order's other
+    strengths. `overrides` answer findings with a reason, `acknowledged` names those that need one step only (and
+    `not-assessed`); answers signed before count as well. `decisions` say how the supply stands to what runs. `key` is the
+    caller's idempotency key: repeated, it gives the first dispense again. A refusal is recorded and returned; malformed
+    input raises `InvalidInput` and leaves nothing behind.
     """
     policies.require(policies.may_dispense(by), by, "hand over a medicine", "a technician or pharmacist")
+    for item in also:
+        policies.require_same_pharmacy(by, item.prescription.pharmacy_id)
+        check_quantity(item.quantity)
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    name = clean_line(key, "idempotency_key", longest=64)
-    amount = _check_quantity(quantity)
+    name = clean_line(key, "idempotency_key", longest=64 - len(also))
+    amount = check_quantity(quantity)
     answers = (*overrides, *(Answer(finding=code) for code in acknowledged))
     with transaction.atomic():
         locked = lock(prescription)
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
             return _repeated_result(before, locked, amount)
-        return _Handover(locked, amount, pack, answers, name, by, now).run()
+        items = [Item(locked, amount, pack), *(Item(lock(i.prescription), i.quantity, i.pack) for i in also)]
+        return _Handover(items, answers, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -105,166 +123,161 @@ def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dis
 
 @dataclass(frozen=True, slots=True)
 class _Handover:
-    prescription: Prescription
-    quantity: Decimal
-    pack: Pack
+    items: Sequence[Item]
     answers: Sequence[Answer]
+    decided: Sequence[Decided]
     key: str
     by: Actor
     now: datetime
 
     def run(self) -> Dispense | Refused:
-        ended = self._status_problems() or self._quantity_problems()
-        if ended:
-            return self._refuse(None, problems=ended)
-        product, wrong = self._find_product()
-        if product is None:
+        problems = [problem for item in self.items for problem in problems_of(item)]
+        problems += group_problems(self.items)
+        if problems:
+            return self._refuse(None, problems=problems)
+        products, wrong = self._find_products()
+        if wrong:
             return self._refuse(None, problems=wrong)
-        assessment = assess(
-            self.prescription,
-            on=self._today,
-            picked=pick_document(product, self.pack.expiry),
-            quantity=self._quantity_in_question(),
+        asked = self._assess(products)
+        decisions = check_answers(
+            self.decided, prescription=self.prescription, assessment=asked, by=self.by, now=self.now
         )
-        review = reviews.freeze(
-            prescription=self.prescription,
-            assessment=assessment,
-            reason=ReviewReason.DISPENSE,
-            by=self.by,
-            now=self.now,
-        )
+        assessment = self._assess(products, decisions) if decisions else asked
+        frozen = [
+            reviews.freeze(
+                prescription=item.prescription,
+                assessment=assessment,
+                reason=ReviewReason.DISPENSE,
+                by=self.by,
+                now=self.now,
+            )
+            for item in self.items
+        ]
+        review = frozen[0]
         unanswered = open_questions(self.prescription, assessment, answers=self.answers)
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
-        supply = next_supply(self.prescription, assessment.review.course, on=self._today, quantity=self.quantity)
-        if not supply.days or supply.run_out_on is None:
-            return self._refuse(review, problems=(_UNKNOWN_LENGTH,))
-        if self.pack.expiry is not None and self.pack.expiry < supply.run_out_on:
-            return self._refuse(review, problems=(_expiry_problem(self.pack.expiry, supply.run_out_on),))
-        return self._hand_over(product, review, assessment, supply.days, supply.run_out_on)
+        course = assessment.review.course
+        if course is None or not course.days_supply or course.run_out_on is None:
+            return self._refuse(review, problems=(UNKNOWN_LENGTH,))
+        expired = [
+            expiry_problem(item.pack.expiry, course.run_out_on)
+            for item in self.items
+            if item.pack.expiry is not None and item.pack.expiry < course.run_out_on
+        ]
+        if expired:
+            return self._refuse(review, problems=expired)
+        return self._hand_over(products, frozen, asked, assessment, decisions)
+
+    @property
+    def prescription(self) -> Prescription:
+        return self.items[0].prescription
 
     @property
     def _today(self) -> date:
         return self.prescription.pharmacy.local_day(self.now)
 
-    def _quantity_in_question(self) -> Decimal | None:
-        return None if self.quantity == self.prescription.quantity else self.quantity
-
-    def _status_problems(self) -> tuple[Problem, ...]:
-        order = self.prescription
-        if order.patient.died_on:
-            return (
-                Problem(
-                    "prescription", "The patient is recorded as having died", "a living patient", "Check the record."
-                ),
-            )
-        if order.status == PrescriptionStatus.ACTIVE:
-            return ()
-        last = order.dispenses.completed().order_by("-handed_over_at").first()
-        if order.status == PrescriptionStatus.COMPLETED and last is not None:
-            return (_all_handed_over_problem(last),)
-        next_step = "Ask the prescriber for a new one."
-        if order.status == PrescriptionStatus.ON_HOLD:
-            next_step = "Wait for its sender to release it, or ask the prescriber."
-        return (Problem("prescription", f"The prescription is {order.standing}", "an active prescription", next_step),)
-
-    def _quantity_problems(self) -> tuple[Problem, ...]:
-        left = self.prescription.remaining()
-        whole = self.prescription.quantity
-        if left is not None and self.quantity > left:
-            return (
-                Problem(
-                    "quantity",
-                    f"{_tablets(self.quantity)} asked for, {_tablets(left)} left",
-                    f"at most {_tablets(left)}",
-                ),
-            )
-        if whole is not None and self.quantity > whole:
-            return (
-                Problem("quantity", f"{_tablets(self.quantity)} asked for", f"at most {_tablets(whole)} in one supply"),
-            )
-        if whole is not None and self.quantity < whole and self.prescription.phases.count() > 1:
-            problem_text = f"{_tablets(self.quantity)} of {_tablets(whole)} for a course whose dose changes"
-            return (
-                Problem(
-                    "quantity",
-                    problem_text,
-                    f"the whole course, {_tablets(whole)}",
-                    "A part would end in the middle of a dose change.",
-                ),
-            )
-        return ()
-
-    def _find_product(self) -> tuple[Product | None, tuple[Problem, ...]]:
-        gtin = self.pack.gtin
-        product = (
-            Product.objects.filter(pk=gtin.zfill(14)).first()
-            if gtin.isascii() and gtin.isdigit() and len(gtin) <= 14
-            else None
+    def _assess(self, products: Sequence[Product], decisions: Sequence[Decision] = ()) -> Assessment:
+        picked = [pick_document(product, i.pack.expiry) for product, i in zip(products, self.items, strict=True)]
+        parts = [Part(i.prescription, i.quantity, pick) for i, pick in zip(self.items, picked, strict=True)]
+        return assess(
+            self.prescription,
+            on=self._today,
+            picked=picked[0],
+            quantity=self.items[0].quantity,
+            also=parts[1:],
+            decisions=decisions,
         )
-        if product is None:
-            return None, (
-                Problem(
-                    "pack.gtin",
-                    "Nobody here knows this pack",
-                    "the GTIN of a product in the list",
-                    "Scan it again, or have it added.",
-                ),
-            )
-        if product.ingredient.casefold() != BACLOFEN:
-            return None, (
-                Problem(
-                    "pack.gtin", f"The pack is {product.name}, another medicine", "a baclofen pack", "Put it back."
-                ),
-            )
-        if self.pack.expiry is not None and self.pack.expiry < self._today:
-            return None, (
-                Problem(
-                    "pack.expiry", f"The pack expired on {self.pack.expiry}", "a pack in date", "Take it off the shelf."
-                ),
-            )
-        return product, ()
+
+    def _find_products(self) -> tuple[list[Product], tuple[Problem, ...]]:
+        answers = [find_product(item.pack, self._today) for item in self.items]
+        wrong = tuple(problem for _, problems in answers for problem in problems)
+        return [product for product, _ in answers if product is not None], wrong
 
     def _hand_over(
-        self, product: Product, review: Review, assessment: Assessment, days: int, run_out: date
-    ) -> Dispense:
+        self,
+        products: Sequence[Product],
+        frozen: Sequence[Review],
+        asked: Assessment,
+        assessment: Assessment,
+        decisions: Sequence[Decision],
+    ) -> Dispense | Refused:
         order = self.prescription
+        after = assessment.after_hand_over()
+        relation = None if after is None else after.relate_supply(HAND_OVER)
+        if after is None or relation is None or relation.relation is Relation.UNKNOWN:
+            return self._refuse(frozen[0], problems=(UNDECIDED,))
+        save_decisions(
+            decisions,
+            patient=order.patient,
+            question=_describe_answered(asked, assessment),
+            before=asked.therapy,
+            after=after,
+            on=self._today,
+            by=self.by,
+            now=self.now,
+        )
         sign_answers(prescription=order, assessment=assessment, answers=self.answers, by=self.by, now=self.now)
         used = list(
             order.overrides.filter(
                 state=OverrideState.OPEN, fingerprint__in=[q.fingerprint for q in assessment.questions()]
             )
         )
-        dispense = Dispense(
-            pharmacy_id=order.pharmacy_id,
-            patient_id=order.patient_id,
-            prescription=order,
-            review=review,
-            number=order.dispenses.count() + 1,
-            quantity=self.quantity,
-            product=product,
-            strength_mg=product.strength_mg,
-            lot=clean_line(self.pack.lot, "pack.lot", longest=20, required=False),
-            expiry=self.pack.expiry,
-            serial=clean_line(self.pack.serial, "pack.serial", longest=20, required=False),
-            starts_on=run_out - timedelta(days=days),
-            days_supply=days,
-            run_out_on=run_out,
-            prepared_at=self.now,
-            handed_over_at=self.now,
-            dispensed_by=self.by.name,
-            dispenser_name=self.by.display,
-            key=self.key,
-        )
-        dispense.audit_entry = self._record(dispense, assessment, used)
-        dispense.save(force_insert=True)
+        days = after.supply(HAND_OVER)
+        starts_on = next((row.starts_on for row in decisions if row.order_id == order.pk and row.starts_on), None)
+        dispenses = [
+            Dispense(
+                pharmacy_id=order.pharmacy_id,
+                patient_id=order.patient_id,
+                prescription=item.prescription,
+                review=frozen[number],
+                number=item.prescription.dispenses.count() + 1,
+                quantity=item.quantity,
+                product=product,
+                strength_mg=product.strength_mg,
+                lot=clean_line(item.pack.lot, "pack.lot", longest=20, required=False),
+                expiry=item.pack.expiry,
+                serial=clean_line(item.pack.serial, "pack.serial", longest=20, required=False),
+                starts_on=days.starts_on,
+                days_supply=days.days,
+                run_out_on=days.run_out_on,
+                relation=relation.relation.value,
+                relation_how="" if relation.how is None else relation.how.value,
+                relation_to=list(relation.to),
+                relation_starts_on=starts_on,
+                prepared_at=self.now,
+                handed_over_at=self.now,
+                dispensed_by=self.by.name,
+                dispenser_name=self.by.display,
+                key=self.key if number == 0 else f"{self.key}+{number}"[:64],
+            )
+            for number, (item, product) in enumerate(zip(self.items, products, strict=True))
+        ]
+        for row in dispenses:
+            row.audit_entry = self._record(row, assessment, used)
+            row.save(force_insert=True)
         order.overrides.filter(pk__in=[override.pk for override in used]).update(
-            state=OverrideState.USED, dispense=dispense
+            state=OverrideState.USED, dispense=dispenses[0]
         )
-        if order.remaining() == 0:
-            end(order, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
+        for item in self.items:
+            if item.prescription.remaining() == 0:
+                end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
+        if relation.relation is Relation.CHANGES:
+            self._end_replaced(relation.to, assessment)
         follow_therapy(patient_id=order.patient_id, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
-        return dispense
+        return dispenses[0]
+
+    def _end_replaced(self, courses: Sequence[str], assessment: Assessment) -> None:
+        """End the orders whose dose this one takes the place of: of the same prescriber, or named by this order."""
+        order = self.prescription
+        sources = {assessment.therapy.course(name).source for name in courses}
+        for products in group_orders(order.patient.prescriptions.prefetch_related("phases")):
+            is_replaced = order_id(products) in sources and order not in products
+            is_named = order.replaces_id in {row.pk for row in products}
+            for row in products:
+                is_active = row.status == PrescriptionStatus.ACTIVE
+                if is_replaced and is_active and (is_named or row.prescriber_id == order.prescriber_id):
+                    replace_order(lock(row), order, self.by, self.now)
 
     def _record(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
         return audit.record(
@@ -279,7 +292,7 @@ class _Handover:
             engine=assessment.rules_version,
             drug_code=ATC,
             body={
-                "prescription": self.prescription.pk,
+                "prescription": dispense.prescription_id,
                 "review": dispense.review_id,
                 "quantity": dispense.quantity,
                 "strength_mg": dispense.strength_mg,
@@ -292,6 +305,9 @@ class _Handover:
                 "starts_on": dispense.starts_on,
                 "days_supply": dispense.days_supply,
                 "run_out_on": dispense.run_out_on,
+                "relation": dispense.relation,
+                "relation_how": dispense.relation_how,
+                "relation_to": dispense.relation_to,
                 "overrides": [override.pk for override in used],
             },
         )
@@ -309,14 +325,6 @@ class _Handover:
             problems=problems,
             unanswered=unanswered,
         )
-
-
-_UNKNOWN_LENGTH = Problem(
-    "prescription",
-    "Nobody can say how many days the supply lasts",
-    "a strength, a dose and a quantity of at least one day",
-    "Ask the prescriber for a complete order.",
-)
 
 
 def _repeated_result(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
@@ -360,37 +368,7 @@ def _take_back(
     return locked
 
 
-def _check_quantity(quantity: Decimal) -> Decimal:
-    if (
-        not isinstance(quantity, Decimal)
-        or not quantity.is_finite()
-        or quantity <= 0
-        or quantity > conf().max_quantity
-        or (quantity * 2) % 1
-    ):
-        raise InvalidInput(
-            "The quantity is not a number of tablets.",
-            Problem("quantity", str(quantity)[:32], f"whole or half tablets, above 0, at most {conf().max_quantity}"),
-        )
-    return quantity
-
-
-def _all_handed_over_problem(last: Dispense) -> Problem:
-    problem_text = f"{_tablets(last.quantity)} were handed over at {last.handed_over_at:%Y-%m-%d %H:%M} UTC by {last.dispenser_name}; nothing is left"
-    return Problem(
-        "prescription",
-        problem_text,
-        "a prescription with something left",
-        "Load the prescription again before handing anything over.",
-    )
-
-
-def _expiry_problem(expiry: date, run_out: date) -> Problem:
-    problem_text = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
-    return Problem(
-        "pack.expiry", problem_text, "a pack that lasts as long as the supply", "Pick one with a later expiry."
-    )
-
-
-def _tablets(quantity: Decimal) -> str:
-    return f"{format_amount(quantity)} tablets" if quantity != 1 else "1 tablet"
+def _describe_answered(asked: Assessment, assessment: Assessment) -> str:
+    """Return the findings that decisions answered, as they were shown."""
+    left = {question.fingerprint for question in assessment.questions()}
+    return " ".join(f"{q.summary}." for q in asked.questions() if q.fingerprint not in left)

@@ -188,6 +188,8 @@ def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Ans
         )
     if question.severity == FindingSeverity.OVERRIDE:
         _require_complete(cleaned, question, by)
+    elif question.is_for_pharmacist:
+        policies.require(policies.may_override(by), by, f"acknowledge {question.code}", "a pharmacist")
     else:
         policies.require(policies.may_dispense(by), by, f"acknowledge {question.code}", "a technician or pharmacist")
     return cleaned

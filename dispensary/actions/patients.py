@@ -19,7 +19,7 @@ from dispensary.actions.identity import number_body, number_taken, require_free_
 from dispensary.actions.locks import lock_patient
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor, Role
-from dispensary.assessment import CASE_FORMAT, facts_document, read_case
+from dispensary.assessment import INPUT_FORMAT, facts_document, read_case
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
@@ -253,7 +253,7 @@ def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
             f"There is no fact called {unknown[0]!r}.",
             Problem(f"patient.{unknown[0]}", "a field", f"one of {', '.join(FACTS)}"),
         )
-    document = {"format": CASE_FORMAT, "on": now.date().isoformat(), "action": "discontinue", "patient": dict(facts)}
+    document = {"format": INPUT_FORMAT, "on": now.date().isoformat(), "action": "discontinue", "patient": dict(facts)}
     case = read_case(document).to_json()["patient"]
     return {name: case.get(name) for name in facts}
 
@@ -282,7 +282,7 @@ def _column_value(kind: Kind, value: Any) -> Any:
 
 def _prior_supply(patient: Patient, supply: Mapping[str, Any], now: datetime) -> PriorSupply:
     document = {
-        "format": CASE_FORMAT,
+        "format": INPUT_FORMAT,
         "on": now.date().isoformat(),
         "action": "discontinue",
         "patient": {},

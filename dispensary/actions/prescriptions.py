@@ -1,4 +1,4 @@
-"""Orders: receive, cancel, stop, replace."""
+"""Orders: receive, cancel, replace."""
 
 from __future__ import annotations
 
@@ -16,16 +16,13 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock
 from dispensary.actions.order_terms import split_order
-from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import CASE_FORMAT, assess, assess_document, profile_of, read_case
+from dispensary.assessment import INPUT_FORMAT, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
 from dispensary.models import (
-    Decision,
-    DecisionKind,
     Patient,
     Pharmacy,
     Phase,
@@ -186,73 +183,6 @@ def compare_witnesses(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date)
     return tuple(finding for finding in assessment.review.findings if finding.code in {"directions", "quantity"})
 
 
-@transaction.atomic
-def stop(
-    *,
-    prescription: Prescription,
-    reason: str,
-    words: str,
-    answers: tuple[Answer, ...] = (),
-    by: Actor,
-    now: datetime,
-) -> Prescription | Refused:
-    """Stop the medicine now, without a taper. `reason` is one of the case format's (or "").
-
-    The rule book is asked first: stopping a patient who takes more than a few milligrams a day is a finding, and
-    without an answer to it the refusal is recorded and returned.
-    """
-    policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
-    policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    reason_text = clean_line(words, "words", longest=250)
-    locked = locked_active(prescription, None)
-    assessment = assess(locked, on=locked.pharmacy.local_day(now), discontinue=reason)
-    review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
-    unanswered = open_questions(locked, assessment, answers=answers)
-    if unanswered:
-        return refuse(
-            prescription=locked,
-            review=review,
-            unanswered=unanswered,
-            what="Stopping the medicine",
-            event=Event.PRESCRIPTION_STOP_REFUSED,
-            by=by,
-            now=now,
-        )
-    sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
-    end(locked, PrescriptionStatus.STOPPED, reason_text, now)
-    _stop_course(locked, reason_text, by, now)
-    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
-    audit.record(
-        Event.PRESCRIPTION_STOPPED,
-        pharmacy=locked.pharmacy,
-        by=by,
-        now=now,
-        subject=locked,
-        patient=locked.patient,
-        reason_code=reason or None,
-        rule_codes=tuple(question.code for question in assessment.questions()),
-        body={"words": reason_text, "review": review.pk},
-    )
-    return locked
-
-
-def _stop_course(prescription: Prescription, words: str, by: Actor, now: datetime) -> None:
-    """Decide that the course which an order feeds, or the one that it was to replace, is stopped today."""
-    fed = prescription
-    while fed.replaces is not None and not fed.dispenses.exists():
-        fed = fed.replaces
-    Decision.objects.create(
-        patient_id=prescription.patient_id,
-        kind=DecisionKind.STOPPED,
-        course=str(fed.pk),
-        on=prescription.pharmacy.local_day(now),
-        words=words,
-        decided_by=by.name,
-        decider_name=by.display,
-        decided_at=now,
-    )
-
-
 def locked_active(prescription: Prescription, version: int | None) -> Prescription:
     """Lock the order, which must be active. Raises `Stale` on another version, `Conflict` when the order has ended."""
     locked = lock(prescription)
@@ -297,23 +227,28 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
         )
     locked = lock(old)
     if locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
-        end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
-        audit.record(
-            Event.PRESCRIPTION_REPLACED,
-            pharmacy=locked.pharmacy,
-            by=by,
-            now=now,
-            subject=locked,
-            patient=locked.patient,
-            body={"replaced_by": new.pk},
-        )
+        replace_order(locked, new, by, now)
     elif locked.status == PrescriptionStatus.REPLACED:
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")
 
 
+def replace_order(locked: Prescription, new: Prescription, by: Actor, now: datetime) -> None:
+    """End an open order because another takes its place; the caller holds its lock."""
+    end(locked, PrescriptionStatus.REPLACED, "replaced by a newer order", now)
+    audit.record(
+        Event.PRESCRIPTION_REPLACED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        body={"replaced_by": new.pk},
+    )
+
+
 def _case_of(order: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Return a case of nothing but an order."""
-    whole = {"format": CASE_FORMAT, "on": on.isoformat(), "action": "dispense", "patient": {}}
+    whole = {"format": INPUT_FORMAT, "on": on.isoformat(), "action": "dispense", "patient": {}}
     return whole | {"prescription": dict(order)}
 
 

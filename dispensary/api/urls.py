@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from dispensary.actions.documents import Document
-from dispensary.api.views import audit, fhir, handover, messages, orders, people
+from dispensary.api.views import audit, fhir, handover, messages, orders, people, therapy
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/<uuid:pk>/", people.PatientView.as_view(), name="patient"),
     path("patients/<uuid:pk>/namesakes/", people.NamesakesView.as_view(), name="namesakes"),
     path("patients/<uuid:pk>/supplies/", people.SuppliesView.as_view(), name="supplies"),
+    path("patients/<uuid:pk>/decisions/", therapy.DecisionsView.as_view(), name="decisions"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
     path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),
     path("products/", handover.ProductsView.as_view(), name="products"),

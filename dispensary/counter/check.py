@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import dispenses, patients
+from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.actions.overrides import Refused
 from dispensary.assessment import Assessment, assess, pick_document
 from dispensary.counter import check_view, drafts
@@ -199,7 +200,7 @@ def describe_pack_error(draft: drafts.Draft, product: Product | None, prescripti
         return ""
     if product is None:
         return f"Nobody here knows the pack {draft.gtin}. Scan it again, or have it added to the products."
-    if product.ingredient.casefold() != dispenses.BACLOFEN:
+    if product.ingredient.casefold() != BACLOFEN:
         return f"This is {product.name}: another medicine. Put it back."
     expiry = read_expiry(draft)
     if expiry and expiry < visit.today:

@@ -11,16 +11,19 @@ from typing import Any
 
 from baclofen_rules.facts import FACTS
 from baclofen_rules.findings import Citation
+from baclofen_rules.regimen import Phase as RulePhase
+from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import HAND_OVER
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question
 from dispensary.counter.dose_line import DoseLine, Span
-from dispensary.courses import NextSupply, next_supply, regimen_of
 from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
-from dispensary.supplies import history
 
 HALF = Decimal("0.5")
+LOOK_BACK = timedelta(days=182)
+"""How far back the picture of the doses goes."""
 GROUPS = (
     ("stop", "stop", "Stop", "Cannot be dispensed as it is. Nothing overrides a stop."),
     ("override", "override", "Override", "Needs a pharmacist's reason and signature."),
@@ -142,43 +145,57 @@ def build_check_view(
     prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None
 ) -> CheckView:
     """Return the view model of one order; `strength_mg` is the scanned pack's, else the order's."""
-    supply = next_supply(prescription, assessment.review.course, on=assessment.on)
-    rows = course_rows(supply, strength_mg or prescription.strength_mg, assessment.on)
+    course = assessment.review.course
+    rows = course_rows(assessment, strength_mg or prescription.strength_mg)
+    run_out_on = None if course is None else course.run_out_on
+    needed = None if course is None or course.tablets_needed is None else round(course.tablets_needed, 4)
     return CheckView(
         course=rows,
-        line=dose_line(prescription, rows, assessment, supply.run_out_on),
+        line=dose_line(prescription, rows, assessment, run_out_on),
         sentence=course_sentence(prescription),
-        days_supply=supply.days,
-        run_out_on=supply.run_out_on,
-        tablets_needed=supply.tablets_needed,
+        days_supply=None if course is None else course.days_supply,
+        run_out_on=run_out_on,
+        tablets_needed=needed,
         groups=group_findings(assessment, open_answers(prescription)),
     )
 
 
-def course_rows(supply: NextSupply, strength_mg: Decimal | None, today: date) -> list[CourseRow]:
-    """Return the phases of a supply with their dates, sums and tablets; empty where they could not be read."""
+def course_rows(assessment: Assessment, strength_mg: Decimal | None) -> list[CourseRow]:
+    """Return the days of the hand-over in question with their sums and tablets; empty where they could not be read.
+
+    `strength_mg` is the pack's, for an order of one strength.
+    """
+    after = assessment.after_hand_over()
+    if after is None:
+        return []
+    today, plan = assessment.on, assessment.plan
     rows: list[CourseRow] = []
     total: Decimal | None = Decimal(0)
-    for phase in supply.phases:
-        ends = phase.last_on + timedelta(days=1) if phase.last_on else supply.run_out_on
-        mg_per_day = sum(phase.doses_mg, Decimal(0))
-        per_day = mg_per_day / strength_mg if strength_mg else None
-        tablets = (
-            per_day * (ends - phase.first_on).days if per_day is not None and ends and ends > phase.first_on else None
-        )
+    for stretch in after.label(HAND_OVER):
+        phase, strengths = stretch.dose.phase, stretch.dose.strengths
+        strengths = (strength_mg,) if len(strengths) == 1 else strengths
+        ends = after.supply(HAND_OVER).run_out_on if stretch.last_on is None else stretch.last_on + timedelta(days=1)
+        amounts = [
+            (dose, None if strength is None else dose / strength)
+            for doses, strength in zip(phase.doses, strengths, strict=True)
+            for dose in doses
+        ]
+        counts = [count for _, count in amounts if count is not None]
+        is_counted = bool(counts) and len(counts) == len(amounts) and ends > stretch.first_on
+        tablets = sum(counts, Decimal(0)) * (ends - stretch.first_on).days if is_counted else None
         total = total + tablets if total is not None and tablets is not None else None
         rows.append(
             CourseRow(
-                phase.number,
-                phase.first_on,
-                phase.last_on,
-                _format_doses(phase.doses_mg, mg),
-                _format_doses([dose / strength_mg for dose in phase.doses_mg], _format_tablets) if strength_mg else "",
-                len(phase.doses_mg),
-                mg_per_day,
+                plan.phases.index(phase) + 1,
+                stretch.first_on,
+                None if phase.days is None and not plan.then_stop else stretch.last_on,
+                _format_doses([dose for dose, _ in amounts], mg),
+                _format_doses(counts, _format_tablets) if is_counted or counts else "",
+                len(amounts),
+                phase.mg,
                 tablets,
                 total,
-                phase.first_on <= today and (ends is None or today < ends),
+                stretch.first_on <= today < ends,
             )
         )
     return rows
@@ -187,7 +204,7 @@ def course_rows(supply: NextSupply, strength_mg: Decimal | None, today: date) ->
 def dose_line(
     prescription: Prescription, rows: Sequence[CourseRow], assessment: Assessment, run_out: date | None
 ) -> DoseLine | None:
-    """Return the course and up to three earlier supplies on one axis; None without a course."""
+    """Return the course and up to three stretches before it on one axis; None without a course."""
     course = []
     for row in rows:
         ends = (
@@ -198,14 +215,10 @@ def dose_line(
         course.append(Span(row.first_on, ends, row.mg_per_day))
     if not course:
         return None
-    past: list[Span] = []
-    for supply in history(prescription.patient, on=assessment.on, leading_to=prescription)[-3:]:
-        starts = date.fromisoformat(supply["dispensed_on"])
-        starts = max([starts, *(s.ends for s in past)])
-        ends = min(starts + timedelta(days=supply["days_supply"]), course[0].starts)
-        if ends > starts:
-            past.append(Span(starts, ends, sum((Decimal(str(d)) for d in supply["doses"]), Decimal(0))))
-    return DoseLine(assessment.on, course, past, _maximum(assessment), bool(prescription.then_stop))
+    starts = course[0].starts
+    before = assessment.therapy.stretches(assessment.on - LOOK_BACK, starts - timedelta(days=1))
+    past = [Span(s.first_on, s.last_on + timedelta(days=1), s.day.mg) for s in before if s.day.mg]
+    return DoseLine(assessment.on, course, past[-3:], _maximum(assessment), bool(prescription.then_stop))
 
 
 def _maximum(assessment: Assessment) -> Decimal | None:
@@ -217,8 +230,8 @@ def _maximum(assessment: Assessment) -> Decimal | None:
 
 def course_sentence(prescription: Prescription) -> str:
     """Return the course in one sentence; empty where the order could not be read."""
-    regimen = regimen_of(prescription)
-    sentence = say_directions(regimen) if regimen else ""
+    phases = tuple(RulePhase(tuple(row.doses), row.days, Unit(row.unit)) for row in prescription.phases.all())
+    sentence = say_directions(Regimen(phases, prescription.then_stop)) if phases else ""
     return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", sentence)
 
 

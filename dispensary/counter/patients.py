@@ -23,7 +23,6 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Patient, Sex
-from dispensary.supplies import history
 from dispensary.templatetags.counter import day
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
@@ -192,7 +191,7 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "patient": patient,
         "facts": rows_of(patient),
         "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
-        "supplies": list(reversed(history(patient, on=visit.today)))[:20],
+        "elsewhere": list(patient.prior_supplies.order_by("-dispensed_on", "-pk")[:20]),
         "dispenses": patient.dispenses.select_related("prescription")[:20],
         "namesakes": group_namesakes(patient),
         "former": patient.former_identities.all(),

@@ -35,6 +35,8 @@ FITTING: dict[str, tuple[Mitigation, ...]] = {
     "restart": _GAP,
     "early-refill": _EARLY,
     "duplicate-supply": _TWICE,
+    "supply-relation": _TWICE,
+    "outdated-order": _TWICE,
     "intrathecal-pump": _TWICE,
     "pregnancy": _WATCH,
     "lactation": _WATCH,

@@ -5,6 +5,7 @@ from django.urls import path
 from dispensary.counter import (
     audit_desk,
     check,
+    decisions,
     dispensed,
     identities,
     override,
@@ -34,6 +35,7 @@ urlpatterns = [
     path("dispenses/<uuid:pk>/take-back", dispensed.take_back, name="take-back"),
     path("patients/<uuid:pk>/", patients.show_patient, name="patient"),
     path("patients/<uuid:pk>/facts", patients.change_facts, name="facts"),
+    path("patients/<uuid:pk>/decide", decisions.decide, name="decide"),
     path("patients/<uuid:pk>/correct", identities.correct, name="correct"),
     path("patients/<uuid:pk>/namesakes/<uuid:other>", identities.answer_namesake, name="answer-namesake"),
     path("patients/<uuid:pk>/messages", patient_messages.explain, name="explain"),

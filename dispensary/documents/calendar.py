@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from baclofen_rules.text import format_amount
@@ -44,9 +45,12 @@ def calendar_days(course: Course) -> list[dict[str, Any]]:
 
 
 def _day_entry(day: date, stretch: Stretch, before: Stretch | None) -> dict[str, Any]:
-    changed = before is not None and before.doses_mg != stretch.doses_mg
-    taken = zip(stretch.tablets, stretch.doses_mg, strict=True)
-    doses = [{"tablets": format_amount(t), "words": count_in_words(t), "mg": mg(d)} for t, d in taken]
+    changed = before is not None and (before.doses_mg, before.names) != (stretch.doses_mg, stretch.names)
+    names = stretch.names or ("",) * len(stretch.tablets)
+    doses = [
+        {"tablets": format_amount(count), "words": _count_of(count, name), "mg": mg(dose)}
+        for count, dose, name in zip(stretch.tablets, stretch.doses_mg, names, strict=True)
+    ]
     return {
         "on": day,
         "total": mg(stretch.mg_per_day),
@@ -56,6 +60,10 @@ def _day_entry(day: date, stretch: Stretch, before: Stretch | None) -> dict[str,
     }
 
 
+def _count_of(count: Decimal, name: str) -> str:
+    return f"{count_in_words(count)} of {name}" if name else count_in_words(count)
+
+
 def _change(before: Stretch | None, now: Stretch) -> str:
     if before is None or before.mg_per_day == now.mg_per_day:
         return "Change"
@@ -63,7 +71,10 @@ def _change(before: Stretch | None, now: Stretch) -> str:
 
 
 def _template_data(handover: Handover) -> dict[str, Any]:
-    days = calendar_days(handover.course)
+    course = handover.calendar or handover.course
+    if course.as_needed:
+        raise DoesNotFit("calendar: the medicine is taken only when needed, so no day has a fixed dose")
+    days = calendar_days(course)
     first, last = days[0]["on"], days[-1]["on"]
     weeks: list[list[dict[str, Any] | None]] = []
     by_day = {entry["on"]: _printed_entry(entry, first) for entry in days}
@@ -76,10 +87,10 @@ def _template_data(handover: Handover) -> dict[str, Any]:
         "title": f"Calendar, prescription {handover.number}",
         "patient": handover.patient_name,
         "born": born,
-        "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} tablets",
+        "product": handover.calendar_tablets or f"{handover.medicine}{NB}{mg(handover.strength_mg)} tablets",
         "span": f"{long_day(first)} to {long_day(last)}",
         "weeks": weeks,
-        "ends": handover.course.then_stop,
+        "ends": course.then_stop,
         "pharmacy": handover.pharmacy.name,
         "address": handover.pharmacy.address,
         "phone": handover.pharmacy.phone.replace(" ", NB),

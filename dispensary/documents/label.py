@@ -12,7 +12,7 @@ import zxingcpp
 from baclofen_rules.text import format_amount
 from dispensary.documents.paper import DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, how_to_take, long_day, mg, short_day, when
+from dispensary.documents.words import NB, how_to_take, how_to_take_as_needed, long_day, mg, short_day, when
 
 MOST_LABELS = 8
 
@@ -54,19 +54,14 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
 
 def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
     course = handover.course
-    if len(course.stretches) == 1:
-        lines = [
-            {
-                "when": "",
-                "take": f"{how_to_take(course.stretches[0])}.",
-                "tablets": _different_tablets(course.stretches[0]),
-            }
-        ]
-    else:
-        lines = [
-            {"when": f"{when(s)}:", "take": f"{how_to_take(s)}.", "tablets": _different_tablets(s)}
-            for s in course.stretches
-        ]
+    is_dated = len(course.stretches) > 1
+    say = how_to_take_as_needed if course.as_needed else how_to_take
+    lines = [
+        {"when": f"{when(s)}:" if is_dated else "", "take": f"{say(s)}.", "tablets": _different_tablets(s)}
+        for s in course.stretches
+    ]
+    if course.starts_later and not is_dated:
+        lines[0]["when"] = f"From {short_day(course.stretches[0].first_on)}:"
     last = course.stretches[-1].last_on
     if course.then_stop and last is not None:
         lines[-1]["take"] = f"{lines[-1]['take']} Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
@@ -86,7 +81,7 @@ def _template_data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]
         "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} {tablets}",
         "quantity": format_amount(handover.quantity),
         "labels": [list(lines) for lines in labels],
-        "warnings": " ".join(handover.warnings),
+        "warnings": " ".join([*(f"Together with {name}." for name in handover.together_with), *handover.warnings]),
         "patient": handover.patient_name,
         "dispensed": long_day(handover.dispensed_on),
         "number": handover.number,

@@ -25,6 +25,8 @@ class Stretch:
     first_on: date
     last_on: date | None
     """None: goes on until told otherwise; only the last stretch may."""
+    names: tuple[str, ...] = ()
+    """The tablets that each dose is of, where they are of several kinds: "25 mg"."""
 
     def __post_init__(self) -> None:
         if not self.doses_mg or len(self.doses_mg) != len(self.tablets):
@@ -49,6 +51,10 @@ class Course:
     """The medicine ends after the last stretch."""
     covered_until: date | None = None
     """Last day the supply lasts; the calendar of an open course ends there."""
+    as_needed: bool = False
+    """Taken only when needed: the doses of the one stretch are the most of a day."""
+    starts_later: bool = False
+    """The first day lies after the hand-over, so it is printed."""
 
     def __post_init__(self) -> None:
         if not self.stretches:
@@ -98,3 +104,9 @@ class Handover:
     warnings: tuple[str, ...]
     receipt: Receipt | None = None
     born_on: date | None = None
+    together_with: tuple[str, ...] = ()
+    """The other tablets of the same order: "Lioresal 10 mg tablets"."""
+    calendar: Course | None = None
+    """Every fixed dose of the days of this supply, of all courses; None: as on the label."""
+    calendar_tablets: str = ""
+    """The tablets of the calendar, where they are not those of the label alone."""

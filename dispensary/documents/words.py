@@ -50,6 +50,16 @@ def how_to_take(stretch: Stretch) -> str:
     return f"Each day take {', then '.join(parts)}"
 
 
+def how_to_take_as_needed(stretch: Stretch) -> str:
+    """Return one sentence without its full stop: one dose of a medicine as needed, and the most of a day."""
+    most = sum(stretch.tablets, Decimal(0))
+    limit = f"at most {tablets_in_words(most)} a day"
+    if len(set(stretch.tablets)) > 1:
+        return f"Take only when needed, {limit}"
+    one_dose = f"{tablets_in_words(stretch.tablets[0])} ({mg(stretch.doses_mg[0])})"
+    return f"Take {one_dose} when needed, {limit}"
+
+
 def short_day(day: date) -> str:
     """ "Tue 24 Nov", never split over two lines."""
     return NB.join((_DAYS[day.weekday()], str(day.day), _MONTHS[day.month - 1]))

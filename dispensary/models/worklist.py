@@ -23,6 +23,8 @@ class WorkKind(models.TextChoices):
     REPLY = "reply", _("The patient answered a message")
     WRONG_PERSON = "wrong-person", _("An address belongs to somebody else")
     ORDER_WITHDRAWN = "order-withdrawn", _("An order was withdrawn after a supply")
+    PAPERS_OUTDATED = "papers-outdated", _("Papers no longer true")
+    RELATION_UNKNOWN = "relation-unknown", _("Whether supplies replace each other is not known")
 
 
 class WorkState(models.TextChoices):

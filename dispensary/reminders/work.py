@@ -20,6 +20,8 @@ DUE_WITHIN = {
     WorkKind.REPLY: timedelta(hours=8),
     WorkKind.WRONG_PERSON: timedelta(hours=24),
     WorkKind.ORDER_WITHDRAWN: timedelta(hours=1),
+    WorkKind.PAPERS_OUTDATED: timedelta(hours=4),
+    WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
 
 

@@ -7,6 +7,7 @@ the machine's (fixture `machine_clock`). Everything here that is given no `now` 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,11 @@ from django.contrib.auth import get_user_model
 
 from baclofen_rules.facts import NOTHING_TO_FIND
 from dispensary.actions import dispenses, patients, pharmacies, prescribers, prescriptions
+from dispensary.actions.decisions import check_answers
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.models import (
+    DecisionKind,
     Dispense,
     Patient,
     Pharmacy,
@@ -160,10 +163,22 @@ def hand_over(
     now: datetime | None = None,
     quantity: Decimal | None = None,
     gtin: str = TEN_MG,
+    decisions: Sequence[dispenses.Decided] = (),
 ) -> Dispense:
-    """The ordered quantity handed over, with an answer to whatever the rules ask."""
+    """The ordered quantity handed over, with an answer to whatever the rules ask.
+
+    Where nobody knows how it stands to what runs, and no decision says it, it is taken beside that.
+    """
     now = now or moment()
-    questions = assess(order, on=order.pharmacy.local_day(now), quantity=quantity).questions()
+    assessment = assess(order, on=order.pharmacy.local_day(now), quantity=quantity)
+    relation = assessment.therapy.relate(str(assessment.ask.order))
+    if relation is not None and relation.relation == "unknown" and not decisions:
+        kind, words = DecisionKind.BESIDE, "Both are meant."
+        decisions = [dispenses.Decided(kind, course, words=words, mitigation="5") for course in relation.to]
+    if decisions:
+        rows = check_answers(decisions, prescription=order, assessment=assessment, by=by, now=now)
+        assessment = assess(order, on=order.pharmacy.local_day(now), quantity=quantity, decisions=rows)
+    questions = assessment.questions()
     result = dispenses.dispense(
         prescription=order,
         quantity=order.quantity if quantity is None else quantity,
@@ -182,6 +197,7 @@ def hand_over(
             if question.severity == "override"
         ],
         acknowledged=[question.code for question in questions if question.severity == "acknowledge"],
+        decisions=decisions,
         key=f"key-{next(_numbers)}",
         by=by,
         now=now,

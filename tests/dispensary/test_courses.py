@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from baclofen_rules.regimen import Phase, Regimen
 from dispensary import handover
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.counter.check_view import build_check_view
-from dispensary.courses import SupplyDays, course_start, dated_phases
 from dispensary.documents.calendar import calendar_days
 from dispensary.models import Dispense, Pharmacy, Prescription, Reminder, ReminderState
 from tests.dispensary import make
@@ -118,7 +115,7 @@ def test_the_messages_of_a_second_supply_tell_the_changes_that_its_label_tells(
 
 
 @pytest.mark.parametrize("ordered", [TITRATION, TAPER, {"repeats": 2}], ids=["titration", "taper", "one dose"])
-@pytest.mark.parametrize("days_after", [23, 28, 29, 31, 120], ids=lambda days: f"after {days} days")
+@pytest.mark.parametrize("days_after", [23, 28, 29, 31], ids=lambda days: f"after {days} days")
 def test_the_page_before_a_second_supply_shows_what_is_printed_after_it(
     shop: Pharmacy, pharmacist: Actor, ordered: dict[str, object], days_after: int
 ) -> None:
@@ -138,55 +135,3 @@ def test_the_page_numbers_the_phases_as_the_order_does(shop: Pharmacy, pharmacis
     make.hand_over(order, pharmacist)
     (row,) = build_check_view(order, assess(order, on=TODAY + 28 * DAY)).course
     assert (row.number, row.tablets) == (3, Decimal(65))
-
-
-def regimen(*doses_and_days: tuple[int, int | None], then_stop: bool | None = None) -> Regimen:
-    return Regimen(tuple(Phase((Decimal(dose),), days) for dose, days in doses_and_days), then_stop)
-
-
-RISING, TO_NOTHING = regimen((15, 14), (20, 14), (25, None)), regimen((15, 14), (10, 14), then_stop=True)
-
-
-@pytest.mark.parametrize(
-    ("course", "days", "begins_after"),
-    [
-        pytest.param(RISING, [(0, 28)], 0, id="the first supply begins the course"),
-        pytest.param(RISING, [(0, 28), (28, 56)], 0, id="collected on the day the first runs out"),
-        pytest.param(RISING, [(0, 28), (23, 51)], 0, id="collected early"),
-        pytest.param(RISING, [(0, 28), (30, 58)], 0, id="two days without tablets"),
-        pytest.param(RISING, [(0, 28), (31, 59)], 31, id="three days without tablets are a restart"),
-        pytest.param(RISING, [(0, 28), (31, 59), (59, 87)], 31, id="what follows a restart goes on with it"),
-        pytest.param(RISING, [(0, 56), (28, 50), (57, 80)], 0, id="cover is the latest end of all before"),
-        pytest.param(TO_NOTHING, [(0, 14), (14, 28)], 0, id="the second half of a course that stops"),
-        pytest.param(TO_NOTHING, [(0, 27), (27, 30)], 0, id="its last day"),
-        pytest.param(TO_NOTHING, [(0, 28), (28, 56)], 28, id="after its planned end a course begins anew"),
-        pytest.param(None, [(0, 28), (28, 56)], 0, id="an order that cannot be read"),
-    ],
-)
-def test_a_course_begins_with_its_first_supply(
-    course: Regimen | None, days: Sequence[tuple[int, int]], begins_after: int
-) -> None:
-    supplies = [SupplyDays(TODAY + first * DAY, TODAY + end * DAY) for first, end in days]
-    assert course_start(course, supplies, "lioresal") == TODAY + begins_after * DAY
-
-
-@pytest.mark.parametrize(
-    ("course", "starts_after", "run_out_after", "phases"),
-    [
-        pytest.param(RISING, 0, 28, [(15, 0, 13), (20, 14, 27), (25, 28, None)], id="from the first day"),
-        pytest.param(RISING, 13, 28, [(15, 13, 13), (20, 14, 27), (25, 28, None)], id="on the last day of a phase"),
-        pytest.param(RISING, 14, 28, [(20, 14, 27), (25, 28, None)], id="on the first day of the next"),
-        pytest.param(RISING, 90, 118, [(25, 90, None)], id="in the open phase"),
-        pytest.param(regimen((15, 14), (20, 14)), 28, 56, [(20, 28, 55)], id="past the plan the last phase goes on"),
-        pytest.param(regimen((15, 14), (20, 14)), 7, 12, [(15, 7, 13), (20, 14, 27)], id="a supply inside the plan"),
-        pytest.param(TO_NOTHING, 20, 48, [(10, 20, 27)], id="a course that stops keeps its last day"),
-    ],
-)
-def test_a_supply_tells_the_phases_that_are_left(
-    course: Regimen, starts_after: int, run_out_after: int, phases: list[tuple[int, int, int | None]]
-) -> None:
-    left = dated_phases(course, TODAY, TODAY + starts_after * DAY, TODAY + run_out_after * DAY)
-    assert [(phase.doses_mg, phase.first_on, phase.last_on) for phase in left] == [
-        ((Decimal(dose),), TODAY + first * DAY, None if last is None else TODAY + last * DAY)
-        for dose, first, last in phases
-    ]

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from dispensary.api.fields import Amount, Body, Day, Text
 from dispensary.api.serializers.orders import AnswerIn, OverrideOut
+from dispensary.api.serializers.therapy import AnswerDecisionIn
 from dispensary.models import Dispense, Product
 
 
@@ -29,11 +30,23 @@ class PackIn(Body):
         return attrs
 
 
+class ItemIn(Body):
+    """A pack of another strength of the same order."""
+
+    prescription = serializers.UUIDField()
+    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
+    pack = PackIn()
+
+
 class DispenseIn(Body):
     """A hand-over to be recorded."""
 
     quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
     pack = PackIn()
+    also = ItemIn(many=True, required=False, help_text="the packs of the order's other strengths")
+    decisions = AnswerDecisionIn(
+        many=True, required=False, help_text="how the supply stands to what the patient takes; the order is the subject"
+    )
     overrides = AnswerIn(many=True, required=False, help_text="answers to findings, signed with this request")
     acknowledged = serializers.ListField(
         child=Text(max_length=64), required=False, max_length=100, help_text="codes of findings that need one step only"
@@ -77,7 +90,8 @@ class DispenseOut(serializers.ModelSerializer[Any]):
         model = Dispense
         fields = [
             "id", "pharmacy", "patient", "prescription", "review", "number", "status", "quantity", "product", "strength_mg",
-            "lot", "expiry", "serial", "starts_on", "days_supply", "run_out_on", "prepared_at", "handed_over_at",
+            "lot", "expiry", "serial", "starts_on", "days_supply", "run_out_on", "relation", "relation_how",
+            "relation_to", "prepared_at", "handed_over_at",
             "dispenser_name", "overrides", "audit_entry", "ended_at", "ended_reason",
         ]  # fmt: skip
 

@@ -139,6 +139,7 @@ class AssessmentOut(serializers.Serializer[Any]):
     rules_version = serializers.CharField()
     findings = QuestionOut(many=True)
     course = FrozenField(allow_null=True)
+    therapy = FrozenField(allow_null=True)
 
 
 class SupplyOut(serializers.ModelSerializer[Any]):
@@ -237,9 +238,14 @@ class PrescriptionOut(serializers.ModelSerializer[Any]):
             name: getattr(assessment, name)
             for name in ("on", "outcome", "profile_name", "profile_digest", "rules_version")
         }
-        course = assessment.review.course
+        course, standing = assessment.review.course, assessment.review.standing
         return AssessmentOut(
-            assessment_fields | {"findings": findings, "course": None if course is None else course.to_json()}
+            assessment_fields
+            | {
+                "findings": findings,
+                "course": None if course is None else course.to_json(),
+                "therapy": None if standing is None else standing.to_json(),
+            }
         ).data
 
 

@@ -158,7 +158,7 @@ class PriorSupplyOut(serializers.ModelSerializer[Any]):
 
     class Meta:
         model = PriorSupply
-        fields = ["dispensed_on", "doses", "strength_mg", "days_supply", "dose_since", "relation", "recorded_at"]
+        fields = ["id", "dispensed_on", "doses", "strength_mg", "days_supply", "dose_since", "relation", "recorded_at"]
 
 
 class PatientShort(serializers.ModelSerializer[Any]):

@@ -155,6 +155,7 @@ class BaseView(APIView):
 _LOOK: tuple[Policy, str, str] = (policies.may_see_patients, "look at this", "staff of the pharmacy")
 RECEIVE: tuple[Policy, str, str] = (policies.may_receive, "take this in", "a technician or pharmacist")
 DISPENSE: tuple[Policy, str, str] = (policies.may_dispense, "hand over a medicine", "a technician or pharmacist")
+DECIDE: tuple[Policy, str, str] = (policies.may_override, "decide what a patient takes", "a pharmacist")
 END: tuple[Policy, str, str] = (policies.may_end, "end this or take it back", "a pharmacist")
 
 

@@ -14,12 +14,14 @@ from rest_framework.response import Response
 from dispensary import audit, policies
 from dispensary.actions import dispenses as actions
 from dispensary.actions.documents import Document, print_document
+from dispensary.actions.handover_problems import Item
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Refused
 from dispensary.api.access import signature_method
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason, build_answer
+from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer
 from dispensary.errors import InvalidInput, NotFound, Problem
@@ -101,11 +103,20 @@ class DispensesView(BaseView):
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
         pack, signature = build_pack(body["pack"]), signature_method(request)
         answers = tuple(build_answer(answer_fields, signature) for answer_fields in body.get("overrides", ()))
+        decisions = tuple(build_decided(fields) for fields in body.get("decisions", ()))
+        also = tuple(
+            Item(
+                self.get_own(Prescription.objects.all(), item["prescription"]),
+                item["quantity"],
+                build_pack(item["pack"]),
+            )
+            for item in body.get("also", ())
+        )
 
         def do() -> Reply:
             result = actions.dispense(
                 prescription=prescription, quantity=body["quantity"], pack=pack, overrides=answers,
-                acknowledged=body.get("acknowledged", ()), key=request.headers["Idempotency-Key"], by=by, now=self.now,
+                acknowledged=body.get("acknowledged", ()), also=also, decisions=decisions, key=request.headers["Idempotency-Key"], by=by, now=self.now,
             )  # fmt: skip
             return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result.pk))
 

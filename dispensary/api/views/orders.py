@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import overrides, prescriptions, reviews
+from dispensary.actions import overrides, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Refused
@@ -190,7 +190,7 @@ class StopView(BaseView):
         )
 
         def do() -> Reply:
-            result = prescriptions.stop(
+            result = therapy.stop(
                 prescription=prescription,
                 reason=body.get("reason", ""),
                 words=body["words"],

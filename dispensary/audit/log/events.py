@@ -52,6 +52,8 @@ class Event(StrEnum):
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."
     FINDING_ACKNOWLEDGED = "finding.acknowledged", "{by} acknowledged {rules} for {patient}."
 
+    THERAPY_DECIDED = "therapy.decided", "{by} recorded what {patient} takes."
+
     DISPENSED = "dispense.completed", "{by} handed over {subject} to {patient}."
     DISPENSE_REFUSED = "dispense.refused", "{by} was refused a dispense on {subject} for {patient}: {rules}."
     DISPENSE_CANCELLED = "dispense.cancelled", "{by} cancelled {subject} of {patient}."

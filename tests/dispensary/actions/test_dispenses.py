@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from dispensary import audit
-from dispensary.actions import dispenses, overrides, prescriptions
+from dispensary.actions import dispenses, overrides, prescriptions, therapy
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import (
@@ -245,7 +245,7 @@ def test_an_order_that_has_ended_is_not_handed_over(shop, pharmacist, status):
     if status == "cancelled":
         prescriptions.cancel(prescription=order, reason="written in error", by=pharmacist, now=NOW)
     else:
-        prescriptions.stop(prescription=order, reason="", words="never taken", by=pharmacist, now=NOW)
+        therapy.stop(prescription=order, reason="", words="never taken", by=pharmacist, now=NOW)
     refused = hand_over(order, pharmacist)
     assert isinstance(refused, Refused)
     assert status in refused.problems[0].given
@@ -326,7 +326,7 @@ def test_a_returned_supply_cannot_be_cancelled_as_well(shop, pharmacist):
 
 def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharmacist):
     order = above_the_maximum(shop)
-    refused = prescriptions.stop(prescription=order, reason="", words="patient asked", by=pharmacist, now=NOW)
+    refused = therapy.stop(prescription=order, reason="", words="patient asked", by=pharmacist, now=NOW)
     assert isinstance(refused, Refused)
     assert "abrupt-stop" in [q.code for q in refused.unanswered]
     answers = [
@@ -341,7 +341,7 @@ def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharma
         else Answer(q.code)
         for q in refused.unanswered
     ]
-    stopped = prescriptions.stop(
+    stopped = therapy.stop(
         prescription=order, reason="", words="patient asked", answers=tuple(answers), by=pharmacist, now=NOW
     )
     assert stopped.status == PrescriptionStatus.STOPPED
@@ -352,7 +352,7 @@ def test_a_review_keeps_the_bytes_that_the_rule_book_gave(shop, technician):
     review = Review.objects.get(pk=dispense.review_id)
     assert review.result["format"] == "baclofen-review/1"
     assert review.profile_digest.startswith("sha256:")
-    assert review.case["picked"]["strength_mg"] == "10"
+    assert review.case["ask"]["picked"][0]["strength_mg"] == "10"
 
 
 def test_a_refill_counts_what_is_left_from_the_supply_before(shop, technician):

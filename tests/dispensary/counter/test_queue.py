@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dispensary.actions import dispenses, prescriptions, summaries
+from dispensary.actions import dispenses, summaries, therapy
 from dispensary.counter.queue import LONGEST_WAITING_FIRST, show_row, waiting_orders
 from dispensary.counter.visit import Visit
 from dispensary.models import StaffRole
@@ -63,7 +63,7 @@ def test_a_refused_stop_does_not_hold_back_the_next_supply(shop, pharmacist):
     dispenses.dispense(
         prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
     )
-    refused = prescriptions.stop(prescription=order, reason="", words="asked to", by=pharmacist.actor(), now=NOW)
+    refused = therapy.stop(prescription=order, reason="", words="asked to", by=pharmacist.actor(), now=NOW)
     assert isinstance(refused, dispenses.Refused)
     (row,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
     assert row.state == "ready"

@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from dispensary import audit, reminders
-from dispensary.actions import consent, dispenses, patients, prescriptions
+from dispensary.actions import consent, dispenses, patients, prescriptions, therapy
 from dispensary.actions.dispenses import Dispense
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.actions.reminders import withdraw_reminder
@@ -126,7 +126,7 @@ def dose_changed(course):
 
 def stopped(course):
     insist(
-        lambda answers: prescriptions.stop(
+        lambda answers: therapy.stop(
             prescription=course.order, reason="", words="patient asked", answers=tuple(answers), by=course.by,
             now=database_now(),
         )

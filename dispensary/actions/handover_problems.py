@@ -1,0 +1,155 @@
+"""The problems of a hand-over that need no rule book: an order that ended, too many tablets, a wrong pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from baclofen_rules.text import format_amount
+from dispensary.conf import conf
+from dispensary.errors import InvalidInput, Problem
+from dispensary.models import Dispense, Prescription, PrescriptionStatus, Product
+from dispensary.record import group_orders
+from dispensary.scanning import Pack
+
+BACLOFEN = "baclofen"
+
+UNKNOWN_LENGTH = Problem(
+    "prescription",
+    "Nobody can say how many days the supply lasts",
+    "a strength, a dose and a quantity of at least one day",
+    "Ask the prescriber for a complete order.",
+)
+UNDECIDED = Problem(
+    "decisions",
+    "Nobody said whether this supply replaces what the patient takes, goes on with it, or is taken beside it",
+    "a decision: replaces, continues or beside",
+    "Record it on the patient's page, or send it with the hand-over.",
+)
+
+
+class Item(NamedTuple):
+    """Tablets of one pack, for one prescription."""
+
+    prescription: Prescription
+    quantity: Decimal
+    pack: Pack
+
+
+def problems_of(item: Item) -> tuple[Problem, ...]:
+    """Return what is wrong with handing this over, whatever the rules say."""
+    return _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
+
+
+def group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
+    """Return what is wrong with handing these over together: they must be the strengths of one order."""
+    prescriptions = [item.prescription for item in items]
+    if len(items) == 1 or (
+        len({row.pk for row in prescriptions}) == len(items) and len(group_orders(prescriptions)) == 1
+    ):
+        return ()
+    return (
+        Problem(
+            "also",
+            "prescriptions that are not the strengths of one order",
+            "each prescription of one group once",
+            "Hand them over one by one.",
+        ),
+    )
+
+
+def _status_problems(order: Prescription) -> tuple[Problem, ...]:
+    if order.patient.died_on:
+        return (
+            Problem("prescription", "The patient is recorded as having died", "a living patient", "Check the record."),
+        )
+    if order.status == PrescriptionStatus.ACTIVE:
+        return ()
+    last = order.dispenses.completed().order_by("-handed_over_at").first()
+    if order.status == PrescriptionStatus.COMPLETED and last is not None:
+        return (_all_handed_over_problem(last),)
+    next_step = "Ask the prescriber for a new one."
+    if order.status == PrescriptionStatus.ON_HOLD:
+        next_step = "Wait for its sender to release it, or ask the prescriber."
+    return (Problem("prescription", f"The prescription is {order.standing}", "an active prescription", next_step),)
+
+
+def _quantity_problems(order: Prescription, quantity: Decimal) -> tuple[Problem, ...]:
+    left = order.remaining()
+    whole = order.quantity
+    if left is not None and quantity > left:
+        return (
+            Problem(
+                "quantity",
+                f"{_tablets(quantity)} asked for, {_tablets(left)} left",
+                f"at most {_tablets(left)}",
+            ),
+        )
+    if whole is not None and quantity > whole:
+        return (Problem("quantity", f"{_tablets(quantity)} asked for", f"at most {_tablets(whole)} in one supply"),)
+    return ()
+
+
+def find_product(pack: Pack, today: date) -> tuple[Product | None, tuple[Problem, ...]]:
+    gtin = pack.gtin
+    product = (
+        Product.objects.filter(pk=gtin.zfill(14)).first()
+        if gtin.isascii() and gtin.isdigit() and len(gtin) <= 14
+        else None
+    )
+    if product is None:
+        return None, (
+            Problem(
+                "pack.gtin",
+                "Nobody here knows this pack",
+                "the GTIN of a product in the list",
+                "Scan it again, or have it added.",
+            ),
+        )
+    if product.ingredient.casefold() != BACLOFEN:
+        return None, (
+            Problem("pack.gtin", f"The pack is {product.name}, another medicine", "a baclofen pack", "Put it back."),
+        )
+    if pack.expiry is not None and pack.expiry < today:
+        return None, (
+            Problem("pack.expiry", f"The pack expired on {pack.expiry}", "a pack in date", "Take it off the shelf."),
+        )
+    return product, ()
+
+
+def check_quantity(quantity: Decimal) -> Decimal:
+    if (
+        not isinstance(quantity, Decimal)
+        or not quantity.is_finite()
+        or quantity <= 0
+        or quantity > conf().max_quantity
+        or (quantity * 2) % 1
+    ):
+        raise InvalidInput(
+            "The quantity is not a number of tablets.",
+            Problem("quantity", str(quantity)[:32], f"whole or half tablets, above 0, at most {conf().max_quantity}"),
+        )
+    return quantity
+
+
+def _all_handed_over_problem(last: Dispense) -> Problem:
+    problem_text = f"{_tablets(last.quantity)} were handed over at {last.handed_over_at:%Y-%m-%d %H:%M} UTC by {last.dispenser_name}; nothing is left"
+    return Problem(
+        "prescription",
+        problem_text,
+        "a prescription with something left",
+        "Load the prescription again before handing anything over.",
+    )
+
+
+def expiry_problem(expiry: date, run_out: date) -> Problem:
+    problem_text = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
+    return Problem(
+        "pack.expiry", problem_text, "a pack that lasts as long as the supply", "Pick one with a later expiry."
+    )
+
+
+def _tablets(quantity: Decimal) -> str:
+    return f"{format_amount(quantity)} tablets" if quantity != 1 else "1 tablet"

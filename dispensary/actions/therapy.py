@@ -1,0 +1,230 @@
+"""Decisions about what a patient takes: checked, stored, recorded with what they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.db import transaction
+
+from baclofen_rules.therapy import Therapy
+from dispensary import audit, policies
+from dispensary.actions import reviews
+from dispensary.actions.decisions import ALL_COURSES, Decided, new_decision, require_course
+from dispensary.actions.locks import lock, lock_patient
+from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.prescriptions import end
+from dispensary.actions.summaries import follow_therapy
+from dispensary.actors import Actor
+from dispensary.assessment import assess, therapy_of
+from dispensary.audit import Event
+from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.models import (
+    Decision,
+    DecisionKind,
+    Dispense,
+    Patient,
+    Prescription,
+    PrescriptionStatus,
+    PriorSupply,
+    ReviewReason,
+    WorkKind,
+)
+from dispensary.models.reminders import Withdrawal
+from dispensary.models.therapy import RELATIONS
+from dispensary.reminders.work import open_or_add
+from dispensary.text import clean_line
+
+
+def save_decisions(
+    rows: Sequence[Decision],
+    *,
+    patient: Patient,
+    question: str,
+    before: Therapy,
+    after: Therapy,
+    on: date,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Store decisions, each with its audit entry: the question as shown, doses and first uncovered day before and after."""
+    for row in rows:
+        row.audit_entry = audit.record(
+            Event.THERAPY_DECIDED,
+            pharmacy=patient.pharmacy,
+            by=by,
+            now=now,
+            subject=row,
+            patient=patient,
+            reason_code=row.mitigation or None,
+            body={
+                "kind": row.kind,
+                "subject": row.order_id or row.prior_supply_id,
+                "object": row.course,
+                "on": row.on,
+                "from": row.starts_on,
+                "tablets": row.tablets,
+                "mg": row.mg,
+                "days": row.days,
+                "corrects": row.corrects_id,
+                "words": row.words,
+                "asked": row.asked,
+                "asked_at": row.asked_at,
+                "question": question,
+                "before": _summarize(before, on),
+                "after": _summarize(after, on),
+            },
+        )
+        row.save(force_insert=True)
+
+
+@transaction.atomic
+def record_decision(
+    *,
+    patient: Patient,
+    decided: Decided,
+    order: Prescription | None = None,
+    prior_supply: PriorSupply | None = None,
+    by: Actor,
+    now: datetime,
+) -> Decision:
+    """Record a decision about what a patient takes, outside a hand-over.
+
+    `order` or `prior_supply` is what replaces, continues or runs beside the course. To stop a course use
+    `stop`, which asks the rules first. What was printed on another answer becomes work. Raises
+    `InvalidInput` for what is not known or not believable, `Conflict` for a decision that was put right already.
+    """
+    policies.require(policies.may_override(by), by, "decide what a patient takes", "a pharmacist")
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    if decided.kind is DecisionKind.STOPPED:
+        raise InvalidInput(
+            "A stop is asked of the rules first.",
+            Problem("kind", "stopped", "another kind", "Stop the prescription that feeds the course."),
+        )
+    locked = lock_patient(patient, None)
+    subject = order or prior_supply
+    if (subject is None) == (decided.kind in RELATIONS) or (order is not None and prior_supply is not None):
+        raise InvalidInput(
+            "The decision is about no order or supply, or about too many.",
+            Problem("subject", "nothing" if subject is None else "a subject", f"what {decided.kind} needs"),
+        )
+    if subject is not None and subject.patient_id != locked.pk:
+        raise InvalidInput(
+            "The decision is about another patient's order.",
+            Problem("subject", "another patient's", "an order or a recorded supply of this patient"),
+        )
+    return store_decision(decided, order=order, prior_supply=prior_supply, patient=locked, question="", by=by, now=now)
+
+
+@transaction.atomic
+def stop(
+    *,
+    prescription: Prescription,
+    reason: str,
+    words: str,
+    answers: tuple[Answer, ...] = (),
+    by: Actor,
+    now: datetime,
+) -> Prescription | Refused:
+    """Stop the course that this order feeds now, without a taper. `reason` is one of the case format's (or "").
+
+    A course may be stopped whatever became of the order. The rule book is asked first: stopping a patient who takes more than a few milligrams a day is a finding, and
+    without an answer to it the refusal is recorded and returned.
+    """
+    policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    reason_text = clean_line(words, "words", longest=250)
+    locked = lock(prescription)
+    assessment = assess(locked, on=locked.pharmacy.local_day(now), discontinue=reason)
+    is_active = locked.status == PrescriptionStatus.ACTIVE
+    if not is_active and not assessment.therapy.relate_stop(assessment.ask.course).to:
+        raise Conflict("Nothing of this prescription is taken any more: there is nothing to stop.")
+    review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
+    unanswered = open_questions(locked, assessment, answers=answers)
+    if unanswered:
+        return refuse(
+            prescription=locked,
+            review=review,
+            unanswered=unanswered,
+            what="Stopping the medicine",
+            event=Event.PRESCRIPTION_STOP_REFUSED,
+            by=by,
+            now=now,
+        )
+    sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
+    if is_active:
+        end(locked, PrescriptionStatus.STOPPED, reason_text, now)
+    decided = Decided(DecisionKind.STOPPED, assessment.ask.course or ALL_COURSES, words=reason_text)
+    store_decision(
+        decided,
+        patient=locked.patient,
+        question=" ".join(f"{q.summary}." for q in assessment.questions()),
+        by=by,
+        now=now,
+    )
+    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
+    audit.record(
+        Event.PRESCRIPTION_STOPPED,
+        pharmacy=locked.pharmacy,
+        by=by,
+        now=now,
+        subject=locked,
+        patient=locked.patient,
+        reason_code=reason or None,
+        rule_codes=tuple(question.code for question in assessment.questions()),
+        body={"words": reason_text, "review": review.pk},
+    )
+    return locked
+
+
+def store_decision(
+    decided: Decided,
+    *,
+    order: Prescription | None = None,
+    prior_supply: PriorSupply | None = None,
+    patient: Patient,
+    question: str,
+    by: Actor,
+    now: datetime,
+) -> Decision:
+    """Store one decision with its audit entry, and open the work that it makes. Inside the caller's transaction."""
+    on = patient.pharmacy.local_day(now)
+    before = therapy_of(patient, on)
+    require_course(decided.course, before, "")
+    row = new_decision(decided, patient=patient, on=on, by=by, now=now, place="")
+    row.order, row.prior_supply = order, prior_supply
+    after = therapy_of(patient, on, [row])
+    save_decisions([row], patient=patient, question=question, before=before, after=after, on=on, by=by, now=now)
+    if decided.kind is not DecisionKind.STOPPED:
+        _open_work_on_papers(patient, before, after, by, now)
+        follow_therapy(patient_id=patient.pk, by=by, now=now)
+    return row
+
+
+def _summarize(therapy: Therapy, on: date) -> dict[str, Any]:
+    day = therapy.day(on)
+    uncovered = [thread.first_uncovered for thread in therapy.threads if thread.first_uncovered is not None]
+    return {
+        "low": day.low,
+        "mg": day.mg,
+        "high": day.high,
+        "first_uncovered": min(uncovered, default=None),
+    }
+
+
+def _open_work_on_papers(patient: Patient, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
+    """Open work where a supply in the patient's hands was printed with days that no longer hold."""
+    on = before.today
+    ahead = max(Dispense.objects.filter(patient=patient).completed().values_list("run_out_on", flat=True), default=on)
+    if ahead <= on or before.stretches(on, ahead) == after.stretches(on, ahead):
+        return
+    open_or_add(
+        WorkKind.PAPERS_OUTDATED,
+        pharmacy_id=patient.pharmacy_id,
+        patient_id=patient.pk,
+        reason="A decision changed what the patient takes: label and calendar of the last supply are no longer true. "
+        "Print them again, and tell the patient.",
+        by=by,
+        now=now,
+    )
