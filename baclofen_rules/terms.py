@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from baclofen_rules.case import Case
 from baclofen_rules.conditions import map_conditions
@@ -17,12 +17,7 @@ from baclofen_rules.facts import Condition
 from baclofen_rules.fills import Standing, look_back
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
-from baclofen_rules.products import (
-    is_intrathecal,
-    is_oral,
-    names_injected_baclofen,
-    names_other_oral_baclofen,
-)
+from baclofen_rules.products import is_intrathecal, is_oral, names_injected_baclofen, names_other_oral_baclofen
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.standing import TherapyStanding, stand
@@ -30,6 +25,7 @@ from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, Habits, Therapy
 from baclofen_rules.therapy import Relation as TherapyRelation
+from baclofen_rules.transition import Transition
 
 WEIGHT_FACT: Final = "patient.weight_kg"
 HISTORY_FACT: Final = "history"
@@ -64,22 +60,6 @@ class Limits:
     """Days after the first uncovered day of the call about a missed collection."""
     watch_after_stop_days: Decimal = number("days", 0, 90)
     """Days for which a stopped course stays on the withdrawal-risk list."""
-
-
-class Transition(NamedTuple):
-    """A change of daily dose, in milligrams; ``held_days`` is how long the dose before it lasted, None if unknown."""
-
-    before: Decimal
-    after: Decimal
-    held_days: int | None
-    name: str
-
-    @property
-    def change(self) -> Decimal:
-        return self.after - self.before
-
-    def __str__(self) -> str:
-        return f"{self.name}: {format_amount(self.before)} to {format_amount(self.after)} mg a day"
 
 
 class Terms:
@@ -409,7 +389,8 @@ class Terms:
                 return limit
             return limit if _breaks(self.first_mg, limit, factor) else None
         candidates = self.start_limits()
-        broken = [limit for limit in candidates if isinstance(limit, Decimal) and _breaks(self.first_mg, limit, factor)]
+        known = [limit for limit in candidates if isinstance(limit, Decimal)]
+        broken = [limit for limit in known if _breaks(self.first_mg, limit, factor)]
         if len(broken) == len(candidates):
             return max(broken)
         lacking = [fact for limit in candidates if isinstance(limit, Missing) for fact in limit.facts]

@@ -13,8 +13,9 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
-from baclofen_rules.terms import HISTORY_FACT, Terms, Transition
+from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.transition import Transition
 from baclofen_rules.words import format_doses
 
 
