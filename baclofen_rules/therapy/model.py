@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from math import ceil
 
 from baclofen_rules.regimen import Phase
 
 ZERO = Decimal(0)
+NANOGRAMS_IN_A_MG = 1_000_000
+"""Stock and needs are counted in whole nanograms: exact for every dose that can be written, and fast."""
 
 
 class OrderStatus(StrEnum):
@@ -99,8 +102,8 @@ class PlanPhase:
     """One day's doses in mg, by product."""
     times: tuple[tuple[str | None, ...] | None, ...]
     """The time of each dose, by product; None where the order does not say."""
-    needs: tuple[Decimal, ...] = field(compare=False)
-    """mg of one day, by product."""
+    needs: tuple[int, ...] = field(compare=False)
+    """Nanograms of one day, by product; a fraction of one is rounded up."""
     mg: Decimal = field(compare=False)
     """mg of one day, all products."""
 
@@ -147,13 +150,12 @@ class Plan:
 
 
 def _plan_phase(row: Sequence[Phase]) -> PlanPhase:
-    needs = tuple(phase.mg_per_day for phase in row)
     return PlanPhase(
         days=row[0].days,
         doses=tuple(phase.doses_mg for phase in row),
         times=tuple(phase.times for phase in row),
-        needs=needs,
-        mg=sum(needs, ZERO),
+        needs=tuple(ceil(phase.mg_per_day * NANOGRAMS_IN_A_MG) for phase in row),
+        mg=sum([phase.mg_per_day for phase in row], ZERO),
     )
 
 

@@ -6,10 +6,11 @@ supplies count towards the most, and only the smaller towards the least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from baclofen_rules.therapy.model import (
@@ -23,6 +24,7 @@ from baclofen_rules.therapy.model import (
     Plan,
     Relation,
     Supply,
+    SupplyStatus,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _DECIDED = {
     DecisionKind.CONTINUES: Relation.CONTINUES,
     DecisionKind.BESIDE: Relation.BESIDE,
 }
+_TAKEOVERS = (Relation.CONTINUES, Relation.PART, Relation.CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ class RelationToCourses:
 
 
 class _Row(NamedTuple):
+    """A row of the table that holds between something and one course."""
+
     number: int
     relation: Relation
-    how: How
+    how: How | None
 
 
 def relation_to_courses(state: Courses, asked: Asked, supply: Supply | None = None) -> RelationToCourses:
@@ -102,167 +107,185 @@ def relation_to_courses(state: Courses, asked: Asked, supply: Supply | None = No
     `supply` is the hand-over in question, None before there is one. What a person decided counts before everything; the
     relation frozen with a hand-over counts before the table.
     """
-    decided = _decided(state, asked, supply)
-    if decided is not None:
-        return decided
-    if supply is not None and supply.relation is not None:
-        frozen = _frozen(state, supply.relation)
-        if frozen.relation is Relation.UNKNOWN:
-            return _decided(state, asked, supply, late=True) or frozen
-        return frozen
-    relation = _by_table(state, asked)
+    own = state.fed_by(asked.id)
+    if own is not None and own.is_open:
+        return _own_order(state, asked, own)
+    running = state.running()
+    decided = _decided(state, asked, own, supply)
+    relation = _relation(state, asked, own, supply, running, decided)
     if relation.relation is Relation.UNKNOWN and supply is not None:
-        return _decided(state, asked, supply, late=True) or relation
+        late = _decided(state, asked, own, supply, is_late=True)
+        if late != decided:
+            return _relation(state, asked, own, supply, running, late)
     return relation
 
 
-def _decided(state: Courses, asked: Asked, supply: Supply | None, late: bool = False) -> RelationToCourses | None:
-    """Return what a person decided; None without a decision about a course that is open.
+def _decided(
+    state: Courses, asked: Asked, own: Course | None, supply: Supply | None, is_late: bool = False
+) -> dict[Course, Decision]:
+    """Return the latest decision about each open course that a person named.
 
-    A decision settles the latest hand-over before it and all after it; with `late`, also an earlier one that the table
-    and the record leave unknown.
+    A decision settles the latest hand-over before it and all after it; with `is_late`, also an earlier one that the table
+    and the record leave unknown. That two run beside each other may be said of either; what was decided before a course
+    of the order was replaced or stopped does not settle whether it begins again.
     """
-    about = [d for d in state.decisions if d.subject == asked.id and d.kind in _DECIDED]
+    about = [
+        decision
+        for decision in state.decisions
+        if decision.kind in _DECIDED
+        and (decision.subject == asked.id or (decision.kind is DecisionKind.BESIDE and decision.object == asked.id))
+    ]
     if not about:
-        return None
-    if supply is not None and not late:
+        return {}
+    if own is not None and _is_outdated(own):
+        about = [decision for decision in about if decision.on.toordinal() >= (own.ended_on or 0)]
+    if supply is not None and not is_late:
         days = sorted(s.on for s in state.facts.supplies if (s.order or s.id) == asked.id)
         about = [d for d in about if supply.on >= max((day for day in days if day <= d.on), default=supply.on)]
     latest: dict[Course, Decision] = {}
     for decision in about:
-        course = state.named(decision.object)
-        if course is not None and course.is_open:
+        name = decision.object if decision.subject == asked.id else decision.subject
+        course = None if name is None else state.named(name)
+        if course is not None and course.is_open and course is not own:
             latest[course] = decision
-    takeovers = {c: d for c, d in latest.items() if d.kind is not DecisionKind.BESIDE}
-    beside = {c: False for c in latest if c not in takeovers}
-    if not latest:
-        return None
-    if takeovers:
-        decision = max(takeovers.values(), key=lambda d: d.on)
-        to = tuple(c for c, d in takeovers.items() if d.kind is decision.kind)
-        return RelationToCourses(
-            _DECIDED[decision.kind],
-            How.DECIDED,
-            to,
-            _beside_of_replaced(state, to) | beside,
-            tuple(beside),
-            decision.starts_on,
-        )
-    others = {c: _is_unknown_to(state, asked, c, beside) for c in _running(state) if c not in beside}
-    return RelationToCourses(Relation.BESIDE, How.DECIDED, tuple(beside), beside | others, tuple(beside))
+    return latest
 
 
-def _is_unknown_to(state: Courses, asked: Asked, course: Course, settled: dict[Course, bool]) -> bool:
-    """Say whether nobody knows how something stands to a course: not where that is known of what it goes on beside."""
-    if any(not state.are_unknown(course, other) for other in settled):
-        return False
-    return _row(state, asked, course).relation is Relation.UNKNOWN
+def replaced_by_own(
+    state: Courses, own: Course, asked: Asked, supply: Supply
+) -> tuple[tuple[Course, ...], date | None]:
+    """Return the courses that a person said an order takes the place of while its own course is open, and from when."""
+    decided = _decided(state, asked, own, supply)
+    replaced = {course: d.starts_on for course, d in decided.items() if d.kind is DecisionKind.REPLACES}
+    return tuple(replaced), max([day for day in replaced.values() if day is not None], default=None)
 
 
-def _frozen(state: Courses, frozen: FrozenRelation) -> RelationToCourses:
-    named = (state.named(name) for name in frozen.to)
-    to = tuple(course for course in named if course is not None and course.is_open)
-    relation = frozen.relation
-    if relation in (Relation.CONTINUES, Relation.PART, Relation.CHANGES) and not to:
-        relation = Relation.NEW
-    if relation in (Relation.CONTINUES, Relation.PART, Relation.CHANGES):
-        beside = _beside_of_replaced(state, to)
+def _is_outdated(own: Course) -> bool:
+    """Say whether a course was replaced or stopped, so that its order no longer says what is taken."""
+    return own.ended_why is not None and own.ended_why.value in ("replaced", "stopped")
+
+
+def _relation(  # noqa: PLR0917
+    state: Courses,
+    asked: Asked,
+    own: Course | None,
+    supply: Supply | None,
+    running: Sequence[Course],
+    decided: dict[Course, Decision],
+) -> RelationToCourses:
+    """Return the relation by what was decided, what is frozen, and the table, of the courses that it is about."""
+    frozen = None if supply is None else supply.relation
+    if frozen is not None and frozen.relation is not Relation.NEW:
+        rows = _frozen_rows(state, frozen, running)
+        if not rows and not decided:
+            return RelationToCourses(_frozen_alone(frozen), frozen.how)
     else:
-        is_unknown = relation is Relation.UNKNOWN
-        beside = {course: is_unknown and course in to for course in _running(state)}
-    decided = to if frozen.how is How.DECIDED and relation is Relation.BESIDE else ()
-    return RelationToCourses(relation, frozen.how, to, beside, decided, frozen.starts_on)
+        frozen = None
+        is_outdated = own is not None and _is_outdated(own)
+        if not running and not decided:
+            return _with_nothing_running(state, asked, own if is_outdated else None)
+        outdated = _Row(5, Relation.UNKNOWN, How.OUTDATED)
+        rows = {course: outdated if is_outdated else _row(state, asked, course) for course in running}
+    rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
+    relation = _combined(state, rows)
+    days = [decided[course].starts_on for course in (*relation.to, *relation.beside) if course in decided]
+    starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
+    if frozen is None or frozen.how is not How.DECIDED or frozen.relation is not Relation.BESIDE:
+        return replace(relation, starts_on=starts_on)
+    beside = dict.fromkeys((*relation.decided_beside, *(course for course in rows if course.name in frozen.to)))
+    return replace(relation, starts_on=starts_on, decided_beside=tuple(beside))
 
 
-def _running(state: Courses) -> list[Course]:
-    """Return the courses that run on the day, or are planned."""
-    return [c for c in state.courses if c in state.planned or (c.is_open and _runs(state, c))]
+def _frozen_alone(frozen: FrozenRelation) -> Relation:
+    """Return a frozen relation to courses that are no longer open."""
+    return frozen.relation if frozen.relation in (Relation.UNKNOWN, Relation.BESIDE) else Relation.NEW
 
 
-def _runs(state: Courses, course: Course) -> bool:
-    """Say whether a course runs on the morning of the day; the day itself is not counted yet."""
-    if course.as_needed:
-        return course.first_on <= state.day
-    return _gap(state, course) < state.facts.habits.restart_after
+def _frozen_rows(state: Courses, frozen: FrozenRelation, running: Sequence[Course]) -> dict[Course, _Row]:
+    """Return the row of each course by what is frozen: what it does not name goes on beside.
+
+    A course stopped on the day itself was continued before that.
+    """
+    rows = {course: _Row(4, Relation.BESIDE, frozen.how) for course in running}
+    for name in frozen.to:
+        course = state.named(name)
+        if course is not None and (course.is_open or course.ended_on == state.day):
+            rows[course] = _Row(4, frozen.relation, frozen.how)
+    return rows
 
 
-def _gap(state: Courses, course: Course) -> int:
-    """Return the days without tablets up to the morning of the day."""
-    uncovered = state.cover_end(course)
-    return 0 if uncovered is None else max(0, state.day - uncovered)
+def _with_nothing_running(state: Courses, asked: Asked, outdated: Course | None) -> RelationToCourses:
+    """Return the relation where nothing runs: to the open course of equal dose, or the one that ran last."""
+    paused = state.open_courses()
+    if outdated is not None and (paused or state.day - (outdated.ended_on or 0) <= state.facts.habits.new_after):
+        return RelationToCourses(Relation.UNKNOWN, How.OUTDATED)
+    if not paused:
+        return RelationToCourses(Relation.NEW, None)
+    equal = [course for course in paused if _is_equal(asked, course)]
+    course = max(equal or paused, key=lambda c: c.uncovered_since or 0)
+    relation = Relation.CONTINUES if equal else Relation.CHANGES
+    beside = {other: other.name in course.unknown for other in paused if other is not course}
+    return RelationToCourses(relation, How.AFTER_GAP, (course,), beside)
 
 
-def _by_table(state: Courses, asked: Asked) -> RelationToCourses:
-    own = _own_course(state, asked)
-    if own is not None and own.is_open and (own in state.planned or _runs(state, own)):
-        return _own_order(state, asked, own)
-    running = _running(state)
-    ended = own is not None and own.ended_why is not None and own.ended_why.value in ("replaced", "stopped")
-    if ended and own is not None and state.day - (own.ended_on or 0) <= state.facts.habits.new_after:
-        return RelationToCourses(Relation.UNKNOWN, How.OUTDATED, tuple(running), dict.fromkeys(running, True))
-    if not running:
-        return _after_gap(state, asked, own)
-    if own is not None and own.is_open:
-        return _own_order(state, asked, own)
-    rows = {course: _row(state, asked, course) for course in running}
-    takeovers = {c: r for c, r in rows.items() if r.relation in (Relation.CONTINUES, Relation.CHANGES)}
+def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
+    """Return one relation from the row of each course.
+
+    What continues or replaces a course runs beside what that ran beside, and nobody knows what nobody knew of that.
+    """
+    decided_beside = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.BESIDE)
+    takeovers = {course: row for course, row in rows.items() if row.relation in _TAKEOVERS}
     if takeovers:
-        first = min(takeovers.values())
-        to = tuple(course for course, row in takeovers.items() if row == first)
-        if first.relation is Relation.CONTINUES:
-            to = (min(to, key=lambda c: (c.last_segment.prescriber != asked.prescriber, state.cover_end(c) or 0)),)
-        beside = _beside_of_replaced(state, to)
+        first = min(takeovers.values(), key=lambda row: row.number)
+        to = [c for c, row in takeovers.items() if row.number == first.number and row.relation is first.relation]
+        if first.relation is Relation.CHANGES:
+            # What takes the place of a course that is only planned also replaces what that was to replace.
+            to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
+        else:
+            to = [min(to, key=lambda c: state.cover_end(c) or 0)]
+        others = {course: row for course, row in rows.items() if course not in to}
+        asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
+        if first.relation is not Relation.CHANGES or not asked:
+            beside = {
+                course: course not in decided_beside and any(course.name in replaced.unknown for replaced in to)
+                for course in others
+            }
+            return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside)
     else:
-        first = min(rows.values())
-        to = tuple(course for course, row in rows.items() if row == first)
-        beside = dict.fromkeys(to, False) if first.relation is Relation.BESIDE else {}
-    for course, row in rows.items():
-        if course not in to and course not in beside:
-            beside[course] = row.relation is not Relation.BESIDE
-    unknown = tuple(c for c in running if beside.get(c) or (c in to and first.relation is Relation.UNKNOWN))
-    if unknown:
-        first = min((rows[course] for course in unknown), default=first)
-        how = first.how if first.relation is Relation.UNKNOWN else How.UNKNOWN
+        asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
+    if asked:
+        how = min(asked.values(), key=lambda row: row.number).how
+        beside = {course: row.relation is not Relation.BESIDE for course, row in rows.items()}
         return RelationToCourses(
-            Relation.UNKNOWN, how, unknown, {course: beside.get(course, True) for course in running}
+            Relation.UNKNOWN, How.UNKNOWN if takeovers else how, tuple(asked), beside, decided_beside
         )
-    return RelationToCourses(first.relation, first.how, to, beside)
+    if not rows:
+        return RelationToCourses(Relation.NEW, None)
+    first = min(rows.values(), key=lambda row: row.number)
+    to = [course for course, row in rows.items() if row.number == first.number]
+    return RelationToCourses(first.relation, first.how, tuple(to), dict.fromkeys(rows, False), decided_beside)
 
 
 def _own_order(state: Courses, asked: Asked, own: Course) -> RelationToCourses:
-    handed_over = [s for s in state.facts.supplies if s.id in state.relations]
-    relation = Relation.PART if owes(asked.order, handed_over) else Relation.CONTINUES
-    return RelationToCourses(relation, How.OWN_ORDER, (own,))
+    running = state.running()
+    if not running:
+        return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,))
+    relation = Relation.PART if owes(asked.order, handed_over(state)) else Relation.CONTINUES
+    beside = {course: course.name in own.unknown for course in running if course is not own}
+    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside)
 
 
-def _beside_of_replaced(state: Courses, to: Sequence[Course]) -> dict[Course, bool]:
-    """Return the courses that run beside those that are continued or replaced: they run beside what follows, too."""
-    others = (course for course in _running(state) if course not in to)
-    return {course: any(state.are_unknown(course, replaced) for replaced in to) for course in others}
-
-
-def _own_course(state: Courses, asked: Asked) -> Course | None:
-    """Return the latest course that the order fed; an open one first."""
-    fed = [c for c in state.courses if any(segment.source == asked.id for segment in c.segments)]
-    return next((course for course in reversed(fed) if course.is_open), fed[-1] if fed else None)
-
-
-def _after_gap(state: Courses, asked: Asked, own: Course | None) -> RelationToCourses:
-    """Return the relation where nothing runs: to the open course that ran last, if there is one."""
-    paused = [course for course in state.courses if course.is_open]
-    if not paused:
-        return RelationToCourses(Relation.NEW, None)
-    course = own if own in paused and own is not None else max(paused, key=lambda c: state.cover_end(c) or 0)
-    is_equal = course is own or _is_equal(state, asked, course)
-    return RelationToCourses(Relation.CONTINUES if is_equal else Relation.CHANGES, How.AFTER_GAP, (course,))
+def handed_over(state: Courses) -> list[Supply]:
+    """Return the supplies that were handed over up to the day, in their order."""
+    return [supply for supply in state.facts.supplies if supply.id in state.feedings]
 
 
 def _row(state: Courses, asked: Asked, course: Course) -> _Row:
     """Return the first row of the table that holds between something and one course that runs."""
     segment = course.last_segment
-    mg_now = _mg_now(state, course)
+    mg_now = _mg_now(course)
     is_known = asked.first_mg is not None and mg_now is not None
-    is_equal = _is_equal(state, asked, course)
+    is_equal = _is_equal(asked, course)
     is_same_prescriber = asked.prescriber is not None and asked.prescriber == segment.prescriber
     if asked.replaces is not None and course.is_fed_by(asked.replaces):
         is_constant = is_equal and asked.plan is not None and asked.plan.is_constant
@@ -286,13 +309,13 @@ def _row(state: Courses, asked: Asked, course: Course) -> _Row:
     return _Row(14, Relation.UNKNOWN, How.UNKNOWN)
 
 
-def _mg_now(state: Courses, course: Course) -> Decimal | None:
-    phase = course.position(max(state.day, course.first_on), state.facts.habits.new_after)
+def _mg_now(course: Course) -> Decimal | None:
+    phase = course.standing()
     return None if phase is None else phase.mg
 
 
-def _is_equal(state: Courses, asked: Asked, course: Course) -> bool:
-    mg_now = _mg_now(state, course)
+def _is_equal(asked: Asked, course: Course) -> bool:
+    mg_now = _mg_now(course)
     return mg_now is not None and asked.first_mg == mg_now and asked.as_needed == course.as_needed
 
 
@@ -307,25 +330,28 @@ def _are_two_strengths(asked: Asked, course: Course) -> bool:
 
 
 def _is_the_only_fixed(state: Courses, course: Course) -> bool:
-    """Say whether a course is fixed, and the only fixed one of its prescriber that runs."""
-    fixed = [c for c in _running(state) if not c.as_needed]
-    prescriber = course.last_segment.prescriber
-    return not course.as_needed and [c for c in fixed if c.last_segment.prescriber == prescriber] == [course]
+    """Say whether a course is fixed, and the only fixed one that runs."""
+    return [c for c in state.running() if not c.as_needed] == [course]
 
 
 def owes(order: Order | None, supplies: Sequence[Supply]) -> tuple[Decimal, ...] | None:
     """Return the tablets of the fill begun that are still to be handed over, by product; None where none are."""
     if order is None or order.status is not OrderStatus.ACTIVE:
         return None
+    rest = _rest(order, [s for s in supplies if s.order == order.id and s.status is not SupplyStatus.CANCELLED])
+    return rest if any(rest) else None
+
+
+def _rest(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
+    """Return the tablets that the fill begun lacks, by product, after some hand-overs; 0 where the quantity is unknown."""
     quantities = [product.quantity for product in order.plan.products]
-    rest = []
-    for index, quantity in enumerate(quantities):
-        given = sum(
-            (s.tablets[index] for s in supplies if s.order == order.id and s.tablets and s.status != "cancelled"), ZERO
-        )
-        begun = given % quantity if quantity else ZERO
-        rest.append(quantity - begun if quantity and begun else ZERO)
-    return tuple(rest) if any(rest) else None
+    given = [sum([s.tablets[i] for s in supplies if s.tablets], ZERO) for i in range(len(quantities))]
+    fills = [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity]
+    begun = max(fills, default=0)
+    return tuple(
+        begun * (quantity or ZERO) - count if quantity else ZERO
+        for count, quantity in zip(given, quantities, strict=True)
+    )
 
 
 def days_kept(state: Courses, course: Course) -> int:
@@ -340,29 +366,29 @@ def days_kept(state: Courses, course: Course) -> int:
 
 def fill_days(state: Courses, course: Course) -> int:
     """Return the days of the last fill that a course was given: of all parts of one ordered quantity."""
-    if not course.supplies:
+    supplies = [supply for supply in course.supplies if not is_back(supply, state.day)]
+    if not supplies:
         return 0
-    last = course.supplies[-1]
-    order = None if last.order is None else state.orders[last.order]
-    parts = [s for s in course.supplies if s.order == last.order] if order is not None else [last]
-    days = 0
-    for supply in reversed(parts):
-        first, end = state.moved_u[supply.id]
-        days += end - first
-        if order is None or _is_first_part(order, supply, state.facts.supplies):
-            break
-    return days
+    order = None if supplies[-1].order is None else state.orders[supplies[-1].order]
+    parts: Sequence[Supply] = supplies[-1:]
+    if order is not None:
+        parts = _last_fill(order, sorted([s for s in supplies if s.order == order.id], key=lambda s: s.place))
+    return sum([last - first for first, last in (state.feedings[supply.id].days() for supply in parts)])
 
 
-def _is_first_part(order: Order, supply: Supply, supplies: Sequence[Supply]) -> bool:
-    """Say whether a hand-over begins an ordered quantity."""
-    quantity = order.plan.products[0].quantity
-    if not quantity:
-        return True
-    earlier = [
-        s for s in supplies if s.order == order.id and s.status != "cancelled" and s.tablets and s.place < supply.place
-    ]
-    return sum((s.tablets[0] for s in earlier if s.tablets), ZERO) % quantity == 0
+def _last_fill(order: Order, supplies: Sequence[Supply]) -> Sequence[Supply]:
+    """Return the hand-overs of an order from the one that began its last fill."""
+    for index in range(len(supplies) - 1, 0, -1):
+        if not any(_rest(order, supplies[:index])):
+            return supplies[index:]
+    return supplies
+
+
+def is_back(supply: Supply, day: int) -> bool:
+    """Say whether all of a hand-over had come back by a day."""
+    if supply.status is not SupplyStatus.RETURNED or supply.returned_on is None or supply.returned_on.toordinal() > day:
+        return False
+    return supply.returned_tablets is None or supply.returned_tablets == supply.tablets
 
 
 def refill_due(state: Courses, course: Course) -> int | None:

@@ -120,7 +120,7 @@ class Thread:
     first_uncovered: date | None
     """The first day without tablets, in the past where today has none; None where the plan ends before."""
     ends_on: date | None
-    """The first day after a planned end that the tablets reach."""
+    """The first day after a planned end, or a stop to come, that the tablets reach."""
     as_needed: bool
     refill_due_on: date | None
     """None where no refill is due before the end, and for instalments."""
@@ -329,7 +329,7 @@ class Therapy:
         while left:
             group = [left.pop()]
             for member in group:
-                near = [course for course in left if self._ahead.are_unknown(member, course)]
+                near = [course for course in left if course.name in member.unknown]
                 group += near
                 left = [course for course in left if course not in near]
             bounds = [self._bounds_of(course, day) for course in group]
@@ -469,12 +469,12 @@ class Therapy:
             if order is None or order.interval_days is None or last.as_needed:
                 lead = self.facts.habits.lead
                 due = date.fromordinal(max(uncovered - lead, uncovered - days_kept(self._now, self._counted(last))))
-        is_planned_end = uncovered is None and last.ended_why is Ending.PLANNED and last.ended_on is not None
+        ends_on = last.ended_on if last.ended_why in (Ending.PLANNED, Ending.STOPPED) else None
         return Thread(
             course=course.name,
             last_course=last.name,
             first_uncovered=None if uncovered is None else date.fromordinal(uncovered),
-            ends_on=date.fromordinal(last.ended_on) if is_planned_end and last.ended_on is not None else None,
+            ends_on=date.fromordinal(ends_on) if uncovered is None and ends_on is not None else None,
             as_needed=last.as_needed,
             refill_due_on=due,
             mg=None if uncovered is None else self._day(uncovered - 1).mg,
@@ -495,8 +495,15 @@ class Therapy:
 
     def relate_supply(self, supply_id: str) -> OrderRelation | None:
         """Return the relation of a hand-over as it was counted; None for one that is not counted."""
-        relation = self._now.relations.get(supply_id)
-        return None if relation is None else self._order_relation(relation)
+        feeding = self._now.feedings.get(supply_id)
+        if feeding is None:
+            return None
+        if feeding.relation is not None:
+            return self._order_relation(feeding.relation)
+        earlier = list(self._now.feedings)[: list(self._now.feedings).index(supply_id)]
+        handed_over = [supply for supply in self.facts.supplies if supply.id in earlier]
+        relation = Relation.PART if owes(feeding.asked.order, handed_over) else Relation.CONTINUES
+        return self._order_relation(RelationToCourses(relation, How.OWN_ORDER, (feeding.course,)))
 
     @property
     def _has_died(self) -> bool:
@@ -541,10 +548,7 @@ class Therapy:
     def _decided_beside(self, relation: RelationToCourses) -> list[Course]:
         decided = list(relation.decided_beside)
         for course in relation.to:
-            for pair in self._now.decided_pairs:
-                decided += [
-                    c for c in pair if course in pair and c is not course and self._now.runs(c, self._now.day - 1)
-                ]
+            decided += [c for c in self._now.running() if c.name in course.decided_beside]
         return list(dict.fromkeys(decided))
 
     def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
@@ -603,28 +607,22 @@ class Therapy:
             return Due(QueueState.WAITING, None, None)
         relation = relation_to_courses(self._now, Asked.of_order(order))
         today, lead = self.today, timedelta(days=self.facts.habits.lead)
-        owed = self.owed(order_id)
+        handed_over = [s for s in self.facts.supplies if s.order == order_id and s.status is not SupplyStatus.CANCELLED]
         due = earliest = today
-        if owed is not None:
+        if relation.relation in (Relation.PART, Relation.CONTINUES) and self.owed(order_id) is not None:
             if order.interval_days is None:
                 return Due(QueueState.OWING, today, today)
-            last = max(
-                s.on for s in self.facts.supplies if s.order == order.id and s.status is not SupplyStatus.CANCELLED
-            )
-            due = earliest = last + timedelta(days=order.interval_days)
-        elif relation.relation is Relation.CONTINUES and relation.to:
-            course = relation.to[0]
-            uncovered = self._now.cover_end(course)
+            due = earliest = max(s.on for s in handed_over) + timedelta(days=order.interval_days)
+        elif order.starts_on is not None and not handed_over and order.starts_on - lead > today:
+            return Due(QueueState.NOT_YET, order.starts_on - lead, order.starts_on - lead)
+        elif relation.relation is Relation.CONTINUES:
+            uncovered = self._now.cover_end(relation.to[0])
             if uncovered is not None:
                 first_uncovered = date.fromordinal(uncovered)
-                earliest = first_uncovered - timedelta(days=days_kept(self._now, course))
+                earliest = first_uncovered - timedelta(days=days_kept(self._now, relation.to[0]))
                 due = max(first_uncovered - lead, earliest)
                 if order.written_on is not None:
                     earliest = max(earliest, order.written_on)
-        elif order.starts_on is not None and not any(s.order == order.id for s in self.facts.supplies):
-            due = earliest = max(today, order.starts_on - lead)
-            if due > today:
-                return Due(QueueState.NOT_YET, due, earliest)
         return Due(QueueState.NOT_DUE if due > today else QueueState.DUE, due, earliest)
 
     # --- hand-overs -----------------------------------------------------------------------------------------------
@@ -649,7 +647,7 @@ class Therapy:
 
     def supply(self, supply_id: str) -> SupplyDays:
         """Return the days that a hand-over is for, as counted when it happened."""
-        first, end = self._now.moved_u[supply_id]
+        first, end = self._now.feedings[supply_id].days()
         return SupplyDays(date.fromordinal(first), date.fromordinal(end))
 
     def label(self, supply_id: str) -> list[DoseStretch]:
@@ -697,7 +695,7 @@ class Therapy:
     def position(self, supply_id: str) -> int:
         """Return the day of its order's plan on which a hand-over's first day falls; 1 is the first."""
         supply = next(s for s in self.facts.supplies if s.id == supply_id)
-        first = self._now.moved_u[supply_id][0]
+        first, _ = self._now.feedings[supply_id].days()
         course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
         segment = next(s for s in reversed(course.segments) if s.source == (supply.order or supply.id))
         return 1 if segment.first_taken is None else max(1, first - segment.first_taken - segment.moved + 1)

@@ -1,0 +1,711 @@
+"""A therapy counted day by day, from its description alone: the reference that the package is compared with.
+
+Slow and plain on purpose: one loop over days, no stretches, nothing remembered between two questions.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from math import ceil
+
+from baclofen_rules.therapy import (
+    Decision,
+    DecisionKind,
+    Facts,
+    How,
+    Order,
+    OrderStatus,
+    Plan,
+    PlanPhase,
+    Relation,
+    Supply,
+    SupplyStatus,
+)
+
+ZERO = Decimal(0)
+ONE_DAY = timedelta(1)
+FURTHEST = 2000
+"""Days after which the loop gives up the search for an uncovered day."""
+OF_A_DAY = [DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.MOVED, DecisionKind.TAKES]
+PAIRS = {
+    DecisionKind.REPLACES: Relation.CHANGES,
+    DecisionKind.BESIDE: Relation.BESIDE,
+    DecisionKind.CONTINUES: Relation.CONTINUES,
+}
+
+
+@dataclass
+class Segment:
+    """The tablets of one order, or of one recorded supply, with the regimen they are for."""
+
+    source: str
+    plan: Plan | None
+    not_before: date
+    stock: list[Decimal]
+    """mg by product."""
+    days: int = 0
+    """Days of cover of a recorded supply whose tablets were not counted."""
+
+    def take_day(self, phase: PlanPhase | None) -> bool:
+        """Take the dose of one day from the tablets, and say whether they sufficed; if not, they are gone."""
+        if self.days:
+            self.days -= 1
+            return True
+        needs = [] if phase is None else [sum(doses, ZERO) for doses in phase.doses]
+        if needs and all(stock >= need for stock, need in zip(self.stock, needs, strict=True)):
+            self.stock = [stock - need for stock, need in zip(self.stock, needs, strict=True)]
+            return True
+        self.stock = [ZERO for _ in self.stock]
+        return False
+
+
+@dataclass
+class Course:
+    """One regimen as taken, fed by its segments in turn."""
+
+    name: str
+    first_on: date
+    segments: list[Segment]
+    supplies: list[Supply] = field(default_factory=list)
+    fed: dict[str, int] = field(default_factory=dict)
+    """By supply: the place of the segment that it feeds."""
+    fill_days: dict[str, int] = field(default_factory=dict)
+    """Days that each supply gave at its hand-over."""
+    ends: list[str] = field(default_factory=list)
+    """Names of the courses whose place this one takes on its first day."""
+    unknown: set[str] = field(default_factory=set)
+    is_begun: bool = False
+    ended_on: date | None = None
+    ended_why: str | None = None
+    ended_by: str | None = None
+    takes: Decimal | None = None
+    without_since: date | None = None
+    """The first day of the hole in which the course is now."""
+    covered: bool = False
+    phase: PlanPhase | None = None
+    """The doses of the day that was counted last."""
+
+    @property
+    def as_needed(self) -> bool:
+        plan = self.segments[0].plan
+        return plan is not None and plan.as_needed
+
+    def bounds(self) -> tuple[Decimal, Decimal | None]:
+        """Return low and high of the day that was counted last."""
+        mg = None if self.phase is None else self.phase.mg
+        low = ZERO if mg is None or self.as_needed or not self.covered else mg
+        high = mg
+        if self.takes is not None and high is not None:
+            low = min(low, self.takes) if not self.as_needed else self.takes if self.covered else ZERO
+            high = max(high, self.takes)
+        return low, high
+
+
+@dataclass(frozen=True)
+class ReferenceDay:
+    mg: Decimal | None
+    low: Decimal
+    high: Decimal | None
+    running: tuple[str, ...]
+    uncovered: tuple[str, ...]
+    doses: Mapping[str, tuple[tuple[Decimal, ...], ...]]
+
+
+@dataclass(frozen=True)
+class ReferenceThread:
+    course: str
+    first_uncovered: date | None
+    ends_on: date | None
+    as_needed: bool
+
+
+class Reference:
+    """The state of a therapy on the morning of a day: events of that day done, its doses not yet taken."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.orders = {order.id: order for order in facts.orders}
+        corrected = {decision.corrects for decision in facts.decisions} - {None}
+        self.decisions = [d for d in facts.decisions if d.id not in corrected]
+        self.supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
+        self.courses: list[Course] = []
+        self.first_taken: dict[str, date] = {}
+        self.moved: dict[str, int] = {}
+        self.given: dict[str, list[Supply]] = {}
+        self.ends_later: list[tuple[date, Course, list[str]]] = []
+        self.days: dict[date, ReferenceDay] = {}
+        self.day = min([facts.today, *(s.on for s in self.supplies), *(d.on for d in self.decisions)])
+        self.apply_events()
+        while self.day < facts.today:
+            self.count_day()
+
+    # --- one day --------------------------------------------------------------------------------------------------
+
+    def count_day(self) -> ReferenceDay:
+        """Take the doses of the day, go on to the morning of the next, and return the day."""
+        for course in self.started():
+            self.take_dose(course)
+        counted = self.days[self.day] = self.sum_day()
+        self.day += ONE_DAY
+        self.apply_events()
+        return counted
+
+    def started(self) -> list[Course]:
+        return [course for course in self.open() if course.first_on <= self.day]
+
+    def open(self) -> list[Course]:
+        return [course for course in self.courses if course.ended_on is None]
+
+    def take_dose(self, course: Course) -> None:
+        course.covered = False
+        for segment in course.segments:
+            if segment.not_before > self.day or course.covered:
+                continue
+            phase = self.phase_of(segment)
+            course.covered = segment.take_day(phase)
+            if course.covered:
+                course.phase, course.without_since = phase, None
+                self.first_taken.setdefault(segment.source, self.day)
+        if not course.covered:
+            taken = [s for s in course.segments if s.source in self.first_taken and s.not_before <= self.day]
+            segment = taken[-1] if taken else course.segments[0]
+            course.phase = self.phase_of(segment) or (segment.plan.phases[-1] if segment.plan is not None else None)
+            course.without_since = course.without_since or self.day
+
+    def phase_of(self, segment: Segment) -> PlanPhase | None:
+        """Return the doses of the day where the regimen stands, or None after its end and where nobody knows them."""
+        if segment.plan is None:
+            return None
+        first_on = self.first_taken.get(segment.source, self.day)
+        number = max(1, (self.day - first_on).days + 1 - self.moved.get(segment.source, 0))
+        for phase in segment.plan.phases:
+            if phase.days is None or number <= phase.days:
+                return phase
+            number -= phase.days
+        return None if segment.plan.then_stop else segment.plan.phases[-1]
+
+    def runs(self, course: Course) -> bool:
+        """Say whether a course that has started and not ended has tablets, or had some within the limit."""
+        if course.as_needed or course.without_since is None:
+            return True
+        return (self.day - course.without_since).days < self.facts.habits.restart_after
+
+    def sum_day(self) -> ReferenceDay:
+        running = [course for course in self.started() if self.runs(course)]
+        groups = list(groups_of(running))
+        highs = [course.bounds()[1] for course in running]
+        covered = [course for course in running if course.covered]
+        is_known = all(len(group) == 1 for group in groups) and all(course.phase is not None for course in covered)
+        return ReferenceDay(
+            mg=sum((course.phase.mg for course in covered if course.phase and not course.as_needed), ZERO)
+            if is_known
+            else None,
+            low=sum((min(course.bounds()[0] for course in group) for group in groups), ZERO),
+            high=None if None in highs else sum((high for high in highs if high is not None), ZERO),
+            running=tuple(course.name for course in running),
+            uncovered=tuple(c.name for c in self.started() if not c.covered and not c.as_needed),
+            doses={c.name: c.phase.doses for c in running if c.covered and c.phase is not None},
+        )
+
+    # --- events of one day, in their order ------------------------------------------------------------------------
+
+    def apply_events(self) -> None:
+        for course in self.started():
+            self.end_by_itself(course)
+        if self.facts.died_on is not None and self.facts.died_on < self.day:
+            return
+        decisions = [d for d in self.decisions if d.on == self.day and d.kind in OF_A_DAY]
+        for decision in sorted(decisions, key=lambda d: (OF_A_DAY.index(d.kind), d.object, d.id or "")):
+            self.apply_decision(decision)
+        if self.facts.died_on is not None and self.facts.died_on <= self.day:
+            for course in self.open():
+                self.end(course, "died")
+            return
+        for supply in self.supplies:
+            if supply.returned_on is not None and supply.returned_on == self.day > supply.on:
+                self.take_back(supply)
+        given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
+        for supply in given_today:
+            self.hand_over(supply)
+        for supply in given_today:
+            if supply.returned_on is not None and supply.returned_on <= self.day:
+                self.take_back(supply)
+        for decision in decisions:
+            if decision.kind is DecisionKind.STOPPED and decision.object != "all":
+                for course in self.named_by(decision.object):
+                    if course.supplies[0].on == self.day:
+                        self.end(course, "stopped")
+        for course in self.started():
+            if not course.is_begun:
+                self.begin(course)
+        for day, course, names in self.ends_later:
+            if day == self.day and course.ended_on is None:
+                for other in self.open():
+                    if other.name in names:
+                        self.end(other, "replaced", course.name)
+        for course in self.started():
+            self.end_by_itself(course)
+
+    def begin(self, course: Course) -> None:
+        """Let a course take the place of others."""
+        course.is_begun = True
+        for other in self.open():
+            if other.name in course.ends:
+                self.end(other, "replaced", course.name)
+
+    def end(self, course: Course, why: str, by: str | None = None) -> None:
+        course.ended_on, course.ended_why, course.ended_by = self.day, why, by
+
+    def end_by_itself(self, course: Course) -> None:
+        gap = (self.day - course.without_since).days if course.without_since else 0
+        if gap > self.facts.habits.new_after:
+            self.end(course, "lapsed")
+        elif self.is_over(course):
+            self.end(course, "planned")
+
+    def is_over(self, course: Course) -> bool:
+        """Say whether a course has come to its planned end: of the segment taken last, with no other to take."""
+        taken = [s for s in course.segments if s.source in self.first_taken and s.not_before <= self.day]
+        if not taken or taken[-1].plan is None or self.phase_of(taken[-1]) is not None:
+            return False
+        left = [segment for segment in course.segments if any(segment.stock) or segment.days]
+        return not any(s.not_before > self.day or s.plan is None or self.phase_of(s) is not None for s in left)
+
+    def place_in_day(self, supply: Supply) -> tuple[bool, Decimal, str, int, str]:
+        """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose."""
+        source = supply.order or supply.id
+        is_first = min(s.on for s in self.supplies if (s.order or s.id) == source) == self.day
+        plan = self.plan_of(supply)
+        return is_first, -plan.phases[0].mg if plan is not None else ZERO, source, supply.number, supply.id
+
+    def apply_decision(self, decision: Decision) -> None:
+        is_fed = any(segment.source == decision.object for c in self.courses for segment in c.segments)
+        if decision.kind is DecisionKind.COUNTED and not is_fed and decision.object in self.orders:
+            if any(decision.tablets or ()):
+                self.hand_over(Supply(f"{decision.object} counted", self.day, decision.object, decision.tablets))
+            return
+        for course in self.named_by(decision.object):
+            if decision.kind is DecisionKind.STOPPED:
+                self.end(course, "stopped")
+            elif decision.kind is DecisionKind.TAKES:
+                course.takes = decision.mg
+            elif decision.kind is DecisionKind.MOVED:
+                self.move(course, decision.days or 0)
+            elif decision.kind is DecisionKind.COUNTED:
+                for segment in course.segments:
+                    segment.stock, segment.days = [ZERO for _ in segment.stock], 0
+                last = course.segments[-1]
+                last.stock = [] if last.plan is None else stock_of(last.plan, decision.tablets or ())
+
+    def move(self, course: Course, days: int) -> None:
+        if course.first_on <= self.day:
+            for segment in course.segments:
+                self.moved[segment.source] = self.moved.get(segment.source, 0) + days
+            return
+        course.first_on = max(self.day, course.first_on + timedelta(days))
+        for segment in course.segments:
+            segment.not_before = self.first_taken[segment.source] = course.first_on
+
+    def take_back(self, supply: Supply) -> None:
+        course = next(c for c in self.courses if supply in c.supplies)
+        segment = course.segments[course.fed[supply.id]]
+        if supply.returned_tablets is None and supply.tablets is None:
+            segment.days = 0
+        elif segment.plan is not None:
+            back = stock_of(segment.plan, supply.returned_tablets or supply.tablets or ())
+            segment.stock = [max(ZERO, s - b) for s, b in zip(segment.stock, back, strict=True)]
+        self.fall_away(course)
+
+    def fall_away(self, course: Course) -> None:
+        """End a course of which all came back; what it replaced goes on."""
+        if course.ended_on is not None or not all(self.is_back(supply) for supply in course.supplies):
+            return
+        self.end(course, "returned")
+        again = [c for c in self.courses if c.ended_why == "replaced" and c.ended_by == course.name]
+        for other in again:
+            other.ended_on = other.ended_why = other.ended_by = other.without_since = None
+            self.fall_away(other)
+        for other in again:
+            if other.ended_on is None and other.first_on <= self.day:
+                self.begin(other)
+
+    def is_back(self, supply: Supply) -> bool:
+        is_whole = supply.returned_tablets in (None, supply.tablets)
+        return is_whole and supply.returned_on is not None and supply.returned_on <= self.day
+
+    # --- hand-overs -----------------------------------------------------------------------------------------------
+
+    def plan_of(self, supply: Supply) -> Plan | None:
+        return supply.plan if supply.order is None else self.orders[supply.order].plan
+
+    def hand_over(self, supply: Supply) -> None:
+        source, plan, order = supply.order or supply.id, self.plan_of(supply), self.orders.get(supply.order or "")
+        stock = [] if plan is None else stock_of(plan, supply.tablets or [ZERO] * len(plan.products))
+        planned = order.starts_on if order is not None and order.starts_on is not None else self.day
+        segment = Segment(source, plan, max(self.day, planned), stock, 0 if supply.tablets else supply.days or 0)
+        relation, _, courses = self.relate(source, supply)
+        course = courses[0] if relation in (Relation.CONTINUES, Relation.PART) else None
+        self.given.setdefault(source, []).append(supply)
+        if course is not None:
+            before = self.run_out(course)
+            course.supplies.append(supply)
+            last = course.segments[-1]
+            if last.source == source:
+                last.stock = [a + b for a, b in zip(last.stock, stock, strict=True)]
+                self.end_decided(course, source, supply)
+                segment = last
+            else:
+                course.segments.append(segment)
+            course.fed[supply.id] = len(course.segments) - 1
+            first_on = max(before, self.day, segment.not_before)
+            course.fill_days[supply.id] = max(0, (self.run_out(course, first_on) - first_on).days)
+            return
+        first_on = max(self.day, self.decided_start(source, supply) or planned)
+        segment.not_before = first_on
+        name = f"{source}@{first_on.isoformat()}" if any(c.name == source for c in self.courses) else source
+        course = Course(name, first_on, [segment], [supply], {supply.id: 0})
+        is_taken_before = source in self.first_taken and self.first_taken[source] <= self.day
+        if not is_taken_before:
+            self.first_taken[source] = first_on
+        course.fill_days[supply.id] = (self.run_out(course) - first_on).days
+        unknown: set[str] = set()
+        if relation is Relation.UNKNOWN:
+            unknown = {other.name for other in courses}
+        elif relation is Relation.CHANGES:
+            course.ends = [other.name for other in courses]
+            unknown = {name for other in courses for name in other.unknown}
+        for other in self.open():
+            if other.name in unknown and other.name not in course.ends:
+                course.unknown.add(other.name)
+                other.unknown.add(course.name)
+        self.courses.append(course)
+        if first_on == self.day:
+            self.begin(course)
+
+    def end_decided(self, own: Course, source: str, supply: Supply) -> None:
+        """End the courses that an order takes the place of by a decision, when its own course is supplied again."""
+        for decision in self.decided(source, supply):
+            for other in self.named_by(self.object_of(decision, source)):
+                if decision.kind is DecisionKind.REPLACES and other is not own:
+                    own.ends.append(other.name)
+                    if decision.starts_on is None or decision.starts_on <= self.day:
+                        self.end(other, "replaced", own.name)
+                    else:
+                        self.ends_later.append((decision.starts_on, own, [other.name]))
+
+    def object_of(self, decision: Decision, source: str) -> str:
+        return decision.object if decision.subject == source else str(decision.subject)
+
+    def decided(self, source: str, supply: Supply | None, is_late: bool = False) -> list[Decision]:
+        """Return the decisions about an order or recorded supply, newest first: the last about each course counts.
+
+        A decision settles the latest hand-over before it and those after it; with `is_late` also an earlier one.
+        """
+        about = [d for d in self.decisions if d.kind in PAIRS and d.subject == source]
+        about += [d for d in self.decisions if d.kind is DecisionKind.BESIDE and d.object == source]
+        own = [c for c in self.courses if any(s.source == source for s in c.segments)]
+        if own and own[-1].ended_why in {"replaced", "stopped"}:
+            about = [d for d in about if own[-1].ended_on is not None and d.on >= own[-1].ended_on]
+        if supply is not None and not is_late:
+            days = [s.on for s in self.facts.supplies if (s.order or s.id) == source]
+            about = [d for d in about if supply.on >= max([day for day in days if day <= d.on], default=supply.on)]
+        latest: dict[str, Decision] = {}
+        for decision in sorted(about, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")):
+            for course in self.named_by(self.object_of(decision, source)):
+                latest[course.name] = decision
+        return list(latest.values())
+
+    def decided_start(self, source: str, supply: Supply) -> date | None:
+        is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
+        days = [d.starts_on for d in self.decided(source, supply, is_late=is_unknown)]
+        return max([day for day in days if day is not None], default=None)
+
+    def named_by(self, name: str) -> list[Course]:
+        """Return the open courses of a name, or the latest fed by an order or supply of that name."""
+        if name == "all":
+            return self.open()
+        fed = [
+            course
+            for course in self.open()
+            if name == course.name
+            or any(segment.source == name for segment in course.segments)
+            or any(supply.id == name for supply in course.supplies)
+        ]
+        return fed[-1:]
+
+    def ahead(self, course: Course) -> tuple[Reference, Course]:
+        """Return copies of this state and of a course of it, or of one that is not in it yet, to count on."""
+        ahead = self.twin()
+        return ahead, next((c for c in ahead.courses if c.name == course.name), None) or twin_of(course)
+
+    def twin(self) -> Reference:
+        ahead = copy.copy(self)
+        ahead.courses = [twin_of(course) for course in self.courses]
+        ahead.ends_later = [(d, next(c for c in ahead.courses if c.name == o.name), n) for d, o, n in self.ends_later]
+        ahead.first_taken, ahead.moved, ahead.days = self.first_taken.copy(), self.moved.copy(), self.days.copy()
+        ahead.given = {source: supplies.copy() for source, supplies in self.given.items()}
+        return ahead
+
+    def run_out(self, course: Course, first_on: date | None = None) -> date:
+        """Return the first day without tablets: of the present hole or the next, or of the next from a day on."""
+        ahead, course = self.ahead(course)
+        ahead.day = max(ahead.day, course.first_on)
+        for _ in range(FURTHEST):
+            ahead.take_dose(course)
+            if not course.covered and course.without_since and (first_on is None or ahead.day >= first_on):
+                return course.without_since
+            ahead.day += ONE_DAY
+        raise AssertionError("tablets without an end")
+
+    def standing(self, course: Course) -> PlanPhase | None:
+        """Return the doses where a course stands this morning."""
+        ahead, course = self.ahead(course)
+        ahead.day = max(ahead.day, course.first_on)
+        ahead.take_dose(course)
+        return course.phase
+
+    def is_running_this_morning(self, course: Course) -> bool:
+        ahead, course = self.ahead(course)
+        ahead.take_dose(course)
+        return ahead.runs(course)
+
+    def live(self) -> list[Course]:
+        """Return the courses that run or are planned."""
+        return [c for c in self.open() if c.first_on > self.day or self.is_running_this_morning(c)]
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    def relate(
+        self, source: str, supply: Supply | None = None, is_late: bool = True
+    ) -> tuple[Relation, How | None, list[Course]]:
+        """Return the first row of the table of relations that holds, with the courses it is about."""
+        own = [c for c in self.courses if any(s.source == source for s in c.segments)]
+        mine = [c for c in own if c.ended_on is None]
+        if mine:
+            if not any(c.first_on > self.day or self.is_running_this_morning(c) for c in [*self.open()]):
+                return Relation.CONTINUES, How.AFTER_GAP, mine[-1:]
+            is_part = source in self.orders and self.owed(source) is not None
+            return (Relation.PART if is_part else Relation.CONTINUES), How.OWN_ORDER, mine[-1:]
+        answer = self.relate_new(source, own, self.decided(source, supply))
+        if answer[0] is Relation.UNKNOWN and supply is not None and is_late:
+            return self.relate_new(source, own, self.decided(source, supply, is_late=True))
+        return answer
+
+    def relate_new(
+        self, source: str, own: list[Course], decisions: Sequence[Decision]
+    ) -> tuple[Relation, How | None, list[Course]]:
+        kinds = {c.name: PAIRS[d.kind] for d in decisions for c in self.named_by(self.object_of(d, source))}
+        is_outdated = bool(own) and own[-1].ended_why in {"replaced", "stopped"}
+        about = [c for c in self.open() if c in self.live() or c.name in kinds]
+        if not about:
+            return self.relate_to_nothing(source, own[-1] if is_outdated else None)
+        rows: list[tuple[int, Relation, How, Course]] = []
+        for course in about:
+            if course.name in kinds:
+                rows.append((3, kinds[course.name], How.DECIDED, course))
+            elif is_outdated:
+                rows.append((5, Relation.UNKNOWN, How.OUTDATED, course))
+            else:
+                rows.append((*self.row(source, course), course))
+        takeovers = [row for row in rows if row[1] in (Relation.CONTINUES, Relation.CHANGES)]
+        unknown = [row for row in rows if row[1] is Relation.UNKNOWN]
+        first = min(takeovers or unknown or rows, key=lambda row: row[0])
+        named = [row[3] for row in rows if row[:3] == first[:3]]
+        if takeovers and first[1] is Relation.CONTINUES:
+            return first[1], first[2], [min(named, key=self.run_out)]
+        if takeovers:
+            planned = [name for c in named if c.first_on > self.day for name in c.ends]
+            named += [c for c in self.open() if c.name in planned and c not in named]
+            waiting = [row[3] for row in rows if row[0] != 3 and row[3] not in named]
+            waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]
+            return (first[1], first[2], named) if not waiting else (Relation.UNKNOWN, How.UNKNOWN, waiting)
+        return first[1], first[2], [row[3] for row in unknown] or named
+
+    def relate_to_nothing(self, source: str, outdated: Course | None) -> tuple[Relation, How | None, list[Course]]:
+        paused = self.open()
+        if outdated is not None and outdated.ended_on is not None:  # noqa: SIM102 - the conditions are two rows of the table
+            if paused or (self.day - outdated.ended_on).days <= self.facts.habits.new_after:
+                return Relation.UNKNOWN, How.OUTDATED, []
+        if not paused:
+            return Relation.NEW, None, []
+        equal = [course for course in paused if self.is_equal(source, course)]
+        last = max(equal or paused, key=lambda c: c.without_since or self.day)
+        return (Relation.CONTINUES if equal else Relation.CHANGES), How.AFTER_GAP, [last]
+
+    def is_equal(self, source: str, course: Course) -> bool:
+        plan = self.plan_by(source)
+        phase = self.standing(course)
+        if plan is None or phase is None or plan.as_needed != course.as_needed:
+            return False
+        return plan.phases[0].mg == phase.mg
+
+    def plan_by(self, source: str) -> Plan | None:
+        order = self.orders.get(source)
+        return order.plan if order is not None else next(s.plan for s in self.supplies if s.id == source)
+
+    def prescriber_by(self, source: str) -> str | None:
+        order = self.orders.get(source)
+        return order.prescriber if order else next(s.prescriber for s in self.supplies if s.id == source)
+
+    def row(self, source: str, course: Course) -> tuple[int, Relation, How]:
+        """Return the first row from the sixth on that holds against one course."""
+        order, plan, phase = self.orders.get(source), self.plan_by(source), self.standing(course)
+        old = self.orders.get(course.segments[-1].source)
+        as_needed = plan is not None and plan.as_needed
+        prescriber = self.prescriber_by(source)
+        is_same = prescriber is not None and prescriber == self.prescriber_by(course.segments[-1].source)
+        is_equal = self.is_equal(source, course)
+        if order is not None and order.replaces is not None:  # noqa: SIM102 - the conditions are two rows of the table
+            if order.replaces == course.name or order.replaces in [s.source for s in course.segments]:
+                is_constant = is_equal and order.plan.is_constant
+                return 6, Relation.CONTINUES if is_constant else Relation.CHANGES, How.SAID
+        if order is not None and order.group is not None and old is not None and old.group == order.group:
+            return 7, Relation.BESIDE, How.GROUP
+        if order is not None and old is not None and is_same and not as_needed and not course.as_needed:
+            is_one_day = order.written_on is not None and order.written_on == old.written_on
+            if is_one_day and set(order.plan.strengths) != set(old.plan.strengths):
+                return 8, Relation.BESIDE, How.TWO_STRENGTHS
+        if is_equal:
+            uncovered = self.run_out(course)
+            has_end = not self.needs_more(course)
+            lead = min(self.facts.habits.lead, self.margin(course))
+            if is_same or (not has_end and (uncovered - self.day).days <= lead):
+                return 9, Relation.CONTINUES, How.SAME_DOSE
+            return 10, Relation.UNKNOWN, How.UNKNOWN
+        if is_same and as_needed != course.as_needed:
+            return 11, Relation.BESIDE, How.AS_NEEDED
+        fixed = [c for c in self.live() if not c.as_needed]
+        if is_same and not as_needed and plan is not None and phase is not None and fixed == [course]:
+            is_active = old is not None and old.status is OrderStatus.ACTIVE
+            if plan.phases[0].mg > phase.mg or plan.then_stop or not is_active:
+                return 12, Relation.CHANGES, How.SAME_PRESCRIBER
+            return 13, Relation.UNKNOWN, How.LOWER
+        return 14, Relation.UNKNOWN, How.UNKNOWN
+
+    def needs_more(self, course: Course) -> bool:
+        """Say whether a course is without tablets before its plan ends, as it stands."""
+        ahead, course = self.ahead(course)
+        ahead.day = max(ahead.day, course.first_on)
+        for _ in range(FURTHEST):
+            ahead.end_by_itself(course)
+            if course.ended_on is not None:
+                return False
+            ahead.take_dose(course)
+            if not course.covered:
+                return True
+            ahead.day += ONE_DAY
+        raise AssertionError("tablets without an end")
+
+    def margin(self, course: Course) -> int:
+        """Return the days that may be left of the last fill without an early refill."""
+        supplies = [supply for supply in course.supplies if not self.is_back(supply)]
+        parts = supplies[-1:]
+        if parts and parts[0].order is not None:
+            order = self.orders[parts[0].order]
+            of_order = sorted([s for s in supplies if s.order == order.id], key=lambda s: s.place)
+            starts = [i for i in range(len(of_order)) if i == 0 or not any(rest_of(order, of_order[:i]))]
+            parts = of_order[starts[-1] :]
+        days = sum(course.fill_days[supply.id] for supply in parts)
+        if self.facts.habits.days_left is not None:
+            return min(self.facts.habits.days_left, days // 2)
+        assert self.facts.habits.used_fraction is not None
+        return max(int(days * (1 - self.facts.habits.used_fraction)), min(7, days // 2))
+
+    def owed(self, order_id: str) -> tuple[Decimal, ...] | None:
+        """Return what is owed of the fill begun, by product; None where nothing is."""
+        order = self.orders[order_id]
+        if order.status is not OrderStatus.ACTIVE:
+            return None
+        rest = rest_of(order, [s for s in self.given.get(order_id, []) if s in self.supplies])
+        return rest if any(rest) else None
+
+    def due(self, order_id: str) -> tuple[date, date]:
+        """Return the day an active order is due, and the first day on which it would not be early."""
+        order = self.orders[order_id]
+        relation, _, courses = self.relate(order_id)
+        given = [s for s in self.given.get(order_id, []) if s in self.supplies]
+        if self.owed(order_id) is not None and relation in (Relation.PART, Relation.CONTINUES):
+            interval = order.interval_days
+            day = self.day if interval is None else max(s.on for s in given) + timedelta(interval)
+            return day, day
+        if order.starts_on is not None and not given:
+            planned = order.starts_on - timedelta(self.facts.habits.lead)
+            if planned > self.day:
+                return planned, planned
+        if relation is Relation.CONTINUES and self.needs_more(courses[0]):
+            uncovered = self.run_out(courses[0])
+            earliest = uncovered - timedelta(self.margin(courses[0]))
+            due = max(uncovered - timedelta(self.facts.habits.lead), earliest)
+            return due, max(earliest, order.written_on or earliest)
+        return self.day, self.day
+
+    def held_since(self) -> date | None:
+        """Return the first day of the unbroken stretch of equal mg up to today, dose_since left aside."""
+        ahead = self.twin()
+        today = ahead.count_day()
+        day = self.day
+        while (before := self.days.get(day - ONE_DAY)) is not None and before.mg == today.mg:
+            day -= ONE_DAY
+        return day if today.mg else None
+
+    def threads(self) -> list[ReferenceThread]:
+        """Return each open course with its first uncovered day, followed through what replaces it without a hole."""
+        rows: list[ReferenceThread] = []
+        followed: set[str] = set()
+        for course in sorted(self.open(), key=lambda c: c.first_on):
+            if course.name not in followed:
+                rows.append(self.follow(course.name, followed))
+        return rows
+
+    def follow(self, first: str, followed: set[str]) -> ReferenceThread:
+        ahead, name = self.twin(), first
+        for _ in range(FURTHEST):
+            current = next(c for c in ahead.courses if c.name == name)
+            if current.ended_on is not None and current.ended_by is None:
+                return ReferenceThread(first, None, current.ended_on, current.as_needed)
+            if current.ended_on is not None:
+                name = str(current.ended_by)
+                followed.add(name)
+                continue
+            day = ahead.day
+            ahead.count_day()
+            if current.first_on <= day and not current.covered and current.without_since is not None:  # noqa: SIM102 - the conditions are two rows of the table
+                if current.ended_on is None or current.ended_on > day:
+                    return ReferenceThread(first, current.without_since, None, current.as_needed)
+        raise AssertionError("a thread without an end")
+
+
+def twin_of(course: Course) -> Course:
+    twin = copy.copy(course)
+    twin.segments = [copy.copy(segment) for segment in course.segments]
+    return twin
+
+
+def groups_of(courses: Sequence[Course]) -> Iterator[list[Course]]:
+    """Return the courses in groups that are tied by relations nobody knows."""
+    left = list(courses)
+    while left:
+        group = [left.pop(0)]
+        for member in group:
+            for other in [c for c in left if c.name in member.unknown]:
+                left.remove(other)
+                group.append(other)
+        yield group
+
+
+def stock_of(plan: Plan, tablets: Sequence[Decimal]) -> list[Decimal]:
+    return [count * (p.strength_mg or ZERO) for count, p in zip(tablets, plan.products, strict=True)]
+
+
+def rest_of(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
+    """Return what the fill begun lacks, by product: a fill is one ordered quantity of each."""
+    given = [sum((s.tablets or ())[place] for s in supplies) for place in range(len(order.plan.products))]
+    quantities = [product.quantity for product in order.plan.products]
+    fills = max(
+        [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity], default=0
+    )
+    return tuple(fills * q - g if q else ZERO for g, q in zip(given, quantities, strict=True))
