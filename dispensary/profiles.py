@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from baclofen_rules import InvalidProfile, Profile, load_profile
-from baclofen_rules.rulebook import rulebook
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 
@@ -21,11 +20,6 @@ def profile_named(name: str, on: date) -> Profile:
             f"The pharmacy's profile cannot be used: {error}",
             Problem("pharmacy.profile", name, "the name of a profile", "A manager chooses one under settings."),
         ) from error
-
-
-def restart_after_days(name: str, on: date) -> int:
-    """Return after how many days without tablets the rules of a profile review a supply as a restart."""
-    return int(rulebook(profile_named(name, on), on).terms.restart_after_days)
 
 
 @lru_cache(maxsize=64)
