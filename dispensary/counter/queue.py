@@ -145,7 +145,8 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     """Return the open orders of the pharmacy, with `not_due` where their day has not come or is not known."""
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
-    return waiting.select_related("prescription__patient").prefetch_related("prescription__phases")
+    # Nothing is joined, so that the database sorts summaries alone.
+    return waiting.prefetch_related("prescription__patient", "prescription__phases")
 
 
 def count_waiting(visit: Visit) -> dict[bool, int]:
@@ -162,7 +163,8 @@ def tally(counts: dict[bool, int]) -> list[tuple[str, str, int]]:
 def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
     """Return the last due orders to come in that are not on the first page; newest first."""
     due = waiting_orders(visit).filter(not_due=False).exclude(pk__in=[order.pk for order in first_page.orders])
-    return [summary.prescription for summary in due.prefetch_related(None).order_by(*NEWEST_FIRST)[:MOST_NEWEST]]
+    newest = due.prefetch_related(None).prefetch_related("prescription__patient").order_by(*NEWEST_FIRST)
+    return [summary.prescription for summary in newest[:MOST_NEWEST]]
 
 
 def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:

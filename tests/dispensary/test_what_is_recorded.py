@@ -29,7 +29,7 @@ from dispensary.actors import Role
 from dispensary.audit import Event
 from dispensary.channels.signing import HEADER, sign
 from dispensary.counter.styles import build
-from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, ReminderPlan, StaffRole
+from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, StaffRole, TherapySummary
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, today
@@ -343,7 +343,8 @@ def test_the_list_of_patients_who_may_run_out(house: House) -> None:
     pharmacist = StaffRole.PHARMACIST
     house.handed_over(house.taken_in()["id"])
     dispense = Dispense.objects.get()
-    ReminderPlan.objects.update(run_out_on=today() - timedelta(days=3))
+    ended_on = today() - timedelta(days=3)
+    TherapySummary.objects.update(first_uncovered_on=ended_on, listed_from=ended_on, listed_until=today())
     house.command("reminders", "run", "--once")
     house.wrote(Event.WORKLIST_OPENED, patient=dispense.patient_id)
     (item,) = house.pharmacist.get("work/").json()["results"]

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from dispensary.models import Consent, Dispense, Reminder, ReminderPlan, WorklistItem
+from dispensary.models import Consent, Dispense, Reminder, TherapySummary, WorklistItem
 from dispensary.reminders.risk_list import open_risk_work
 from tests.dispensary.api.conftest import hand_over
 
@@ -60,14 +60,21 @@ def test_the_preview_reads_as_the_patient_will_read_it(pharmacist, dispense):
     )
 
 
+def end_supply():
+    """Say in the lists that the tablets ended three days ago."""
+    today = timezone.now().date()
+    ended_on = today - timedelta(days=3)
+    TherapySummary.objects.update(first_uncovered_on=ended_on, listed_from=ended_on, listed_until=today)
+
+
 def test_the_risk_list_has_words_and_a_reason(pharmacist, dispense):
-    ReminderPlan.objects.update(run_out_on=timezone.now().date() - timedelta(days=3))
+    end_supply()
     [risk] = pharmacist.get("withdrawal-risk/").json()
     assert risk["level"] == "overdue" and "withdrawal may have begun" in risk["words"] and "mg a day" in risk["reason"]
 
 
 def test_work_is_put_off_and_done(pharmacist, dispense):
-    ReminderPlan.objects.update(run_out_on=timezone.now().date() - timedelta(days=3))
+    end_supply()
     open_risk_work(now=timezone.now())
     [item] = pharmacist.get("work/").json()["results"]
     until = (timezone.now() + timedelta(days=1)).isoformat()

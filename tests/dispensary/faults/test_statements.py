@@ -16,6 +16,7 @@ from dispensary.models import (
     Reminder,
     ReminderPlan,
     ReminderState,
+    TherapySummary,
     WorklistItem,
 )
 from dispensary.models.audit import AuditEntry
@@ -48,7 +49,7 @@ def told_once(rows):
 
 def two_batches(due, outbox):
     """Five that will leave, the first of them only at its second attempt, and one that has no address."""
-    for table in (Reminder, ReminderPlan, WorklistItem, EngineCounter, EngineTurn, ChannelRest):
+    for table in (Reminder, ReminderPlan, TherapySummary, WorklistItem, EngineCounter, EngineTurn, ChannelRest):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)
     outbox.act_out(answer="busy", times=1)
@@ -79,7 +80,16 @@ def test_a_drain_killed_before_any_of_its_statements_loses_nothing_and_doubles_a
 
 def left_lying(due, outbox):
     """Make rows for a tick: claimed by a dead worker, in doubt, a receipt, a supply that has run out."""
-    for table in (Reminder, ReminderPlan, WorklistItem, EngineCounter, EngineTurn, ChannelRest, InboundEvent):
+    for table in (
+        Reminder,
+        ReminderPlan,
+        TherapySummary,
+        WorklistItem,
+        EngineCounter,
+        EngineTurn,
+        ChannelRest,
+        InboundEvent,
+    ):
         table.objects.all().delete()
     outbox.file.unlink(missing_ok=True)
     arrived = due("run_out")
@@ -90,7 +100,9 @@ def left_lying(due, outbox):
     assert in_a_process_that_dies(reminders.drain) == 9
     let_leases_run_out()
     receipts.keep(channel="sink", events=[Receipt("e1", ReceiptStatus.DELIVERED, key)], now=database_now())
-    ReminderPlan.objects.filter(pk=claimed.plan_id).update(run_out_on=making.NOON.date() - timedelta(days=5))
+    ended_on = making.NOON.date() - timedelta(days=5)
+    summaries = TherapySummary.objects.filter(patient=claimed.patient_id)
+    summaries.update(first_uncovered_on=ended_on, listed_from=ended_on, listed_until=ended_on + timedelta(days=90))
     return arrived, doubtful, claimed
 
 

@@ -53,7 +53,7 @@ def once_and_whole(counter):
         (dispenses, "sign_answers"),
         (dispenses._Handover, "_record"),
         (dispenses, "end"),
-        (reminders.planning.plans, "read"),
+        (dispenses, "follow_therapy"),
         (reminders.planning.plans, "write"),
         (connection, "_commit"),
     ],

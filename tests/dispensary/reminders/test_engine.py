@@ -69,10 +69,10 @@ def test_two_hundred_due_at_once_all_leave_once(awake, due, outbox):
     rows = [
         Reminder(
             plan=first.plan, pharmacy=awake, patient=first.patient, kind="run_out", occurrence=f"n{number}",
-            local_date=first.local_date, local_time=first.local_time, tz_name="UTC", tzdb_version="t",
-            due_at=first.due_at, useful_until=first.useful_until, params=first.params,
+            local_date=first.local_date + timedelta(days=number), local_time=first.local_time, tz_name="UTC",
+            tzdb_version="t", due_at=first.due_at, useful_until=first.useful_until, params=first.params,
         )
-        for number in range(200)
+        for number in range(1, 201)
     ]  # fmt: skip
     Reminder.objects.bulk_create(rows)
     assert reminders.drain().sent == 201
