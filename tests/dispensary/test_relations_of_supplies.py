@@ -43,7 +43,9 @@ def test_supplies_of_two_prescribers_become_one_piece_of_work() -> None:
     patient = make.patient(shop)
     make.hand_over(make.prescription(patient), pharmacist)
     other = make.prescriber(shop, identifier="C7654321", name="Dr Omar Said")
-    make.hand_over(make.prescription(patient, ordered_by=other), pharmacist, make.NOW + timedelta(hours=1))
+    second = make.hand_over(make.prescription(patient, ordered_by=other), pharmacist, make.NOW + timedelta(hours=1))
+    before = make.NOW + timedelta(minutes=59)  # what was decided with it is not known yet
+    Dispense.objects.filter(pk=second.pk).update(prepared_at=before, handed_over_at=before)
     freeze_again()
     assert sorted(Dispense.objects.values_list("relation", flat=True)) == ["new", "unknown"]
     assert WorklistItem.objects.filter(kind="relation-unknown").count() == 1
