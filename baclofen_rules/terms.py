@@ -23,7 +23,7 @@ from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.standing import TherapyStanding, stand
 from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import HAND_OVER, Habits, Therapy
+from baclofen_rules.therapy import HAND_OVER, Habits
 from baclofen_rules.therapy import Relation as TherapyRelation
 from baclofen_rules.transition import Transition
 
@@ -129,7 +129,8 @@ class Terms:
         self.is_guarded = self.is_continuing and ZERO < self.highest_mg <= self.previous_low_mg
         """The withdrawal guard: a continuing patient whose prescribed daily dose is known and not above the last one."""
         if self.after is not None:
-            self.concurrent_mg = self._beside_mg(self.after)
+            highest = self.after.highest_of(HAND_OVER)
+            self.concurrent_mg = ZERO if highest is None else max(ZERO, highest - self.highest_mg)
         self.total_mg = self.highest_mg + self.concurrent_mg if self.concurrent_mg else self.highest_mg
         """The highest daily dose of the prescription, with other supplies that run with it."""
         self.above_maximum = limits.max_mg_per_day.over(self.total_mg, self.age)
@@ -156,11 +157,6 @@ class Terms:
             if terms.case.picked is None and left:
                 terms.case = terms.case._replace(picked=left.pop(0))
         return tuple(products)
-
-    def _beside_mg(self, after: Therapy) -> Decimal:
-        """Return by how much the most of a day is above the prescription's own, over the days of the hand-over."""
-        highest = after.highest_of(HAND_OVER)
-        return ZERO if highest is None else max(ZERO, highest - self.highest_mg)
 
     def _look_ahead(self) -> None:
         """The course as it is prescribed: its doses, its length, its end, its tablets."""

@@ -1,6 +1,21 @@
 """Therapy: what a patient takes on a day, from which supply, until when. Pure: no clock, no zone, no profile."""
 
-from baclofen_rules.therapy.courses import Ending
+from baclofen_rules.therapy.answers import (
+    HAND_OVER,
+    CourseView,
+    Day,
+    DayStretch,
+    Dose,
+    DoseStretch,
+    Due,
+    EndedCourse,
+    OrderRelation,
+    QueueState,
+    SupplyDays,
+    SupplyType,
+    Thread,
+)
+from baclofen_rules.therapy.course import Ending
 from baclofen_rules.therapy.dates import DueMessage, MessageKind, Risk, RiskLevel, messages, risks
 from baclofen_rules.therapy.model import (
     Decision,
@@ -18,23 +33,7 @@ from baclofen_rules.therapy.model import (
     Supply,
     SupplyStatus,
 )
-from baclofen_rules.therapy.views import (
-    HAND_OVER,
-    CourseView,
-    Day,
-    DayStretch,
-    Dose,
-    DoseStretch,
-    Due,
-    EndedCourse,
-    OrderRelation,
-    QueueState,
-    SupplyDays,
-    SupplyType,
-    Therapy,
-    Thread,
-    therapy,
-)
+from baclofen_rules.therapy.views import Therapy, therapy
 
 __all__ = [
     "HAND_OVER",

@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from baclofen_rules.therapy.courses import Ending
+from baclofen_rules.therapy.answers import Thread
+from baclofen_rules.therapy.course import Ending
 from baclofen_rules.therapy.model import ZERO
-from baclofen_rules.therapy.views import Therapy, Thread
+from baclofen_rules.therapy.views import Therapy
 
 _DAY = timedelta(days=1)
 

@@ -6,16 +6,30 @@ record cannot tell a dose, `mg` is None; `low` and `high` are the least and the 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
 
-from baclofen_rules.therapy.courses import FAR, Course, Courses, Ending, Stretch
+from baclofen_rules.therapy.answers import (
+    HAND_OVER,
+    CourseView,
+    Day,
+    DayStretch,
+    Dose,
+    DoseStretch,
+    Due,
+    EndedCourse,
+    OrderRelation,
+    QueueState,
+    SupplyDays,
+    SupplyType,
+    Thread,
+)
+from baclofen_rules.therapy.course import Course, Ending, Stretch
+from baclofen_rules.therapy.days import TherapyDays, fixed_doses
+from baclofen_rules.therapy.fills import days_kept, fill_days, owes
 from baclofen_rules.therapy.model import (
     ZERO,
     Decision,
@@ -28,386 +42,11 @@ from baclofen_rules.therapy.model import (
     Supply,
     SupplyStatus,
 )
-from baclofen_rules.therapy.relations import (
-    Asked,
-    RelationToCourses,
-    days_kept,
-    fill_days,
-    owes,
-    relation_to_courses,
-)
-
-HAND_OVER = "hand-over"
-"""The id of the supply that is in question."""
+from baclofen_rules.therapy.relations import Asked, RelationToCourses, relation_to_courses
 
 
-class Dose(NamedTuple):
-    """What one course gives on a day: its phase, and the tablets it is made of. As needed: the most of the day."""
-
-    course: str
-    source: str
-    """The order, or the recorded supply, that the tablets come from."""
-    phase: PlanPhase
-    strengths: tuple[Decimal | None, ...]
-    as_needed: bool
-
-    def tablets(self) -> tuple[tuple[Decimal, ...], ...] | None:
-        """Return the tablets of each dose, by product; None where a strength is unknown."""
-        if None in self.strengths:
-            return None
-        return tuple(
-            tuple(dose / strength for dose in doses)
-            for doses, strength in zip(self.phase.doses, self.strengths, strict=True)
-            if strength is not None
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What a patient takes on one day."""
-
-    mg: Decimal | None
-    """mg of the fixed doses that tablets cover; None where the record cannot tell."""
-    low: Decimal
-    """The least that can be true."""
-    high: Decimal | None
-    """The most that can be true; None where nobody knows a dose."""
-    running: tuple[str, ...]
-    """Names of the courses that run."""
-    uncovered: tuple[str, ...]
-    """Names of the fixed courses that are open without tablets."""
-    doses: tuple[Dose, ...]
-    """Of the courses that have tablets."""
-
-    @property
-    def by_time(self) -> dict[str, Decimal] | None:
-        """mg of the fixed doses by time of the day; None where an order does not say all times."""
-        sums: dict[str, Decimal] = {}
-        for dose in self.doses:
-            if dose.as_needed:
-                continue
-            for amounts, times in zip(dose.phase.doses, dose.phase.times, strict=True):
-                if times is None or None in times:
-                    return None
-                for amount, time in zip(amounts, times, strict=True):
-                    sums[str(time)] = sums.get(str(time), ZERO) + amount
-        return sums or None
-
-
-class DayStretch(NamedTuple):
-    """Days that are all equal, both ends included."""
-
-    first_on: date
-    last_on: date
-    day: Day
-
-
-class DoseStretch(NamedTuple):
-    """Days of one hand-over with equal doses, both ends included. As needed: without an end."""
-
-    first_on: date
-    last_on: date | None
-    dose: Dose
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """A course with what replaces it without a hole: one continuity of supply."""
-
-    course: str
-    """The course it begins with."""
-    last_course: str
-    first_uncovered: date | None
-    """The first day without tablets, in the past where today has none; None where the plan ends before."""
-    ends_on: date | None
-    """The first day after a planned end, or a stop to come, that the tablets reach."""
-    as_needed: bool
-    refill_due_on: date | None
-    """None where no refill is due before the end, and for instalments."""
-    mg: Decimal | None
-    """mg a day of the therapy on the last covered day."""
-
-    @property
-    def more_needed(self) -> bool:
-        return self.first_uncovered is not None
-
-
-@dataclass(frozen=True, slots=True)
-class CourseView:
-    """One course as it stands today."""
-
-    name: str
-    as_needed: bool
-    mg: Decimal | None
-    """mg of its last covered day before today, or of its first day; as needed the most of a day; None where unknown."""
-    since: date
-    """Its first day."""
-    first_uncovered: date | None
-    prescriber: str | None
-    source: str
-    """The order, or the recorded supply, that feeds it last."""
-    strengths: tuple[Decimal | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EndedCourse:
-    """A course that ended: `on` is the first day without it."""
-
-    course: str
-    on: date
-    why: Ending
-    mg: Decimal | None
-    """mg a day of the therapy on the day before."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRelation:
-    """The relation of an order to what is taken, before any answer, with the amounts that rules compare with."""
-
-    relation: Relation
-    how: How | None
-    to: tuple[str, ...]
-    """Names of the courses it is about."""
-    beside: tuple[str, ...]
-    """Names of the courses that go on beside what would be handed over."""
-    decided_beside: tuple[str, ...]
-    """Those of which a person decided that."""
-    previous_low: Decimal
-    previous_high: Decimal | None
-    """The least and the most of the courses it is about on their last covered day before today."""
-    uncovered_on: date | None
-    """The first day without tablets of those courses; None where there are none, or where their plan ends before."""
-    gap_days: int
-    left_days: int
-    held_since: date | None
-    """The first day of the dose that those courses give."""
-    kept_days: int
-    """The most days of the last fill that may be left when a refill is not early."""
-    fill_days: int
-    """The days of the last fill."""
-    previous_doses: tuple[Decimal, ...]
-    """The doses in mg of the first of those courses on that day, all products together."""
-    previous_strength_mg: Decimal | None
-    """The strength they were made of; None where there were several, or where it is unknown."""
-    last_supply_on: date | None
-    """The day of the last hand-over to the first of those courses."""
-    began_today: bool
-    """Whether those courses began today."""
-
-
-class QueueState(StrEnum):
-    """The state of an order in the queue, as far as it follows from the therapy."""
-
-    DONE = "done"
-    BLOCKED = "blocked"
-    WAITING = "waiting"
-    OWING = "owing"
-    NOT_YET = "not-yet"
-    NOT_DUE = "not-due"
-    DUE = "due"
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """When an order is due at the counter."""
-
-    state: QueueState
-    due_on: date | None
-    earliest_on: date | None
-    """The first day on which it may be handed over without being early."""
-
-
-class SupplyDays(NamedTuple):
-    """The days that one hand-over is for: from `starts_on` up to, but not including, `run_out_on`."""
-
-    starts_on: date
-    run_out_on: date
-
-    @property
-    def days(self) -> int:
-        """Days by which the hand-over moves the first uncovered day; 0 is allowed."""
-        return (self.run_out_on - self.starts_on).days
-
-
-class SupplyType(StrEnum):
-    """HL7 v3 ActPharmacySupplyType."""
-
-    FIRST_FILL = "FF"
-    FIRST_FILL_PART = "FFP"
-    REFILL = "RF"
-    REFILL_PART = "RFP"
-
-
-class Therapy:
+class Therapy(TherapyDays):
     """All courses of oral baclofen of one patient, as known on the morning of a day."""
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.today = facts.today
-        self._orders = {order.id: order for order in facts.orders}
-        self._now = Courses.counted(facts)
-
-    @cached_property
-    def _ahead(self) -> Courses:
-        return self._now.forecast()
-
-    # --- days -----------------------------------------------------------------------------------------------------
-
-    def day(self, day: date) -> Day:
-        """Return what is taken on a day, past or to come, if nothing else happens but what is planned."""
-        return self._day(day.toordinal())
-
-    def stretches(self, first_on: date, last_on: date) -> list[DayStretch]:
-        """Return the days of a period, both ends included, as stretches of equal days."""
-        found: list[DayStretch] = []
-        for first, end in self._spans(first_on.toordinal(), last_on.toordinal() + 1):
-            day = self._day(first)
-            span = DayStretch(date.fromordinal(first), date.fromordinal(end - 1), day)
-            if found and found[-1].day == day:
-                found[-1] = found[-1]._replace(last_on=span.last_on)
-            else:
-                found.append(span)
-        return found
-
-    @cached_property
-    def _marks(self) -> list[int]:
-        """The days on which anything can differ from the day before."""
-        restart = self.facts.habits.restart_after
-        marks = set()
-        for course in self._ahead.courses:
-            marks.add(course.first_on)
-            if course.ended_on is not None:
-                marks.add(course.ended_on)
-            marks.update(day for days in course.replaced_days for day in days)
-            marks.update(since for since, _ in course.reported)
-            for stretch in course.stretches:
-                marks.update((stretch.first, stretch.end))
-                if stretch.uncovered_since is not None:
-                    marks.add(stretch.uncovered_since + restart)
-        return sorted(marks)
-
-    def _spans(self, first: int, end: int) -> Iterator[tuple[int, int]]:
-        marks = [mark for mark in self._marks if first < mark < end]
-        yield from zip([first, *marks], [*marks, end], strict=True)
-
-    def _day(self, day: int) -> Day:
-        rows = [(course, course.stretch_on(day)) for course in self._ahead.courses if course.is_open_on(day)]
-        running = [course for course, _ in rows if self._ahead.runs(course, day)]
-        mg: Decimal | None = ZERO
-        doses = []
-        uncovered = []
-        for course, stretch in rows:
-            if stretch is None:
-                continue
-            if stretch.uncovered_since is not None:
-                if not course.as_needed:
-                    uncovered.append(course.name)
-                continue
-            if stretch.phase is None:
-                mg = None
-                continue
-            segment = stretch.segment
-            strengths = () if segment.plan is None else segment.plan.strengths
-            doses.append(Dose(course.name, segment.source, stretch.phase, strengths, course.as_needed))
-            if not course.as_needed and mg is not None:
-                mg += stretch.phase.mg
-        low, high, is_unknown = self._bounds(running, day)
-        return Day(
-            mg=None if is_unknown else mg,
-            low=low,
-            high=high,
-            running=tuple(course.name for course in running),
-            uncovered=tuple(uncovered),
-            doses=tuple(doses),
-        )
-
-    def _bounds(self, running: Sequence[Course], day: int) -> tuple[Decimal, Decimal | None, bool]:
-        """Return the least and the most of a day, and whether two courses run of which nobody knows how they stand."""
-        low, high = ZERO, ZERO
-        is_high_known, is_unknown = True, False
-        left = list(running)
-        while left:
-            group = [left.pop()]
-            for member in group:
-                near = [course for course in left if course.name in member.unknown]
-                group += near
-                left = [course for course in left if course not in near]
-            bounds = [self._bounds_of(course, day) for course in group]
-            low += min(least for least, _ in bounds)
-            high += sum((most for _, most in bounds if most is not None), ZERO)
-            is_high_known = is_high_known and all(most is not None for _, most in bounds)
-            is_unknown = is_unknown or len(group) > 1
-        return low, high if is_high_known else None, is_unknown
-
-    def _bounds_of(self, course: Course, day: int) -> tuple[Decimal, Decimal | None]:
-        """Return the least and the most of one course that runs on a day."""
-        stretch = course.stretch_on(day)
-        phase = None if stretch is None else stretch.phase
-        if phase is None:
-            return ZERO, None
-        is_covered = stretch is not None and stretch.uncovered_since is None
-        low = phase.mg if is_covered and not course.as_needed else ZERO
-        high = phase.mg
-        reports = [mg for since, mg in course.reported if since <= day]
-        if reports:
-            low = reports[-1] if course.as_needed and is_covered else min(low, reports[-1])
-            high = max(high, reports[-1])
-        return low, high
-
-    @cached_property
-    def held_since(self) -> date | None:
-        """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
-        return self._held_since(lambda day: self._day(day).mg, None)
-
-    def _held_since(
-        self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None, until: int | None = None
-    ) -> date | None:
-        """Return the first day of the stretch of equal mg that a day, or today, belongs to.
-
-        A recorded supply may say an earlier one.
-        """
-        today = self.today.toordinal() if until is None else until
-        mg = mg_on(today)
-        if not mg:
-            return None
-        since = today
-        marks = self._marks[: bisect_right(self._marks, today)]
-        for mark in reversed(marks):
-            if mg_on(mark) == mg:
-                since = mark
-            if mg_on(mark - 1) != mg:
-                break
-        for course in self._ahead.courses:
-            recorded = course.supplies[0] if course.supplies else None
-            if recorded is None or recorded.dose_since is None or course.first_on != since:
-                continue
-            if names is None or course.name in names:
-                since = min(since, recorded.dose_since.toordinal())
-        return date.fromordinal(since)
-
-    @cached_property
-    def next_change(self) -> date | None:
-        """The next day, inside cover, on which the fixed doses differ by plan, also to nothing; None without one."""
-        return next(iter(self.changes(after=self.today)), None)
-
-    def changes(self, after: date) -> list[date]:
-        """Return the days after a day, inside cover, on which the fixed doses differ by plan, also to nothing."""
-        changes = []
-        for mark in self._marks:
-            if mark <= after.toordinal() or mark >= FAR:
-                continue
-            before, then = self._day(mark - 1), self._day(mark)
-            is_told = bool(before.mg) and then.mg is not None
-            if is_told and _fixed(before) != _fixed(then) and not self._runs_out(mark):
-                changes.append(date.fromordinal(mark))
-        return changes
-
-    def _runs_out(self, day: int) -> bool:
-        """Say whether a course goes without tablets on a day that had tablets on the day before."""
-        return any(
-            stretch is not None and stretch.uncovered_since == day
-            for stretch in (course.stretch_on(day) for course in self._ahead.courses if not course.as_needed)
-        )
 
     @cached_property
     def last_day(self) -> date | None:
@@ -679,7 +318,7 @@ class Therapy:
         if course.as_needed or days.days == 0:
             return []
         spans = self.stretches(days.starts_on, days.run_out_on - timedelta(days=1))
-        return [span for span in spans if _fixed(span.day)]
+        return [span for span in spans if fixed_doses(span.day)]
 
     def highest(self, order_id: str, tablets: Sequence[Decimal]) -> Decimal | None:
         """Return the largest `high` over the days of a hand-over of some tablets today, before any answer."""
@@ -712,11 +351,6 @@ class Therapy:
         quantities = tuple(product.quantity for product in order.plan.products)
         kind = "RF" if earlier else "FF"
         return SupplyType(kind if supply.tablets == quantities else f"{kind}P")
-
-
-def _fixed(day: Day) -> tuple[tuple[tuple[Decimal, ...], ...], ...]:
-    """Return the fixed doses of a day, by course and product."""
-    return tuple(dose.phase.doses for dose in day.doses if not dose.as_needed)
 
 
 def therapy(facts: Facts) -> Therapy:

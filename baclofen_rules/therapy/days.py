@@ -1,0 +1,194 @@
+"""The days of a therapy, between two of which nothing differs but where an event, a phase or the tablets end."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+from baclofen_rules.therapy.answers import Day, DayStretch, Dose
+from baclofen_rules.therapy.course import FAR, Course
+from baclofen_rules.therapy.courses import Courses
+from baclofen_rules.therapy.model import (
+    ZERO,
+    Facts,
+)
+
+
+def fixed_doses(day: Day) -> tuple[tuple[tuple[Decimal, ...], ...], ...]:
+    """Return the fixed doses of a day, by course and product."""
+    return tuple(dose.phase.doses for dose in day.doses if not dose.as_needed)
+
+
+class TherapyDays:
+    """The days of a therapy: what is taken on each, since when, and when that changes."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.today = facts.today
+        self._orders = {order.id: order for order in facts.orders}
+        self._now = Courses.counted(facts)
+
+    @cached_property
+    def _ahead(self) -> Courses:
+        return self._now.forecast()
+
+    # --- days -----------------------------------------------------------------------------------------------------
+
+    def day(self, day: date) -> Day:
+        """Return what is taken on a day, past or to come, if nothing else happens but what is planned."""
+        return self._day(day.toordinal())
+
+    def stretches(self, first_on: date, last_on: date) -> list[DayStretch]:
+        """Return the days of a period, both ends included, as stretches of equal days."""
+        found: list[DayStretch] = []
+        for first, end in self._spans(first_on.toordinal(), last_on.toordinal() + 1):
+            day = self._day(first)
+            span = DayStretch(date.fromordinal(first), date.fromordinal(end - 1), day)
+            if found and found[-1].day == day:
+                found[-1] = found[-1]._replace(last_on=span.last_on)
+            else:
+                found.append(span)
+        return found
+
+    @cached_property
+    def _marks(self) -> list[int]:
+        """The days on which anything can differ from the day before."""
+        restart = self.facts.habits.restart_after
+        marks = set()
+        for course in self._ahead.courses:
+            marks.add(course.first_on)
+            if course.ended_on is not None:
+                marks.add(course.ended_on)
+            marks.update(day for days in course.replaced_days for day in days)
+            marks.update(since for since, _ in course.reported)
+            for stretch in course.stretches:
+                marks.update((stretch.first, stretch.end))
+                if stretch.uncovered_since is not None:
+                    marks.add(stretch.uncovered_since + restart)
+        return sorted(marks)
+
+    def _spans(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        marks = [mark for mark in self._marks if first < mark < end]
+        yield from zip([first, *marks], [*marks, end], strict=True)
+
+    def _day(self, day: int) -> Day:
+        rows = [(course, course.stretch_on(day)) for course in self._ahead.courses if course.is_open_on(day)]
+        running = [course for course, _ in rows if self._ahead.runs(course, day)]
+        mg: Decimal | None = ZERO
+        doses = []
+        uncovered = []
+        for course, stretch in rows:
+            if stretch is None:
+                continue
+            if stretch.uncovered_since is not None:
+                if not course.as_needed:
+                    uncovered.append(course.name)
+                continue
+            if stretch.phase is None:
+                mg = None
+                continue
+            segment = stretch.segment
+            strengths = () if segment.plan is None else segment.plan.strengths
+            doses.append(Dose(course.name, segment.source, stretch.phase, strengths, course.as_needed))
+            if not course.as_needed and mg is not None:
+                mg += stretch.phase.mg
+        low, high, is_unknown = self._bounds(running, day)
+        return Day(
+            mg=None if is_unknown else mg,
+            low=low,
+            high=high,
+            running=tuple(course.name for course in running),
+            uncovered=tuple(uncovered),
+            doses=tuple(doses),
+        )
+
+    def _bounds(self, running: Sequence[Course], day: int) -> tuple[Decimal, Decimal | None, bool]:
+        """Return the least and the most of a day, and whether two courses run of which nobody knows how they stand."""
+        low, high = ZERO, ZERO
+        is_high_known, is_unknown = True, False
+        left = list(running)
+        while left:
+            group = [left.pop()]
+            for member in group:
+                near = [course for course in left if course.name in member.unknown]
+                group += near
+                left = [course for course in left if course not in near]
+            bounds = [self._bounds_of(course, day) for course in group]
+            low += min(least for least, _ in bounds)
+            high += sum((most for _, most in bounds if most is not None), ZERO)
+            is_high_known = is_high_known and all(most is not None for _, most in bounds)
+            is_unknown = is_unknown or len(group) > 1
+        return low, high if is_high_known else None, is_unknown
+
+    def _bounds_of(self, course: Course, day: int) -> tuple[Decimal, Decimal | None]:
+        """Return the least and the most of one course that runs on a day."""
+        stretch = course.stretch_on(day)
+        phase = None if stretch is None else stretch.phase
+        if phase is None:
+            return ZERO, None
+        is_covered = stretch is not None and stretch.uncovered_since is None
+        low = phase.mg if is_covered and not course.as_needed else ZERO
+        high = phase.mg
+        reports = [mg for since, mg in course.reported if since <= day]
+        if reports:
+            low = reports[-1] if course.as_needed and is_covered else min(low, reports[-1])
+            high = max(high, reports[-1])
+        return low, high
+
+    @cached_property
+    def held_since(self) -> date | None:
+        """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
+        return self._held_since(lambda day: self._day(day).mg, None)
+
+    def _held_since(
+        self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None, until: int | None = None
+    ) -> date | None:
+        """Return the first day of the stretch of equal mg that a day, or today, belongs to.
+
+        A recorded supply may say an earlier one.
+        """
+        today = self.today.toordinal() if until is None else until
+        mg = mg_on(today)
+        if not mg:
+            return None
+        since = today
+        marks = self._marks[: bisect_right(self._marks, today)]
+        for mark in reversed(marks):
+            if mg_on(mark) == mg:
+                since = mark
+            if mg_on(mark - 1) != mg:
+                break
+        for course in self._ahead.courses:
+            recorded = course.supplies[0] if course.supplies else None
+            if recorded is None or recorded.dose_since is None or course.first_on != since:
+                continue
+            if names is None or course.name in names:
+                since = min(since, recorded.dose_since.toordinal())
+        return date.fromordinal(since)
+
+    @cached_property
+    def next_change(self) -> date | None:
+        """The next day, inside cover, on which the fixed doses differ by plan, also to nothing; None without one."""
+        return next(iter(self.changes(after=self.today)), None)
+
+    def changes(self, after: date) -> list[date]:
+        """Return the days after a day, inside cover, on which the fixed doses differ by plan, also to nothing."""
+        changes = []
+        for mark in self._marks:
+            if mark <= after.toordinal() or mark >= FAR:
+                continue
+            before, then = self._day(mark - 1), self._day(mark)
+            is_told = bool(before.mg) and then.mg is not None
+            if is_told and fixed_doses(before) != fixed_doses(then) and not self._runs_out(mark):
+                changes.append(date.fromordinal(mark))
+        return changes
+
+    def _runs_out(self, day: int) -> bool:
+        """Say whether a course goes without tablets on a day that had tablets on the day before."""
+        return any(
+            stretch is not None and stretch.uncovered_since == day
+            for stretch in (course.stretch_on(day) for course in self._ahead.courses if not course.as_needed)
+        )

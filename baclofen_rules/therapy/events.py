@@ -1,0 +1,87 @@
+"""The events of a therapy in the order in which they are applied: decisions, death, returns, hand-overs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from baclofen_rules.therapy.course import FAR
+from baclofen_rules.therapy.model import ZERO, Decision, DecisionKind, Facts, Supply, SupplyStatus
+
+DECISIONS_OF_A_DAY = (DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.MOVED, DecisionKind.TAKES)
+"""The order in which the decisions of one day are applied."""
+
+
+class Kind:
+    """The kinds of event, in the order in which those of one day are applied."""
+
+    DECISION, DEATH, RETURN, HAND_OVER, RETURN_OF_THE_DAY, STOP_OF_THE_DAY = range(6)
+
+
+class Event(NamedTuple):
+    """Something that happened on a day.
+
+    Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose.
+    """
+
+    day: int
+    kind: int
+    place: tuple[object, ...] = ()
+    """The order of events of one kind and day."""
+    what: Decision | Supply | None = None
+
+
+def events_of(facts: Facts, decisions: Iterable[Decision]) -> Iterator[Event]:
+    """Return what happened up to the evening of today, in no order."""
+    today = facts.today.toordinal()
+    orders = {order.id: order for order in facts.orders}
+    died_on = FAR if facts.died_on is None else facts.died_on.toordinal()
+    if died_on <= today:
+        yield Event(died_on, Kind.DEATH)
+    for decision in decisions:
+        day = decision.on.toordinal()
+        if decision.kind in DECISIONS_OF_A_DAY and day <= min(today, died_on):
+            name = (DECISIONS_OF_A_DAY.index(decision.kind), decision.object, decision.id or "")
+            yield Event(day, Kind.DECISION, name, decision)
+            if decision.kind is DecisionKind.STOPPED:
+                yield Event(day, Kind.STOP_OF_THE_DAY, name, decision)
+    supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
+    first_on: dict[str, date] = {}
+    for supply in supplies:
+        source = supply.order or supply.id
+        if source not in first_on or supply.on < first_on[source]:
+            first_on[source] = supply.on
+    for supply in supplies:
+        day = supply.on.toordinal()
+        if day > today or day >= died_on:
+            continue
+        source = supply.order or supply.id
+        plan = orders[supply.order].plan if supply.order is not None else supply.plan
+        mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
+        after = _place_within_day(supply, facts.supplies) if first_on[source] == supply.on else -1
+        place = (after, -mg, source, supply.number, supply.id)
+        yield Event(day, Kind.HAND_OVER, place, supply)
+        if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
+            returned_on = max(day, supply.returned_on.toordinal())
+            if returned_on <= today:
+                yield Event(returned_on, Kind.RETURN if returned_on > day else Kind.RETURN_OF_THE_DAY, place, supply)
+
+
+def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Return the decisions that no newer one corrects, oldest first."""
+    decisions = tuple(decisions)
+    corrected = {decision.corrects for decision in decisions if decision.corrects is not None}
+    kept = [decision for decision in decisions if decision.id is None or decision.id not in corrected]
+    return tuple(sorted(kept, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")))
+
+
+def _place_within_day(supply: Supply, supplies: Sequence[Supply]) -> int:
+    """Return how many hand-overs of its day, one on another, a hand-over is known to have come after.
+
+    The relation frozen with it names their courses.
+    """
+    names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
+    before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {supply.order or supply.id}]
+    others = [s for s in supplies if s is not supply]
+    return max((1 + _place_within_day(s, others) for s in before), default=0)

@@ -1,0 +1,85 @@
+"""Fills of ordered quantities: what is owed, how long the last fill lasts, and when the next is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import ceil
+from typing import TYPE_CHECKING
+
+from baclofen_rules.therapy.model import ZERO, Order, OrderStatus, Supply, SupplyStatus
+
+if TYPE_CHECKING:
+    from baclofen_rules.therapy.course import Course
+    from baclofen_rules.therapy.courses import Courses
+
+
+def owes(order: Order | None, supplies: Sequence[Supply]) -> tuple[Decimal, ...] | None:
+    """Return the tablets of the fill begun that are still to be handed over, by product; None where none are."""
+    if order is None or order.status is not OrderStatus.ACTIVE:
+        return None
+    rest = _rest(order, [s for s in supplies if s.order == order.id and s.status is not SupplyStatus.CANCELLED])
+    return rest if any(rest) else None
+
+
+def _rest(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
+    """Return the tablets that the fill begun lacks, by product, after some hand-overs; 0 where the quantity is unknown."""
+    quantities = [product.quantity for product in order.plan.products]
+    given = [sum([s.tablets[i] for s in supplies if s.tablets], ZERO) for i in range(len(quantities))]
+    fills = [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity]
+    begun = max(fills, default=0)
+    return tuple(
+        begun * (quantity or ZERO) - count if quantity else ZERO
+        for count, quantity in zip(given, quantities, strict=True)
+    )
+
+
+def days_kept(state: Courses, course: Course) -> int:
+    """Return the most days of the last fill that may be left when a refill is not early: whole days, rounded down."""
+    habits = state.facts.habits
+    days = fill_days(state, course)
+    if habits.days_left is not None:
+        return min(habits.days_left, days // 2)
+    share = Decimal(1) - (habits.used_fraction or ZERO)
+    return max(int(days * share), min(7, days // 2))
+
+
+def fill_days(state: Courses, course: Course) -> int:
+    """Return the days of the last fill that a course was given: of all parts of one ordered quantity."""
+    supplies = [supply for supply in course.supplies if not is_back(supply, state.day)]
+    if not supplies:
+        return 0
+    order = None if supplies[-1].order is None else state.orders[supplies[-1].order]
+    parts: Sequence[Supply] = supplies[-1:]
+    if order is not None:
+        parts = _last_fill(order, sorted([s for s in supplies if s.order == order.id], key=lambda s: s.place))
+    return sum([last - first for first, last in (state.feedings[supply.id].days() for supply in parts)])
+
+
+def _last_fill(order: Order, supplies: Sequence[Supply]) -> Sequence[Supply]:
+    """Return the hand-overs of an order from the one that began its last fill."""
+    for index in range(len(supplies) - 1, 0, -1):
+        if not any(_rest(order, supplies[:index])):
+            return supplies[index:]
+    return supplies
+
+
+def is_back(supply: Supply, day: int) -> bool:
+    """Say whether all of a hand-over had come back by a day."""
+    if supply.status is not SupplyStatus.RETURNED or supply.returned_on is None or supply.returned_on.toordinal() > day:
+        return False
+    return supply.returned_tablets is None or supply.returned_tablets == supply.tablets
+
+
+def refill_due(state: Courses, course: Course) -> int | None:
+    """Return the day from which a refill is due; None where the course needs none."""
+    uncovered = state.cover_end(course)
+    if uncovered is None:
+        return None
+    return max(uncovered - state.facts.habits.lead, uncovered - days_kept(state, course))
+
+
+def is_refill_due(state: Courses, course: Course) -> bool:
+    """Say whether no more is left of a course than a refill is due with."""
+    due = refill_due(state, course)
+    return due is not None and due <= state.day
