@@ -56,7 +56,6 @@ def phase(**changes: Any) -> dict[str, Any]:
         (case(written_on="2999-01-01"), "written_on"),
         (case(written_on="yesterday"), "written_on"),
         (case(written_on=20261120), "written_on"),
-        (case(form="injection"), "form"),
         (case(then_stop="no"), "then_stop"),
         (case(directions=["5 mg"]), "directions"),
         (case(directions="5 mg tid " * 400), "directions"),

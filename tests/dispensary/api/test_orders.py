@@ -151,7 +151,7 @@ def test_a_review_is_frozen_and_read_back_byte_for_byte(technician: Caller, pres
     assert "pick" in {finding["code"] for finding in made.json()["findings"]}
     read = technician.get(f"reviews/{made.json()['id']}/").json()
     assert read == made.json()
-    assert read["case"]["picked"] == {"strength_mg": "25"}
+    assert read["case"]["ask"]["picked"] == [{"strength_mg": "25"}]
     assert Review.objects.filter(prescription=prescription).count() == 2
 
 

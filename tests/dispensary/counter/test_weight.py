@@ -42,7 +42,13 @@ def test_every_page_is_light(client: Client) -> None:
     for _ in range(40):
         make.prescription(prescription.patient, now=now)
     done = dispenses.dispense(
-        prescription=prescription, quantity=prescription.quantity, pack=make.pack(), key="k", by=member.actor(), now=now
+        prescription=prescription,
+        quantity=prescription.quantity,
+        pack=make.pack(),
+        acknowledged=["order-twice"],
+        key="k",
+        by=member.actor(),
+        now=now,
     )
     addresses = [
         reverse("counter:queue"),

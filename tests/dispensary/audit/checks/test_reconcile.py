@@ -82,7 +82,6 @@ def test_a_dispense_that_names_an_entry_that_is_not_there_is_found(dispense: Dis
 
 def test_an_entry_whose_dispense_is_gone_is_found(dispense: Dispense) -> None:
     """Deleted in the tables by somebody who also removed what hung on it."""
-    dispense.reminder_plans.all().delete()
     Dispense.objects.filter(pk=dispense.pk)._raw_delete("default")
     assert (Kind.NO_ROW, "dispense") in orphans(dispense)
 
