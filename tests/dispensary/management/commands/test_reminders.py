@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from dispensary.models import Dispense, Reminder, ReminderState, StaffMember
 from dispensary.models.audit import AuditEntry
 from tests.dispensary.reminders import making
+from tests.dispensary.reminders.conftest import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,7 +117,7 @@ def test_who_looks_stands_in_the_log(due, outbox, awake, staff, capsys):
     reminder, by = due(), staff.user.username
     run(capsys, "explain", reminder.patient_id)
     run(capsys, "explain", reminder.patient_id, "--by", by)
-    run(capsys, "preview", reminder.plan.dispense_id, "--by", by)
+    run(capsys, "preview", reminder.patient.dispenses.get().pk, "--by", by)
     run(capsys, "list", "--pharmacy", awake.pk, "--by", by)
     looked = AuditEntry.objects.filter(action__in=["patient.opened", "patient.searched"], pharmacy=awake.pk).order_by(
         "recorded_at"
@@ -134,7 +135,7 @@ def test_whoever_does_not_work_there_sees_nothing(due, outbox, awake, capsys):
     get_user_model().objects.create_user("stranger")
     for words in (
         ["explain", reminder.patient_id],
-        ["preview", reminder.plan.dispense_id],
+        ["preview", reminder.patient.dispenses.get().pk],
         ["list", "--pharmacy", awake.pk],
     ):
         with pytest.raises(CommandError, match="stranger is no active"):
@@ -158,6 +159,6 @@ def test_what_has_ended_is_not_withdrawn(due, outbox, staff, state):
 
 def test_preview_is_a_calendar_with_texts_and_segments(awake, capsys):
     person = making.patient(awake, language="fr")
-    dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True))
+    dispense: Dispense = making.dispense(making.prescription(person, making.TAPER, then_stop=True), at=database_now())
     output = run(capsys, "preview", dispense.pk, "--detailed")
     assert output.count("text message") == 4 and "un demi-comprimé" in output and "GSM-7" in output
