@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary import audit
 from dispensary.actions import patients
 from dispensary.counter.styles import build
-from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
+from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.journeys.looking import Eye, eye
 
@@ -240,6 +240,7 @@ def test_without_scripts_the_same_pages_do_the_same_work(
         page.get_by_role("link", name="Okafor, Ada").click()
         page.fill("#id_scan", make.TEN_MG)
         page.get_by_role("button", name="Take", exact=True).click()
+        page.fill("#id_expiry", make.pack_expiry().isoformat())
         page.get_by_role("button", name="Dispense 42 tablets").click()
         assert page.get_by_text("42 tablets of Lioresal 10 mg tablets").is_visible()
     assert order.dispenses.count() == 1
@@ -304,6 +305,8 @@ def test_two_hundred_waiting_are_shown_on_four_pages_and_read(
     for copy in (copies := [copy_of(order) for _ in range(199)]):
         copy.pk = uuid.uuid4()
     Prescription.objects.bulk_create(copies)
+    summary = OrderSummary.objects.values().get(prescription=order)
+    OrderSummary.objects.bulk_create(OrderSummary(**summary | {"prescription_id": copy.pk}) for copy in copies)
     with eye(browser, live_server.url) as looking:
         page = looking.page
         sign_in(looking, pharmacist)
