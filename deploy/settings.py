@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
         "DispenseStatus": "dispensary.models.DispenseStatus",
+        "DecisionKind": "dispensary.models.DecisionKind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -110,6 +110,7 @@ SCHEMA: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "PrescriptionStatus": "dispensary.models.PrescriptionStatus",
         "DispenseStatus": "dispensary.models.DispenseStatus",
+        "DecisionKind": "dispensary.models.DecisionKind",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "dispensary.api.schema.add_problems"],
 }

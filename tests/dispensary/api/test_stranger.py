@@ -58,6 +58,8 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("PATCH", "patients/{patient}/", {"facts": {"egfr": 50}}, COUNTER),
     ("PATCH", "patients/{patient}/", {"given_name": "Corrected"}, COUNTER),
     ("POST", "patients/{patient}/namesakes/", {"other": str(uuid4()), "answer": "other"}, COUNTER),
+    ("GET", "patients/{patient}/decisions/", None, EVERYBODY),
+    ("POST", "patients/{patient}/decisions/", {"kind": "counted", "object": "x", "tablets": [1]}, PHARMACISTS),
     ("POST", "patients/{patient}/supplies/", {"supplies": [{}]}, COUNTER),
     ("POST", "patients/{patient}/death/", {"died_on": "2026-01-01"}, PHARMACISTS),
     ("GET", "prescriptions/{prescription}/", None, EVERYBODY),
