@@ -30,7 +30,10 @@ SELECT gen_random_uuid(), md5((n %% 500)::text)::uuid, gen_random_uuid(), 'not-d
   FROM generate_series(1, %(supplies)s / 3) n;
 UPDATE dispensary_therapysummary SET pharmacy_id = %(shop)s WHERE pharmacy_id = md5('7')::uuid;
 UPDATE dispensary_ordersummary SET pharmacy_id = %(shop)s WHERE pharmacy_id = md5('7')::uuid;
-ANALYZE dispensary_therapysummary, dispensary_ordersummary;
+INSERT INTO dispensary_patient
+SELECT (jsonb_populate_record(known, jsonb_build_object('id', gen_random_uuid(), 'identifier', n::text))).*
+  FROM dispensary_patient known, generate_series(1, 20000) n WHERE known.pharmacy_id = %(shop)s;
+ANALYZE dispensary_patient, dispensary_therapysummary, dispensary_ordersummary;
 """
 
 
@@ -44,6 +47,7 @@ def summaries(django_db_setup, django_db_blocker, database):
     """A third of a million threads and open orders of five hundred pharmacies, one of which is looked at."""
     with django_db_blocker.unblock():
         shop = make.pharmacy()
+        make.patient(shop)
         member = make.staff(shop)
     with database.connect("superuser" if database.split else "owner") as owner:
         owner.execute(FILL % {"supplies": SUPPLIES, "shop": f"'{shop.pk}'"})
