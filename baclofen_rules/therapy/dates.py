@@ -69,7 +69,7 @@ def messages(therapy: Therapy) -> list[DueMessage]:
                 DueMessage(change - _DAY, MessageKind.DOSE_CHANGE, day.running[0]),
             )
     for thread in therapy.threads:
-        if thread.ends_on is not None:
+        if thread.ends_on is not None and therapy.day(thread.ends_on - _DAY).mg is not None:
             last_on = thread.ends_on - _DAY
             owed.setdefault((last_on, MessageKind.LAST_DAY), DueMessage(last_on, MessageKind.LAST_DAY, thread.course))
     return sorted(message for message in owed.values() if message.on >= therapy.today)
@@ -104,7 +104,7 @@ def risks(therapy: Therapy) -> list[Risk]:
         if uncovered is None or not -habits.new_after <= (uncovered - today).days <= habits.second_call:
             continue
         if thread.as_needed:
-            if therapy.day(uncovered - _DAY).low <= habits.stop_free_mg:
+            if therapy.low_of(thread.last_course, uncovered - _DAY) <= habits.stop_free_mg:
                 continue
             level = RiskLevel.MAY_BE_OUT
         else:

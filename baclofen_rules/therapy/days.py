@@ -138,6 +138,10 @@ class TherapyDays:
             high = max(high, reports[-1])
         return low, high
 
+    def low_of(self, course: str, day: date) -> Decimal:
+        """Return the least that one course gives on a day; 0 where it does not run."""
+        return sum((self._bounds_of(c, day.toordinal())[0] for c in self._ahead.courses if c.name == course), ZERO)
+
     @cached_property
     def held_since(self) -> date | None:
         """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
