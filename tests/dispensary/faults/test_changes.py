@@ -69,8 +69,8 @@ class Course:
         self.order = make.prescription(person, now=now, written_on=str(now.date()), repeats=3)
         self.dispense = self.hand_over(self.order)
         kind = "refill_due" if state == "parked for a person" else "run_out"
-        self.row = Reminder.objects.filter(plan__dispense=self.dispense, kind=kind).earliest("due_at")
-        Reminder.objects.filter(plan__dispense=self.dispense).exclude(pk=self.row.pk).delete()
+        self.row = Reminder.objects.filter(patient=self.dispense.patient_id, kind=kind).earliest("due_at")
+        Reminder.objects.filter(patient=self.dispense.patient_id).exclude(pk=self.row.pk).delete()
         self.row.due_at, self.row.useful_until = now + timedelta(days=2), now + timedelta(days=3)
         self.row.save(update_fields=["due_at", "useful_until"])
 
@@ -117,11 +117,12 @@ def dose_changed(course):
         "phases": [{"dose": 10, "unit": "mg", "times_per_day": 3, "days": 28}],
     }
     new |= {"directions": "10 mg three times a day for 28 days", "quantity": 84}
-    prescriptions.receive(
+    received = prescriptions.receive(
         pharmacy=course.patient.pharmacy, patient=course.patient, prescriber=make.prescriber(course.patient.pharmacy),
         order=new, source=Source.CASE, document={"prescription": "as it came"}, replaces=course.order, by=course.by,
         now=database_now(),
     )  # fmt: skip
+    course.hand_over(received.prescription)  # until it is collected, the old tablets run out as they did
 
 
 def stopped(course):
@@ -256,8 +257,9 @@ def times_told(course):
 
 
 def named_as_on_its_way(course):
-    """Return the log's entry of the plan's end: how many could not be recalled."""
-    lines = AuditEntry.objects.filter(action="reminder.withdrawn", subject_id=str(course.row.plan_id))
+    """Return the log's entries of the ends of the patient's plans: how many could not be recalled."""
+    plans = [str(plan) for plan in course.patient.reminder_plans.values_list("pk", flat=True)]
+    lines = AuditEntry.objects.filter(action="reminder.withdrawn", subject_id__in=plans)
     entries = list(lines.values_list("entry_id", flat=True))
     with audit.reading(course.patient.pharmacy):
         bodies = [json.loads(entry_body.body) for entry_body in AuditBody.objects.filter(entry_id__in=entries)]
