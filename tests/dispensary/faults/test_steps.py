@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.db import OperationalError, connection
@@ -102,10 +102,10 @@ def test_a_lease_shorter_than_its_batch_doubles_nothing(due, outbox, awake):
     rows = [
         Reminder(
             plan=first.plan, pharmacy=awake, patient=first.patient, kind="run_out", occurrence=f"n{number}",
-            local_date=first.local_date, local_time=first.local_time, tz_name="UTC", tzdb_version="t",
-            due_at=first.due_at, useful_until=first.useful_until, params=first.params,
+            local_date=first.local_date + timedelta(days=number), local_time=first.local_time, tz_name="UTC",
+            tzdb_version="t", due_at=first.due_at, useful_until=first.useful_until, params=first.params,
         )
-        for number in range(150)
+        for number in range(1, 151)
     ]  # fmt: skip
     Reminder.objects.bulk_create(rows)
 
