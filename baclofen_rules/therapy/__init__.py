@@ -16,7 +16,17 @@ from baclofen_rules.therapy.answers import (
     Thread,
 )
 from baclofen_rules.therapy.course import Ending
-from baclofen_rules.therapy.dates import DueMessage, MessageKind, Risk, RiskLevel, messages, risks
+from baclofen_rules.therapy.dates import (
+    DueMessage,
+    MessageKind,
+    Risk,
+    RiskLevel,
+    Watch,
+    messages,
+    risk_level,
+    risks,
+    watches,
+)
 from baclofen_rules.therapy.model import (
     Decision,
     DecisionKind,
@@ -69,7 +79,10 @@ __all__ = [
     "SupplyType",
     "Therapy",
     "Thread",
+    "Watch",
     "messages",
+    "risk_level",
     "risks",
     "therapy",
+    "watches",
 ]

@@ -35,14 +35,28 @@ class DueMessage(NamedTuple):
 
 
 class RiskLevel(StrEnum):
-    """How near to, or how far past, the last tablet a thread is."""
+    """Levels of withdrawal risk, worst first."""
 
-    SOON = "soon"
-    TODAY = "today"
     OVERDUE = "overdue"
+    TODAY = "today"
+    SOON = "soon"
     MAY_BE_OUT = "may-be-out"
-    """As needed, reported as taken regularly."""
+    """Ordered as needed, reported as taken regularly."""
     STOPPED = "stopped"
+
+
+class Watch(NamedTuple):
+    """A course that the withdrawal-risk list shows on some days."""
+
+    course: str
+    since: date
+    """The first day without tablets, or without the medicine where it was stopped."""
+    mg: Decimal | None
+    """mg a day of the therapy on the day before."""
+    as_needed: bool
+    is_stopped: bool
+    listed_from: date
+    listed_until: date
 
 
 class Risk(NamedTuple):
@@ -57,29 +71,22 @@ class Risk(NamedTuple):
 
 def messages(therapy: Therapy) -> list[DueMessage]:
     """Return the messages owed from today on, by day; one for equal kind and day."""
-    owed: dict[tuple[date, MessageKind], DueMessage] = {}
-    for thread in therapy.threads:
-        for message in _calls(therapy, thread):
-            owed.setdefault((message.on, message.kind), message)
+    due = [message for thread in therapy.threads for message in _calls(therapy, thread)]
     for change in therapy.changes(after=therapy.today):
         day = therapy.day(change)
         if day.mg:
-            owed.setdefault(
-                (change - _DAY, MessageKind.DOSE_CHANGE),
-                DueMessage(change - _DAY, MessageKind.DOSE_CHANGE, day.running[0]),
-            )
-    for thread in therapy.threads:
-        if thread.ends_on is not None and therapy.day(thread.ends_on - _DAY).mg is not None:
-            last_on = thread.ends_on - _DAY
-            owed.setdefault((last_on, MessageKind.LAST_DAY), DueMessage(last_on, MessageKind.LAST_DAY, thread.course))
-    return sorted(message for message in owed.values() if message.on >= therapy.today)
+            due.append(DueMessage(change - _DAY, MessageKind.DOSE_CHANGE, day.running[0]))
+    first_of_kind: dict[tuple[date, MessageKind], DueMessage] = {}
+    for message in due:
+        first_of_kind.setdefault((message.on, message.kind), message)
+    return sorted(message for message in first_of_kind.values() if message.on >= therapy.today)
 
 
 def _calls(therapy: Therapy, thread: Thread) -> list[DueMessage]:
-    """Return the calls about the end of a thread's tablets."""
+    """Return the calls about the end of a thread's tablets, or the message about its last day."""
     uncovered = thread.first_uncovered
     if uncovered is None:
-        return []
+        return _last_day(therapy, thread)
     habits = therapy.facts.habits
     again_on = uncovered - habits.second_call * _DAY
     calls = []
@@ -95,24 +102,57 @@ def _calls(therapy: Therapy, thread: Thread) -> list[DueMessage]:
     return [DueMessage(on, kind, thread.course) for on, kind in calls]
 
 
-def risks(therapy: Therapy) -> list[Risk]:
-    """Return the rows of the withdrawal-risk list: threads about to be, or long, without tablets, and watched stops."""
-    today, habits = therapy.today, therapy.facts.habits
-    rows = []
+def _last_day(therapy: Therapy, thread: Thread) -> list[DueMessage]:
+    if thread.ends_on is None:
+        return []
+    last_on = thread.ends_on - _DAY
+    is_dose_known = therapy.day(last_on).mg is not None
+    return [DueMessage(last_on, MessageKind.LAST_DAY, thread.course)] if is_dose_known else []
+
+
+def watches(therapy: Therapy) -> list[Watch]:
+    """Return the courses that the withdrawal-risk list shows, and when: threads that run out, and stopped courses.
+
+    A dose as needed is watched only where more of it is taken regularly than may be stopped at once.
+    """
+    habits = therapy.facts.habits
+    listed_courses = []
     for thread in therapy.threads:
-        uncovered = thread.first_uncovered
-        if uncovered is None or not -habits.new_after <= (uncovered - today).days <= habits.second_call:
+        since = thread.first_uncovered
+        if since is None:
             continue
-        if thread.as_needed:
-            if therapy.low_of(thread.last_course, uncovered - _DAY) <= habits.stop_free_mg:
-                continue
-            level = RiskLevel.MAY_BE_OUT
-        else:
-            level = RiskLevel.SOON if uncovered > today else RiskLevel.OVERDUE
-            level = RiskLevel.TODAY if uncovered == today else level
-        rows.append(Risk(thread.course, level, uncovered, thread.mg))
+        if thread.as_needed and therapy.low_of(thread.last_course, since - _DAY) <= habits.stop_free_mg:
+            continue
+        days = (since - habits.second_call * _DAY, since + habits.new_after * _DAY)
+        listed_courses.append(Watch(thread.course, since, thread.mg, thread.as_needed, False, *days))
     for course in therapy.ended:
-        watched = course.why is Ending.STOPPED and (today - course.on).days < habits.watch
-        if watched and (course.mg or ZERO) > habits.stop_free_mg:
-            rows.append(Risk(course.course, RiskLevel.STOPPED, course.on, course.mg))
-    return rows
+        if course.why is Ending.STOPPED and (course.mg or ZERO) > habits.stop_free_mg:
+            days = (course.on, course.on + (habits.watch - 1) * _DAY)
+            listed_courses.append(Watch(course.course, course.on, course.mg, False, True, *days))
+    return listed_courses
+
+
+def risk_level(since: date, today: date, *, as_needed: bool, is_stopped: bool) -> RiskLevel:
+    """Return the level of a listed course on a day."""
+    if is_stopped:
+        return RiskLevel.STOPPED
+    if as_needed:
+        return RiskLevel.MAY_BE_OUT
+    if since == today:
+        return RiskLevel.TODAY
+    return RiskLevel.SOON if since > today else RiskLevel.OVERDUE
+
+
+def risks(therapy: Therapy) -> list[Risk]:
+    """Return the rows of the withdrawal-risk list on the day of the therapy."""
+    today = therapy.today
+    return [
+        Risk(
+            watch.course,
+            risk_level(watch.since, today, as_needed=watch.as_needed, is_stopped=watch.is_stopped),
+            watch.since,
+            watch.mg,
+        )
+        for watch in watches(therapy)
+        if watch.listed_from <= today <= watch.listed_until
+    ]

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import DatabaseError, transaction
 from django.db.models import Model, QuerySet
 
-from baclofen_rules.therapy import Due, Ending, QueueState, RiskLevel, Therapy, risks
+from baclofen_rules.therapy import Due, QueueState, RiskLevel, Therapy, risks, watches
 from dispensary import reminders
 from dispensary.actors import Actor
 from dispensary.assessment import assess, therapy_of
@@ -106,27 +106,23 @@ def _store(rows: Sequence[Model], *keys: str) -> None:
 
 def _threads(patient: Patient, therapy: Therapy) -> Iterator[TherapySummary]:
     """Return a row for each thread, and for each stopped course that is still watched."""
-    habits = therapy.facts.habits
+    watched = watches(therapy)
+    running_out = {watch.course: watch for watch in watched if not watch.is_stopped}
     for thread in therapy.threads:
         uncovered = thread.first_uncovered
         row = _thread(patient, therapy, thread.course, thread.last_course, (uncovered or therapy.today) - _DAY)
         row.first_uncovered_on, row.more_needed = uncovered, thread.more_needed
         row.as_needed, row.last_mg = thread.as_needed, thread.mg
-        is_regular = not thread.as_needed or (
-            uncovered is not None and therapy.day(uncovered - _DAY).low > habits.stop_free_mg
-        )
-        if uncovered is not None and is_regular:
-            row.listed_from = uncovered - habits.second_call * _DAY
-            row.listed_until = uncovered + habits.new_after * _DAY
+        watch = running_out.get(thread.course)
+        if watch is not None:
+            row.listed_from, row.listed_until = watch.listed_from, watch.listed_until
         yield row
-    for course in therapy.ended:
-        watched_until = course.on + (habits.watch - 1) * _DAY
-        if course.why is not Ending.STOPPED or (course.mg or 0) <= habits.stop_free_mg or watched_until < therapy.today:
-            continue
-        row = _thread(patient, therapy, course.course, course.course, course.on - _DAY)
-        row.stopped_on, row.last_mg = course.on, course.mg
-        row.listed_from, row.listed_until = course.on, watched_until
-        yield row
+    for watch in watched:
+        if watch.is_stopped and watch.listed_until >= therapy.today:
+            row = _thread(patient, therapy, watch.course, watch.course, watch.since - _DAY)
+            row.stopped_on, row.last_mg = watch.since, watch.mg
+            row.listed_from, row.listed_until = watch.listed_from, watch.listed_until
+            yield row
 
 
 def _thread(patient: Patient, therapy: Therapy, course: str, last_course: str, last_on: date) -> TherapySummary:
@@ -206,8 +202,7 @@ def refresh_outdated(*, now: datetime, seconds: float = SECONDS) -> int:
 
     Returns how many patients were looked at. A patient in whose record somebody is at work is left for the next tick; one
     whose therapy cannot be counted is left as it is, told in the program's log and by the gauge of plans behind;
-    `manage.py therapy check` names it. Two of
-    these at once share the work.
+    `manage.py therapy check` names it. Two of these at once share the work.
     """
     until, passed, done = time.monotonic() + seconds, list[UUID](), 0
     while outdated := list_outdated(passed=passed, limit=BATCH, now=now):

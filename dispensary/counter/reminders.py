@@ -17,6 +17,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from baclofen_rules.therapy import RiskLevel
 from dispensary import policies, reminders
 from dispensary.actions import worklist
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
@@ -27,7 +28,6 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.models.reminders import NOT_SENT_YET
-from dispensary.reminders import RiskLevel
 from dispensary.reminders.work import open_work
 
 MOST = 100

@@ -5,7 +5,7 @@ from dispensary.reminders.explanations import Preview, explain, outlook, preview
 from dispensary.reminders.missing_receipts import poll_missing_receipts
 from dispensary.reminders.planning import plan_messages
 from dispensary.reminders.receipts import act_on_events, keep
-from dispensary.reminders.risk_list import AtRisk, RiskLevel, withdrawal_risk
+from dispensary.reminders.risk_list import AtRisk, withdrawal_risk
 from dispensary.reminders.upcoming import Coming, coming_to
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Coming",
     "Drained",
     "Preview",
-    "RiskLevel",
     "Ticked",
     "act_on_events",
     "coming_to",

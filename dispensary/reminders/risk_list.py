@@ -9,30 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import RiskLevel, risk_level
 from dispensary.models import Patient, Pharmacy, TherapySummary, WorkKind, WorklistItem, WorkState
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.work import open_work
 
 ASK_AGAIN_AFTER = timedelta(days=2)
 _DAY = timedelta(days=1)
-
-
-class RiskLevel(StrEnum):
-    """Levels of withdrawal risk, worst first."""
-
-    OVERDUE = "overdue"
-    TODAY = "today"
-    SOON = "soon"
-    MAY_BE_OUT = "may-be-out"
-    """Ordered as needed, reported as taken regularly."""
-    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +87,13 @@ def _listed(today: date) -> QuerySet[TherapySummary]:
 def _at_risk(row: TherapySummary, today: date) -> AtRisk:
     since = row.stopped_on or row.first_uncovered_on
     assert since is not None  # a row without a day is not listed
-    without = (today - since).days
-    level = RiskLevel.OVERDUE if without > 0 else RiskLevel.TODAY if without == 0 else RiskLevel.SOON
-    level = RiskLevel.MAY_BE_OUT if row.as_needed else level
     return AtRisk(
         patient=row.patient,
         prescription_id=row.prescription_id,
-        level=RiskLevel.STOPPED if row.stopped_on else level,
+        level=risk_level(since, today, as_needed=row.as_needed, is_stopped=row.stopped_on is not None),
         mg_per_day=row.last_mg,
         run_out_on=since,
-        days_without=without,
+        days_without=(today - since).days,
         tapering=row.tapering,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from baclofen_rules.therapy import RiskLevel
 from dispensary.api.fields import Amount, Body, Count, Flag, Text
 from dispensary.models import (
     ConsentAnswer,
@@ -18,7 +19,6 @@ from dispensary.models import (
     Resolution,
     WorklistItem,
 )
-from dispensary.reminders import RiskLevel
 
 
 class NewContact(Body):

@@ -1,15 +1,19 @@
 """The withdrawal-risk list, and the work that comes of it."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
+from baclofen_rules.therapy import RiskLevel
 from dispensary import reminders
-from dispensary.actions import worklist
+from dispensary.actions import summaries, worklist
+from dispensary.assessment import therapy_of
 from dispensary.errors import Conflict, InvalidInput, NotFound
 from dispensary.models import Patient, Resolution, Withdrawal, WorklistItem, WorkState
-from dispensary.reminders.risk_list import RiskLevel, open_risk_work
+from dispensary.reminders.risk_list import open_risk_work
+from tests.baclofen_rules.therapy.reading import CASES
 from tests.dispensary.reminders import making
+from tests.dispensary.worked_cases import write_case
 
 pytestmark = pytest.mark.django_db
 NOW = making.NOON
@@ -112,6 +116,17 @@ def test_a_supply_recorded_from_elsewhere_that_has_ended_is_on_it_without_an_ord
     [risk] = at_risk(shop, 0)
     assert (risk.level, risk.days_without, risk.prescription_id) == (RiskLevel.OVERDUE, 2, None)
     assert risk.mg_per_day == 60
+
+
+def test_a_dose_as_needed_is_not_listed_for_the_regular_one_beside_it(shop):
+    """The regular dose lasts; of the one as needed nobody said that it is taken regularly."""
+    case = next(case for case in CASES if case["id"] == "T16")
+    patient, day = making.patient(shop), date(2026, 12, 14)
+    supply = {"id": "s2", "on": case["today"], "order": "B", "tablets": case["ask"]["give"], "status": "given"}
+    write_case({**case, "supplies": [*case["supplies"], supply], "decisions": case["ask"]["answer"]}, patient)
+    summaries.refresh_summary(patient=patient, therapy=therapy_of(patient, day))
+    assert {row.first_uncovered_on for row in patient.therapy_summary.all()} >= {date(2026, 12, 15)}
+    assert reminders.withdrawal_risk(pharmacy=shop, now=datetime.combine(day, time(12), UTC)) == []
 
 
 def test_the_list_takes_as_many_queries_for_ten_as_for_one(shop, django_assert_max_num_queries):
