@@ -43,15 +43,15 @@ class TherapyDays:
 
     def stretches(self, first_on: date, last_on: date) -> list[DayStretch]:
         """Return the days of a period, both ends included, as stretches of equal days."""
-        found: list[DayStretch] = []
+        stretches: list[DayStretch] = []
         for first, end in self._spans(first_on.toordinal(), last_on.toordinal() + 1):
             day = self._day(first)
             span = DayStretch(date.fromordinal(first), date.fromordinal(end - 1), day)
-            if found and found[-1].day == day:
-                found[-1] = found[-1]._replace(last_on=span.last_on)
+            if stretches and stretches[-1].day == day:
+                stretches[-1] = stretches[-1]._replace(last_on=span.last_on)
             else:
-                found.append(span)
-        return found
+                stretches.append(span)
+        return stretches
 
     @cached_property
     def _marks(self) -> list[int]:

@@ -72,8 +72,8 @@ def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     """Return the decisions that no newer one corrects, oldest first."""
     decisions = tuple(decisions)
     corrected = {decision.corrects for decision in decisions if decision.corrects is not None}
-    kept = [decision for decision in decisions if decision.id is None or decision.id not in corrected]
-    return tuple(sorted(kept, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")))
+    uncorrected = [decision for decision in decisions if decision.id is None or decision.id not in corrected]
+    return tuple(sorted(uncorrected, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")))
 
 
 def _place_within_day(supply: Supply, supplies: Sequence[Supply]) -> int:

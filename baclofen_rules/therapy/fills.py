@@ -25,12 +25,12 @@ def owes(order: Order | None, supplies: Sequence[Supply]) -> tuple[Decimal, ...]
 def _rest(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
     """Return the tablets that the fill begun lacks, by product, after some hand-overs; 0 where the quantity is unknown."""
     quantities = [product.quantity for product in order.plan.products]
-    given = [sum([s.tablets[i] for s in supplies if s.tablets], ZERO) for i in range(len(quantities))]
-    fills = [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity]
+    handed_over = [sum([s.tablets[i] for s in supplies if s.tablets], ZERO) for i in range(len(quantities))]
+    fills = [ceil(count / quantity) for count, quantity in zip(handed_over, quantities, strict=True) if quantity]
     begun = max(fills, default=0)
     return tuple(
         begun * (quantity or ZERO) - count if quantity else ZERO
-        for count, quantity in zip(given, quantities, strict=True)
+        for count, quantity in zip(handed_over, quantities, strict=True)
     )
 
 
@@ -71,15 +71,12 @@ def is_back(supply: Supply, day: int) -> bool:
     return supply.returned_tablets is None or supply.returned_tablets == supply.tablets
 
 
-def refill_due(state: Courses, course: Course) -> int | None:
-    """Return the day from which a refill is due; None where the course needs none."""
-    uncovered = state.cover_end(course)
-    if uncovered is None:
-        return None
+def refill_due_from(state: Courses, course: Course, uncovered: int) -> int:
+    """Return the day from which a refill of a course is due whose first uncovered day is known."""
     return max(uncovered - state.facts.habits.lead, uncovered - days_kept(state, course))
 
 
 def is_refill_due(state: Courses, course: Course) -> bool:
-    """Say whether no more is left of a course than a refill is due with."""
-    due = refill_due(state, course)
-    return due is not None and due <= state.day
+    """Say whether no more is left of a course than a refill is due with; not where it needs none."""
+    uncovered = state.cover_end(course)
+    return uncovered is not None and refill_due_from(state, course, uncovered) <= state.day

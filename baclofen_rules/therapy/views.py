@@ -15,7 +15,6 @@ from functools import cached_property
 from baclofen_rules.therapy.answers import (
     HAND_OVER,
     CourseView,
-    Day,
     DayStretch,
     Dose,
     DoseStretch,
@@ -27,9 +26,9 @@ from baclofen_rules.therapy.answers import (
     SupplyType,
     Thread,
 )
-from baclofen_rules.therapy.course import Course, Ending, Stretch
+from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.days import TherapyDays, fixed_doses
-from baclofen_rules.therapy.fills import days_kept, fill_days, owes
+from baclofen_rules.therapy.fills import days_kept, fill_days, owes, refill_due_from
 from baclofen_rules.therapy.model import (
     ZERO,
     Decision,
@@ -106,8 +105,7 @@ class Therapy(TherapyDays):
         if uncovered is not None:
             order = last.last_segment.order
             if order is None or order.interval_days is None or last.as_needed:
-                lead = self.facts.habits.lead
-                due = date.fromordinal(max(uncovered - lead, uncovered - days_kept(self._now, self._counted(last))))
+                due = date.fromordinal(refill_due_from(self._now, self._counted(last), uncovered))
         ends_on = last.ended_on if last.ended_why in (Ending.PLANNED, Ending.STOPPED) else None
         return Thread(
             course=course.name,
@@ -190,14 +188,18 @@ class Therapy(TherapyDays):
             decided += [c for c in self._now.running() if c.name in course.decided_beside]
         return list(dict.fromkeys(decided))
 
+    def _forecast_of(self, course: Course) -> Course:
+        """Return the copy of a course that is counted to its end."""
+        return next(c for c in self._ahead.courses if c.name == course.name)
+
     def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
         """Return the least and the most on a course's last covered day before today; of today where it began today."""
-        ahead = next(c for c in self._ahead.courses if c.name == course.name)
+        ahead = self._forecast_of(course)
         return self._bounds_of(ahead, self._last_covered(ahead))
 
     def _last_covered_phase(self, course: Course) -> tuple[PlanPhase | None, tuple[Decimal | None, ...]]:
         """Return the phase of that day, and the strengths it was made of."""
-        ahead = next(c for c in self._ahead.courses if c.name == course.name)
+        ahead = self._forecast_of(course)
         stretch = ahead.stretch_on(self._last_covered(ahead))
         if stretch is None or stretch.phase is None or stretch.segment.plan is None:
             return None, ()
@@ -216,7 +218,7 @@ class Therapy(TherapyDays):
         if not courses:
             return None
         names = tuple(course.name for course in courses)
-        ahead = [c for c in self._ahead.courses if c.name in names]
+        ahead = [self._forecast_of(course) for course in courses]
 
         def mg_on(day: int) -> Decimal:
             stretches = (c.stretch_on(day) for c in ahead)
@@ -257,9 +259,8 @@ class Therapy(TherapyDays):
         elif relation.relation is Relation.CONTINUES:
             uncovered = self._now.cover_end(relation.to[0])
             if uncovered is not None:
-                first_uncovered = date.fromordinal(uncovered)
-                earliest = first_uncovered - timedelta(days=days_kept(self._now, relation.to[0]))
-                due = max(first_uncovered - lead, earliest)
+                earliest = date.fromordinal(uncovered - days_kept(self._now, relation.to[0]))
+                due = date.fromordinal(refill_due_from(self._now, relation.to[0], uncovered))
                 if order.written_on is not None:
                     earliest = max(earliest, order.written_on)
         return Due(QueueState.NOT_DUE if due > today else QueueState.DUE, due, earliest)
@@ -272,11 +273,11 @@ class Therapy(TherapyDays):
         """Return the therapy after a hand-over today under an answer, for the screen before and the paper after."""
         number = 1 + max((s.number for s in self.facts.supplies if s.order == order_id), default=0)
         supply = Supply(supply_id, self.today, order_id, tuple(tablets), number=number)
-        relation = self.relate(order_id)
-        if relation is not None and any(s.on == self.today and s.order != order_id for s in self.facts.supplies):
+        if any(s.on == self.today and s.order != order_id for s in self.facts.supplies):
             # It comes after the other hand-overs of its day, as how it stands to them says.
-            frozen = FrozenRelation(relation.relation, relation.how, relation.to)
-            supply = replace(supply, relation=frozen)
+            relation = self.relate(order_id)
+            if relation is not None:
+                supply = replace(supply, relation=FrozenRelation(relation.relation, relation.how, relation.to))
         facts = replace(
             self.facts,
             supplies=(*self.facts.supplies, supply),
@@ -292,7 +293,7 @@ class Therapy(TherapyDays):
     def label(self, supply_id: str) -> list[DoseStretch]:
         """Return the stretches of a hand-over's own days, from where its course stands."""
         days = self.supply(supply_id)
-        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
+        course = self._now.feedings[supply_id].course
         name = course.name
         if course.as_needed:
             segment = course.last_segment
@@ -300,22 +301,21 @@ class Therapy(TherapyDays):
             if phase is None or segment.plan is None:
                 return []
             return [DoseStretch(days.starts_on, None, Dose(name, segment.source, phase, segment.plan.strengths, True))]
-        found: list[DoseStretch] = []
+        stretches: list[DoseStretch] = []
         for first, end in self._spans(days.starts_on.toordinal(), days.run_out_on.toordinal()):
             dose = next((dose for dose in self._day(first).doses if dose.course == name), None)
             if dose is None:
                 continue
-            if found and found[-1].dose == dose:
-                found[-1] = found[-1]._replace(last_on=date.fromordinal(end - 1))
+            if stretches and stretches[-1].dose == dose:
+                stretches[-1] = stretches[-1]._replace(last_on=date.fromordinal(end - 1))
             else:
-                found.append(DoseStretch(date.fromordinal(first), date.fromordinal(end - 1), dose))
-        return found
+                stretches.append(DoseStretch(date.fromordinal(first), date.fromordinal(end - 1), dose))
+        return stretches
 
     def calendar(self, supply_id: str) -> list[DayStretch]:
         """Return the covered fixed days of the therapy from a hand-over's first day to its end."""
         days = self.supply(supply_id)
-        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
-        if course.as_needed or days.days == 0:
+        if self._now.feedings[supply_id].course.as_needed or days.days == 0:
             return []
         spans = self.stretches(days.starts_on, days.run_out_on - timedelta(days=1))
         return [span for span in spans if fixed_doses(span.day)]
@@ -333,10 +333,8 @@ class Therapy(TherapyDays):
 
     def position(self, supply_id: str) -> int:
         """Return the day of its order's plan on which a hand-over's first day falls; 1 is the first."""
-        supply = next(s for s in self.facts.supplies if s.id == supply_id)
-        first, _ = self._now.feedings[supply_id].days()
-        course = next(c for c in self._now.courses if any(s.id == supply_id for s in c.supplies))
-        segment = next(s for s in reversed(course.segments) if s.source == (supply.order or supply.id))
+        feeding = self._now.feedings[supply_id]
+        (first, _), segment = feeding.days(), feeding.segment
         return 1 if segment.first_taken is None else max(1, first - segment.first_taken - segment.moved + 1)
 
     def supply_type(self, supply_id: str) -> SupplyType:
@@ -356,23 +354,3 @@ class Therapy(TherapyDays):
 def therapy(facts: Facts) -> Therapy:
     """Count what a patient takes from everything known of it."""
     return Therapy(facts)
-
-
-__all__ = [
-    "HAND_OVER",
-    "CourseView",
-    "Day",
-    "DayStretch",
-    "Dose",
-    "DoseStretch",
-    "Due",
-    "EndedCourse",
-    "OrderRelation",
-    "QueueState",
-    "Stretch",
-    "SupplyDays",
-    "SupplyType",
-    "Therapy",
-    "Thread",
-    "therapy",
-]
