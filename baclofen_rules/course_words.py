@@ -1,12 +1,14 @@
 """Words about the courses that an order stands to: how much, of whom, and for how long."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
+from baclofen_rules.findings import DetectedIssue, Dur, Words
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import CourseView
-from baclofen_rules.words import clip, join_words
+from baclofen_rules.words import clip, count_days, join_words
 
 
 def courses_in_question(t: Terms) -> list[CourseView]:
@@ -44,12 +46,32 @@ def prescriber_asked(t: Terms) -> str:
     return name or "The prescriber"
 
 
-def are_prescribers_different(t: Terms, courses: list[CourseView]) -> bool:
-    """Say whether a course in question has another prescriber than the order, or one that nobody knows."""
+def duplication_issue(t: Terms, courses: list[CourseView]) -> DetectedIssue:
+    """Return the code of a doubled medicine: of several prescribers where one is another than the order's, or unknown."""
     record, ask = t.case.record, t.case.ask
     recorded = None if record is None or ask is None or ask.order is None else record.find(ask.order)
     own = None if recorded is None else recorded.order.prescriber
-    return any(course.prescriber is None or course.prescriber != own for course in courses)
+    if any(course.prescriber is None or course.prescriber != own for course in courses):
+        return DetectedIssue.POLY_PRESCRIBER
+    return DetectedIssue.DUPLICATE_INGREDIENT
+
+
+def say_beside(t: Terms, summary: Callable[[Decimal, str, str], str]) -> Words:
+    """Return the words of a dose that is taken beside what runs.
+
+    `summary` makes one sentence of mg a day that run, of mg a day of the order, and of both together.
+    """
+    courses = courses_in_question(t)
+    before = sum_mg(courses)
+    now, both = format_amount(t.first_mg), format_amount(t.first_mg + before)
+    return Words(
+        summary(before, now, both),
+        f"{prescriber_asked(t)} orders {now} mg a day beside {describe_courses(t, courses)}: at most {both} mg a day.",
+        observed={"mg_per_day": now, "together_mg_per_day": both},
+        limit={"mg_per_day": format_amount(before)},
+        dur=Dur.INGREDIENT_DUPLICATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
+    )
 
 
 def mg_words(mg: Decimal | None) -> str:
@@ -61,10 +83,6 @@ def days_left(course: CourseView, on: date) -> int:
     return 0 if course.first_uncovered is None else max(0, (course.first_uncovered - on).days)
 
 
-def count_days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
-
-
 def sum_mg(courses: list[CourseView]) -> Decimal:
     """Return mg a day of some courses together; an unknown dose counts nothing here and is said apart."""
     return sum((course.mg for course in courses if course.mg is not None), Decimal(0))
@@ -72,8 +90,8 @@ def sum_mg(courses: list[CourseView]) -> Decimal:
 
 def strengths_words(strengths: tuple[Decimal | None, ...]) -> str:
     """Return ``25 mg and 10 mg tablets``."""
-    known = [f"{format_amount(strength)} mg" for strength in strengths if strength is not None]
-    return f"{join_words(known)} tablets" if known else "tablets of an unknown strength"
+    amounts = [f"{format_amount(strength)} mg" for strength in strengths if strength is not None]
+    return f"{join_words(amounts)} tablets" if amounts else "tablets of an unknown strength"
 
 
 def ordered_strengths(t: Terms) -> tuple[Decimal | None, ...]:

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 from baclofen_rules.order import Order
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import format_doses
+from baclofen_rules.words import count_days, format_doses
 
 
 def find_difference(text: Regimen, structured: Regimen) -> str | None:
@@ -57,11 +57,7 @@ def write_course(regimen: Regimen) -> str:
 
 
 def _write_length(phase: Phase) -> str:
-    return ", open end" if phase.days is None else f" for {write_days(phase.days)}"
-
-
-def write_days(days: int | None) -> str:
-    return "1 day" if days == 1 else f"{days} days"
+    return ", open end" if phase.days is None else f" for {count_days(phase.days)}"
 
 
 def write_tablets(regimen: Regimen, order: Order) -> str:

@@ -18,6 +18,11 @@ def clip(text: str, most: int = LONGEST_NAME) -> str:
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
+def count_days(days: int) -> str:
+    """Return ``1 day`` or ``14 days``."""
+    return "1 day" if days == 1 else f"{days} days"
+
+
 def join_words(words: Sequence[str]) -> str:
     """Words as a list in a sentence: ``a, b and c``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -7,12 +7,13 @@ Source: design.
 
 from datetime import timedelta
 
-from baclofen_rules.course_words import count_days, is_own_order
+from baclofen_rules.course_words import is_own_order
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER
+from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -50,9 +51,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "2",
-    ),
+    answers=("5", "2"),
     needs_dose=True,
 )

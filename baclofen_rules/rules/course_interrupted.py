@@ -6,11 +6,12 @@ Errs: on the side of asking: nothing repeats a higher or a lower phase unasked.
 Source: design.
 """
 
-from baclofen_rules.course_words import count_days, is_own_order
+from baclofen_rules.course_words import is_own_order
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -48,10 +49,7 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "2",
-    ),
+    answers=("5", "2"),
     needs_dose=True,
     terms=("restart_after_days",),
     is_for_pharmacist=True,

@@ -20,7 +20,6 @@ from baclofen_rules.courses import (
     count_tablets,
     find_difference,
     write_course,
-    write_days,
     write_quantity,
     write_tablets,
 )
@@ -32,7 +31,7 @@ from baclofen_rules.rule import Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import LONGEST_QUOTE, clip, format_doses
+from baclofen_rules.words import LONGEST_QUOTE, clip, count_days, format_doses
 
 REPEATS_FACT = "prescription.repeats"
 _UNREAD = {
@@ -206,8 +205,8 @@ def _compared(order: Order, reading: Reading, structured: Regimen, limits: Limit
 def _agreement(order: Order, text: Regimen, structured: Regimen, limits: Limits) -> str:
     """Which two of the three agree, as far as the quantity can tell, with the days that it is to last where no end is named."""
     with_text, with_phases = (_fits(order, regimen, limits) for regimen in (text, structured))
-    by_days = order.expected_days is not None and None in (text.total_days, structured.total_days)
-    quantity = f"the quantity for {write_days(order.expected_days)}" if by_days else "the quantity"
+    days = order.expected_days if None in (text.total_days, structured.total_days) else None
+    quantity = "the quantity" if days is None else f"the quantity for {count_days(days)}"
     if with_text is None and with_phases is None:
         return f"{quantity} does not decide"
     if with_text and not with_phases:
@@ -268,19 +267,19 @@ def _duration(order: Order, regimen: Regimen | None, limits: Limits) -> Iterator
     if total is not None:
         if expected in (total, Decimal(total) / (1 + (order.repeats or 0))) or (expected < total and not apart):
             return
-        summary = f"The quantity is to last {write_days(expected)}, the course {write_days(total)}"
+        summary = f"The quantity is to last {count_days(expected)}, the course {count_days(total)}"
     elif needed is None or order.quantity is None or _fits(order, regimen, limits):
         return
     else:
         if needed / limits.duration_factor < order.quantity < needed * limits.duration_factor:
             level = limits.quantity_apart
         per_day = f"{format_amount(round(order.quantity / expected, 2))} a day"
-        summary = f"{write_quantity(order)} for {write_days(expected)} are {per_day}; the doses of that time need {format_amount(needed)}"
-    lasts = "until further notice" if total is None else write_days(total)
+        summary = f"{write_quantity(order)} for {count_days(expected)} are {per_day}; the doses of that time need {format_amount(needed)}"
+    lasts = "until further notice" if total is None else count_days(total)
     yield _found(
         level,
         summary,
-        f"Quantity: {write_quantity(order)}, expected to last {write_days(expected)}; the course lasts {lasts}. Doses: {write_course(regimen)}{write_tablets(regimen, order)}.",
+        f"Quantity: {write_quantity(order)}, expected to last {count_days(expected)}; the course lasts {lasts}. Doses: {write_course(regimen)}{write_tablets(regimen, order)}.",
         {"days": str(expected), "tablets": write_quantity(order)},
         limit={"days": str(total)} if total else {"tablets": format_amount(needed)} if needed else {},
         issue=DetectedIssue.FULFILMENT,
@@ -346,7 +345,7 @@ def _misplaced(order: Order, limits: Limits) -> Iterator[Found]:
             late = start > next_day
             days = abs(start - next_day)
             word = "left out" if late else "named twice"
-            count = f"{write_days(days)} {'is' if days == 1 else 'are'}"
+            count = f"{count_days(days)} {'is' if days == 1 else 'are'}"
             yield _found(
                 limits.gap if late else limits.overlap,
                 f"{count} {word} before phase {number_}: it begins on day {start}, not on day {next_day}",

@@ -48,9 +48,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "2",
-    ),
+    answers=("5", "2"),
     needs_dose=True,
 )

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from baclofen_rules.course_words import count_days
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import QueueState
+from baclofen_rules.words import count_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "14",
-        "16",
-        "5",
-    ),
+    answers=("14", "16", "5"),
     needs_dose=True,
 )

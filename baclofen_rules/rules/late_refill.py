@@ -12,6 +12,7 @@ from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Mi
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -25,7 +26,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(t: Terms) -> Words:
-    days = "1 day" if t.gap_days == 1 else f"{t.gap_days} days"
+    days = count_days(t.gap_days)
     return Words(
         f"The last supply ran out {days} ago; ask how the patient managed",
         f"Earlier supplies cover the days before {t.cover_end}; today is {t.case.on}: a gap of {days}.",

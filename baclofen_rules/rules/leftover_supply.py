@@ -7,12 +7,12 @@ Source: design.
 
 from datetime import date
 
-from baclofen_rules.course_words import count_days
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation
+from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -46,7 +46,7 @@ def _describe_change(t: Terms, left: int, starts_on: date) -> Words:
 
 
 def _describe(t: Terms) -> Words:
-    left = "1 day" if t.left_days == 1 else f"{t.left_days} days"
+    left = count_days(t.left_days)
     before, now = format_amount(t.previous_mg), format_amount(t.first_mg)
     return Words(
         f"{left} of {before} mg a day are left and the dose is now {now} mg; say what to do with the old tablets",

@@ -6,9 +6,9 @@ Source: design.
 """
 
 from baclofen_rules.course_words import (
-    are_prescribers_different,
     courses_in_question,
     describe_courses,
+    duplication_issue,
     mg_words,
     prescriber_asked,
     sum_mg,
@@ -46,9 +46,7 @@ def _describe(t: Terms) -> Words:
         observed={"mg_per_day": now},
         limit={"mg_per_day": format_amount(sum_mg(courses)), "since": since.isoformat()},
         dur=Dur.INGREDIENT_DUPLICATION,
-        detected_issue=DetectedIssue.POLY_PRESCRIBER
-        if are_prescribers_different(t, courses)
-        else DetectedIssue.DUPLICATE_INGREDIENT,
+        detected_issue=duplication_issue(t, courses),
     )
 
 
@@ -63,9 +61,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "7",
-    ),
+    answers=("5", "7"),
     needs_dose=True,
 )

@@ -8,10 +8,11 @@ Source: design.
 
 from datetime import date
 
-from baclofen_rules.course_words import count_days, planned_start
+from baclofen_rules.course_words import planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
+from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -44,9 +45,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "2",
-    ),
+    answers=("5", "2"),
     needs_dose=True,
 )

@@ -7,14 +7,14 @@ Source: design.
 """
 
 from baclofen_rules.course_words import (
-    are_prescribers_different,
     courses_in_question,
     describe_courses,
+    duplication_issue,
     mg_words,
     prescriber_asked,
     sum_mg,
 )
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
@@ -38,9 +38,7 @@ def _describe(t: Terms) -> Words:
         observed={"mg_per_day": now, "together_mg_per_day": both},
         limit={"mg_per_day": format_amount(sum_mg(courses))},
         dur=Dur.INGREDIENT_DUPLICATION,
-        detected_issue=DetectedIssue.POLY_PRESCRIBER
-        if are_prescribers_different(t, courses)
-        else DetectedIssue.DUPLICATE_INGREDIENT,
+        detected_issue=duplication_issue(t, courses),
     )
 
 
@@ -55,9 +53,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "7",
-    ),
+    answers=("5", "7"),
     needs_dose=True,
 )

@@ -13,6 +13,7 @@ from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
 from baclofen_rules.text import format_amount
+from baclofen_rules.words import count_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,15 @@ def check(t: Terms, limits: Limits) -> Answer:
 def _describe(t: Terms, limits: Limits, shortest: int) -> Words:
     least = limits.min_days
     timed = [(fall, fall.held_days) for fall in t.falls if fall.held_days is not None]
-    soon = [f"{fall}, after {_days(days)}" for fall, days in timed if days < least]
+    soon = [f"{fall}, after {count_days(days)}" for fall, days in timed if days < least]
     return Words(
-        f"A fall after {_days(shortest)} is sooner than {format_amount(least)} days at one dose",
+        f"A fall after {count_days(shortest)} is sooner than {format_amount(least)} days at one dose",
         f"{'; '.join(soon)}. Shortest time at a dose before a fall: {format_amount(least)} days.",
         observed={"days": str(shortest), "steps": soon},
         limit={"days": format_amount(least)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.INTERVAL,
     )
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
 
 
 def explain(t: Terms, limits: Limits) -> str:

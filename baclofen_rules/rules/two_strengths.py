@@ -5,11 +5,10 @@ Errs: on the side of the sum: who takes one only takes less.
 Source: design.
 """
 
-from baclofen_rules.course_words import courses_in_question, describe_courses, mg_words, prescriber_asked, sum_mg
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.course_words import mg_words, say_beside
+from baclofen_rules.findings import CLEAR, Answer, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
-from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import How
 
 
@@ -20,17 +19,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(t: Terms) -> Words:
-    courses = courses_in_question(t)
-    before = sum_mg(courses)
-    now, both = format_amount(t.first_mg), format_amount(t.first_mg + before)
-    return Words(
-        f"{mg_words(before)} and {now} mg: {both} mg a day together",
-        f"{prescriber_asked(t)} orders {now} mg a day beside {describe_courses(t, courses)}: at most {both} mg a day.",
-        observed={"mg_per_day": now, "together_mg_per_day": both},
-        limit={"mg_per_day": format_amount(before)},
-        dur=Dur.INGREDIENT_DUPLICATION,
-        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
-    )
+    return say_beside(t, lambda before, now, both: f"{mg_words(before)} and {now} mg: {both} mg a day together")
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
@@ -44,9 +33,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_record=True,
-    answers=(
-        "5",
-        "7",
-    ),
+    answers=("5", "7"),
     needs_dose=True,
 )

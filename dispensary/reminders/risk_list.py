@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import RiskLevel, risk_level
+from baclofen_rules.words import count_days
 from dispensary.models import Patient, Pharmacy, TherapySummary, WorkKind, WorklistItem, WorkState
 from dispensary.reminders.outcomes import engine_actor
 from dispensary.reminders.work import open_work
@@ -44,17 +45,17 @@ class AtRisk:
         """The risk in words."""
         if self.level is RiskLevel.STOPPED:
             return (
-                f"Stopped {_days(self.days_without)} ago: watch for withdrawal"
+                f"Stopped {count_days(self.days_without)} ago: watch for withdrawal"
                 if self.days_without
                 else "Stopped today"
             )
         if self.level is RiskLevel.MAY_BE_OUT and self.days_without >= 0:
             return "May be out of tablets: takes them regularly, ordered as needed"
         if self.days_without > 0:
-            return f"Without tablets for {_days(self.days_without)}: withdrawal may have begun"
+            return f"Without tablets for {count_days(self.days_without)}: withdrawal may have begun"
         if self.days_without == 0:
             return "The tablets are not enough for today: withdrawal may begin"
-        return f"The tablets end in {_days(-self.days_without)}"
+        return f"The tablets end in {count_days(-self.days_without)}"
 
     @property
     def reason(self) -> str:
@@ -64,10 +65,6 @@ class AtRisk:
         if self.level is RiskLevel.STOPPED:
             return f"{dose}, {course}, stopped on {self.run_out_on:%d %b %Y}"
         return f"{dose}, {course}, supply to {self.run_out_on - _DAY:%d %b %Y}, not collected"
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
 
 
 def withdrawal_risk(*, pharmacy: Pharmacy, patient: Patient | None = None, now: datetime) -> list[AtRisk]:
