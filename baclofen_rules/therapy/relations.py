@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.fills import is_refill_due, owes
 from baclofen_rules.therapy.model import (
     ZERO,
@@ -27,7 +28,6 @@ from baclofen_rules.therapy.model import (
 )
 
 if TYPE_CHECKING:
-    from baclofen_rules.therapy.course import Course
     from baclofen_rules.therapy.courses import Courses
 
 _DECIDED = {
@@ -162,10 +162,10 @@ def replaced_by_own(
 
 def _is_outdated(own: Course) -> bool:
     """Say whether a course was replaced or stopped, so that its order no longer says what is taken."""
-    return own.ended_why is not None and own.ended_why.value in ("replaced", "stopped")
+    return own.ended_why in (Ending.REPLACED, Ending.STOPPED)
 
 
-def _relation(  # noqa: PLR0917
+def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last)
     state: Courses,
     asked: Asked,
     own: Course | None,

@@ -34,6 +34,7 @@ from dispensary.models import (
     ReviewReason,
     Source,
 )
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.models.reminders import Withdrawal
 from dispensary.text import clean_line
 
@@ -226,7 +227,7 @@ def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> 
             Problem("replaces", "another patient's order", "an order for the same patient"),
         )
     locked = lock(old)
-    if locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
+    if locked.status in OPEN_STATUSES:
         replace_order(locked, new, by, now)
     elif locked.status == PrescriptionStatus.REPLACED:
         raise Conflict(f"The order to be replaced is {locked.get_status_display().lower()} already.")

@@ -28,6 +28,7 @@ from dispensary.models import (
     Withdrawal,
     WorkKind,
 )
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.reminders.work import open_or_add
 from dispensary.text import clean_line
 
@@ -63,7 +64,7 @@ def withdraw(
     locked = lock(prescription)
     if locked.withdrawn_as == status:
         return locked
-    was_open = locked.status in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}
+    was_open = locked.status in OPEN_STATUSES
     words = f"{status.label} by its sender" + (f" ({reason})" if reason else "")
     reason_text = clean_line(words[:250], "reason", longest=250)
     if status == SenderStatus.ON_HOLD:

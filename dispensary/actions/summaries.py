@@ -31,6 +31,7 @@ from dispensary.models import (
     TherapySummary,
     Withdrawal,
 )
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.record import OF_A_PATIENT, group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
@@ -49,7 +50,6 @@ _STATE_OF_OUTCOME = {
     Outcome.OVERRIDE: OrderState.NEEDS_ANSWER,
     Outcome.STOP: OrderState.BLOCKED,
 }
-_OPEN = frozenset({PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD})
 _OUT_OF_TABLETS = frozenset({RiskLevel.TODAY, RiskLevel.OVERDUE, RiskLevel.MAY_BE_OUT})
 
 
@@ -144,7 +144,7 @@ def _thread(patient: Patient, therapy: Therapy, course: str, last_course: str, l
 def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
     """Return a row for each order that has not ended."""
     names = {row.pk: order_id(order) for order in group_orders(patient.prescriptions.all()) for row in order}
-    still_open = [row for row in patient.prescriptions.all() if row.status in _OPEN]
+    still_open = [row for row in patient.prescriptions.all() if row.status in OPEN_STATUSES]
     answers = Override.objects.filter(prescription__in=still_open, state=OverrideState.OPEN) if still_open else []
     answered = {(answer.prescription_id, answer.fingerprint) for answer in answers}
     for prescription in still_open:

@@ -129,8 +129,8 @@ def stop(
 ) -> Prescription | Refused:
     """Stop the course that this order feeds now, without a taper. `reason` is one of the case format's (or "").
 
-    A course may be stopped whatever became of the order. The rule book is asked first: stopping a patient who takes more than a few milligrams a day is a finding, and
-    without an answer to it the refusal is recorded and returned.
+    A course may be stopped whatever became of the order. The rule book is asked first: stopping a patient who takes more
+    than a few milligrams a day is a finding, and without an answer to it the refusal is recorded and returned.
     """
     policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)

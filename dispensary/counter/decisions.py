@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -89,9 +89,14 @@ class DecisionForm(StyledForm):
     def __init__(self, *args: Any, patient: Patient, therapy: Therapy, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         orders = patient.prescriptions.filter(status=PrescriptionStatus.ACTIVE)
-        self.fields["order"].choices = [("", "None"), *((str(o.pk), order_words(o)) for o in orders)]  # type: ignore[attr-defined]
+        cast("forms.ChoiceField", self.fields["order"]).choices = [
+            ("", "None"),
+            *((str(order.pk), order_words(order)) for order in orders),
+        ]
         courses = [therapy.course(thread.course) for thread in therapy.threads]
-        self.fields["course"].choices = [(course.name, course_words(course)) for course in courses]  # type: ignore[attr-defined]
+        cast("forms.ChoiceField", self.fields["course"]).choices = [
+            (course.name, course_words(course)) for course in courses
+        ]
 
     def decided(self) -> Decided:
         """Return the decision for the action."""

@@ -21,7 +21,8 @@ from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription, PrescriptionStatus
+from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.search import find_labelled_orders, find_patients
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _uuid(text: str) -> UUID | None:
 
 def find_row(prescription: Prescription) -> Row:
     """Return an order as a row, whether it has ended or not."""
-    if prescription.status not in {PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD}:
+    if prescription.status not in OPEN_STATUSES:
         return Row(prescription, "done", prescription.get_status_display(), prescription.ended_reason, None)
     summary = getattr(prescription, "summary", None)
     if summary is None:

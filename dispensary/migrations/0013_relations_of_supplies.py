@@ -90,7 +90,7 @@ def _settle(patient: Any) -> bool:
     return is_unknown
 
 
-def _relation_of(patient: Any, orders: Any, dispenses: Iterable[Any], moment: Any, on: date, at: datetime) -> Any:  # noqa: PLR0917
+def _relation_of(patient: Any, orders: Any, dispenses: Iterable[Any], moment: Any, on: date, at: datetime) -> Any:  # noqa: PLR0917  (the rows of one patient, and the moment)
     """Return the relation of one hand-over as the table gives it; None where what is stored cannot be read."""
     zone = ZoneInfo(patient.pharmacy.time_zone)
     asked = next(products for products in orders if moment[0].prescription_id in {row.pk for row in products})

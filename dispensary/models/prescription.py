@@ -26,7 +26,8 @@ class PrescriptionStatus(models.TextChoices):
     REPLACED = "replaced", _("Replaced")
 
 
-_OPEN = [PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD]
+OPEN_STATUSES = [PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD]
+"""Of orders that have not ended."""
 
 
 class Source(models.TextChoices):
@@ -140,8 +141,8 @@ class Prescription(models.Model):
                 condition=Q(interval_days__isnull=True) | Q(interval_days__gte=1), name="prescription_interval_positive"
             ),
             models.CheckConstraint(
-                condition=Q(status__in=_OPEN, ended_at__isnull=True)
-                | (~Q(status__in=_OPEN) & Q(ended_at__isnull=False)),
+                condition=Q(status__in=OPEN_STATUSES, ended_at__isnull=True)
+                | (~Q(status__in=OPEN_STATUSES) & Q(ended_at__isnull=False)),
                 name="prescription_ended_has_a_time",
             ),
         ]

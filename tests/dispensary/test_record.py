@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -156,13 +157,13 @@ def test_the_database_refuses_to_change_a_decision(patient: Patient, statement: 
 
 
 def test_many_patients_are_read_in_few_queries(
-    shop: Pharmacy, pharmacist: Actor, django_assert_max_num_queries: object
+    shop: Pharmacy, pharmacist: Actor, django_assert_max_num_queries: Any
 ) -> None:
     people = [make.patient(shop) for _ in range(3)]
     for person in people:
         make.hand_over(make.prescription(person), pharmacist)
     people = list(Patient.objects.filter(pk__in=[person.pk for person in people]).select_related("pharmacy"))
-    with django_assert_max_num_queries(6):  # type: ignore[operator]
+    with django_assert_max_num_queries(6):
         prefetch_related_objects(people, *OF_A_PATIENT)
         ends = {therapy_of(person, TODAY).threads[0].first_uncovered for person in people}
     assert ends == {TODAY + 28 * DAY}
