@@ -175,7 +175,7 @@ def _order_document(
         "starts_on": _day(first.starts_on),
         "status": _status(products),
         "replaces": replaces,
-        "group": first.group[:300] or None,
+        "group": first.group or None,
         "as_needed": first.as_needed,
         "then_stop": first.then_stop,
         "repeats": first.repeats,
