@@ -23,7 +23,7 @@ from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.standing import TherapyStanding, stand
 from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import HAND_OVER, Habits
+from baclofen_rules.therapy import HAND_OVER, Habits, How
 from baclofen_rules.therapy import Relation as TherapyRelation
 from baclofen_rules.transition import Transition
 
@@ -306,7 +306,8 @@ class Terms:
     def _first_transitions(self, first_mg: Decimal) -> Iterator[Transition]:
         """From what is taken to phase 1: a rise from the least of it, a fall from the most of it.
 
-        What goes on beside is added to; a dose as needed counts as nothing taken, and is no rise.
+        What goes on beside is added to; a dose as needed counts as nothing taken, and is no rise. Where it is not known
+        whether the order replaces what runs there is no fall yet: that is asked, and the answer reviewed.
         """
         name = "Previous dose to phase 1"
         relation = self.relation
@@ -321,7 +322,8 @@ class Terms:
             first_mg = ZERO
         if first_mg > self.previous_low_mg:
             yield Transition(self.previous_low_mg, first_mg, self.held_days, name)
-        if first_mg < self.previous_mg:
+        is_asked = relation is not None and relation.relation is TherapyRelation.UNKNOWN and relation.how is How.UNKNOWN
+        if first_mg < self.previous_mg and not is_asked:
             yield Transition(self.previous_mg, first_mg, self.held_days, name)
 
     @property

@@ -32,9 +32,11 @@ def _describe(t: Terms) -> Words:
     now = format_amount(t.first_mg)
     both = format_amount(t.first_mg + sum_mg(courses))
     before = describe_courses(t, courses)
+    fall = sum_mg(courses) - t.first_mg
+    if_replaced = f"; a fall of {format_amount(fall)} mg a day if it replaces that" if fall > 0 else ""
     return Words(
         f"{now} mg a day beside {mg_words(sum_mg(courses))} a day that runs: {both} mg if both; ask whether it replaces it",
-        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs: {both} mg a day if both are taken.",
+        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs: {both} mg a day if both are taken{if_replaced}.",
         observed={"mg_per_day": now, "together_mg_per_day": both},
         limit={"mg_per_day": format_amount(sum_mg(courses))},
         dur=Dur.INGREDIENT_DUPLICATION,
