@@ -184,10 +184,14 @@ class Attack:
         self.run("DROP TABLE pair")
 
     def edit_checkpoint(self, size: int) -> None:
-        """Change the root that a stored checkpoint states."""
+        """Change the first letter of the root that a stored checkpoint states."""
         self.run(
-            "UPDATE audit.checkpoint SET note = overlay(note placing 'A' from "
-            "position(E'\\n' || size || E'\\n' in note) + length(size::text) + 3) WHERE log_id = %(log)s AND size = %(size)s",
+            "UPDATE audit.checkpoint SET note = overlay("
+            "note placing CASE substr(note, root.at, 1) WHEN 'A' THEN 'B' ELSE 'A' END from root.at) "
+            "FROM (SELECT length(size::text) + 3 + position(E'\\n' || size || E'\\n' in note) AS at, log_id, size "
+            "FROM audit.checkpoint) root "
+            "WHERE checkpoint.log_id = %(log)s AND checkpoint.size = %(size)s "
+            "AND root.log_id = checkpoint.log_id AND root.size = checkpoint.size",
             size=size,
         )
 
