@@ -127,7 +127,9 @@ class Case(NamedTuple):
 
 
 CASE_1_FIELDS = names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
-CASE_FIELDS = names("format", "on", "action", "reason", "patient", "orders", "supplies", "decisions", "ask")
+CASE_FIELDS = names(
+    "format", "on", "action", "reason", "patient", "orders", "supplies", "decisions", "potential_duplicates", "ask"
+)
 FILL_FIELDS = names(
     "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
 )

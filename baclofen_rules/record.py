@@ -113,6 +113,8 @@ class Record(NamedTuple):
     """The names that prescribers are called by, by order or recorded supply."""
     words: tuple[Mapping[str, str | None], ...]
     """Who decided and why, by decision."""
+    potential_duplicates: int = 0
+    """Other records of the pharmacy that may be of the same patient; what they hold is not in this one."""
 
     def find(self, order_id: str) -> RecordedOrder | None:
         return next((recorded for recorded in self.orders if recorded.order.id == order_id), None)
@@ -180,6 +182,10 @@ def read_record(fields: Fields, on: date, od_means_once_daily: bool | None) -> R
             **{read.supply.id: read.prescriber_name for read in supplies or () if read.prescriber_name is not None},
         },
         words=tuple(words for _, words in decisions or ()),
+        potential_duplicates=fields.get(
+            "potential_duplicates", lambda at: at.whole("a number of records from 0 to 1000", 0, 1000)
+        )
+        or 0,
     )
     _check_names(record)
     return record

@@ -20,6 +20,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "decisions": [
             _decision_json(decision, words) for decision, words in zip(record.decisions, record.words, strict=True)
         ],
+        **({"potential_duplicates": record.potential_duplicates} if record.potential_duplicates else {}),
     }
 
 

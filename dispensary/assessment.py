@@ -270,6 +270,9 @@ def case_document(
         "patient": _facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
         **record_document(rows, on, prescription.pk),
     }
+    duplicates = patient.namesakes_to_answer()
+    if duplicates:
+        document["potential_duplicates"] = duplicates
     if discontinue is not None:
         is_supplied = any(group_packs(products, rows.dispenses))
         ask: dict[str, Any] = {"course": order_id(products) if is_supplied else None}

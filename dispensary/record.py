@@ -9,6 +9,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Unit
@@ -27,7 +29,13 @@ from dispensary.models import (
     Relation,
 )
 
-OF_A_PATIENT = ("prescriptions__phases", "dispenses", "prior_supplies", "decisions")
+OF_A_PATIENT: tuple[str | Prefetch, ...] = (
+    Prefetch("prescriptions", Prescription.objects.select_related("prescriber")),
+    "prescriptions__phases",
+    "dispenses",
+    "prior_supplies",
+    "decisions",
+)
 """What the record of a patient is made of, to prefetch for many patients at once."""
 
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
@@ -75,7 +83,7 @@ def select_rows(patient: Patient, on: date, asked: UUID | None = None, until: da
     if "prescriptions" in getattr(patient, "_prefetched_objects_cache", {}):
         prescriptions: Iterable[Prescription] = patient.prescriptions.all()
     else:
-        prescriptions = patient.prescriptions.prefetch_related("phases")
+        prescriptions = patient.prescriptions.select_related("prescriber").prefetch_related("phases")
     decisions: list[Decision] = []
     for row in sorted(patient.decisions.all(), key=lambda row: row.decided_at):
         if has_come(row.decided_at) or row.corrects_id in {decision.pk for decision in decisions}:
@@ -171,6 +179,7 @@ def _order_document(
         "form": first.form or None,
         "route": first.route or None,
         "prescriber": str(first.prescriber_id),
+        "prescriber_name": first.prescriber.name,
         "written_on": _day(first.written_on),
         "starts_on": _day(first.starts_on),
         "status": _status(products),

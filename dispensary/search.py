@@ -11,7 +11,7 @@ from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast, Right
 
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import ContactPoint, Medium, Patient, PatientSearchKey, Pharmacy, Prescription
+from dispensary.models import ContactPoint, Medium, Patient, PatientSearchKey, Pharmacy, Prescriber, Prescription
 from dispensary.models.keys import SHOWN
 from dispensary.models.sealed import address_digest
 from dispensary.reminders.opt_outs import clean_address
@@ -48,6 +48,13 @@ def find_patients(pharmacy: Pharmacy, words: str) -> QuerySet[Patient]:
     if len(ids) > MOST:
         raise _too_many()
     return Patient.objects.filter(pharmacy=pharmacy, pk__in=ids)
+
+
+def find_prescribers(pharmacy: Pharmacy, words: str) -> QuerySet[Prescriber]:
+    """Return the prescribers with a number, or with all words in their name; accents, case and punctuation make no difference."""
+    names = fold_name(words[:200]).split()[:MOST_WORDS]
+    named = Q(*(Q(search_text__contains=name) for name in names)) if names else Q(pk__in=[])
+    return Prescriber.objects.filter(named | Q(identifier=words.strip()), pharmacy=pharmacy)
 
 
 def find_labelled_orders(pharmacy: Pharmacy, words: str) -> QuerySet[Prescription]:

@@ -82,8 +82,7 @@ def correct_identity(
         reason_code=str(reason),
         body={"changed": changed, "words": explanation} | noticed,
     )
-    if "birth_date" in changed:
-        follow_therapy(patient_id=locked.pk, by=by, now=now)
+    follow_therapy(patient_id=locked.pk, by=by, now=now)
     return locked
 
 

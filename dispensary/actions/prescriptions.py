@@ -111,12 +111,6 @@ def receive(
     )
     phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
-    if not identifiers and (twin := _find_twin(prescription, phases)) is not None:
-        path = "MedicationRequest" if source == Source.FHIR else "prescription"
-        received = f"{twin.received_at:%d %b %Y %H:%M} UTC"
-        prescription.notes.append(
-            f"{path}: says the same as the order of {received}, which still waits; was it sent twice?"
-        )
     prescription.save(force_insert=True)
     Phase.objects.bulk_create(Phase(prescription=prescription, number=n, **phase) for n, phase in enumerate(phases, 1))
     PrescriptionIdentifier.objects.bulk_create(
@@ -201,22 +195,6 @@ def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now
     prescription.ended_reason = reason
     prescription.version += 1
     prescription.save(update_fields=["status", "ended_at", "ended_reason", "version"])
-
-
-def _find_twin(prescription: Prescription, phases: Sequence[Mapping[str, Any]]) -> Prescription | None:
-    """Return an active order that says the same as a new one and of which nothing has been handed over."""
-    facts = (
-        *("patient", "prescriber", "written_on", "starts_on", "form", "route", "strength_mg", "then_stop", "as_needed"),
-        *("directions", "quantity", "repeats"),
-    )
-    same = {name: getattr(prescription, name) for name in facts if getattr(prescription, name) is not None}
-    unknown = {f"{name}__isnull": True for name in facts if getattr(prescription, name) is None}
-    waiting = Prescription.objects.filter(status=PrescriptionStatus.ACTIVE, dispenses__isnull=True, **same, **unknown)
-    for twin in waiting.prefetch_related("phases"):
-        stored = [{name: getattr(phase, name) for name in phases[0]} for phase in twin.phases.all()] if phases else []
-        if stored == list(phases):
-            return twin
-    return None
 
 
 def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> None:

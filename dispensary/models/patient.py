@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import uuid7
 from dispensary.models.pharmacy import Language, Pharmacy, validate_time_zone
+from dispensary.text import name_keys
 
 
 class Sex(models.TextChoices):
@@ -108,6 +110,10 @@ class Patient(models.Model):
             NamesakeRecord(row.other if row.patient_id == self.pk else row.patient, row.answer)
             for row in rows.select_related("patient", "other")
         ]
+
+    def namesakes_to_answer(self) -> int:
+        """Return how many other records may be of the same person, as no person has said yet."""
+        return Namesake.objects.filter(Q(patient=self) | Q(other=self), answer=NamesakeAnswer.OPEN).count()
 
     def identities(self) -> list[Patient | FormerIdentity]:
         """Return the record, and what it said before each correction; names and numbers of all of them find the patient."""
@@ -220,6 +226,7 @@ class Prescriber(models.Model):
         help_text=_("the register of the number, as FHIR has it; empty where none was named"),
     )
     name = models.CharField(max_length=120)
+    search_text = models.TextField(editable=False, help_text=_("the spellings of the name that a search finds"))
     phone = models.CharField(max_length=32, blank=True)
     organisation = models.CharField(max_length=120, blank=True)
 
@@ -234,6 +241,10 @@ class Prescriber(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.search_text = "\n".join(sorted(name_keys(self.name, "")))
+        super().save(*args, **kwargs)
 
 
 class Relation(models.TextChoices):

@@ -12,7 +12,7 @@ from dispensary.actors import Actor
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
 from dispensary.models import Medium, Patient, PatientSearchKey, Pharmacy
-from dispensary.search import find_labelled_orders, find_patients, read_birth_dates
+from dispensary.search import find_labelled_orders, find_patients, find_prescribers, read_birth_dates
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -141,3 +141,15 @@ def test_a_very_long_name_has_keys_that_an_index_can_hold(shop: Pharmacy) -> Non
     longest = max(len(key.key.encode()) for key in PatientSearchKey.objects.filter(patient=patient))
     assert longest < 2000
     assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize("words", ["Muller", "mueller", "MÜLLER jorg", "o'neill", "oneill", "O NEILL", "c77"])
+def test_a_prescriber_is_found_in_any_spelling_and_by_number(shop: Pharmacy, words: str) -> None:
+    make.prescriber(shop, name="Dr Jörg Müller-O’Neill", identifier="C77")
+    make.prescriber(shop, name="Dr Grey")
+    assert [row.name for row in find_prescribers(shop, words.replace("c77", "C77"))] == ["Dr Jörg Müller-O’Neill"]
+
+
+def test_no_word_of_a_name_finds_no_prescriber(shop: Pharmacy) -> None:
+    make.prescriber(shop, name="Dr Grey")
+    assert not find_prescribers(shop, "...")

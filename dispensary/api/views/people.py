@@ -18,7 +18,7 @@ from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import people as shapes
 from dispensary.api.views.base import END, RECEIVE, BaseView, etag_header, read_if_match, reply
 from dispensary.models import Patient, Pharmacy, Prescriber, PriorSupply
-from dispensary.search import find_patients
+from dispensary.search import find_patients, find_prescribers
 
 _WORDS = TextParameter("q", 120, "a number, or a part of a name")
 _NUMBER = TextParameter("identifier", 64, "the pharmacy's own number of a patient")
@@ -190,8 +190,7 @@ class PrescribersView(BaseView):
     def get(self, request: Request) -> Response:
         self.authorize()
         words = _WORDS.read(request)
-        rows = Prescriber.objects.filter(pharmacy=self.pharmacy)
-        rows = rows.filter(Q(name__icontains=words) | Q(identifier=words)) if words else rows
+        rows = find_prescribers(self.pharmacy, words) if words else Prescriber.objects.filter(pharmacy=self.pharmacy)
         return self.paginate(rows, shapes.PrescriberOut, "id")
 
     @extend_schema(

@@ -13,7 +13,10 @@ from dispensary import audit
 from dispensary.actions import consent, patients
 from dispensary.actions.corrections import correct_identity
 from dispensary.actions.intake import Intake, Retraction, take_back, take_in
+from dispensary.actions.dispenses import dispense
 from dispensary.actions.namesakes import answer_namesake
+from dispensary.actions.overrides import Refused
+from dispensary.actions.summaries import refresh_outdated
 from dispensary.actors import Actor
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from dispensary.models import (
@@ -21,6 +24,8 @@ from dispensary.models import (
     Medium,
     Namesake,
     NamesakeAnswer,
+    OrderState,
+    OrderSummary,
     Patient,
     Pharmacy,
     PriorSupply,
@@ -265,3 +270,31 @@ def test_only_a_question_is_answered_and_only_by_who_may(shop: Pharmacy, technic
     answer(other, ann, NamesakeAnswer.SAME, technician)
     with pytest.raises(Conflict):
         answer(ann, other, NamesakeAnswer.OTHER, technician)
+
+
+def test_nothing_is_handed_over_before_it_is_said_whether_two_records_are_of_one_patient(
+    shop: Pharmacy, technician: Actor, ann: Patient
+) -> None:
+    make.products()
+    other = second(shop)
+    pharmacist = make.staff(shop).actor()
+    order = make.prescription(other)
+    refused = dispense(
+        prescription=order, quantity=order.quantity, pack=make.pack(make.TEN_MG), key="k", by=pharmacist, now=NOW
+    )
+    assert isinstance(refused, Refused)
+    assert "potential-duplicate" in [question.code for question in refused.unanswered]
+    answer(other, ann, NamesakeAnswer.OTHER, technician)
+    codes = [finding.code for finding in order.reviews.order_by("reviewed_at", "pk").last().findings.all()]
+    assert "potential-duplicate" not in codes
+    make.hand_over(order, by=pharmacist)
+
+
+def test_orders_of_the_record_that_was_there_before_are_asked_about_too(shop: Pharmacy, ann: Patient) -> None:
+    make.products()
+    order = make.prescription(ann)
+    assert OrderSummary.objects.get(prescription=order).state == OrderState.READY
+    second(shop)
+    assert refresh_outdated(now=NOW) == 1
+    row = OrderSummary.objects.get(prescription=order)
+    assert (row.state, "the same name and birth date" in row.finding) == (OrderState.NEEDS_ANSWER, True)

@@ -299,10 +299,10 @@ def test_an_order_that_its_sender_withdraws_cannot_be_handed_over(
     assert "is cancelled" in diagnostics(outcome(send(technician), 200))
 
 
-def test_an_order_without_an_identifier_that_says_the_same_is_noted(technician: Caller) -> None:
+def test_an_order_without_an_identifier_that_says_the_same_is_a_finding(technician: Caller) -> None:
     outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
     again = outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
-    assert "which still waits; was it sent twice?" in diagnostics(again)
+    assert "The same order waits a second time; was it sent twice?" in diagnostics(again)
     other = new_start(dispenseRequest={"quantity": {"value": 84, "unit": "tablets"}})
     assert "sent twice" not in diagnostics(outcome(technician.post(ADDRESS, other, content_type=FHIR), 201))
 

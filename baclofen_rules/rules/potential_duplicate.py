@@ -1,0 +1,44 @@
+"""Another record may be of the same patient.
+
+Finds: an override while another record of the pharmacy has the patient's name and birth date and no person has said whether it
+is of the same patient.
+Errs: on the side of asking; what the other record holds, supplies and facts, is not counted here.
+Source: design.
+"""
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.terms import Terms
+
+
+def check(t: Terms, limits: NoLimits) -> Answer:
+    count = 0 if t.case.record is None else t.case.record.potential_duplicates
+    return (Found(Severity.OVERRIDE, _describe, count),) if count else CLEAR
+
+
+def _describe(count: int) -> Words:
+    records = "Another record has" if count == 1 else f"{count} other records have"
+    return Words(
+        f"{records} the same name and birth date; is it the same patient?",
+        f"{records} this name and birth date under another number. Supplies, medicines and facts recorded there are not "
+        "counted here. Say for each whether it is the same patient or another one.",
+        observed={"records": str(count)},
+        limit={"records": "0"},
+        dur=Dur.MISSING_INFORMATION,
+        detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
+    )
+
+
+def explain(t: Terms, limits: NoLimits) -> str:
+    return "No other record waits for the answer whether it is of the same patient."
+
+
+RULE = Rule(
+    code="potential-duplicate",
+    limits=NoLimits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    needs_record=True,
+    answers=("14",),
+)
