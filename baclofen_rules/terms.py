@@ -322,8 +322,7 @@ class Terms:
             first_mg = ZERO
         if first_mg > self.previous_low_mg:
             yield Transition(self.previous_low_mg, first_mg, self.held_days, name)
-        is_asked = relation is not None and relation.relation is TherapyRelation.UNKNOWN and relation.how is How.UNKNOWN
-        if first_mg < self.previous_mg and not is_asked:
+        if first_mg < self.previous_mg and not (relation and relation.how is How.UNKNOWN):
             yield Transition(self.previous_mg, first_mg, self.held_days, name)
 
     @property

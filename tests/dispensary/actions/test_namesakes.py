@@ -12,8 +12,8 @@ import pytest
 from dispensary import audit
 from dispensary.actions import consent, patients
 from dispensary.actions.corrections import correct_identity
-from dispensary.actions.intake import Intake, Retraction, take_back, take_in
 from dispensary.actions.dispenses import dispense
+from dispensary.actions.intake import Intake, Retraction, take_back, take_in
 from dispensary.actions.namesakes import answer_namesake
 from dispensary.actions.overrides import Refused
 from dispensary.actions.summaries import refresh_outdated
