@@ -29,7 +29,7 @@ from dispensary.models import (
     Relation,
 )
 
-OF_A_PATIENT: tuple[str | Prefetch, ...] = (
+OF_A_PATIENT: tuple[str | Prefetch[str], ...] = (
     Prefetch("prescriptions", Prescription.objects.select_related("prescriber")),
     "prescriptions__phases",
     "dispenses",

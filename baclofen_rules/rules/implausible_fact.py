@@ -23,6 +23,15 @@ class Limits:
     most_egfr: Bands[Decimal] = by_age("mL/min/1.73m2", 50, 300, none=False)
 
 
+def possible_weights(age: Decimal | None, limits: Limits) -> tuple[Decimal, Decimal] | None:
+    """Return the kg between which a weight can be recorded at an age; None where the age is unknown.
+
+    Below the least plausible weight an ill person may still be: from half of it on a weight is taken, and asked about.
+    """
+    least, most = limits.least_weight_kg.at(age), limits.most_weight_kg.at(age)
+    return None if least is None or most is None else (least / 2, most)
+
+
 def check(t: Terms, limits: Limits) -> Answer:
     return tuple(_check_facts(t, limits))
 

@@ -11,9 +11,9 @@ from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
 from dispensary.documents import DoesNotFit, label_pdf, label_png, taper_calendar_pdf
-from dispensary.errors import InvalidInput
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.handover import printed_handover
-from dispensary.models import Dispense
+from dispensary.models import Dispense, DispenseStatus
 
 PREVIEW_PPI = 220
 
@@ -37,10 +37,17 @@ class NotPrintable(InvalidInput):
 
 
 def print_document(*, dispense: Dispense, document: Document, by: Actor, now: datetime) -> bytes:
-    """Return a document as PDF and record its print; second and later labels are reprints. Raises NotPrintable."""
+    """Return a document as PDF and record its print; second and later labels are reprints.
+
+    Raises NotPrintable, and Conflict for a supply that was cancelled or came back.
+    """
     name = "label" if document is Document.LABEL else "document"
     policies.require(policies.may_dispense(by), by, f"print a {name}", "a technician or pharmacist")
     policies.require_same_pharmacy(by, dispense.pharmacy_id)
+    if dispense.status != DispenseStatus.COMPLETED:
+        state = dispense.get_status_display().lower()
+        problem = Problem("dispense", f"one that is {state}", "one that the patient has", "Print that of the next supply.")
+        raise Conflict(f"This supply is {state}: no {name} of it is printed.", problem)
     try:
         content = _RENDERERS[document](printed_handover(dispense), at=now)
     except DoesNotFit as error:

@@ -12,14 +12,17 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
-from baclofen_rules.facts import FACTS, Kind
+from baclofen_rules.facts import FACTS, Kind, PatientFacts
+from baclofen_rules.rulebook import rulebook
+from baclofen_rules.rules import implausible_fact
+from baclofen_rules.text import format_amount
 from dispensary import audit, policies
 from dispensary.actions import namesakes
 from dispensary.actions.identity import number_body, number_taken, require_free_number, write_search_keys
 from dispensary.actions.locks import lock_patient
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor, Role
-from dispensary.assessment import INPUT_FORMAT, facts_document, read_case
+from dispensary.assessment import INPUT_FORMAT, facts_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Language, Patient, Pharmacy, PriorSupply, Sex
@@ -269,7 +272,27 @@ def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> Non
             values.setdefault(fact.name, None)
     for name, value in values.items():
         setattr(patient, name, _column_value(FACTS[name].kind, value))
+    if values.keys() & {"weight_kg", "birth_date"}:
+        _refuse_impossible_weight(patient, patient.pharmacy.local_day(now))
     patient.facts_at = now
+
+
+def _refuse_impossible_weight(patient: Patient, on: date) -> None:
+    profile = profile_of(patient.pharmacy, on)
+    age = PatientFacts(birth_date=patient.birth_date).age_on(on)
+    possible = implausible_fact.possible_weights(age, rulebook(profile, profile.on or on).limits_of(implausible_fact.RULE))
+    if patient.weight_kg is None or possible is None or possible[0] <= patient.weight_kg <= possible[1]:
+        return
+    least, most = map(format_amount, possible)
+    raise InvalidInput(
+        "The weight is not possible at this age.",
+        Problem(
+            "patient.weight_kg",
+            f"{format_amount(patient.weight_kg)} kg at {age} years",
+            f"a weight from {least} to {most} kg",
+            "Look at the unit (pounds?), the decimal point and the birth date.",
+        ),
+    )
 
 
 def _column_value(kind: Kind, value: Any) -> Any:

@@ -52,7 +52,8 @@ def clean_address(medium: str, address: str) -> str:
         number = phonenumbers.parse(text, conf().phone_region)
     except phonenumbers.NumberParseException as error:
         raise _no_number() from error
-    if not phonenumbers.is_possible_number(number):
+    # A number that can be called in its own area only takes no texts.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise _no_number()
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -91,7 +91,7 @@ def test_a_number_is_kept_in_its_one_spelling(patient, by, typed, stored):
 @pytest.mark.parametrize(
     ("medium", "typed"),
     [(Medium.EMAIL, ""), (Medium.EMAIL, "ann"), (Medium.EMAIL, "a@b\nBcc: c@d.org"), (Medium.SMS, "12"), (Medium.SMS, "+999"),
-     (Medium.SMS, "ann@example.org"), ("pigeon", "x")],
+     (Medium.SMS, "ann@example.org"), (Medium.SMS, "60999"), (Medium.SMS, "7946 0000"), ("pigeon", "x")],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_and_not_repeated(patient, by, medium, typed):
     with pytest.raises(InvalidInput) as caught:

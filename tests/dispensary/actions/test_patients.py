@@ -72,6 +72,36 @@ def test_a_fact_that_cannot_be_read_is_refused_with_its_place(shop, technician, 
     assert not Patient.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("birth_date", "weight_kg", "is_taken"),
+    [
+        ("2021-10-30", 440, False),
+        ("2021-10-30", 90, True),
+        ("2021-10-30", "90.5", False),
+        ("2021-10-30", 5, True),
+        ("2021-10-30", "4.9", False),
+        ("1968-02-17", 440, False),
+        ("1968-02-17", 400, True),
+        (None, 440, True),
+    ],
+)
+def test_a_weight_that_is_not_possible_at_the_age_is_asked_back(shop, technician, birth_date, weight_kg, is_taken):
+    facts = {"birth_date": birth_date, "weight_kg": weight_kg}
+    if is_taken:
+        assert register(shop, technician, facts=facts).weight_kg == Decimal(weight_kg)
+        return
+    with pytest.raises(InvalidInput, match="not possible at this age") as caught:
+        register(shop, technician, facts=facts)
+    problem = caught.value.problems[0]
+    assert (problem.field, "pounds" in problem.next) == ("patient.weight_kg", True)
+
+
+def test_a_birth_date_that_makes_a_recorded_weight_impossible_is_asked_back(shop, technician):
+    person = register(shop, technician, facts={"weight_kg": 120})
+    with pytest.raises(InvalidInput, match="not possible at this age"):
+        patients.update_facts(patient=person, changes={"birth_date": "2021-10-30"}, by=technician, now=NOW)
+
+
 def test_a_changed_fact_stands_in_the_log_with_its_old_value(shop, technician):
     person = register(shop, technician, facts={"egfr": 95})
     patients.update_facts(patient=person, changes={"egfr": 28, "pregnant": False}, version=1, by=technician, now=NOW)

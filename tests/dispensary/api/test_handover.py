@@ -213,6 +213,18 @@ def test_label_and_calendar_are_printed_and_each_print_is_recorded(
     assert events[:2] == printing[paper]
 
 
+@pytest.mark.parametrize("ending", ["return", "cancel"])
+@pytest.mark.parametrize("paper", ["label", "calendar"])
+def test_no_paper_is_printed_of_a_supply_that_the_patient_does_not_have(
+    pharmacist: Caller, prescription: Prescription, paper: str, ending: str
+) -> None:
+    done = dispense(pharmacist, prescription, hand_over()).json()
+    ended = pharmacist.post(f"dispenses/{done['id']}/{ending}/", {"reason": "never collected"}, Idempotency_Key="e")
+    assert ended.status_code == 200, ended.content
+    answer = pharmacist.get(f"dispenses/{done['id']}/{paper}.pdf", Accept="application/pdf, */*")
+    assert problem(answer, 409)["detail"].startswith("This supply is ")
+
+
 def test_what_cannot_be_printed_is_said_in_words(technician: Caller, patient: Any) -> None:
     endless = make.prescription(
         patient, phases=[{"dose": 5, "unit": "mg", "times_per_day": 3, "days": None}], directions="5 mg three times a day",
