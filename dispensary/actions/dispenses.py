@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation
 from dispensary import audit, policies
 from dispensary.actions import reviews
@@ -30,7 +31,7 @@ from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Part, Question, assess, pick_document
+from dispensary.assessment import NOT_ASSESSED, Assessment, Part, Question, assess, pick_document
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
 from dispensary.models import (
@@ -50,6 +51,8 @@ from dispensary.record import group_orders, order_id
 from dispensary.scanning import Pack
 from dispensary.text import clean_line
 
+ACKNOWLEDGED_CODES = {NOT_ASSESSED, *(rule.code for rule in all_rules())}
+"""The codes that an acknowledgement may name."""
 ATC = "M03BX01"
 """Baclofen, as the log files it."""
 
@@ -72,7 +75,7 @@ def dispense(
 
     Everything is judged anew under a lock on the patient and the order. `also` holds the packs of the order's other
     strengths. `overrides` answer findings with a reason, `acknowledged` names those that need one step only (and
-    `not-assessed`); answers signed before count as well. `decisions` say how the supply stands to what runs. `key` is the
+    `not-assessed`), also of rules that find nothing by now; answers signed before count as well. `decisions` say how the supply stands to what runs. `key` is the
     caller's idempotency key: repeated, it gives the first dispense again. A refusal is recorded and returned; malformed
     input raises `InvalidInput` and leaves nothing behind.
     """
@@ -83,14 +86,13 @@ def dispense(
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     amount = check_quantity(quantity)
-    answers = (*overrides, *(Answer(finding=code) for code in acknowledged))
     with transaction.atomic():
         locked = lock(prescription)
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
             return _repeated_result(before, locked, amount)
         items = [Item(locked, amount, pack), *(Item(lock(i.prescription), i.quantity, i.pack) for i in also)]
-        return _Handover(items, answers, decisions, name, by, now).run()
+        return _Handover(items, overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -124,7 +126,8 @@ def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dis
 @dataclass(frozen=True, slots=True)
 class _Handover:
     items: Sequence[Item]
-    answers: Sequence[Answer]
+    overrides: Sequence[Answer]
+    acknowledged: Sequence[str]
     decided: Sequence[Decided]
     key: str
     by: Actor
@@ -154,7 +157,7 @@ class _Handover:
             for item in self.items
         ]
         review = frozen[0]
-        unanswered = open_questions(self.prescription, assessment, answers=self.answers)
+        unanswered = open_questions(self.prescription, assessment, answers=self._answers(assessment))
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
         course = assessment.review.course
@@ -168,6 +171,15 @@ class _Handover:
         if expired:
             return self._refuse(review, problems=expired)
         return self._hand_over(products, frozen, asked, assessment, decisions)
+
+    def _answers(self, assessment: Assessment) -> tuple[Answer, ...]:
+        """Return the answers to findings; the acknowledgement of a rule that by now finds nothing is none."""
+        absent = self._acknowledged_in_vain(assessment)
+        return (*self.overrides, *(Answer(finding=code) for code in self.acknowledged if code not in absent))
+
+    def _acknowledged_in_vain(self, assessment: Assessment) -> list[str]:
+        codes = {question.code for question in assessment.questions()}
+        return [code for code in self.acknowledged if code in ACKNOWLEDGED_CODES and code not in codes]
 
     @property
     def prescription(self) -> Prescription:
@@ -217,7 +229,8 @@ class _Handover:
             by=self.by,
             now=self.now,
         )
-        sign_answers(prescription=order, assessment=assessment, answers=self.answers, by=self.by, now=self.now)
+        answers = self._answers(assessment)
+        sign_answers(prescription=order, assessment=assessment, answers=answers, by=self.by, now=self.now)
         used = list(
             order.overrides.filter(
                 state=OverrideState.OPEN, fingerprint__in=[q.fingerprint for q in assessment.questions()]
@@ -280,6 +293,7 @@ class _Handover:
                     replace_order(lock(row), order, self.by, self.now)
 
     def _record(self, dispense: Dispense, assessment: Assessment, used: Sequence[Override]) -> uuid.UUID:
+        in_vain = self._acknowledged_in_vain(assessment)
         return audit.record(
             Event.DISPENSED,
             pharmacy=self.prescription.pharmacy,
@@ -309,7 +323,8 @@ class _Handover:
                 "relation_how": dispense.relation_how,
                 "relation_to": dispense.relation_to,
                 "overrides": [override.pk for override in used],
-            },
+            }
+            | ({"acknowledged_in_vain": in_vain} if in_vain else {}),
         )
 
     def _refuse(

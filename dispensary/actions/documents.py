@@ -46,7 +46,9 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
     policies.require_same_pharmacy(by, dispense.pharmacy_id)
     if dispense.status != DispenseStatus.COMPLETED:
         state = dispense.get_status_display().lower()
-        problem = Problem("dispense", f"one that is {state}", "one that the patient has", "Print that of the next supply.")
+        problem = Problem(
+            "dispense", f"one that is {state}", "one that the patient has", "Print that of the next supply."
+        )
         raise Conflict(f"This supply is {state}: no {name} of it is printed.", problem)
     try:
         content = _RENDERERS[document](printed_handover(dispense), at=now)

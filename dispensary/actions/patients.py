@@ -280,7 +280,9 @@ def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> Non
 def _refuse_impossible_weight(patient: Patient, on: date) -> None:
     profile = profile_of(patient.pharmacy, on)
     age = PatientFacts(birth_date=patient.birth_date).age_on(on)
-    possible = implausible_fact.possible_weights(age, rulebook(profile, profile.on or on).limits_of(implausible_fact.RULE))
+    possible = implausible_fact.possible_weights(
+        age, rulebook(profile, profile.on or on).limits_of(implausible_fact.RULE)
+    )
     if patient.weight_kg is None or possible is None or possible[0] <= patient.weight_kg <= possible[1]:
         return
     least, most = map(format_amount, possible)

@@ -66,7 +66,11 @@ def read_medicine(
     identity = _identify(stated, path, inquiry)
     if identity is not Identity.BACLOFEN:
         form = _read_form(medication, path, inquiry) or _find_form(stated.name or "", coded)
-        return Medicine(None, form, None, _render_stated(stated), is_baclofen=False) if identity is Identity.OTHER else None
+        return (
+            Medicine(None, form, None, _render_stated(stated), is_baclofen=False)
+            if identity is Identity.OTHER
+            else None
+        )
     if len(ingredients) > 1:
         inquiry.ask(f"{path}.ingredient", f"{len(ingredients)} ingredients", "baclofen alone")
     name = stated.name or ""

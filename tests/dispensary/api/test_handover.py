@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dispensary import audit
 from dispensary.models import Dispense, Override, Prescription
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, fields, hand_over, problem, today
@@ -136,12 +137,22 @@ def test_more_than_is_left_is_refused(technician: Caller, prescription: Prescrip
     assert "nothing is left" in over["problems"][0]["given"]
 
 
+def test_the_acknowledgement_of_a_rule_that_finds_nothing_by_now_is_noted(
+    technician: Caller, prescription: Prescription
+) -> None:
+    done = dispense(technician, prescription, hand_over(12, acknowledged=["quantity"]))
+    assert done.status_code == 201, done.content
+    line = audit.history(Dispense.objects.get(), pharmacy=prescription.pharmacy)[-1]
+    assert line.body is not None
+    assert line.body["acknowledged_in_vain"] == ["quantity"]
+
+
 def test_an_answer_to_a_finding_that_is_not_there_or_twice_is_refused(
     pharmacist: Caller, too_high: Prescription
 ) -> None:
     other = [ANSWER | {"finding": "renal"}]
     assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, overrides=other)))
-    assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, acknowledged=["renal"])))
+    assert "finding" in fields(dispense(pharmacist, too_high, hand_over(294, acknowledged=["no-such-rule"])))
     findings = pharmacist.get(f"prescriptions/{too_high.pk}/").json()["assessment"]["findings"]
     milder = [f["code"] for f in findings if f["severity"] == "acknowledge" and f["code"] != "not-assessed"]
     twice = [ANSWER | {"finding": "daily-maximum"}] * 2
