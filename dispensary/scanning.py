@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import biip
-from biip.gs1_messages import GS1Message
+from biip.gs1_element_strings import GS1ElementStrings
 
 GS = "\x1d"
 VISIBLE_GS = "\u241d"
@@ -59,7 +59,7 @@ def read_scan(text: str) -> Pack:
     try:
         code = biip.parse(raw)
     except (biip.ParseError, IndexError) as error:  # biip 5.2 runs off the end of a text such as "]d"
-        raise UnreadableScan(_NOT_A_CODE) from error
+        raise UnreadableScan(_name_keyboard(raw) or _NOT_A_CODE) from error
     # A bare number is the article number, even where its first digits look like a field of a GS1 message.
     if bare.isascii() and bare.isdigit() and len(bare) in (8, 12, 13, 14):
         if code.gtin is None:
@@ -67,26 +67,44 @@ def read_scan(text: str) -> Pack:
                 f"The number {bare} has a wrong check digit. Scan it again, or look at the number on the pack."
             )
         return Pack(code.gtin.as_gtin_14())
+    if code.gs1_digital_link_uri is not None:
+        return _from_elements(code.gs1_digital_link_uri.element_strings, separators_arrive=True)
     if code.gs1_message is None:
-        raise UnreadableScan(_NOT_A_CODE)
-    return _from_message(code.gs1_message, separators_arrive=GS in raw)
+        raise UnreadableScan(_name_keyboard(raw) or _NOT_A_CODE)
+    return _from_elements(code.gs1_message.element_strings, separators_arrive=GS in raw)
 
 
+def _name_keyboard(text: str) -> str:
+    """Return a sentence on a scanner that types as on another country's keyboard; "" where it does not."""
+    country = next((name for name, pattern in _KEYBOARDS.items() if re.match(pattern, text)), "")
+    if not country:
+        return ""
+    return (
+        f"The scanner types as on a {country} keyboard, so that its code arrives garbled. "
+        "Set the scanner and this computer to the same keyboard, or type the number under the bar code."
+    )
+
+
+# What "]d2", "]C1" and the digits "01" become when the scanner and the computer have different keyboards.
+_KEYBOARDS = {
+    "French": r"([$\]][dqCQ][&é\"'(\-è_çà]|[à&é\"'(\-è_çà]{6})",
+    "German": r"\+[dCQe]\d",
+}
 _NOT_A_CODE = "This is not a pack's code. Scan the square code on the pack, or type the number under its bar code."
 
 
-def _from_message(message: GS1Message, *, separators_arrive: bool) -> Pack:
-    article = message.element_strings.get(ai="01")
+def _from_elements(elements: GS1ElementStrings, *, separators_arrive: bool) -> Pack:
+    article = elements.get(ai="01")
     if article is None:
         raise UnreadableScan("The code names no product (no GTIN). Scan the square code on the pack.")
     if article.gtin is None:
         raise UnreadableScan(f"The product number {article.value} has a wrong check digit. Scan the pack again.")
-    values = {field.ai.ai: field.value for field in message.element_strings}
+    values = {field.ai.ai: field.value for field in elements}
     present = {f"({ai})" for ai in values}
     for ai, name in (("10", "lot"), ("21", "serial number")):
         # Where one separator came through, none was lost: a lot may then look like anything.
         _refuse_swallowed(values.get(ai, ""), name, {*present, *_SWALLOWED} if separators_arrive else present)
-    expiries = [field.date for field in message.element_strings if field.ai.ai in _EXPIRIES and field.date is not None]
+    expiries = [field.date for field in elements if field.ai.ai in _EXPIRIES and field.date is not None]
     return Pack(article.gtin.as_gtin_14(), values.get("10", ""), min(expiries, default=None), values.get("21", ""))
 
 

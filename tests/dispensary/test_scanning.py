@@ -120,3 +120,32 @@ def test_a_cut_off_symbology_prefix_is_answered_with_a_sentence(typed):
 
 def test_a_lot_that_looks_like_another_field_is_believed_when_a_separator_came_through():
     assert read_scan("0105012345678900" + "10AB21CDEF\x1d" + "17280331").lot == "AB21CDEF"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "https://id.gs1.org/01/05012345678900/10/LOT7/21/SN42?17=281130",
+        "https://example.com/some/01/05012345678900/10/LOT7/21/SN42?17=281130",
+    ],
+)
+def test_a_digital_link_is_read(typed: str) -> None:
+    assert read_scan(typed) == Pack("05012345678900", "LOT7", date(2028, 11, 30), "SN42")
+
+
+def test_a_web_address_without_a_product_is_refused() -> None:
+    with pytest.raises(UnreadableScan):
+        read_scan("https://example.com/offers")
+
+
+@pytest.mark.parametrize(
+    ("typed", "country"),
+    [
+        ("$dé" + "à&à(à&é\"'(-è_çàà", "French"),
+        ("à&à(à&é\"'(-è_çàà&è", "French"),
+        ("+d20105012345678900", "German"),
+    ],
+)
+def test_a_scanner_with_another_keyboard_is_named(typed: str, country: str) -> None:
+    with pytest.raises(UnreadableScan, match=f"a {country} keyboard"):
+        read_scan(typed)
