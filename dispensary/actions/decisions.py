@@ -167,12 +167,16 @@ def _require_in_question(decided: Decided, relation: OrderRelation | None, place
         )
 
 
-def _require_decider(decided: Decided, relation: OrderRelation | None, by: Actor, place: str) -> None:
-    """Raise unless `by` may give this answer: what nobody knows, and a dose beside another, a pharmacist decides."""
+def is_for_pharmacist(kind: DecisionKind, relation: OrderRelation | None) -> bool:
+    """Say whether a pharmacist gives this answer, with a reason: to what nobody knows, and for a dose beside another."""
     how = None if relation is None else relation.how
     is_unknown = relation is not None and relation.relation is Relation.UNKNOWN and how is not How.LOWER
-    is_beside = decided.kind is DecisionKind.BESIDE and how not in _SETTLED_BESIDE
-    if not is_unknown and not is_beside:
+    return is_unknown or (kind is DecisionKind.BESIDE and how not in _SETTLED_BESIDE)
+
+
+def _require_decider(decided: Decided, relation: OrderRelation | None, by: Actor, place: str) -> None:
+    """Raise unless `by` may give this answer, and gives a reason where it needs one."""
+    if not is_for_pharmacist(decided.kind, relation):
         return
     policies.require(policies.may_override(by), by, "decide how two supplies stand to each other", "a pharmacist")
     problems = []

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from dispensary import audit, policies
+from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.locks import lock
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
@@ -54,18 +55,23 @@ class Refused:
 
 
 @transaction.atomic
-def sign(*, prescription: Prescription, answer: Answer, by: Actor, now: datetime) -> Override:
+def sign(
+    *, prescription: Prescription, answer: Answer, decisions: Sequence[Decided] = (), by: Actor, now: datetime
+) -> Override:
     """Answer one finding that the rule book raises today, before the hand-over.
 
-    Raises `InvalidInput` when there is no such finding or the reason is incomplete, `Conflict` for a stop, for a
+    `decisions` are those that the hand-over is to come with: the rule book is asked as if they were made. Raises `InvalidInput` when there is no such finding or the reason is incomplete, `Conflict` for a stop, for a
     finding that is answered already, or an order that has ended, `NotAllowed` for who may not.
     """
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     locked = lock(prescription)
     if locked.status != PrescriptionStatus.ACTIVE:
         raise Conflict(f"The prescription is {locked.get_status_display().lower()}: nothing on it can be answered.")
-    questions = assess(locked, on=locked.pharmacy.local_day(now)).questions()
-    question = find(questions, answer.finding)
+    assessment = assess(locked, on=locked.pharmacy.local_day(now))
+    if decisions:
+        rows = check_answers(decisions, prescription=locked, assessment=assessment, by=by, now=now)
+        assessment = assess(locked, on=assessment.on, decisions=rows)
+    question = find(assessment.questions(), answer.finding)
     existing = Override.objects.filter(
         prescription=locked, fingerprint=question.fingerprint, state=OverrideState.OPEN
     ).first()

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_http_methods
 
-from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import dispenses, patients
-from dispensary.actions.handover_problems import BACLOFEN
+from dispensary.actions.handover_problems import Item
 from dispensary.actions.overrides import Refused
-from dispensary.assessment import Assessment, assess, pick_document
+from dispensary.actors import Actor
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import CheckView
-from dispensary.counter.forms import DispenseForm
+from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, Choices, may_acknowledge
+from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
+from dispensary.counter.main_button import main_button
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.reviewing import Line, describe_pack_error, items_of, lines_of, review_draft
 from dispensary.counter.visit import Visit
-from dispensary.documents.words import NB
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
 from dispensary.models import Override, Prescription, Product
-from dispensary.scanning import Pack, UnreadableScan, read_scan
+from dispensary.scanning import UnreadableScan, read_scan
 
-TARGETS = {"quantity": "id_quantity", "pack.gtin": "id_scan", "pack.expiry": "id_expiry", "pack.lot": "id_lot"}
+TARGETS = {
+    "quantity": "id_quantity",
+    "pack.gtin": "id_scan",
+    "pack.expiry": "id_expiry",
+    "pack.lot": "id_lot",
+    "decisions": "choices",
+}
+BY_ENTER = "enter"
+"""The value of the button that Enter presses in every field: with an empty scan field the page is reviewed again."""
 CHANGED = "The findings have changed since you opened this page. Look at them again."
 
 
@@ -43,54 +51,119 @@ def select_prescriptions() -> Any:
 @require_http_methods(["GET", "POST"])
 @at_counter()
 def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Show one order, read a scan, or hand over."""
+    """Show one order, read a scan, take a choice, or hand over. An order of several strengths has one page."""
     prescription = visit.fetch(select_prescriptions(), pk)
+    items = items_of(prescription)
     if request.method == "POST" and policies.may_dispense(visit.by):
-        save_draft(request, prescription)
-        act = scan_pack if "scan-it" in request.POST else hand_over
-        return act(request, visit, prescription)
+        save_draft(request, items)
+        return act_of(request)(request, visit, items)
+    if items[0] != prescription:
+        return redirect("counter:check", items[0].pk)
     patients.record_opening(patient=prescription.patient, by=visit.by, now=visit.now)
-    return render_check(request, visit, prescription)
+    return render_check(request, visit, items)
 
 
-def save_draft(request: HttpRequest, prescription: Prescription) -> None:
+def act_of(request: HttpRequest) -> Callable[[HttpRequest, Visit, list[Prescription]], HttpResponse]:
+    """Return what the pressed button does."""
+    if "scan-it" in request.POST:
+        return scan_pack
+    return choose if "choose" in request.POST else hand_over
+
+
+def save_draft(request: HttpRequest, items: Sequence[Prescription]) -> None:
     """Save the typed fields, before anything can fail."""
-    draft = drafts.load(request, prescription.pk)
-    for name in ("gtin", "lot", "expiry", "serial", "quantity", "key"):
-        setattr(draft, name, request.POST.get(name, "").strip()[:64])
+    draft = drafts.load(request, items[0].pk)
+    for line in lines_of(items, draft, today=None):
+        for name, field in line.fields.items():
+            setattr(line.draft, name, request.POST.get(field, "").strip()[:64])
+    draft.key = request.POST.get("key", "").strip()[:64]
     draft.acknowledged = request.POST.getlist("acknowledged")[:100]
-    drafts.store(request, prescription.pk, draft)
+    drafts.store(request, items[0].pk, draft)
 
 
-def scan_pack(request: HttpRequest, visit: Visit, prescription: Prescription) -> HttpResponse:
-    """Copy the scan into the draft; fields that the code does not carry stay as typed."""
+def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
+    """Copy the scan into the fields of the strength that it is of; what the code does not carry stays as typed."""
+    draft = drafts.load(request, items[0].pk)
+    lines = lines_of(items, draft, visit.today)
+    text = request.POST.get("scan", "")
+    if not text.strip() and request.POST["scan-it"] == BY_ENTER:
+        return redirect(f"{reverse('counter:check', args=[items[0].pk])}#act")
     try:
-        pack = read_scan(request.POST.get("scan", ""))
+        pack = read_scan(text)
     except UnreadableScan as error:
-        return render_check(request, visit, prescription, errors=[ErrorLine(str(error), "id_scan")], status=422)
-    draft = drafts.load(request, prescription.pk)
-    if pack.gtin != draft.gtin:
-        draft.lot, draft.expiry, draft.serial = "", "", ""
-    draft.gtin, draft.lot, draft.serial = pack.gtin, pack.lot or draft.lot, pack.serial or draft.serial
-    draft.expiry = pack.expiry.isoformat() if pack.expiry else draft.expiry
-    drafts.store(request, prescription.pk, draft)
-    return redirect(f"{reverse('counter:check', args=[prescription.pk])}#pack")
+        return refuse_scan(request, visit, items, str(error))
+    line = lines[0]
+    if len(lines) > 1:
+        product = Product.objects.filter(pk=pack.gtin).first()
+        trouble = describe_pack_error(product, pack.gtin, None, items, visit.today)
+        if product is None or trouble:
+            return refuse_scan(request, visit, items, trouble)
+        fitting = [line for line in lines if line.prescription.strength_mg in (None, product.strength_mg)]
+        line = next((line for line in fitting if not line.is_scanned), fitting[0])
+    scanned = line.draft
+    if pack.gtin != scanned.gtin:
+        scanned.lot, scanned.expiry, scanned.serial = "", "", ""
+    scanned.gtin, scanned.lot, scanned.serial = pack.gtin, pack.lot or scanned.lot, pack.serial or scanned.serial
+    scanned.expiry = pack.expiry.isoformat() if pack.expiry else scanned.expiry
+    drafts.store(request, items[0].pk, draft)
+    return redirect(f"{reverse('counter:check', args=[items[0].pk])}#id_scan")
 
 
-def hand_over(request: HttpRequest, visit: Visit, prescription: Prescription) -> HttpResponse:
+def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], words: str) -> HttpResponse:
+    """Say why a scan was not taken over. Where every pack was scanned before, they are scanned again."""
+    draft = drafts.load(request, items[0].pk)
+    lines = lines_of(items, draft, visit.today)
+    if all(line.is_scanned for line in lines):
+        for line in lines:
+            line.draft.gtin = line.draft.lot = line.draft.expiry = line.draft.serial = ""
+        drafts.store(request, items[0].pk, draft)
+        words = f"{words} What was scanned before is taken out: scan it again."
+    return render_check(request, visit, items, errors=[ErrorLine(words, "id_scan")], status=422)
+
+
+def choose(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
+    """Take a choice about what is taken, and review again under it."""
+    draft = drafts.load(request, items[0].pk)
+    errors = save_choice(request, visit, items, draft)
+    if errors:
+        return render_check(request, visit, items, errors=errors, status=409)
+    return redirect(f"{reverse('counter:check', args=[items[0].pk])}#act")
+
+
+def save_choice(request: HttpRequest, visit: Visit, items: list[Prescription], draft: drafts.Draft) -> list[ErrorLine]:
+    """Save a choice that is offered, without a reason; otherwise return an error."""
+    choices = review_draft(visit, items, draft).choices
+    value = request.POST.get("choose", "")
+    if choices is None or value not in {choice.value for choice in choices.offered}:
+        return [ErrorLine(CHANGED)]
+    draft.choice, draft.reason = value, {}
+    drafts.store(request, items[0].pk, draft)
+    return []
+
+
+def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Dispense, or show the page again with the errors or unanswered findings."""
-    assessment, _product = assess_draft(request, visit, prescription)
-    form = DispenseForm(request.POST, acknowledging=assessment.questions())
-    if not form.is_valid():
-        return render_check(request, visit, prescription, errors=dispense_error_lines(form), status=422)
-    data = form.cleaned_data
+    reviewed = review_draft(visit, items, drafts.load(request, items[0].pk))
+    form = DispenseForm(request.POST, acknowledging=reviewed.assessment.questions())
+    packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
+    errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
+    errors += form_error_lines(form)
+    if not errors and reviewed.choices is not None and (reviewed.choices.is_open or reviewed.needs_reason):
+        errors = [choice_error_line(reviewed.choices, visit.by)]
+    if errors:
+        return render_check(request, visit, items, errors=errors, status=422)
+    first, *also = [
+        Item(item, pack.cleaned_data["quantity"], pack.pack()) for item, pack in zip(items, packs, strict=True)
+    ]
     try:
         result = dispenses.dispense(
-            prescription=prescription,
-            quantity=data["quantity"],
-            pack=Pack(data["gtin"], data["lot"], data["expiry"], data["serial"]),
-            acknowledged=without_answers(assessment, prescription, data["acknowledged"]),
-            key=data["key"],
+            prescription=first.prescription,
+            quantity=first.quantity,
+            pack=first.pack,
+            also=also,
+            acknowledged=without_answers(items[0], form.cleaned_data["acknowledged"]),
+            decisions=reviewed.decided,
+            key=form.cleaned_data["key"],
             by=visit.by,
             now=visit.now,
         )
@@ -100,68 +173,42 @@ def hand_over(request: HttpRequest, visit: Visit, prescription: Prescription) ->
             if error.problems and error.problems[0].field == "finding"
             else error_lines(error, TARGETS)
         )
-        return render_check(request, visit, prescription, errors=lines, status=error.status)
+        return render_check(request, visit, items, errors=lines, status=error.status)
     except DispensaryError as error:
-        return render_check(request, visit, prescription, errors=error_lines(error, TARGETS), status=error.status)
+        return render_check(request, visit, items, errors=error_lines(error, TARGETS), status=error.status)
     if isinstance(result, Refused):
-        return render_check(
-            request, visit, prescription, errors=refusal_lines(result), title="Not handed over", status=409
-        )
-    drafts.clear(request, prescription.pk)
+        lines = refusal_lines(result, visit)
+        return render_check(request, visit, items, errors=lines, title="Not handed over", status=409)
+    drafts.clear(request, items[0].pk)
     return redirect("counter:dispensed", result.pk)
 
 
-def without_answers(assessment: Assessment, prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
+def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
     """Return the ticked fingerprints that have no signed answer yet."""
     answered = check_view.open_answers(prescription)
     return tuple(fingerprint for fingerprint in ticked if fingerprint not in answered)
 
 
-def assess_draft(request: HttpRequest, visit: Visit, prescription: Prescription) -> tuple[Assessment, Product | None]:
-    """Return today's assessment with the pack and quantity of the draft, and the pack's product. Writes nothing."""
-    draft = drafts.load(request, prescription.pk)
-    product = Product.objects.filter(pk=draft.gtin).first() if draft.gtin else None
-    quantity = (
-        DispenseForm.base_fields["quantity"].to_python(draft.quantity) if is_valid_quantity(draft.quantity) else None
-    )
-    if quantity == prescription.quantity:
-        quantity = None
-    picked = None if product is None else pick_document(product, read_expiry(draft))
-    return assess(prescription, on=visit.today, picked=picked, quantity=quantity), product
-
-
-def read_expiry(draft: drafts.Draft) -> date | None:
-    """Return the expiry date of the draft; None where none is typed, or what is typed is no date."""
-    try:
-        return parse_date(draft.expiry)
-    except ValueError:
-        return None
-
-
-def is_valid_quantity(text: str) -> bool:
-    """Return whether the draft's quantity passes the form's checks."""
-    form = DispenseForm({"quantity": text})
-    return "quantity" not in form.errors
-
-
 def render_check(
     request: HttpRequest,
     visit: Visit,
-    prescription: Prescription,
+    items: list[Prescription],
     *,
     errors: list[ErrorLine] | None = None,
     title: str = "",
     status: int = 200,
 ) -> HttpResponse:
     """Render the page with the draft."""
-    assessment, product = assess_draft(request, visit, prescription)
+    prescription = items[0]
     draft = drafts.load(request, prescription.pk)
     if not draft.key:
         draft.key = uuid.uuid4().hex
         drafts.store(request, prescription.pk, draft)
-    view = check_view.build_check_view(prescription, assessment, strength_mg=product.strength_mg if product else None)
-    remaining = prescription.remaining()
-    quantity = draft.quantity or format_amount(min(prescription.quantity or 0, remaining or 0))
+    reviewed = review_draft(visit, items, draft)
+    product = reviewed.lines[0].product
+    view = check_view.build_check_view(
+        prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None
+    )
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
@@ -169,14 +216,14 @@ def render_check(
         "number": order_number(prescription),
         "view": view,
         "draft": draft,
-        "quantity": quantity,
-        "product": product,
-        "pack_trouble": describe_pack_error(draft, product, prescription, visit),
-        "expiry": parse_date(draft.expiry) if draft.expiry else None,
+        "lines": reviewed.lines,
+        "is_scanned": all(line.is_scanned for line in reviewed.lines),
+        "has_trouble": any(line.trouble for line in reviewed.lines),
+        "choices": reviewed.choices,
         "earlier": prescription.patient.dispenses.select_related("prescription")[:5],
         "past_overrides": past_overrides(prescription),
-        "remaining": remaining,
-        "main": main_button_words(view, quantity),
+        "main": main_button(view, reviewed, visit.by),
+        "ticks": ticks(view, visit.by),
         "may": {
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
             "answer_namesake": policies.may_receive(visit.by),
@@ -189,50 +236,47 @@ def render_check(
     return render_page(request, visit, "check.html", context, errors=errors or [], status=status)
 
 
+def ticks(view: CheckView, by: Actor) -> set[str]:
+    """Return the fingerprints of the findings that are acknowledged by a tick, not by the main button."""
+    questions = [finding.question for finding in view.unanswered("acknowledge")]
+    by_tick = {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
+    return by_tick
+
+
 def past_overrides(prescription: Prescription) -> Any:
     """Return the last five answers for this patient, on any order."""
     return Override.objects.filter(prescription__patient_id=prescription.patient_id, severity="override")[:5]
 
 
-def describe_pack_error(draft: drafts.Draft, product: Product | None, prescription: Prescription, visit: Visit) -> str:
-    """Return one sentence on a wrong pack; "" for a right one."""
-    if not draft.gtin:
-        return ""
-    if product is None:
-        return f"Nobody here knows the pack {draft.gtin}. Scan it again, or have it added to the products."
-    if product.ingredient.casefold() != BACLOFEN:
-        return f"This is {product.name}: another medicine. Put it back."
-    expiry = read_expiry(draft)
-    if expiry and expiry < visit.today:
-        return "This pack has expired. Take it off the shelf."
-    if prescription.strength_mg is not None and product.strength_mg != prescription.strength_mg:
-        ordered, picked = format_amount(prescription.strength_mg), format_amount(product.strength_mg)
-        return f"Wrong strength: {picked}{NB}mg tablets in your hand, {ordered}{NB}mg ordered."
-    return ""
-
-
-def main_button_words(view: CheckView, quantity: str) -> str:
-    """Return the words of the main button."""
-    stops, overrides = view.unanswered("stop"), view.unanswered("override")
-    if stops:
-        return f"Cannot dispense: {len(stops)} stop{'s' if len(stops) > 1 else ''}"
-    if overrides:
-        return f"{len(overrides)} finding{'s need' if len(overrides) > 1 else ' needs'} a reason"
-    return f"Dispense {quantity} tablet{'' if quantity == '1' else 's'}"
-
-
-def dispense_error_lines(form: DispenseForm) -> list[ErrorLine]:
-    """Return the form's errors; a missing pack points at the scan field."""
+def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
+    """Return the errors of one strength; a missing pack points at the scan field, and names its strength."""
     lines = form_error_lines(form)
-    return [ErrorLine(line.words, "id_scan") if line.target == "id_gtin" else line for line in lines]
+    missing = ErrorLine(f"Scan the pack of {line.ordered}", "id_scan") if line.prefix else None
+    return [
+        (missing or ErrorLine(error.words, "id_scan")) if error.target.endswith("gtin") else error for error in lines
+    ]
 
 
-def refusal_lines(refused: Refused) -> list[ErrorLine]:
+def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
+    """Return the error of a choice that was not made, or that has no reason yet."""
+    if choices.is_open and choices.is_for_pharmacist and not policies.may_override(by):
+        return ErrorLine(f"{choices.question} A pharmacist decides this.", "choices")
+    if choices.is_open:
+        return ErrorLine(f"{choices.question} Choose one.", "choices")
+    return ErrorLine("Your choice needs a pharmacist's reason and signature.", "choices")
+
+
+def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
     """Return a line for each unanswered finding, with its anchor."""
     anchors = {question.code: f"finding-{question.fingerprint[:12]}" for question in refused.unanswered}
+    for_pharmacist = {question.code for question in refused.unanswered if question.is_for_pharmacist}
+    if policies.may_override(visit.by):
+        for_pharmacist = set()
     return [
         ErrorLine(
-            f"{problem.given}. {problem.expected[:1].upper()}{problem.expected[1:]} is needed.",
+            f"{problem.given}. A pharmacist has to acknowledge this."
+            if problem.field in for_pharmacist
+            else f"{problem.given}. {problem.expected[:1].upper()}{problem.expected[1:]} is needed.",
             anchors.get(problem.field, TARGETS.get(problem.field, "")),
         )
         for problem in refused.problems

@@ -33,7 +33,7 @@ GROUPS = (
 CLEARS = {
     "stop": "A corrected prescription, another pack, or a corrected patient record.",
     "override": "A corrected prescription, or a pharmacist's override with a reason.",
-    "acknowledge": "An acknowledgement.",
+    "acknowledge": "",
     "information": "",
 }
 UNITS = {
@@ -41,6 +41,7 @@ UNITS = {
     "from_mg_per_day": ("from ", "mg a day"),
     "low_mg_per_day": ("at least ", "mg a day"),
     "high_mg_per_day": ("at most ", "mg a day"),
+    "together_mg_per_day": ("", "mg a day together"),
     "start_mg_per_day": ("start ", "mg a day"),
     "dose_mg": ("", "mg a dose"),
     "smallest_mg": ("at least ", "mg"),

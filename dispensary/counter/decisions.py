@@ -138,18 +138,21 @@ def decide(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     therapy = therapy_of(patient, visit.today)
     form = DecisionForm(posted_data(request), patient=patient, therapy=therapy)
     errors = form_error_lines(form)
+    orders = {str(order.pk): order for order in patient.prescriptions.all()}
+    came_from = orders.get(request.GET.get("for", ""))
     if form.is_valid():
         chosen = form.cleaned_data["order"] if form.cleaned_data["kind"] in RELATIONS else ""
-        order = patient.prescriptions.get(pk=chosen) if chosen else None
+        order = orders[chosen] if chosen else None
         try:
             actions.record_decision(patient=patient, decided=form.decided(), order=order, by=visit.by, now=visit.now)
         except DispensaryError as error:
             errors = error_lines(error, TARGETS)
         else:
             messages.success(request, "Recorded what the patient takes.")
-            return redirect("counter:patient", pk)
+            return redirect("counter:check", came_from.pk) if came_from else redirect("counter:patient", pk)
     context = {
         "patient": patient,
+        "came_from": came_from,
         "form": form,
         "day": therapy.day(visit.today),
         "decisions": patient.decisions.order_by("-decided_at")[:20],

@@ -1,11 +1,12 @@
 """Drafts of hand-overs: scanned and typed fields of a check page.
 
-A draft is drafts in the server's session, so that an error, the override page or a lock does not lose it. The hand-over
+A draft is kept in the server's session, so that an error, the override page or a lock does not lose it. The hand-over
 clears it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from uuid import UUID
@@ -17,22 +18,44 @@ MOST = 20
 
 
 @dataclass(slots=True)
-class Draft:
-    """Unchecked text of the fields, as typed or scanned."""
+class PackDraft:
+    """Unchecked text of the fields of one strength, as typed or scanned."""
 
     gtin: str = ""
     lot: str = ""
     expiry: str = ""
     serial: str = ""
     quantity: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> PackDraft:
+        return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+
+@dataclass(slots=True)
+class Draft:
+    """Unchecked text of the fields of a page."""
+
+    packs: dict[str, PackDraft] = field(default_factory=dict)
+    """By the key of the prescription, one a strength."""
     key: str = ""
     acknowledged: list[str] = field(default_factory=list)
+    choice: str = ""
+    """How the order stands to what is taken, as chosen; empty for what is proposed."""
+    reason: dict[str, str] = field(default_factory=dict)
+    """The reason for that choice, signed on the override page: reason code, words, and whom the signer asked."""
+
+    def pack(self, prescription: UUID) -> PackDraft:
+        """Return the fields of one prescription, to be read and changed."""
+        return self.packs.setdefault(str(prescription), PackDraft())
 
 
 def load(request: HttpRequest, prescription: UUID) -> Draft:
     """Return the draft of this order, or an empty one."""
     values = request.session.get(KEY, {}).get(str(prescription), {})
-    return Draft(**{f.name: values[f.name] for f in fields(Draft) if f.name in values})
+    draft = Draft(**{f.name: values[f.name] for f in fields(Draft) if f.name in values})
+    draft.packs = {key: PackDraft.of(pack) for key, pack in draft.packs.items()}  # type: ignore[arg-type]  # as stored
+    return draft
 
 
 def store(request: HttpRequest, prescription: UUID, draft: Draft) -> None:

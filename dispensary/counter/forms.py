@@ -15,6 +15,7 @@ from dispensary.assessment import Question
 from dispensary.conf import conf
 from dispensary.counter.reasons import reasons_for
 from dispensary.models import SignatureMethod
+from dispensary.scanning import Pack
 
 
 class StyledForm(forms.Form):
@@ -34,8 +35,8 @@ class StyledForm(forms.Form):
             field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {style}".strip()
 
 
-class DispenseForm(StyledForm):
-    """Pack, quantity and acknowledged findings of a hand-over."""
+class PackForm(StyledForm):
+    """Pack and quantity of one strength."""
 
     quantity = forms.DecimalField(
         label="Tablets to hand over",
@@ -58,6 +59,22 @@ class DispenseForm(StyledForm):
         error_messages={"invalid": "Type the expiry as a date, such as 2027-11-30"},
     )
     serial = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
+
+    def clean_quantity(self) -> Decimal:
+        quantity: Decimal = self.cleaned_data["quantity"]
+        if not quantity.is_finite() or quantity <= 0 or quantity > conf().max_quantity or (quantity * 2) % 1:
+            raise forms.ValidationError(f"Type whole or half tablets, above 0 and at most {conf().max_quantity}")
+        return quantity
+
+    def pack(self) -> Pack:
+        """Return the pack in hand."""
+        data = self.cleaned_data
+        return Pack(data["gtin"], data["lot"], data["expiry"], data["serial"])
+
+
+class DispenseForm(StyledForm):
+    """Key and acknowledged findings of a hand-over."""
+
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
     acknowledged = forms.MultipleChoiceField(
         required=False,
@@ -69,12 +86,6 @@ class DispenseForm(StyledForm):
         cast("forms.ChoiceField", self.fields["acknowledged"]).choices = [
             (q.fingerprint, q.summary) for q in acknowledging
         ]
-
-    def clean_quantity(self) -> Decimal:
-        quantity: Decimal = self.cleaned_data["quantity"]
-        if not quantity.is_finite() or quantity <= 0 or quantity > conf().max_quantity or (quantity * 2) % 1:
-            raise forms.ValidationError(f"Type whole or half tablets, above 0 and at most {conf().max_quantity}")
-        return quantity
 
 
 class AnswerForm(StyledForm):
@@ -149,6 +160,33 @@ class AnswerForm(StyledForm):
         )
 
 
+class ChoiceReasonForm(StyledForm):
+    """A pharmacist's reason for how an order stands to what is taken."""
+
+    mitigation = forms.ChoiceField(
+        label="Reason",
+        choices=reasons_for("supply-relation"),
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose a reason for how the order stands to what is taken"},
+    )
+    words = forms.CharField(
+        label="In your own words",
+        max_length=500,
+        min_length=3,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={
+            "required": "Say in your own words why it stands so to what is taken",
+            "min_length": "Say a little more",
+        },
+    )
+    asked = forms.CharField(
+        label="Whom you asked, and where",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class SignatureForm(StyledForm):
     """The signer's password, typed for this signature."""
 
@@ -191,6 +229,19 @@ def posted_data(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def answer_forms(questions: Sequence[Question], data: Any = None) -> list[AnswerForm]:
-    """Return one form for each question, with its fingerprint as prefix."""
-    return [AnswerForm(data, question=question, prefix=question.fingerprint[:12]) for question in questions]
+def answer_forms(
+    questions: Sequence[Question], data: QueryDict | None = None, typed: QueryDict | None = None
+) -> list[AnswerForm]:
+    """Return one form for each question, with its fingerprint as prefix; `typed` is shown without being checked."""
+    forms_ = []
+    for question in questions:
+        prefix = question.fingerprint[:12]
+        forms_.append(AnswerForm(data, question=question, prefix=prefix, initial=typed_fields(typed, prefix)))
+    return forms_
+
+
+def typed_fields(typed: QueryDict | None, prefix: str) -> dict[str, str]:
+    """Return what was typed in the fields of a prefix."""
+    before = f"{prefix}-"
+    pairs = typed.dict().items() if typed is not None else ()
+    return {name.removeprefix(before): str(value) for name, value in pairs if name.startswith(before)}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 from dispensary.counter.styles.build import MODULES
+from dispensary.models import StaffMember
+from tests.dispensary import make
 
+PICTURES = os.environ.get("PICTURES")
+"""A folder for pictures of every page, where somebody wants to look at them."""
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 320, "height": 640}
 LONGEST_TABBING = 120
@@ -83,3 +90,45 @@ def eye(browser: Browser, site: str, **settings: Any) -> Iterator[Eye]:
     looking.page.on("console", looking.hear)
     yield looking
     context.close()
+
+
+def seen(looking: Eye, name: str) -> None:
+    """The page is without fault; and a picture of it is kept where one is wanted."""
+    assert looking.faults() == [], name
+    if PICTURES:
+        for width, height in ((1280, 720), (1440, 900), (320, 640)):
+            looking.page.set_viewport_size({"width": width, "height": height})
+            looking.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=width < height)
+        looking.page.set_viewport_size(WIDE)
+
+
+def sign_in(looking: Eye, member: StaffMember) -> None:
+    """By keyboard: the name has the focus already."""
+    looking.go("/")
+    looking.page.keyboard.type(member.user.username)
+    looking.page.keyboard.press("Tab")
+    looking.page.keyboard.type(make.PASSWORD)
+    looking.follow("Enter")
+
+
+def type_as_a_scanner(looking: Eye, gtin: str = make.TEN_MG, lot: str = "LOT7", ending: str = "Enter") -> None:
+    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number.
+
+    Each key bears the moment at which a scanner would have sent it, however slowly this machine lets them through.
+    """
+    wire = looking.page.context.new_cdp_session(looking.page)
+    first, keys = time.time(), [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])]
+    with looking.page.expect_navigation():
+        for number, key in enumerate(keys):
+            pressed = {"key": key, "text": key, "modifiers": 0}
+            if key == "separator":
+                pressed = {"key": "]", "code": "BracketRight", "modifiers": 2}
+            elif key == "Enter":
+                pressed = {"key": key, "code": key, "text": "\r", "windowsVirtualKeyCode": 13}
+            elif key == "Tab":
+                pressed = {"key": key, "code": key, "windowsVirtualKeyCode": 9}
+            for kind in ("keyDown", "keyUp"):
+                sent = (
+                    pressed if kind == "keyDown" else {name: value for name, value in pressed.items() if name != "text"}
+                )
+                wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": first + number * 0.005, **sent})

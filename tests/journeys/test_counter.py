@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
-import time
 import uuid
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -18,27 +15,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import audit
 from dispensary.actions import patients
-from dispensary.counter.styles import build
 from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
-from tests.journeys.looking import Eye, eye
+from tests.journeys.looking import Eye, eye, seen, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PICTURES = os.environ.get("PICTURES")
-"""A folder for pictures of every page, where somebody wants to look at them."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built_styles() -> None:
-    build.build(with_test_tools=True, quiet=True)
-
-
-@pytest.fixture
-def pharmacist(transactional_db: None) -> StaffMember:
-    """At a pharmacy with a name and an address, as a label needs them."""
-    place = {"address": "12 Mill Lane, Oxford OX4 1AB", "phone": "01865 496000"}
-    return make.staff(make.pharmacy("Riverside Pharmacy", now=timezone.now() - timedelta(hours=1), **place))
 
 
 @pytest.fixture
@@ -74,25 +55,6 @@ def above_the_maximum(pharmacist: StaffMember) -> Prescription:
         quantity=294,
         now=received,
     )
-
-
-def seen(looking: Eye, name: str) -> None:
-    """The page is without fault; and a picture of it is kept where one is wanted."""
-    assert looking.faults() == [], name
-    if PICTURES:
-        for width, height in ((1280, 900), (320, 640)):
-            looking.page.set_viewport_size({"width": width, "height": height})
-            looking.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
-        looking.page.set_viewport_size({"width": 1280, "height": 900})
-
-
-def sign_in(looking: Eye, member: StaffMember) -> None:
-    """By keyboard: the name has the focus already."""
-    looking.go("/")
-    looking.page.keyboard.type(member.user.username)
-    looking.page.keyboard.press("Tab")
-    looking.page.keyboard.type(make.PASSWORD)
-    looking.follow("Enter")
 
 
 def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard_alone(
@@ -172,36 +134,40 @@ def sign_override(looking: Eye) -> None:
     looking.follow("F9")
 
 
-def type_as_a_scanner(looking: Eye) -> None:
-    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number.
+@pytest.mark.parametrize(
+    ("focus", "ending"), [("#id_scan", "Tab"), ("#id_quantity", "Enter"), ("#id_lot", ""), ("#id_expiry", "Tab")]
+)
+def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    focus: str,
+    ending: str,
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
+        page.locator(focus).focus()
+        type_as_a_scanner(looking, ending=ending)
+        assert page.locator("#id_lot").input_value() == "LOT7"
+        assert page.locator("#id_expiry").input_value() == "2028-11-30"
+        assert page.locator("#id_quantity").input_value() == "294"
 
-    Each key bears the moment at which a scanner would have sent it, however slowly this machine lets them through.
-    """
-    wire = looking.page.context.new_cdp_session(looking.page)
-    first, keys = time.time(), [*f"]d201{make.TEN_MG}1728113010LOT7", "separator", *"21SN42", "Enter"]
-    with looking.page.expect_navigation():
-        for number, key in enumerate(keys):
-            pressed = {"key": key, "text": key, "modifiers": 0}
-            if key == "separator":
-                pressed = {"key": "]", "code": "BracketRight", "modifiers": 2}
-            elif key == "Enter":
-                pressed = {"key": key, "code": key, "text": "\r", "windowsVirtualKeyCode": 13}
-            for kind in ("keyDown", "keyUp"):
-                sent = (
-                    pressed if kind == "keyDown" else {name: value for name, value in pressed.items() if name != "text"}
-                )
-                wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": first + number * 0.005, **sent})
 
-
-def test_a_scan_is_caught_wherever_the_focus_is(
+def test_what_a_hand_types_is_no_scan(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
     with eye(browser, live_server.url) as looking:
+        page = looking.page
         sign_in(looking, pharmacist)
         looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
-        assert looking.page.evaluate("document.activeElement.tagName") == "BODY"
-        type_as_a_scanner(looking)
-        assert looking.page.locator("#id_lot").input_value() == "LOT7"
+        page.locator("#id_lot").focus()
+        page.keyboard.type("0105012345", delay=120)
+        page.wait_for_timeout(400)
+        assert page.locator("#id_lot").input_value() == "0105012345"
 
 
 def test_a_lock_loses_nothing_that_was_typed(

@@ -14,20 +14,13 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import reminders
 from dispensary.actions import consent
-from dispensary.counter.styles import build
 from dispensary.models import Medium, Reminder, ReminderState
 from tests.dispensary import make
 from tests.dispensary.counter.test_reminders import supplied
-from tests.journeys.looking import NARROW, WIDE, Eye, eye
-from tests.journeys.test_counter import sign_in
+from tests.journeys.looking import NARROW, WIDE, Eye, eye, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built_styles() -> None:
-    build.build(with_test_tools=True, quiet=True)
 
 
 def without_fault(looking: Eye, name: str) -> None:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.counter.styles import build
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient
 from dispensary.reminders import links
 from dispensary.reminders.texts import patient_page
@@ -20,11 +19,6 @@ from tests.journeys.looking import NARROW, WIDE, Eye, eye
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built_styles() -> None:
-    build.build(with_test_tools=True, quiet=True)
 
 
 def picture(looking: Eye, name: str) -> None:

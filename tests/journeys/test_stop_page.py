@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
-from dispensary.counter.styles import build
 from dispensary.models import Suppression, WorklistItem
 from dispensary.reminders import links
 from dispensary.reminders.texts import stop_page
@@ -18,11 +17,6 @@ from tests.journeys.looking import NARROW, eye
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def built_styles() -> None:
-    build.build(with_test_tools=True, quiet=True)
 
 
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("ar", "rtl")])

@@ -50,7 +50,8 @@
   };
 
   const settle = (root) => {
-    const target = root.querySelector("[data-focus]");
+    const aimed = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    const target = root.querySelector("#error-summary") || (root === document && aimed) || root.querySelector("[data-focus]");
     if (target) target.focus();
     const announcement = root.querySelector("[data-say]");
     if (announcement) say(announcement.dataset.say);
@@ -100,6 +101,14 @@
   document.addEventListener("change", (event) => {
     const chosen = event.target.closest("[data-sends]");
     if (chosen) chosen.form.requestSubmit();
+  });
+
+  // The main button says the tablets that stand in the field.
+  document.addEventListener("input", (event) => {
+    const words = event.target.dataset.quantity !== undefined && document.querySelector("[data-follows-quantity]");
+    if (!words) return;
+    const count = event.target.value.trim() || "0";
+    words.textContent = words.textContent.replace(/\S+ tablets?$/, `${count} tablet${count === "1" ? "" : "s"}`);
   });
 
   document.addEventListener("htmx:afterSettle", (event) => settle(event.detail.elt));

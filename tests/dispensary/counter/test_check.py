@@ -161,7 +161,7 @@ def test_a_scan_fills_the_pack_and_is_kept_over_pages(counter: Client, pharmacis
     counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
     counter.get(reverse("counter:queue"))
     page = counter.get(check(prescription))
-    draft = page.context["draft"]
+    draft = page.context["lines"][0].draft
     assert (draft.gtin, draft.lot, draft.expiry, draft.serial) == (make.TEN_MG, "LOT7", "2028-11-30", "SN42")
     assert "Lioresal 10 mg tablets" in page.content.decode()
 
@@ -171,7 +171,7 @@ def test_a_scan_never_erases_what_it_does_not_carry(counter: Client, pharmacist:
     counter.post(check(prescription), {"scan-it": "1", "scan": make.TEN_MG, "quantity": "42"})
     typed = {"gtin": make.TEN_MG, "lot": "TYPED", "expiry": "2028-01-31", "quantity": "21"}
     counter.post(check(prescription), typed | {"scan-it": "1", "scan": make.TEN_MG})
-    draft = counter.get(check(prescription)).context["draft"]
+    draft = counter.get(check(prescription)).context["lines"][0].draft
     assert (draft.lot, draft.expiry, draft.quantity) == ("TYPED", "2028-01-31", "21")
 
 
@@ -180,7 +180,7 @@ def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, phar
     counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
     typed = {"gtin": make.TEN_MG, "lot": "LOT7", "expiry": "2028-11-30", "serial": "SN42", "quantity": "42"}
     counter.post(check(prescription), typed | {"scan-it": "1", "scan": make.TWENTY_FIVE_MG})
-    draft = counter.get(check(prescription)).context["draft"]
+    draft = counter.get(check(prescription)).context["lines"][0].draft
     assert (draft.gtin, draft.lot, draft.serial) == (make.TWENTY_FIVE_MG, "", "")
 
 

@@ -1,0 +1,67 @@
+"""The main button of the check page: what pressing it does, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from baclofen_rules.words import join_words
+from dispensary import policies
+from dispensary.actors import Actor
+from dispensary.counter.check_view import CheckView
+from dispensary.counter.choices import acknowledged_by_button, button_deeds, may_acknowledge
+from dispensary.counter.reviewing import Line, Reviewed
+
+
+@dataclass(frozen=True, slots=True)
+class MainButton:
+    """The words of the button, and what it leads to."""
+
+    words: str
+    is_blocked: bool = False
+    """Say whether nothing can be handed over as it is."""
+    leads_to_override: bool = False
+    acknowledges: tuple[str, ...] = ()
+    """Fingerprints of the findings that pressing it acknowledges."""
+
+    @property
+    def follows_quantity(self) -> bool:
+        """Say whether its words end with the tablets of one strength."""
+        return self.words.endswith(("tablet", "tablets"))
+
+
+def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
+    """Return the main button of a page."""
+    stops, overrides = view.unanswered("stop"), view.unanswered("override")
+    waiting = [finding.question for finding in view.unanswered("acknowledge")]
+    acknowledged = acknowledged_by_button(waiting, by)
+    choices = reviewed.choices
+    if stops:
+        return MainButton(f"Cannot dispense: {_count(len(stops), 'stop')}", is_blocked=True)
+    if any(line.trouble for line in reviewed.lines):
+        return MainButton("Cannot dispense: put this pack back and scan another", is_blocked=True)
+    answers = len(overrides) + reviewed.needs_reason
+    if answers and policies.may_override(by):
+        return MainButton(f"{answers} finding{'s need' if answers > 1 else ' needs'} a reason", leads_to_override=True)
+    for_pharmacist = len(overrides) + sum(not may_acknowledge(question, by) for question in waiting)
+    if for_pharmacist:
+        return MainButton(f"{for_pharmacist} finding{'s need' if for_pharmacist > 1 else ' needs'} a pharmacist")
+    if choices is not None and choices.is_open:
+        return MainButton(choices.question)
+    deeds = button_deeds(reviewed.assessment, acknowledged)
+    supply = f"ispense {describe_quantities(reviewed.lines)}"
+    return MainButton(
+        f"{deeds}: d{supply}" if deeds else f"D{supply}",
+        acknowledges=tuple(question.fingerprint for question in acknowledged),
+    )
+
+
+def describe_quantities(lines: Sequence[Line]) -> str:
+    """Return `42 tablets`, or of several strengths `28 25 mg tablets and 56 10 mg tablets`."""
+    if len(lines) == 1:
+        return _count(lines[0].quantity, "tablet")
+    return join_words([f"{line.quantity} {line.ordered}" for line in lines])
+
+
+def _count(count: int | str, noun: str) -> str:
+    return f"{count} {noun}{'' if str(count) == '1' else 's'}"

@@ -1,0 +1,189 @@
+"""The review of a draft: the strengths of an order with the packs in hand, judged before and under what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+
+from django.utils.dateparse import parse_date
+
+from baclofen_rules.text import format_amount
+from baclofen_rules.words import join_words
+from dispensary.actions.decisions import Decided, new_decision
+from dispensary.actions.handover_problems import BACLOFEN
+from dispensary.assessment import Assessment, Part, assess, pick_document
+from dispensary.counter.choices import Choices, choices_of, decided, needs_reason
+from dispensary.counter.drafts import Draft, PackDraft
+from dispensary.counter.forms import PackForm
+from dispensary.counter.visit import Visit
+from dispensary.documents.words import mg
+from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
+from dispensary.models.therapy import RELATIONS
+from dispensary.record import group_orders
+
+PACK_FIELDS = tuple(field.name for field in fields(PackDraft))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One strength of an order on the page: what is ordered, and the pack in hand."""
+
+    prescription: Prescription
+    prefix: str
+    """Of the names of its fields; empty for the first."""
+    draft: PackDraft
+    product: Product | None
+    expiry: date | None
+    trouble: str
+    """One sentence on a wrong pack; empty for a right one, and before a scan."""
+
+    @property
+    def remaining(self) -> Decimal | None:
+        return self.prescription.remaining()
+
+    @property
+    def quantity(self) -> str:
+        """The tablets as typed, otherwise those of one fill that remain."""
+        return self.draft.quantity or format_amount(min(self.prescription.quantity or 0, self.remaining or 0))
+
+    @property
+    def ordered(self) -> str:
+        """Return the strength in words: `25 mg tablets`."""
+        strength = self.prescription.strength_mg
+        return "tablets" if strength is None else f"{mg(strength)} tablets"
+
+    @property
+    def typed_quantity(self) -> Decimal | None:
+        """The tablets as typed; None where nothing, or no number of tablets, is typed."""
+        form = PackForm({"quantity": self.draft.quantity})
+        return None if "quantity" in form.errors else form.cleaned_data["quantity"]
+
+    @property
+    def is_scanned(self) -> bool:
+        return bool(self.draft.gtin)
+
+    def field(self, name: str) -> str:
+        """Return the name of one of its fields."""
+        return f"{self.prefix}-{name}" if self.prefix else name
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The names of its fields, for the page."""
+        return {name: self.field(name) for name in PACK_FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What the rule book says of a draft."""
+
+    lines: Sequence[Line]
+    asked: Assessment
+    """Before any choice."""
+    assessment: Assessment
+    """Under what was chosen."""
+    choices: Choices | None
+    decided: Sequence[Decided]
+    needs_reason: bool
+    """Say whether the choice still lacks a pharmacist's reason."""
+
+    @property
+    def first(self) -> Line:
+        return self.lines[0]
+
+
+def items_of(prescription: Prescription) -> list[Prescription]:
+    """Return the prescriptions that are handed over together with this one, it included: the strengths of one order."""
+    if not prescription.group:
+        return [prescription]
+    rows = prescription.patient.prescriptions.filter(group=prescription.group)
+    rows = rows.select_related("patient__pharmacy", "prescriber", "pharmacy").prefetch_related("phases")
+    products = next((order for order in group_orders(rows) if prescription in order), (prescription,))
+    waiting = [row for row in products if row.status == PrescriptionStatus.ACTIVE and row.remaining() != 0]
+    return waiting if prescription in waiting else [prescription]
+
+
+def lines_of(items: Sequence[Prescription], draft: Draft, today: date | None) -> list[Line]:
+    """Return the lines of a page, one a strength. Without a day no pack is looked at."""
+    gtins = {draft.pack(item.pk).gtin for item in items} - {""}
+    products = Product.objects.in_bulk(gtins) if gtins else {}
+    return [
+        _line(item, index, draft.pack(item.pk), products.get(draft.pack(item.pk).gtin), today)
+        for index, item in enumerate(items)
+    ]
+
+
+def review_draft(visit: Visit, items: Sequence[Prescription], draft: Draft) -> Reviewed:
+    """Return the review of today with packs, quantities and choice of the draft. Writes nothing."""
+    lines = lines_of(items, draft, visit.today)
+    asked = _assess(lines, visit.today)
+    choices = choices_of(asked, draft, visit.by)
+    answers = decided(choices, asked, draft)
+    assessment = _assess(lines, visit.today, _rows(answers, items[0], visit)) if answers else asked
+    return Reviewed(lines, asked, assessment, choices, answers, needs_reason(choices, asked, draft))
+
+
+def describe_pack_error(
+    product: Product | None, gtin: str, expiry: date | None, items: Sequence[Prescription], today: date
+) -> str:
+    """Return one sentence on a pack that is none of what is ordered, or has expired; "" for a right one."""
+    if product is None:
+        return f"Nobody here knows the pack {gtin}. Scan it again, or have it added to the products."
+    if product.ingredient.casefold() != BACLOFEN:
+        return f"This is {product.name}: another medicine. Put it back."
+    if expiry and expiry < today:
+        return "This pack has expired. Take it off the shelf."
+    strengths = [item.strength_mg for item in items if item.strength_mg is not None]
+    if len(strengths) == len(items) and product.strength_mg not in strengths:
+        ordered = join_words([mg(strength) for strength in strengths])
+        return f"Wrong strength: {mg(product.strength_mg)} tablets in your hand, {ordered} ordered."
+    return ""
+
+
+def read_day(text: str) -> date | None:
+    """Return a date as typed; None where none is typed, or what is typed is no date."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def _line(item: Prescription, index: int, draft: PackDraft, product: Product | None, today: date | None) -> Line:
+    expiry = read_day(draft.expiry)
+    trouble = ""
+    if draft.gtin and today is not None:
+        trouble = describe_pack_error(product, draft.gtin, expiry, [item], today)
+    return Line(item, f"p{index}" if index else "", draft, product, expiry, trouble)
+
+
+def _assess(lines: Sequence[Line], on: date, decisions: Sequence[Decision] = ()) -> Assessment:
+    first, *others = lines
+    picked = [None if line.product is None else pick_document(line.product, line.expiry) for line in lines]
+    quantities = [line.typed_quantity or line.prescription.quantity for line in lines]
+    is_as_ordered = all(
+        quantity == line.prescription.quantity for quantity, line in zip(quantities, lines, strict=True)
+    )
+    return assess(
+        first.prescription,
+        on=on,
+        picked=picked[0],
+        quantity=None if is_as_ordered else quantities[0],
+        also=[
+            Part(line.prescription, quantity or Decimal(0), pick)
+            for line, quantity, pick in zip(others, quantities[1:], picked[1:], strict=True)
+        ],
+        decisions=decisions,
+    )
+
+
+def _rows(answers: Sequence[Decided], prescription: Prescription, visit: Visit) -> list[Decision]:
+    """Return the decisions of a choice as rows that are not stored."""
+    rows = []
+    for answer in answers:
+        row = new_decision(
+            answer, patient=prescription.patient, on=visit.today, by=visit.by, now=visit.now, place="decisions"
+        )
+        row.order = prescription if answer.kind in RELATIONS else None
+        rows.append(row)
+    return rows

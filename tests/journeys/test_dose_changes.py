@@ -1,0 +1,102 @@
+"""Dose changes, two strengths and stops at the counter, in a real Chromium, by keyboard and scanner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from dispensary.models import Decision, Dispense, Patient, StaffMember
+from tests.dispensary import make
+from tests.dispensary.counter.test_choices import another_prescriber, check, order
+from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def patient(pharmacist: StaffMember) -> Patient:
+    """Somebody who takes 30 mg a day and has tablets for eight more days."""
+    make.products()
+    now = timezone.now() - timedelta(days=20)
+    patient = make.patient(pharmacist.pharmacy, family_name="Novak", given_name="Petra", now=now)
+    first = order(patient, 10, 10, 10, now=now, repeats=1, directions="10 mg three times a day")
+    make.hand_over(first, pharmacist.actor(), now=now)
+    return patient
+
+
+def test_a_dose_increase_costs_a_scan_and_one_key(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
+) -> None:
+    increase = order(patient, 10, 10, 15)
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(check(increase))
+        assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
+        seen(looking, "dose-increase")
+        type_as_a_scanner(looking)
+        main = page.get_by_role("button", name="Replaces 30 mg a day: dispense 98 tablets")
+        assert main.is_visible()
+        page.locator("#id_quantity").fill("42")
+        assert page.get_by_role("button", name="Replaces 30 mg a day: dispense 42 tablets").is_visible()
+        page.locator("#id_quantity").fill("98")
+        seen(looking, "dose-increase-scanned")
+        looking.follow("F9")
+        assert page.get_by_text("98 tablets of Lioresal 10 mg tablets").is_visible()
+    assert Dispense.objects.get(prescription=increase).relation == "changes"
+
+
+def test_another_first_day_is_chosen_by_keyboard_and_reviewed_at_once(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
+) -> None:
+    lower = order(patient, 10, 10, 5)
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(check(lower))
+        seen(looking, "lower-dose")
+        looking.follow("F9")
+        assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
+        looking.tab_to(page.get_by_role("button", name="When the old tablets end"))
+        looking.follow("Enter")
+        assert page.locator("#act").evaluate("element => element === document.activeElement")
+        assert page.get_by_role("button", name="Replaces 30 mg a day from ").is_visible()
+        assert page.locator("[aria-pressed=true]").inner_text().strip().startswith("When the old tablets end")
+        seen(looking, "lower-dose-chosen")
+        type_as_a_scanner(looking)
+        looking.follow("F9")
+        assert page.get_by_text("70 tablets of Lioresal 10 mg tablets").is_visible()
+    assert Decision.objects.get(order=lower).kind == "replaces"
+
+
+def test_a_second_prescribers_order_is_decided_and_signed_by_keyboard(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
+) -> None:
+    extra = order(patient, 5, ordered_by=another_prescriber(patient))
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(check(extra))
+        seen(looking, "two-prescribers")
+        looking.follow("F8")
+        seen(looking, "two-prescribers-override")
+        looking.tab_to(page.get_by_role("button", name="Beside it"))
+        looking.follow("Enter")
+        assert page.locator("[aria-pressed=true]").inner_text().strip() == "Beside it"
+        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True).first)
+        page.keyboard.press("Space")
+        looking.tab_to(page.get_by_label("In your own words").first)
+        page.keyboard.type("Dr Weiss adds it for the nights.")
+        seen(looking, "two-prescribers-chosen")
+        looking.tab_to(page.get_by_label("Your password"))
+        page.keyboard.type(make.PASSWORD)
+        looking.follow("F9")
+        assert page.get_by_role("button", name="Beside 30 mg a day: dispense 14 tablets").is_visible()
+        type_as_a_scanner(looking)
+        looking.follow("F9")
+        assert page.get_by_text("14 tablets of Lioresal 10 mg tablets").is_visible()
+    assert Decision.objects.get(order=extra).words == "Dr Weiss adds it for the nights."
