@@ -1,8 +1,9 @@
 """Another record may be of the same patient.
 
-Finds: an override while another record of the pharmacy has the patient's name and birth date and no person has said whether it
+Finds: information while another record of the pharmacy has the patient's name and birth date and no person has said whether it
 is of the same patient.
-Errs: on the side of asking; what the other record holds, supplies and facts, is not counted here.
+Errs: on the side of handing over: the question stands on the page, but a namesake delays nobody's tablets. What the other record
+holds, supplies and facts, is not counted.
 Source: design.
 """
 
@@ -13,7 +14,7 @@ from baclofen_rules.terms import Terms
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     count = 0 if t.case.record is None else t.case.record.potential_duplicates
-    return (Found(Severity.OVERRIDE, _describe, count),) if count else CLEAR
+    return (Found(Severity.INFORMATION, _describe, count),) if count else CLEAR
 
 
 def _describe(count: int) -> Words:

@@ -82,7 +82,8 @@ def correct_identity(
         reason_code=str(reason),
         body={"changed": changed, "words": explanation} | noticed,
     )
-    follow_therapy(patient_id=locked.pk, by=by, now=now)
+    if "birth_date" in changed:
+        follow_therapy(patient_id=locked.pk, by=by, now=now)
     return locked
 
 

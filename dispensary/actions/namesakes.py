@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,6 @@ from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import (
     CorrectionReason,
-    CountedTherapy,
     FormerIdentity,
     Namesake,
     NamesakeAnswer,
@@ -42,12 +41,13 @@ def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, no
     """
     same = {record.pk: record for record in _find_namesakes(patient)}
     questions = list(_questions_of(patient))
-    dropped = [
-        question
-        for question in questions
-        if not question.answer and not {question.patient_id, question.other_id} & same.keys()
-    ]
-    Namesake.objects.filter(pk__in=[question.pk for question in dropped]).delete()
+    Namesake.objects.filter(
+        pk__in=[
+            question.pk
+            for question in questions
+            if not question.answer and not {question.patient_id, question.other_id} & same.keys()
+        ]
+    ).delete()
     asked = {question.patient_id for question in questions} | {question.other_id for question in questions}
     new = sorted(same.keys() - asked)
     for pk in new:
@@ -56,8 +56,6 @@ def notice(*, patient: Patient, other_than: Collection[UUID] = (), by: Actor, no
             question.answer, question.answered_at, question.answered_by = NamesakeAnswer.OTHER, now, by.name
         question.save(force_insert=True)
     other = sorted(set(other_than) & set(new))
-    touched = {pk for question in dropped for pk in (question.patient_id, question.other_id)} | set(new) - set(other)
-    _count_again(touched - {patient.pk})
     return ({"namesakes": new} if new else {}) | ({"other_than": other} if other else {})
 
 
@@ -79,11 +77,8 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
     question.answer, question.answered_at, question.answered_by = answer, now, by.name
     question.save(update_fields=["answer", "answered_at", "answered_by"])
     if answer == NamesakeAnswer.OTHER:
-        for record, other_record in ((first, second), (second, first)):
-            _record_answer(record, answer, {"other": other_record.pk}, by, now)
-            for order in record.prescriptions.filter(status=PrescriptionStatus.ACTIVE):
-                reviews.record(prescription=order, by=by, now=now)
-            follow_therapy(patient_id=record.pk, by=by, now=now)
+        _record_answer(first, answer, {"other": second.pk}, by, now)
+        _record_answer(second, answer, {"other": first.pk}, by, now)
         return first if first.pk == patient.pk else second
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
     joined, kept = _choose_joined(newer, older)
@@ -96,12 +91,6 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
     for record in (joined, kept):
         follow_therapy(patient_id=record.pk, by=by, now=now)
     return kept
-
-
-def _count_again(patients: Collection[UUID]) -> None:
-    """Have the next tick bring the lists of other records in line: their rows are not locked here."""
-    if patients:
-        CountedTherapy.objects.filter(patient__in=patients).update(counted_on=F("counted_on") - timedelta(days=1))
 
 
 def _find_namesakes(patient: Patient) -> list[Patient]:

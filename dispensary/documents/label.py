@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,6 +16,8 @@ from dispensary.documents.typesetting import typeset
 from dispensary.documents.words import NB, how_to_take, how_to_take_as_needed, long_day, mg, short_day, when
 
 MOST_LABELS = 8
+_LONG_WORD = re.compile(r"([^\s-]{24})(?=[^\s-]{4})")
+"""The first part of a word of a name that is wider than the label: a line may end behind it, with a hyphen."""
 
 
 def label_pdf(handover: Handover, *, at: datetime | None = None) -> bytes:
@@ -82,7 +85,7 @@ def _template_data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]
         "quantity": format_amount(handover.quantity),
         "labels": [list(lines) for lines in labels],
         "warnings": " ".join([*(f"Together with {name}." for name in handover.together_with), *handover.warnings]),
-        "patient": handover.patient_name,
+        "patient": _LONG_WORD.sub("\\1\u00ad", handover.patient_name),
         "dispensed": long_day(handover.dispensed_on),
         "number": handover.number,
         "pharmacy": handover.pharmacy.name,

@@ -27,19 +27,13 @@ _LONGEST_NAME, _LONGEST_FORM, _MOST_CODES = 200, 200, 20
 
 @dataclass(frozen=True, slots=True)
 class Medicine:
-    """A product as ordered. `strength_mg` is None and `form` "" where the order does not say."""
+    """A baclofen product as ordered. `strength_mg` is None and `form` "" where the order does not say."""
 
     strength_mg: Decimal | None
     form: str
     brand: str | None
     stated: dict[str, Any]
     """Name and codes as sent, as the case format has them."""
-    is_baclofen: bool = True
-
-    @property
-    def is_tablet(self) -> bool:
-        """Say whether doses and quantities are to be read as tablets of baclofen."""
-        return self.is_baclofen and self.form in {"", "tablet"}
 
 
 def read_medicine(
@@ -47,7 +41,7 @@ def read_medicine(
 ) -> Medicine | None:
     """Read a medicationCodeableConcept, or the Medication that was referred to.
 
-    Another medicine, and baclofen in another form than a tablet, are read for the rules to stop them.
+    Another medicine is asked back. Baclofen in another form than a tablet is read, for the rules to stop it.
     """
     if medication is not None:
         check_elements(
@@ -63,14 +57,8 @@ def read_medicine(
     ingredients = as_objects((medication or {}).get("ingredient"), f"{path}.ingredient", inquiry)
     words += [name for where, item in ingredients for name in _read_ingredient_words(item, where, inquiry)]
     stated = _read_stated(words, coded, path, inquiry)
-    identity = _identify(stated, path, inquiry)
-    if identity is not Identity.BACLOFEN:
-        form = _read_form(medication, path, inquiry) or _find_form(stated.name or "", coded)
-        return (
-            Medicine(None, form, None, _render_stated(stated), is_baclofen=False)
-            if identity is Identity.OTHER
-            else None
-        )
+    if not _is_baclofen(stated, path, inquiry):
+        return None
     if len(ingredients) > 1:
         inquiry.ask(f"{path}.ingredient", f"{len(ingredients)} ingredients", "baclofen alone")
     name = stated.name or ""
@@ -101,15 +89,19 @@ def _render_stated(medicine: OrderedMedicine) -> dict[str, Any]:
     return {field: value for field, value in stated.items() if value}
 
 
-def _identify(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> Identity:
-    """Say whether it is baclofen. One that names nothing known is asked back."""
-    identity = Identity.UNKNOWN if medicine == OrderedMedicine(None) else identify(medicine, None)[0]
-    if identity is Identity.UNKNOWN:
+def _is_baclofen(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> bool:
+    if medicine == OrderedMedicine(None):
         inquiry.ask(path, "no name and no known code", "baclofen, by name or by a code of RxNorm, ATC or SNOMED CT")
-    for system, code in medicine.codes if identity is Identity.BACLOFEN else ():
+        return False
+    if identify(medicine, None)[0] is not Identity.BACLOFEN:
+        what = "the name or a code" if medicine.name else "the code"
+        next_step = "Only oral tablets of baclofen are dispensed here."
+        inquiry.ask(path, f"{what} of another medicine", "baclofen, M03BX01, in plain tablets", next_step)
+        return False
+    for system, code in medicine.codes:
         if system == RXNORM and code != "1292" and code not in _RXNORM:
             inquiry.note(path, "its RxNorm code is not known here; the name was read")
-    return identity
+    return True
 
 
 def _read_ingredient_words(item: Mapping[str, Any], path: str, inquiry: Inquiry) -> list[str]:

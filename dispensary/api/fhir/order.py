@@ -73,14 +73,15 @@ def _read_request(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry
     note_elements_beside(request, path, inquiry)
     _check_status(request, path, inquiry)
     medicine = read_medication(request, path, bundle, inquiry) or Medicine(None, "", None, {})
+    is_tablet = medicine.form in {"", "tablet"}
     dosing = read_dosing(
         request.get("dosageInstruction"),
         f"{path}.dosageInstruction",
         medicine.strength_mg,
         inquiry,
-        is_tablet=medicine.is_tablet,
+        is_tablet=is_tablet,
     ) or Dosing(None, None, "", "")
-    supply = read_supply(request, path, inquiry, is_tablet=medicine.is_tablet)
+    supply = read_supply(request, path, inquiry, is_tablet=is_tablet)
     written = as_day(request.get("authoredOn"), f"{path}.authoredOn", inquiry)
     form = medicine.form or supply.unit
     prescription: dict[str, Any] = {

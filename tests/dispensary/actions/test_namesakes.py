@@ -12,20 +12,16 @@ import pytest
 from dispensary import audit
 from dispensary.actions import consent, patients
 from dispensary.actions.corrections import correct_identity
-from dispensary.actions.dispenses import dispense
 from dispensary.actions.intake import Intake, Retraction, take_back, take_in
 from dispensary.actions.namesakes import answer_namesake
-from dispensary.actions.overrides import Refused
-from dispensary.actions.summaries import refresh_outdated
 from dispensary.actors import Actor
+from dispensary.assessment import assess
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from dispensary.models import (
     FormerIdentity,
     Medium,
     Namesake,
     NamesakeAnswer,
-    OrderState,
-    OrderSummary,
     Patient,
     Pharmacy,
     PriorSupply,
@@ -272,29 +268,13 @@ def test_only_a_question_is_answered_and_only_by_who_may(shop: Pharmacy, technic
         answer(ann, other, NamesakeAnswer.OTHER, technician)
 
 
-def test_nothing_is_handed_over_before_it_is_said_whether_two_records_are_of_one_patient(
+def test_an_order_is_told_of_a_namesake_until_it_is_said_who_they_are(
     shop: Pharmacy, technician: Actor, ann: Patient
 ) -> None:
-    make.products()
     other = second(shop)
-    pharmacist = make.staff(shop).actor()
-    order = make.prescription(other)
-    refused = dispense(
-        prescription=order, quantity=order.quantity, pack=make.pack(make.TEN_MG), key="k", by=pharmacist, now=NOW
-    )
-    assert isinstance(refused, Refused)
-    assert "potential-duplicate" in [question.code for question in refused.unanswered]
+    orders = make.prescription(ann), make.prescription(other)
+    for order in orders:
+        assert "potential-duplicate" in [q.code for q in assess(order, on=NOW.date()).questions()]
     answer(other, ann, NamesakeAnswer.OTHER, technician)
-    codes = [finding.code for finding in order.reviews.order_by("reviewed_at", "pk").last().findings.all()]
-    assert "potential-duplicate" not in codes
-    make.hand_over(order, by=pharmacist)
-
-
-def test_orders_of_the_record_that_was_there_before_are_asked_about_too(shop: Pharmacy, ann: Patient) -> None:
-    make.products()
-    order = make.prescription(ann)
-    assert OrderSummary.objects.get(prescription=order).state == OrderState.READY
-    second(shop)
-    assert refresh_outdated(now=NOW) == 1
-    row = OrderSummary.objects.get(prescription=order)
-    assert (row.state, "the same name and birth date" in row.finding) == (OrderState.NEEDS_ANSWER, True)
+    for order in orders:
+        assert "potential-duplicate" not in [q.code for q in assess(order, on=NOW.date()).questions()]

@@ -440,12 +440,3 @@ def test_anybody_may_ask_what_is_spoken_here(db: None) -> None:
         "MedicationRequest",
         "MedicationDispense",
     ]
-
-
-def test_an_order_of_another_medicine_is_taken_in_and_stopped(technician: Caller, pharmacist: Caller) -> None:
-    tizanidine = new_start(medicationCodeableConcept={"text": "Tizanidine 4 mg tablets"})
-    answer = outcome(technician.post(ADDRESS, tizanidine, content_type=FHIR), 201)
-    assert "The order is of Tizanidine 4 mg tablets; only plain baclofen is dispensed" in diagnostics(answer)
-    order = Prescription.objects.get()
-    assert order.reviews.get().outcome == "stop"
-    assert pharmacist.post(f"prescriptions/{order.pk}/dispenses/", hand_over(), Idempotency_Key="k").status_code == 409

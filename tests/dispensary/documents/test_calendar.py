@@ -83,4 +83,4 @@ def test_a_calendar_is_tagged() -> None:
 
 def test_a_name_that_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(DoesNotFit, match="cannot be printed"):
-        taper_calendar_pdf(steady(course=taper(), patient_name="山田"))
+        taper_calendar_pdf(steady(course=taper(), patient_name="\U00013080"))

@@ -92,18 +92,36 @@ def test_markup_in_a_name_is_printed_as_it_is_written() -> None:
 
 
 def test_names_in_other_alphabets_are_printed() -> None:
-    for name in ("Nguyễn Thị Ánh", "Ольга Петрова", "محمد علي", "Ελένη Παππά"):
-        assert label_pdf(steady(patient_name=name))
+    names = "Nguyễn Thị Ánh|Ольга Петрова|محمد علي|Ελένη Παππά|欧阳 娜娜|山田 たろう|김민준|สมชาย ใจดี|அன்பு செல்வன்|አበበ በቀለ|क्षत्रिय श्री|কৃষ্ণা|"
+    names += "తెలుగు|ಕನ್ನಡ|മലയാളം|ગુજરાતી|ਗੁਰਮੁਖੀ|සිංහල|ລາວ|ខ្មែរ|မြန်မာ|שרה לוי|Արամ|გიორგი"
+    for name in names.split("|"):
+        assert label_pdf(steady(patient_name=name)), name
 
 
 def test_a_letter_that_no_font_can_draw_is_refused_and_never_printed_as_a_box() -> None:
     with pytest.raises(DoesNotFit, match="cannot be printed"):
-        label_pdf(steady(patient_name="山田 太郎"))
+        label_pdf(steady(patient_name="\U00013080 Ann"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Max Wolfeschlegelsteinhausen-Featherstonehaugh-Cholmondeley",
+        "Wolfeschlegelsteinhausenbergerdorff Maximilian-Alexander",
+        "Ann " + "Donaudampfschifffahrtsgesellschaft" * 2,
+    ],
+)
+def test_a_long_name_goes_over_several_lines_and_keeps_every_letter(name: str) -> None:
+    (page,) = words_of(label_pdf(steady(patient_name=name)))
+    printed = page.replace("\u00ad", "").replace("\n", "").replace(" ", "").replace("-", "")
+    assert name.replace(" ", "").replace("-", "") in printed
 
 
 def test_a_word_longer_than_the_label_is_refused() -> None:
-    with pytest.raises(DoesNotFit, match="a word in the patient's name is too long"):
-        label_pdf(steady(patient_name="Ann " + "Donaudampfschifffahrtsgesellschaft" * 2))
+    with pytest.raises(DoesNotFit, match="a word in the pharmacy's name is too long"):
+        label_pdf(
+            steady(pharmacy=PharmacyLines("Donaudampfschifffahrtsgesellschaft" * 3, "High Street 1", "01865 496 000"))
+        )
 
 
 def test_more_text_than_the_label_holds_is_refused() -> None:
