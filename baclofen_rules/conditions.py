@@ -61,6 +61,7 @@ ICD_10: Final = {
     "E800": Condition.PORPHYRIA,
     "E801": Condition.PORPHYRIA,
     "E802": Condition.PORPHYRIA,
+    "R33": Condition.URINARY_RETENTION,
     "E10": Condition.DIABETES,
     "E11": Condition.DIABETES,
     "E13": Condition.DIABETES,
@@ -88,6 +89,7 @@ SNOMED: Final = {
     "46635009": Condition.DIABETES,
     "44054006": Condition.DIABETES,
     "195967001": Condition.RESPIRATORY_IMPAIRMENT,
+    "267064002": Condition.URINARY_RETENTION,
 }
 
 

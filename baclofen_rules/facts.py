@@ -24,6 +24,18 @@ class Sex(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Indication(StrEnum):
+    """What the medicine is for."""
+
+    SPASTICITY = "spasticity"
+    ALCOHOL_DEPENDENCE = "alcohol-dependence"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        return self.replace("-", " ").capitalize()
+
+
 class Condition(StrEnum):
     """Conditions the rules know by word."""
 
@@ -43,6 +55,7 @@ class Condition(StrEnum):
     SLEEP_APNOEA = "sleep-apnoea"
     PORPHYRIA = "porphyria"
     DIABETES = "diabetes"
+    URINARY_RETENTION = "urinary-retention"
 
     @property
     def label(self) -> str:
@@ -62,11 +75,13 @@ class Kind(StrEnum):
     BIRTH_DATE = auto()
     DAY = auto()
     SEX = auto()
+    INDICATION = auto()
     AMOUNT = auto()
     FLAG = auto()
     TEXTS = auto()
     CONDITIONS = auto()
     MEDICINES = auto()
+    DAYS = auto()
 
 
 LISTS: Final = frozenset({Kind.TEXTS, Kind.CONDITIONS, Kind.MEDICINES})
@@ -188,6 +203,25 @@ class PatientFacts(NamedTuple):
         bool | None,
         Fact(Kind.FLAG, ("intrathecal-pump",), "Baclofen pump", "Has an intrathecal baclofen pump"),
     ] = None
+    indication: Annotated[
+        Indication | None,
+        Fact(Kind.INDICATION, ("indication", "alcohol"), "Baclofen is for", words="what baclofen is for"),
+    ] = None
+    anaesthesia_planned: Annotated[
+        bool | None,
+        Fact(
+            Kind.FLAG,
+            ("anaesthesia",),
+            "Anaesthesia planned",
+            "An operation or anaesthesia is planned",
+            "whether an anaesthesia is planned",
+        ),
+    ] = None
+    recorded_on: Annotated[
+        Mapping[str, date] | None,
+        Fact(Kind.DAYS, ("interaction-*",), "Recorded on", is_recorded=False),
+    ] = None
+    """The day from which a fact stands in the record as it is, by its name."""
 
     def age_on(self, day: date) -> Decimal | None:
         """Completed years on ``day`` by the calendar; who is born on 29 February has birthday on 1 March otherwise."""
@@ -201,6 +235,7 @@ class PatientFacts(NamedTuple):
         """Read the facts of a case that is asked on a day. Raises InvalidCase."""
         fields = place.fields(_NAMES)
         values: dict[str, Any] = {name: fields.get(name, read) for name, read in _READERS.items()}
+        values["recorded_on"] = fields.get("recorded_on", lambda at: _read_days(at, on))
         for name in _DAYS:
             values[name] = fields.get(name, lambda at: _read_day(at, on))
         oldest = date(on.year - 130, 1, 1) if on.year > 2030 else EARLIEST
@@ -210,11 +245,11 @@ class PatientFacts(NamedTuple):
         return cls(birth_date=born, **values)
 
     def to_json(self) -> dict[str, Any]:
-        """Return every fact in the order of the declarations; unknown ones are None, unknown days are left out."""
+        """Return every fact in the order of the declarations; unknown ones are None, or left out."""
         return {
             name: None if value is None else write(value)
             for (name, write), value in zip(_WRITERS.items(), self, strict=True)
-            if value is not None or name not in _DAYS
+            if value is not None or name not in _LEFT_OUT
         }
 
 
@@ -233,12 +268,21 @@ def _reader(fact: Fact) -> Callable[[Place], Any]:
     if fact.kind in LISTS:
         read = {Kind.TEXTS: _read_text, Kind.CONDITIONS: _read_condition, Kind.MEDICINES: _read_medicine}[fact.kind]
         return lambda place: tuple(read(item) for item in place.items(MOST_LISTED))
-    return {Kind.SEX: lambda place: place.word({str(sex): sex for sex in Sex}), Kind.FLAG: Place.truth}[fact.kind]
+    return {
+        Kind.SEX: lambda place: place.word({str(sex): sex for sex in Sex}),
+        Kind.INDICATION: lambda place: place.word({str(indication): indication for indication in Indication}),
+        Kind.FLAG: Place.truth,
+    }[fact.kind]
 
 
 def _read_day(place: Place, on: date) -> date:
     """A day up to that of the review, or the next: it may be later where the patient is."""
     return place.day(f"a date YYYY-MM-DD, not after the day of the review ({on})", latest=on + timedelta(days=1))
+
+
+def _read_days(place: Place, on: date) -> Mapping[str, date]:
+    fields = place.fields(frozenset(FACTS))
+    return {name: day for name in FACTS if (day := fields.get(name, lambda at: _read_day(at, on))) is not None}
 
 
 def _read_text(place: Place) -> str:
@@ -269,17 +313,21 @@ _TO_JSON: Final[Mapping[Kind, Callable[[Any], Any]]] = {
     Kind.BIRTH_DATE: date.isoformat,
     Kind.DAY: date.isoformat,
     Kind.SEX: str,
+    Kind.INDICATION: str,
     Kind.AMOUNT: format_amount,
     Kind.FLAG: bool,
     Kind.TEXTS: list,
     Kind.CONDITIONS: lambda conditions: [_condition_json(condition) for condition in conditions],
     Kind.MEDICINES: lambda medicines: [medicine._asdict() for medicine in medicines],
+    Kind.DAYS: lambda days: {name: day.isoformat() for name, day in days.items()},
 }
 _DECLARED: Final[Mapping[str, Fact]] = _declared()
 _NAMES: Final = frozenset(_DECLARED)
 _DAYS: Final = frozenset(name for name, fact in _DECLARED.items() if fact.kind is Kind.DAY)
+_LEFT_OUT: Final = _DAYS | {"indication", "anaesthesia_planned", "recorded_on"}
+"""Facts that a case is written without where they are unknown: the format had none of them at first."""
 _READERS: Final = {
-    name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind not in {Kind.BIRTH_DATE, Kind.DAY}
+    name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind not in {Kind.BIRTH_DATE, Kind.DAY, Kind.DAYS}
 }
 _WRITERS: Final = {name: _TO_JSON[fact.kind] for name, fact in _DECLARED.items()}
 

@@ -26,6 +26,11 @@ class Severity(StrEnum):
     STOP = "stop"
     """Cannot be dispensed as presented: correct the prescription, the pick or the patient's record."""
 
+    @property
+    def milder(self) -> "Severity":
+        """The severity one step below; information stays."""
+        return list(Severity)[max(0, self.rank - 1)]
+
 
 class Outcome(StrEnum):
     """The highest severity among the findings, information not counted."""

@@ -41,6 +41,8 @@ class InteractionClass(NamedTuple):
     mark: str
     source: str
     where: str
+    is_depressant: bool
+    """Whether its medicines slow the nervous system, and are counted."""
 
     def has_code(self, atc: str) -> bool:
         """Return whether an ATC code falls under a prefix of the class and under no excepted one."""
@@ -99,6 +101,12 @@ def read_table(name: str) -> dict[str, Any]:
 def interaction_classes() -> Mapping[str, InteractionClass]:
     """The interaction classes by rule code."""
     return table().classes
+
+
+@cache
+def depressant_codes() -> tuple[str, ...]:
+    """Codes of the classes whose medicines slow the nervous system."""
+    return tuple(code for code, medicine_class in interaction_classes().items() if medicine_class.is_depressant)
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -245,4 +253,5 @@ def _interaction_class(row: Mapping[str, Any]) -> InteractionClass:
         mark=row["mark"],
         source=row["source"],
         where=row["where"],
+        is_depressant=row.get("is_depressant", False),
     )

@@ -53,8 +53,8 @@ def _rule(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> Iterator[st
     yield f"## `{rule.code}`"
     yield ""
     yield from _text(rule)
-    if rule.action is not Action.DISPENSE:
-        yield f"\nAsked for the action *{rule.action}* only."
+    if Action.DISCONTINUE in rule.actions:
+        yield f"\nAsked for: {', '.join(f'*{action}*' for action in rule.actions)}."
     if rule.needs_dose:
         yield "\nNot applied where route or unit make the dose unbelievable, or where there is none."
     if rule.terms:

@@ -7,7 +7,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from baclofen_rules.case import Case
+from baclofen_rules.case import Action, Case
 from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
@@ -20,7 +20,7 @@ from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, Due, OrderRelation, Therapy
 
 FORMAT: Final = "baclofen-review/1"
-RULES_VERSION: Final = "1.1.0"
+RULES_VERSION: Final = "1.2.0"
 """Changes with every change of what a rule finds."""
 
 
@@ -158,7 +158,8 @@ def review(case: Case, profile: Profile) -> Review:
     terms = Terms(case, book.terms, book.habits)
     findings: list[Finding] = []
     lacking: dict[str, list[str]] = {}
-    no_dose = not terms.phases
+    is_stop = case.action is Action.DISCONTINUE
+    no_dose = not terms.phases and not is_stop
     doubted: list[str] = []
     asked = book.rules_for(case)
     for bound in asked:
@@ -191,7 +192,7 @@ def review(case: Case, profile: Profile) -> Review:
         outcome=_outcome(findings),
         findings=tuple(findings),
         not_assessed=tuple([NotAssessed(code, tuple(dict.fromkeys(lacking[code]))) for code in sorted(lacking)]),
-        course=None if no_dose else _course(terms),
+        course=None if no_dose or is_stop else _course(terms),
         profile_name=profile.name,
         profile_digest=profile.digest,
         in_force_on=in_force_on,
@@ -234,21 +235,21 @@ def explain(case: Case, profile: Profile) -> tuple[Explained, ...]:
     findings = {finding.code: finding for finding in reversed(reviewed.findings)}
     lacking = {rule.code: rule.missing for rule in reviewed.not_assessed}
     explained = []
-    for action, rules in book.rules.items():
-        for bound in rules:
-            code = bound.rule.code
-            missing = lacking.get(code) or lacking.get(bound.rule.group)
-            if action is not case.action:
-                state, words = "not asked", f"This rule speaks about the action {action}."
-            elif bound.rule.needs_record and case.record is None:
-                state, words = "not asked", "This rule reads orders and supplies, which this format does not have."
-            elif code in findings:
-                state, words = "found", findings[code].detail
-            elif missing is not None:
-                state, words = "not assessed", _describe_lacking(missing, terms)
-            else:
-                state, words = "clear", bound.rule.explain(terms, bound.limits)
-            explained.append(Explained(code, state, words, bound.sources))
+    bound_rules = {bound.rule.code: bound for rules in book.rules.values() for bound in rules}
+    for code, bound in bound_rules.items():
+        missing = lacking.get(code) or lacking.get(bound.rule.group)
+        if case.action not in bound.rule.actions:
+            words = f"This rule speaks about the action {' or '.join(bound.rule.actions)}."
+            state = "not asked"
+        elif bound.rule.needs_record and case.record is None:
+            state, words = "not asked", "This rule reads orders and supplies, which this format does not have."
+        elif code in findings:
+            state, words = "found", findings[code].detail
+        elif missing is not None:
+            state, words = "not assessed", _describe_lacking(missing, terms)
+        else:
+            state, words = "clear", bound.rule.explain(terms, bound.limits)
+        explained.append(Explained(code, state, words, bound.sources))
     return tuple(sorted(explained, key=lambda rule: rule.code))
 
 

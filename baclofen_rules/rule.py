@@ -31,11 +31,11 @@ class Rule(Generic[L]):
     text: str
     """The docstring of the file: a title, then paragraphs that begin with Finds, Errs and Source."""
     terms: tuple[str, ...] = ()
-    """Names of the shared numbers (``terms.Limits``) that the rule rests on."""
+    """Names of the shared numbers (``SharedLimits``) that the rule rests on."""
     answers: tuple[str, ...] = ()
     """FHIR mitigation codes that commonly answer its findings."""
-    action: Action = Action.DISPENSE
-    """The action that the rule is about."""
+    actions: tuple[Action, ...] = (Action.DISPENSE,)
+    """The actions that the rule is about."""
     needs_dose: bool = False
     """True: not applied where there is no dose, or where route or unit make the dose unbelievable."""
     switches_off: bool = False

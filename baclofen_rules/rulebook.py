@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from baclofen_rules import terms
 from baclofen_rules.case import Action, Case
 from baclofen_rules.findings import Citation
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rule import Rule
-from baclofen_rules.rules import abrupt_stop, all_rules, early_refill
+from baclofen_rules.rules import all_rules, early_refill
+from baclofen_rules.shared_limits import SharedLimits
 from baclofen_rules.therapy import Habits
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BoundRule(NamedTuple, Generic[L]):
 class RuleBook:
     """All rules of one profile with the numbers in force on one day, by the action they are about."""
 
-    terms: terms.Limits
+    terms: SharedLimits
     rules: Mapping[Action, tuple[BoundRule[Any], ...]]
     habits: Habits = field(init=False, repr=False, compare=False)
     """The numbers that the days of a therapy are counted with."""
@@ -52,7 +52,6 @@ class RuleBook:
         object.__setattr__(self, "_without_record", without_record)
         shared = self.terms
         refill: early_refill.Limits = limits[early_refill.RULE.code]
-        stop: abrupt_stop.Limits = limits[abrupt_stop.RULE.code]
         habits = Habits(
             restart_after=int(shared.restart_after_days),
             new_after=int(shared.new_after_days),
@@ -62,7 +61,7 @@ class RuleBook:
             used_fraction=refill.used_fraction_min,
             days_left=None if refill.days_left_max is None else int(refill.days_left_max),
             watch=int(shared.watch_after_stop_days),
-            stop_free_mg=stop.max_mg_per_day,
+            stop_free_mg=shared.stop_free_mg_per_day,
         )
         object.__setattr__(self, "habits", habits)
 
@@ -85,7 +84,7 @@ def load_profile(name: str, on: date | None = None, folder: "Path | str | None" 
     """
     from baclofen_rules.profiles.loading import read_profile  # TOML, hashes and paths are not needed before
 
-    needed = {"terms": _names_of(terms.Limits), **{rule.code: _names_of(rule.limits) for rule in all_rules()}}
+    needed = {"terms": _names_of(SharedLimits), **{rule.code: _names_of(rule.limits) for rule in all_rules()}}
     profile = read_profile(name, folder, on, needed)
     if not profile.changes:
         raise InvalidProfile(f"{name}.toml: rules", "no number at all", "parameters for every rule")
@@ -127,8 +126,10 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
                 f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(codes))}"
             )
     bound = [_bind_one(profile, rule, on) for rule in all_rules()]
-    rules = {action: tuple(bound_rule for bound_rule in bound if bound_rule.rule.action is action) for action in Action}
-    return RuleBook(terms=bind(terms.Limits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
+    rules = {
+        action: tuple(bound_rule for bound_rule in bound if action in bound_rule.rule.actions) for action in Action
+    }
+    return RuleBook(terms=bind(SharedLimits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
 
 
 def _bind_one(profile: Profile, rule: Rule[L], on: date) -> BoundRule[L]:

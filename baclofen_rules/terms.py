@@ -6,7 +6,7 @@ Names follow clinical usage: *standing* says whether this is a new course, a res
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -18,8 +18,9 @@ from baclofen_rules.fills import Standing, look_back
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
 from baclofen_rules.products import is_intrathecal, is_oral, names_injected_baclofen, names_other_oral_baclofen
-from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age, number
+from baclofen_rules.profiles.limits import AGE_FACT
 from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.shared_limits import SharedLimits
 from baclofen_rules.standing import TherapyStanding, stand
 from baclofen_rules.supply import days_supply, tablets_for
 from baclofen_rules.text import format_amount
@@ -40,26 +41,7 @@ CONDITIONS_FACT: Final = "patient.conditions"
 MEDICINES_FACT: Final = "patient.medicines"
 ZERO: Final = Decimal(0)
 NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Numbers that several rules share."""
-
-    max_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 1000)
-    start_mg_per_day: Bands[Decimal] = by_age("mg/day", 1, 1000)
-    start_mg_per_kg_per_day: Bands[Decimal] = by_age("mg/kg/day", 0.01, 10)
-    start_rounding: Decimal = number("fraction", 0, 1)
-    restart_after_days: Decimal = number("days", 1, 365)
-    new_after_days: Decimal = number("days", 1, 3650)
-    refill_lead_days: Decimal = number("days", 1, 60)
-    """Days before the first uncovered day on which a refill is due."""
-    second_call_days: Decimal = number("days", 0, 30)
-    """Days before the first uncovered day of the second call."""
-    missed_after_days: Decimal = number("days", 0, 30)
-    """Days after the first uncovered day of the call about a missed collection."""
-    watch_after_stop_days: Decimal = number("days", 0, 90)
-    """Days for which a stopped course stays on the withdrawal-risk list."""
+NO_DAYS: Final[Mapping[str, date]] = {}
 
 
 class Terms:
@@ -117,7 +99,7 @@ class Terms:
         "unmapped_conditions",
     )
 
-    def __init__(self, case: Case, limits: Limits, habits: Habits | None = None) -> None:
+    def __init__(self, case: Case, limits: SharedLimits, habits: Habits | None = None) -> None:
         self.case, self.limits = case, limits
         self.patient = case.patient
         self.order = case.order
@@ -324,6 +306,21 @@ class Terms:
             yield Transition(self.previous_low_mg, first_mg, self.held_days, name)
         if first_mg < self.previous_mg and not (relation and relation.how is How.UNKNOWN):
             yield Transition(self.previous_mg, first_mg, self.held_days, name)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the patient is continuing, and the daily dose does not rise."""
+        return self.is_continuing and not self.rises
+
+    def goes_on_with(self, fact: str) -> bool:
+        """Return whether the patient goes on as before, and a fact has stood in the record as it is since before the last supply."""
+        recorded_on = (self.patient.recorded_on or NO_DAYS).get(fact)
+        return (
+            recorded_on is not None
+            and self.goes_on
+            and self.latest is not None
+            and recorded_on < self.latest.dispensed_on
+        )
 
     @property
     def to_zero(self) -> Transition:

@@ -305,7 +305,7 @@ def facts_document(patient: Patient) -> dict[str, Any]:
 
 
 def _fact_in_case(fact: Fact, value: Any) -> Any:
-    if value is None or (fact.kind is Kind.SEX and value == Sex.UNKNOWN):
+    if value in (None, "") or (fact.kind is Kind.SEX and value == Sex.UNKNOWN):
         return None
     if fact.kind is Kind.AMOUNT:
         return trim_zeros(value)
@@ -313,7 +313,7 @@ def _fact_in_case(fact: Fact, value: Any) -> Any:
 
 
 def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
-    facts = facts_document(patient)
+    facts = facts_document(patient) | {"recorded_on": patient.recorded_on or None}
     if patient.sex == Sex.MALE:
         # Recorded as male and nothing said: no question to ask at the counter. What was recorded is never overruled.
         for name in ("pregnant", "breastfeeding"):

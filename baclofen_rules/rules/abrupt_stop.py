@@ -6,13 +6,9 @@ Errs: on the side of asking: any other reason, or none, or one spelt otherwise, 
 Source: every label warns of withdrawal; the amount is a design default.
 """
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from baclofen_rules.case import Action
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
@@ -20,22 +16,17 @@ from baclofen_rules.words import clip
 EXCEPTIONS = frozenset({"serious-adverse-reaction", "overdose"})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_mg_per_day: Decimal = number("mg/day", 0, 30)
-
-
-def check(t: Terms, limits: Limits) -> Answer:
+def check(t: Terms, limits: NoLimits) -> Answer:
     if t.history_unknown:
         return (Missing((HISTORY_FACT,)),)
-    if not t.is_continuing or t.previous_mg <= limits.max_mg_per_day:
+    if not t.is_continuing or t.previous_mg <= t.limits.stop_free_mg_per_day:
         return CLEAR
     excepted = t.case.reason in EXCEPTIONS
-    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, _describe, t, limits),)
+    return (Found(Severity.ACKNOWLEDGE if excepted else Severity.OVERRIDE, _describe, t),)
 
 
-def _describe(t: Terms, limits: Limits) -> Words:
-    level, most, reason = format_amount(t.previous_mg), format_amount(limits.max_mg_per_day), t.case.reason
+def _describe(t: Terms) -> Words:
+    level, most, reason = format_amount(t.previous_mg), format_amount(t.limits.stop_free_mg_per_day), t.case.reason
     why = f" Reason given: {clip(reason)}." if reason else " No reason given."
     return Words(
         f"Stopping {level} mg a day at once risks withdrawal; without a taper at most {most} mg a day is stopped",
@@ -47,18 +38,19 @@ def _describe(t: Terms, limits: Limits) -> Words:
     )
 
 
-def explain(t: Terms, limits: Limits) -> str:
+def explain(t: Terms, limits: NoLimits) -> str:
     if not t.is_continuing:
         return f"Nothing to withdraw from: the patient is not continuing ({t.standing or 'not known'})."
-    return f"Previous dose {format_amount(t.previous_mg)} mg a day, not above {format_amount(limits.max_mg_per_day)} mg a day."
+    return f"Previous dose {format_amount(t.previous_mg)} mg a day, not above {format_amount(t.limits.stop_free_mg_per_day)} mg a day."
 
 
 RULE = Rule(
     code="abrupt-stop",
-    limits=Limits,
+    limits=NoLimits,
     check=check,
     explain=explain,
     text=__doc__,
     answers=("5",),
-    action=Action.DISCONTINUE,
+    terms=("stop_free_mg_per_day",),
+    actions=(Action.DISCONTINUE,),
 )

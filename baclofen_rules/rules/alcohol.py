@@ -1,12 +1,15 @@
 """The patient drinks alcohol.
 
-Finds: recorded current alcohol use, as severely as the profile says.
+Finds: recorded current alcohol use, as severely as the profile says; one step milder for a continuing patient whose dose does
+not rise, where it was on record before the last supply. Information where baclofen is taken for alcohol dependence: that is known, and
+treated.
 Errs: on the side of asking; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
 
 from dataclasses import dataclass
 
+from baclofen_rules.facts import Indication
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import Rule
@@ -26,7 +29,11 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((ALCOHOL_FACT,)),)
     if not drinks:
         return CLEAR
-    return (Found(limits.severity, _describe),)
+    if t.patient.indication is Indication.ALCOHOL_DEPENDENCE:
+        severe = Severity.INFORMATION
+    else:
+        severe = limits.severity.milder if t.goes_on_with("alcohol_use") else limits.severity
+    return (Found(severe, _describe),)
 
 
 def _describe() -> Words:

@@ -2,8 +2,9 @@
 
 Finds: one acknowledgement that lists the recorded conditions of epilepsy, psychotic disorder, stroke, parkinsonism,
 respiratory impairment, autonomic dysreflexia, suicide risk, substance misuse and hypertonic bladder sphincter. Depression,
-mania, sleep apnoea and porphyria want an acknowledgement where the medicine is begun or the dose rises, and are information
-for who goes on as before; diabetes is information.
+mania, sleep apnoea, porphyria and urinary retention want an acknowledgement where the medicine is begun or the dose rises, and are information
+for who goes on as before; diabetes is information. For who goes on as before the whole list is information, where it has stood as it is
+since before the last supply.
 Errs: on the side of saying so: a coded condition that nobody has mapped is reported as not assessed.
 Source: the cautions of the American and British labels.
 """
@@ -24,7 +25,13 @@ LOOKED_FOR = (
     Condition.SUBSTANCE_MISUSE,
     Condition.HYPERTONIC_BLADDER_SPHINCTER,
 )
-AT_A_RISE = (Condition.DEPRESSION, Condition.MANIA, Condition.SLEEP_APNOEA, Condition.PORPHYRIA)
+AT_A_RISE = (
+    Condition.DEPRESSION,
+    Condition.MANIA,
+    Condition.SLEEP_APNOEA,
+    Condition.PORPHYRIA,
+    Condition.URINARY_RETENTION,
+)
 INFORMATION_ONLY = (Condition.DIABETES,)
 MOST_NAMED = 3
 
@@ -33,13 +40,15 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if not t.conditions:
         return lacking
-    goes_on = t.is_continuing and not t.rises
+    asked: tuple[Condition, ...] = (*LOOKED_FOR, *AT_A_RISE)
+    told: tuple[Condition, ...] = INFORMATION_ONLY
+    if t.goes_on_with("conditions"):
+        asked, told = (), (*LOOKED_FOR, *AT_A_RISE, *INFORMATION_ONLY)
+    elif t.goes_on:
+        asked, told = LOOKED_FOR, (*AT_A_RISE, *INFORMATION_ONLY)
     findings = [
         Found(severity, _describe, named)
-        for severity, looked_for in (
-            (Severity.ACKNOWLEDGE, LOOKED_FOR if goes_on else (*LOOKED_FOR, *AT_A_RISE)),
-            (Severity.INFORMATION, (*AT_A_RISE, *INFORMATION_ONLY) if goes_on else INFORMATION_ONLY),
-        )
+        for severity, looked_for in ((Severity.ACKNOWLEDGE, asked), (Severity.INFORMATION, told))
         if (named := tuple(condition for condition in looked_for if condition in t.conditions))
     ]
     return (*findings, *lacking)

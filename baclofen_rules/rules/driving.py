@@ -1,6 +1,7 @@
 """The patient drives or works with machines.
 
-Finds: recorded driving or work with machines, as severely as the profile says.
+Finds: recorded driving or work with machines, as severely as the profile says; one step milder for a continuing patient whose
+dose does not rise, where it was on record before the last supply.
 Errs: on the side of a word too many; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
@@ -26,7 +27,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((DRIVING_FACT,)),)
     if not drives:
         return CLEAR
-    return (Found(limits.severity, _describe),)
+    return (Found(limits.severity.milder if t.goes_on_with("drives") else limits.severity, _describe),)
 
 
 def _describe() -> Words:

@@ -2,7 +2,8 @@
 
 Finds: a medicine of the class, by ATC code and by name, as severely as the profile says for the class; one finding a class
 that lists its medicines. Baclofen itself on the list of a patient with earlier supplies is this course, not another muscle
-relaxant.
+relaxant. Where a continuing patient's dose does not rise, and the list of medicines has stood as it is since before the last
+supply, one step milder: it was answered then.
 Errs: on the side of finding: a code and a name that disagree count for both; an unknown list of medicines is not assessed.
 Source: the classes and their citations stand in medicines.toml.
 """
@@ -29,7 +30,10 @@ def check(code: str, t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,)),)
     names = t.interacting.get(code)
-    return CLEAR if names is None else (Found(limits.severity, _describe, code, names),)
+    if names is None:
+        return CLEAR
+    severe = limits.severity.milder if t.goes_on_with("medicines") else limits.severity
+    return (Found(severe, _describe, code, names),)
 
 
 def _describe(code: str, names: tuple[str, ...]) -> Words:

@@ -1,12 +1,14 @@
 """A refill that comes after the tablets ran out.
 
-Finds: an acknowledgement for a gap of at least one day inside the look-back, where no restart is found.
+Finds: an acknowledgement for a gap of at least one day inside the look-back, where no restart is found; also where the medicine is to
+be stopped: the patient may be in withdrawal already.
 Errs: on the side of asking how the patient managed; cover assumes that every dose was taken.
 Source: design.
 """
 
 from decimal import Decimal
 
+from baclofen_rules.case import Action
 from baclofen_rules.fills import Standing
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
@@ -20,7 +22,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if not 1 <= t.gap_days <= t.limits.new_after_days:
         return CLEAR
-    if t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
+    if t.phases and t.standing is Standing.RESTART and isinstance(t.above_start(), Decimal):
         return CLEAR
     return (Found(Severity.ACKNOWLEDGE, _describe, t),)
 
@@ -52,4 +54,5 @@ RULE = Rule(
     terms=("restart_after_days", "new_after_days"),
     answers=("5", "2"),
     needs_dose=True,
+    actions=(Action.DISPENSE, Action.DISCONTINUE),
 )

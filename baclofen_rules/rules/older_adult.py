@@ -1,6 +1,7 @@
 """An older patient starts, or takes more than before.
 
-Finds: an acknowledgement from 65 years for everybody who is not continuing, and for who continues where the daily dose rises.
+Finds: an acknowledgement from 65 years for everybody who is not continuing, and for who continues where the daily dose rises. A rise
+is information where it is slow: by no more than the slow step, or after the slow interval at each level.
 Errs: on the side of asking: who has no recorded history is looked at as not continuing.
 Source: the British text on small doses and slow steps.
 """
@@ -18,6 +19,10 @@ from baclofen_rules.text import format_amount
 @dataclass(frozen=True, slots=True)
 class Limits:
     from_years: Decimal = number("years", 40, 100)
+    slow_rise_mg_per_day: Decimal | None = number("mg/day", 1, 100, none=True)
+    """Half of the usual step; none where tablets do not give it."""
+    slow_interval_days: Decimal = number("days", 1, 90)
+    """Twice the usual interval."""
 
 
 def check(t: Terms, limits: Limits) -> Answer:
@@ -29,12 +34,25 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if t.is_continuing and not t.phases:
         return (Missing((PHASES_FACT,)),)
-    return (Found(Severity.ACKNOWLEDGE, _describe, t.age, limits, t),)
+    is_slow = t.is_continuing and _is_slow(t, limits)
+    return (Found(Severity.INFORMATION if is_slow else Severity.ACKNOWLEDGE, _describe, t.age, limits, t),)
+
+
+def _is_slow(t: Terms, limits: Limits) -> bool:
+    """Return whether no rise is above the slow step, or each comes after the slow interval."""
+    if limits.slow_rise_mg_per_day is not None and t.steepest_rise_mg <= limits.slow_rise_mg_per_day:
+        return True
+    return t.shortest_before_rise is not None and t.shortest_before_rise >= limits.slow_interval_days
 
 
 def _describe(age: Decimal, limits: Limits, t: Terms) -> Words:
     years, least = format_amount(age), format_amount(limits.from_years)
-    why = f"continuing; {'; '.join(map(str, t.rises))}" if t.is_continuing else "not continuing"
+    why = "not continuing"
+    if t.is_continuing:
+        step = limits.slow_rise_mg_per_day
+        slow = "" if step is None else f"by {format_amount(step)} mg a day or less, or "
+        slow += f"after {format_amount(limits.slow_interval_days)} days or more at a level"
+        why = f"continuing; {'; '.join(map(str, t.rises))}; a slow rise: {slow}"
     return Words(
         f"The patient is {years}; from {least} years start low and go up slowly",
         f"Age {years} years, {why}; limit: {least} years.",
@@ -46,7 +64,7 @@ def _describe(age: Decimal, limits: Limits, t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    if t.is_continuing and not t.rises:
+    if t.goes_on:
         return "The patient is continuing, and the daily dose does not rise."
     return f"Age {format_amount(t.age) if t.age is not None else 'unknown'}, below {format_amount(limits.from_years)} years."
 

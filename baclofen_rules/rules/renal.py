@@ -3,7 +3,8 @@
 Finds, by eGFR and the highest daily dose, with other supplies that run today:
 dialysis or eGFR below 15: up to 5 mg an override, above a stop;
 15 to under 30: up to 5 mg an acknowledgement, above an override, from 20 mg a stop;
-30 to under 60: under 20 mg an acknowledgement, from 20 mg an override; from 60 nothing.
+30 to under 60: under 20 mg an acknowledgement, from 20 mg an override; from 60 nothing. Where an older patient begins or rises, also
+under 20 mg an override.
 A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
 An eGFR that is older than the profile's limit is asked about; where it is not below 60 it is information for who goes on as
 before.
@@ -34,6 +35,8 @@ class Limits:
     """The most that failing or severely impaired kidneys are thought to bear."""
     high_dose_mg_per_day: Decimal = number("mg/day", 1, 100)
     """From here encephalopathy was seen more often."""
+    older_from_years: Decimal = number("years", 40, 100)
+    """From here no dose is begun or raised with impaired kidneys without a pharmacist."""
     oldest_egfr_days: Decimal = number("days", 1, 3650)
     """The days for which an eGFR is taken for the present one."""
 
@@ -50,8 +53,11 @@ def check(t: Terms, limits: Limits) -> Answer:
     if judged is None:
         return old + lacking if old else lacking
     severity, limit = judged
+    is_older = t.age is not None and t.age >= limits.older_from_years
+    if severity is Severity.ACKNOWLEDGE and is_older and not t.goes_on:
+        severity = Severity.OVERRIDE
     guarded = t.is_guarded and severity is Severity.STOP
-    finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded)
+    finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded, limits)
     return (finding, *old, *lacking) if old or lacking else (finding,)
 
 
@@ -60,7 +66,7 @@ def _find_old(t: Terms, limits: Limits) -> Answer:
     egfr, days = t.patient.egfr, _egfr_days(t)
     if egfr is None or days is None or days <= limits.oldest_egfr_days:
         return CLEAR
-    goes_on = t.is_continuing and not t.rises and egfr >= limits.moderate_below_egfr
+    goes_on = t.goes_on and egfr >= limits.moderate_below_egfr
     return (Found(Severity.INFORMATION if goes_on else Severity.ACKNOWLEDGE, _describe_old, t, limits),)
 
 
@@ -98,7 +104,7 @@ def _judged(
     return (Severity.OVERRIDE if day >= high else Severity.ACKNOWLEDGE), high
 
 
-def _describe(t: Terms, limit: Decimal, guarded: bool) -> Words:
+def _describe(t: Terms, limit: Decimal, guarded: bool, limits: Limits) -> Words:
     day, most = format_amount(t.total_mg), format_amount(limit)
     other = (
         f" ({format_amount(t.highest_mg)} mg here, {format_amount(t.concurrent_mg)} mg of other supplies)"
@@ -108,6 +114,8 @@ def _describe(t: Terms, limit: Decimal, guarded: bool) -> Words:
     egfr = None if t.patient.egfr is None else format_amount(t.patient.egfr)
     kidneys = "on dialysis" if t.patient.dialysis else f"with an eGFR of {egfr}"
     guard = f" {GUARD}" if guarded else ""
+    if t.patient.dialysis and not t.goes_on and t.age is not None and t.age >= limits.older_from_years:
+        guard += " Of older people on dialysis 1 in 14 was in hospital within days of the start: let a second person confirm it with the kidney clinic."
     measured = "" if t.patient.egfr_on is None or egfr is None else f" of {t.patient.egfr_on}, {_egfr_days(t)} days ago"
     return Words(
         f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",

@@ -2,8 +2,9 @@
 
 Finds: an override when the medicine stops after the last phase and the days from the first phase below the starting level
 to zero are under the minimum of the age. The starting level is the previous dose when continuing, else phase 1. A
-course that stops without any phase below its starting level has a taper of 0 days.
-Errs: on the side of asking: even from a small dose a planned stop wants its taper.
+course that stops without any phase below its starting level has a taper of 0 days. A starting level that may end without a taper
+needs none.
+Errs: on the side of asking: without a history, what was taken before may be more, and is named as lacking.
 Source: the profile's label, one to two weeks.
 """
 
@@ -24,6 +25,8 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     if not (t.stops or t.may_stop):
+        return CLEAR
+    if t.highest_mg <= t.limits.stop_free_mg_per_day >= t.previous_mg and not t.history_unknown:
         return CLEAR
     first, days = taper(t)
     if days is None:
@@ -69,6 +72,8 @@ def taper(t: Terms) -> tuple[int | None, int | None]:
 def explain(t: Terms, limits: Limits) -> str:
     if not (t.stops or t.may_stop):
         return "The prescription does not end the medicine."
+    if max(t.highest_mg, t.previous_mg) <= t.limits.stop_free_mg_per_day:
+        return f"{format_amount(t.limits.stop_free_mg_per_day)} mg a day and less may end without a taper."
     return (
         f"{taper(t)[1]} days from the first phase below the starting level to zero; shortest: {limits.min_days} days."
     )
@@ -81,5 +86,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5",),
+    terms=("stop_free_mg_per_day",),
     needs_dose=True,
 )

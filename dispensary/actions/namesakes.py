@@ -147,7 +147,7 @@ def _choose_joined(newer: Patient, older: Patient) -> tuple[Patient, Patient]:
 def _join(joined: Patient, record: Patient, now: datetime) -> dict[str, Any]:
     """Move orders, earlier supplies, number and names to the record that is kept. Returns the body of its audit entry."""
     before = facts_document(record)
-    _merge_facts(joined, record)
+    _merge_facts(joined, record, now)
     record.version += 1
     record.save()
     orders = list(joined.prescriptions.select_for_update(of=("self",)).values_list("pk", flat=True))
@@ -175,13 +175,15 @@ def _key_of(row: PriorSupply) -> tuple[Any, ...]:
     return row.dispensed_on, row.relation, tuple(row.doses), row.days_supply
 
 
-def _merge_facts(joined: Patient, record: Patient) -> None:
+def _merge_facts(joined: Patient, record: Patient, now: datetime) -> None:
     """Copy what the kept record does not know, and what was asked later."""
     is_newer = joined.facts_at is not None and (record.facts_at is None or joined.facts_at > record.facts_at)
     days = {fact.day_of: fact.name for fact in FACTS.values() if fact.day_of}
     for name in FACTS.keys() - days.values():
-        value, unknown = getattr(joined, name), (None, Sex.UNKNOWN)
+        value, unknown = getattr(joined, name), (None, "", Sex.UNKNOWN)
         if value not in unknown and (is_newer or getattr(record, name) in unknown):
+            if value != getattr(record, name):
+                record.recorded_on[name] = now.date().isoformat()
             setattr(record, name, value)
             if name in days:
                 setattr(record, days[name], getattr(joined, days[name]))

@@ -264,16 +264,21 @@ def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
     """Check the facts as the rule book would, then store what it read.
 
-    A measured fact that changes loses the day on which it was measured, unless that is given too.
+    A measured fact that changes loses the day on which it was measured, unless that is given too. A fact that is the same as
+    before keeps the day from which it stands in the record.
     """
     values = read_facts(facts, now)
     for fact in FACTS.values():
         if fact.day_of in values and _column_value(Kind.AMOUNT, values[fact.day_of]) != getattr(patient, fact.day_of):
             values.setdefault(fact.name, None)
+    today = patient.pharmacy.local_day(now)
     for name, value in values.items():
-        setattr(patient, name, _column_value(FACTS[name].kind, value))
+        column_value = _column_value(FACTS[name].kind, value)
+        if column_value != getattr(patient, name) or name not in patient.recorded_on:
+            patient.recorded_on[name] = today.isoformat()
+        setattr(patient, name, column_value)
     if values.keys() & {"weight_kg", "birth_date"}:
-        _refuse_impossible_weight(patient, patient.pharmacy.local_day(now))
+        _refuse_impossible_weight(patient, today)
     patient.facts_at = now
 
 
@@ -300,6 +305,8 @@ def _refuse_impossible_weight(patient: Patient, on: date) -> None:
 def _column_value(kind: Kind, value: Any) -> Any:
     if kind is Kind.SEX:
         return value or Sex.UNKNOWN
+    if kind is Kind.INDICATION:
+        return value or ""
     if value is not None and kind in {Kind.BIRTH_DATE, Kind.DAY}:
         return date.fromisoformat(value)
     return Decimal(value) if value is not None and kind is Kind.AMOUNT else value

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.utils.html import format_html_join
 from django.views.decorators.http import require_http_methods, require_safe
 
-from baclofen_rules.facts import FACTS, Condition, Fact, Kind
+from baclofen_rules.facts import FACTS, Condition, Fact, Indication, Kind
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients
@@ -52,6 +52,9 @@ def _short_field(fact: Fact) -> forms.Field:
         return YesNoField(fact.question)
     if fact.kind is Kind.SEX:
         return forms.ChoiceField(label=fact.question, choices=Sex.choices, required=False)
+    if fact.kind is Kind.INDICATION:
+        choices = [("", "Not known"), *((indication.value, indication.label) for indication in Indication)]
+        return forms.ChoiceField(label=fact.question, choices=choices, required=False)
     errors = {"invalid": f"Type the {fact.words} as {fact.to_type}"}
     if fact.kind in DAYS:
         widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -108,6 +111,7 @@ class FactsForm(StyledForm):
         """Return the facts as in the case format; None for unknown ones."""
         facts = {name: self.cleaned_data[name] for name in FACTS}
         facts["sex"] = None if facts["sex"] in ("", Sex.UNKNOWN) else facts["sex"]
+        facts["indication"] = facts["indication"] or None
         for name in (fact.name for fact in FACTS.values() if fact.kind in DAYS):
             facts[name] = facts[name].isoformat() if facts[name] else None
         facts["conditions"] = self._asked("conditions", list(facts["conditions"]))
@@ -164,8 +168,10 @@ def _fact_words(fact: Fact, patient: Patient) -> str:
         return patient.get_sex_display()
     if fact.kind is Kind.FLAG:
         return dict(YES_NO)[_CHOICE_OF[value]]
-    if value is None:
+    if value in (None, ""):
         return "Not known"
+    if fact.kind is Kind.INDICATION:
+        return Indication(value).label
     if fact.kind is Kind.AMOUNT:
         return f"{format_amount(value)} {fact.unit}"
     if fact.kind is Kind.DAY:

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from baclofen_rules.facts import Indication
 from dispensary.models.keys import uuid7
 from dispensary.models.pharmacy import Language, Pharmacy, validate_time_zone
 from dispensary.text import name_keys
@@ -57,6 +58,11 @@ class Patient(models.Model):
     alcohol_use = models.BooleanField(null=True, blank=True)
     drives = models.BooleanField(null=True, blank=True)
     intrathecal_pump = models.BooleanField(null=True, blank=True)
+    indication = models.CharField(max_length=24, blank=True, choices=[(i.value, i.label) for i in Indication])
+    anaesthesia_planned = models.BooleanField(null=True, blank=True)
+    recorded_on = models.JSONField(
+        default=dict, blank=True, help_text=_("the day from which each fact stands here as it is")
+    )
     facts_at = models.DateTimeField(null=True, blank=True, help_text=_("when the facts were last asked"))
     joined_to = models.ForeignKey(
         "self",

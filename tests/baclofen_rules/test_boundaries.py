@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from baclofen_rules import Case, Severity, load_profile
+from baclofen_rules import Action, Case, Severity, load_profile
 from baclofen_rules.findings import Found
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import SPEC, Ages, Bands
 from baclofen_rules.rulebook import BoundRule, rulebook
-from baclofen_rules.terms import Limits as SharedLimits
+from baclofen_rules.shared_limits import SharedLimits
 from baclofen_rules.terms import Terms
 from tests.baclofen_rules.cases import ON, RULE_KEYS, case_of, read_rule_table
 
@@ -54,7 +54,8 @@ def answers(bound: BoundRule, limits: Any, shared: SharedLimits) -> Iterator[lis
     """Yield the answers of a rule to each case of its table, with these numbers."""
     for case in cases_of(bound.rule.code):
         terms = Terms(case, shared, HABITS)
-        if bound.rule.action is case.action and (terms.phases or not bound.rule.needs_dose):
+        is_stop = case.action is Action.DISCONTINUE
+        if case.action in bound.rule.actions and (terms.phases or is_stop or not bound.rule.needs_dose):
             answer = bound.rule.check(terms, limits)
             yield [
                 str(outcome.severity) if isinstance(outcome, Found) else ",".join(outcome.facts) for outcome in answer

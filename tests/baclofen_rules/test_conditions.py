@@ -31,6 +31,7 @@ MEANT = {
     Condition.MANIA: "F30 F31 13746004",
     Condition.SLEEP_APNOEA: "G473 73430006 78275009",
     Condition.PORPHYRIA: "E800 E801 E802 418470004",
+    Condition.URINARY_RETENTION: "R33 267064002",
     Condition.DIABETES: "E10 E11 E13 E14 73211009 46635009 44054006",
 }
 """A second copy of the maps, to be read line by line."""

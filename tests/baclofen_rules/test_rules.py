@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from baclofen_rules import Action, Case, all_rules, explain, load_profile, review
+from baclofen_rules import Action, Case, all_rules, explain, load_profile, review, rule_by_code
 from baclofen_rules.medicines import interaction_classes
 from tests.baclofen_rules.cases import FINDING_KEYS, RULE_KEYS, case_of, read_rule_table
 
@@ -24,7 +24,7 @@ def rows():
 def answer_of(code, answer):
     """Return the answer of a rule: the severity of its finding, ``not assessed: ...``, or ``clear``; both where it gave both."""
     answers = [str(finding.severity) for finding in answer.findings if finding.code == code]
-    group = "interaction-*" if code.startswith("interaction-") else code
+    group = rule_by_code(code).group or code
     answers += [
         f"not assessed: {', '.join(rule.missing)}" for rule in answer.not_assessed if rule.code in (code, group)
     ]
@@ -78,7 +78,7 @@ def test_every_rule_has_a_table():
 def test_which_rules_want_a_dose_that_can_be_believed():
     rules = all_rules()
     assert {rule.code for rule in rules if rule.switches_off} == {"route", "unit"}
-    assert {rule.code for rule in rules if rule.action is Action.DISCONTINUE} == {"abrupt-stop"}
+    assert {rule.code for rule in rules if Action.DISCONTINUE in rule.actions} == {"abrupt-stop", "late-refill"}
     assert {rule.code for rule in rules if rule.needs_dose} == {
         *("ceiling", "daily-maximum", "days-supply", "dose-per-weight", "early-refill", "frequency", "late-refill"),
         *(
@@ -92,7 +92,7 @@ def test_which_rules_want_a_dose_that_can_be_believed():
             "starting-dose",
         ),
         *("taper-duration", "taper-interval", "taper-step", "tenfold", "titration-interval", "titration-step"),
-        "usual-range",
+        *("usual-range", "fall-risk", "benefit-review"),
         *("dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside", "other-strength"),
         *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
     }

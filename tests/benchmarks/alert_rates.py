@@ -1,100 +1,184 @@
-"""Findings per hundred unchanged repeats over a generated population, by rule and profile.
+"""Findings per hundred dispenses over a generated population (``population.toml``), by rule, profile and kind of dispense.
 
-    python -m tests.benchmarks.alert_rates 20000
+    python -m tests.benchmarks.alert_rates 100000
 
-The prevalences are rough figures of general knowledge for people who take baclofen (multiple sclerosis, spinal cord injury,
-stroke, cerebral palsy). They serve to compare rules with one another and one version with the next, not as epidemiology.
+*Clean repeat*: on time, the same dose, everything known, and with the day from which it has been known. *Repeat without days*: the same
+from a system that does not say since when a fact is on record. *Change*: another dose. *First order*: no earlier supply.
 """
 
 import random
 import sys
+import tomllib
 from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from baclofen_rules import Case, Severity, load_profile, review
 
 ON = date(2026, 11, 22)
+LAST_SUPPLY = ON - timedelta(days=28)
 PROFILES = ("lioresal", "us-label", "uk-smpc")
-MEDICINES = {
-    "N02BF01": 0.12, "N06AX11": 0.04, "N06AX05": 0.03, "N05AH04": 0.02, "N05BA01": 0.06, "N03AE01": 0.04, "M03BX02": 0.06,
-    "N02AA05": 0.05, "N02AX02": 0.06, "N06AA09": 0.06, "N06AB06": 0.12, "N06AX21": 0.06, "N02BG10": 0.02, "N05CF01": 0.05,
-    "N05CH01": 0.03, "C09AA05": 0.12, "C08CA01": 0.08, "M01AE01": 0.1, "A10BA02": 0.07, "N03AX14": 0.04, "N04BC05": 0.01,
-    "C10AA01": 0.2, "A02BC01": 0.2, "L04AE01": 0.1, "H03AA01": 0.08,
-}  # fmt: skip
-CONDITIONS: dict[Any, float] = {
-    "epilepsy": 0.06, "stroke": 0.12, "depression": 0.25, "sleep-apnoea": 0.05, "mania": 0.02, "diabetes": 0.09, "liver-disease": 0.02,
-    "respiratory-impairment": 0.06, "substance-misuse": 0.03, "psychotic-disorder": 0.01, "suicide-risk": 0.01, "porphyria": 0.0001,
-}  # fmt: skip
-CODED = {"G35": 0.35, "I10": 0.2, "N18.3": 0.03, "Z99.2": 0.003}
+POPULATION = tomllib.loads(Path(__file__).with_name("population.toml").read_text(), parse_float=Decimal)
+BACLOFEN = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
 
 
-def draw(chance: random.Random, rates: dict[Any, float]) -> list[Any]:
-    """Draw each member at its own rate."""
-    return [member for member, rate in rates.items() if chance.random() < rate]
+def draw(chance: random.Random, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Draw each row at its own share."""
+    return [row for row in rows if chance.random() < row["share"]]
 
 
-def unchanged_repeat(chance: random.Random) -> dict[str, Any]:
-    """A case of a patient who takes on time what was taken before, with everything known."""
-    age = min(95, max(18, round(chance.gauss(56, 14))))
-    egfr = max(8, min(125, round(chance.gauss(115 - 0.6 * age, 15))))
-    coded = [code for code in draw(chance, CODED) if code not in {"N18.3", "Z99.2"} or egfr < 60]
-    dose = chance.choice([5, 10, 10, 15, 20, 20, 25])
-    day = (ON - timedelta(days=28)).isoformat()
-    medicine = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
+def _normal(chance: random.Random, table: dict[str, Any], least: int, most: int) -> int:
+    return min(most, max(least, round(chance.gauss(float(table["mean"]), float(table["spread"])))))
+
+
+def patient(chance: random.Random) -> dict[str, Any]:
+    """A patient of the population, with everything known."""
+    age = _normal(chance, POPULATION["age"], 18, 95)
+    kidneys, habits = POPULATION["egfr"], POPULATION["habits"]
+    egfr = min(
+        125, max(6, round(float(kidneys["at_birth"] - kidneys["a_year"] * age) + chance.gauss(0, kidneys["spread"])))
+    )
+    conditions = [
+        row["word"] if "word" in row else {"system": "icd-10", "code": row["code"]}
+        for row in draw(chance, POPULATION["condition"])
+    ]
+    use = chance.random()
+    other, alcohol = habits["indication_other"], habits["indication_alcohol"]
     return {
-        "format": "baclofen-case/1",
-        "on": ON.isoformat(),
-        "action": "dispense",
-        "patient": {
-            "age_years": age,
-            "sex": chance.choice(["female", "male"]),
-            "weight_kg": max(38, round(chance.gauss(74, 16))),
-            "egfr": egfr,
-            "egfr_on": (ON - timedelta(days=round(chance.expovariate(1 / 220)))).isoformat(),
-            "dialysis": "Z99.2" in coded,
-            "pregnant": False,
-            "breastfeeding": False,
-            "allergies": [],
-            "conditions": draw(chance, CONDITIONS) + [{"system": "icd-10", "code": code} for code in coded],
-            "medicines": [{"atc": atc} for atc in draw(chance, MEDICINES)],
-            "alcohol_use": chance.random() < 0.3,
-            "drives": chance.random() < 0.5,
-            "intrathecal_pump": False,
-        },
+        "age_years": age,
+        "sex": "female" if chance.random() < POPULATION["female"]["share"] else "male",
+        "weight_kg": _normal(chance, POPULATION["weight"], 38, 160),
+        "egfr": egfr,
+        "egfr_on": (ON - timedelta(days=round(chance.expovariate(1 / POPULATION["egfr_age"]["mean"])))).isoformat(),
+        "dialysis": egfr < 15 and chance.random() < POPULATION["dialysis"]["share"],
+        "pregnant": False,
+        "breastfeeding": False,
+        "allergies": [],
+        "conditions": conditions,
+        "medicines": [{"atc": row["atc"]} for row in draw(chance, POPULATION["medicine"])],
+        "alcohol_use": chance.random() < habits["alcohol_use"],
+        "drives": chance.random() < habits["drives"],
+        "intrathecal_pump": False,
+        "indication": "other" if use < other else "alcohol-dependence" if use < other + alcohol else "spasticity",
+        "anaesthesia_planned": chance.random() < habits["anaesthesia_planned"],
+    }
+
+
+def recorded_on(chance: random.Random, facts: dict[str, Any]) -> dict[str, str]:
+    """The days of the facts: before the last supply, but for some that are new."""
+    new = POPULATION["recorded"]["since_last_supply"]
+    return {
+        name: (ON if chance.random() < new else LAST_SUPPLY - timedelta(days=60)).isoformat()
+        for name in facts
+        if name not in {"age_years", "egfr_on"}
+    }
+
+
+def order(doses: list[Decimal]) -> dict[str, Any]:
+    """An order for 28 days, with what its pack says."""
+    return {
         "prescription": {
-            "medicine": medicine,
+            "medicine": BACLOFEN,
             "written_on": ON.isoformat(),
             "route": "oral",
             "form": "tablet",
             "strength_mg": 10,
-            "phases": [{"dose": dose, "unit": "mg", "times_per_day": 3, "days": 28}],
+            "phases": [{"doses": doses, "unit": "mg", "days": 28}],
             "then_stop": False,
-            "quantity": dose * 3 * 28 / 10,
+            "quantity": sum(doses) * 28 / 10,
             "repeats": 0,
         },
-        "picked": {"strength_mg": 10, "medicine": medicine, "expires_on": "2028-01-31"},
-        "history": [
-            {"dispensed_on": day, "dose": dose, "times_per_day": 3, "strength_mg": 10, "days_supply": 28,
-             "dose_since": "2025-01-01", "relation": "same-course"},
-        ],
-    }  # fmt: skip
+        "picked": {"strength_mg": 10, "medicine": BACLOFEN, "expires_on": "2028-01-31"},
+    }
+
+
+def supply(doses: list[Decimal]) -> dict[str, Any]:
+    """The last supply, which ends today."""
+    return {
+        "dispensed_on": LAST_SUPPLY.isoformat(),
+        "doses": doses,
+        "strength_mg": 10,
+        "days_supply": 28,
+        "dose_since": "2025-01-01",
+        "relation": "same-course",
+    }
+
+
+def _case(facts: dict[str, Any], doses: list[Decimal], history: list[dict[str, Any]]) -> dict[str, Any]:
+    head = {"format": "baclofen-case/1", "on": ON.isoformat(), "action": "dispense", "patient": facts}
+    return {**head, **order(doses), "history": history}
+
+
+def clean_repeat(chance: random.Random) -> dict[str, Any]:
+    """A case of a patient who takes on time what was taken before."""
+    case = repeat_without_days(chance)
+    case["patient"]["recorded_on"] = recorded_on(chance, case["patient"])
+    return case
+
+
+def repeat_without_days(chance: random.Random) -> dict[str, Any]:
+    """The same, from a system that does not say since when a fact is on record."""
+    doses = [Decimal(chance.choice(POPULATION["doses"]["continuing"]))] * 3
+    return _case(patient(chance), doses, [supply(doses)])
+
+
+def change(chance: random.Random) -> dict[str, Any]:
+    """A case of a patient whose dose rises or falls."""
+    before = [Decimal(chance.choice(POPULATION["doses"]["continuing"]))] * 3
+    step = Decimal(chance.choice(POPULATION["changes"]["steps"]))
+    if chance.random() > POPULATION["changes"]["rises"]:
+        step = -min(step, before[0] - 5)
+    after = [before[0] + step / 3] * 3 if step % 15 == 0 else [before[0], before[0], before[0] + step]
+    facts = patient(chance)
+    facts["recorded_on"] = recorded_on(chance, facts)
+    return _case(facts, after, [supply(before)])
+
+
+def first_order(chance: random.Random) -> dict[str, Any]:
+    """A case of a patient without an earlier supply."""
+    doses = [Decimal(chance.choice(POPULATION["doses"]["first"]))] * 3
+    return _case(patient(chance), doses, [])
+
+
+KINDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
+    "clean repeat": clean_repeat,
+    "repeat without days": repeat_without_days,
+    "change": change,
+    "first order": first_order,
+}
+
+
+def rates(cases: list[Case], name: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Count the findings by code that are asked and told, and the outcomes."""
+    profile, asked, told, outcomes = load_profile(name), Counter[str](), Counter[str](), Counter[str]()
+    for case in cases:
+        answer = review(case, profile)
+        outcomes[answer.outcome] += 1
+        for finding in answer.findings:
+            (told if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
+    return asked, told, outcomes
 
 
 def main(count: int) -> None:
-    chance = random.Random(1)
-    cases = [Case.from_json(unchanged_repeat(chance)) for _ in range(count)]
-    for name in PROFILES:
-        profile, questions, notes = load_profile(name), Counter[str](), Counter[str]()
-        quiet = 0
-        for case in cases:
-            findings = review(case, profile).findings
-            questions.update(finding.code for finding in findings if finding.severity is not Severity.INFORMATION)
-            notes.update(finding.code for finding in findings if finding.severity is Severity.INFORMATION)
-            quiet += all(finding.severity is Severity.INFORMATION for finding in findings)
-        print(f"{name}: {100 * quiet / count:.1f} of 100 unchanged repeats pass without a question")
-        for code in sorted(questions | notes, key=lambda code: (-questions[code], -notes[code])):
-            print(f"  {code:36} asked {100 * questions[code] / count:6.2f}   told {100 * notes[code] / count:6.2f}")
+    print(f"Per hundred of {count} dispenses of each kind.")
+    for kind, case_of_kind in KINDS.items():
+        chance = random.Random(1)
+        cases = [Case.from_json(case_of_kind(chance)) for _ in range(count)]
+        counted = {name: rates(cases, name) for name in PROFILES}
+        print(f"\n{kind:36}" + "".join(f"{name:>22}" for name in PROFILES))
+        for outcome in ("pass", "acknowledge", "override", "stop"):
+            shares = (100 * counted[name][2][outcome] / count for name in PROFILES)
+            print(f"  outcome {outcome:26}" + "".join(f"{share:22.2f}" for share in shares))
+        codes = {code for asked, told, _ in counted.values() for code in asked | told}
+        for code in sorted(codes, key=lambda code: (-max(counted[name][0][code] for name in PROFILES), code)):
+            pairs = ((counted[name][0][code], counted[name][1][code]) for name in PROFILES)
+            print(
+                f"  {code:34}"
+                + "".join(f"   asked {100 * a / count:5.2f} told {100 * t / count:5.2f}"[:24] for a, t in pairs)
+            )
 
 
 if __name__ == "__main__":

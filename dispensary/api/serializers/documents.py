@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from baclofen_rules.facts import FACTS, Kind, Sex
+from baclofen_rules.facts import FACTS, Indication, Kind, Sex
 
 _AMOUNT = {"oneOf": [{"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,4})?$"}, {"type": "number", "minimum": 0}]}
 _DAY = {"type": "string", "format": "date"}
@@ -21,6 +21,7 @@ _SCHEMAS: dict[Kind, dict[str, Any]] = {
     Kind.BIRTH_DATE: {"type": ["string", "null"], "format": "date"},
     Kind.DAY: {"type": ["string", "null"], "format": "date"},
     Kind.SEX: {"enum": [*map(str, Sex), None]},
+    Kind.INDICATION: {"enum": [*map(str, Indication), None]},
     Kind.AMOUNT: {"anyOf": [_AMOUNT, {"type": "null"}]},
     Kind.FLAG: _FLAG,
     Kind.TEXTS: {"type": ["array", "null"], "items": {"type": "string"}},

@@ -1,12 +1,13 @@
 """Patients: registered once, facts checked as the rule book checks them, every change in the log."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from dispensary import audit
 from dispensary.actions import dispenses, patients, prescribers
+from dispensary.assessment import assess
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Stale
 from dispensary.models import Patient, Reminder, ReminderState, StaffRole
 from tests.dispensary import make
@@ -176,3 +177,27 @@ def test_a_new_egfr_loses_the_day_of_the_old_one(shop, technician):
     assert (newer.egfr, newer.egfr_on) == (48, None)
     dated = {"egfr": 50, "egfr_on": "2026-11-20"}
     assert patients.update_facts(patient=newer, changes=dated, by=technician, now=NOW).egfr_on == date(2026, 11, 20)
+
+
+def test_a_fact_keeps_the_day_from_which_it_stands_in_the_record(shop, technician):
+    person = register(shop, technician, facts={"medicines": [{"name": "quetiapine"}], "drives": True})
+    later = NOW + timedelta(days=40)
+    changes = {"medicines": [{"name": "quetiapine"}], "drives": False, "alcohol_use": True}
+    person = patients.update_facts(patient=person, changes=changes, by=technician, now=later)
+    first, second = NOW.date().isoformat(), later.date().isoformat()
+    assert person.recorded_on == {"medicines": first, "drives": second, "alcohol_use": second}
+
+
+def test_what_stood_in_the_record_at_the_last_hand_over_is_told_at_the_next(shop):
+    pharmacist = make.staff(shop).actor()
+    make.products()
+    person = make.patient(shop, medicines=[{"name": "quetiapine", "atc": "N05AH04"}], now=NOW - timedelta(days=60))
+    order = make.prescription(person, now=NOW, repeats=1)
+    first = assess(order, on=NOW.date())
+    make.hand_over(order, by=pharmacist, now=NOW)
+    second = assess(order, on=NOW.date() + timedelta(days=28))
+    code = "interaction-other-sedative"
+    severities = [
+        {finding.code: str(finding.severity) for finding in each.review.findings}[code] for each in (first, second)
+    ]
+    assert severities == ["acknowledge", "information"]

@@ -1,0 +1,71 @@
+"""Several other medicines that slow the nervous system.
+
+Finds: an override where as many of them stand on the list as the profile says for the age; an acknowledgement for a continuing patient
+whose dose does not rise, where the list has stood as it is since before the last supply. Which classes count, medicines.toml says;
+baclofen itself is not counted.
+Errs: on the side of asking: a name and a code that disagree may count twice; an unknown list of medicines is not assessed.
+Source: the Beers criteria speak against three or more from 65 years, baclofen among them; below that the number is a design default.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import depressant_codes
+from baclofen_rules.profiles.limits import Bands, by_age
+from baclofen_rules.rule import Rule
+from baclofen_rules.terms import MEDICINES_FACT, Terms
+from baclofen_rules.text import format_amount
+from baclofen_rules.words import clip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    asked_from: Bands[Decimal] = by_age("medicines", 1, 20, none=False)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.interacting is None:
+        return (Missing((MEDICINES_FACT,)),)
+    names = _depressants(t)
+    least = limits.asked_from.verdict(lambda number: len(names) >= number, t.age)
+    if least is None:
+        return CLEAR
+    if isinstance(least, Missing):
+        return (least,)
+    severe = Severity.ACKNOWLEDGE if t.goes_on_with("medicines") else Severity.OVERRIDE
+    return (Found(severe, _describe, names, least),)
+
+
+def _depressants(t: Terms) -> tuple[str, ...]:
+    """Return the names of the medicines that count, each once."""
+    if not t.interacting:
+        return ()
+    return tuple(dict.fromkeys(name for code in depressant_codes() for name in t.interacting.get(code, ())))
+
+
+def _describe(names: tuple[str, ...], least: Decimal) -> Words:
+    shown = [clip(name) for name in names]
+    return Words(
+        f"{len(names)} other medicines that slow the nervous system: sleepiness, falls and slow breathing add up",
+        f"Beside baclofen: {', '.join(shown)}. Asked about from {format_amount(least)}. Which of them can be left out or lowered?",
+        observed={"medicines": shown},
+        limit={"medicines_below": format_amount(least)},
+        dur=Dur.ADDITIVE_TOXICITY,
+        detected_issue=DetectedIssue.DRUG,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    return f"{len(_depressants(t))} others that slow the nervous system; asked about from: {limits.asked_from}."
+
+
+RULE = Rule(
+    code="depressant-count",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("1", "2", "5", "9", "10"),
+    group="interaction-*",
+)

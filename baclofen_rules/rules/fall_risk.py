@@ -1,0 +1,74 @@
+"""An older patient may fall.
+
+Finds: an acknowledgement from the profile's age where the medicine is begun or the dose rises, the daily dose reaches the amount from
+which more falls were seen, and a medicine that sedates or lowers the blood pressure stands on the list. Nothing for who goes on as before.
+Errs: on the side of silence where the list of medicines is not known: the rules about interactions say so.
+Source: cohorts of older adults in Canada (2021) and the United States (2024, 2025).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import depressant_codes
+from baclofen_rules.profiles.limits import AGE_FACT, number
+from baclofen_rules.rule import Rule
+from baclofen_rules.terms import Terms
+from baclofen_rules.text import format_amount
+from baclofen_rules.words import clip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    from_years: Decimal = number("years", 40, 100)
+    from_mg_per_day: Decimal = number("mg/day", 1, 100)
+
+
+def check(t: Terms, limits: Limits) -> Answer:
+    if t.goes_on:
+        return CLEAR
+    if t.age is None:
+        return (Missing((AGE_FACT,)),)
+    names = _names_beside(t)
+    if t.age < limits.from_years or t.total_mg < limits.from_mg_per_day or not names:
+        return CLEAR
+    return (Found(Severity.ACKNOWLEDGE, _describe, t, limits, names),)
+
+
+def _names_beside(t: Terms) -> tuple[str, ...]:
+    """Return the medicines on the list that make falls likelier, each once."""
+    codes = (*depressant_codes(), "interaction-antihypertensive")
+    return tuple(dict.fromkeys(name for code in codes for name in (t.interacting or {}).get(code, ())))
+
+
+def _describe(t: Terms, limits: Limits, names: tuple[str, ...]) -> Words:
+    years, day = format_amount(t.age or Decimal(0)), format_amount(t.total_mg)
+    least, most = format_amount(limits.from_years), format_amount(limits.from_mg_per_day)
+    return Words(
+        f"{day} mg a day at {years} years with {clip(names[0], 30)}: a fall is likelier",
+        f"Age {years} years, from {least} looked at; {day} mg a day, from {most} mg more falls were seen; medicines that sedate or lower the "
+        f"blood pressure: {', '.join(clip(name) for name in names)}. Ask about falls and about getting up at night; a fall is a reason to go lower.",
+        observed={"age_years": years, "mg_per_day": day, "medicines": [clip(name) for name in names]},
+        limit={"age_years": least, "mg_per_day": most, "medicines": []},
+        dur=Dur.AGE,
+        detected_issue=DetectedIssue.GERIATRIC,
+    )
+
+
+def explain(t: Terms, limits: Limits) -> str:
+    if t.goes_on:
+        return "The patient is continuing, and the daily dose does not rise."
+    least, most = format_amount(limits.from_years), format_amount(limits.from_mg_per_day)
+    return f"Looked at from {least} years, with {most} mg a day or more and a medicine that sedates or lowers the blood pressure."
+
+
+RULE = Rule(
+    code="fall-risk",
+    limits=Limits,
+    check=check,
+    explain=explain,
+    text=__doc__,
+    answers=("3", "2", "5"),
+    needs_dose=True,
+    group="older-adult",
+)
