@@ -1,6 +1,6 @@
 """Several other medicines that slow the nervous system.
 
-Finds: an override where as many of them stand on the list as the profile says for the age; an acknowledgement for a continuing patient
+Finds: an override where as many of them stand on the list as the profile says for the age; information for a continuing patient
 whose dose does not rise, where the list has stood as it is since before the last supply. Which classes count, medicines.toml says;
 baclofen itself is not counted.
 Errs: on the side of asking: a name and a code that disagree may count twice; an unknown list of medicines is not assessed.
@@ -33,7 +33,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(least, Missing):
         return (least,)
-    severe = Severity.ACKNOWLEDGE if t.goes_on_with("medicines") else Severity.OVERRIDE
+    severe = Severity.INFORMATION if t.goes_on_with("medicines") else Severity.OVERRIDE
     return (Found(severe, _describe, names, least),)
 
 

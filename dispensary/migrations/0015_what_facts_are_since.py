@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0013_relations_of_supplies'),
+        ('dispensary', '0014_names_of_prescribers'),
     ]
 
     operations = [
