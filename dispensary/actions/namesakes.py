@@ -183,7 +183,7 @@ def _merge_facts(joined: Patient, record: Patient, now: datetime) -> None:
         value, unknown = getattr(joined, name), (None, "", Sex.UNKNOWN)
         if value not in unknown and (is_newer or getattr(record, name) in unknown):
             if value != getattr(record, name):
-                record.recorded_on[name] = now.date().isoformat()
+                record.recorded_on[name] = record.pharmacy.local_day(now).isoformat()
             setattr(record, name, value)
             if name in days:
                 setattr(record, days[name], getattr(joined, days[name]))
