@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -42,6 +43,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
     context = {
         "dispense": dispense,
+        "together": list(handed_over_together(dispense)),
         "number": order_number(dispense.prescription),
         "receipt": log_receipt(dispense),
         "how": label_directions(dispense),
@@ -50,6 +52,13 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
     }
     return render_page(request, visit, "dispensed.html", context)
+
+
+def handed_over_together(dispense: Dispense) -> QuerySet[Dispense]:
+    """Return the packs of the order's other strengths that were handed over in the same moment."""
+    together = select_dispenses().filter(patient_id=dispense.patient_id, handed_over_at=dispense.handed_over_at)
+    group = dispense.prescription.group
+    return together.filter(prescription__group=group).exclude(pk=dispense.pk) if group else together.none()
 
 
 def label_directions(dispense: Dispense) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from baclofen_rules.words import join_words
 from dispensary import policies
@@ -11,6 +12,7 @@ from dispensary.actors import Actor
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import acknowledged_by_button, button_deeds, may_acknowledge
 from dispensary.counter.reviewing import Line, Reviewed
+from dispensary.documents.words import mg
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,11 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
 
 
 def describe_quantities(lines: Sequence[Line]) -> str:
-    """Return `42 tablets`, or of several strengths `28 25 mg tablets and 56 10 mg tablets`."""
+    """Return `42 tablets`, or of several strengths `28 tablets of 25 mg and 14 tablets of 10 mg`."""
     if len(lines) == 1:
         return _count(lines[0].quantity, "tablet")
-    return join_words([f"{line.quantity} {line.ordered}" for line in lines])
+    strengths = [(line.quantity, line.prescription.strength_mg) for line in lines]
+    return join_words([f"{_count(count, 'tablet')} of {mg(strength or Decimal(0))}" for count, strength in strengths])
 
 
 def _count(count: int | str, noun: str) -> str:

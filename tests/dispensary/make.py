@@ -133,6 +133,12 @@ def products() -> tuple[Product, Product]:
     )
 
 
+def product(gtin: str, mg: int, **changes: Any) -> Product:
+    """A pack of another strength on the shelf."""
+    fields = {"name": f"Lioresal {mg} mg tablets", "brand": "Lioresal", "strength_mg": Decimal(mg), "pack_size": 50}
+    return Product.objects.create(gtin=gtin, **(fields | changes))
+
+
 def prescription(
     of: Patient,
     now: datetime | None = None,

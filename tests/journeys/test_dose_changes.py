@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Decision, Dispense, Patient, StaffMember
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import another_prescriber, check, order
+from tests.dispensary.counter.test_two_strengths import two_strengths
 from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -100,3 +101,28 @@ def test_a_second_prescribers_order_is_decided_and_signed_by_keyboard(
         looking.follow("F9")
         assert page.get_by_text("14 tablets of Lioresal 10 mg tablets").is_visible()
     assert Decision.objects.get(order=extra).words == "Dr Weiss adds it for the nights."
+
+
+def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember
+) -> None:
+    make.products()
+    first, second = two_strengths(pharmacist)
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(check(second))
+        assert page.get_by_text("25 mg tablets: not scanned yet").is_visible()
+        seen(looking, "two-strengths")
+        type_as_a_scanner(looking, gtin=make.TEN_MG, lot="LOT10")
+        assert page.get_by_text("25 mg tablets: not scanned yet").is_visible()
+        type_as_a_scanner(looking, gtin=make.TWENTY_FIVE_MG, lot="LOT25")
+        seen(looking, "two-strengths-scanned")
+        looking.follow("F9")
+        assert page.get_by_role("link", name="Print the label of 25 mg").is_visible()
+        assert page.get_by_role("link", name="Print the label of 10 mg").is_visible()
+        seen(looking, "two-strengths-handed-over")
+    assert [row.lot for row in Dispense.objects.filter(prescription__in=(first, second)).order_by("lot")] == [
+        "LOT10",
+        "LOT25",
+    ]
