@@ -33,6 +33,7 @@ from dispensary.models import (
 )
 from dispensary.models.reminders import Withdrawal
 from dispensary.models.therapy import RELATIONS
+from dispensary.record import group_orders
 from dispensary.reminders.work import open_or_add
 from dispensary.text import clean_line
 
@@ -137,8 +138,7 @@ def stop(
     reason_text = clean_line(words, "words", longest=250)
     locked = lock(prescription)
     assessment = assess(locked, on=locked.pharmacy.local_day(now), discontinue=reason)
-    is_active = locked.status == PrescriptionStatus.ACTIVE
-    if not is_active and not assessment.therapy.relate_stop(assessment.ask.course).to:
+    if locked.status != PrescriptionStatus.ACTIVE and not assessment.therapy.relate_stop(assessment.ask.course).to:
         raise Conflict("Nothing of this prescription is taken any more: there is nothing to stop.")
     review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
     unanswered = open_questions(locked, assessment, answers=answers)
@@ -153,8 +153,9 @@ def stop(
             now=now,
         )
     sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
-    if is_active:
-        end(locked, PrescriptionStatus.STOPPED, reason_text, now)
+    for product in _products_of(locked):
+        if product.status == PrescriptionStatus.ACTIVE:
+            end(product, PrescriptionStatus.STOPPED, reason_text, now)
     decided = Decided(DecisionKind.STOPPED, assessment.ask.course or ALL_COURSES, words=reason_text)
     store_decision(
         decided,
@@ -200,6 +201,13 @@ def store_decision(
         _open_work_on_papers(patient, before, after, by, now)
         follow_therapy(patient_id=patient.pk, by=by, now=now)
     return row
+
+
+def _products_of(locked: Prescription) -> list[Prescription]:
+    """Return the prescriptions of the order that a locked one belongs to, all locked: it, and its other strengths."""
+    orders = group_orders(locked.patient.prescriptions.prefetch_related("phases"))
+    products = next(products for products in orders if locked in products)
+    return [locked if row == locked else lock(row) for row in products]
 
 
 def _summarize(therapy: Therapy, on: date) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dispensary.actions import dispenses, patients
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.overrides import Refused
 from dispensary.actors import Actor
+from dispensary.assessment import Assessment
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import CheckView
@@ -229,7 +230,7 @@ def render_check(
             "answer_namesake": policies.may_receive(visit.by),
             "override": policies.may_override(visit.by),
             "end": policies.may_end(visit.by) and prescription.status == "active",
-            "read_log": policies.may_read_log(visit.by),
+            "stop": policies.may_end(visit.by) and feeds_a_course(reviewed.asked),
         },
         "errors_title": title,
     }
@@ -241,6 +242,12 @@ def ticks(view: CheckView, by: Actor) -> set[str]:
     questions = [finding.question for finding in view.unanswered("acknowledge")]
     by_tick = {q.fingerprint for q in questions if q.code not in GIVEN_BY_THE_BUTTON and may_acknowledge(q, by)}
     return by_tick
+
+
+def feeds_a_course(asked: Assessment) -> bool:
+    """Say whether something of the order in question is taken, or planned."""
+    courses = [asked.therapy.course(thread.last_course) for thread in asked.therapy.threads]
+    return asked.ask.order in {course.source for course in courses}
 
 
 def past_overrides(prescription: Prescription) -> Any:

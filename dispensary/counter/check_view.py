@@ -119,7 +119,6 @@ class CheckView:
 
     course: list[CourseRow]
     line: DoseLine | None
-    sentence: str
     days_supply: int | None
     run_out_on: date | None
     tablets_needed: Decimal | None
@@ -153,7 +152,6 @@ def build_check_view(
     return CheckView(
         course=rows,
         line=dose_line(prescription, rows, assessment, run_out_on),
-        sentence=course_sentence(prescription),
         days_supply=None if course is None else course.days_supply,
         run_out_on=run_out_on,
         tablets_needed=needed,

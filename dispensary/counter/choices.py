@@ -73,7 +73,7 @@ def choices_of(asked: Assessment, draft: Draft, by: Actor) -> Choices | None:
     values = {choice.value for choice in offered}
     chosen = draft.choice if draft.choice in values else None if is_unknown else PROPOSED
     return Choices(
-        question=f"Beside or instead of {_before(asked, relation)}?" if relation.to else "What is taken from now on?",
+        question=_question(asked, relation),
         offered=offered,
         chosen=chosen,
         is_for_pharmacist=is_unknown and relation.how is not How.LOWER,
@@ -153,7 +153,7 @@ def _relation_deed(assessment: Assessment) -> str:
     if relation.relation is Relation.BESIDE:
         return f"beside {before}"
     if relation.decided_beside:
-        return f"beside {_amount([assessment.therapy.course(name) for name in relation.decided_beside])}"
+        return f"beside {describe_courses(assessment, relation.decided_beside)}"
     return ""
 
 
@@ -213,6 +213,17 @@ def _offered(asked: Assessment, relation: OrderRelation) -> list[Choice]:
     return []
 
 
+def _question(asked: Assessment, relation: OrderRelation) -> str:
+    codes = {finding.code for finding in asked.review.findings}
+    if "other-strength" in codes:
+        return "Which tablets first?"
+    if "course-interrupted" in codes:
+        return f"{count_days(relation.gap_days)} without tablets:"
+    if relation.relation is Relation.CHANGES and relation.how is not How.SAME_PRESCRIBER:
+        return "From when?"
+    return f"Beside or instead of {_before(asked, relation)}?" if relation.to else "What is taken from now on?"
+
+
 def _later(asked: Assessment, relation: OrderRelation) -> list[Choice]:
     """Return the first days of the new dose that can be chosen instead of the day of the hand-over."""
     tomorrow, end = asked.on + timedelta(days=1), relation.uncovered_on
@@ -244,8 +255,13 @@ def _equal_courses(asked: Assessment, relation: OrderRelation) -> list[CourseVie
     return [course for course in courses if phases and course.mg == phases[0].mg]
 
 
+def describe_courses(assessment: Assessment, names: Sequence[str]) -> str:
+    """Return `30 mg a day` of some courses together."""
+    return _amount([assessment.therapy.course(name) for name in names])
+
+
 def _before(assessment: Assessment, relation: OrderRelation) -> str:
-    return _amount([assessment.therapy.course(name) for name in relation.to])
+    return describe_courses(assessment, relation.to)
 
 
 def _amount(courses: Sequence[CourseView]) -> str:

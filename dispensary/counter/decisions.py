@@ -25,7 +25,7 @@ from dispensary.counter.visit import Visit
 from dispensary.documents.words import NB
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import DecisionKind, Mitigation, Patient, Prescription, PrescriptionStatus
+from dispensary.models import Decision, DecisionKind, Mitigation, Patient, Prescription, PrescriptionStatus
 from dispensary.models.therapy import RELATIONS
 
 KINDS = [choice for choice in DecisionKind.choices if choice[0] != DecisionKind.STOPPED]
@@ -86,17 +86,25 @@ class DecisionForm(StyledForm):
     )
     asked = forms.CharField(label="Who was asked, at the prescriber", required=False, max_length=120)
 
-    def __init__(self, *args: Any, patient: Patient, therapy: Therapy, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, patient: Patient, therapy: Therapy, corrects: Decision | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        orders = patient.prescriptions.filter(status=PrescriptionStatus.ACTIVE)
+        self.corrects = corrects
+        orders = [
+            order
+            for order in patient.prescriptions.all()
+            if order.status == PrescriptionStatus.ACTIVE or (corrects is not None and order.pk == corrects.order_id)
+        ]
         cast("forms.ChoiceField", self.fields["order"]).choices = [
             ("", "None"),
             *((str(order.pk), order_words(order)) for order in orders),
         ]
         courses = [therapy.course(thread.course) for thread in therapy.threads]
-        cast("forms.ChoiceField", self.fields["course"]).choices = [
-            (course.name, course_words(course)) for course in courses
-        ]
+        choices = {course.name: course_words(course) for course in courses}
+        if corrects is not None:
+            choices.setdefault(corrects.course, "What the wrong decision was about")
+        cast("forms.ChoiceField", self.fields["course"]).choices = list(choices.items())
 
     def decided(self) -> Decided:
         """Return the decision for the action."""
@@ -113,6 +121,7 @@ class DecisionForm(StyledForm):
             words=data["words"],
             mitigation=data["mitigation"],
             asked=data["asked"],
+            corrects=None if self.corrects is None else self.corrects.pk,
         )
 
 
@@ -130,13 +139,22 @@ def course_words(course: CourseView) -> str:
     return f"{most}{amount} since {course.since:%d %b %Y}{until}"
 
 
+def initial_of(wrong: Decision | None) -> dict[str, Any]:
+    """Return what the form about a wrong decision begins with: what that was about."""
+    return {} if wrong is None else {"course": wrong.course, "order": wrong.order_id}
+
+
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_override)
 def decide(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show what is taken today, and record a decision about it."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
     therapy = therapy_of(patient, visit.today)
-    form = DecisionForm(posted_data(request), patient=patient, therapy=therapy)
+    decisions = list(patient.decisions.select_related("corrected_by").order_by("-decided_at")[:20])
+    wrong = next((row for row in decisions if str(row.pk) == request.GET.get("corrects")), None)
+    form = DecisionForm(
+        posted_data(request), patient=patient, therapy=therapy, corrects=wrong, initial=initial_of(wrong)
+    )
     errors = form_error_lines(form)
     orders = {str(order.pk): order for order in patient.prescriptions.all()}
     came_from = orders.get(request.GET.get("for", ""))
@@ -155,6 +173,7 @@ def decide(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "came_from": came_from,
         "form": form,
         "day": therapy.day(visit.today),
-        "decisions": patient.decisions.order_by("-decided_at")[:20],
+        "decisions": decisions,
+        "wrong": wrong,
     }
     return render_page(request, visit, "decide.html", context, errors=errors, status=422 if errors else 200)

@@ -17,12 +17,13 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
 from dispensary.counter.forms import ReasonForm, TakeBackForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.reminders import open_item
 from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
 from dispensary.handover import log_receipt, order_number, printed_course, select_dispenses
-from dispensary.models import Dispense
+from dispensary.models import Dispense, WorkKind
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -43,6 +44,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
     context = {
         "dispense": dispense,
+        "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED),
         "together": list(handed_over_together(dispense)),
         "number": order_number(dispense.prescription),
         "receipt": log_receipt(dispense),

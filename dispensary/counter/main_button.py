@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from baclofen_rules.words import join_words
 from dispensary import policies
@@ -12,7 +12,6 @@ from dispensary.actors import Actor
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import acknowledged_by_button, button_deeds, may_acknowledge
 from dispensary.counter.reviewing import Line, Reviewed
-from dispensary.documents.words import mg
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class MainButton:
     @property
     def follows_quantity(self) -> bool:
         """Say whether its words end with the tablets of one strength."""
-        return self.words.endswith(("tablet", "tablets"))
+        return bool(re.search(r"ispense \S+ tablets?$", self.words))
 
 
 def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
@@ -59,11 +58,10 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
 
 
 def describe_quantities(lines: Sequence[Line]) -> str:
-    """Return `42 tablets`, or of several strengths `28 tablets of 25 mg and 14 tablets of 10 mg`."""
+    """Return `42 tablets`, or of several strengths `28 and 14 tablets`."""
     if len(lines) == 1:
         return _count(lines[0].quantity, "tablet")
-    strengths = [(line.quantity, line.prescription.strength_mg) for line in lines]
-    return join_words([f"{_count(count, 'tablet')} of {mg(strength or Decimal(0))}" for count, strength in strengths])
+    return f"{join_words([line.quantity for line in lines])} tablets"
 
 
 def _count(count: int | str, noun: str) -> str:

@@ -13,16 +13,20 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from baclofen_rules.facts import FACTS, Condition, Fact, Indication, Kind
 from baclofen_rules.text import format_amount
+from baclofen_rules.therapy import Therapy
 from dispensary import policies
 from dispensary.actions import patients
+from dispensary.assessment import therapy_of
 from dispensary.counter.access import at_counter
+from dispensary.counter.decisions import course_words
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.reminders import open_item
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Patient, Sex
+from dispensary.models import Patient, Prescription, Sex, WorkKind
 from dispensary.templatetags.counter import day
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
@@ -193,8 +197,14 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     """Show facts, orders and supplies of one patient; opening the page is recorded."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
     patients.record_opening(patient=patient, by=visit.by, now=visit.now)
+    therapy = therapy_of(patient, visit.today)
     context = {
         "patient": patient,
+        "day": therapy.day(visit.today),
+        "outdated": open_item(visit, patient, WorkKind.PAPERS_OUTDATED),
+        "taken": list_taken(patient, therapy),
+        "may_decide": policies.may_override(visit.by),
+        "may_stop": policies.may_end(visit.by),
         "facts": rows_of(patient),
         "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
         "elsewhere": list(patient.prior_supplies.order_by("-dispensed_on", "-pk")[:20]),
@@ -204,6 +214,13 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "may_change": policies.may_receive(visit.by) and patient.joined_to is None,
     }
     return render_page(request, visit, "patient.html", context)
+
+
+def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, Prescription | None]]:
+    """Return what is taken in words, each with the order that feeds it; None for a supply recorded from elsewhere."""
+    orders = {str(order.pk): order for order in patient.prescriptions.all()}
+    courses = [therapy.course(thread.last_course) for thread in therapy.threads]
+    return [(course_words(course), orders.get(course.source)) for course in courses]
 
 
 @require_http_methods(["GET", "POST"])

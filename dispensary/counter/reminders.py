@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -26,7 +26,7 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.models import Dispense, Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 from dispensary.models.reminders import NOT_SENT_YET
 from dispensary.reminders.work import open_work
 
@@ -166,7 +166,13 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         else:
             return redirect("counter:at-risk")
     item = open_item(visit, patient, kind)
-    context = {"patient": patient, "risk": risk, "item": item, "form": form}
+    context = {
+        "patient": patient,
+        "risk": risk if kind == WorkKind.WITHDRAWAL_RISK else None,
+        "item": item,
+        "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
+        "form": form,
+    }
     return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
 
 
@@ -174,6 +180,12 @@ def open_item(visit: Visit, patient: Patient, kind: str) -> WorklistItem | None:
     """Return the most urgent open work of a kind for a patient."""
     items = WorklistItem.objects.filter(pharmacy=visit.pharmacy, patient=patient, kind=kind)
     return items.exclude(state=WorkState.RESOLVED).order_by("due_by").first()
+
+
+def papers_in_hand(patient: Patient, on: date) -> QuerySet[Dispense]:
+    """Return the supplies whose label and calendar the patient still goes by, newest first."""
+    dispenses = Dispense.objects.filter(patient=patient, run_out_on__gt=on).completed()
+    return dispenses.select_related("prescription", "product").order_by("-handed_over_at")
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from baclofen_rules.words import join_words
 from dispensary.actions.decisions import Decided, new_decision
 from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.assessment import Assessment, Part, assess, pick_document
+from dispensary.counter.check_view import course_sentence
 from dispensary.counter.choices import Choices, choices_of, decided, needs_reason
 from dispensary.counter.drafts import Draft, PackDraft
 from dispensary.counter.forms import PackForm
@@ -53,6 +54,11 @@ class Line:
         """Return the strength in words: `25 mg tablets`."""
         strength = self.prescription.strength_mg
         return "tablets" if strength is None else f"{mg(strength)} tablets"
+
+    @property
+    def sentence(self) -> str:
+        """Return the doses of this strength in one sentence; empty where the order could not be read."""
+        return course_sentence(self.prescription)
 
     @property
     def typed_quantity(self) -> Decimal | None:

@@ -15,6 +15,7 @@ from dispensary.counter import (
     queue,
     reminders,
     session,
+    stop,
 )
 
 app_name = "counter"
@@ -27,6 +28,7 @@ urlpatterns = [
     path("prescriptions/<uuid:pk>/override", override.override, name="override"),
     path("prescriptions/<uuid:pk>/answers/<uuid:answer>/withdraw", override.withdraw, name="withdraw-answer"),
     path("prescriptions/<uuid:pk>/cancel", dispensed.cancel_prescription, name="cancel-prescription"),
+    path("prescriptions/<uuid:pk>/stop", stop.stop, name="stop"),
     path("dispenses/<uuid:pk>/", dispensed.dispensed, name="dispensed"),
     path("dispenses/<uuid:pk>/label.pdf", printing.label, name="label"),
     path("dispenses/<uuid:pk>/label.png", printing.preview, name="label-picture"),

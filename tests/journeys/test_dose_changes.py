@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
@@ -126,3 +127,32 @@ def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
         "LOT10",
         "LOT25",
     ]
+
+
+def test_a_medicine_is_stopped_from_the_patients_page_by_keyboard(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:patient", args=[patient.pk]))
+        seen(looking, "patient-takes")
+        looking.tab_to(page.get_by_role("link", name="Stop it"))
+        looking.follow("Enter")
+        assert page.get_by_text("Instead: a taper that the rules accept").is_visible()
+        looking.tab_to(page.get_by_role("radio", name="Another reason"))
+        page.keyboard.press("Space")
+        looking.tab_to(page.get_by_label("In your own words"))
+        page.keyboard.type("Dr Mwangi stops it by telephone")
+        looking.follow("F9")
+        seen(looking, "stop-asked")
+        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
+        page.keyboard.press("Space")
+        looking.tab_to(page.get_by_label("In your own words", exact=True))
+        page.keyboard.type("She watches for withdrawal on the ward.")
+        looking.tab_to(page.get_by_label("Your password"))
+        page.keyboard.type(make.PASSWORD)
+        looking.follow("F9")
+        assert page.get_by_text("a day is stopped from today.").is_visible()
+        seen(looking, "stopped-medicine")
+    assert Decision.objects.get(patient=patient).kind == "stopped"

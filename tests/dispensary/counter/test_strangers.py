@@ -14,7 +14,7 @@ from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
 
-OF_A_PRESCRIPTION = ("check", "override", "cancel-prescription")
+OF_A_PRESCRIPTION = ("check", "override", "cancel-prescription", "stop")
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
 OF_A_PATIENT = ("patient", "facts", "correct", "explain", "work", "decide")
 OF_NOBODY = ("queue", "queue-news", "next", "at-risk", "reminders", "audit")

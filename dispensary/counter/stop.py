@@ -1,0 +1,145 @@
+"""Stopping the medicine: what the rules say of it first, a taper that they accept, then the signature."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from dispensary import policies, reminders
+from dispensary.actions import therapy as actions
+from dispensary.actions.overrides import Answer, Refused
+from dispensary.assessment import Assessment, assess
+from dispensary.counter.access import at_counter
+from dispensary.counter.check import refusal_lines, select_prescriptions
+from dispensary.counter.check_view import Group, group_findings, open_answers
+from dispensary.counter.choices import describe_courses
+from dispensary.counter.forms import AnswerForm, SignatureForm, StyledForm, answer_forms, posted_data
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.session import NOT_RECOGNISED, is_own_password
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.handover import order_number
+from dispensary.models import Prescription
+
+OTHER = "other"
+REASONS = (
+    (OTHER, "Another reason, or the prescriber\u2019s decision"),
+    ("serious-adverse-reaction", "A serious adverse reaction"),
+    ("overdose", "An overdose"),
+)
+"""Reasons of the case format, of which the last two are exceptions to a taper."""
+
+
+class StopForm(StyledForm):
+    """Why the medicine is stopped."""
+
+    reason = forms.ChoiceField(
+        label="Why it is stopped at once",
+        choices=REASONS,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose why it is stopped at once"},
+    )
+    words = forms.CharField(
+        label="In your own words, and who decided it",
+        max_length=250,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why it is stopped, and who decided it"},
+    )
+
+    @property
+    def code(self) -> str:
+        """The reason as the case format has it; empty for another one, and for none."""
+        return "" if self.errors or self.cleaned_data["reason"] == OTHER else self.cleaned_data["reason"]
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_end)
+def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Ask the rules about a stop, show a taper that they accept, and stop the medicine with the answers they want."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    form = StopForm(posted_data(request))
+    assessment = assess(prescription, on=visit.today, discontinue=form.code if form.is_valid() else "")
+    groups = group_findings(assessment, open_answers(prescription))
+    questions = [finding.question for group in groups for finding in group.findings if finding.is_open]
+    asked = [question for question in questions if question.severity == "override"]
+    is_answered = "stop-it" in request.POST
+    answers = answer_forms(asked, request.POST if is_answered else None)
+    signature = SignatureForm(request.POST if is_answered else None) if asked else None
+    errors = form_error_lines(form)
+    if is_answered and not errors:
+        errors = check_signature(request, answers, signature)
+        if not errors:
+            seen = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
+            errors = stop_medicine(visit, prescription, form, [*(answer.answer() for answer in answers), *seen])
+        if not errors:
+            messages.success(request, stopped_words(visit, prescription, assessment))
+            return redirect("counter:patient", prescription.patient_id)
+    context = {
+        "prescription": prescription,
+        "patient": prescription.patient,
+        "number": order_number(prescription),
+        "form": form,
+        "is_reasoned": form.is_valid(),
+        "takes": takes_words(assessment),
+        "groups": groups,
+        "proposal": proposal_of(groups),
+        "answers": list(zip(asked, answers, strict=True)),
+        "signature": signature,
+    }
+    return render_page(request, visit, "stop.html", context, errors=errors, status=422 if errors else 200)
+
+
+def check_signature(
+    request: HttpRequest, answers: Sequence[AnswerForm], signature: SignatureForm | None
+) -> list[ErrorLine]:
+    """Return the errors of the answers. The password is tried only when everything else is complete."""
+    lines = [line for form in answers for line in form_error_lines(form)]
+    if signature is None:
+        return lines
+    lines += form_error_lines(signature)
+    if not lines and not is_own_password(request, signature.cleaned_data["password"]):
+        return [ErrorLine(NOT_RECOGNISED, "id_password")]
+    return lines
+
+
+def stop_medicine(visit: Visit, prescription: Prescription, form: StopForm, answers: list[Answer]) -> list[ErrorLine]:
+    """Stop the medicine, or return the errors."""
+    try:
+        result = actions.stop(
+            prescription=prescription,
+            reason=form.code,
+            words=form.cleaned_data["words"],
+            answers=tuple(answers),
+            by=visit.by,
+            now=visit.now,
+        )
+    except DispensaryError as error:
+        return error_lines(error, {"words": "id_words"})
+    return refusal_lines(result, visit) if isinstance(result, Refused) else []
+
+
+def takes_words(assessment: Assessment) -> str:
+    """Return what the order in question feeds: `45 mg a day`; empty where nothing of it is taken."""
+    relation = assessment.therapy.relate_stop(assessment.ask.course)
+    return describe_courses(assessment, relation.to) if relation.to else ""
+
+
+def proposal_of(groups: Sequence[Group]) -> str:
+    """Return the taper that the rules accept instead; empty where none is proposed."""
+    return next((finding.proposal for group in groups for finding in group.findings if finding.proposal), "")
+
+
+def stopped_words(visit: Visit, prescription: Prescription, before: Assessment) -> str:
+    """Return what the stop has done."""
+    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=prescription.patient, now=visit.now)
+    listed = f" On the withdrawal-risk list: {risks[0].words}." if risks else ""
+    taken = takes_words(before) or "What was ordered"
+    return f"{taken[:1].upper()}{taken[1:]} is stopped from today. Messages about it are withdrawn.{listed}"
