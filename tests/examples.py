@@ -12,3 +12,8 @@ FEWEST = 5
 def examples(count: int, **more: Any) -> settings:
     """Return Hypothesis's settings for `count` examples, or for the share of them that is wanted."""
     return settings(max_examples=max(FEWEST, count * PERCENT // 100), **more)
+
+
+def examples_at_random(fixed: int, at_random: int) -> settings:
+    """Return Hypothesis's settings for a few examples, the same in every run, and for many in `make test-random`."""
+    return settings(max_examples=fixed if settings.default.derandomize else at_random)

@@ -186,8 +186,10 @@ class Courses:
 
     def _begin(self, course: Course, replaced_courses: Sequence[Course]) -> None:
         """Let a course take the place of others, if it has not ended before."""
+        new_after = self.facts.habits.new_after
+        course.advance(self.day, new_after)
         for replaced in replaced_courses if course.is_open else ():
-            replaced.advance(self.day, self.facts.habits.new_after)
+            replaced.advance(self.day, new_after)
             if replaced.is_open:
                 replaced.end(self.day, Ending.REPLACED)
                 replaced.replaced_by = course
@@ -292,12 +294,13 @@ class Courses:
         if own is not None and own.is_open and own.last_segment.source == asked.id:
             course, relation, segment = own, None, own.last_segment
             before: Course | None = own.clone_of_stock()
-            self._end_decided(course, asked, supply)
+            self._end_decided(course, *replaced_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
             if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
                 course = relation.to[0]
                 before = course.clone_of_stock()
+                self._end_decided(course, relation.ends, relation.starts_on)
                 if course.last_segment.source == asked.id:
                     segment = course.last_segment
                 else:
@@ -313,11 +316,10 @@ class Courses:
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
         self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, course.clone_of_stock())
 
-    def _end_decided(self, course: Course, asked: Asked, supply: Supply) -> None:
+    def _end_decided(self, course: Course, replaced: Sequence[Course], starts_on: date | None) -> None:
         """End the courses that a person said an open course takes the place of, when more of it is handed over."""
-        replaced, starts_on = replaced_by_own(self, course, asked, supply)
         if replaced:
-            first_on = self.day if starts_on is None else max(self.day, starts_on.toordinal())
+            first_on = max(self.day, course.first_on, 0 if starts_on is None else starts_on.toordinal())
             course.replaces = [*course.replaces, *replaced]
             self._start(course, first_on, replaced)
 

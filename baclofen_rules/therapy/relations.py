@@ -89,6 +89,8 @@ class RelationToCourses:
     """Courses that go on beside it: True where nobody knows whether they do."""
     decided_beside: tuple[Course, ...] = ()
     """Courses of which a person said that they go on beside it."""
+    ends: tuple[Course, ...] = ()
+    """Courses that a person said it takes the place of, while it continues another."""
     starts_on: date | None = None
     """The first day of the new dose, where a person named one."""
 
@@ -109,7 +111,7 @@ def relation_to_courses(state: Courses, asked: Asked, supply: Supply | None = No
     """
     own = state.fed_by(asked.id)
     if own is not None and own.is_open:
-        return _own_order(state, asked, own)
+        return _own_order(state, asked, own, supply)
     running = state.running()
     decided = _decided(state, asked, own, supply)
     relation = _relation(state, asked, own, supply, running, decided)
@@ -152,7 +154,7 @@ def _decided(
 
 
 def replaced_by_own(
-    state: Courses, own: Course, asked: Asked, supply: Supply
+    state: Courses, own: Course, asked: Asked, supply: Supply | None
 ) -> tuple[tuple[Course, ...], date | None]:
     """Return the courses that a person said an order takes the place of while its own course is open, and from when."""
     decided = _decided(state, asked, own, supply)
@@ -188,7 +190,8 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
         rows = {course: outdated if is_outdated else _row(state, asked, course) for course in running}
     rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
     relation = _combined(state, rows)
-    days = [decided[course].starts_on for course in (*relation.to, *relation.beside) if course in decided]
+    about = (*relation.to, *relation.beside, *relation.ends)
+    days = [decided[course].starts_on for course in about if course in decided]
     starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
     if frozen is None or frozen.how is not How.DECIDED or frozen.relation is not Relation.BESIDE:
         return replace(relation, starts_on=starts_on)
@@ -236,21 +239,22 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     decided_beside = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.BESIDE)
     takeovers = {course: row for course, row in rows.items() if row.relation in _TAKEOVERS}
     if takeovers:
-        first = min(takeovers.values(), key=lambda row: row.number)
+        first = min(takeovers.values(), key=lambda row: (row.number, row.relation is Relation.CHANGES))
         to = [c for c, row in takeovers.items() if row.number == first.number and row.relation is first.relation]
+        ends: tuple[Course, ...] = ()
         if first.relation is Relation.CHANGES:
             # What takes the place of a course that is only planned also replaces what that was to replace.
             to += [r for c in to if c.first_on > state.day for r in c.replaces if r.is_open and r not in to]
         else:
             to = [min(to, key=lambda c: state.cover_end(c) or 0)]
-        others = {course: row for course, row in rows.items() if course not in to}
+            ends = tuple(c for c, row in rows.items() if row.number == 3 and row.relation is Relation.CHANGES)
+        others = {course: row for course, row in rows.items() if course not in (*to, *ends)}
         asked = {c: row for c, row in others.items() if row.number != 3 and any(t in c.replaces for t in to)}
         if first.relation is not Relation.CHANGES or not asked:
-            beside = {
-                course: course not in decided_beside and any(course.name in replaced.unknown for replaced in to)
-                for course in others
-            }
-            return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside)
+            unknown = {name for course in to for name in course.unknown}
+            beside = {course: course.name in unknown and course not in decided_beside for course in others}
+            beside |= {c: True for c in state.open_courses() if c not in rows and c.name in unknown}
+            return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside, ends)
     else:
         asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
     if asked:
@@ -266,13 +270,14 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
     return RelationToCourses(first.relation, first.how, tuple(to), dict.fromkeys(rows, False), decided_beside)
 
 
-def _own_order(state: Courses, asked: Asked, own: Course) -> RelationToCourses:
+def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None) -> RelationToCourses:
+    ends, starts_on = replaced_by_own(state, own, asked, supply)
     running = state.running()
     if not running:
-        return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,))
+        return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,), ends=ends, starts_on=starts_on)
     relation = Relation.PART if owes(asked.order, handed_over(state)) else Relation.CONTINUES
-    beside = {course: course.name in own.unknown for course in running if course is not own}
-    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside)
+    beside = {course: course.name in own.unknown for course in running if course is not own and course not in ends}
+    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, ends=ends, starts_on=starts_on)
 
 
 def handed_over(state: Courses) -> list[Supply]:

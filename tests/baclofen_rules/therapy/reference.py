@@ -231,6 +231,8 @@ class Reference:
         given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
         for supply in given_today:
             self.hand_over(supply)
+            for course in self.started():
+                self.end_by_itself(course)
         for supply in given_today:
             if supply.returned_on is not None and supply.returned_on <= self.day:
                 self.take_back(supply)
@@ -251,14 +253,21 @@ class Reference:
             self.end_by_itself(course)
 
     def begin(self, course: Course) -> None:
-        """Let a course take the place of others."""
+        """Let a course take the place of others, if its own plan has not ended before."""
         course.is_begun = True
-        for other in self.open():
+        self.end_by_itself(course)
+        later = {name for day, own, names in self.ends_later if own is course and day > self.day for name in names}
+        for other in self.open() if course.ended_on is None else ():
+            if other.name in later:
+                continue
             if other.name in course.ends:
                 self.end(other, "replaced", course.name)
 
     def end(self, course: Course, why: str, by: str | None = None) -> None:
         course.ended_on, course.ended_why, course.ended_by = self.day, why, by
+        for segment in course.segments:
+            if self.first_taken.get(segment.source, self.day) >= self.day:  # it ended before anything was taken
+                self.first_taken.pop(segment.source, None)
 
     def end_by_itself(self, course: Course) -> None:
         gap = (self.day - course.without_since).days if course.without_since else 0
@@ -273,7 +282,7 @@ class Reference:
         if not taken or taken[-1].plan is None or self.phase_of(taken[-1]) is not None:
             return False
         left = [segment for segment in course.segments if any(segment.stock) or segment.days]
-        return not any(s.not_before > self.day or s.plan is None or self.phase_of(s) is not None for s in left)
+        return not any(s.not_before > self.day or copy.copy(s).take_day(self.phase_of(s)) for s in left)
 
     def place_in_day(self, supply: Supply) -> tuple[bool, Decimal, str, int, str]:
         """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose."""
@@ -298,7 +307,8 @@ class Reference:
             elif decision.kind is DecisionKind.COUNTED:
                 for segment in course.segments:
                     segment.stock, segment.days = [ZERO for _ in segment.stock], 0
-                last = course.segments[-1]
+                named = [segment for segment in course.segments if segment.source == decision.object]
+                last = (named or course.segments)[-1]
                 last.stock = [] if last.plan is None else stock_of(last.plan, decision.tablets or ())
 
     def move(self, course: Course, days: int) -> None:
@@ -327,7 +337,9 @@ class Reference:
         self.end(course, "returned")
         again = [c for c in self.courses if c.ended_why == "replaced" and c.ended_by == course.name]
         for other in again:
-            other.ended_on = other.ended_why = other.ended_by = other.without_since = None
+            if other.ended_on != self.day:  # else nothing else was taken meanwhile, and a hole goes on
+                other.without_since = None
+            other.ended_on = other.ended_why = other.ended_by = None
             self.fall_away(other)
         for other in again:
             if other.ended_on is None and other.first_on <= self.day:
@@ -352,11 +364,11 @@ class Reference:
         self.given.setdefault(source, []).append(supply)
         if course is not None:
             before = self.run_out(course)
+            self.end_decided(course, source, supply)
             course.supplies.append(supply)
             last = course.segments[-1]
             if last.source == source:
                 last.stock = [a + b for a, b in zip(last.stock, stock, strict=True)]
-                self.end_decided(course, source, supply)
                 segment = last
             else:
                 course.segments.append(segment)
@@ -374,7 +386,7 @@ class Reference:
         course.fill_days[supply.id] = (self.run_out(course) - first_on).days
         unknown: set[str] = set()
         if relation is Relation.UNKNOWN:
-            unknown = {other.name for other in courses}
+            unknown = {name for other in courses for name in (other.name, *other.ends)}
         elif relation is Relation.CHANGES:
             course.ends = [other.name for other in courses]
             unknown = {name for other in courses for name in other.unknown}
@@ -387,15 +399,17 @@ class Reference:
             self.begin(course)
 
     def end_decided(self, own: Course, source: str, supply: Supply) -> None:
-        """End the courses that an order takes the place of by a decision, when its own course is supplied again."""
-        for decision in self.decided(source, supply):
+        """End the courses that what is handed over takes the place of by a decision, while it continues another."""
+        is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
+        for decision in self.decided(source, supply, is_late=is_unknown):
             for other in self.named_by(self.object_of(decision, source)):
                 if decision.kind is DecisionKind.REPLACES and other is not own:
                     own.ends.append(other.name)
-                    if decision.starts_on is None or decision.starts_on <= self.day:
+                    first_on = max(self.day, own.first_on, decision.starts_on or self.day)
+                    if first_on == self.day:
                         self.end(other, "replaced", own.name)
                     else:
-                        self.ends_later.append((decision.starts_on, own, [other.name]))
+                        self.ends_later.append((first_on, own, [other.name]))
 
     def object_of(self, decision: Decision, source: str) -> str:
         return decision.object if decision.subject == source else str(decision.subject)
@@ -513,7 +527,7 @@ class Reference:
                 rows.append((*self.row(source, course), course))
         takeovers = [row for row in rows if row[1] in (Relation.CONTINUES, Relation.CHANGES)]
         unknown = [row for row in rows if row[1] is Relation.UNKNOWN]
-        first = min(takeovers or unknown or rows, key=lambda row: row[0])
+        first = min(takeovers or unknown or rows, key=lambda row: (row[0], row[1] is Relation.CHANGES))
         named = [row[3] for row in rows if row[:3] == first[:3]]
         if takeovers and first[1] is Relation.CONTINUES:
             return first[1], first[2], [min(named, key=self.run_out)]

@@ -117,15 +117,16 @@ def recorded(draw: st.DrawFn, supply_id: str) -> Supply:
 def decisions(draw: st.DrawFn, number: int, named: dict[str, int], others: tuple[str, ...]) -> Decision:
     """A decision about the orders of some number of products, or about supplies recorded from elsewhere."""
     pairs = [DecisionKind.REPLACES, DecisionKind.BESIDE, DecisionKind.CONTINUES]
-    kind = draw(st.sampled_from([*pairs, *pairs, *DecisionKind]))
     names = sorted({*named, *others})
+    alone = [kind for kind in DecisionKind if kind not in pairs]
+    kind = draw(st.sampled_from(alone if len(names) == 1 else [*pairs, *pairs, *DecisionKind]))
     is_counted = kind is DecisionKind.COUNTED
     name = draw(st.sampled_from(sorted(named) if is_counted else names))
     return Decision(
         kind=kind,
         object=ALL if kind is DecisionKind.STOPPED and draw(st.booleans()) else name,
         on=draw(days(-50, 10 if kind is DecisionKind.STOPPED else 0)),
-        subject=draw(st.sampled_from([other for other in names if other != name] or [""])) if kind in pairs else None,
+        subject=draw(st.sampled_from([other for other in names if other != name])) if kind in pairs else None,
         starts_on=draw(st.one_of(st.none(), st.none(), days(-50, 10))) if kind in pairs else None,
         tablets=draw(amounts(named[name])) if is_counted else None,
         mg=Decimal(draw(st.sampled_from([0, 10, 60]))) if kind is DecisionKind.TAKES else None,

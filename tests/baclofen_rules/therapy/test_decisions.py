@@ -1,0 +1,62 @@
+"""Several decisions about one hand-over, and courses that end before their decision takes effect."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from baclofen_rules.therapy import Decision, DecisionKind, Supply, therapy
+from tests.baclofen_rules.therapy.test_dates import TODAY, day, facts, order, plan_of, supply
+
+CONTINUES, REPLACES, BESIDE = DecisionKind.CONTINUES, DecisionKind.REPLACES, DecisionKind.BESIDE
+
+
+def running(on: date, *args: object) -> tuple[str, ...]:
+    return therapy(facts(*args)).day(on).running  # type: ignore[arg-type]
+
+
+def test_what_continues_one_course_by_decision_ends_the_one_it_replaces() -> None:
+    orders = [order("A", 10, prescriber="dr-b"), order("B", 5, prescriber="dr-c"), order("C", 10)]
+    supplies = [supply("A", 10, 84), supply("B", 10, 84), supply("C", 0, 84)]
+    decided = [
+        Decision(BESIDE, "A", day(-10), subject="B"),
+        Decision(CONTINUES, "A", TODAY, subject="C"),
+        Decision(REPLACES, "B", TODAY, subject="C"),
+    ]
+    after = therapy(facts(orders, supplies, *decided))
+    assert (after.day(day(-1)).mg, after.day(TODAY).mg) == (45, 30)
+    assert after.day(TODAY).running == ("A",)
+    assert after.course("A").first_uncovered == day(18 + 28)
+
+
+def test_what_a_repeat_of_a_planned_course_replaces_runs_until_that_begins() -> None:
+    planned = replace(order("B", 15), starts_on=day(10))
+    orders = [order("A", 10, prescriber="dr-b"), planned]
+    supplies = [supply("A", 10, 84), Supply("s1", day(-3), "B", (Decimal(84),)), supply("B", 0, 42)]
+    decided = Decision(REPLACES, "A", TODAY, subject="B")
+    assert running(day(9), orders, supplies, decided) == ("A",)
+    assert running(day(10), orders, supplies, decided) == ("B",)
+
+
+def test_a_course_whose_plan_has_ended_takes_the_place_of_none() -> None:
+    orders = [plan_of("A", (5, 7), then_stop=True), order("B", 10)]
+    supplies = [Supply("s1", day(-12), "A", (Decimal(21),)), supply("B", 10, 84), supply("A", 8, 3)]
+    decided = [
+        Decision(BESIDE, "A", day(-10), subject="B"),
+        Decision(REPLACES, "B", day(-8), subject="A", starts_on=day(-2)),
+    ]
+    assert running(day(-5), orders, supplies, *decided) == ("B",)
+    assert running(TODAY, orders, supplies, *decided) == ("B",)
+
+
+def test_what_replaces_a_course_stands_as_unknown_to_what_that_was_unknown_to_also_after_a_pause() -> None:
+    orders = [order("A", 10, prescriber="dr-b"), order("B", 15), order("C", 20)]
+    supplies = [
+        Supply("s1", day(-40), "A", (Decimal(84),)),
+        Supply("s2", day(-30), "B", (Decimal(189),)),
+        supply("C", 5, 84),
+        supply("A", 1, 84),
+    ]
+    decided = Decision(REPLACES, "B", day(-5), subject="C")
+    after = therapy(facts(orders, supplies, decided))
+    assert after.day(day(-6)).running == ("B",)
+    assert (after.day(TODAY).mg, after.day(TODAY).low, after.day(TODAY).high) == (None, 30, 90)
