@@ -145,12 +145,9 @@ def _calendar_of(made: HandedOver) -> Course | None:
 
 def _calendar_stretch(stretch: DayStretch, is_one_kind: bool) -> Stretch:
     rows = [
-        (amount, amount / strength, f"{format_amount(strength)}{NB}mg")
-        for dose in stretch.day.doses
-        if not dose.as_needed
-        for amounts, strength in zip(dose.phase.doses, dose.strengths, strict=True)
-        for amount in amounts
-        if strength is not None
+        (dose.mg, dose.mg / dose.strength_mg, f"{format_amount(dose.strength_mg)}{NB}mg")
+        for dose in stretch.day.fixed_doses
+        if dose.strength_mg is not None
     ]
     amounts, counts, names = zip(*rows, strict=True)
     return Stretch(amounts, counts, stretch.first_on, stretch.last_on, () if is_one_kind else names)

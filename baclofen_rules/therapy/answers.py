@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from baclofen_rules.therapy.course import Ending
-from baclofen_rules.therapy.model import ZERO, How, PlanPhase, Relation
+from baclofen_rules.therapy.model import ZERO, How, PlanPhase, Relation, hour_of
 
 HAND_OVER = "hand-over"
 """The id of the supply that is in question."""
@@ -36,6 +36,15 @@ class Dose(NamedTuple):
         )
 
 
+class SingleDose(NamedTuple):
+    """One dose of a day, of tablets of one strength."""
+
+    time: str | None
+    """None where the order does not say."""
+    mg: Decimal
+    strength_mg: Decimal | None
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """What a patient takes on one day."""
@@ -54,17 +63,27 @@ class Day:
     """Of the courses that have tablets."""
 
     @property
+    def fixed_doses(self) -> tuple[SingleDose, ...]:
+        """The single doses of the day without those as needed, by time; as written where an order does not say all."""
+        doses = [
+            SingleDose(time, amount, strength)
+            for dose in self.doses
+            if not dose.as_needed
+            for amounts, times, strength in zip(dose.phase.doses, dose.phase.times, dose.strengths, strict=True)
+            for amount, time in zip(amounts, times or [None] * len(amounts), strict=True)
+        ]
+        if any(dose.time is None for dose in doses):
+            return tuple(doses)
+        return tuple(sorted(doses, key=lambda dose: hour_of(dose.time or "")))
+
+    @property
     def by_time(self) -> dict[str, Decimal] | None:
         """mg of the fixed doses by time of the day; None where an order does not say all times."""
         sums: dict[str, Decimal] = {}
-        for dose in self.doses:
-            if dose.as_needed:
-                continue
-            for amounts, times in zip(dose.phase.doses, dose.phase.times, strict=True):
-                if times is None or None in times:
-                    return None
-                for amount, time in zip(amounts, times, strict=True):
-                    sums[str(time)] = sums.get(str(time), ZERO) + amount
+        for dose in self.fixed_doses:
+            if dose.time is None:
+                return None
+            sums[dose.time] = sums.get(dose.time, ZERO) + dose.mg
         return sums or None
 
 
@@ -95,6 +114,8 @@ class Thread:
     """The first day without tablets, in the past where today has none; None where the plan ends before."""
     ends_on: date | None
     """The first day after a planned end, or a stop to come, that the tablets reach."""
+    is_end_announced: bool
+    """False where the plan that ends is of an order that was replaced since."""
     as_needed: bool
     refill_due_on: date | None
     """None where no refill is due before the end, and for instalments."""
@@ -131,7 +152,10 @@ class EndedCourse:
     on: date
     why: Ending
     mg: Decimal | None
-    """mg a day of the therapy on the day before."""
+    """mg a day of the therapy on its last covered day, or where it has none on the day before its end."""
+    as_needed: bool
+    low: Decimal
+    """The least that was taken of it on that day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from baclofen_rules.therapy.answers import Thread
 from baclofen_rules.therapy.course import Ending
-from baclofen_rules.therapy.model import ZERO
 from baclofen_rules.therapy.views import Therapy
 
 _DAY = timedelta(days=1)
@@ -72,7 +71,7 @@ class Risk(NamedTuple):
 def messages(therapy: Therapy) -> list[DueMessage]:
     """Return the messages owed from today on, by day; one for equal kind and day."""
     due = [message for thread in therapy.threads for message in _calls(therapy, thread)]
-    for change in therapy.changes(after=therapy.today):
+    for change in therapy.announced_changes(after=therapy.today):
         day = therapy.day(change)
         if day.mg:
             due.append(DueMessage(change - _DAY, MessageKind.DOSE_CHANGE, day.running[0]))
@@ -103,9 +102,9 @@ def _calls(therapy: Therapy, thread: Thread) -> list[DueMessage]:
 
 
 def _last_day(therapy: Therapy, thread: Thread) -> list[DueMessage]:
-    if thread.ends_on is None:
+    last_on = therapy.last_day
+    if last_on is None or thread.ends_on != last_on + _DAY or not thread.is_end_announced:
         return []
-    last_on = thread.ends_on - _DAY
     is_dose_known = therapy.day(last_on).mg is not None
     return [DueMessage(last_on, MessageKind.LAST_DAY, thread.course)] if is_dose_known else []
 
@@ -126,7 +125,8 @@ def watches(therapy: Therapy) -> list[Watch]:
         days = (since - habits.second_call * _DAY, since + habits.new_after * _DAY)
         listed_courses.append(Watch(thread.course, since, thread.mg, thread.as_needed, False, *days))
     for course in therapy.ended:
-        if course.why is Ending.STOPPED and (course.mg or ZERO) > habits.stop_free_mg:
+        mg = course.low if course.as_needed else course.mg
+        if course.why is Ending.STOPPED and (mg is None or mg > habits.stop_free_mg):
             days = (course.on, course.on + (habits.watch - 1) * _DAY)
             listed_courses.append(Watch(course.course, course.on, course.mg, False, True, *days))
     return listed_courses

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
 from baclofen_rules.therapy.answers import Day, DayStretch, Dose
-from baclofen_rules.therapy.course import FAR, Course
+from baclofen_rules.therapy.course import FAR, Course, Ending
 from baclofen_rules.therapy.courses import Courses
-from baclofen_rules.therapy.model import (
-    ZERO,
-    Facts,
-)
-
-
-def fixed_doses(day: Day) -> tuple[tuple[tuple[Decimal, ...], ...], ...]:
-    """Return the fixed doses of a day, by course and product."""
-    return tuple(dose.phase.doses for dose in day.doses if not dose.as_needed)
+from baclofen_rules.therapy.model import ZERO, Facts, OrderStatus
 
 
 class TherapyDays:
@@ -180,19 +172,38 @@ class TherapyDays:
 
     def changes(self, after: date) -> list[date]:
         """Return the days after a day, inside cover, on which the fixed doses differ by plan, also to nothing."""
+        return [day for day in self._marks_after(after) if self._differs_by_plan(day, frozenset())]
+
+    def announced_changes(self, after: date) -> list[date]:
+        """Return the changes after a day of which the patient is told: not those of an order that was replaced since."""
         changes = []
-        for mark in self._marks:
-            if mark <= after.toordinal() or mark >= FAR:
-                continue
-            before, then = self._day(mark - 1), self._day(mark)
-            is_told = bool(before.mg) and then.mg is not None
-            if is_told and fixed_doses(before) != fixed_doses(then) and not self._runs_out(mark):
-                changes.append(date.fromordinal(mark))
+        for day in self._marks_after(after):
+            courses = self._ahead.courses
+            withdrawn = {c.name for c in courses if self._is_of_replaced_order(c, day.toordinal())}
+            if self._differs_by_plan(day, withdrawn):
+                changes.append(day)
         return changes
 
-    def _runs_out(self, day: int) -> bool:
-        """Say whether a course goes without tablets on a day that had tablets on the day before."""
-        return any(
-            stretch is not None and stretch.uncovered_since == day
-            for stretch in (course.stretch_on(day) for course in self._ahead.courses if not course.as_needed)
-        )
+    def _marks_after(self, day: date) -> list[date]:
+        first = bisect_right(self._marks, day.toordinal())
+        return [date.fromordinal(mark) for mark in self._marks[first:] if mark < FAR]
+
+    def _differs_by_plan(self, day: date, ignored: Set[str]) -> bool:
+        """Say whether the fixed doses of a day differ from the day before: not by courses that go without tablets."""
+        before, then = self._day(day.toordinal() - 1), self.day(day)
+        if not before.mg or then.mg is None:
+            return False
+        left_out = {*ignored, *then.uncovered}
+        return _fixed_doses(before, left_out) != _fixed_doses(then, left_out)
+
+    def _is_of_replaced_order(self, course: Course, day: int) -> bool:
+        """Say whether a course goes on, or ends on a day, by the plan of an order that was replaced since."""
+        order = course.last_segment.order
+        if order is None or order.status is not OrderStatus.REPLACED:
+            return False
+        return course.ended_on != day or course.ended_why is Ending.PLANNED
+
+
+def _fixed_doses(day: Day, left_out: Set[str]) -> list[tuple[tuple[Decimal, ...], ...]]:
+    """Return the fixed doses of a day by course and product, without those of some courses."""
+    return [dose.phase.doses for dose in day.doses if not dose.as_needed and dose.course not in left_out]

@@ -16,6 +16,8 @@ from math import ceil
 from baclofen_rules.regimen import Phase
 
 ZERO = Decimal(0)
+HOURS = {"morning": "08:00", "midday": "12:00", "evening": "18:00", "bedtime": "22:00"}
+"""Hours by which the named times of a day are put in order; no dose is planned by them."""
 NANOGRAMS_IN_A_MG = 1_000_000
 """Stock and needs are counted in whole nanograms: exact for every dose that can be written, and fast."""
 
@@ -99,7 +101,7 @@ class PlanPhase:
     days: int | None
     """None: an open end."""
     doses: tuple[tuple[Decimal, ...], ...]
-    """One day's doses in mg, by product."""
+    """One day's doses in mg, by product; in the order of their times where the order says all of them."""
     times: tuple[tuple[str | None, ...] | None, ...]
     """The time of each dose, by product; None where the order does not say."""
     needs: tuple[int, ...] = field(compare=False)
@@ -149,14 +151,29 @@ class Plan:
         return tuple(product.strength_mg for product in self.products)
 
 
+def hour_of(time: str) -> str:
+    """Return the hour, HH:MM, by which a time of the day is put in order."""
+    return HOURS.get(time, time)
+
+
 def _plan_phase(row: Sequence[Phase]) -> PlanPhase:
+    days = [_doses_by_time(phase) for phase in row]
     return PlanPhase(
         days=row[0].days,
-        doses=tuple(phase.doses_mg for phase in row),
-        times=tuple(phase.times for phase in row),
+        doses=tuple(doses for doses, _ in days),
+        times=tuple(times for _, times in days),
         needs=tuple(ceil(phase.mg_per_day * NANOGRAMS_IN_A_MG) for phase in row),
         mg=sum([phase.mg_per_day for phase in row], ZERO),
     )
+
+
+def _doses_by_time(phase: Phase) -> tuple[tuple[Decimal, ...], tuple[str | None, ...] | None]:
+    """Return one day's doses in mg with their times, in the order of the times where all are said."""
+    times = [] if phase.times is None else [time for time in phase.times if time is not None]
+    if len(times) != len(phase.doses):
+        return phase.doses_mg, phase.times
+    pairs = sorted(zip(phase.doses_mg, times, strict=True), key=lambda pair: hour_of(pair[1]))
+    return tuple(dose for dose, _ in pairs), tuple(time for _, time in pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from baclofen_rules.therapy.answers import (
     Thread,
 )
 from baclofen_rules.therapy.course import Course, Ending
-from baclofen_rules.therapy.days import TherapyDays, fixed_doses
+from baclofen_rules.therapy.days import TherapyDays
 from baclofen_rules.therapy.fills import days_kept, fill_days, owes, refill_due_from
 from baclofen_rules.therapy.model import (
     ZERO,
@@ -49,9 +49,10 @@ class Therapy(TherapyDays):
 
     @cached_property
     def last_day(self) -> date | None:
-        """The day before a planned end that the tablets reach, when nothing fixed is taken after it."""
-        ends = [t.ends_on for t in self.threads if t.ends_on is not None and not t.as_needed]
-        return max(ends) - timedelta(days=1) if ends else None
+        """The day before a planned end that the tablets reach; None when something fixed goes on after it."""
+        ends = [thread.ends_on for thread in self.threads if not thread.as_needed]
+        known = [day for day in ends if day is not None]
+        return max(known) - timedelta(days=1) if known and known == ends else None
 
     # --- courses and threads --------------------------------------------------------------------------------------
 
@@ -60,9 +61,21 @@ class Therapy(TherapyDays):
         """The courses that have ended up to today."""
         today = self.today.toordinal()
         return tuple(
-            EndedCourse(c.name, date.fromordinal(c.ended_on), c.ended_why, self._day(c.ended_on - 1).mg)
-            for c in self._now.courses
-            if c.ended_on is not None and c.ended_why is not None and c.ended_on <= today
+            self._ended(course, course.ended_on, course.ended_why)
+            for course in self._now.courses
+            if course.ended_on is not None and course.ended_why is not None and course.ended_on <= today
+        )
+
+    def _ended(self, course: Course, ended_on: int, why: Ending) -> EndedCourse:
+        covered = [stretch.end for stretch in course.stretches if stretch.uncovered_since is None]
+        last = (covered[-1] if covered else ended_on) - 1
+        return EndedCourse(
+            course=course.name,
+            on=date.fromordinal(ended_on),
+            why=why,
+            mg=self._day(last).mg,
+            as_needed=course.as_needed,
+            low=self._bounds_of(course, last)[0],
         )
 
     def course(self, name: str) -> CourseView:
@@ -112,6 +125,7 @@ class Therapy(TherapyDays):
             last_course=last.name,
             first_uncovered=None if uncovered is None else date.fromordinal(uncovered),
             ends_on=date.fromordinal(ends_on) if uncovered is None and ends_on is not None else None,
+            is_end_announced=ends_on is None or not self._is_of_replaced_order(last, ends_on),
             as_needed=last.as_needed,
             refill_due_on=due,
             mg=None if uncovered is None else self._day(uncovered - 1).mg,
@@ -318,7 +332,7 @@ class Therapy(TherapyDays):
         if self._now.feedings[supply_id].course.as_needed or days.days == 0:
             return []
         spans = self.stretches(days.starts_on, days.run_out_on - timedelta(days=1))
-        return [span for span in spans if fixed_doses(span.day)]
+        return [span for span in spans if span.day.fixed_doses]
 
     def highest(self, order_id: str, tablets: Sequence[Decimal]) -> Decimal | None:
         """Return the largest `high` over the days of a hand-over of some tablets today, before any answer."""

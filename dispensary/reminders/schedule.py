@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import Day, DueMessage, Therapy, messages
+from baclofen_rules.therapy import Day, DueMessage, MessageKind, Therapy, messages
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.quiet_hours import resolve
 
@@ -44,9 +44,9 @@ def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: The
     except (KeyError, TypeError, ValueError):  # variables of another shape say nothing
         return False
     if kind is ReminderKind.DOSE_CHANGE:
-        return day in therapy.changes(after=day - _DAY) and _dose_params(day, therapy) == params
+        return day in therapy.announced_changes(after=day - _DAY) and _dose_params(day, therapy) == params
     if kind is ReminderKind.LAST_DAY:
-        return any(thread.ends_on == day + _DAY for thread in therapy.threads)
+        return any(message.kind is MessageKind.LAST_DAY and message.on == day for message in messages(therapy))
     return any(
         thread.first_uncovered == day and (kind is ReminderKind.REFILL_DUE or not thread.as_needed)
         for thread in therapy.threads
@@ -83,14 +83,15 @@ def _last_useful(kind: ReminderKind, on: date, uncovered: date, therapy: Therapy
 
 
 def _dose_params(day: date, therapy: Therapy) -> dict[str, object]:
-    """Return both doses around a change; the strength only where the tablets of the day are all of one product.
+    """Return both doses around a change; the strength only where the tablets of the day are all of one product, and no other
+    course is without tablets.
 
     Without a strength the detailed text cannot name tablets, and the plain one is sent, which refers to the calendar.
     """
     before, after = therapy.day(day - _DAY), therapy.day(day)
     params: dict[str, object] = {"date": day.isoformat(), "before": _doses(before), "after": _doses(after)}
     strengths = [strength for dose in after.doses if not dose.as_needed for strength in dose.strengths]
-    if len(strengths) == 1 and strengths[0] is not None:
+    if len(strengths) == 1 and strengths[0] is not None and not after.uncovered:
         params["strength"] = format_amount(strengths[0])
     return params
 

@@ -28,10 +28,26 @@ TODAY = date(2026, 12, 1)
 TEN = Decimal(10)
 
 
+def day(offset: int) -> date:
+    return TODAY + timedelta(days=offset)
+
+
 def order(name: str, mg: int, days: int | None = None, *, prescriber: str = "dr-a", **more: bool) -> Order:
-    phase = Phase((Decimal(mg), Decimal(mg), Decimal(mg)), days)
-    plan = Plan((Product(TEN, (phase,), Decimal(84)),), **more)
+    return plan_of(name, (mg, days), prescriber=prescriber, **more)
+
+
+def plan_of(name: str, *phases: tuple[int, int | None], prescriber: str = "dr-a", **more: bool) -> Order:
+    """An order of three equal doses a day, with the mg of each and the days of its phases."""
+    rows = tuple(Phase((Decimal(mg),) * 3, days) for mg, days in phases)
+    plan = Plan((Product(TEN, rows, Decimal(84)),), **more)
     return Order(name, plan, prescriber, TODAY - timedelta(days=40), status=OrderStatus.COMPLETED)
+
+
+def timed(name: str, strength: int, **times: int) -> Order:
+    """An order of one strength that says the time of each dose, in the order in which it is written."""
+    doses = tuple(Decimal(mg) for mg in times.values())
+    phase = Phase(doses, None, times=tuple(time.replace("at_", "").replace("_", ":") for time in times))
+    return Order(name, Plan((Product(Decimal(strength), (phase,), Decimal(84)),)), "dr-a", TODAY, group="g")
 
 
 def supply(name: str, days_ago: int, tablets: int) -> Supply:
@@ -59,3 +75,139 @@ def test_a_last_day_is_told_only_where_the_dose_is_known(prescriber: str, is_tol
     after = therapy(facts([other, taper], [supply("A", 10, 84), supply("T", 0, 21)]))
     assert (after.day(TODAY).mg is not None) is is_told
     assert (MessageKind.LAST_DAY in {message.kind for message in messages(after)}) is is_told
+
+
+BESIDE = Decision(DecisionKind.BESIDE, "A", TODAY - timedelta(days=30), subject="B")
+
+
+def told(facts_: Facts, kind: MessageKind) -> list[date]:
+    return [message.on for message in messages(therapy(facts_)) if message.kind is kind]
+
+
+def test_a_change_of_one_course_is_told_though_another_runs_out_on_the_same_day() -> None:
+    titration = plan_of("B", (5, 14), (10, None))
+    both = facts([order("A", 10), titration], [supply("A", 4, 42), supply("B", 4, 84)], BESIDE)
+    assert therapy(both).day(day(10)).uncovered == ("A",)
+    assert therapy(both).next_change == day(10)
+    assert told(both, MessageKind.DOSE_CHANGE) == [day(9)]
+
+
+def test_running_out_beside_a_course_that_goes_on_is_no_change() -> None:
+    both = facts([order("A", 10), order("B", 5)], [supply("A", 4, 42), supply("B", 4, 84)], BESIDE)
+    assert therapy(both).next_change is None
+    assert told(both, MessageKind.DOSE_CHANGE) == []
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(OrderStatus.REPLACED, False), (OrderStatus.COMPLETED, True)])
+def test_changes_of_an_order_that_was_replaced_are_not_told_and_its_run_out_is(
+    status: OrderStatus, is_told: bool
+) -> None:
+    titration = replace(plan_of("A", (5, 14), (10, 7), (15, None)), status=status)
+    successor = replace(order("B", 20), status=OrderStatus.ACTIVE, replaces="A")
+    state = facts([titration, successor], [supply("A", 4, 84)])
+    assert therapy(state).changes(after=TODAY) == [day(10), day(17)]
+    assert therapy(state).announced_changes(after=TODAY) == ([day(10), day(17)] if is_told else [])
+    assert told(state, MessageKind.DOSE_CHANGE) == ([day(9), day(16)] if is_told else [])
+    assert told(state, MessageKind.RUN_OUT) == [day(26)]
+
+
+@pytest.mark.parametrize(("status", "is_told"), [(OrderStatus.REPLACED, False), (OrderStatus.COMPLETED, True)])
+def test_the_last_day_of_an_order_that_was_replaced_is_not_told(status: OrderStatus, is_told: bool) -> None:
+    taper = replace(plan_of("A", (10, 7), (5, 7), then_stop=True), status=status)
+    state = facts([taper], [supply("A", 4, 84)])
+    assert therapy(state).last_day == day(9)
+    assert told(state, MessageKind.DOSE_CHANGE) == ([day(2)] if is_told else [])
+    assert told(state, MessageKind.LAST_DAY) == ([day(9)] if is_told else [])
+
+
+def test_a_change_to_the_order_that_takes_the_place_of_a_replaced_one_is_told() -> None:
+    old = replace(order("A", 10), status=OrderStatus.REPLACED)
+    new = replace(order("B", 15), starts_on=day(5), replaces="A")
+    state = facts([old, new], [supply("A", 4, 84), supply("B", 0, 126)])
+    assert told(state, MessageKind.DOSE_CHANGE) == [day(4)]
+
+
+def test_a_stop_of_a_replaced_order_is_told() -> None:
+    old = replace(order("A", 10), status=OrderStatus.REPLACED)
+    stop = Decision(DecisionKind.STOPPED, "A", day(6))
+    assert told(facts([old], [supply("A", 4, 84)], stop), MessageKind.LAST_DAY) == [day(5)]
+
+
+def test_no_last_day_is_told_while_another_fixed_dose_goes_on() -> None:
+    taper = plan_of("B", (5, 14), then_stop=True)
+    both = facts([order("A", 10), taper], [supply("A", 4, 84), supply("B", 4, 84)], BESIDE)
+    assert therapy(both).last_day is None
+    assert told(both, MessageKind.LAST_DAY) == []
+    assert told(both, MessageKind.DOSE_CHANGE) == [day(9)]
+
+
+def test_of_two_tapers_the_last_day_of_the_later_is_told() -> None:
+    tapers = [plan_of("A", (10, 7), then_stop=True), plan_of("B", (5, 14), then_stop=True)]
+    both = facts(tapers, [supply("A", 4, 84), supply("B", 4, 84)], BESIDE)
+    assert therapy(both).last_day == day(9)
+    assert told(both, MessageKind.LAST_DAY) == [day(9)]
+
+
+@pytest.mark.parametrize(("days_ago", "is_listed"), [(0, True), (6, True), (7, False)])
+def test_a_stop_after_the_tablets_ran_out_is_watched_for_seven_days(days_ago: int, is_listed: bool) -> None:
+    stop = Decision(DecisionKind.STOPPED, "A", day(-days_ago))
+    state = facts([order("A", 10)], [supply("A", 40, 84)], stop)
+    rows = [(row.level, row.first_uncovered, row.mg) for row in risks(therapy(state))]
+    assert rows == ([(RiskLevel.STOPPED, day(-days_ago), Decimal(30))] if is_listed else [])
+
+
+def test_a_stop_of_a_dose_that_nobody_knows_is_watched() -> None:
+    unknown = Supply("r1", day(-5), None, days=28)
+    (row,) = risks(therapy(facts([], [unknown], Decision(DecisionKind.STOPPED, "r1", TODAY))))
+    assert (row.course, row.level, row.mg) == ("r1", RiskLevel.STOPPED, None)
+
+
+@pytest.mark.parametrize(("mg", "is_listed"), [(None, False), (5, False), (20, True)])
+def test_a_stopped_dose_as_needed_is_watched_by_what_was_taken_of_it(mg: int | None, is_listed: bool) -> None:
+    orders = [order("A", 10), order("B", 10, as_needed=True)]
+    decided = [BESIDE, Decision(DecisionKind.STOPPED, "B", TODAY)]
+    if mg is not None:
+        decided.append(Decision(DecisionKind.TAKES, "B", day(-3), mg=Decimal(mg)))
+    rows = risks(therapy(facts(orders, [supply("A", 5, 84), supply("B", 5, 84)], *decided)))
+    assert [row.course for row in rows] == (["B"] if is_listed else [])
+
+
+def test_a_stop_on_the_day_of_a_changed_dose_is_watched_by_the_dose_before() -> None:
+    stop = Decision(DecisionKind.STOPPED, "B", TODAY)
+    replaces = Decision(DecisionKind.REPLACES, "A", TODAY, subject="B")
+    state = facts([order("A", 10), order("B", 15)], [supply("A", 4, 84), supply("B", 0, 84)], replaces, stop)
+    assert [(row.course, row.mg) for row in risks(therapy(state))] == [("B", Decimal(30))]
+
+
+def test_the_doses_of_a_day_stand_in_the_order_of_their_times() -> None:
+    tens = timed("A", 10, evening=20, morning=10)
+    fives = timed("B", 5, bedtime=15, midday=5, at_06_30=10)
+    both = therapy(facts([tens, fives], [supply("A", 4, 84), supply("B", 4, 84)]))
+    rows = [(dose.time, dose.mg, dose.strength_mg) for dose in both.day(TODAY).fixed_doses]
+    assert rows == [("06:30", 10, 5), ("morning", 10, 10), ("midday", 5, 5), ("evening", 20, 10), ("bedtime", 15, 5)]
+    assert list(both.day(TODAY).by_time or {}) == ["06:30", "morning", "midday", "evening", "bedtime"]
+    (label,) = therapy(facts([tens], [supply("A", 4, 84)])).label("s-A")
+    assert label.dose.phase.doses == ((10, 20),)
+    assert label.dose.phase.times == (("morning", "evening"),)
+
+
+def test_doses_stand_as_written_where_an_order_says_no_times() -> None:
+    both = therapy(
+        facts([timed("A", 10, evening=20, morning=10), order("B", 5)], [supply("A", 4, 84), supply("B", 4, 84)])
+    )
+    doses = both.day(TODAY).fixed_doses
+    assert [(dose.time, dose.mg) for dose in doses] == [
+        ("morning", 10),
+        ("evening", 20),
+        (None, 5),
+        (None, 5),
+        (None, 5),
+    ]
+    assert both.day(TODAY).by_time is None
+
+
+def test_a_regimen_written_in_another_order_of_its_times_is_no_change() -> None:
+    first = Phase((Decimal(20), Decimal(10)), 7, times=("evening", "morning"))
+    then = Phase((Decimal(10), Decimal(20)), None, times=("morning", "evening"))
+    plan = Plan((Product(TEN, (first, then), Decimal(84)),))
+    assert therapy(facts([replace(order("A", 10), plan=plan)], [supply("A", 4, 84)])).next_change is None
