@@ -287,7 +287,13 @@ class Courses:
                 self._begin(replaced, replaced.replaces)
 
     def hand_over(self, supply: Supply) -> None:
-        """Add the tablets of a hand-over to its order's open course, or open one as its relation says."""
+        """Add the tablets of a hand-over to its order's open course, or open one as its relation says.
+
+        A course that was planned for the day and stands in the frozen relation had begun before.
+        """
+        names = () if supply.relation is None else supply.relation.to
+        if any(start.on == self.day and start.course.name in names for start in self.starts):
+            self.go_to(self.day, inclusive=True)
         order = None if supply.order is None else self.orders[supply.order]
         asked = Asked.of_recorded(supply) if order is None else Asked.of_order(order)
         own = self.fed_by(asked.id)

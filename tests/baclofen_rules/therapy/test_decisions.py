@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from baclofen_rules.therapy import Decision, DecisionKind, Supply, therapy
+import pytest
+
+from baclofen_rules.therapy import Decision, DecisionKind, How, OrderStatus, Relation, Supply, therapy
 from tests.baclofen_rules.therapy.test_dates import TODAY, day, facts, order, plan_of, supply
 
 CONTINUES, REPLACES, BESIDE = DecisionKind.CONTINUES, DecisionKind.REPLACES, DecisionKind.BESIDE
@@ -60,3 +62,18 @@ def test_what_replaces_a_course_stands_as_unknown_to_what_that_was_unknown_to_al
     after = therapy(facts(orders, supplies, decided))
     assert after.day(day(-6)).running == ("B",)
     assert (after.day(TODAY).mg, after.day(TODAY).low, after.day(TODAY).high) == (None, 30, 90)
+
+
+@pytest.mark.parametrize(("kind", "doses"), [(None, (None, 30, 75)), (BESIDE, (75, 75, 75)), (REPLACES, (30, 30, 30))])
+def test_a_hand_over_on_the_day_of_a_planned_start_stands_as_the_screen_said(
+    kind: DecisionKind | None, doses: tuple[int | None, int, int]
+) -> None:
+    old = replace(order("A", 10), status=OrderStatus.ACTIVE)
+    planned = replace(order("B", 15), starts_on=TODAY, replaces="A")
+    state = therapy(facts([old, planned], [supply("A", 10, 84), Supply("s1", day(-3), "B", (Decimal(126),))]))
+    relation = state.relate("A")
+    assert relation is not None
+    assert (relation.relation, relation.how, relation.to) == (Relation.UNKNOWN, How.OUTDATED, ("B",))
+    answer = () if kind is None else (Decision(kind, "B", TODAY, subject="A"),)
+    after = state.with_hand_over("A", (Decimal(42),), answer).day(TODAY)
+    assert (after.mg, after.low, after.high) == doses
