@@ -72,6 +72,41 @@ class Payer(NamedTuple):
     """Days with equal doses; 0 after a planned end."""
 
 
+class Snapshot(NamedTuple):
+    """What was left of a course on the day that it was counted up to."""
+
+    day: int
+    uncovered_since: int | None
+    segments: Sequence[tuple[Segment, tuple[list[int], int | None, int]]]
+    """Those that matter from then on, each with its stock, its first day and the days by which it was moved."""
+
+    def cover_end(self, first: int | None = None) -> CoverEnd:
+        """Return where the tablets end: the present hole, or the first to come.
+
+        With `first`, the first one that is not over before that day.
+        """
+        segments = [segment.standing_at(*left) for segment, left in self.segments]
+        ahead = Course("", self.day, False, segments, self.day)
+        day, since = self.day, self.uncovered_since
+        while True:
+            payer = ahead.payer(day)
+            if payer.same <= 0:
+                return CoverEnd(None, day)
+            if payer.covered:
+                ahead.pay(payer, day, min(payer.covered, payer.same))
+                day += min(payer.covered, payer.same)
+                since = None
+                continue
+            since = day if since is None else since
+            resumes = min([s.not_before for s in segments if s.not_before > day and any(s.stock)], default=None)
+            if first is None or resumes is None or first < resumes:
+                return CoverEnd(since, None)
+            for segment in segments:
+                if segment.not_before <= day:
+                    segment.empty()
+            day = resumes
+
+
 @dataclass(slots=True, eq=False)
 class Segment:
     """The part of a course that one order, or one recorded supply, feeds."""
@@ -82,23 +117,18 @@ class Segment:
     order: Order | None
     not_before: int
     stock: list[int]
-    """Left by product; for an unknown dose the days left."""
+    """Left by product; for an unknown dose the days left. Never changed in place: copies share it."""
     first_taken: int | None = None
     """The day that counts as day 1 of its regimen."""
     moved: int = 0
 
     def clone(self) -> Segment:
         """Return a copy that can be counted forward without touching this one."""
-        return Segment(
-            self.source,
-            self.plan,
-            self.prescriber,
-            self.order,
-            self.not_before,
-            self.stock.copy(),
-            self.first_taken,
-            self.moved,
-        )
+        return self.standing_at(self.stock, self.first_taken, self.moved)
+
+    def standing_at(self, stock: list[int], first_taken: int | None, moved: int) -> Segment:
+        """Return a copy with another stock and position."""
+        return Segment(self.source, self.plan, self.prescriber, self.order, self.not_before, stock, first_taken, moved)
 
     @property
     def has_end(self) -> bool:
@@ -201,39 +231,15 @@ class Course:
             self.decided_beside,
         )
 
-    def clone_of_stock(self) -> Course:
-        """Return a copy of what is left on the day that is counted next, without the days before."""
+    def snapshot(self) -> Snapshot:
+        """Return what is left on the day that is counted next, without the days before."""
         last = self._last_taken(self.cursor)
-        segments = [segment.clone() for segment in self.segments if segment is last or any(segment.stock)]
-        twin = Course(self.name, self.first_on, self.as_needed, segments, self.cursor)
-        if self.uncovered_since is not None:
-            twin.stretches = self.stretches[-1:]
-        return twin
+        segments = [(s, (s.stock, s.first_taken, s.moved)) for s in self.segments if s is last or any(s.stock)]
+        return Snapshot(self.cursor, self.uncovered_since, segments)
 
-    def cover_end(self, first: int | None = None) -> CoverEnd:
-        """Return where the tablets end, as the course stands: the present hole, or the first to come.
-
-        With `first`, the first one that is not over before that day.
-        """
-        ahead = self.clone_of_stock()
-        day, since, segments = self.cursor, self.uncovered_since, ahead.segments
-        while True:
-            payer = ahead.payer(day)
-            if payer.same <= 0:
-                return CoverEnd(None, day)
-            if payer.covered:
-                ahead.pay(payer, day, min(payer.covered, payer.same))
-                day += min(payer.covered, payer.same)
-                since = None
-                continue
-            since = day if since is None else since
-            resumes = min([s.not_before for s in segments if s.not_before > day and any(s.stock)], default=None)
-            if first is None or resumes is None or first < resumes:
-                return CoverEnd(since, None)
-            for segment in segments:
-                if segment.not_before <= day:
-                    segment.empty()
-            day = resumes
+    def cover_end(self) -> CoverEnd:
+        """Return where the tablets end, as the course stands: the present hole, or the first to come."""
+        return self.snapshot().cover_end()
 
     @property
     def uncovered_since(self) -> int | None:

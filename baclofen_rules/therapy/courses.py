@@ -10,45 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
-from baclofen_rules.therapy.course import FAR, Course, Ending, Segment, Start
+from baclofen_rules.therapy.course import FAR, Course, Ending, Segment, Snapshot, Start
 from baclofen_rules.therapy.events import Event, Kind, events_of, standing
+from baclofen_rules.therapy.feeding import Feeding, stock_of
 from baclofen_rules.therapy.fills import is_back
 from baclofen_rules.therapy.model import (
-    NANOGRAMS_IN_A_MG,
     ZERO,
     Decision,
     DecisionKind,
     Facts,
     Order,
-    Plan,
     Relation,
     Supply,
 )
 from baclofen_rules.therapy.relations import Asked, RelationToCourses, relation_to_courses, replaced_by_own
-
-
-@dataclass(slots=True)
-class Feeding:
-    """A hand-over as it was counted: its relation, its course, and the course before and after it."""
-
-    asked: Asked
-    relation: RelationToCourses | None
-    """None: on an order whose course was open, so that its tablets were added there."""
-    course: Course
-    segment: Segment
-    day: int
-    before: Course | None
-    """None: it opened the course."""
-    after: Course
-
-    def days(self) -> tuple[int, int]:
-        """Return the first day that it is for, and the first day that was uncovered after it."""
-        uncovered, ends_on = (None, None) if self.before is None else self.before.cover_end()
-        first = max(self.day, self.segment.not_before, uncovered or ends_on or 0)
-        uncovered, ends_on = self.after.cover_end(first)
-        return first, max(first, uncovered or ends_on or first)
 
 
 @dataclass(slots=True)
@@ -60,10 +36,14 @@ class Courses:
     decisions: tuple[Decision, ...]
     """Those that no newer one corrects, oldest first."""
     courses: list[Course] = field(default_factory=list)
+    by_source: dict[str, list[Course]] = field(default_factory=dict)
+    """The courses that an order or a recorded supply fed, in the order in which they were opened."""
     starts: list[Start] = field(default_factory=list)
     """Of days to come."""
     feedings: dict[str, Feeding] = field(default_factory=dict)
     """By supply."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """By order that was handed over."""
     day: int = 0
 
     @classmethod
@@ -99,11 +79,13 @@ class Courses:
             self.orders,
             self.decisions,
             list(clones.values()),
+            {},
             [
                 Start(start.on, clones[start.course.name], [clones[other.name] for other in start.replaced])
                 for start in self.starts
             ],
             self.feedings,
+            self.asked,
             self.day,
         )
         stops = [d for d in self.decisions if d.kind is DecisionKind.STOPPED and d.on > self.facts.today]
@@ -154,7 +136,7 @@ class Courses:
 
     def fed_by(self, source: str) -> Course | None:
         """Return the latest course that an order or a recorded supply fed; an open one first."""
-        fed = [course for course in self.courses if any(s.source == source for s in course.segments)]
+        fed = self.by_source.get(source, [])
         for course in fed:
             course.advance(self.day, self.facts.habits.new_after)
         return next((course for course in reversed(fed) if course.is_open), fed[-1] if fed else None)
@@ -244,7 +226,7 @@ class Courses:
             fed = [segment for segment in course.segments if segment.source == decision.object]
             segment = fed[-1] if fed else course.last_segment
             count = len(segment.stock)
-            segment.stock = _stock(segment.plan, (*tablets, *[ZERO] * count)[:count], None)
+            segment.stock = stock_of(segment.plan, (*tablets, *[ZERO] * count)[:count], None)
 
     def _move(self, course: Course, days: int) -> None:
         """Move the dates of a plan; one that has not begun begins so much later, or sooner."""
@@ -267,9 +249,9 @@ class Courses:
         course, segment = feeding.course, feeding.segment
         course.advance(self.day, self.facts.habits.new_after)
         if supply.returned_tablets is None:
-            back = _stock(segment.plan, supply.tablets or (), supply.days)
+            back = stock_of(segment.plan, supply.tablets or (), supply.days)
         else:
-            back = _stock(segment.plan, supply.returned_tablets, None)
+            back = stock_of(segment.plan, supply.returned_tablets, None)
         segment.stock = [max(0, left - returned) for left, returned in zip(segment.stock, back, strict=True)]
         self._fall_away(course)
 
@@ -294,18 +276,17 @@ class Courses:
         names = () if supply.relation is None else supply.relation.to
         if any(start.on == self.day and start.course.name in names for start in self.starts):
             self.go_to(self.day, inclusive=True)
-        order = None if supply.order is None else self.orders[supply.order]
-        asked = Asked.of_recorded(supply) if order is None else Asked.of_order(order)
+        asked = self._asked(supply)
         own = self.fed_by(asked.id)
         if own is not None and own.is_open and own.last_segment.source == asked.id:
             course, relation, segment = own, None, own.last_segment
-            before: Course | None = own.clone_of_stock()
+            before: Snapshot | None = own.snapshot()
             self._end_decided(course, *replaced_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
             if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
                 course = relation.to[0]
-                before = course.clone_of_stock()
+                before = course.snapshot()
                 self._end_decided(course, relation.ends, relation.starts_on)
                 if course.last_segment.source == asked.id:
                     segment = course.last_segment
@@ -313,14 +294,24 @@ class Courses:
                     starts_on = self.day if asked.starts_on is None else max(self.day, asked.starts_on.toordinal())
                     segment = self._segment(asked, starts_on)
                     course.segments.append(segment)
+                    fed = self.by_source.get(asked.id, [])
+                    self.by_source[asked.id] = [other for other in self.courses if other is course or other in fed]
             else:
                 before = None
                 course = self._open(asked, relation)
                 segment = course.last_segment
         course.supplies.append(supply)
-        stock = _stock(segment.plan, supply.tablets or (), supply.days)
+        stock = stock_of(segment.plan, supply.tablets or (), supply.days)
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
-        self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, course.clone_of_stock())
+        self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, course.snapshot())
+
+    def _asked(self, supply: Supply) -> Asked:
+        if supply.order is None:
+            return Asked.of_recorded(supply)
+        asked = self.asked.get(supply.order)
+        if asked is None:
+            asked = self.asked[supply.order] = Asked.of_order(self.orders[supply.order])
+        return asked
 
     def _end_decided(self, course: Course, replaced: Sequence[Course], starts_on: date | None) -> None:
         """End the courses that a person said an open course takes the place of, when more of it is handed over."""
@@ -348,6 +339,7 @@ class Courses:
             course.decided_beside.add(other.name)
             other.decided_beside.add(name)
         self.courses.append(course)
+        self.by_source.setdefault(asked.id, []).append(course)
         self._start(course, first_on, course.replaces)
         return course
 
@@ -361,7 +353,7 @@ class Courses:
         """Return a segment without tablets that stands where its order stands by the calendar."""
         earlier = [
             segment
-            for course in self.courses
+            for course in self.by_source.get(asked.id, [])
             for segment in course.segments
             if segment.source == asked.id and segment.first_taken is not None
             if course.ended_on is None or course.ended_on > segment.first_taken
@@ -372,25 +364,7 @@ class Courses:
             prescriber=asked.prescriber,
             order=asked.order,
             not_before=not_before,
-            stock=_stock(asked.plan, (), None),
+            stock=stock_of(asked.plan, (), None),
             first_taken=min([s.first_taken for s in earlier if s.first_taken is not None], default=None),
             moved=earlier[-1].moved if earlier else 0,
         )
-
-
-def _stock(plan: Plan | None, tablets: Sequence[Decimal], days: int | None) -> list[int]:
-    """Return the stock by product of some tablets, or of as many days from the first; days where nobody knows the dose."""
-    if plan is None or not plan.phases:
-        return [days or 0]
-    if tablets and None not in plan.strengths:
-        return [
-            int(count * strength * NANOGRAMS_IN_A_MG)
-            for count, strength in zip(tablets, plan.strengths, strict=True)
-            if strength is not None
-        ]
-    left, total = days or 0, [0] * len(plan.products)
-    for phase in plan.phases:
-        lasts = left if phase.days is None or phase is plan.phases[-1] else min(left, phase.days)
-        total = [stock + need * lasts for stock, need in zip(total, phase.needs, strict=True)]
-        left -= lasts
-    return total

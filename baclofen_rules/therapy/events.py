@@ -81,7 +81,9 @@ def _place_within_day(supply: Supply, supplies: Sequence[Supply]) -> int:
 
     The relation frozen with it names their courses.
     """
-    names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
+    if supply.relation is None:
+        return 0
+    names = {name.partition("@")[0] for name in supply.relation.to}
     before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {supply.order or supply.id}]
     others = [s for s in supplies if s is not supply]
     return max((1 + _place_within_day(s, others) for s in before), default=0)

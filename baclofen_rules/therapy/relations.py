@@ -158,6 +158,8 @@ def replaced_by_own(
 ) -> tuple[tuple[Course, ...], date | None]:
     """Return the courses that a person said an order takes the place of while its own course is open, and from when."""
     decided = _decided(state, asked, own, supply)
+    if not decided:
+        return (), None
     replaced = {course: d.starts_on for course, d in decided.items() if d.kind is DecisionKind.REPLACES}
     return tuple(replaced), max([day for day in replaced.values() if day is not None], default=None)
 
@@ -187,7 +189,7 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
         if not running and not decided:
             return _with_nothing_running(state, asked, own if is_outdated else None)
         outdated = _Row(5, Relation.UNKNOWN, How.OUTDATED)
-        rows = {course: outdated if is_outdated else _row(state, asked, course) for course in running}
+        rows = {course: outdated if is_outdated else _row(state, asked, course, running) for course in running}
     rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
     relation = _combined(state, rows)
     about = (*relation.to, *relation.beside, *relation.ends)
@@ -224,7 +226,7 @@ def _with_nothing_running(state: Courses, asked: Asked, outdated: Course | None)
         return RelationToCourses(Relation.UNKNOWN, How.OUTDATED)
     if not paused:
         return RelationToCourses(Relation.NEW, None)
-    equal = [course for course in paused if _is_equal(asked, course)]
+    equal = [c for c in paused if _is_equal(asked, c, _mg_now(c))]
     course = max(equal or paused, key=lambda c: c.uncovered_since or 0)
     relation = Relation.CONTINUES if equal else Relation.CHANGES
     beside = {other: other.name in course.unknown for other in paused if other is not course}
@@ -253,7 +255,8 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
         if first.relation is not Relation.CHANGES or not asked:
             unknown = {name for course in to for name in course.unknown}
             beside = {course: course.name in unknown and course not in decided_beside for course in others}
-            beside |= {c: True for c in state.open_courses() if c not in rows and c.name in unknown}
+            if unknown:
+                beside |= {c: True for c in state.open_courses() if c not in rows and c.name in unknown}
             return RelationToCourses(first.relation, first.how, tuple(to), beside, decided_beside, ends)
     else:
         asked = {course: row for course, row in rows.items() if row.relation is Relation.UNKNOWN}
@@ -285,12 +288,12 @@ def handed_over(state: Courses) -> list[Supply]:
     return [supply for supply in state.facts.supplies if supply.id in state.feedings]
 
 
-def _row(state: Courses, asked: Asked, course: Course) -> _Row:
+def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]) -> _Row:
     """Return the first row of the table that holds between something and one course that runs."""
     segment = course.last_segment
     mg_now = _mg_now(course)
     is_known = asked.first_mg is not None and mg_now is not None
-    is_equal = _is_equal(asked, course)
+    is_equal = _is_equal(asked, course, mg_now)
     is_same_prescriber = asked.prescriber is not None and asked.prescriber == segment.prescriber
     if asked.replaces is not None and course.is_fed_by(asked.replaces):
         is_constant = is_equal and asked.plan is not None and asked.plan.is_constant
@@ -305,7 +308,7 @@ def _row(state: Courses, asked: Asked, course: Course) -> _Row:
         return _Row(10, Relation.UNKNOWN, How.UNKNOWN)
     if is_same_prescriber and asked.as_needed != course.as_needed:
         return _Row(11, Relation.BESIDE, How.AS_NEEDED)
-    if is_same_prescriber and is_known and not asked.as_needed and _is_the_only_fixed(state, course):
+    if is_same_prescriber and is_known and not asked.as_needed and [c for c in running if not c.as_needed] == [course]:
         is_active = segment.order is not None and segment.order.status is OrderStatus.ACTIVE
         is_taper = asked.plan is not None and asked.plan.then_stop is True
         if (asked.first_mg or ZERO) > (mg_now or ZERO) or is_taper or not is_active:
@@ -319,8 +322,7 @@ def _mg_now(course: Course) -> Decimal | None:
     return None if phase is None else phase.mg
 
 
-def _is_equal(asked: Asked, course: Course) -> bool:
-    mg_now = _mg_now(course)
+def _is_equal(asked: Asked, course: Course, mg_now: Decimal | None) -> bool:
     return mg_now is not None and asked.first_mg == mg_now and asked.as_needed == course.as_needed
 
 
@@ -332,8 +334,3 @@ def _are_two_strengths(asked: Asked, course: Course) -> bool:
     strengths, others = set(asked.plan.strengths), set(order.plan.strengths)
     is_known = None not in strengths and None not in others
     return asked.written_on is not None and asked.written_on == order.written_on and is_known and strengths != others
-
-
-def _is_the_only_fixed(state: Courses, course: Course) -> bool:
-    """Say whether a course is fixed, and the only fixed one that runs."""
-    return [c for c in state.running() if not c.as_needed] == [course]

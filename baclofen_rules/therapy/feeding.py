@@ -1,0 +1,54 @@
+"""A hand-over as it was counted: its course before and after it, and the stock that it brought."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from baclofen_rules.therapy.course import Course, Segment, Snapshot
+from baclofen_rules.therapy.model import Plan
+from baclofen_rules.therapy.relations import Asked, RelationToCourses
+
+
+@dataclass(slots=True)
+class Feeding:
+    """A hand-over as it was counted: its relation, its course, and the course before and after it."""
+
+    asked: Asked
+    relation: RelationToCourses | None
+    """None: on an order whose course was open, so that its tablets were added there."""
+    course: Course
+    segment: Segment
+    day: int
+    before: Snapshot | None
+    """None: it opened the course."""
+    after: Snapshot
+    _days: tuple[int, int] | None = None
+
+    def days(self) -> tuple[int, int]:
+        """Return the first day that it is for, and the first day that was uncovered after it."""
+        if self._days is None:
+            self._days = self._count_days()
+        return self._days
+
+    def _count_days(self) -> tuple[int, int]:
+        uncovered, ends_on = (None, None) if self.before is None else self.before.cover_end()
+        first = max(self.day, self.segment.not_before, uncovered or ends_on or 0)
+        uncovered, ends_on = self.after.cover_end(first)
+        return first, max(first, uncovered or ends_on or first)
+
+
+def stock_of(plan: Plan | None, tablets: Sequence[Decimal], days: int | None) -> list[int]:
+    """Return the stock by product of some tablets, or of as many days from the first; days where nobody knows the dose."""
+    if plan is None or not plan.phases:
+        return [days or 0]
+    if tablets and None not in plan.tablet_nanograms:
+        pairs = zip(tablets, plan.tablet_nanograms, strict=True)
+        return [int(count * nanograms) for count, nanograms in pairs if nanograms is not None]
+    left, total = days or 0, [0] * len(plan.products)
+    for phase in plan.phases:
+        lasts = left if phase.days is None or phase is plan.phases[-1] else min(left, phase.days)
+        total = [stock + need * lasts for stock, need in zip(total, phase.needs, strict=True)]
+        left -= lasts
+    return total
