@@ -15,10 +15,19 @@ from baclofen_rules.checked import parse_json
 from baclofen_rules.directions import Question, Reading, read_directions
 from baclofen_rules.findings import Outcome
 from baclofen_rules.page import rules_page
-from baclofen_rules.planning import CannotPlan, plan_taper, plan_titration
+from baclofen_rules.planning import (
+    CannotPlan,
+    Pace,
+    TaperWishes,
+    Wishes,
+    plan_step_back,
+    plan_taper,
+    plan_titration,
+    rank_tapers,
+)
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.compare import differences
-from baclofen_rules.profiles.loading import FORMAT
+from baclofen_rules.profiles.site import begin_profile, summarize
 from baclofen_rules.replay import replay
 from baclofen_rules.review import Review, explain, review
 from baclofen_rules.rulebook import list_profiles, load_profile
@@ -140,9 +149,11 @@ def _profiles(options: argparse.Namespace) -> int:
         case ["diff", first, second]:
             return _profiles_diff(options, first, second)
         case ["check", name]:
-            return _check_profile(load_profile(name, folder=options.folder))
+            _say("\n".join(summarize(load_profile(name, folder=options.folder))))
+            return 0
         case ["new", name]:
-            return _begin_profile(name, load_profile(options.extends, folder=options.folder))
+            _say(begin_profile(name, load_profile(options.extends, folder=options.folder)))
+            return 0
     raise BadInput(
         f"profiles {' '.join(options.what)}: expected nothing more, or: diff NAME NAME, check NAME, new NAME --extends NAME"
     )
@@ -156,47 +167,6 @@ def _list_profiles(options: argparse.Namespace) -> int:
             due = f"  REVIEW PASSED on {profile.next_review}"
         parts = f"  {len(profile.fallbacks)} parts from {profile.parent}" if profile.fallbacks else ""
         _say(f"{name}  {profile.digest}  next review {profile.next_review}  checked by: {profile.checker}{parts}{due}")
-    return 0
-
-
-def _check_profile(profile: Profile) -> int:
-    entries = [
-        entry
-        for section in (profile.terms, *profile.sections.values())
-        for parameter in section.parameters.values()
-        for entry in parameter.in_force(max(profile.changes))
-    ]
-    unsigned = sum(entry.citation.mark in {"D", "K"} for entry in entries)
-    _say(f"{profile.name}: {len(profile.sections)} rules, {len(entries)} values in force from {profile.changes[0]}.")
-    _say(f"{unsigned} of them have no source (marks D and K) and want a pharmacist's signature.")
-    _say(f"Next review {profile.next_review}, checked by: {profile.checker}.")
-    for place in profile.fallbacks:
-        _say(f"From {profile.parent}, since this profile does not have it: {place}")
-    return 0
-
-
-def _begin_profile(name: str, parent: Profile) -> int:
-    _say(
-        f'''# What differs from {parent.name}: copy an entry, change its value, and say where the new one comes from.
-# Check it with: python -m baclofen_rules profiles --folder FOLDER check {name}
-
-format = "{FORMAT}"
-extends = "{parent.name}"
-name = "{name}"
-title = "Numbers of this site, on top of: {parent.title}"
-author = "Name of the author"
-checker = "Name of the pharmacist who checks it"
-next_review = {parent.next_review}
-
-# [[terms.max_mg_per_day]]
-# value = 80
-# unit = "mg/day"
-# from = {max(parent.changes)}
-# ages = [18]
-# mark = "D"
-# source = "design"
-# where = "why this site's number differs"'''
-    )
     return 0
 
 
@@ -279,6 +249,18 @@ def _add_plan(commands: Any) -> None:
     plan.add_argument("--weight", type=_amount, help="kg; needed where start or maximum go by weight")
     plan.add_argument("--days", type=int, help="the whole length")
     plan.add_argument("--step", type=_amount, help="the largest change of the daily dose, in mg")
+    plan.add_argument("--interval", type=int, default=1, help="the fewest days at a level")
+    plan.add_argument("--pace", type=Pace, choices=list(Pace), default=Pace.GENTLE, help="of a taper (default: gentle)")
+    plan.add_argument(
+        "--treated", type=int, help="days since the medicine was begun: a long treatment gets a longer taper"
+    )
+    plan.add_argument("--back-to", help='symptoms came back at --from: the dose before, "20 mg tid"')
+    plan.add_argument(
+        "--alternatives", action="store_true", help="every taper with what it costs, best first, one a line"
+    )
+    plan.add_argument("--egfr", type=_amount, help="mL/min/1.73 m2; a titration keeps below what the kidneys bear")
+    plan.add_argument("--dialysis", action="store_true", help="the patient is on dialysis")
+    plan.add_argument("--supply", type=int, help="the most days of one supply (default: the profile's)")
     plan.add_argument("--whole", action="store_true", help="no halves: the patient cannot halve tablets")
     plan.add_argument("--on", type=_date, help="the day whose numbers are used (default: the newest)")
     plan.add_argument("--profile", default="lioresal", help="name of a profile (default: lioresal)")
@@ -291,13 +273,36 @@ def _plan(options: argparse.Namespace) -> int:
     on = options.on or max(profile.changes)
     before = None if options.before is None else _day_of_doses("--from", options.before)
     to = None if options.to is None else _day_of_doses("--to", options.to)
-    wishes = {"age_years": options.age, "weight_kg": options.weight, "days": options.days, "step_mg": options.step}
-    wishes["whole_tablets"] = options.whole
+    wishes: Wishes = {
+        "age_years": options.age,
+        "weight_kg": options.weight,
+        "days": options.days,
+        "step_mg": options.step,
+        "whole_tablets": options.whole,
+        "interval_days": options.interval,
+        "egfr": options.egfr,
+        "dialysis": options.dialysis,
+        "longest_supply_days": options.supply,
+    }
     if options.kind == "taper":
         if before is None:
             raise BadInput('--from: nothing given; expected today\'s dose, such as "20 mg tid"')
-        last = None if to is None else sum(to, Decimal(0))
-        answer = plan_taper(before, options.strengths, profile, on, last_mg_per_day=last, **wishes)
+        of_taper: TaperWishes = {
+            **wishes,
+            "treated_days": options.treated,
+            "last_mg_per_day": None if to is None else sum(to, Decimal(0)),
+            "pace": options.pace,
+            "held_days": None,
+        }
+        if options.alternatives:
+            for plan in rank_tapers(before, options.strengths, profile, on, **of_taper):
+                _say(json.dumps(plan.to_json(), separators=(",", ":")))
+            return 0
+        if options.back_to is not None:
+            back_to = _day_of_doses("--back-to", options.back_to)
+            answer = plan_step_back(before, back_to, options.strengths, profile, on, **of_taper)
+        else:
+            answer = plan_taper(before, options.strengths, profile, on, **of_taper)
     else:
         if to is None:
             raise BadInput('--to: nothing given; expected the dose to reach, such as "20 mg tid"')

@@ -18,6 +18,18 @@ class SharedLimits:
     new_after_days: Decimal = number("days", 1, 3650)
     stop_free_mg_per_day: Decimal = number("mg/day", 0, 30)
     """The daily dose that may end without a taper."""
+    planned_taper_days: Decimal = number("days", 7, 120)
+    """The days of a taper to nothing that is planned without a wish."""
+    planned_long_taper_days: Decimal = number("days", 7, 180)
+    """The same after a long treatment."""
+    long_treatment_days: Decimal = number("days", 7, 365)
+    """The days from which a treatment is a long one."""
+    gentle_from_mg_per_day: Decimal = number("mg/day", 1, 100)
+    """The daily dose from which on a planned step down is a part of it."""
+    gentle_part: Decimal = number("fraction", 0.1, 1)
+    """The largest part of the daily dose that a planned step takes away there."""
+    hold_days: Decimal = number("days", 1, 60)
+    """The days for which the dose before is held where symptoms came back."""
     refill_lead_days: Decimal = number("days", 1, 60)
     """Days before the first uncovered day on which a refill is due."""
     second_call_days: Decimal = number("days", 0, 30)

@@ -1,63 +1,140 @@
 """Proposes a taper or a titration that the rules accept.
 
-Fewest changes of dose within the profile's steps and intervals; where that leaves a choice, days with even doses, then one
-tablet strength rather than two, then steps of equal size, the larger ones first when going down. Two strengths in one
-course are easily mixed up, and a prescription names one: they are used together only where that saves a change of dose
-or an uneven day, and the plan then says which tablets are taken when. Halves only where the profile lets the tablet be
-halved, and none at all for a patient who cannot halve tablets. Every plan is put to the rules before it is given out: one that
-they would question is not a plan.
+A taper goes down in small even steps over the days that the profile plans with (14, after a long treatment 21), below 30 mg by no
+more than a third of the dose where the tablets give that; the last dose to be left is that of the night, and no single dose ever
+rises. A titration rises by the steps of the profile, for an older patient or impaired kidneys by its slow ones. One tablet strength is
+used where one can do it: two in one course are easily mixed up. Halves only where the profile lets the tablet be halved, and none at
+all for a patient who cannot halve tablets. Every plan is put to the rules before it is given out: one that they would question is
+not a plan. It is a proposal for a prescriber, never an order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, TypedDict, Unpack
 
-from baclofen_rules.planning.bounds import ZERO, Bounds
-from baclofen_rules.planning.model import CannotPlan, Kind, Plan
-from baclofen_rules.planning.planners import PROVED_BY, TaperPlanner, TitrationPlanner, Wish
-from baclofen_rules.planning.stock import halves
+from baclofen_rules.planning.bounds import ZERO, Bounds, whole
+from baclofen_rules.planning.model import CannotPlan, Cost, Kind, Pace, Plan
+from baclofen_rules.planning.planners import PROVED_BY, TIMES_OF_DAY, TaperPlanner, TitrationPlanner, Wish
+from baclofen_rules.planning.stock import Stock
 from baclofen_rules.profiles import Profile
+from baclofen_rules.regimen import Phase, Regimen
+from baclofen_rules.rules import days_supply
 from baclofen_rules.text import format_amount
 
 MOST_NAMED: Final = 3
 """Steps above the maximum that are written out, and the last."""
-__all__ = ["PROVED_BY", "CannotPlan", "Kind", "Plan", "plan_taper", "plan_titration"]
+__all__ = [
+    "PROVED_BY",
+    "CannotPlan",
+    "Cost",
+    "Kind",
+    "Pace",
+    "Plan",
+    "TaperWishes",
+    "Wishes",
+    "plan_step_back",
+    "plan_taper",
+    "plan_titration",
+    "rank_tapers",
+]
+
+
+class Wishes(TypedDict, total=False):
+    """What may be said of a patient and wished of a plan; absent is unknown, or no wish."""
+
+    age_years: Decimal | None
+    """An unknown age is planned for as the strictest."""
+    weight_kg: Decimal | None
+    egfr: Decimal | None
+    dialysis: bool
+    days: int | None
+    """The whole length."""
+    step_mg: Decimal | None
+    """The largest change of the daily dose."""
+    interval_days: int
+    """The fewest days at a level."""
+    longest_supply_days: int | None
+    """The days that one supply may last, where not those of the profile."""
+    whole_tablets: bool
+    """True: no halves."""
+    together: int
+    """The strengths that one plan may use."""
+
+
+class TaperWishes(Wishes, total=False):
+    """The same for a taper."""
+
+    pace: Pace
+    last_mg_per_day: Decimal | None
+    """Where the taper ends; that dose then goes on. Without it: nothing."""
+    held_days: int | None
+    """The days for which today's dose has been taken, where that is known to be short."""
+    treated_days: int | None
+    """The days since the medicine was begun."""
 
 
 def plan_taper(
+    doses: Sequence[Decimal], strengths_mg: Sequence[Decimal], profile: Profile, on: date, **wishes: Unpack[TaperWishes]
+) -> Plan:
+    """Return the best taper from one day's ``doses`` (mg). Raises CannotPlan."""
+    return _tapers(doses, strengths_mg, profile, on, wishes)[0]
+
+
+def rank_tapers(
+    doses: Sequence[Decimal], strengths_mg: Sequence[Decimal], profile: Profile, on: date, **wishes: Unpack[TaperWishes]
+) -> list[Plan]:
+    """Return tapers of each pace and each choice of tablets, the wished pace and the best plan first; ``cost`` says what each asks of
+    the patient. Raises CannotPlan where there is none."""
+    wished = wishes.get("pace", Pace.GENTLE)
+    paces = [wished, *(pace for pace in (Pace.GENTLE, Pace.SLOW, Pace.FAST) if pace is not wished)]
+    ranked: dict[Regimen, Plan] = {}
+    for pace in paces if wishes.get("days") is None else [wished]:
+        try:
+            plans = _tapers(doses, strengths_mg, profile, on, {**wishes, "pace": pace})
+        except CannotPlan:
+            if pace is wished:
+                raise
+            continue
+        for plan in plans:
+            ranked.setdefault(plan.regimen, plan)
+    return list(ranked.values())
+
+
+def plan_step_back(
     doses: Sequence[Decimal],
+    back_to: Sequence[Decimal],
     strengths_mg: Sequence[Decimal],
     profile: Profile,
     on: date,
-    *,
-    age_years: Decimal | None = None,
-    days: int | None = None,
-    last_mg_per_day: Decimal | None = None,
-    step_mg: Decimal | None = None,
-    held_days: int | None = None,
-    weight_kg: Decimal | None = None,
-    whole_tablets: bool = False,
-    together: int = 2,
+    **wishes: Unpack[TaperWishes],
 ) -> Plan:
-    """A taper from one day's ``doses`` (mg) to nothing, or to ``last_mg_per_day``, which then goes on.
-
-    ``days`` is the wished length, ``step_mg`` the wished largest step a day; without them the shortest that the profile
-    allows, with as few steps as possible. An unknown age is planned for as the strictest. ``held_days`` says how long
-    today's dose has been taken, where it is known to be short. ``whole_tablets`` leaves out every half; ``together`` is how many
-    strengths one plan may use. Raises CannotPlan.
-    """
-    limits = Bounds(profile, on, age_years, weight_kg)
-    current = sum(doses, ZERO)
-    if last_mg_per_day is not None and not ZERO < last_mg_per_day < current:
+    """Return a taper after symptoms came back at ``doses``: ``back_to``, the dose before, is held, then it goes down by half of that step
+    at most. Raises CannotPlan."""
+    now, before = sum(doses, ZERO), sum(back_to, ZERO)
+    if before <= now:
         raise CannotPlan(
-            "last dose", f"{format_amount(last_mg_per_day)} mg a day", f"below {format_amount(current)} mg a day"
+            "step back", f"{format_amount(before)} mg a day", f"the dose before, above {format_amount(now)} mg a day"
         )
-    wish = Wish(tuple(doses), len(doses), days, last_mg_per_day or ZERO, step_mg)
-    _refuse_above_maximum(current, limits, limits.fall if step_mg is None else min(step_mg, limits.fall), held_days)
-    stocks = limits.stocks(strengths_mg, whole_tablets, together)
-    plans = [TaperPlanner(limits, stock, wish, held_days).plan() for stock in stocks]
-    return _best(plans, f"from {format_amount(current)} mg a day")
+    step = (before - now) / 2
+    wished = wishes.get("step_mg")
+    same: TaperWishes = {**wishes, "held_days": None}
+    smaller: TaperWishes = {**same, "step_mg": step if wished is None else min(wished, step)}
+    try:
+        plan = plan_taper(back_to, strengths_mg, profile, on, **smaller)
+    except CannotPlan:  # half of the step is less than the tablets give
+        plan = plan_taper(back_to, strengths_mg, profile, on, **same)
+    limits = _bounds(profile, on, wishes)
+    held = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
+    stock = Stock.of({strength: limits.grid(strength) for strength in limits.usable(strengths_mg)}, limits.single)
+    packed = {dose: stock.pack(dose) for dose in back_to}
+    if any(packing is None for packing in packed.values()):
+        raise CannotPlan(
+            "strengths", f"they do not give {format_amount(before)} mg a day", "a strength that measures it"
+        )
+    regimen = Regimen((held, *plan.regimen.phases), plan.regimen.then_stop)
+    return plan._replace(regimen=regimen, packed={**plan.packed, **{dose: packed[dose] or () for dose in back_to}})
 
 
 def plan_titration(
@@ -67,43 +144,100 @@ def plan_titration(
     on: date,
     *,
     before: Sequence[Decimal] | None = None,
-    age_years: Decimal | None = None,
-    weight_kg: Decimal | None = None,
-    days: int | None = None,
-    step_mg: Decimal | None = None,
-    whole_tablets: bool = False,
-    together: int = 2,
+    **wishes: Unpack[Wishes],
 ) -> Plan:
-    """A titration up to one day's ``doses`` (mg), from nothing or from the doses ``before``.
+    """Return a titration up to one day's ``doses`` (mg), from nothing or from the doses ``before``.
 
-    ``days`` is the length of the whole course; without it the last dose goes on. ``step_mg`` is the wished largest step
-    a day. Where a profile has no step for a child, the smallest step that it has is kept. ``whole_tablets`` and ``together`` as
-    for a taper. Raises CannotPlan.
+    Without ``days`` the last dose goes on. Where a profile has no step for a child, the smallest step that it has is kept. Raises
+    CannotPlan.
     """
-    limits = Bounds(profile, on, age_years, weight_kg)
-    wish = Wish(None if before is None else tuple(before), len(doses), days, sum(doses, ZERO), step_mg)
+    limits = _bounds(profile, on, wishes)
+    wish = Wish(
+        before=None if before is None else tuple(before),
+        times=len(doses),
+        days=wishes.get("days"),
+        end=sum(doses, ZERO),
+        step_mg=wishes.get("step_mg"),
+        interval_days=wishes.get("interval_days", 1),
+    )
     _refuse_target(doses, sum(before or (), ZERO), limits)
-    stocks = limits.stocks(strengths_mg, whole_tablets, together)
-    plans = [TitrationPlanner(limits, stock, wish, tuple(doses)).plan() for stock in stocks]
-    return _best(plans, f"to {format_amount(wish.end)} mg a day")
+    asked = f"to {format_amount(wish.end)} mg a day"
+    return _plans(
+        strengths_mg, limits, wishes, asked, lambda stock: TitrationPlanner(limits, stock, wish, tuple(doses)).plan()
+    )[0]
 
 
-def _best(plans: list[Plan | CannotPlan], asked: str) -> Plan:
-    """The plan with the fewest changes, the most even days and the fewest tablets; the first reason where there is none."""
-    good = [plan for plan in plans if isinstance(plan, Plan)]
-    if good:
-        return min(good, key=_plan_cost)
-    reason = next(plan for plan in plans if isinstance(plan, CannotPlan))
+def _tapers(
+    doses: Sequence[Decimal], strengths_mg: Sequence[Decimal], profile: Profile, on: date, wishes: TaperWishes
+) -> list[Plan]:
+    """Tapers with each choice of tablets, best first."""
+    limits = _bounds(profile, on, wishes)
+    current, last = sum(doses, ZERO), wishes.get("last_mg_per_day")
+    if last is not None and not ZERO < last < current:
+        raise CannotPlan("last dose", f"{format_amount(last)} mg a day", f"below {format_amount(current)} mg a day")
+    step, held_days = wishes.get("step_mg"), wishes.get("held_days")
+    wish = Wish(
+        before=tuple(doses),
+        times=len(doses),
+        days=wishes.get("days"),
+        end=last or ZERO,
+        step_mg=step,
+        interval_days=wishes.get("interval_days", 1),
+        pace=wishes.get("pace", Pace.GENTLE),
+        planned_days=limits.planned_days(wishes.get("treated_days")),
+    )
+    _refuse_above_maximum(current, limits, limits.fall if step is None else min(step, limits.fall), held_days)
+    asked = f"from {format_amount(current)} mg a day"
+    return _plans(
+        strengths_mg, limits, wishes, asked, lambda stock: TaperPlanner(limits, stock, wish, held_days).plan()
+    )
+
+
+def _bounds(profile: Profile, on: date, wishes: Wishes) -> Bounds:
+    return Bounds(
+        profile,
+        on,
+        wishes.get("age_years"),
+        wishes.get("weight_kg"),
+        egfr=wishes.get("egfr"),
+        dialysis=wishes.get("dialysis", False),
+    )
+
+
+def _plans(
+    strengths_mg: Sequence[Decimal],
+    limits: Bounds,
+    wishes: Wishes,
+    asked: str,
+    plan_with: Callable[[Stock], Plan | CannotPlan],
+) -> list[Plan]:
+    """Return the plans of one strength, where there is none those of two, and so on; best first. Raises CannotPlan with the first
+    reason."""
+    stocks = limits.stocks(strengths_mg, wishes.get("whole_tablets", False), wishes.get("together", 2))
+    longest = wishes.get("longest_supply_days") or whole(limits.book.limits_of(days_supply.RULE).max_days)
+    reason = None
+    for count in sorted({len(stock.strengths) for stock in stocks}):
+        answers = [plan_with(stock) for stock in stocks if len(stock.strengths) == count]
+        plans = [answer._replace(longest_supply_days=longest) for answer in answers if isinstance(answer, Plan)]
+        if plans:
+            return sorted(plans, key=_plan_cost)
+        reason = reason or next(answer for answer in answers if isinstance(answer, CannotPlan))
+    assert reason is not None  # a usable strength makes a stock of its own
     raise CannotPlan(reason.field, f"{reason.given} ({asked})", reason.expected)
 
 
 def _plan_cost(plan: Plan) -> tuple[Any, ...]:
+    """The order of plans: the smallest of its largest steps, even days, few tablets a day, few halves."""
     phases, packed = plan.regimen.phases, plan.packed
-    broken = sum(halves(packed[dose]) for phase in phases for dose in phase.doses)
+    levels = [phase.mg_per_day for phase in phases] + ([ZERO] if plan.regimen.then_stop else [])
+    steps = [abs(after - before) for before, after in pairwise(levels)]
     uneven = sum(not phase.is_even for phase in phases)
     counts = [sum(tablets.number for dose in phase.doses for tablets in packed[dose]) for phase in phases]
     a_day = Decimal(max(counts)).to_integral_value(rounding=ROUND_CEILING)
-    return (len(phases), uneven, len(plan.strengths), a_day, broken, [-strength for strength in plan.strengths])
+    small = (
+        sum((step * step for step in steps), ZERO) if plan.kind is Kind.TAPER and plan.pace is not Pace.FAST else ZERO
+    )
+    return (small, len(phases), uneven, a_day, plan.cost.halves, [-strength for strength in plan.strengths])
 
 
 def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) -> None:
@@ -118,6 +252,16 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
     if total > limits.top:
         raise CannotPlan(
             "target", f"{format_amount(total)} mg a day", f"at most {format_amount(limits.top)} mg a day at this weight"
+        )
+    if limits.kidneys_forbid(total):
+        bear = limits.kidneys_bear or ZERO
+        kidneys = "on dialysis" if limits.dialysis else f"with an eGFR of {format_amount(limits.egfr or ZERO)}"
+        raise CannotPlan(
+            "target",
+            f"{format_amount(total)} mg a day {kidneys}",
+            f"below {format_amount(bear)} mg a day"
+            if limits.kidneys_forbid(bear)
+            else f"at most {format_amount(bear)} mg a day, agreed with the kidney clinic",
         )
     if max(doses) > limits.single:
         raise CannotPlan(

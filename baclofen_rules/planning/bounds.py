@@ -15,6 +15,8 @@ from baclofen_rules.rules import (
     dose_per_weight,
     frequency,
     measurable_dose,
+    older_adult,
+    renal,
     single_dose,
     strength,
     taper_duration,
@@ -29,10 +31,23 @@ ZERO = Decimal(0)
 
 
 class Bounds:
-    """The profile's numbers for one patient; an unknown age gets the strictest of all ages."""
+    """The profile's numbers for one patient; an unknown age gets the strictest of all ages.
 
-    def __init__(self, profile: Profile, on: date, age: Decimal | None, weight: Decimal | None) -> None:
+    ``egfr`` and ``dialysis`` are looked at where they are known.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        on: date,
+        age: Decimal | None,
+        weight: Decimal | None,
+        *,
+        egfr: Decimal | None = None,
+        dialysis: bool = False,
+    ) -> None:
         self.profile, self.on, self.age, self.weight = profile, on, age, weight
+        self.egfr, self.dialysis = egfr, dialysis
         self.book = rulebook(profile, on)
 
     def usable(self, strengths: Sequence[Decimal]) -> list[Decimal]:
@@ -60,6 +75,42 @@ class Bounds:
         return [Stock.of({strength_mg: units[strength_mg] for strength_mg in few}, self.single) for few in chosen]
 
     @property
+    def stop_free(self) -> Decimal:
+        """The daily dose that may end without a taper."""
+        return self.book.terms.stop_free_mg_per_day
+
+    def planned_days(self, treated_days: int | None) -> int:
+        """The days of a taper to nothing that nobody wished otherwise, after so many days of treatment."""
+        terms = self.book.terms
+        is_long = treated_days is not None and treated_days > terms.long_treatment_days
+        return whole(terms.planned_long_taper_days if is_long else terms.planned_taper_days)
+
+    @property
+    def goes_slowly(self) -> bool:
+        """Whether a rise wants the slow step or interval: an older patient, or impaired kidneys."""
+        is_older = self.age is not None and self.age >= self.book.limits_of(older_adult.RULE).from_years
+        return is_older or self.kidneys_bear is not None
+
+    @property
+    def kidneys_bear(self) -> Decimal | None:
+        """The daily dose that the kidneys bear without an override: up to it where they fail or nearly, below it where they are
+        impaired; None where they are not known to be."""
+        limits = self.book.limits_of(renal.RULE)
+        if self.dialysis or (self.egfr is not None and self.egfr < limits.severe_below_egfr):
+            return limits.low_dose_mg_per_day
+        if self.egfr is not None and self.egfr < limits.moderate_below_egfr:
+            return limits.high_dose_mg_per_day
+        return None
+
+    def kidneys_forbid(self, mg_per_day: Decimal) -> bool:
+        """Return whether a daily dose is more than the kidneys bear."""
+        limits = self.book.limits_of(renal.RULE)
+        bear = self.kidneys_bear
+        if bear is None:
+            return False
+        return mg_per_day > bear if bear == limits.low_dose_mg_per_day else mg_per_day >= bear
+
+    @property
     def fall(self) -> Decimal:
         return self.book.limits_of(taper_step.RULE).max_fall_mg_per_day
 
@@ -75,11 +126,17 @@ class Bounds:
     def rise(self) -> Decimal:
         bands = self.book.limits_of(titration_step.RULE).max_rise_mg_per_day
         step = self._at(bands, min)
-        return step if step is not None else min(limit for _, limit in bands.rows if limit is not None)
+        step = step if step is not None else min(limit for _, limit in bands.rows if limit is not None)
+        slow = self.book.limits_of(older_adult.RULE).slow_rise_mg_per_day
+        return min(step, slow) if self.goes_slowly and slow is not None else step
 
     @property
     def rise_days(self) -> int:
-        return whole(self._at(self.book.limits_of(titration_interval.RULE).min_days, max) or ZERO)
+        days = whole(self._at(self.book.limits_of(titration_interval.RULE).min_days, max) or ZERO)
+        slow = self.book.limits_of(older_adult.RULE)
+        if self.goes_slowly and slow.slow_rise_mg_per_day is None:
+            return max(days, whole(slow.slow_interval_days))
+        return days
 
     @property
     def start(self) -> Decimal:

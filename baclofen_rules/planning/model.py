@@ -1,6 +1,7 @@
 """A proposed course, or why there is none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,33 @@ class Kind(StrEnum):
     TITRATION = "titration"
 
 
+class Pace(StrEnum):
+    """The speed of a taper."""
+
+    FAST = "fast"
+    """The fewest steps in the fewest days that the profile allows."""
+    GENTLE = "gentle"
+    """Small even steps over the days that the profile plans with."""
+    SLOW = "slow"
+    """The same over twice the days."""
+
+
+class Cost(NamedTuple):
+    """The burden of a plan for the patient."""
+
+    days: int | None
+    """None where the last dose goes on."""
+    changes: int
+    """Days on which the dose changes, the end included."""
+    halves: int
+    """Doses that want a broken tablet, over all days of known length."""
+    left_over: Decimal
+    """Tablets that are left of whole ones."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "left_over": format_amount(self.left_over)}
+
+
 class CannotPlan(ValueError):
     """No course keeps the rules with these wishes: ``field``, what was ``given``, what is ``expected``."""
 
@@ -39,6 +67,46 @@ class Plan(NamedTuple):
     profile: str
     digest: str
     """Of the profile whose rules it keeps."""
+    pace: Pace = Pace.GENTLE
+    longest_supply_days: int | None = None
+    """The days that one supply may last; a longer plan is handed over in parts."""
+
+    @property
+    def cost(self) -> Cost:
+        """Return what the plan asks of the patient."""
+        phases = self.regimen.phases
+        halves = sum(
+            phase.days * sum(any(tablets.number % 1 for tablets in self.packed[dose]) for dose in phase.doses)
+            for phase in phases
+            if phase.days is not None
+        )
+        taken = sum((tablets_for(self.part(strength).phases, strength) for strength in self.strengths), Decimal(0))
+        return Cost(
+            days=self.regimen.total_days,
+            changes=len(phases) - (self.kind is Kind.TITRATION) + bool(self.regimen.then_stop),
+            halves=halves,
+            left_over=sum(self.tablets.values(), Decimal(0)) - taken,
+        )
+
+    @property
+    def supplies(self) -> list[tuple[Window, ...]]:
+        """The windows of each supply, none longer than the longest; a window is cut where it must be."""
+        longest = self.longest_supply_days
+        windows = self.regimen.windows()
+        if longest is None or self.regimen.total_days is None or self.regimen.total_days <= longest:
+            return [tuple(windows)]
+        supplies: list[list[Window]] = [[]]
+        room = longest
+        for window in windows:
+            first, last = window.from_day, window.to_day
+            while last is not None and first <= last:
+                days = min(room, last - first + 1)
+                supplies[-1].append(Window(replace(window.phase, days=days), first, first + days - 1))
+                first, room = first + days, room - days
+                if not room:
+                    supplies.append([])
+                    room = longest
+        return [tuple(supply) for supply in supplies if supply]
 
     @property
     def strengths(self) -> tuple[Decimal, ...]:
@@ -75,6 +143,9 @@ class Plan(NamedTuple):
             doses = [
                 " and ".join(_say_tablets(tablets) for tablets in self.packed[dose]) for dose in window.phase.doses
             ]
+            times = window.phase.times
+            if times is not None:
+                doses = [f"{dose} {_WHEN[time or '']}" for dose, time in zip(doses, times, strict=True)]
             lines.append(f"{_say_days(window)}: {', then '.join(doses)}.")
         if len(self.strengths) > 1:
             larger, smaller = self.strengths[0], self.strengths[-1]
@@ -87,7 +158,8 @@ class Plan(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON, amounts as strings; ``phases`` and ``then_stop`` fit into a prescription of a case.
 
-        A plan with two strengths says in ``take`` which tablets are taken when.
+        A taper, and a plan with two strengths, says in ``take`` which tablets are taken when; one that is longer than a supply
+        may be, in ``supplies`` what is handed over when.
         """
         made: dict[str, Any] = {
             "format": FORMAT,
@@ -104,8 +176,33 @@ class Plan(NamedTuple):
             ],
             "sentence": self.sentence,
             "profile": {"name": self.profile, "digest": self.digest},
+            "cost": self.cost.to_json(),
         }
-        return made if len(self.strengths) == 1 else {**made, "take": self.take}
+        if self.kind is Kind.TAPER or len(self.strengths) > 1:
+            made["take"] = self.take
+        if len(self.supplies) > 1:
+            made["supplies"] = [
+                {"from_day": supply[0].from_day, "to_day": supply[-1].to_day, "tablets": self._tablets_of(supply)}
+                for supply in self.supplies
+            ]
+        return made
+
+    def _tablets_of(self, supply: tuple[Window, ...]) -> list[dict[str, str]]:
+        plan = self._replace(regimen=Regimen(tuple(window.phase for window in supply)))
+        return [
+            {"strength_mg": format_amount(strength), "quantity": format_amount(quantity)}
+            for strength, quantity in plan.tablets.items()
+            if quantity
+        ]
+
+
+_WHEN: Final = {
+    "morning": "in the morning",
+    "midday": "at midday",
+    "evening": "in the evening",
+    "bedtime": "at bedtime",
+    "": "",
+}
 
 
 def _say_tablets(tablets: Tablets) -> str:

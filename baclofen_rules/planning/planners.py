@@ -1,6 +1,6 @@
 """The search for a course with the tablets in stock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 from baclofen_rules.case import Action, Case, Fill, Order, Relation
 from baclofen_rules.facts import PatientFacts
 from baclofen_rules.findings import Found
-from baclofen_rules.planning.bounds import ZERO, Bounds
-from baclofen_rules.planning.model import CannotPlan, Kind, Plan
+from baclofen_rules.planning.bounds import ZERO, Bounds, whole
+from baclofen_rules.planning.model import CannotPlan, Kind, Pace, Plan
 from baclofen_rules.planning.stock import Stock
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.terms import Terms
@@ -36,6 +36,13 @@ PROVED_BY: Final = frozenset(
     }
 )
 """The rules about dose, titration, taper and tablets. The usual range is for information, and a taper leaves it."""
+TIMES_OF_DAY: Final[dict[int, tuple[str | None, ...]]] = {
+    1: ("bedtime",),
+    2: ("morning", "bedtime"),
+    3: ("morning", "midday", "bedtime"),
+    4: ("morning", "midday", "evening", "bedtime"),
+}
+"""When the doses of a taper are taken: the last one to be left is that of the night."""
 ABOUT_TABLETS: Final = frozenset({"measurable-dose", "strength", "unit"})
 """Those of them that look at the tablets of one strength."""
 
@@ -48,83 +55,85 @@ class Wish(NamedTuple):
     days: int | None
     end: Decimal
     step_mg: Decimal | None
+    interval_days: int = 1
+    """The fewest days at a level."""
+    pace: Pace = Pace.GENTLE
+    planned_days: int = 0
+    """The days of a taper to nothing where none are wished."""
 
 
 class Planner:
     """One strength's way to a plan, or that of two strengths together."""
 
     kind: Kind
-    doses_at: Callable[[Decimal], tuple[Decimal, ...]]
-    """The doses at a level that those of the next one may not be larger than."""
 
     def __init__(self, limits: Bounds, stock: Stock, wish: Wish) -> None:
         self.limits, self.stock, self.wish = limits, stock, wish
         self.fewest, self.most_times = limits.doses_allowed()
-        self.times = max(self.fewest, min(wish.times, self.most_times))
+        highest = max(sum(wish.before or (), ZERO), wish.end)
+        fitting = whole(highest / limits.single)  # doses a day so that none is too large
+        self.times = max(self.fewest, min(max(wish.times, fitting), self.most_times))
+        self._splits: dict[Decimal, tuple[Decimal, ...] | None] = {}
 
     def split(self, total: Decimal) -> tuple[Decimal, ...] | None:
         """A day's total as doses, as many a day as today; more of them where one would be too large."""
-        ways = (self.stock.split(total, self.fewest, times) for times in range(self.times, self.most_times + 1))
-        return next((doses for doses in ways if doses is not None), None)
+        if total not in self._splits:
+            ways = (self.stock.split(total, self.fewest, times) for times in range(self.times, self.most_times + 1))
+            self._splits[total] = next((doses for doses in ways if doses is not None), None)
+        return self._splits[total]
 
-    def enlarges_dose(self, at: Decimal, level: Decimal) -> bool:
-        """Return whether a second strength makes a single dose larger: than the one before it on the way down, or than the last
-        one on the way up. Who takes 10 mg at a time is not given the 25 mg tablet to take less in a day."""
-        if not self.stock.is_mixed or not level:
-            return False
-        return max(self.split(level) or (ZERO,)) > max(self.doses_at(at))
+    def levels(self, start: Decimal, end: Decimal) -> list[Decimal]:
+        """Daily totals between ``start`` (left out) and ``end`` that the tablets give and no limit forbids; lowest first."""
+        lowest, highest = min(start, end), max(start, end)
+        totals = self.stock.totals(highest, self.most_times)
+        inside = [level for level in totals if level <= self.limits.top and (lowest < level < highest or level == end)]
+        return [level for level in inside if not level or self.split(level)]
 
     def path(
-        self, start: Decimal, end: Decimal, first: Decimal, step: Decimal, least_moves: int
+        self, start: Decimal, moves: Iterable[int], follows: Mapping[Decimal, list[Decimal]], is_small_first: bool
     ) -> list[Decimal] | None:
-        """Levels from ``start`` (left out) to ``end`` in as few moves as possible, none above ``step``."""
-        down = end < start
-        lowest, highest = min(start, end), max(start, end)
-        totals = [level for level in self.stock.totals(highest, self.most_times) if level <= self.limits.top]
-        inside = [level for level in totals if lowest < level < highest or level == end]
-        allowed = [level for level in inside if not level or self.split(level)]
+        """Levels from ``start`` (left out) to the wished end, in the first number of ``moves`` with which there is a way.
+
+        ``follows`` are the levels that may follow each level. The best way has the smallest steps, then the most even days, then the
+        larger steps at the beginning; without ``is_small_first`` the most even days come first.
+        """
+        end = self.wish.end
+        uneven = {level: len(set(self.split(level) or ())) > 1 for level in follows}
 
         @cache
-        def best(at: Decimal, moves: int) -> tuple[tuple[Any, ...], tuple[Decimal, ...]] | None:
-            if not moves:
-                return ((0, ZERO, ZERO), ()) if at == end else None
+        def best(at: Decimal, left: int) -> tuple[tuple[Any, ...], tuple[Decimal, ...]] | None:
+            if not left:
+                return ((ZERO, ZERO, ZERO), ()) if at == end else None
             ways = []
-            for level in allowed:
-                size = at - level if down else level - at
-                if not ZERO < size <= (first if at == start else step) or self.enlarges_dose(at, level):
-                    continue
-                rest = best(level, moves - 1)
+            for level in follows[at]:
+                rest = best(level, left - 1)
                 if rest is not None:
-                    doses = self.split(level) or (ZERO,)
-                    (uneven, squares, late), levels_after = rest
-                    cost = (uneven + (len(set(doses)) > 1), squares + size * size, late - moves * size)
-                    ways.append((cost, (level, *levels_after)))
+                    size = abs(at - level)
+                    (first, second, late), levels_after = rest
+                    costs = (size * size, Decimal(uneven[level]))
+                    more = costs if is_small_first else costs[::-1]
+                    ways.append(((first + more[0], second + more[1], late - left * size), (level, *levels_after)))
             return min(ways) if ways else None
 
-        for moves in range(least_moves, len(allowed) + 1):
-            way = best(start, moves)
+        for count in moves:
+            way = best(start, count)
             if way is not None:
                 return list(way[1])
         return None
-
-    def refuse_steps(self, step: Decimal) -> CannotPlan:
-        """Return the refusal for a course without a path."""
-        tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
-        unit = format_amount(min(self.stock.units))
-        reason = f"with {tablets} mg tablets no steps of at most {format_amount(step)} mg a day lead there"
-        return CannotPlan(
-            "strengths", reason, f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber"
-        )
 
     def prove(self, phases: list[Phase], then_stop: bool) -> Plan | CannotPlan:
         """Return the plan, or a refusal where a rule finds fault with it."""
         profile = self.limits.profile
         packed = {dose: self.stock.pack(dose) or () for phase in phases for dose in phase.doses}
-        plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest)
+        plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest, self.wish.pace)
         objection = next(_find_objections(plan, self.limits, self.wish.before), None)
         return (
             plan if objection is None else CannotPlan("plan", objection.words.summary, "a course that the rules accept")
         )
+
+    @property
+    def tablets(self) -> str:
+        return " and ".join(format_amount(strength) for strength in self.stock.strengths) + " mg tablets"
 
 
 class TaperPlanner(Planner):
@@ -133,45 +142,108 @@ class TaperPlanner(Planner):
     def __init__(self, limits: Bounds, stock: Stock, wish: Wish, held_days: int | None) -> None:
         super().__init__(limits, stock, wish)
         self.held_days = held_days
-        today = wish.before or ()
-        self.doses_at = lambda level: today if level == sum(today, ZERO) else self.split(level) or today
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
         assert wish.before is not None  # a taper always starts from today's doses
+        start, to_zero = sum(wish.before, ZERO), not wish.end
         step = limits.fall if wish.step_mg is None else min(wish.step_mg, limits.fall)
-        to_zero = not wish.end
-        levels = self.path(sum(wish.before, ZERO), wish.end, step, step, 2 if to_zero else 1)
-        if levels is None:
-            return self.refuse_steps(step)
-        timed = levels[:-1]
-        lengths = self._lengths(len(timed), limits.taper_days if to_zero else 0)
-        if isinstance(lengths, CannotPlan):
-            return lengths
-        phases = [self._phase(level, days) for level, days in zip(timed, lengths, strict=True)]
+        shortest = max(limits.fall_days, wish.interval_days)
+        least_days = limits.taper_days if to_zero else 0
+        if to_zero and start <= limits.stop_free:
+            return CannotPlan(
+                "today's dose",
+                f"{format_amount(start)} mg a day",
+                f"no taper: {format_amount(limits.stop_free)} mg a day and less may end at once",
+            )
+        days = self._days(start, max(least_days, shortest))
+        if isinstance(days, CannotPlan):
+            return days
+        levels = self.levels(start, wish.end)
+        is_fast = wish.pace is Pace.FAST
+        least_moves, most_moves = (2 if to_zero else 1), len(levels)
+        fitting = max(least_moves, min(most_moves, days // shortest + int(to_zero)))
+        longer = [] if wish.days is not None else [*range(fitting + 1, most_moves + 1)]
+        counts = [*range(least_moves, fitting + 1)]
+        moves = [*(counts if is_fast else reversed(counts)), *longer]
+        way = None
+        for is_gentle in (False,) if is_fast else (True, False):  # in too few days a gentle way may be none
+            way = way or self.path(start, moves, self._follows(start, levels, step, is_gentle), not is_fast)
+        if way is None:
+            return self._refuse(start, levels, step, shortest * least_moves, days)
+        timed = way[:-1]
+        total = days if wish.days is not None else max(days, shortest * len(timed)) if to_zero else 0
+        phases = [
+            self._phase(level, length) for level, length in zip(timed, _share(total, len(timed), shortest), strict=True)
+        ]
         if not to_zero:
             phases.append(self._phase(wish.end, None))
         if self.held_days is not None and self.held_days < limits.fall_days:
             if any(self.stock.pack(dose) is None for dose in wish.before):
-                return self.refuse_steps(step)
+                return CannotPlan(
+                    "strengths", f"{self.tablets} do not give today's doses", "a strength that measures them"
+                )
             phases.insert(0, Phase(wish.before, limits.fall_days))
         return self.prove(phases, then_stop=to_zero)
 
+    def _days(self, start: Decimal, least: int) -> int | CannotPlan:
+        """Return the days to the end: those wished, the planned ones, or the fewest; of a way that ends above nothing, its part of them."""
+        wish = self.wish
+        if wish.days is not None:
+            if wish.days < least:
+                return CannotPlan("days", str(wish.days), f"at least {least} days from this dose")
+            return wish.days
+        if wish.pace is Pace.FAST:
+            return least
+        planned = wish.planned_days * (2 if wish.pace is Pace.SLOW else 1)
+        return max(least, int(planned * (start - wish.end) / start))
+
+    def _follows(
+        self, start: Decimal, levels: list[Decimal], step: Decimal, is_gentle: bool
+    ) -> dict[Decimal, list[Decimal]]:
+        """For each level those that may come after it: no step above the limit, no single dose that rises; a gentle step is a part of
+        a small dose, or the smallest that the tablets give."""
+        limits = self.limits
+        largest = {level: max(self.split(level) or (ZERO,)) for level in levels}
+        largest[start] = max(self.wish.before or (ZERO,))
+        follows = {}
+        for at in {start, *levels}:
+            below = [level for level in levels if level < at and at - level <= step and largest[level] <= largest[at]]
+            if is_gentle and at <= limits.book.terms.gentle_from_mg_per_day and below:
+                part = at * limits.book.terms.gentle_part
+                gentle = [level for level in below if at - level <= part and (level or at <= limits.stop_free)]
+                below = gentle or [max(below)]
+            follows[at] = below
+        return follows
+
+    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, shortest: int, days: int) -> CannotPlan:
+        """Return why there is no way, and what would make one."""
+        below = [level for level in levels if level]
+        largest = max(self.wish.before or (ZERO,))
+        liquid = "a smaller strength or a liquid from the prescriber"
+        if not below:
+            reason = f"{self.tablets} give no daily dose between {format_amount(self.wish.end)} and {format_amount(start)} mg"
+        elif all(max(self.split(level) or (ZERO,)) > largest for level in below):
+            reason = f"with {self.tablets} a single dose would rise above today's {format_amount(largest)} mg"
+        elif self.wish.days is not None and days < shortest:
+            return CannotPlan("days", str(days), f"at least {shortest} days from this dose")
+        else:
+            unit = format_amount(min(self.stock.units))
+            reason = f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there in doses of {unit} mg or a multiple"
+        return CannotPlan("strengths", reason, liquid)
+
     def _phase(self, level: Decimal, days: int | None) -> Phase:
         doses = self.split(level)
-        assert doses is not None  # only such levels are on the path
-        return Phase(doses, days)
+        assert doses is not None  # only such levels are on the way
+        return Phase(doses, days, times=TIMES_OF_DAY.get(len(doses)))
 
-    def _lengths(self, levels: int, least: int) -> list[int] | CannotPlan:
-        """Days at each level: equal without a wish; with one, the first levels get what is over."""
-        shortest = self.limits.fall_days
-        wished = self.wish.days
-        if wished is None:
-            return [max(shortest, -(-least // levels))] * levels if levels else []
-        if wished < max(least, shortest * levels):
-            return CannotPlan("days", str(wished), f"at least {max(least, shortest * levels)} days from this dose")
-        shortest_length, over = divmod(wished, levels) if levels else (0, 0)
-        return [shortest_length + 1] * over + [shortest_length] * (levels - over)
+
+def _share(days: int, levels: int, shortest: int) -> list[int]:
+    """Days at each level: as equal as can be, what is over at the beginning."""
+    if not levels:
+        return []
+    each, over = divmod(max(days, shortest * levels), levels)
+    return [each + 1] * over + [each] * (levels - over)
 
 
 class TitrationPlanner(Planner):
@@ -180,24 +252,42 @@ class TitrationPlanner(Planner):
     def __init__(self, limits: Bounds, stock: Stock, wish: Wish, target: tuple[Decimal, ...]) -> None:
         super().__init__(limits, stock, wish)
         self.target = target
-        self.doses_at = lambda level: target
 
     def plan(self) -> Plan | CannotPlan:
         wish, limits = self.wish, self.limits
         if any(self.stock.pack(dose) is None for dose in self.target):
-            tablets = " and ".join(format_amount(strength) for strength in self.stock.strengths)
-            reason = f"{tablets} mg tablets do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
+            reason = f"{self.tablets} do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
             return CannotPlan("strengths", reason, "a strength that measures the target")
         step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
+        shortest = max(limits.rise_days, wish.interval_days)
         start = sum(wish.before or (), ZERO)
-        levels = self.path(start, wish.end, limits.start if wish.before is None else step, step, 1)
-        if levels is None:
-            return self.refuse_steps(step)
-        rest = None if wish.days is None else wish.days - limits.rise_days * (len(levels) - 1)
+        levels = self.levels(start, wish.end)
+        follows = self._follows(start, levels, limits.start if wish.before is None else step, step)
+        way = self.path(start, range(1, len(levels) + 1), follows, is_small_first=False)
+        if way is None:
+            unit = format_amount(min(self.stock.units))
+            reason = f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there"
+            return CannotPlan(
+                "strengths",
+                reason,
+                f"doses of {unit} mg or a multiple; a smaller strength or a liquid from the prescriber",
+            )
+        rest = None if wish.days is None else wish.days - shortest * (len(way) - 1)
         if rest is not None and rest < 1:
-            return CannotPlan("days", str(wish.days), f"more than {limits.rise_days * (len(levels) - 1)} days")
-        phases = [Phase(self.split(level) or (), limits.rise_days) for level in levels[:-1]]
+            return CannotPlan("days", str(wish.days), f"more than {shortest * (len(way) - 1)} days")
+        phases = [Phase(self.split(level) or (), shortest) for level in way[:-1]]
         return self.prove([*phases, Phase(self.target, rest)], then_stop=False)
+
+    def _follows(
+        self, start: Decimal, levels: list[Decimal], first: Decimal, step: Decimal
+    ) -> dict[Decimal, list[Decimal]]:
+        """For each level those that may come after it; with two strengths none with a single dose above the last one."""
+        most = max(self.target)
+        fitting = [level for level in levels if not self.stock.is_mixed or max(self.split(level) or (ZERO,)) <= most]
+        return {
+            at: [level for level in fitting if ZERO < level - at <= (first if at == start else step)]
+            for at in {start, *levels}
+        }
 
 
 def _find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:

@@ -45,6 +45,7 @@ def suggested_taper(terms: Terms, profile: Profile) -> Mapping[str, Any] | None:
                 age_years=terms.age,
                 last_mg_per_day=ends,
                 held_days=held_days,
+                treated_days=held_days,
                 together=1,
             )
         except CannotPlan:

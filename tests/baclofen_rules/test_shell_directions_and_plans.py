@@ -45,7 +45,7 @@ def test_a_taper_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["plan", "taper", "--from", "20 mg tid", "--strengths", "10,25", "--age", "45", "--on", "2026-11-22"]
     assert main(arguments) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["days"] == 9
+    assert plan["days"] == 14
     assert plan["tablets"] == [{"strength_mg": "10", "quantity": "27"}]
 
 

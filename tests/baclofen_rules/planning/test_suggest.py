@@ -1,6 +1,7 @@
 """The taper that a review proposes where it questions how a dose falls or ends."""
 
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +44,32 @@ def taper(case: Case, code: str = "taper-step", name: str = "lioresal") -> Any:
 
 
 def test_a_fall_that_is_too_steep_comes_with_a_taper_that_is_not() -> None:
-    assert taper(steep())["sentence"] == (
-        "Take 15 mg three times a day for 2 days, then 10 mg three times a day for 2 days, then 5 mg three times a day."
-    )
+    levels = [sum(map(int, phase["doses"])) for phase in taper(steep())["phases"]]
+    assert levels[-1] == 15
+    assert all(before - after <= 10 for before, after in pairwise([60, *levels]))
 
 
 def test_a_stop_comes_with_a_taper_to_nothing() -> None:
     planned = taper(steep("discontinue"), "abrupt-stop")
-    assert planned["sentence"].endswith("then 5 mg three times a day for 3 days, then stop.")
+    assert planned["sentence"].endswith("then 5 mg once a day for 2 days, then stop.")
+    assert planned["days"] == 14
+    long_treated = taper(steep("discontinue", {**LONG_AGO, "dose_since": "2026-06-01"}), "abrupt-stop")
+    assert long_treated["days"] == 21
 
 
 def test_a_course_that_falls_to_nothing_too_fast_comes_with_one_that_does_not() -> None:
     planned = taper(steep(then_stop=True))
     assert planned["then_stop"] is True
-    assert planned["sentence"].startswith("Take 15 mg three times a day for 3 days")
+    assert planned["phases"][0]["doses"] == ["15", "15", "20"]
 
 
 def test_a_dose_that_was_changed_yesterday_is_first_held() -> None:
     planned = taper(steep(had={**LONG_AGO, "dose_since": "2026-11-21"}))
-    assert planned["sentence"].startswith("Take 20 mg three times a day for 2 days, then 15 mg")
+    assert planned["sentence"].startswith(
+        "Take 20 mg three times a day for 2 days, then 3 doses a day (15 mg, 15 mg, 20 mg)"
+    )
     plan = taper(steep(had={**LONG_AGO, "dose_since": "2026-11-20"}))
-    assert plan["sentence"].startswith("Take 15 mg three times a day for 2 days")
+    assert plan["sentence"].startswith("Take 3 doses a day (15 mg, 15 mg, 20 mg) for 2 days")
 
 
 FALLS_LATER = [phase(15, 3, 7), phase(5, 3, 28)]
@@ -72,10 +78,16 @@ FALLS_LATER = [phase(15, 3, 7), phase(5, 3, 28)]
 @pytest.mark.parametrize("had", [None, {**LONG_AGO, "dispensed_on": "2026-10-01"}])
 def test_who_is_not_continuing_comes_down_from_the_first_phase(had: dict[str, Any] | None) -> None:
     planned = taper(steep(had=had, phases=FALLS_LATER))
-    assert planned["sentence"] == "Take 10 mg three times a day for 2 days, then 5 mg three times a day."
+    assert planned["sentence"] == (
+        "Take 3 doses a day (10 mg, 10 mg, 15 mg) for 2 days, then 10 mg three times a day for 2 days, "
+        "then 3 doses a day (5 mg, 5 mg, 10 mg) for 2 days, then 5 mg three times a day."
+    )
 
 
-@pytest.mark.parametrize(("days", "begins"), [(1, "Take 15 mg three times a day for 2 days, then"), (2, "Take 10 mg")])
+@pytest.mark.parametrize(
+    ("days", "begins"),
+    [(1, "Take 15 mg three times a day for 2 days, then"), (2, "Take 3 doses a day (10 mg, 10 mg, 15 mg)")],
+)
 def test_a_first_phase_of_a_single_day_is_first_held(days: int, begins: str) -> None:
     planned = taper(steep(had=None, phases=[phase(15, 3, days), phase(5, 3, 28)]))
     assert planned["sentence"].startswith(begins)
@@ -83,11 +95,11 @@ def test_a_first_phase_of_a_single_day_is_first_held(days: int, begins: str) -> 
 
 def test_a_prescribed_strength_is_kept_where_it_can_be() -> None:
     assert taper(steep(strength_mg=5), name="us-label")["tablets"][0]["strength_mg"] == "5"
-    assert taper(steep(strength_mg=None), name="us-label")["tablets"][0]["strength_mg"] == "15"
+    assert taper(steep(strength_mg=None), name="us-label")["tablets"][0]["strength_mg"] == "10"
 
 
 def test_a_stop_keeps_the_strength_of_the_last_supply() -> None:
-    for strength, expected_strength in ((5, "5"), (None, "15")):
+    for strength, expected_strength in ((5, "5"), (None, "10")):
         planned = taper(steep("discontinue", {**LONG_AGO, "strength_mg": strength}), "abrupt-stop", "us-label")
         assert planned["tablets"][0]["strength_mg"] == expected_strength
 
@@ -108,7 +120,7 @@ def test_one_strength_is_proposed_even_where_two_would_save_a_change() -> None:
         house = load_profile("house", folder=folder)
     finding = review(steep("discontinue", {**LONG_AGO, "dose": 35, "times_per_day": 2}), house).findings[0]
     planned = finding.to_json()["suggestion"]["taper"]
-    assert [tablet["strength_mg"] for tablet in planned["tablets"]] == ["25"]
+    assert [tablet["strength_mg"] for tablet in planned["tablets"]] == ["10"]
 
 
 def test_a_course_that_ends_where_it_began_gets_none() -> None:
