@@ -46,7 +46,29 @@ def test_a_taper_is_planned(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["days"] == 14
-    assert plan["tablets"] == [{"strength_mg": "10", "quantity": "27"}]
+    assert plan["tablets"] == [{"strength_mg": "10", "quantity": "34"}]
+
+
+def test_alternatives_are_told_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["plan", "taper", "--from", "10 mg tid", "--strengths", "10", "--age", "45", "--on", "2026-11-22"]
+    assert main([*arguments, "--alternatives"]) == 0
+    plans = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [plan["cost"]["days"] for plan in plans] == [14, 28, 7]
+
+
+def test_symptoms_that_came_back_are_planned_for(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["plan", "taper", "--from", "10 mg tid", "--back-to", "15 mg tid", "--strengths", "10", "--age", "45"]
+    assert main([*arguments, "--on", "2026-11-22", "--pace", "slow"]) == 0
+    first = json.loads(capsys.readouterr().out)["phases"][0]
+    assert (first["doses"], first["days"]) == (["15", "15", "15"], 7)
+
+
+def test_a_titration_says_what_the_kidneys_bear(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["plan", "titration", "--to", "10 mg tid", "--strengths", "10", "--age", "45", "--on", "2026-11-22"]
+    assert main([*arguments, "--egfr", "45"]) == 3
+    assert "30 mg a day with an eGFR of 45; below 20 mg a day" in capsys.readouterr().err
+    assert main([*arguments, "--dialysis"]) == 3
+    assert "30 mg a day on dialysis; at most 5 mg a day" in capsys.readouterr().err
 
 
 def test_a_taper_can_end_at_a_dose_that_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
