@@ -38,7 +38,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "deploy",
     "dispensary",
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -66,6 +65,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -203,6 +203,12 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }
+}
+
+# A page uses none of the browser's devices but a passkey.
+PERMISSIONS_POLICY: dict[str, list[str] | str] = {
+    **{name: [] for name in ("camera", "display-capture", "geolocation", "microphone", "payment", "serial", "usb")},
+    "publickey-credentials-get": "self",
 }
 
 # --- the API --------------------------------------------------------------------------------------------------------------------------

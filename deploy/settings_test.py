@@ -31,3 +31,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 METRICS_TOKEN = "metrics-for-tests"
+INSTALLED_APPS += ["django.contrib.admin"]  # noqa: F405  (a host may have it: its windows are tested)

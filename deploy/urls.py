@@ -1,7 +1,6 @@
-"""The reference deployment's addresses: Dispensary, accounts, the admin's windows, health and metrics."""
+"""The reference deployment's addresses: Dispensary, accounts, health and metrics."""
 
 from django.conf import settings
-from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
@@ -22,7 +21,6 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
-    path("admin/", admin.site.urls),
     path("api/docs/", API_DOCS, name="api-docs"),
     *MAIL_EVENTS,
     path("", include("dispensary.urls")),

@@ -12,8 +12,13 @@ _PHARMACISTS = frozenset({Role.PHARMACIST, Role.MANAGER})
 
 
 def may_see_patients(actor: Actor) -> bool:
-    """Queue, prescriptions and patients: everybody who works at the counter, and the auditor."""
-    return actor.role in _DISPENSERS | {Role.AUDITOR, Role.SYSTEM}
+    """Queue, prescriptions, patients and messages: everybody who works at the counter. The auditor reads the log only."""
+    return actor.role in _DISPENSERS | {Role.SYSTEM}
+
+
+def may_read_trail(actor: Actor) -> bool:
+    """The entries of the log about one hand-over."""
+    return may_see_patients(actor) or may_read_log(actor)
 
 
 def may_receive(actor: Actor) -> bool:

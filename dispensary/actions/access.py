@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from dispensary import audit
 from dispensary.actors import Actor
 from dispensary.audit import SITE, Event, Subject
 from dispensary.models import StaffMember
+from dispensary.models.sealed import text_digest
 
 
 def record_sign_in(*, user_id: int | str, station: str, method: str, now: datetime) -> None:
@@ -22,18 +25,35 @@ def record_sign_out(*, user_id: int | str, station: str, now: datetime) -> None:
     _at_each_pharmacy(Event.SIGNED_OUT, user_id, station, {}, now)
 
 
-@transaction.atomic
 def record_refused_sign_in(*, name: str, station: str, now: datetime) -> None:
-    """Record a failed sign-in in the site's log, with the name that was tried: the person is not identified yet."""
-    by = Actor.system("accounts", SITE).at(station, None)
+    """Record a failed sign-in.
+
+    Where the name is that of a member of staff, the log of each of their pharmacies has it. Any other is in the site's log
+    as a keyed digest, equal for equal names: people type passwords into the field of the name.
+    """
+    user_model = get_user_model()
+    field = f"user__{user_model.USERNAME_FIELD}__iexact"
+    members = StaffMember.objects.filter(active=True, **{field: name}).order_by("pharmacy_id") if name else ()
+    for member in members:
+        body = {"name": name[:150]}
+        _record_refused_sign_in(member.pharmacy_id, Subject("account", f"user:{member.user_id}"), body, station, now)
+    if not members:
+        body = {"name_digest": text_digest("sign-in", name)}
+        _record_refused_sign_in(SITE, Subject("account", "unknown"), body, station, now)
+
+
+@transaction.atomic
+def _record_refused_sign_in(
+    pharmacy_id: UUID, about: Subject, body: dict[str, str], station: str, now: datetime
+) -> None:
     audit.record(
         Event.SIGN_IN_REFUSED,
-        pharmacy=SITE,
-        by=by,
+        pharmacy=pharmacy_id,
+        by=Actor.system("accounts", pharmacy_id).at(station, None),
         now=now,
-        subject=Subject("account", "unknown"),
+        subject=about,
         outcome="refused",
-        body={"name": name[:150]},
+        body=body,
     )
 
 

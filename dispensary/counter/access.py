@@ -58,6 +58,8 @@ def _respond(
     if visit.is_locked:
         return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': _repeatable_address(request)})}")
     if not is_allowed(visit.by):
+        if policies.may_read_log(visit.by) and request.path == reverse("counter:queue"):  # where a sign-in leads to
+            return redirect("counter:audit")
         words = f"{visit.member.get_role_display()}s may not open this page. Ask a manager if you should."
         return render_error(request, visit, 403, "You may not do this", words)
     try:

@@ -31,11 +31,16 @@ def _secrets() -> tuple[str, ...]:
 
 
 def address_digest(medium: str, address: str) -> str:
-    """Return 64 hex digits, equal for equal addresses, that reveal nothing without the key.
+    """Return the digest of an address. Addresses that differ in case alone have one."""
+    return text_digest(medium, address)
+
+
+def text_digest(kind: str, text: str) -> str:
+    """Return 64 hex digits, equal for equal texts of a kind, that reveal nothing without the key.
 
     Made with the oldest secret, so that a new one does not lose the addresses that asked us to stop.
     """
-    text = f"{medium}\n{address.strip().casefold()}"
+    text = f"{kind}\n{text.strip().casefold()}"
     return hmac.new(_derive(_secrets()[-1], b"digest"), text.encode(), hashlib.sha256).hexdigest()
 
 

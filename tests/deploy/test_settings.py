@@ -70,6 +70,12 @@ def test_pages_carry_the_strict_policy(client: Client) -> None:
     }
     assert answer["Referrer-Policy"] == "same-origin"  # with none at all, a form sent over HTTPS fails its CSRF check
     assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "camera=()" in answer["Permissions-Policy"]
+    assert "publickey-credentials-get=(self)" in answer["Permissions-Policy"]
+
+
+def test_there_is_no_admin_beside_the_pages_that_log_who_looks() -> None:
+    assert Client().get("/admin/").status_code == 404
 
 
 def test_nobody_registers_an_account(client: Client, db: None) -> None:

@@ -141,7 +141,6 @@ class ProofView(LogView):
         provable = logbook.prove(entry_id=pk, size=query.get("size"), by=self.readers, now=self.now)
         headers = {
             "Content-Disposition": f'attachment; filename="entry-{provable.seq}-proof.json"',
-            "Cache-Control": "no-store",
         }
         content = proof.prove(provable.log, provable.seq, provable.size)
         return HttpResponse(content, content_type="application/json", headers=headers)
@@ -181,7 +180,7 @@ class ExportView(LogView):
         exported = logbook.export(scope=scope, shape=Shape(query["shape"]), by=by, now=self.now, reason=query["reason"])
         kind, ending = _KINDS[exported.shape]
         name = f"audit-{exported.scope.first}-{exported.scope.last}.{ending}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(self._content(exported), content_type=kind, headers=headers)
 
     def _content(self, exported: Export) -> Iterator[bytes]:

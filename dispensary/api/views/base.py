@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.pagination import CursorPagination
@@ -75,6 +76,12 @@ class BaseView(APIView):
             super().perform_authentication(request)
         except UnicodeDecodeError:
             raise AuthenticationFailed("Invalid token.") from None
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Keep answers about patients out of every cache."""
+        final: Response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(final, no_store=True, private=True)
+        return final
 
     def handle_exception(self, exc: Exception) -> Response:
         """Record a forbidden attempt, then render the error."""

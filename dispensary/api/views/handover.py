@@ -178,7 +178,7 @@ class DocumentView(BaseView):
 class TrailView(BaseView):
     """The audit trail of a dispense."""
 
-    may: ClassVar = {"GET": (policies.may_see_patients, "read the trail of a dispense", "staff of the pharmacy")}
+    may: ClassVar = {"GET": (policies.may_read_trail, "read the trail of a dispense", "staff of the pharmacy")}
 
     @extend_schema(responses=shapes.TrailLine(many=True), summary="The audit trail of a dispense, newest first")
     def get(self, request: Request, pk: UUID) -> Response:

@@ -202,7 +202,7 @@ def test_the_bundle_that_is_downloaded_verifies_against_the_auditors_own_key(
     key, last = seal(shop, database), newest(shop).seq
     response = exported(auditor, shop, last=last, reason="inspection")
     assert response.streaming
-    assert (response["Content-Type"], response["Cache-Control"]) == ("application/zip", "no-store")
+    assert (response["Content-Type"], response["Cache-Control"]) == ("application/zip", "no-store, private")
     assert f'filename="audit-1-{last}.zip"' in response["Content-Disposition"]
     path = tmp_path / "log.zip"
     path.write_bytes(b"".join(response.streaming_content))

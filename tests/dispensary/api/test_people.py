@@ -156,12 +156,12 @@ def test_after_a_death_nothing_is_taken_in(pharmacist: Caller, patient: Patient)
 
 
 def test_looking_and_searching_stand_in_the_log(
-    shop: Pharmacy, auditor: Caller, patient: Patient, prescription: Prescription
+    shop: Pharmacy, technician: Caller, patient: Patient, prescription: Prescription
 ) -> None:
-    auditor.get(f"patients/{patient.pk}/")
-    auditor.get(f"prescriptions/{prescription.pk}/")
-    auditor.get(f"reviews/{Review.objects.get().pk}/")
-    auditor.post("patients/search/", {"words": "Okafor"})
+    technician.get(f"patients/{patient.pk}/")
+    technician.get(f"prescriptions/{prescription.pk}/")
+    technician.get(f"reviews/{Review.objects.get().pk}/")
+    technician.post("patients/search/", {"words": "Okafor"})
     lines = audit.history(patient, pharmacy=shop)
     looks = [line.body for line in lines if line.entry.action == audit.Event.PATIENT_OPENED]
     assert len(looks) == 3

@@ -36,49 +36,49 @@ AUDITORS = {StaffRole.AUDITOR, StaffRole.MANAGER}
 REASON = {"reason": "typed into the wrong record"}
 ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "me/", None, EVERYBODY),
-    ("GET", "patients/", None, EVERYBODY),
-    ("POST", "patients/search/", {"words": "Okafor"}, EVERYBODY),
+    ("GET", "patients/", None, COUNTER),
+    ("POST", "patients/search/", {"words": "Okafor"}, COUNTER),
     ("POST", "patients/", {"identifier": "N-1", "family_name": "New"}, COUNTER),
-    ("GET", "prescribers/", None, EVERYBODY),
+    ("GET", "prescribers/", None, COUNTER),
     ("POST", "prescribers/", {"identifier": "N-1", "name": "Dr New"}, COUNTER),
-    ("GET", "products/", None, EVERYBODY),
-    ("GET", f"products/{make.TEN_MG}/", None, EVERYBODY),
-    ("POST", "products/scan/", {"scan": f"01{make.TEN_MG}"}, EVERYBODY),
-    ("GET", "prescriptions/", None, EVERYBODY),
+    ("GET", "products/", None, COUNTER),
+    ("GET", f"products/{make.TEN_MG}/", None, COUNTER),
+    ("POST", "products/scan/", {"scan": f"01{make.TEN_MG}"}, COUNTER),
+    ("GET", "prescriptions/", None, COUNTER),
     ("POST", "prescriptions/", ..., COUNTER),
-    ("GET", "reminders/", None, EVERYBODY),
-    ("GET", "withdrawal-risk/", None, EVERYBODY),
-    ("GET", "work/", None, EVERYBODY),
+    ("GET", "reminders/", None, COUNTER),
+    ("GET", "withdrawal-risk/", None, COUNTER),
+    ("GET", "work/", None, COUNTER),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
 ]
 OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
-    ("GET", "patients/{patient}/", None, EVERYBODY),
+    ("GET", "patients/{patient}/", None, COUNTER),
     ("PATCH", "patients/{patient}/", {"facts": {"egfr": 50}}, COUNTER),
     ("PATCH", "patients/{patient}/", {"given_name": "Corrected"}, COUNTER),
     ("POST", "patients/{patient}/namesakes/", {"other": str(uuid4()), "answer": "other"}, COUNTER),
-    ("GET", "patients/{patient}/decisions/", None, EVERYBODY),
+    ("GET", "patients/{patient}/decisions/", None, COUNTER),
     ("POST", "patients/{patient}/decisions/", {"kind": "counted", "object": "x", "tablets": [1]}, PHARMACISTS),
     ("POST", "patients/{patient}/supplies/", {"supplies": [{}]}, COUNTER),
     ("POST", "patients/{patient}/death/", {"died_on": "2026-01-01"}, PHARMACISTS),
-    ("GET", "prescriptions/{prescription}/", None, EVERYBODY),
+    ("GET", "prescriptions/{prescription}/", None, COUNTER),
     ("POST", "prescriptions/{prescription}/cancel/", REASON, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/stop/", {"words": "no longer needed"}, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/reviews/", {}, COUNTER),
     ("POST", "prescriptions/{prescription}/overrides/", ANSWER | {"finding": "daily-maximum"}, COUNTER),
     ("POST", "prescriptions/{prescription}/dispenses/", ..., COUNTER),
-    ("GET", "reviews/{review}/", None, EVERYBODY),
-    ("GET", "overrides/{override}/", None, EVERYBODY),
+    ("GET", "reviews/{review}/", None, COUNTER),
+    ("GET", "overrides/{override}/", None, COUNTER),
     ("POST", "overrides/{override}/withdraw/", REASON, PHARMACISTS),
-    ("GET", "dispenses/{dispense}/", None, EVERYBODY),
+    ("GET", "dispenses/{dispense}/", None, COUNTER),
     ("POST", "dispenses/{dispense}/cancel/", REASON, PHARMACISTS),
     ("POST", "dispenses/{dispense}/return/", REASON, PHARMACISTS),
     ("GET", "dispenses/{dispense}/label.pdf", None, COUNTER),
     ("GET", "dispenses/{dispense}/calendar.pdf", None, COUNTER),
     ("GET", "dispenses/{dispense}/trail/", None, EVERYBODY),
-    ("GET", "dispenses/{dispense}/reminders/", None, EVERYBODY),
-    ("GET", "patients/{patient}/messages/", None, EVERYBODY),
+    ("GET", "dispenses/{dispense}/reminders/", None, COUNTER),
+    ("GET", "patients/{patient}/messages/", None, COUNTER),
     ("POST", "patients/{patient}/contacts/", {"medium": "email", "address": "ann@example.org"}, COUNTER),
     ("POST", "patients/{patient}/consents/", {"medium": "email", "answer": "yes"}, COUNTER),
     ("POST", "contacts/{contact}/retire/", {}, COUNTER),
@@ -87,7 +87,7 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "reminders/{reminder}/withdraw/", {}, COUNTER),
     ("POST", "work/{work}/put-off/", {"until": "2026-01-01T00:00:00Z", "note": "calls back"}, COUNTER),
     ("POST", "work/{work}/resolve/", {"resolution": "called"}, COUNTER),
-    ("GET", "fhir/MedicationDispense/{dispense}", None, EVERYBODY),
+    ("GET", "fhir/MedicationDispense/{dispense}", None, COUNTER),
     ("GET", "audit/logs/{log}/checkpoints/", None, AUDITORS),
     ("GET", "audit/logs/{log}/export/", None, AUDITORS),
     ("GET", "audit/entries/{entry}/", None, AUDITORS),
@@ -246,11 +246,8 @@ def test_who_works_at_two_pharmacies_says_for_which(
     document = problem(pharmacist.get("prescriptions/"), 400)
     assert document["problems"][0]["field"] == "X-Pharmacy"
     assert len(pharmacist.get("prescriptions/", X_Pharmacy=str(shop.pk)).json()["results"]) == 1
-    assert pharmacist.get("prescriptions/", X_Pharmacy=str(elsewhere.pk)).json()["results"] == []
-    assert (
-        pharmacist.post("patients/", {"identifier": "1", "family_name": "X"}, X_Pharmacy=str(elsewhere.pk)).status_code
-        == 403
-    )
+    assert pharmacist.get("audit/entries/", X_Pharmacy=str(elsewhere.pk)).status_code == 200
+    assert pharmacist.get("prescriptions/", X_Pharmacy=str(elsewhere.pk)).status_code == 403
     assert pharmacist.get(f"prescriptions/{prescription.pk}/").status_code == 200
     assert pharmacist.get(f"prescriptions/{prescription.pk}/", X_Pharmacy=str(elsewhere.pk)).status_code == 404
     for foreign in (str(uuid4()), "not a uuid"):
