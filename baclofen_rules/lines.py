@@ -32,6 +32,11 @@ class Line(NamedTuple):
     """Milligrams of all its days by its words, also where only the number of doses a day is in doubt."""
 
 
+_THEN = re.compile(
+    r"^\s*(?:and\s+)?(?:then|followed by|after that|afterwards|thereafter|puis|ensuite|dann|danach|anschlie(?:ß|ss)end|luego|después|poi|quindi)"
+    r"\b[\s,:]*",
+    re.IGNORECASE,
+)
 _DAILY = re.compile(r"\b(?:daily|(?:a|per|each|every) day)\b", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _STARTING = re.compile(
@@ -44,10 +49,15 @@ _STARTING = re.compile(
 def read_line(
     sequence: int, directions: str | None, phase: Phase | None, starts_on: date | None, read: ReadWords
 ) -> Line:
-    """Return a line with what its words say. A first day in words that is that of the structure says nothing new."""
+    """Return a line with what its words say.
+
+    A first day in words that is that of the structure says nothing new, nor does "then" where a line follows others.
+    """
     if directions is None:
         return Line(sequence, None, phase, starts_on, None, None)
     text = _drop_start(directions, starts_on)
+    if sequence > 1:
+        text = drop_then(text)
     reading = read(text)
     return Line(sequence, directions, phase, starts_on, reading, _total_mg(text, reading, phase, read))
 
@@ -85,6 +95,11 @@ def _with_days(regimen: Regimen, phase: Phase | None) -> list[Phase]:
     *first, last = regimen.phases
     days = last.days if last.days is not None or phase is None else phase.days
     return [*first, Phase(last.doses, days)]
+
+
+def drop_then(text: str) -> str:
+    """Return the words of a line that follows another without a "then" at their head."""
+    return _THEN.sub("", text)
 
 
 def _drop_start(text: str, starts_on: date | None) -> str:

@@ -154,3 +154,11 @@ def test_need_that_only_the_structure_says_is_asked_about_where_a_therapy_counts
     answer = review(Case.from_json(case | {"orders": [body], "supplies": [], "ask": {"order": "A"}}), LIORESAL)
     (finding,) = [finding for finding in answer.findings if finding.code == "directions"]
     assert finding.summary == "The structure says that it is taken only when needed, the directions do not"
+
+
+@pytest.mark.parametrize(
+    "second", ["then 10 mg tds for 7 days", "Followed by 10 mg tds for 7 days", "and then: 10 mg tds for 7 days"]
+)
+def test_a_line_that_begins_with_then_is_read_as_one_that_follows(second: str) -> None:
+    lines = [line(1, "20 mg tds for 7 days", [20, 20, 20], 7), line(2, second, [10, 10, 10], 7)]
+    assert summaries(order(*lines, phases=[([20, 20, 20], 7), ([10, 10, 10], 7)], quantity=63, then_stop=False)) == []

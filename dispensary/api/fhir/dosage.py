@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby, zip_longest
 from typing import Any
 
+from baclofen_rules.lines import drop_then
 from dispensary.api.fhir.elements import (
     Inquiry,
     as_objects,
@@ -59,7 +60,7 @@ def read_dosing(
     """Read all dosage instructions.
 
     `strength_mg` turns tablets into milligrams; without it a dose in tablets is asked back. A product that is no tablet
-    may have doses in other units, of which only the words are read.
+    may have doses in other units: of them only the words are read, if there are any.
     """
     pairs = as_objects(instructions, path, inquiry)
     lines = [read_line(thing, where, strength_mg, inquiry, is_tablet=is_tablet) for where, thing in pairs]
@@ -84,7 +85,7 @@ def read_dosing(
     )
     structured = [line for line in lines if line.structure]
     if not structured:
-        if not words.directions:
+        if not words.directions and is_tablet:
             inquiry.ask(path, "no dose and no words", "a dose with its timing, or the directions as text")
         return words
     if len(structured) != len(lines):
@@ -137,7 +138,8 @@ def _join_directions(lines: list[Line]) -> str:
     """Join the words of all lines: "and" for the same days, "then" for days that follow."""
     ordered = sorted((line for line in lines if line.text), key=lambda line: line.sequence or 0)
     groups = groupby(ordered, key=lambda line: id(line) if line.sequence is None else line.sequence)
-    return ", then ".join(" and ".join(line.text.rstrip(" .;,") for line in group) for _, group in groups)
+    first, *later = [" and ".join(line.text.rstrip(" .;,") for line in group) for _, group in groups] or [""]
+    return ", then ".join([first, *map(drop_then, later)])
 
 
 def _order_phases(lines: list[Line], path: str, inquiry: Inquiry) -> list[_Phase]:

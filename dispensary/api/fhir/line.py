@@ -72,7 +72,7 @@ def read_line(
     )
     as_needed = _read_need(thing, path, inquiry)
     _check_additions(thing, path, text, inquiry)
-    dose = _read_dose(thing, path, strength_mg, inquiry, may_be_other=bool(text) and not is_tablet)
+    dose = _read_dose(thing, path, strength_mg, inquiry, may_be_other=not is_tablet)
     timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
     when = (
         read_timing(timing, f"{path}.timing", inquiry, has_text=bool(text)) if timing and (dose or not text) else None

@@ -337,3 +337,12 @@ def test_words_beside_a_dose_of_zero_are_kept_unless_they_say_stop() -> None:
     for words, count in (("then stop", 0), ("then 5 mg at night", 2)):
         zero = line(mg(0), daily(1), sequence=2, text=words)
         assert len(read_order(request(first, zero)).prescription.get("lines", [])) == count
+
+
+def test_then_at_the_head_of_a_later_line_is_said_once() -> None:
+    lines = [
+        line(mg(20), daily(3), sequence=1, text="20 mg tds for 7 days"),
+        line(mg(10), daily(3), sequence=2, text="Then 10 mg tds"),
+    ]
+    lines[0]["timing"]["repeat"]["boundsDuration"] = days(7)
+    assert read_order(request(*lines)).prescription["directions"] == "20 mg tds for 7 days, then 10 mg tds"

@@ -112,3 +112,16 @@ def test_the_brand_is_kept() -> None:
         read_order(request(medicationCodeableConcept={"text": "Lioresal 10 mg tablets"})).prescription["brand"]
         == "Lioresal"
     )
+
+
+def test_capsules_without_words_are_read_for_the_rules_to_stop_them() -> None:
+    capsules = {"value": 1, "unit": "capsule"}
+    order = read_order(
+        request(
+            line(capsules, daily(3)),
+            medicationCodeableConcept={"text": "Baclofen 10 mg capsules"},
+            dispenseRequest={"quantity": capsules | {"value": 84}},
+        )
+    )
+    assert (order.prescription["form"], "phases" in order.prescription) == ("capsule", False)
+    assert any("84 capsule is no number of tablets" in note for note in order.notes)
