@@ -2,8 +2,8 @@
 
 Finds: a stop when a rise is to 8 times the dose before it or more: from the previous dose when continuing, and from one phase
 to the next for everybody. Who is not continuing is stopped as well when phase 1 is 8 times the start limit or more.
-Errs: on the side of stopping: the slip is looked for between phases of a new course too, and who has no recorded history
-is looked at as new.
+Errs: on the side of stopping: the slip is looked for between phases of a new course too, and who has no recorded history,
+or takes nothing for sure because it is ordered as needed, is looked at as new.
 Source: design; 8 rather than 10 catches a slip that was rounded to tablets.
 """
 
@@ -26,9 +26,9 @@ class Limits:
 
 def check(t: Terms, limits: Limits) -> Answer:
     for rise in t.rises:
-        if rise.after >= rise.before * limits.factor:
+        if rise.before and rise.after >= rise.before * limits.factor:
             return (Found(Severity.STOP, _risen, rise, limits),)
-    if t.is_continuing:
+    if t.is_continuing and all(rise.before for rise in t.rises):
         return CLEAR
     broken = t.above_start(limits.factor)
     if isinstance(broken, Decimal):
@@ -65,8 +65,9 @@ def _started(t: Terms, limits: Limits, start: Decimal) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    if t.rises:
-        largest = max(t.rises, key=lambda rise: rise.after / rise.before)
+    rises = [rise for rise in t.rises if rise.before]
+    if rises:
+        largest = max(rises, key=lambda rise: rise.after / rise.before)
         return f"Largest rise, {largest}: below {format_amount(limits.factor)} times."
     return f"No rise to {format_amount(limits.factor)} times."
 

@@ -10,6 +10,7 @@ from dispensary.actions import dispenses, overrides, prescriptions, therapy
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import (
+    DecisionKind,
     Dispense,
     DispenseStatus,
     Override,
@@ -364,3 +365,16 @@ def test_a_refill_counts_what_is_left_from_the_supply_before(shop, technician):
     assert isinstance(dispense, Dispense), dispense
     assert dispense.starts_on == date(2026, 12, 20)
     assert dispense.run_out_on == date(2027, 1, 17)
+
+
+def test_a_fixed_dose_takes_the_place_of_one_as_needed(shop, pharmacist):
+    then = NOW - timedelta(days=3)
+    person = make.patient(shop, now=then)
+    as_needed = {"doses": [10, 10], "unit": "mg", "days": 28}
+    before = make.prescription(person, now=then, phases=[as_needed], as_needed=True, directions=None, quantity=28)
+    make.hand_over(before, pharmacist, now=then)
+    other = make.prescriber(shop, identifier="C7654321", name="Dr Paula Weiss")
+    fixed = make.prescription(person, ordered_by=other)
+    replaces = dispenses.Decided(DecisionKind.REPLACES, str(before.pk), words="Asked her.", mitigation="5")
+    made = make.hand_over(fixed, pharmacist, decisions=[replaces])
+    assert made.relation == "changes"

@@ -1,0 +1,191 @@
+"""For no day do the page, the labels, the calendar and the messages of one patient give different doses.
+
+Read back from what was rendered. `HISTORIES=1000` tries more of them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pypdf import PdfReader
+
+from dispensary.assessment import therapy_of
+from dispensary.handover import printed_course
+from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
+from dispensary.record import group_orders, order_id
+from tests.dispensary import make
+from tests.journeys.histories import History
+
+pytestmark = pytest.mark.django_db
+HISTORIES = int(os.environ.get("HISTORIES", "25"))
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAY = rf"(\d{{1,2}}) ({'|'.join(MONTHS)})(?: (\d{{4}}))?"
+TIMES = {"once": 1, "twice": 2, "three times": 3, "four times": 4}
+ONE = timedelta(days=1)
+
+
+class Said(NamedTuple):
+    """A stretch of days with the mg of each, as a paper says it."""
+
+    first_on: date
+    last_on: date
+    mg: Decimal
+
+
+@pytest.fixture
+def shop(db: None) -> Pharmacy:
+    make.products()
+    now = timezone.now() - timedelta(days=365)
+    return make.pharmacy(now=now, time_zone="UTC", address="12 Mill Lane", phone="01865 496000")
+
+
+@pytest.fixture
+def member(shop: Pharmacy) -> StaffMember:
+    return make.staff(shop, now=timezone.now() - timedelta(days=365))
+
+
+def text_of(pdf: bytes) -> str:
+    pages = PdfReader(io.BytesIO(pdf)).pages
+    return " ".join(" ".join(page.extract_text().replace("\u00a0", " ").split()) for page in pages)
+
+
+def day_near(number: str, month: str, year: str | None, near: date) -> date:
+    """The day of that name nearest to another."""
+    if year:
+        return date(int(year), MONTHS.index(month) + 1, int(number))
+    days = [date(near.year + n, MONTHS.index(month) + 1, int(number)) for n in (-1, 0, 1)]
+    return min(days, key=lambda day: abs(day - near))
+
+
+def read_calendar(text: str) -> dict[date, Decimal]:
+    """The mg of each day that a calendar names; its doses add up to its total."""
+    _, _, body = text.partition("Never take two at once.")
+    totals: dict[date, Decimal] = {}
+    last: date | None = None
+    marks = list(
+        re.finditer(rf"{DAY}(?:(?: \S+)? (?:Less from today|More from today|Change))? ([\d.]+) mg a day", body)
+    )
+    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+        number, month, year, total = mark.groups()
+        last = day_near(number, month, year, last or date(int(year or 0), 1, 1))
+        doses = re.findall(r"\(([\d.]+) mg\)", body[mark.end() : following.start() if following else len(body)])
+        assert sum(map(Decimal, doses)) == Decimal(total), body[mark.start() : mark.start() + 200]
+        totals[last] = Decimal(total)
+    return totals
+
+
+def read_label(text: str, first_on: date, last_on: date) -> Iterator[Said]:
+    """The stretches of a label; where it names no day, its supply's first and last."""
+    sentences = rf"(?:(?P<when>(?:From )?\w{{3}} {DAY}(?: to \w{{3}} {DAY}| only)?): )?(?P<take>(?:Take|Each day take) [^.]*?\(.*?\.)(?: |$)"
+    for sentence in re.finditer(sentences, text):
+        take, when = sentence["take"], sentence["when"]
+        if "when needed" in take:
+            continue
+        doses = [Decimal(dose) for dose in re.findall(r"\(([\d.]+) mg\)", take)]
+        times = re.search(r"(once|twice|\w+ times) a day", take)
+        mg = doses[0] * TIMES[times[1]] if times else sum(doses, Decimal(0))
+        first, last = first_on, last_on
+        if when:
+            days = [day_near(*match, near=first_on) for match in re.findall(DAY, when)]  # type: ignore[misc]
+            first = days[0]
+            last = days[0] if when.endswith("only") else days[1] if len(days) > 1 else last_on
+        yield Said(first, last, mg)
+
+
+@pytest.mark.parametrize("seed", range(HISTORIES))
+def test_no_two_papers_give_different_doses_for_a_day(
+    client: Client, shop: Pharmacy, member: StaffMember, seed: int
+) -> None:
+    history = History(seed, shop, member.actor(), timezone.now())
+    client.force_login(member.user)
+    patient = Patient.objects.select_related("pharmacy").get(pk=history.patient.pk)
+    today = shop.local_day(timezone.now())
+    counted = therapy_of(patient, today)
+    story = "\n".join([f"history {seed}", *history.steps])
+
+    # The page.
+    page = client.get(reverse("counter:patient", args=[patient.pk])).content.decode().replace("\u00a0", " ")
+    found = re.search(r"Today <span[^>]*>([\d.]+) mg", page)
+    page_mg = Decimal(found[1]) if found else None
+
+    # The labels of what is in the patient's hands, by the order that they are of.
+    order_of = {
+        row.pk: order_id(products)
+        for products in group_orders(patient.prescriptions.prefetch_related("phases"))
+        for row in products
+    }
+    labels: dict[str, dict[object, list[Said]]] = {}
+    in_hand = list(Dispense.objects.filter(patient=patient).completed().order_by("handed_over_at"))
+    for dispense in in_hand:
+        shown = client.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode().replace("\u00a0", " ")
+        uncovered = re.search(rf"first day not covered \w{{3}} {DAY}", shown)
+        assert uncovered, story
+        end = day_near(*uncovered.groups(), near=today) - ONE  # type: ignore[misc]
+        answer = client.get(reverse("counter:label", args=[dispense.pk]))
+        assert answer.status_code == 200, f"{story}\n{answer.content.decode()[-900:]}"
+        said = list(read_label(text_of(answer.content), shop.local_day(dispense.handed_over_at), end))
+        assert said or printed_course(dispense).as_needed, story
+        labels.setdefault(order_of[dispense.prescription_id], {}).setdefault(dispense.prescription_id, []).extend(said)
+
+    # The newest calendar.
+    calendar: dict[date, Decimal] = {}
+    for dispense in reversed(in_hand):
+        answer = client.get(reverse("counter:calendar", args=[dispense.pk]))
+        if answer.status_code == 200:
+            calendar = read_calendar(text_of(answer.content))
+            assert calendar, story
+        if answer.status_code == 200 or dispense.relation == "changes":
+            break  # what is older no longer holds
+
+    if today in calendar and page_mg is not None:
+        assert calendar[today] == page_mg, story
+    for number in range(90):
+        on = today + number * ONE
+        day = counted.day(on)
+        by_source: dict[str, Decimal] = {}
+        for dose in day.doses:
+            if not dose.as_needed:
+                by_source[dose.source] = by_source.get(dose.source, Decimal(0)) + dose.phase.mg
+        stated: dict[str, Decimal] = {}
+        for source in by_source:
+            parts = [
+                {said.mg for said in of_strength if said.first_on <= on <= said.last_on}
+                for of_strength in labels.get(source, {}).values()
+            ]
+            assert all(len(amounts) <= 1 for amounts in parts), f"{story}\n{on}: two labels say {parts}"
+            if parts and all(parts):
+                stated[source] = sum((amount for amounts in parts for amount in amounts), Decimal(0))
+        if by_source and stated.keys() == by_source.keys():
+            total = sum(stated.values())
+            if on in calendar:
+                assert calendar[on] == total, f"{story}\n{on}: calendar {calendar[on]}, labels {stated}"
+            if on == today and page_mg is not None:
+                assert page_mg == total, f"{story}\n{on}: page {page_mg}, labels {stated}"
+
+    # The messages that are still to come.
+    owed = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
+    changes = {row.local_date + ONE for row in owed if row.kind == "dose_change"}
+    changes |= {row.local_date for row in owed if row.kind == "run_out"}
+    for on, mg in calendar.items():
+        if on <= today + ONE or on - ONE not in calendar:
+            continue
+        if on in changes and calendar[on - ONE] == mg:
+            doses = [counted.day(day).doses for day in (on - ONE, on)]
+            assert doses[0] != doses[1], f"{story}\n{on}: a message says a change, the calendar {mg} on both days"
+        if calendar[on - ONE] != mg:
+            assert on in changes, f"{story}\n{on}: the calendar changes to {mg}, and no message says it"
+    for row in owed:
+        if row.kind == "run_out":
+            assert calendar.get(row.local_date) is None or counted.day(row.local_date).doses, (
+                f"{story}\n{row.local_date}"
+            )
