@@ -9,6 +9,11 @@ ROOT: Final = HERE.parents[2]
 TESTS: Final = "tests/baclofen_rules"
 ROWS: Final = f"{TESTS}/test_rules.py::test_the_rule_answers_as_the_table_says"
 
+THERAPY: Final = tuple(
+    f"{TESTS}/therapy/test_{name}.py" for name in ("cases", "situations", "dates", "decisions", "answers")
+)
+"""The worked cases and what stands beside them: all of them hold every module of the therapy."""
+
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
     "text.py": (f"{TESTS}/test_text.py",),
@@ -20,6 +25,11 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     "planning/bounds.py": (f"{TESTS}/planning/test_bounds.py",),
     "planning/model.py": (f"{TESTS}/planning/test_model.py", f"{TESTS}/planning/test_suggest.py"),
     "planning/suggest.py": (f"{TESTS}/planning/test_suggest.py",),
+    **{
+        f"therapy/{path.name}": THERAPY
+        for path in sorted((ROOT / "baclofen_rules" / "therapy").glob("*.py"))
+        if path.name != "__init__.py"
+    },
 }
 """Files with tests of their own; a rule is held against the rows of its own table."""
 BESIDE: Final[dict[str, tuple[str, ...]]] = {"directions": (f"{TESTS}/test_directions_rule.py",)}
