@@ -139,6 +139,53 @@ def test_doors_write_nothing_themselves() -> None:
     assert written == []
 
 
+COMPUTED_FROM_SUPPLIES = re.compile(
+    r"run_?out|uncovered|cover_end|covered_until|last_covered|days_(supply|left|covered)|left_days|gap_days|(dose|mg|taken)_on"
+    r"|doses_of_(day|today)|on_day$|running_mg|next_change|held_since|(due|earliest)_on|refill_due|relation_of|^_?relate"
+    r"|(end|start)_of_course|course_of"
+)
+"""Names of functions that say what a patient takes on a day, from which supply, until when, or when the next is due."""
+NOT_COMPUTED = {
+    "baclofen_rules/supply.py": {"days_supply", "run_out_on", "cover_end"},  # of the first case format
+    "baclofen_rules/fills.py": {"running_mg"},  # its look-back
+    "baclofen_rules/regimen.py": {"on_day"},  # of a regimen alone
+    "baclofen_rules/course_words.py": {"days_left"},  # to a day that the therapy names, in words
+    "dispensary/audit/checks/live.py": {"_last_covered"},  # of a log by its checkpoints
+    "baclofen_rules/review.py": {"_course_of_hand_over"},  # what the therapy says, as part of the review
+    "dispensary/counter/choices.py": {"relation_of"},  # of the assessment, as the therapy says it
+    "dispensary/migrations/0013_relations_of_supplies.py": {"_relation_of"},  # the same, for older rows
+}
+FIRST_FORMAT = {f"baclofen_rules/{name}.py" for name in ("supply", "fills", "terms", "review")}
+
+
+def test_what_a_patient_takes_is_computed_in_the_therapy_alone() -> None:
+    computed = {}
+    for path in [*modules("baclofen_rules", "dispensary", "deploy"), *(ROOT / "dispensary/migrations").glob("*.py")]:
+        if path.is_relative_to(ROOT / "baclofen_rules" / "therapy"):
+            continue
+        functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+        names = {name for name in functions if COMPUTED_FROM_SUPPLIES.search(name)}
+        if names != NOT_COMPUTED.get(name_of(path), set()):
+            computed[name_of(path)] = names
+    assert computed == {}
+
+
+def test_a_therapy_is_read_through_its_surface_and_cover_is_counted_for_the_first_format_alone() -> None:
+    inside, counting = [], []
+    for path in modules("baclofen_rules", "dispensary", "deploy"):
+        if path.is_relative_to(ROOT / "baclofen_rules" / "therapy"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            inside += [name_of(path) for name in names if name.startswith("baclofen_rules.therapy.")]
+            if isinstance(node, ast.ImportFrom) and node.module == "baclofen_rules.supply":
+                computed = {alias.name for alias in node.names} & {"days_supply", "run_out_on", "cover_end"}
+                counting += [name_of(path)] if computed else []
+    assert inside == []
+    assert set(counting) <= FIRST_FORMAT
+
+
 LONGEST_COUNTDOWN = 300  # seconds
 
 

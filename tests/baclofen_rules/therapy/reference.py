@@ -389,7 +389,9 @@ class Reference:
             unknown = {name for other in courses for name in (other.name, *other.ends)}
         elif relation is Relation.CHANGES:
             course.ends = [other.name for other in courses]
-            unknown = {name for other in courses for name in other.unknown}
+            beside = [d for d in self.decided(source, supply) if d.kind is DecisionKind.BESIDE]
+            settled = {other.name for d in beside for other in self.named_by(self.object_of(d, source))}
+            unknown = {name for other in courses for name in other.unknown} - settled
         for other in self.open():
             if other.name in unknown and other.name not in course.ends:
                 course.unknown.add(other.name)
