@@ -169,7 +169,7 @@ def calls(uncovered: int) -> list[tuple[str, int]]:
 
 SITUATIONS = [
     Situation(
-        "an increase that names the order it replaces, of another prescriber",
+        "S01 an increase that names the order it replaces, of another prescriber",
         [order("A", 30, status=COMPLETED), order("B", 45, "dr-b", replaces="A")],
         [given("A", -10, 84)],
         asked="B",
@@ -188,7 +188,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "an increase when the old tablets are finished",
+        "S02 an increase when the old tablets are finished",
         [order("A", 30, status=COMPLETED), order("B", 45)],
         [given("A", -10, 84)],
         asked="B",
@@ -208,7 +208,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a repeat eight days early",
+        "S03 a repeat eight days early",
         [order("A", 30)],
         [given("A", -20, 84)],
         asked="A",
@@ -217,7 +217,7 @@ SITUATIONS = [
         after={"supply": (8, 28), "out A": 36, "type": "RF", "mg 35": 30, "held": -20, "due A": ("not-due", 29, 29)},
     ),
     Situation(
-        "a repeat two days late",
+        "S04 a repeat two days late",
         [order("A", 30)],
         [given("A", -30, 84)],
         asked="A",
@@ -237,7 +237,7 @@ SITUATIONS = [
         after={"supply": (0, 28), "out A": 28, "mg 0": 30, "mg -1": 0, "held": 0},
     ),
     Situation(
-        "a repeat after ten days without tablets",
+        "S05 a repeat after ten days without tablets",
         [order("A", 30)],
         [given("A", -38, 84)],
         asked="A",
@@ -255,21 +255,21 @@ SITUATIONS = [
         after={"supply": (0, 28), "running 0": "A", "mg 0": 30},
     ),
     Situation(
-        "ninety days without tablets",
+        "S06 ninety days without tablets",
         [order("A", 30), order("B", 45)],
         [given("A", -118, 84)],
         asked="B",
         expected={"relation B": "changes after-gap A", "out A": -90, "ended": {}},
     ),
     Situation(
-        "ninety-one days without tablets",
+        "S07 ninety-one days without tablets",
         [order("A", 30), order("B", 45)],
         [given("A", -119, 84)],
         asked="B",
         expected={"relation B": "new -", "ended": {"A": ("lapsed", 0)}, "risk": [], "relation A": "new -"},
     ),
     Situation(
-        "two prescribers, undecided",
+        "S08 two prescribers, undecided",
         [order("A", 30), order("B", 15, "dr-b")],
         [given("A", -7, 84)],
         asked="B",
@@ -278,7 +278,7 @@ SITUATIONS = [
         after={"mg 0": None, "low 0": 15, "high 0": 45, "running 0": "A B", "change": None},
     ),
     Situation(
-        "two prescribers, decided as beside each other",
+        "S09 two prescribers, decided as beside each other",
         [order("A", 30), order("B", 15, "dr-b")],
         [given("A", -7, 84)],
         asked="B",
@@ -288,14 +288,14 @@ SITUATIONS = [
         after={"mg 0": 45, "low 0": 45, "high 0": 45, "out A": 21, "out B": 56, "relation B": "continues own-order B"},
     ),
     Situation(
-        "the same dose of another prescriber, more left than a refill is due with",
+        "S10 the same dose of another prescriber, more left than a refill is due with",
         [order("A", 30), order("B", 30, "dr-b")],
         [given("A", -20, 84)],
         asked="B",
         expected={"relation B": "unknown unknown A", "highest 84": 60, "due B": ("due", 0, 0)},
     ),
     Situation(
-        "the same dose of another prescriber when a refill is due",
+        "S11 the same dose of another prescriber when a refill is due",
         [order("A", 30), order("B", 30, "dr-b")],
         [given("A", -21, 84)],
         asked="B",
@@ -304,7 +304,7 @@ SITUATIONS = [
         after={"supply": (7, 28), "running 30": "A", "out A": 35, "relation B": "continues own-order A"},
     ),
     Situation(
-        "hospital discharge, then the community repeat of the same dose",
+        "S12 hospital discharge, then the community repeat of the same dose",
         [order("A", 30)],
         [elsewhere("r1", -10, 14, 30, dose_since=day(-60))],
         asked="A",
@@ -313,7 +313,7 @@ SITUATIONS = [
         after={"supply": (4, 28), "out r1": 32, "running 20": "r1", "type": "FF"},
     ),
     Situation(
-        "hospital discharge at another dose, back to the dose before",
+        "S13 hospital discharge at another dose, back to the dose before",
         [order("A", 45)],
         [given("A", -15, 126), elsewhere("r1", -5, 28, 60)],
         [said("replaces", "A", -5, "r1")],
@@ -329,7 +329,7 @@ SITUATIONS = [
         after={"mg -1": 60, "mg 0": 45, "running 0": "A@2026-12-01", "out A@2026-12-01": 28},
     ),
     Situation(
-        "the third instalment is due",
+        "S14 the third instalment is due",
         [order("A", 30, interval_days=7)],
         [given("A", -14, 21), given("A", -7, 21)],
         asked="A",
@@ -345,14 +345,14 @@ SITUATIONS = [
         after={"supply": (0, 7), "type": "RFP", "owed A": (21,), "due A": ("not-due", 7, 7), "messages": calls(7)[1:]},
     ),
     Situation(
-        "an instalment is not due yet",
+        "S15 an instalment is not due yet",
         [order("A", 30, interval_days=7)],
         [given("A", -3, 21)],
         asked="A",
         expected={"due A": ("not-due", 4, 4), "owed A": (63,)},
     ),
     Situation(
-        "an owed remainder lapses with its order",
+        "S16 an owed remainder lapses with its order",
         [order("A", 30, status=OrderStatus.CANCELLED)],
         [given("A", -10, 42)],
         asked="A",
@@ -366,14 +366,14 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a returned part is not owed again",
+        "S17 a returned part is not owed again",
         [order("A", 30)],
         [given("A", -10, 84, back=-2, some=[42])],
         asked="A",
         expected={"owed A": None, "out A": 4, "mg 3": 30, "mg 4": 0},
     ),
     Situation(
-        "25 mg and 10 mg tablets of one order, the 10 mg ones short",
+        "S18 25 mg and 10 mg tablets of one order, the 10 mg ones short",
         [
             order(
                 "A",
@@ -400,7 +400,7 @@ SITUATIONS = [
         after={"supply": (0, 8), "mg 0": 70, "mg 8": 0, "type": "RFP", "owed A": None},
     ),
     Situation(
-        "the same dose in larger tablets: the old ones first",
+        "S19 the same dose in larger tablets: the old ones first",
         [
             order("A", plan(([25, 25, 25], None), quantity=210), status=COMPLETED),
             order("B", plan(([25, 25, 25], None), strengths=[25]), written=-1),
@@ -412,7 +412,7 @@ SITUATIONS = [
         after={"supply": (6, 28), "label": [(6, 33, ((1, 1, 1),))], "out A": 34, "change": None, "type": "FF"},
     ),
     Situation(
-        "as needed on top of a regular dose, of another prescriber",
+        "S20 as needed on top of a regular dose, of another prescriber",
         [order("A", 30), order("P", AS_NEEDED, "dr-b")],
         [given("A", -7, 84)],
         asked="P",
@@ -421,7 +421,7 @@ SITUATIONS = [
         after={"mg 0": None, "low 0": 0, "high 0": 50, "calendar": 0},
     ),
     Situation(
-        "as needed on top of a regular dose, of the same prescriber",
+        "S21 as needed on top of a regular dose, of the same prescriber",
         [order("A", 30), order("P", AS_NEEDED)],
         [given("A", -7, 84)],
         asked="P",
@@ -443,7 +443,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a taper while maintenance tablets remain",
+        "S22 a taper while maintenance tablets remain",
         [order("A", 45), order("B", TAPER)],
         [given("A", -14, 126)],
         asked="B",
@@ -464,14 +464,14 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a taper from tablets at home",
+        "S23 a taper from tablets at home",
         [order("A", 45), order("B", TAPER)],
         [given("A", -14, 126)],
         [said("counted", "B", 0, tablets=amounts([32]))],
         expected={"mg -1": 45, "mg 0": 30, "ended": {"A": ("replaced", 0)}, "last": 13, "running 0": "B"},
     ),
     Situation(
-        "a stop to come",
+        "S24 a stop to come",
         [order("A", 30, status=COMPLETED)],
         [given("A", -14, 84)],
         [said("stopped", "A", 3)],
@@ -486,14 +486,14 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a stop at 5 mg a day is not watched, at more it is",
+        "S25 a stop at 5 mg a day is not watched",
         [order("A", plan(([5], None))), order("B", plan(([5, 5], None)), "dr-b")],
         [given("A", -14, 28)],
         [said("stopped", "A", -1)],
         expected={"risk": [], "ended": {"A": ("stopped", -1)}, "relation A": "unknown outdated"},
     ),
     Situation(
-        "both courses stopped at once",
+        "S26 both courses stopped at once",
         [order("A", 30), order("B", 15, "dr-b")],
         [given("A", -14, 84), given("B", -14, 84)],
         [said("beside", "A", -14, "B"), said("stopped", "all", -2)],
@@ -505,13 +505,13 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a repeat comes back whole",
+        "S27 a repeat comes back whole",
         [order("A", 30)],
         [given("A", -20, 84), given("A", -5, 84, back=0)],
         expected={"out A": 8, "mg 0": 30, "mg -1": 30, "messages": calls(8), "owed A": None},
     ),
     Situation(
-        "takes less than prescribed",
+        "S28 takes less than prescribed",
         [order("A", 60), order("B", 75)],
         [given("A", -10, 168)],
         [said("takes", "A", -3, mg=Decimal(30))],
@@ -519,14 +519,14 @@ SITUATIONS = [
         expected={"mg 0": 60, "low 0": 30, "high 0": 60, "low -4": 60, "out A": 18, "previous": (30, 60)},
     ),
     Situation(
-        "takes more than prescribed",
+        "S29 takes more than prescribed",
         [order("A", 60)],
         [given("A", -10, 168)],
         [said("takes", "A", -3, mg=Decimal(90))],
         expected={"mg 0": 60, "low 0": 60, "high 0": 90, "high -4": 60, "out A": 18},
     ),
     Situation(
-        "tablets counted at home",
+        "S30 tablets counted at home",
         [order("A", 30)],
         [given("A", -10, 84)],
         [said("counted", "A", 0, tablets=amounts([30]))],
@@ -534,7 +534,7 @@ SITUATIONS = [
         expected={"out A": 10, "due A": ("not-due", 3, 3)},
     ),
     Situation(
-        "tablets lost",
+        "S31 tablets lost",
         [order("A", 30)],
         [given("A", -10, 84)],
         [said("counted", "A", 0, tablets=amounts([0]))],
@@ -544,7 +544,7 @@ SITUATIONS = [
         after={"supply": (0, 28), "mg 0": 30, "held": -10},
     ),
     Situation(
-        "two fills for a holiday",
+        "S32 two fills for a holiday",
         [order("A", 30)],
         [given("A", -14, 84)],
         asked="A",
@@ -553,7 +553,7 @@ SITUATIONS = [
         after={"supply": (14, 56), "out A": 70, "type": "RFP", "owed A": None},
     ),
     Situation(
-        "an order replaced after a part runs until the new one is collected",
+        "S33 an order replaced after a part runs until the new one is collected",
         [order("A", 30, status=REPLACED), order("B", 45, replaces="A")],
         [given("A", -10, 42)],
         asked="B",
@@ -569,7 +569,7 @@ SITUATIONS = [
         after={"mg 0": 45, "ended": {"A": ("replaced", 0)}},
     ),
     Situation(
-        "an order for later, handed over today, tablets until then",
+        "S34 an order for later, handed over today, tablets until then",
         [order("A", 30), order("B", 45, starts=20)],
         [given("A", -8, 84)],
         asked="B",
@@ -585,7 +585,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "an order for later, two days without tablets before it",
+        "S35 an order for later, two days without tablets before it",
         [order("A", 30), order("B", 45, starts=20)],
         [given("A", -10, 84)],
         asked="B",
@@ -593,7 +593,7 @@ SITUATIONS = [
         after={"mg 18": 0, "high 18": 30, "mg 20": 45, "out A": 18, "messages": [*calls(18), *calls(48)]},
     ),
     Situation(
-        "a planned taper collected late",
+        "S36 a planned taper collected late",
         [order("A", 45), order("B", TAPER, starts=-5)],
         [given("A", -14, 126)],
         asked="B",
@@ -602,7 +602,7 @@ SITUATIONS = [
         after={"supply": (0, 14), "mg 6": 30, "mg 7": 15, "last": 13},
     ),
     Situation(
-        "the patient has died",
+        "S37 the patient has died",
         [order("A", 30), order("B", 45)],
         [given("A", -10, 42)],
         died=-1,
@@ -618,7 +618,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a recorded dose that nobody knows",
+        "S38 a recorded dose that nobody knows",
         [order("B", 30)],
         [elsewhere("r1", -5, 28, None)],
         asked="B",
@@ -633,41 +633,41 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a decision put right by another",
+        "S39 a decision put right by another",
         [order("A", 30), order("B", 45, "dr-b")],
         [given("A", -10, 84), given("B", -5, 126)],
         [said("beside", "A", -5, "B", id="d1"), said("replaces", "A", -3, "B", id="d2", corrects="d1")],
         expected={"mg -6": 30, "mg -5": 45, "mg 0": 45, "running 0": "B", "ended": {"A": ("replaced", -5)}},
     ),
     Situation(
-        "a stop that was wrong",
+        "S40 a stop that was wrong",
         [order("A", 30)],
         [given("A", -10, 84)],
         [said("stopped", "A", -5, id="d1"), said("counted", "A", -4, id="d2", corrects="d1", tablets=amounts([60]))],
         expected={"mg 0": 30, "out A": 16, "ended": {}},
     ),
     Situation(
-        "the dates of a plan move by four days",
+        "S41 the dates of a plan move by four days",
         [order("A", TITRATION)],
         [given("A", -3, 84)],
         [said("moved", "A", 0, days=4)],
         expected={"mg 7": 15, "mg 8": 30, "change": 8, "mg 15": 45, "out A": 25},
     ),
     Situation(
-        "as needed alone, its tablets used up at the most of a day",
+        "S42 as needed alone, its tablets used up at the most of a day",
         [order("P", plan(([10, 10, 10], None), as_needed=True))],
         [given("P", -28, 84)],
         expected={"mg 0": 0, "low 0": 0, "high 0": 30, "running 0": "P", "uncovered 0": "", "risk": [], "messages": []},
     ),
     Situation(
-        "as needed, taken regularly",
+        "S43 as needed, taken regularly",
         [order("P", plan(([10, 10, 10], None), as_needed=True))],
         [given("P", -28, 84)],
         [said("takes", "P", -10, mg=Decimal(20))],
         expected={"low -1": 20, "high -1": 30, "mg -1": 0, "risk": [("P", "may-be-out", 0, 0)]},
     ),
     Situation(
-        "two strengths as two orders of one day",
+        "S44 two strengths as two orders of one day",
         [order("A", plan(([25, 25], None), strengths=[25])), order("B", plan(([10, 10], None)))],
         [given("A", -5, 56)],
         asked="B",
@@ -676,28 +676,28 @@ SITUATIONS = [
         after={"mg 0": 70, "low 0": 70, "out A": 23, "out B": 28},
     ),
     Situation(
-        "two orders of one group",
+        "S45 two orders of one group",
         [order("A", 30, group="g"), order("B", 15, "dr-b", group="g")],
         [given("A", -5, 84)],
         asked="B",
         expected={"relation B": "beside group A", "highest 84": 45},
     ),
     Situation(
-        "a lower dose while the old order is active",
+        "S46 a lower dose while the old order is active",
         [order("A", 45), order("B", 30)],
         [given("A", -7, 126)],
         asked="B",
         expected={"relation B": "unknown lower A", "highest 84": 75},
     ),
     Situation(
-        "a lower dose when the old order is completed",
+        "S47 a lower dose when the old order is completed",
         [order("A", 45, status=COMPLETED), order("B", 30)],
         [given("A", -7, 126)],
         asked="B",
         expected={"relation B": "changes same-prescriber A", "highest 84": 30},
     ),
     Situation(
-        "a renewal that names the order it replaces, at the same constant dose",
+        "S48 a renewal that names the order it replaces, at the same constant dose",
         [order("A", 30), order("B", 30, "dr-b", replaces="A")],
         [given("A", -7, 84)],
         asked="B",
@@ -706,26 +706,26 @@ SITUATIONS = [
         after={"out A": 49, "supply": (21, 28), "running 40": "A"},
     ),
     Situation(
-        "a new order while another is planned",
+        "S49 a new order while another is planned",
         [order("A", 30), order("B", 45, starts=10), order("C", 60)],
         [given("A", -10, 84), given("B", -2, 126)],
         asked="C",
         expected={"relation C": "unknown unknown A B", "highest 126": 105, "mg 9": 30, "mg 10": 45},
     ),
     Situation(
-        "an order on hold",
+        "S50 an order on hold",
         [order("A", 30, status=OrderStatus.WAITING)],
         [given("A", -10, 42)],
         expected={"relation A": None, "due A": ("waiting", None, None), "owed A": None, "mg 0": 30},
     ),
     Situation(
-        "recorded supplies of two sources at one dose",
+        "S51 recorded supplies of two sources at one dose",
         [],
         [elsewhere("r1", -20, 14, 30), elsewhere("r2", -8, 28, 30)],
         expected={"running 0": "r1", "out r1": 22, "mg 0": 30, "held": -20},
     ),
     Situation(
-        "a repeat in the middle of a titration",
+        "S52 a repeat in the middle of a titration",
         [order("A", TITRATION)],
         [given("A", -10, 20)],
         asked="A",
@@ -739,7 +739,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "returned on the day of its hand-over and handed over again, beside two recorded supplies",
+        "S53 returned on the day of its hand-over and handed over again, beside two recorded supplies",
         [order("A", plan(([5, 5, 5], 7), ([10, 10, 10], None), quantity=42))],
         [
             given("A", -20, 42, back=-20),
@@ -759,7 +759,7 @@ SITUATIONS = [
         },
     ),
     Situation(
-        "a cancelled hand-over never left the counter",
+        "S54 a cancelled hand-over never left the counter",
         [order("A", 30)],
         [given("A", -10, 42), given("A", -5, 42, status=SupplyStatus.CANCELLED)],
         expected={"out A": 4, "owed A": (42,), "relation A": "part own-order A"},
