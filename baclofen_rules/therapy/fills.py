@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import ceil
 from typing import TYPE_CHECKING
 
-from baclofen_rules.therapy.model import ZERO, Order, OrderStatus, Supply, SupplyStatus
+from baclofen_rules.therapy.model import ZERO, Habits, Order, OrderStatus, Supply, SupplyStatus
 
 if TYPE_CHECKING:
     from baclofen_rules.therapy.course import Course
@@ -35,9 +35,12 @@ def _rest(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
 
 
 def days_kept(state: Courses, course: Course) -> int:
-    """Return the most days of the last fill that may be left when a refill is not early: whole days, rounded down."""
-    habits = state.facts.habits
-    days = fill_days(state, course)
+    """Return the most days of the last fill of a course that may be left when a refill is not early."""
+    return days_kept_of(fill_days(state, course), state.facts.habits)
+
+
+def days_kept_of(days: int, habits: Habits) -> int:
+    """Return the most days of a fill that may be left when a refill is not early: whole days, rounded down."""
     if habits.days_left is not None:
         return min(habits.days_left, days // 2)
     share = Decimal(1) - (habits.used_fraction or ZERO)

@@ -28,7 +28,7 @@ from baclofen_rules.therapy.answers import (
 )
 from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.days import TherapyDays
-from baclofen_rules.therapy.fills import days_kept, fill_days, owes, refill_due_from
+from baclofen_rules.therapy.fills import days_kept, days_kept_of, fill_days, owes, refill_due_from
 from baclofen_rules.therapy.model import (
     ZERO,
     Decision,
@@ -176,6 +176,7 @@ class Therapy(TherapyDays):
         phase, strengths = self._last_covered_phase(named[0]) if named else (None, ())
         uncovered_on = min(ends, default=None)
         first = named[0] if named else None
+        days = 0 if first is None else fill_days(self._now, first)
         return OrderRelation(
             relation=relation.relation,
             how=relation.how,
@@ -188,8 +189,8 @@ class Therapy(TherapyDays):
             gap_days=0 if uncovered_on is None else max(0, today - uncovered_on),
             left_days=0 if uncovered_on is None else max(0, uncovered_on - today),
             held_since=self._held_since_of(named),
-            kept_days=0 if first is None else days_kept(self._now, first),
-            fill_days=0 if first is None else fill_days(self._now, first),
+            kept_days=days_kept_of(days, self.facts.habits),
+            fill_days=days,
             previous_doses=() if phase is None else phase.doses_together,
             previous_strength_mg=strengths[0] if len(strengths) == 1 else None,
             last_supply_on=max((s.on for s in first.supplies), default=None) if first is not None else None,
