@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from tests.baclofen_rules.mutation.equivalent import Equivalent, load
+from tests.baclofen_rules.mutation.equivalent import Equivalent, is_of_a_guard, load
 from tests.baclofen_rules.mutation.operators import laid_open
 from tests.baclofen_rules.mutation.targets import HERE, ROOT, judges_of, targets
 
@@ -188,7 +188,9 @@ def judged(target: str, entries: list[Equivalent]) -> tuple[Counter[str], list[s
             score["killed"] += 1
         elif verdict["status"] in ("not checked", "check was interrupted by user"):
             score["not tried"] += 1
-        elif any(entry.fits(target, function, verdict["was"], verdict["becomes"]) for entry in entries):
+        elif is_of_a_guard(verdict["was"], verdict["becomes"]) or any(
+            entry.fits(target, function, verdict["was"], verdict["becomes"]) for entry in entries
+        ):
             score["equivalent"] += 1
         else:
             score["survived"] += 1

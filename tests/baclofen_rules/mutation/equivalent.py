@@ -1,5 +1,6 @@
 """The list of mutants that change nothing: found again by what they change, never by a number."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,12 @@ class Equivalent:
         same = (self.file, self.function, self.was) == (file, function, was) and becomes in self.becomes
         self.used = self.used or same
         return same
+
+
+def is_of_a_guard(was: str, becomes: str) -> bool:
+    """Say whether a change only takes away a guard against a mistake in the code: `strict` of a zip, the Decimal 0 of a sum."""
+    guard = r",\s*(strict=\w+|ZERO)?\s*\)" if "sum(" in was else r",\s*(strict=\w+)?\s*\)"
+    return re.sub(guard, ")", was) == re.sub(guard, ")", becomes)
 
 
 def load(path: Path = LIST) -> list[Equivalent]:

@@ -49,6 +49,14 @@ def test_an_entry_fits_only_the_change_it_names() -> None:
     assert entry.used
 
 
+def test_a_zip_that_is_not_strict_and_a_sum_from_the_int_zero_are_harmless_everywhere() -> None:
+    assert equivalent.is_of_a_guard("zip(a, b, strict=True)", "zip(a, b, strict=None)")
+    assert equivalent.is_of_a_guard("zip(a, b, strict=True)", "zip(a, b, )")
+    assert equivalent.is_of_a_guard("sum(x, ZERO)", "sum(x, )")
+    assert not equivalent.is_of_a_guard("max(x, ZERO)", "max(x, )")
+    assert not equivalent.is_of_a_guard("min(a, b)", "min(a, )")
+
+
 def test_a_severity_becomes_the_next_graver_one() -> None:
     def after(written: str) -> list[str]:
         node = cst.ensure_type(cst.parse_expression(written), cst.Attribute)
