@@ -3,11 +3,29 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from baclofen_rules.regimen import Phase
-from baclofen_rules.therapy import Facts, Plan, Product, Relation, SupplyStatus, Therapy, therapy
+from baclofen_rules.therapy import (
+    Facts,
+    FrozenRelation,
+    How,
+    Plan,
+    Product,
+    Relation,
+    RiskLevel,
+    Supply,
+    SupplyStatus,
+    Therapy,
+    messages,
+    risk_level,
+    risks,
+    therapy,
+    watches,
+)
 from tests.baclofen_rules.therapy.reading import amounts, habits
 from tests.baclofen_rules.therapy.states import TODAY, day
-from tests.baclofen_rules.therapy.test_situations import elsewhere, given, order, plan
+from tests.baclofen_rules.therapy.test_situations import elsewhere, given, order, plan, said
 
 TWO_PRODUCTS = Plan(
     (
@@ -75,3 +93,124 @@ def test_a_return_of_no_known_day_is_not_counted() -> None:
     unknown = replace(given("A", -10, 84), status=SupplyStatus.RETURNED)
     assert state(order("A", 30), unknown).course("A").first_uncovered == day(18)
     assert fill_days(state(order("A", 30), unknown), "A") == 28
+
+
+# --- what happens on one day --------------------------------------------------------------------------------------------
+
+
+def frozen(name: str, on: int, tablets: int, relation: Relation, *to: str) -> Supply:
+    return replace(given(name, on, tablets), relation=FrozenRelation(relation, How.DECIDED, to))
+
+
+def day_of(of: Therapy, on: int = 0) -> tuple[object, ...]:
+    taken = of.day(day(on))
+    return taken.mg, taken.low, taken.high, " ".join(taken.running)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_one_day_repeats_come_first_and_then_the_larger_dose(turn: int) -> None:
+    old, raised = order("A", 30), order("B", 45)
+    repeat = [given("A", -28, 84), given("A", 0, 84), given("B", 0, 126)]
+    assert day_of(state(old, raised, *repeat[::turn])) == (45, 45, 45, "B")
+    both = [given("B", 0, 126), given("A", 0, 84)]
+    assert day_of(state(old, raised, *both[::turn])) == (None, 30, 75, "B A")
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_one_day_a_hand_over_follows_those_that_its_relation_names(turn: int) -> None:
+    orders = [order("A", 15), order("B", 30), order("C", 45)]
+    chain = [
+        given("A", 0, 42),
+        frozen("B", 0, 84, Relation.CHANGES, "A"),
+        frozen("C", 0, 126, Relation.CHANGES, "B"),
+    ]
+    assert day_of(state(*orders, *chain[::turn])) == (45, 45, 45, "C")
+    assert {course.course for course in state(*orders, *chain[::turn]).ended} == {"A", "B"}
+    back = [given("A", -200, 42), given("A", 0, 42), frozen("B", 0, 84, Relation.CHANGES, "A@2026-12-01")]
+    assert day_of(state(*orders[:2], *back[::turn])) == (30, 30, 30, "B")
+
+
+def test_of_one_day_returns_come_before_hand_overs() -> None:
+    orders = [order("A", 30), order("B", 45, replaces="A")]
+    rows = [given("A", -20, 84), given("B", -10, 126, back=0), given("A", 0, 84)]
+    assert day_of(state(*orders, *rows)) == (30, 30, 30, "A")
+
+
+def test_of_one_day_the_later_report_counts() -> None:
+    reports = [said("takes", "A", -1, id=f"d{mg}", mg=Decimal(mg)) for mg in (10, 20)]
+    for decisions in (reports, reports[::-1]):
+        assert state(order("A", 30), given("A", -10, 84), decisions=tuple(decisions)).day(TODAY).low == 20
+
+
+def test_what_is_dated_after_today_is_not_there_yet() -> None:
+    later, died = given("A", 2, 84), day(1)
+    assert state(order("A", 30), later, given("A", -10, 84)).course("A").first_uncovered == day(18)
+    assert day_of(state(order("A", 30), given("A", -10, 84), died_on=died)) == (30, 30, 30, "A")
+
+
+def test_nothing_is_handed_over_or_decided_after_death() -> None:
+    rows = (order("A", 30), given("A", -10, 84))
+    assert state(*rows, given("A", 0, 84), died_on=TODAY).relate_supply("A0") is None
+    dead = state(*rows, died_on=TODAY, decisions=(said("moved", "A", 0, days=1),))
+    assert [(course.course, course.why.value, course.on) for course in dead.ended] == [("A", "died", TODAY)]
+    counted = said("counted", "B", 0, tablets=amounts([42]))
+    assert state(*rows, order("B", 45), died_on=day(-1), decisions=(counted,)).day(TODAY).running == ()
+
+
+def test_a_supply_that_is_given_has_no_return() -> None:
+    assert state(order("A", 30), replace(given("A", -10, 84), returned_on=day(-5))).course("A").first_uncovered == day(
+        18
+    )
+
+
+# --- messages and the risk list -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tablets", "kinds"), [(27, ["refill_again"]), (30, ["refill_due", "refill_again"])])
+def test_a_refill_is_due_by_message_when_the_second_call_is_more_than_two_days_later(
+    tablets: int, kinds: list[str]
+) -> None:
+    calls = messages(state(order("A", 30), given("A", 0, tablets)))
+    assert [message.kind.value for message in calls][:-2] == kinds
+    assert {message.course for message in calls} == {"A"}
+
+
+def test_messages_name_the_course_they_are_about() -> None:
+    taper = plan(([10, 10, 10], 7), ([5, 5, 5], 7), then_stop=True)
+    names = {message.kind.value: message.course for message in messages(state(order("A", taper), given("A", -3, 84)))}
+    assert names == {"dose_change": "A", "last_day": "A"}
+
+
+def test_no_last_day_is_told_where_nobody_knows_whether_both_are_taken() -> None:
+    taper = plan(([10, 10, 10], 7), then_stop=True)
+    tapers = [order("A", taper), order("B", taper, "dr-b")]
+    unknown = state(*tapers, given("A", -3, 42), given("B", -3, 42))
+    assert unknown.last_day == day(3)
+    assert [message.kind.value for message in messages(unknown)] == []
+
+
+@pytest.mark.parametrize(("mg", "count"), [(5, 0), (6, 1)])
+def test_the_risk_list_goes_on_after_what_it_leaves_out(mg: int, count: int) -> None:
+    needed = plan(([10, 10, 10], None), as_needed=True)
+    taper = plan(([10, 10, 10], 40), then_stop=True)
+    rows = [
+        *(order("P", needed), order("A", taper), order("B", 30, "dr-b")),
+        *(given("P", -28, 84), given("A", -27, 84), given("B", -26, 84)),
+    ]
+    decided = (
+        said("takes", "P", -10, mg=Decimal(mg)),
+        said("beside", "P", -27, "A"),
+        said("beside", "P", -26, "B"),
+        said("beside", "A", -26, "B"),
+    )
+    listed = [(row.course, row.level.value) for row in risks(state(*rows, decisions=decided))]
+    assert listed == [("P", "may-be-out")] * count + [("A", "soon"), ("B", "soon")]
+
+
+def test_a_watch_says_what_it_is_of() -> None:
+    stopped = state(order("A", 30), given("A", -10, 84), decisions=(said("stopped", "A", 0),))
+    assert [(w.is_stopped, w.as_needed) for w in watches(stopped)] == [(True, False)]
+    assert [(w.is_stopped, w.as_needed) for w in watches(state(order("A", 30), given("A", -10, 84)))] == [
+        (False, False)
+    ]
+    assert risk_level(TODAY, TODAY, as_needed=False, is_stopped=False) is RiskLevel.TODAY
