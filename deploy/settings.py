@@ -119,6 +119,7 @@ DATABASES = {
         "default": ENV.get("DATABASE_URL", "postgresql:///dispensary"),
         "owner": ENV.get("DATABASE_OWNER_URL", ""),
         "sealer": ENV.get("DATABASE_SEALER_URL", ""),
+        "eraser": ENV.get("DATABASE_ERASER_URL", ""),
     }.items()
     if url
 }
@@ -259,6 +260,7 @@ DISPENSARY = {
     # Given to the sealer's process alone: no web server or worker can sign a checkpoint.
     "audit_key_file": ENV.get("AUDIT_KEY_FILE") or None,
     "audit_state_folder": ENV.get("AUDIT_STATE_FOLDER") or None,
+    "audit_retention_vkeys": ENV.get("AUDIT_RETENTION_VKEYS") or None,
     "audit_seal_standbys": int(ENV.get("AUDIT_SEAL_STANDBYS", "0")),
 }
 

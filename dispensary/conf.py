@@ -38,6 +38,7 @@ class Conf:
     audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later
     audit_key_file: str | Path | None = None  # what signs the checkpoints; readable by the sealer's account alone
     audit_state_folder: str | Path | None = None  # what the sealer remembers, outside the database, beside the key
+    audit_retention_vkeys: str | Path | None = None  # public keys of those who may authorise erasure and retirement
     audit_seal_standbys: int = 0  # sign only what this many standby servers have on their disks
     audit_anchor_max_age: int = 26 * 3600  # a checkpoint must have left the site within this time
     channels: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})  # medium: file in channels/

@@ -1,13 +1,14 @@
 """Erasure of bodies, retirement of months, successors of broken logs.
 
-An entry of the log names what left, with its reason and two people; the verifier reports it as authorised by that entry. All of it needs the owner's (or the eraser's) database role.
+An entry of the log names what left, with its reason and the statement that two people signed; the verifier reports it as
+authorised by that entry. All of it needs the owner's (or the eraser's) database role.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +17,8 @@ from django.db import DatabaseError, connections, transaction
 
 from dispensary.actors import Actor
 from dispensary.audit.evidence import verify
-from dispensary.audit.log.database import LogRow, owner_alias, raw_connection
+from dispensary.audit.evidence.authority import open_statement, write_statement
+from dispensary.audit.log.database import LogRow, all_logs, eraser_alias, owner_alias, raw_connection
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.links import leaves
 from dispensary.audit.log.writer import Subject, record
@@ -34,31 +36,37 @@ class Retirement:
     entry_id: UUID
 
 
-def erase(
-    log_id: UUID,
-    seqs: Sequence[int],
-    *,
-    basis: str,
-    by: Actor,
-    second: Actor,
-    now: dt.datetime,
-    using: str | None = None,
-) -> UUID:
-    """Delete the bodies of these entries and record why.
+def erase(authority: str, *, by: Actor, second: Actor, now: dt.datetime) -> list[UUID]:
+    """Delete the bodies that a signed statement names, in all its logs or in none, and record why.
 
-    Return the erasure's entry id.
-    Raises InvalidInput, with the database's own words, when an entry has no body that may go, or one person signs alone.
+    Return the erasures' entry ids in order. Raises InvalidInput, with the database's own words, when the statement does not
+    authorise it, an entry has no body that may go, or one person signs alone.
     """
+    statement = open_statement(authority, Event.ERASED)
+    alias = eraser_alias()
+    entries = []
     try:
-        with transaction.atomic(using=using or owner_alias()), connections[using or owner_alias()].cursor() as cursor:
-            cursor.execute(
-                "SELECT audit.erase(%s, %s::bigint[], %s, %s, %s, %s, %s, %s)",
-                [log_id, list(seqs), basis, by.name, by.role.value, second.name, by.display, now],
-            )
-            entry_id: UUID = cursor.fetchone()[0]
-            return entry_id
+        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+            for part in statement["logs"]:
+                seqs = [seq for first, last in part["ranges"] for seq in range(first, last + 1)]
+                cursor.execute(
+                    "SELECT audit.erase(%s, %s::bigint[], %s, %s, %s, %s, %s, %s, %s)",
+                    [
+                        part["log"],
+                        seqs,
+                        statement["basis"],
+                        by.name,
+                        by.role.value,
+                        second.name,
+                        by.display,
+                        now,
+                        authority,
+                    ],
+                )
+                entries.append(cursor.fetchone()[0])
     except DatabaseError as error:
         raise _invalid_input(error, "seqs") from error
+    return entries
 
 
 def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[int]]]:
@@ -78,17 +86,6 @@ def erasable(logs: Sequence[LogRow], patient: str) -> list[tuple[LogRow, list[in
     return erasures
 
 
-def erase_all(
-    erasures: Sequence[tuple[LogRow, Sequence[int]]], *, basis: str, by: Actor, second: Actor, now: dt.datetime
-) -> list[UUID]:
-    """Erase in several logs, all or none, as `erase` does.
-
-    Return the erasures' entry ids in order.
-    """
-    with transaction.atomic(using=owner_alias()):
-        return [erase(log.log_id, seqs, basis=basis, by=by, second=second, now=now) for log, seqs in erasures]
-
-
 def open_incarnation(
     log_id: UUID, *, note: str, reason: str, by: Actor, second: Actor | None, now: dt.datetime
 ) -> UUID:
@@ -105,27 +102,31 @@ def open_incarnation(
         raise _invalid_input(error, "log") from error
 
 
-def retire(
+def propose_retirement(
     log: LogRow,
     month: dt.date,
     *,
     bundle: Path,
     keys: Sequence[verify.Key],
+    keep_days: int,
+    people: Mapping[str, str],
     basis: str,
-    by: Actor,
-    second: Actor,
     now: dt.datetime,
-) -> Retirement | None:
-    """Verify an export and record that entries up to a month's end may be dropped.
+) -> str | None:
+    """Verify an export and return the statement, to be signed, that entries up to a month's end may be dropped.
 
-    None when the log has no entry in that month. Raises Conflict when the export does not verify or ends too early.
+    `people` are the sign-in names `by` and `second`. None when the log has no entry in that month. Raises Conflict when the
+    export does not verify or ends too early, or the month is younger than `keep_days`.
     """
-    if by.name == second.name or not basis.strip():
+    if people["by"] == people["second"] or not basis.strip():
         raise InvalidInput("Retirement needs a basis and two different people.")
+    first, until = _month_bounds(month)
+    if until + dt.timedelta(days=keep_days) > now:
+        raise Conflict(f"{month:%Y-%m} must be kept for {keep_days:,} days, and they are not over.")
     connection = raw_connection(owner_alias())
     row = connection.execute(
         "SELECT max(seq) FROM audit.link WHERE log_id = %s AND recorded_at >= %s AND recorded_at < %s",
-        [log.log_id, *_month_bounds(month)],
+        [log.log_id, first, until],
     ).fetchone()
     if row is None or row[0] is None:
         return None
@@ -138,6 +139,23 @@ def retire(
         )
     tree = CompactRange()
     tree.extend(leaves(connection, log.log_id, upto=row[0]))
+    # What was retired before is included, since its own entry goes one day, too.
+    return write_statement(
+        Event.RETIRED, [(log, [[1, row[0]]])], now=now, basis=basis, **people, month=f"{month:%Y-%m}", before=until,
+        keep_days=keep_days, root=tree.root(), edge=tree.hashes,
+        bundle_sha256=hashlib.sha256(bundle.read_bytes()).hexdigest(),
+    )  # fmt: skip
+
+
+def retire(authority: str, *, by: Actor, second: Actor, now: dt.datetime) -> Retirement:
+    """Record a signed statement that entries up to a month's end may be dropped. Raises InvalidInput."""
+    statement = open_statement(authority, Event.RETIRED)
+    (part,) = statement["logs"]
+    log = next(row for row in all_logs(raw_connection(owner_alias())) if str(row.log_id) == part["log"])
+    ((first, last),) = part["ranges"]
+    facts = {
+        name: statement[name] for name in ("basis", "month", "before", "keep_days", "root", "edge", "bundle_sha256")
+    }
     with transaction.atomic(using=owner_alias()):
         entry = record(
             Event.RETIRED,
@@ -147,18 +165,15 @@ def retire(
             now=now,
             subject=Subject("log", str(log.log_id)),
             body={
-                "basis": basis,
-                "first": 1,  # what was retired before is included, since its own entry goes one day, too
-                "last": row[0],
-                "month": f"{month:%Y-%m}",
-                "root": tree.root(),
-                "edge": tree.hashes,
-                "bundle_sha256": hashlib.sha256(bundle.read_bytes()).hexdigest(),
+                **facts,
+                "authority": authority,
+                "first": first,
+                "last": last,
                 "log": str(log.log_id) if log.closed else None,  # a closed log takes no entry; its successor speaks
             },
             using=owner_alias(),
         )
-    return Retirement(log, row[0], entry)
+    return Retirement(log, last, entry)
 
 
 def drop_month(month: dt.date) -> int:

@@ -35,6 +35,7 @@ from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, today
 from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
+from tests.dispensary.audit.signing import sign_file, trust_signers
 from tests.site import Database
 
 pytestmark = [
@@ -69,6 +70,7 @@ class House:
             },
             "public_url": "https://pharmacy.example",
         }
+        trust_signers(settings, folder)
         self.command("audit", "key", "--new")
         make.products()
         self.shop: Pharmacy = make.pharmacy(
@@ -433,7 +435,9 @@ def test_the_log_about_itself(house: House, database: Database) -> None:
     house.wrote(Event.KEY_ROTATED)
     people = ("--by", house.name(StaffRole.MANAGER), "--second", house.name(StaffRole.PHARMACIST))
     at = ("--pharmacy", house.shop.pk)
-    house.command("audit", "erase", *at, "--seq", 2, "--basis", "on request", "--yes", *people)
+    statement = house.folder / "statement"
+    house.command("audit", "authorise", "erase", statement, *at, "--seq", 2, "--basis", "on request", *people)
+    house.command("audit", "erase", sign_file(statement), "--yes")
     erased = house.newest(Event.ERASED)
     assert erased.entry.second_actor == f"user:{house.people[StaffRole.PHARMACIST].user_id}"
     house.seal()

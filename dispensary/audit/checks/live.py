@@ -53,6 +53,7 @@ def check_log(
     *,
     witnesses: Sequence[verify.Key] = (),
     need: int = 0,
+    retention: Sequence[verify.Key] = (),
     stored: bool = True,
     held_checkpoints: Iterable[tuple[str, bytes]] = (),
     receipts: Iterable[tuple[int, str]] = (),
@@ -73,12 +74,13 @@ def check_log(
         keys=keys,
         witnesses=witnesses,
         need=need,
+        retention=retention,
         predecessor=log.predecessor_note,
         first=start.size + 1,
         start_leaf=bytes.fromhex(start.leaf) if start.size else None,
         start_hashes=[bytes.fromhex(piece) for piece in start.edge],
         strict=strict,
-        granted=_grants_of_successors(connection, log) if log.closed else (),
+        granted=_grants_of_successors(connection, log, retention) if log.closed else (),
     )
     for name, note in held_checkpoints:
         check.add_checkpoint(note, name, is_held=True)
@@ -156,7 +158,9 @@ def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _grants_of_successors(connection: Connection[Any], log: LogRow) -> Iterator[verify.Grant]:
+def _grants_of_successors(
+    connection: Connection[Any], log: LogRow, retention: Sequence[verify.Key]
+) -> Iterator[verify.Grant]:
     """Yield the gaps of a closed log that intact entries of its successors authorise."""
     rows = connection.execute(
         """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
@@ -165,7 +169,9 @@ def _grants_of_successors(connection: Connection[Any], log: LogRow) -> Iterator[
         [str(log.log_id), log.log_id, log.pharmacy, [verify.ERASED, verify.RETIRED]],
     ).fetchall()
     for other, origin, genesis, seq in rows:
-        check = verify.Check(origin=origin, log=str(other), keys=[], first=seq, start_hashes=_empty_edge(seq - 1))
+        check = verify.Check(
+            origin=origin, log=str(other), keys=[], retention=retention, first=seq, start_hashes=_empty_edge(seq - 1)
+        )
         before = next(linked_entries(connection, other, after=seq - 2, page=1, bodies=False)) if seq > 1 else None
         row = next(linked_entries(connection, other, after=seq - 1, page=1))
         prev = before.leaf if before else bytes(genesis)

@@ -16,6 +16,7 @@ from psycopg import Connection
 from dispensary.actors import Actor
 from dispensary.audit.checks.live import Result, check_log, load_verified, save_verified, size_at_closing
 from dispensary.audit.evidence import verify
+from dispensary.audit.evidence.authority import retention_keys
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
 from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.writer import Subject, record
@@ -34,6 +35,8 @@ class Evidence:
     witnesses: Sequence[verify.Key] = ()
     need: int = 0
     """Cosignatures that a checkpoint needs to count."""
+    retention: Sequence[verify.Key] = ()
+    """Keys of the people who may authorise erasure; without any those of this site's settings count."""
     receipts: Sequence[tuple[int, str]] = ()
     """Number and beginning of the leaf (hexadecimal) of printed receipts."""
 
@@ -84,6 +87,7 @@ def verify_logs(
             keys,
             witnesses=evidence.witnesses,
             need=evidence.need,
+            retention=evidence.retention or retention_keys(),
             held_checkpoints=held_checkpoints,
             receipts=[] if log.closed else evidence.receipts,
             start=None if from_start else load_verified(state_folder(), log),

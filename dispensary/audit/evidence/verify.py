@@ -3,6 +3,7 @@
 
 One file, Python 3.9 or newer, nothing to install.
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
+                             [--retention-vkey FILE]
                              [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
 
 BUNDLE is the zip file or folder that the pharmacy gave you, or the proof of a single entry (a .json file). The key (vkey) and the checkpoints come from *your* files:
@@ -45,6 +46,7 @@ VERSION = "1"
 BUNDLE_FORMAT = "dispensary-audit-bundle/1"
 PROOF_FORMAT = "dispensary-audit-proof/1"
 OK, TAMPERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
+AUTHORITY_FORMAT = "dispensary-audit-authority/1"
 ERASED, RETIRED = "audit.erased", "audit.retired"
 
 MAX_INTEGER = 2**53 - 1
@@ -83,6 +85,7 @@ CLASSES = {
     "RECEIPT_MISSING": (TAMPERED, "{who} {was} removed: a printed receipt exists, the log ends before it"),
     "RECEIPT_MISMATCH": (TAMPERED, "{who} {is_} not what the printed receipt says"),
     "MALFORMED": (UNREADABLE, "Part of the bundle cannot be read"),
+    "OWN_WORD": (INCOMPLETE, "What is gone of {whose} is authorised by the log's own word only"),
     "UNSEALED": (INCOMPLETE, "{who} {is_} not covered by a checkpoint that you can trust"),
     "UNWITNESSED": (INCOMPLETE, "The witness policy is not met"),
     "CLOCK_BACKWARDS": (INCOMPLETE, "The time of {whose} cannot be relied on: the clock ran backwards"),
@@ -339,8 +342,8 @@ def open_checkpoint(
     if len(root) != 32:
         raise Malformed(f"{source}: a root has 32 bytes")
     log_keys = [key for key in keys if key.name == lines[0]]
-    signed, cosigned = _check_signatures(body.encode(), tail[:-1].split("\n"), source, log_keys, list(witnesses))
-    if not signed:
+    signers, cosigned = _check_signatures(body.encode(), tail[:-1].split("\n"), source, log_keys + list(witnesses))
+    if not any(key.kind == 1 for key in signers):
         raise BadSignature(f"{source} is not signed by {' or '.join(map(str, log_keys)) or 'a key for ' + lines[0]}")
     return Checkpoint(source, is_held, lines[0], int(lines[1]), root, tuple(sorted(cosigned.items())))
 
@@ -350,10 +353,12 @@ class BadSignature(ValueError):
 
 
 def _check_signatures(
-    body: bytes, lines: list[str], source: str, keys: list[Key], witnesses: list[Key]
-) -> tuple[bool, dict[str, int]]:
-    trusted = {(key.name, key.key_id): key for key in keys + witnesses}
-    signed, cosigned, signers = False, {}, set()
+    body: bytes, lines: list[str], source: str, keys: Sequence[Key]
+) -> tuple[set[Key], dict[str, int]]:
+    """Return the known keys that signed, and the times of the witnesses among them."""
+    trusted = {(key.name, key.key_id): key for key in keys}
+    cosigned: dict[str, int] = {}
+    signers: set[Key] = set()
     for line in lines[:100]:
         name, gap, encoded = line[2:].partition(" ")
         if not line.startswith("— ") or not gap or not name:
@@ -367,11 +372,55 @@ def _check_signatures(
         signers.add(key)
         if not key.holds(body, raw[4:]):
             raise BadSignature(f"{source}: the signature of {key} does not hold")
-        if key.kind == 1:
-            signed = True
-        else:
+        if key.kind == 4:
             cosigned[key.name] = struct.unpack(">Q", raw[4:12])[0]
-    return signed, cosigned
+    return signers, cosigned
+
+
+def open_authority(note: str, keys: Sequence[Key]) -> dict[str, Any]:
+    """Return the statement of an erasure or retirement that two people signed.
+
+    Raises Malformed for its form, BadSignature unless two of the keys, of two names, signed it.
+    """
+    text, gap, tail = note.rpartition("\n\n")
+    form, _, document = text.partition("\n")
+    if not gap or form != AUTHORITY_FORMAT or "\n" in document or not tail.endswith("\n"):
+        raise Malformed(f"the authority is not a signed note of the form {AUTHORITY_FORMAT}")
+    signers, _ = _check_signatures(f"{text}\n".encode(), tail[:-1].split("\n"), "the authority", keys)
+    if min(len({key.name for key in signers}), len({key.public for key in signers})) < 2:
+        names = " and ".join(sorted(key.name for key in signers)) or "none"
+        raise BadSignature(f"of the retention keys {names} signed it, and two people must")
+    statement: dict[str, Any] = read_canonical(document)
+    return statement
+
+
+def doubt_authority(note: Any, keys: Sequence[Key], *, action: str, log: str, ranges: Any, recorded: str = "") -> str:
+    """Return why a note does not authorise that these ranges of a log go; "" when it does.
+
+    `recorded` is the time of the entry that carries it: what is retired must be older than the period that was signed.
+    """
+    if not keys:
+        return "no retention key was given to check it with"
+    if not isinstance(note, str):
+        return "nobody signed for it"
+    try:
+        statement = open_authority(note, keys)
+        if statement["action"] != action or {"log": log, "ranges": ranges} not in statement["logs"]:
+            return "what two people signed is something else"
+        if action == RETIRED:
+            kept = dt.timedelta(days=statement["keep_days"])
+            until = _parse_time(recorded) if recorded else dt.datetime.now(dt.timezone.utc)
+            if (
+                [first for first, _ in ranges] != [1]
+                or kept.days < 1
+                or _parse_time(statement["before"]) + kept > until
+            ):
+                return f"it is not the beginning of the log, or younger than the {kept.days:,} days that were signed"
+    except (BadSignature, Malformed) as error:
+        return str(error)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return "the statement that was signed cannot be read"
+    return ""
 
 
 # --- findings --------------------------------------------------------------------------------------------------------
@@ -470,7 +519,7 @@ class Findings(dict[str, Finding]):
             finding.runs[-1][1] = last
         elif len(finding.runs) < 100_000:
             finding.runs.append([first, last])
-        if detail and len(finding.details) < SHOWN_RUNS:
+        if detail and detail not in finding.details and len(finding.details) < SHOWN_RUNS:
             finding.details.append(detail)
         if when:
             finding.since, finding.until = finding.since or when, when
@@ -516,6 +565,8 @@ class Grant:
     basis: str
     log: str = ""
     origin: str = ""
+    doubt: str = ""
+    """Why it counts as the log's own word only; empty: two people signed for it."""
 
 
 class Check:
@@ -532,6 +583,7 @@ class Check:
         keys: Sequence[Key],
         witnesses: Sequence[Key] = (),
         need: int = 0,
+        retention: Sequence[Key] = (),
         predecessor: str = "",
         first: int = 1,
         start_leaf: bytes | None = None,
@@ -541,7 +593,7 @@ class Check:
         granted: Iterable[Grant] = (),
     ) -> None:
         self.origin, self.log, self.keys, self.witnesses, self.need = origin, log, list(keys), list(witnesses), need
-        self.first, self.expected, self.strict = first, first, strict
+        self.retention, self.first, self.expected, self.strict = retention, first, first, strict
         self.heartbeat = dt.timedelta(hours=heartbeat_hours) if heartbeat_hours else None
         genesis = hashlib.sha256(f"audit/genesis/v1\n{log}\n{predecessor}".encode()).digest()
         self.prev: bytes | None = genesis if first == 1 else start_leaf
@@ -770,9 +822,9 @@ class Check:
                 self.findings.add("NOT_CANONICAL", seq, when=fields["recorded"])
                 return
             if intact and fields["action"] in (ERASED, RETIRED):
-                self._grant(seq, fields["action"], statement)
+                self._grant(seq, fields["action"], statement, fields["recorded"])
 
-    def _grant(self, seq: int, action: str, statement: Any) -> None:
+    def _grant(self, seq: int, action: str, statement: Any, recorded: str) -> None:
         """Collect the gaps that an intact entry authorises.
 
         Only earlier entries can be meant.
@@ -781,11 +833,16 @@ class Check:
             return
         ranges = statement.get("ranges") if action == ERASED else [[statement.get("first"), statement.get("last")]]
         basis, log = statement.get("basis", ""), statement.get("log", self.log)
+        doubt = doubt_authority(
+            statement.get("authority"), self.retention, action=action, log=log, ranges=ranges, recorded=recorded
+        )
         for span in ranges if isinstance(ranges, list) else ():
             a_range = isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)
             if not a_range or not 0 < span[0] <= span[1] or not isinstance(log, str):
                 continue
-            grant = Grant(action, span[0], span[1], seq, basis if isinstance(basis, str) else "", log, self.origin)
+            grant = Grant(
+                action, span[0], span[1], seq, basis if isinstance(basis, str) else "", log, self.origin, doubt
+            )
             if log != self.log:
                 self.granted_to_others.append(grant)
             elif span[1] < seq:
@@ -869,10 +926,13 @@ class Check:
                 key=lambda grant: (grant.first, grant.last, grant.by),
             )
             for run in self.missing[kind]:
-                for first, last, grant in _split(run, grants):
-                    if grant:
-                        where = "" if grant.origin == self.origin else grant.origin
+                for first, last, grant in _split_by_trust(run, grants):
+                    where = "" if grant is None or grant.origin == self.origin else grant.origin
+                    if grant and not grant.doubt:
                         authorised.append(Authorised(what, first, last, grant.by, grant.basis, where))
+                    elif grant:
+                        detail = f"entry {grant.by:,}{where and f' of {where}'} says so, and {grant.doubt}"
+                        self.findings.add("OWN_WORD", first, last, detail=detail)
                     elif self.unreadable:  # one of those may authorise it; this bundle cannot tell
                         follows = self.findings["MALFORMED"].follows
                         follows[kind] = follows.get(kind, 0) + last - first + 1
@@ -1084,6 +1144,14 @@ def _split(run: Sequence[int], grants: Sequence[Grant]) -> Iterator[tuple[int, i
             return
     if at <= end:
         yield at, end, None
+
+
+def _split_by_trust(run: Sequence[int], grants: Sequence[Grant]) -> Iterator[tuple[int, int, Grant | None]]:
+    """Cut a run by the grants that two people signed, and what is left by the others."""
+    for first, last, grant in _split(run, [grant for grant in grants if not grant.doubt]):
+        yield from (
+            [(first, last, grant)] if grant else _split((first, last), [grant for grant in grants if grant.doubt])
+        )
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
@@ -1364,6 +1432,7 @@ def verify_bundle(
     keys: Sequence[Key],
     witnesses: Sequence[Key] = (),
     need: int = 0,
+    retention: Sequence[Key] = (),
     held_checkpoints: Sequence[Path] = (),
     receipts: Path | None = None,
     strict: bool = False,
@@ -1376,17 +1445,18 @@ def verify_bundle(
     Raises Malformed when it cannot be read.
     `successors` are bundles of logs that continue this one: what is missing here may be authorised there.
     """
-    granted = [grant for later in successors for grant in _read_grants(later, keys, witnesses, need)]
+    common: dict[str, Any] = {"keys": keys, "witnesses": witnesses, "need": need, "retention": retention}
+    granted = [grant for later in successors for grant in _read_grants(later, common)]
     check = _check_bundle(
-        path, granted, keys=keys, witnesses=witnesses, need=need, held_checkpoints=held_checkpoints, receipts=receipts, strict=strict,
+        path, granted, **common, held_checkpoints=held_checkpoints, receipts=receipts, strict=strict,
         heartbeat_hours=heartbeat_hours, progress=progress,
     )  # fmt: skip
     return check.finish()
 
 
-def _read_grants(path: Path, keys: Sequence[Key], witnesses: Sequence[Key], need: int) -> list[Grant]:
+def _read_grants(path: Path, common: dict[str, Any]) -> list[Grant]:
     """Return the gaps in other logs that a later log authorises under a checkpoint."""
-    check = _check_bundle(path, keys=keys, witnesses=witnesses, need=need)
+    check = _check_bundle(path, **common)
     report = check.finish()
     if report.exit not in (OK, INCOMPLETE):
         raise Malformed(f"{path}, which is to authorise something here, does not verify itself: {report.conclusion}")
@@ -1400,6 +1470,7 @@ def _check_bundle(
     keys: Sequence[Key],
     witnesses: Sequence[Key] = (),
     need: int = 0,
+    retention: Sequence[Key] = (),
     held_checkpoints: Sequence[Path] = (),
     receipts: Path | None = None,
     strict: bool = False,
@@ -1415,6 +1486,7 @@ def _check_bundle(
         keys=keys,
         witnesses=witnesses,
         need=need,
+        retention=retention,
         predecessor=manifest.predecessor,
         first=manifest.first,
         start_leaf=manifest.start_leaf,
@@ -1661,6 +1733,9 @@ def _parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--policy", type=_parse_policy, default=0, metavar="K-of-N", help="witnesses a checkpoint needs"
     )
+    parser.add_argument(
+        "--retention-vkey", type=Path, help="file with the keys of the people who may authorise erasure, one a line"
+    )
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a checkpoint that you hold")
     parser.add_argument("--receipts", type=Path, help="CSV of printed receipts: seq,leaf")
     parser.add_argument(
@@ -1692,6 +1767,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 keys=read_keys(options.vkey, 1),
                 witnesses=witnesses,
                 need=options.policy,
+                retention=read_keys(options.retention_vkey, 1) if options.retention_vkey else [],
                 held_checkpoints=options.checkpoint,
                 receipts=options.receipts,
                 strict=options.strict,

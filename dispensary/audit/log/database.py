@@ -44,6 +44,11 @@ def owner_alias() -> str:
     return "owner" if "owner" in connections else DEFAULT_DB_ALIAS
 
 
+def eraser_alias() -> str:
+    """Return the database alias of the role that may erase; the owner's where there is none."""
+    return "eraser" if "eraser" in connections else owner_alias()
+
+
 def raw_connection(alias: str) -> Connection[Any]:
     """Return the psycopg connection of a Django alias, opened if need be."""
     connections[alias].ensure_connection()

@@ -13,7 +13,7 @@ from django.db import connections, transaction
 
 READABLE = ("log", "head", "entry", "link", "checkpoint", "cosignature", "delivery", "erasure", "line")
 APPEND = "audit.append(uuid, text, text, text, text, text, timestamptz, text, text, text, text, text, text, text, text, text, text[], bytea, text, bigint)"
-ERASE = "audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz)"
+ERASE = "audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz, text)"
 PURE = (
     "audit.time_text(timestamptz)",
     "audit.header(audit.entry, bigint, bytea)",

@@ -34,6 +34,9 @@ def _add_verify_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--witness-vkey", type=Path, help="file with the public keys of witnesses")
     parser.add_argument("--need", type=int, default=0, help="cosignatures that a checkpoint needs to count")
+    parser.add_argument(
+        "--retention-vkey", type=Path, help="file with the keys of the people who may authorise erasure"
+    )
     parser.add_argument("--receipts", type=Path, help="CSV of printed receipts: seq,leaf")
     parser.add_argument(
         "--grace", type=float, default=live.GRACE, help="seconds that a new entry may wait for the sealer"
@@ -50,6 +53,7 @@ def _verify(command: BaseCommand, options: Options) -> int:
         checkpoints=[(str(path), path.read_bytes()) for path in options["checkpoint"]],
         witnesses=verify.read_keys(options["witness_vkey"], 4) if options["witness_vkey"] else [],
         need=options["need"],
+        retention=verify.read_keys(options["retention_vkey"], 1) if options["retention_vkey"] else (),
         receipts=read_receipts(options["receipts"]) if options["receipts"] else [],
     )
     show_progress = not options["json"] and options["verbosity"] > 0

@@ -1,10 +1,12 @@
-"""Verbs that remove entries or continue a broken log: erase, retire, incarnation."""
+"""Verbs that remove entries or continue a broken log: authorise, erase, retire, incarnation."""
 
 from __future__ import annotations
 
 import datetime as dt
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand
@@ -12,8 +14,11 @@ from django.utils import timezone
 
 from dispensary.actors import Actor, Role
 from dispensary.audit import retention
-from dispensary.audit.evidence import verify
+from dispensary.audit.evidence import authority, verify
 from dispensary.audit.log.database import all_logs, log_of, owner_alias, raw_connection
+from dispensary.audit.log.events import Event
+from dispensary.audit.sealing.keys import create_key_file
+from dispensary.audit.sealing.notes import BadNote, SignerKey
 from dispensary.audit.sealing.service import state_folder
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.errors import DispensaryError
@@ -27,71 +32,146 @@ def _add_people_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--second", required=True, metavar="USERNAME", help="another manager or pharmacist")
 
 
-def _people(options: Options) -> tuple[Actor, Actor]:
-    by = authoriser(options["by"], options["pharmacy"], Role.MANAGER)
-    return by, authoriser(options["second"], options["pharmacy"], Role.MANAGER, Role.PHARMACIST)
-
-
-def _add_erase_arguments(parser: ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--seq", type=int, nargs="+", help="numbers of entries")
-    what.add_argument("--patient", help="the patient's id: every entry about them, in closed logs as well")
-    parser.add_argument("--log", default="", metavar="ORIGIN", help="with --seq: a closed log instead of the open one")
-    parser.add_argument(
-        "--basis", required=True, help='the legal ground, such as "GDPR Art. 17(1)(b), request of 2026-11-20"'
-    )
-    parser.add_argument("--yes", action="store_true", help="really erase; without it only the count is told")
-    _add_people_arguments(parser)
-
-
-def _erase(command: BaseCommand, options: Options) -> int:
-    """Say how many bodies would go, or with --yes erase them."""
-    by, second = _people(options)
-    logs = all_logs(raw_connection(owner_alias()), options["pharmacy"])
-    if options["seq"]:
-        erasures = [(log_of(logs, options["pharmacy"], options["log"]), options["seq"])]
-    else:
-        erasures = retention.erasable(logs, options["patient"])
-    if not options["yes"]:
-        for log, seqs in erasures:
-            command.stdout.write(f"{len(seqs)} bodies of {log.origin} would be erased for good. Add --yes to do it.")
-        return 0
-    entries = retention.erase_all(erasures, basis=options["basis"], by=by, second=second, now=timezone.now())
-    for (log, seqs), entry in zip(erasures, entries, strict=True):
-        command.stdout.write(
-            f"{len(seqs)} bodies of {log.origin} erased; entry {entry} says why. Backups keep them until they expire."
-        )
-    return 0
-
-
-ERASE = Verb(
-    "Delete the bodies of entries (--seq, or all of a --patient) with a --basis and two people; the log says so, and verifies. "
-    "Headers, order and tree stay whole; backups hold the bodies until they expire.",
-    _add_erase_arguments,
-    _erase,
-    {DispensaryError: 2},
-)
+def _people(names: Mapping[str, Any]) -> tuple[Actor, Actor]:
+    pharmacy = UUID(str(names["pharmacy"]))
+    by = authoriser(names["by"], pharmacy, Role.MANAGER)
+    return by, authoriser(names["second"], pharmacy, Role.MANAGER, Role.PHARMACIST)
 
 
 def _month(text: str) -> dt.date:
     return dt.datetime.strptime(text, "%Y-%m").replace(tzinfo=dt.UTC).date()
 
 
+def _add_authorise_arguments(parser: ArgumentParser) -> None:
+    steps = parser.add_subparsers(dest="step", required=True)
+    key = steps.add_parser("key", help="make a person's key, outside the application; prints the public half")
+    key.add_argument("file", type=Path)
+    key.add_argument("name", help="the person's name, without spaces")
+    sign = steps.add_parser("sign", help="read a statement and sign it; two people do")
+    sign.add_argument("statement", type=Path)
+    sign.add_argument("--key", type=Path, required=True)
+    erase = steps.add_parser("erase", help="state which details may be erased")
+    what = erase.add_mutually_exclusive_group(required=True)
+    what.add_argument("--seq", type=int, nargs="+", help="numbers of entries")
+    what.add_argument("--patient", help="the patient's id: every entry about them, in closed logs as well")
+    erase.add_argument("--log", default="", metavar="ORIGIN", help="with --seq: a closed log instead of the open one")
+    retire = steps.add_parser("retire", help="state that a month is exported and may go")
+    retire.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
+    retire.add_argument(
+        "--bundle", type=Path, required=True, help="the export that keeps everything up to that month's end"
+    )
+    retire.add_argument("--vkey", type=Path, required=True, help="the public key of the log")
+    retire.add_argument("--keep-days", type=int, required=True, help="how long an entry must be kept")
+    retire.add_argument(
+        "--log", default="", metavar="ORIGIN", help="a closed log of the pharmacy, instead of the open one"
+    )
+    for step in (erase, retire):
+        step.add_argument("statement", type=Path, help="the file to write, for two people to sign")
+        step.add_argument(
+            "--basis", required=True, help='the ground, such as "GDPR Art. 17(1)(b), request of 2026-11-20"'
+        )
+        _add_people_arguments(step)
+
+
+def _authorise(command: BaseCommand, options: Options) -> int:
+    """Make a key, write a statement, or sign one."""
+    match options["step"]:
+        case "key":
+            key = SignerKey.generate(options["name"])
+            create_key_file(options["file"], key)
+            command.stdout.write(str(key.verifier))
+        case "sign":
+            note = options["statement"].read_text(encoding="utf-8")
+            signed = authority.add_signature(note, SignerKey.parse(options["key"].read_text(encoding="ascii")))
+            options["statement"].write_text(signed, encoding="utf-8")
+            command.stdout.write(f"Signed:\n{signed}")
+        case step:
+            note = _write_erasure(options) if step == "erase" else _write_retirement(options)
+            if note is None:
+                command.stdout.write(f"This log has no entry in {options['month']:%Y-%m}; nothing is to be stated.")
+                return 0
+            options["statement"].write_text(note, encoding="utf-8")
+            command.stdout.write(
+                f"{options['statement']}: let two people read and sign it with `audit authorise sign`."
+            )
+    return 0
+
+
+def _names(options: Options) -> dict[str, str]:
+    _people(options)
+    return {name: str(options[name]) for name in ("by", "second", "pharmacy")}
+
+
+def _write_erasure(options: Options) -> str:
+    logs = all_logs(raw_connection(owner_alias()), options["pharmacy"])
+    if options["seq"]:
+        erasures = [(log_of(logs, options["pharmacy"], options["log"]), options["seq"])]
+    else:
+        erasures = retention.erasable(logs, options["patient"])
+    parts = [(log, authority.group_ranges(seqs)) for log, seqs in erasures]
+    return authority.write_statement(Event.ERASED, parts, now=timezone.now(), basis=options["basis"], **_names(options))
+
+
+def _write_retirement(options: Options) -> str | None:
+    return retention.propose_retirement(
+        log_of(all_logs(raw_connection(owner_alias())), options["pharmacy"], options["log"]),
+        options["month"],
+        bundle=options["bundle"],
+        keys=verify.read_keys(options["vkey"], 1),
+        keep_days=options["keep_days"],
+        people=_names(options),
+        basis=options["basis"],
+        now=timezone.now(),
+    )
+
+
+AUTHORISE = Verb(
+    "Write a statement that details may be erased (erase) or a month dropped (retire), sign it with a key kept outside the "
+    "application (sign; two people do), make such a key (key).",
+    _add_authorise_arguments,
+    _authorise,
+    {DispensaryError: 2, verify.Malformed: 2, BadNote: 2, OSError: 2},
+)
+
+
+def _add_erase_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("statement", type=Path, help="what two people signed (`audit authorise erase`)")
+    parser.add_argument("--yes", action="store_true", help="really erase; without it only the count is told")
+
+
+def _erase(command: BaseCommand, options: Options) -> int:
+    """Say how many bodies would go, or with --yes erase them."""
+    note = options["statement"].read_text(encoding="utf-8")
+    statement = authority.open_statement(note, Event.ERASED)
+    by, second = _people(statement)
+    counts = [sum(last - first + 1 for first, last in part["ranges"]) for part in statement["logs"]]
+    if not options["yes"]:
+        for count, origin in zip(counts, statement["origins"], strict=True):
+            command.stdout.write(f"{count} bodies of {origin} would be erased for good. Add --yes to do it.")
+        return 0
+    entries = retention.erase(note, by=by, second=second, now=timezone.now())
+    for count, origin, entry in zip(counts, statement["origins"], entries, strict=True):
+        command.stdout.write(
+            f"{count} bodies of {origin} erased; entry {entry} says why. Backups keep them until they expire."
+        )
+    return 0
+
+
+ERASE = Verb(
+    "Delete the bodies of entries that a statement with two signatures names (`audit authorise`); the log says so, and "
+    "verifies. Headers, order and tree stay whole; backups hold the bodies until they expire.",
+    _add_erase_arguments,
+    _erase,
+    {DispensaryError: 2, verify.Malformed: 2, OSError: 2},
+)
+
+
 def _add_retire_arguments(parser: ArgumentParser) -> None:
     steps = parser.add_subparsers(dest="step", required=True)
     state = steps.add_parser("state", help="write into a pharmacy's log that the month may go")
-    state.add_argument(
-        "--bundle", type=Path, required=True, help="the export that keeps everything up to that month's end"
-    )
-    state.add_argument("--vkey", type=Path, required=True, help="the public key of the log")
-    state.add_argument(
-        "--log", default="", metavar="ORIGIN", help="a closed log of the pharmacy, instead of the open one"
-    )
-    state.add_argument("--basis", required=True, help="which retention period ended")
-    _add_people_arguments(state)
+    state.add_argument("statement", type=Path, help="what two people signed (`audit authorise retire`)")
     drop = steps.add_parser("drop", help="drop the month's partitions")
-    for step in (state, drop):
-        step.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
+    drop.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
 
 
 def _retire(command: BaseCommand, options: Options) -> int:
@@ -99,35 +179,23 @@ def _retire(command: BaseCommand, options: Options) -> int:
 
     The sealer must sign in between.
     """
-    month = options["month"]
     if options["step"] == "drop":
+        month = options["month"]
         count = retention.drop_month(month)
         command.stdout.write(f"{count:,} entries of {month:%Y-%m} left the database; their links stay.")
         return 0
-    log = log_of(all_logs(raw_connection(owner_alias())), options["pharmacy"], options["log"])
-    keys = verify.read_keys(options["vkey"], 1)
-    by, second = _people(options)
-    retired = retention.retire(
-        log,
-        month,
-        bundle=options["bundle"],
-        keys=keys,
-        basis=options["basis"],
-        by=by,
-        second=second,
-        now=timezone.now(),
+    note = options["statement"].read_text(encoding="utf-8")
+    by, second = _people(authority.open_statement(note, Event.RETIRED))
+    retired = retention.retire(note, by=by, second=second, now=timezone.now())
+    command.stdout.write(
+        f"{retired.log.origin}: everything up to {retired.last} may go, says entry {retired.entry_id}. "
+        "Let the sealer sign, then drop."
     )
-    if retired is None:
-        command.stdout.write(f"This log has no entry in {month:%Y-%m}; nothing is to be stated.")
-    else:
-        command.stdout.write(
-            f"{log.origin}: everything up to {retired.last} may go, says entry {retired.entry_id}. Let the sealer sign, then drop."
-        )
     return 0
 
 
 RETIRE = Verb(
-    "Retire a month: `state` it for a pharmacy with its verified export, and, once all pharmacies have and the sealer signed, `drop` it.",
+    "Retire a month: `state` it by a statement with two signatures, and, once all pharmacies have and the sealer signed, `drop` it.",
     _add_retire_arguments,
     _retire,
     {DispensaryError: 1, verify.Malformed: 2, OSError: 2},

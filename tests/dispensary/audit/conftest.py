@@ -55,7 +55,7 @@ def write() -> Callable[..., UUID]:
     def write_one(pharmacy: Pharmacy | UUID, event: audit.Event = audit.Event.DISPENSED, **more: Any) -> UUID:
         subject = more.pop("subject", audit.Subject("dispense", "d1"))
         body = more.pop("body", {"quantity": 84})
-        with transaction.atomic():
+        with transaction.atomic(using=more.get("using")):
             return audit.record(
                 event, pharmacy=pharmacy, by=actor_at(pharmacy), now=NOW, subject=subject, body=body, **more
             )

@@ -16,9 +16,11 @@ from psycopg import errors
 
 from dispensary.audit.checks import live
 from dispensary.audit.evidence import verify
+from dispensary.audit.log.canonical import canonical
 from dispensary.audit.log.database import all_logs
 from tests.clock import Clock
 from tests.dispensary.audit.own import LONG, OwnSite, append_one, own_site
+from tests.dispensary.audit.signing import RETENTION, statement
 from tests.site import working_folder
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -204,10 +206,13 @@ def size(owner: psycopg.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def retire(app: psycopg.Connection, site: OwnSite, month: dt.datetime, last: int) -> None:
-    app.execute(
+def retire(owner: psycopg.Connection, site: OwnSite, month: dt.datetime, last: int) -> None:
+    before = (month + dt.timedelta(days=32)).replace(day=1)
+    note = statement("audit.retired", site.log(owner).log_id, [[1, last]], before=before, keep_days=2190)
+    body = canonical({"authority": note, "basis": "six years", "first": 1, "last": last, "month": f"{month:%Y-%m}"})
+    owner.execute(
         "SELECT audit.append(%s, 'o', 'audit.retired', 'success', 'user:1', 'manager', now(), 'log', 'l', %s)",
-        [site.pharmacy, f'{{"basis":"six years","first":1,"last":{last},"month":"{month:%Y-%m}"}}'],
+        [site.pharmacy, body],
     )
 
 
@@ -215,7 +220,7 @@ def verified(site: OwnSite, gone: int) -> None:
     """Everything verifies, and what is gone is gone by authority of the log itself."""
     with site.connect() as connection:
         (log,) = all_logs(connection)
-        log_report = live.check_log(connection, log, site.keys(log.origin), grace=0).report
+        log_report = live.check_log(connection, log, site.keys(log.origin), grace=0, retention=RETENTION).report
     assert (log_report.exit, places(log_report)) == (verify.OK, [])
     assert (log_report.authorised[0].what, log_report.authorised[0].first, log_report.authorised[-1].last) == (
         "RETIRED",

@@ -22,6 +22,7 @@ from dispensary.audit.sealing import service
 from dispensary.audit.sealing.state import StateFolder
 from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.audit.signing import RETENTION, sign_file, trust_signers
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
@@ -51,7 +52,7 @@ class House:
     def check(self, row: LogRow | None = None, **more: Any) -> verify.Report:
         row = row or self.row
         keys = [verify.Key.parse(str(key.named(row.origin).verifier)) for key in service.make_sealer().keys]
-        return live.check_log(raw_connection("sealer"), row, keys, **{"grace": 0, **more}).report
+        return live.check_log(raw_connection("sealer"), row, keys, retention=RETENTION, **{"grace": 0, **more}).report
 
     def people(self) -> dict[str, str]:
         return {"by": self.manager.user.get_username(), "second": self.pharmacist.user.get_username()}
@@ -62,16 +63,24 @@ class House:
 
 
 @pytest.fixture
-def house(own_key: Path, write: Write) -> House:
+def house(own_key: Path, write: Write, settings: Any, tmp_path: Path) -> House:
+    trust_signers(settings, tmp_path)
     return House(write)
 
 
-def erase(house: House, **options: Any) -> str:
+def authorise(house: House, step: str, *arguments: object, **options: Any) -> Path:
+    """Write the statement of an erasure or retirement and let two people sign it."""
+    path = service.state_folder().parent / "statement"
+    people = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", **house.people(), **options}
+    words = [str(word) for name, value in people.items() for word in (f"--{name}", value)]
+    call_command("audit", "authorise", step, str(path), *map(str, arguments), *words, stdout=StringIO())
+    return sign_file(path)
+
+
+def erase(house: House, *, yes: bool = True, **options: Any) -> str:
     out = StringIO()
-    seqs = [str(seq) for seq in options.pop("seq", [])]
-    entries = ["--seq", *seqs] if seqs else ["--patient", options.pop("patient")]
-    defaults = {"pharmacy": house.pharmacy.pk, "basis": "GDPR Art. 17", "yes": True, **house.people()}
-    call_command("audit", "erase", *entries, **{**defaults, **options}, stdout=out)
+    what = ["--seq", *options.pop("seq")] if "seq" in options else ["--patient", options.pop("patient")]
+    call_command("audit", "erase", str(authorise(house, "erase", *what, **options)), yes=yes, stdout=out)
     return out.getvalue()
 
 
@@ -278,13 +287,15 @@ def test_a_month_is_retired_after_its_export_and_the_rest_still_verifies(
     (tmp_path / "vkey").write_text(str(service.make_sealer().keys[0].named(old.row.origin).verifier) + "\n")
     call_command("audit", "export", str(tmp_path / "log.zip"), log=old.row.origin, quiet=True, stdout=StringIO())
     state = {
-        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(tmp_path / "log.zip"),
-        "vkey": str(tmp_path / "vkey"), "basis": "Six years are over.", **old.people(),
+        "month": "2020-01", "bundle": tmp_path / "log.zip", "vkey": tmp_path / "vkey", "basis": "Six years are over.",
+        "keep-days": 2190,
     }  # fmt: skip
-    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    with pytest.raises(CommandError, match="must be kept for 9,999 days"):
+        authorise(old, "retire", **{**state, "keep-days": 9999})
+    authority = authorise(old, "retire", **state)
     with pytest.raises(CommandError, match="not retired in"):
         call_command("audit", "retire", "drop", "--month", "2020-01")
-    call_command("audit", "retire", "state", *words, stdout=StringIO())
+    call_command("audit", "retire", "state", str(authority), stdout=StringIO())
     with pytest.raises(CommandError, match="not retired in"):  # stated, but no checkpoint covers the statement yet
         call_command("audit", "retire", "drop", "--month", "2020-01")
     old.seal()
@@ -357,7 +368,7 @@ def test_somebody_is_forgotten_in_a_closed_log_by_authority_of_the_one_that_cont
     house.seal()
     keys = keys_of(closed, current)
     assert [finding.kind for finding in verify.verify_bundle(closed_bundle, keys=keys).findings] == ["BODY_MISSING"]
-    both = verify.verify_bundle(closed_bundle, keys=keys, successors=[current_bundle])
+    both = verify.verify_bundle(closed_bundle, keys=keys, retention=RETENTION, successors=[current_bundle])
     assert (both.exit, {erasure.by for erasure in both.authorised}) == (verify.OK, {entry.seq})
 
     # An entry that was changed authorises nothing, in the tables or in an export.
@@ -385,7 +396,8 @@ def test_the_log_of_another_pharmacy_cannot_authorise(house: House, write: Write
     erase(house, seq=[4], log=closed.origin)
     stranger = make.pharmacy()
     audit_body = {"basis": "none", "count": 1, "log": str(closed.log_id), "ranges": [[5, 5]]}
-    write(stranger, audit.Event.ERASED, subject=audit.Subject("log", str(closed.log_id)), body=audit_body)
+    about = audit.Subject("log", str(closed.log_id))
+    write(stranger, audit.Event.ERASED, subject=about, body=audit_body, using="owner")
     report = house.check(closed)
     assert [(erasure.first, erasure.last) for erasure in report.authorised] == [(4, 4)]
 
@@ -400,13 +412,13 @@ def test_a_month_of_a_closed_log_is_retired_by_the_one_that_continues_it(
         "".join(f"{service.make_sealer().keys[0].named(row.origin).verifier}\n" for row in (closed, current))
     )
     state = {
-        "month": "2020-01", "pharmacy": str(old.pharmacy.pk), "bundle": str(bundle), "vkey": str(vkey),
-        "basis": "Six years are over.", "log": closed.origin, **old.people(),
+        "month": "2020-01", "bundle": bundle, "vkey": vkey, "basis": "Six years are over.", "log": closed.origin,
+        "keep-days": 2190,
     }  # fmt: skip
-    words = [word for name, value in state.items() for word in (f"--{name}", value)]
+    authority = authorise(old, "retire", **state)
     with pytest.raises(CommandError, match="not retired in"):
         call_command("audit", "retire", "drop", "--month", "2020-01")
-    call_command("audit", "retire", "state", *words, stdout=StringIO())
+    call_command("audit", "retire", "state", str(authority), stdout=StringIO())
     old.seal()
     call_command("audit", "retire", "drop", "--month", "2020-01", stdout=StringIO())
     report = old.check(closed)

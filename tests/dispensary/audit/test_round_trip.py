@@ -34,6 +34,7 @@ from tests.dispensary.audit.own import (
     prepare,
     stand_in,
 )
+from tests.dispensary.audit.signing import RETENTION, statement
 from tests.site import working_folder
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
@@ -160,12 +161,12 @@ def test_a_logical_replica_holds_the_same_log_and_does_not_chain_anew(fresh: Own
         with site.connect("owner") as owner:
             log = site.log(owner)
             owner.execute(
-                "SELECT audit.erase(%s, '{3,4}', 'on request', 'user:1', 'manager', 'user:2', 'Ann', now())",
-                [log.log_id],
+                "SELECT audit.erase(%s, '{3,4}', 'on request', 'user:1', 'manager', 'user:2', 'Ann', now(), %s)",
+                [log.log_id, statement("audit.erased", log.log_id, [[3, 4]])],
             )
         site.seal()
         caught_up(site, 36)
-        erased = site.report("replica")
+        erased = site.report("replica", retention=RETENTION)
         assert [(erasure.what, erasure.first, erasure.last, erasure.by) for erasure in erased.authorised] == [
             ("ERASED", 3, 4, 36)
         ]

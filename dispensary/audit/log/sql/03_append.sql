@@ -1,5 +1,5 @@
 -- Open the log of a pharmacy, once, whoever comes first; give its id. Waits for another opener, never makes two.
-CREATE FUNCTION audit.open_log(p_pharmacy uuid, p_origin text) RETURNS uuid
+CREATE OR REPLACE FUNCTION audit.open_log(p_pharmacy uuid, p_origin text) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
 DECLARE
     found_id uuid;
@@ -27,13 +27,25 @@ END $$;
 
 -- A version 7 UUID (RFC 9562): 48 bits of the given time in milliseconds, the rest random. Ordered by time, so that the
 -- indexes grow at one end.
-CREATE FUNCTION audit.new_id(at_ timestamptz) RETURNS uuid
+CREATE OR REPLACE FUNCTION audit.new_id(at_ timestamptz) RETURNS uuid
     LANGUAGE sql VOLATILE
     RETURN (pg_catalog.lpad(pg_catalog.to_hex(floor(extract(epoch FROM at_) * 1000)::bigint), 12, '0') || '7'
             || pg_catalog.substr(pg_catalog.gen_random_uuid()::text, 16))::uuid;
 
+-- What speaks of the log itself is written by those who keep it: erasure, retirement and incarnation by whoever may erase, all
+-- else by whoever may sign. The application's role may do neither.
+CREATE OR REPLACE FUNCTION audit.may_write(p_action text) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN CASE
+        WHEN p_action IN ('audit.erased', 'audit.retired', 'audit.incarnation')
+            THEN pg_catalog.has_function_privilege(
+                session_user, 'audit.erase(uuid,bigint[],text,text,text,text,text,timestamptz,text)', 'EXECUTE')
+        WHEN p_action LIKE 'audit.%' OR p_action LIKE 'key.%' OR p_action = 'log.verified'
+            THEN pg_catalog.has_table_privilege(session_user, 'audit.checkpoint', 'INSERT')
+        ELSE true END;
+
 -- Say what is wrong with an entry that audit.append does not take.
-CREATE FUNCTION audit.refuse_entry(
+CREATE OR REPLACE FUNCTION audit.refuse_entry(
     p_action text, p_outcome text, p_actor text, p_actor_role text, p_occurred_at timestamptz, p_subject_type text,
     p_subject_id text, p_body text, p_ruleset bytea, p_corrects_seq bigint
 ) RETURNS void
@@ -53,6 +65,9 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'audit: isolation level % cannot be audited, use READ COMMITTED', current_setting('transaction_isolation')
             USING ERRCODE = 'feature_not_supported';
+    ELSIF NOT audit.may_write(p_action) THEN
+        RAISE EXCEPTION 'audit: % is not the application''s to write', p_action USING ERRCODE = 'insufficient_privilege',
+            HINT = 'What speaks of the log itself is written by the roles that sign or erase.';
     ELSIF json_typeof(p_body::json) <> 'object' THEN
         RAISE EXCEPTION 'audit: the body must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
     ELSIF octet_length(p_body) > 1048576 THEN
@@ -66,7 +81,7 @@ BEGIN
 END $$;
 
 -- The only way in. The database sets the id, the time of recording, the transaction, the role and the salt.
-CREATE FUNCTION audit.append(
+CREATE OR REPLACE FUNCTION audit.append(
     p_pharmacy uuid, p_origin text, p_action text, p_outcome text, p_actor text, p_actor_role text, p_occurred_at timestamptz,
     p_subject_type text, p_subject_id text, p_body text,
     p_second_actor text DEFAULT NULL, p_station text DEFAULT NULL, p_request_id text DEFAULT NULL,
@@ -89,7 +104,7 @@ BEGIN
                                p_request_id, p_reason_code, p_patient_ref, p_drug_code, p_engine, p_rule_codes::text)) > 8192
         OR p_outcome <> ALL ('{success,refused,failure}') OR '' IN (p_action, p_actor_role, p_subject_type, p_subject_id)
         OR btrim(p_actor) = '' OR p_occurred_at < '1900-01-01 00:00:00+00' OR p_occurred_at >= '9999-01-01 00:00:00+00'
-        OR length(p_ruleset) <> 32 OR p_corrects_seq < 1
+        OR length(p_ruleset) <> 32 OR p_corrects_seq < 1 OR p_action ~ '^(audit\.|key\.|log\.verified$)' AND NOT audit.may_write(p_action)
     THEN
         PERFORM audit.refuse_entry(p_action, p_outcome, p_actor, p_actor_role, p_occurred_at, p_subject_type, p_subject_id,
                                    p_body, p_ruleset, p_corrects_seq);
@@ -118,7 +133,7 @@ BEGIN
 END $$;
 
 -- At COMMIT: lock the head, read the tail, hash, link. Nothing of the application runs while the lock is held.
-CREATE FUNCTION audit.link_entry() RETURNS trigger
+CREATE OR REPLACE FUNCTION audit.link_entry() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp SET lock_timeout = '5s' AS $$
 DECLARE
     e audit.entry := NEW;
@@ -145,5 +160,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
+DROP TRIGGER IF EXISTS link_entry ON audit.entry;
 CREATE CONSTRAINT TRIGGER link_entry AFTER INSERT ON audit.entry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit.link_entry();

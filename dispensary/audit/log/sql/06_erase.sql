@@ -1,9 +1,11 @@
 -- Delete bodies for a reason that two people stand for, and say so in the log in the same transaction. The headers, their
 -- order and the tree stay whole; without the salt nothing can be guessed from a commitment. A closed log takes no entries:
--- for its bodies the log that continues it says so, and names it.
-CREATE FUNCTION audit.erase(
+-- for its bodies the log that continues it says so, and names it. `p_authority` is the statement that the two signed: this
+-- function cannot check it, and a verifier counts no erasure without it.
+DROP FUNCTION IF EXISTS audit.erase(uuid, bigint[], text, text, text, text, text, timestamptz);
+CREATE OR REPLACE FUNCTION audit.erase(
     p_log uuid, p_seqs bigint[], p_basis text, p_actor text, p_actor_role text, p_second_actor text, p_name text,
-    p_occurred_at timestamptz
+    p_occurred_at timestamptz, p_authority text DEFAULT NULL
 ) RETURNS uuid
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, audit, pg_temp AS $$
 DECLARE
@@ -44,7 +46,7 @@ BEGIN
     ) AS islands;
     entry_ := audit.append(
         pharmacy_, origin_, 'audit.erased', 'success', p_actor, p_actor_role, p_occurred_at, 'log', p_log::text,
-        '{"basis":' || to_json(p_basis)::text || ',"by":' || to_json(p_name)::text || ',"count":' || wanted
+        '{' || coalesce('"authority":' || to_json(p_authority)::text || ',', '') || '"basis":' || to_json(p_basis)::text || ',"by":' || to_json(p_name)::text || ',"count":' || wanted
             || CASE WHEN open_ <> p_log THEN ',"log":"' || p_log || '"' ELSE '' END || ',"ranges":' || ranges_ || '}',
         p_second_actor => p_second_actor);
     INSERT INTO audit.erasure (entry_id, recorded_at, erasure_entry_id)
@@ -56,7 +58,7 @@ END $$;
 
 -- End the log of a pharmacy and open its successor, whose genesis holds the last note that was signed for the old one.
 -- The first entry of the new log tells why. For the day when the sealer refuses because the database went back in time.
-CREATE FUNCTION audit.open_incarnation(
+CREATE OR REPLACE FUNCTION audit.open_incarnation(
     p_log uuid, p_note text, p_reason text, p_actor text, p_actor_role text, p_second_actor text, p_name text,
     p_occurred_at timestamptz
 ) RETURNS uuid

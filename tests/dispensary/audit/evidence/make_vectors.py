@@ -14,6 +14,7 @@ from dispensary.audit.evidence import bundle
 from dispensary.audit.log import canonical
 from dispensary.audit.sealing import merkle, notes
 from tests.dispensary.audit.logs import BEGAN, LOG_ID, SIGNER, WITNESSES, Log
+from tests.dispensary.audit.signing import SIGNERS, statement
 
 FOLDER = Path(__file__).parent / "vectors"
 
@@ -157,7 +158,9 @@ def _bundle() -> dict[str, Any]:
     """A whole small bundle, and what a verifier says of it after each change."""
     log = Log.of(8, every=4)
     log.rows[2].body = log.rows[2].salt = None
-    log.write({"ranges": [[3, 3]], "count": 1, "basis": "court order 12"}, action="audit.erased")
+    note = statement("audit.erased", log.log_id, [[3, 3]], basis="court order 12")
+    signed = {"authority": note, "ranges": [[3, 3]], "count": 1, "basis": "court order 12"}
+    log.write(signed, action="audit.erased")
     log.seal(witnesses=1)
     changes = []
     for name, exit_status, findings, change in (
@@ -182,7 +185,10 @@ def _bundle() -> dict[str, Any]:
     described = bundle.Bundle(log.bundle().range, [], sorted(log.notes.items()), BEGAN, "test vectors")
     manifest = json.loads(described.manifest())
     del manifest["files"]
-    return {"vkey": str(SIGNER.verifier), "manifest": manifest, "notes": notes, "cases": changes}
+    retention = [str(signer.verifier) for signer in SIGNERS]
+    return {
+        "vkey": str(SIGNER.verifier), "retention_vkeys": retention, "manifest": manifest, "notes": notes, "cases": changes,
+    }  # fmt: skip
 
 
 def proof_of(log: Log, seq: int, size: int) -> dict[str, Any]:

@@ -119,9 +119,17 @@ def test_bundle_vectors(case, tmp_path: Path):
     }
     manifest = {**vectors["manifest"], "files": listed, "last": lines.count("\n")}
     (tmp_path / "manifest.json").write_text(canonical.canonical(manifest), encoding="utf-8")
-    report = verify.verify_bundle(tmp_path, keys=[verify.Key.parse(vectors["vkey"])])
+    keys = [verify.Key.parse(vectors["vkey"])]
+    retention = [verify.Key.parse(vkey) for vkey in vectors["retention_vkeys"]]
+    report = verify.verify_bundle(tmp_path, keys=keys, retention=retention)
     assert report.exit == case["exit"]
     assert [[finding.kind, finding.position] for finding in report.findings] == case["findings"]
+    if case["name"] == "untouched":
+        alone = verify.verify_bundle(tmp_path, keys=keys)
+        assert (alone.exit, [(finding.kind, finding.position) for finding in alone.findings]) == (
+            3,
+            [("OWN_WORD", "3")],
+        )
 
 
 @pytest.mark.parametrize("case", named(read("proof")["cases"]))

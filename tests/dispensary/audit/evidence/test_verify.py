@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from dispensary.audit.evidence import bundle, verify
 from dispensary.audit.log import canonical
 from dispensary.audit.sealing import notes
-from tests.dispensary.audit.logs import BEGAN, SIGNER, THIEF, WITNESSES, Log, seal_again
+from tests.dispensary.audit.logs import BEGAN, LOG_ID, SIGNER, THIEF, WITNESSES, Log, seal_again
+from tests.dispensary.audit.signing import RETENTION, SIGNERS, statement
 
 KEYS = [verify.Key.parse(str(SIGNER.verifier))]
 
@@ -53,6 +55,7 @@ class Desk:
             keys=KEYS,
             witnesses=[verify.Key.parse(str(witness.verifier)) for witness in WITNESSES] if policy else [],
             need=policy,
+            retention=RETENTION,
             held_checkpoints=[self.file(text) for text in held_notes or []],
             receipts=self.file(f"seq,leaf\n{rows}") if receipts else None,
             strict=strict,
@@ -131,9 +134,78 @@ def test_a_removed_body_is_missing(desk, log):
     assert places(desk.check(log)) == [("BODY_MISSING", "37")]
 
 
+def erasure(ranges: list[Any], *, basis: str = "x", **signed: Any) -> dict[str, Any]:
+    note = statement("audit.erased", LOG_ID, ranges, **signed)
+    return {"authority": note, "ranges": ranges, "count": 1, "basis": basis}
+
+
+def retirement(last: int, *, first: int = 1, keep_days: int = 2190, **signed: Any) -> dict[str, Any]:
+    """The first entries, all written on 2 November 2026; said to be six years older."""
+    before = dt.datetime(2020, 11, 1, tzinfo=dt.UTC)
+    note = statement("audit.retired", LOG_ID, [[first, last]], before=before, keep_days=keep_days, **signed)
+    return {"authority": note, "first": first, "last": last, "basis": "kept 6 years"}
+
+
+ONE_KEY_TWICE = [SIGNERS[0], SIGNERS[0].named("retention.example/ben")]
+STRANGERS = [THIEF.named("retention.example/ann"), SIGNERS[1]]
+
+
+@pytest.mark.parametrize(
+    ("body", "doubt"),
+    [
+        ({"ranges": [[37, 37]], "basis": "x"}, "nobody signed for it"),
+        (erasure([[37, 37]], signers=SIGNERS[:1]), "two people must"),
+        (erasure([[37, 37]], signers=[]), "is not"),
+        (erasure([[37, 37]], signers=ONE_KEY_TWICE), "two people must"),
+        (erasure([[37, 37]], signers=STRANGERS), "two people must"),
+        (erasure([[36, 36]]) | {"ranges": [[37, 37]]}, "something else"),
+        ({**retirement(37), "ranges": [[37, 37]]}, "something else"),
+        (erasure([[37, 37]]) | {"authority": "x"}, "not a signed note"),
+        (erasure([[37, 37]]) | {"authority": 7}, "nobody signed for it"),
+    ],
+)
+def test_an_erasure_that_two_people_did_not_sign_is_the_logs_own_word(desk, log, body, doubt):
+    log.rows[36].body = log.rows[36].salt = None
+    log.write(body, action="audit.erased")
+    log.seal()
+    report = desk.check(log)
+    assert (report.exit, places(report), report.authorised) == (3, [("OWN_WORD", "37")], [])
+    assert "authorised by the log's own word only" in report.findings[0].sentence()
+    assert doubt in report.findings[0].sentence()
+
+
+@pytest.mark.parametrize(
+    ("body", "doubt"),
+    [
+        ({"first": 1, "last": 20, "basis": "x"}, "nobody signed for it"),
+        (retirement(20, first=20), "not the beginning"),
+        (retirement(20, keep_days=3000), "younger than the 3,000 days"),
+        (retirement(20, keep_days=0), "younger"),
+    ],
+)
+def test_a_retirement_is_a_prefix_older_than_the_period_that_was_signed(desk, log, body, doubt):
+    first = body["first"]
+    for row in log.rows[first - 1 : 20]:
+        row.columns = row.salt = row.body = None
+    log.write(body, action="audit.retired")
+    log.seal()
+    report = desk.check(log)
+    assert (report.exit, [finding.kind for finding in report.findings]) == (3, ["OWN_WORD"])
+    assert doubt in report.findings[0].sentence()
+
+
+def test_without_a_retention_key_nothing_is_authorised(desk, log):
+    log.rows[36].body = log.rows[36].salt = None
+    log.write(erasure([[37, 37]]), action="audit.erased")
+    log.seal()
+    report = verify.verify_bundle(log.export(desk.folder / "bundle"), keys=KEYS)
+    assert (report.exit, places(report)) == (3, [("OWN_WORD", "37")])
+    assert "no retention key was given" in report.findings[0].sentence()
+
+
 def test_an_erased_body_is_an_authorised_gap(desk, log):
     log.rows[36].body = log.rows[36].salt = None
-    log.write({"ranges": [[37, 37]], "count": 1, "basis": "court order 12"}, action="audit.erased")
+    log.write(erasure([[37, 37]], basis="court order 12"), action="audit.erased")
     log.seal()
     report = desk.check(log)
     assert report.exit == 0
@@ -144,7 +216,7 @@ def test_an_erasure_authorises_only_what_it_names_and_only_before_itself(desk, l
     for number in (36, 37, 38, 61):
         if number < 60:
             log.rows[number].body = log.rows[number].salt = None
-    log.write({"ranges": [[37, 38], [61, 62], ["x", 1], [5]], "basis": "x"}, action="audit.erased")
+    log.write(erasure([[37, 38], [61, 62], ["x", 1], [5]]), action="audit.erased")
     row = log.write()
     row.salt = row.body = None
     log.seal()
@@ -168,7 +240,7 @@ def test_a_removed_entry_whose_link_is_left_is_missing(desk, log):
 def test_retired_entries_are_an_authorised_gap(desk, log):
     for row in log.rows[:20]:
         row.columns = row.salt = row.body = None
-    log.write({"first": 1, "last": 20, "basis": "kept 6 years"}, action="audit.retired")
+    log.write(retirement(20), action="audit.retired")
     log.seal()
     report = desk.check(log)
     assert report.exit == 0

@@ -17,6 +17,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log import canonical
 from tests.dispensary.audit.logs import SIGNER, WITNESSES, Log, seal_again
 from tests.dispensary.audit.own import LONG
+from tests.dispensary.audit.signing import RETENTION, statement
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,8 @@ MODULE = Path(verify.__file__)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log = Log.of(9, every=4)
     log.rows[2].body = log.rows[2].salt = None
-    log.write({"ranges": [[3, 3]], "basis": "x", "note": 'é \U0001f48a \\ " \x07'}, action="audit.erased")
+    signed = {"authority": statement("audit.erased", log.log_id, [[3, 3]]), "ranges": [[3, 3]], "basis": "x"}
+    log.write({**signed, "note": 'é \U0001f48a \\ " \x07'}, action="audit.erased")
     log.seal()
     return log.export(tmp_path_factory.mktemp("robust") / "bundle")
 
@@ -64,7 +66,7 @@ def rewrite(path: Path, changed: dict[str, bytes]) -> None:
 def status(path: Path) -> int:
     """The exit status; any exception but Malformed is a failure of the verifier."""
     try:
-        return verify.verify_bundle(path, keys=KEYS).exit
+        return verify.verify_bundle(path, keys=KEYS, retention=RETENTION).exit
     except verify.Malformed:
         return verify.UNREADABLE
 
@@ -195,7 +197,7 @@ def test_a_bundle_that_was_converted_on_the_way_is_unreadable_not_tampered(folde
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "entries.jsonl").write_bytes(change((copy / "entries.jsonl").read_bytes()))
     seal_again(copy)
-    report = verify.verify_bundle(copy, keys=KEYS)
+    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
     assert report.exit == verify.UNREADABLE
     assert message in " ".join(report.lines())
 
@@ -206,7 +208,7 @@ def test_entries_that_cannot_be_read_do_not_hide_tampering(folder, tmp_path):
     lines[1] = b"?"
     lines[6] = lines[6].replace(b"pharmacist", b"technician")
     (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
-    report = verify.verify_bundle(copy, keys=KEYS)
+    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
     assert report.exit == verify.TAMPERED
     assert {finding.kind: finding.first for finding in report.findings}["ENTRY_MODIFIED"] == 7
 
@@ -264,7 +266,7 @@ def test_no_file_outside_the_bundle_is_read(folder, tmp_path, name):
     manifest["files"][name] = {"bytes": 1, "sha256": "0" * 64}
     (copy / "manifest.json").write_bytes(canonical.canonical(manifest).encode() + b"\n")
     with pytest.raises(verify.Malformed, match="not a file name"):
-        verify.verify_bundle(copy, keys=KEYS)
+        verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
 
 
 def test_links_and_pipes_are_not_followed(folder, tmp_path):
@@ -272,11 +274,11 @@ def test_links_and_pipes_are_not_followed(folder, tmp_path):
     (copy / "entries.jsonl").unlink()
     (copy / "entries.jsonl").symlink_to(folder / "entries.jsonl")
     with pytest.raises(verify.Malformed, match="not a plain file"):
-        verify.verify_bundle(copy, keys=KEYS)
+        verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
     (copy / "entries.jsonl").unlink()
     os.mkfifo(copy / "entries.jsonl")
     with pytest.raises(verify.Malformed, match="not a plain file"):
-        verify.verify_bundle(copy, keys=KEYS)
+        verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
 
 
 def test_one_name_twice_in_a_zip_is_refused(packed, tmp_path):
@@ -284,13 +286,13 @@ def test_one_name_twice_in_a_zip_is_refused(packed, tmp_path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("entries.jsonl", b"")
     with pytest.raises(verify.Malformed, match="one name twice"):
-        verify.verify_bundle(path, keys=KEYS)
+        verify.verify_bundle(path, keys=KEYS, retention=RETENTION)
 
 
 def test_a_file_that_is_no_zip_is_unreadable(tmp_path):
     (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(verify.Malformed, match="neither a folder nor a zip"):
-        verify.verify_bundle(tmp_path / "x.zip", keys=KEYS)
+        verify.verify_bundle(tmp_path / "x.zip", keys=KEYS, retention=RETENTION)
 
 
 # The command.
