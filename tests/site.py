@@ -84,7 +84,12 @@ class Database:
         assert self.server.port == port, "somebody took the port meanwhile"
 
     def grant(self) -> None:
-        """Give the application role its rights on the tables, and the tests' right to empty them."""
+        """Give the application role its rights on the tables, and the tests' rights to empty them and to act as their owner."""
+        with self.connect("owner") as connection:
+            connection.execute(
+                "CREATE OR REPLACE FUNCTION public.as_owner(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER "
+                "AS 'BEGIN EXECUTE statement; END'"
+            )
         if self.split:
             with self.connect("owner") as connection:
                 grant_tables(connection, self.roles, truncate=True)

@@ -120,7 +120,7 @@ def test_prescriptions_of_two_groups_are_two_orders(patient: Patient) -> None:
 def test_the_strength_of_an_order_that_names_none_is_that_of_the_pack(patient: Patient, pharmacist: Actor) -> None:
     order = make.prescription(patient)
     make.hand_over(order, pharmacist)
-    Prescription.objects.filter(pk=order.pk).update(strength_mg=None)
+    make.change_past_actions(Prescription.objects.filter(pk=order.pk), strength_mg=None)
     (thread,) = therapy_of(patient, TODAY).threads
     assert thread.first_uncovered == TODAY + 28 * DAY
 
@@ -170,7 +170,7 @@ def test_many_patients_are_read_in_few_queries(
 
 
 def test_the_days_of_the_calls_are_the_pharmacys_own(pharmacist: Actor, shop: Pharmacy) -> None:
-    Pharmacy.objects.filter(pk=shop.pk).update(refill_lead_days=3)
+    make.change_past_actions(Pharmacy.objects.filter(pk=shop.pk), refill_lead_days=3)
     person = Patient.objects.select_related("pharmacy").get(pk=make.patient(shop).pk)
     make.hand_over(make.prescription(person), pharmacist)
     assert therapy_of(person, TODAY).threads[0].refill_due_on == TODAY + 25 * DAY

@@ -15,7 +15,7 @@ migration = import_module("dispensary.migrations.0013_relations_of_supplies")
 
 
 def freeze_again() -> None:
-    Dispense.objects.update(relation="", relation_how="", relation_to=[])
+    make.change_past_actions(Dispense.objects.all(), relation="", relation_how="", relation_to=[])
     with connection.schema_editor() as editor:
         migration.freeze_relations(apps, editor)
 
@@ -45,7 +45,7 @@ def test_supplies_of_two_prescribers_become_one_piece_of_work() -> None:
     other = make.prescriber(shop, identifier="C7654321", name="Dr Omar Said")
     second = make.hand_over(make.prescription(patient, ordered_by=other), pharmacist, make.NOW + timedelta(hours=1))
     before = make.NOW + timedelta(minutes=59)  # what was decided with it is not known yet
-    Dispense.objects.filter(pk=second.pk).update(prepared_at=before, handed_over_at=before)
+    make.change_past_actions(Dispense.objects.filter(pk=second.pk), prepared_at=before, handed_over_at=before)
     freeze_again()
     assert sorted(Dispense.objects.values_list("relation", flat=True)) == ["new", "unknown"]
     assert WorklistItem.objects.filter(kind="relation-unknown").count() == 1

@@ -21,6 +21,7 @@ from dispensary.models import (
     Review,
 )
 from tests.baclofen_rules.therapy.reading import amounts
+from tests.dispensary import make
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def write_case(case: Mapping[str, Any], patient: Patient) -> Keys:
     """Store the orders, supplies and decisions of a case for a patient."""
     keys = Keys(patient)
     patient.died_on = _day(case["patient"]["died_on"])
-    patient.save()
+    make.save_past_actions(patient, "died_on")
     for row in sorted(case["orders"], key=lambda row: row["replaces"] is not None):
         _write_order(row, case, keys)
     for row in case["supplies"]:

@@ -6,15 +6,32 @@ entry, a deleted row an entry without its row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 from dispensary.audit.log.events import Event
-from dispensary.models import Dispense, DispenseStatus, Override, OverrideState, Patient, Prescription, Review
+from dispensary.audit.log.reader import reading
+from dispensary.audit.log.signed import COLUMNS
+from dispensary.audit.log.writer import SITE
+from dispensary.models import (
+    Consent,
+    ConsentEvent,
+    Decision,
+    Dispense,
+    DispenseStatus,
+    Override,
+    OverrideState,
+    Patient,
+    Pharmacy,
+    Prescription,
+    Review,
+    StaffMember,
+)
 
 
 class Kind(StrEnum):
@@ -24,6 +41,7 @@ class Kind(StrEnum):
     NO_ROW = "entry without row"
     TWICE = "two entries for one row"
     OTHER = "row and entry name each other differently"
+    CHANGED = "row and entry say different things"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +52,11 @@ class Orphan:
     table: str
     id: str
     entry_id: str = ""
+    detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind.value}: {self.table} {self.id}" + (f", entry {self.entry_id}" if self.entry_id else "")
+        parts = [f"{self.table} {self.id}", f"entry {self.entry_id}" if self.entry_id else "", self.detail]
+        return f"{self.kind.value}: {', '.join(filter(None, parts))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +81,101 @@ PAIRS = (
     Pair(Prescription, (Event.PRESCRIPTION_RECEIVED,)),
     Pair(Patient, (Event.PATIENT_REGISTERED,)),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A model, the events whose first entry tells what its rows say, and where each column stands.
+
+    A value is a path in the body (`pack.lot`), or a column of the entry after an "@". Of master data the newest entry counts.
+    """
+
+    model: type[Model]
+    events: tuple[Event, ...]
+    columns: Mapping[str, str]
+    is_master: bool = False
+
+
+def _same(*columns: str) -> dict[str, str]:
+    return {name: name for name in columns}
+
+
+def _in_row(event: Event) -> dict[str, str]:
+    return {name: f"row.{name}" for name in COLUMNS[event]}
+
+
+COMPARED = (
+    Compared(
+        Dispense,
+        (Event.DISPENSED,),
+        {
+            **_same("quantity", "strength_mg", "starts_on", "days_supply", "run_out_on", "relation", "relation_how", "relation_to"),
+            "prescription_id": "prescription", "review_id": "review", "product_id": "pack.gtin", "lot": "pack.lot",
+            "expiry": "pack.expiry", "serial": "pack.serial", "dispensed_by": "@actor", "dispenser_name": "by",
+            "handed_over_at": "@occurred_at", "patient_id": "@patient_ref",
+        },
+    ),
+    Compared(
+        Review,
+        (Event.REVIEW_RECORDED,),
+        {
+            "prescription_id": "prescription", "reason": "reason", "profile_name": "profile", "case_text": "case",
+            "result_text": "review", "outcome": "@reason_code", "rules_version": "@engine", "reviewed_at": "@occurred_at",
+            "reviewed_by": "@actor",
+        },
+    ),
+    Compared(
+        Override,
+        (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED),
+        {
+            **_same("words", "asked", "asked_at", "agreed"), "prescription_id": "prescription", "code": "finding.code",
+            "signer_name": "signer", "signature": "method", "signed_at": "at", "signed_by": "@actor",
+            "signer_role": "@actor_role", "mitigation": "@reason_code",
+        },
+    ),
+    Compared(
+        Decision,
+        (Event.THERAPY_DECIDED,),
+        {
+            **_same("kind", "on", "tablets", "mg", "days", "words", "asked", "asked_at"), "course": "object",
+            "starts_on": "from", "corrects_id": "corrects", "decided_by": "@actor", "decider_name": "by",
+            "decided_at": "@occurred_at", "mitigation": "@reason_code", "patient_id": "@patient_ref",
+        },
+    ),
+    Compared(
+        ConsentEvent,
+        (Event.CONSENT_CHANGED,),
+        {**_same("medium", "source", "evidence"), "answer": "@reason_code", "recorded_by": "@actor", "patient_id": "@patient_ref"},
+    ),
+    Compared(Prescription, (Event.PRESCRIPTION_RECEIVED,), _in_row(Event.PRESCRIPTION_RECEIVED)),
+    Compared(
+        Patient,
+        (Event.PATIENT_REGISTERED, Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED, Event.NAMESAKE_ANSWERED),
+        _in_row(Event.PATIENT_CHANGED),
+        is_master=True,
+    ),
+    Compared(StaffMember, (Event.ACCESS_CHANGED,), _in_row(Event.ACCESS_CHANGED), is_master=True),
+    Compared(
+        Pharmacy, (Event.PHARMACY_OPENED, Event.SETTINGS_CHANGED, Event.PROFILE_CHANGED), _in_row(Event.SETTINGS_CHANGED),
+        is_master=True,
+    ),
+)  # fmt: skip
+
+# The entry about each row is read into the row's own types; then value by value. Without a body (erased), or without `row`
+# in an entry of before there was one, nothing is said.
+_CHANGED = """
+    SELECT t.id::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
+    CROSS JOIN LATERAL (
+        SELECT e.* FROM audit.entry e JOIN audit.link l ON l.entry_id = e.entry_id
+        WHERE {about} AND e.subject_id = t.id::text ORDER BY e.recorded_at {order} LIMIT 1) n
+    JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
+    CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
+    CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, jsonb_build_object({facts})) p
+    CROSS JOIN LATERAL (VALUES {pairs}) AS d(name, now, logged)
+    WHERE d.now <> d.logged AND ({needs} IS NULL OR j.body ? {needs}) ORDER BY 1, 3"""
+_CONSENT = """
+    SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
+    WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
 
 _ABOUT = "e.subject_type = %(type)s AND e.action = ANY (%(actions)s) AND e.outcome = 'success'"
 _NO_ENTRY = """
@@ -95,3 +210,33 @@ def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
                 cursor.execute(question.format(table=table, where=pair.where, about=_ABOUT), values)
                 for key, entry in cursor.fetchall():
                     yield Orphan(kind, str(meta.verbose_name), key, entry)
+    scope = [SITE, *Pharmacy.objects.using(using).values_list("pk", flat=True)]
+    with reading(*scope, using=using), connections[using].cursor() as cursor:
+        for compared in COMPARED:
+            yield from _compare(cursor, compared)
+        cursor.execute(_CONSENT.format(consent=Consent._meta.db_table, event=ConsentEvent._meta.db_table))
+        for key, now, logged in cursor.fetchall():
+            yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
+
+
+def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
+    meta = compared.model._meta
+    facts = ", ".join(
+        f"'{name}', " + (f"n.{path[1:]}" if path.startswith("@") else f"j.body #> '{{{path.replace('.', ',')}}}'")
+        for name, path in compared.columns.items()
+    )
+    pairs = ", ".join(
+        f"('{name}', normalize(coalesce(t.\"{name}\"::text, '')), coalesce(p.\"{name}\"::text, ''))"
+        for name in compared.columns
+    )
+    needs = "'row'" if any(path.startswith("row.") for path in compared.columns.values()) else "NULL"
+    order = "DESC" if compared.is_master else "ASC"
+    question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, needs=needs, order=order)
+    cursor.execute(question, {"type": meta.model_name, "actions": [event.value for event in compared.events]})
+    for key, entry, name, now, logged in cursor.fetchall():
+        detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
+        yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)
+
+
+def _shorten(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")

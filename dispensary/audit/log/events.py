@@ -106,6 +106,7 @@ class Event(StrEnum):
 
     KEY_ROTATED = "key.rotated", "{by} replaced the key that signs the checkpoints."
     POSTURE = "audit.posture", "{by} recorded how this log is protected today."
+    LOG_REGISTERED = "audit.registered", "{by} entered {subject} into the register of logs."
     INTERFERENCE = "audit.interference", "{by} found this log interfered with."
     INCARNATION_OPENED = "audit.incarnation", "{by} continued a broken log as this one."
     ERASED = "audit.erased", "{by}, with {second}, erased bodies of this log."

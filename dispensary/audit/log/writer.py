@@ -22,10 +22,14 @@ from django.db.models import Model
 from dispensary.actors import Actor
 from dispensary.audit.log.canonical import canonical, plain
 from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.signed import signed_row
 from dispensary.conf import conf
 
 SITE = UUID(int=0)
 """Stands for the pharmacy of what belongs to none: a refused sign-in of somebody unknown, a key, the posture."""
+
+REGISTER = UUID(int=1)
+"""Stands for the pharmacy of the register: the log that names all logs of the site, and is signed as they are."""
 
 VERSION = "1"
 """The writer's version, recorded in posture entries. The format's own version is `v` in each header."""
@@ -79,7 +83,7 @@ class NeededFields(TypedDict):
 
     Identifying or clinical facts go into `body`, which can be erased; all other fields are searchable for ever. `body` takes text, whole
     numbers, booleans, decimals, dates, times, UUIDs, enums, and lists and objects of them; floats are refused. The key `by` is
-    added: the actor's printed name.
+    added: the actor's printed name; and where the event changes master data, `row`: the subject's values.
     """
 
     pharmacy: Model | UUID
@@ -171,6 +175,7 @@ def prepare(event: Event, **fields: Unpack[EntryFields]) -> Prepared:
         raise AuditMisuse(
             f"{event.value}: the body's key 'by' is the actor's printed name and is filled in by the writer"
         )
+    body = {**body, **signed_row(event, fields["subject"])}
     pharmacy = fields["pharmacy"]
     pharmacy_id = pharmacy.pk if isinstance(pharmacy, Model) else pharmacy
     about = subject_of(fields["subject"])
@@ -187,7 +192,7 @@ def prepare(event: Event, **fields: Unpack[EntryFields]) -> Prepared:
 
 def origin_of(pharmacy_id: UUID) -> str:
     """Return the public name of a pharmacy's log, as it stands on its checkpoints."""
-    return f"{conf().audit_origin}/{'site' if pharmacy_id == SITE else pharmacy_id}"
+    return f"{conf().audit_origin}/{ {SITE: 'site', REGISTER: 'register'}.get(pharmacy_id, pharmacy_id) }"
 
 
 def open_log(pharmacy: Model | UUID, *, using: str = DEFAULT_DB_ALIAS) -> UUID:

@@ -70,8 +70,12 @@ def reviewed(shop: Pharmacy) -> Any:
 
 def test_nothing_but_the_log_is_read(decided: Pharmacy) -> None:
     """Whatever happened to patient and order since, the decision is what it was."""
-    Patient.objects.filter(pharmacy=decided.pk).update(birth_date="2020-01-01", conditions=["epilepsy"])
-    Prescription.objects.filter(pharmacy=decided.pk).update(quantity=Decimal(1), strength_mg=Decimal(25))
+    make.change_past_actions(
+        Patient.objects.filter(pharmacy=decided.pk), birth_date="2020-01-01", conditions=["epilepsy"]
+    )
+    make.change_past_actions(
+        Prescription.objects.filter(pharmacy=decided.pk), quantity=Decimal(1), strength_mg=Decimal(25)
+    )
     assert replay(decided)[0] == 0
 
 

@@ -245,6 +245,6 @@ def test_what_cannot_be_printed_is_said_in_words(technician: Caller, patient: An
     assert done.status_code == 201, done.content
     from dispensary.models import Patient
 
-    Patient.objects.update(family_name="W" * 120, given_name="W" * 120)
+    make.change_past_actions(Patient.objects.all(), family_name="W" * 120, given_name="W" * 120)
     document = problem(technician.get(f"dispenses/{done.json()['id']}/label.pdf", Accept="application/pdf, */*"), 422)
     assert document["code"] == "not-printable"

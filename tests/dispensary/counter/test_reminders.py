@@ -125,7 +125,7 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
 
 def test_when_it_leaves_is_told_by_the_patients_clock(counter: Client, pharmacist: StaffMember) -> None:
     patient = supplied(pharmacist)
-    Patient.objects.filter(pk=patient.pk).update(time_zone="Asia/Tokyo")
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), time_zone="Asia/Tokyo")
     Reminder.objects.update(tz_name="Asia/Tokyo", due_at="2099-12-12T16:30:00Z", useful_until="2099-12-20T00:00:00Z")
     page_text = counter.get(reverse("counter:reminders")).content.decode()
     assert "13 Dec 2099, 01:30" in page_text.replace("\u00a0", " ")

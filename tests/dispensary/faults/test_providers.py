@@ -23,6 +23,7 @@ from dispensary.models import (
 from dispensary.models.audit import AuditEntry
 from dispensary.models.reminders import LIVE
 from dispensary.reminders import receipts
+from tests.dispensary import make
 from tests.dispensary.channels.servers import Gateway, http_gateway
 from tests.dispensary.faults.children import frozen, heal, let_leases_run_out, not_ended, thaw
 from tests.dispensary.faults.house import House
@@ -46,7 +47,7 @@ def test_quiet_hours_that_begin_in_the_middle_of_a_batch_are_kept(outbox, settin
     owe(80)
     begin = database_now() + timedelta(seconds=4)
     until = begin + timedelta(hours=8)
-    Pharmacy.objects.update(quiet_from=begin.time(), quiet_until=until.time())
+    make.change_past_actions(Pharmacy.objects.all(), quiet_from=begin.time(), quiet_until=until.time())
     reminders.drain()
     times = [message["at"] for message in outbox.sent]
     assert 0 < len(times) < 60

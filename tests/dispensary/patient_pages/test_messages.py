@@ -22,6 +22,7 @@ from dispensary.models import (
 from dispensary.models.audit import AuditEntry
 from dispensary.reminders import links
 from dispensary.reminders.texts import LANGUAGES, patient_page, stop_page
+from tests.dispensary import make
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,7 @@ def test_times_are_those_of_where_the_patient_lives(client, patient, email):
         due_at=datetime(2099, 7, 1, 9, tzinfo=UTC), useful_until=datetime(2099, 7, 2, 9, tzinfo=UTC)
     )
     assert "10:00</bdi>" in words_on(client.get(link(email)))
-    Patient.objects.update(time_zone="America/New_York")
+    make.change_past_actions(Patient.objects.all(), time_zone="America/New_York")
     assert "05:00</bdi>" in words_on(client.get(link(email)))
 
 
@@ -109,7 +110,7 @@ def test_medicine_and_dose_stand_on_it_only_where_the_patient_chose_that_for_thi
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_speaks_the_patients_language(client, patient, email, language):
-    Patient.objects.update(language=language)
+    make.change_past_actions(Patient.objects.all(), language=language)
     page_words = words_on(client.get(link(email)))
     assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page_words
     assert patient_page(language)["title"] in page_words
@@ -295,7 +296,7 @@ def test_an_address_that_was_corrected_shows_nothing_more(client, patient, email
 
 
 def test_a_patient_who_has_died_has_no_page(client, patient, email):
-    Patient.objects.update(died_on=timezone.now().date())
+    make.change_past_actions(Patient.objects.all(), died_on=timezone.now().date())
     assert client.get(link(email)).status_code == 410
 
 

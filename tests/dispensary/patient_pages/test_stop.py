@@ -5,6 +5,7 @@ import pytest
 from dispensary import reminders
 from dispensary.models import Consent, ConsentEvent, ContactPoint, Reminder, ReminderState, WorklistItem
 from dispensary.reminders import links
+from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,7 +71,7 @@ def test_a_forged_token_is_told_apart_from_a_good_one_and_does_nothing(client, d
 
 def test_the_page_speaks_the_patients_language_and_shows_nothing_about_them(client, contact):
     contact.patient.language = "ar"
-    contact.patient.save()
+    make.save_past_actions(contact.patient, "language")
     page = client.get(f"/u/{links.stop_token(contact.pk)}")
     text = page.content.decode()
     assert 'dir="rtl"' in text and "Canary" not in text and "example.org" not in text

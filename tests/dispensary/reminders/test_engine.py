@@ -29,6 +29,7 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.reminders import compose, engine, opt_outs, outcomes, queue
+from tests.dispensary import make
 from tests.dispensary.reminders import making
 from tests.dispensary.reminders.conftest import database_now
 
@@ -320,7 +321,7 @@ def test_a_send_does_not_begin_after_somebody_else_took_the_row(due, outbox):
 
 
 def die(person):
-    Patient.objects.filter(pk=person.pk).update(died_on=database_now().date())
+    make.change_past_actions(Patient.objects.filter(pk=person.pk), died_on=database_now().date())
 
 
 def stop(person):
@@ -520,7 +521,7 @@ def test_a_part_of_a_tick_that_breaks_down_keeps_nothing_due_from_leaving(due, o
     gone = making.patient(lost)
     making.dispense(making.prescription(gone), at=database_now() - timedelta(days=40))
     making.follow(gone, database_now())
-    Pharmacy.objects.filter(pk=lost.pk).update(time_zone="Mars/Base")
+    make.change_past_actions(Pharmacy.objects.filter(pk=lost.pk), time_zone="Mars/Base")
     due()
     EngineTurn.objects.all().delete()
     assert reminders.tick().due == 1

@@ -12,6 +12,7 @@ from dispensary.assessment import therapy_of
 from dispensary.models import Pharmacy, Reminder, ReminderPlan, ReminderState, Withdrawal, WorklistItem
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.reminders import ReminderKind
+from tests.dispensary import make
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_the_carried_over_supply_moves_the_calls(patient):
 
 def test_the_patients_own_zone_decides_the_instant(patient):
     patient.time_zone = "America/New_York"
-    patient.save()
+    make.save_past_actions(patient, "time_zone")
     plan(making.dispense(making.prescription(patient)))
     assert owed(patient)[0].due_at == datetime(2026, 12, 13, 15, tzinfo=UTC)
 
@@ -118,13 +119,13 @@ def test_a_message_due_at_half_past_two_on_the_night_the_clocks_change_is_owed_o
     ],
 )
 def test_a_change_of_dose_is_told_on_the_day_before_it_whatever_the_quiet_hours(patient, quiet, leaves):
-    Pharmacy.objects.update(quiet_from=quiet[0], quiet_until=quiet[1])
+    make.change_past_actions(Pharmacy.objects.all(), quiet_from=quiet[0], quiet_until=quiet[1])
     plan(making.dispense(making.prescription(patient, making.TAPER, then_stop=True)))
     assert owed(patient)[0].due_at == leaves
 
 
 def test_a_change_of_dose_whose_day_before_is_over_is_told_on_its_morning(patient):
-    Pharmacy.objects.update(quiet_from=time(16), quiet_until=time(9))
+    make.change_past_actions(Pharmacy.objects.all(), quiet_from=time(16), quiet_until=time(9))
     evening = NOW.replace(hour=19)
     plan(
         making.dispense(making.prescription(patient, ((("10",), 1), (("5",), 9)), then_stop=True), at=evening),
@@ -167,7 +168,7 @@ def test_planning_again_with_equal_facts_does_nothing(patient):
 def test_changed_hours_make_a_new_plan(patient):
     plan(making.dispense(making.prescription(patient)))
     patient.pharmacy.message_at = time(11)
-    patient.pharmacy.save()
+    make.save_past_actions(patient.pharmacy, "message_at")
     making.follow(patient, NOW, Withdrawal.FACTS_CHANGED)
     assert {r.local_time for r in owed(patient)} == {time(11)}
     assert ReminderPlan.objects.get(version=1).ended_reason == Withdrawal.FACTS_CHANGED
@@ -317,7 +318,7 @@ def test_as_needed_owes_one_call(patient):
 
 def test_nothing_is_planned_for_somebody_who_has_died(patient):
     patient.died_on = date(2026, 11, 20)
-    patient.save()
+    make.save_past_actions(patient, "died_on")
     assert plan(making.dispense(making.prescription(patient))) is None
     assert not Reminder.objects.exists()
 
@@ -371,7 +372,7 @@ def test_the_cost_of_planning_does_not_grow_with_the_course(patient, django_asse
 )
 def test_the_database_keeps_no_setting_that_the_planner_would_not_accept(patient, slip):
     with pytest.raises(IntegrityError), transaction.atomic():
-        Pharmacy.objects.filter(pk=patient.pharmacy_id).update(**slip)
+        make.change_past_actions(Pharmacy.objects.filter(pk=patient.pharmacy_id), **slip)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +385,7 @@ def test_the_database_keeps_no_setting_that_the_planner_would_not_accept(patient
     ],
 )
 def test_what_the_database_keeps_stops_no_dispense(patient, habit):
-    Pharmacy.objects.filter(pk=patient.pharmacy_id).update(**habit)
+    make.change_past_actions(Pharmacy.objects.filter(pk=patient.pharmacy_id), **habit)
     patient.refresh_from_db()
     plan(making.dispense(making.prescription(patient)))
     assert owed(patient)

@@ -30,6 +30,7 @@ from dispensary.models import (
 )
 from dispensary.models.audit import AuditBody, AuditEntry
 from dispensary.models.reminders import ReminderKind
+from tests.dispensary import make
 from tests.dispensary.reminders import making
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +123,7 @@ def test_a_pharmacy_that_moves_takes_its_patients_along_but_not_those_with_a_zon
 
 
 def test_what_is_already_as_the_new_settings_would_have_it_is_only_stamped(patient, supply, change):
-    Patient.objects.filter(pk=patient.pk).update(time_zone="Europe/London")
+    make.change_past_actions(Patient.objects.filter(pk=patient.pk), time_zone="Europe/London")
     assert change(at(1), time_zone="Europe/Paris") == 1
     assert ReminderPlan.objects.get().version == 1
     assert CountedTherapy.objects.get().timing_version == Pharmacy.objects.get().timing_version == 2
@@ -378,8 +379,10 @@ def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supp
     for each in others:
         making.dispense(making.prescription(each))
         making.follow(each, NOW)
-    making.Prescription.objects.filter(patient=patient).update(strength_mg=None)
-    making.Dispense.objects.filter(pk=supply.pk).update(strength_mg=0)  # tablets of which nobody can count the mg
+    make.change_past_actions(making.Prescription.objects.filter(patient=patient), strength_mg=None)
+    make.change_past_actions(
+        making.Dispense.objects.filter(pk=supply.pk), strength_mg=0
+    )  # tablets of which nobody can count the mg
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
     assert summaries.refresh_outdated(now=at(1)) == 3
     assert "could not be counted again" in caplog.text and str(patient.pk) not in caplog.text

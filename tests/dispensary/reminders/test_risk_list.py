@@ -12,6 +12,7 @@ from dispensary.errors import Conflict, InvalidInput, NotFound
 from dispensary.models import Patient, Resolution, Withdrawal, WorklistItem, WorkState
 from dispensary.reminders.risk_list import open_risk_work
 from tests.baclofen_rules.therapy.reading import CASES
+from tests.dispensary import make
 from tests.dispensary.reminders import making
 from tests.dispensary.worked_cases import write_case
 
@@ -91,7 +92,7 @@ def test_no_answer_about_messages_hides_anybody(shop):
 def test_the_dead_the_stopped_and_another_pharmacys_are_not_on_it(shop):
     supplied(making.pharmacy(name="Elsewhere"))
     dead, _ = supplied(shop)
-    Patient.objects.filter(pk=dead.pk).update(died_on=NOW.date())
+    make.change_past_actions(Patient.objects.filter(pk=dead.pk), died_on=NOW.date())
     making.follow(dead, NOW, Withdrawal.PATIENT_DIED)
     stopped, dispense = supplied(shop)
     making.stop(dispense.prescription, NOW + DAY)

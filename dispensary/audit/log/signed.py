@@ -1,0 +1,51 @@
+"""What of a row stands in the log: columns of master data, written into the body of each entry that changes them.
+
+The database holds the two together (`sql/09_rows.sql`): a transaction that changes one of these columns without such an entry
+does not commit. Columns of JSON are not among them: their spelling in the database is not the log's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import Model
+
+from dispensary.audit.log.events import Event
+
+PATIENT = (
+    "identifier", "identifier_system", "family_name", "given_name", "birth_date", "sex", "language", "time_zone", "died_on",
+    "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
+    "joined_to_id",
+)  # fmt: skip
+STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active")
+PHARMACY = (
+    "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
+    "second_call_days", "message_at", "quiet_from", "quiet_until",
+)  # fmt: skip
+PRESCRIPTION = (
+    "prescriber_id", "written_on", "starts_on", "route", "form", "strength_mg", "brand", "then_stop", "as_needed",
+    "max_mg_per_day", "directions", "quantity", "expected_days", "repeats", "interval_days", "source", "received_at",
+    "replaces_id",
+)  # fmt: skip
+COLUMNS = {
+    Event.PATIENT_REGISTERED: PATIENT,
+    Event.PATIENT_CHANGED: PATIENT,
+    Event.PATIENT_CORRECTED: PATIENT,
+    Event.NAMESAKE_ANSWERED: PATIENT,
+    Event.ACCESS_CHANGED: STAFF,
+    Event.PHARMACY_OPENED: PHARMACY,
+    Event.SETTINGS_CHANGED: PHARMACY,
+    Event.PROFILE_CHANGED: PHARMACY,
+    Event.PRESCRIPTION_RECEIVED: PRESCRIPTION,
+}
+"""Events whose entries hold the subject's values of these columns, in the body's key `row`."""
+
+
+def signed_row(event: Event, subject: object) -> dict[str, Any]:
+    """Return `{"row": ...}` for the body of an entry, {} where the event signs no row."""
+    columns = COLUMNS.get(event)
+    if columns is None or not isinstance(subject, Model):
+        return {}
+    values = {name: getattr(subject, name) for name in columns}
+    return {"row": {name: str(value) if isinstance(value, dt.time) else value for name, value in values.items()}}

@@ -1,0 +1,209 @@
+"""Rows answer to the log: what the application's role may not change, what it changes only with an entry, what the owner changed."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.db import transaction
+
+from dispensary.actions import corrections, dispenses, namesakes, patients, pharmacies
+from dispensary.audit.checks.reconcile import Kind, reconcile
+from dispensary.audit.log import signed
+from dispensary.models import Consent, Dispense, StaffRole
+from dispensary.models.contacts import ConsentAnswer, ConsentSource, Medium
+from dispensary.models.patient import CorrectionReason, NamesakeAnswer
+from dispensary.reminders import opt_outs
+from tests.dispensary import make
+from tests.site import Database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Shop:
+    """A pharmacy with an overridden hand-over, a decision and a consent, all committed."""
+
+    def __init__(self) -> None:
+        make.products()
+        self.pharmacy = make.pharmacy()
+        self.manager = make.staff(self.pharmacy, StaffRole.MANAGER)
+        self.by = make.staff(self.pharmacy).actor()
+        self.patient = patients.register(
+            pharmacy=self.pharmacy, identifier="7", family_name="Doe", given_name="Sam",
+            facts={**make.KNOWN_FACTS, "birth_date": "1980-02-03"}, by=self.by, now=make.NOW,
+        )  # fmt: skip
+        self.order = make.prescription(self.patient)
+        done = dispenses.dispense(
+            prescription=self.order, quantity=Decimal(42), pack=make.pack(), key="k1", by=self.by, now=make.NOW
+        )
+        assert isinstance(done, Dispense), done
+        self.dispense = done
+        self.rows: dict[str, Any] = {
+            "dispense": done.pk, "review": done.review_id, "patient": self.patient.pk, "prescription": self.order.pk,
+            "pharmacy": self.pharmacy.pk,
+        }  # fmt: skip
+
+    def changed(self) -> list[tuple[str, str]]:
+        """What the comparison says of these rows: table and the words of each difference."""
+        mine = {str(key) for key in self.rows.values()}
+        return [
+            (orphan.table, orphan.detail) for orphan in reconcile() if orphan.kind is Kind.CHANGED and orphan.id in mine
+        ]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+EVENT_ROWS = {
+    "quantity": ("dispense", "quantity = 28", "quantity is '28.000', the log says '42.000'"),
+    "lot": ("dispense", "lot = 'X'", "lot is 'X', the log says"),
+    "expiry": ("dispense", "expiry = '2031-01-01'", "expiry is '2031-01-01', the log says"),
+    "who handed over": ("dispense", "dispensed_by = 'user:66'", "dispensed_by is 'user:66', the log says 'user:"),
+    "the name": ("dispense", "dispenser_name = 'Mallory'", "dispenser_name is 'Mallory', the log says"),
+    "the time": ("dispense", "prepared_at = '2026-01-01Z', handed_over_at = '2026-01-01Z'", "handed_over_at is '2026-01-01"),
+    "outcome": ("review", "outcome = 'stop'", "outcome is 'stop', the log says"),
+    "findings": ("review", "result_text = '{}'", "result_text is '{}', the log says"),
+    "facts of the case": ("review", "case_text = '{}'", "case_text is '{}', the log says"),
+    "directions": ("prescription", "directions = 'one'", "directions is 'one', the log says"),
+    "strength": ("prescription", "strength_mg = 25", "strength_mg is '25.000', the log says '10.000'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EVENT_ROWS)
+def test_an_event_is_not_changed_by_the_application_and_named_when_the_owner_changes_it(
+    shop: Shop, database: Database, what: str
+) -> None:
+    table, change, words = EVENT_ROWS[what]
+    statement = f"UPDATE dispensary_{table} SET {change} WHERE id = %s"
+    with (
+        database.connect("app") as app,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="and stays"),
+    ):
+        app.execute(statement, [shop.rows[table]])
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="and stays"):
+        app.execute(f"DELETE FROM dispensary_{table} WHERE id = %s", [shop.rows[table]])
+    assert shop.changed() == []
+    with database.connect("owner") as owner:
+        owner.execute(statement, [shop.rows[table]])
+    assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+MASTER_ROWS = {
+    "birth date": ("patient", "birth_date = '1990-01-01'", "birth_date is '1990-01-01', the log says '1980-02-03'"),
+    "name": ("patient", "family_name = 'Roe'", "family_name is 'Roe', the log says 'Doe'"),
+    "a fact": ("patient", "dialysis = true", "dialysis is 'true', the log says 'false'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MASTER_ROWS)
+def test_master_data_changes_only_with_an_entry_and_is_named_when_the_owner_changes_it(
+    shop: Shop, database: Database, what: str
+) -> None:
+    table, change, words = MASTER_ROWS[what]
+    statement = f"UPDATE dispensary_{table} SET {change} WHERE id = %s"
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="without an entry"):
+        app.execute(statement, [shop.rows[table]])
+    with database.connect("owner") as owner:
+        owner.execute(statement, [shop.rows[table]])
+    assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+def test_an_entry_that_says_something_else_does_not_let_a_change_through(shop: Shop, database: Database) -> None:
+    body = '{"row":{"family_name":"Foe"}}'
+    with database.connect("app", autocommit=False) as app:
+        app.execute("UPDATE dispensary_patient SET family_name = 'Roe' WHERE id = %s", [shop.patient.pk])
+        app.execute(
+            "SELECT audit.append(%s, 'o', 'patient.changed', 'success', 'user:1', 'pharmacist', now(), 'patient', %s, %s)",
+            [shop.pharmacy.pk, str(shop.patient.pk), body],
+        )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="without an entry"):
+            app.commit()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "staffmember SET role = 'technician'",
+        "staffmember SET display_name = 'Mallory'",
+        "pharmacy SET profile = 'uk-smpc'",
+    ],
+)
+def test_a_role_and_a_profile_change_only_with_an_entry(shop: Shop, database: Database, change: str) -> None:
+    key = shop.manager.pk if "staff" in change else shop.pharmacy.pk
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege, match="without an entry"):
+        app.execute(f"UPDATE dispensary_{change} WHERE id = %s", [key])
+
+
+def test_what_the_actions_change_agrees(shop: Shop) -> None:
+    """Corrections, facts, a death, a join, settings, access: each by its action, then compared."""
+    manager = shop.manager.actor()
+    corrections.correct_identity(
+        patient=shop.patient, changes={"family_name": "Dow", "birth_date": "1981-02-03"},
+        reason=CorrectionReason.RECORDED_WRONGLY, words="", by=shop.by, now=make.NOW,
+    )  # fmt: skip
+    patients.update_facts(
+        patient=shop.patient, changes={"weight_kg": "71.5", "dialysis": True, "medicines": [{"name": "Tizanidine"}]},
+        language="ar", by=shop.by, now=make.NOW,
+    )  # fmt: skip
+    pharmacies.change_settings(
+        pharmacy=shop.pharmacy, changes={"profile": "uk-smpc", "quiet_from": "21:00"}, by=manager, now=make.NOW
+    )
+    pharmacies.grant_access(
+        user=shop.manager.user,
+        pharmacy=shop.pharmacy,
+        role=StaffRole.AUDITOR,
+        display_name="Ann",
+        by=manager,
+        now=make.NOW,
+    )
+    shop.rows["staff"] = shop.manager.pk
+    other = patients.register(
+        pharmacy=shop.pharmacy, identifier="8", family_name="Dow", given_name="Sam", facts={"birth_date": "1981-02-03"},
+        by=shop.by, now=make.NOW,
+    )  # fmt: skip
+    shop.rows["other"] = other.pk
+    namesakes.answer_namesake(
+        patient=shop.patient, other=other.pk, answer=NamesakeAnswer.SAME, by=shop.by, now=make.NOW
+    )
+    assert shop.changed() == []
+
+
+def test_a_consent_that_is_not_what_the_patient_said_is_named(shop: Shop, database: Database) -> None:
+    with transaction.atomic():
+        event = opt_outs.record_consent(
+            shop.patient, Medium.EMAIL, ConsentAnswer.NO, ConsentSource.COUNTER, "said so", shop.by, make.NOW
+        )
+    consent = Consent.objects.get(event=event)
+    shop.rows |= {"event": event.pk, "consent": consent.pk}
+    assert shop.changed() == []
+    with database.connect("app") as app, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.execute("UPDATE dispensary_consentevent SET answer = 'yes' WHERE id = %s", [event.pk])
+    with database.connect("app") as app:
+        app.execute("UPDATE dispensary_consent SET answer = 'yes' WHERE id = %s", [consent.pk])
+    assert shop.changed() == [("consent", "answer is 'yes', its event says 'no'")]
+
+
+def test_the_guards_name_every_column_of_the_tables(database: Database, db: None) -> None:
+    """A column that a later migration adds is either guarded or named as open."""
+    from importlib import import_module
+
+    migration: Any = import_module("dispensary.migrations.0014_log_answers_for_itself")
+    assert migration.MASTER == {"patient": signed.PATIENT, "staffmember": signed.STAFF, "pharmacy": signed.PHARMACY}
+    with database.connect("owner") as owner:
+        for table, open_columns in migration.OPEN.items():
+            row = owner.execute(
+                "SELECT pg_get_triggerdef(oid), tgenabled::text FROM pg_trigger WHERE tgname = 'signed' AND tgrelid = %s::regclass",
+                [f"dispensary_{table}"],
+            ).fetchone()
+            assert row is not None
+            assert row[1] == "A"
+            columns = {field.column for field in apps.get_model("dispensary", table)._meta.local_concrete_fields}
+            assert {name for name in columns if not re.search(rf'\bold\."?{name}\b', row[0])} == set(open_columns), (
+                table
+            )
