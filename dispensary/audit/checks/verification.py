@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,22 @@ from django.db import transaction
 from psycopg import Connection
 
 from dispensary.actors import Actor
-from dispensary.audit.checks.live import Result, check_log, load_verified, save_verified, size_at_closing
+from dispensary.audit.checks.live import Result, Verified, check_log, load_verified, save_verified, size_at_closing
 from dispensary.audit.evidence import verify
 from dispensary.audit.evidence.authority import retention_keys
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
 from dispensary.audit.log.events import Event, Outcome
-from dispensary.audit.log.writer import Subject, record
+from dispensary.audit.log.writer import REGISTER, SITE, Subject, record
 from dispensary.audit.sealing.keys import key_file, public_keys
-from dispensary.audit.sealing.service import state_folder
+from dispensary.audit.sealing.service import lost_states, state_folder
+from dispensary.audit.sealing.state import StateFolder
+
+_REGISTERED_AND_GONE = """
+    SELECT b.body::json ->> 'log', b.body::json ->> 'origin' FROM audit.entry e
+    JOIN audit.log g ON g.log_id = e.log_id AND g.pharmacy = %s
+    JOIN audit.body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+    WHERE e.action = 'audit.registered' AND NOT EXISTS (
+        SELECT FROM audit.log WHERE log_id::text = b.body::json ->> 'log') ORDER BY 2"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +79,21 @@ def verify_logs(
     logs = all_logs(connection, pharmacy)
     if (evidence.checkpoints or evidence.receipts) and not pharmacy and sum(not log.closed for log in logs) > 1:
         raise verify.Malformed("Checkpoints and receipts belong to one log: say which with --pharmacy.")
+    notes = [(name, verify.normalise_note(note)) for name, note in evidence.checkpoints]
+    for name, note in notes:
+        if not any(note.startswith(f"{log.origin}\n".encode()) for log in logs):
+            raise verify.Malformed(f"{name} is a checkpoint of no log that is checked here; it was not used.")
+    gone = list(_missing_logs(connection, pharmacy))
+    if not logs and not gone:
+        raise verify.Malformed("There is no log to verify.")
+    for checked in gone:
+        yield checked
+        if keep_record:
+            record_verification(
+                replace(checked.log, pharmacy=SITE), checked.result, Actor.system("verifier", SITE), now
+            )
     for log in logs:
-        held_checkpoints = [
-            (name, note) for name, note in evidence.checkpoints if note.startswith(f"{log.origin}\n".encode())
-        ]
+        held_checkpoints = [(name, note) for name, note in notes if note.startswith(f"{log.origin}\n".encode())]
         keys = (
             verify.read_keys(evidence.vkeys, 1)
             if evidence.vkeys
@@ -99,6 +118,22 @@ def verify_logs(
             save_verified(state_folder(), log, result.verified)
         if keep_record:
             record_verification(log, result, Actor.system("verifier", log.pharmacy), now)
+
+
+def _missing_logs(connection: Connection[Any], pharmacy: UUID | None) -> Iterator[Checked]:
+    """Yield a result for each log that the sealer's state or the register names, and that the database no longer has."""
+    names = {
+        UUID(state.log_id): (state.origin, state.size, "the sealer signed it")
+        for state in lost_states(connection, StateFolder(state_folder()))
+    }
+    for log_id, origin in connection.execute(_REGISTERED_AND_GONE, [REGISTER]).fetchall():
+        names.setdefault(UUID(log_id), (origin, 1, "the register names it"))
+    for log_id, (origin, size, why) in names.items():
+        if pharmacy is None or f"/{pharmacy}" in origin:
+            check = verify.Check(origin=origin, log=str(log_id), keys=[])
+            check.findings.add("TRUNCATED", 1, size, detail=f"{why}, and the database has no such log")
+            result = Result(check.finish(), 0, Verified())
+            yield Checked(LogRow(log_id, origin, SITE, b"", closed=True), result, result.exit, "")
 
 
 def read_receipts(path: Path) -> list[tuple[int, str]]:

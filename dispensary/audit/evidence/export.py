@@ -224,8 +224,10 @@ def _read_checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple
     """Return the notes about a range, thinned when very many, and their full number."""
     with connections[using].cursor() as cursor:
         cursor.execute(
-            "SELECT size FROM audit.checkpoint WHERE log_id = %s AND size BETWEEN %s AND %s",
-            [log.log_id, first - 1, last],
+            # Also those of more entries, when the entry after the last was written later than they were: the end was cut off.
+            "SELECT size FROM audit.checkpoint c WHERE log_id = %(log)s AND size >= %(from)s AND (size <= %(last)s OR NOT EXISTS "
+            "(SELECT FROM audit.link l WHERE l.log_id = c.log_id AND l.seq = %(last)s + 1 AND l.recorded_at <= c.created_at))",
+            {"log": log.log_id, "from": first - 1, "last": last},
         )
         sizes = [row[0] for row in cursor.fetchall()]
         cursor.execute("SELECT DISTINCT size FROM audit.cosignature WHERE log_id = %s", [log.log_id])

@@ -89,6 +89,7 @@ CLASSES = {
     "UNSEALED": (INCOMPLETE, "{who} {is_} not covered by a checkpoint that you can trust"),
     "UNWITNESSED": (INCOMPLETE, "The witness policy is not met"),
     "CLOCK_BACKWARDS": (INCOMPLETE, "The time of {whose} cannot be relied on: the clock ran backwards"),
+    "CLOCK_AHEAD": (INCOMPLETE, "The time of {whose} lies in the future of this machine's clock"),
     "STALE": (INCOMPLETE, "The log was silent for longer than it promises"),
     "UNCHECKED": (INCOMPLETE, "Something you asked for could not be checked with this bundle"),
 }
@@ -318,6 +319,11 @@ class Checkpoint:
     size: int
     root: bytes
     witnesses: tuple[tuple[str, int], ...] = ()
+
+
+def normalise_note(note: bytes) -> bytes:
+    """Undo what mail programs and editors do to a note that somebody kept: CRLF line ends, a byte order mark."""
+    return note.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
 def open_checkpoint(
@@ -611,7 +617,9 @@ class Check:
         self.granted_to_others: list[Grant] = []
         self.ids = _Ids() if strict else None
         self.recorded = self.opened = ""
-        self.entries = self.checkpoints = self.receipts_checked = self.unreadable = 0
+        self.entries = self.checkpoints = self.receipts_checked = self.unreadable = self.doubtful = 0
+        ahead = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=CLOCK_TOLERANCE)
+        self.latest = ahead.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     # Evidence to check against.
 
@@ -655,9 +663,11 @@ class Check:
         self, seq: int, leaf: bytes, header: str | None = None, salt: bytes | None = None, body: str | None = None
     ) -> None:
         """Check the next entry; ``header``, ``salt`` and ``body`` may be gone."""
+        if self.doubtful and self.expected - self.doubtful <= seq < self.expected:
+            self.expected = seq  # what could not be read before it was no entry
         if seq != self.expected and not self._is_in_place(seq):
             return
-        self.expected = seq + 1
+        self.expected, self.doubtful = seq + 1, 0
         self.entries += 1
         recomputed = leaf
         if header is None:
@@ -678,6 +688,7 @@ class Check:
         self.findings.add("MALFORMED", self.expected, detail=detail)
         self.expected += 1
         self.unreadable += 1
+        self.doubtful += 1
         self.whole, self.prev, self.other_prev = False, None, None
 
     def _is_in_place(self, seq: int) -> bool:
@@ -802,6 +813,8 @@ class Check:
         if self.heartbeat is not None and self.recorded and recorded[:13] != self.recorded[:13]:  # noqa: SIM102 - rare
             if _parse_time(recorded) - _parse_time(self.recorded) > self.heartbeat:
                 self.findings.add("STALE", seq, detail=f"nothing between {self.recorded} and {recorded}")
+        if recorded > self.latest:
+            self.findings.add("CLOCK_AHEAD", seq, when=recorded)
         if intact:
             self.opened = self.opened or recorded
             self.recorded = recorded
@@ -1496,12 +1509,16 @@ def _check_bundle(
         granted=(grant for grant in granted if grant.log == manifest.log),
     )
     for note in held_checkpoints:
-        check.add_checkpoint(_read(note), str(note), is_held=True)
+        check.add_checkpoint(normalise_note(_read(note)), str(note), is_held=True)
     for seq, prefix in _read_receipts(receipts) if receipts else ():
         check.add_receipt(seq, prefix)
     _add_stored(bundle, manifest, check)
     contents = {"entries.jsonl": feed_entries(bundle, check, progress)}
     last = check.expected - 1
+    if not check.entries and not check.good:
+        check.findings.add(
+            "UNCHECKED", detail="the bundle holds no entry and no checkpoint: nothing signed was checked"
+        )
     if last != manifest.last:
         detail = f"manifest.json promises entries up to {manifest.last:,}, entries.jsonl ends at {last:,}"
         check.findings.add("MALFORMED", last, detail=detail)
@@ -1584,7 +1601,7 @@ def verify_proof(
     check.add_checkpoint(proof["checkpoint"].encode(), "the checkpoint in the proof")
     size = max(check.targets, default=0)
     for note in held_checkpoints:
-        check.add_checkpoint(_read(note), str(note), is_held=True)
+        check.add_checkpoint(normalise_note(_read(note)), str(note), is_held=True)
     check.feed(seq, leaf, header, salt, body)
     if check.missing.pop("BODY_MISSING"):
         check.findings.add("UNCHECKED", seq, detail="the details are not in the proof; an export tells who erased them")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -26,7 +25,6 @@ from dispensary.audit.sealing.state import State, StateFolder, StateTrouble
 BATCH = 20_000
 STANDBY_WAIT = 2.0
 """Seconds to wait for standbys in one round."""
-HEARTBEAT = dt.timedelta(hours=24)
 
 
 class SealRefused(Exception):
@@ -49,22 +47,6 @@ class Sealed:
     added: int
 
 
-@contextmanager
-def lock_log(connection: Connection[Any], log: LogRow) -> Iterator[bool]:
-    """Lock a log for sealing until the block ends.
-
-    Yield whether this session got the lock.
-    """
-    key = int.from_bytes(log.log_id.bytes[:8], "big", signed=True)
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
-    is_locked = bool(row and row[0])
-    try:
-        yield is_locked
-    finally:
-        if is_locked and not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", [key])
-
-
 class Sealer:
     """Signs logs over one autocommitting connection of the sealer's role.
 
@@ -79,21 +61,41 @@ class Sealer:
         self.states = states
         self.standbys = standbys
         self._checked: set[UUID] = set()
+        self._signed: dict[UUID, State] = {}
+        self.refusals: dict[UUID, tuple[dt.datetime, SealRefused | StateTrouble]] = {}
+        """When each refused log was last tried, and why it was refused."""
 
-    def seal(self, log: LogRow) -> Sealed | None:
+    def seal(
+        self, log: LogRow, *, now: dt.datetime | None = None, record_day: Callable[[State], State] | None = None
+    ) -> Sealed | None:
         """Sign everything that was linked since the last time.
 
+        Once a day, when `now` is given, `record_day` is called first: it writes what belongs into the log and returns the state.
         None: another sealer has this log, or standbys lag.
         Raises SealRefused when the database contradicts what was signed or itself, StateTrouble when the state of what
         was signed is missing or damaged.
         """
-        with lock_log(self.connection, log) as mine:
+        with self.states.lock(log.log_id) as mine:
             if not mine:
                 return None
-            state = self._load_state(log)
+            state = self._load_state(log)  # under the lock, as every change of it is written
+            if record_day and now and state.is_heartbeat_due(now):
+                state = replace(record_day(state), heartbeat_at=now.isoformat())
+                self.states.save(state)
+                self._checked.discard(log.log_id)
             self._check_past(log, state)
             self._publish(log, state)
             return self._extend(log, state)
+
+    def is_idle(self, log: LogRow, size: int, leaf: bytes | None, now: dt.datetime) -> bool:
+        """Return whether this sealer signed the log at this size and last leaf, checked it, and owes it nothing today."""
+        state = self._signed.get(log.log_id)
+        return (
+            state is not None
+            and (state.size, state.last_leaf) == (size, (leaf or b"").hex())
+            and log.log_id in self._checked
+            and not state.is_heartbeat_due(now)
+        )
 
     def adopt(self, log: LogRow) -> State:
         """Recompute the newest stored checkpoint and take it as the last one signed.
@@ -112,19 +114,6 @@ class Sealer:
         state = State(str(log.log_id), log.origin).grown(tree, last, row[1])
         self.states.save(state)
         return state
-
-    def is_heartbeat_due(self, log: LogRow, now: dt.datetime) -> bool:
-        """Return whether the last posture entry of this log is a day old."""
-        state = self.states.load(log.log_id)
-        return (
-            state is None or not state.heartbeat_at or now - dt.datetime.fromisoformat(state.heartbeat_at) >= HEARTBEAT
-        )
-
-    def record_heartbeat(self, log: LogRow, now: dt.datetime) -> None:
-        """Record that the posture was written; the next round checks all leaves."""
-        state = self.states.load(log.log_id) or State(str(log.log_id), log.origin)
-        self.states.save(replace(state, heartbeat_at=now.isoformat()))
-        self._checked.discard(log.log_id)
 
     def _load_state(self, log: LogRow) -> State:
         state = self.states.load(log.log_id)
@@ -190,6 +179,7 @@ class Sealer:
             state = state.grown(tree, last, note)
             self.states.save(state)
             self._publish(log, state)
+        self._signed[log.log_id] = state
         return Sealed(log, state.size, state.size - before)
 
     def _recompute(self, log: LogRow, tree: CompactRange, prev: bytes, end: int) -> tuple[CompactRange, bytes]:

@@ -6,13 +6,19 @@ checkpoint is published, so that a crash at any moment never leads to two checkp
 
 from __future__ import annotations
 
+import datetime as dt
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
 from dispensary.audit.sealing.merkle import CompactRange
+
+HEARTBEAT = dt.timedelta(hours=24)
 
 
 class StateTrouble(Exception):
@@ -33,6 +39,12 @@ class State:
     root: str = ""
     note: str = ""
     heartbeat_at: str = ""
+    registered: bool = False
+    """Whether the register of logs names this one."""
+
+    def is_heartbeat_due(self, now: dt.datetime) -> bool:
+        """Return whether the last posture entry of this log is a day old."""
+        return not self.heartbeat_at or now - dt.datetime.fromisoformat(self.heartbeat_at) >= HEARTBEAT
 
     def tree(self) -> CompactRange:
         """Return the tree, ready to take more leaves.
@@ -60,6 +72,32 @@ class StateFolder:
         """Return the path of a log's state."""
         return self.folder / f"{log_id}.json"
 
+    def log_ids(self) -> set[UUID]:
+        """Return the logs that were ever sealed here."""
+        return {UUID(path.stem) for path in self.folder.glob("*-*-*-*-*.json") if "." not in path.stem}
+
+    @contextmanager
+    def lock(self, log_id: UUID) -> Iterator[bool]:
+        """Lock a log for sealing until the block ends; yield whether this process got the lock.
+
+        A file that the sealer's account alone can open: a lock of the database could be taken by any of its roles.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.folder / f".{log_id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unwritable(log_id, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_locked = False
+        else:
+            is_locked = True
+        try:
+            yield is_locked
+        finally:
+            os.close(descriptor)
+
     def load(self, log_id: UUID) -> State | None:
         """Return the state of a log, None if it was never sealed here.
 
@@ -82,10 +120,13 @@ class StateFolder:
         try:
             self._save(state)
         except OSError as error:
-            raise StateTrouble(
-                f"{self.path(UUID(state.log_id))} cannot be written ({error.strerror}); nothing was signed. Make room, "
-                "and the sealer goes on from what it signed last."
-            ) from error
+            raise self._unwritable(UUID(state.log_id), error) from error
+
+    def _unwritable(self, log_id: UUID, error: OSError) -> StateTrouble:
+        return StateTrouble(
+            f"{self.path(log_id)} cannot be written ({error.strerror}); nothing was signed. Make room, "
+            "and the sealer goes on from what it signed last."
+        )
 
     def _save(self, state: State) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

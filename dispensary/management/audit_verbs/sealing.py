@@ -35,6 +35,7 @@ from dispensary.audit.sealing.witnesses import CosignRefused, Witness
 from dispensary.conf import conf
 from dispensary.management.audit_verbs.verb import Options, Verb
 
+ADVICE = "Nothing was signed there. Find out why first; `manage.py audit incarnation` then continues with a new log."
 DATABASE_ERRORS = (OperationalError, DjangoOperationalError)
 
 
@@ -117,7 +118,7 @@ def _add_seal_arguments(parser: ArgumentParser) -> None:
 
 
 def _seal(command: BaseCommand, options: Options) -> int:
-    """Seal until SIGTERM, or until a log must not be signed (status 1)."""
+    """Seal until SIGTERM; with --once status 1 when a log must not be signed."""
     stop = threading.Event()
     if not options["once"] and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -165,16 +166,14 @@ def _report_round(command: BaseCommand, sealing: Round, options: Options) -> Non
             command.stdout.write(f"{sealed.log.origin}: {sealed.added} more, signed up to {sealed.size}")
         elif options["once"]:
             command.stdout.write(f"{sealed.log.origin}: nothing new, signed up to {sealed.size}")
-    if sealing.refused:
-        advice = (
-            "Nothing was signed there. Find out why first; `manage.py audit incarnation` then continues with a new log."
-        )
-        raise CommandError("\n".join([*map(str, sealing.refused), advice]), returncode=1)
+    if sealing.refused and options["once"]:
+        raise CommandError("\n".join([*map(str, sealing.refused), ADVICE]), returncode=1)
 
 
 SEAL = Verb(
-    "Sign size and root of every log whenever it has grown (or --once), and record how it is protected once a day. "
-    "Exit 0: all signed, or stopped by SIGTERM; 1: a log must not be signed (FORK, an altered entry).",
+    "Sign size and root of every log whenever it has grown (or --once), and record how it is protected once a day. A log that "
+    "must not be signed (FORK, an altered entry) is reported each minute and stops no other. "
+    "Exit 0: all signed, or stopped by SIGTERM; 1: with --once, a log must not be signed.",
     _add_seal_arguments,
     _seal,
     {KeyTrouble: 2, SealRefused: 1},

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from dispensary import audit
@@ -65,10 +66,13 @@ def test_many_refused_sign_ins_from_one_place_are_pointed_out(
 @pytest.mark.parametrize(
     "event", [audit.Event.ACCESS_CHANGED, audit.Event.PROFILE_CHANGED, audit.Event.INTERFERENCE, audit.Event.ERASED]
 )
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_changes_of_access_and_rules_are_always_pointed_out(
-    pharmacy: Pharmacy, today: dt.datetime, event: audit.Event
+    committed_pharmacy: Pharmacy, today: dt.datetime, event: audit.Event
 ) -> None:
-    put(pharmacy, event, today)
+    pharmacy = committed_pharmacy
+    with transaction.atomic(using="owner"):
+        put(pharmacy, event, today, using="owner")
     assert [point.why for point in look(pharmacy, today).points] == [f"{event.value} by user:1"]
 
 

@@ -29,7 +29,7 @@ def test_no_setting_of_the_site_switches_the_log_off() -> None:
 
     about = {setting.name: setting.type for setting in dataclasses.fields(Conf) if "audit" in setting.name}
     assert set(about) == {
-        "audit_origin", "audit_key_file", "audit_state_folder", "audit_seal_standbys", "audit_anchor_max_age",
+        "audit_origin", "audit_key_file", "audit_state_folder", "audit_retention_vkeys", "audit_seal_standbys", "audit_anchor_max_age",
     }  # fmt: skip
     assert not any("bool" in str(kind) for kind in about.values())
 

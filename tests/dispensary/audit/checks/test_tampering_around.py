@@ -5,16 +5,25 @@ The chain itself is attacked in `test_tampering.py`. Each attack succeeded once;
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
 from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
+from dispensary.audit import Event, Subject
 from dispensary.audit.checks import live
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
+from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
 from dispensary.models import Pharmacy
 from tests.dispensary.audit.signing import RETENTION
@@ -82,3 +91,145 @@ def test_a_gap_that_the_owner_authorises_alone_is_the_logs_own_word(
     report = check(sealed)
     assert (report.exit, report.authorised) == (verify.INCOMPLETE, [])
     assert places(report) == [("OWN_WORD", f"{first}-{last}" if last > first else "5")]
+
+
+# The sealer.
+
+
+def test_no_lock_of_the_application_stops_the_sealer(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID]
+) -> None:
+    log = log_of(sealed)
+    with database.connect("app") as app:
+        app.execute("SELECT pg_advisory_lock(%s)", [int.from_bytes(log.log_id.bytes[:8], "big", signed=True)])
+        write(sealed)
+        assert [done.added for done in seal(sealed).sealed] == [1]
+
+
+def test_two_sealers_at_once_on_new_logs_forget_none(
+    own_key: Path, transactional_db: None, database: Database, write: Callable[..., UUID]
+) -> None:
+    """The state is read and written under the lock, the day's posture too."""
+    pharmacies = [Pharmacy.objects.create(name=f"High Street {n}", opened_at=timezone.now()) for n in range(12)]
+    for pharmacy in pharmacies:
+        write(pharmacy)
+    rounds: list[service.Round] = []
+
+    def work() -> None:
+        for pharmacy in pharmacies:
+            rounds.append(seal(pharmacy))
+        connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [str(trouble) for done in rounds for trouble in done.refused] == []
+    states = service.make_sealer().states
+    sizes = {pharmacy.pk: getattr(states.load(log_of(pharmacy).log_id), "size", 0) for pharmacy in pharmacies}
+    assert set(sizes.values()) == {2}  # the entry and one posture
+
+
+def test_one_refused_log_stops_no_other_and_is_not_read_again_at_once(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID]
+) -> None:
+    sealer, now = service.make_sealer(), timezone.now()
+    write(sealed)
+    service.seal_round(sealer, now, pharmacy=sealed.pk)
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, log_of(sealed).log_id).cut(10)
+    first = service.seal_round(sealer, now, pharmacy=sealed.pk).refused
+    assert [getattr(trouble, "finding", "") for trouble in first] == ["FORK"]
+    assert service.seal_round(sealer, now + service.RETRY / 2, pharmacy=sealed.pk).refused == first
+    assert service.seal_round(sealer, now + service.RETRY, pharmacy=sealed.pk).refused != first
+
+
+# Whole logs.
+
+
+def delete_log(database: Database, pharmacy: Pharmacy) -> LogRow:
+    row = log_of(pharmacy)
+    with database.connect("superuser") as connection, unguarded(connection):
+        connection.execute("ALTER TABLE audit.entry DISABLE TRIGGER link_entry")
+        for table in ("delivery", "cosignature", "checkpoint", "body", "entry", "link", "head", "log"):
+            about = (
+                "entry_id IN (SELECT entry_id FROM audit.link WHERE log_id = %s)" if table == "body" else "log_id = %s"
+            )
+            connection.execute(f"DELETE FROM audit.{table} WHERE {about}", [row.log_id])
+        connection.execute("ALTER TABLE audit.entry ENABLE TRIGGER link_entry")
+    return row
+
+
+def run_verify(*words: object) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("audit", "verify", "--no-record", "--no-reconcile", *map(str, words), stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    except CommandError as error:
+        return error.returncode, str(error)
+    return 0, out.getvalue()
+
+
+def test_a_log_that_is_gone_is_named_by_the_sealer_and_by_verify(sealed: Pharmacy, database: Database) -> None:
+    held = service.make_sealer().states.folder.parent / "held"
+    held.write_text(service.make_sealer().states.load(log_of(sealed).log_id).note)  # type: ignore[union-attr]
+    row = delete_log(database, sealed)
+    lost = service.lost_states(raw_connection("sealer"), service.make_sealer().states)
+    assert [(state.origin, state.size) for state in lost] == [(row.origin, 13)]
+    status, text = run_verify("--pharmacy", sealed.pk)
+    assert (status, "TRUNCATED at 1-13" in text, row.origin in text) == (verify.TAMPERED, True, True)
+    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held)
+    assert (status, "no log" in text) == (verify.UNREADABLE, True)
+
+
+def test_a_log_that_the_register_names_and_that_is_gone_is_truncated(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID]
+) -> None:
+    """Without the sealer's state; the entry is one that a round over all logs writes."""
+    row = log_of(sealed)
+    body = {"log": row.log_id, "origin": row.origin, "genesis": row.genesis, "pharmacy": row.pharmacy}
+    write(REGISTER, Event.LOG_REGISTERED, subject=Subject("log", str(row.log_id)), body=body, using="sealer")
+    delete_log(database, sealed)
+    for path in service.state_folder().glob("*"):
+        path.unlink()
+    status, text = run_verify("--pharmacy", sealed.pk)
+    assert (status, "the register names it" in text) == (verify.TAMPERED, True)
+
+
+def test_a_pharmacy_without_a_log_is_unusable_not_good(sealed: Pharmacy) -> None:
+    assert run_verify("--pharmacy", UUID(int=5))[0] == verify.UNREADABLE
+
+
+@pytest.mark.parametrize("change", ["as it is", "CRLF", "BOM", "garbage", "of another log"])
+def test_a_held_checkpoint_is_used_or_refused_never_ignored(sealed: Pharmacy, tmp_path: Path, change: str) -> None:
+    states = service.make_sealer().states
+    note = getattr(states.load(log_of(sealed).log_id), "note", "").encode()
+    held = tmp_path / "held"
+    held.write_bytes({
+        "as it is": note, "CRLF": note.replace(b"\n", b"\r\n"), "BOM": b"\xef\xbb\xbf" + note, "garbage": b"# Readme\n",
+        "of another log": note.replace(str(sealed.pk).encode(), b"elsewhere"),
+    }[change])  # fmt: skip
+    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held, "--grace", 0)
+    if change in ("garbage", "of another log"):
+        assert status == verify.UNREADABLE
+    else:
+        assert (status, "1 of them yours" in text) == (verify.OK, True)
+
+
+def test_an_export_after_the_end_was_cut_off_carries_the_checkpoints_that_show_it(
+    sealed: Pharmacy, database: Database, tmp_path: Path
+) -> None:
+    row = log_of(sealed)
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, row.log_id).cut(13)
+    call_command("audit", "export", str(tmp_path / "log.zip"), log=row.origin, quiet=True, stdout=StringIO())
+    key = service.make_sealer().keys[0].named(row.origin).verifier
+    report = verify.verify_bundle(tmp_path / "log.zip", keys=[verify.Key.parse(str(key))])
+    assert (report.exit, places(report)[0]) == (verify.TAMPERED, ("TRUNCATED", "13"))
+    call_command(
+        "audit", "export", str(tmp_path / "part.zip"), "--to", "5", log=row.origin, quiet=True, stdout=StringIO()
+    )
+    report = verify.verify_bundle(tmp_path / "part.zip", keys=[verify.Key.parse(str(key))])
+    assert report.exit == verify.INCOMPLETE

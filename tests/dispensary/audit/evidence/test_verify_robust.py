@@ -1,5 +1,6 @@
 """The verifier against damaged, hostile and absurd bundles: an answer each time, never a false "verified"."""
 
+import datetime as dt
 import json
 import os
 import random
@@ -17,7 +18,7 @@ from dispensary.audit.evidence import verify
 from dispensary.audit.log import canonical
 from tests.dispensary.audit.logs import SIGNER, WITNESSES, Log, seal_again
 from tests.dispensary.audit.own import LONG
-from tests.dispensary.audit.signing import RETENTION, statement
+from tests.dispensary.audit.signing import RETENTION, SIGNERS, statement
 
 pytestmark = pytest.mark.slow
 
@@ -298,8 +299,15 @@ def test_a_file_that_is_no_zip_is_unreadable(tmp_path):
 # The command.
 
 
-def test_the_file_alone_verifies_a_bundle_with_the_standard_library(packed, vkey):
-    done = run(packed, "--vkey", vkey)
+@pytest.fixture(scope="module")
+def retention(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("retention") / "vkeys"
+    path.write_text("".join(f"{signer.verifier}\n" for signer in SIGNERS))
+    return path
+
+
+def test_the_file_alone_verifies_a_bundle_with_the_standard_library(packed, vkey, retention):
+    done = run(packed, "--vkey", vkey, "--retention-vkey", retention)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("VERIFIED. Every entry is as it was written and signed.\n")
 
@@ -380,12 +388,12 @@ def other_pythons() -> list[Path]:
     return list(by_version.values())
 
 
-def test_it_runs_on_other_pythons(packed, vkey):
+def test_it_runs_on_other_pythons(packed, vkey, retention):
     pythons = other_pythons()
     if not pythons:
         pytest.skip("this machine has only the Python that runs the tests")
     for python in pythons:
-        command = [python, "-I", "-S", MODULE, packed, "--vkey", vkey]
+        command = [python, "-I", "-S", MODULE, packed, "--vkey", vkey, "--retention-vkey", retention]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), python
 
@@ -408,3 +416,41 @@ def test_memory_does_not_grow_with_the_log(tmp_path, vkey):
         assert code == "0"
         peaks.append(int(peak))
     assert peaks[1] - peaks[0] < 8 << 10
+
+
+# Blemishes that were accusations, or nothing.
+
+
+@pytest.mark.parametrize("at", [0, 4, 9])
+@pytest.mark.parametrize("garbage", [b"", b"?", b"\xff\xfe"])
+def test_a_line_that_is_no_entry_is_unreadable_not_a_moved_entry(folder, tmp_path, at, garbage):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    lines = (copy / "entries.jsonl").read_bytes().split(b"\n")
+    lines.insert(at, garbage)
+    (copy / "entries.jsonl").write_bytes(b"\n".join(lines))
+    seal_again(copy)
+    report = verify.verify_bundle(copy, keys=KEYS, retention=RETENTION)
+    assert (report.exit, [finding.kind for finding in report.findings if finding.status == 1]) == (
+        verify.UNREADABLE,
+        [],
+    )
+
+
+def test_a_bundle_in_which_nothing_was_signed_is_not_verified(tmp_path):
+    log = Log()
+    report = verify.verify_bundle(log.export(tmp_path / "empty"), keys=KEYS)
+    assert (report.exit, [finding.kind for finding in report.findings]) == (verify.INCOMPLETE, ["UNCHECKED"])
+    log.seal()
+    assert verify.verify_bundle(log.export(tmp_path / "signed"), keys=KEYS).exit == verify.OK
+
+
+def test_an_entry_from_the_future_is_said_so(tmp_path):
+    log = Log.of(3)
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=30)
+    log.write(recorded_at=ahead)
+    log.seal()
+    report = verify.verify_bundle(log.export(tmp_path / "ahead"), keys=KEYS)
+    assert (report.exit, [(finding.kind, finding.position) for finding in report.findings]) == (
+        3,
+        [("CLOCK_AHEAD", "4")],
+    )

@@ -26,7 +26,7 @@ from dispensary.audit.sealing import service
 from dispensary.audit.sealing.keys import KeyTrouble, make_key, read_keys
 from dispensary.audit.sealing.merkle import root
 from dispensary.audit.sealing.notes import open_checkpoint
-from dispensary.audit.sealing.sealer import Sealer, SealRefused, lock_log
+from dispensary.audit.sealing.sealer import Sealer, SealRefused
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.models import AuditEntry, Pharmacy
 from tests.site import Database, Site
@@ -223,12 +223,10 @@ def test_a_crash_between_state_and_database_publishes_the_same_note_later(
     assert notes(sealer, log) == before
 
 
-def test_only_one_sealer_at_a_time_seals_a_log(
-    sealer: Sealer, database: Database, committed_pharmacy: Pharmacy, write: Write
-) -> None:
+def test_only_one_sealer_at_a_time_seals_a_log(sealer: Sealer, committed_pharmacy: Pharmacy, write: Write) -> None:
     write(committed_pharmacy)
     log = log_of(sealer, committed_pharmacy)
-    with database.connect("sealer") as other, lock_log(other, log) as mine:
+    with StateFolder(sealer.states.folder).lock(log.log_id) as mine:
         assert mine
         assert sealer.seal(log) is None
     assert sealer.seal(log) is not None
