@@ -69,11 +69,12 @@ class Attack:
         """Delete entries or bodies by the number of their link, or links and checkpoints by their own."""
         if table in ("link", "checkpoint"):
             column = "seq" if table == "link" else "size"
-            self.run(
-                f"DELETE FROM audit.{table} WHERE log_id = %(log)s AND {column} BETWEEN %(first)s AND %(last)s",  # noqa: S608  (names of ours)
-                first=first,
-                last=last,
-            )
+            for name in (table,) if table == "link" else ("delivery", "cosignature", table):
+                self.run(
+                    f"DELETE FROM audit.{name} WHERE log_id = %(log)s AND {column} BETWEEN %(first)s AND %(last)s",  # noqa: S608  (names of ours)
+                    first=first,
+                    last=last,
+                )
         else:
             self.run(
                 f"DELETE FROM audit.{table} t USING audit.link l WHERE l.log_id = %(log)s "  # noqa: S608  (names of ours)

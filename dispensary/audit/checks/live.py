@@ -17,10 +17,15 @@ from psycopg import Connection
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.canonical import NotCanonical
 from dispensary.audit.log.database import LogRow
-from dispensary.audit.log.links import linked_entries
+from dispensary.audit.log.links import leaves, linked_entries
+from dispensary.audit.sealing.merkle import CompactRange
 
 GRACE = 60
 """Seconds that a new entry may wait for the sealer before it counts as unsealed."""
+
+
+WINDOWS = 7
+"""Days in which runs that go on from the last one verify all of the past again, a part each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,12 @@ def check_log(
     held_checkpoints: Iterable[tuple[str, bytes]] = (),
     receipts: Iterable[tuple[int, str]] = (),
     start: Verified | None = None,
+    upto: int | None = None,
     grace: float = GRACE,
     strict: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
-    """Verify one log, from its beginning or from `start`.
+    """Verify one log, from its beginning or from `start`, to its end or to entry `upto`.
 
     `held_checkpoints` are checkpoints (name, note) that the caller kept; `stored` says whether those in the database count as evidence
     too. `progress` is called with (entries done, entries in all). Raises verify.Malformed on a held note that is not one.
@@ -80,15 +86,15 @@ def check_log(
         start_leaf=bytes.fromhex(start.leaf) if start.size else None,
         start_hashes=[bytes.fromhex(piece) for piece in start.edge],
         strict=strict,
-        granted=_grants_of_successors(connection, log, retention) if log.closed else (),
+        granted=_grants_about(connection, log, retention) if log.closed or upto else (),
     )
     for name, note in held_checkpoints:
         check.add_checkpoint(note, name, is_held=True)
     if stored:
-        _add_stored(connection, log, check, after=start.size)
+        _add_stored(connection, log, check, after=start.size, upto=upto)
     for seq, prefix in receipts:
         check.add_receipt(seq, prefix)
-    end = _last_covered(connection, log, grace)
+    end = upto or _last_covered(connection, log, grace)
     verified = _feed_entries(connection, log, check, start, end, progress=progress)
     report = check.finish()
     return Result(
@@ -128,12 +134,13 @@ def _feed_entries(
     return verified
 
 
-def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *, after: int) -> None:
+def _add_stored(connection: Connection[Any], log: LogRow, check: verify.Check, *, after: int, upto: int | None) -> None:
     rows = connection.execute(
         """SELECT c.size, c.note, coalesce(string_agg(s.line, '' ORDER BY s.witness), '')
            FROM audit.checkpoint c LEFT JOIN audit.cosignature s USING (log_id, size)
-           WHERE c.log_id = %s AND c.size >= %s GROUP BY c.size, c.note ORDER BY c.size""",
-        [log.log_id, after],
+           WHERE c.log_id = %s AND c.size >= %s AND (%s::bigint IS NULL OR c.size <= %s)
+           GROUP BY c.size, c.note ORDER BY c.size""",
+        [log.log_id, after, upto, upto],
     ).fetchall()
     for size, note, lines in rows:
         name = f"stored checkpoint {size:,}"
@@ -158,15 +165,13 @@ def size_at_closing(connection: Connection[Any], log: LogRow) -> int | None:
     return int(row[0]) if row and row[0] else None
 
 
-def _grants_of_successors(
-    connection: Connection[Any], log: LogRow, retention: Sequence[verify.Key]
-) -> Iterator[verify.Grant]:
-    """Yield the gaps of a closed log that intact entries of its successors authorise."""
+def _grants_about(connection: Connection[Any], log: LogRow, retention: Sequence[verify.Key]) -> Iterator[verify.Grant]:
+    """Yield the gaps of a log that intact entries of its own or of its successors authorise."""
     rows = connection.execute(
         """SELECT g.log_id, g.origin, g.genesis, l.seq FROM audit.entry e
            JOIN audit.link l ON l.entry_id = e.entry_id JOIN audit.log g ON g.log_id = e.log_id
-           WHERE e.subject_id = %s AND e.log_id <> %s AND g.pharmacy = %s AND e.action = ANY (%s)""",
-        [str(log.log_id), log.log_id, log.pharmacy, [verify.ERASED, verify.RETIRED]],
+           WHERE e.subject_id = %s AND g.pharmacy = %s AND e.action = ANY (%s)""",
+        [str(log.log_id), log.pharmacy, [verify.ERASED, verify.RETIRED]],
     ).fetchall()
     for other, origin, genesis, seq in rows:
         check = verify.Check(
@@ -178,7 +183,27 @@ def _grants_of_successors(
         check.prev = prev
         check.feed(row.seq, row.leaf, row.header(prev), row.salt, row.body)
         if not check.findings:
-            yield from (grant for grant in check.granted_to_others if grant.log == str(log.log_id))
+            grants = check.granted if other == log.log_id else check.granted_to_others
+            yield from (grant for grant in grants if grant.log == str(log.log_id))
+
+
+def window_of(connection: Connection[Any], log: LogRow, size: int, day: int) -> tuple[Verified, int] | None:
+    """Return where the part of the past begins and ends that is verified again on a day: in WINDOWS days all of it.
+
+    `size` is how many entries were verified before. None where there are none in that part.
+    """
+    first, last = (size * (day % WINDOWS + step) // WINDOWS for step in (0, 1))
+    if first >= last:
+        return None
+    row = connection.execute(
+        "SELECT min(size) FROM audit.checkpoint WHERE log_id = %s AND size BETWEEN %s AND %s", [log.log_id, last, size]
+    ).fetchone()
+    if first == 0:
+        return Verified(), row[0] if row and row[0] else last
+    tree, leaf = CompactRange(), b""
+    for leaf in leaves(connection, log.log_id, upto=first):
+        tree.append(leaf)
+    return Verified(first, leaf.hex(), tuple(piece.hex() for piece in tree.hashes)), row[0] if row and row[0] else last
 
 
 def _empty_edge(size: int) -> list[bytes]:

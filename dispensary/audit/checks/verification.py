@@ -14,7 +14,15 @@ from django.db import transaction
 from psycopg import Connection
 
 from dispensary.actors import Actor
-from dispensary.audit.checks.live import Result, Verified, check_log, load_verified, save_verified, size_at_closing
+from dispensary.audit.checks.live import (
+    Result,
+    Verified,
+    check_log,
+    load_verified,
+    save_verified,
+    size_at_closing,
+    window_of,
+)
 from dispensary.audit.evidence import verify
 from dispensary.audit.evidence.authority import retention_keys
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
@@ -100,24 +108,45 @@ def verify_logs(
             else [verify.Key.parse(str(key)) for key in public_keys(key_file(), log.origin)]
         )
         from_start = full or held_checkpoints or evidence.receipts
+        start = Verified() if from_start else load_verified(state_folder(), log)
+        retention = evidence.retention or retention_keys()
         result = check_log(
             connection,
             log,
             keys,
             witnesses=evidence.witnesses,
             need=evidence.need,
-            retention=evidence.retention or retention_keys(),
+            retention=retention,
             held_checkpoints=held_checkpoints,
             receipts=[] if log.closed else evidence.receipts,
-            start=None if from_start else load_verified(state_folder(), log),
+            start=start,
             grace=0 if log.closed else grace,
             progress=progress(log.origin) if progress else None,
         )
         yield Checked(log, result, *_status_at_closing(connection, log, result))
+        if start.size and not log.closed:
+            yield from _check_window(connection, log, start.size, keys, retention, keep_record=keep_record, now=now)
         if result.exit in (verify.OK, verify.INCOMPLETE) and not evidence.vkeys:
             save_verified(state_folder(), log, result.verified)
         if keep_record:
             record_verification(log, result, Actor.system("verifier", log.pharmacy), now)
+
+
+def _check_window(
+    connection: Connection[Any], log: LogRow, size: int, keys: Sequence[verify.Key], retention: Sequence[verify.Key],
+    *, keep_record: bool, now: dt.datetime,
+) -> Iterator[Checked]:  # fmt: skip
+    """Verify a part of the past again, another each day; record what was tampered with."""
+    window = window_of(connection, log, size, now.toordinal())
+    if window is None:
+        return
+    begin, end = window
+    result = check_log(connection, log, keys, retention=retention, start=begin, upto=end)
+    yield Checked(
+        log, result, result.exit, f"{log.origin}: entries {begin.size + 1:,} to {end:,} of the past verified again."
+    )
+    if keep_record and result.exit == verify.TAMPERED:
+        record_verification(log, result, Actor.system("verifier", log.pharmacy), now)
 
 
 def _missing_logs(connection: Connection[Any], pharmacy: UUID | None) -> Iterator[Checked]:

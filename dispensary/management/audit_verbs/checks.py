@@ -13,10 +13,12 @@ from django.db import connections
 from django.utils import timezone
 
 from dispensary.audit.checks import live
+from dispensary.audit.checks.catalogue import compare_catalogue
 from dispensary.audit.checks.reconcile import reconcile
 from dispensary.audit.checks.review import PharmacyDay, review_pharmacies
 from dispensary.audit.checks.verification import Checked, Evidence, read_receipts, verify_logs
 from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import raw_connection, sealer_alias
 from dispensary.audit.sealing.keys import KeyTrouble
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 
@@ -70,7 +72,7 @@ def _verify(command: BaseCommand, options: Options) -> int:
         _report_log(command, checked, as_json=options["json"])
         statuses.add(checked.status)
     if not options["no_reconcile"] and not options["pharmacy"]:
-        statuses.add(_reconcile(command))
+        statuses |= {_reconcile(command), _compare_catalogue(command)}
     worst = (verify.TAMPERED, verify.UNREADABLE, verify.INCOMPLETE)
     return next((status for status in worst if status in statuses), verify.OK)
 
@@ -102,6 +104,19 @@ def _reconcile(command: BaseCommand) -> int:
         "Reconciliation: every dispense, review, override, prescription and patient has its entry, and the reverse."
     )
     return verify.OK
+
+
+def _compare_catalogue(command: BaseCommand) -> int:
+    differences = list(compare_catalogue(raw_connection(sealer_alias())))
+    for difference in differences:
+        command.stdout.write(f"Catalogue: {difference}.")
+    if not differences:
+        command.stdout.write(
+            "Catalogue: functions, views, triggers, tables and rights of the log are those of this release."
+        )
+        return verify.OK
+    is_unknown = all(difference.startswith("this release was not measured") for difference in differences)
+    return verify.INCOMPLETE if is_unknown else verify.TAMPERED
 
 
 VERIFY = Verb(

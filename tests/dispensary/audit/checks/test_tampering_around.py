@@ -5,8 +5,11 @@ The chain itself is attacked in `test_tampering.py`. Each attack succeeded once;
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,13 +23,13 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary.audit import Event, Subject
-from dispensary.audit.checks import live
+from dispensary.audit.checks import catalogue, live
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
 from dispensary.models import Pharmacy
-from tests.dispensary.audit.signing import RETENTION
+from tests.dispensary.audit.signing import RETENTION, statement, trust_signers
 from tests.site import Database
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"])
@@ -233,3 +236,78 @@ def test_an_export_after_the_end_was_cut_off_carries_the_checkpoints_that_show_i
     )
     report = verify.verify_bundle(tmp_path / "part.zip", keys=[verify.Key.parse(str(key))])
     assert report.exit == verify.INCOMPLETE
+
+
+# What is around the tables, and the past.
+
+
+def test_an_older_entry_that_was_changed_is_found_within_a_week_by_the_nightly_runs(
+    sealed: Pharmacy, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_verify("--pharmacy", sealed.pk)[0] == verify.OK
+    with database.connect("superuser") as connection, unguarded(connection):
+        Attack(connection, log_of(sealed).log_id).set_entry(5, "actor = 'user:66'")
+    today, statuses = timezone.now(), []
+    for day in range(live.WINDOWS):
+        monkeypatch.setattr(timezone, "now", lambda day=day: today + timedelta(days=day))
+        status, text = run_verify("--pharmacy", sealed.pk)
+        assert "of the past verified again" in text
+        statuses.append((status, "ENTRY_MODIFIED at 5" in text))
+    assert (verify.TAMPERED, True) in statuses
+
+
+def test_erased_bodies_of_the_past_stay_authorised_in_the_nightly_runs(
+    sealed: Pharmacy, database: Database, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    trust_signers(settings, tmp_path)
+    assert run_verify("--pharmacy", sealed.pk)[0] == verify.OK
+    log = log_of(sealed)
+    with database.connect("owner") as owner:
+        note = statement("audit.erased", log.log_id, [[2, 9]])
+        owner.execute(
+            "SELECT audit.erase(%s, '{2,3,4,5,6,7,8,9}', 'x', 'user:1', 'manager', 'user:2', 'Ann', now(), %s)",
+            [log.log_id, note],
+        )
+    seal(sealed)
+    today = timezone.now()
+    for day in range(live.WINDOWS):
+        monkeypatch.setattr(timezone, "now", lambda day=day: today + timedelta(days=day))
+        status, text = run_verify("--pharmacy", sealed.pk)
+        assert status == verify.OK, text
+
+
+def test_the_catalogue_is_that_of_this_release(database: Database, db: None) -> None:
+    """With `REWRITE_CATALOGUE=1` this test writes it anew, after a migration that changes the objects of the log."""
+    with database.connect("sealer") as connection:
+        if os.environ.get("REWRITE_CATALOGUE"):
+            released = json.loads(catalogue.RELEASED.read_text()) if catalogue.RELEASED.exists() else {}
+            released[str(connection.info.server_version // 10000)] = catalogue.read_catalogue(connection)
+            catalogue.RELEASED.write_text(json.dumps(released, indent=1, sort_keys=True) + "\n")
+        assert list(catalogue.compare_catalogue(connection)) == []
+
+
+CHANGES = {
+    "CREATE RULE mine AS ON INSERT TO audit.entry WHERE NEW.actor = 'user:66' DO INSTEAD NOTHING": "rule mine on entry is not part",
+    "CREATE OR REPLACE VIEW audit.line AS SELECT e.entry_id, e.log_id, g.pharmacy, g.origin, l.seq, l.leaf, e.recorded_at, "
+    "e.occurred_at, e.txid, e.db_role, 'user:1'::text AS actor, e.actor_role, e.second_actor, e.station, e.request_id, e.action, "
+    "e.outcome, e.reason_code, e.subject_type, e.subject_id, e.patient_ref, e.drug_code, e.rule_codes, e.ruleset, e.engine, "
+    "e.corrects_seq, e.body_commit, e.body_kind, e.v FROM audit.entry e JOIN audit.log g USING (log_id) "
+    "LEFT JOIN audit.link l ON l.entry_id = e.entry_id": "view line is not that of this release",
+    "GRANT UPDATE ON audit.entry TO {app}": "has UPDATE on audit.entry",
+    "GRANT EXECUTE ON FUNCTION audit.guard(regclass) TO PUBLIC": "has EXECUTE on audit.guard",
+    "DROP TRIGGER guard ON audit.entry": "trigger guard on entry is missing",
+    "ALTER TABLE audit.entry DISABLE TRIGGER guard": "trigger guard on entry is not that",
+    "DROP TRIGGER signed ON dispensary_override": "trigger signed on dispensary_override is missing",
+    "ALTER TABLE audit.entry ENABLE ROW LEVEL SECURITY": "table entry is not that",
+    "CREATE POLICY p ON audit.entry USING (actor <> 'user:66')": "policy p on entry is not part",
+    "CREATE OR REPLACE FUNCTION audit.may_write(p_action text) RETURNS boolean LANGUAGE sql RETURN true": "function audit.may_write(text) is not that",
+    "ALTER TABLE audit.link DROP CONSTRAINT link_entry_id_key": "constraint link_entry_id_key on link is missing",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_owner_changes_of_the_logs_objects_is_named(database: Database, db: None, change: str) -> None:
+    with database.connect("owner", autocommit=False) as owner:
+        owner.execute(change.replace("{app}", f'"{database.roles.app.name}"'))
+        assert [CHANGES[change] in difference for difference in catalogue.compare_catalogue(owner)] == [True]
+        owner.rollback()
