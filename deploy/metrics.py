@@ -14,6 +14,7 @@ from prometheus_client.core import REGISTRY, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from dispensary.audit.log.reader import unsigned_since
 from dispensary.audit.sealing.anchors import anchor_ages
 
 _UNSEALED = """
@@ -27,7 +28,7 @@ class AuditCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """The names, without asking the database: registering must not need one."""
-        yield from (self._ages({}), self._unsealed({}))
+        yield from (self._ages({}), self._unsealed({}), self._waiting({}))
 
     def collect(self) -> Iterator[Metric]:
         """Ask; a database that does not answer gives no numbers, which an alert on absence catches."""
@@ -38,10 +39,24 @@ class AuditCollector(Collector):
                 for origin, age in anchor_ages(connection.connection, timezone.now()).items()
             }
             unsealed = dict(connection.connection.execute(_UNSEALED).fetchall())
+            now = timezone.now()
+            waiting = {origin: (now - since).total_seconds() for origin, since in unsigned_since().items()}
         except DatabaseError:
             return
         yield self._ages(ages_by_origin)
         yield self._unsealed(unsealed)
+        yield self._waiting(waiting)
+
+    @staticmethod
+    def _waiting(values: dict[str, float]) -> Metric:
+        metric = GaugeMetricFamily(
+            "dispensary_audit_unsealed_seconds",
+            "How long the oldest entry has waited for a checkpoint.",
+            labels=["log"],
+        )
+        for origin, seconds in values.items():
+            metric.add_metric([origin], seconds)
+        return metric
 
     @staticmethod
     def _ages(values: dict[str, float]) -> Metric:

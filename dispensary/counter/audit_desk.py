@@ -17,13 +17,17 @@ from dispensary import audit, policies
 from dispensary.actions import logbook
 from dispensary.audit import Event, Outcome
 from dispensary.audit.evidence import proof
+from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import AuditEntry, StaffMember
+from dispensary.models import StaffMember
+
+CHECK_MAX_AGE = timedelta(hours=26)
+"""A log is verified each night; after this time its last verification says nothing about today."""
 
 
 class FilterForm(StyledForm):
@@ -85,7 +89,7 @@ def audit_desk(request: HttpRequest, visit: Visit) -> HttpResponse:
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
         else:
-            lines = audit.lines(result.page.entries, visit.pharmacy)
+            lines = reader.recheck(audit.lines(result.page.entries, visit.pharmacy))
             count = result.count
             further = next_page_address(request, result.page.next)
     context = {"form": form, "lines": lines, "count": count, "further": further, "standing": last_verification(visit)}
@@ -102,16 +106,23 @@ def next_page_address(request: HttpRequest, cursor: str) -> str:
 
 def last_verification(visit: Visit) -> dict[str, Any]:
     """Return tone, words and time of the last verification of the pharmacy's log."""
-    checks = AuditEntry.objects.filter(
-        pharmacy=visit.pharmacy.pk, action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value)
-    )
-    last = checks.order_by("-recorded_at").first()
+    waiting = min(reader.unsigned_since(visit.pharmacy.pk).values(), default=None)
+    if waiting and visit.now - waiting > reader.UNSIGNED_TOO_LONG:
+        return {
+            "tone": "stop",
+            "words": "The log is not being signed. The oldest entry has waited since",
+            "at": waiting,
+        }
+    last = reader.last_check(visit.pharmacy.pk)
     if last is None:
         return {"tone": "acknowledge", "words": "This log has not been verified yet.", "at": None}
     if last.action == Event.INTERFERENCE.value or last.outcome == Outcome.FAILURE.value:
+        words = "The last verification found interference with this log."
+        return {"tone": "stop", "words": words, "at": last.recorded_at}
+    if visit.now - last.recorded_at > CHECK_MAX_AGE:
         return {
             "tone": "stop",
-            "words": "The last verification found interference with this log.",
+            "words": "Nobody has verified this log for more than 26 hours: last",
             "at": last.recorded_at,
         }
     return {"tone": "ready", "words": "This log was whole when it was last verified.", "at": last.recorded_at}
@@ -121,7 +132,7 @@ def last_verification(visit: Visit) -> dict[str, Any]:
 @at_counter(policies.may_read_log)
 def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show one entry with its body as it is hashed."""
-    line = logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)
+    (line,) = reader.recheck([logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)])
     body = None if line.body is None else [(name, format_value(value)) for name, value in line.body.items()]
     return render_page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
 

@@ -1,4 +1,4 @@
-"""Address of the reminder engine's health check."""
+"""Addresses of the health checks."""
 
 from django.urls import path
 
@@ -6,4 +6,7 @@ from dispensary.monitoring import views
 
 app_name = "monitoring"
 
-urlpatterns = [path("health/reminders", views.check_reminders, name="reminders")]
+urlpatterns = [
+    path("health/reminders", views.check_reminders, name="reminders"),
+    path("health/audit", views.check_audit, name="audit"),
+]

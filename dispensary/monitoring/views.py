@@ -1,11 +1,13 @@
-"""Health check of the reminder engine."""
+"""Health checks of the reminder engine and of the audit log's sealer."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
 from dispensary.reminders import health
 
 
@@ -14,4 +16,15 @@ from dispensary.reminders import health
 def check_reminders(_request: HttpRequest) -> JsonResponse:
     """200 while the engine ticks and nothing stays due, else 503 with the troubles in words."""
     troubles = health.engine_state().troubles
+    return JsonResponse({"healthy": not troubles, "troubles": troubles}, status=503 if troubles else 200)
+
+
+@require_safe
+@never_cache
+def check_audit(_request: HttpRequest) -> JsonResponse:
+    """200 while every log is signed, else 503 with how many wait: an entry is signed within seconds."""
+    late = [since for since in unsigned_since().values() if timezone.now() - since > UNSIGNED_TOO_LONG]
+    troubles = (
+        [f"{len(late)} logs have entries that nobody signed since {min(late):%Y-%m-%d %H:%M} UTC"] if late else []
+    )
     return JsonResponse({"healthy": not troubles, "troubles": troubles}, status=503 if troubles else 200)

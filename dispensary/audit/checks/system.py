@@ -13,6 +13,7 @@ from django.db.utils import Error as DatabaseError
 from psycopg import IsolationLevel
 
 from dispensary.audit.log.database import raw_connection
+from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
 from dispensary.audit.sealing.anchors import anchor_ages
 from dispensary.conf import conf
 
@@ -52,14 +53,14 @@ def check_settings() -> list[CheckMessage]:
 
 
 def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMessage]:
-    """Check the database: privileges (W001), partitions (W002), anchors (W003).
+    """Check the database: privileges (W001), partitions (W002), anchors (W003), entries that nobody signs (W007).
 
     Run by `check --database default` and after every `migrate`.
     """
     if "default" not in databases:
         return []
     try:
-        return [*_check_privileges(), *_check_partitions(), *_check_anchors(now)]
+        return [*_check_privileges(), *_check_partitions(), *_check_anchors(now), *_check_sealer(now)]
     except DatabaseError:
         return []  # not migrated yet: there is no log
 
@@ -91,6 +92,22 @@ def _check_partitions() -> list[CheckMessage]:
             "The audit log has no partition for the next month.",
             hint="Entries go to the default partition meanwhile and nothing is lost, but is the sealer running (`manage.py audit seal`)?",
             id="dispensary.W002",
+        )
+    ]
+
+
+def _check_sealer(now: dt.datetime) -> list[CheckMessage]:
+    if raw_connection("default").execute("SELECT to_regclass('audit.checkpoint') IS NULL").fetchone() == (True,):
+        return []
+    late = [origin for origin, since in unsigned_since().items() if now - since > UNSIGNED_TOO_LONG]
+    if not late:
+        return []
+    return [
+        Warning(
+            f"Entries of {len(late)} audit log{'s' if len(late) > 1 else ''} have waited for a signature for more than a minute "
+            f"({', '.join(late[:3])}{', ...' if len(late) > 3 else ''}).",
+            hint="Is the sealer running (`manage.py audit seal`), and what does it report?",
+            id="dispensary.W007",
         )
     ]
 

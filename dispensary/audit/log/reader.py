@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 
+from dispensary.audit.log import canonical
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.writer import Subject, subject_of
 from dispensary.models.audit import AuditBody, AuditEntry
@@ -28,6 +30,13 @@ class Line:
 
     entry: AuditEntry
     body: dict[str, Any] | None
+    salt: bytes = b""
+    text: str = ""
+    """The body's salt and text, as hashed."""
+    doubt: str = ""
+    """What does not fit, in words, after `recheck`."""
+    erased_by: UUID | None = None
+    """The entry that authorised the erasure, after `recheck`."""
 
     @property
     def sentence(self) -> str:
@@ -83,8 +92,83 @@ def lines(entries: Iterable[AuditEntry], *pharmacies: Model | UUID, using: str =
         rows_of_bodies = AuditBody.objects.using(using).filter(
             entry_id__in=[row.entry_id for row in rows], recorded_at__in={row.recorded_at for row in rows}
         )
-        bodies = {body.entry_id: json.loads(body.body) for body in rows_of_bodies}
-    return [Line(row, bodies.get(row.entry_id)) for row in rows]
+        bodies = {row.entry_id: row for row in rows_of_bodies}
+    return [
+        Line(row, json.loads(body.body), bytes(body.salt), body.body)
+        if (body := bodies.get(row.entry_id))
+        else Line(row, None)
+        for row in rows
+    ]
+
+
+_BEFORE = """
+    SELECT l.log_id, w.seq, l.leaf FROM unnest(%(logs)s::uuid[], %(seqs)s::bigint[]) AS w(log_id, seq)
+    JOIN audit.link l ON l.log_id = w.log_id AND l.seq = w.seq - 1
+    UNION ALL SELECT log_id, 1, genesis FROM audit.log WHERE log_id = ANY (%(logs)s::uuid[])"""
+
+
+def recheck(lines: Iterable[Line], *, using: str = DEFAULT_DB_ALIAS) -> list[Line]:
+    """Return the lines with what does not fit their hashes, and who erased what is gone."""
+    rows = list(lines)
+    with connections[using].cursor() as cursor:
+        logs, seqs = [row.entry.log_id for row in rows], [row.entry.seq for row in rows]
+        cursor.execute(_BEFORE, {"logs": logs, "seqs": seqs})
+        before = {(log_id, seq): bytes(leaf) for log_id, seq, leaf in cursor.fetchall()}
+        gone = [row.entry.entry_id for row in rows if row.body is None]
+        cursor.execute("SELECT entry_id, erasure_entry_id FROM audit.erasure WHERE entry_id = ANY (%s::uuid[])", [gone])
+        erasures = dict(cursor.fetchall())
+    return [
+        replace(row, doubt=_find_doubt(row, before, erasures), erased_by=erasures.get(row.entry.entry_id))
+        for row in rows
+    ]
+
+
+def _find_doubt(line: Line, before: dict[tuple[UUID, int], bytes], erasures: dict[UUID, UUID]) -> str:
+    entry = line.entry
+    if entry.seq is None or entry.leaf is None:
+        return ""  # not linked yet
+    values = {name: getattr(entry, name) for name in canonical.HEADER_KEYS}
+    columns = {name: bytes(value) if isinstance(value, memoryview) else value for name, value in values.items()}
+    try:
+        prev = before.get((entry.log_id, entry.seq), b"")
+        is_intact = canonical.leaf(canonical.header(columns, seq=entry.seq, prev=prev)) == bytes(entry.leaf)
+    except canonical.NotCanonical:
+        is_intact = False
+    if not is_intact:
+        return "This entry does not fit its hash: it, or the one before it, was changed after it was written."
+    if line.body is None:
+        return "" if entry.entry_id in erasures else "The details are missing, and nothing in the log authorises it."
+    if canonical.body_commitment(line.salt, line.text) != bytes(entry.body_commit):
+        return "The details do not fit their hash: they were changed after they were written."
+    return ""
+
+
+def last_check(pharmacy: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditEntry | None:
+    """Return the newest verification of a pharmacy's log that a role which signs wrote, None without one."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'audit.checkpoint', 'INSERT')")
+        signers = [name for (name,) in cursor.fetchall()]
+    checks = AuditEntry.objects.using(using).filter(
+        pharmacy=pharmacy, action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value), db_role__in=signers
+    )
+    newest: AuditEntry | None = checks.order_by("-recorded_at").first()
+    return newest
+
+
+def unsigned_since(pharmacy: UUID | None = None, *, using: str = DEFAULT_DB_ALIAS) -> dict[str, dt.datetime]:
+    """Return when the oldest entry was written that no checkpoint covers, by origin of its log; of one pharmacy or all."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_UNSIGNED, {"pharmacy": pharmacy})
+        return dict(cursor.fetchall())
+
+
+_UNSIGNED = """
+    SELECT g.origin, l.recorded_at FROM audit.log g
+    CROSS JOIN LATERAL (SELECT coalesce(max(size), 0) AS size FROM audit.checkpoint c WHERE c.log_id = g.log_id) s
+    JOIN audit.link l ON l.log_id = g.log_id AND l.seq = s.size + 1
+    WHERE g.closed_at IS NULL AND (%(pharmacy)s::uuid IS NULL OR g.pharmacy = %(pharmacy)s::uuid) ORDER BY g.origin"""
+UNSIGNED_TOO_LONG = dt.timedelta(minutes=1)
+"""The sealer signs every few seconds; an entry that waits longer says that it does not."""
 
 
 def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:

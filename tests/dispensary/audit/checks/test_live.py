@@ -49,7 +49,7 @@ def test_the_second_run_goes_on_where_the_first_ended_and_full_begins_again(
     write(sealed)
     service.seal_round(service.make_sealer(), timezone.now(), pharmacy=sealed.pk)
     status, report = run(sealed, capsys, json=True)
-    assert (status, [json.loads(line)["first"] for line in report.splitlines()][0]) == (0, 14)
+    assert (status, next(json.loads(line)["first"] for line in report.splitlines())) == (0, 14)
     status, report = run(sealed, capsys, json=True, full=True)
     assert (status, json.loads(report)["first"]) == (0, 1)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +20,20 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
+from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
-from dispensary.audit.checks import catalogue, live
+from dispensary.audit.checks import catalogue, live, system, verification
 from dispensary.audit.evidence import verify
+from dispensary.audit.log import reader
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
-from dispensary.models import Pharmacy
+from dispensary.counter import audit_desk
+from dispensary.models import AuditEntry, Pharmacy
 from tests.dispensary.audit.signing import RETENTION, statement, trust_signers
 from tests.site import Database
 
@@ -311,3 +316,73 @@ def test_what_the_owner_changes_of_the_logs_objects_is_named(database: Database,
         owner.execute(change.replace("{app}", f'"{database.roles.app.name}"'))
         assert [CHANGES[change] in difference for difference in catalogue.compare_catalogue(owner)] == [True]
         owner.rollback()
+
+
+# What the desk and the monitors say.
+
+
+def test_the_desk_believes_the_sealers_role_only_and_ages(sealed: Pharmacy, database: Database) -> None:
+    """An entry of before the application's role was refused such words is still there."""
+    with database.connect("superuser") as connection, unguarded(connection):
+        connection.execute(APPEND, [sealed.pk, "log.verified", "{}"])
+        attack = Attack(connection, log_of(sealed).log_id)
+        attack.set_entry(14, "db_role = %(role)s", role=database.roles.app.name)
+        attack.relink(14)
+    assert reader.last_check(sealed.pk) is None
+    verification.record_verification(
+        log_of(sealed), live.check_log(raw_connection("sealer"), log_of(sealed), [], stored=False),
+        Actor.system("verifier", sealed.pk), timezone.now(),
+    )  # fmt: skip
+    newest = reader.last_check(sealed.pk)
+    assert newest is not None
+    assert newest.db_role == database.roles.sealer.name
+    seal(sealed)
+    visit = SimpleNamespace(pharmacy=sealed, now=newest.recorded_at + timedelta(hours=25))
+    assert audit_desk.last_verification(visit)["tone"] == "ready"  # type: ignore[arg-type]
+    visit.now += timedelta(hours=2)
+    assert "more than 26 hours" in audit_desk.last_verification(visit)["words"]  # type: ignore[arg-type]
+
+
+def test_an_entry_that_nobody_signs_is_told_at_the_desk_in_health_and_by_the_check(
+    sealed: Pharmacy, write: Callable[..., UUID], client: Client
+) -> None:
+    write(sealed)
+    (since,) = reader.unsigned_since(sealed.pk).values()
+    visit = SimpleNamespace(pharmacy=sealed, now=since + timedelta(seconds=30))
+    assert "not being signed" not in audit_desk.last_verification(visit)["words"]  # type: ignore[arg-type]
+    visit.now += timedelta(minutes=1)
+    assert audit_desk.last_verification(visit)["tone"] == "stop"  # type: ignore[arg-type]
+    later = since + timedelta(minutes=2)
+    assert "dispensary.W007" in [message.id for message in system.check_database(["default"], later)]
+    assert set(client.get("/health/audit").json()) == {"healthy", "troubles"}
+
+
+@pytest.mark.parametrize("attack", ["column", "body", "gone", "erased", "whole"])
+def test_the_desk_hashes_again_what_it_shows(sealed: Pharmacy, database: Database, attack: str) -> None:
+    log = log_of(sealed)
+    if attack == "erased":
+        with database.connect("owner") as owner:
+            owner.execute(
+                "SELECT audit.erase(%s, '{5}', 'x', 'user:1', 'manager', 'user:2', 'Ann', now(), NULL)", [log.log_id]
+            )
+    else:
+        with database.connect("superuser") as connection, unguarded(connection):
+            change = Attack(connection, log.log_id)
+            {
+                "column": lambda: change.set_entry(5, "actor = 'user:66'"), "body": lambda: change.set_body(5, "{}"),
+                "gone": lambda: change.delete("body", 5, 5), "whole": lambda: None,
+            }[attack]()  # fmt: skip
+    entries = AuditEntry.objects.filter(log_id=log.log_id, seq__lte=12).order_by("seq")
+    lines = reader.recheck(reader.lines(entries, sealed))
+    doubts = {line.entry.seq: line.doubt for line in lines if line.doubt}
+    words = {
+        "column": "does not fit its hash",
+        "body": "details do not fit",
+        "gone": "nothing in the log authorises it",
+    }
+    if attack in words:
+        assert list(doubts) == [5]
+        assert words[attack] in doubts[5]
+    else:
+        assert doubts == {}
+    assert (lines[4].erased_by is not None) is (attack == "erased")
