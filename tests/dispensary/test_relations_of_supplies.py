@@ -16,6 +16,7 @@ migration = import_module("dispensary.migrations.0013_relations_of_supplies")
 
 def freeze_again() -> None:
     make.change_past_actions(Dispense.objects.all(), relation="", relation_how="", relation_to=[])
+    make.let_rows_change("dispensary_dispense")  # as for a migration that ran before rows were guarded
     with connection.schema_editor() as editor:
         migration.freeze_relations(apps, editor)
 

@@ -16,7 +16,7 @@ from dispensary.audit.log.events import Event
 PATIENT = (
     "identifier", "identifier_system", "family_name", "given_name", "birth_date", "sex", "language", "time_zone", "died_on",
     "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
-    "joined_to_id",
+    "anaesthesia_planned", "indication", "joined_to_id",
 )  # fmt: skip
 STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active")
 PHARMACY = (

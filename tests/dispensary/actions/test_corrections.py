@@ -62,6 +62,8 @@ def test_a_correction_stands_in_the_log_with_reason_and_both_values(
     assert done == misspelt
     line = audit.history(misspelt, pharmacy=shop)[0]
     assert (line.entry.action, line.entry.reason_code) == ("patient.corrected", "recorded-wrongly")
+    assert line.body is not None
+    assert line.body.pop("row")["given_name"] == "John"  # the whole record as it stands now
     assert line.body == {
         "changed": {
             "given_name": {"from": "Jhon", "to": "John"},

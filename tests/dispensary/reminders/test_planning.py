@@ -184,7 +184,7 @@ def test_the_next_dispense_withdraws_what_the_last_one_owed(patient):
 
 
 def die(patient, now=NOW):
-    type(patient).objects.filter(pk=patient.pk).update(died_on=now.date())
+    make.change_past_actions(type(patient).objects.filter(pk=patient.pk), died_on=now.date())
     return making.follow(patient, now, Withdrawal.PATIENT_DIED)
 
 

@@ -193,7 +193,7 @@ def test_the_guards_name_every_column_of_the_tables(database: Database, db: None
     """A column that a later migration adds is either guarded or named as open."""
     from importlib import import_module
 
-    migration: Any = import_module("dispensary.migrations.0014_log_answers_for_itself")
+    migration: Any = import_module("dispensary.migrations.0016_log_answers_for_itself")
     assert migration.MASTER == {"patient": signed.PATIENT, "staffmember": signed.STAFF, "pharmacy": signed.PHARMACY}
     with database.connect("owner") as owner:
         for table, open_columns in migration.OPEN.items():

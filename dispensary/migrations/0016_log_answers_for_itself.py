@@ -23,7 +23,7 @@ MASTER = {
     "patient": (
         "identifier", "identifier_system", "family_name", "given_name", "birth_date", "sex", "language", "time_zone",
         "died_on", "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives",
-        "intrathecal_pump", "joined_to_id",
+        "intrathecal_pump", "anaesthesia_planned", "indication", "joined_to_id",
     ),
     "staffmember": ("user_id", "pharmacy_id", "role", "display_name", "registration", "active"),
     "pharmacy": (
@@ -39,7 +39,7 @@ def guard(function: str, table: str, columns: tuple[str, ...]) -> migrations.Run
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispensary", "0013_relations_of_supplies")]
+    dependencies = [("dispensary", "0015_what_facts_are_since")]
 
     operations = [
         *(migrations.RunSQL((SQL / f"{name}.sql").read_text(encoding="utf-8")) for name in FILES),
