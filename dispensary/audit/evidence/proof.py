@@ -1,4 +1,4 @@
-"""The proof of one entry: entry, covering checkpoint, hashes between them.
+"""The proof of one entry: entry, covering checkpoint, hashes between them; and that one checkpoint continues another.
 
 A file of a few kilobytes that `verify.py` checks without the rest of the log (format: FORMAT.md, 6).
 """
@@ -13,11 +13,13 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from dispensary.audit.evidence import export
 from dispensary.audit.log.canonical import canonical
-from dispensary.audit.sealing.merkle import inclusion_path
-from dispensary.errors import Conflict, NotFound, Problem
+from dispensary.audit.sealing import notes
+from dispensary.audit.sealing.merkle import consistency_proof, inclusion_path, root
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models.audit import AuditLog
 
 FORMAT = "dispensary-audit-proof/1"
+CONSISTENCY_FORMAT = "dispensary-audit-consistency/1"
 
 
 def find_covering_size(log: AuditLog, seq: int, size: int | None = None, *, using: str = DEFAULT_DB_ALIAS) -> int:
@@ -60,6 +62,39 @@ def prove(log: AuditLog, seq: int, size: int, *, using: str = DEFAULT_DB_ALIAS) 
             "origin": log.origin,
             "path": [sibling.hex() for sibling in path],
         }
+    return canonical(document).encode() + b"\n"
+
+
+def prove_consistency(old: str, new: str, *, using: str = DEFAULT_DB_ALIAS) -> bytes:
+    """Return the proof file that the checkpoint `new` continues the checkpoint `old`, both notes that somebody kept.
+
+    Raises InvalidInput for notes that are not two checkpoints of one log here, Conflict when the log as it is now gives another
+    root at one of them.
+    """
+    try:
+        first, second = sorted(
+            (notes.Checkpoint.parse(notes.split(note)[0]) for note in (old, new)),
+            key=lambda checkpoint: checkpoint.size,
+        )
+    except notes.BadNote as error:
+        raise InvalidInput(f"This is no checkpoint: {error}.") from error
+    if first.origin != second.origin:
+        raise InvalidInput(f"These are checkpoints of two logs: {first.origin} and {second.origin}.")
+    log = export.find_log_by_name(first.origin, using=using)
+    with export.snapshot(log, using=using), closing(_read_leaves(log, second.size, using)) as stream:
+        leaves = list(stream)
+    for checkpoint in (first, second):
+        if len(leaves) < checkpoint.size or root(leaves[: checkpoint.size]) != checkpoint.root:
+            raise Conflict(
+                f"The log does not give the root that was signed for {checkpoint.size} entries: FORK or TRUNCATED."
+            )
+    document = {
+        "format": CONSISTENCY_FORMAT,
+        "new": new if notes.Checkpoint.parse(notes.split(new)[0]) == second else old,
+        "old": old if notes.Checkpoint.parse(notes.split(old)[0]) == first else new,
+        "origin": log.origin,
+        "path": [sibling.hex() for sibling in consistency_proof(leaves, first.size)],
+    }
     return canonical(document).encode() + b"\n"
 
 

@@ -5,8 +5,10 @@ One file, Python 3.9 or newer, nothing to install.
     python3 verify.py BUNDLE --vkey FILE [--checkpoint FILE ...] [--witness-vkey FILE] [--policy 2-of-3]
                              [--retention-vkey FILE]
                              [--receipts CSV] [--successor BUNDLE ...] [--strict] [--json]
+    python3 verify.py --watch URL --state FILE --vkey FILE
 
-BUNDLE is the zip file or folder that the pharmacy gave you, or the proof of a single entry (a .json file). The key (vkey) and the checkpoints come from *your* files:
+BUNDLE is the zip file or folder that the pharmacy gave you, or the proof of a single entry or of two
+checkpoints (a .json file). The key (vkey) and the checkpoints come from *your* files:
 a key inside the bundle is never used, because whoever can change the bundle can change that key too. For the same
 reason run a copy of this file that you did not take from the bundle you are checking.
 
@@ -35,6 +37,7 @@ import stat
 import struct
 import sys
 import unicodedata
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +48,7 @@ from typing import Any, BinaryIO, Callable
 VERSION = "1"
 BUNDLE_FORMAT = "dispensary-audit-bundle/1"
 PROOF_FORMAT = "dispensary-audit-proof/1"
+CONSISTENCY_FORMAT = "dispensary-audit-consistency/1"
 OK, TAMPERED, UNREADABLE, INCOMPLETE = 0, 1, 2, 3
 AUTHORITY_FORMAT = "dispensary-audit-authority/1"
 ERASED, RETIRED = "audit.erased", "audit.retired"
@@ -1638,6 +1642,77 @@ def _describe_header(header: str) -> str:
         return ""
 
 
+def verify_consistency(path: Path, *, keys: Sequence[Key], witnesses: Sequence[Key] = ()) -> tuple[int, str]:
+    """Check the proof that one checkpoint continues another; return the exit status and a sentence. Raises Malformed."""
+    proof = _read_json(path)
+    try:
+        texts = proof["old"], proof["new"]
+        path_hashes = [_hex(sibling, 32) for sibling in proof["path"]]
+        old, new = (
+            open_checkpoint(text.encode(), name, False, keys, witnesses)
+            for text, name in zip(texts, ("the old", "the new"))
+        )
+    except BadSignature as error:
+        return TAMPERED, f"TAMPERED. {error}."
+    except (KeyError, TypeError, AttributeError, UnicodeError) as error:
+        raise Malformed(f"{path} is not the proof of two checkpoints: {error}") from error
+    if old.origin == new.origin and _continues(old, new, path_hashes):
+        return (
+            OK,
+            f"VERIFIED. The {new.size:,} entries of {new.origin} begin with the {old.size:,} that were signed before.",
+        )
+    return (
+        TAMPERED,
+        f"TAMPERED. Nothing shows that {new.size:,} entries of {new.origin} continue {old.size:,} of {old.origin}: FORK.",
+    )
+
+
+def _continues(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> bool:
+    """Return whether a path proves that a tree begins with another (RFC 9162, 2.1.4.2)."""
+    if old.size in (new.size, 0):
+        return old.size <= new.size and not path and (old.size == 0 or old.root == new.root)
+    if old.size > new.size:
+        return False
+    hashes = list(path)
+    if old.size & (old.size - 1) == 0:
+        hashes.insert(0, old.root)
+    if not hashes:
+        return False
+    node, last = old.size - 1, new.size - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    first = second = hashes[0]
+    for sibling in hashes[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            first = hashlib.sha256(b"\x01" + sibling + first).digest()
+            second = hashlib.sha256(b"\x01" + sibling + second).digest()
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            second = hashlib.sha256(b"\x01" + second + sibling).digest()
+        node, last = node >> 1, last >> 1
+    return last == 0 and first == old.root and second == new.root
+
+
+def _read_json(path: Path) -> Any:
+    raw = _read(path)
+    try:
+        return read_canonical(raw.decode().rstrip("\n"))
+    except UnicodeError as error:
+        raise Malformed(f"{path} is not text") from error
+
+
+def is_consistency(path: Path) -> bool:
+    """Return whether this is the proof that one checkpoint continues another."""
+    try:
+        with path.open("rb") as source:
+            return CONSISTENCY_FORMAT.encode() in source.read(100)
+    except OSError:
+        return False
+
+
 def _read_proof(path: Path) -> tuple[dict[str, Any], tuple[int, bytes, str | None, bytes | None, str | None]]:
     try:
         with path.open("rb") as source:
@@ -1684,6 +1759,106 @@ def is_proof(path: Path) -> bool:
             return source.read(1) == b"{"
     except OSError:
         return False
+
+
+# --- watching from outside --------------------------------------------------------------------------------------------
+
+Fetch = Callable[[str], bytes]
+
+
+def _fetch_from(url: str) -> Fetch:
+    """Return a function that reads a file below an http(s) address, at most MAX_NOTE bytes of it."""
+    if not re.match("https?://", url):
+        raise Malformed("the address to watch begins with http:// or https://")
+
+    def fetch(path: str) -> bytes:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/{path}", timeout=30) as answer:  # noqa: S310 - http(s) only, see above
+            content: bytes = answer.read(MAX_NOTE + 1)
+        if len(content) > MAX_NOTE:
+            raise Malformed(f"{path} is too long")
+        return content
+
+    return fetch
+
+
+def _tile_path(level: int, index: int, width: int) -> str:
+    digits = str(index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    name = "/".join([*("x" + part for part in parts[:-1]), parts[-1]])
+    return f"tile/{level}/{name}" + (f".p/{width}" if width < 256 else "")
+
+
+def root_from_tiles(fetch: Fetch, size: int, total: int) -> bytes:
+    """Return the root of the first `size` entries from the hash tiles (C2SP tlog-tiles) of a log of `total`.
+
+    Reads one tile for each perfect subtree. Raises Malformed for a tile that is too short.
+    """
+    edge, first = [], 0
+    for height in range(size.bit_length() - 1, -1, -1):
+        if not size >> height & 1:
+            continue
+        level, span = height // 8, 1 << height % 8
+        at = first >> 8 * level
+        tile, offset = divmod(at, 256)
+        width = min(256, (total >> 8 * level) - 256 * tile)
+        content = fetch(_tile_path(level, tile, width))
+        if len(content) != 32 * width:
+            raise Malformed(f"the tile {tile} of level {level} has {len(content)} bytes, not {32 * width}")
+        row = [content[32 * number : 32 * number + 32] for number in range(offset, offset + span)]
+        while len(row) > 1:
+            row = [hashlib.sha256(b"\x01" + row[n] + row[n + 1]).digest() for n in range(0, len(row), 2)]
+        edge.append(row[0])
+        first += 1 << height
+    return Edge(size, edge).root()
+
+
+def watch(
+    fetch: Fetch, state: Path, *, keys: Sequence[Key], now: dt.datetime, quiet_hours: float = HEARTBEAT_HOURS
+) -> tuple[int, str]:
+    """Compare a published log with what was seen of it before, and remember what is seen now.
+
+    Return the exit status and a sentence. Raises Malformed for what is not such a log.
+    """
+    before = _read_json(state) if state.exists() else None
+    try:
+        note = fetch("checkpoint")
+        checkpoint = open_checkpoint(note, "its checkpoint", False, keys, [])
+        seen = open_checkpoint(before["note"].encode(), str(state), True, keys, []) if before else None
+        if seen and seen.origin != checkpoint.origin:
+            return TAMPERED, f"TAMPERED. This was the log {seen.origin}; now it is {checkpoint.origin}."
+        if seen and checkpoint.size < seen.size:
+            return (
+                TAMPERED,
+                f"TAMPERED. TRUNCATED: {seen.size:,} entries were signed, and the log shows {checkpoint.size:,}.",
+            )
+        if root_from_tiles(fetch, checkpoint.size, checkpoint.size) != checkpoint.root:
+            return (
+                TAMPERED,
+                f"TAMPERED. ROOT_MISMATCH: the {checkpoint.size:,} entries do not give the root that was signed.",
+            )
+        if seen and root_from_tiles(fetch, seen.size, checkpoint.size) != seen.root:
+            return (
+                TAMPERED,
+                f"TAMPERED. FORK: these {checkpoint.size:,} entries do not continue the {seen.size:,} that were seen.",
+            )
+    except BadSignature as error:
+        return TAMPERED, f"TAMPERED. CKPT_BAD_SIG: {error}."
+    except (OSError, KeyError, TypeError, AttributeError) as error:
+        last = f"; last seen {before['seen']}" if isinstance(before, dict) and "seen" in before else ""
+        return INCOMPLETE, f"INCOMPLETE. The log cannot be read{last}: {error}."
+    moment = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if seen and before and seen.size == checkpoint.size:
+        if now - _parse_time(before["seen"]) > dt.timedelta(hours=quiet_hours):
+            return INCOMPLETE, f"INCOMPLETE. STALE: nothing was signed since {before['seen']}."
+    else:
+        fresh = state.with_name(state.name + ".new")
+        document = {"note": note.decode(), "seen": moment}
+        fresh.write_text(_encode(document) + "\n", encoding="utf-8")
+        fresh.replace(state)
+    return OK, f"VERIFIED. {checkpoint.origin} has {checkpoint.size:,} entries" + (
+        f" and continues the {seen.size:,} that were seen before." if seen else ", seen for the first time."
+    )
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -1744,7 +1919,9 @@ def _parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an exported audit log against a key that you hold."
     )
-    parser.add_argument("bundle", type=Path, help="zip file or folder, or the proof of one entry")
+    parser.add_argument("bundle", type=Path, nargs="?", help="zip file or folder, or the proof of one entry")
+    parser.add_argument("--watch", metavar="URL", help="instead: a log that is published as tiles (C2SP tlog-tiles)")
+    parser.add_argument("--state", type=Path, help="with --watch: your own file with what was seen before")
     parser.add_argument("--vkey", type=Path, required=True, help="file with the log's key, from your own records")
     parser.add_argument("--witness-vkey", type=Path, help="file with the keys of witnesses, one a line")
     parser.add_argument(
@@ -1776,6 +1953,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         witnesses = read_keys(options.witness_vkey, 4) if options.witness_vkey else []
         if options.policy > len({key.name for key in witnesses}):
             raise Malformed("the policy asks for more witnesses than --witness-vkey names")
+        if (options.watch is None) == (options.bundle is None) or (options.watch is None) != (options.state is None):
+            raise Malformed("give a bundle, or --watch with --state")
+        if options.watch:
+            now, keys = dt.datetime.now(dt.timezone.utc), read_keys(options.vkey, 1)
+            return _report_sentence(*watch(_fetch_from(options.watch), options.state, keys=keys, now=now), options.json)
+        if is_consistency(options.bundle):
+            keys = read_keys(options.vkey, 1)
+            return _report_sentence(*verify_consistency(options.bundle, keys=keys, witnesses=witnesses), options.json)
         report = (
             _check_proof(options, witnesses)
             if is_proof(options.bundle)
@@ -1803,6 +1988,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in report.lines():
             print(_printable(line))
     return report.exit
+
+
+def _report_sentence(status: int, sentence: str, as_json: bool) -> int:
+    print(_printable(json.dumps({"exit": status, "conclusion": sentence}) if as_json else sentence))
+    return status
 
 
 def _check_proof(options: argparse.Namespace, witnesses: Sequence[Key]) -> Report:

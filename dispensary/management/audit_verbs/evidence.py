@@ -15,9 +15,9 @@ from dispensary.actions import logbook, replay
 from dispensary.actions.logbook import Shape
 from dispensary.actions.replay import Replayed, Summary, Verdict
 from dispensary.actors import Actor
-from dispensary.audit.evidence import bundle, export, files
+from dispensary.audit.evidence import bundle, export, files, proof, tiles, verify
 from dispensary.audit.evidence.export import Scope
-from dispensary.errors import DispensaryError
+from dispensary.errors import Conflict, DispensaryError
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 from dispensary.models import AuditEntry, AuditLog
 
@@ -89,6 +89,46 @@ EXPORT = Verb(
     _add_export_arguments,
     _export,
     {DispensaryError: 2},
+)
+
+
+def _add_consistency_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("old", type=Path, help="a checkpoint that was kept")
+    parser.add_argument("new", type=Path, help="a later one of the same log")
+
+
+def _consistency(command: BaseCommand, options: Options) -> int:
+    old, new = (verify.normalise_note(options[name].read_bytes()).decode() for name in ("old", "new"))
+    command.stdout.write(proof.prove_consistency(old, new).decode(), ending="")
+    return 0
+
+
+CONSISTENCY = Verb(
+    "Print the proof that one kept checkpoint continues another: `verify.py` checks it without the data. Exit 0: it does; "
+    "1: the log is not the one that was signed; 2: these are not two checkpoints of one log.",
+    _add_consistency_arguments,
+    _consistency,
+    {Conflict: 1, DispensaryError: 2, OSError: 2, UnicodeDecodeError: 2},
+)
+
+
+def _add_tiles_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="served as static files; each log gets a folder of its own")
+
+
+def _tiles(command: BaseCommand, options: Options) -> int:
+    for log in AuditLog.objects.filter(closed_at=None).order_by("origin"):
+        size = tiles.write_tiles(log, options["folder"] / log.origin.rpartition("/")[2])
+        command.stdout.write(f"{log.origin}: {size:,} entries")
+    return 0
+
+
+TILES = Verb(
+    "Write every log as static files to be watched from outside (C2SP tlog-tiles): checkpoint, hash tiles, headers of entries. "
+    "Only what is new is written. Exit 0: written; 1: a log does not give the root that was signed.",
+    _add_tiles_arguments,
+    _tiles,
+    {Conflict: 1, OSError: 2},
 )
 
 SAME, DIFFERENT, USAGE, UNAVAILABLE = 0, 1, 2, 3

@@ -21,6 +21,8 @@ VERBS: dict[str, Verb] = {
     "verify": checks.VERIFY,
     "review": checks.REVIEW,
     "export": evidence.EXPORT,
+    "consistency": evidence.CONSISTENCY,
+    "tiles": evidence.TILES,
     "replay": evidence.REPLAY,
     "authorise": retention.AUTHORISE,
     "erase": retention.ERASE,

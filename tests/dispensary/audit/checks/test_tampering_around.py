@@ -386,3 +386,28 @@ def test_the_desk_hashes_again_what_it_shows(sealed: Pharmacy, database: Databas
     else:
         assert doubts == {}
     assert (lines[4].erased_by is not None) is (attack == "erased")
+
+
+def test_two_kept_checkpoints_of_the_log_are_proved_to_be_one_history(
+    sealed: Pharmacy, database: Database, write: Callable[..., UUID], tmp_path: Path
+) -> None:
+    states, row = service.make_sealer().states, log_of(sealed)
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(getattr(states.load(row.log_id), "note", ""))
+        write(sealed)
+        seal(sealed)
+    (tmp_path / "vkey").write_text(f"{service.make_sealer().keys[0].named(row.origin).verifier}\n")
+
+    def prove() -> int:
+        out = StringIO()
+        call_command("audit", "consistency", str(tmp_path / "old"), str(tmp_path / "new"), stdout=out)
+        (tmp_path / "proof.json").write_text(out.getvalue())
+        return verify.main([str(tmp_path / "proof.json"), "--vkey", str(tmp_path / "vkey")])
+
+    assert prove() == verify.OK
+    with database.connect("superuser") as connection, unguarded(connection):
+        attack = Attack(connection, row.log_id)
+        attack.set_entry(5, "actor = 'user:66'")
+        attack.relink(5)
+    with pytest.raises(CommandError, match="FORK"):
+        prove()

@@ -227,3 +227,31 @@ def test_a_checkpoint_is_found_by_its_log_and_size(sealed: Pharmacy) -> None:
     note = AuditCheckpoint.objects.filter(log_id=AuditEntry.objects.filter(pharmacy=sealed.pk)[0].log_id).latest("size")
     assert AuditCheckpoint.objects.get(pk=(note.log_id, note.size)) == note
     assert note.pk == (note.log_id, note.size)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 2), (4, 8), (3, 7), (6, 11), (8, 11), (11, 11), (1, 11), (7, 8)])
+def test_one_checkpoint_is_shown_to_continue_another_without_the_data(tmp_path: Path, old: int, new: int) -> None:
+    log = Log.of(11, every=1)
+    leaves = [row.leaf for row in log.rows[:new]]
+    path = [digest.hex() for digest in merkle.consistency_proof(leaves, old)] if old < new else []
+    document = {
+        "format": "dispensary-audit-consistency/1", "origin": log.origin, "old": log.notes[old], "new": log.notes[new],
+        "path": path,
+    }  # fmt: skip
+    file = tmp_path / "proof.json"
+    file.write_text(canonical.canonical(document) + "\n")
+    keys = [verify.Key.parse(str(SIGNER.verifier))]
+    assert verify.is_consistency(file)
+    assert verify.verify_consistency(file, keys=keys)[0] == verify.OK
+    fork = Log.of(11, every=1, seed=2)
+    for change in (
+        {"new": fork.notes[new]},
+        {"old": fork.notes[old]},
+        {"path": [*path, "00" * 32]},
+        {"path": path[:-1] or ["11" * 32]},
+    ):
+        file.write_text(canonical.canonical({**document, **change}) + "\n")
+        assert verify.verify_consistency(file, keys=keys)[0] == verify.TAMPERED, change
+    file.write_text(canonical.canonical({**document, "old": THIEF.named(log.origin).sign("x\n")}) + "\n")
+    with pytest.raises(verify.Malformed):
+        verify.verify_consistency(file, keys=keys)
