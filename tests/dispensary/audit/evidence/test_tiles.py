@@ -1,0 +1,133 @@
+"""A log as static files, watched from outside over HTTP by the one file that an outsider has."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from deploy.demo.attacks import Attack, unguarded
+from dispensary.audit.evidence import export, tiles, verify
+from dispensary.audit.log.database import all_logs, raw_connection
+from dispensary.audit.sealing import merkle, service
+from dispensary.models import Pharmacy
+from tests.dispensary.audit.logs import Log
+from tests.site import Database
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("total", [1, 2, 255, 256, 257, 700, 66_000])
+def test_the_root_of_every_older_size_comes_out_of_the_tiles(total: int) -> None:
+    leaves = [merkle.leaf_hash(str(number).encode()) for number in range(total)]
+    files: dict[str, bytes] = {}
+    for level, row in enumerate(tiles._levels(leaves)):
+        for index, tile in enumerate(tiles._batches(row, tiles.WIDTH)):
+            files[tiles.tile_path(str(level), index, len(tile))] = b"".join(tile)
+    for size in {1, total, total // 2 or 1, max(total - 1, 1), min(256, total), min(300, total)}:
+        assert verify.root_from_tiles(files.__getitem__, size, total) == merkle.root(leaves[:size])
+
+
+def test_an_entry_bundle_gives_the_leaves_of_its_tile(sealed: Pharmacy, tmp_path: Path) -> None:
+    log = export.find_log(all_logs(raw_connection("sealer"), sealed.pk)[0].log_id)
+    assert tiles.write_tiles(log, tmp_path) == 13
+    bundle, leaves = (tmp_path / "tile/entries/000.p/13").read_bytes(), []
+    while bundle:
+        length = int.from_bytes(bundle[:2], "big")
+        leaves.append(merkle.leaf_hash(bundle[2 : 2 + length]))
+        bundle = bundle[2 + length :]
+    assert b"".join(leaves) == (tmp_path / "tile/0/000.p/13").read_bytes()
+
+
+def test_a_published_log_is_watched_as_it_grows_and_alarms_when_it_does_not_go_on(
+    sealed: Pharmacy, write: Callable[..., UUID], database: Database, published: tuple[Path, str], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    folder, url = published
+    row = all_logs(raw_connection("sealer"), sealed.pk)[0]
+    log = export.find_log(row.log_id)
+    vkey, state = tmp_path / "vkey", tmp_path / "seen"
+    vkey.write_text(f"{service.make_sealer().keys[0].named(row.origin).verifier}\n")
+
+    def look() -> tuple[int, str]:
+        status = verify.main(["--watch", f"{url}/log", "--state", str(state), "--vkey", str(vkey)])
+        return status, capsys.readouterr().out
+
+    assert look()[0] == verify.INCOMPLETE  # nothing is published yet
+    tiles.write_tiles(log, folder / "log")
+    assert (look()[0], "seen for the first time" in look()[1]) == (verify.OK, False)
+    for _ in range(260):
+        write(sealed)
+    service.seal_round(service.make_sealer(), timezone.now(), pharmacy=sealed.pk)
+    assert tiles.write_tiles(log, folder / "log") == 273
+    status, text = look()
+    assert (status, "continues the 13 that were seen" in text) == (verify.OK, True)
+
+    seen, newest = state.read_bytes(), (folder / "log" / "checkpoint").read_bytes()
+    tile = folder / "log" / "tile/1/000.p/1"
+    whole = tile.read_bytes()
+    tile.write_bytes(b"\0" * 32 + whole[32:])
+    assert "ROOT_MISMATCH" in look()[1]
+    tile.write_bytes(whole)
+
+    older = Log.of(3)
+    (folder / "log" / "checkpoint").write_text(older.seal())
+    assert (look()[0], "CKPT_BAD_SIG" in look()[1]) == (verify.TAMPERED, True)
+    with database.connect("sealer") as connection:
+        (first,) = connection.execute(
+            "SELECT note FROM audit.checkpoint WHERE log_id = %s ORDER BY size LIMIT 1", [row.log_id]
+        ).fetchone() or ("",)
+    (folder / "log" / "checkpoint").write_text(first)
+    assert "TRUNCATED" in look()[1]
+    (folder / "log" / "checkpoint").write_bytes(newest)
+    assert (look()[0], state.read_bytes()) == (verify.OK, seen)
+
+    fetch = verify._fetch_from(f"{url}/log")
+    keys = verify.read_keys(vkey, 1)
+    later = timezone.now() + timedelta(hours=27)
+    assert "STALE" in verify.watch(fetch, state, keys=keys, now=later)[1]
+
+    with database.connect("superuser") as connection, unguarded(connection):
+        attack = Attack(connection, row.log_id)
+        attack.set_entry(270, "actor = 'user:66'")
+        attack.relink(270)
+    with pytest.raises(CommandError, match="does not give the root"):
+        call_command("audit", "tiles", str(tmp_path / "elsewhere"), stdout=StringIO())
+
+
+def test_a_forked_log_is_told_from_one_that_grew(sealed: Pharmacy, published: tuple[Path, str], tmp_path: Path) -> None:
+    """The key was stolen and another history signed, published whole: whoever saw the first one knows."""
+    state, key = tmp_path / "seen", service.make_sealer().keys[0]
+    for seed, size in ((1, 6), (2, 9)):
+        log = Log.of(size, seed=seed)
+        files = {"checkpoint": log.seal(signer=key).encode()}
+        for index, tile in enumerate(tiles._batches([row.leaf for row in log.rows], tiles.WIDTH)):
+            files[tiles.tile_path("0", index, len(tile))] = b"".join(tile)
+        keys = [verify.Key.parse(str(key.named(log.origin).verifier))]
+        status, text = verify.watch(files.__getitem__, state, keys=keys, now=timezone.now())
+    assert (status, "FORK" in text) == (verify.TAMPERED, True)
