@@ -59,8 +59,11 @@ def test_a_stop_is_signed_and_its_result_is_said(counter: Client, patient: Patie
 
 def test_a_stop_is_possible_after_everything_was_handed_over(counter: Client, patient: Patient) -> None:
     prescription = taken(patient)
-    Prescription.objects.filter(pk=prescription.pk).update(
-        status=PrescriptionStatus.COMPLETED, ended_at=timezone.now(), repeats=0
+    make.change_past_actions(
+        Prescription.objects.filter(pk=prescription.pk),
+        status=PrescriptionStatus.COMPLETED,
+        ended_at=timezone.now(),
+        repeats=0,
     )
     for address in (check(prescription), reverse("counter:patient", args=[patient.pk])):
         assert stop(prescription) in counter.get(address).content.decode()
