@@ -22,7 +22,8 @@ class Kind:
 class Event(NamedTuple):
     """Something that happened on a day.
 
-    Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose.
+    Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose; each after
+    those that its relation names.
     """
 
     day: int
@@ -59,7 +60,9 @@ def events_of(facts: Facts, decisions: Iterable[Decision]) -> Iterator[Event]:
         source = supply.order or supply.id
         plan = orders[supply.order].plan if supply.order is not None else supply.plan
         mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
-        after = _place_within_day(supply, facts.supplies) if first_on[source] == supply.on else -1
+        after = _place_within_day(supply, facts.supplies)
+        if not after and first_on[source] != supply.on:
+            after = -1
         place = (after, -mg, source, supply.number, supply.id)
         yield Event(day, Kind.HAND_OVER, place, supply)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:

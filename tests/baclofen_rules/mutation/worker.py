@@ -49,6 +49,8 @@ class AtOnce(PytestRunner):
             if fixtures:
                 raise SystemExit(f"{item.nodeid} wants fixtures and cannot be called alone: {', '.join(fixtures)}")
             self.items[item.nodeid] = item
+            if hasattr(item.module, "prepare"):
+                item.module.prepare()  # once, before the forks
 
     def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
         with change_cwd("mutants"):

@@ -77,3 +77,13 @@ def test_a_hand_over_on_the_day_of_a_planned_start_stands_as_the_screen_said(
     answer = () if kind is None else (Decision(kind, "B", TODAY, subject="A"),)
     after = state.with_hand_over("A", (Decimal(42),), answer).day(TODAY)
     assert (after.mg, after.low, after.high) == doses
+
+
+def test_a_repeat_of_an_order_that_a_recorded_supply_of_the_day_replaced_stands_as_the_screen_said() -> None:
+    raised = Supply("r1", TODAY, None, plan=order("R", 45).plan, days=28, prescriber="dr-a")
+    state = therapy(facts([replace(order("A", 10), status=OrderStatus.ACTIVE)], [supply("A", 10, 84), raised]))
+    relation = state.relate("A")
+    assert relation is not None
+    assert (relation.relation, relation.how, relation.to) == (Relation.UNKNOWN, How.OUTDATED, ("r1",))
+    after = state.with_hand_over("A", (Decimal(42),)).day(TODAY)
+    assert (after.mg, after.low, after.high) == (None, 30, 165)

@@ -1,0 +1,69 @@
+"""The answers of a hundred random states, as the day-by-day reference counts them: the same states in every run."""
+
+from functools import cache
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+
+from baclofen_rules.therapy import Facts, therapy
+from tests.baclofen_rules.therapy import states
+from tests.baclofen_rules.therapy.reference import Reference
+from tests.baclofen_rules.therapy.test_properties import LATEST, days_between, in_short
+
+
+@cache
+def prepare() -> list[tuple[Facts, dict[Any, Any]]]:
+    """Return the states with what the reference answers; slow, so that it is done once."""
+    drawn: list[Facts] = []
+
+    @settings(
+        max_examples=100,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+    )
+    @given(states.states())
+    def draw(facts: Facts) -> None:
+        drawn.append(facts)
+
+    draw()
+    return [(facts, answers_of_the_reference(facts)) for facts in drawn]
+
+
+def answers_of_the_reference(facts: Facts) -> dict[Any, Any]:
+    reference = Reference(facts)
+    answers: dict[Any, Any] = {on: in_short(day) for on, day in reference.days.items()}
+    for order in facts.orders:
+        if therapy(facts).relate(order.id) is not None:
+            kind, how, courses = reference.relate(order.id)
+            answers[order.id] = (kind, how, {course.name for course in courses}, *reference.due(order.id))
+    answers["threads"] = [(t.course, t.first_uncovered, t.ends_on, t.as_needed) for t in reference.threads()]
+    answers["ended"] = {
+        (course.name, course.ended_on, course.ended_why) for course in reference.courses if course.ended_on
+    }
+    answers["held"] = reference.held_since()
+    ahead = reference.twin()
+    answers |= {on: in_short(ahead.count_day()) for on in days_between(facts.today, LATEST)}
+    return answers
+
+
+def test_a_hundred_states_are_answered_as_the_reference_answers() -> None:
+    for facts, expected in prepare():
+        state = therapy(facts)
+        answers: dict[Any, Any] = {}
+        for key in expected:
+            if key == "threads":
+                answers[key] = [(t.course, t.first_uncovered, t.ends_on, t.as_needed) for t in state.threads]
+            elif key == "ended":
+                answers[key] = {(course.course, course.on, course.why.value) for course in state.ended}
+            elif key == "held":
+                answers[key] = state.held_since
+            elif isinstance(key, str):
+                relation, due = state.relate(key), state.due(key)
+                assert relation is not None
+                answers[key] = (relation.relation, relation.how, set(relation.to), due.due_on, due.earliest_on)
+            else:
+                answers[key] = in_short(state.day(key))
+        assert answers == expected
