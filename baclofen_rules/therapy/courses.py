@@ -278,9 +278,9 @@ class Courses:
             self.go_to(self.day, inclusive=True)
         asked = self._asked(supply)
         own = self.fed_by(asked.id)
+        before: Snapshot | None = None
         if own is not None and own.is_open and own.last_segment.source == asked.id:
-            course, relation, segment = own, None, own.last_segment
-            before: Snapshot | None = own.snapshot()
+            relation, course, before = None, own, own.snapshot()
             self._end_decided(course, *replaced_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
@@ -288,18 +288,11 @@ class Courses:
                 course = relation.to[0]
                 before = course.snapshot()
                 self._end_decided(course, relation.ends, relation.starts_on)
-                if course.last_segment.source == asked.id:
-                    segment = course.last_segment
-                else:
-                    starts_on = self.day if asked.starts_on is None else max(self.day, asked.starts_on.toordinal())
-                    segment = self._segment(asked, starts_on)
-                    course.segments.append(segment)
-                    fed = self.by_source.get(asked.id, [])
-                    self.by_source[asked.id] = [other for other in self.courses if other is course or other in fed]
+                if course.last_segment.source != asked.id:
+                    self._go_on_with(course, asked)
             else:
-                before = None
                 course = self._open(asked, relation)
-                segment = course.last_segment
+        segment = course.last_segment
         course.supplies.append(supply)
         stock = stock_of(segment.plan, supply.tablets or (), supply.days)
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
@@ -319,6 +312,13 @@ class Courses:
             first_on = max(self.day, course.first_on, 0 if starts_on is None else starts_on.toordinal())
             course.replaces = [*course.replaces, *replaced]
             self._start(course, first_on, replaced)
+
+    def _go_on_with(self, course: Course, asked: Asked) -> None:
+        """Let a course go on with the tablets of another order, from today or its planned start."""
+        starts_on = self.day if asked.starts_on is None else max(self.day, asked.starts_on.toordinal())
+        course.segments.append(self._segment(asked, starts_on))
+        fed = self.by_source.get(asked.id, [])
+        self.by_source[asked.id] = [other for other in self.courses if other is course or other in fed]
 
     def _open(self, asked: Asked, relation: RelationToCourses) -> Course:
         planned = relation.starts_on or asked.starts_on

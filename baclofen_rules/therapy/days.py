@@ -99,21 +99,12 @@ class TherapyDays:
 
     def _bounds(self, running: Sequence[Course], day: int) -> tuple[Decimal, Decimal | None, bool]:
         """Return the least and the most of a day, and whether two courses run of which nobody knows how they stand."""
-        low, high = ZERO, ZERO
-        is_high_known, is_unknown = True, False
-        left = list(running)
-        while left:
-            group = [left.pop()]
-            for member in group:
-                near = [course for course in left if course.name in member.unknown]
-                group += near
-                left = [course for course in left if course not in near]
-            bounds = [self._bounds_of(course, day) for course in group]
-            low += min(least for least, _ in bounds)
-            high += sum((most for _, most in bounds if most is not None), ZERO)
-            is_high_known = is_high_known and all(most is not None for _, most in bounds)
-            is_unknown = is_unknown or len(group) > 1
-        return low, high if is_high_known else None, is_unknown
+        groups = _groups(running)
+        bounds = [[self._bounds_of(course, day) for course in group] for group in groups]
+        low = sum((min(least for least, _ in group) for group in bounds), ZERO)
+        highs = [most for group in bounds for _, most in group]
+        high = None if None in highs else sum((most for most in highs if most is not None), ZERO)
+        return low, high, len(groups) < len(running)
 
     def _bounds_of(self, course: Course, day: int) -> tuple[Decimal, Decimal | None]:
         """Return the least and the most of one course that runs on a day."""
@@ -137,33 +128,27 @@ class TherapyDays:
     @cached_property
     def held_since(self) -> date | None:
         """The first day of the unbroken stretch of equal mg up to today; None where nothing fixed is taken today."""
-        return self._held_since(lambda day: self._day(day).mg, None)
+        return self._held_since(lambda day: self._day(day).mg, self.today.toordinal(), self._ahead.courses)
 
-    def _held_since(
-        self, mg_on: Callable[[int], Decimal | None], names: tuple[str, ...] | None, until: int | None = None
-    ) -> date | None:
-        """Return the first day of the stretch of equal mg that a day, or today, belongs to.
+    def _held_since(self, mg_on: Callable[[int], Decimal | None], until: int, courses: Sequence[Course]) -> date | None:
+        """Return the first day of the stretch of equal mg that a day belongs to; None where that is nothing.
 
-        A recorded supply may say an earlier one.
+        A recorded supply that begins one of the courses on that day may say an earlier one.
         """
-        today = self.today.toordinal() if until is None else until
-        mg = mg_on(today)
+        mg = mg_on(until)
         if not mg:
             return None
-        since = today
-        marks = self._marks[: bisect_right(self._marks, today)]
-        for mark in reversed(marks):
-            if mg_on(mark) == mg:
-                since = mark
+        since = until
+        for mark in reversed(self._marks[: bisect_right(self._marks, until)]):
+            since = mark
             if mg_on(mark - 1) != mg:
                 break
-        for course in self._ahead.courses:
-            recorded = course.supplies[0] if course.supplies else None
-            if recorded is None or recorded.dose_since is None or course.first_on != since:
-                continue
-            if names is None or course.name in names:
-                since = min(since, recorded.dose_since.toordinal())
-        return date.fromordinal(since)
+        said = [
+            course.supplies[0].dose_since.toordinal()
+            for course in courses
+            if course.first_on == since and course.supplies and course.supplies[0].dose_since is not None
+        ]
+        return date.fromordinal(min([since, *said]))
 
     @cached_property
     def next_change(self) -> date | None:
@@ -202,6 +187,19 @@ class TherapyDays:
         if order is None or order.status is not OrderStatus.REPLACED:
             return False
         return course.ended_on != day or course.ended_why is Ending.PLANNED
+
+
+def _groups(courses: Sequence[Course]) -> list[list[Course]]:
+    """Return courses in groups: those of one group stand, directly or through others, in a relation that nobody knows."""
+    left, groups = list(courses), []
+    while left:
+        group = [left.pop()]
+        for member in group:
+            near = [course for course in left if course.name in member.unknown]
+            group += near
+            left = [course for course in left if course not in near]
+        groups.append(group)
+    return groups
 
 
 def _fixed_doses(day: Day, left_out: Set[str]) -> list[tuple[tuple[Decimal, ...], ...]]:

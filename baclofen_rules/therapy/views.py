@@ -161,30 +161,22 @@ class Therapy(TherapyDays):
         return self.facts.died_on is not None and self.facts.died_on <= self.today
 
     def _order_relation(self, relation: RelationToCourses) -> OrderRelation:
-        today = self.today.toordinal()
-        named = relation.to
-        low, high, is_high_known = ZERO, ZERO, True
-        ends: list[int] = []
-        for course in named:
-            least, most = self._last_covered_bounds(course)
-            low, high = low + least, high + (most or ZERO)
-            is_high_known = is_high_known and most is not None
-            uncovered = self._now.cover_end(course)
-            if uncovered is not None:
-                ends.append(uncovered)
-        names = tuple(course.name for course in named)
+        today, named = self.today.toordinal(), relation.to
+        bounds = [self._last_covered_bounds(course) for course in named]
+        highs = [most for _, most in bounds]
+        ends = [self._now.cover_end(course) for course in named]
         phase, strengths = self._last_covered_phase(named[0]) if named else (None, ())
-        uncovered_on = min(ends, default=None)
+        uncovered_on = min([end for end in ends if end is not None], default=None)
         first = named[0] if named else None
         days = 0 if first is None else fill_days(self._now, first)
         return OrderRelation(
             relation=relation.relation,
             how=relation.how,
-            to=names,
+            to=tuple(course.name for course in named),
             beside=tuple(c.name for c, is_unknown in relation.beside.items() if not is_unknown),
             decided_beside=tuple(c.name for c in self._decided_beside(relation)),
-            previous_low=low,
-            previous_high=high if is_high_known else None,
+            previous_low=sum((least for least, _ in bounds), ZERO),
+            previous_high=None if None in highs else sum((most for most in highs if most is not None), ZERO),
             uncovered_on=None if uncovered_on is None else date.fromordinal(uncovered_on),
             gap_days=0 if uncovered_on is None else max(0, today - uncovered_on),
             left_days=0 if uncovered_on is None else max(0, uncovered_on - today),
@@ -232,7 +224,6 @@ class Therapy(TherapyDays):
     def _held_since_of(self, courses: Sequence[Course]) -> date | None:
         if not courses:
             return None
-        names = tuple(course.name for course in courses)
         ahead = [self._forecast_of(course) for course in courses]
 
         def mg_on(day: int) -> Decimal:
@@ -241,7 +232,7 @@ class Therapy(TherapyDays):
             return sum((phase.mg for phase in covered if phase is not None), ZERO)
 
         last_covered = max(self._last_covered(course) for course in ahead)
-        return self._held_since(mg_on, names, min(last_covered, self.today.toordinal()))
+        return self._held_since(mg_on, min(last_covered, self.today.toordinal()), ahead)
 
     def relate_stop(self, course: str | None) -> OrderRelation:
         """Return the relation of a stop to a course, or where none is named to all that are open."""
