@@ -32,7 +32,7 @@ def check(t: Terms, limits: Limits) -> Answer:
     names = _names_beside(t)
     if t.age < limits.from_years or t.total_mg < limits.from_mg_per_day or not names:
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, _describe, t, limits, names),)
+    return (Found(Severity.ACKNOWLEDGE, _describe, t.age, t.total_mg, limits, names),)
 
 
 def _names_beside(t: Terms) -> tuple[str, ...]:
@@ -41,8 +41,8 @@ def _names_beside(t: Terms) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for code in codes for name in (t.interacting or {}).get(code, ())))
 
 
-def _describe(t: Terms, limits: Limits, names: tuple[str, ...]) -> Words:
-    years, day = format_amount(t.age or Decimal(0)), format_amount(t.total_mg)
+def _describe(age: Decimal, mg_per_day: Decimal, limits: Limits, names: tuple[str, ...]) -> Words:
+    years, day = format_amount(age), format_amount(mg_per_day)
     least, most = format_amount(limits.from_years), format_amount(limits.from_mg_per_day)
     return Words(
         f"{day} mg a day at {years} years with {clip(names[0], 30)}: a fall is likelier",

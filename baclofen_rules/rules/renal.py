@@ -51,14 +51,14 @@ def check(t: Terms, limits: Limits) -> Answer:
     old = () if dialysis else _find_old(t, limits)
     judged = _judged(egfr, dialysis, t.total_mg, limits)
     if judged is None:
-        return old + lacking if old else lacking
+        return (*old, *lacking)
     severity, limit = judged
     is_older = t.age is not None and t.age >= limits.older_from_years
     if severity is Severity.ACKNOWLEDGE and is_older and not t.goes_on:
         severity = Severity.OVERRIDE
     guarded = t.is_guarded and severity is Severity.STOP
     finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded, limits)
-    return (finding, *old, *lacking) if old or lacking else (finding,)
+    return (finding, *old, *lacking)
 
 
 def _find_old(t: Terms, limits: Limits) -> Answer:
@@ -67,7 +67,7 @@ def _find_old(t: Terms, limits: Limits) -> Answer:
     if egfr is None or days is None or days <= limits.oldest_egfr_days:
         return CLEAR
     goes_on = t.goes_on and egfr >= limits.moderate_below_egfr
-    return (Found(Severity.INFORMATION if goes_on else Severity.ACKNOWLEDGE, _describe_old, t, limits),)
+    return (Found(Severity.INFORMATION if goes_on else Severity.ACKNOWLEDGE, _describe_old, t, egfr, days, limits),)
 
 
 def _egfr_days(t: Terms) -> int | None:
@@ -75,9 +75,8 @@ def _egfr_days(t: Terms) -> int | None:
     return None if t.patient.egfr_on is None else max(0, (t.case.on - t.patient.egfr_on).days)
 
 
-def _describe_old(t: Terms, limits: Limits) -> Words:
-    egfr, days = format_amount(t.patient.egfr or Decimal(0)), _egfr_days(t)
-    most = format_amount(limits.oldest_egfr_days)
+def _describe_old(t: Terms, measured: Decimal, days: int, limits: Limits) -> Words:
+    egfr, most = format_amount(measured), format_amount(limits.oldest_egfr_days)
     return Words(
         f"The eGFR of {egfr} is {days} days old; ask for a new one",
         f"eGFR {egfr} mL/min/1.73 m2 of {t.patient.egfr_on}, {days} days ago; taken for the present one up to {most} days.",
