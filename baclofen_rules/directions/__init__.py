@@ -38,6 +38,8 @@ class Reading(NamedTuple):
     """Taken only when needed: the doses of the day are the most that may be taken."""
     max_mg_per_day: Decimal | None = None
     """The most in a day where the text names it, in milligrams."""
+    quantity: Decimal | None = None
+    """Tablets to be supplied where the text names them."""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -67,7 +69,7 @@ class Reading(NamedTuple):
             "as_needed": self.as_needed,
             "max_mg_per_day": None if self.max_mg_per_day is None else format_amount(self.max_mg_per_day),
             "sentence": self.sentence,
-        }
+        } | ({} if self.quantity is None else {"quantity": format_amount(self.quantity)})
 
 
 class Question(NamedTuple):
@@ -108,15 +110,17 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
     if not normal.text.strip(" .,;:"):
         return Question(text, text.strip(), "Nothing is written. What dose, and how many times a day?")
     from .parser import read
+    from .quantity import cut_quantity
 
+    plain, quantity = cut_quantity(normal.text)
     try:
-        understood = read(normal.text, strength_mg, od_means_once_daily)
+        understood = read(plain, strength_mg, od_means_once_daily)
     except Doubt as doubt:
         question = Question(
             text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why, doubt.regimen
         )
         return question if doubt.why in _READ_TO_THE_END else _contradiction(text) or question
-    return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day)
+    return Reading(text, understood.regimen, understood.as_needed, understood.most_mg_per_day, quantity)
 
 
 _READ_TO_THE_END = frozenset({Why.NO_STRENGTH, Why.GAP, Why.OVERLAP})

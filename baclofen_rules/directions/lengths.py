@@ -12,6 +12,10 @@ ONE_WEEK = frozenset({"week", "fortnight", "woche"})
 """Words that are one of their kind: "the first week"; "the first days" are no number of days."""
 
 
+NIGHTS = frozenset({"nights"})
+"""A time of day that is so many days behind a number: "for 5 nights"."""
+
+
 class LengthReader(MomentReader):
     """Reads lengths and days into a clause."""
 
@@ -29,6 +33,8 @@ class LengthReader(MomentReader):
             self.stuck()
         number = self.read_number()
         self.check_range(number)
+        if self.kind() is Kind.SLOT and self.token.text in NIGHTS:
+            self.tokens[self.at] = self.token._replace(kind=Kind.DAYS, value=1)
         if self.kind() not in DAY_WORDS:
             self.stuck()
         return self.add_length(clause, start, number)

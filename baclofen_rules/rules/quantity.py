@@ -2,7 +2,7 @@
 
 Finds: an acknowledgement when the quantity lies outside of the tablets needed (rounded up to a whole one) with the
 profile's tolerance on both sides, an override from a multiple of the tablets needed. With an open end only too few for
-the phases of fixed length is found. A later hand-over of an order is not asked about again.
+the phases of fixed length is found. An acknowledgement too where the directions name another quantity than the order. A later hand-over of an order is not asked about again.
 Errs: on the side of asking: a tablet more or less than the course needs is a question where no tolerance is known.
 Source: the profile's tolerance (original packs in the United Kingdom).
 """
@@ -10,6 +10,7 @@ Source: the profile's tolerance (original packs in the United Kingdom).
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from baclofen_rules.directions import Reading
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
@@ -27,6 +28,9 @@ def check(t: Terms, limits: Limits) -> Answer:
     if t.position > 1:  # judged at the first hand-over of the order
         return CLEAR
     order, needed = t.order, t.needed_tablets
+    written = order.reading.quantity if order is not None and isinstance(order.reading, Reading) else None
+    if order is not None and written is not None and order.quantity is not None and written != order.quantity:
+        return (Found(Severity.ACKNOWLEDGE, _describe_written, written, order.quantity),)
     if order is None or order.quantity is None or needed is None:
         quantity_lacks = order is None or order.quantity is None
         return (Missing((QUANTITY_FACT,) if quantity_lacks else (STRENGTH_FACT,)),)
@@ -38,6 +42,18 @@ def check(t: Terms, limits: Limits) -> Answer:
         severity = Severity.OVERRIDE if order.quantity >= whole * limits.override_from else Severity.ACKNOWLEDGE
         return (Found(severity, _describe, t, order.quantity, whole, (least, most)),)
     return CLEAR
+
+
+def _describe_written(written: Decimal, ordered: Decimal) -> Words:
+    text, order = format_amount(written), format_amount(ordered)
+    return Words(
+        f"The directions say {text} tablets, the order says {order}",
+        f"Directions: {text} tablets; order: {order} tablets. Which of them is meant?",
+        observed={"tablets": order},
+        limit={"tablets": text},
+        dur=Dur.MISSING_INFORMATION,
+        detected_issue=DetectedIssue.FULFILMENT,
+    )
 
 
 def _describe(t: Terms, ordered: Decimal, whole: Decimal, allowed: tuple[Decimal, Decimal]) -> Words:

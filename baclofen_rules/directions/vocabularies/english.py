@@ -50,17 +50,17 @@ ENGLISH = Vocabulary(
         (
             K.SLOT,
             8,
-        ): "[in|at|with|on|each|every|before|after] [the] (morning|mornings|mane|breakfast|breakfast time|breakfasttime|waking|wakening),"
+        ): "[in|at|with|on|each|every|before|after] [the] (morning|mornings|morning meal|mane|breakfast|breakfast time|breakfasttime|waking|wakening),"
         "[in] [the] (am|qam|q am), om, om mane, [in] [the] mane",
         (
             K.SLOT,
             12,
-        ): "[in|at|with|before|after|each|every|q] [the] (midday|mid-day|mid day|noon|lunch|lunchtime|lunch time|lunch-time)",
+        ): "[in|at|with|before|after|each|every|q] [the] (midday|mid-day|mid day|noon|lunch|lunchtime|lunch time|lunch-time|midday meal)",
         (K.SLOT, 15): "[in|each|every] [the] (afternoon|afternoons)",
         (
             K.SLOT,
             18,
-        ): "[in|at|with|before|after|each|every] [the] (evening|evenings|teatime|tea time|tea-time|supper|suppertime|supper time|dinner|dinnertime|dinner time),"
+        ): "[in|at|with|before|after|each|every] [the] (evening|evenings|evening meal|teatime|tea time|tea-time|supper|suppertime|supper time|dinner|dinnertime|dinner time),"
         "[in] [the] (pm|qpm|q pm)",
         (
             K.SLOT,
@@ -69,7 +69,7 @@ ENGLISH = Vocabulary(
         "nightly, hs, qhs, q hs, on nocte, at (night|bedtime|bed time) before bed",
         K.AT: "at, @",
         K.OCLOCK: "o'clock",
-        K.MEALS: "(with|after|before) [each|every] (meals|meal), with [each|every] (meals|meal)",
+        K.MEALS: "(with|w/|after|before) [each|every] (meals|meal), with [each|every] (meals|meal)",
         K.PRN: "prn, [only] (as|when|if|where) (needed|required|necessary), (as|if) and when (needed|required)",
         K.REASON: "[for] [muscle|painful|leg|severe|acute] (spasm|spasms|spasticity|stiffness|cramp|cramps|pain)",
         K.UP_TO: "up to",
@@ -118,7 +118,7 @@ ENGLISH = Vocabulary(
         K.BRAND: "(baclofen|lioresal) [tab|tabs|tablet|tablets]",
         K.TO_BE_TAKEN: "to be taken",
         K.NOISE: "taken, take, taking, to take, give, swallow, swallowed, please, sig, rx, orally, oral, po, by mouth, per os, [by|via] oral route,"
-        "[by] the oral route, via the mouth, whole, (with|after|before|with or after|with or just after|just after) [a|some] (food|milk|snack|glass of water|food or milk|water),"
+        "[by] the oral route, via the mouth, whole, (with|w/|after|before|with or after|with or just after|just after) [a|some] (food|milk|snack|glass of water|food or milk|water),"
         "with plenty of water, with a full glass of water, (with|with or after|with or just after) (food|food or) (a|or a) meal, with or just after food or a meal, pc, ac, pc and hs pc",
         (K.EACH_DOSE, "per"): "per dose, / dose, (off|from|to) (each|every) dose",
     },

@@ -28,7 +28,7 @@ GERMAN = Vocabulary(
         K.TIMES: "mal",
         K.X: "x",
         K.PER_DAY: "am tag, pro tag, je tag, / (tag|d|24h|24 h|24 std|24 stunden), in 24 (std|stunden|h), pro 24 (std|stunden|h)",
-        K.DAILY: "taglich, taeglich, tgl, jeden tag",
+        K.DAILY: "taglich, taeglich, tagl, taegl, tgl, jeden tag",
         (K.DAYS, 1): "tag, tage, tagen, (tage|tagen) lang, d",
         (K.DAYS, 7): "woche, wochen, (woche|wochen) lang, wo",
         **{

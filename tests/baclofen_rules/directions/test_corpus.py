@@ -50,6 +50,8 @@ def meaning_of(reading: Reading) -> str:
         parts.append("when needed")
     if reading.max_mg_per_day is not None:
         parts.append(f"at most {reading.max_mg_per_day} mg")
+    if reading.quantity is not None:
+        parts.append(f"{reading.quantity} tablets")
     return "; ".join(parts)
 
 
