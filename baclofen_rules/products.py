@@ -1,10 +1,10 @@
-"""What an order or a pack says of its product: the medicine, the form and the route, read by whole words (``baclofen.toml``)."""
+"""What an order or a pack says of its product: the medicine, the form and the route, read by whole words (the table of the medicine)."""
 
 from enum import Enum, auto
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from baclofen_rules.medicines import find_other_medicine, plain_atc, plain_letters, read_table, table, words
+from baclofen_rules.medicines import OWN, find_other_medicine, plain_atc, plain_letters, read_table, table, words
 
 INJECTION: Final = "injection"
 MODIFIED_RELEASE: Final = "modified-release"
@@ -47,7 +47,7 @@ class Identity(Enum):
 
 
 class Words(NamedTuple):
-    """``baclofen.toml`` as it is used."""
+    """The table of the medicine as it is used."""
 
     relatives: frozenset[str]
     codes: frozenset[str]
@@ -62,7 +62,7 @@ class Words(NamedTuple):
 @cache
 def product_words() -> Words:
     """The words of products, read once."""
-    content = read_table("baclofen")
+    content = read_table(OWN)
     return Words(
         relatives=frozenset(content["medicine"]["relatives"]),
         codes=frozenset(code for codes in content["codes"].values() for code in codes),
@@ -87,7 +87,7 @@ def read_product_name(name: str) -> ProductName:
         plain_name = plain_letters(name)
         place = find_other_medicine(plain_name)
         other = None if place is None else plain_name[slice(*place)]
-    return ProductName(not table().baclofen.isdisjoint(name_words), other, _form_of(name_words))
+    return ProductName(not table().own_names.isdisjoint(name_words), other, _form_of(name_words))
 
 
 @lru_cache(maxsize=1024)
@@ -124,10 +124,10 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
     if medicine.name is not None and not read_product_name(medicine.name).is_baclofen:
         return Identity.OTHER, medicine.name
     atc = "" if medicine.atc is None else plain_atc(medicine.atc)
-    if not table().atc_of_baclofen.startswith(atc):
+    if not table().own_atc.startswith(atc):
         return Identity.OTHER, atc
     codes = [code for _, code in medicine.codes]
-    if is_baclofen or atc == table().atc_of_baclofen or not product_words().codes.isdisjoint(codes):
+    if is_baclofen or atc == table().own_atc or not product_words().codes.isdisjoint(codes):
         return Identity.BACLOFEN, ""
     return Identity.OTHER, ", ".join([atc, *codes] if atc else codes)
 

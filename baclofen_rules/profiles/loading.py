@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from baclofen_rules.findings import Citation, Severity
+from baclofen_rules.medicines import OWN
 from baclofen_rules.profiles import InvalidProfile, Profile, Section
 from baclofen_rules.profiles.limits import Ages, Entry, Parameter, Value
 
@@ -23,7 +24,18 @@ MARKS: Final = {
     "D": "a design default of ours; no source gives the number",
 }
 TABLES: Final = ("sources", "terms", "rules")
-HEAD: Final = ("format", "extends", "name", "title", "author", "checker", "checked_on", "next_review", *TABLES)
+HEAD: Final = (
+    "format",
+    "medicine",
+    "extends",
+    "name",
+    "title",
+    "author",
+    "checker",
+    "checked_on",
+    "next_review",
+    *TABLES,
+)
 Needed = Mapping[str, Iterable[str]]
 """Names of the numbers by section: ``terms``, and the code of each rule."""
 DEFAULT: Final = "lioresal"
@@ -88,6 +100,9 @@ class _Reader:
         author, checker = self._text(head, "author", ""), self._text(head, "checker", "")
         if author.casefold() == checker.casefold():
             self._refuse("checker", checker, "somebody other than the author")
+        medicine = head.get("medicine", OWN)
+        if medicine != OWN:
+            self._refuse("medicine", medicine, f"the medicine of this rule book: {OWN}")
         terms = self._section(self._table(head.get("terms", {}), "terms"), "terms")
         rules = self._table(head.get("rules", {}), "rules")
         sections = {code: self._section(self._table(rules[code], f"rules.{code}"), f"rules.{code}") for code in rules}
@@ -147,6 +162,7 @@ class _Reader:
             for code in base_rules | rules
         }
         return content | {
+            "medicine": content.get("medicine", base.get("medicine", OWN)),
             "rules": merged,
             "terms": base.get("terms", {}) | self._table(content.get("terms", {}), "terms"),
             "sources": base.get("sources", {}) | self._table(content.get("sources", {}), "sources"),

@@ -6,7 +6,7 @@ Source: the contraindication of every label.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import names_baclofen
+from baclofen_rules.medicines import names_own_medicine
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
 from baclofen_rules.words import clip
@@ -16,7 +16,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     allergies = t.patient.allergies
     if allergies is None:
         return (Missing((ALLERGY_FACT,)),)
-    named = [allergy for allergy in allergies if names_baclofen(allergy)]
+    named = [allergy for allergy in allergies if names_own_medicine(allergy)]
     if not named:
         return CLEAR
     return (Found(Severity.STOP, _describe, named),)

@@ -1,7 +1,7 @@
 """Several other medicines that slow the nervous system.
 
 Finds: an override where as many of them stand on the list as the profile says for the age; information for a continuing patient
-whose dose does not rise, where the list has stood as it is since before the last supply. Which classes count, medicines.toml says;
+whose dose does not rise, where the list has stood as it is since before the last supply. Which classes count, medicines/classes.toml says;
 baclofen itself is not counted.
 Errs: on the side of asking: a name and a code that disagree may count twice; an unknown list of medicines is not assessed.
 Source: the Beers criteria speak against three or more from 65 years, baclofen among them; below that the number is a design default.

@@ -5,7 +5,7 @@ that lists its medicines. Baclofen itself on the list of a patient with earlier 
 relaxant. Where a continuing patient's dose does not rise, and the list of medicines has stood as it is since before the last
 supply, one step milder: it was answered then.
 Errs: on the side of finding: a code and a name that disagree count for both; an unknown list of medicines is not assessed.
-Source: the classes and their citations stand in medicines.toml.
+Source: the classes and their citations stand in medicines/classes.toml.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ Source: the Austrian and Belgian product texts: 61 and 83 mg wheat starch a tabl
 from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import names_lioresal, names_wheat
+from baclofen_rules.medicines import holds_allergen, names_allergen
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
@@ -32,11 +32,11 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     ordered, picked = None if t.order is None else t.order.brand, t.case.picked
     brand = ordered if picked is None or picked.brand is None else picked.brand
-    if brand is not None and not names_lioresal(brand):
+    if brand is not None and not holds_allergen(brand):
         return CLEAR
     if allergies is None:
         return (Missing((ALLERGY_FACT,) if brand is not None else (ALLERGY_FACT, BRAND_FACT)),)
-    named = [clip(allergy) for allergy in allergies if names_wheat(allergy)]
+    named = [clip(allergy) for allergy in allergies if names_allergen(allergy)]
     if not named:
         return CLEAR
     if brand is None:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from baclofen_rules import all_rules
 from baclofen_rules.findings import DetectedIssue, Dur
-from baclofen_rules.medicines import Medicine, classes_of, interaction_classes, is_near, names_baclofen, table, words
+from baclofen_rules.medicines import (
+    Medicine,
+    classes_of,
+    interaction_classes,
+    is_near,
+    names_own_medicine,
+    table,
+    words,
+)
 
 NAMES = sorted({" ".join(name) for interaction in interaction_classes().values() for name in interaction.names})
 
@@ -86,7 +94,7 @@ def test_no_name_means_a_class_and_no_class():
     }
     assert not class_words & table().harmless
     assert not class_words & table().packaging
-    assert not class_words & table().baclofen
+    assert not class_words & table().own_names
 
 
 @pytest.mark.parametrize("interaction", interaction_classes().values(), ids=lambda interaction: interaction.code)
@@ -127,7 +135,7 @@ def test_words_have_one_spelling():
     ],
 )
 def test_a_misspelt_allergy_is_the_allergy(word, near):
-    assert names_baclofen(f"allergic to {word}") is near
+    assert names_own_medicine(f"allergic to {word}") is near
 
 
 @given(st.text(max_size=12), st.sampled_from(["lioresal", "baclofen"]))
@@ -140,4 +148,4 @@ def test_nearness_is_never_further_than_two_letters(word, name):
 def test_any_text_is_classified_or_not_and_never_raises(name, atc):
     classes, is_known, _ = classes_of(Medicine(name or None, atc or None))
     assert is_known or not classes
-    assert isinstance(names_baclofen(name), bool)
+    assert isinstance(names_own_medicine(name), bool)

@@ -73,7 +73,7 @@ class Site:
         self.folder = folder
         self.path = folder / "house.toml"
         text = (SHIPPED / "lioresal.toml").read_text(encoding="utf-8").replace('extends = "base"\n', "")
-        base = (SHIPPED / "base.toml").read_text(encoding="utf-8").partition('format = "baclofen-profile/1"\n')[2]
+        base = (SHIPPED / "base.toml").read_text(encoding="utf-8").partition('medicine = "baclofen"\n')[2]
         self.path.write_text(text.replace('name = "lioresal"', 'name = "house"') + base, encoding="utf-8")
 
     def change(self, pattern, replacement, count=1):
@@ -101,6 +101,7 @@ def test_a_site_brings_its_own_profile(site):
     [
         (r'format = "baclofen-profile/1"', 'format = "2"', "format", "baclofen-profile/1"),
         (r'name = "house"', 'name = "home"', "name", "house"),
+        (r'name = "house"', 'name = "house"\nmedicine = "tizanidine"', "medicine", "baclofen"),
         (r'checker = ".*"', 'checker = "the authors of the RULE BOOK"', "checker", "somebody other"),
         (r"next_review = .*", 'next_review = "soon"', "next_review", "a date"),
         (r"next_review = .*\n", "", "next_review", "a date"),

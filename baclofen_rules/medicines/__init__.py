@@ -1,4 +1,4 @@
-"""Which interaction classes a medicine belongs to, by ATC code and by name; the classes stand in ``medicines.toml``.
+"""Which interaction classes a medicine belongs to, by ATC code and by name; the classes stand in ``classes.toml``, and the medicine of the rule book in a table of its own.
 
 Code and name count both: when they disagree, each class that either of them names is found. A medicine is unclassified when
 neither is known, when its code is not a well-formed code of an existing group, or when the code is too short to tell.
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-WHEAT: Final = frozenset({"wheat", "weat", "whaet", "wheet", "weizen", "trigo", "froment", "frumento", "tarwe", "ble"})
+OWN: Final = "baclofen"
+"""The table of the medicine that the rule book is about; a profile names its medicine."""
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _SHORTEST_NAME: Final = 5
@@ -54,13 +55,17 @@ class InteractionClass(NamedTuple):
 
 
 class Table(NamedTuple):
-    """``medicines.toml`` as it is used, with the names of baclofen from ``baclofen.toml``."""
+    """``classes.toml`` as it is used, with the names and codes of the rule book's own medicine."""
 
     classes: Mapping[str, InteractionClass]
     by_name: Mapping[tuple[str, ...], tuple[str, ...]]
     longest_name: int
-    atc_of_baclofen: str
-    baclofen: frozenset[str]
+    own_atc: str
+    own_names: frozenset[str]
+    own_class: str
+    """The interaction class that the medicine belongs to itself."""
+    allergens: tuple[tuple[frozenset[str], frozenset[str]], ...]
+    """Pairs of the brands that hold an allergen and its words."""
     harmless: frozenset[str]
     packaging: frozenset[str]
     atc_groups: frozenset[str]
@@ -71,7 +76,8 @@ class Table(NamedTuple):
 @cache
 def table() -> Table:
     """The classes, read once."""
-    content, baclofen = read_table("medicines"), read_table("baclofen")["medicine"]
+    content, product = read_table("classes"), read_table(OWN)
+    medicine = product["medicine"]
     classes = {row["code"]: _interaction_class(row) for row in content["class"]}
     by_name: dict[tuple[str, ...], tuple[str, ...]] = {}
     for code, medicine_class in classes.items():
@@ -81,8 +87,10 @@ def table() -> Table:
         classes=classes,
         by_name=by_name,
         longest_name=max(len(name) for name in by_name),
-        atc_of_baclofen=baclofen["atc"],
-        baclofen=frozenset(word for name in baclofen["names"] for word in words(name)),
+        own_atc=medicine["atc"],
+        own_names=frozenset(word for name in medicine["names"] for word in words(name)),
+        own_class=medicine["class"],
+        allergens=tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in product["allergen"]),
         harmless=frozenset(word for name in content["no_class"]["names"] for word in words(name)),
         packaging=frozenset(content["packaging"]["words"]),
         atc_groups=frozenset(content["atc"]["groups"]),
@@ -122,14 +130,14 @@ def plain_atc(atc: str) -> str:
 def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]:
     """Names of the medicines by interaction code, and the names of those that cannot be classified.
 
-    With ``own_course`` baclofen itself on the list is the course under review and belongs to no class.
+    With ``own_course`` the medicine itself on the list is the course under review and belongs to no class.
     """
     by_code: dict[str, list[str]] = {}
     unclassified: list[str] = []
     for medicine in medicines:
         name = medicine.name or medicine.atc or ""
-        codes, is_known, baclofen = classes_of(medicine)
-        if baclofen and own_course:
+        codes, is_known, is_own = classes_of(medicine)
+        if is_own and own_course:
             continue
         for code in codes:
             by_code.setdefault(code, []).append(name)
@@ -140,7 +148,7 @@ def classify(medicines: Sequence[Medicine], own_course: bool) -> tuple[Mapping[s
 
 @lru_cache(maxsize=4096)
 def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
-    """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is baclofen."""
+    """Codes of the classes a medicine belongs to, whether it could be classified, and whether it is the rule book's own."""
     classes: dict[str, None] = {}
     known_by_code = known_by_name = False
     odd_code = False
@@ -159,23 +167,23 @@ def classes_of(medicine: Medicine) -> tuple[tuple[str, ...], bool, bool]:
     for code in _codes_by_name(name_words):
         classes[code] = None
         known_by_name = True
-    baclofen = atc == table().atc_of_baclofen or any(word in table().baclofen for word in name_words)
-    if baclofen:
-        classes["interaction-muscle-relaxant"] = None
+    is_own = atc == table().own_atc or any(word in table().own_names for word in name_words)
+    if is_own:
+        classes[table().own_class] = None
     if not known_by_name and not odd_code:
         known_by_name = _is_harmless(name_words)
-    is_baclofen_only = baclofen and set(classes) <= {"interaction-muscle-relaxant"}
-    return tuple(sorted(classes)), bool(classes) or known_by_code or known_by_name, is_baclofen_only
+    is_own_only = is_own and set(classes) <= {table().own_class}
+    return tuple(sorted(classes)), bool(classes) or known_by_code or known_by_name, is_own_only
 
 
 @lru_cache(maxsize=1024)
-def names_baclofen(text: str) -> bool:
-    """Return whether a text names baclofen or one of its brands, misspelt by a letter or two included."""
-    return any(is_near(word, name) for word in words(text) for name in table().baclofen)
+def names_own_medicine(text: str) -> bool:
+    """Return whether a text names the medicine or one of its brands, misspelt by a letter or two included."""
+    return any(is_near(word, name) for word in words(text) for name in table().own_names)
 
 
 def find_other_medicine(text: str) -> tuple[int, int] | None:
-    """Return the place where plain lower-case ``text`` first names a medicine other than baclofen, by the table or by the ending of its name."""
+    """Return the place where plain lower-case ``text`` first names another medicine, by the table or by the ending of its name."""
     places = list(_WORDS.finditer(text))
     known = table()
     for at, place in enumerate(places):
@@ -183,7 +191,7 @@ def find_other_medicine(text: str) -> tuple[int, int] | None:
         for end in range(at + 1, min(at + known.longest_name, len(places)) + 1):
             if tuple(match[0] for match in places[at:end]) in known.by_name:
                 return place.start(), places[end - 1].end()
-        if word not in known.baclofen and (
+        if word not in known.own_names and (
             (len(word) >= _SHORTEST_NAME and word in known.harmless) or known.stems.fullmatch(word)
         ):
             return place.span()
@@ -191,15 +199,15 @@ def find_other_medicine(text: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=1024)
-def names_lioresal(text: str) -> bool:
-    """Return whether a brand is Lioresal."""
-    return any(is_near(word, "lioresal") for word in words(text))
+def holds_allergen(brand: str) -> bool:
+    """Return whether a brand is one that holds an allergen, misspelt by a letter or two included."""
+    return any(is_near(word, name) for word in words(brand) for brands, _ in table().allergens for name in brands)
 
 
 @lru_cache(maxsize=1024)
-def names_wheat(text: str) -> bool:
-    """Return whether an allergy is one to wheat."""
-    return not WHEAT.isdisjoint(words(text))
+def names_allergen(allergy: str) -> bool:
+    """Return whether an allergy is one to an allergen of a brand."""
+    return any(not allergen.isdisjoint(words(allergy)) for _, allergen in table().allergens)
 
 
 def is_near(word: str, name: str) -> bool:
