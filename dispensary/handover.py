@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from django.db.models import QuerySet
 
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import DayStretch, Therapy
+from baclofen_rules.therapy import HAND_OVER, DayStretch, Therapy
 from dispensary import audit
 from dispensary.assessment import HandedOver, handed_over
-from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
 from dispensary.documents.words import NB, mg
 from dispensary.models import Dispense, Prescription
 from dispensary.models.keys import short_key
@@ -20,6 +22,10 @@ WARNINGS = (
     "May make you sleepy: do not drive or use machines. No alcohol.",
     "Do not stop suddenly: only as your prescriber tells you.",
 )
+
+
+LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
+"""The receipt that a label is tried with before the log has written one."""
 
 
 def order_number(prescription: Prescription) -> str:
@@ -40,21 +46,47 @@ def printed_handover(dispense: Dispense) -> Handover:
     made = handed_over(dispense)
     calendar = _calendar_of(made)
     names = [tablet_name(row) for row in made.dispenses]
+    return replace(
+        _label_values(dispense, _label_of(made, dispense), names),
+        receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
+        calendar=calendar,
+        calendar_tablets=" and ".join(names) if len(names) > 1 else "",
+    )
+
+
+def try_labels(dispenses: Sequence[Dispense], therapy: Therapy) -> None:
+    """Typeset the labels of packs that would be handed over together, not stored yet, as the hand-over in question.
+
+    `therapy` is that after the hand-over. Raises DoesNotFit for what no label can hold.
+    """
+    plan = next(order.plan for order in therapy.facts.orders if order.id == _order_in_question(therapy))
+    names = [tablet_name(row) for row in dispenses]
+    for row in dispenses:
+        strengths = list(plan.strengths)
+        ordered = row.prescription.strength_mg
+        index = strengths.index(ordered) if ordered in strengths else 0
+        values = _label_values(row, build_course(therapy, HAND_OVER, index, row.strength_mg), names)
+        label_pdf(replace(values, receipt=LONGEST_RECEIPT))
+
+
+def _order_in_question(therapy: Therapy) -> str | None:
+    return next(supply.order for supply in therapy.facts.supplies if supply.id == HAND_OVER)
+
+
+def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> Handover:
     return Handover(
         medicine=medicine_name(dispense),
         strength_mg=dispense.strength_mg,
         quantity=dispense.quantity,
-        course=_label_of(made, dispense),
+        course=course,
         patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
         dispensed_on=dispense.pharmacy.local_day(dispense.handed_over_at),
         number=order_number(dispense.prescription),
         pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
         warnings=WARNINGS,
-        receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
+        receipt=None,
         born_on=dispense.patient.birth_date,
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
-        calendar=calendar,
-        calendar_tablets=" and ".join(names) if len(names) > 1 else "",
     )
 
 

@@ -16,7 +16,7 @@ from dispensary.actions import dispenses, patients
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.overrides import Refused
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment
+from dispensary.assessment import Assessment, Question
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check_view import CheckView
@@ -25,11 +25,12 @@ from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.main_button import main_button
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
-from dispensary.counter.reviewing import Line, describe_pack_error, items_of, lines_of, review_draft
+from dispensary.counter.reviewing import Line, Reviewed, describe_pack_error, items_of, lines_of, review_draft
 from dispensary.counter.visit import Visit
-from dispensary.errors import DispensaryError, InvalidInput
-from dispensary.handover import order_number
-from dispensary.models import Override, Prescription, Product
+from dispensary.documents import DoesNotFit
+from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.handover import order_number, try_labels
+from dispensary.models import Dispense, Override, Prescription, Product
 from dispensary.scanning import UnreadableScan, read_scan
 
 TARGETS = {
@@ -144,7 +145,8 @@ def save_choice(request: HttpRequest, visit: Visit, items: list[Prescription], d
 
 def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Dispense, or show the page again with the errors or unanswered findings."""
-    reviewed = review_draft(visit, items, drafts.load(request, items[0].pk))
+    draft = drafts.load(request, items[0].pk)
+    reviewed = review_draft(visit, items, draft)
     form = DispenseForm(request.POST, acknowledging=reviewed.assessment.questions())
     packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
     errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
@@ -156,6 +158,11 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     first, *also = [
         Item(item, pack.cleaned_data["quantity"], pack.pack()) for item, pack in zip(items, packs, strict=True)
     ]
+    trouble = "" if draft.by_hand else find_label_trouble(reviewed, [first, *also], visit)
+    if trouble:
+        draft.by_hand = True
+        drafts.store(request, items[0].pk, draft)
+        return render_check(request, visit, items, errors=[ErrorLine(trouble, "act")], status=422)
     try:
         result = dispenses.dispense(
             prescription=first.prescription,
@@ -182,6 +189,34 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         return render_check(request, visit, items, errors=lines, title="Not handed over", status=409)
     drafts.clear(request, items[0].pk)
     return redirect("counter:dispensed", result.pk)
+
+
+def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) -> str:
+    """Return why a label could not be printed after the hand-over, in words; empty where it could, or nothing is known."""
+    after = reviewed.assessment.after_hand_over()
+    products = [line.product for line in reviewed.lines if line.product is not None]
+    if after is None or len(products) < len(given):
+        return ""
+    rows = [
+        Dispense(
+            pharmacy=visit.pharmacy,
+            patient=item.prescription.patient,
+            prescription=item.prescription,
+            product=product,
+            strength_mg=product.strength_mg,
+            quantity=item.quantity,
+            handed_over_at=visit.now,
+        )
+        for item, product in zip(given, products, strict=True)
+    ]
+    try:
+        try_labels(rows, after)
+    except DoesNotFit as error:
+        return (
+            f"The label cannot be printed: {error}. Nothing was handed over yet. Correct it, or press the button again "
+            "to hand over with a label written by hand."
+        )
+    return ""
 
 
 def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
@@ -223,7 +258,7 @@ def render_check(
         "choices": reviewed.choices,
         "earlier": prescription.patient.dispenses.select_related("prescription")[:5],
         "past_overrides": past_overrides(prescription),
-        "main": main_button(view, reviewed, visit.by),
+        "main": main_button(view, reviewed, visit.by, by_hand=draft.by_hand),
         "ticks": ticks(view, visit.by),
         "may": {
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
@@ -274,17 +309,33 @@ def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
 
 
 def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
-    """Return a line for each unanswered finding, with its anchor."""
-    anchors = {question.code: f"finding-{question.fingerprint[:12]}" for question in refused.unanswered}
-    for_pharmacist = {question.code for question in refused.unanswered if question.is_for_pharmacist}
-    if policies.may_override(visit.by):
-        for_pharmacist = set()
+    """Return a line for each unanswered finding, with its anchor, or for each other reason, with its field."""
+    if not refused.unanswered:
+        return [
+            ErrorLine(f"{problem.given}. {problem.next or f'{capitalize(problem.expected)}.'}", target_of(problem))
+            for problem in refused.problems
+        ]
     return [
         ErrorLine(
-            f"{problem.given}. A pharmacist has to acknowledge this."
-            if problem.field in for_pharmacist
-            else f"{problem.given}. {problem.expected[:1].upper()}{problem.expected[1:]} is needed.",
-            anchors.get(problem.field, TARGETS.get(problem.field, "")),
+            f"{question.summary}. {needed_words(problem, question, visit.by)}",
+            f"finding-{question.fingerprint[:12]}",
         )
-        for problem in refused.problems
+        for problem, question in zip(refused.problems, refused.unanswered, strict=True)
     ]
+
+
+def needed_words(problem: Problem, question: Question, by: Actor) -> str:
+    """Return what an unanswered finding needs, as a sentence."""
+    if question.is_for_pharmacist and not may_acknowledge(question, by):
+        return "A pharmacist has to acknowledge this."
+    return f"{capitalize(problem.expected)} is needed."
+
+
+def capitalize(words: str) -> str:
+    """Return words with a large first letter."""
+    return words[:1].upper() + words[1:]
+
+
+def target_of(problem: Problem) -> str:
+    """Return the id of the field that a problem is about; empty where it is about none."""
+    return TARGETS.get(problem.field, "")

@@ -20,6 +20,7 @@ from dispensary.assessment import NOT_ASSESSED, Assessment, Question
 from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
+from dispensary.templatetags.counter import dates
 
 HALF = Decimal("0.5")
 LOOK_BACK = timedelta(days=182)
@@ -278,12 +279,21 @@ def _show_finding(
         f"finding-{question.fingerprint[:12]}",
         _quantities(finding.observed) if finding else "",
         _quantities(finding.limit) if finding else "",
-        CLEARS[question.severity] if not missing else "",
+        _clears(question) if not missing else "",
         [_source(source) for source in finding.sources] if finding else [],
         answers.get(question.fingerprint),
         _proposal(finding.suggestion or {}) if finding else "",
         missing,
     )
+
+
+def _clears(question: Question) -> str:
+    """Return what would clear a finding: the limit of a dose, where it is one, and what its severity asks for."""
+    finding = question.finding
+    names = ("mg_per_day", "mg_per_dose", "mg_per_kg_per_day")
+    limit = {name: finding.limit[name] for name in names if name in finding.limit} if finding else {}
+    most = f"At most {_quantities(limit)}. " if limit and question.is_dose_above_limit else ""
+    return f"{most}{CLEARS[question.severity]}"
 
 
 def _proposal(suggestion: Mapping[str, Any]) -> str:
@@ -297,6 +307,8 @@ def _proposal(suggestion: Mapping[str, Any]) -> str:
 
 
 def _quantities(values: Mapping[str, Any]) -> str:
+    if "least" in values and values["least"] == values.get("most"):
+        values = {"tablets" if name == "most" else name: value for name, value in values.items() if name != "least"}
     return ", ".join(filter(None, (_quantity(name, value) for name, value in values.items())))
 
 
@@ -305,7 +317,7 @@ def _quantity(name: str, value: Any) -> str:
     if isinstance(value, list | dict):
         return ""
     is_fact = value is None or isinstance(value, bool)
-    text = {True: "yes", False: "no", None: "not known"}[value] if is_fact else str(value)
+    text = {True: "yes", False: "no", None: "not known"}[value] if is_fact else dates(value)
     before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
     unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if text == "1" else unit
     return f"{before}{text}{NB}{unit}" if unit and value is not None else f"{before}{text}"

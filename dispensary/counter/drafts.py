@@ -45,6 +45,9 @@ class Draft:
     reason: dict[str, str] = field(default_factory=dict)
     """The reason for that choice, signed on the override page: reason code, words, and whom the signer asked."""
 
+    by_hand: bool = False
+    """Say whether the label cannot be printed, so that the next press hands over with one written by hand."""
+
     def pack(self, prescription: UUID) -> PackDraft:
         """Return the fields of one prescription, to be read and changed."""
         return self.packs.setdefault(str(prescription), PackDraft())

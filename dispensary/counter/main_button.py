@@ -31,8 +31,8 @@ class MainButton:
         return bool(re.search(r"ispense \S+ tablets?$", self.words))
 
 
-def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
-    """Return the main button of a page."""
+def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool = False) -> MainButton:
+    """Return the main button of a page; `by_hand` says that no label can be printed."""
     stops, overrides = view.unanswered("stop"), view.unanswered("override")
     waiting = [finding.question for finding in view.unanswered("acknowledge")]
     acknowledged = acknowledged_by_button(waiting, by)
@@ -50,6 +50,8 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor) -> MainButton:
     if choices is not None and choices.is_open:
         return MainButton(choices.question)
     deeds = button_deeds(reviewed.assessment, acknowledged)
+    if by_hand:
+        deeds = f"{deeds}, label by hand" if deeds else "Label by hand"
     supply = f"ispense {describe_quantities(reviewed.lines)}"
     return MainButton(
         f"{deeds}: d{supply}" if deeds else f"D{supply}",

@@ -13,6 +13,7 @@ from django.shortcuts import render
 
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, Problem
+from dispensary.templatetags.counter import dates
 
 TYPED_KEY = "dispensary_typed"
 MOST_TYPED = 20_000
@@ -41,7 +42,7 @@ def render_page(
     data = {
         "visit": visit,
         "typed": request.session.pop(TYPED_KEY, {}).get(request.path) if restores_typed else None,
-        "errors": list(errors),
+        "errors": [ErrorLine(dates(line.words, visit.zone if visit else None), line.target) for line in errors],
         "today": visit.today if visit else None,
         **(context or {}),
     }

@@ -15,14 +15,16 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
+from dispensary.actions.handover_problems import BACLOFEN
 from dispensary.counter.access import at_counter
 from dispensary.counter.keyset import Page, Place, read_page
 from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription
+from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
+from dispensary.scanning import UnreadableScan, read_scan
 from dispensary.search import find_labelled_orders, find_patients
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
         patients.record_search(
             pharmacy=visit.pharmacy, words=words, count=len(results.orders), by=visit.by, now=visit.now
         )
+        if results.total == 1 and len(results.orders) == 1 and not context["people"]:
+            return redirect("counter:check", results.orders[0].pk)
         return render_page(
             request,
             visit,
@@ -172,10 +176,25 @@ def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, D
     """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
     orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary")
     orders = orders.prefetch_related("phases").annotate(not_due=Value(False))  # a part of each page's place
+    packed = find_waiting_for_pack(visit, words)
+    if packed:
+        return orders.filter(pk__in=packed)
     labelled = list(find_labelled_orders(visit.pharmacy, words).values_list("pk", flat=True))
     if labelled:
         return orders.filter(pk__in=labelled)
     return orders.filter(patient__in=list(find_patients(visit.pharmacy, words).values_list("pk", flat=True)))
+
+
+def find_waiting_for_pack(visit: Visit, words: str) -> list[UUID]:
+    """Return the orders that are due and fit a scanned pack; none where the words are no pack's code."""
+    try:
+        product = Product.objects.filter(pk=read_scan(words).gtin, ingredient__iexact=BACLOFEN).first()
+    except UnreadableScan:
+        return []
+    if product is None:
+        return []
+    fitting = waiting_orders(visit).filter(not_due=False, prescription__strength_mg=product.strength_mg)
+    return list(fitting.values_list("pk", flat=True))
 
 
 def handed_over_today(visit: Visit) -> QuerySet[Dispense]:

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from django.db.models import Model, QuerySet
 from django.urls import reverse
@@ -19,6 +20,7 @@ KEYS = (
     ("F2", "Scan field"),
     ("F4", "Next in the queue"),
     ("F6", "Next part of the page"),
+    ("Arrows, Page Up, Page Down", "Rows of the queue"),
     ("F8", "Answer findings with an override"),
     ("F9", "What the main button says"),
     ("Alt+L", "Lock"),
@@ -63,6 +65,10 @@ class Visit:
     @property
     def today(self) -> date:
         return self.pharmacy.local_day(self.now)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.pharmacy.time_zone)
 
     @property
     def menu(self) -> list[MenuItem]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
 from django import template
@@ -16,6 +17,10 @@ from dispensary.documents import words
 from dispensary.documents.words import NB, long_day
 
 register = template.Library()
+
+_ISO_DATE = re.compile(
+    r"\b(?P<on>[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?: (?P<time>\d\d:\d\d) UTC)?(?![\dT-])"
+)
 
 # Paths in a viewBox of 24 x 24, drawn for this project.
 ICONS = {
@@ -89,6 +94,19 @@ def day(value: object) -> str:
     if value in (None, ""):
         return "not known"
     return long_day(value if isinstance(value, date) else date.fromisoformat(str(value)))
+
+
+@register.filter
+def dates(text: object, zone: tzinfo | None = None) -> str:
+    """Return a sentence with its ISO dates as `Tue 24 Nov 2026`; times in UTC in the zone, where one is given."""
+
+    def say(match: re.Match[str]) -> str:
+        on, time = match["on"], match["time"]
+        if time is None or zone is None:
+            return long_day(date.fromisoformat(on)) + (f", {time} UTC" if time else "")
+        return moment(datetime.fromisoformat(f"{on}T{time}+00:00").astimezone(zone))
+
+    return _ISO_DATE.sub(say, str(text))
 
 
 @register.filter

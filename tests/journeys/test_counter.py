@@ -252,6 +252,30 @@ def test_every_other_page_is_without_fault(
         seen(looking, "locked")
 
 
+def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember
+) -> None:
+    make.products()
+    now = timezone.now()
+    names = ["Abel", "Baker", "Q" + "uartermaine" * 10]
+    for number, name in enumerate(names):
+        person = make.patient(pharmacist.pharmacy, family_name=name, birth_date=f"195{number}-02-03", now=now)
+        make.prescription(person, now=now, written_on=now.date().isoformat())
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        seen(looking, "queue-long-name")
+        for key, name in [("ArrowDown", "Abel"), ("ArrowDown", "Baker"), ("ArrowUp", "Abel"), ("PageDown", names[2])]:
+            page.keyboard.press(key)
+            assert page.evaluate("document.activeElement.textContent").startswith(name)
+        looking.follow("Enter")
+        assert page.get_by_role("heading", name=names[2]).is_visible()
+        seen(looking, "check-long-name")
+        looking.go(reverse("counter:queue"))
+        looking.follow("F4")
+        assert page.get_by_role("heading", name="Abel").is_visible()
+
+
 def test_an_empty_queue_says_so(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
     with eye(browser, live_server.url) as looking:
         sign_in(looking, pharmacist)

@@ -44,6 +44,18 @@
     press(wanted);
   });
 
+  // Arrows go from row to row of a list, Page Up and Page Down ten rows; from the search field to the first.
+  const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
+  document.addEventListener("keydown", (event) => {
+    const rows = [...document.querySelectorAll("[data-row]")];
+    const here = rows.indexOf(document.activeElement);
+    const fromSearch = document.activeElement.dataset.scan !== undefined && event.key === "ArrowDown";
+    if (!STEPS[event.key] || !rows.length || (here < 0 && !fromSearch)) return;
+    event.preventDefault();
+    const next = Math.max(0, Math.min(rows.length - 1, here + STEPS[event.key]));
+    rows[here < 0 ? 0 : next].focus();
+  });
+
   const say = (words) => {
     const live = document.getElementById("live");
     if (live) live.textContent = words;

@@ -1,0 +1,151 @@
+"""What a person reads at the counter: one truth about a pack, whole sentences, dates as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary.models import Patient, StaffMember
+from dispensary.templatetags.counter import dates
+from tests.dispensary import make
+from tests.dispensary.counter.test_choices import check, counter, order, page_of, patient, pharmacist, press
+
+__all__ = ["counter", "patient", "pharmacist"]
+pytestmark = pytest.mark.django_db
+NOTHING_TO_SAY = "none has anything to say"
+ISO = re.compile(r">[^<]*\b20\d\d-\d\d-\d\d\b[^<]*<")
+
+
+def scan(client: Client, prescription: Any, code: str) -> Any:
+    return client.post(check(prescription), {"scan-it": "1", "scan": code, "quantity": "42"}, follow=True)
+
+
+def clean(pharmacist: StaffMember, **who: Any) -> Any:
+    now = timezone.now()
+    return make.prescription(
+        make.patient(pharmacist.pharmacy, now=now, **who), now=now, written_on=now.date().isoformat()
+    )
+
+
+def test_a_failed_scan_takes_out_the_pack_before_it(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = clean(pharmacist)
+    scan(counter, prescription, make.TEN_MG)
+    assert page_of(counter, prescription)["lines"][0].is_scanned
+    typed = {"scan-it": "1", "scan": "not a code", "quantity": "42", "gtin": make.TEN_MG}
+    page = counter.post(check(prescription), typed)
+    assert "What was scanned before is taken out: scan it again." in page.content.decode()
+    assert not page_of(counter, prescription)["lines"][0].is_scanned
+
+
+def test_enter_in_another_field_is_no_failed_scan(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = clean(pharmacist)
+    scan(counter, prescription, make.TEN_MG)
+    typed = {"scan-it": "enter", "scan": "", "gtin": make.TEN_MG, "quantity": "21"}
+    assert counter.post(check(prescription), typed).status_code == 302
+    line = page_of(counter, prescription)["lines"][0]
+    assert (line.is_scanned, line.quantity) == (True, "21")
+
+
+def test_before_a_scan_the_pack_is_not_scanned_yet(counter: Client, pharmacist: StaffMember) -> None:
+    page = counter.get(check(clean(pharmacist))).content.decode()
+    assert f"{NOTHING_TO_SAY}. The pack is not scanned yet." in page
+
+
+def test_an_expired_pack_is_one_truth(counter: Client, pharmacist: StaffMember) -> None:
+    page = scan(counter, clean(pharmacist), f"01{make.TEN_MG}17200131")
+    text = page.content.decode()
+    assert NOTHING_TO_SAY not in text
+    assert "This pack has expired." in text
+    assert page.context["main"].is_blocked
+    assert page.context["main"].words.startswith("Cannot dispense")
+
+
+def test_no_date_stands_there_as_a_machine_writes_it(counter: Client, patient: Patient) -> None:
+    starts_on = timezone.now().date() + timedelta(days=10)
+    prescription = order(patient, 10, 10, 15, starts_on=starts_on.isoformat())
+    for address in (check(prescription), reverse("counter:queue"), reverse("counter:patient", args=[patient.pk])):
+        assert not ISO.findall(counter.get(address).content.decode()), address
+    refused = press(counter, prescription, expiry="2020-01-31")
+    assert not ISO.findall(refused.content.decode())
+
+
+def test_a_refusal_is_whole_sentences(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = clean(pharmacist)
+    refused = press(counter, prescription, quantity="43")
+    assert [line.words for line in refused.context["errors"]] == [
+        "43 tablets asked for, 42 tablets left. At most 42 tablets."
+    ]
+    refused = press(counter, prescription, expiry="2020-01-31")
+    assert (
+        "The pack expired on Fri 31 Jan 2020. Take it off the shelf."
+        in [line.words.replace("\u00a0", " ") for line in refused.context["errors"]]
+        or refused.context["main"].is_blocked
+    )
+
+
+def test_the_dose_that_would_be_passed_stands_with_the_finding(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now()
+    above = order(make.patient(pharmacist.pharmacy, now=now), 35, 35, 35)
+    findings = page_of(counter, above)["view"].findings
+    clears = {f.question.code: f.clears.replace("\u00a0", " ") for f in findings}
+    assert clears["daily-maximum"].startswith("At most 100 mg a day. A corrected prescription")
+
+
+def test_dates_in_a_sentence_are_written_as_people_write_them() -> None:
+    text = "Handed over at 2026-11-29 10:05 UTC by Ada; it ends on 2026-12-01, not before 2026-13-01."
+    assert dates(text, ZoneInfo("Europe/Berlin")).replace("\u00a0", " ") == (
+        "Handed over at Sun 29 Nov 2026, 11:05 by Ada; it ends on Tue 1 Dec 2026, not before 2026-13-01."
+    )
+
+
+def test_a_label_that_cannot_be_printed_is_said_before_the_hand_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = clean(pharmacist, family_name="\U000130b9\U000131cb", given_name="")
+    refused = press(counter, prescription)
+    assert refused.status_code == 422
+    (line,) = refused.context["errors"]
+    assert line.words.startswith("The label cannot be printed:")
+    assert not prescription.dispenses.exists()
+    assert refused.context["main"].words == "Label by hand: dispense 42 tablets"
+    assert press(counter, prescription).status_code == 302
+
+
+# --- the queue --------------------------------------------------------------------------------------------------------
+
+
+def search(counter: Client, words: str) -> Any:
+    return counter.post(reverse("counter:queue"), {"q": words})
+
+
+def test_one_hit_is_opened(counter: Client, pharmacist: StaffMember) -> None:
+    wanted = clean(pharmacist, family_name="Featherstone")
+    assert search(counter, "Feather")["Location"] == check(wanted)
+
+
+def test_several_hits_and_patients_without_an_order_are_listed(counter: Client, pharmacist: StaffMember) -> None:
+    clean(pharmacist, family_name="Featherstone")
+    make.patient(pharmacist.pharmacy, family_name="Featherby", now=timezone.now())
+    page = search(counter, "Feather")
+    assert len(page.context["rows"]) == 1
+    assert len(page.context["people"]) == 1
+
+
+def test_a_pack_scanned_at_the_queue_opens_the_only_order_it_fits(counter: Client, pharmacist: StaffMember) -> None:
+    wanted = clean(pharmacist)
+    assert search(counter, f"]d201{make.TEN_MG}1728113010LOT7")["Location"] == check(wanted)
+    other = clean(pharmacist, family_name="Novak")
+    page = search(counter, make.TEN_MG)
+    assert {row.prescription.pk for row in page.context["rows"]} == {wanted.pk, other.pk}
+    assert search(counter, make.TWENTY_FIVE_MG).context["rows"] == []
+
+
+def test_the_next_order_is_a_key_away(counter: Client, pharmacist: StaffMember) -> None:
+    clean(pharmacist)
+    page = counter.get(reverse("counter:queue")).content.decode()
+    assert f'href="{reverse("counter:next")}" data-key="F4"' in page
