@@ -16,8 +16,6 @@ class Migration(migrations.Migration):
         ('dispensary', '0001_initial'),
         ('dispensary', '0004_notes_of_a_prescription'),
         ('dispensary', '0005_manners_of_a_pharmacy'),
-        ('dispensary', '0011_identifiers_of_senders'),
-        ('dispensary', '0012_indexes_of_the_queue'),
     ]
 
     initial = True
@@ -46,12 +44,11 @@ class Migration(migrations.Migration):
                 ('quiet_until', models.TimeField(default=datetime.time(9, 0), help_text='until this one')),
                 ('opened_at', models.DateTimeField()),
                 ('version', models.PositiveIntegerField(default=1)),
-                ('timing_version', models.PositiveIntegerField(default=1, help_text='raised with each change of what decides when messages leave; older plans are planned again')),
             ],
             options={
                 'verbose_name_plural': 'pharmacies',
                 'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='pharmacy_has_a_name'), models.CheckConstraint(condition=models.Q(('second_call_days__lt', models.F('refill_lead_days'))), name='pharmacy_second_call_after_the_first'), models.CheckConstraint(condition=models.Q(('refill_lead_days__lte', 60), ('second_call_days__gte', 1)), name='pharmacy_calls_within_sixty_days'), models.CheckConstraint(condition=models.Q(models.Q(('quiet_until__gte', models.F('quiet_from')), django.db.models.lookups.LessThanOrEqual(django.db.models.expressions.CombinedExpression(models.F('quiet_until'), '-', models.F('quiet_from')), datetime.timedelta(seconds=64800))), models.Q(('quiet_until__lt', models.F('quiet_from')), django.db.models.lookups.GreaterThanOrEqual(django.db.models.expressions.CombinedExpression(models.F('quiet_from'), '-', models.F('quiet_until')), datetime.timedelta(seconds=21600))), _connector='OR'), name='pharmacy_quiet_for_eighteen_hours_at_most')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='pharmacy_has_a_name'), models.CheckConstraint(condition=models.Q(('second_call_days__lt', models.F('refill_lead_days'))), name='pharmacy_second_call_after_the_first')],
             },
         ),
         migrations.CreateModel(
@@ -59,7 +56,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('identifier', models.CharField(help_text="the pharmacy's own number for the patient", max_length=64)),
-                ('identifier_system', models.CharField(blank=True, help_text="the system of the number, as FHIR has it; empty for the pharmacy's own", max_length=255)),
                 ('family_name', models.CharField(max_length=120)),
                 ('given_name', models.CharField(blank=True, max_length=120)),
                 ('birth_date', models.DateField(blank=True, null=True)),
@@ -134,7 +130,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('identifier', models.CharField(help_text='registration number', max_length=64)),
-                ('identifier_system', models.CharField(blank=True, help_text='the register of the number, as FHIR has it; empty where none was named', max_length=255)),
                 ('name', models.CharField(max_length=120)),
                 ('phone', models.CharField(blank=True, max_length=32)),
                 ('organisation', models.CharField(blank=True, max_length=120)),
@@ -161,11 +156,9 @@ class Migration(migrations.Migration):
                 ('repeats', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('source', models.CharField(choices=[('case', 'Case format'), ('fhir', 'FHIR MedicationRequest'), ('counter', 'Typed at the counter')], max_length=8)),
                 ('document', models.JSONField(help_text='the order exactly as it came in')),
-                ('notes', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, help_text='how something unusual in it was read, or that it was not read: for whoever hands over', size=None)),
                 ('received_at', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_reason', models.CharField(blank=True, max_length=250)),
-                ('withdrawn_as', models.CharField(blank=True, choices=[('cancelled', 'cancelled'), ('stopped', 'stopped'), ('entered-in-error', 'entered in error')], help_text='the status with which its sender took it back', max_length=16)),
                 ('version', models.PositiveIntegerField(default=1)),
                 ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prescriptions', to='dispensary.patient')),
                 ('pharmacy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prescriptions', to='dispensary.pharmacy')),
@@ -222,16 +215,6 @@ class Migration(migrations.Migration):
             model_name='dispense',
             name='prescription',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dispenses', to='dispensary.prescription'),
-        ),
-        migrations.CreateModel(
-            name='PrescriptionIdentifier',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('system', models.CharField(blank=True, max_length=255)),
-                ('value', models.CharField(max_length=255)),
-                ('pharmacy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='dispensary.pharmacy')),
-                ('prescription', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identifiers', to='dispensary.prescription')),
-            ],
         ),
         migrations.CreateModel(
             name='PriorSupply',
@@ -336,7 +319,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='patient',
-            constraint=models.UniqueConstraint(fields=('pharmacy', 'identifier', 'identifier_system'), name='patient_number_unique_in_system'),
+            constraint=models.UniqueConstraint(fields=('pharmacy', 'identifier'), name='patient_number_unique_in_pharmacy'),
         ),
         migrations.AddConstraint(
             model_name='patient',
@@ -360,7 +343,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='prescriber',
-            constraint=models.UniqueConstraint(fields=('pharmacy', 'identifier', 'identifier_system'), name='prescriber_number_unique_in_register'),
+            constraint=models.UniqueConstraint(fields=('pharmacy', 'identifier'), name='prescriber_number_unique_in_pharmacy'),
         ),
         migrations.AddConstraint(
             model_name='prescriber',
@@ -368,11 +351,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='prescription',
-            index=models.Index(fields=['pharmacy', 'status', 'received_at', 'id'], name='prescription_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='prescription',
-            index=models.Index(fields=['pharmacy', 'received_at', 'id'], name='prescription_by_arrival'),
+            index=models.Index(fields=['pharmacy', 'status', 'received_at'], name='prescription_queue'),
         ),
         migrations.AddIndex(
             model_name='prescription',
@@ -385,10 +364,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='prescription',
             constraint=models.CheckConstraint(condition=models.Q(('source__in', ['case', 'fhir', 'counter'])), name='prescription_source_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='prescription',
-            constraint=models.CheckConstraint(condition=models.Q(('withdrawn_as__in', ['', 'cancelled', 'stopped', 'entered-in-error'])), name='prescription_withdrawal_known'),
         ),
         migrations.AddConstraint(
             model_name='prescription',
@@ -455,14 +430,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('severity', 'override'), _negated=True), models.Q(('signature', 'signed-in'), _negated=True), _connector='OR'), name='override_is_signed_afresh'),
         ),
         migrations.AddConstraint(
-            model_name='prescriptionidentifier',
-            constraint=models.UniqueConstraint(fields=('pharmacy', 'value', 'system'), name='prescription_identifier_unique'),
-        ),
-        migrations.AddConstraint(
-            model_name='prescriptionidentifier',
-            constraint=models.CheckConstraint(condition=models.Q(('value', ''), _negated=True), name='prescription_identifier_has_a_value'),
-        ),
-        migrations.AddConstraint(
             model_name='priorsupply',
             constraint=models.UniqueConstraint(fields=('patient', 'dispensed_on', 'relation', 'doses', 'days_supply'), name='prior_supply_told_once'),
         ),
@@ -506,14 +473,6 @@ class Migration(migrations.Migration):
             model_name='dispense',
             index=models.Index(fields=['pharmacy', 'run_out_on'], name='dispense_by_run_out'),
         ),
-        migrations.AddIndex(
-            model_name='dispense',
-            index=models.Index(condition=models.Q(('status', 'completed')), fields=['prescription', 'run_out_on'], name='dispense_cover'),
-        ),
-        migrations.AddIndex(
-            model_name='dispense',
-            index=models.Index(fields=['pharmacy', 'handed_over_at'], name='dispense_by_day'),
-        ),
         migrations.AddConstraint(
             model_name='dispense',
             constraint=models.UniqueConstraint(fields=('pharmacy', 'key'), name='dispense_key_unique'),
@@ -549,5 +508,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='staffmember',
             constraint=models.CheckConstraint(condition=models.Q(('role__in', ['technician', 'pharmacist', 'manager', 'auditor'])), name='staff_role_known'),
+        ),
+        migrations.AddField(
+            model_name='prescription',
+            name='notes',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, default=list, help_text='how something unusual in it was read, or that it was not read: for whoever hands over', size=None),
+        ),
+        migrations.AddConstraint(
+            model_name='pharmacy',
+            constraint=models.CheckConstraint(condition=models.Q(('refill_lead_days__lte', 60), ('second_call_days__gte', 1)), name='pharmacy_calls_within_sixty_days'),
+        ),
+        migrations.AddConstraint(
+            model_name='pharmacy',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('quiet_until__gte', models.F('quiet_from')), django.db.models.lookups.LessThanOrEqual(django.db.models.expressions.CombinedExpression(models.F('quiet_until'), '-', models.F('quiet_from')), datetime.timedelta(seconds=64800))), models.Q(('quiet_until__lt', models.F('quiet_from')), django.db.models.lookups.GreaterThanOrEqual(django.db.models.expressions.CombinedExpression(models.F('quiet_from'), '-', models.F('quiet_until')), datetime.timedelta(seconds=21600))), _connector='OR'), name='pharmacy_quiet_for_eighteen_hours_at_most'),
         ),
     ]

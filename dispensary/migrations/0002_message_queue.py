@@ -13,7 +13,6 @@ class Migration(migrations.Migration):
         ('dispensary', '0008_a_plan_knows_its_settings'),
         ('dispensary', '0009_names_of_counters'),
         ('dispensary', '0010_cheaper_checks'),
-        ('dispensary', '0013_counters_turns_and_rests'),
     ]
 
     dependencies = [
@@ -22,28 +21,11 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ChannelRest',
+            name='EngineHeartbeat',
             fields=[
-                ('channel', models.CharField(max_length=24, primary_key=True, serialize=False)),
-                ('until', models.DateTimeField()),
-                ('times', models.IntegerField(help_text='rests since it last accepted a message')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='EngineCounter',
-            fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=24, primary_key=True, serialize=False)),
                 ('at', models.DateTimeField()),
                 ('count', models.BigIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='EngineTurn',
-            fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('count', models.BigIntegerField(default=0)),
-                ('position', models.BigIntegerField(default=0, help_text='key of the row after which the next turn goes on')),
             ],
         ),
         migrations.CreateModel(
@@ -125,15 +107,14 @@ class Migration(migrations.Migration):
                 ('useful_until', models.DateTimeField(help_text='never sent at or after this')),
                 ('despite_quiet', models.BooleanField(default=False, help_text='a person asked for it to leave at once')),
                 ('params', models.JSONField(default=dict, help_text='dates and doses that the words need; no name')),
-                ('state', models.SmallIntegerField(choices=[(0, 'Owed'), (1, 'Taken by a worker'), (3, 'Sent'), (4, 'Delivered'), (5, 'Withdrawn'), (6, 'Not sent: the patient may not be messaged'), (7, 'Not sent in time'), (8, 'Could not be sent'), (9, 'May or may not have been sent')], default=0)),
-                ('round', models.SmallIntegerField(default=1, help_text='raised when a person sends it again')),
-                ('attempts', models.SmallIntegerField(default=0)),
-                ('lost_workers', models.SmallIntegerField(default=0, help_text='workers that died holding it')),
+                ('state', models.PositiveSmallIntegerField(choices=[(0, 'Owed'), (1, 'Taken by a worker'), (2, 'Being sent'), (3, 'Sent'), (4, 'Delivered'), (5, 'Withdrawn'), (6, 'Not sent: the patient may not be messaged'), (7, 'Not sent in time'), (8, 'Could not be sent'), (9, 'May or may not have been sent')], default=0)),
+                ('round', models.PositiveSmallIntegerField(default=1, help_text='raised when a person sends it again')),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('lost_workers', models.PositiveSmallIntegerField(default=0, help_text='workers that died holding it')),
                 ('last_error', models.CharField(blank=True, help_text='a code, never text with an address', max_length=40)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
                 ('lease_token', models.UUIDField(blank=True, null=True)),
                 ('lease_owner', models.CharField(blank=True, max_length=64)),
-                ('sending_since', models.DateTimeField(blank=True, help_text='begun, its end not recorded yet: what a dead worker leaves in doubt', null=True)),
                 ('patient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='dispensary.patient')),
                 ('pharmacy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='dispensary.pharmacy')),
             ],
@@ -144,17 +125,17 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('medium', models.CharField(choices=[('email', 'E-mail'), ('sms', 'Text message')], max_length=8)),
                 ('channel', models.CharField(help_text='which file in channels/ carried it', max_length=24)),
-                ('attempt', models.SmallIntegerField()),
-                ('round', models.SmallIntegerField(default=1)),
+                ('attempt', models.PositiveSmallIntegerField()),
+                ('round', models.PositiveSmallIntegerField(default=1)),
                 ('key', models.UUIDField(help_text='handed to the provider; equal for every attempt at one intent')),
                 ('address_digest', models.CharField(max_length=64)),
                 ('provider_message_id', models.CharField(blank=True, max_length=200)),
-                ('outcome', models.SmallIntegerField(choices=[(0, 'Started'), (10, 'Unknown: the answer was lost'), (20, 'Accepted by the provider'), (30, 'Delivered'), (31, 'Not delivered'), (32, 'Bounced'), (33, 'Refused'), (34, 'Unknown, and sent again'), (35, 'Not taken for now; tried again later'), (40, 'Reported as unwanted')], default=0)),
+                ('outcome', models.PositiveSmallIntegerField(choices=[(0, 'Started'), (10, 'Unknown: the answer was lost'), (20, 'Accepted by the provider'), (30, 'Delivered'), (31, 'Not delivered'), (32, 'Bounced'), (33, 'Refused'), (34, 'Unknown, and sent again'), (35, 'Not taken for now; tried again later'), (40, 'Reported as unwanted')], default=0)),
                 ('error', models.CharField(blank=True, max_length=40)),
                 ('language', models.CharField(max_length=8)),
                 ('words_version', models.CharField(max_length=12)),
                 ('detailed', models.BooleanField()),
-                ('segments', models.SmallIntegerField(default=0)),
+                ('segments', models.PositiveSmallIntegerField(default=0)),
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('contact', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='dispensary.contactpoint')),
@@ -172,13 +153,12 @@ class Migration(migrations.Migration):
                 ('facts_digest', models.CharField(help_text='equal facts, equal plan: planning again does nothing', max_length=64)),
                 ('run_out_on', models.DateField(help_text='first day not covered')),
                 ('more_needed', models.BooleanField(help_text='the course goes on after this supply')),
-                ('timing_version', models.PositiveIntegerField(default=1, help_text="the pharmacy's, as it was planned with")),
                 ('planned_at', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_reason', models.CharField(blank=True, choices=[('new-dispense', 'Another supply was handed over'), ('dispense-cancelled', 'The supply was cancelled'), ('dispense-returned', 'The supply came back'), ('prescription-cancelled', 'The prescription was cancelled'), ('prescription-stopped', 'The prescription was stopped'), ('prescription-replaced', 'The prescription was replaced'), ('patient-died', 'The patient died'), ('consent-withdrawn', 'The patient wants no messages'), ('by-hand', 'Withdrawn by a member of staff'), ('facts-changed', 'Planned again with other facts')], max_length=24)),
                 ('dispense', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reminder_plans', to='dispensary.dispense')),
                 ('patient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reminder_plans', to='dispensary.patient')),
-                ('pharmacy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='dispensary.pharmacy')),
+                ('pharmacy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='dispensary.pharmacy')),
             ],
         ),
         migrations.AddField(
@@ -201,7 +181,7 @@ class Migration(migrations.Migration):
             name='WorklistItem',
             fields=[
                 ('id', models.UUIDField(default=dispensary.models.keys.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('withdrawal-risk', 'Supply ends or has ended, nothing collected'), ('unreachable', 'No address that a message may go to'), ('failed', 'A message could not be sent'), ('maybe-sent', 'A message may or may not have been sent'), ('expired', 'A message was not sent in time'), ('reply', 'The patient answered a message'), ('wrong-person', 'An address belongs to somebody else'), ('order-withdrawn', 'An order was withdrawn after a supply')], max_length=16)),
+                ('kind', models.CharField(choices=[('withdrawal-risk', 'Supply ends or has ended, nothing collected'), ('unreachable', 'No address that a message may go to'), ('failed', 'A message could not be sent'), ('maybe-sent', 'A message may or may not have been sent'), ('expired', 'A message was not sent in time'), ('reply', 'The patient answered a message'), ('wrong-person', 'An address belongs to somebody else')], max_length=16)),
                 ('reason', models.CharField(help_text='why, in words, as it was when it was opened', max_length=300)),
                 ('state', models.CharField(choices=[('open', 'Open'), ('put-off', 'Put off'), ('resolved', 'Done')], default='open', max_length=8)),
                 ('opened_at', models.DateTimeField()),
@@ -269,15 +249,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__range', (0, 40))), name='delivery_outcome_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', [0, 10, 20, 30, 31, 32, 33, 34, 35, 40])), name='delivery_outcome_known'),
         ),
         migrations.AddIndex(
             model_name='reminderplan',
             index=models.Index(condition=models.Q(('ended_at__isnull', True), ('more_needed', True)), fields=['pharmacy', 'run_out_on'], name='plan_running_out'),
-        ),
-        migrations.AddIndex(
-            model_name='reminderplan',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['pharmacy', 'timing_version'], name='plan_in_force'),
         ),
         migrations.AddConstraint(
             model_name='reminderplan',
@@ -285,7 +261,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='reminderplan',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('patient', 'dispense'), name='plan_one_in_force'),
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('patient',), name='plan_one_in_force'),
         ),
         migrations.AddConstraint(
             model_name='reminderplan',
@@ -297,7 +273,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='reminder',
-            index=models.Index(condition=models.Q(('state', 1)), fields=['lease_until'], name='reminder_held'),
+            index=models.Index(condition=models.Q(('state__in', (1, 2))), fields=['lease_until'], name='reminder_held'),
         ),
         migrations.AddIndex(
             model_name='reminder',
@@ -321,11 +297,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='reminder',
-            constraint=models.CheckConstraint(condition=models.Q(('state__range', (0, 9))), name='reminder_state_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])), name='reminder_state_known'),
         ),
         migrations.AddConstraint(
             model_name='reminder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state', 1)), models.Q(models.Q(('state', 1), _negated=True), ('lease_token__isnull', True), ('lease_until__isnull', True), ('sending_since__isnull', True)), _connector='OR'), name='reminder_held_has_a_lease'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state__in', (1, 2))), models.Q(models.Q(('state__in', (1, 2)), _negated=True), ('lease_token__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='reminder_held_has_a_lease'),
         ),
         migrations.AddConstraint(
             model_name='suppression',
@@ -361,5 +337,131 @@ class Migration(migrations.Migration):
             "ALTER TABLE dispensary_delivery SET (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);",
             "ALTER TABLE dispensary_reminder RESET (fillfactor, autovacuum_vacuum_scale_factor);"
             "ALTER TABLE dispensary_delivery RESET (fillfactor, autovacuum_vacuum_scale_factor);",
+        ),
+        migrations.RemoveConstraint(
+            model_name='reminderplan',
+            name='plan_one_in_force',
+        ),
+        migrations.AddConstraint(
+            model_name='reminderplan',
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('patient', 'dispense'), name='plan_one_in_force'),
+        ),
+        migrations.RemoveConstraint(
+            model_name='reminder',
+            name='reminder_state_known',
+        ),
+        migrations.RemoveConstraint(
+            model_name='reminder',
+            name='reminder_held_has_a_lease',
+        ),
+        migrations.RemoveIndex(
+            model_name='reminder',
+            name='reminder_held',
+        ),
+        migrations.AddField(
+            model_name='reminder',
+            name='sending_since',
+            field=models.DateTimeField(blank=True, help_text='begun, its end not recorded yet: what a dead worker leaves in doubt', null=True),
+        ),
+        migrations.RunSQL(
+            "UPDATE dispensary_reminder SET state = 1, sending_since = clock_timestamp() WHERE state = 2",
+            migrations.RunSQL.noop,
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='state',
+            field=models.PositiveSmallIntegerField(choices=[(0, 'Owed'), (1, 'Taken by a worker'), (3, 'Sent'), (4, 'Delivered'), (5, 'Withdrawn'), (6, 'Not sent: the patient may not be messaged'), (7, 'Not sent in time'), (8, 'Could not be sent'), (9, 'May or may not have been sent')], default=0),
+        ),
+        migrations.AddIndex(
+            model_name='reminder',
+            index=models.Index(condition=models.Q(('state', 1)), fields=['lease_until'], name='reminder_held'),
+        ),
+        migrations.AddConstraint(
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', [0, 1, 3, 4, 5, 6, 7, 8, 9])), name='reminder_state_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state', 1)), models.Q(models.Q(('state', 1), _negated=True), ('lease_token__isnull', True), ('lease_until__isnull', True), ('sending_since__isnull', True)), _connector='OR'), name='reminder_held_has_a_lease'),
+        ),
+        migrations.AddField(
+            model_name='pharmacy',
+            name='timing_version',
+            field=models.PositiveIntegerField(default=1, help_text='raised with each change of what decides when messages leave; older plans are planned again'),
+        ),
+        migrations.AddField(
+            model_name='reminderplan',
+            name='timing_version',
+            field=models.PositiveIntegerField(default=1, help_text="the pharmacy's, as it was planned with"),
+        ),
+        migrations.AlterField(
+            model_name='reminderplan',
+            name='pharmacy',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='dispensary.pharmacy'),
+        ),
+        migrations.AddIndex(
+            model_name='reminderplan',
+            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['pharmacy', 'timing_version'], name='plan_in_force'),
+        ),
+        migrations.AlterField(
+            model_name='engineheartbeat',
+            name='name',
+            field=models.CharField(max_length=80, primary_key=True, serialize=False),
+        ),
+        migrations.RemoveConstraint(
+            model_name='delivery',
+            name='delivery_outcome_known',
+        ),
+        migrations.RemoveConstraint(
+            model_name='reminder',
+            name='reminder_state_known',
+        ),
+        migrations.AlterField(
+            model_name='delivery',
+            name='attempt',
+            field=models.SmallIntegerField(),
+        ),
+        migrations.AlterField(
+            model_name='delivery',
+            name='outcome',
+            field=models.SmallIntegerField(choices=[(0, 'Started'), (10, 'Unknown: the answer was lost'), (20, 'Accepted by the provider'), (30, 'Delivered'), (31, 'Not delivered'), (32, 'Bounced'), (33, 'Refused'), (34, 'Unknown, and sent again'), (35, 'Not taken for now; tried again later'), (40, 'Reported as unwanted')], default=0),
+        ),
+        migrations.AlterField(
+            model_name='delivery',
+            name='round',
+            field=models.SmallIntegerField(default=1),
+        ),
+        migrations.AlterField(
+            model_name='delivery',
+            name='segments',
+            field=models.SmallIntegerField(default=0),
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='attempts',
+            field=models.SmallIntegerField(default=0),
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='lost_workers',
+            field=models.SmallIntegerField(default=0, help_text='workers that died holding it'),
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='round',
+            field=models.SmallIntegerField(default=1, help_text='raised when a person sends it again'),
+        ),
+        migrations.AlterField(
+            model_name='reminder',
+            name='state',
+            field=models.SmallIntegerField(choices=[(0, 'Owed'), (1, 'Taken by a worker'), (3, 'Sent'), (4, 'Delivered'), (5, 'Withdrawn'), (6, 'Not sent: the patient may not be messaged'), (7, 'Not sent in time'), (8, 'Could not be sent'), (9, 'May or may not have been sent')], default=0),
+        ),
+        migrations.AddConstraint(
+            model_name='delivery',
+            constraint=models.CheckConstraint(condition=models.Q(('outcome__range', (0, 40))), name='delivery_outcome_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='reminder',
+            constraint=models.CheckConstraint(condition=models.Q(('state__range', (0, 9))), name='reminder_state_known'),
         ),
     ]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0003_audit'),
+        ('dispensary', '0003_turns_and_rests_of_channels'),
     ]
 
     operations = [

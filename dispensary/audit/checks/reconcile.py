@@ -161,8 +161,8 @@ COMPARED = (
     ),
 )  # fmt: skip
 
-# The entry about each row is read into the row's own types; then value by value. Without a body (erased), or without `row`
-# in an entry of before there was one, nothing is said.
+# The entry about each row is read into the row's own types; then value by value. Without a body (erased), or without the
+# value in an entry of before there was one, nothing is said.
 _CHANGED = """
     SELECT t.id::text, n.entry_id::text, d.name, d.now, d.logged FROM {table} t
     CROSS JOIN LATERAL (
@@ -171,8 +171,8 @@ _CHANGED = """
     JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
     CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, jsonb_build_object({facts})) p
-    CROSS JOIN LATERAL (VALUES {pairs}) AS d(name, now, logged)
-    WHERE d.now <> d.logged AND ({needs} IS NULL OR j.body ? {needs}) ORDER BY 1, 3"""
+    CROSS JOIN LATERAL (VALUES {pairs}) AS d(name, is_logged, now, logged)
+    WHERE d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
@@ -221,17 +221,18 @@ def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
 
 def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
     meta = compared.model._meta
-    facts = ", ".join(
-        f"'{name}', " + (f"n.{path[1:]}" if path.startswith("@") else f"j.body #> '{{{path.replace('.', ',')}}}'")
+    sources = {
+        name: f"n.{path[1:]}" if path.startswith("@") else f"j.body #> '{{{path.replace('.', ',')}}}'"
         for name, path in compared.columns.items()
-    )
+    }
+    facts = ", ".join(f"'{name}', {source}" for name, source in sources.items())
     pairs = ", ".join(
-        f"('{name}', normalize(coalesce(t.\"{name}\"::text, '')), coalesce(p.\"{name}\"::text, ''))"
-        for name in compared.columns
+        f"('{name}', {'TRUE' if source.startswith('n.') else f'{source} IS NOT NULL'}, "
+        f"normalize(coalesce(t.\"{name}\"::text, '')), coalesce(p.\"{name}\"::text, ''))"
+        for name, source in sources.items()
     )
-    needs = "'row'" if any(path.startswith("row.") for path in compared.columns.values()) else "NULL"
     order = "DESC" if compared.is_master else "ASC"
-    question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, needs=needs, order=order)
+    question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, order=order)
     cursor.execute(question, {"type": meta.model_name, "actions": [event.value for event in compared.events]})
     for key, entry, name, now, logged in cursor.fetchall():
         detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"

@@ -41,7 +41,7 @@ CREATE FUNCTION audit.sign_events(relation regclass, open_columns text[]) RETURN
 DECLARE
     changed text;
 BEGIN
-    SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', attname), ' OR ' ORDER BY attnum) INTO changed
+    SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', attname), ' OR ' ORDER BY attname) INTO changed
         FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attname <> ALL (open_columns);
     EXECUTE format('DROP TRIGGER IF EXISTS signed ON %s', relation);
     EXECUTE format('CREATE TRIGGER signed BEFORE UPDATE ON %s FOR EACH ROW WHEN ((%s) AND %s) EXECUTE FUNCTION audit.refuse_signed()',
