@@ -46,6 +46,8 @@ FITTING: dict[str, tuple[Mitigation, ...]] = {
     "tablet-weight": _WATCH,
     "peptic-ulcer": _WATCH,
     "alcohol": _TOGETHER,
+    "depressant-count": _TOGETHER,
+    "opioid-breathing": _TOGETHER,
 }
 ALWAYS = (_M.EMERGENCY, _M.OTHER_ACTION)
 
