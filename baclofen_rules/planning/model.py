@@ -111,9 +111,8 @@ class Plan(NamedTuple):
     @property
     def strengths(self) -> tuple[Decimal, ...]:
         """The tablet strengths it uses, largest first; more than one only where that saves a change or an uneven day."""
-        return tuple(
-            sorted({tablets.strength_mg for packing in self.packed.values() for tablets in packing}, reverse=True)
-        )
+        doses = {dose for phase in self.regimen.phases for dose in phase.doses}
+        return tuple(sorted({tablets.strength_mg for dose in doses for tablets in self.packed[dose]}, reverse=True))
 
     def part(self, strength_mg: Decimal) -> Regimen:
         """Return the doses taken of one strength, in the phases that use it."""
@@ -145,7 +144,7 @@ class Plan(NamedTuple):
             ]
             times = window.phase.times
             if times is not None:
-                doses = [f"{dose} {_WHEN[time or '']}" for dose, time in zip(doses, times, strict=True)]
+                doses = [f"{dose}{_WHEN[time or '']}" for dose, time in zip(doses, times, strict=True)]
             lines.append(f"{_say_days(window)}: {', then '.join(doses)}.")
         if len(self.strengths) > 1:
             larger, smaller = self.strengths[0], self.strengths[-1]
@@ -197,10 +196,10 @@ class Plan(NamedTuple):
 
 
 _WHEN: Final = {
-    "morning": "in the morning",
-    "midday": "at midday",
-    "evening": "in the evening",
-    "bedtime": "at bedtime",
+    "morning": " in the morning",
+    "midday": " at midday",
+    "evening": " in the evening",
+    "bedtime": " at bedtime",
     "": "",
 }
 

@@ -194,3 +194,61 @@ def test_a_stock_is_one_strength_or_up_to_so_many_together() -> None:
     assert [stock.units for stock in of.stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
     assert [stock.units for stock in of.stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
     assert {stock.largest_dose for stock in of.stocks(strengths, True, 2)} == {35}
+
+
+@pytest.mark.parametrize(("treated", "days"), [(None, 14), (89, 14), (90, 14), (91, 21)])
+def test_after_a_long_treatment_more_days_are_planned(treated: int | None, days: int) -> None:
+    assert bounds("lioresal", "45").planned_days(treated) == days
+
+
+def test_what_may_end_at_once_is_the_number_of_the_profile() -> None:
+    assert bounds("lioresal", "45").stop_free == 5
+
+
+def with_kidneys(egfr: str | None, *, name: str = "us-label", dialysis: bool = False, age: str = "45") -> Bounds:
+    measured = None if egfr is None else Decimal(egfr)
+    return Bounds(load_profile(name), ON, Decimal(age), None, egfr=measured, dialysis=dialysis)
+
+
+@pytest.mark.parametrize(
+    ("egfr", "dialysis", "bear", "allowed", "forbidden"),
+    [
+        (None, False, None, "100", None),
+        ("60", False, None, "100", None),
+        ("59.9", False, 20, "19.9", "20"),
+        ("30", False, 20, "19.9", "20"),
+        ("29.9", False, 5, "5", "5.1"),
+        ("95", True, 5, "5", "5.1"),
+        (None, True, 5, "5", "5.1"),
+    ],
+)
+def test_a_dose_is_held_against_what_the_kidneys_bear(
+    egfr: str | None, dialysis: bool, bear: int | None, allowed: str, forbidden: str | None
+) -> None:
+    of = with_kidneys(egfr, dialysis=dialysis)
+    assert of.kidneys_bear == bear
+    assert not of.kidneys_forbid(Decimal(allowed))
+    assert forbidden is None or of.kidneys_forbid(Decimal(forbidden))
+    assert of.goes_slowly is (bear is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "age", "egfr", "rise", "days"),
+    [
+        ("us-label", "64", None, 15, 3),
+        ("us-label", "65", None, Decimal("7.5"), 3),
+        ("us-label", "45", "50", Decimal("7.5"), 3),
+        ("lioresal", "64", None, 5, 3),
+        ("lioresal", "65", None, 5, 6),
+        ("lioresal", "45", "50", 5, 6),
+    ],
+)
+def test_an_older_patient_or_poor_kidneys_rise_by_the_slow_step_or_after_the_slow_interval(
+    name: str, age: str, egfr: str | None, rise: Decimal, days: int
+) -> None:
+    of = with_kidneys(egfr, name=name, age=age)
+    assert (of.rise, of.rise_days) == (rise, days)
+
+
+def test_an_unknown_age_is_not_taken_for_an_older_one() -> None:
+    assert not bounds("us-label", None).goes_slowly

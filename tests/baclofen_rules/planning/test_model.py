@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from baclofen_rules.planning.model import CannotPlan, Kind, Plan
+from baclofen_rules.planning.model import CannotPlan, Cost, Kind, Plan
 from baclofen_rules.planning.stock import Packing, Tablets
 from baclofen_rules.regimen import Phase, Regimen
 
@@ -86,3 +86,63 @@ def test_no_plan_says_which_wish_and_what_is_expected() -> None:
     cannot = CannotPlan("days", "6", "at least 7 days")
     assert str(cannot) == "days: 6; at least 7 days"
     assert (cannot.field, cannot.given, cannot.expected) == ("days", "6", "at least 7 days")
+
+
+def test_a_plan_says_what_it_asks_of_the_patient() -> None:
+    down = plan(day(10, 10, 5, days=3), day(5, days=2), then_stop=True)
+    assert down.cost == Cost(days=5, changes=3, halves=5, left_over=Decimal("0.5"))
+    assert down._replace(kind=Kind.TITRATION).cost.changes == 2
+    assert plan(day(10, days=3), day(5, days=None)).cost == Cost(days=None, changes=2, halves=0, left_over=Decimal(0))
+
+
+def test_a_dose_of_a_whole_and_a_half_tablet_is_one_halved_dose() -> None:
+    packed = {Decimal(30): packing((25, "1"), (10, "0.5"))}
+    assert plan(day(30, days=4), packed=packed, then_stop=True).cost.halves == 4
+
+
+def test_the_time_of_a_dose_is_said_where_it_is_known() -> None:
+    named = Phase((Decimal(5), Decimal(10)), 2, times=("morning", None))
+    assert plan(named, then_stop=True).take == [
+        "Days 1 to 2: half a tablet of 10 mg in the morning, then 1 tablet of 10 mg."
+    ]
+
+
+def test_a_titration_of_two_strengths_says_which_tablets_when() -> None:
+    up = plan(day(35, days=None))._replace(kind=Kind.TITRATION)
+    assert "take" in up.to_json()
+
+
+def longest(course: Plan, days: int | None) -> list[tuple[int, int | None]]:
+    supplies = course._replace(longest_supply_days=days).supplies
+    return [(supply[0].from_day, supply[-1].to_day) for supply in supplies]
+
+
+def test_a_plan_is_cut_into_supplies_that_are_not_too_long() -> None:
+    course = plan(day(10, days=5), day(5, days=6), then_stop=True)
+    assert longest(course, None) == [(1, 11)]
+    assert longest(course, 11) == [(1, 11)]
+    assert longest(course, 10) == [(1, 10), (11, 11)]
+    assert longest(course, 5) == [(1, 5), (6, 10), (11, 11)]
+    assert longest(course, 4) == [(1, 4), (5, 8), (9, 11)]
+    middle = course._replace(longest_supply_days=4).supplies[1]
+    assert [(window.phase.doses, window.phase.days, window.from_day, window.to_day) for window in middle] == [
+        ((Decimal(10),), 1, 5, 5),
+        ((Decimal(5),), 3, 6, 8),
+    ]
+
+
+def test_an_open_end_is_one_supply() -> None:
+    assert longest(plan(day(10, days=5), day(5, days=None)), 4) == [(1, None)]
+
+
+def test_each_supply_has_its_days_and_tablets_in_the_json() -> None:
+    course = plan(day(35, days=3), day(10, days=3), then_stop=True)._replace(longest_supply_days=3)
+    assert course.to_json()["supplies"] == [
+        {
+            "from_day": 1,
+            "to_day": 3,
+            "tablets": [{"strength_mg": "25", "quantity": "3"}, {"strength_mg": "10", "quantity": "3"}],
+        },
+        {"from_day": 4, "to_day": 6, "tablets": [{"strength_mg": "10", "quantity": "3"}]},
+    ]
+    assert "supplies" not in course._replace(longest_supply_days=6).to_json()
