@@ -145,7 +145,9 @@ BEGIN
             USING ERRCODE = 'serialization_failure';
     END IF;
     IF length(logs_) > 36 THEN -- more than one log: one order for everybody, hence no deadlock
-        PERFORM 1 FROM audit.head WHERE log_id = ANY (string_to_array(logs_, ',')::uuid[]) ORDER BY log_id FOR NO KEY UPDATE;
+        PERFORM 1 FROM audit.head WHERE log_id = ANY (ARRAY(
+            SELECT log_::uuid FROM unnest(string_to_array(logs_, ',')) AS log_
+            WHERE log_ ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')) ORDER BY log_id FOR NO KEY UPDATE;
     END IF;
     SELECT genesis INTO genesis_ FROM audit.head WHERE log_id = e.log_id FOR NO KEY UPDATE;
     IF genesis_ IS NULL THEN
