@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil
+from typing import Any
 
 from baclofen_rules.therapy import (
+    Day,
     Decision,
     DecisionKind,
     Facts,
@@ -725,3 +727,13 @@ def rest_of(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
         [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity], default=0
     )
     return tuple(fills * q - g if q else ZERO for g, q in zip(given, quantities, strict=True))
+
+
+def days_between(first_on: date, last_on: date) -> Iterator[date]:
+    for number in range((last_on - first_on).days + 1):
+        yield first_on + timedelta(number)
+
+
+def in_short(day: Day | ReferenceDay) -> tuple[Any, ...]:
+    doses = {dose.course: dose.phase.doses for dose in day.doses} if isinstance(day, Day) else dict(day.doses)
+    return day.mg, day.low, day.high, day.running, day.uncovered, doses

@@ -1,7 +1,7 @@
 """What holds in every state of a record, against a reference that counts day by day."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -27,12 +27,11 @@ from baclofen_rules.therapy import (
 )
 from tests.baclofen_rules.therapy import states
 from tests.baclofen_rules.therapy.documents import document_of
-from tests.baclofen_rules.therapy.reference import Reference, ReferenceDay
+from tests.baclofen_rules.therapy.reference import Reference, days_between, in_short
 from tests.examples import examples_at_random
 
 EARLIEST, LATEST = states.day(-70), states.day(60)
 PAIRS = [DecisionKind.REPLACES, DecisionKind.BESIDE, DecisionKind.CONTINUES]
-PROFILE = load_profile("lioresal")
 in_every_state = examples_at_random(100, 2000)
 
 
@@ -59,11 +58,6 @@ def days_of(facts: Facts, first_on: date = EARLIEST, last_on: date = LATEST) -> 
     return {day: state.day(day) for day in days_between(first_on, last_on)}
 
 
-def days_between(first_on: date, last_on: date) -> Iterator[date]:
-    for number in range((last_on - first_on).days + 1):
-        yield first_on + timedelta(number)
-
-
 def without(facts: Facts, supply: Supply) -> Facts:
     return replace(facts, supplies=tuple(other for other in facts.supplies if other is not supply))
 
@@ -86,11 +80,6 @@ def at_most(amount: Decimal | None) -> Decimal:
 
 
 # --- the reference ------------------------------------------------------------------------------------------------------
-
-
-def in_short(day: Day | ReferenceDay) -> tuple[Any, ...]:
-    doses = {dose.course: dose.phase.doses for dose in day.doses} if isinstance(day, Day) else dict(day.doses)
-    return day.mg, day.low, day.high, day.running, day.uncovered, doses
 
 
 @in_every_state
@@ -139,7 +128,7 @@ def test_1_every_state_gives_a_therapy_and_a_case_that_is_reviewed(facts: Facts,
     asked = data.draw(st.sampled_from([None, *active(facts)]))
     case = Case.from_json(document_of(facts, asked, () if asked is None else tablets_of(asked)))
     assert Case.from_json(case.to_json()) == case
-    assert review(case, PROFILE).outcome
+    assert review(case, load_profile("lioresal")).outcome
 
 
 @in_every_state

@@ -7,8 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from baclofen_rules.therapy import Facts, therapy
 from tests.baclofen_rules.therapy import states
-from tests.baclofen_rules.therapy.reference import Reference
-from tests.baclofen_rules.therapy.test_properties import LATEST, days_between, in_short
+from tests.baclofen_rules.therapy.reference import Reference, days_between, in_short
 
 
 @cache
@@ -45,7 +44,7 @@ def answers_of_the_reference(facts: Facts) -> dict[Any, Any]:
     }
     answers["held"] = reference.held_since()
     ahead = reference.twin()
-    answers |= {on: in_short(ahead.count_day()) for on in days_between(facts.today, LATEST)}
+    answers |= {on: in_short(ahead.count_day()) for on in days_between(facts.today, states.day(60))}
     return answers
 
 
