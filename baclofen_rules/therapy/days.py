@@ -52,8 +52,6 @@ class TherapyDays:
         marks = set()
         for course in self._ahead.courses:
             marks.add(course.first_on)
-            if course.ended_on is not None:
-                marks.add(course.ended_on)
             marks.update(day for days in course.replaced_days for day in days)
             marks.update(since for since, _ in course.reported)
             for stretch in course.stretches:

@@ -388,7 +388,8 @@ class Reference:
         course.fill_days[supply.id] = (self.run_out(course) - first_on).days
         unknown: set[str] = set()
         if relation is Relation.UNKNOWN:
-            unknown = {name for other in courses for name in (other.name, *other.ends)}
+            ends = {name for other in courses for name in other.ends}
+            unknown = {other.name for other in (*courses, *(c for c in self.live() if c.name in ends))}
         elif relation is Relation.CHANGES:
             course.ends = [other.name for other in courses]
             beside = [d for d in self.decided(source, supply) if d.kind is DecisionKind.BESIDE]

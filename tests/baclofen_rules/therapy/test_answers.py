@@ -10,6 +10,7 @@ from baclofen_rules.therapy import (
     Facts,
     FrozenRelation,
     How,
+    OrderStatus,
     Plan,
     Product,
     Relation,
@@ -193,12 +194,16 @@ def test_no_last_day_is_told_where_nobody_knows_whether_both_are_taken() -> None
 def test_the_risk_list_goes_on_after_what_it_leaves_out(mg: int, count: int) -> None:
     needed = plan(([10, 10, 10], None), as_needed=True)
     taper = plan(([10, 10, 10], 40), then_stop=True)
+    reached = order("T", plan(([5, 5, 5], 60), then_stop=True), "dr-c")
     rows = [
-        *(order("P", needed), order("A", taper), order("B", 30, "dr-b")),
-        *(given("P", -28, 84), given("A", -27, 84), given("B", -26, 84)),
+        *(reached, order("P", needed), order("A", taper), order("B", 30, "dr-b")),
+        *(given("T", -29, 90), given("P", -28, 84), given("A", -27, 84), given("B", -26, 84)),
     ]
     decided = (
         said("takes", "P", -10, mg=Decimal(mg)),
+        said("beside", "T", -28, "P"),
+        said("beside", "T", -27, "A"),
+        said("beside", "T", -26, "B"),
         said("beside", "P", -27, "A"),
         said("beside", "P", -26, "B"),
         said("beside", "A", -26, "B"),
@@ -214,3 +219,32 @@ def test_a_watch_says_what_it_is_of() -> None:
         (False, False)
     ]
     assert risk_level(TODAY, TODAY, as_needed=False, is_stopped=False) is RiskLevel.TODAY
+
+
+# --- days ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dose_names_the_order_that_its_tablets_come_from() -> None:
+    orders = [order("A", 30), order("B", 30, "dr-b", replaces="A")]
+    both = state(*orders, given("A", -27, 84), given("B", 0, 84))
+    assert [dose.source for on in (0, 1) for dose in both.day(day(on)).doses] == ["A", "B"]
+
+
+def test_a_report_counts_from_its_own_day() -> None:
+    takes = state(order("A", 30), given("A", -5, 84), decisions=(said("takes", "A", -1, mg=Decimal(10)),))
+    assert [takes.day(day(on)).low for on in (-2, -1, 0)] == [30, 10, 10]
+
+
+def test_a_single_day_without_tablets_begins_the_dose_anew() -> None:
+    assert state(order("A", 30), given("A", -29, 84), given("A", 0, 84)).held_since == TODAY
+
+
+def test_a_phase_of_one_day_is_a_change_on_both_sides() -> None:
+    single = plan(([5, 5, 5], 3), ([10, 10, 10], 1), ([5, 5, 5], None))
+    assert state(order("A", single), given("A", 0, 84)).changes(after=TODAY) == [day(3), day(4)]
+
+
+def test_an_order_that_takes_the_place_of_a_replaced_one_at_its_dose_changes_nothing_on_that_day() -> None:
+    old = order("A", 30, status=OrderStatus.REPLACED)
+    new = order("B", plan(([10, 10, 10], 7), ([15, 15, 15], None)), starts=5, replaces="A")
+    assert state(old, new, given("A", -5, 84), given("B", 0, 84)).announced_changes(after=TODAY) == [day(12)]
