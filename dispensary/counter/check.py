@@ -84,7 +84,10 @@ def save_draft(request: HttpRequest, items: Sequence[Prescription]) -> None:
 
 
 def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
-    """Copy the scan into the fields of the strength that it is of; what the code does not carry stays as typed."""
+    """Copy the scan into the fields of the strength that it is of; what the code does not carry stays as typed.
+
+    Of another box nothing of the first one stays.
+    """
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
     text = request.POST.get("scan", "")
@@ -103,7 +106,8 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         fitting = [line for line in lines if line.prescription.strength_mg in (None, product.strength_mg)]
         line = next((line for line in fitting if not line.is_scanned), fitting[0])
     scanned = line.draft
-    if pack.gtin != scanned.gtin:
+    is_another_box = bool(scanned.serial) and pack.serial != scanned.serial
+    if pack.gtin != scanned.gtin or is_another_box:
         scanned.lot, scanned.expiry, scanned.serial = "", "", ""
     scanned.gtin, scanned.lot, scanned.serial = pack.gtin, pack.lot or scanned.lot, pack.serial or scanned.serial
     scanned.expiry = pack.expiry.isoformat() if pack.expiry else scanned.expiry

@@ -175,6 +175,16 @@ def test_a_scan_never_erases_what_it_does_not_carry(counter: Client, pharmacist:
     assert (draft.lot, draft.expiry, draft.quantity) == ("TYPED", "2028-01-31", "21")
 
 
+@pytest.mark.parametrize("scanned", [make.TEN_MG, f"]d201{make.TEN_MG}21SN43"])
+def test_a_second_box_does_not_keep_the_first_boxs_lot(counter: Client, pharmacist: StaffMember, scanned: str) -> None:
+    prescription = order(pharmacist)
+    counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
+    shown = {"gtin": make.TEN_MG, "lot": "LOT7", "expiry": "2028-11-30", "serial": "SN42", "quantity": "42"}
+    counter.post(check(prescription), shown | {"scan-it": "1", "scan": scanned})
+    draft = counter.get(check(prescription)).context["lines"][0].draft
+    assert (draft.gtin, draft.lot, draft.expiry) == (make.TEN_MG, "", "")
+
+
 def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, pharmacist: StaffMember) -> None:
     prescription = order(pharmacist)
     counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
