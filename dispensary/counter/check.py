@@ -112,7 +112,7 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     scanned.gtin, scanned.lot, scanned.serial = pack.gtin, pack.lot or scanned.lot, pack.serial or scanned.serial
     scanned.expiry = pack.expiry.isoformat() if pack.expiry else scanned.expiry
     drafts.store(request, items[0].pk, draft)
-    return redirect(f"{reverse('counter:check', args=[items[0].pk])}#id_scan")
+    return redirect("counter:check", items[0].pk)  # without a fragment: the patient's name stays in view
 
 
 def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], words: str) -> HttpResponse:
