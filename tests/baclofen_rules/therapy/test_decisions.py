@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from baclofen_rules.therapy import Decision, DecisionKind, How, OrderStatus, Relation, Supply, therapy
+from baclofen_rules.therapy import Decision, DecisionKind, How, OrderStatus, Relation, Supply, SupplyStatus, therapy
 from tests.baclofen_rules.therapy.test_dates import TODAY, day, facts, order, plan_of, supply
 
 CONTINUES, REPLACES, BESIDE = DecisionKind.CONTINUES, DecisionKind.REPLACES, DecisionKind.BESIDE
@@ -87,3 +87,12 @@ def test_a_repeat_of_an_order_that_a_recorded_supply_of_the_day_replaced_stands_
     assert (relation.relation, relation.how, relation.to) == (Relation.UNKNOWN, How.OUTDATED, ("r1",))
     after = state.with_hand_over("A", (Decimal(42),)).day(TODAY)
     assert (after.mg, after.low, after.high) == (None, 30, 165)
+
+
+def test_what_was_replaced_before_it_was_taken_begins_anew_when_that_comes_back() -> None:
+    taper = replace(plan_of("B", (10, 7), (5, 7), then_stop=True), starts_on=day(-6))
+    back = replace(supply("A", 8, 42), status=SupplyStatus.RETURNED, returned_on=day(-2))
+    orders = [taper, replace(order("A", 15), starts_on=day(-6), replaces="B")]
+    state = therapy(facts(orders, [supply("B", 10, 42), back]))
+    assert [state.day(day(on)).running for on in (-6, -3, -2)] == [("A",), ("A",), ("B",)]
+    assert state.changes(after=day(-2)) == [day(5), day(12)]
