@@ -138,6 +138,8 @@ class Reference:
         self.first_taken: dict[str, date] = {}
         self.moved: dict[str, int] = {}
         self.given: dict[str, list[Supply]] = {}
+        self.unsettled: set[str] = set()
+        """Names of the courses that would stand as unknown to what was asked about last."""
         self.ends_later: list[tuple[date, Course, list[str]]] = []
         self.days: dict[date, ReferenceDay] = {}
         self.day = min([facts.today, *(s.on for s in self.supplies), *(d.on for d in self.decisions)])
@@ -362,6 +364,7 @@ class Reference:
         planned = order.starts_on if order is not None and order.starts_on is not None else self.day
         segment = Segment(source, plan, max(self.day, planned), stock, 0 if supply.tablets else supply.days or 0)
         relation, _, courses = self.relate(source, supply)
+        unsettled = self.unsettled
         course = courses[0] if relation in (Relation.CONTINUES, Relation.PART) else None
         self.given.setdefault(source, []).append(supply)
         if course is not None:
@@ -388,8 +391,7 @@ class Reference:
         course.fill_days[supply.id] = (self.run_out(course) - first_on).days
         unknown: set[str] = set()
         if relation is Relation.UNKNOWN:
-            ends = {name for other in courses for name in other.ends}
-            unknown = {other.name for other in (*courses, *(c for c in self.live() if c.name in ends))}
+            unknown = unsettled
         elif relation is Relation.CHANGES:
             course.ends = [other.name for other in courses]
             beside = [d for d in self.decided(source, supply) if d.kind is DecisionKind.BESIDE]
@@ -520,6 +522,7 @@ class Reference:
         kinds = {c.name: PAIRS[d.kind] for d in decisions for c in self.named_by(self.object_of(d, source))}
         is_outdated = bool(own) and own[-1].ended_why in {"replaced", "stopped"}
         about = [c for c in self.open() if c in self.live() or c.name in kinds]
+        self.unsettled = set()
         if not about:
             return self.relate_to_nothing(source, own[-1] if is_outdated else None)
         rows: list[tuple[int, Relation, How, Course]] = []
@@ -530,6 +533,7 @@ class Reference:
                 rows.append((5, Relation.UNKNOWN, How.OUTDATED, course))
             else:
                 rows.append((*self.row(source, course), course))
+        self.unsettled = {course.name for _, relation, _, course in rows if relation is not Relation.BESIDE}
         takeovers = [row for row in rows if row[1] in (Relation.CONTINUES, Relation.CHANGES)]
         unknown = [row for row in rows if row[1] is Relation.UNKNOWN]
         first = min(takeovers or unknown or rows, key=lambda row: (row[0], row[1] is Relation.CHANGES))
