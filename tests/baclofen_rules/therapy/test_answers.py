@@ -248,3 +248,56 @@ def test_an_order_that_takes_the_place_of_a_replaced_one_at_its_dose_changes_not
     old = order("A", 30, status=OrderStatus.REPLACED)
     new = order("B", plan(([10, 10, 10], 7), ([15, 15, 15], None)), starts=5, replaces="A")
     assert state(old, new, given("A", -5, 84), given("B", 0, 84)).announced_changes(after=TODAY) == [day(12)]
+
+
+# --- courses ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "first"), [(5, 15), (-3, 7), (-20, 0)])
+def test_a_planned_start_moves_and_never_before_today(days: int, first: int) -> None:
+    orders = [order("A", 30), order("B", 45, starts=10), order("C", 15, "dr-b", starts=12)]
+    rows = [given("A", -10, 84), given("B", -3, 126), given("C", -2, 84)]
+    decided = (said("beside", "B", -2, "C"), said("beside", "A", -2, "C"), said("moved", "B", 0, days=days))
+    planned = state(*orders, *rows, decisions=decided)
+    assert planned.day(day(first)).running[0] == "B"
+    assert first == 0 or planned.day(day(first - 1)).mg in {30, 45}
+    assert (planned.day(day(20)).mg, planned.course("B").first_uncovered) == (60, day(first + 28))
+
+
+def test_dates_that_move_twice_move_by_both() -> None:
+    moves = (said("moved", "A", -1, days=2), said("moved", "A", 0, days=2))
+    titration = plan(([5, 5, 5], 7), ([10, 10, 10], None))
+    assert state(order("A", titration), given("A", -3, 84), decisions=moves).next_change == day(8)
+
+
+def test_a_recorded_supply_of_days_comes_back_as_days() -> None:
+    back = replace(elsewhere("r2", -8, 28, 30), status=SupplyStatus.RETURNED, returned_on=day(-2))
+    assert state(elsewhere("r1", -20, 14, 30), back).course("r1").first_uncovered == day(-2)
+
+
+@pytest.mark.parametrize(("name", "first"), [("A", 20), ("B", 10)])
+def test_a_count_is_of_the_tablets_of_the_order_it_names(name: str, first: int) -> None:
+    fives = order("B", plan(([10, 10, 10], None), strengths=[5]), "dr-b", replaces="A")
+    counted = (said("counted", name, 0, tablets=amounts([60])),)
+    both = state(order("A", 30), fives, given("A", -20, 84), given("B", -2, 84), decisions=counted)
+    assert both.course("A").first_uncovered == day(first)
+
+
+def test_a_renewal_that_is_planned_goes_on_with_the_course_from_its_start() -> None:
+    orders = [order("A", 30), order("B", 30, "dr-b", replaces="A", starts=10)]
+    planned = state(*orders, given("A", -23, 84), given("B", 0, 84))
+    assert [planned.day(day(on)).mg for on in (4, 5, 9, 10, 37, 38)] == [30, 0, 0, 30, 30, 0]
+    assert planned.supply("B0").starts_on == day(10)
+    assert planned.supply("B0").days == 28
+
+
+def test_three_days_without_tablets_are_a_pause() -> None:
+    relations = [state(order("A", 30), given("A", on, 84)).relate("A") for on in (-30, -31)]
+    assert [relation and relation.how for relation in relations] == [How.OWN_ORDER, How.AFTER_GAP]
+
+
+def test_stops_to_come_end_their_courses_each_on_its_day() -> None:
+    stops = (said("stopped", "B", 6), said("stopped", "A", 3), said("beside", "A", -5, "B"))
+    both = state(order("A", 30), order("B", 15, "dr-b"), given("A", -5, 84), given("B", -5, 84), decisions=stops)
+    assert [both.day(day(on)).mg for on in (2, 3, 5, 6)] == [45, 15, 15, 0]
+    assert both.last_day == day(5)
