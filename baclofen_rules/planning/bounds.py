@@ -167,9 +167,7 @@ class Bounds:
         largest single doses of a day add up to. With an unknown age it is what no age may pass."""
         bands = self.book.terms.max_mg_per_day
         most = self._at(bands, max) if self.age is None else bands.nearest(self.age)
-        per_kg = (
-            None if self.age is None else self.book.limits_of(dose_per_weight.RULE).max_mg_per_kg_per_day.at(self.age)
-        )
+        per_kg = self.book.limits_of(dose_per_weight.RULE).max_mg_per_kg_per_day.at(self.age)
         by_weight = None if per_kg is None or self.weight is None else per_kg * self.weight
         by_doses = self.single * self.doses_allowed()[1]
         return min([limit for limit in (most, by_weight, by_doses) if limit is not None])

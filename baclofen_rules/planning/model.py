@@ -93,7 +93,7 @@ class Plan(NamedTuple):
         """The windows of each supply, none longer than the longest; a window is cut where it must be."""
         longest = self.longest_supply_days
         windows = self.regimen.windows()
-        if longest is None or self.regimen.total_days is None or self.regimen.total_days <= longest:
+        if longest is None or self.regimen.total_days is None:
             return [tuple(windows)]
         supplies: list[list[Window]] = [[]]
         room = longest
