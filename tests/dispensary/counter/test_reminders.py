@@ -115,7 +115,7 @@ def test_pressing_send_says_when_it_leaves_and_leads_back_to_the_same_list(
         ("00:00", "00:00", "leaves with the next tick"),
         (quiet_from, quiet_until, f"quiet hours end, at {quiet_until}"),
     ):
-        type(pharmacist.pharmacy).objects.update(quiet_from=start, quiet_until=end)
+        make.change_past_actions(type(pharmacist.pharmacy).objects.all(), quiet_from=start, quiet_until=end)
         address = reverse("counter:send-reminder", args=[reminder.public_id])
         page = counter.post(address, {"show": "failed"}, follow=True)
         assert page.redirect_chain == [(f"{reverse('counter:reminders')}?show=failed", 302)]
