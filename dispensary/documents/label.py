@@ -15,7 +15,7 @@ from dispensary.documents.paper import DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import typeset
 from dispensary.documents.words import NB, how_to_take, how_to_take_as_needed, long_day, mg, short_day, when
 
-MOST_LABELS = 8
+MOST_LABELS = 16
 _LONG_WORD = re.compile(r"([^\s-]{24})(?=[^\s-]{4})")
 """The first part of a word of a name that is wider than the label: a line may end behind it, with a hyphen."""
 

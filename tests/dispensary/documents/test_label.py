@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -64,6 +64,13 @@ def test_a_taper_is_spread_over_labels_that_say_which_of_how_many() -> None:
     for dose in ("THREE tablets (30 mg)", "ONE AND A HALF tablets (15 mg)", "HALF a tablet (5 mg)"):
         assert dose in together
     assert "Then STOP: no tablets from Sun 3 Jan." in pages[-1]
+
+
+def test_a_taper_of_ten_small_steps_has_a_label_for_each() -> None:
+    steps = ["15 15 20", "15 15 15", "10 15 15", "10 10 15", "10 10 10", "5 10 10", "5 5 10", "5 5 5", "5 5", "5"]
+    first = date(2026, 11, 29)
+    stretches = [stretch(*step.split(), first_on=first + timedelta(days=2 * n), days=2) for n, step in enumerate(steps)]
+    assert len(words_of(label_pdf(steady(course=Course(tuple(stretches), then_stop=True))))) == len(steps)
 
 
 def test_the_symbol_reads_back_to_number_and_receipt_and_nothing_about_the_patient() -> None:
