@@ -217,7 +217,8 @@ class _Handover:
         order = self.prescription
         after = assessment.after_hand_over()
         relation = None if after is None else after.relate_supply(HAND_OVER)
-        if after is None or relation is None or relation.relation is Relation.UNKNOWN:
+        # Beside nothing that runs there is nothing to decide: the override of an outdated order says enough.
+        if after is None or relation is None or (relation.relation is Relation.UNKNOWN and relation.to):
             return self._refuse(frozen[0], problems=(UNDECIDED,))
         save_decisions(
             decisions,

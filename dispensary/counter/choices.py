@@ -60,7 +60,7 @@ def choices_of(asked: Assessment, draft: Draft, by: Actor) -> Choices | None:
     `asked` is the assessment before any choice. What was chosen on other facts and is no longer offered does not count.
     """
     relation = relation_of(asked)
-    if relation is None:
+    if relation is None or not relation.to:
         return None
     may_decide = policies.may_override(by)
     is_unknown = relation.relation is Relation.UNKNOWN
@@ -181,8 +181,6 @@ def _offered(asked: Assessment, relation: OrderRelation) -> list[Choice]:
     """Return every answer that the question has, the proposed one first."""
     codes = {finding.code for finding in asked.review.findings}
     before = _before(asked, relation)
-    if not relation.to:
-        return []
     match relation.how:
         case How.SAME_PRESCRIBER:
             return [
@@ -221,7 +219,7 @@ def _question(asked: Assessment, relation: OrderRelation) -> str:
         return f"{count_days(relation.gap_days)} without tablets:"
     if relation.relation is Relation.CHANGES and relation.how is not How.SAME_PRESCRIBER:
         return "From when?"
-    return f"Beside or instead of {_before(asked, relation)}?" if relation.to else "What is taken from now on?"
+    return f"Beside or instead of {_before(asked, relation)}?"
 
 
 def _later(asked: Assessment, relation: OrderRelation) -> list[Choice]:

@@ -1,13 +1,15 @@
 """The hand-over: what lets it happen, what holds it back, what is left behind."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from dispensary import audit
-from dispensary.actions import dispenses, overrides, prescriptions, therapy
+from dispensary.actions import dispenses, overrides, patients, prescriptions, therapy
 from dispensary.actions.overrides import Answer, Refused
+from dispensary.assessment import therapy_of
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import (
     DecisionKind,
@@ -378,3 +380,22 @@ def test_a_fixed_dose_takes_the_place_of_one_as_needed(shop, pharmacist):
     replaces = dispenses.Decided(DecisionKind.REPLACES, str(before.pk), words="Asked her.", mitigation="5")
     made = make.hand_over(fixed, pharmacist, decisions=[replaces])
     assert made.relation == "changes"
+
+
+def test_an_outdated_order_beside_which_nothing_runs_is_handed_over_by_an_override(shop, pharmacist):
+    patient = make.patient(shop, now=NOW - timedelta(days=60))
+    order = make.prescription(patient, now=NOW - timedelta(days=60), repeats=2, written_on="2026-09-20")
+    make.hand_over(order, by=pharmacist, now=NOW - timedelta(days=60))
+    elsewhere = {
+        "dispensed_on": str((NOW - timedelta(days=38)).date()),
+        "doses": [10, 10, 10],
+        "strength_mg": 10,
+        "days_supply": 28,
+        "relation": "same-course",
+    }
+    patients.record_history(patient=patient, supplies=[elsewhere], by=pharmacist, now=NOW - timedelta(days=37))
+    refused = hand_over(order, pharmacist)
+    assert [question.code for question in refused.unanswered] == ["outdated-order"]
+    done = hand_over(order, pharmacist, overrides=[replace(ASKED, finding="outdated-order")], key="second")
+    assert isinstance(done, Dispense)
+    assert therapy_of(patient, NOW.date()).day(NOW.date()).mg == 15
