@@ -22,6 +22,7 @@ from dispensary.models import (
     ConsentAnswer,
     ConsentSource,
     Dispense,
+    FindingSeverity,
     Medium,
     Patient,
     Pharmacy,
@@ -197,7 +198,8 @@ def _handed_over(patient: Patient, by: Actor, then: datetime) -> Dispense:
         by=by,
         now=then,
     )
-    acknowledged = [finding.code for finding in received.review.findings.all()]
+    findings = received.review.findings.exclude(severity=FindingSeverity.INFORMATION)
+    acknowledged = [finding.code for finding in findings]
     done = dispenses.dispense(
         prescription=received.prescription,
         quantity=Decimal(42),
