@@ -154,6 +154,8 @@ def sign_answers(
     *, prescription: Prescription, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
 ) -> list[Override]:
     """Write the answers that came with a hand-over. Raises as `sign` does; the same finding twice is refused."""
+    if not answers:
+        return []
     written = []
     open_now = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
     for answer in answers:
