@@ -48,7 +48,7 @@ def _describe(names: tuple[str, ...], least: Decimal) -> Words:
     shown = [clip(name) for name in names]
     return Words(
         f"{len(names)} other medicines that slow the nervous system: sleepiness, falls and slow breathing add up",
-        f"Beside baclofen: {', '.join(shown)}. Asked about from {format_amount(least)}. Which of them can be left out or lowered?",
+        f"Beside baclofen: {', '.join(shown)}. Asked about from {format_amount(least)}. Ask which of them can be left out or lowered.",
         observed={"medicines": shown},
         limit={"medicines_below": format_amount(least)},
         dur=Dur.ADDITIVE_TOXICITY,
