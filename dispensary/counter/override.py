@@ -69,7 +69,8 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     view = check_view.build_check_view(prescription, reviewed.assessment)
     choices = reviewed.choices
     is_choice_open = choices is not None and choices.is_open and choices.is_for_pharmacist
-    findings = [finding for finding in view.unanswered("override") if finding.question.code not in SETTLED_BY_CHOICE]
+    settled = SETTLED_BY_CHOICE if choices is not None else ()  # beside nothing that runs there is no choice
+    findings = [finding for finding in view.unanswered("override") if finding.question.code not in settled]
     asks_reason = is_choice_open or reviewed.needs_reason
     if not findings and not asks_reason:
         return redirect("counter:check", prescription.pk)
@@ -96,7 +97,7 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "count": len(findings) + asks_reason,
         "choices": choices,
         "is_choosing": is_choosing,
-        "in_question": [f for f in view.findings if f.question.code in SETTLED_BY_CHOICE],
+        "in_question": [finding for finding in view.findings if finding.question.code in settled],
         "reason": signing.reason,
         "signature": signing.signature,
         "past_overrides": past_overrides(prescription),

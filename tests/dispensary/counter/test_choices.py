@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.actions import patients
 from dispensary.models import Decision, Dispense, Override, Patient, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -248,3 +249,25 @@ def test_a_decision_recorded_elsewhere_leads_back_to_the_order(counter: Client, 
     counted = {"kind": "counted", "course": str(first.pk), "amount": "0", "mitigation": "8", "words": "None left."}
     assert counter.post(address, counted)["Location"] == check(increase)
     assert "days of 30 mg a day are left" not in counter.get(check(increase)).content.decode()
+
+
+def test_an_outdated_order_beside_which_nothing_runs_is_overridden_without_a_choice(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    now, by = timezone.now(), pharmacist.actor()
+    patient = make.patient(pharmacist.pharmacy, now=now - timedelta(days=61))
+    old = order(patient, 5, 5, 5, now=now - timedelta(days=60), repeats=2)
+    make.hand_over(old, by, now=now - timedelta(days=60))
+    elsewhere = {
+        "dispensed_on": str((now - timedelta(days=38)).date()),
+        "doses": [10, 10, 10],
+        "strength_mg": 10,
+        "days_supply": 28,
+        "relation": "same-course",
+    }
+    patients.record_history(patient=patient, supplies=[elsewhere], by=by, now=now - timedelta(days=37))
+    page = page_of(counter, old)
+    assert (page["choices"], page["main"].leads_to_override) == (None, True)
+    assert sign(counter, old)["Location"] == check(old)
+    assert Override.objects.get(prescription=old).code == "outdated-order"
+    assert press(counter, old).status_code == 302
