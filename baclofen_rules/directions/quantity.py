@@ -4,13 +4,12 @@ import re
 from decimal import Decimal
 
 _TABLETS = r"(?:tab|tabs|tab\(s\)|tablets?|tablet\(s\)|tbl|tabl|tabletten|cp|cpr|comp)\.?"
+_WITH_REFILLS = r"(?:(?:with\s)?[0-9]{1,2}\srefills?(?:\(s\))?|refills?(?:\(s\))?:?\s?[0-9]{1,2})"
 _QUANTITY = re.compile(
     rf"(?:^|[\s,;.])(?:#\s?|(?:disp|dispense|mitte|qty|quantity|menge)[:.]?\s?#?)(?P<count>[0-9]{{2,3}})(?:\s?{_TABLETS})?(?=[\s,;.]|$)"
-    r"(?:[\s,;.]*(?:(?:with\s)?[0-9]{1,2}\srefills?(?:\(s\))?|refills?(?:\(s\))?:?\s?[0-9]{1,2}))?[\s.;,]*$"
+    rf"(?:[\s,;.]*{_WITH_REFILLS})?[\s.;,]*$"
 )
-_REFILLS = re.compile(
-    r"[\s,;.](?:(?:with\s)?[0-9]{1,2}\srefills?(?:\(s\))?|refills?(?:\(s\))?:?\s?[0-9]{1,2})[\s.;,]*$"
-)
+_REFILLS = re.compile(rf"[\s,;.]{_WITH_REFILLS}[\s.;,]*$")
 
 
 def cut_quantity(plain: str) -> tuple[str, Decimal | None]:

@@ -117,6 +117,11 @@ def depressant_codes() -> tuple[str, ...]:
     return tuple(code for code, medicine_class in interaction_classes().items() if medicine_class.is_depressant)
 
 
+def names_of_classes(interacting: Mapping[str, tuple[str, ...]], codes: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the medicines of some classes, each once; ``interacting`` has the names by class."""
+    return tuple(dict.fromkeys(name for code in codes for name in interacting.get(code, ())))
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a name in one spelling: without case, accents, digits and punctuation."""
     return tuple(_WORDS.findall(plain_letters(text)))

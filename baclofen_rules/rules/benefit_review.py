@@ -2,17 +2,18 @@
 
 Finds: an acknowledgement, once: at the first supply after a continuing patient has taken the daily maximum or more for the days that the
 profile says.
-Errs: on the side of silence: where the profile names no days, or the age has no maximum, nothing is said.
+Errs: on the side of silence where the profile names no days, or the age has no maximum. With an unknown age or history it says
+so where the order reaches a maximum.
 Source: the Scottish formulary, six weeks; the American label asks for a reasonable trial and names no number.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 
 
@@ -22,10 +23,19 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    most = t.limits.max_mg_per_day.at(t.age)
-    if limits.after_days is None or most is None or not t.is_continuing or t.latest is None:
+    maxima = t.limits.max_mg_per_day
+    if limits.after_days is None or maxima.is_below_first(t.age):
         return CLEAR
-    if t.previous_low_mg < most or t.first_mg < most:
+    most = maxima.verdict(lambda limit: t.first_mg >= limit, t.age)
+    if most is None:
+        return CLEAR
+    if t.history_unknown:
+        return (Missing((HISTORY_FACT,)),)
+    if not t.is_continuing or t.latest is None:
+        return CLEAR
+    if isinstance(most, Missing):
+        return (most,)
+    if t.previous_low_mg < most:
         return CLEAR
     days_before = t.held_days - (t.case.on - t.latest.dispensed_on).days
     if not days_before < limits.after_days <= t.held_days:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import depressant_codes
+from baclofen_rules.medicines import depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
@@ -27,7 +27,7 @@ class Limits:
 def check(t: Terms, limits: Limits) -> Answer:
     if t.interacting is None:
         return (Missing((MEDICINES_FACT,)),)
-    names = _depressants(t)
+    names = names_of_classes(t.interacting, depressant_codes())
     least = limits.asked_from.verdict(lambda number: len(names) >= number, t.age)
     if least is None:
         return CLEAR
@@ -35,13 +35,6 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (least,)
     severe = Severity.INFORMATION if t.goes_on_with("medicines") else Severity.OVERRIDE
     return (Found(severe, _describe, names, least),)
-
-
-def _depressants(t: Terms) -> tuple[str, ...]:
-    """Return the names of the medicines that count, each once."""
-    if not t.interacting:
-        return ()
-    return tuple(dict.fromkeys(name for code in depressant_codes() for name in t.interacting.get(code, ())))
 
 
 def _describe(names: tuple[str, ...], least: Decimal) -> Words:
@@ -57,7 +50,8 @@ def _describe(names: tuple[str, ...], least: Decimal) -> Words:
 
 
 def explain(t: Terms, limits: Limits) -> str:
-    return f"{len(_depressants(t))} others that slow the nervous system; asked about from: {limits.asked_from}."
+    names = names_of_classes(t.interacting or {}, depressant_codes())
+    return f"{len(names)} others that slow the nervous system; asked about from: {limits.asked_from}."
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 Finds: an acknowledgement from the profile's age where the medicine is begun or the dose rises, the daily dose reaches the amount from
 which more falls were seen, and a medicine that sedates or lowers the blood pressure stands on the list. Nothing for who goes on as before.
-Errs: on the side of silence where the list of medicines is not known: the rules about interactions say so.
+Errs: on the side of asking: from that age and dose on an unknown list of medicines is not assessed.
 Source: cohorts of older adults in Canada (2021) and the United States (2024, 2025).
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import depressant_codes
+from baclofen_rules.medicines import depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.rule import Rule
-from baclofen_rules.terms import Terms
+from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
 
@@ -29,16 +29,12 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if t.age is None:
         return (Missing((AGE_FACT,)),)
-    names = _names_beside(t)
-    if t.age < limits.from_years or t.total_mg < limits.from_mg_per_day or not names:
+    if t.age < limits.from_years or t.total_mg < limits.from_mg_per_day:
         return CLEAR
-    return (Found(Severity.ACKNOWLEDGE, _describe, t.age, t.total_mg, limits, names),)
-
-
-def _names_beside(t: Terms) -> tuple[str, ...]:
-    """Return the medicines on the list that make falls likelier, each once."""
-    codes = (*depressant_codes(), "interaction-antihypertensive")
-    return tuple(dict.fromkeys(name for code in codes for name in (t.interacting or {}).get(code, ())))
+    if t.interacting is None:
+        return (Missing((MEDICINES_FACT,)),)
+    names = names_of_classes(t.interacting, (*depressant_codes(), "interaction-antihypertensive"))
+    return (Found(Severity.ACKNOWLEDGE, _describe, t.age, t.total_mg, limits, names),) if names else CLEAR
 
 
 def _describe(age: Decimal, mg_per_day: Decimal, limits: Limits, names: tuple[str, ...]) -> Words:
