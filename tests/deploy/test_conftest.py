@@ -7,6 +7,12 @@ from django.db import ProgrammingError, connection, connections
 from tests.site import Database
 
 
+def test_tests_of_a_file_are_given_to_one_process(request: pytest.FixtureRequest, worker_id: str) -> None:
+    if worker_id == "master":
+        pytest.skip("this run has one process")
+    assert request.node.nodeid.endswith("@tests/deploy/test_conftest.py")
+
+
 @pytest.mark.django_db
 def test_tests_work_as_a_role_that_owns_nothing(database: Database) -> None:
     with connection.cursor() as cursor:
