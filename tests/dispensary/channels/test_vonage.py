@@ -190,6 +190,17 @@ def test_a_picture_that_comes_in_is_a_reply_without_words(channel):
         signed(json.dumps(status("delivered")).encode(), api_key="somebody"),
         f"Bearer {jwt.encode({'iat': NOW, 'payload_hash': 'x'}, None, algorithm='none')}",
     ],
+    ids=[
+        "basic",
+        "no token",
+        "other secret",
+        "other body",
+        "no digest",
+        "no time",
+        "time in words",
+        "other key",
+        "unsigned",
+    ],
 )
 def test_a_forged_call_is_refused(channel, header):
     with pytest.raises(BadSignature):
