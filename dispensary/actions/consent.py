@@ -31,6 +31,7 @@ from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.opt_outs import (
     clean_address,
+    is_landline,
     lock_all_at,
     lock_patient,
     record_change,
@@ -50,15 +51,25 @@ def add_contact(
     address: str,
     detail_level: DetailLevel = DetailLevel.PLAIN,
     preference: int = 1,
+    takes_texts: bool = False,
     by: Actor,
     now: datetime,
 ) -> ContactPoint:
     """Record an address. The same address again is the same contact point. It is used once the patient says yes.
 
-    Raises InvalidInput for what is no address of that medium, NotAllowed for another pharmacy's patient.
+    `takes_texts` is the patient's word that a landline takes text messages. Raises InvalidInput for what is no address of
+    that medium, and for a landline without that word; NotAllowed for another pharmacy's patient.
     """
     _require_access(patient, by)
     clean = clean_address(medium, address)
+    if medium == Medium.SMS and is_landline(clean) and not takes_texts:
+        problem = Problem(
+            "takes_texts",
+            "the number of a landline",
+            "a mobile number",
+            "Ask the patient. If texts do reach this number, record it again and say so.",
+        )
+        raise InvalidInput("A landline rarely takes text messages.", problem)
     digest = address_digest(medium, clean)
     same_contact = (
         lock_patient(patient.pk)

@@ -31,6 +31,8 @@ from dispensary.models import (
 )
 from dispensary.reminders import reach
 
+TARGETS = {"address": "id_new-address", "takes_texts": "id_new-takes_texts", "time_zone": "id_time_zone"}
+
 
 class AddressForm(StyledForm):
     """A new address."""
@@ -48,6 +50,7 @@ class AddressForm(StyledForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": "Type the address"},
     )
+    takes_texts = forms.BooleanField(label="It is a landline, and the patient says that texts reach it", required=False)
 
 
 class PreferencesForm(StyledForm):
@@ -74,11 +77,13 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     initial = {"language": patient.language, "time_zone": patient.time_zone, "version": patient.version}
     preferences = PreferencesForm(request.POST if do == "preferences" else None, initial=initial)
     errors: list[ErrorLine] = []
+    is_landline = "new-takes_texts" in request.POST
     if request.method == "POST":
         try:
             done = _change(request, visit, patient, adding, preferences)
         except DispensaryError as error:
-            errors = error_lines(error, {"address": "id_new-address", "time_zone": "id_time_zone"})
+            errors = error_lines(error, TARGETS)
+            is_landline = any(problem.field == "takes_texts" for problem in error.problems)
         else:
             if done:
                 messages.success(request, done)
@@ -94,6 +99,7 @@ def explain(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "points": _describe_addresses(patient),
         "answers": _describe_answers(patient),
         "adding": adding,
+        "is_landline": is_landline,
         "preferences": preferences,
         "may_change": policies.may_receive(visit.by),
     }
@@ -122,7 +128,12 @@ def _change(
 def _add(visit: Visit, patient: Patient, form: AddressForm) -> str:
     data = form.cleaned_data
     consent.add_contact(
-        patient=patient, medium=Medium(data["medium"]), address=data["address"], by=visit.by, now=visit.now
+        patient=patient,
+        medium=Medium(data["medium"]),
+        address=data["address"],
+        takes_texts=data["takes_texts"],
+        by=visit.by,
+        now=visit.now,
     )
     return "The address is recorded. It is used once the patient says yes."
 

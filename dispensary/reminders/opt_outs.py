@@ -58,6 +58,29 @@ def clean_address(medium: str, address: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def is_landline(address: str) -> bool:
+    """Say whether a telephone number in E.164 is of a line that takes texts only by arrangement.
+
+    Raises InvalidInput for numbers that never reach a person's telephone: premium, free and shared-cost lines, pagers, mailboxes.
+    """
+    kind = phonenumbers.number_type(phonenumbers.parse(address))
+    if kind in _NO_PERSONS_NUMBER:
+        problem = Problem("address", "a service number", "the patient's own number, such as +447700900123")
+        raise InvalidInput("This number takes no text messages.", problem)
+    return kind in _LANDLINE
+
+
+_LANDLINE = {phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.VOIP}
+_NO_PERSONS_NUMBER = {
+    phonenumbers.PhoneNumberType.PREMIUM_RATE,
+    phonenumbers.PhoneNumberType.TOLL_FREE,
+    phonenumbers.PhoneNumberType.SHARED_COST,
+    phonenumbers.PhoneNumberType.PAGER,
+    phonenumbers.PhoneNumberType.UAN,
+    phonenumbers.PhoneNumberType.VOICEMAIL,
+}
+
+
 def _no_number() -> InvalidInput:
     return InvalidInput("This is no telephone number.", Problem("address", "something else", "such as +447700900123"))
 

@@ -28,6 +28,9 @@ class NewContact(Body):
     address = Text(max_length=254)
     detail_level = serializers.ChoiceField(DetailLevel.choices, default=DetailLevel.PLAIN)
     preference = Count(min_value=1, max_value=9, default=1)
+    takes_texts = serializers.BooleanField(
+        default=False, help_text="The patient says that this landline takes text messages."
+    )
 
 
 class Answer(Body):

@@ -100,6 +100,21 @@ def test_what_is_no_address_is_refused_and_not_repeated(patient, by, medium, typ
     assert not ContactPoint.objects.exists()
 
 
+def test_a_landline_is_recorded_for_texts_only_where_the_patient_says_that_they_arrive(patient, by):
+    for landline in ("020 7946 0123", "+34 91 523 00 00"):
+        with pytest.raises(InvalidInput, match="landline") as refused:
+            add(patient, by, medium=Medium.SMS, address=landline)
+        assert refused.value.problems[0].field == "takes_texts"
+    assert not patient.contact_points.exists()
+    assert add(patient, by, medium=Medium.SMS, address="020 7946 0123", takes_texts=True).address == "+442079460123"
+
+
+@pytest.mark.parametrize("number", ["0870 123 4567", "+1 900 555 0123", "0800 123 4567"])
+def test_a_service_number_is_no_persons_whatever_is_said(patient, by, number):
+    with pytest.raises(InvalidInput, match="takes no text messages"):
+        add(patient, by, medium=Medium.SMS, address=number, takes_texts=True)
+
+
 def test_another_pharmacys_staff_may_not(patient):
     stranger = making.pharmacist(making.pharmacy(name="Elsewhere"))
     for act in (lambda: add(patient, stranger), lambda: say(patient, stranger)):

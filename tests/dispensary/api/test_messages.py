@@ -34,6 +34,12 @@ def test_an_address_and_a_yes_make_somebody_reachable(pharmacist, dispense):
     assert Consent.objects.get().answer == "yes"
 
 
+def test_a_landline_is_recorded_with_the_patients_word_that_texts_reach_it(pharmacist, dispense):
+    contacts, body = f"patients/{dispense.patient_id}/contacts/", {"medium": "sms", "address": "020 7946 0123"}
+    assert pharmacist.post(contacts, body).json()["problems"][0]["field"] == "takes_texts"
+    assert pharmacist.post(contacts, body | {"takes_texts": True}).status_code == 201
+
+
 @pytest.mark.parametrize(
     "body", [{"medium": "sms", "address": "x"}, {"medium": "pigeon", "address": "x"}, {"medium": "email"}, {}]
 )

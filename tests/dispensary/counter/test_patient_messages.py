@@ -83,6 +83,15 @@ def test_a_number_is_recorded_in_its_one_spelling_and_waits_for_a_yes(counter: C
     assert not Consent.objects.filter(medium="sms").exists()
 
 
+def test_a_landline_needs_a_second_yes(counter: Client, patient: Patient) -> None:
+    fields = {"do": "add", "new-medium": "sms", "new-address": "020 7946 0123"}
+    page_words = words_on(press(counter, patient, **fields))
+    assert "A landline rarely takes text messages." in page_words and "texts reach it" in page_words
+    assert not ContactPoint.objects.filter(medium="sms").exists()
+    press(counter, patient, **fields, **{"new-takes_texts": "on"})
+    assert ContactPoint.objects.get(medium="sms").address == "+442079460123"
+
+
 @pytest.mark.parametrize(
     ("medium", "address", "message"),
     [
