@@ -24,7 +24,7 @@ from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, Choices, may_acknowl
 from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.main_button import main_button
-from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.pages import ErrorLine, capitalize, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import Line, Reviewed, describe_pack_error, items_of, lines_of, review_draft
 from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
@@ -333,11 +333,6 @@ def needed_words(problem: Problem, question: Question, by: Actor) -> str:
     if question.is_for_pharmacist and not may_acknowledge(question, by):
         return "A pharmacist has to acknowledge this."
     return f"{capitalize(problem.expected)} is needed."
-
-
-def capitalize(words: str) -> str:
-    """Return words with a large first letter."""
-    return words[:1].upper() + words[1:]
 
 
 def target_of(problem: Problem) -> str:

@@ -71,10 +71,28 @@ def save_typed_fields(request: HttpRequest, address: str, text: str) -> None:
 
 
 def error_lines(error: DispensaryError, targets: Mapping[str, str]) -> list[ErrorLine]:
-    """Return an action's error as lines; `targets` gives the id of the form's field for each field of the action."""
+    """Return an action's error as lines; `targets` gives the id of the form's field for each field of the action.
+
+    A single problem is said in the error's own sentence; of several each names its field.
+    """
     if not error.problems:
         return [ErrorLine(error.detail)]
-    return [ErrorLine(problem.sentence(), targets.get(problem.field, "")) for problem in error.problems]
+    heads = [error.detail] if len(error.problems) == 1 else [name_field(p) for p in error.problems]
+    return [
+        ErrorLine(f"{head} Expected: {problem.expected}. {problem.next}".strip(), targets.get(problem.field, ""))
+        for head, problem in zip(heads, error.problems, strict=True)
+    ]
+
+
+def name_field(problem: Problem) -> str:
+    """Return field and value as a sentence: `Birth date: 2030-01-01.`"""
+    field = problem.field.rpartition(".")[2].replace("_", " ")
+    return capitalize(f"{field}: {problem.given}." if field else f"{problem.given}.")
+
+
+def capitalize(words: str) -> str:
+    """Return words with a large first letter."""
+    return words[:1].upper() + words[1:]
 
 
 def form_error_lines(form: forms.Form) -> list[ErrorLine]:
