@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.profiles.limits import Bands, by_age
+from baclofen_rules.profiles.limits import Bands, by_age, number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
@@ -21,15 +21,17 @@ class Limits:
     least_weight_kg: Bands[Decimal] = by_age("kg", 0.3, 100, none=False)
     most_weight_kg: Bands[Decimal] = by_age("kg", 1, 700, none=False)
     most_egfr: Bands[Decimal] = by_age("mL/min/1.73m2", 50, 300, none=False)
+    least_possible_share: Decimal = number("fraction", 0.1, 1)
+    """The share of the least plausible weight below which a weight cannot be recorded."""
 
 
 def possible_weights(age: Decimal | None, limits: Limits) -> tuple[Decimal, Decimal] | None:
     """Return the kg between which a weight can be recorded at an age; None where the age is unknown.
 
-    Below the least plausible weight an ill person may still be: from half of it on a weight is taken, and asked about.
+    Below the least plausible weight an ill person may still be: from a share of it on a weight is taken, and asked about.
     """
     least, most = limits.least_weight_kg.at(age), limits.most_weight_kg.at(age)
-    return None if least is None or most is None else (least / 2, most)
+    return None if least is None or most is None else (least * limits.least_possible_share, most)
 
 
 def check(t: Terms, limits: Limits) -> Answer:
