@@ -192,13 +192,13 @@ def read_record(fields: Fields, on: date, od_means_once_daily: bool | None) -> R
 
 
 def _check_names(record: Record) -> None:
-    seen: set[str] = set()
+    order_ids: set[str] = set()
     for recorded in record.orders:
-        if recorded.order.id in seen:
+        if recorded.order.id in order_ids:
             raise InvalidCase("orders", f'"{recorded.order.id}" twice', "each order once")
-        seen.add(recorded.order.id)
+        order_ids.add(recorded.order.id)
     for index, supply in enumerate(record.supplies or ()):
-        if supply.order is not None and supply.order not in seen:
+        if supply.order is not None and supply.order not in order_ids:
             raise InvalidCase(f"supplies[{index}].order", f'"{supply.order}"', "the id of an order in this case")
         ordered = None if supply.order is None else record.find(supply.order)
         count = len(ordered.order.plan.products) if ordered else 0

@@ -383,8 +383,8 @@ class Terms:
                 return limit
             return limit if _breaks(self.first_mg, limit, factor) else None
         candidates = self.start_limits()
-        known = [limit for limit in candidates if isinstance(limit, Decimal)]
-        broken = [limit for limit in known if _breaks(self.first_mg, limit, factor)]
+        limits = [limit for limit in candidates if isinstance(limit, Decimal)]
+        broken = [limit for limit in limits if _breaks(self.first_mg, limit, factor)]
         if len(broken) == len(candidates):
             return max(broken)
         lacking = [fact for limit in candidates if isinstance(limit, Missing) for fact in limit.facts]

@@ -190,14 +190,14 @@ def names_own_medicine(text: str) -> bool:
 def find_other_medicine(text: str) -> tuple[int, int] | None:
     """Return the place where plain lower-case ``text`` first names another medicine, by the table or by the ending of its name."""
     places = list(_WORDS.finditer(text))
-    known = table()
+    medicine_table = table()
     for at, place in enumerate(places):
         word = place[0]
-        for end in range(at + 1, min(at + known.longest_name, len(places)) + 1):
-            if tuple(match[0] for match in places[at:end]) in known.by_name:
+        for end in range(at + 1, min(at + medicine_table.longest_name, len(places)) + 1):
+            if tuple(match[0] for match in places[at:end]) in medicine_table.by_name:
                 return place.start(), places[end - 1].end()
-        if word not in known.own_names and (
-            (len(word) >= _SHORTEST_NAME and word in known.harmless) or known.stems.fullmatch(word)
+        if word not in medicine_table.own_names and (
+            (len(word) >= _SHORTEST_NAME and word in medicine_table.harmless) or medicine_table.stems.fullmatch(word)
         ):
             return place.span()
     return None

@@ -126,14 +126,14 @@ def plan_step_back(
     except CannotPlan:  # half of the step is less than the tablets give
         plan = plan_taper(back_to, strengths_mg, profile, on, **same)
     limits = _bounds(profile, on, wishes)
-    held = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
+    hold_phase = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
     stock = Stock.of({strength: limits.grid(strength) for strength in limits.usable(strengths_mg)}, limits.single)
     packed = {dose: stock.pack(dose) for dose in back_to}
     if any(packing is None for packing in packed.values()):
         raise CannotPlan(
             "strengths", f"they do not give {format_amount(before)} mg a day", "a strength that measures it"
         )
-    regimen = Regimen((held, *plan.regimen.phases), plan.regimen.then_stop)
+    regimen = Regimen((hold_phase, *plan.regimen.phases), plan.regimen.then_stop)
     return plan._replace(regimen=regimen, packed={**plan.packed, **{dose: packed[dose] or () for dose in back_to}})
 
 

@@ -242,8 +242,8 @@ def _share(days: int, levels: int, shortest: int) -> list[int]:
     """Days at each level: as equal as can be, what is over at the beginning."""
     if not levels:
         return []
-    each, over = divmod(max(days, shortest * levels), levels)
-    return [each + 1] * over + [each] * (levels - over)
+    days_each, over = divmod(max(days, shortest * levels), levels)
+    return [days_each + 1] * over + [days_each] * (levels - over)
 
 
 class TitrationPlanner(Planner):

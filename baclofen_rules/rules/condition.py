@@ -41,14 +41,14 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     if not t.conditions:
         return lacking
     asked: tuple[Condition, ...] = (*LOOKED_FOR, *AT_A_RISE)
-    told: tuple[Condition, ...] = INFORMATION_ONLY
+    informed_of: tuple[Condition, ...] = INFORMATION_ONLY
     if t.goes_on_with("conditions"):
-        asked, told = (), (*LOOKED_FOR, *AT_A_RISE, *INFORMATION_ONLY)
+        asked, informed_of = (), (*LOOKED_FOR, *AT_A_RISE, *INFORMATION_ONLY)
     elif t.goes_on:
-        asked, told = LOOKED_FOR, (*AT_A_RISE, *INFORMATION_ONLY)
+        asked, informed_of = LOOKED_FOR, (*AT_A_RISE, *INFORMATION_ONLY)
     findings = [
         Found(severity, _describe, named)
-        for severity, looked_for in ((Severity.ACKNOWLEDGE, asked), (Severity.INFORMATION, told))
+        for severity, looked_for in ((Severity.ACKNOWLEDGE, asked), (Severity.INFORMATION, informed_of))
         if (named := tuple(condition for condition in looked_for if condition in t.conditions))
     ]
     return (*findings, *lacking)

@@ -38,11 +38,11 @@ def check(t: Terms, limits: Limits) -> Answer:
 
 
 def _describe(names: tuple[str, ...], least: Decimal) -> Words:
-    shown = [clip(name) for name in names]
+    clipped_names = [clip(name) for name in names]
     return Words(
         f"{len(names)} other medicines that slow the nervous system: sleepiness, falls and slow breathing add up",
-        f"Beside baclofen: {', '.join(shown)}. Asked about from {format_amount(least)}. Ask which of them can be left out or lowered.",
-        observed={"medicines": shown},
+        f"Beside baclofen: {', '.join(clipped_names)}. Asked about from {format_amount(least)}. Ask which of them can be left out or lowered.",
+        observed={"medicines": clipped_names},
         limit={"medicines_below": format_amount(least)},
         dur=Dur.ADDITIVE_TOXICITY,
         detected_issue=DetectedIssue.DRUG,

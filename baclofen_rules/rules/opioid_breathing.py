@@ -33,12 +33,12 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _describe(opioids: tuple[str, ...], diseases: tuple[Condition, ...]) -> Words:
     named = " and ".join(str(disease).replace("-", " ") for disease in diseases)
-    shown = [clip(name) for name in opioids]
+    clipped_names = [clip(name) for name in opioids]
     return Words(
         f"An opioid and baclofen with {named}: breathing may fail in sleep",
-        f"Opioids: {', '.join(shown)}; recorded: {named}. Agree with the prescriber on the lowest doses, and on naloxone; tell those at home "
+        f"Opioids: {', '.join(clipped_names)}; recorded: {named}. Agree with the prescriber on the lowest doses, and on naloxone; tell those at home "
         "what to look for.",
-        observed={"medicines": shown, "conditions": [str(disease) for disease in diseases]},
+        observed={"medicines": clipped_names, "conditions": [str(disease) for disease in diseases]},
         limit={"conditions": []},
         dur=Dur.ADDITIVE_TOXICITY,
         detected_issue=DetectedIssue.DRUG,

@@ -81,16 +81,16 @@ def answer_namesake(*, patient: Patient, other: UUID, answer: str, by: Actor, no
         _record_answer(second, answer, {"other": first.pk}, by, now)
         return first if first.pk == patient.pk else second
     newer, older = (first, second) if first.pk == question.patient_id else (second, first)
-    joined, kept = _choose_joined(newer, older)
-    moved = _join(joined, kept, now)
-    noticed = notice(patient=kept, by=by, now=now)
-    _record_answer(kept, answer, moved | noticed, by, now)
-    _record_answer(joined, answer, {"joined_to": kept.pk}, by, now)
-    for order in kept.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
+    joined, kept_record = _choose_joined(newer, older)
+    moved = _join(joined, kept_record, now)
+    noticed = notice(patient=kept_record, by=by, now=now)
+    _record_answer(kept_record, answer, moved | noticed, by, now)
+    _record_answer(joined, answer, {"joined_to": kept_record.pk}, by, now)
+    for order in kept_record.prescriptions.filter(pk__in=moved["prescriptions"], status=PrescriptionStatus.ACTIVE):
         reviews.record(prescription=order, by=by, now=now)
-    for record in (joined, kept):
+    for record in (joined, kept_record):
         follow_therapy(patient_id=record.pk, by=by, now=now)
-    return kept
+    return kept_record
 
 
 def _find_namesakes(patient: Patient) -> list[Patient]:

@@ -80,8 +80,8 @@ def withdraw_reminder(*, public_id: UUID, by: Actor, now: datetime) -> Reminder:
 
 def _held(public_id: UUID, by: Actor, doing: str) -> Reminder:
     require(may_send_reminders(by), by, doing, "technicians, pharmacists and managers")
-    found = Reminder.objects.select_for_update(of=("self",)).select_related("plan", "pharmacy")
-    reminder = found.filter(public_id=public_id, pharmacy_id=by.pharmacy_id).first()
+    reminders = Reminder.objects.select_for_update(of=("self",)).select_related("plan", "pharmacy")
+    reminder = reminders.filter(public_id=public_id, pharmacy_id=by.pharmacy_id).first()
     if reminder is None:
         raise NotFound("There is no such reminder here.")
     return reminder

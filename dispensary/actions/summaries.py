@@ -172,7 +172,7 @@ def _due(prescription: Prescription, order: str, therapy: Therapy) -> Due:
     """Return when an order is due; one that came in on a later day than the therapy's is due then."""
     if prescription.status == PrescriptionStatus.ON_HOLD:
         return Due(QueueState.WAITING, None, None)
-    if any(known.id == order for known in therapy.facts.orders):
+    if any(recorded.id == order for recorded in therapy.facts.orders):
         return therapy.due(order)
     received_on = prescription.pharmacy.local_day(prescription.received_at)
     return Due(QueueState.NOT_YET, received_on, received_on)
@@ -255,11 +255,11 @@ def check_summaries(*, pharmacy_id: UUID | None = None, now: datetime) -> Iterat
 def _differences(
     stored: Iterable[TherapySummary | OrderSummary], counted: Iterable[TherapySummary | OrderSummary], key: str
 ) -> Iterator[str]:
-    said = {str(getattr(row, key)): row for row in stored}
-    true = {str(getattr(row, key)): row for row in counted}
-    for name in sorted(said.keys() | true.keys()):
-        for field in (said.get(name) or true[name])._meta.concrete_fields:
+    stored_rows = {str(getattr(row, key)): row for row in stored}
+    counted_rows = {str(getattr(row, key)): row for row in counted}
+    for name in sorted(stored_rows.keys() | counted_rows.keys()):
+        for field in (stored_rows.get(name) or counted_rows[name])._meta.concrete_fields:
             column = field.attname
-            before, after = getattr(said.get(name), column, None), getattr(true.get(name), column, None)
+            before, after = getattr(stored_rows.get(name), column, None), getattr(counted_rows.get(name), column, None)
             if column != "id" and before != after:
                 yield f"{key} {name}: {column} is {before}, should be {after}"

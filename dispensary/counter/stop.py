@@ -77,8 +77,8 @@ def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     if is_answered and not errors:
         errors = check_signature(request, answers, signature)
         if not errors:
-            seen = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
-            errors = stop_medicine(visit, prescription, form, [*(answer.answer() for answer in answers), *seen])
+            acknowledged = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
+            errors = stop_medicine(visit, prescription, form, [*(answer.answer() for answer in answers), *acknowledged])
         if not errors:
             messages.success(request, stopped_words(visit, prescription, assessment))
             return redirect("counter:patient", prescription.patient_id)

@@ -98,7 +98,7 @@ def _compare(therapy: Therapy, patient: Patient, in_force: ReminderPlan | None, 
     """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before."""
     zone, quiet = manners_of(patient)
     planned = schedule_messages(therapy, patient.pharmacy.message_at, zone)
-    owed = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
+    planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
     rows = Reminder.objects.select_for_update().filter(
         Q(plan=in_force) | Q(_LEFT, due_at__gt=now - _LOOK_BACK), patient=patient
     )
@@ -109,13 +109,13 @@ def _compare(therapy: Therapy, patient: Patient, in_force: ReminderPlan | None, 
             continue
         is_unsent = row.state in _UNSENT and row.sending_since is None
         if is_unsent and not _is_touched(row, zone, now):
-            stays = _is_planned_so(row, owed.get(_meaning(row)))
+            stays = _is_planned_so(row, planned_rows.get(_meaning(row)))
         else:
             stays = is_still_true(ReminderKind(row.kind), row.params, therapy)
         (carried if stays else withdrawn if is_unsent else left_behind).append(row)
     over |= {_meaning(row) for row in carried}
     days = {(row.kind, row.local_date) for row in carried}
-    added = [row for key, row in owed.items() if key not in over and (row.kind, row.local_date) not in days]
+    added = [row for key, row in planned_rows.items() if key not in over and (row.kind, row.local_date) not in days]
     return _Changes(carried, withdrawn, left_behind, added)
 
 

@@ -244,8 +244,8 @@ def _given(text: str, number: int) -> dict[str, Any]:
 def _elsewhere(text: str) -> dict[str, Any]:
     match = _ELSEWHERE.fullmatch(text)
     assert match, text
-    known = match["doses"] != "unknown dose"
-    products = [{"strength_mg": 10, "phases": [phase(match["doses"])]}] if known else []
+    is_dose_known = match["doses"] != "unknown dose"
+    products = [{"strength_mg": 10, "phases": [phase(match["doses"])]}] if is_dose_known else []
     return {
         "id": match["id"],
         "on": _ago(match["ago"]),

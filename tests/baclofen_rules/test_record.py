@@ -113,8 +113,8 @@ QUESTIONS = {rule.code for rule in all_rules() if rule.needs_record} - {"order-s
 @pytest.mark.parametrize("case", [case for case in CASES if case.get("ask")], ids=lambda case: case["id"])
 def test_a_worked_case_finds_its_questions(case: Mapping[str, Any]) -> None:
     answer = review(Case.from_json(document_of(case)), load_profile("lioresal"))
-    found = {finding.code: str(finding.severity) for finding in answer.findings if finding.code in QUESTIONS}
-    assert found == case["expected"]["order"]["findings"]
+    severities = {finding.code: str(finding.severity) for finding in answer.findings if finding.code in QUESTIONS}
+    assert severities == case["expected"]["order"]["findings"]
     assert answer.to_json()["therapy"]["relation"] == case["expected"]["order"]["relation"]
 
 

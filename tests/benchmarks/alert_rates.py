@@ -153,13 +153,13 @@ KINDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
 
 def rates(cases: list[Case], name: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """Count the findings by code that are asked and told, and the outcomes."""
-    profile, asked, told, outcomes = load_profile(name), Counter[str](), Counter[str](), Counter[str]()
+    profile, asked, informed, outcomes = load_profile(name), Counter[str](), Counter[str](), Counter[str]()
     for case in cases:
         answer = review(case, profile)
         outcomes[answer.outcome] += 1
         for finding in answer.findings:
-            (told if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
-    return asked, told, outcomes
+            (informed if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
+    return asked, informed, outcomes
 
 
 def main(count: int) -> None:
@@ -172,7 +172,7 @@ def main(count: int) -> None:
         for outcome in ("pass", "acknowledge", "override", "stop"):
             shares = (100 * counted[name][2][outcome] / count for name in PROFILES)
             print(f"  outcome {outcome:26}" + "".join(f"{share:22.2f}" for share in shares))
-        codes = {code for asked, told, _ in counted.values() for code in asked | told}
+        codes = {code for asked, informed, _ in counted.values() for code in asked | informed}
         for code in sorted(codes, key=lambda code: (-max(counted[name][0][code] for name in PROFILES), code)):
             pairs = ((counted[name][0][code], counted[name][1][code]) for name in PROFILES)
             print(

@@ -29,8 +29,8 @@ def test_a_first_supply_is_new_and_the_next_goes_on_with_it() -> None:
     first = make.hand_over(order, pharmacist)
     second = make.hand_over(order, pharmacist, make.NOW + timedelta(days=25))
     freeze_again()
-    kept = {row.pk: (row.relation, row.relation_how, row.relation_to) for row in Dispense.objects.all()}
-    assert kept == {
+    relations = {row.pk: (row.relation, row.relation_how, row.relation_to) for row in Dispense.objects.all()}
+    assert relations == {
         first.pk: ("new", "migrated", []),
         second.pk: ("continues", "migrated", [str(order.pk)]),
     }

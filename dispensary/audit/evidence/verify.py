@@ -418,14 +418,14 @@ def doubt_authority(note: Any, keys: Sequence[Key], *, action: str, log: str, ra
         if statement["action"] != action or {"log": log, "ranges": ranges} not in statement["logs"]:
             return "what two people signed is something else"
         if action == RETIRED:
-            kept = dt.timedelta(days=statement["keep_days"])
+            keeping_time = dt.timedelta(days=statement["keep_days"])
             until = _parse_time(recorded) if recorded else dt.datetime.now(dt.timezone.utc)
             if (
                 [first for first, _ in ranges] != [1]
-                or kept.days < 1
-                or _parse_time(statement["before"]) + kept > until
+                or keeping_time.days < 1
+                or _parse_time(statement["before"]) + keeping_time > until
             ):
-                return f"it is not the beginning of the log, or younger than the {kept.days:,} days that were signed"
+                return f"it is not the beginning of the log, or younger than the {keeping_time.days:,} days that were signed"
     except (BadSignature, Malformed) as error:
         return str(error)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

@@ -37,8 +37,8 @@ class Command(BaseCommand):
         setting.add_argument("changes", nargs="+", metavar="name=value")
         staff = commands.add_parser("staff", help="give somebody with an account a role, or another one")
         end = commands.add_parser("end", help="take somebody's access away")
-        for one in (staff, end):
-            one.add_argument("username")
+        for command in (staff, end):
+            command.add_argument("username")
         staff.add_argument("--role", required=True, choices=StaffRole.values)
         staff.add_argument("--name", required=True, help="as printed on labels and signatures")
         staff.add_argument("--registration", default="", help="professional registration number")
@@ -48,16 +48,16 @@ class Command(BaseCommand):
         product.add_argument("--brand", default="")
         product.add_argument("--strength-mg", required=True)
         product.add_argument("--pack-size", required=True, type=int)
-        for one in (setting, staff, end, product):
-            one.add_argument("--pharmacy", type=UUID, help="may be left out where there is only one")
-            one.add_argument("--by", metavar="USERNAME", help="the manager who answers for it")
+        for command in (setting, staff, end, product):
+            command.add_argument("--pharmacy", type=UUID, help="may be left out where there is only one")
+            command.add_argument("--by", metavar="USERNAME", help="the manager who answers for it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, and turn every refusal into words."""
         try:
             getattr(self, f"_{options['do']}")(options)
         except DispensaryError as error:
-            raise CommandError(" ".join([error.detail, *(each.sentence() for each in error.problems)])) from error
+            raise CommandError(" ".join([error.detail, *(problem.sentence() for problem in error.problems)])) from error
 
     def _open(self, options: dict[str, Any]) -> None:
         opened = pharmacies.open_pharmacy(
@@ -66,8 +66,8 @@ class Command(BaseCommand):
         self.stdout.write(str(opened.pk))
 
     def _list(self, options: dict[str, Any]) -> None:
-        for each in Pharmacy.objects.order_by("name"):
-            self.stdout.write(f"{each.pk}  {each.name} ({each.profile})")
+        for pharmacy in Pharmacy.objects.order_by("name"):
+            self.stdout.write(f"{pharmacy.pk}  {pharmacy.name} ({pharmacy.profile})")
 
     def _set(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
@@ -102,8 +102,8 @@ class Command(BaseCommand):
 
     def _product(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
-        told = {name: options[name] for name in ("gtin", "name", "brand", "strength_mg", "pack_size")}
-        product = pharmacies.add_product(**told, by=_by(at, options["by"]), now=timezone.now())
+        fields = {name: options[name] for name in ("gtin", "name", "brand", "strength_mg", "pack_size")}
+        product = pharmacies.add_product(**fields, by=_by(at, options["by"]), now=timezone.now())
         self.stdout.write(f"{product.gtin}  {product.name}")
 
 
@@ -117,11 +117,11 @@ def _parse_settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _pharmacy(wanted: UUID | None) -> Pharmacy:
-    found = list(Pharmacy.objects.filter(pk=wanted) if wanted else Pharmacy.objects.all()[:2])
-    if len(found) != 1:
+def _pharmacy(pharmacy_id: UUID | None) -> Pharmacy:
+    pharmacies_asked = list(Pharmacy.objects.filter(pk=pharmacy_id) if pharmacy_id else Pharmacy.objects.all()[:2])
+    if len(pharmacies_asked) != 1:
         raise CommandError("Say which pharmacy: --pharmacy ID. `manage.py pharmacy list` tells the ids.")
-    return found[0]
+    return pharmacies_asked[0]
 
 
 def _user(username: str) -> AbstractBaseUser:

@@ -62,14 +62,14 @@ class Command(BaseCommand):
         listing.add_argument("--limit", type=_some, default=50)
         explain = commands.add_parser("explain", help="why has this patient got no message?")
         explain.add_argument("patient", type=uuid.UUID)
-        for name, told in (("resend", "send one reminder now"), ("withdraw", "withdraw one reminder")):
-            one = commands.add_parser(name, help=told)
-            one.add_argument("reminder", type=uuid.UUID)
-            one.add_argument(
+        for name, help_text in (("resend", "send one reminder now"), ("withdraw", "withdraw one reminder")):
+            command = commands.add_parser(name, help=help_text)
+            command.add_argument("reminder", type=uuid.UUID)
+            command.add_argument(
                 "--by", required=True, metavar="USERNAME", help="who answers for it; goes into the audit log"
             )
             if name == "resend":
-                one.add_argument("--despite-quiet-hours", action="store_true")
+                command.add_argument("--despite-quiet-hours", action="store_true")
         preview = commands.add_parser("preview", help="everything that a dispense will send, as a calendar")
         preview.add_argument("dispense", type=uuid.UUID)
         preview.add_argument("--detailed", action="store_true", help="with medicine and dose")
@@ -115,16 +115,16 @@ class Command(BaseCommand):
         rows = Reminder.objects.filter(pharmacy=pharmacy)
         if options["state"]:
             rows = rows.filter(state=ReminderState[options["state"].upper()])
-        owed = list(rows.filter(state__in=NOT_SENT_YET).order_by("due_at", "id")[: options["limit"]])
-        others = rows.exclude(state__in=NOT_SENT_YET).order_by("-due_at", "-id")[: options["limit"] - len(owed)]
-        shown = [*owed, *others]
+        unsent = list(rows.filter(state__in=NOT_SENT_YET).order_by("due_at", "id")[: options["limit"]])
+        others = rows.exclude(state__in=NOT_SENT_YET).order_by("-due_at", "-id")[: options["limit"] - len(unsent)]
+        listed = [*unsent, *others]
         words = f"reminders list {options['state'] or ''}".strip()
         patients.record_search(
-            pharmacy=pharmacy, words=words, count=len(shown), by=self._looker(options, pharmacy.pk), now=now
+            pharmacy=pharmacy, words=words, count=len(listed), by=self._looker(options, pharmacy.pk), now=now
         )
-        for row in shown:
+        for row in listed:
             self.stdout.write(f"{row.public_id}  patient {row.patient_id}  {reminders.say(row, now)}")
-        if not shown:
+        if not listed:
             self.stderr.write("There is none.")
 
     def _explain(self, options: dict[str, Any]) -> None:
@@ -138,8 +138,8 @@ class Command(BaseCommand):
         by = self._actor(options["by"], reminder)
         now, despite = timezone.now(), options["despite_quiet_hours"]
         row = send_reminder(public_id=reminder.public_id, despite_quiet=despite, by=by, now=now)
-        told = reminders.outlook(row, now)
-        self.stdout.write(f"{told[0].upper()}{told[1:]}")
+        sentence = reminders.outlook(row, now)
+        self.stdout.write(f"{sentence[0].upper()}{sentence[1:]}")
 
     def _withdraw(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
@@ -151,24 +151,26 @@ class Command(BaseCommand):
         by = self._looker(options, dispense.pharmacy_id)
         patients.record_opening(patient=dispense.patient, part=dispense, by=by, now=now)
         patient = dispense.patient
-        found = reminders.preview(
+        messages = reminders.preview(
             therapy=therapy_of(patient, patient.pharmacy.local_day(now)),
             patient=patient,
             detailed=options["detailed"],
             language=options["language"],
             now=now,
         )
-        if not found:
+        if not messages:
             self.stderr.write("This supply makes nothing owing from now on.")
-        for shown in found:
-            parts = f"{shown.segments.count} text message{'s' * (shown.segments.count > 1)}, {shown.segments.alphabet}"
-            self.stdout.write(f"{shown.leaves_at:%a %d %b %Y %H:%M}  {shown.kind.label}  ({parts})\n    {shown.text}")
+        for message in messages:
+            parts = f"{message.segments.count} text message{'s' * (message.segments.count > 1)}, {message.segments.alphabet}"
+            self.stdout.write(
+                f"{message.leaves_at:%a %d %b %Y %H:%M}  {message.kind.label}  ({parts})\n    {message.text}"
+            )
 
     def _one(self, model: Any, key: uuid.UUID, name: str, field: str = "pk") -> Any:
-        found = model.objects.filter(**{field: key}).first()
-        if found is None:
+        row = model.objects.filter(**{field: key}).first()
+        if row is None:
             raise CommandError(f"There is no {name} {key}.")
-        return found
+        return row
 
     def _looker(self, options: dict[str, Any], pharmacy_id: uuid.UUID) -> Actor:
         """Return the actor: the named member of staff, or the shell, which the log then says."""

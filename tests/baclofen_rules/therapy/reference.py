@@ -650,12 +650,12 @@ class Reference:
         """Return the day an active order is due, and the first day on which it would not be early."""
         order = self.orders[order_id]
         relation, _, courses = self.relate(order_id)
-        given = [s for s in self.given.get(order_id, []) if s in self.supplies]
+        hand_overs = [s for s in self.given.get(order_id, []) if s in self.supplies]
         if self.owed(order_id) is not None and relation in (Relation.PART, Relation.CONTINUES):
             interval = order.interval_days
-            day = self.day if interval is None else max(s.on for s in given) + timedelta(interval)
+            day = self.day if interval is None else max(s.on for s in hand_overs) + timedelta(interval)
             return day, day
-        if order.starts_on is not None and not given:
+        if order.starts_on is not None and not hand_overs:
             planned = order.starts_on - timedelta(self.facts.habits.lead)
             if planned > self.day:
                 return planned, planned
@@ -726,12 +726,13 @@ def stock_of(plan: Plan, tablets: Sequence[Decimal]) -> list[Decimal]:
 
 def rest_of(order: Order, supplies: Sequence[Supply]) -> tuple[Decimal, ...]:
     """Return what the fill begun lacks, by product: a fill is one ordered quantity of each."""
-    given = [sum((s.tablets or ())[place] for s in supplies) for place in range(len(order.plan.products))]
+    tablets_given = [sum((s.tablets or ())[place] for s in supplies) for place in range(len(order.plan.products))]
     quantities = [product.quantity for product in order.plan.products]
     fills = max(
-        [ceil(count / quantity) for count, quantity in zip(given, quantities, strict=True) if quantity], default=0
+        [ceil(count / quantity) for count, quantity in zip(tablets_given, quantities, strict=True) if quantity],
+        default=0,
     )
-    return tuple(fills * q - g if q else ZERO for g, q in zip(given, quantities, strict=True))
+    return tuple(fills * q - g if q else ZERO for g, q in zip(tablets_given, quantities, strict=True))
 
 
 def days_between(first_on: date, last_on: date) -> Iterator[date]:

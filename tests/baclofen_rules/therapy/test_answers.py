@@ -65,9 +65,9 @@ def test_what_is_owed_counts_from_the_product_of_which_most_was_begun() -> None:
 
 
 def test_a_profile_of_days_left_keeps_at_most_half_of_the_fill() -> None:
-    kept = replace(habits(), used_fraction=None, days_left=5)
+    habits_of_days = replace(habits(), used_fraction=None, days_left=5)
     for tablets, days in ((84, 5), (18, 3), (21, 3)):
-        relation = state(order("A", 30), given("A", -2, tablets), habits=kept).relate("A")
+        relation = state(order("A", 30), given("A", -2, tablets), habits=habits_of_days).relate("A")
         assert relation is not None
         assert relation.kept_days == days
 

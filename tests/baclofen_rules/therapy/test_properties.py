@@ -178,8 +178,8 @@ def test_4_the_order_of_the_lists_is_irrelevant(facts: Facts, data: st.DataObjec
 @in_every_state
 @given(states.states())
 def test_5_a_cancelled_hand_over_equals_none(facts: Facts) -> None:
-    kept = tuple(supply for supply in facts.supplies if supply.status is not SupplyStatus.CANCELLED)
-    assert answers(replace(facts, supplies=kept)) == answers(facts)
+    not_cancelled = tuple(supply for supply in facts.supplies if supply.status is not SupplyStatus.CANCELLED)
+    assert answers(replace(facts, supplies=not_cancelled)) == answers(facts)
 
 
 @in_every_state
@@ -257,12 +257,12 @@ def test_7_knowing_less_of_an_order_never_lowers_the_highest_day(facts: Facts, d
     assume(orders and facts.died_on is None)
     order = data.draw(st.sampled_from(orders))
     last_on = max((supply.on for supply in facts.supplies), default=EARLIEST)
-    known: list[Facts] = [
+    versions: list[Facts] = [
         replace(facts, orders=tuple(less if o is order else o for o in facts.orders))
         for less in (replace(order, prescriber=None), replace(order, replaces=None))
         if not any(supply.order == order.id for supply in facts.supplies)
     ]
-    known += [
+    versions += [
         replace(facts, decisions=tuple(d for d in facts.decisions if d is not decision))
         for decision in facts.decisions
         if decision.on > last_on
@@ -273,7 +273,7 @@ def test_7_knowing_less_of_an_order_never_lowers_the_highest_day(facts: Facts, d
         )
     ]
     highest = therapy(facts).highest(order.id, tablets_of(order))
-    for less in known:
+    for less in versions:
         assert at_most(therapy(less).highest(order.id, tablets_of(order))) >= at_most(highest)
 
 

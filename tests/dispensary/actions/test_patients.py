@@ -198,6 +198,7 @@ def test_what_stood_in_the_record_at_the_last_hand_over_is_told_at_the_next(shop
     second = assess(order, on=NOW.date() + timedelta(days=28))
     code = "interaction-other-sedative"
     severities = [
-        {finding.code: str(finding.severity) for finding in each.review.findings}[code] for each in (first, second)
+        {finding.code: str(finding.severity) for finding in outcome.review.findings}[code]
+        for outcome in (first, second)
     ]
     assert severities == ["acknowledge", "information"]

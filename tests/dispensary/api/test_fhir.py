@@ -186,11 +186,11 @@ def test_an_order_of_a_liquid_for_the_pump_is_kept_and_stopped_in_clinical_words
 
 def test_questions_come_with_what_the_witnesses_say_of_each_other(technician: Caller) -> None:
     wrong = line(mg(5), daily(3, boundsDuration=days(28)), text="50 mg three times a day for 28 days")
-    told = diagnostics(
+    texts = diagnostics(
         outcome(technician.post(ADDRESS, new_start(status="draft", dosageInstruction=[wrong]), content_type=FHIR), 400)
     )
-    assert "another status" in told
-    assert "The dose of the directions differs" in told
+    assert "another status" in texts
+    assert "The dose of the directions differs" in texts
 
 
 def person(**changes: Any) -> list[dict[str, Any]]:

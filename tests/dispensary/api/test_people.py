@@ -281,9 +281,9 @@ def test_a_second_number_of_one_person_is_asked_about_until_it_is_answered(techn
     address = f"patients/{second['patient']['id']}/namesakes/"
     reply = {"other": first["patient"]["id"], "answer": "same"}
     assert fields(technician.post(address, reply | {"answer": ""})) == {"answer"}
-    kept = technician.post(address, reply)
-    assert (kept.status_code, kept.json()["id"]) == (200, first["patient"]["id"])
-    assert [row["identifier"] for row in kept.json()["former_identities"]] == ["Z-1"]
+    kept_record = technician.post(address, reply)
+    assert (kept_record.status_code, kept_record.json()["id"]) == (200, first["patient"]["id"])
+    assert [row["identifier"] for row in kept_record.json()["former_identities"]] == ["Z-1"]
     moved = technician.get(f"prescriptions/{second['id']}/").json()
     assert moved["patient"]["id"] == first["patient"]["id"]
     assert technician.get(f"patients/{second['patient']['id']}/").json()["joined_to"] == first["patient"]["id"]

@@ -179,8 +179,8 @@ def test_a_scan_never_erases_what_it_does_not_carry(counter: Client, pharmacist:
 def test_a_second_box_does_not_keep_the_first_boxs_lot(counter: Client, pharmacist: StaffMember, scanned: str) -> None:
     prescription = order(pharmacist)
     counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
-    shown = {"gtin": make.TEN_MG, "lot": "LOT7", "expiry": "2028-11-30", "serial": "SN42", "quantity": "42"}
-    counter.post(check(prescription), shown | {"scan-it": "1", "scan": scanned})
+    pack_fields = {"gtin": make.TEN_MG, "lot": "LOT7", "expiry": "2028-11-30", "serial": "SN42", "quantity": "42"}
+    counter.post(check(prescription), pack_fields | {"scan-it": "1", "scan": scanned})
     draft = counter.get(check(prescription)).context["lines"][0].draft
     assert (draft.gtin, draft.lot, draft.expiry) == (make.TEN_MG, "", "")
 
@@ -412,10 +412,10 @@ def test_the_label_is_printed_once_and_then_again(counter: Client, pharmacist: S
         answer = counter.get(address)
         assert answer["Content-Type"] == "application/pdf"
         assert answer.content.startswith(b"%PDF")
-    seen = (
+    prints = (
         AuditEntry.objects.filter(action__startswith="label.").order_by("recorded_at").values_list("action", flat=True)
     )
-    assert list(seen) == ["label.printed", "label.reprinted"]
+    assert list(prints) == ["label.printed", "label.reprinted"]
 
 
 def test_the_picture_of_a_label_is_no_print(counter: Client, pharmacist: StaffMember) -> None:
@@ -475,26 +475,26 @@ def test_the_queue_asks_the_same_number_of_questions_for_one_and_for_many(
     order(pharmacist)
     with CaptureQueriesContext(
         connection,
-    ) as one:
+    ) as queries_for_one:
         counter.get(reverse("counter:queue"))
     for _ in range(5):
         order(pharmacist)
-    with django_assert_max_num_queries(len(one)):
+    with django_assert_max_num_queries(len(queries_for_one)):
         counter.get(reverse("counter:queue"))
 
 
 @pytest.mark.parametrize("by", ["name", "part", "number", "patient", "label"])
 def test_an_order_is_found_by_name_number_and_label(counter: Client, pharmacist: StaffMember, by: str) -> None:
-    wanted = order(pharmacist, patient={"family_name": "Featherstone", "given_name": "Zoe"})
+    order_sought = order(pharmacist, patient={"family_name": "Featherstone", "given_name": "Zoe"})
     order(pharmacist)
     words = {
         "name": "Featherstone, Zoe",
         "part": "feath zo",
-        "number": order_number(wanted),
-        "patient": wanted.patient.identifier,
-        "label": f"{order_number(wanted)}|12|9f86d081884c7d65",
+        "number": order_number(order_sought),
+        "patient": order_sought.patient.identifier,
+        "label": f"{order_number(order_sought)}|12|9f86d081884c7d65",
     }[by]
-    assert counter.post(reverse("counter:queue"), {"q": words})["Location"] == check(wanted)
+    assert counter.post(reverse("counter:queue"), {"q": words})["Location"] == check(order_sought)
     assert AuditEntry.objects.filter(action="patient.searched").exists()
 
 

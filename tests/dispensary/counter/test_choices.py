@@ -146,14 +146,14 @@ def test_a_lower_dose_beside_an_active_order_needs_a_choice_and_no_reason(counte
 
 def test_a_choice_reviews_again_at_once(counter: Client, patient: Patient) -> None:
     increase = order(patient, 10, 10, 15)
-    shown = {f.question.code for f in page_of(counter, increase)["view"].findings}
-    assert "dose-change" in shown
+    codes = {f.question.code for f in page_of(counter, increase)["view"].findings}
+    assert "dose-change" in codes
     page = choose(counter, increase, "beside")
     after = {f.question.code for f in page["view"].findings}
     assert "duplicate-supply" in after
     assert "dose-change" not in after
     back = choose(counter, increase, "")
-    assert {f.question.code for f in back["view"].findings} == shown
+    assert {f.question.code for f in back["view"].findings} == codes
 
 
 def test_a_choice_that_is_not_offered_is_not_taken(counter: Client, patient: Patient) -> None:

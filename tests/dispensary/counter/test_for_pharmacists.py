@@ -51,8 +51,8 @@ def test_the_page_says_that_a_pharmacist_acknowledges_it(
     assert finding(page, code) not in {*page["main"].acknowledges, *page["ticks"]}
     refused = press(client, prescription)
     assert refused.status_code == 409
-    said = [line.words for line in refused.context["errors"]]
-    assert [words for words in said if words.endswith("A pharmacist has to acknowledge this.")]
+    errors = [line.words for line in refused.context["errors"]]
+    assert [words for words in errors if words.endswith("A pharmacist has to acknowledge this.")]
     assert "A pharmacist acknowledges this." in refused.content.decode()
 
 

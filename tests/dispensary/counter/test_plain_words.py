@@ -124,8 +124,8 @@ def search(counter: Client, words: str) -> Any:
 
 
 def test_one_hit_is_opened(counter: Client, pharmacist: StaffMember) -> None:
-    wanted = clean(pharmacist, family_name="Featherstone")
-    assert search(counter, "Feather")["Location"] == check(wanted)
+    order_sought = clean(pharmacist, family_name="Featherstone")
+    assert search(counter, "Feather")["Location"] == check(order_sought)
 
 
 def test_several_hits_and_patients_without_an_order_are_listed(counter: Client, pharmacist: StaffMember) -> None:
@@ -137,11 +137,11 @@ def test_several_hits_and_patients_without_an_order_are_listed(counter: Client, 
 
 
 def test_a_pack_scanned_at_the_queue_opens_the_only_order_it_fits(counter: Client, pharmacist: StaffMember) -> None:
-    wanted = clean(pharmacist)
-    assert search(counter, f"]d201{make.TEN_MG}1728113010LOT7")["Location"] == check(wanted)
+    order_sought = clean(pharmacist)
+    assert search(counter, f"]d201{make.TEN_MG}1728113010LOT7")["Location"] == check(order_sought)
     other = clean(pharmacist, family_name="Novak")
     page = search(counter, make.TEN_MG)
-    assert {row.prescription.pk for row in page.context["rows"]} == {wanted.pk, other.pk}
+    assert {row.prescription.pk for row in page.context["rows"]} == {order_sought.pk, other.pk}
     assert search(counter, make.TWENTY_FIVE_MG).context["rows"] == []
 
 

@@ -70,9 +70,9 @@ def test_without_any_node_one_sentence_says_what_to_do(monkeypatch: pytest.Monke
 
 
 def test_an_old_node_is_passed_over_for_the_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, said in (("node", "v12.22.0"), ("npm", "6")):
+    for name, version_text in (("node", "v12.22.0"), ("npm", "6")):
         program = tmp_path / name
-        program.write_text(f"#!/bin/sh\necho {said}\n")
+        program.write_text(f"#!/bin/sh\necho {version_text}\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
     assert tmp_path not in build.node_folders()

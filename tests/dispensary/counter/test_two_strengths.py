@@ -102,10 +102,10 @@ def test_packs_are_scanned_in_any_order_and_handed_over_at_once(
         (first.pk, "LOT25", 28),
     ]
     assert len({row.handed_over_at for row in made}) == 1
-    shown = counter.get(answer["Location"]).content.decode()
+    page_text = counter.get(answer["Location"]).content.decode()
     for row in made:
-        assert reverse("counter:label", args=[row.pk]) in shown
-        assert reverse("counter:label-picture", args=[row.pk]) in shown
+        assert reverse("counter:label", args=[row.pk]) in page_text
+        assert reverse("counter:label-picture", args=[row.pk]) in page_text
 
 
 def test_a_pack_of_no_strength_ordered_is_said_at_once_and_not_taken_over(

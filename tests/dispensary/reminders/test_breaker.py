@@ -81,7 +81,7 @@ def test_a_rest_shows_in_the_health_check_and_the_metrics_and_not_as_an_event(cr
     reminders.drain()
     state = health.engine_state()
     assert state.resting == ("sink",) and "rest sink" not in dict(state.counters)
-    assert any("channel sink is down" in told for told in state.troubles)
+    assert any("channel sink is down" in trouble for trouble in state.troubles)
 
 
 def test_what_would_stop_being_true_before_the_rest_is_over_is_a_persons_work(due, outbox):

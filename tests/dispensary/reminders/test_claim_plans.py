@@ -60,8 +60,8 @@ def test_a_claim_of_fifty_touches_about_fifty_rows():
         cursor.execute(
             "EXPLAIN (ANALYZE, FORMAT JSON) " + queue.SQL["claim_due"], [uuid.uuid4(), "w", timedelta(seconds=60), 50]
         )
-        told = str(cursor.fetchone()[0])
-    assert "'Actual Rows': 50" in told.replace("50.0", "50") and str(TIES) not in told
+        plan_text = str(cursor.fetchone()[0])
+    assert "'Actual Rows': 50" in plan_text.replace("50.0", "50") and str(TIES) not in plan_text
 
 
 def test_marking_finds_its_row_by_its_key_whatever_the_lease_index_promises():

@@ -44,7 +44,7 @@ def state(reminder):
 
 def audited(action, *pharmacies):
     """The log keeps what earlier tests wrote, as it should: ask for this test's pharmacies."""
-    return list(AuditEntry.objects.filter(action=action, pharmacy__in=[each.pk for each in pharmacies]))
+    return list(AuditEntry.objects.filter(action=action, pharmacy__in=[pharmacy.pk for pharmacy in pharmacies]))
 
 
 def test_a_due_reminder_leaves_once_with_ledger_and_audit_line(due, outbox):
@@ -61,8 +61,8 @@ def test_a_due_reminder_leaves_once_with_ledger_and_audit_line(due, outbox):
 def test_the_words_reveal_nothing_and_carry_the_way_to_stop(due, outbox):
     due()
     reminders.drain()
-    told = outbox.sent[0]
-    assert told["subject"] == "A message from City Pharmacy" and "baclofen" not in told["text"].casefold()
+    message = outbox.sent[0]
+    assert message["subject"] == "A message from City Pharmacy" and "baclofen" not in message["text"].casefold()
 
 
 def test_two_hundred_due_at_once_all_leave_once(awake, due, outbox):
@@ -77,7 +77,7 @@ def test_two_hundred_due_at_once_all_leave_once(awake, due, outbox):
     ]  # fmt: skip
     Reminder.objects.bulk_create(rows)
     assert reminders.drain().sent == 201
-    assert len({told["key"] for told in outbox.sent}) == len(outbox.sent) == 201
+    assert len({message["key"] for message in outbox.sent}) == len(outbox.sent) == 201
 
 
 def test_what_is_not_due_stays(due, outbox):
@@ -194,7 +194,7 @@ def test_a_bad_address_is_marked_and_the_next_allowed_medium_is_used(due, outbox
     reminders.drain()
     assert state(reminder) is ReminderState.SENT
     assert ContactPoint.objects.get(medium="email").fault == "refused"
-    assert [told["to"] for told in outbox.sent] == ["+447700900123"]
+    assert [message["to"] for message in outbox.sent] == ["+447700900123"]
 
 
 def test_when_every_address_refuses_it_is_a_persons_work(due, outbox):
@@ -225,7 +225,7 @@ def test_a_lost_answer_about_safety_is_sent_again(due, outbox):
     outbox.act_out(answer="lose-answer", times=1)
     reminders.drain()
     assert state(reminder) is ReminderState.SENT
-    assert len(outbox.sent) == 2 and len({told["key"] for told in outbox.sent}) == 1
+    assert len(outbox.sent) == 2 and len({message["key"] for message in outbox.sent}) == 1
 
 
 def test_a_lost_answer_of_a_provider_that_folds_keys_costs_no_duplicate(due, outbox):
@@ -466,48 +466,49 @@ def test_a_batch_of_two_pharmacies_writes_each_into_its_own_log(due, outbox):
 
 @pytest.mark.parametrize("who", ["a receipt", "a tick"])
 def test_what_was_accepted_and_not_yet_booked_is_booked_once_with_the_same_line(due, outbox, who):
-    booked, found = due(), due()
+    booked, unbooked = due(), due()
     lease = claim()
-    one, other = compose.read(lease, channels_in_use())
-    begun = outcomes.hand_over(lease, None, one)
-    going = [outcomes.AcceptedSend(one, begun, Accepted("1"), database_now())]
+    first_line, other = compose.read(lease, channels_in_use())
+    begun = outcomes.hand_over(lease, None, first_line)
+    going = [outcomes.AcceptedSend(first_line, begun, Accepted("1"), database_now())]
     begun = outcomes.hand_over(lease, going[0], other)
     going.append(outcomes.AcceptedSend(other, begun, Accepted("2"), database_now()))
     outcomes.hand_over(lease, going[1], None)
     if who == "a tick":
-        Reminder.objects.filter(pk=found.pk).update(lease_until=database_now() - LONG_AGO)
+        Reminder.objects.filter(pk=unbooked.pk).update(lease_until=database_now() - LONG_AGO)
         assert reminders.tick().in_doubt == 1
-        assert state(found) is ReminderState.SENT
+        assert state(unbooked) is ReminderState.SENT
     else:
         receipt = Receipt("r1", ReceiptStatus.DELIVERED, provider_message_id="2")
         reminders.keep(channel="sink", events=[receipt], now=database_now())
         reminders.act_on_events(now=database_now())
-        assert state(found) is ReminderState.DELIVERED
+        assert state(unbooked) is ReminderState.DELIVERED
     outcomes.book(lease, going)
     assert state(booked) is ReminderState.SENT
     lines = {entry.subject_id: entry for entry in audited("reminder.sent", booked.pharmacy)}
-    assert sorted(lines) == sorted(str(row.public_id) for row in (booked, found))
+    assert sorted(lines) == sorted(str(row.public_id) for row in (booked, unbooked))
     assert len(audited("reminder.sent", booked.pharmacy)) == 2
     with audit.reading(booked.pharmacy):
         bodies = {
-            row.pk: json.loads(AuditBody.objects.get(pk=lines[str(row.public_id)].pk).body) for row in (booked, found)
+            row.pk: json.loads(AuditBody.objects.get(pk=lines[str(row.public_id)].pk).body)
+            for row in (booked, unbooked)
         }
-    first, second = bodies[booked.pk], bodies[found.pk]
+    first, second = bodies[booked.pk], bodies[unbooked.pk]
     assert first.pop("key") != second.pop("key") and first == second
 
 
 def test_in_a_long_batch_lines_are_written_before_its_end(due, outbox, monkeypatch):
     monkeypatch.setattr(engine, "BOOK_AFTER", 0.0)
     rows = [due() for _ in range(3)]
-    send, seen = Sink.send, []
+    send, line_counts = Sink.send, []
 
     def counting(channel, message):
-        seen.append(len(audited("reminder.sent", rows[0].pharmacy)))
+        line_counts.append(len(audited("reminder.sent", rows[0].pharmacy)))
         return send(channel, message)
 
     monkeypatch.setattr(Sink, "send", counting)
     reminders.drain()
-    assert seen == [0, 0, 1] and len(audited("reminder.sent", rows[0].pharmacy)) == 3
+    assert line_counts == [0, 0, 1] and len(audited("reminder.sent", rows[0].pharmacy)) == 3
 
 
 def test_a_drain_inside_a_transaction_is_refused(due, outbox):

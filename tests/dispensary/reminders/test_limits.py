@@ -56,7 +56,7 @@ def test_on_a_day_of_25_hours_one_a_day_is_one():
 @pytest.mark.parametrize(("days", "kept_back"), [((1, 2), False), ((1, 2, 3), True)])
 def test_three_in_seven_days_are_enough(days, kept_back):
     now = at(22, 10)
-    decided = _postpone(row(now, *(now - timedelta(days=each) for each in days)), Habits)
+    decided = _postpone(row(now, *(now - timedelta(days=days_ago) for days_ago in days)), Habits)
     assert (decided is not None) is kept_back
 
 

@@ -108,8 +108,8 @@ def test_twilio_is_asked_by_its_own_number(status, known, permanent):
     with running(Twilio()) as twilio:
         twilio.status = status
         channel = Channel({"account_sid": twilio.SID, "auth_token": twilio.TOKEN, "from": "+1", "base_url": twilio.url})
-        told = [receipt] if (receipt := channel.fetch_receipt("SM1")) else []
-        assert len(told) == known and all(each.permanent is permanent for each in told)
+        receipts = [receipt] if (receipt := channel.fetch_receipt("SM1")) else []
+        assert len(receipts) == known and all(one_receipt.permanent is permanent for one_receipt in receipts)
         twilio.mood = "away"
         with pytest.raises(LookupError):
             channel.fetch_receipt("SM1")

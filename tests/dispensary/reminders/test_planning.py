@@ -100,10 +100,10 @@ def test_a_message_due_at_half_past_two_on_the_night_the_clocks_change_is_owed_o
     )
     at = datetime.combine(run_out, time(0), ZoneInfo(zone)) - timedelta(days=28)
     plan(making.dispense(making.prescription(person, received_at=at), at=at), at)
-    [owed] = Reminder.objects.filter(kind="run_out")
-    there = owed.due_at.astimezone(ZoneInfo(zone))
+    [reminder] = Reminder.objects.filter(kind="run_out")
+    there = reminder.due_at.astimezone(ZoneInfo(zone))
     assert (there.date(), f"{there:%H:%M}", there.utcoffset()) == (run_out, local, timedelta(hours=hours_from_utc))
-    assert owed.local_time == time(2, 30)  # the intent stays
+    assert reminder.local_time == time(2, 30)  # the intent stays
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ def test_a_titration_owes_the_evening_before_each_rise_with_both_doses_and_the_c
 def test_what_a_rise_says_is_both_doses_and_how_many_tablets_with_halves_in_words(patient):
     making.dispense(making.prescription(patient, TITRATION))
     therapy = therapy_of(patient, NOW.date())
-    told = [each.text for each in reminders.preview(therapy=therapy, patient=patient, detailed=True, now=NOW)]
+    texts = [message.text for message in reminders.preview(therapy=therapy, patient=patient, detailed=True, now=NOW)]
     assert (
         "take 30 mg of baclofen a day instead of 15 mg: 1 tablet, then 1 tablet, then 1 tablet (10 mg tablets)"
-        in told[0]
+        in texts[0]
     )
-    assert "take 45 mg of baclofen a day instead of 30 mg: 1 and a half tablets, then 1 and a half tablets" in told[1]
+    assert "take 45 mg of baclofen a day instead of 30 mg: 1 and a half tablets, then 1 and a half tablets" in texts[1]
 
 
 def test_planning_again_with_equal_facts_does_nothing(patient):

@@ -53,16 +53,16 @@ def manager(patient):
 @pytest.fixture
 def supply(patient):
     """A supply of maintenance for 28 days, planned."""
-    given = making.dispense(making.prescription(patient))
+    handed_over = making.dispense(making.prescription(patient))
     making.follow(patient, NOW)
-    return given
+    return handed_over
 
 
 @pytest.fixture
 def taper(patient):
-    given = making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
+    handed_over = making.dispense(making.prescription(patient, making.TAPER, then_stop=True))
     making.follow(patient, NOW)
-    return given
+    return handed_over
 
 
 @pytest.fixture
@@ -92,9 +92,9 @@ def calls(patient, *states):
 
 
 def said(patient, kind, state=S.SENT, **more):
-    found = Reminder.objects.filter(patient=patient, kind=kind, plan__ended_at=None).order_by("local_date").first()
-    Reminder.objects.filter(pk=found.pk).update(state=state, attempts=1, **more)
-    return found
+    reminder = Reminder.objects.filter(patient=patient, kind=kind, plan__ended_at=None).order_by("local_date").first()
+    Reminder.objects.filter(pk=reminder.pk).update(state=state, attempts=1, **more)
+    return reminder
 
 
 def test_changed_lead_days_move_the_calls_to_come(patient, supply, change):
@@ -376,9 +376,9 @@ def test_a_dispense_after_the_change_is_planned_with_it_and_is_not_behind(patien
 
 def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supply, manager, caplog):
     others = [making.patient(patient.pharmacy) for _ in range(3)]
-    for each in others:
-        making.dispense(making.prescription(each))
-        making.follow(each, NOW)
+    for other in others:
+        making.dispense(making.prescription(other))
+        making.follow(other, NOW)
     make.change_past_actions(making.Prescription.objects.filter(patient=patient), strength_mg=None)
     make.change_past_actions(
         making.Dispense.objects.filter(pk=supply.pk), strength_mg=0
@@ -392,19 +392,19 @@ def test_one_plan_that_cannot_be_made_again_keeps_no_other_from_it(patient, supp
 @pytest.mark.django_db(transaction=True)
 def test_a_patient_whose_record_is_being_changed_is_left_for_the_next_tick(patient, supply, manager):
     pharmacies.change_settings(pharmacy=patient.pharmacy, changes={"refill_lead_days": 5}, by=manager, now=at(1))
-    held, release = threading.Event(), threading.Event()
+    is_locked, release = threading.Event(), threading.Event()
 
     def hold():
         with transaction.atomic():
             Patient.objects.select_for_update().get(pk=patient.pk)
-            held.set()
+            is_locked.set()
             release.wait(20)
         connection.close()
 
     other = threading.Thread(target=hold)
     other.start()
     try:
-        assert held.wait(20) and summaries.refresh_outdated(now=at(1)) == 0
+        assert is_locked.wait(20) and summaries.refresh_outdated(now=at(1)) == 0
     finally:
         release.set()
         other.join()
@@ -459,8 +459,8 @@ def test_a_zone_that_is_none_changes_nothing(patient, supply, technician, zone):
 
 def claimed(patient):
     row = Reminder.objects.get(patient=patient, kind=ReminderKind.REFILL_DUE, plan__ended_at=None)
-    held = {"state": S.LEASED, "lease_token": row.public_id, "lease_until": at(22), "due_at": at(21, 10)}
-    Reminder.objects.filter(pk=row.pk).update(**held)
+    lease = {"state": S.LEASED, "lease_token": row.public_id, "lease_until": at(22), "due_at": at(21, 10)}
+    Reminder.objects.filter(pk=row.pk).update(**lease)
     return row
 
 
@@ -484,5 +484,5 @@ def test_a_change_of_language_and_zone_stands_in_the_log_with_both_values(patien
     )
     entry = AuditEntry.objects.get(pharmacy=patient.pharmacy_id, action="patient.changed")
     with audit.reading(patient.pharmacy):
-        told = json.loads(AuditBody.objects.get(entry_id=entry.pk).body)["changed"]
-    assert told == {"language": {"from": "en", "to": "fr"}, "time_zone": {"from": "", "to": "Europe/Paris"}}
+        changed = json.loads(AuditBody.objects.get(entry_id=entry.pk).body)["changed"]
+    assert changed == {"language": {"from": "en", "to": "fr"}, "time_zone": {"from": "", "to": "Europe/Paris"}}

@@ -19,16 +19,16 @@ NIGHT = QuietHours(time(20), time(8))
 @cache
 def transitions() -> list[tuple[str, datetime]]:
     """Every instant in 2026-27 at which a zone changes its offset, to the minute."""
-    found = []
+    changes = []
     for name in sorted(zoneinfo.available_timezones()):
         zone = zoneinfo.ZoneInfo(name)
         low = datetime(2026, 1, 1, tzinfo=UTC)
         while low.year < 2028:
             high = low + timedelta(days=5)
             if low.astimezone(zone).utcoffset() != high.astimezone(zone).utcoffset():
-                found.append((name, _bisect(zone, low, high)))
+                changes.append((name, _bisect(zone, low, high)))
             low = high
-    return found
+    return changes
 
 
 def _bisect(zone, low, high):
@@ -106,12 +106,12 @@ def test_every_change_in_every_zone_with_eight_windows_leaves_nothing_inside_qui
 
 def different_changes():
     """Zones that change their clocks by the same rule at the same instant are one: what is left differs somehow."""
-    seen = {}
+    zone_of_change = {}
     for name, change in transitions():
         zone = zoneinfo.ZoneInfo(name)
         before, after = ((change + timedelta(minutes=m)).astimezone(zone).utcoffset() for m in (-2, 2))
-        seen.setdefault((change, before, after), (zone, change))
-    return list(seen.values())
+        zone_of_change.setdefault((change, before, after), (zone, change))
+    return list(zone_of_change.values())
 
 
 MIDNIGHT = time(0)
@@ -133,7 +133,9 @@ def test_some_days_have_no_midnight_and_a_message_of_theirs_still_has_its_instan
 @pytest.mark.parametrize(("name", "gap"), [("Australia/Lord_Howe", 30), ("Antarctica/Troll", 120)])
 def test_a_gap_of_half_an_hour_or_of_two_is_stepped_over_by_its_own_length(name, gap):
     zone = zoneinfo.ZoneInfo(name)
-    forward = [change for each, change in transitions() if each == name and _gained(zone, change) > timedelta(0)]
+    forward = [
+        change for zone_name, change in transitions() if zone_name == name and _gained(zone, change) > timedelta(0)
+    ]
     for change in forward:
         wall = change.astimezone(zone).replace(tzinfo=None) - timedelta(minutes=gap / 2)  # inside the gap
         moved = resolve(wall.date(), wall.time(), zone).astimezone(zone).replace(tzinfo=None)

@@ -53,9 +53,9 @@ def test_there_are_four_languages():
 def test_the_plain_text_and_every_subject_name_no_medicine_dose_or_condition(language, kind):
     written = text(kind, language, detailed=False)
     subject = text(kind, language, detailed=True).subject
-    for told in (written.subject, written.body, subject):
-        assert not [canary for canary in CANARIES if canary in told]
-        assert not [word for word in TELLING if word in told.casefold()]
+    for words in (written.subject, written.body, subject):
+        assert not [canary for canary in CANARIES if canary in words]
+        assert not [word for word in TELLING if word in words.casefold()]
 
 
 @pytest.mark.parametrize(("language", "kind"), EVERY)
@@ -83,8 +83,8 @@ def test_a_plain_text_message_fits_one_segment_and_in_arabic_three(language, kin
 
 @pytest.mark.parametrize(("language", "kind"), [each for each in EVERY if each[0] != "ar"])
 def test_no_accent_and_no_quotation_mark_of_ours_doubles_the_price_of_a_detailed_one(language, kind):
-    told = {"medicine": _words(language)["medicine"], "tablets": say_tablets((Decimal(15),), Decimal(10), language)}
-    written = text(kind, language, detailed=True, **told)
+    params = {"medicine": _words(language)["medicine"], "tablets": say_tablets((Decimal(15),), Decimal(10), language)}
+    written = text(kind, language, detailed=True, **params)
     assert count_segments(f"{written.body} {written.opt_out}").alphabet == "GSM-7"
 
 
@@ -109,9 +109,9 @@ def test_each_way_out_says_only_what_can_be_done(language):
 
 def test_no_text_is_wrong_when_it_is_read_a_day_late():
     """A run-out call may wait for the end of quiet hours, or for a provider: it names its day and never says "today, ..."."""
-    for language, told in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
+    for language, phrase in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
         for detailed in (True, False):
-            assert told not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
+            assert phrase not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_arabic_name_does_not_turn_an_english_text_around():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_change_of_dose_in_detail_tells_old_dose_new_dose_and_tablets(language):
     body = text(ReminderKind.DOSE_CHANGE, language, detailed=True).body
-    assert all(told in body for told in ("31415", "27182", "CANARYTABLETS", "16180"))
+    assert all(detail in body for detail in ("31415", "27182", "CANARYTABLETS", "16180"))
 
 
 def test_a_detailed_text_without_its_facts_falls_back_to_the_plain_one():
@@ -195,8 +195,8 @@ def test_halves_are_said_in_words(mg, words):
 
 
 def test_arabic_counts_tablets_with_its_own_plurals():
-    said = [say_tablets((Decimal(mg),), Decimal(10), "ar") for mg in (5, 10, 20, 30, 110)]
-    assert said == ["نصف قرص", "قرص واحد", "قرصان", "3 أقراص", "11 قرصا"]
+    phrases = [say_tablets((Decimal(mg),), Decimal(10), "ar") for mg in (5, 10, 20, 30, 110)]
+    assert phrases == ["نصف قرص", "قرص واحد", "قرصان", "3 أقراص", "11 قرصا"]
 
 
 def test_a_dose_that_no_half_tablet_makes_is_not_put_into_tablets():
@@ -205,8 +205,8 @@ def test_a_dose_that_no_half_tablet_makes_is_not_put_into_tablets():
 
 
 def test_half_a_milligram_has_the_decimal_sign_of_the_language():
-    said = {language: say_number(Decimal("12.50"), language) for language in LANGUAGES}
-    assert said == {"ar": "12.5", "en": "12.5", "es": "12,5", "fr": "12,5"}
+    numbers = {language: say_number(Decimal("12.50"), language) for language in LANGUAGES}
+    assert numbers == {"ar": "12.5", "en": "12.5", "es": "12,5", "fr": "12,5"}
 
 
 @pytest.mark.parametrize(

@@ -181,14 +181,14 @@ def run_verify(*words: object) -> tuple[int, str]:
 
 
 def test_a_log_that_is_gone_is_named_by_the_sealer_and_by_verify(sealed: Pharmacy, database: Database) -> None:
-    held = service.make_sealer().states.folder.parent / "held"
-    held.write_text(service.make_sealer().states.load(log_of(sealed).log_id).note)  # type: ignore[union-attr]
+    held_folder = service.make_sealer().states.folder.parent / "held"
+    held_folder.write_text(service.make_sealer().states.load(log_of(sealed).log_id).note)  # type: ignore[union-attr]
     row = delete_log(database, sealed)
     lost = service.lost_states(raw_connection("sealer"), service.make_sealer().states)
     assert [(state.origin, state.size) for state in lost] == [(row.origin, 13)]
     status, text = run_verify("--pharmacy", sealed.pk)
     assert (status, "TRUNCATED at 1-13" in text, row.origin in text) == (verify.TAMPERED, True, True)
-    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held)
+    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held_folder)
     assert (status, "no log" in text) == (verify.UNREADABLE, True)
 
 
@@ -214,12 +214,12 @@ def test_a_pharmacy_without_a_log_is_unusable_not_good(sealed: Pharmacy) -> None
 def test_a_held_checkpoint_is_used_or_refused_never_ignored(sealed: Pharmacy, tmp_path: Path, change: str) -> None:
     states = service.make_sealer().states
     note = getattr(states.load(log_of(sealed).log_id), "note", "").encode()
-    held = tmp_path / "held"
-    held.write_bytes({
+    held_folder = tmp_path / "held"
+    held_folder.write_bytes({
         "as it is": note, "CRLF": note.replace(b"\n", b"\r\n"), "BOM": b"\xef\xbb\xbf" + note, "garbage": b"# Readme\n",
         "of another log": note.replace(str(sealed.pk).encode(), b"elsewhere"),
     }[change])  # fmt: skip
-    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held, "--grace", 0)
+    status, text = run_verify("--pharmacy", sealed.pk, "--checkpoint", held_folder, "--grace", 0)
     if change in ("garbage", "of another log"):
         assert status == verify.UNREADABLE
     else:
