@@ -1,6 +1,6 @@
 """Words about the courses that an order stands to: how much, of whom, and for how long."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -28,8 +28,10 @@ def _describe(t: Terms, course: CourseView) -> str:
     of = f" of {prescriber}" if prescriber else ""
     most = "up to " if course.as_needed else ""
     when = " as needed" if course.as_needed else ""
-    left = days_left(course, t.case.on)
-    return f"{most}{mg_words(course.mg)} a day{when}{of} ({count_days(left)} left)"
+    left = f"{count_days(days_left(course, t.case.on))} left"
+    if course.since > t.case.on:
+        left = f"planned from {course.since}"
+    return f"{most}{mg_words(course.mg)} a day{when}{of} ({left})"
 
 
 def prescriber_of(t: Terms, source: str) -> str | None:
@@ -83,9 +85,17 @@ def days_left(course: CourseView, on: date) -> int:
     return 0 if course.first_uncovered is None else max(0, (course.first_uncovered - on).days)
 
 
-def sum_mg(courses: list[CourseView]) -> Decimal:
-    """Return mg a day of some courses together; an unknown dose counts nothing here and is said apart."""
-    return sum((course.mg for course in courses if course.mg is not None), Decimal(0))
+def sum_mg(courses: Sequence[CourseView]) -> Decimal:
+    """Return the most mg a day of some courses together, of which some are planned to take the place of others.
+
+    An unknown dose counts nothing here and is said apart.
+    """
+    names = {course.name for course in courses}
+    planned = [course for course in courses if names.intersection(course.replaces)]
+    replaced = {name for course in planned for name in course.replaces}
+    before = [course for course in courses if course not in planned]
+    after = [course for course in courses if course.name not in replaced]
+    return max(sum((course.mg or Decimal(0) for course in together), Decimal(0)) for together in (before, after))
 
 
 def strengths_words(strengths: tuple[Decimal | None, ...]) -> str:

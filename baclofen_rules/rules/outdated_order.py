@@ -1,6 +1,7 @@
 """The dose of this order was replaced or stopped since.
 
-Finds: an override when the course that this order fed was replaced or stopped, and the order would begin it again.
+Finds: an override when the course that this order fed was replaced or stopped, and the order would begin it again; also when
+another dose is planned to take its place before these tablets would be begun.
 Errs: on the side of asking: an older order may be a repeat that nobody cancelled.
 Source: design.
 """
@@ -39,9 +40,10 @@ def _describe(t: Terms) -> Words:
             detected_issue=DetectedIssue.DUPLICATE_INGREDIENT,
         )
     since = max(course.since for course in courses)
+    when = f"since {since}" if since <= t.case.on else f"from {since} on"
     return Words(
-        f"This order says {now} mg a day; since {since} the dose is {mg_words(sum_mg(courses))} a day",
-        f"{prescriber_asked(t)} orders {now} mg a day; since {since} {describe_courses(t, courses)} stands in its place. "
+        f"This order says {now} mg a day; {when} the dose is {mg_words(sum_mg(courses))} a day",
+        f"{prescriber_asked(t)} orders {now} mg a day; {when} {describe_courses(t, courses)} stands in its place. "
         f"{format_amount(t.first_mg + sum_mg(courses))} mg a day if both are taken.",
         observed={"mg_per_day": now},
         limit={"mg_per_day": format_amount(sum_mg(courses)), "since": since.isoformat()},

@@ -142,6 +142,8 @@ class CourseView:
     source: str
     """The order, or the recorded supply, that feeds it last."""
     strengths: tuple[Decimal | None, ...]
+    replaces: tuple[str, ...]
+    """Names of the courses whose place it is planned to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,10 @@ class OrderRelation:
     """Those of which a person decided that."""
     previous_low: Decimal
     previous_high: Decimal | None
-    """The least and the most of the courses it is about on their last covered day before today."""
+    """The least and the most of the courses it is about on their last covered day before today.
+
+    Of one that is only planned, those of what it is to replace.
+    """
     uncovered_on: date | None
     """The first day without tablets of those courses; None where there are none, or where their plan ends before."""
     gap_days: int

@@ -24,7 +24,13 @@ from baclofen_rules.therapy.model import (
     Relation,
     Supply,
 )
-from baclofen_rules.therapy.relations import Asked, RelationToCourses, relation_to_courses, replaced_by_own
+from baclofen_rules.therapy.relations import (
+    Asked,
+    DecidedByOwn,
+    RelationToCourses,
+    decided_by_own,
+    relation_to_courses,
+)
 
 
 @dataclass(slots=True)
@@ -281,13 +287,13 @@ class Courses:
         before: Snapshot | None = None
         if own is not None and own.is_open and own.last_segment.source == asked.id:
             relation, course, before = None, own, own.snapshot()
-            self._end_decided(course, *replaced_by_own(self, own, asked, supply))
+            self._keep_decided(course, decided_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
             if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
                 course = relation.to[0]
                 before = course.snapshot()
-                self._end_decided(course, relation.ends, relation.starts_on)
+                self._keep_decided(course, DecidedByOwn(relation.ends, relation.decided_beside, relation.starts_on))
                 if course.last_segment.source != asked.id:
                     self._go_on_with(course, asked)
             else:
@@ -306,12 +312,26 @@ class Courses:
             asked = self.asked[supply.order] = Asked.of_order(self.orders[supply.order])
         return asked
 
-    def _end_decided(self, course: Course, replaced: Sequence[Course], starts_on: date | None) -> None:
-        """End the courses that a person said an open course takes the place of, when more of it is handed over."""
-        if replaced:
-            first_on = max(self.day, course.first_on, 0 if starts_on is None else starts_on.toordinal())
-            course.replaces = [*course.replaces, *replaced]
-            self._start(course, first_on, replaced)
+    def _keep_decided(self, course: Course, decided: DecidedByOwn) -> None:
+        """Keep what a person said of an open course when more of it is handed over.
+
+        It takes the place of some courses; those beside it no longer take its place.
+        """
+        if decided.ends:
+            starts_on = 0 if decided.starts_on is None else decided.starts_on.toordinal()
+            first_on = max(self.day, course.first_on, starts_on)
+            course.replaces = [*course.replaces, *decided.ends]
+            self._start(course, first_on, decided.ends)
+        for other in decided.beside:
+            course.decided_beside.add(other.name)
+            other.decided_beside.add(course.name)
+            other.replaces = [replaced for replaced in other.replaces if replaced is not course]
+            self.starts = [
+                start._replace(replaced=[replaced for replaced in start.replaced if replaced is not course])
+                if start.course is other
+                else start
+                for start in self.starts
+            ]
 
     def _go_on_with(self, course: Course, asked: Asked) -> None:
         """Let a course go on with the tablets of another order, from today or its planned start."""

@@ -23,7 +23,7 @@ class Event(NamedTuple):
     """Something that happened on a day.
 
     Of one day's hand-overs those on orders handed over before come first, then those of the larger daily dose; each after
-    those that its relation names.
+    those that its relation names, or that it replaces by a decision of that day.
     """
 
     day: int
@@ -33,7 +33,7 @@ class Event(NamedTuple):
     what: Decision | Supply | None = None
 
 
-def events_of(facts: Facts, decisions: Iterable[Decision]) -> Iterator[Event]:
+def events_of(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]:
     """Return what happened up to the evening of today, in no order."""
     today = facts.today.toordinal()
     orders = {order.id: order for order in facts.orders}
@@ -53,6 +53,7 @@ def events_of(facts: Facts, decisions: Iterable[Decision]) -> Iterator[Event]:
         source = supply.order or supply.id
         if source not in first_on or supply.on < first_on[source]:
             first_on[source] = supply.on
+    replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
     for supply in supplies:
         day = supply.on.toordinal()
         if day > today or day >= died_on:
@@ -60,7 +61,7 @@ def events_of(facts: Facts, decisions: Iterable[Decision]) -> Iterator[Event]:
         source = supply.order or supply.id
         plan = orders[supply.order].plan if supply.order is not None else supply.plan
         mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
-        after = _place_within_day(supply, facts.supplies)
+        after = _place_within_day(supply, facts.supplies, replacements)
         if not after and first_on[source] != supply.on:
             after = -1
         place = (after, -mg, source, supply.number, supply.id)
@@ -79,14 +80,16 @@ def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     return tuple(sorted(uncorrected, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")))
 
 
-def _place_within_day(supply: Supply, supplies: Sequence[Supply]) -> int:
+def _place_within_day(supply: Supply, supplies: Sequence[Supply], replacements: Sequence[Decision]) -> int:
     """Return how many hand-overs of its day, one on another, a hand-over is known to have come after.
 
-    The relation frozen with it names their courses.
+    The relation frozen with it names their courses, or a person said on that day that it takes their place.
     """
-    if supply.relation is None:
+    source = supply.order or supply.id
+    names = set() if supply.relation is None else {name.partition("@")[0] for name in supply.relation.to}
+    names |= {d.object.partition("@")[0] for d in replacements if d.subject == source and d.on == supply.on}
+    if not names - {source}:
         return 0
-    names = {name.partition("@")[0] for name in supply.relation.to}
-    before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {supply.order or supply.id}]
+    before = [s for s in supplies if s.on == supply.on and (s.order or s.id) in names - {source}]
     others = [s for s in supplies if s is not supply]
-    return max((1 + _place_within_day(s, others) for s in before), default=0)
+    return max((1 + _place_within_day(s, others, replacements) for s in before), default=0)

@@ -153,15 +153,39 @@ def _decided(
     return latest
 
 
-def replaced_by_own(
-    state: Courses, own: Course, asked: Asked, supply: Supply | None
-) -> tuple[tuple[Course, ...], date | None]:
-    """Return the courses that a person said an order takes the place of while its own course is open, and from when."""
+class DecidedByOwn(NamedTuple):
+    """What a person said of an order while its own course is open."""
+
+    ends: tuple[Course, ...] = ()
+    """Courses that it takes the place of."""
+    beside: tuple[Course, ...] = ()
+    """Courses that run beside it."""
+    starts_on: date | None = None
+    """The day from which it takes their place, where a person named one."""
+
+
+def decided_by_own(state: Courses, own: Course, asked: Asked, supply: Supply | None) -> DecidedByOwn:
+    """Return what a person said of an order while its own course is open."""
     decided = _decided(state, asked, own, supply)
     if not decided:
-        return (), None
+        return DecidedByOwn()
     replaced = {course: d.starts_on for course, d in decided.items() if d.kind is DecisionKind.REPLACES}
-    return tuple(replaced), max([day for day in replaced.values() if day is not None], default=None)
+    beside = [course for course, decision in decided.items() if decision.kind is DecisionKind.BESIDE]
+    days = [day for day in replaced.values() if day is not None]
+    return DecidedByOwn(tuple(replaced), tuple(beside), max(days, default=None))
+
+
+def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
+    """Return the courses that are planned to take the place of a course before what is asked about would be taken there."""
+    if not state.starts:
+        return []
+    end = course.cover_end()
+    days = [state.day, end.uncovered, end.ends_on]
+    if asked.starts_on is not None and not course.is_fed_by(asked.id):
+        days.append(asked.starts_on.toordinal())
+    first_on = max([day for day in days if day is not None])
+    planned = [start for start in state.starts if state.day < start.on <= first_on and course in start.replaced]
+    return [start.course for start in planned if start.course.is_open]
 
 
 def _is_outdated(own: Course) -> bool:
@@ -192,6 +216,8 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
         rows = {course: outdated if is_outdated else _row(state, asked, course, running) for course in running}
     rows |= {course: _Row(3, _DECIDED[decision.kind], How.DECIDED) for course, decision in decided.items()}
     relation = _combined(state, rows)
+    if frozen is None and relation.relation is Relation.CONTINUES:
+        relation = _before_a_start(state, asked, relation, running, decided)
     about = (*relation.to, *relation.beside, *relation.ends)
     days = [decided[course].starts_on for course in about if course in decided]
     starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
@@ -199,6 +225,34 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
         return replace(relation, starts_on=starts_on)
     beside = dict.fromkeys((*relation.decided_beside, *(course for course in rows if course.name in frozen.to)))
     return replace(relation, starts_on=starts_on, decided_beside=tuple(beside))
+
+
+def _before_a_start(
+    state: Courses,
+    asked: Asked,
+    relation: RelationToCourses,
+    running: Sequence[Course],
+    decided: Mapping[Course, Decision],
+) -> RelationToCourses:
+    """Return the relation to the courses planned to take the place of the one continued before anything is taken of it.
+
+    It stands to them as if what they replace had ended. Where the table does not settle that, it is asked about them.
+    """
+    course = relation.to[0]
+    planned = [other for other in taken_over(state, course, asked) if other not in decided]
+    if not planned:
+        return relation
+    rows = [_row(state, asked, other, [c for c in running if c not in other.replaces]) for other in planned]
+    row = min(rows, key=lambda row: row.number)
+    beside = {other: is_unknown for other, is_unknown in relation.beside.items() if other not in planned}
+    if course not in decided and all(other.relation is row.relation for other in rows):
+        if row.relation is Relation.CHANGES:
+            return replace(relation, relation=row.relation, how=row.how, to=(course, *planned), beside=beside)
+        if row.relation is Relation.CONTINUES:
+            return replace(relation, how=row.how, to=tuple(planned[:1]), beside=beside | {course: False})
+    how = row.how if row.relation is Relation.UNKNOWN and course not in decided else How.UNKNOWN
+    beside |= dict.fromkeys((course, *planned), True)
+    return replace(relation, relation=Relation.UNKNOWN, how=how, to=tuple(planned), beside=beside)
 
 
 def _frozen_alone(frozen: FrozenRelation) -> Relation:
@@ -274,13 +328,19 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
 
 
 def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None) -> RelationToCourses:
-    ends, starts_on = replaced_by_own(state, own, asked, supply)
+    ends, decided_beside, starts_on = decided_by_own(state, own, asked, supply)
     running = state.running()
+    planned = [c for c in taken_over(state, own, asked) if c not in (*ends, *decided_beside)] if supply is None else []
+    if planned:
+        others = {c: c.name in own.unknown for c in running if c not in (own, *ends)}
+        beside = others | dict.fromkeys(planned, True)
+        return RelationToCourses(Relation.UNKNOWN, How.OUTDATED, tuple(planned), beside, ends=ends, starts_on=starts_on)
     if not running:
         return RelationToCourses(Relation.CONTINUES, How.AFTER_GAP, (own,), ends=ends, starts_on=starts_on)
     relation = Relation.PART if owes(asked.order, handed_over(state)) else Relation.CONTINUES
     beside = {course: course.name in own.unknown for course in running if course is not own and course not in ends}
-    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, ends=ends, starts_on=starts_on)
+    going_on = tuple(course for course in decided_beside if course in running)
+    return RelationToCourses(relation, How.OWN_ORDER, (own,), beside, going_on, ends, starts_on)
 
 
 def handed_over(state: Courses) -> list[Supply]:

@@ -94,6 +94,7 @@ class Therapy(TherapyDays):
             prescriber=course.last_segment.prescriber,
             source=course.last_segment.source,
             strengths=strengths,
+            replaces=tuple(other.name for other in course.replaces if course.first_on > self.today.toordinal()),
         )
 
     @cached_property
@@ -162,7 +163,8 @@ class Therapy(TherapyDays):
 
     def _order_relation(self, relation: RelationToCourses) -> OrderRelation:
         today, named = self.today.toordinal(), relation.to
-        bounds = [self._last_covered_bounds(course) for course in named]
+        taken = self._taken_before(relation) or named
+        bounds = [self._last_covered_bounds(course) for course in taken]
         highs = [most for _, most in bounds]
         ends = [self._now.cover_end(course) for course in named]
         phase, strengths = self._last_covered_phase(named[0]) if named else (None, ())
@@ -180,7 +182,7 @@ class Therapy(TherapyDays):
             uncovered_on=None if uncovered_on is None else date.fromordinal(uncovered_on),
             gap_days=0 if uncovered_on is None else max(0, today - uncovered_on),
             left_days=0 if uncovered_on is None else max(0, uncovered_on - today),
-            held_since=self._held_since_of(named),
+            held_since=self._held_since_of(taken),
             kept_days=days_kept_of(days, self.facts.habits),
             fill_days=days,
             previous_doses=() if phase is None else phase.doses_together,
@@ -188,6 +190,14 @@ class Therapy(TherapyDays):
             last_supply_on=max((s.on for s in first.supplies), default=None) if first is not None else None,
             began_today=bool(named) and all(course.first_on == today for course in named),
         )
+
+    def _taken_before(self, relation: RelationToCourses) -> Sequence[Course]:
+        """Return the courses that have begun of those a relation is about, and of those they were to replace."""
+        planned = [course for course in relation.to if course.first_on > self.today.toordinal()]
+        if not planned or relation.relation is Relation.CONTINUES:
+            return relation.to
+        replaced = [other for course in planned for other in course.replaces if other.is_open]
+        return [course for course in dict.fromkeys((*relation.to, *replaced)) if course not in planned]
 
     def _decided_beside(self, relation: RelationToCourses) -> list[Course]:
         decided = list(relation.decided_beside)

@@ -16,6 +16,7 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
+    NEVER_TAKEN,
     UNDECIDED,
     UNKNOWN_LENGTH,
     Item,
@@ -220,6 +221,8 @@ class _Handover:
         # Beside nothing that runs there is nothing to decide: the override of an outdated order says enough.
         if after is None or relation is None or (relation.relation is Relation.UNKNOWN and relation.to):
             return self._refuse(frozen[0], problems=(UNDECIDED,))
+        if not after.label(HAND_OVER):
+            return self._refuse(frozen[0], problems=(NEVER_TAKEN,))
         save_decisions(
             decisions,
             patient=order.patient,

@@ -28,6 +28,12 @@ UNDECIDED = Problem(
     "a decision: replaces, continues or beside",
     "Record it on the patient's page, or send it with the hand-over.",
 )
+NEVER_TAKEN = Problem(
+    "decisions",
+    "Another dose takes the place of this one before any of these tablets would be taken",
+    "a decision about the other dose: replaces or beside",
+    "Record it on the patient's page, or send it with the hand-over.",
+)
 
 
 class Item(NamedTuple):

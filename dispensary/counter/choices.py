@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from baclofen_rules.course_words import sum_mg
 from baclofen_rules.findings import Finding
 from baclofen_rules.therapy import HAND_OVER, CourseView, How, OrderRelation, Relation
 from baclofen_rules.words import count_days
@@ -267,4 +268,4 @@ def _amount(courses: Sequence[CourseView]) -> str:
     if any(course.mg is None for course in courses):
         return "what is taken"
     most = f"up to{NB}" if any(course.as_needed for course in courses) else ""
-    return f"{most}{mg(sum((course.mg for course in courses if course.mg is not None), Decimal(0)))} a day"
+    return f"{most}{mg(sum_mg(courses))} a day"

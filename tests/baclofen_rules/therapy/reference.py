@@ -288,12 +288,25 @@ class Reference:
         left = [segment for segment in course.segments if any(segment.stock) or segment.days]
         return not any(s.not_before > self.day or copy.copy(s).take_day(self.phase_of(s)) for s in left)
 
-    def place_in_day(self, supply: Supply) -> tuple[bool, Decimal, str, int, str]:
-        """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose."""
+    def place_in_day(self, supply: Supply) -> tuple[int, Decimal, str, int, str]:
+        """Repeats first, so that an order of the day replaces all of an older one; then the larger daily dose.
+
+        After both what a person said on that day takes the place of another of them.
+        """
         source = supply.order or supply.id
+        after = self.replaced_in_day(supply, [])
         is_first = min(s.on for s in self.supplies if (s.order or s.id) == source) == self.day
         plan = self.plan_of(supply)
-        return is_first, -plan.phases[0].mg if plan is not None else ZERO, source, supply.number, supply.id
+        place = after if after or is_first else -1
+        return place, -plan.phases[0].mg if plan is not None else ZERO, source, supply.number, supply.id
+
+    def replaced_in_day(self, supply: Supply, passed: Sequence[Supply]) -> int:
+        source = supply.order or supply.id
+        decided = [d for d in self.decisions if d.kind is DecisionKind.REPLACES and d.on == supply.on]
+        objects = {d.object for d in decided if d.subject == source}
+        passed = [*passed, supply]
+        others = [s for s in self.supplies if s.on == supply.on and s not in passed and (s.order or s.id) in objects]
+        return max((1 + self.replaced_in_day(other, passed) for other in others), default=0)
 
     def apply_decision(self, decision: Decision) -> None:
         is_fed = any(segment.source == decision.object for c in self.courses for segment in c.segments)
@@ -406,7 +419,10 @@ class Reference:
             self.begin(course)
 
     def end_decided(self, own: Course, source: str, supply: Supply) -> None:
-        """End the courses that what is handed over takes the place of by a decision, while it continues another."""
+        """End the courses that what is handed over takes the place of by a decision, while it continues another.
+
+        What goes on beside it by a decision no longer takes its place.
+        """
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN
         for decision in self.decided(source, supply, is_late=is_unknown):
             for other in self.named_by(self.object_of(decision, source)):
@@ -417,6 +433,12 @@ class Reference:
                         self.end(other, "replaced", own.name)
                     else:
                         self.ends_later.append((first_on, own, [other.name]))
+                if decision.kind is DecisionKind.BESIDE:
+                    other.ends = [name for name in other.ends if name != own.name]
+                    self.ends_later = [
+                        (on, c, [name for name in names if c is not other or name != own.name])
+                        for on, c, names in self.ends_later
+                    ]
 
     def object_of(self, decision: Decision, source: str) -> str:
         return decision.object if decision.subject == source else str(decision.subject)
@@ -507,6 +529,12 @@ class Reference:
         own = [c for c in self.courses if any(s.source == source for s in c.segments)]
         mine = [c for c in own if c.ended_on is None]
         if mine:
+            planned = self.planned_before(mine[-1], source) if supply is None else []
+            if supply is None:
+                settled = {self.object_of(d, source) for d in self.decided(source, None)}
+                planned = [c for c in planned if not any(c in self.named_by(name) for name in settled)]
+            if planned:
+                return Relation.UNKNOWN, How.OUTDATED, planned
             if not any(c.first_on > self.day or self.is_running_this_morning(c) for c in [*self.open()]):
                 return Relation.CONTINUES, How.AFTER_GAP, mine[-1:]
             is_part = source in self.orders and self.owed(source) is not None
@@ -539,7 +567,9 @@ class Reference:
         first = min(takeovers or unknown or rows, key=lambda row: (row[0], row[1] is Relation.CHANGES))
         named = [row[3] for row in rows if row[:3] == first[:3]]
         if takeovers and first[1] is Relation.CONTINUES:
-            return first[1], first[2], [min(named, key=self.run_out)]
+            course = min(named, key=self.run_out)
+            planned = [c for c in self.planned_before(course, source) if c.name not in kinds]
+            return self.before_a_start(source, course, planned, kinds) if planned else (first[1], first[2], [course])
         if takeovers:
             planned = [name for c in named if c.first_on > self.day for name in c.ends]
             named += [c for c in self.open() if c.name in planned and c not in named]
@@ -547,6 +577,34 @@ class Reference:
             waiting = [c for c in waiting if {n.name for n in named} & set(c.ends)]
             return (first[1], first[2], named) if not waiting else (Relation.UNKNOWN, How.UNKNOWN, waiting)
         return first[1], first[2], [row[3] for row in unknown] or named
+
+    def planned_before(self, course: Course, source: str) -> list[Course]:
+        """Return the courses that end another on a day to come, before anything more of it would be taken."""
+        order = self.orders.get(source)
+        days = [self.day, self.run_out(course) if self.needs_more(course) else self.plan_end(course)]
+        if order is not None and order.starts_on is not None and not any(s.source == source for s in course.segments):
+            days.append(order.starts_on)
+        ends = [(c.first_on, c, c.ends) for c in self.open() if not c.is_begun] + self.ends_later
+        return [c for on, c, names in ends if self.day < on <= max(days) and course.name in names and c in self.open()]
+
+    def before_a_start(
+        self, source: str, course: Course, planned: list[Course], decided: Mapping[str, Relation]
+    ) -> tuple[Relation, How | None, list[Course]]:
+        """Return the relation to what is planned to end the course that would be continued."""
+        rows = []
+        for other in planned:
+            without = copy.copy(self)
+            without.courses = [c for c in self.courses if c.name not in other.ends]
+            rows.append(without.row(source, other))
+        row = min(rows, key=lambda row: row[0])
+        is_settled = course.name not in decided and len({relation for _, relation, _ in rows}) == 1
+        if is_settled and row[1] is Relation.CHANGES:
+            return row[1], row[2], [course, *planned]
+        if is_settled and row[1] is Relation.CONTINUES:
+            return row[1], row[2], planned[:1]
+        self.unsettled = self.unsettled | {course.name, *(c.name for c in planned)}
+        is_unknown = row[1] is Relation.UNKNOWN and course.name not in decided
+        return Relation.UNKNOWN, row[2] if is_unknown else How.UNKNOWN, planned
 
     def relate_to_nothing(self, source: str, outdated: Course | None) -> tuple[Relation, How | None, list[Course]]:
         paused = self.open()
@@ -622,6 +680,16 @@ class Reference:
                 return True
             ahead.day += ONE_DAY
         raise AssertionError("tablets without an end")
+
+    def plan_end(self, course: Course) -> date:
+        """Return the day on which a course comes to the end of its plan, as it stands."""
+        ahead, course = self.ahead(course)
+        ahead.day = max(ahead.day, course.first_on)
+        while course.ended_on is None:
+            ahead.take_dose(course)
+            ahead.day += ONE_DAY
+            ahead.end_by_itself(course)
+        return course.ended_on
 
     def margin(self, course: Course) -> int:
         """Return the days that may be left of the last fill without an early refill."""

@@ -399,3 +399,31 @@ def test_an_outdated_order_beside_which_nothing_runs_is_handed_over_by_an_overri
     done = hand_over(order, pharmacist, overrides=[replace(ASKED, finding="outdated-order")], key="second")
     assert isinstance(done, Dispense)
     assert therapy_of(patient, NOW.date()).day(NOW.date()).mg == 15
+
+
+def test_a_repeat_that_a_planned_dose_forestalls_needs_a_word_about_that_dose(shop, pharmacist):
+    then = NOW - timedelta(days=10)
+    patient = make.patient(shop, now=then)
+    old = make.prescription(patient, now=then, repeats=1)
+    make.hand_over(old, by=pharmacist, now=then)
+    another = make.prescriber(shop, identifier="C7654321", name="Dr Paula Weiss")
+    starts_on = str((NOW + timedelta(days=5)).date())
+    phases = [{"doses": [10, 10, 5], "unit": "mg", "days": 28}]
+    planned = make.prescription(
+        patient, now=NOW, ordered_by=another, starts_on=starts_on, phases=phases, directions=None, quantity=70
+    )
+    reason = {"words": "Asked Dr Weiss.", "mitigation": "5"}
+    replaces = dispenses.Decided(DecisionKind.REPLACES, str(old.pk), **reason)
+    make.hand_over(planned, by=pharmacist, now=NOW, decisions=[replaces])
+    later = {"quantity": Decimal(42), "now": NOW + timedelta(minutes=1)}
+    refused = hand_over(old, pharmacist, overrides=[replace(ASKED, finding="outdated-order")], **later)
+    assert [problem.given for problem in refused.problems] == [
+        "Another dose takes the place of this one before any of these tablets would be taken"
+    ]
+    back = dispenses.Decided(DecisionKind.REPLACES, str(planned.pk), **reason)
+    early = replace(ASKED, finding="early-refill")
+    done = hand_over(old, pharmacist, decisions=[back], overrides=[early], key="second", **later)
+    assert not isinstance(done, Refused), [question.code for question in done.unanswered]
+    assert (done.relation, done.days_supply) == ("continues", 28)
+    counted = therapy_of(patient, NOW.date())
+    assert {counted.day(NOW.date() + timedelta(days=number)).mg for number in range(20)} == {15}
