@@ -47,7 +47,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",  # for the pages of sessions and passkeys
     "django.contrib.postgres",
     "rest_framework",
-    "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "allauth",
@@ -215,7 +214,7 @@ PERMISSIONS_POLICY: dict[str, list[str] | str] = {
 # --- the API --------------------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "dispensary.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -223,7 +222,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-REST_KNOX = {"TOKEN_TTL": timedelta(hours=12), "TOKEN_LIMIT_PER_USER": 20, "AUTO_REFRESH": False}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Dispensary",
     "DESCRIPTION": "Prescriptions of oral baclofen: review, override, dispense, remind, audit.",
@@ -249,6 +247,7 @@ REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: h
 
 # --- settings of the app (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
 DISPENSARY = {
+    "person_proof": "deploy.proofs.AccountProof",
     "public_url": ENV.get("PUBLIC_URL", ""),
     # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.
     "channels": json.loads(ENV.get("CHANNELS", '{"email": "email"}')),

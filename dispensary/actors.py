@@ -18,6 +18,16 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
+class Scope(StrEnum):
+    """The parts of the work that an API token may be given; each policy belongs to one."""
+
+    READ = "read"
+    INTAKE = "intake"
+    DISPENSE = "dispense"
+    MESSAGES = "messages"
+    AUDIT = "audit"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The `by=` of every action: the fields of an audit entry about its author."""
@@ -32,6 +42,8 @@ class Actor:
     station: str = ""
     """Which counter or client it was done from."""
     request_id: UUID | None = None
+    scopes: frozenset[Scope] | None = None
+    """What the API token that the person came with is for; None without a token."""
 
     def __post_init__(self) -> None:
         if not self.name.strip():

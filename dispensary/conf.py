@@ -31,6 +31,8 @@ class Conf:
     default_profile: str = "lioresal"  # rule book profile of a pharmacy that names none
     profile_folder: Path | None = None  # a site's own profiles, searched before the ones that ship
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
+    person_proof: str = "dispensary.proof.PasswordProof"  # how a signer proves to be there, see `proof.py`
+    token_requests_a_minute: int = 6_000  # of one API token [D]; more is a program gone wild, and a 429
     keep_answers_days: int = (
         7  # a repeated request gets its first answer again for so long; then the answer is forgotten
     )

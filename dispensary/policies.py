@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from dispensary.actors import Actor, Role
+from dispensary.actors import Actor, Role, Scope
 from dispensary.errors import NotAllowed
 
 _DISPENSERS = frozenset({Role.TECHNICIAN, Role.PHARMACIST, Role.MANAGER})
 _PHARMACISTS = frozenset({Role.PHARMACIST, Role.MANAGER})
+_AUDITORS = frozenset({Role.AUDITOR, Role.MANAGER})
+_NARROWER = {
+    Role.MANAGER: frozenset({Role.MANAGER, Role.PHARMACIST, Role.TECHNICIAN, Role.AUDITOR}),
+    Role.PHARMACIST: frozenset({Role.PHARMACIST, Role.TECHNICIAN}),
+}
+"""Roles that a token of somebody in this role may be narrowed to; of the others only their own."""
+
+
+def _allows(actor: Actor, roles: frozenset[Role], scope: Scope) -> bool:
+    return actor.role in roles and (actor.scopes is None or scope in actor.scopes)
+
+
+def may_act_as(role: Role, narrowed: Role) -> bool:
+    """A token of somebody in `role` that is bound to the role `narrowed`."""
+    return narrowed in _NARROWER.get(role, {role})
 
 
 def may_see_patients(actor: Actor) -> bool:
     """Queue, prescriptions, patients and messages: everybody who works at the counter. The auditor reads the log only."""
-    return actor.role in _DISPENSERS | {Role.SYSTEM}
+    return _allows(actor, _DISPENSERS | {Role.SYSTEM}, Scope.READ)
 
 
 def may_read_trail(actor: Actor) -> bool:
@@ -23,43 +38,46 @@ def may_read_trail(actor: Actor) -> bool:
 
 def may_receive(actor: Actor) -> bool:
     """Take in a prescription, register a patient, record facts."""
-    return actor.role in _DISPENSERS | {Role.SYSTEM}
+    return _allows(actor, _DISPENSERS | {Role.SYSTEM}, Scope.INTAKE)
 
 
 def may_dispense(actor: Actor) -> bool:
     """Hand over a medicine whose findings are all answered, and acknowledge what only needs one step."""
-    return actor.role in _DISPENSERS
+    return _allows(actor, _DISPENSERS, Scope.DISPENSE)
 
 
 def may_override(actor: Actor) -> bool:
     """Answer a finding of severity `override` with a reason and a signature."""
-    return actor.role in _PHARMACISTS
+    return _allows(actor, _PHARMACISTS, Scope.DISPENSE)
 
 
 def may_end(actor: Actor) -> bool:
     """Cancel or stop a prescription, cancel or take back a dispense."""
-    return actor.role in _PHARMACISTS
+    return _allows(actor, _PHARMACISTS, Scope.DISPENSE)
 
 
 def may_send_reminders(actor: Actor) -> bool:
     """Resend or withdraw a reminder, answer work on the withdrawal-risk list, record a patient's consent."""
-    return actor.role in _DISPENSERS | {Role.SYSTEM}
+    return _allows(actor, _DISPENSERS | {Role.SYSTEM}, Scope.MESSAGES)
 
 
 def may_read_log(actor: Actor) -> bool:
     """Search, verify and export the audit log."""
-    return actor.role in {Role.AUDITOR, Role.MANAGER}
+    return _allows(actor, _AUDITORS, Scope.AUDIT)
 
 
 def may_change_settings(actor: Actor) -> bool:
-    """The pharmacy's profile, time zone, quiet hours and the access of its staff."""
-    return actor.role in {Role.MANAGER, Role.SYSTEM}
+    """The pharmacy's profile, time zone, quiet hours and the access of its staff; never by a token."""
+    return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None
 
 
 def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
     """Raise `NotAllowed`, saying what was tried and who may do it."""
     if not allowed:
-        raise NotAllowed(f"{actor.display or actor.name} ({actor.role.value}) may not {doing}; {who} may.")
+        words = f"{actor.display or actor.name} ({actor.role.value}) may not {doing}; {who} may."
+        if actor.scopes is not None and len(actor.scopes) < len(Scope):
+            words += f" This token is for: {', '.join(sorted(actor.scopes)) or 'nothing'}."
+        raise NotAllowed(words)
 
 
 def require_same_pharmacy(actor: Actor, pharmacy_id: UUID) -> None:

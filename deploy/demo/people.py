@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from knox.models import AuthToken
+from django.utils import timezone
 
 from baclofen_rules.facts import NOTHING_TO_FIND
-from dispensary.actions import consent, dispenses, patients, pharmacies, prescribers, prescriptions
+from dispensary.actions import consent, dispenses, patients, pharmacies, prescribers, prescriptions, tokens
 from dispensary.actors import Actor
 from dispensary.models import (
     ConsentAnswer,
@@ -88,7 +88,12 @@ def load_site(now: datetime) -> None:
     with transaction.atomic():
         harbour = pharmacies.open_pharmacy(
             name=HARBOUR,
-            settings={"time_zone": "Europe/London", "phone": "+44 20 7946 0123", "address": "3 Quay Street"},
+            settings={
+                "time_zone": "Europe/London",
+                "phone": "+44 20 7946 0123",
+                "address": "3 Quay Street",
+                "token_signs": True,
+            },
             now=now,
         )
         setup = Actor.system("setup", harbour.pk)
@@ -104,7 +109,7 @@ def load_site(now: datetime) -> None:
             )
     with transaction.atomic():
         prairie = pharmacies.open_pharmacy(
-            name=PRAIRIE, settings={"time_zone": "America/Chicago", "profile": "us-label"}, now=now
+            name=PRAIRIE, settings={"time_zone": "America/Chicago", "profile": "us-label", "token_signs": True}, now=now
         )
     places = {HARBOUR: harbour, PRAIRIE: prairie}
     for account in ACCOUNTS:
@@ -123,9 +128,8 @@ def load_site(now: datetime) -> None:
 def token_for(username: str) -> str:
     """Return a fresh API token of an account."""
     user = get_user_model().objects.get(username=username)
-    AuthToken.objects.filter(user=user).delete()
-    _row, token = AuthToken.objects.create(user=user)
-    return str(token)
+    tokens.revoke(user=user, by_task="demo", now=timezone.now())
+    return tokens.issue(user=user, by_task="demo", now=timezone.now())
 
 
 def where_it_is_midday(now: datetime) -> str:

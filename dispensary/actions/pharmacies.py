@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,8 +16,8 @@ from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
 from dispensary.conf import conf
-from dispensary.errors import InvalidInput, Problem, Stale
-from dispensary.models import Pharmacy, Product, StaffMember, StaffRole
+from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.models import SERVICE_ROLES, Pharmacy, Product, StaffMember, StaffRole
 from dispensary.text import clean_line
 
 CHANGEABLE = (
@@ -33,6 +34,7 @@ CHANGEABLE = (
     "message_at",
     "quiet_from",
     "quiet_until",
+    "token_signs",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(
@@ -97,16 +99,20 @@ def grant_access(
     role: StaffRole,
     display_name: str,
     registration: str = "",
+    is_service: bool = False,
     by: Actor,
     now: datetime,
 ) -> StaffMember:
-    """Grant a user a role at a pharmacy, or change it."""
+    """Grant a user a role at a pharmacy, or change it. A program (`is_service`) has the role of a technician or an auditor."""
     policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
     if role not in StaffRole.values:
         raise InvalidInput(
             "There is no such role.", Problem("role", str(role)[:16], f"one of {', '.join(StaffRole.values)}")
         )
+    if is_service and (role not in SERVICE_ROLES or user.has_usable_password()):
+        problem = Problem("role", role, f"one of {', '.join(SERVICE_ROLES)}, and an account without a password")
+        raise InvalidInput("A program signs nothing.", problem)
     before = StaffMember.objects.select_for_update().filter(user_id=user.pk, pharmacy=pharmacy).first()
     member, _created = StaffMember.objects.update_or_create(
         user_id=user.pk,
@@ -116,10 +122,27 @@ def grant_access(
             "display_name": clean_line(display_name, "display_name", longest=120),
             "registration": clean_line(registration, "registration", longest=32, required=False),
             "active": True,
+            "is_service": is_service,
         },
     )
     _record_access(member, before, by, now)
     return member
+
+
+@transaction.atomic
+def open_service(
+    *, username: str, pharmacy: Pharmacy, role: StaffRole, display_name: str, by: Actor, now: datetime
+) -> StaffMember:
+    """Open an account without a password for a program, which comes with tokens only."""
+    policies.require(policies.may_change_settings(by), by, "change who has access", "a manager")
+    users = get_user_model()._default_manager
+    name = clean_line(username, "username", longest=150)
+    if users.filter(**{f"{get_user_model().USERNAME_FIELD}__iexact": name}).exists():
+        raise Conflict("There is an account of that name.", Problem("username", name, "a name that nobody has"))
+    user = users.create_user(name)
+    return grant_access(
+        user=user, pharmacy=pharmacy, role=role, display_name=display_name, is_service=True, by=by, now=now
+    )
 
 
 @transaction.atomic

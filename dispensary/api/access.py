@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
-from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from dispensary.actors import Actor
+from dispensary.actions import tokens
+from dispensary.actors import Actor, Scope
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
-from dispensary.models import Pharmacy, SignatureMethod, StaffMember
+from dispensary.models import AccessToken, Pharmacy, StaffMember
 
 STATION = "api"
 
@@ -24,6 +24,8 @@ class Caller:
     named_id: UUID | None
     """The pharmacy that the header `X-Pharmacy` names, one of the caller's own; None without the header."""
     request_id: UUID
+    scopes: frozenset[Scope] | None = None
+    """What the token of the request is for; None without a token of ours."""
 
     @classmethod
     def from_request(cls, request: Request) -> Caller:
@@ -40,13 +42,15 @@ class Caller:
     @classmethod
     def _load(cls, request: Request) -> Caller:
         rows = StaffMember.objects.filter(user_id=request.user.pk, active=True).select_related("pharmacy")  # type: ignore[misc]  # None finds no row
-        members = {row.pharmacy_id: row for row in rows}
+        token = request.auth if isinstance(request.auth, AccessToken) else None
+        members = {row.pharmacy_id: row for row in rows if token is None or tokens.narrow(row, token)}
         if not members:
-            raise NotAllowed("This account works at no pharmacy here. A manager can add it to one.")
+            raise NotAllowed("This account or token works at no pharmacy here. A manager can add it to one.")
         named_id = _uuid(request.headers.get("X-Pharmacy", ""), "X-Pharmacy")
         if named_id is not None and named_id not in members:
             raise NotFound("There is no such pharmacy for this account.")
-        return cls(members, named_id, _request_id(request))
+        scopes = None if token is None else frozenset(Scope(name) for name in token.scopes)
+        return cls(members, named_id, _request_id(request), scopes)
 
     @property
     def pharmacy_ids(self) -> list[UUID]:
@@ -70,18 +74,7 @@ class Caller:
 
     def actor(self, pharmacy_id: UUID | None = None) -> Actor:
         """Return the actor for the `by=` of an action."""
-        return self.member(pharmacy_id).actor().at(STATION, self.request_id)
-
-
-def signature_method(request: Request) -> SignatureMethod:
-    """Return how the signer of this request is authenticated: by token, password or session."""
-    match request.successful_authenticator:
-        case SessionAuthentication():
-            return SignatureMethod.SIGNED_IN
-        case BasicAuthentication():
-            return SignatureMethod.PASSWORD
-        case _:
-            return SignatureMethod.TOKEN
+        return replace(self.member(pharmacy_id).actor().at(STATION, self.request_id), scopes=self.scopes)
 
 
 def _uuid(text: str, field: str) -> UUID | None:

@@ -27,7 +27,7 @@ from dispensary.models.patient import (
     Relation,
     Sex,
 )
-from dispensary.models.pharmacy import Language, Pharmacy, StaffMember, StaffRole
+from dispensary.models.pharmacy import SERVICE_ROLES, Language, Pharmacy, StaffMember, StaffRole
 from dispensary.models.prescription import (
     DoseUnit,
     Phase,
@@ -52,9 +52,12 @@ from dispensary.models.reminders import (
 )
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
 from dispensary.models.therapy import CountedTherapy, Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
+from dispensary.models.tokens import AccessToken
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
+    "SERVICE_ROLES",
+    "AccessToken",
     "AuditBody",
     "AuditCheckpoint",
     "AuditEntry",

@@ -88,6 +88,9 @@ class Pharmacy(models.Model):
     message_at = models.TimeField(default=time(10, 0), help_text=_("local time at which messages are planned"))
     quiet_from = models.TimeField(default=time(20, 0), help_text=_("no message from this local time"))
     quiet_until = models.TimeField(default=time(9, 0), help_text=_("until this one"))
+    token_signs = models.BooleanField(
+        default=False, help_text=_("an API token alone signs an override, without a fresh proof of its owner")
+    )
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
     timing_version = models.PositiveIntegerField(
@@ -154,6 +157,10 @@ class StaffRole(models.TextChoices):
     AUDITOR = Role.AUDITOR.value, _("Auditor")
 
 
+SERVICE_ROLES = (StaffRole.TECHNICIAN.value, StaffRole.AUDITOR.value)
+"""The roles of a program: those whose work needs no signature."""
+
+
 class StaffMember(models.Model):
     """A user's role at one pharmacy. Access ends by `active=False`; rows are never deleted, so that names stay readable."""
 
@@ -163,12 +170,16 @@ class StaffMember(models.Model):
     display_name = models.CharField(max_length=120, help_text=_("as printed on labels and signatures"))
     registration = models.CharField(max_length=32, blank=True, help_text=_("professional registration number"))
     active = models.BooleanField(default=True)
+    is_service = models.BooleanField(default=False, help_text=_("a program, which has no password and signs nothing"))
 
     class Meta:
         ordering = ["pharmacy", "display_name"]
         constraints = [
             models.UniqueConstraint(fields=["user", "pharmacy"], name="staff_one_role_at_a_pharmacy"),
             models.CheckConstraint(condition=Q(role__in=StaffRole.values), name="staff_role_known"),
+            models.CheckConstraint(
+                condition=Q(is_service=False) | Q(role__in=SERVICE_ROLES), name="staff_service_signs_nothing"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,10 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from dispensary.actions import patients
+from dispensary.actions import patients, tokens
 from dispensary.models import Dispense, Patient, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -31,7 +30,7 @@ def member(db: None) -> StaffMember:
 def api(member: StaffMember) -> APIClient:
     """The API with the pharmacist's token; through every middleware."""
     client = APIClient(enforce_csrf_checks=True)
-    _row, token = AuthToken.objects.create(user=member.user)
+    token = tokens.issue(user=member.user, now=timezone.now())
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     return client
 

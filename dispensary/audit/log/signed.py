@@ -18,10 +18,10 @@ PATIENT = (
     "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
     "anaesthesia_planned", "indication", "joined_to_id",
 )  # fmt: skip
-STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active")
+STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service")
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
-    "second_call_days", "message_at", "quiet_from", "quiet_until",
+    "second_call_days", "message_at", "quiet_from", "quiet_until", "token_signs",
 )  # fmt: skip
 PRESCRIPTION = (
     "prescriber_id", "written_on", "starts_on", "route", "form", "strength_mg", "brand", "then_stop", "as_needed",

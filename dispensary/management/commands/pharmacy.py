@@ -15,7 +15,7 @@ from dispensary.actions import pharmacies
 from dispensary.actors import Actor, Role
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
-from dispensary.models import Pharmacy, StaffMember, StaffRole
+from dispensary.models import SERVICE_ROLES, Pharmacy, StaffMember, StaffRole
 
 _SWITCH = {"yes": True, "no": False}
 
@@ -37,8 +37,11 @@ class Command(BaseCommand):
         setting.add_argument("changes", nargs="+", metavar="name=value")
         staff = commands.add_parser("staff", help="give somebody with an account a role, or another one")
         end = commands.add_parser("end", help="take somebody's access away")
-        for command in (staff, end):
+        service = commands.add_parser("service", help="open an account without a password for a program")
+        for command in (staff, end, service):
             command.add_argument("username")
+        service.add_argument("--role", required=True, choices=SERVICE_ROLES)
+        service.add_argument("--name", required=True, help="as it stands in the log")
         staff.add_argument("--role", required=True, choices=StaffRole.values)
         staff.add_argument("--name", required=True, help="as printed on labels and signatures")
         staff.add_argument("--registration", default="", help="professional registration number")
@@ -48,7 +51,7 @@ class Command(BaseCommand):
         product.add_argument("--brand", default="")
         product.add_argument("--strength-mg", required=True)
         product.add_argument("--pack-size", required=True, type=int)
-        for command in (setting, staff, end, product):
+        for command in (setting, staff, end, service, product):
             command.add_argument("--pharmacy", type=UUID, help="may be left out where there is only one")
             command.add_argument("--by", metavar="USERNAME", help="the manager who answers for it")
 
@@ -92,6 +95,18 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"{member.display_name} is {member.get_role_display().lower()} at {at.name}.")
 
+    def _service(self, options: dict[str, Any]) -> None:
+        at = _pharmacy(options["pharmacy"])
+        member = pharmacies.open_service(
+            username=options["username"],
+            pharmacy=at,
+            role=StaffRole(options["role"]),
+            display_name=options["name"],
+            by=_by(at, options["by"]),
+            now=timezone.now(),
+        )
+        self.stdout.write(f"{member.display_name} works at {at.name} with tokens: manage.py api_token {member.user}.")
+
     def _end(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
         member = StaffMember.objects.filter(user_id=_user(options["username"]).pk, pharmacy=at, active=True).first()
@@ -113,7 +128,7 @@ def _parse_settings(pairs: list[str]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise CommandError(f"{pair!r} is no setting; write name=value, such as profile=lioresal.")
-        settings[name] = _SWITCH.get(value, value) if name == "od_means_once_daily" else value
+        settings[name] = _SWITCH.get(value, value) if name in {"od_means_once_daily", "token_signs"} else value
     return settings
 
 

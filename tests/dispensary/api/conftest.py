@@ -13,8 +13,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
-from knox.models import AuthToken
 
+from dispensary.actions import tokens
 from dispensary.counter.styles import build
 from dispensary.models import Patient, Pharmacy, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
@@ -58,7 +58,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         if self.member is not None:
-            _, token = AuthToken.objects.create(self.member.user)
+            token = tokens.issue(user=self.member.user, now=timezone.now())
             self.headers = {"Authorization": f"Token {token}"} | self.headers
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
@@ -191,3 +191,6 @@ ANSWER = {
     "asked": "Dr Ada Grey",
     "agreed": "105 mg a day until the clinic visit",
 }
+PROOF = {"proof": {"password": make.PASSWORD}}
+"""The signer's own, as a request that signs carries it."""
+SIGNED = ANSWER | PROOF

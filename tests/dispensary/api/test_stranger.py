@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
-from knox.models import AuthToken
 
 from dispensary import audit
 from dispensary.actions import consent
@@ -26,7 +25,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, order, problem
+from tests.dispensary.api.conftest import ANSWER, SIGNED, Caller, hand_over, order, problem
 
 # Method, address, body, and the roles of the pharmacy that may. The address names the thing it is about.
 EVERYBODY = {StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.MANAGER, StaffRole.AUDITOR}
@@ -66,7 +65,13 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "prescriptions/{prescription}/cancel/", REASON, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/stop/", {"words": "no longer needed"}, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/reviews/", {}, COUNTER),
-    ("POST", "prescriptions/{prescription}/overrides/", ANSWER | {"finding": "daily-maximum"}, COUNTER),
+    ("POST", "prescriptions/{prescription}/overrides/", SIGNED | {"finding": "daily-maximum"}, COUNTER),
+    (
+        "POST",
+        "prescriptions/{prescription}/signatures/",
+        {"overrides": [ANSWER | {"finding": "daily-maximum"}]},
+        PHARMACISTS,
+    ),
     ("POST", "prescriptions/{prescription}/dispenses/", ..., COUNTER),
     ("GET", "reviews/{review}/", None, COUNTER),
     ("GET", "overrides/{override}/", None, COUNTER),
@@ -106,7 +111,7 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     """One of everything, by name."""
     done = pharmacist.post(f"prescriptions/{prescription.pk}/dispenses/", hand_over(), Idempotency_Key="the-first")
     assert done.status_code == 201, done.content
-    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", ANSWER | {"finding": "daily-maximum"})
+    signed = pharmacist.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     dispense, override = Dispense.objects.get(), Override.objects.get()
     by, now = Actor.system("tests", shop.pk), timezone.now()
@@ -156,8 +161,10 @@ def test_who_is_not_signed_in_is_asked_to(db: None, method: str, address: str, b
 
 
 def test_a_user_without_a_pharmacy_or_whose_access_ended_sees_nothing(shop: Pharmacy, pharmacist: Caller) -> None:
-    _, token = AuthToken.objects.create(get_user_model().objects.create_user("nobody"))
-    assert problem(Caller(None, {"Authorization": f"Token {token}"}).get("patients/"), 403)["code"] == "not-allowed"
+    nobody = Caller(None)
+    backend = "allauth.account.auth_backends.AuthenticationBackend"
+    nobody.client.force_login(get_user_model().objects.create_user("nobody"), backend=backend)
+    assert problem(nobody.get("patients/"), 403)["code"] == "not-allowed"
     assert pharmacist.member is not None
     from dispensary.actions import pharmacies
     from dispensary.actors import Actor
