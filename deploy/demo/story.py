@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.client import Answer, Client
-from deploy.demo.people import ALL_KNOWN, TEN_MG, TWENTY_FIVE_MG
+from deploy.demo.people import ALL_KNOWN, PASSWORD, TEN_MG, TWENTY_FIVE_MG
 
 PRESCRIBER = {"identifier": "C1234567", "name": "Dr Grace Mwangi", "phone": "+44 20 7946 0000"}
 _MARK = {
@@ -91,6 +91,7 @@ class Story:
                 "asked": "Dr Grace Mwangi",
                 "asked_at": self.moment(order),
                 "agreed": "105 mg a day until the review next week",
+                "proof": {"password": PASSWORD},
             }
             signed = self.pharmacist.post(f"prescriptions/{order['id']}/overrides/", answer)
             self.expect(

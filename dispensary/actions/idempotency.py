@@ -66,6 +66,12 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
     return reply
 
 
+def is_answered(*, by: Actor, key: str) -> bool:
+    """Return whether a request of this actor with this key has an answer already."""
+    rows = IdempotentRequest.objects.filter(pharmacy_id=by.pharmacy_id, actor=by.name, key=key, status__isnull=False)
+    return bool(key) and rows.exists()
+
+
 def forget_answers(*, now: datetime) -> int:
     """Delete answers past their time: they hold patient data. Returns how many."""
     old = now - timedelta(days=conf().keep_answers_days)

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import transaction
 
 from dispensary import audit, policies
-from dispensary.actions.decisions import Decided, check_answers
+from dispensary.actions.decisions import PROOF_NEEDED, Decided, check_answers, is_signed
 from dispensary.actions.locks import lock
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess
 from dispensary.audit import Event
-from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.errors import Conflict, InvalidInput, Problem, Stale
 from dispensary.models import (
     FindingSeverity,
     Mitigation,
     Override,
     OverrideState,
+    Pharmacy,
     Prescription,
     PrescriptionStatus,
     Review,
     SignatureMethod,
 )
 from dispensary.text import clean_line, clean_words
-
-"""NCPDP reason code of a dose above a limit: the answer names whom the signer spoke to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Answer:
     asked_at: datetime | None = None
     agreed: str = ""
     signature: SignatureMethod = SignatureMethod.SIGNED_IN
+    digest: str = ""
+    """Of the answers that were signed together, as the signer was shown them; "" where they were not asked for before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def sign(
                 "Withdraw that answer to sign another.",
             ),
         )
-    override = _store(locked, question, checked(answer, question, by, now), by, now)
+    (override,) = _sign_together(locked, [(question, answer)], by, now)
     follow_therapy(patient_id=locked.patient_id, by=by, now=now)
     return override
 
@@ -156,18 +159,55 @@ def sign_answers(
     """Write the answers that came with a hand-over. Raises as `sign` does; the same finding twice is refused."""
     if not answers:
         return []
-    written = []
+    asked = []
     open_now = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
     for answer in answers:
         question = find(assessment.questions(), answer.finding)
         if question.fingerprint in open_now:
             raise Conflict(f"{question.code} has an open answer already; one answer for a finding.")
         open_now.add(question.fingerprint)
-        written.append(_store(prescription, question, checked(answer, question, by, now), by, now))
-    return written
+        asked.append((question, answer))
+    return _sign_together(prescription, asked, by, now)
 
 
-def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Answer:
+def _sign_together(
+    prescription: Prescription, asked: Sequence[tuple[Question, Answer]], by: Actor, now: datetime
+) -> list[Override]:
+    """Store answers that one request signs. Raises `Stale` where the signer was shown others than these."""
+    answers = [(question, _check(answer, question, prescription.pharmacy, by, now)) for question, answer in asked]
+    digest = _digest_answers(answers)
+    if any(answer.digest not in ("", digest) for _, answer in answers):
+        problem = Problem("proof.digest", "that of others", "that of these answers", "Begin the signature again.")
+        raise Stale("The findings or the answers are not those that were to be signed.", problem)
+    return [_store(prescription, question, replace(answer, digest=digest), by, now) for question, answer in answers]
+
+
+def begin_signature(*, prescription: Prescription, answers: Sequence[Answer], by: Actor, now: datetime) -> str:
+    """Return the digest of answers that are to be signed, as the findings stand now. Raises as `sign` does; stores nothing."""
+    policies.require(policies.may_override(by), by, "sign an override", "a pharmacist")
+    questions = assess(prescription, on=prescription.pharmacy.local_day(now)).questions()
+    asked = [
+        (find(questions, answer.finding), replace(answer, signature=SignatureMethod.PASSWORD)) for answer in answers
+    ]
+    return _digest_answers(
+        [(question, _check(answer, question, prescription.pharmacy, by, now)) for question, answer in asked]
+    )
+
+
+def _digest_answers(answers: Sequence[tuple[Question, Answer]]) -> str:
+    """Return the SHA-256 of the overrides among findings with their answers, in any order, as hexadecimal text."""
+    rows = sorted(
+        [
+            question.code, question.severity, question.fingerprint, question.summary, question.detail, answer.mitigation,
+            answer.words, answer.asked, answer.asked_at.isoformat() if answer.asked_at else "", answer.agreed,
+        ]
+        for question, answer in answers
+        if question.severity == FindingSeverity.OVERRIDE
+    )  # fmt: skip
+    return sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+
+
+def _check(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor, now: datetime) -> Answer:
     """Return the answer, cleaned and complete for its finding. Raises where `by` may not sign it."""
     if question.severity == FindingSeverity.STOP:
         raise Conflict(
@@ -195,7 +235,7 @@ def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Ans
             "The call lies in the future.", Problem("asked_at", cleaned.asked_at.isoformat(), "a time up to now")
         )
     if question.severity == FindingSeverity.OVERRIDE:
-        _require_complete(cleaned, question, by)
+        _require_complete(cleaned, question, pharmacy, by)
     elif question.is_for_pharmacist:
         policies.require(policies.may_override(by), by, f"acknowledge {question.code}", "a pharmacist")
     else:
@@ -203,15 +243,15 @@ def checked(answer: Answer, question: Question, by: Actor, now: datetime) -> Ans
     return cleaned
 
 
-def _require_complete(answer: Answer, question: Question, by: Actor) -> None:
+def _require_complete(answer: Answer, question: Question, pharmacy: Pharmacy, by: Actor) -> None:
     policies.require(policies.may_override(by), by, f"override {question.code}", "a pharmacist")
     problems = []
     if not answer.mitigation:
         problems.append(Problem("mitigation", "nothing", "a reason code", "Choose what was done about the finding."))
     if len(answer.words) < 3:
         problems.append(Problem("words", "nothing" if not answer.words else "too little", "the reason in words"))
-    if answer.signature == SignatureMethod.SIGNED_IN:
-        problems.append(Problem("signature", "none", "a fresh password or second factor, or the signer's own token"))
+    if not is_signed(answer.signature, pharmacy):
+        problems.append(PROOF_NEEDED)
     if question.is_dose_above_limit and not answer.asked and answer.mitigation != Mitigation.EMERGENCY:
         problems.append(
             Problem("asked", "nobody", "the name of the prescriber who was asked", "The dose is above a limit.")
@@ -249,7 +289,7 @@ def _store(prescription: Prescription, question: Question, answer: Answer, by: A
         patient=prescription.patient,
         rule_codes=(question.code,),
         reason_code=answer.mitigation or None,
-        body=_signature_block(override, question),
+        body=_signature_block(override, question) | ({"signed": answer.digest} if overrides else {}),
     )
     return override
 

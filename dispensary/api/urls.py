@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/stop/", orders.StopView.as_view(), name="prescription-stop"),
     path("prescriptions/<uuid:pk>/reviews/", orders.ReviewsView.as_view(), name="reviews"),
     path("prescriptions/<uuid:pk>/overrides/", orders.OverridesView.as_view(), name="overrides"),
+    path("prescriptions/<uuid:pk>/signatures/", orders.SignaturesView.as_view(), name="signatures"),
     path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
     path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),
     path("overrides/<uuid:pk>/", orders.OverrideView.as_view(), name="override"),

@@ -33,7 +33,7 @@ from dispensary.counter.styles import build
 from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, StaffRole, TherapySummary
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
-from tests.dispensary.api.conftest import ANSWER, Caller, case, hand_over, order, today
+from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, case, hand_over, order, today
 from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
 from tests.dispensary.audit.signing import sign_file, trust_signers
@@ -206,7 +206,7 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     assert "daily-maximum" in house.newest(Event.DISPENSE_REFUSED).sentence
     assert recorded
     asked = {finding["code"]: finding["severity"] for finding in refused["findings"]}
-    signed = house.pharmacist.post(where + "overrides/", ANSWER | {"finding": "daily-maximum"})
+    signed = house.pharmacist.post(where + "overrides/", SIGNED | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     body = house.wrote(Event.OVERRIDE_SIGNED, by=pharmacist, rules=("daily-maximum",))
     words = json.dumps(body)
@@ -219,7 +219,7 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
 
     milder = [code for code, severity in asked.items() if severity == "acknowledge"]
     answers = [ANSWER | {"finding": code} for code, severity in asked.items() if severity == "override"]
-    done = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder)
+    done = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder, **PROOF)
     house.wrote(Event.DISPENSED, by=pharmacist)
     if milder:
         house.wrote(Event.FINDING_ACKNOWLEDGED, by=pharmacist)
@@ -232,7 +232,7 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     gone = house.pharmacist.post(f"dispenses/{done['id']}/cancel/", {"reason": "wrong bag"})
     assert gone.status_code == 200, gone.content
     assert "wrong bag" in json.dumps(house.wrote(Event.DISPENSE_CANCELLED, by=pharmacist))
-    again = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder)
+    again = house.handed_over(taken["id"], quantity=294, overrides=answers, acknowledged=milder, **PROOF)
     back = house.pharmacist.post(f"dispenses/{again['id']}/return/", {"reason": "never collected"})
     assert back.status_code == 200, back.content
     house.wrote(Event.DISPENSE_RETURNED, by=pharmacist)
@@ -246,7 +246,7 @@ def test_a_medicine_is_stopped(house: House) -> None:
     assert stop.status_code == 409, stop.content
     house.wrote(Event.PRESCRIPTION_STOP_REFUSED, by=pharmacist, outcome="refused", rules=("abrupt-stop",))
     stop = house.pharmacist.post(
-        where + "stop/", {"words": "no longer needed", "overrides": [ANSWER | {"finding": "abrupt-stop"}]}
+        where + "stop/", {"words": "no longer needed", "overrides": [ANSWER | {"finding": "abrupt-stop"}], **PROOF}
     )
     assert stop.status_code == 200, stop.content
     house.wrote(Event.PRESCRIPTION_STOPPED, by=pharmacist)

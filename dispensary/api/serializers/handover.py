@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from dispensary.api.fields import Amount, Body, Day, Text
-from dispensary.api.serializers.orders import AnswerIn, OverrideOut
+from dispensary.api.serializers.orders import AnswerIn, OverrideOut, ProofIn
 from dispensary.api.serializers.therapy import AnswerDecisionIn
 from dispensary.models import Dispense, Product
 
@@ -48,6 +48,7 @@ class DispenseIn(Body):
         many=True, required=False, help_text="how the supply stands to what the patient takes; the order is the subject"
     )
     overrides = AnswerIn(many=True, required=False, help_text="answers to findings, signed with this request")
+    proof = ProofIn(required=False, help_text="an override needs it, unless the pharmacy lets a token sign")
     acknowledged = serializers.ListField(
         child=Text(max_length=64), required=False, max_length=100, help_text="codes of findings that need one step only"
     )

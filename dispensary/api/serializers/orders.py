@@ -8,7 +8,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dispensary.actions.overrides import Answer
 from dispensary.api.fields import Amount, Body, Count, Text
 from dispensary.api.serializers.documents import CaseField, FrozenField
 from dispensary.api.serializers.people import (
@@ -48,12 +47,44 @@ class AnswerIn(Body):
     agreed = Text(max_length=500, required=False, allow_blank=True)
 
 
+class ProofIn(Body):
+    """A fresh proof of the signer, for this request alone."""
+
+    password = Text(max_length=250, trim_whitespace=False)
+    code = Text(
+        max_length=16,
+        required=False,
+        help_text="of the authenticator app, or a recovery code, where the signer has one",
+    )
+    digest = Text(max_length=64, required=False, help_text="from signatures/: what the signer was shown")
+
+
+class SignedAnswerIn(AnswerIn):
+    """An answer to one finding, signed with this request."""
+
+    proof = ProofIn(required=False, help_text="an override needs it, unless the pharmacy lets a token sign")
+
+
+class SignatureIn(Body):
+    """Answers that are to be signed together."""
+
+    overrides = AnswerIn(many=True)
+
+
+class SignatureOut(serializers.Serializer[Any]):
+    """What the signer has to give, and what it is for."""
+
+    digest = serializers.CharField(help_text="of the findings as they stand now, and the answers")
+    factors = serializers.ListField(child=serializers.CharField(), help_text="the parts of `proof`: password, code")
+
+
 class Stop(Body):
     """An order to stop the medicine now, without a taper."""
 
     reason = Text(max_length=64, required=False, allow_blank=True, help_text="of the case format, such as overdose")
     words = Text(max_length=250)
     overrides = AnswerIn(many=True, required=False)
+    proof = ProofIn(required=False, help_text="an override needs it, unless the pharmacy lets a token sign")
 
 
 class ReviewIn(Body):
@@ -61,11 +92,6 @@ class ReviewIn(Body):
 
     picked_mg = Amount(required=False, min_value=Decimal("0.001"), help_text="strength that was scanned, mg")
     quantity = Amount(required=False, min_value=Decimal("0.5"), help_text="tablets")
-
-
-def build_answer(fields: dict[str, Any], signature: Any) -> Answer:
-    """Return the answer for the action from the checked fields of `AnswerIn`."""
-    return Answer(**fields, signature=signature)
 
 
 class PhaseOut(serializers.ModelSerializer[Any]):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from dispensary.actions.decisions import Decided
 from dispensary.api.fields import Amount, Body, Count, Day, Text
-from dispensary.models import Decision, DecisionKind
+from dispensary.models import Decision, DecisionKind, SignatureMethod
 
 
 class AnswerDecisionIn(Body):
@@ -44,13 +44,14 @@ class DecisionIn(AnswerDecisionIn):
     corrects = serializers.UUIDField(required=False, help_text="the decision that this one puts right")
 
 
-def build_decided(fields: dict[str, Any]) -> Decided:
+def build_decided(fields: dict[str, Any], signature: SignatureMethod = SignatureMethod.TOKEN) -> Decided:
     """Return a decision for the action."""
     values = {name: value for name, value in fields.items() if name not in {"object", "kind", "tablets", "subject"}}
     return Decided(
         kind=DecisionKind(fields["kind"]),
         course=fields["object"],
         tablets=tuple(fields.get("tablets", ())),
+        signature=signature,
         **values,
     )
 

@@ -16,12 +16,12 @@ from dispensary.actions import dispenses as actions
 from dispensary.actions.documents import Document, print_document
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.overrides import Refused
-from dispensary.api.access import signature_method
+from dispensary.actions.overrides import Answer, Refused
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
-from dispensary.api.serializers.orders import Reason, build_answer
+from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
+from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
 from dispensary.api.wire import PDFRenderer
 from dispensary.errors import InvalidInput, NotFound, Problem
@@ -101,9 +101,9 @@ class DispensesView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
-        pack, signature = build_pack(body["pack"]), signature_method(request)
-        answers = tuple(build_answer(answer_fields, signature) for answer_fields in body.get("overrides", ()))
-        decisions = tuple(build_decided(fields) for fields in body.get("decisions", ()))
+        pack, signature = build_pack(body["pack"]), read_signature(self, body, by)
+        answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
+        decisions = tuple(build_decided(fields, signature["signature"]) for fields in body.get("decisions", ()))
         also = tuple(
             Item(
                 self.get_own(Prescription.objects.all(), item["prescription"]),

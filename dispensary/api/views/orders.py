@@ -14,13 +14,23 @@ from rest_framework.response import Response
 from dispensary.actions import overrides, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
-from dispensary.actions.overrides import Refused
-from dispensary.api.access import signature_method
+from dispensary.actions.overrides import Answer, Refused
 from dispensary.api.query import ChoiceParameter, UUIDParameter
-from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import orders as shapes
+from dispensary.api.signing import read_signature
 from dispensary.api.strict_json import jsonable
-from dispensary.api.views.base import DISPENSE, END, RECEIVE, BaseView, etag_header, read_if_match, refusal_reply, reply
+from dispensary.api.views.base import (
+    DISPENSE,
+    END,
+    RECEIVE,
+    SIGN,
+    BaseView,
+    etag_header,
+    read_if_match,
+    refusal_reply,
+    reply,
+)
 from dispensary.assessment import Assessment, assess
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
@@ -36,6 +46,7 @@ from dispensary.models import (
     ReviewReason,
     Source,
 )
+from dispensary.proof import person_proof
 
 _FILTERS: list[ChoiceParameter | UUIDParameter] = [
     ChoiceParameter("status", PrescriptionStatus.values),
@@ -185,9 +196,8 @@ class StopView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Stop)
-        answers = tuple(
-            shapes.build_answer(answer_fields, signature_method(request)) for answer_fields in body.get("overrides", ())
-        )
+        signature = read_signature(self, body, by)
+        answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
 
         def do() -> Reply:
             result = therapy.stop(
@@ -245,13 +255,15 @@ class OverridesView(BaseView):
     may: ClassVar = {"POST": DISPENSE}
 
     @extend_schema(
-        request=shapes.AnswerIn, responses={201: shapes.OverrideOut}, parameters=CREATES,
+        request=shapes.SignedAnswerIn, responses={201: shapes.OverrideOut}, parameters=CREATES,
         summary="Answer a finding: an override with a reason, or a one-step acknowledgement",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by = self.authorize(prescription.pharmacy_id)
-        answer = shapes.build_answer(self.parse_body(shapes.AnswerIn), signature_method(request))
+        body = self.parse_body(shapes.SignedAnswerIn)
+        signature = read_signature(self, body, by)
+        answer = Answer(**body, **signature)
 
         def do() -> Reply:
             return reply(
@@ -260,6 +272,25 @@ class OverridesView(BaseView):
             )
 
         return self.answer_once(by, do)
+
+
+class SignaturesView(BaseView):
+    """The beginning of a signature."""
+
+    may: ClassVar = {"POST": SIGN}
+
+    @extend_schema(
+        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
+        summary="Begin a signature: what the signer must give, and the digest of what they sign; stores nothing",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        answers = [Answer(**fields) for fields in body["overrides"]]
+        digest = overrides.begin_signature(prescription=prescription, answers=answers, by=by, now=self.now)
+        return Response(
+            shapes.SignatureOut({"digest": digest, "factors": sorted(person_proof().begin(request.user))}).data
+        )
 
 
 class WithdrawView(BaseView):

@@ -21,7 +21,7 @@ from dispensary.models import (
     WorkKind,
     WorklistItem,
 )
-from tests.dispensary.api.conftest import ANSWER, Caller, hand_over, today
+from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, hand_over, today
 from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
 
 FHIR = "application/fhir+json"
@@ -388,7 +388,7 @@ def test_a_dispense_goes_out_with_its_findings_and_what_was_answered(
     refused = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", hand_over(294), Idempotency_Key="a").json()
     codes = {finding["code"]: finding["severity"] for finding in refused["findings"]}
     body = hand_over(
-        294, overrides=[ANSWER | {"finding": code} for code, severity in codes.items() if severity == "override"],
+        294, **PROOF, overrides=[ANSWER | {"finding": code} for code, severity in codes.items() if severity == "override"],
         acknowledged=[code for code, severity in codes.items() if severity == "acknowledge"],
     )  # fmt: skip
     done = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", body, Idempotency_Key="b").json()

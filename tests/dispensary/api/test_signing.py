@@ -1,0 +1,121 @@
+"""An override over HTTP is signed by a fresh proof of a person: for this request, and for what the signer was shown."""
+
+from typing import Any
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from django.utils import timezone
+
+from dispensary import audit
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor
+from dispensary.models import IdempotentRequest, Override, Pharmacy, Prescription
+from tests.dispensary import make
+from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, fields, hand_over, problem
+
+pytestmark = pytest.mark.django_db
+
+TOO_HIGH = {"finding": "daily-maximum"}
+
+
+def sign(caller: Caller, order: Prescription, proof: dict[str, str] | None = None, **changes: Any) -> Any:
+    """Send an answer to the dose above the maximum, with this proof."""
+    body = ANSWER | TOO_HIGH | changes | ({} if proof is None else {"proof": proof})
+    return caller.post(f"prescriptions/{order.pk}/overrides/", body)
+
+
+def let_tokens_sign(shop: Pharmacy) -> None:
+    setup = Actor.system("setup", shop.pk)
+    pharmacies.change_settings(pharmacy=shop, changes={"token_signs": True}, by=setup, now=timezone.now())
+
+
+def test_a_token_alone_signs_no_override_unless_the_pharmacy_says_so(
+    shop: Pharmacy, pharmacist: Caller, too_high: Prescription
+) -> None:
+    assert fields(sign(pharmacist, too_high)) == {"proof"}
+    unsigned = hand_over(294, overrides=[ANSWER | TOO_HIGH])
+    refused = pharmacist.post(f"prescriptions/{too_high.pk}/dispenses/", unsigned, Idempotency_Key="a")
+    assert fields(refused) == {"proof"}
+    assert not Override.objects.exists()
+    let_tokens_sign(shop)
+    assert sign(pharmacist, too_high).json()["signature"] == "token"
+
+
+def test_a_password_signs_and_a_wrong_one_is_refused_and_in_the_log(
+    shop: Pharmacy, pharmacist: Caller, too_high: Prescription
+) -> None:
+    refused = problem(sign(pharmacist, too_high, {"password": "guessed"}), 403)
+    assert refused["code"] == "not-proven" and "guessed" not in str(refused)
+    assert pharmacist.member is not None
+    attempts = audit.history(audit.Subject("account", f"user:{pharmacist.member.user_id}"), pharmacy=shop)
+    assert "auth.refused" in [line.entry.action for line in attempts]
+    signed = sign(pharmacist, too_high, PROOF["proof"])
+    assert signed.status_code == 201 and signed.json()["signature"] == "password"
+
+
+def test_guessing_at_a_signature_locks_the_signature_and_not_the_token(
+    pharmacist: Caller, too_high: Prescription
+) -> None:
+    for _ in range(5):
+        assert sign(pharmacist, too_high, {"password": "guessed"}).status_code == 403
+    assert problem(sign(pharmacist, too_high, PROOF["proof"]), 403)["code"] == "not-proven"
+    assert pharmacist.get("prescriptions/").status_code == 200
+
+
+def test_who_has_a_second_factor_signs_with_a_code_that_works_once(pharmacist: Caller, too_high: Prescription) -> None:
+    assert pharmacist.member is not None
+    secret = generate_totp_secret()
+    TOTP.activate(pharmacist.member.user, secret)
+    assert fields(sign(pharmacist, too_high, PROOF["proof"]), 403) == {"proof.code"}
+    assert fields(sign(pharmacist, too_high, PROOF["proof"] | {"code": "000000"}), 403) == {"proof.code"}
+    (counter,) = yield_hotp_counters_from_time()
+    code = format_hotp_value(hotp_value(secret, counter))
+    signed = sign(pharmacist, too_high, PROOF["proof"] | {"code": code}).json()
+    assert signed["signature"] == "second-factor"
+    assert pharmacist.post(f"overrides/{signed['id']}/withdraw/", {"reason": "once more"}).status_code == 200
+    assert fields(sign(pharmacist, too_high, PROOF["proof"] | {"code": code}), 403) == {"proof.code"}
+    recovery = RecoveryCodes.activate(pharmacist.member.user).get_unused_codes()[0]
+    assert sign(pharmacist, too_high, PROOF["proof"] | {"code": recovery}).status_code == 201
+
+
+def test_a_signature_is_for_what_was_shown_when_it_began(pharmacist: Caller, too_high: Prescription) -> None:
+    begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
+    assert begun["factors"] == ["password"]
+    shown = PROOF["proof"] | {"digest": begun["digest"]}
+    assert fields(sign(pharmacist, too_high, shown, words="Something else that nobody agreed to."), 412) == {
+        "proof.digest"
+    }
+    signed = sign(pharmacist, too_high, shown).json()
+    lines = audit.history(Override.objects.get(pk=signed["id"]), pharmacy=too_high.pharmacy)
+    (line,) = [line for line in lines if line.entry.action == "override.signed"]
+    assert line.body is not None and line.body["signed"] == begun["digest"]
+
+
+def test_a_hand_over_is_signed_once_and_no_digest_of_the_password_is_kept(
+    pharmacist: Caller, too_high: Prescription
+) -> None:
+    address = f"prescriptions/{too_high.pk}/dispenses/"
+    milder = [
+        finding["code"]
+        for finding in pharmacist.post(address, hand_over(294), Idempotency_Key="a").json()["findings"]
+        if finding["severity"] == "acknowledge"
+    ]
+    body = hand_over(294, overrides=[ANSWER | TOO_HIGH], acknowledged=milder)
+    first = pharmacist.post(address, body | PROOF, Idempotency_Key="b")
+    assert first.status_code == 201, first.content
+    kept = IdempotentRequest.objects.get(key="b").request_digest
+    again = pharmacist.post(address, body | {"proof": {"password": "another"}}, Idempotency_Key="b")
+    assert again.status_code == 201 and again.json()["id"] == first.json()["id"]
+    assert IdempotentRequest.objects.get(key="b").request_digest == kept
+
+
+def test_a_technicians_password_signs_no_override(technician: Caller, too_high: Prescription) -> None:
+    assert technician.post(f"prescriptions/{too_high.pk}/overrides/", SIGNED | TOO_HIGH).status_code == 403
+    assert make.PASSWORD not in str(list(Override.objects.values()))
