@@ -132,6 +132,7 @@ def receive(
             "prescription": checked_order | terms.to_json(),
             "replaces": prescription.replaces_id,
             "notes": prescription.notes,
+            "phases": phases,
         }
         | ({"identifiers": [list(identifier) for identifier in identifiers]} if identifiers else {}),
     )

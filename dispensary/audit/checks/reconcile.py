@@ -16,7 +16,7 @@ from django.db.models import Model
 
 from dispensary.audit.log.events import Event
 from dispensary.audit.log.reader import reading
-from dispensary.audit.log.signed import COLUMNS
+from dispensary.audit.log.signed import COLUMNS, PATIENT_JSON
 from dispensary.audit.log.writer import SITE
 from dispensary.models import (
     Consent,
@@ -24,10 +24,12 @@ from dispensary.models import (
     Decision,
     Dispense,
     DispenseStatus,
+    Finding,
     Override,
     OverrideState,
     Patient,
     Pharmacy,
+    Phase,
     Prescription,
     Review,
     StaffMember,
@@ -87,7 +89,8 @@ PAIRS = (
 class Compared:
     """A model, the events whose first entry tells what its rows say, and where each column stands.
 
-    A value is a path in the body (`pack.lot`), or a column of the entry after an "@". Of master data the newest entry counts.
+    A value is a path in the body (`pack.lot`), or a column of the entry after an "@". What an object of the body leaves out is
+    unknown; a key that the body itself lacks was not written when the entry was made. Of master data the newest entry counts.
     """
 
     model: type[Model]
@@ -128,7 +131,8 @@ COMPARED = (
         Override,
         (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED),
         {
-            **_same("words", "asked", "asked_at", "agreed"), "prescription_id": "prescription", "code": "finding.code",
+            **_same("words", "asked", "asked_at", "agreed", "fingerprint"), "prescription_id": "prescription",
+            "code": "finding.code", "detail": "finding.detail", "summary": "summary", "severity": "severity",
             "signer_name": "signer", "signature": "method", "signed_at": "at", "signed_by": "@actor",
             "signer_role": "@actor_role", "mitigation": "@reason_code",
         },
@@ -151,13 +155,37 @@ COMPARED = (
     Compared(
         Patient,
         (Event.PATIENT_REGISTERED, Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED, Event.NAMESAKE_ANSWERED),
-        _in_row(Event.PATIENT_CHANGED),
+        _in_row(Event.PATIENT_CHANGED) | {name: f"row.facts.{name}" for name in PATIENT_JSON},
         is_master=True,
     ),
     Compared(StaffMember, (Event.ACCESS_CHANGED,), _in_row(Event.ACCESS_CHANGED), is_master=True),
     Compared(
         Pharmacy, (Event.PHARMACY_OPENED, Event.SETTINGS_CHANGED, Event.PROFILE_CHANGED), _in_row(Event.SETTINGS_CHANGED),
         is_master=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that belong to another, numbered from 1, and the list in the entry about that other one which holds them."""
+
+    model: type[Model]
+    parent: type[Model]
+    event: Event
+    items: str
+    """The list, as an expression over the body `j.body`."""
+    columns: tuple[str, ...]
+
+
+PARTS = (
+    Part(
+        Finding, Review, Event.REVIEW_RECORDED, "(j.body ->> 'review')::jsonb -> 'findings'",
+        ("code", "severity", "summary", "detail", "dur", "detected_issue"),
+    ),
+    Part(
+        Phase, Prescription, Event.PRESCRIPTION_RECEIVED, "j.body -> 'phases'",
+        ("doses", "times", "unit", "days", "from_day"),
     ),
 )  # fmt: skip
 
@@ -173,6 +201,20 @@ _CHANGED = """
     CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, jsonb_build_object({facts})) p
     CROSS JOIN LATERAL (VALUES {pairs}) AS d(name, is_logged, now, logged)
     WHERE d.is_logged AND d.now <> d.logged ORDER BY 1, 3"""
+_PARTS = """
+    SELECT n.subject_id, n.entry_id::text, c.number, c.name, c.now, c.logged FROM audit.entry n
+    JOIN audit.link l ON l.entry_id = n.entry_id
+    JOIN audit.readable_body b ON b.entry_id = n.entry_id AND b.recorded_at = n.recorded_at
+    CROSS JOIN LATERAL (SELECT b.body::jsonb AS body OFFSET 0) j
+    CROSS JOIN LATERAL (SELECT {items} AS items OFFSET 0) i
+    CROSS JOIN LATERAL (
+        SELECT d.number, d.name, d.now, d.logged FROM (
+            SELECT p.*, o.place FROM jsonb_array_elements(i.items) WITH ORDINALITY AS o(item, place)
+            CROSS JOIN LATERAL jsonb_populate_record(NULL::{table}, o.item) AS p) AS p
+        FULL JOIN (SELECT * FROM {table} WHERE {parent}_id::text = n.subject_id) AS t ON t.number = p.place
+        CROSS JOIN LATERAL (VALUES {pairs}) AS d(number, name, now, logged)) AS c
+    WHERE n.subject_type = %(type)s AND n.action = %(action)s AND i.items IS NOT NULL AND c.now <> c.logged
+    ORDER BY 1, 3, 4"""
 _CONSENT = """
     SELECT c.id::text, c.answer, e.answer FROM {consent} c JOIN {event} e ON e.id = c.event_id
     WHERE (c.patient_id, c.medium, c.answer) IS DISTINCT FROM (e.patient_id, e.medium, e.answer) ORDER BY 1"""
@@ -214,6 +256,8 @@ def reconcile(*, using: str = DEFAULT_DB_ALIAS) -> Iterator[Orphan]:
     with reading(*scope, using=using), connections[using].cursor() as cursor:
         for compared in COMPARED:
             yield from _compare(cursor, compared)
+        for part in PARTS:
+            yield from _compare_parts(cursor, part)
         cursor.execute(_CONSENT.format(consent=Consent._meta.db_table, event=ConsentEvent._meta.db_table))
         for key, now, logged in cursor.fetchall():
             yield Orphan(Kind.CHANGED, "consent", key, detail=f"answer is {now!r}, its event says {logged!r}")
@@ -226,10 +270,15 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
         for name, path in compared.columns.items()
     }
     facts = ", ".join(f"'{name}', {source}" for name, source in sources.items())
+    is_logged = {
+        name: "TRUE"
+        if path.startswith("@")
+        else f"j.body #> '{{{(path.rpartition('.')[0] or path).replace('.', ',')}}}' IS NOT NULL"
+        for name, path in compared.columns.items()
+    }
     pairs = ", ".join(
-        f"('{name}', {'TRUE' if source.startswith('n.') else f'{source} IS NOT NULL'}, "
-        f"normalize(coalesce(t.\"{name}\"::text, '')), coalesce(p.\"{name}\"::text, ''))"
-        for name, source in sources.items()
+        f"('{name}', {is_logged[name]}, normalize(coalesce({spell('t', name)}, '')), coalesce({spell('p', name)}, ''))"
+        for name in sources
     )
     order = "DESC" if compared.is_master else "ASC"
     question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, order=order)
@@ -237,6 +286,25 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
     for key, entry, name, now, logged in cursor.fetchall():
         detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
         yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)
+
+
+def spell(row: str, column: str) -> str:
+    """Return a column as the SQL of its text; what is unknown in an object of JSON is left out, as in the entry."""
+    return f'jsonb_strip_nulls({row}."{column}")::text' if column in PATIENT_JSON else f'{row}."{column}"::text'
+
+
+def _compare_parts(cursor: Any, part: Part) -> Iterator[Orphan]:
+    pairs = ", ".join(
+        f"(coalesce(t.number, p.place), '{name}', CASE WHEN t.number IS NULL THEN 'no row' ELSE normalize(coalesce(t.{name}::text, '')) END, "
+        f"CASE WHEN p.place IS NULL THEN 'nothing' ELSE coalesce(p.{name}::text, '') END)"
+        for name in part.columns
+    )
+    table, parent = part.model._meta.db_table, part.parent._meta.model_name
+    question = _PARTS.format(table=table, parent=parent, items=part.items, pairs=pairs)
+    cursor.execute(question, {"type": parent, "action": part.event.value})
+    for key, entry, number, name, now, logged in cursor.fetchall():
+        detail = f"{part.model._meta.verbose_name} {number}: {name} is {_shorten(now)}, the log says {_shorten(logged)}"
+        yield Orphan(Kind.CHANGED, str(part.parent._meta.verbose_name), key, entry, detail)
 
 
 def _shorten(text: str) -> str:

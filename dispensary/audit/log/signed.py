@@ -1,7 +1,7 @@
 """What of a row stands in the log: columns of master data, written into the body of each entry that changes them.
 
 The database holds the two together (`sql/09_rows.sql`): a transaction that changes one of these columns without such an entry
-does not commit. Columns of JSON are not among them: their spelling in the database is not the log's.
+does not commit. Columns of JSON stand in an object of their own, `row.facts`, which is there even where all of them are unknown.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PATIENT = (
     "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
     "anaesthesia_planned", "indication", "joined_to_id",
 )  # fmt: skip
+PATIENT_JSON = ("allergies", "conditions", "medicines", "recorded_on")
 STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service")
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
@@ -48,4 +49,7 @@ def signed_row(event: Event, subject: object) -> dict[str, Any]:
     if columns is None or not isinstance(subject, Model):
         return {}
     values = {name: getattr(subject, name) for name in columns}
-    return {"row": {name: str(value) if isinstance(value, dt.time) else value for name, value in values.items()}}
+    row = {name: str(value) if isinstance(value, dt.time) else value for name, value in values.items()}
+    if columns is PATIENT:
+        row["facts"] = {name: getattr(subject, name) for name in PATIENT_JSON}
+    return {"row": row}

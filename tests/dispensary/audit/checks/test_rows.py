@@ -97,6 +97,10 @@ def test_an_event_is_not_changed_by_the_application_and_named_when_the_owner_cha
 MASTER_ROWS = {
     "birth date": ("patient", "birth_date = '1990-01-01'", "birth_date is '1990-01-01', the log says '1980-02-03'"),
     "name": ("patient", "family_name = 'Roe'", "family_name is 'Roe', the log says 'Doe'"),
+    "an unknown fact": ("patient", "egfr_on = '2026-01-01'", "egfr_on is '2026-01-01', the log says ''"),
+    "allergies": ("patient", "allergies = '[\"latex\"]'", "allergies is '[\"latex\"]', the log says '[]'"),
+    "other medicines": ("patient", "medicines = NULL", "medicines is '', the log says '[]'"),
+    "the day of a fact": ("patient", "recorded_on = recorded_on - 'dialysis'", "recorded_on is "),
     "a fact": ("patient", "dialysis = true", "dialysis is 'true', the log says 'false'"),
 }  # fmt: skip
 
@@ -112,6 +116,46 @@ def test_master_data_changes_only_with_an_entry_and_is_named_when_the_owner_chan
     with database.connect("owner") as owner:
         owner.execute(statement, [shop.rows[table]])
     assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+def review_with_a_finding(shop: Shop) -> Any:
+    """The review of an order for somebody who drinks."""
+    order = make.prescription(make.patient(shop.pharmacy, alcohol_use=True))
+    return order.reviews.get().pk
+
+
+PARTS = {
+    "a finding's severity": ("finding", "review", "severity = 'information'", "severity is 'information', the log says"),
+    "a finding's words": ("finding", "review", "summary = 'fine'", "summary is 'fine', the log says"),
+    "a finding's sum": ("finding", "review", "detail = ''", "detail is '', the log says"),
+    "a dose": ("phase", "prescription", "doses = '{50,50,50}'", "phase 1: doses is '{50.000000,50.000000,50.000000}', the log says '{5.0"),
+    "days of a dose": ("phase", "prescription", "days = NULL", "phase 1: days is '', the log says '28'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_a_finding_and_a_dose_that_the_owner_changes_are_named(shop: Shop, database: Database, what: str) -> None:
+    table, parent, change, words = PARTS[what]
+    shop.rows["review"] = review_with_a_finding(shop)
+    assert shop.changed() == []
+    with database.connect("owner") as owner:
+        owner.execute(
+            f"UPDATE dispensary_{table} SET {change} WHERE {parent}_id = %s AND number = 1", [shop.rows[parent]]
+        )
+    assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+@pytest.mark.parametrize("table", ["finding", "phase"])
+def test_a_finding_or_dose_that_is_gone_or_put_in_is_named(shop: Shop, database: Database, table: str) -> None:
+    parent = {"finding": "review", "phase": "prescription"}[table]
+    shop.rows["review"] = review_with_a_finding(shop)
+    with database.connect("owner") as owner:
+        owner.execute(
+            f"UPDATE dispensary_{table} SET number = 9 WHERE {parent}_id = %s AND number = 1", [shop.rows[parent]]
+        )
+    details = [detail for _, detail in shop.changed()]
+    assert any(f"{table} 1: " in detail and "is 'no row'" in detail for detail in details)
+    assert any(f"{table} 9: " in detail and "the log says 'nothing'" in detail for detail in details)
 
 
 def test_an_entry_that_says_something_else_does_not_let_a_change_through(shop: Shop, database: Database) -> None:
@@ -150,6 +194,10 @@ def test_what_the_actions_change_agrees(shop: Shop) -> None:
     patients.update_facts(
         patient=shop.patient, changes={"weight_kg": "71.5", "dialysis": True, "medicines": [{"name": "Tizanidine"}]},
         language="ar", by=shop.by, now=make.NOW,
+    )  # fmt: skip
+    patients.update_facts(
+        patient=shop.patient, changes={"allergies": ["pe\u0301nicilline"], "conditions": ["epilepsy"]}, by=shop.by,
+        now=make.NOW,
     )  # fmt: skip
     pharmacies.change_settings(
         pharmacy=shop.pharmacy, changes={"profile": "uk-smpc", "quiet_from": "21:00"}, by=manager, now=make.NOW
@@ -194,7 +242,11 @@ def test_the_guards_name_every_column_of_the_tables(database: Database, db: None
     from importlib import import_module
 
     migration: Any = import_module("dispensary.migrations.0016_log_answers_for_itself")
-    assert migration.MASTER == {"patient": signed.PATIENT, "staffmember": signed.STAFF, "pharmacy": signed.PHARMACY}
+    tokens: Any = import_module("dispensary.migrations.0017_tokens")
+    facts: Any = import_module("dispensary.migrations.0018_facts_of_patients_in_the_log")
+    assert migration.MASTER | tokens.GUARDED | {"patient": facts.PATIENT} == {
+        "patient": signed.PATIENT + signed.PATIENT_JSON, "staffmember": signed.STAFF, "pharmacy": signed.PHARMACY,
+    }  # fmt: skip
     with database.connect("owner") as owner:
         for table, open_columns in migration.OPEN.items():
             row = owner.execute(
