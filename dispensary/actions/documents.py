@@ -10,7 +10,7 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.documents import DoesNotFit, label_pdf, label_png, taper_calendar_pdf
+from dispensary.documents import DoesNotFit, Handover, label_pdf, label_png, label_text, taper_calendar_pdf
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.handover import printed_handover
 from dispensary.models import Dispense, DispenseStatus
@@ -51,10 +51,11 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
         )
         raise Conflict(f"This supply is {state}: no {name} of it is printed.", problem)
     try:
-        content = _RENDERERS[document](printed_handover(dispense), at=now)
+        handover = printed_handover(dispense)
+        content = _RENDERERS[document](handover, at=now)
     except DoesNotFit as error:
         raise _not_printable(error) from None
-    _record_print(dispense, document, by, now)
+    _record_print(dispense, document, handover, by, now)
     return content
 
 
@@ -71,7 +72,7 @@ def _not_printable(error: DoesNotFit) -> NotPrintable:
 
 
 @transaction.atomic
-def _record_print(dispense: Dispense, document: Document, by: Actor, now: datetime) -> None:
+def _record_print(dispense: Dispense, document: Document, handover: Handover, by: Actor, now: datetime) -> None:
     event = Event.DOCUMENT_PRINTED
     body: dict[str, object] = {"document": document.value}
     if document is Document.LABEL:
@@ -81,7 +82,7 @@ def _record_print(dispense: Dispense, document: Document, by: Actor, now: dateti
         dispense.label_prints += 1
         dispense.save(update_fields=["label_prints"])
         event = Event.LABEL_PRINTED if dispense.label_prints == 1 else Event.LABEL_REPRINTED
-        body = {"print": dispense.label_prints}
+        body = {"print": dispense.label_prints, "says": label_text(handover)}
     audit.record(
         event, pharmacy=dispense.pharmacy, by=by, now=now, subject=dispense, patient=dispense.patient, body=body
     )

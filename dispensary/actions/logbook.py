@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +12,7 @@ from django.db import transaction
 from dispensary import audit, policies
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event, Subject
-from dispensary.audit.evidence.export import Scope, find_log, resolve_range
+from dispensary.audit.evidence.export import Scope, Shape, find_log, resolve_range
 from dispensary.audit.evidence.proof import find_covering_size
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.search import Count, Filters, Page
@@ -21,14 +20,6 @@ from dispensary.errors import NotFound
 from dispensary.models import AuditEntry, AuditLog
 
 _DOING, _WHO = "read the audit log", "an auditor or manager"
-
-
-class Shape(StrEnum):
-    """The formats of an export: the evidence, or one of its two views."""
-
-    BUNDLE = "bundle"
-    CSV = "csv"
-    FHIR = "fhir"
 
 
 ONE_ENTRY = "proof"

@@ -45,6 +45,8 @@ class Answer:
     signature: SignatureMethod = SignatureMethod.SIGNED_IN
     digest: str = ""
     """Of the answers that were signed together, as the signer was shown them; "" where they were not asked for before."""
+    seconds: int | None = None
+    """Seconds between the first showing of the page and the signature; None where it was not signed on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,17 +291,20 @@ def _store(prescription: Prescription, question: Question, answer: Answer, by: A
         patient=prescription.patient,
         rule_codes=(question.code,),
         reason_code=answer.mitigation or None,
-        body=_signature_block(override, question) | ({"signed": answer.digest} if overrides else {}),
+        body=_signature_block(override, question, answer) | ({"signed": answer.digest} if overrides else {}),
     )
     return override
 
 
-def _signature_block(override: Override, question: Question) -> dict[str, object]:
+def _signature_block(override: Override, question: Question, answer: Answer) -> dict[str, object]:
     return {
         "prescription": override.prescription_id,
         "finding": question.finding.to_json()
         if question.finding
         else {"code": question.code, "detail": question.detail},
+        "summary": override.summary,
+        "severity": override.severity,
+        "fingerprint": override.fingerprint,
         "words": override.words,
         "asked": override.asked,
         "asked_at": override.asked_at,
@@ -310,6 +315,7 @@ def _signature_block(override: Override, question: Question) -> dict[str, object
         else "I have seen this.",
         "method": override.signature,
         "at": override.signed_at,
+        "seconds": answer.seconds,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +29,7 @@ from dispensary.models import StaffMember
 PHARMACY_KEY = "dispensary_pharmacy"
 LOCKED_KEY = "dispensary_locked"
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def at_counter(is_allowed: Callable[[Actor], bool] = policies.may_see_patients) -> Callable[[View], View]:
@@ -37,7 +37,7 @@ def at_counter(is_allowed: Callable[[Actor], bool] = policies.may_see_patients) 
 
     def wrap(view: View) -> View:
         @wraps(view)
-        def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             response = _respond(request, view, is_allowed, args, kwargs)
             patch_cache_control(response, no_store=True, private=True)
             return response
@@ -49,7 +49,7 @@ def at_counter(is_allowed: Callable[[Actor], bool] = policies.may_see_patients) 
 
 def _respond(
     request: HttpRequest, view: View, is_allowed: Callable[[Actor], bool], args: Any, kwargs: Any
-) -> HttpResponse:
+) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     visit = find_visit(request)

@@ -7,7 +7,6 @@ import uuid
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -21,20 +20,39 @@ from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm
+from dispensary.counter.log_lines import find_patient_row, show_line
+from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
 
-CHECK_MAX_AGE = timedelta(hours=26)
-"""A log is verified each night; after this time its last verification says nothing about today."""
+
+class PeriodForm(StyledForm):
+    """A period of days of the pharmacy, both included."""
+
+    since = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.visit = visit
+
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first moment of the period and the first after it, in UTC; None where it is open."""
+        since, until = self.cleaned_data["since"], self.cleaned_data["until"]
+        edges = (since, until + timedelta(days=1) if until else None)
+        begin, end = (datetime.combine(on, time.min, self.visit.zone).astimezone(UTC) if on else None for on in edges)
+        return begin, end
 
 
-class FilterForm(StyledForm):
+class FilterForm(PeriodForm):
     """Filters of the search. A GET form, so that its address can be mailed; it names people by number only."""
 
-    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     action = forms.ChoiceField(
         label="What", required=False, choices=[("", "Anything"), *((e.value, e.value) for e in Event)]
     )
@@ -50,8 +68,7 @@ class FilterForm(StyledForm):
     )
 
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.visit = visit
+        super().__init__(*args, visit=visit, **kwargs)
         staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
         cast("forms.ChoiceField", self.fields["actor"]).choices = [
             ("", "Anybody"),
@@ -61,11 +78,10 @@ class FilterForm(StyledForm):
     def filters(self) -> Filters:
         """Return the filters of the search; days are those of the pharmacy."""
         data = self.cleaned_data
-        zone = ZoneInfo(self.visit.pharmacy.time_zone)
-        until = data["until"] + timedelta(days=1) if data["until"] else None
+        since, until = self.period()
         return Filters(
-            since=datetime.combine(data["since"], time.min, zone).astimezone(UTC) if data["since"] else None,
-            until=datetime.combine(until, time.min, zone).astimezone(UTC) if until else None,
+            since=since,
+            until=until,
             actions=(data["action"],) if data["action"] else (),
             outcome=data["outcome"],
             actor=data["actor"],
@@ -92,7 +108,13 @@ def audit_desk(request: HttpRequest, visit: Visit) -> HttpResponse:
             lines = reader.recheck(audit.lines(result.page.entries, visit.pharmacy))
             count = result.count
             further = next_page_address(request, result.page.next)
-    context = {"form": form, "lines": lines, "count": count, "further": further, "standing": last_verification(visit)}
+    context = {
+        "form": form,
+        "lines": lines,
+        "count": count,
+        "further": further,
+        "standing": read_standing(visit, lines),
+    }
     return render_page(request, visit, "audit.html", context, errors=errors, status=422 if errors else 200)
 
 
@@ -104,37 +126,24 @@ def next_page_address(request: HttpRequest, cursor: str) -> str:
     return f"?{urlencode(filters | {'cursor': cursor})}"
 
 
-def last_verification(visit: Visit) -> dict[str, Any]:
-    """Return tone, words and time of the last verification of the pharmacy's log."""
-    waiting = min(reader.unsigned_since(visit.pharmacy.pk).values(), default=None)
-    if waiting and visit.now - waiting > reader.UNSIGNED_TOO_LONG:
-        return {
-            "tone": "stop",
-            "words": "The log is not being signed. The oldest entry has waited since",
-            "at": waiting,
-        }
-    last = reader.last_check(visit.pharmacy.pk)
-    if last is None:
-        return {"tone": "acknowledge", "words": "This log has not been verified yet.", "at": None}
-    if last.action == Event.INTERFERENCE.value or last.outcome == Outcome.FAILURE.value:
-        words = "The last verification found interference with this log."
-        return {"tone": "stop", "words": words, "at": last.recorded_at}
-    if visit.now - last.recorded_at > CHECK_MAX_AGE:
-        return {
-            "tone": "stop",
-            "words": "Nobody has verified this log for more than 26 hours: last",
-            "at": last.recorded_at,
-        }
-    return {"tone": "ready", "words": "This log was whole when it was last verified.", "at": last.recorded_at}
-
-
 @require_safe
 @at_counter(policies.may_read_log)
 def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show one entry with its body as it is hashed."""
     (line,) = reader.recheck([logbook.open_entry(entry_id=pk, by=[visit.by], now=visit.now)])
-    body = None if line.body is None else [(name, format_value(value)) for name, value in line.body.items()]
-    return render_page(request, visit, "audit_entry.html", {"line": line, "entry": line.entry, "body": body})
+    patient = find_patient_row(visit, line.entry.patient_ref)
+    order = (line.body or {}).get("prescription")
+    if line.entry.subject_type == "prescription":
+        order = line.entry.subject_id
+    context = {
+        "line": line,
+        "shown": show_line(line, patient),
+        "entry": line.entry,
+        "patient": patient,
+        "order": order if isinstance(order, str) else None,
+        "body": None if line.body is None else [(name, format_value(value)) for name, value in line.body.items()],
+    }
+    return render_page(request, visit, "audit_entry.html", context)
 
 
 @require_safe

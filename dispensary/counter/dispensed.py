@@ -13,6 +13,7 @@ from dispensary import policies
 from dispensary.actions import dispenses as dispense_actions
 from dispensary.actions import patients, prescriptions
 from dispensary.audit import history
+from dispensary.audit.log.reader import recheck
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
 from dispensary.counter.forms import ReasonForm, TakeBackForm, posted_data
@@ -83,7 +84,7 @@ def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         *dispense.prescription.reviews.all(),
         *dispense.prescription.overrides.all(),
     ]
-    lines = [line for subject in subjects for line in history(subject, pharmacy=visit.pharmacy)]
+    lines = recheck(line for subject in subjects for line in history(subject, pharmacy=visit.pharmacy))
     lines.sort(key=lambda line: (line.entry.recorded_at, str(line.entry.entry_id)))
     context = {
         "dispense": dispense,

@@ -48,6 +48,9 @@ class Draft:
     by_hand: bool = False
     """Say whether the label cannot be printed, so that the next press hands over with one written by hand."""
 
+    override_shown_at: str = ""
+    """When the override page was first shown since its answers were last signed, ISO 8601."""
+
     def pack(self, prescription: UUID) -> PackDraft:
         """Return the fields of one prescription, to be read and changed."""
         return self.packs.setdefault(str(prescription), PackDraft())

@@ -76,6 +76,9 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         return redirect("counter:check", prescription.pk)
     data = request.POST if request.method == "POST" and not is_choosing else None
     typed = request.POST if is_choosing else None
+    if not draft.override_shown_at:
+        draft.override_shown_at = visit.now.isoformat()
+        drafts.store(request, prescription.pk, draft)
     signing = Signing(
         answer_forms([finding.question for finding in findings], data, typed),
         choices,
@@ -133,21 +136,32 @@ def sign_answers(
         ]
         draft.reason = reason
     try:
-        sign_all(prescription, signing.answers, decided, visit.by, visit.now)
+        seconds = int((visit.now - datetime.fromisoformat(draft.override_shown_at)).total_seconds())
+        sign_all(prescription, signing.answers, decided, seconds, visit.by, visit.now)
     except DispensaryError as error:
         return error_lines(error, {})
+    draft.override_shown_at = ""
     drafts.store(request, prescription.pk, draft)
     return []
 
 
 @audit.retrying
 @transaction.atomic
-def sign_all(
-    prescription: Prescription, forms: Sequence[AnswerForm], decided: Sequence[Decided], by: Actor, now: datetime
+def sign_all(  # noqa: PLR0917  (the parts of one signature)
+    prescription: Prescription,
+    forms: Sequence[AnswerForm],
+    decided: Sequence[Decided],
+    seconds: int,
+    by: Actor,
+    now: datetime,
 ) -> None:
-    """Sign all answers in one transaction, as they stand under the decisions that the hand-over comes with."""
+    """Sign all answers in one transaction, as they stand under the decisions that the hand-over comes with.
+
+    `seconds` have passed since the page was first shown.
+    """
     for form in forms:
-        overrides.sign(prescription=prescription, answer=form.answer(), decisions=decided, by=by, now=now)
+        answer = replace(form.answer(), seconds=seconds)
+        overrides.sign(prescription=prescription, answer=answer, decisions=decided, by=by, now=now)
 
 
 @require_POST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from dispensary import policies
@@ -24,7 +24,7 @@ def preview(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return _respond(dispense, preview_label(dispense), "label.png", "image/png")
 
 
-def _print(document: Document) -> Callable[..., HttpResponse]:
+def _print(document: Document) -> Callable[..., HttpResponseBase]:
     @require_safe
     @at_counter(policies.may_see_patients)
     def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:

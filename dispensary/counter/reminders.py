@@ -12,7 +12,7 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Max, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -85,7 +85,7 @@ def _line(row: Reminder) -> dict[str, Any]:
 
 def reminder_action(
     action: Callable[..., Reminder], say: Callable[[Reminder, datetime], str]
-) -> Callable[..., HttpResponse]:
+) -> Callable[..., HttpResponseBase]:
     """Return a view that changes one reminder, confirms it, and redirects to the same list."""
 
     @require_POST

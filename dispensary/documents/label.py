@@ -34,6 +34,16 @@ def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
     return typeset("label.typ", _fit(handover), png_ppi=ppi)
 
 
+def label_text(handover: Handover) -> list[str]:
+    """Return what the labels of a dispense say of taking it, a line for each stretch, and their warnings."""
+    lines = [f"{line['when']} {line['take']}".strip() for line in _direction_lines(handover)]
+    return [line.replace(NB, " ") for line in (*lines, _warnings(handover)) if line]
+
+
+def _warnings(handover: Handover) -> str:
+    return " ".join([*(f"Together with {name}." for name in handover.together_with), *handover.warnings])
+
+
 def _fit(handover: Handover) -> dict[str, Any]:
     lines = _direction_lines(handover)
     trouble = DoesNotFit("label: nothing to print")
@@ -84,7 +94,7 @@ def _template_data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]
         "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} {tablets}",
         "quantity": format_amount(handover.quantity),
         "labels": [list(lines) for lines in labels],
-        "warnings": " ".join([*(f"Together with {name}." for name in handover.together_with), *handover.warnings]),
+        "warnings": _warnings(handover),
         "patient": _LONG_WORD.sub("\\1\u00ad", handover.patient_name),
         "dispensed": long_day(handover.dispensed_on),
         "number": handover.number,

@@ -14,6 +14,7 @@ from dispensary.models.contacts import (
     SuppressionReason,
 )
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest, SupplyRelation
+from dispensary.models.log_check import CheckResult, LogCheck
 from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
 from dispensary.models.patient import (
     CorrectionReason,
@@ -63,6 +64,7 @@ __all__ = [
     "AuditEntry",
     "AuditLog",
     "ChannelRest",
+    "CheckResult",
     "Consent",
     "ConsentAnswer",
     "ConsentEvent",
@@ -87,6 +89,7 @@ __all__ = [
     "IdempotentRequest",
     "InboundEvent",
     "Language",
+    "LogCheck",
     "Medium",
     "Mitigation",
     "Namesake",

@@ -441,6 +441,13 @@ def test_reading_exporting_replaying_and_reviewing_the_log(house: House) -> None
     house.wrote(Event.DECISIONS_REPLAYED)
     house.command("audit", "review", status=1)
     house.wrote(Event.LOG_REVIEWED)
+    desk = Client()
+    desk.force_login(house.people[StaffRole.AUDITOR].user)
+    assert desk.post(reverse("counter:audit-checks")).status_code == 302
+    house.wrote(Event.CHECK_REQUESTED, by=StaffRole.AUDITOR)
+    yesterday = house.shop.local_day(timezone.now()) - timedelta(days=1)
+    assert desk.post(reverse("counter:audit-day-sign"), {"day": yesterday.isoformat()}).status_code == 302
+    assert house.wrote(Event.DAY_SIGNED, by=StaffRole.AUDITOR)["left"] == []
 
 
 @journey

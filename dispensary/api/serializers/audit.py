@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from dispensary.actions.logbook import Shape
 from dispensary.audit import Event, Line, Outcome, Receipt
+from dispensary.audit.evidence.export import Shape
 from dispensary.audit.log.search import MAX_PAGE, PAGE
 from dispensary.models import AuditEntry, AuditLog
 
@@ -54,7 +54,9 @@ class SearchQuery(Query):
 class ExportQuery(Query):
     """The part of a log to export, and the file format."""
 
-    shape = serializers.ChoiceField([shape.value for shape in Shape], default=Shape.BUNDLE.value)
+    shape = serializers.ChoiceField(
+        [shape.value for shape in Shape if shape is not Shape.JSON], default=Shape.BUNDLE.value
+    )
     first = serializers.IntegerField(min_value=1, default=1, help_text="number of the first entry")
     last = serializers.IntegerField(min_value=1, required=False, help_text="number of the last; else the newest")
     reason = serializers.CharField(required=False, max_length=250, default="", help_text="why, for the record")

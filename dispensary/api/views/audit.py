@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -16,22 +16,15 @@ from rest_framework.response import Response
 
 from dispensary import audit, policies
 from dispensary.actions import logbook
-from dispensary.actions.logbook import Export, Shape
 from dispensary.actors import Actor
 from dispensary.api.schema import PHARMACY
 from dispensary.api.serializers import audit as shapes
 from dispensary.api.views.base import BaseView
-from dispensary.audit.evidence import bundle, export, proof
-from dispensary.audit.evidence.export import Scope
+from dispensary.audit.evidence import export, proof
+from dispensary.audit.evidence.export import Scope, Shape
 from dispensary.audit.log.search import Filters
 from dispensary.errors import NotFound
 from dispensary.models import AuditCheckpoint, AuditEntry, AuditLog
-
-_KINDS = {
-    Shape.BUNDLE: ("application/zip", "zip"),
-    Shape.CSV: ("text/csv; charset=utf-8", "csv"),
-    Shape.FHIR: ("application/fhir+ndjson", "ndjson"),
-}
 
 
 class LogView(BaseView):
@@ -178,20 +171,8 @@ class ExportView(LogView):
         query = self.parse_query(shapes.ExportQuery)
         scope = Scope(log.log_id, query["first"], query.get("last"))
         exported = logbook.export(scope=scope, shape=Shape(query["shape"]), by=by, now=self.now, reason=query["reason"])
-        kind, ending = _KINDS[exported.shape]
+        kind, ending = export.KINDS[exported.shape]
         name = f"audit-{exported.scope.first}-{exported.scope.last}.{ending}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingHttpResponse(self._content(exported), content_type=kind, headers=headers)
-
-    def _content(self, exported: Export) -> Iterator[bytes]:
-        """Yield the bytes of the file, read from one snapshot while they are sent."""
-        with export.snapshot(exported.log):
-            if exported.shape is Shape.BUNDLE:
-                yield from bundle.zip_bundle(export.make_bundle(exported.log, exported.scope, now=self.now))
-                return
-            entries = export.lines(exported.log, exported.scope.first, exported.scope.last or 0)
-            yield from (
-                export.encode_csv(entries)
-                if exported.shape is Shape.CSV
-                else export.encode_fhir(exported.log.origin, entries)
-            )
+        content = export.stream_file(exported.log, exported.scope, exported.shape, now=self.now)
+        return StreamingHttpResponse(content, content_type=kind, headers=headers)

@@ -66,16 +66,29 @@ def read_catalogue(connection: Connection[Any]) -> dict[str, str]:
     return {name: " ".join(sorted(several)) for name, several in digests.items()}
 
 
+def find_unreleased(connection: Connection[Any], released: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """Return in words that this release holds no digests for the server's version of PostgreSQL; "" where it does."""
+    major = _major(connection)
+    if major in (_read_released() if released is None else released):
+        return ""
+    return f"this release was not measured on PostgreSQL {major}: the log's objects are compared with nothing"
+
+
+def _major(connection: Connection[Any]) -> str:
+    return str(connection.info.server_version // 10000)
+
+
+def _read_released() -> dict[str, dict[str, str]]:
+    released: dict[str, dict[str, str]] = json.loads(RELEASED.read_text(encoding="utf-8"))
+    return released
+
+
 def compare_catalogue(
     connection: Connection[Any], released: Mapping[str, Mapping[str, str]] | None = None
 ) -> Iterator[str]:
-    """Yield what differs from the release, each as a sentence."""
-    released = json.loads(RELEASED.read_text(encoding="utf-8")) if released is None else released
-    major = str(connection.info.server_version // 10000)
-    expected = released.get(major)
-    if expected is None:
-        yield f"this release was not measured on PostgreSQL {major}: the log's objects are compared with nothing"
-    else:
+    """Yield what differs from the release, each as a sentence; only rights where the release does not know this PostgreSQL."""
+    expected = (_read_released() if released is None else released).get(_major(connection))
+    if expected is not None:
         present = read_catalogue(connection)
         for name in sorted(present.keys() | expected.keys()):
             if name not in present:

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.utils import Error as DatabaseError
 from psycopg import IsolationLevel
 
+from dispensary.audit.checks.catalogue import find_unreleased
 from dispensary.audit.log.database import raw_connection
 from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
 from dispensary.audit.sealing.anchors import anchor_ages
@@ -53,14 +54,20 @@ def check_settings() -> list[CheckMessage]:
 
 
 def check_database(databases: Sequence[str], now: dt.datetime) -> list[CheckMessage]:
-    """Check the database: privileges (W001), partitions (W002), anchors (W003), entries that nobody signs (W007).
+    """Check the database: privileges (W001), partitions (W002), anchors (W003), entries that nobody signs (W007), version (W008).
 
     Run by `check --database default` and after every `migrate`.
     """
     if "default" not in databases:
         return []
     try:
-        return [*_check_privileges(), *_check_partitions(), *_check_anchors(now), *_check_sealer(now)]
+        return [
+            *_check_privileges(),
+            *_check_partitions(),
+            *_check_anchors(now),
+            *_check_sealer(now),
+            *_check_version(),
+        ]
     except DatabaseError:
         return []  # not migrated yet: there is no log
 
@@ -92,6 +99,20 @@ def _check_partitions() -> list[CheckMessage]:
             "The audit log has no partition for the next month.",
             hint="Entries go to the default partition meanwhile and nothing is lost, but is the sealer running (`manage.py audit seal`)?",
             id="dispensary.W002",
+        )
+    ]
+
+
+def _check_version() -> list[CheckMessage]:
+    unreleased = find_unreleased(raw_connection("default"))
+    if not unreleased:
+        return []
+    return [
+        Warning(
+            f"{unreleased[0].upper()}{unreleased[1:]}.",
+            hint="Replaced functions and views of the log are found on the versions of PostgreSQL that the release names. "
+            "Until then each `audit verify` ends with status 3 and the audit desk says so.",
+            id="dispensary.W008",
         )
     ]
 

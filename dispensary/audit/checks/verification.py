@@ -14,6 +14,7 @@ from django.db import transaction
 from psycopg import Connection
 
 from dispensary.actors import Actor
+from dispensary.audit.checks.catalogue import compare_catalogue, find_unreleased
 from dispensary.audit.checks.live import (
     Result,
     Verified,
@@ -23,10 +24,12 @@ from dispensary.audit.checks.live import (
     size_at_closing,
     window_of,
 )
+from dispensary.audit.checks.reconcile import Orphan, reconcile
 from dispensary.audit.evidence import verify
 from dispensary.audit.evidence.authority import retention_keys
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection, sealer_alias
 from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.reader import COMPARED, NOT_MEASURED
 from dispensary.audit.log.writer import REGISTER, SITE, Subject, record
 from dispensary.audit.sealing.keys import key_file, public_keys
 from dispensary.audit.sealing.service import lost_states, state_folder
@@ -200,6 +203,58 @@ def record_verification(log_row: LogRow, result: Result, by: Actor, now: dt.date
             },
             using=alias,
         )
+
+
+MOST_NAMED = 100
+"""Differences that the entry about a comparison names; all of them are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences between the tables and the log, and between the log's objects and those of the release."""
+
+    orphans: tuple[Orphan, ...]
+    objects: tuple[str, ...]
+    unreleased: str
+    """In words that the objects were compared with nothing; "" where they were."""
+
+    @property
+    def status(self) -> int:
+        """0 no difference, 1 tampered, 3 the objects were compared with nothing."""
+        if self.orphans or self.objects:
+            return verify.TAMPERED
+        return verify.INCOMPLETE if self.unreleased else verify.OK
+
+
+def compare_site(*, keep_record: bool, now: dt.datetime) -> Comparison:
+    """Compare rows with entries and the log's objects with the release; record the result in the log of the site."""
+    connection = raw_connection(sealer_alias())
+    comparison = Comparison(tuple(reconcile()), tuple(compare_catalogue(connection)), find_unreleased(connection))
+    if keep_record:
+        _record_comparison(comparison, now)
+    return comparison
+
+
+def _record_comparison(comparison: Comparison, now: dt.datetime) -> None:
+    """Record a comparison. Rows are named by table and key alone: their values belong into no other pharmacy's log."""
+    alias = sealer_alias()
+    is_tampered = comparison.status == verify.TAMPERED
+    rows = [f"{orphan.kind.value}: {orphan.table} {orphan.id}" for orphan in comparison.orphans]
+    with transaction.atomic(using=alias):
+        record(
+            Event.INTERFERENCE if is_tampered else Event.LOG_VERIFIED,
+            pharmacy=SITE,
+            by=Actor.system("verifier", SITE),
+            now=now,
+            subject=COMPARED,
+            outcome=Outcome.FAILURE if is_tampered else Outcome.SUCCESS,
+            reason_code=NOT_MEASURED if comparison.unreleased else None,
+            body={
+                "differing_rows": len(rows), "rows": rows[:MOST_NAMED], "objects": comparison.objects[:MOST_NAMED],
+                "unreleased": comparison.unreleased or None,
+            },
+            using=alias,
+        )  # fmt: skip
 
 
 def _status_at_closing(connection: Connection[Any], log: LogRow, result: Result) -> tuple[int, str]:

@@ -10,9 +10,10 @@ import csv
 import datetime as dt
 import io
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
@@ -22,9 +23,11 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from dispensary.audit.evidence import bundle, fhir
 from dispensary.audit.log.canonical import HEADER_KEYS
 from dispensary.audit.log.reader import reading
+from dispensary.audit.log.writer import REGISTER, SITE
 from dispensary.audit.sealing.merkle import CompactRange
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models.audit import AuditLog
+from dispensary.models.pharmacy import Pharmacy
 
 FETCH = 2000
 _IDLE = "10min"
@@ -52,6 +55,24 @@ ORDER BY l.seq
 """
 
 
+class Shape(StrEnum):
+    """The formats of an export: the evidence, or one of its views."""
+
+    BUNDLE = "bundle"
+    CSV = "csv"
+    JSON = "json"
+    FHIR = "fhir"
+
+
+KINDS: Mapping[Shape, tuple[str, str]] = {
+    Shape.BUNDLE: ("application/zip", "zip"),
+    Shape.CSV: ("text/csv; charset=utf-8", "csv"),
+    Shape.JSON: ("application/x-ndjson", "jsonl"),
+    Shape.FHIR: ("application/fhir+ndjson", "ndjson"),
+}
+"""Shape -> media type and ending of the file's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A log and a range of its entries by number; `last` None means up to the newest."""
@@ -74,15 +95,22 @@ def find_log(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
 
 
 def find_log_by_name(name: str | None, *, using: str = DEFAULT_DB_ALIAS) -> AuditLog:
-    """Return the log of that origin, log id or pharmacy id.
+    """Return the log of that origin, log id, pharmacy id or pharmacy's name; of a name the open one.
 
     Without a name the only one.
-    Raises InvalidInput with the origins that there are.
+    Raises InvalidInput with the names and origins that there are.
     """
     logs: list[AuditLog] = list(AuditLog.objects.using(using).order_by("origin"))
+    owners = {
+        SITE: "the site itself",
+        REGISTER: "the register",
+        **dict(Pharmacy.objects.using(using).values_list("pk", "name")),
+    }
+    names = {log.log_id: owners.get(log.pharmacy, "no pharmacy") for log in logs}
     matches = [log for log in logs if not name or name in (log.origin, str(log.log_id), str(log.pharmacy))]
+    matches = matches or [log for log in logs if log.closed_at is None and names[log.log_id] == name]
     if len(matches) != 1:
-        origins = ", ".join(log.origin for log in logs) or "none yet"
+        origins = ", ".join(f"{names[log.log_id]} ({log.origin})" for log in logs) or "none yet"
         raise InvalidInput("Say which log.", Problem("log", name or "no name", f"one of: {origins}"))
     return matches[0]
 
@@ -101,6 +129,30 @@ def resolve_range(scope: Scope, *, using: str = DEFAULT_DB_ALIAS) -> tuple[int, 
         problem = Problem("first", numbers, f"numbers from 1 to {newest}, the first not after the last")
         raise InvalidInput("The log does not hold this range.", problem)
     return scope.first, last
+
+
+_EDGES = """
+    SELECT min(l.seq), max(l.seq) FROM (
+        (SELECT entry_id FROM audit.entry WHERE log_id = %(log)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
+         ORDER BY recorded_at LIMIT 500)
+        UNION (SELECT entry_id FROM audit.entry WHERE log_id = %(log)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
+         ORDER BY recorded_at DESC LIMIT 500)) AS e
+    JOIN audit.link l ON l.entry_id = e.entry_id"""
+
+
+def find_period(log_id: UUID, since: dt.datetime, until: dt.datetime, *, using: str = DEFAULT_DB_ALIAS) -> Scope:
+    """Return the entries recorded from `since` until before `until`; numbers are given at commit, so the edges may hold others.
+
+    Raises InvalidInput where nothing was recorded.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(_EDGES, {"log": log_id, "since": since, "until": until})
+        first, last = cursor.fetchone()
+    if first is None:
+        raise InvalidInput(
+            "Nothing was recorded then.", Problem("since", "a period without entries", "a day on which there are some")
+        )
+    return Scope(log_id, first, last)
 
 
 @contextmanager
@@ -153,7 +205,7 @@ def make_bundle(
     checkpoints, in_all = _read_checkpoints(log, first, last, using)
     span = bundle.Range(log.origin, log.log_id, first, last, log.predecessor_note or "", _read_start(log, first, using))
     entries = lines(log, max(first, resume_after + 1), last, progress=progress, using=using)
-    return bundle.Bundle(span, entries, checkpoints, now, describe_software(), _vkeys_lines(checkpoints), in_all)
+    return bundle.Bundle(span, entries, checkpoints, now, describe_software(), _vkeys_lines(log, using), in_all)
 
 
 def encode_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iterator[bytes]:
@@ -167,10 +219,34 @@ def encode_csv(entries: Iterator[bundle.Entry], *, heading: bool = True) -> Iter
         writer.writerow(CSV_COLUMNS)
     for entry in entries:
         columns = {**(json.loads(entry.header) if entry.header else {}), "seq": entry.seq, "leaf": entry.leaf.hex()}
-        writer.writerow([_csv_cell(columns.get(name)) for name in CSV_COLUMNS])
+        writer.writerow([guard_cell(columns.get(name)) for name in CSV_COLUMNS])
         if buffer.tell() > 1 << 16:
             yield _empty_buffer(buffer)
     yield _empty_buffer(buffer)
+
+
+def encode_json(entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
+    """Yield entries as JSON, one a line: number, leaf, header and body. Of a retired entry the number and the leaf."""
+    for entry in entries:
+        content = {name: text and json.loads(text) for name, text in (("header", entry.header), ("body", entry.body))}
+        line = {"seq": entry.seq, "leaf": entry.leaf.hex(), **content}
+        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def stream_file(log: AuditLog, scope: Scope, shape: Shape, *, now: dt.datetime) -> Iterator[bytes]:
+    """Yield the bytes of an export, read from one snapshot while they are sent."""
+    with snapshot(log):
+        if shape is Shape.BUNDLE:
+            yield from bundle.zip_bundle(make_bundle(log, scope, now=now))
+            return
+        entries = lines(log, scope.first, scope.last or 0)
+        match shape:
+            case Shape.CSV:
+                yield from encode_csv(entries)
+            case Shape.JSON:
+                yield from encode_json(entries)
+            case _:
+                yield from encode_fhir(log.origin, entries)
 
 
 def encode_fhir(origin: str, entries: Iterator[bundle.Entry]) -> Iterator[bytes]:
@@ -242,15 +318,27 @@ def _read_checkpoints(log: AuditLog, first: int, last: int, using: str) -> tuple
         return cursor.fetchall(), len(sizes)
 
 
-def _vkeys_lines(checkpoints: list[tuple[int, str]]) -> list[str]:
-    """Return the lines of vkeys.txt: names of signers; an auditor brings their keys."""
-    names = {line.split(" ")[1] for _, note in checkpoints for line in note.splitlines() if line.startswith("— ")}
+_VKEYS = """
+    SELECT b.body::json -> 'vkeys' FROM audit.entry e
+    JOIN audit.readable_body b ON b.entry_id = e.entry_id AND b.recorded_at = e.recorded_at
+    WHERE e.log_id = %s AND e.action = 'audit.posture' ORDER BY e.recorded_at DESC LIMIT 1"""
+
+
+def _vkeys_lines(log: AuditLog, using: str) -> list[str]:
+    """Return the lines of vkeys.txt: the keys that the log's newest posture names. An auditor brings their own copy."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(_VKEYS, [log.log_id])
+        row = cursor.fetchone()
+    keys: list[str] = (row and row[0]) or []
     return [
-        "# Signed by the names below. Check with the key (vkey) from your own records, not with one from a bundle."
-    ] + [f"# {name}" for name in sorted(names)]
+        "# The log says that it is signed with these keys. Check with the key (vkey) from your own records: whoever forges a",
+        "# bundle can put another one here.",
+        *keys,
+    ]
 
 
-def _csv_cell(value: Any) -> str:
+def guard_cell(value: Any) -> str:
+    """Return a value as a cell; one that a spreadsheet would run as a formula begins with an apostrophe."""
     if isinstance(value, list):
         value = " ".join(value)
     text = "" if value is None else str(value)

@@ -49,6 +49,11 @@ def eraser_alias() -> str:
     return "eraser" if "eraser" in connections else owner_alias()
 
 
+def writing_roles() -> tuple[str, ...]:
+    """Return the database roles of this site's aliases: entries by another one ask for attention."""
+    return tuple({str(connections[alias].settings_dict["USER"]) for alias in connections})
+
+
 def raw_connection(alias: str) -> Connection[Any]:
     """Return the psycopg connection of a Django alias, opened if need be."""
     connections[alias].ensure_connection()

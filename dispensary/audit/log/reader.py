@@ -15,9 +15,9 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 
 from dispensary.audit.log import canonical
-from dispensary.audit.log.events import Event
-from dispensary.audit.log.writer import Subject, subject_of
-from dispensary.models.audit import AuditBody, AuditEntry
+from dispensary.audit.log.events import Event, Outcome
+from dispensary.audit.log.writer import SITE, Subject, subject_of
+from dispensary.models.audit import AuditBody, AuditEntry, AuditLog
 from dispensary.models.keys import short_key
 
 LEAF_SHOWN = 16
@@ -101,6 +101,14 @@ def lines(entries: Iterable[AuditEntry], *pharmacies: Model | UUID, using: str =
     ]
 
 
+def entries_by_number(pharmacy: UUID, numbers: Iterable[int], *, using: str = DEFAULT_DB_ALIAS) -> list[AuditEntry]:
+    """Return the entries with these numbers in the open log of a pharmacy."""
+    open_log = AuditLog.objects.using(using).filter(pharmacy=pharmacy, closed_at=None).first()
+    if open_log is None:
+        return []
+    return list(AuditEntry.objects.using(using).filter(log_id=open_log.log_id, seq__in=list(numbers)))
+
+
 _BEFORE = """
     SELECT l.log_id, w.seq, l.leaf FROM unnest(%(logs)s::uuid[], %(seqs)s::bigint[]) AS w(log_id, seq)
     JOIN audit.link l ON l.log_id = w.log_id AND l.seq = w.seq - 1
@@ -143,16 +151,97 @@ def _find_doubt(line: Line, before: dict[tuple[UUID, int], bytes], erasures: dic
     return ""
 
 
-def last_check(pharmacy: UUID, *, using: str = DEFAULT_DB_ALIAS) -> AuditEntry | None:
-    """Return the newest verification of a pharmacy's log that a role which signs wrote, None without one."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'audit.checkpoint', 'INSERT')")
-        signers = [name for (name,) in cursor.fetchall()]
+COMPARED = Subject("site", "tables")
+"""The subject of a comparison of rows and objects with the log, in the log of the site."""
+
+NOT_MEASURED = "catalogue-not-measured"
+"""The reason code of a comparison on a version of PostgreSQL for which the release holds no digests."""
+
+
+def last_check(pharmacy: UUID, subject: Subject | None = None, *, using: str = DEFAULT_DB_ALIAS) -> AuditEntry | None:
+    """Return the newest verification in a pharmacy's log that a role which signs wrote, None without one.
+
+    `subject`: only of this.
+    """
     checks = AuditEntry.objects.using(using).filter(
-        pharmacy=pharmacy, action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value), db_role__in=signers
+        pharmacy=pharmacy,
+        action__in=(Event.LOG_VERIFIED.value, Event.INTERFERENCE.value),
+        db_role__in=_signing_roles(using),
     )
+    if subject is not None:
+        checks = checks.filter(subject_type=subject.type, subject_id=subject.id)
     newest: AuditEntry | None = checks.order_by("-recorded_at").first()
     return newest
+
+
+def last_comparison(*, using: str = DEFAULT_DB_ALIAS) -> AuditEntry | None:
+    """Return the newest comparison of the site's rows and objects with the log, None without one."""
+    return last_check(SITE, COMPARED, using=using)
+
+
+_CHECKS = """
+    SELECT (e.recorded_at AT TIME ZONE %(zone)s)::date, e.action, e.outcome, count(*) FROM audit.log g
+    JOIN audit.entry e ON e.log_id = g.log_id
+    WHERE g.pharmacy = %(pharmacy)s AND e.recorded_at >= %(since)s AND e.action = ANY (%(actions)s)
+      AND e.db_role = ANY (%(signers)s) GROUP BY 1, 2, 3"""
+
+
+def checks_by_day(
+    pharmacy: UUID, since: dt.datetime, zone: str, *, using: str = DEFAULT_DB_ALIAS
+) -> dict[dt.date, dict[str, int]]:
+    """Return how often a pharmacy's log was verified, and with interference, on each day since then, in its time zone.
+
+    Only what a role that signs wrote counts.
+    """
+    values: dict[str, Any] = {
+        "pharmacy": pharmacy, "since": since, "zone": zone, "signers": _signing_roles(using),
+        "actions": [Event.LOG_VERIFIED.value, Event.INTERFERENCE.value],
+    }  # fmt: skip
+    days: dict[dt.date, dict[str, int]] = defaultdict(dict)
+    with connections[using].cursor() as cursor:
+        cursor.execute(_CHECKS, values)
+        for day, action, outcome, number in cursor.fetchall():
+            name = action if outcome == Outcome.SUCCESS.value else Event.INTERFERENCE.value
+            days[day][name] = days[day].get(name, 0) + number
+    return days
+
+
+def subjects_of(pharmacy: UUID, event: Event, subjects: Iterable[str], *, using: str = DEFAULT_DB_ALIAS) -> set[str]:
+    """Return which of these subjects an entry of that event is about, in a pharmacy's log."""
+    entries = AuditEntry.objects.using(using).filter(
+        pharmacy=pharmacy, action=event.value, subject_id__in=list(subjects)
+    )
+    return set(entries.values_list("subject_id", flat=True))
+
+
+def last_copied(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> dt.datetime | None:
+    """Return when the newest checkpoint of a log was signed that was sent elsewhere, None where none ever was."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT max(c.created_at) FROM audit.delivery d JOIN audit.checkpoint c USING (log_id, size) "
+            "WHERE d.log_id = %s AND d.ok",
+            [log_id],
+        )
+        signed_at: dt.datetime | None = cursor.fetchone()[0]
+    return signed_at
+
+
+def last_cosigned(log_id: UUID, *, using: str = DEFAULT_DB_ALIAS) -> tuple[str, int, dt.datetime] | None:
+    """Return the newest cosignature of a log: witness, number of entries, time. None without one."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT witness, size, created_at FROM audit.cosignature WHERE log_id = %s ORDER BY created_at DESC LIMIT 1",
+            [log_id],
+        )
+        row: tuple[str, int, dt.datetime] | None = cursor.fetchone()
+    return row
+
+
+def _signing_roles(using: str) -> list[str]:
+    """Return the database roles that may sign checkpoints."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE has_table_privilege(oid, 'audit.checkpoint', 'INSERT')")
+        return [name for (name,) in cursor.fetchall()]
 
 
 def unsigned_since(pharmacy: UUID | None = None, *, using: str = DEFAULT_DB_ALIAS) -> dict[str, dt.datetime]:
@@ -171,10 +260,10 @@ UNSIGNED_TOO_LONG = dt.timedelta(minutes=1)
 """The sealer signs every few seconds; an entry that waits longer says that it does not."""
 
 
-def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
+def sentence(entry: AuditEntry, body: dict[str, Any] | None = None, patient_name: str = "") -> str:
     """Return an entry in plain English.
 
-    Without its body the actor's id stands for the name.
+    Without its body the actor's id stands for the name, and without a name the end of the patient's id.
     """
     try:
         template = Event(entry.action).sentence  # type: ignore[call-arg]  # looks a member up, its sentence is known
@@ -183,7 +272,7 @@ def sentence(entry: AuditEntry, body: dict[str, Any] | None = None) -> str:
     words = {
         "by": (body or {}).get("by") or entry.actor,
         "subject": f"{entry.subject_type} {short_key(entry.subject_id)}",
-        "patient": f"patient {short_key(entry.patient_ref)}" if entry.patient_ref else "a patient",
+        "patient": patient_name or (f"patient {short_key(entry.patient_ref)}" if entry.patient_ref else "a patient"),
         "second": entry.second_actor or "nobody",
         "reason": entry.reason_code or "no reason given",
         "rules": ", ".join(entry.rule_codes or ()) or "a finding",

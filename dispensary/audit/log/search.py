@@ -13,7 +13,7 @@ Counts with a cap.
 | `rule` | a finding of this rule | `entry_rules` |
 | `request_id` | written in this request | `entry_request` |
 | `text` | words in the body; needs `since` and `until` at most 92 days apart | by header, then bodies by key |
-| `outcome` | narrows the others | |
+| `outcome`, `reason` | narrow the others | |
 
 Everything searchable is a column of the header, hence hashed; only `text` looks into bodies, and only those of the
 pharmacies that the caller may read.
@@ -58,6 +58,7 @@ class Filters:
     until: dt.datetime | None = None
     actions: tuple[str, ...] = ()
     outcome: str = ""
+    reason: str = ""
     actor: str = ""
     patient: str = ""
     subject_type: str = ""
@@ -247,6 +248,7 @@ def _where(filters: Filters, place: Place | None, log: str) -> tuple[list[str], 
         "until": ("e.recorded_at < %(until)s", filters.until),
         "actions": ("e.action = ANY (%(actions)s)", list(filters.actions)),
         "outcome": ("e.outcome = %(outcome)s", filters.outcome),
+        "reason": ("e.reason_code = %(reason)s", filters.reason),
         "actor": ("e.actor = %(actor)s", filters.actor),
         "patient": ("e.patient_ref = %(patient)s", filters.patient),
         "subject_type": ("e.subject_type = %(subject_type)s", filters.subject_type),

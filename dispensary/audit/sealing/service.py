@@ -120,7 +120,8 @@ def _seal_log(sealer: Sealer, row: LogRow, now: dt.datetime, *, names_log: bool)
         """Record the posture in the log, and the log in the register when it is new there."""
         sealer.connection.execute("SELECT audit.ensure_partitions()")
         about = Subject("log", str(row.log_id))
-        _record(Event.POSTURE, row.pharmacy, about, read_posture(sealer.connection, now), now)
+        vkeys = [str(key.named(row.origin).verifier) for key in sealer.keys]
+        _record(Event.POSTURE, row.pharmacy, about, {**read_posture(sealer.connection, now), "vkeys": vkeys}, now)
         if state.registered or not names_log:
             return state
         facts = {"log": row.log_id, "origin": row.origin, "genesis": row.genesis, "pharmacy": row.pharmacy}

@@ -9,16 +9,13 @@ from pathlib import Path
 from uuid import UUID
 
 from django.core.management.base import BaseCommand
-from django.db import connections
 from django.utils import timezone
 
 from dispensary.audit.checks import live
-from dispensary.audit.checks.catalogue import compare_catalogue
-from dispensary.audit.checks.reconcile import reconcile
 from dispensary.audit.checks.review import PharmacyDay, review_pharmacies
-from dispensary.audit.checks.verification import Checked, Evidence, read_receipts, verify_logs
+from dispensary.audit.checks.verification import Checked, Evidence, compare_site, read_receipts, verify_logs
 from dispensary.audit.evidence import verify
-from dispensary.audit.log.database import raw_connection, sealer_alias
+from dispensary.audit.log.database import writing_roles
 from dispensary.audit.sealing.keys import KeyTrouble
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 
@@ -72,7 +69,7 @@ def _verify(command: BaseCommand, options: Options) -> int:
         _report_log(command, checked, as_json=options["json"])
         statuses.add(checked.status)
     if not options["no_reconcile"] and not options["pharmacy"]:
-        statuses |= {_reconcile(command), _compare_catalogue(command)}
+        statuses.add(_compare(command, keep_record=not options["no_record"]))
     worst = (verify.TAMPERED, verify.UNREADABLE, verify.INCOMPLETE)
     return next((status for status in worst if status in statuses), verify.OK)
 
@@ -94,29 +91,21 @@ def _report_log(command: BaseCommand, checked: Checked, *, as_json: bool) -> Non
         command.stdout.write(f"{checked.closing}\n")
 
 
-def _reconcile(command: BaseCommand) -> int:
-    orphans = list(reconcile())
-    for orphan in orphans:
+def _compare(command: BaseCommand, *, keep_record: bool) -> int:
+    comparison = compare_site(keep_record=keep_record, now=timezone.now())
+    for orphan in comparison.orphans:
         command.stdout.write(f"Reconciliation: {orphan}.")
-    if orphans:
-        return verify.TAMPERED
-    command.stdout.write(
-        "Reconciliation: every dispense, review, override, prescription and patient has its entry, and the reverse."
-    )
-    return verify.OK
-
-
-def _compare_catalogue(command: BaseCommand) -> int:
-    differences = list(compare_catalogue(raw_connection(sealer_alias())))
-    for difference in differences:
+    if not comparison.orphans:
+        command.stdout.write(
+            "Reconciliation: every dispense, review, override, prescription and patient has its entry, and the reverse."
+        )
+    for difference in filter(None, (comparison.unreleased, *comparison.objects)):
         command.stdout.write(f"Catalogue: {difference}.")
-    if not differences:
+    if not (comparison.unreleased or comparison.objects):
         command.stdout.write(
             "Catalogue: functions, views, triggers, tables and rights of the log are those of this release."
         )
-        return verify.OK
-    is_unknown = all(difference.startswith("this release was not measured") for difference in differences)
-    return verify.INCOMPLETE if is_unknown else verify.TAMPERED
+    return comparison.status
 
 
 VERIFY = Verb(
@@ -137,9 +126,8 @@ def _review(command: BaseCommand, options: Options) -> int:
 
     Return 1 when there is something to look at.
     """
-    writers = tuple({str(connections[alias].settings_dict["USER"]) for alias in connections})
     points = 0
-    for reviewed in review_pharmacies(options["day"], writers=writers, now=timezone.now()):
+    for reviewed in review_pharmacies(options["day"], writers=writing_roles(), now=timezone.now()):
         points += len(reviewed.counted.points)
         _report_day(command, reviewed, as_json=options["json"])
     return int(points > 0)

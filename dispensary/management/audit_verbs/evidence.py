@@ -12,11 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dispensary.actions import logbook, replay
-from dispensary.actions.logbook import Shape
 from dispensary.actions.replay import Replayed, Summary, Verdict
 from dispensary.actors import Actor
 from dispensary.audit.evidence import bundle, export, files, proof, tiles, verify
-from dispensary.audit.evidence.export import Scope
+from dispensary.audit.evidence.export import Scope, Shape
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 from dispensary.models import AuditEntry, AuditLog

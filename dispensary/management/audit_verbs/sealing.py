@@ -16,6 +16,7 @@ from django.db import connections
 from django.utils import timezone
 from psycopg import OperationalError
 
+from dispensary.audit.checks.requests import CheckRunner
 from dispensary.audit.log.database import open_logs, raw_connection, sealer_alias
 from dispensary.audit.log.roles import Roles, apply_roles, grant_statements
 from dispensary.audit.sealing import anchors, witnesses
@@ -129,8 +130,10 @@ def _seal(command: BaseCommand, options: Options) -> int:
         raise _unanswered(error) from error
     if options["adopt"]:
         _adopt_logs(command, sealer)
+    checks = CheckRunner()
     while True:
         try:
+            checks.poll(timezone.now())
             _report_round(command, seal_round(sealer, timezone.now(), pharmacy=options["pharmacy"]), options)
         except DATABASE_ERRORS as error:
             if options["once"]:
@@ -138,6 +141,7 @@ def _seal(command: BaseCommand, options: Options) -> int:
             command.stderr.write("The database does not answer; trying again.")
             sealer = _reconnect(stop, options["interval"]) or sealer
         if options["once"] or stop.wait(options["interval"]):
+            checks.wait()
             return 0
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -32,7 +33,7 @@ from dispensary.audit.log import reader
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.log.writer import REGISTER
 from dispensary.audit.sealing import service
-from dispensary.counter import audit_desk
+from dispensary.counter.log_standing import read_standing
 from dispensary.models import AuditEntry, Pharmacy
 from tests.dispensary.audit.signing import RETENTION, statement, trust_signers
 from tests.site import Database
@@ -321,6 +322,52 @@ def test_what_the_owner_changes_of_the_logs_objects_is_named(database: Database,
 # What the desk and the monitors say.
 
 
+def standing_of(visit: SimpleNamespace) -> tuple[str, str]:
+    """Tone and words of the desk's banner."""
+    standing = read_standing(visit)  # type: ignore[arg-type]  # a visit as far as the banner reads it
+    return standing.tone, standing.words
+
+
+def compare_here(**changes: Any) -> None:
+    """Record a comparison of the site that found nothing but `changes`: other tests' rows are none of this test's."""
+    comparison = verification.Comparison((), (), "")
+    verification._record_comparison(replace(comparison, **changes), timezone.now())
+
+
+def test_what_a_comparison_finds_turns_the_banner_red_until_one_finds_nothing(sealed: Pharmacy) -> None:
+    verification.record_verification(
+        log_of(sealed), live.check_log(raw_connection("sealer"), log_of(sealed), [], stored=False),
+        Actor.system("verifier", sealed.pk), timezone.now(),
+    )  # fmt: skip
+    seal(sealed)
+    visit = SimpleNamespace(pharmacy=sealed, now=timezone.now())
+    compare_here(objects=("function may_write(text) is not that of this release",))
+    assert standing_of(visit)[0] == "stop"
+    assert "database objects" in standing_of(visit)[1]
+    compare_here()
+    assert standing_of(visit)[0] == "ready"
+
+
+def test_a_postgresql_that_the_release_does_not_know_is_said_wherever_somebody_asks(
+    sealed: Pharmacy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    verification.record_verification(
+        log_of(sealed), live.check_log(raw_connection("sealer"), log_of(sealed), [], stored=False),
+        Actor.system("verifier", sealed.pk), timezone.now(),
+    )  # fmt: skip
+    seal(sealed)
+    (tmp_path / "released.json").write_text("{}")
+    monkeypatch.setattr(catalogue, "RELEASED", tmp_path / "released.json")
+    comparison = verification.compare_site(keep_record=False, now=timezone.now())
+    assert "compared with nothing" in comparison.unreleased
+    assert replace(comparison, orphans=()).status == verify.INCOMPLETE
+    assert "dispensary.W008" in [message.id for message in system.check_database(["default"], timezone.now())]
+    compare_here(unreleased=comparison.unreleased)
+    tone, words = standing_of(SimpleNamespace(pharmacy=sealed, now=timezone.now()))
+    assert tone == "acknowledge"
+    assert "does not know this version of PostgreSQL" in words
+
+
 def test_the_desk_believes_the_sealers_role_only_and_ages(sealed: Pharmacy, database: Database) -> None:
     """An entry of before the application's role was refused such words is still there."""
     with database.connect("superuser") as connection, unguarded(connection):
@@ -338,9 +385,11 @@ def test_the_desk_believes_the_sealers_role_only_and_ages(sealed: Pharmacy, data
     assert newest.db_role == database.roles.sealer.name
     seal(sealed)
     visit = SimpleNamespace(pharmacy=sealed, now=newest.recorded_at + timedelta(hours=25))
-    assert audit_desk.last_verification(visit)["tone"] == "ready"  # type: ignore[arg-type]
+    compare_here()
+    assert standing_of(visit)[0] == "ready"
     visit.now += timedelta(hours=2)
-    assert "more than 26 hours" in audit_desk.last_verification(visit)["words"]  # type: ignore[arg-type]
+    assert standing_of(visit)[0] == "stop"
+    assert "more than 26 hours" in standing_of(visit)[1]
 
 
 def test_an_entry_that_nobody_signs_is_told_at_the_desk_in_health_and_by_the_check(
@@ -349,9 +398,9 @@ def test_an_entry_that_nobody_signs_is_told_at_the_desk_in_health_and_by_the_che
     write(sealed)
     (since,) = reader.unsigned_since(sealed.pk).values()
     visit = SimpleNamespace(pharmacy=sealed, now=since + timedelta(seconds=30))
-    assert "not being signed" not in audit_desk.last_verification(visit)["words"]  # type: ignore[arg-type]
+    assert "not being signed" not in standing_of(visit)[1]
     visit.now += timedelta(minutes=1)
-    assert audit_desk.last_verification(visit)["tone"] == "stop"  # type: ignore[arg-type]
+    assert standing_of(visit)[0] == "stop"
     later = since + timedelta(minutes=2)
     assert "dispensary.W007" in [message.id for message in system.check_database(["default"], later)]
     assert set(client.get("/health/audit").json()) == {"healthy", "troubles"}

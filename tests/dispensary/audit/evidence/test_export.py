@@ -20,11 +20,10 @@ from fhir.resources.R4B.auditevent import AuditEvent
 
 from dispensary import audit
 from dispensary.actions import logbook
-from dispensary.actions.logbook import Shape
 from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.audit.evidence import bundle, export, verify
-from dispensary.audit.evidence.export import Scope
+from dispensary.audit.evidence.export import Scope, Shape
 from dispensary.audit.sealing import notes
 from dispensary.audit.sealing.merkle import CompactRange
 from dispensary.errors import InvalidInput, NotAllowed, NotFound

@@ -1,0 +1,174 @@
+"""Review of the log by a person: a patient's file, an order's file, a day. Each reading is an entry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+
+from dispensary import audit, policies
+from dispensary.actors import Actor
+from dispensary.audit import Event, Subject
+from dispensary.audit.checks.review import Day, review_day
+from dispensary.audit.log import reader
+from dispensary.audit.log import search as searching
+from dispensary.audit.log.database import raw_connection, writing_roles
+from dispensary.audit.log.search import Filters
+from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
+from dispensary.models import LogCheck, Patient, Pharmacy, Prescription
+from dispensary.search import find_patients
+from dispensary.text import clean_words
+
+_DOING, _WHO = "review the audit log", "an auditor or manager"
+MOST_PEOPLE = 50
+"""Patients that a search at the desk shows."""
+LOOKS = (
+    Event.PATIENT_OPENED, Event.PATIENT_SEARCHED, Event.RECORD_READ, Event.LOG_SEARCHED, Event.LOG_EXPORTED,
+)  # fmt: skip
+"""Events of somebody who read and changed nothing."""
+
+
+@transaction.atomic
+def find_people(*, pharmacy: Pharmacy, words: str, by: Actor, now: datetime) -> list[Patient]:
+    """Return the patients whom the words name, as at the counter: name, number, birth date. Recorded with its words."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    patients = list(find_patients(pharmacy, words)[:MOST_PEOPLE])
+    body = {"words": words[:200], "found": len(patients)}
+    audit.record(Event.PATIENT_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=pharmacy, body=body)
+    return patients
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFile:
+    """A page of the entries about a patient, newest first; `next` is the place of the page after it, "" after the last."""
+
+    patient: Patient
+    lines: list[audit.Line]
+    next: str
+
+
+@transaction.atomic
+def open_patient_file(
+    *, patient_id: UUID, looks: bool = False, cursor: str = "", by: Actor, now: datetime
+) -> PatientFile:
+    """Return what happened to a patient or, with `looks`, who read the record. Raises NotFound for another pharmacy's."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    patient = Patient.objects.filter(pk=patient_id, pharmacy_id=by.pharmacy_id).first()
+    if patient is None:
+        raise NotFound("There is no such patient here.")
+    kinds = tuple(event.value for event in Event if (event in LOOKS) == looks)
+    page = searching.search([by.pharmacy_id], Filters(patient=str(patient.pk), actions=kinds), cursor=cursor)
+    lines = reader.recheck(audit.lines(page.entries, by.pharmacy_id))
+    _record_reading(patient, patient, {"part": "looks" if looks else "events", "shown": len(lines)}, by, now)
+    return PatientFile(patient, lines, page.next)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """Every entry about an order, its reviews, answers and supplies, oldest first."""
+
+    prescription: Prescription
+    lines: list[audit.Line]
+
+
+@transaction.atomic
+def open_order_file(*, prescription_id: UUID, by: Actor, now: datetime) -> OrderFile:
+    """Return what happened to an order, from its arrival to what was printed. Raises NotFound for another pharmacy's."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    order = Prescription.objects.select_related("patient").filter(pk=prescription_id, pharmacy=by.pharmacy_id).first()
+    if order is None:
+        raise NotFound("There is no such order here.")
+    lines = reader.recheck(read_order_lines(order))
+    _record_reading(order, order.patient, {"part": "events", "shown": len(lines)}, by, now)
+    return OrderFile(order, lines)
+
+
+def read_order_lines(order: Prescription) -> list[audit.Line]:
+    """Return the entries about an order, its reviews, answers and supplies, oldest first."""
+    subjects: list[Model] = [order, *order.reviews.all(), *order.overrides.all(), *order.dispenses.all()]
+    lines = [line for subject in subjects for line in reader.history(subject, pharmacy=order.pharmacy_id)]
+    return sorted(lines, key=lambda line: (line.entry.recorded_at, str(line.entry.entry_id)))
+
+
+def _record_reading(subject: Model, patient: Patient, body: dict[str, object], by: Actor, now: datetime) -> None:
+    audit.record(
+        Event.RECORD_READ, pharmacy=by.pharmacy_id, by=by, now=now, subject=subject, patient=patient, body=body
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DayFile:
+    """A day of a pharmacy's log as `audit review` counts it, and who signed that it was looked at."""
+
+    day: date
+    counted: Day
+    signed: audit.Line | None
+
+
+@transaction.atomic
+def open_day(*, pharmacy: Pharmacy, day: date, by: Actor, now: datetime) -> DayFile:
+    """Count a day and point out what asks for a look. Raises InvalidInput for a day that is not over."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    counted = _count_day(pharmacy, day, now)
+    subject = Subject("day", day.isoformat())
+    audit.record(Event.RECORD_READ, pharmacy=pharmacy, by=by, now=now, subject=subject, body={"part": "day"})
+    return DayFile(day, counted, _find_signature(pharmacy, day))
+
+
+@transaction.atomic
+def sign_day(*, pharmacy: Pharmacy, day: date, seen: Sequence[int], words: str, by: Actor, now: datetime) -> UUID:
+    """Sign that a day was looked at: `seen` are the numbers of the entries pointed out that were opened or settled.
+
+    Words are asked for where one of them was not. Raises InvalidInput, and Conflict for a day that is signed.
+    """
+    policies.require(policies.may_read_log(by), by, "sign the review of a day", _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    counted = _count_day(pharmacy, day, now)
+    if _find_signature(pharmacy, day):
+        raise Conflict("This day is signed already.")
+    left = sorted({point.seq for point in counted.points} - set(seen))
+    text = clean_words(words, "words", longest=2000, required=bool(left))
+    return audit.record(
+        Event.DAY_SIGNED,
+        pharmacy=pharmacy,
+        by=by,
+        now=now,
+        subject=Subject("day", day.isoformat()),
+        body={"words": text or None, "left": left, "review": counted.body()},
+    )
+
+
+@transaction.atomic
+def request_check(*, pharmacy: Pharmacy, by: Actor, now: datetime) -> LogCheck:
+    """Ask the sealer's process to verify the whole log of a pharmacy. Raises Conflict while an earlier request is open."""
+    policies.require(policies.may_read_log(by), by, "have the audit log verified", _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    try:
+        with transaction.atomic():
+            check = LogCheck.objects.create(pharmacy=pharmacy, requested_by=by.display or by.name, requested_at=now)
+    except IntegrityError as error:
+        raise Conflict("This log is being verified already.") from error
+    audit.record(Event.CHECK_REQUESTED, pharmacy=pharmacy, by=by, now=now, subject=check, body={})
+    return check
+
+
+def _count_day(pharmacy: Pharmacy, day: date, now: datetime) -> Day:
+    if day >= pharmacy.local_day(now):
+        raise InvalidInput(
+            "This day is not over yet.", Problem("day", day.isoformat(), "a day before today, such as yesterday")
+        )
+    zone = ZoneInfo(pharmacy.time_zone)
+    since, until = (datetime.combine(edge, time.min, zone) for edge in (day, day + timedelta(days=1)))
+    return review_day(raw_connection("default"), pharmacy.pk, since, until, writers=writing_roles())
+
+
+def _find_signature(pharmacy: Pharmacy, day: date) -> audit.Line | None:
+    history = audit.history(Subject("day", day.isoformat()), pharmacy=pharmacy)
+    return next((line for line in history if line.entry.action == Event.DAY_SIGNED.value), None)

@@ -1,0 +1,129 @@
+"""Export of the log at the desk: the evidence, its views, an inspector's table, a patient's file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.views.decorators.http import require_http_methods
+
+from dispensary import policies
+from dispensary.actions import log_exports, logbook
+from dispensary.audit.evidence import export
+from dispensary.audit.evidence.export import KINDS, Scope, Shape
+from dispensary.audit.log.search import Filters
+from dispensary.counter.access import at_counter
+from dispensary.counter.log_lines import find_patient_row, rule_title
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.review_desk import OverridesForm
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.models import AuditLog
+
+SHAPES = (
+    ("answers", "Overrides as a table for an inspector (CSV with its dictionary)"),
+    (Shape.BUNDLE.value, "Evidence: the bundle that verify.py checks on any machine"),
+    (Shape.CSV.value, "Every entry as a spreadsheet (CSV)"),
+    (Shape.JSON.value, "Every entry as JSON lines"),
+    (Shape.FHIR.value, "Every entry as FHIR R4 AuditEvent"),
+    ("person", "Everything about one patient, for the patient (JSON)"),
+)
+
+
+class ExportForm(OverridesForm):
+    """What to export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
+
+    shape = forms.ChoiceField(label="What", choices=SHAPES, widget=forms.RadioSelect)
+    purpose = forms.CharField(
+        label="What for",
+        max_length=250,
+        help_text="Stands in the log: the inspection, the complaint, the request.",
+        error_messages={"required": "Say what the export is for"},
+    )
+    field_order = ("shape", "since", "until", "purpose")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("severity", "rule", "actor", "reason", "words"):
+            self.fields[name].widget = forms.HiddenInput()
+
+    def moments(self) -> tuple[datetime, datetime]:
+        """Return the edges of the period. Raises InvalidInput where one is open."""
+        since, until = self.period()
+        if since is None or until is None:
+            raise InvalidInput("Say from which day to which.", Problem("since", "no period", "a first and a last day"))
+        return since, until
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_read_log)
+def export_log(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+    """Ask what to export and for what, then send the file."""
+    if request.method == "POST":
+        form = ExportForm(request.POST, visit=visit)
+        errors = form_error_lines(form) if not form.is_valid() else []
+        if not errors:
+            try:
+                return _send(visit, form)
+            except DispensaryError as error:
+                errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
+    else:
+        form, errors = ExportForm(initial=_initial(request.GET, visit), visit=visit), []
+    patient = find_patient_row(visit, form["patient"].value())
+    context = {
+        "form": form,
+        "patient": patient,
+        "narrowed": [form[name].value() for name in ("rule", "actor", "reason", "words") if form[name].value()],
+    }
+    return render_page(request, visit, "audit_export.html", context, errors=errors, status=422 if errors else 200)
+
+
+def _initial(query: QueryDict, visit: Visit) -> dict[str, Any]:
+    return {"since": visit.today.replace(day=1), "until": visit.today} | {
+        name: value for name, value in query.items() if value
+    }
+
+
+def _send(visit: Visit, form: ExportForm) -> HttpResponseBase:
+    data = form.cleaned_data
+    shape, purpose = data["shape"], data["purpose"]
+    if shape == "person":
+        if data["patient"] is None:
+            raise InvalidInput("Whose file?", Problem("shape", "no patient", "a patient's file opened first"))
+        content = log_exports.export_person(patient_id=data["patient"], purpose=purpose, by=visit.by, now=visit.now)
+        return _as_file(HttpResponse(content, content_type="application/json"), f"person-{data['patient']}.json")
+    if shape == "answers":
+        filters = form.filters()
+        content = log_exports.export_answers(
+            pharmacy=visit.pharmacy, filters=filters, sentence=_describe(filters, visit), purpose=purpose, by=visit.by,
+            now=visit.now,
+        )  # fmt: skip
+        return _as_file(HttpResponse(content, content_type="application/zip"), f"answers-{visit.today}.zip")
+    scope = _find_scope(visit, form)
+    exported = logbook.export(scope=scope, shape=Shape(shape), by=visit.by, now=visit.now, reason=purpose)
+    kind, ending = KINDS[exported.shape]
+    chunks = export.stream_file(exported.log, exported.scope, exported.shape, now=visit.now)
+    name = f"audit-{exported.scope.first}-{exported.scope.last}.{ending}"
+    return _as_file(StreamingHttpResponse(chunks, content_type=kind), name)
+
+
+def _find_scope(visit: Visit, form: ExportForm) -> Scope:
+    since, until = form.moments()
+    log = AuditLog.objects.filter(pharmacy=visit.pharmacy.pk, closed_at=None).get()
+    return export.find_period(log.log_id, since, until)
+
+
+def _describe(filters: Filters, visit: Visit) -> str:
+    since, until = (moment and moment.astimezone(visit.zone) for moment in (filters.since, filters.until))
+    period = f"from {since:%d %b %Y, %H:%M}" if since else "from the beginning"
+    period += f" until before {until:%d %b %Y, %H:%M}" if until else ""
+    narrowed = [f"{name} {value}" for name, value in filters.as_body().items() if name not in ("since", "until")]
+    rule = f", rule {rule_title(filters.rule)}" if filters.rule else ""
+    return f"Answers to findings at {visit.pharmacy.name}, {period} ({visit.pharmacy.time_zone}){rule}; {'; '.join(narrowed)}."
+
+
+def _as_file(response: HttpResponseBase, name: str) -> HttpResponseBase:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,164 @@
+"""Entries of the log as a person reads them: what was found, said, signed, handed over and printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from dispensary.audit import Event, Line, sentence
+from dispensary.counter.visit import Visit
+from dispensary.models import Mitigation, Patient, SignatureMethod
+
+Details = list[tuple[str, str]]
+"""Names and values, in the order of a page."""
+_REASONS: Mapping[str, str] = {member.value: str(member.label) for member in Mitigation}
+_METHODS: Mapping[str, str] = {member.value: str(member.label) for member in SignatureMethod}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """An entry with its sentence and details; of one that does not fit its hash the details are withheld."""
+
+    line: Line
+    sentence: str
+    details: Details
+
+
+def find_patient_row(visit: Visit, patient_id: object) -> Patient | None:
+    """Return the patient of this pharmacy with an id, None for none and for what is no id."""
+    try:
+        return Patient.objects.filter(pk=UUID(str(patient_id)), pharmacy=visit.pharmacy).first()
+    except ValueError:
+        return None
+
+
+def show_line(line: Line, patient: Patient | None = None) -> ShownLine:
+    """Return an entry for a page; `patient` is the one whom it is about, where known."""
+    words = sentence(line.entry, line.body, f"{patient.given_name} {patient.family_name}".strip() if patient else "")
+    return ShownLine(line, words, [] if line.doubt else describe(line))
+
+
+def describe(line: Line) -> Details:
+    """Return what an entry says, for a person; [] where its sentence says all, or its body is gone."""
+    explain = _DETAILS.get(line.entry.action)
+    if explain is None or line.body is None:
+        return []
+    return [(name, value) for name, value in explain(line, line.body) if value]
+
+
+def format_amounts(amounts: Mapping[str, Any]) -> str:
+    """Return the numbers of a finding or limit: `105 mg a day; age: 54`."""
+    return "; ".join(
+        f"{_as_text(value)} mg a day" if name == "mg_per_day" else f"{name.replace('_', ' ')}: {_as_text(value)}"
+        for name, value in amounts.items()
+    )
+
+
+def rule_title(code: str) -> str:
+    """Return a rule's code as words: `Daily maximum`."""
+    return code.replace("-", " ").capitalize()
+
+
+def reason_words(code: str | None) -> str:
+    """Return a reason code as words; the code itself where it is none of ours."""
+    return _REASONS.get(code or "", code or "")
+
+
+def _as_text(value: Any) -> str:
+    return ", ".join(map(_as_text, value)) if isinstance(value, list) else str(value)
+
+
+def _answer(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    finding = body.get("finding", {})
+    yield "Finding", finding.get("summary") or body.get("summary") or rule_title(finding.get("code", ""))
+    yield "How it was worked out", finding.get("detail", "")
+    yield "Found", format_amounts(finding.get("observed") or {})
+    yield "Limit", format_amounts(finding.get("limit") or {})
+    yield "Source", "; ".join(dict.fromkeys(source["title"] for source in finding.get("sources") or ()))
+    yield "Reason", reason_words(line.entry.reason_code)
+    yield "In words", body.get("words", "")
+    yield "Asked", body.get("asked", "")
+    yield "Agreed", body.get("agreed", "")
+    yield "Signed by", f"{body.get('signer', '')}: {body.get('meaning', '')}"
+    yield "Proof of identity", _METHODS.get(body.get("method", ""), "")
+    yield "On the page for", f"{body['seconds']} seconds" if "seconds" in body else ""
+
+
+def _review(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    review = json.loads(body.get("review") or "{}")
+    yield "Outcome", (line.entry.reason_code or "").capitalize()
+    for finding in review.get("findings", ()):
+        yield finding["severity"].capitalize(), f"{finding['summary']} ({rule_title(finding['code'])})"
+    missing = [rule_title(rule["code"]) for rule in review.get("not_assessed", ())]
+    yield "Could not be assessed", ", ".join(missing)
+    yield "Profile", body.get("profile", "")
+
+
+def _supply(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    pack = body.get("pack", {})
+    yield "Tablets", f"{_plain(body.get('quantity', ''))} of {_plain(body.get('strength_mg', ''))} mg"
+    yield "Lot", pack.get("lot", "")
+    yield "Expires", pack.get("expiry", "")
+    yield "Lasts until", body.get("run_out_on", "")
+
+
+def _order(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    row = body.get("row", {})
+    yield "Directions", row.get("directions", "")
+    yield "Quantity", _plain(row.get("quantity") or "")
+    yield "Written on", row.get("written_on") or ""
+    yield "Notes", " ".join(body.get("notes") or ())
+
+
+def _print(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Print", str(body.get("print", ""))
+    yield "Says", " ".join(body.get("says", ()))
+    yield "Document", body.get("document", "")
+
+
+def _change(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, change in (body.get("changed") or {}).items():
+        before, after = (_as_text(change.get(end) or "not known") for end in ("from", "to"))
+        yield name.replace("_", " ").capitalize(), f"{before}, now {after}"
+
+
+def _ending(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Reason", str(body.get("reason") or line.entry.reason_code or "")
+
+
+def _refusal(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for reason in body.get("reasons") or ():
+        yield "Because", reason
+
+
+def _message(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Kind", (line.entry.reason_code or "").replace("-", " ").capitalize()
+    yield "Channel", str(body.get("channel", ""))
+
+
+def _plain(number: Any) -> str:
+    text = str(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, str]]]] = {
+    event.value: explain
+    for explain, events in {
+        _answer: (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED),
+        _review: (Event.REVIEW_RECORDED,),
+        _supply: (Event.DISPENSED,),
+        _order: (Event.PRESCRIPTION_RECEIVED,),
+        _print: (Event.LABEL_PRINTED, Event.LABEL_REPRINTED, Event.DOCUMENT_PRINTED),
+        _change: (Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED),
+        _ending: (
+            Event.OVERRIDE_WITHDRAWN, Event.DISPENSE_CANCELLED, Event.DISPENSE_RETURNED, Event.PRESCRIPTION_CANCELLED,
+            Event.PRESCRIPTION_STOPPED, Event.WORKLIST_OPENED,
+        ),
+        _refusal: (Event.DISPENSE_REFUSED, Event.PRESCRIPTION_STOP_REFUSED),
+        _message: (Event.REMINDER_SENT, Event.REMINDER_FAILED, Event.REMINDER_PLANNED, Event.REMINDER_DELIVERED),
+    }.items()
+    for event in events
+}  # fmt: skip

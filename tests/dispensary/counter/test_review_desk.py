@@ -1,0 +1,262 @@
+"""The review desk: overrides of a period, a patient's and an order's file, the day, exports, checks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dispensary import audit
+from dispensary.actions import documents, overrides
+from dispensary.actions.documents import Document
+from dispensary.actions.overrides import Answer
+from dispensary.audit.evidence import answers
+from dispensary.models import (
+    AuditEntry,
+    LogCheck,
+    Override,
+    SignatureMethod,
+    StaffRole,
+)
+from tests.dispensary import make
+from tests.dispensary.audit.linking import flush_links
+
+pytestmark = pytest.mark.django_db
+
+WORDS = "Dr Ames confirms 105 mg until the clinic"
+
+
+class Shop:
+    """A pharmacy where Ada Reed's 105 mg a day were overridden, handed over and labelled."""
+
+    def __init__(self) -> None:
+        make.products()
+        self.pharmacy = make.pharmacy()
+        self.pharmacist = make.staff(self.pharmacy)
+        self.auditor = make.staff(self.pharmacy, StaffRole.AUDITOR)
+        self.patient = make.patient(
+            self.pharmacy, given_name="Ada", family_name="Reed", identifier="R-123", birth_date="1956-04-01"
+        )
+        self.order = make.prescription(
+            self.patient,
+            phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+            directions="35 mg three times a day for 28 days",
+            quantity=294,
+        )
+        self.dispense = make.hand_over(self.order, self.pharmacist.actor())
+        documents.print_document(
+            dispense=self.dispense, document=Document.LABEL, by=self.pharmacist.actor(), now=make.moment()
+        )
+        flush_links()
+
+    def answer(self, code: str = "daily-maximum") -> Override:
+        return Override.objects.get(prescription=self.order, code=code)
+
+
+@pytest.fixture
+def shop(db: None) -> Shop:
+    return Shop()
+
+
+@pytest.fixture
+def desk(client: Client, shop: Shop) -> Client:
+    client.force_login(shop.auditor.user)
+    return client
+
+
+def rows(desk: Client, **filters: str) -> list[Any]:
+    page = desk.get(reverse("counter:audit-overrides"), filters)
+    assert page.status_code == 200, page.context["errors"]
+    rows: list[Any] = page.context["rows"]
+    return rows
+
+
+def test_an_override_stands_with_who_whom_what_why_and_what_came_of_it(desk: Client, shop: Shop) -> None:
+    page = desk.get(reverse("counter:audit-overrides"), {"rule": "daily-maximum"})
+    (row,) = page.context["rows"]
+    words = page.content.decode()
+    for part in (
+        shop.pharmacist.display_name, "Ada Reed", "1956", "R-123", "Daily maximum", "105 mg a day is above",
+        "Consulted prescriber", "Agreed.", "294",
+    ):  # fmt: skip
+        assert part in words, part
+    assert (row.severity, row.override) == ("override", shop.answer())
+    assert "105" in row.observed
+    assert "100" in row.limit
+
+
+def test_each_filter_narrows_the_list(desk: Client, shop: Shop) -> None:
+    everything = rows(desk)
+    assert len(everything) == Override.objects.filter(severity="override").count() > 1
+    assert len(rows(desk, severity="both")) == Override.objects.count()
+    assert len(rows(desk, rule="daily-maximum")) == 1
+    assert len(rows(desk, actor=shop.pharmacist.actor().name)) == len(everything)
+    assert rows(desk, actor=shop.auditor.actor().name) == []
+    assert len(rows(desk, reason="5")) == len(everything)
+    assert rows(desk, reason="9") == []
+    assert len(rows(desk, patient=str(shop.patient.pk))) == len(everything)
+    assert rows(desk, patient=str(make.patient(shop.pharmacy).pk)) == []
+    assert len(rows(desk, words="agreed mwangi")) >= 1 or len(rows(desk, words="agreed")) == len(everything)
+    assert rows(desk, words="nothing similar") == []
+    day = (make.moment() + timedelta(days=2)).date().isoformat()
+    assert rows(desk, since=day, until=day) == []
+
+
+def test_what_a_list_shows_is_recorded_with_its_filters(desk: Client, shop: Shop) -> None:
+    rows(desk, rule="daily-maximum")
+    (entry,) = AuditEntry.objects.filter(action="log.searched", pharmacy=shop.pharmacy.pk)
+    (line,) = audit.lines([entry], shop.pharmacy)
+    assert line.body is not None
+    assert line.body["filters"]["rule"] == "daily-maximum"
+
+
+def test_a_patient_is_found_by_name_number_or_birth_date_and_no_address_holds_the_name(
+    desk: Client, shop: Shop
+) -> None:
+    for words in ("reed", "R-123", "Reed 1956-04-01"):
+        answer = desk.post(reverse("counter:audit-patients"), {"words": words})
+        assert answer["Location"] == reverse("counter:audit-patient", args=[shop.patient.pk])
+    make.patient(shop.pharmacy, given_name="Bo", family_name="Reed")
+    page = desk.post(reverse("counter:audit-patients"), {"words": "reed"})
+    assert len(page.context["people"]) == 2
+    assert desk.post(reverse("counter:audit-patients"), {"words": "x"}).status_code == 422
+    assert AuditEntry.objects.filter(action="patient.searched", pharmacy=shop.pharmacy.pk).count() == 4
+
+
+def test_a_patients_file_tells_what_happened_and_who_looked(desk: Client, shop: Shop) -> None:
+    address = reverse("counter:audit-patient", args=[shop.patient.pk])
+    events = [line.line.entry.action for line in desk.get(address).context["lines"]]
+    assert {"patient.registered", "override.signed", "dispense.completed", "label.printed"} <= set(events)
+    assert "record.read" not in events
+    looks = desk.get(address, {"looks": ""}).context["lines"]
+    assert [line.line.entry.action for line in looks] == ["record.read"]
+    assert shop.auditor.display_name in looks[0].sentence
+    assert any(
+        "signed an answer to" in line.sentence and "Ada Reed" in line.sentence
+        for line in desk.get(address).context["lines"]
+    )
+
+
+def test_an_orders_file_shows_what_was_shown_signed_and_printed(desk: Client, shop: Shop) -> None:
+    page = desk.get(reverse("counter:audit-order", args=[shop.order.pk]))
+    shown = {line.line.entry.action: line.details for line in page.context["lines"]}
+    assert "105 mg a day is above" in str(shown["review.recorded"])
+    details = {action: dict(pairs) for action, pairs in shown.items()}
+    assert details["override.signed"]["In words"] == "Agreed."
+    assert details["dispense.completed"]["Tablets"] == "294 of 10 mg"
+    assert "35 mg" in details["label.printed"]["Says"] or "tablets" in details["label.printed"]["Says"]
+    assert AuditEntry.objects.filter(action="record.read", subject_id=str(shop.order.pk)).count() == 1
+
+
+def test_an_entry_reads_as_a_page_for_a_person_with_its_json_folded_away(desk: Client, shop: Shop) -> None:
+    entry = AuditEntry.objects.get(action="override.signed", subject_id=str(shop.answer().pk))
+    words = desk.get(reverse("counter:audit-entry", args=[entry.entry_id])).content.decode()
+    before, _, folded = words.partition('<details class="d-sources"><summary>The details word for word')
+    assert "Ada Reed" in before
+    assert "How it was worked out" in before
+    assert "fingerprint" in folded
+    assert "fingerprint" not in before
+
+
+def test_a_day_is_counted_signed_and_cannot_be_signed_twice(desk: Client, shop: Shop, settings: Any) -> None:
+    today = shop.pharmacy.local_day(make.moment())
+    early = desk.post(reverse("counter:audit-day-sign"), {"day": today.isoformat()})
+    assert early.status_code == 400
+    yesterday = (today - timedelta(days=1)).isoformat()
+    page = desk.get(reverse("counter:audit-day"), {"day": yesterday})
+    assert page.context["file"].signed is None
+    assert desk.post(reverse("counter:audit-day-sign"), {"day": yesterday}).status_code == 302
+    page = desk.get(reverse("counter:audit-day"), {"day": yesterday})
+    assert f"Signed by {shop.auditor.display_name}" in page.content.decode()
+    assert desk.post(reverse("counter:audit-day-sign"), {"day": yesterday}).status_code == 422
+
+
+def export(desk: Client, **data: str) -> Any:
+    answer = desk.post(reverse("counter:audit-export"), {"purpose": "complaint 7", **data})
+    assert answer.status_code == 200, getattr(answer, "context", {})["errors"]
+    return answer
+
+
+def test_the_inspectors_table_carries_words_names_and_findings_with_a_dictionary(desk: Client, shop: Shop) -> None:
+    answer = export(desk, shape="answers", rule="daily-maximum", since="2000-01-01")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    (row,) = csv.DictReader(io.StringIO(archive.read("answers.csv").decode()))
+    assert row["patient_name"] == "Ada Reed"
+    assert row["signer"] == shop.pharmacist.display_name
+    assert row["words"] == "Agreed."
+    assert "105 mg a day is above" in row["finding"]
+    assert (row["state"], row["quantity"], row["body_state"]) == ("used", "294", "whole")
+    package = json.loads(archive.read("datapackage.json"))
+    fields = package["resources"][0]["schema"]["fields"]
+    assert [field["name"] for field in fields] == list(row)
+    assert all(field["description"] and field["missingValueMeans"] for field in fields)
+    (line,) = audit.lines(AuditEntry.objects.filter(action="log.exported", pharmacy=shop.pharmacy.pk), shop.pharmacy)
+    assert line.body is not None
+    assert (line.body["rows"], line.body["reason"], line.body["shape"]) == (1, "complaint 7", "answers")
+    assert package["resources"][0]["hash"] == f"sha256:{line.body['sha256']}"
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_guarded(shop: Shop) -> None:
+    row = dict.fromkeys((column.name for column in answers.COLUMNS), "=1+1")
+    content, _ = answers.write_zip([row], sentence="All.", now=make.NOW)
+    cells = next(iter(csv.DictReader(io.StringIO(zipfile.ZipFile(io.BytesIO(content)).read("answers.csv").decode()))))
+    assert set(cells.values()) == {"'=1+1"}
+
+
+@pytest.mark.parametrize("shape", ["csv", "json", "fhir"])
+def test_each_view_of_the_log_is_one_file(desk: Client, shop: Shop, shape: str) -> None:
+    today = make.moment().date().isoformat()
+    text = b"".join(export(desk, shape=shape, since=today, until=today).streaming_content).decode()
+    if shape == "csv":
+        assert len(list(csv.DictReader(io.StringIO(text)))) > 5
+    else:
+        documents_ = [json.loads(line) for line in text.splitlines()]
+        assert len(documents_) > 5
+        assert shape == "fhir" or {"seq", "leaf", "header", "body"} == set(documents_[0])
+
+
+def test_a_patients_export_names_who_acted_and_only_the_role_of_who_looked(desk: Client, shop: Shop) -> None:
+    desk.get(reverse("counter:audit-patient", args=[shop.patient.pk]))
+    document = json.loads(export(desk, shape="person", patient=str(shop.patient.pk)).content)
+    assert document["person"]["family_name"] == "Reed"
+    assert any(shop.pharmacist.display_name in event["what"] for event in document["events"])
+    assert [look["role"] for look in document["looks"]] == ["auditor"]
+    assert shop.auditor.display_name not in json.dumps(document["looks"])
+
+
+@pytest.mark.parametrize(
+    ("data", "target"),
+    [({}, "id_shape_0"), ({"shape": "csv", "purpose": "x"}, "id_since"), ({"shape": "csv"}, "id_purpose")],
+)
+def test_an_export_that_lacks_something_says_what(desk: Client, data: dict[str, str], target: str) -> None:
+    page = desk.post(reverse("counter:audit-export"), data)
+    assert page.status_code == 422
+    assert target in [line.target for line in page.context["errors"]]
+
+
+def test_one_check_at_a_time_is_asked_for_and_recorded(desk: Client, shop: Shop) -> None:
+    address = reverse("counter:audit-checks")
+    assert desk.post(address)["Location"] == address
+    assert "It waits for the sealer" in desk.get(address).content.decode()
+    assert desk.post(address).status_code == 409
+    assert LogCheck.objects.filter(pharmacy=shop.pharmacy).count() == 1
+    assert AuditEntry.objects.filter(action="log.check_requested", pharmacy=shop.pharmacy.pk).count() == 1
+
+
+def test_seconds_between_page_and_signature_stand_in_the_log(shop: Shop) -> None:
+    order = make.prescription(
+        make.patient(shop.pharmacy), phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days", quantity=294,
+    )  # fmt: skip
+    answer = Answer("daily-maximum", "5", WORDS, asked="Dr Ames", signature=SignatureMethod.PASSWORD, seconds=41)
+    signed = overrides.sign(prescription=order, answer=answer, by=shop.pharmacist.actor(), now=make.moment())
+    (line,) = audit.history(signed, pharmacy=shop.pharmacy)
+    assert line.body is not None
+    assert line.body["seconds"] == 41

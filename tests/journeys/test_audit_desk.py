@@ -1,0 +1,181 @@
+"""The audit desk in a real Chromium: what it says of a log that was altered, and of one that was not checked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser
+from pytest_django.live_server_helper import LiveServer
+
+from deploy.demo.attacks import Attack, unguarded
+from dispensary.actions import documents
+from dispensary.actions.documents import Document
+from dispensary.actors import Actor
+from dispensary.audit.checks import live, requests, verification
+from dispensary.audit.evidence import verify
+from dispensary.audit.log.database import LogRow, all_logs, raw_connection
+from dispensary.audit.sealing import service
+from dispensary.counter import log_standing
+from dispensary.models import StaffMember, StaffRole
+from tests.dispensary import make
+from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
+from tests.journeys.looking import eye, seen, sign_in
+from tests.site import Database
+
+pytestmark = [
+    pytest.mark.usefixtures("own_key"),
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True, databases=["default", "sealer", "owner"]),
+]
+
+
+@pytest.fixture
+def auditor(pharmacist: StaffMember) -> StaffMember:
+    """Of a pharmacy with an order in its log."""
+    make.prescription(make.patient(pharmacist.pharmacy), now=timezone.now())
+    return make.staff(pharmacist.pharmacy, StaffRole.AUDITOR)
+
+
+def seal(member: StaffMember) -> LogRow:
+    service.seal_round(service.make_sealer(), timezone.now(), pharmacy=member.pharmacy_id)
+    return all_logs(raw_connection("sealer"), member.pharmacy_id)[0]
+
+
+def check(member: StaffMember) -> None:
+    """The nightly checks, without findings, recorded by the sealer's role."""
+    row = seal(member)
+    result = live.check_log(raw_connection("sealer"), row, [], stored=False)
+    verification.record_verification(row, result, Actor.system("verifier", row.pharmacy), timezone.now())
+    verification._record_comparison(verification.Comparison((), (), ""), timezone.now())
+    seal(member)
+
+
+def test_what_does_not_fit_its_hash_is_said_and_the_banner_turns_red_with_age(
+    browser: Browser, live_server: LiveServer, auditor: StaffMember, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    check(auditor)
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, auditor)
+        assert page.get_by_text("This log was whole when it was last verified").is_visible()
+        assert page.get_by_text("does not fit").count() == 0
+        seen(looking, "log-whole")
+        with monkeypatch.context() as patch:
+            patch.setattr(log_standing, "CHECK_MAX_AGE", timedelta(0))
+            page.reload()
+            notice = page.locator(".d-notice--stop").first
+            assert notice.get_by_text("was not verified for more than 26 hours").is_visible()
+            seen(looking, "log-old")
+        row = seal(auditor)
+        with database.connect("superuser") as connection, unguarded(connection):
+            attack = Attack(connection, row.log_id)
+            attack.set_entry(2, "actor = 'user:66'")
+            attack.set_body(3, "{}")
+        page.reload()
+        assert page.get_by_text("This entry does not fit its hash").count() == 1
+        assert page.get_by_text("The details do not fit their hash").count() == 1
+        assert page.get_by_text("This log was altered").is_visible()
+        seen(looking, "log-altered")
+        page.get_by_role("row").filter(has_text="The details do not fit").get_by_role("link").click()
+        assert page.get_by_text("Do not rely on what is shown here").is_visible()
+        seen(looking, "log-altered-entry")
+
+
+@pytest.fixture
+def complaint(pharmacist: StaffMember) -> StaffMember:
+    """An auditor where Petra Novak's 105 mg a day were overridden, handed over and labelled."""
+    make.products()
+    now = timezone.now()
+    patient = make.patient(
+        pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=now
+    )
+    order = make.prescription(
+        patient, phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}],
+        directions="35 mg three times a day for 28 days", quantity=294, now=now,
+    )  # fmt: skip
+    done = make.hand_over(order, pharmacist.actor(), now=now)
+    documents.print_document(dispense=done, document=Document.LABEL, by=pharmacist.actor(), now=now)
+    auditor = make.staff(pharmacist.pharmacy, StaffRole.AUDITOR)
+    check(auditor)
+    return auditor
+
+
+def judge(file: Path, keys: Path) -> tuple[int, str]:
+    """What `verify.py` says, run as on another machine."""
+    done = subprocess.run(
+        [sys.executable, verify.__file__, str(file), "--vkey", str(keys)], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def test_one_patients_complaint_becomes_printed_evidence_without_a_shell(
+    browser: Browser, live_server: LiveServer, complaint: StaffMember, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.txt"
+    row = seal(complaint)
+    keys.write_text("".join(f"{key.named(row.origin).verifier}\n" for key in service.make_sealer().keys))
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, complaint)
+        looking.tab_to(page.get_by_role("link", name="Patients"))
+        looking.follow("Enter")
+        seen(looking, "desk-find")
+        page.locator("#id_words").focus()
+        page.keyboard.type("novak")
+        looking.follow("Enter")
+        assert page.get_by_role("heading", name="Petra Novak").is_visible()
+        seen(looking, "desk-patient")
+        page.get_by_role("link", name="Order ").first.click()
+        assert page.get_by_text("105 mg a day is above the 100 mg daily maximum").first.is_visible()
+        assert page.get_by_text("Says", exact=True).is_visible()
+        seen(looking, "desk-order")
+        page.get_by_role("listitem").filter(has_text="signed an answer to daily-maximum").get_by_role("link").click()
+        assert page.get_by_text("How it was worked out").is_visible()
+        seen(looking, "desk-entry")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Prove this entry").click()
+        download.value.save_as(tmp_path / "proof.json")
+        assert judge(tmp_path / "proof.json", keys)[0] == verify.OK
+        page.get_by_role("link", name="What was shown, signed and printed for it").click()
+        page.get_by_role("link", name="Export as evidence").click()
+        page.get_by_label("What for").fill("Complaint of Petra Novak, 29 November")
+        seen(looking, "desk-export")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export").click()
+        download.value.save_as(tmp_path / "evidence.zip")
+        status, words = judge(tmp_path / "evidence.zip", keys)
+        assert status in (verify.OK, verify.INCOMPLETE), words  # the export's own line is signed a moment later
+        assert "TAMPERED" not in words
+
+
+def test_the_pages_of_the_desk_are_without_fault(
+    browser: Browser, live_server: LiveServer, complaint: StaffMember
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, complaint)
+        page.get_by_role("link", name="Overrides").first.click()
+        assert page.get_by_role("cell", name="Petra Novak").first.is_visible()
+        seen(looking, "desk-overrides")
+        page.get_by_label("Rule").select_option("daily-maximum")
+        page.get_by_role("button", name="Show").click()
+        assert page.get_by_text("1 answer", exact=True).is_visible()
+        page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Day").click()
+        seen(looking, "desk-day")
+        page.get_by_role("button", name="Sign this day").click()
+        assert page.get_by_text(f"Signed by {complaint.display_name}").is_visible()
+        seen(looking, "desk-day-signed")
+        page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Checks").click()
+        seen(looking, "desk-checks")
+        page.get_by_role("button", name="Verify the log").click()
+        assert page.get_by_text("It waits for the sealer.").is_visible()
+        seen(looking, "desk-checks-running")
+        assert requests.run_next(timezone.now())
+        page.get_by_text("verified, ").wait_for()
+        seen(looking, "desk-checks-done")
