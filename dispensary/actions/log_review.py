@@ -123,8 +123,8 @@ def open_day(*, pharmacy: Pharmacy, day: date, by: Actor, now: datetime) -> DayF
 
 
 @transaction.atomic
-def sign_day(*, pharmacy: Pharmacy, day: date, seen: Sequence[int], words: str, by: Actor, now: datetime) -> UUID:
-    """Sign that a day was looked at: `seen` are the numbers of the entries pointed out that were opened or settled.
+def sign_day(*, pharmacy: Pharmacy, day: date, looked_at: Sequence[int], words: str, by: Actor, now: datetime) -> UUID:
+    """Sign that a day was looked at: `looked_at` are the numbers of the entries pointed out that were opened or settled.
 
     Words are asked for where one of them was not. Raises InvalidInput, and Conflict for a day that is signed.
     """
@@ -133,7 +133,7 @@ def sign_day(*, pharmacy: Pharmacy, day: date, seen: Sequence[int], words: str, 
     counted = _count_day(pharmacy, day, now)
     if _find_signature(pharmacy, day):
         raise Conflict("This day is signed already.")
-    left = sorted({point.seq for point in counted.points} - set(seen))
+    left = sorted({point.seq for point in counted.points} - set(looked_at))
     text = clean_words(words, "words", longest=2000, required=bool(left))
     return audit.record(
         Event.DAY_SIGNED,

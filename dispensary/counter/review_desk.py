@@ -93,7 +93,7 @@ class OverridesForm(PeriodForm):
 class AnswerRow:
     """An override or acknowledgement as a row of the list; `outcome` is what came of it."""
 
-    shown: ShownLine
+    shown_line: ShownLine
     patient: Patient | None
     severity: str
     rule: str
@@ -104,7 +104,7 @@ class AnswerRow:
 
     @property
     def line(self) -> Line:
-        return self.shown.line
+        return self.shown_line.line
 
     @property
     def body(self) -> Mapping[str, Any]:
@@ -154,7 +154,7 @@ def answer_rows(lines: Iterable[Line]) -> list[AnswerRow]:
         patient = patients.get(uuid.UUID(line.entry.patient_ref)) if line.entry.patient_ref else None
         rows.append(
             AnswerRow(
-                shown=show_line(line, patient),
+                shown_line=show_line(line, patient),
                 patient=patient,
                 severity=next(name for name, event in SEVERITIES.items() if event.value == line.entry.action),
                 rule=rule_title(", ".join(line.entry.rule_codes or ())),
@@ -232,10 +232,10 @@ def day(request: HttpRequest, visit: Visit) -> HttpResponse:
 def sign_day(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Sign that a day was looked at."""
     text = request.POST.get("day", "")
-    seen = [int(number) for number in request.POST.getlist("seen") if number.isdecimal()]
+    looked_at = [int(number) for number in request.POST.getlist("seen") if number.isdecimal()]
     try:
         log_review.sign_day(
-            pharmacy=visit.pharmacy, day=_parse_day(text, visit), seen=seen, words=request.POST.get("words", ""),
+            pharmacy=visit.pharmacy, day=_parse_day(text, visit), looked_at=looked_at, words=request.POST.get("words", ""),
             by=visit.by, now=visit.now,
         )  # fmt: skip
     except DispensaryError as error:

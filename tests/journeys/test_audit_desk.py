@@ -176,6 +176,7 @@ def test_the_pages_of_the_desk_are_without_fault(
         page.get_by_role("button", name="Verify the log").click()
         assert page.get_by_text("It waits for the sealer.").is_visible()
         seen(looking, "desk-checks-running")
+        seal(complaint)
         assert requests.run_next(timezone.now())
         page.get_by_text("verified, ").wait_for()
         seen(looking, "desk-checks-done")

@@ -1,0 +1,59 @@
+"""The pages of the review desk over a large log: CPU of the database for the whole request."""
+
+import os
+import statistics
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django.plugin import DjangoDbBlocker
+
+from dispensary.models import Pharmacy, StaffRole
+from tests.benchmarks.audit_bars import cpu_of_backend
+from tests.dispensary import make
+from tests.dispensary.audit import many
+from tests.site import Database
+
+ENTRIES = int(os.environ.get("ENTRIES", "100000"))
+MOST_MS = 5
+ROUNDS = 15
+
+
+@pytest.fixture(scope="module")
+def desk(django_db_setup: None, django_db_blocker: DjangoDbBlocker, database: Database) -> Iterator[Client]:
+    """An auditor of a pharmacy whose log has so many entries, in a year."""
+    with database.connect("superuser") as admin:
+        filled = many.fill(admin, entries=ENTRIES, pharmacies=1, months=12, until=datetime(2026, 12, 1, tzinfo=UTC))
+    with django_db_blocker.unblock():
+        pharmacy = Pharmacy.objects.create(pk=filled.pharmacy, name="Busy", opened_at=filled.since)
+        client = Client()
+        client.force_login(make.staff(pharmacy, StaffRole.AUDITOR).user)
+        yield client
+
+
+PAGES = {
+    "overrides, 90 days": ("audit-overrides", {"until": "2026-11-30"}),
+    "overrides of a rule, a year": (
+        "audit-overrides",
+        {"since": "2025-12-01", "until": "2026-11-30", "rule": "daily-maximum"},
+    ),
+    "overrides of a person": ("audit-overrides", {"until": "2026-11-30", "actor": "user:7"}),
+    "overrides with a reason": ("audit-overrides", {"until": "2026-11-30", "reason": "5"}),
+    "all entries": ("audit", {}),
+    "checks": ("audit-checks", {}),
+}
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_the_desk_takes_milliseconds(desk: Client, django_db_blocker: DjangoDbBlocker, page: str) -> None:
+    name, query = PAGES[page]
+    servers = []
+    with django_db_blocker.unblock():
+        for _ in range(ROUNDS):
+            began = cpu_of_backend()
+            assert desk.get(reverse(f"counter:{name}"), query).status_code in (200, 422)
+            servers.append((cpu_of_backend() - began) / 1e6)
+    print(f"{page:30} {statistics.median(servers):6.2f} ms database (least {min(servers):.2f})")
