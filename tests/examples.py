@@ -16,4 +16,4 @@ def examples(count: int, **more: Any) -> settings:
 
 def examples_at_random(fixed: int, at_random: int) -> settings:
     """Return Hypothesis's settings for a few examples, the same in every run, and for many in `make test-random`."""
-    return settings(max_examples=fixed if settings.default.derandomize else at_random)
+    return examples(fixed) if settings.default.derandomize else settings(max_examples=at_random)

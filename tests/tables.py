@@ -1,7 +1,7 @@
 """Tables of cases in TOML. A key that is not read would leave a row that proves nothing, so it is an error."""
 
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,3 +31,20 @@ def read_table(
         if missing:
             raise ValueError(f"{where}: {', '.join(missing)} is missing or empty")
     return table
+
+
+def check_rows(check: Callable[..., None], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Call `check` with the values of each row, for tables whose rows are too many to be tests of their own.
+
+    Raises:
+        ExceptionGroup: all failures, each with its row as a note.
+    """
+    failures = []
+    for row in rows:
+        try:
+            check(*row)
+        except Exception as failure:
+            failure.add_note(f"The row: {row!r}")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} rows fail", failures)

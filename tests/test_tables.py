@@ -7,7 +7,7 @@ import pytest
 
 from baclofen_rules import Case, InvalidCase
 from tests.baclofen_rules.cases import case_of
-from tests.tables import read_table
+from tests.tables import check_rows, read_table
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,12 @@ def test_a_table_that_would_prove_nothing_is_refused(tmp_path: Path, text: str, 
     (tmp_path / "age.toml").write_text(text)
     with pytest.raises(ValueError, match=words):
         read_table(tmp_path / "age.toml", "row", {"says", "expect"}, required={"says", "expect"}, head={"rule"})
+
+
+def test_every_row_that_fails_is_named() -> None:
+    def check(dose: int, most: int) -> None:
+        assert dose <= most
+
+    with pytest.raises(ExceptionGroup, match="2 rows fail") as raised:
+        check_rows(check, [(5, 10), (15, 10), (10, 10), (20, 10)])
+    assert [failure.__notes__ for failure in raised.value.exceptions] == [["The row: (15, 10)"], ["The row: (20, 10)"]]

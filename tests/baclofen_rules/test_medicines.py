@@ -17,6 +17,7 @@ from baclofen_rules.medicines import (
     table,
     words,
 )
+from tests.tables import check_rows
 
 NAMES = sorted({" ".join(name) for interaction in interaction_classes().values() for name in interaction.names})
 
@@ -28,18 +29,23 @@ def codes(name=None, atc=None):
     return classes_of(Medicine(name, atc))[0]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_found_in_any_case_and_with_any_accent(name):
-    plain = codes(name)
-    assert plain
-    accented = "".join(f"{letter}\u0301" if letter in "aeiou" else letter for letter in name)
-    for spelling in (name.upper(), name.title(), f"{name} 10 mg tablets", unicodedata.normalize("NFC", accented)):
-        assert set(plain) <= set(codes(spelling)), spelling
+@pytest.mark.parametrize("interaction", interaction_classes().values(), ids=lambda interaction: interaction.code)
+def test_every_name_is_found_in_any_case_and_with_any_accent(interaction):
+    def check(name):
+        plain = codes(name)
+        assert plain
+        accented = "".join(f"{letter}\u0301" if letter in "aeiou" else letter for letter in name)
+        for spelling in (name.upper(), name.title(), f"{name} 10 mg tablets", unicodedata.normalize("NFC", accented)):
+            assert set(plain) <= set(codes(spelling)), spelling
+
+    check_rows(check, ((" ".join(name),) for name in sorted(interaction.names)))
 
 
-@pytest.mark.parametrize(("name", "atc"), [(name, atc) for name, listed in CODES.items() for atc in listed])
-def test_a_code_finds_what_the_name_finds(name, atc):
-    assert set(codes(name)) <= set(codes(atc=atc))
+def test_a_code_finds_what_the_name_finds():
+    def check(name, atc):
+        assert set(codes(name)) <= set(codes(atc=atc))
+
+    check_rows(check, ((name, atc) for name, listed in CODES.items() for atc in listed))
 
 
 @given(

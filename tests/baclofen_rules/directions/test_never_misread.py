@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from baclofen_rules.directions import Question, Reading, read_directions
 from tests.examples import examples
+from tests.tables import check_rows
 
-from .test_corpus import CORPUS, ENGLISH
+from .test_corpus import CORPUS, ENGLISH, groups, read
 
 WORDS = sorted(
     {word for group in CORPUS for kind in ("read", "ask") for text in group.get(kind, {}) for word in text.split()}
@@ -49,14 +50,6 @@ def content_of(reading: Reading | Question) -> object:
     return reading.regimen, reading.as_needed, reading.max_mg_per_day, reading.quantity
 
 
-def readable(groups: list[dict[str, Any]]) -> list[tuple[str, int | None, bool | None]]:
-    return [
-        (text, group.get("strength_mg"), group.get("od_means_once_daily"))
-        for group in groups
-        for text in group.get("read", {})
-    ]
-
-
 @given(st.text(max_size=200))
 @example("")
 @example("\x00")
@@ -85,37 +78,44 @@ def slips(pieces: list[str], at: int) -> tuple[list[str], list[str]]:
     return pieces[:at] + pieces[at + 1 :], [*pieces[: at + 1], *pieces[at:]]
 
 
-@pytest.mark.parametrize(("text", "strength", "od"), readable(CORPUS))
-def test_a_figure_dropped_or_doubled_never_keeps_the_old_meaning(
-    text: str, strength: int | None, od: bool | None
-) -> None:
-    telling = TELLS_NOTHING.sub(lambda part: " " * len(part[0]), text)
-    meaning = content_of(read_directions(text, strength, od))
-    for match in re.finditer(r"[0-9]", telling):
-        for slip in slips(list(text), match.start()):
-            assert content_of(read_directions("".join(slip), strength, od)) != meaning, "".join(slip)
+@pytest.mark.parametrize("group", groups("read"))
+def test_a_figure_dropped_or_doubled_never_keeps_the_old_meaning(group: dict[str, Any]) -> None:
+    def check(text: str) -> None:
+        telling = TELLS_NOTHING.sub(lambda part: " " * len(part[0]), text)
+        meaning = content_of(read(text, group))
+        for match in re.finditer(r"[0-9]", telling):
+            for slip in slips(list(text), match.start()):
+                assert content_of(read("".join(slip), group)) != meaning, "".join(slip)
+
+    check_rows(check, ((text,) for text in group["read"]))
 
 
-@pytest.mark.parametrize(("text", "strength", "od"), readable(ENGLISH))
-def test_a_word_dropped_never_keeps_the_old_meaning(text: str, strength: int | None, od: bool | None) -> None:
-    meaning = content_of(read_directions(text, strength, od))
-    words = text.split()
-    for at, word in enumerate(words):
-        dropped, _ = slips(words, at)
-        slip = " ".join(dropped)
-        if plain_word(word) not in NO_MEANING | TABLETS and slip not in SAYS_THE_SAME:
-            assert content_of(read_directions(slip, strength, od)) != meaning, (word, slip)
+@pytest.mark.parametrize("group", [group for group in groups("read") if group.values[0] in ENGLISH])
+def test_a_word_dropped_never_keeps_the_old_meaning(group: dict[str, Any]) -> None:
+    def check(text: str) -> None:
+        meaning = content_of(read(text, group))
+        words = text.split()
+        for at, word in enumerate(words):
+            dropped, _ = slips(words, at)
+            slip = " ".join(dropped)
+            if plain_word(word) not in NO_MEANING | TABLETS and slip not in SAYS_THE_SAME:
+                assert content_of(read(slip, group)) != meaning, (word, slip)
+
+    check_rows(check, ((text,) for text in group["read"]))
 
 
-@pytest.mark.parametrize(("text", "strength", "od"), readable(CORPUS))
-def test_a_word_doubled_never_keeps_the_old_meaning(text: str, strength: int | None, od: bool | None) -> None:
-    meaning = content_of(read_directions(text, strength, od))
-    words = text.split()
-    for at, word in enumerate(words):
-        _, doubled = slips(words, at)
-        slip = " ".join(doubled)
-        if plain_word(word) not in NO_MEANING | MARKS:
-            assert content_of(read_directions(slip, strength, od)) != meaning, (word, slip)
+@pytest.mark.parametrize("group", groups("read"))
+def test_a_word_doubled_never_keeps_the_old_meaning(group: dict[str, Any]) -> None:
+    def check(text: str) -> None:
+        meaning = content_of(read(text, group))
+        words = text.split()
+        for at, word in enumerate(words):
+            _, doubled = slips(words, at)
+            slip = " ".join(doubled)
+            if plain_word(word) not in NO_MEANING | MARKS:
+                assert content_of(read(slip, group)) != meaning, (word, slip)
+
+    check_rows(check, ((text,) for text in group["read"]))
 
 
 @pytest.mark.parametrize(
