@@ -14,6 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.examples import examples
 from tests.site import Database, Site, running_database, running_valkey, working_folder
+from tests.slow import is_slow
 from tests.template import Template
 
 if TYPE_CHECKING:
@@ -53,9 +54,16 @@ _MUCH = 8 * 1024 * 1024
 """Bytes in all tables together, above which they are truncated."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file for nothing, where `-m` leaves out all its tests."""
+    if "not slow" in config.option.markexpr and is_slow(collection_path):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, those that commit apart from the others.
+    """Keep a file's tests in one process, those that commit apart from the others; mark those of slow files.
 
     pytest-django puts the tests that commit last, since the log keeps what they leave there. With these groups, and without
     xdist's own order, a process begins with them only when the others are given out.
@@ -68,6 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         file = item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(f"{file} that commits" if commits else file))
+        if is_slow(item.path):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:
