@@ -24,7 +24,7 @@ from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex
+from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription, Product, Sex
 from dispensary.profiles import profile_named
 from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
 
@@ -152,17 +152,31 @@ class HandedOver(NamedTuple):
 
 
 def handed_over(dispense: Dispense) -> HandedOver:
-    """Return a hand-over as it was made: nothing later counts, but a decision that was put right since.
+    """Return a hand-over as it was made: nothing later counts, but a decision that was put right since, and dates moved.
 
     Raises `InvalidInput` when what is stored cannot be read.
     """
     patient, on = dispense.patient, dispense.pharmacy.local_day(dispense.handed_over_at)
     rows = select_rows(patient, on, until=dispense.handed_over_at)
     products = rows.products_of(dispense.prescription)
+    moves = _later_moves(patient, products, rows.decisions)
+    on = max([on, *(row.on for row in moves if row.kind == DecisionKind.MOVED)])
+    rows = rows._replace(decisions=[*rows.decisions, *moves])
     packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)
     profile = profile_of(dispense.pharmacy, on)
     counted = _count_therapy(patient, rows, on, rulebook(profile, profile.on or on).habits)
     return HandedOver(counted, str(packs[0].pk), tuple(packs), products)
+
+
+def _later_moves(patient: Patient, products: Sequence[Prescription], known: Sequence[Decision]) -> list[Decision]:
+    """Return the decisions that move the dates of an order, and what put them right, without those that are known."""
+    names = {str(row.pk) for row in products}
+    moves: list[Decision] = []
+    for row in sorted(patient.decisions.all(), key=lambda row: row.decided_at):
+        is_move = row.kind == DecisionKind.MOVED and row.course in names
+        if row not in known and (is_move or row.corrects_id in {move.pk for move in moves}):
+            moves.append(row)
+    return moves
 
 
 def _count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Therapy:

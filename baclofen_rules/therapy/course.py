@@ -80,6 +80,10 @@ class Snapshot(NamedTuple):
     segments: Sequence[tuple[Segment, tuple[list[int], int | None, int]]]
     """Those that matter from then on, each with its stock, its first day and the days by which it was moved."""
 
+    def moved_to(self, day: int) -> Snapshot:
+        """Return what was left of a course that had not begun, to be begun on another day."""
+        return self._replace(day=day, segments=[(s, (stock, day, moved)) for s, (stock, _, moved) in self.segments])
+
     def cover_end(self, first: int | None = None) -> CoverEnd:
         """Return where the tablets end: the present hole, or the first to come.
 

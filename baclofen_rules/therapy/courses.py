@@ -248,6 +248,8 @@ class Courses:
         course.first_on = course.cursor = first_on
         for segment in course.segments:
             segment.not_before = segment.first_taken = first_on
+        for supply in course.supplies:
+            self.feedings[supply.id].move(first_on)
 
     def take_back(self, supply: Supply) -> None:
         """Take what came back out of stock; a course of which everything came back falls away from that day."""

@@ -32,6 +32,12 @@ class Feeding:
             self._days = self._count_days()
         return self._days
 
+    def move(self, first_on: int) -> None:
+        """Let the days that it is for begin on another day: its course had not begun."""
+        self.before = None if self.before is None else self.before.moved_to(first_on)
+        self.after = self.after.moved_to(first_on)
+        self._days = None
+
     def _count_days(self) -> tuple[int, int]:
         uncovered, ends_on = (None, None) if self.before is None else self.before.cover_end()
         first = max(self.day, self.segment.not_before, uncovered or ends_on or 0)

@@ -8,11 +8,13 @@ from decimal import Decimal
 import pytest
 
 from dispensary import handover
+from dispensary.actions.decisions import Decided
+from dispensary.actions.therapy import record_decision
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.counter.check_view import build_check_view
 from dispensary.documents.calendar import calendar_days
-from dispensary.models import Dispense, Pharmacy, Prescription, Reminder, ReminderState
+from dispensary.models import DecisionKind, Dispense, Pharmacy, Prescription, Reminder, ReminderState
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -136,3 +138,16 @@ def test_the_page_numbers_the_phases_as_the_order_does(shop: Pharmacy, pharmacis
     make.hand_over(order, pharmacist)
     (row,) = build_check_view(order, assess(order, on=TODAY + 28 * DAY)).course
     assert (row.number, row.tablets) == (3, Decimal(65))
+
+
+def test_papers_of_a_plan_whose_start_was_moved_say_the_moved_days(shop: Pharmacy, pharmacist: Actor) -> None:
+    start = TODAY + 5 * DAY
+    order = make.prescription(make.patient(shop), starts_on=start.isoformat(), **TITRATION)
+    dispense = make.hand_over(order, pharmacist)
+    assert printed(dispense)[0] == ([5, 5, 5], start, start + 2 * DAY)
+    decided = Decided(DecisionKind.MOVED, str(order.pk), days=2, mitigation="5", words="She begins on Tuesday.")
+    record_decision(patient=order.patient, decided=decided, by=pharmacist, now=NOW + DAY)
+    dispense = Dispense.objects.get(pk=dispense.pk)
+    assert printed(dispense)[0] == ([5, 5, 5], start + 2 * DAY, start + 4 * DAY)
+    calendar = handover.printed_handover(dispense).calendar
+    assert calendar is not None and calendar.stretches[0].first_on == start + 2 * DAY

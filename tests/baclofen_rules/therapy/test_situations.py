@@ -832,6 +832,13 @@ SITUATIONS = [
         give=[84],
         after={"label": [(3, 9, ((1, 1, 1),))], "mg 9": 30, "mg 10": 45},
     ),
+    Situation(
+        "S61 a planned start that is moved",
+        [order("A", TITRATION, starts=10)],
+        [given("A", -2, 42)],
+        [said("moved", "A", 0, days=3)],
+        expected={"mg 12": 0, "mg 13": 15, "mg 20": 30, "supply A-2": (13, 16), "out A": 29},
+    ),
 ]
 
 
