@@ -19,10 +19,11 @@ from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
     UNDECIDED,
     UNKNOWN_LENGTH,
+    CountedPack,
     Item,
     check_quantity,
-    expiry_problem,
-    find_product,
+    expiry_problems,
+    find_item_product,
     group_problems,
     problems_of,
 )
@@ -64,6 +65,7 @@ def dispense(
     prescription: Prescription,
     quantity: Decimal,
     pack: Pack,
+    further: Sequence[CountedPack] = (),
     also: Sequence[Item] = (),
     overrides: Sequence[Answer] = (),
     acknowledged: Sequence[str] = (),
@@ -74,8 +76,8 @@ def dispense(
 ) -> Dispense | Refused:
     """Hand over `quantity` tablets of `pack` on a prescription, or say what stands in the way.
 
-    Everything is judged anew under a lock on the patient and the order. `also` holds the packs of the order's other
-    strengths. `overrides` answer findings with a reason, `acknowledged` names those that need one step only (and
+    Everything is judged anew under a lock on the patient and the order. `further` holds other packs that some of the
+    tablets come from, `also` the packs of the order's other strengths. `overrides` answer findings with a reason, `acknowledged` names those that need one step only (and
     `not-assessed`), also of rules that find nothing by now; answers signed before count as well. `decisions` say how the supply stands to what runs. `key` is the
     caller's idempotency key: repeated, it gives the first dispense again. A refusal is recorded and returned; malformed
     input raises `InvalidInput` and leaves nothing behind.
@@ -84,6 +86,8 @@ def dispense(
     for item in also:
         policies.require_same_pharmacy(by, item.prescription.pharmacy_id)
         check_quantity(item.quantity)
+    for counted in (*further, *(counted for item in also for counted in item.further)):
+        check_quantity(counted.quantity)
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     name = clean_line(key, "idempotency_key", longest=64 - len(also))
     amount = check_quantity(quantity)
@@ -92,7 +96,8 @@ def dispense(
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
             return _repeated_result(before, locked, amount)
-        items = [Item(locked, amount, pack), *(Item(lock(i.prescription), i.quantity, i.pack) for i in also)]
+        first = Item(locked, amount, pack, tuple(further))
+        items = [first, *(item._replace(prescription=lock(item.prescription)) for item in also)]
         return _Handover(items, overrides, acknowledged, decisions, name, by, now).run()
 
 
@@ -164,11 +169,7 @@ class _Handover:
         course = assessment.review.course
         if course is None or not course.days_supply or course.run_out_on is None:
             return self._refuse(review, problems=(UNKNOWN_LENGTH,))
-        expired = [
-            expiry_problem(item.pack.expiry, course.run_out_on)
-            for item in self.items
-            if item.pack.expiry is not None and item.pack.expiry < course.run_out_on
-        ]
+        expired = expiry_problems(self.items, course.run_out_on)
         if expired:
             return self._refuse(review, problems=expired)
         return self._hand_over(products, frozen, asked, assessment, decisions)
@@ -203,7 +204,7 @@ class _Handover:
         )
 
     def _find_products(self) -> tuple[list[Product], tuple[Problem, ...]]:
-        answers = [find_product(item.pack, self._today) for item in self.items]
+        answers = [find_item_product(item, self._today) for item in self.items]
         wrong = tuple(problem for _, problems in answers for problem in problems)
         return [product for product, _ in answers if product is not None], wrong
 
@@ -255,6 +256,7 @@ class _Handover:
                 lot=clean_line(item.pack.lot, "pack.lot", longest=20, required=False),
                 expiry=item.pack.expiry,
                 serial=clean_line(item.pack.serial, "pack.serial", longest=20, required=False),
+                further_packs=[counted.to_json() for counted in item.further],
                 starts_on=days.starts_on,
                 days_supply=days.days,
                 run_out_on=days.run_out_on,
@@ -320,6 +322,7 @@ class _Handover:
                     "expiry": dispense.expiry,
                     "serial": dispense.serial,
                 },
+                "further_packs": dispense.further_packs,
                 "starts_on": dispense.starts_on,
                 "days_supply": dispense.days_supply,
                 "run_out_on": dispense.run_out_on,

@@ -13,6 +13,7 @@ from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Dispense, Prescription, PrescriptionStatus, Product
 from dispensary.record import group_orders
 from dispensary.scanning import Pack
+from dispensary.text import clean_line
 
 BACLOFEN = "baclofen"
 
@@ -36,17 +37,53 @@ NEVER_TAKEN = Problem(
 )
 
 
+class CountedPack(NamedTuple):
+    """One of several packs, with the tablets that come from it."""
+
+    pack: Pack
+    quantity: Decimal
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return it as it is stored with the hand-over."""
+        return {
+            "gtin": self.pack.gtin.zfill(14),
+            "lot": clean_line(self.pack.lot, "packs.lot", longest=20, required=False),
+            "expiry": None if self.pack.expiry is None else self.pack.expiry.isoformat(),
+            "serial": clean_line(self.pack.serial, "packs.serial", longest=20, required=False),
+            "quantity": format_amount(self.quantity),
+        }
+
+
 class Item(NamedTuple):
-    """Tablets of one pack, for one prescription."""
+    """Tablets for one prescription."""
 
     prescription: Prescription
     quantity: Decimal
+    """Of all packs together."""
     pack: Pack
+    further: tuple[CountedPack, ...] = ()
+    """Other packs that some of the tablets come from; the rest is of `pack`."""
+
+    @property
+    def packs(self) -> list[Pack]:
+        """Every pack that the tablets come from."""
+        return [self.pack, *(counted.pack for counted in self.further)]
 
 
 def problems_of(item: Item) -> tuple[Problem, ...]:
     """Return what is wrong with handing this over, whatever the rules say."""
-    return _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
+    problems = _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
+    of_further = sum((counted.quantity for counted in item.further), Decimal(0))
+    if of_further >= item.quantity:
+        problems += (
+            Problem(
+                "packs",
+                f"{_tablets(of_further)} of further packs, {_tablets(item.quantity)} in all",
+                "packs whose tablets add up to the quantity",
+                "Count them again.",
+            ),
+        )
+    return problems
 
 
 def group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
@@ -96,6 +133,22 @@ def _quantity_problems(order: Prescription, quantity: Decimal) -> tuple[Problem,
     if whole is not None and quantity > whole:
         return (Problem("quantity", f"{_tablets(quantity)} asked for", f"at most {_tablets(whole)} in one supply"),)
     return ()
+
+
+def find_item_product(item: Item, today: date) -> tuple[Product | None, tuple[Problem, ...]]:
+    """Return the product of an item's first pack, and what is wrong with any of its packs."""
+    first, problems = find_product(item.pack, today)
+    for counted in item.further:
+        product, wrong = find_product(counted.pack, today)
+        problems += wrong
+        if first is not None and product is not None and product.strength_mg != first.strength_mg:
+            strengths = [f"{format_amount(row.strength_mg)} mg" for row in (first, product)]
+            problems += (
+                Problem(
+                    "packs", f"packs of {' and '.join(strengths)}", "packs of one strength", "Put one of them back."
+                ),
+            )
+    return first, problems
 
 
 def find_product(pack: Pack, today: date) -> tuple[Product | None, tuple[Problem, ...]]:
@@ -150,7 +203,13 @@ def _all_handed_over_problem(last: Dispense) -> Problem:
     )
 
 
-def expiry_problem(expiry: date, run_out: date) -> Problem:
+def expiry_problems(items: Sequence[Item], run_out_on: date) -> list[Problem]:
+    """Return what is wrong with packs that expire before the supply ends."""
+    packs = [pack for item in items for pack in item.packs]
+    return [_expiry_problem(p.expiry, run_out_on) for p in packs if p.expiry is not None and p.expiry < run_out_on]
+
+
+def _expiry_problem(expiry: date, run_out: date) -> Problem:
     problem_text = f"The pack expires on {expiry}, before the supply ends on {run_out - timedelta(days=1)}"
     return Problem(
         "pack.expiry", problem_text, "a pack that lasts as long as the supply", "Pick one with a later expiry."

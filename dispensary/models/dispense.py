@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -60,6 +62,11 @@ class Dispense(models.Model):
     lot = models.CharField(max_length=20, blank=True)
     expiry = models.DateField(null=True, blank=True)
     serial = models.CharField(max_length=20, blank=True)
+    further_packs = models.JSONField(
+        default=list,
+        blank=True,
+        help_text=_("other packs that its tablets come from: gtin, lot, expiry, serial and quantity of each"),
+    )
     starts_on = models.DateField(help_text=_("first day that this supply is for"))
     days_supply = models.PositiveIntegerField()
     run_out_on = models.DateField()
@@ -125,6 +132,20 @@ class Dispense(models.Model):
 
     def __str__(self) -> str:
         return f"Dispense {self.id}"
+
+    @property
+    def packs(self) -> list[dict[str, Any]]:
+        """Every pack that its tablets come from, with the tablets of each."""
+        first = {"gtin": self.product_id, "lot": self.lot, "expiry": self.expiry, "serial": self.serial}
+        further = [
+            pack
+            | {
+                "expiry": None if pack["expiry"] is None else date.fromisoformat(pack["expiry"]),
+                "quantity": Decimal(pack["quantity"]),
+            }
+            for pack in self.further_packs
+        ]
+        return [first | {"quantity": self.quantity - sum(pack["quantity"] for pack in further)}, *further]
 
 
 class IdempotentRequest(models.Model):

@@ -34,14 +34,16 @@ def medication_dispense(
     `given_before` are the tablets that had been handed over on the order before this supply.
     """
     answered = {answer.fingerprint: answer for answer in answers}
+    packs = [_render_pack(dispense, number, pack) for number, pack in enumerate(dispense.packs, start=1)]
     issues = [_render_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
     resource = {
         "resourceType": "MedicationDispense",
         "id": str(dispense.pk),
-        "contained": [_render_pack(dispense), *issues],
+        "contained": [*packs, *issues],
         "status": _STATUS[DispenseStatus(dispense.status)],
         "medicationReference": {"reference": "#pack"},
         "subject": {"reference": f"Patient/{dispense.patient_id}"},
+        "supportingInformation": [{"reference": f"#{pack['id']}"} for pack in packs[1:]],
         "performer": [{"actor": {"display": dispense.dispenser_name}}],
         "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}],
         "type": {"coding": [{"system": ACT_CODE, "code": _fill_code(dispense, given_before)}]},
@@ -67,27 +69,27 @@ def _fill_code(dispense: Dispense, given_before: Decimal) -> str:
     return kind if ordered is None or dispense.quantity == ordered else f"{kind}P"
 
 
-def _render_pack(dispense: Dispense) -> dict[str, Any]:
+def _render_pack(dispense: Dispense, number: int, pack: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pack as a contained Medication; with the tablets that came from it, where there were several."""
     batch = {
-        "lotNumber": dispense.lot,
-        "expirationDate": dispense.expiry.isoformat() if dispense.expiry else "",
+        "lotNumber": pack["lot"],
+        "expirationDate": pack["expiry"].isoformat() if pack["expiry"] else "",
     }
     batch = {name: value for name, value in batch.items() if value}
-    name = dispense.product.name if dispense.product else f"Baclofen {_json_number(dispense.strength_mg)} mg tablets"
+    product = dispense.product if pack["gtin"] == dispense.product_id else None
+    name = product.name if product else f"Baclofen {_json_number(dispense.strength_mg)} mg tablets"
     per_tablet = {
         "numerator": {"value": _json_number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
         "denominator": _tablet_quantity(Decimal(1)),
     }
+    amount = {"numerator": _tablet_quantity(pack["quantity"]), "denominator": {"value": 1}}
     return {
         "resourceType": "Medication",
-        "id": "pack",
-        **(
-            {"identifier": [{"system": "https://id.gs1.org/01", "value": dispense.product_id}]}
-            if dispense.product_id
-            else {}
-        ),
+        "id": "pack" if number == 1 else f"pack-{number}",
+        **({"identifier": [{"system": "https://id.gs1.org/01", "value": pack["gtin"]}]} if pack["gtin"] else {}),
         "code": {"coding": [{"system": ATC, "code": "M03BX01"}], "text": name},
         "ingredient": [{"itemCodeableConcept": {"text": "baclofen"}, "strength": per_tablet}],
+        **({"amount": amount} if dispense.further_packs else {}),
         **({"batch": batch} if batch else {}),
     }
 

@@ -30,19 +30,47 @@ class PackIn(Body):
         return attrs
 
 
-class ItemIn(Body):
-    """A pack of another strength of the same order."""
+class CountedPackIn(PackIn):
+    """One of several packs, with the tablets that come from it."""
+
+    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        super().validate({name: value for name, value in attrs.items() if name != "quantity"})
+        return attrs
+
+
+class PacksIn(Body):
+    """Tablets with the pack, or the packs, that they come from."""
+
+    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
+    pack = PackIn(required=False)
+    packs = CountedPackIn(
+        many=True, required=False, help_text="several packs in place of `pack`, with the tablets of each"
+    )
+
+    default_error_messages = {
+        "one_of": "either pack, or packs with at least one of them",
+        "sum": "packs whose tablets add up to the quantity",
+    }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("pack" in attrs) == bool(attrs.get("packs")):
+            self.fail("one_of")
+        if "packs" in attrs and sum(pack["quantity"] for pack in attrs["packs"]) != attrs["quantity"]:
+            self.fail("sum")
+        return attrs
+
+
+class ItemIn(PacksIn):
+    """The packs of another strength of the same order."""
 
     prescription = serializers.UUIDField()
-    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
-    pack = PackIn()
 
 
-class DispenseIn(Body):
+class DispenseIn(PacksIn):
     """A hand-over to be recorded."""
 
-    quantity = Amount(max_digits=9, decimal_places=2, min_value=Decimal("0.5"), help_text="tablets, whole or half")
-    pack = PackIn()
     also = ItemIn(many=True, required=False, help_text="the packs of the order's other strengths")
     decisions = AnswerDecisionIn(
         many=True, required=False, help_text="how the supply stands to what the patient takes; the order is the subject"
@@ -80,18 +108,29 @@ class ScanOut(serializers.Serializer[Any]):
     product = ProductOut(allow_null=True)
 
 
+class PackOut(serializers.Serializer[Any]):
+    """A pack that tablets were handed over from."""
+
+    gtin = serializers.CharField(allow_null=True)
+    lot = serializers.CharField(allow_blank=True)
+    expiry = serializers.DateField(allow_null=True)
+    serial = serializers.CharField(allow_blank=True)
+    quantity = Amount(help_text="tablets")
+
+
 class DispenseOut(serializers.ModelSerializer[Any]):
     """A dispense."""
 
     quantity = Amount(help_text="tablets")
     strength_mg = Amount()
+    packs = PackOut(many=True, help_text="every pack; product, lot, expiry and serial are those of the first")
     overrides = OverrideOut(many=True)
 
     class Meta:
         model = Dispense
         fields = [
             "id", "pharmacy", "patient", "prescription", "review", "number", "status", "quantity", "product", "strength_mg",
-            "lot", "expiry", "serial", "starts_on", "days_supply", "run_out_on", "relation", "relation_how",
+            "lot", "expiry", "serial", "packs", "starts_on", "days_supply", "run_out_on", "relation", "relation_how",
             "relation_to", "prepared_at", "handed_over_at",
             "dispenser_name", "overrides", "audit_entry", "ended_at", "ended_reason",
         ]  # fmt: skip

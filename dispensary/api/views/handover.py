@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from dispensary import audit, policies
 from dispensary.actions import dispenses as actions
 from dispensary.actions.documents import Document, print_document
-from dispensary.actions.handover_problems import Item
+from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
@@ -41,6 +41,17 @@ def parse_scan(text: str, field: str) -> Pack:
 def build_pack(pack_fields: dict[str, Any]) -> Pack:
     """Return the pack for the action, from the text of its scan or from fields."""
     return parse_scan(pack_fields["scan"], "pack.scan") if "scan" in pack_fields else Pack(**pack_fields)
+
+
+def build_packs(fields: dict[str, Any]) -> tuple[Pack, tuple[CountedPack, ...]]:
+    """Return the first pack of a hand-over, and the others with the tablets of each."""
+    if "pack" in fields:
+        return build_pack(fields["pack"]), ()
+    packs = [
+        CountedPack(build_pack({name: value for name, value in pack.items() if name != "quantity"}), pack["quantity"])
+        for pack in fields["packs"]
+    ]
+    return packs[0].pack, tuple(packs[1:])
 
 
 def render_dispense(pk: UUID) -> dict[str, Any]:
@@ -101,21 +112,21 @@ class DispensesView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
-        pack, signature = build_pack(body["pack"]), read_signature(self, body, by)
+        (pack, further), signature = build_packs(body), read_signature(self, body, by)
         answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
         decisions = tuple(build_decided(fields, signature["signature"]) for fields in body.get("decisions", ()))
         also = tuple(
             Item(
                 self.get_own(Prescription.objects.all(), item["prescription"]),
                 item["quantity"],
-                build_pack(item["pack"]),
+                *build_packs(item),
             )
             for item in body.get("also", ())
         )
 
         def do() -> Reply:
             result = actions.dispense(
-                prescription=prescription, quantity=body["quantity"], pack=pack, overrides=answers,
+                prescription=prescription, quantity=body["quantity"], pack=pack, further=further, overrides=answers,
                 acknowledged=body.get("acknowledged", ()), also=also, decisions=decisions, key=request.headers["Idempotency-Key"], by=by, now=self.now,
             )  # fmt: skip
             return refusal_reply(result) if isinstance(result, Refused) else reply(201, render_dispense(result.pk))

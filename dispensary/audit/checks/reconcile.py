@@ -114,7 +114,7 @@ COMPARED = (
         {
             **_same("quantity", "strength_mg", "starts_on", "days_supply", "run_out_on", "relation", "relation_how", "relation_to"),
             "prescription_id": "prescription", "review_id": "review", "product_id": "pack.gtin", "lot": "pack.lot",
-            "expiry": "pack.expiry", "serial": "pack.serial", "dispensed_by": "@actor", "dispenser_name": "by",
+            "expiry": "pack.expiry", "further_packs": "further_packs", "serial": "pack.serial", "dispensed_by": "@actor", "dispenser_name": "by",
             "handed_over_at": "@occurred_at", "patient_id": "@patient_ref",
         },
     ),

@@ -8,8 +8,10 @@ import pytest
 
 from dispensary import audit
 from dispensary.actions import dispenses, overrides, patients, prescriptions, therapy
+from dispensary.actions.handover_problems import CountedPack
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.assessment import therapy_of
+from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
 from dispensary.models import (
     DecisionKind,
@@ -427,3 +429,38 @@ def test_a_repeat_that_a_planned_dose_forestalls_needs_a_word_about_that_dose(sh
     assert (done.relation, done.days_supply) == ("continues", 28)
     counted = therapy_of(patient, NOW.date())
     assert {counted.day(NOW.date() + timedelta(days=number)).mg for number in range(20)} == {15}
+
+
+def test_tablets_come_from_several_packs_each_with_its_lot(shop, pharmacist):
+    order = make.prescription(make.patient(shop))
+    further = (counted(14, lot="B2", serial="2"), counted(8, lot="C3", expiry=None))
+    done = hand_over(order, pharmacist, pack=make.pack(lot="A1"), further=further)
+    stored = Dispense.objects.get(pk=done.pk)
+    assert [(pack["lot"], pack["quantity"]) for pack in stored.packs] == [("A1", 20), ("B2", 14), ("C3", 8)]
+    assert stored.quantity == 42
+    body = next(line.body for line in audit.history(done, pharmacy=shop.pk) if line.entry.action == Event.DISPENSED)
+    assert [pack["lot"] for pack in body["further_packs"]] == ["B2", "C3"]
+
+
+@pytest.mark.parametrize(
+    ("further", "given"),
+    [
+        ([{"quantity": 42}], "42 tablets of further packs, 42 tablets in all"),
+        ([{"quantity": 20, "gtin": make.TWENTY_FIVE_MG}], "packs of 10 mg and 25 mg"),
+        ([{"quantity": 20, "gtin": "00000000000000"}], "Nobody here knows this pack"),
+        ([{"quantity": 20, "expiry": date(2026, 11, 1)}], "The pack expired on 2026-11-01"),
+        (
+            [{"quantity": 20, "expiry": NOW.date() + timedelta(days=2)}],
+            "The pack expires on 2026-11-24, before the supply ends on 2026-12-19",
+        ),
+    ],
+)
+def test_a_further_pack_is_checked_as_the_first(shop, pharmacist, further, given):
+    order = make.prescription(make.patient(shop))
+    refused = hand_over(order, pharmacist, further=tuple(counted(**pack) for pack in further))
+    assert [problem.given for problem in refused.problems] == [given]
+    assert not Dispense.objects.exists()
+
+
+def counted(quantity, **changes):
+    return CountedPack(make.pack(**changes), Decimal(quantity))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.medicationdispense import MedicationDispense
 
 from dispensary import audit
 from dispensary.models import Dispense, Override, Prescription
@@ -42,6 +43,53 @@ def test_the_pack_may_be_the_text_of_its_scan(technician: Caller, prescription: 
         "SER1",
         "2029-06-30",
     )
+
+
+def boxes(*counts: str) -> list[dict[str, Any]]:
+    """Packs of equal tablets, each with a lot of its own."""
+    pack = hand_over()["pack"]
+    return [pack | {"lot": f"LOT{number}", "quantity": count} for number, count in enumerate(counts, 1)]
+
+
+def test_several_packs_are_handed_over_with_the_lot_of_each(technician: Caller, prescription: Prescription) -> None:
+    scan = f"]d201{make.TEN_MG}1729063010LOT3\u001d21SER3"
+    packs = [*boxes("20", "14"), {"scan": scan, "quantity": "8"}]
+    body = hand_over("42", packs=packs)
+    del body["pack"]
+    done = dispense(technician, prescription, body)
+    assert done.status_code == 201, done.content
+    dispensed = done.json()
+    assert [(pack["lot"], pack["quantity"]) for pack in dispensed["packs"]] == [
+        ("LOT1", "20"),
+        ("LOT2", "14"),
+        ("LOT3", "8"),
+    ]
+    assert (dispensed["lot"], dispensed["quantity"]) == ("LOT1", "42")
+    resource = technician.get(f"fhir/MedicationDispense/{dispensed['id']}").json()
+    MedicationDispense.model_validate(resource)
+    contained = {row["id"]: row for row in resource["contained"]}
+    others = [reference["reference"].removeprefix("#") for reference in resource["supportingInformation"]]
+    batches = [contained[key]["batch"]["lotNumber"] for key in ("pack", *others)]
+    assert batches == ["LOT1", "LOT2", "LOT3"]
+    assert contained["pack-3"]["amount"]["numerator"]["value"] == 8
+
+
+@pytest.mark.parametrize(
+    ("counts", "with_pack", "expected"),
+    [
+        (["20", "20"], False, "packs whose tablets add up to the quantity"),
+        (["42"], True, "either pack, or packs with at least one of them"),
+        ([], False, "either pack, or packs with at least one of them"),
+    ],
+)
+def test_several_packs_must_add_up(
+    technician: Caller, prescription: Prescription, counts: list[str], with_pack: bool, expected: str
+) -> None:
+    body = hand_over("42", packs=boxes(*counts))
+    if not with_pack:
+        del body["pack"]
+    answer = problem(dispense(technician, prescription, body), 400)
+    assert [row["expected"] for row in answer["problems"]] == [expected]
 
 
 def test_an_override_may_come_with_the_hand_over(pharmacist: Caller, too_high: Prescription) -> None:
