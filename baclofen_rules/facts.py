@@ -109,6 +109,8 @@ class Fact(NamedTuple):
     """For a day: the name of the fact that was found out on it."""
     is_recorded: bool = True
     """False for what a case may have in place of a recorded fact."""
+    changes_soon: bool = False
+    """True for what may be another answer within weeks."""
     name: str = ""
     """The field's name, which every format and column has too."""
 
@@ -183,8 +185,8 @@ class PatientFacts(NamedTuple):
     ] = None
     """The day on which the eGFR was measured."""
     dialysis: Annotated[bool | None, Fact(Kind.FLAG, ("renal", "renal-unknown"), "Dialysis", "On dialysis")] = None
-    pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant")] = None
-    breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding")] = None
+    pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant", changes_soon=True)] = None
+    breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding", changes_soon=True)] = None
     allergies: Annotated[tuple[str, ...] | None, Fact(Kind.TEXTS, ("allergy", "wheat-starch"), "Allergies")] = None
     conditions: Annotated[
         tuple[Condition | CodedCondition, ...] | None,
@@ -192,7 +194,7 @@ class PatientFacts(NamedTuple):
     ] = None
     medicines: Annotated[
         tuple[Medicine, ...] | None,
-        Fact(Kind.MEDICINES, ("interaction-unclassified",), "Medicines", "Other medicines"),
+        Fact(Kind.MEDICINES, ("interaction-unclassified",), "Medicines", "Other medicines", changes_soon=True),
     ] = None
     alcohol_use: Annotated[bool | None, Fact(Kind.FLAG, ("alcohol",), "Drinks alcohol")] = None
     drives: Annotated[
@@ -215,13 +217,14 @@ class PatientFacts(NamedTuple):
             "Anaesthesia planned",
             "An operation or anaesthesia is planned",
             "whether an anaesthesia is planned",
+            changes_soon=True,
         ),
     ] = None
     recorded_on: Annotated[
         Mapping[str, date] | None,
         Fact(Kind.DAYS, ("interaction-*",), "Recorded on", is_recorded=False),
     ] = None
-    """The day from which a fact stands in the record as it is, by its name."""
+    """The day from which a fact stands in the record as it is, by its name; of an unknown one the day on which it was asked."""
 
     def age_on(self, day: date) -> Decimal | None:
         """Completed years on ``day`` by the calendar; who is born on 29 February has birthday on 1 March otherwise."""

@@ -36,5 +36,9 @@ class SharedLimits:
     """Days before the first uncovered day of the second call."""
     missed_after_days: Decimal = number("days", 0, 30)
     """Days after the first uncovered day of the call about a missed collection."""
+    ask_again_after_days: Decimal = number("days", 1, 3650)
+    """Days for which a fact that was asked and is not known is not asked again."""
+    ask_again_soon_after_days: Decimal = number("days", 1, 365)
+    """The same for what may change within weeks."""
     watch_after_stop_days: Decimal = number("days", 0, 90)
     """Days for which a stopped course stays on the withdrawal-risk list."""
