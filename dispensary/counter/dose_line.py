@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 from baclofen_rules.text import format_amount
 from dispensary.documents.words import long_day, mg
 
-WIDTH, HEIGHT = 640, 230
+WIDTH, NARROW, HEIGHT = 640, 280, 230
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 22, 30
 NARROWEST_LABEL = 46
 """Units of the picture; a stretch narrower than this is drawn without its number (the table beside has it)."""
@@ -35,11 +35,11 @@ class DoseLine:
     maximum: Decimal | None = None
     stops: bool = False
 
-    def picture(self) -> Picture:
-        """Return the geometry. Raises ValueError without a course."""
+    def picture(self, width: int = WIDTH) -> Picture:
+        """Return the geometry in a picture of that width. Raises ValueError without a course."""
         if not self.course:
             raise ValueError("a dose line needs a course")
-        return _draw(self)
+        return _draw(self, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,17 @@ class Picture:
     today_x: str
     today_label: Text
     maximum: tuple[str, Text] | None
+    width: int
+    right: int
     rows: list[tuple[str, str, str]] = field(default_factory=list)
-    width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
-    right: int = WIDTH - RIGHT
     top: int = TOP
     floor: int = HEIGHT - BOTTOM
     plot_height: int = HEIGHT - BOTTOM - TOP
 
 
-def _draw(line: DoseLine) -> Picture:
+def _draw(line: DoseLine, width: int) -> Picture:
     spans = [*line.past, *line.course]
     first = min([line.today, *(s.starts for s in spans)])
     last = max([line.today + timedelta(days=1), *(s.ends for s in spans)])
@@ -87,7 +87,7 @@ def _draw(line: DoseLine) -> Picture:
         top += step / 2
 
     def x(day: date) -> Decimal:
-        return LEFT + Decimal((day - first).days) * (WIDTH - LEFT - RIGHT) / max(1, (last - first).days)
+        return LEFT + Decimal((day - first).days) * (width - LEFT - RIGHT) / max(1, (last - first).days)
 
     def y(mg_per_day: Decimal) -> Decimal:
         return (HEIGHT - BOTTOM) - mg_per_day * (HEIGHT - BOTTOM - TOP) / top
@@ -103,7 +103,9 @@ def _draw(line: DoseLine) -> Picture:
         past_paths=[_steps([s], x, y) for s in line.past],
         gaps=[(_n(x(a)), _n(x(b) - x(a))) for a, b in _gaps(line)],
         grid=[_grid_line(y, step * n) for n in range(int(top / step) + 1)],
-        days=_day_words(first, last, x),
+        days=_day_words(first, last, x, width),
+        width=width,
+        right=width - RIGHT,
         labels=_labels(line, x, y),
         today_x=_n(x(line.today)),
         today_label=Text(_n(x(line.today) + 4), _n(Decimal(TOP - 8)), "today", "start"),
@@ -157,14 +159,16 @@ def _labels(line: DoseLine, x, y) -> list[Text]:  # type: ignore[no-untyped-def]
     return labels
 
 
-def _day_words(first: date, last: date, x) -> list[Text]:  # type: ignore[no-untyped-def]  # a local scale
+def _day_words(first: date, last: date, x, width: int) -> list[Text]:  # type: ignore[no-untyped-def]  # a local scale
     total = (last - first).days
-    every = next((n for n in (1, 2, 7, 14, 28, 56, 112, 364) if total / n <= 7), max(1, total // 6))
+    every = next(
+        (n for n in (1, 2, 7, 14, 28, 56, 112, 364) if total / n <= width / 90), max(1, total // (width // 100))
+    )
     days = [first + timedelta(days=n) for n in range(0, total + 1, every)]
     words = []
     for day in days:
         at = x(day)
-        anchor = "start" if at < LEFT + 30 else "end" if at > WIDTH - RIGHT - 30 else "middle"
+        anchor = "start" if at < LEFT + 30 else "end" if at > width - RIGHT - 30 else "middle"
         words.append(Text(_n(at), _n(Decimal(HEIGHT - 10)), f"{day.day}\u00a0{day:%b}", anchor))
     return words
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from baclofen_rules.text import format_amount
-from dispensary.counter.dose_line import DoseLine, Picture
+from dispensary.counter.dose_line import NARROW, DoseLine, Picture
 from dispensary.documents import words
 from dispensary.documents.words import NB, long_day
 
@@ -163,6 +163,6 @@ def yes_no(value: bool | None) -> str:
 
 
 @register.inclusion_tag("dispensary/parts/dose_line.html")
-def dose_line(line: DoseLine) -> dict[str, Picture]:
-    """Render the dose line as a picture with title and description, and its table."""
-    return {"picture": line.picture()}
+def dose_line(line: DoseLine) -> dict[str, dict[str, Picture]]:
+    """Render the dose line as a picture with title and description, one for wide and one for narrow screens."""
+    return {"pictures": {"wide": line.picture(), "narrow": line.picture(NARROW)}}

@@ -123,6 +123,16 @@
     words.textContent = words.textContent.replace(/\S+ tablets?$/, `${count} tablet${count === "1" ? "" : "s"}`);
   });
 
+  // A button that fills a field with what was computed.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-fill]");
+    if (!button) return;
+    const field = document.getElementById(button.dataset.fill);
+    field.value = button.dataset.value;
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+
   document.addEventListener("htmx:afterSettle", (event) => settle(event.detail.elt));
   document.addEventListener("DOMContentLoaded", () => {
     giveBack();
