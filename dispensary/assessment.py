@@ -71,6 +71,8 @@ class Assessment:
     review: RuleReview
     on: date
     case: Case
+    asked: frozenset[str] = frozenset()
+    """Paths of facts that were asked and are not known, and need not be asked again yet."""
 
     @property
     def outcome(self) -> str:
@@ -119,8 +121,23 @@ class Assessment:
     def questions(self) -> tuple[Question, ...]:
         """Return every finding, worst first, then what could not be assessed."""
         questions = tuple(_question(finding) for finding in self.review.findings)
-        missing = [rule for rule in self.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
-        return (*questions, _unassessed(missing)) if missing else questions
+        missing = self._not_assessed()
+        return (*questions, ask_unassessed(missing)) if missing else questions
+
+    def facts_to_ask(self) -> dict[str, list[str]]:
+        """Return the names of the patient's facts that are missing, in the order of their declarations, each with the codes of its rules."""
+        missing = self._not_assessed()
+        codes = {name: [rule.code for rule in missing if f"patient.{name}" in rule.missing] for name in FACTS}
+        return {name: rules for name, rules in codes.items() if rules and f"patient.{name}" not in self.asked}
+
+    def missing_beside_facts(self) -> list[NotAssessed]:
+        """Return the rules that wait for something, and for no fact that is still to be asked."""
+        to_ask = {f"patient.{name}" for name in self.facts_to_ask()}
+        return [rule for rule in self._not_assessed() if to_ask.isdisjoint(rule.missing)]
+
+    def _not_assessed(self) -> list[NotAssessed]:
+        answered = self.asked | ANSWERED_BY_THE_SCAN
+        return [rule for rule in self.review.not_assessed if not answered >= set(rule.missing)]
 
 
 def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
@@ -237,7 +254,19 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
     """Review a case given as a document."""
     case = read_case(document)
     answer = review(case, profile)
-    return Assessment(canonical(case.to_json()), canonical(answer.to_json()), answer, on, case)
+    return Assessment(
+        canonical(case.to_json()), canonical(answer.to_json()), answer, on, case, _asked(case, profile, on)
+    )
+
+
+def _asked(case: Case, profile: Profile, on: date) -> frozenset[str]:
+    terms = rulebook(profile, profile.on or on).terms
+    days = {True: int(terms.ask_again_soon_after_days), False: int(terms.ask_again_after_days)}
+    return frozenset(
+        f"patient.{name}"
+        for name, asked_on in (case.patient.recorded_on or {}).items()
+        if getattr(case.patient, name) is None and (on - asked_on).days < days[FACTS[name].changes_soon]
+    )
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
@@ -347,7 +376,8 @@ def _question(finding: Finding) -> Question:
     )
 
 
-def _unassessed(missing: Iterable[NotAssessed]) -> Question:
+def ask_unassessed(missing: Iterable[NotAssessed]) -> Question:
+    """Return the question that stands for rules that could not be assessed."""
     missing_text = "; ".join(f"{rule.code} needs {', '.join(rule.missing)}" for rule in missing)
     return Question(
         code=NOT_ASSESSED,

@@ -110,12 +110,14 @@ def update_facts(
     changes: Mapping[str, Any],
     language: str | None = None,
     time_zone: str | None = None,
+    not_known: Collection[str] = (),
     version: int | None = None,
     by: Actor,
     now: datetime,
 ) -> Patient:
     """Record new facts; a fact given as null becomes unknown again. The old and the new value stand in the log.
 
+    `not_known` names facts that were asked today and that nobody knows; they are not asked again for a while.
     `language` is that of the messages; `time_zone` is where the patient lives, an IANA name or empty for the pharmacy's:
     what is owed is planned again with it, in this transaction. `version` is the one the caller saw: raises `Stale` when
     it was changed meanwhile.
@@ -124,8 +126,8 @@ def update_facts(
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     locked = lock_patient(patient, version)
     before = facts_document(locked) | _message_settings(locked)
-    if changes:
-        _set_facts(locked, changes, now)
+    if changes or not_known:
+        _set_facts(locked, changes, now, not_known)
     locked.language = locked.language if language is None else _check_language(language)
     locked.time_zone = locked.time_zone if time_zone is None else _check_time_zone(time_zone)
     after = facts_document(locked) | _message_settings(locked)
@@ -133,8 +135,9 @@ def update_facts(
     locked.version += 1
     locked.save()
     noticed = namesakes.notice(patient=locked, by=by, now=now) if "birth_date" in changed else {}
-    _record_change(locked, {"changed": changed} | noticed, by, now)
-    if changed.keys() - {"language"}:
+    asked = {"not_known": sorted(not_known)} if not_known else {}
+    _record_change(locked, {"changed": changed} | asked | noticed, by, now)
+    if changed.keys() - {"language"} or not_known:
         follow_therapy(patient_id=locked.pk, by=by, now=now)
     if changed.keys() & {"language", "time_zone"}:
         reach.take_back_leases(locked.pk)
@@ -261,20 +264,23 @@ def read_facts(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     return {name: case.get(name) for name in facts}
 
 
-def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime) -> None:
+def _set_facts(patient: Patient, facts: Mapping[str, Any], now: datetime, not_known: Collection[str] = ()) -> None:
     """Check the facts as the rule book would, then store what it read.
 
     A measured fact that changes loses the day on which it was measured, unless that is given too. A fact that is the same as
-    before keeps the day from which it stands in the record.
+    before keeps the day from which it stands in the record; one that becomes unknown has none, until it is asked.
     """
-    values = read_facts(facts, now)
+    values = read_facts({**dict.fromkeys(not_known), **facts}, now)
     for fact in FACTS.values():
         if fact.day_of in values and _column_value(Kind.AMOUNT, values[fact.day_of]) != getattr(patient, fact.day_of):
             values.setdefault(fact.name, None)
     today = patient.pharmacy.local_day(now)
     for name, value in values.items():
         column_value = _column_value(FACTS[name].kind, value)
-        if column_value != getattr(patient, name) or name not in patient.recorded_on:
+        if value is None and name not in not_known:
+            if column_value != getattr(patient, name):
+                patient.recorded_on.pop(name, None)
+        elif name in not_known or column_value != getattr(patient, name) or name not in patient.recorded_on:
             patient.recorded_on[name] = today.isoformat()
         setattr(patient, name, column_value)
     if values.keys() & {"weight_kg", "birth_date"}:

@@ -19,6 +19,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
+from dispensary.counter.asking import AskForm, save_answers, typed_answers
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, Choices, may_acknowledge
 from dispensary.counter.forms import DispenseForm, PackForm
@@ -69,6 +70,8 @@ def act_of(request: HttpRequest) -> Callable[[HttpRequest, Visit, list[Prescript
     """Return what the pressed button does."""
     if "scan-it" in request.POST:
         return scan_pack
+    if "answer" in request.POST:
+        return answer_facts
     return choose if "choose" in request.POST else hand_over
 
 
@@ -80,6 +83,7 @@ def save_draft(request: HttpRequest, items: Sequence[Prescription]) -> None:
             setattr(line.draft, name, request.POST.get(field, "").strip()[:64])
     draft.key = request.POST.get("key", "").strip()[:64]
     draft.acknowledged = request.POST.getlist("acknowledged")[:100]
+    draft.facts = typed_answers(request.POST.lists())
     drafts.store(request, items[0].pk, draft)
 
 
@@ -127,6 +131,49 @@ def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], w
     return render_check(request, visit, items, errors=[ErrorLine(words, "id_scan")], status=422)
 
 
+def answer_facts(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
+    """Store the answers that were given about the patient, and review again with them."""
+    errors = save_facts(request, visit, items, needs_all=False)
+    if errors:
+        return render_check(request, visit, items, errors=errors, status=422)
+    return redirect(f"{reverse('counter:check', args=[items[0].pk])}#act")
+
+
+def save_facts(request: HttpRequest, visit: Visit, items: list[Prescription], *, needs_all: bool) -> list[ErrorLine]:
+    """Store the answers of the draft, or return what is wrong with them; with `needs_all` also what is missing."""
+    draft = drafts.load(request, items[0].pk)
+    form = AskForm(review_draft(visit, items, draft).assessment.facts_to_ask(), draft.facts)
+    errors = form.error_lines(needs_all=needs_all)
+    if errors:
+        return errors
+    try:
+        save_answers(form, items[0].patient, visit)
+    except DispensaryError as error:
+        return error_lines(error, {f"patient.{name}": form[name].id_for_label for name in form.missing})
+    draft.facts = {}
+    drafts.store(request, items[0].pk, draft)
+    for item in items:
+        item.patient.refresh_from_db()
+    return []
+
+
+def ask_first(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse | None:
+    """Store what is asked about the patient; return a page where an answer is missing, or brought something up."""
+    draft = drafts.load(request, items[0].pk)
+    before = review_draft(visit, items, draft).assessment
+    if not before.facts_to_ask():
+        return None
+    errors = save_facts(request, visit, items, needs_all=True)
+    if not errors:
+        settled = {question.fingerprint for question in before.questions()} | set(draft.acknowledged)
+        errors = [
+            ErrorLine(f"{question.summary}. Look at it before you hand over.", f"finding-{question.fingerprint[:12]}")
+            for question in review_draft(visit, items, drafts.load(request, items[0].pk)).assessment.questions()
+            if question.fingerprint not in settled and question.severity != "information"
+        ]
+    return render_check(request, visit, items, errors=errors, status=422) if errors else None
+
+
 def choose(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Take a choice about what is taken, and review again under it."""
     draft = drafts.load(request, items[0].pk)
@@ -149,6 +196,9 @@ def save_choice(request: HttpRequest, visit: Visit, items: list[Prescription], d
 
 def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Dispense, or show the page again with the errors or unanswered findings."""
+    page = ask_first(request, visit, items)
+    if page is not None:
+        return page
     draft = drafts.load(request, items[0].pk)
     reviewed = review_draft(visit, items, draft)
     form = DispenseForm(request.POST, acknowledging=reviewed.assessment.questions())
@@ -247,7 +297,7 @@ def render_check(
     reviewed = review_draft(visit, items, draft)
     product = reviewed.lines[0].product
     view = check_view.build_check_view(
-        prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None
+        prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None, answers=draft.facts
     )
     context = {
         "prescription": prescription,

@@ -16,13 +16,16 @@ from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.sentences import say_directions
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER
-from dispensary.assessment import NOT_ASSESSED, Assessment, Question
+from dispensary.assessment import NOT_ASSESSED, Assessment, Question, ask_unassessed
+from dispensary.counter.asking import AskForm
 from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
 from dispensary.templatetags.counter import dates
 
 HALF = Decimal("0.5")
+MOST_IN_A_COLUMN = 3
+"""Findings that fit beside the course."""
 LOOK_BACK = timedelta(days=182)
 """How far back the picture of the doses goes."""
 GROUPS = (
@@ -124,10 +127,20 @@ class CheckView:
     run_out_on: date | None
     tablets_needed: Decimal | None
     groups: list[Group]
+    asking: AskForm
+    """What is asked about the patient before the hand-over."""
+    not_known: list[tuple[str, date]]
+    """Facts that were asked and are not known, with the day."""
 
     @property
     def findings(self) -> list[ShownFinding]:
         return [finding for group in self.groups for finding in group.findings]
+
+    @property
+    def has_many_findings(self) -> bool:
+        """Say whether findings and questions fill more than a narrow column."""
+        closed = [finding for finding in self.findings if finding.question.severity == "information"]
+        return len(self.findings) - len(closed) + len(self.asking.missing) > MOST_IN_A_COLUMN
 
     @property
     def is_blocked(self) -> bool:
@@ -143,9 +156,16 @@ class CheckView:
 
 
 def build_check_view(
-    prescription: Prescription, assessment: Assessment, *, strength_mg: Decimal | None = None
+    prescription: Prescription,
+    assessment: Assessment,
+    *,
+    strength_mg: Decimal | None = None,
+    answers: Mapping[str, list[str]] | None = None,
 ) -> CheckView:
-    """Return the view model of one order; `strength_mg` is the scanned pack's, else the order's."""
+    """Return the view model of one order; `strength_mg` is the scanned pack's, else the order's.
+
+    `answers` are what was typed about the patient and is not stored yet.
+    """
     course = assessment.review.course
     rows = course_rows(assessment, strength_mg or prescription.strength_mg)
     run_out_on = None if course is None else course.run_out_on
@@ -157,6 +177,12 @@ def build_check_view(
         run_out_on=run_out_on,
         tablets_needed=needed,
         groups=group_findings(assessment, open_answers(prescription)),
+        asking=AskForm(assessment.facts_to_ask(), answers or None),
+        not_known=[
+            (FACTS[name].words, asked_on)
+            for name, asked_on in (assessment.case.patient.recorded_on or {}).items()
+            if f"patient.{name}" in assessment.asked
+        ],
     )
 
 
@@ -189,8 +215,8 @@ def course_rows(assessment: Assessment, strength_mg: Decimal | None) -> list[Cou
                 plan.phases.index(phase) + 1,
                 stretch.first_on,
                 None if phase.days is None and not plan.then_stop else stretch.last_on,
-                _format_doses([dose for dose, _ in amounts], mg),
-                _format_doses(counts, _format_tablets) if is_counted or counts else "",
+                describe_doses([dose for dose, _ in amounts], mg),
+                describe_doses(counts, describe_tablets) if is_counted or counts else "",
                 len(amounts),
                 phase.mg,
                 tablets,
@@ -231,15 +257,21 @@ def _maximum(assessment: Assessment) -> Decimal | None:
 def course_sentence(prescription: Prescription) -> str:
     """Return the course in one sentence; empty where the order could not be read."""
     phases = tuple(RulePhase(tuple(row.doses), row.days, Unit(row.unit)) for row in prescription.phases.all())
-    sentence = say_directions(Regimen(phases, prescription.then_stop)) if phases else ""
+    return keep_together(say_directions(Regimen(phases, prescription.then_stop))) if phases else ""
+
+
+def keep_together(sentence: str) -> str:
+    """Return a sentence in which no line breaks between a number and its unit."""
     return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", sentence)
 
 
-def _format_doses(amounts: Sequence[Decimal], format_dose: Callable[[Decimal], str]) -> str:
+def describe_doses(amounts: Sequence[Decimal], format_dose: Callable[[Decimal], str]) -> str:
+    """Return the doses of a day: one where all are the same, else in their order."""
     return format_dose(amounts[0]) if len(set(amounts)) == 1 else ", then ".join(format_dose(a) for a in amounts)
 
 
-def _format_tablets(count: Decimal) -> str:
+def describe_tablets(count: Decimal) -> str:
+    """Return the tablets of a dose: `1½`."""
     if count % HALF:
         return f"{format_amount(count.quantize(Decimal('0.001')))} (cannot be measured)"
     whole = int(count)
@@ -263,10 +295,12 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
         )
         for severity, tone, title, hint in GROUPS
     ]
-    missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in assessment.review.not_assessed]
-    unknown = [_show_finding(q, answers, missing) for q in questions if q.code == NOT_ASSESSED]
-    hint = "A fact is missing. Ask for it, or tick that you hand over without knowing."
-    groups.append(Group("unknown", "Could not be assessed", hint, unknown))
+    rules = assessment.missing_beside_facts()
+    if rules:
+        missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in rules]
+        hint = "Something is missing. Find it out, or tick that you hand over without knowing."
+        unknown = [_show_finding(ask_unassessed(rules), answers, missing)]
+        groups.append(Group("unknown", "Could not be assessed", hint, unknown))
     return [group for group in groups if group.findings]
 
 

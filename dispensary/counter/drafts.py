@@ -40,6 +40,8 @@ class Draft:
     """By the key of the prescription, one a strength."""
     key: str = ""
     acknowledged: list[str] = field(default_factory=list)
+    facts: dict[str, list[str]] = field(default_factory=dict)
+    """Answers to what is asked about the patient, by the name of the field, until they are stored."""
     choice: str = ""
     """How the order stands to what is taken, as chosen; empty for what is proposed."""
     reason: dict[str, str] = field(default_factory=dict)

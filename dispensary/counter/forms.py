@@ -30,6 +30,10 @@ class StyledForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.style_fields()
+
+    def style_fields(self) -> None:
+        """Give the widgets their classes; a form calls it again for fields that it adds."""
         for field in self.fields.values():
             style = next((c for widget, c in self.CLASSES.items() if isinstance(field.widget, widget)), "nhsuk-input")
             field.widget.attrs["class"] = f"{field.widget.attrs.get('class', '')} {style}".strip()

@@ -22,6 +22,8 @@ class MainButton:
     is_blocked: bool = False
     """Say whether nothing can be handed over as it is."""
     leads_to_override: bool = False
+    saves_only: bool = False
+    """Say whether it stores what was answered about the patient and hands nothing over."""
     acknowledges: tuple[str, ...] = ()
     """Fingerprints of the findings that pressing it acknowledges."""
 
@@ -42,6 +44,9 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool
     if any(line.trouble for line in reviewed.lines):
         return MainButton("Cannot dispense: put this pack back and scan another", is_blocked=True)
     answers = len(overrides) + reviewed.needs_reason
+    asked = len(view.asking.missing)
+    if asked and (answers or (choices is not None and choices.is_open)):
+        return MainButton(f"Save the answer{'s' if asked > 1 else ''}", saves_only=True)
     if answers and policies.may_override(by):
         return MainButton(f"{answers} finding{'s need' if answers > 1 else ' needs'} a reason", leads_to_override=True)
     for_pharmacist = len(overrides) + sum(not may_acknowledge(question, by) for question in waiting)
@@ -52,6 +57,8 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool
     deeds = button_deeds(reviewed.assessment, acknowledged)
     if by_hand:
         deeds = f"{deeds}, label by hand" if deeds else "Label by hand"
+    if asked:
+        deeds = f"Save the answer{'s' if asked > 1 else ''}{f', {deeds[:1].lower()}{deeds[1:]}' if deeds else ''}"
     supply = f"ispense {describe_quantities(reviewed.lines)}"
     return MainButton(
         f"{deeds}: d{supply}" if deeds else f"D{supply}",

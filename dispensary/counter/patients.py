@@ -36,6 +36,11 @@ LISTS = ("conditions", "medicines", "allergies")
 """The facts that are lists, in the order of the page."""
 
 
+def condition_choices() -> list[tuple[str, str]]:
+    """Return the conditions as choices of a field."""
+    return [(condition.value, condition.label) for condition in Condition]
+
+
 class YesNoField(forms.TypedChoiceField):
     """Yes, no, or not known."""
 
@@ -50,7 +55,7 @@ class YesNoField(forms.TypedChoiceField):
         )
 
 
-def _short_field(fact: Fact) -> forms.Field:
+def short_field(fact: Fact) -> forms.Field:
     """Return the form field of a fact that is no list."""
     if fact.kind is Kind.FLAG:
         return YesNoField(fact.question)
@@ -79,7 +84,7 @@ class FactsForm(StyledForm):
     conditions_known = YesNoField("Asked about conditions")
     conditions = forms.MultipleChoiceField(
         label=FACTS["conditions"].question,
-        choices=[(condition.value, condition.label) for condition in Condition],
+        choices=condition_choices(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -119,8 +124,8 @@ class FactsForm(StyledForm):
         for name in (fact.name for fact in FACTS.values() if fact.kind in DAYS):
             facts[name] = facts[name].isoformat() if facts[name] else None
         facts["conditions"] = self._asked("conditions", list(facts["conditions"]))
-        facts["medicines"] = self._asked("medicines", [_medicine(line) for line in _lines(facts["medicines"])])
-        facts["allergies"] = self._asked("allergies", _lines(facts["allergies"]))
+        facts["medicines"] = self._asked("medicines", [read_medicine(line) for line in read_lines(facts["medicines"])])
+        facts["allergies"] = self._asked("allergies", read_lines(facts["allergies"]))
         return facts
 
     def _asked(self, name: str, values: list[Any]) -> list[Any] | None:
@@ -128,14 +133,16 @@ class FactsForm(StyledForm):
         return values if values or self.cleaned_data[f"{name}_known"] else None
 
 
-FactsForm.base_fields |= {fact.name: _short_field(fact) for fact in FACTS.values() if fact.name not in LISTS}
+FactsForm.base_fields |= {fact.name: short_field(fact) for fact in FACTS.values() if fact.name not in LISTS}
 
 
-def _lines(text: str) -> list[str]:
+def read_lines(text: str) -> list[str]:
+    """Return the lines of a text that are not empty."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _medicine(line: str) -> dict[str, str]:
+def read_medicine(line: str) -> dict[str, str]:
+    """Read `tizanidine, M03BX02` as a medicine of the case format."""
     name, _, atc = line.partition(",")
     return {"name": name.strip(), **({"atc": atc.strip().upper()} if atc.strip() else {})}
 
@@ -233,10 +240,10 @@ def change_facts(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     if form.is_valid():
         try:
             version = form.cleaned_data["version"]
-            changes = form.facts()
             coded = [condition for condition in patient.conditions or [] if isinstance(condition, dict)]
-            changes["conditions"] = [*(changes["conditions"] or []), *coded] if coded else changes["conditions"]
-            patients.update_facts(patient=patient, changes=changes, version=version, by=visit.by, now=visit.now)
+            facts = form.facts()
+            facts["conditions"] = [*(facts["conditions"] or []), *coded] if coded else facts["conditions"]
+            patients.update_facts(patient=patient, changes=facts, version=version, by=visit.by, now=visit.now)
         except DispensaryError as error:
             errors = error_lines(error, {f"patient.{name}": f"id_{name}" for name in form.fields})
         else:

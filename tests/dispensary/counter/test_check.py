@@ -275,15 +275,6 @@ def test_a_stop_is_never_handed_over(counter: Client, pharmacist: StaffMember) -
     assert not prescription.dispenses.exists()
 
 
-def test_what_could_not_be_assessed_needs_its_tick(counter: Client, pharmacist: StaffMember) -> None:
-    prescription = order(pharmacist, patient={"alcohol_use": None})
-    refused = handed(counter, prescription)
-    assert refused.status_code == 409
-    (tick,) = [s.question.fingerprint for s in refused.context["view"].unanswered("acknowledge")]
-    assert handed(counter, prescription, acknowledged=[tick]).status_code == 302
-    assert Override.objects.get(prescription=prescription).code == "not-assessed"
-
-
 def test_findings_that_changed_meanwhile_are_shown_again(counter: Client, pharmacist: StaffMember) -> None:
     prescription = order(pharmacist)
     page = handed(counter, prescription, acknowledged=["0" * 64])
