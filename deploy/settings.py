@@ -175,6 +175,7 @@ SESSION_COOKIE_AGE = 12 * 3600  # one shift
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "dispensary.counter.session.refuse_form"
 
 # --- the wire -------------------------------------------------------------------------------------------------------------------------
 # The demo on 127.0.0.1 says HTTPS=no; everybody else terminates TLS in front and says so with X-Forwarded-Proto.

@@ -21,7 +21,7 @@ from django.utils.cache import patch_cache_control
 
 from dispensary import policies
 from dispensary.actors import Actor
-from dispensary.counter.pages import render_error
+from dispensary.counter.pages import keep_typed, render_error
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
@@ -51,12 +51,12 @@ def _respond(
     request: HttpRequest, view: View, is_allowed: Callable[[Actor], bool], args: Any, kwargs: Any
 ) -> HttpResponseBase:
     if not request.user.is_authenticated:
-        return redirect_to_login(request.get_full_path())
+        return redirect_to_login(keep_typed(request))
     visit = find_visit(request)
     if visit is None:
         return _choose_pharmacy_or_refuse(request)
     if visit.is_locked:
-        return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': _repeatable_address(request)})}")
+        return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': keep_typed(request)})}")
     if not is_allowed(visit.by):
         if policies.may_read_log(visit.by) and request.path == reverse("counter:queue"):  # where a sign-in leads to
             return redirect("counter:audit")
@@ -86,10 +86,6 @@ def find_visit(request: HttpRequest) -> Visit | None:
 
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:
     if StaffMember.objects.filter(user_id=request.user.pk, active=True).exists():  # type: ignore[misc]  # None finds no row
-        return redirect(f"{reverse('counter:choose-pharmacy')}?{urlencode({'next': _repeatable_address(request)})}")
+        return redirect(f"{reverse('counter:choose-pharmacy')}?{urlencode({'next': keep_typed(request)})}")
     words = "You are signed in, but not on the staff of a pharmacy. A manager can add you."
     return render_error(request, None, 403, "You work at no pharmacy here", words)
-
-
-def _repeatable_address(request: HttpRequest) -> str:
-    return request.get_full_path() if request.method == "GET" else reverse("counter:queue")

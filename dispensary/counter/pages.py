@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -55,6 +56,31 @@ def render_error(
     """Render an error as a page: what happened and what to do now."""
     context = {"heading": title, "words": words, "problems": problems}
     return render_page(request, visit, "error.html", context, status=status)
+
+
+def keep_typed(request: HttpRequest) -> str:
+    """Return the address of the page that a request came from; what a form sent is saved for it, but no password."""
+    if request.method != "POST":
+        return request.get_full_path()
+    address = page_of(request)
+    save_typed_fields(request, address, json.dumps(typed_pairs(request)))
+    return address
+
+
+def typed_pairs(request: HttpRequest) -> list[tuple[str, str]]:
+    """Return names and values of a form's fields, without passwords and tokens."""
+    return [
+        (name, str(value))
+        for name, values in request.POST.lists()
+        if name not in {"csrfmiddlewaretoken", "password"}
+        for value in values
+    ]
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the path of the page that a form was on: of this site, else of the request itself."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    return page.path if page.netloc == request.get_host() and page.path else request.path
 
 
 def save_typed_fields(request: HttpRequest, address: str, text: str) -> None:

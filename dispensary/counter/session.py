@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dispensary.counter.access import LOCKED_KEY, PHARMACY_KEY, find_visit
-from dispensary.counter.pages import ErrorLine, form_error_lines, render_page, save_typed_fields
+from dispensary.counter.pages import ErrorLine, form_error_lines, page_of, render_page, save_typed_fields, typed_pairs
 from dispensary.models import StaffMember
 
 NOT_RECOGNISED = "That is not your password. After five wrong ones you are locked out for a while."
@@ -50,6 +51,27 @@ def leave(request: HttpRequest) -> HttpResponse:
     """Sign out, so that another person can sign in at this counter."""
     logout(request)
     return redirect_to_login(reverse("counter:queue"))
+
+
+def refuse_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a valid token: the session has ended, or the page is from another site.
+
+    For `settings.CSRF_FAILURE_VIEW`. What was typed on a page of this site is carried through the sign-in.
+    """
+    is_own_page = "Origin" not in reason and "Referer" not in reason and request.method == "POST"
+    context = {
+        "next": page_of(request) if is_own_page else reverse("counter:queue"),
+        "carried": json.dumps(typed_pairs(request)) if is_own_page else "",
+    }
+    return render_page(request, None, "session_ended.html", context, status=403)
+
+
+@require_POST
+def resume(request: HttpRequest) -> HttpResponse:
+    """Save what was typed before a session ended, and go back to its page, by way of the sign-in."""
+    address = next_address(request)
+    save_typed_fields(request, address, request.POST.get("typed", ""))
+    return redirect(address)
 
 
 class UnlockForm(forms.Form):

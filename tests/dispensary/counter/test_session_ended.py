@@ -1,0 +1,92 @@
+"""What was typed is kept when a session ends, or another tab locks the counter, before it is sent."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from dispensary.models import Override, Prescription, StaffMember
+from tests.dispensary import make
+from tests.dispensary.counter.test_check import ABOVE, order
+
+pytestmark = pytest.mark.django_db
+WORDS = "Dr Mwangi raised it herself."
+
+
+@pytest.fixture
+def pharmacist(db: None) -> StaffMember:
+    make.products()
+    return make.staff(make.pharmacy())
+
+
+@pytest.fixture
+def prescription(pharmacist: StaffMember) -> Prescription:
+    return order(pharmacist, **ABOVE)
+
+
+@pytest.fixture
+def page(prescription: Prescription) -> str:
+    return reverse("counter:override", args=[prescription.pk])
+
+
+def sign_in(client: Client, member: StaffMember, address: str) -> HttpResponse:
+    """Sign in as a person does, and follow to the page."""
+    typed = {"login": member.user.username, "password": make.PASSWORD}
+    return client.post(f"/accounts/login/?next={address}", typed, follow=True)
+
+
+def answers(client: Client, page: str) -> dict[str, str]:
+    """What is typed on the override page, with its password."""
+    prefixes = [form.prefix for _, form in client.get(page).context["asking"]]
+    return {f"{prefixes[0]}-words": WORDS, "password": make.PASSWORD}
+
+
+def test_a_session_that_ended_loses_nothing_that_was_typed(client: Client, pharmacist: StaffMember, page: str) -> None:
+    client.force_login(pharmacist.user)
+    typed = answers(client, page)
+    client.cookies.pop("sessionid")
+    sent = client.post(page, typed)
+    assert sent["Location"].endswith(f"?next={page}")
+    shown = sign_in(client, pharmacist, page).content.decode()
+    assert WORDS in shown and make.PASSWORD not in shown
+    assert not Override.objects.exists()
+
+
+def test_a_lock_in_another_tab_loses_nothing_that_was_typed(client: Client, pharmacist: StaffMember, page: str) -> None:
+    client.force_login(pharmacist.user)
+    typed = answers(client, page)
+    client.post(reverse("counter:lock"), {"next": reverse("counter:queue")})
+    sent = client.post(page, typed)
+    assert sent["Location"] == f"{reverse('counter:unlock')}?next={page.replace('/', '%2F')}"
+    unlocked = client.post(sent["Location"], {"password": make.PASSWORD}, follow=True)
+    assert WORDS in unlocked.content.decode()
+
+
+def test_a_browser_without_any_cookie_left_is_told_and_gets_back_what_was_typed(
+    pharmacist: StaffMember, page: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(pharmacist.user)
+    typed = answers(client, page)
+    client.cookies.clear()
+    told = client.post(page, typed, headers={"Referer": f"http://testserver{page}"})
+    words = told.content.decode()
+    assert told.status_code == 403 and "Your session has ended" in words and make.PASSWORD not in words
+    hidden = {
+        name: unescape(value)
+        for name, value in re.findall(r'name="(csrfmiddlewaretoken|next|typed)" value="([^"]*)"', words)
+    }
+    assert client.post(reverse("counter:resume"), hidden)["Location"] == page
+    client.force_login(pharmacist.user)
+    assert client.get(page).status_code == 200
+
+
+def test_a_form_from_another_site_carries_nothing(client: Client, page: str) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    told = stranger.post(page, {"words": "forged"}, headers={"Origin": "https://evil.example"})
+    assert told.status_code == 403 and "forged" not in told.content.decode()
