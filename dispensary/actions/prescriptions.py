@@ -18,7 +18,7 @@ from dispensary.actions.locks import lock
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import INPUT_FORMAT, assess_document, profile_of, read_case
+from dispensary.assessment import INPUT_FORMAT, Assessment, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
@@ -172,11 +172,16 @@ def cancel(
 def compare_witnesses(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> tuple[Finding, ...]:
     """Return what the words, doses, quantity and days of an order say of each other, as far as they can be read."""
     try:
-        for_the_rules, _ = split_order(order)
-        assessment = assess_document(_case_of(for_the_rules, on), profile_of(pharmacy, on), on)
+        assessment = review_alone(order, pharmacy=pharmacy, on=on)
     except InvalidInput:
         return ()
     return tuple(finding for finding in assessment.review.findings if finding.code in {"directions", "quantity"})
+
+
+def review_alone(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> Assessment:
+    """Review an order of which nothing but its own words is known. Raises `InvalidInput` where it is no order."""
+    for_the_rules, _ = split_order(order)
+    return assess_document(_case_of(for_the_rules, on), profile_of(pharmacy, on), on)
 
 
 def locked_active(prescription: Prescription, version: int | None) -> Prescription:

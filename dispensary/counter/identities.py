@@ -20,7 +20,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import CorrectionReason, NamesakeAnswer, Patient
 
-_TYPED = {"autocomplete": "off", "spellcheck": "false"}
+TYPED = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class IdentityForm(StyledForm):
@@ -29,11 +29,11 @@ class IdentityForm(StyledForm):
     family_name = forms.CharField(
         label="Family name",
         max_length=120,
-        widget=forms.TextInput(attrs=_TYPED),
+        widget=forms.TextInput(attrs=TYPED),
         error_messages={"required": "Type the family name"},
     )
     given_name = forms.CharField(
-        label="Given names", max_length=120, required=False, widget=forms.TextInput(attrs=_TYPED)
+        label="Given names", max_length=120, required=False, widget=forms.TextInput(attrs=TYPED)
     )
     birth_date = forms.DateField(
         label="Date of birth",
@@ -44,7 +44,7 @@ class IdentityForm(StyledForm):
     identifier = forms.CharField(
         label="Patient's number",
         max_length=64,
-        widget=forms.TextInput(attrs=_TYPED),
+        widget=forms.TextInput(attrs=TYPED),
         error_messages={"required": "Type the number"},
     )
     reason = forms.ChoiceField(

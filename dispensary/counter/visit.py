@@ -21,6 +21,8 @@ KEYS = (
     ("F4", "Next in the queue"),
     ("F6", "Next part of the page"),
     ("Arrows, Page Up, Page Down", "Rows of the queue"),
+    ("Alt+N", "New prescription, from the queue"),
+    ("F7", "Take over the tablets that a new prescription needs"),
     ("F8", "Answer findings with an override"),
     ("F9", "What the main button says"),
     ("Alt+L", "Lock"),

@@ -76,6 +76,11 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         assert page.get_by_text("Take 35 mg three times a day for 28 days").first.is_visible()
         assert page.get_by_role("img", name="Dose line: 105 mg a day").is_visible()
         seen(looking, "check")
+        asked = page.get_by_role("group", name="Drinks alcohol")
+        looking.tab_to(asked.get_by_role("radio", name="Yes"))
+        page.keyboard.press("ArrowRight")
+        looking.follow("F9")
+        assert page.get_by_role("link", name="2 findings need a reason").evaluate("e => e === document.activeElement")
         looking.follow("F8")
 
         assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
@@ -190,6 +195,57 @@ def test_a_lock_loses_nothing_that_was_typed(
         assert page.get_by_label("Your password").input_value() == ""
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1440, 900), (320, 640)])
+def test_the_scan_field_has_the_focus_and_is_in_view_at_every_size(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    width: int,
+    height: int,
+) -> None:
+    for _ in range(3):
+        make.patient(
+            pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=timezone.now()
+        )
+    with eye(browser, live_server.url) as looking:
+        sign_in(looking, pharmacist)
+        looking.page.set_viewport_size({"width": width, "height": height})
+        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        field = looking.page.locator("#id_scan")
+        assert field.evaluate("element => element === document.activeElement")
+        at = field.evaluate(
+            "element => { const box = element.getBoundingClientRect();"
+            " const top = document.elementFromPoint(box.x + 5, box.y + box.height / 2);"
+            " return [box.top >= 0, box.bottom <= innerHeight, top === element]; }"
+        )
+        assert at == [True, True, True]
+
+
+def test_a_session_that_ended_gives_back_what_was_typed_after_the_sign_in(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:override", args=[above_the_maximum.pk]))
+        page.get_by_role("radio", name="Consulted prescriber", exact=True).first.check()
+        page.get_by_label("In your own words").first.fill("Dr Mwangi raised it herself.")
+        page.context.clear_cookies()
+        looking.follow("F9")
+        assert page.get_by_role("heading", name="Your session has ended").is_visible()
+        seen(looking, "session-ended")
+        looking.tab_to(page.get_by_role("button", name="Sign in and go on"))
+        looking.follow("Enter")
+        page.keyboard.type(pharmacist.user.username)
+        page.keyboard.press("Tab")
+        page.keyboard.type(make.PASSWORD)
+        looking.follow("Enter")
+        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
+        assert page.get_by_label("In your own words").first.input_value() == "Dr Mwangi raised it herself."
+        assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
+
+
 def test_without_scripts_the_same_pages_do_the_same_work(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember
 ) -> None:
@@ -232,6 +288,8 @@ def test_every_other_page_is_without_fault(
         "stopped": reverse("counter:check", args=[order.pk]),
         "cancel": reverse("counter:cancel-prescription", args=[order.pk]),
         "patient": reverse("counter:patient", args=[patient]),
+        "intake": reverse("counter:intake"),
+        "new-order": reverse("counter:new-order", args=[patient]),
         "facts": reverse("counter:facts", args=[patient]),
         "correct": reverse("counter:correct", args=[patient]),
         "messages": reverse("counter:explain", args=[patient]),
@@ -239,6 +297,7 @@ def test_every_other_page_is_without_fault(
         "at-risk": reverse("counter:at-risk"),
         "reminders": reverse("counter:reminders"),
         "nothing-there": reverse("counter:check", args=[patient]),
+        "no-such-page": "/no-such-page",
     }
     with eye(browser, live_server.url) as looking:
         sign_in(looking, pharmacist)

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 OF_A_PRESCRIPTION = ("check", "override", "cancel-prescription", "stop", "audit-order")
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
-OF_A_PATIENT = ("patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
+OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
 OF_NOBODY = (
-    "queue", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
+    "intake", "queue", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
     "audit-export", "audit-checks",
 )  # fmt: skip
 
@@ -59,7 +59,17 @@ def signed_in(client: Client, member: StaffMember) -> Client:
 def test_every_address_of_the_counter_is_looked_at_here() -> None:
     from dispensary.counter.urls import urlpatterns
 
-    elsewhere = {"lock", "leave", "unlock", "choose-pharmacy", "withdraw-answer", "send-reminder", "withdraw-reminder"}
+    elsewhere = {
+        "lock",
+        "leave",
+        "unlock",
+        "resume",
+        "choose-pharmacy",
+        "withdraw-answer",
+        "send-reminder",
+        "withdraw-reminder",
+        "read-order",
+    }
     elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
