@@ -32,6 +32,7 @@ from dispensary.documents import DoesNotFit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
 from dispensary.handover import order_number, try_labels
 from dispensary.models import Dispense, Override, Prescription, Product
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
 TARGETS = {
@@ -267,7 +268,7 @@ def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) 
         try_labels(rows, after)
     except DoesNotFit as error:
         return (
-            f"The label cannot be printed: {error}. Nothing was handed over yet. Correct it, or press the button again "
+            f"The label cannot be printed: {str(error).removeprefix('label: ')}. Nothing was handed over yet. Correct it, or press the button again "
             "to hand over with a label written by hand."
         )
     return ""
@@ -307,6 +308,8 @@ def render_check(
         "view": view,
         "draft": draft,
         "lines": reviewed.lines,
+        "has_ended": prescription.status not in OPEN_STATUSES,
+        "handed_over": Dispense.objects.filter(prescription__in=items).order_by("-handed_over_at"),
         "is_scanned": all(line.is_scanned for line in reviewed.lines),
         "has_trouble": any(line.trouble for line in reviewed.lines),
         "choices": reviewed.choices,
@@ -382,6 +385,8 @@ def needed_words(problem: Problem, question: Question, by: Actor) -> str:
     """Return what an unanswered finding needs, as a sentence."""
     if question.is_for_pharmacist and not may_acknowledge(question, by):
         return "A pharmacist has to acknowledge this."
+    if question.severity == "acknowledge":
+        return "Tick that you have seen it."
     return f"{capitalize(problem.expected)} is needed."
 
 

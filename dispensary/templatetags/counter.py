@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
 from django import template
@@ -160,6 +160,15 @@ def hexadecimal(value: bytes | memoryview) -> str:
 def yes_no(value: bool | None) -> str:
     """Format a fact as `Yes`, `No` or `Not known`."""
     return {True: "Yes", False: "No", None: "Not known"}[value]
+
+
+@register.filter
+def expiry(on: date | None) -> str:
+    """Format an expiry as packs have it: `Nov 2028` for the last day of a month, else the whole date."""
+    if on is None:
+        return "not known"
+    is_last = (on + timedelta(days=1)).day == 1
+    return f"{on:%b}{NB}{on.year}" if is_last else long_day(on)
 
 
 @register.inclusion_tag("dispensary/parts/dose_line.html")

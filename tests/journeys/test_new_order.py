@@ -45,7 +45,7 @@ def test_a_paper_prescription_of_somebody_new_is_taken_in_by_keyboard_alone(
         page.keyboard.type("10")
         looking.tab_to(page.locator("#id_directions"))
         page.keyboard.type(TAPER)
-        page.get_by_text("then 5\u00a0mg three times a day for 7\u00a0days, then stop").wait_for()
+        page.locator(".d-says", has_text="then 5\u00a0mg three times a day for 7\u00a0days, then stop").wait_for()
         page.get_by_role("button", name="Order 32 tablets").wait_for()
         assert page.locator("#id_directions").evaluate("element => element === document.activeElement")
         seen(looking, "new-order-read-back")

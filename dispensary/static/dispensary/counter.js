@@ -123,6 +123,14 @@
     words.textContent = words.textContent.replace(/\S+ tablets?$/, `${count} tablet${count === "1" ? "" : "s"}`);
   });
 
+  // A label that cannot be printed has no picture; its words stand beside it.
+  const sayNoPicture = (picture) => {
+    const words = document.createElement("p");
+    words.textContent = "This label cannot be printed. Write it by hand.";
+    picture.replaceWith(words);
+  };
+  document.addEventListener("error", (event) => event.target.matches?.(".d-label-picture") && sayNoPicture(event.target), true);
+
   // A button that fills a field with what was computed.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-fill]");
@@ -135,6 +143,7 @@
 
   document.addEventListener("htmx:afterSettle", (event) => settle(event.detail.elt));
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll(".d-label-picture").forEach((picture) => picture.complete && !picture.naturalWidth && sayNoPicture(picture));
     giveBack();
     settle(document);
   });
