@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from baclofen_rules.facts import FACTS
-from baclofen_rules.findings import Citation
+from baclofen_rules.findings import Citation, Finding
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.sentences import say_directions
@@ -19,7 +19,7 @@ from baclofen_rules.therapy import HAND_OVER
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, ask_unassessed
 from dispensary.counter.asking import AskForm
 from dispensary.counter.dose_line import DoseLine, Span
-from dispensary.documents.words import NB, mg
+from dispensary.documents.words import NB, long_day, mg
 from dispensary.models import Override, OverrideState, Prescription
 from dispensary.templatetags.counter import dates
 
@@ -291,7 +291,11 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
             tone,
             title,
             hint,
-            [_show_finding(q, answers) for q in questions if q.severity == severity and q.code != NOT_ASSESSED],
+            [
+                _show_finding(q, answers, on=assessment.on)
+                for q in questions
+                if q.severity == severity and q.code != NOT_ASSESSED
+            ],
         )
         for severity, tone, title, hint in GROUPS
     ]
@@ -299,13 +303,13 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
     if rules:
         missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in rules]
         hint = "Something is missing. Find it out, or tick that you hand over without knowing."
-        unknown = [_show_finding(ask_unassessed(rules), answers, missing)]
+        unknown = [_show_finding(ask_unassessed(rules), answers, missing, on=assessment.on)]
         groups.append(Group("unknown", "Could not be assessed", hint, unknown))
     return [group for group in groups if group.findings]
 
 
 def _show_finding(
-    question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = ()
+    question: Question, answers: Mapping[str, Override], missing: Sequence[tuple[str, str]] = (), *, on: date
 ) -> ShownFinding:
     finding = question.finding
     return ShownFinding(
@@ -313,7 +317,7 @@ def _show_finding(
         f"finding-{question.fingerprint[:12]}",
         _quantities(finding.observed) if finding else "",
         _quantities(finding.limit) if finding else "",
-        _clears(question) if not missing else "",
+        _clears(question, on) if not missing else "",
         [_source(source) for source in finding.sources] if finding else [],
         answers.get(question.fingerprint),
         _proposal(finding.suggestion or {}) if finding else "",
@@ -321,13 +325,27 @@ def _show_finding(
     )
 
 
-def _clears(question: Question) -> str:
-    """Return what would clear a finding: the limit of a dose, where it is one, and what its severity asks for."""
+def _clears(question: Question, on: date) -> str:
+    """Return what would clear a finding: the limit of a dose or the first day, where it is one, and what its severity asks for."""
     finding = question.finding
     names = ("mg_per_day", "mg_per_dose", "mg_per_kg_per_day")
     limit = {name: finding.limit[name] for name in names if name in finding.limit} if finding else {}
     most = f"At most {_quantities(limit)}. " if limit and question.is_dose_above_limit else ""
-    return f"{most}{CLEARS[question.severity]}"
+    first_day = _clears_on(finding, on) if finding else None
+    later = "" if first_day is None or first_day <= on else f"On or after {long_day(first_day)}. "
+    return f"{most}{later}{CLEARS[question.severity]}"
+
+
+def _clears_on(finding: Finding, on: date) -> date | None:
+    """Return the day from which a finding about time is no longer made; None for others."""
+    limit, observed = finding.limit, finding.observed
+    if "due_on" in limit:
+        return date.fromisoformat(limit["due_on"]) - timedelta(days=int(limit.get("days_early", 0)))
+    if "starts_on" in limit:
+        return date.fromisoformat(limit["starts_on"])
+    if "days_left" in limit and "days_left" in observed:
+        return on + timedelta(days=int(observed["days_left"]) - int(limit["days_left"]))
+    return None
 
 
 def _proposal(suggestion: Mapping[str, Any]) -> str:

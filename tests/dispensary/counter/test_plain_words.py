@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from dispensary.documents.words import long_day
 from dispensary.models import Patient, StaffMember
-from dispensary.templatetags.counter import dates
+from dispensary.templatetags.counter import dates, expiry
 from tests.dispensary import make
+from tests.dispensary.counter.test_check import handed
 from tests.dispensary.counter.test_choices import check, counter, order, page_of, patient, pharmacist, press
 
 __all__ = ["counter", "patient", "pharmacist"]
@@ -149,3 +151,26 @@ def test_the_next_order_is_a_key_away(counter: Client, pharmacist: StaffMember) 
     clean(pharmacist)
     page = counter.get(reverse("counter:queue")).content.decode()
     assert f'href="{reverse("counter:next")}" data-key="F4"' in page
+
+
+def test_a_refill_too_early_says_from_which_day_it_is_right(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now()
+    prescription = make.prescription(
+        make.patient(pharmacist.pharmacy, now=now), now=now, written_on=now.date().isoformat(), repeats=1
+    )
+    handed(counter, prescription)
+    page = counter.get(check(prescription)).content.decode().replace("\u00a0", " ")
+    assert f"On or after {long_day((now + timedelta(days=21)).date())}." in page
+
+
+def test_an_order_that_has_ended_shows_what_was_handed_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = clean(pharmacist)
+    handed(counter, prescription)
+    page = counter.get(check(prescription)).content.decode()
+    assert "What was handed over" in page and "42" in page
+    assert "could not be read" not in page and "Cannot be dispensed" not in page
+
+
+@pytest.mark.parametrize(("day", "words"), [("2028-11-30", "Nov 2028"), ("2028-11-14", "Tue 14 Nov 2028")])
+def test_an_expiry_reads_as_packs_have_it(day: str, words: str) -> None:
+    assert expiry(date.fromisoformat(day)).replace("\u00a0", " ") == words
