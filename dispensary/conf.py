@@ -54,7 +54,9 @@ class Conf:
     reminders_a_week: int = 3  # likewise
     phone_region: str = "GB"  # where a telephone number without a country code is from
     stop_scope: str = StopScope.ALL  # or "medium": e-mail goes on after a STOP to a text message
-    staff_alerts: tuple[str, ...] = ()  # apprise addresses that are told once a day what has waited too long
+    staff_alerts: tuple[
+        str, ...
+    ] = ()  # apprise addresses: told at once of a message that cannot wait, once a day of old work
     patient_page_days: int = 30  # an e-mail's link to the patient's page works so long after what it is about
     public_url: str = ""  # where patients and staff reach the site, without a final slash
 

@@ -120,7 +120,8 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
     }
     context = {
         "risks": [(risk, tones[risk.level], risk_work.get(risk.patient.pk)) for risk in risks],
-        "work": [item for item in work if item.kind != WorkKind.WITHDRAWAL_RISK],
+        "urgent": [item for item in work if item.kind == WorkKind.RED_FLAG],
+        "work": [item for item in work if item.kind not in {WorkKind.WITHDRAWAL_RISK, WorkKind.RED_FLAG}],
     }
     return render_page(request, visit, "at_risk.html", context)
 

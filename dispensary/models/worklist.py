@@ -15,6 +15,7 @@ from dispensary.models.reminders import Reminder
 class WorkKind(models.TextChoices):
     """The kinds of work."""
 
+    RED_FLAG = "red-flag", _("A message that cannot wait")
     WITHDRAWAL_RISK = "withdrawal-risk", _("Supply ends or has ended, nothing collected")
     UNREACHABLE = "unreachable", _("No address that a message may go to")
     FAILED = "failed", _("A message could not be sent")

@@ -84,7 +84,7 @@ def tick() -> Ticked:
     if take_turn(RISK, RISK_EVERY):
         ticked.work_opened = _part("risk", lambda: risk_list.open_risk_work(now=now))
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
-    _part("stops", lambda: receipts.confirm_stops(now=now))
+    _part("answers", lambda: receipts.answer_replies(now=now))
     if take_turn(ZONES, ZONES_EVERY):
         _part("zones", lambda: time_zones.derive_again(now=now))
     if conf().staff_alerts and take_turn(ALERT, ALERT_EVERY):

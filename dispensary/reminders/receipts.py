@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from dispensary import audit
 from dispensary.channels import Accepted, Channel, Message, Receipt, ReceiptStatus, Reply, channels_in_use
+from dispensary.channels.staff import notify_staff
 from dispensary.conf import StopScope, conf
 from dispensary.errors import InvalidInput
 from dispensary.models import (
@@ -21,6 +22,7 @@ from dispensary.models import (
     InboundEvent,
     Medium,
     Patient,
+    Pharmacy,
     Reminder,
     SuppressionReason,
     WorkKind,
@@ -33,7 +35,15 @@ from dispensary.reminders import opt_outs, queue
 from dispensary.reminders.outcomes import book_one, engine_actor
 from dispensary.reminders.queue import count
 from dispensary.reminders.reach import usable
-from dispensary.reminders.texts import is_stop, language_for, says_more, stop_confirmation
+from dispensary.reminders.red_flags import find_red_flag
+from dispensary.reminders.texts import (
+    emergency_number,
+    is_stop,
+    language_for,
+    red_flag_answer,
+    says_more,
+    stop_confirmation,
+)
 from dispensary.reminders.work import close_by_event, open_or_add
 
 log = logging.getLogger(__name__)
@@ -42,7 +52,10 @@ KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
 
 CONFIRM = "stopped, to confirm"
-CONFIRM_SECONDS = 10.0
+RED_FLAG = "red flag, to answer"
+TO_ANSWER = (CONFIRM, RED_FLAG)
+"""Results of replies that the next tick answers, once each."""
+ANSWER_SECONDS = 10.0
 
 _OUTCOMES = {
     ReceiptStatus.DELIVERED: Outcome.DELIVERED,
@@ -127,7 +140,7 @@ def _settle(pk: int, now: datetime) -> bool:
     if result is None:
         count({"receipt-unknown": 1})
         log.warning("a receipt of channel %s is about no message of ours (event %d)", event.channel, pk)
-    if result == CONFIRM:  # stopped already; the answer is the tick's, since whoever called us shall not wait for it
+    if result in TO_ANSWER:  # acted on already; the answer is the tick's, since whoever called us shall not wait for it
         InboundEvent.objects.filter(pk=pk).update(result=result)
         return True
     remaining_facts = {name: value for name, value in event.facts.items() if name not in {"address", "text"}}
@@ -139,12 +152,15 @@ def _settle(pk: int, now: datetime) -> bool:
 
 def _act_on_reply(event: InboundEvent, now: datetime) -> str:
     address, text = _normalise_number(unseal(event.facts["address"])), unseal(event.facts["text"])
-    if not is_stop(text):
-        return "work" if _open_reply_work(address, text, now) else "nobody"
-    result = _apply_stop(event, address, now)
+    stopped = _apply_stop(event, address, now) if is_stop(text) else None
+    if find_red_flag(text):  # answered also after a STOP
+        _open_reply_work(WorkKind.RED_FLAG, address, text, now)
+        return RED_FLAG
+    if stopped is None:
+        return "work" if _open_reply_work(WorkKind.REPLY, address, text, now) else "nobody"
     if says_more(text):
-        _open_reply_work(address, text, now)
-    return result
+        _open_reply_work(WorkKind.REPLY, address, text, now)
+    return stopped
 
 
 def _normalise_number(address: str) -> str:
@@ -162,7 +178,7 @@ def _normalise_number(address: str) -> str:
     return next((number for number in spellings if digests[number] in ours), spellings[0] if spellings else address)
 
 
-def _open_reply_work(address: str, text: str, now: datetime) -> int:
+def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime) -> int:
     """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
 
     The work says whether the patient still gets messages. Returns how many contact points have the number.
@@ -177,7 +193,7 @@ def _open_reply_work(address: str, text: str, now: datetime) -> int:
         verb = "wrote" if point.retired_at is None else "wrote, from a number that is no longer in use"
         with transaction.atomic():
             open_or_add(
-                WorkKind.REPLY,
+                kind,
                 pharmacy_id=point.patient.pharmacy_id,
                 patient_id=point.patient_id,
                 reason=f"The patient {verb}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
@@ -207,43 +223,62 @@ def _apply_stop(event: InboundEvent, address: str, now: datetime) -> str:
     return CONFIRM if news and stopped and channel and channel.confirms_stop else f"stopped {stopped}"
 
 
-def confirm_stops(*, now: datetime) -> int:
-    """Answer those who asked us to stop, once each. At most once: it is marked first, and a lost answer stays lost."""
-    waiting = InboundEvent.objects.filter(processed_at__isnull=True, result=CONFIRM).order_by("id")[:100]
-    confirmed, ends = 0, time.monotonic() + CONFIRM_SECONDS
+def answer_replies(*, now: datetime) -> int:
+    """Answer those who asked us to stop, or whose message cannot wait, once each; returns how many were answered.
+
+    At most once: it is marked first, and a lost answer stays lost. Staff are told of messages that cannot wait.
+    """
+    waiting = InboundEvent.objects.filter(processed_at__isnull=True, result__in=TO_ANSWER).order_by("id")[:100]
+    answered, ends = 0, time.monotonic() + ANSWER_SECONDS
     for event in waiting:
         if time.monotonic() > ends:  # a slow provider must not make a tick late
             break
         try:
-            confirmed += _confirm(event, now)
+            answered += _answer(event, now)
         except Exception as error:  # it is marked already: one answer that fails holds up nobody else's
             if not connection.is_usable():
                 raise
-            log.error("a STOP of channel %s could not be confirmed: %s", event.channel, type(error).__name__)
-    return confirmed
+            log.error("a reply of channel %s could not be answered: %s", event.channel, type(error).__name__)
+    return answered
 
 
-def _confirm(event: InboundEvent, now: datetime) -> bool:
+def _answer(event: InboundEvent, now: datetime) -> bool:
+    is_red_flag = event.result == RED_FLAG
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
-    if not marked.update(processed_at=now, result="stopped", facts={}):
+    if not marked.update(processed_at=now, result="red flag" if is_red_flag else "stopped", facts={}):
         return False
     address, channel = _normalise_number(unseal(event.facts["address"])), _channel_of(event)
     digest = address_digest(Medium.SMS, address)
     points = ContactPoint.objects.select_related("patient__pharmacy").filter(address_digest=digest)
     point = points.order_by("-retired_at", "added_at").first()  # the one in use: NULL comes first
-    if point is None or channel is None or now - event.received_at > KEEP_TRYING:
+    pharmacy = _only_pharmacy() if point is None else point.patient.pharmacy
+    if is_red_flag:
+        place = "a number that is not known here" if point is None else point.patient.pharmacy.name
+        notify_staff(
+            conf().staff_alerts, "Dispensary: a message cannot wait", f"A message from {place} sounds urgent. Look now."
+        )
+    if pharmacy is None or channel is None or now - event.received_at > KEEP_TRYING:
         return False
-    pharmacy = point.patient.pharmacy
-    language = language_for(point.patient.language, pharmacy.language)
-    key = uuid5(NAMESPACE_OID, f"stop {event.channel} {event.provider_event_id}")
-    words = stop_confirmation(language, pharmacy.name, everything=conf().stop_scope == StopScope.ALL)
+    language = language_for("" if point is None else point.patient.language, pharmacy.language)
+    if is_red_flag:
+        words = red_flag_answer(language, pharmacy.name, pharmacy.phone, emergency_number(pharmacy.phone))
+    else:
+        words = stop_confirmation(language, pharmacy.name, everything=conf().stop_scope == StopScope.ALL)
+    key = uuid5(NAMESPACE_OID, f"{'red flag' if is_red_flag else 'stop'} {event.channel} {event.provider_event_id}")
     try:
         answer = channel.send(Message(key, address, pharmacy.name, "", words, "", language=language))
     finally:
         channel.close()
     if isinstance(answer, Accepted):
-        InboundEvent.objects.filter(pk=event.pk).update(result="stopped and confirmed")
+        result = "red flag, answered" if is_red_flag else "stopped and confirmed"
+        InboundEvent.objects.filter(pk=event.pk).update(result=result)
     return isinstance(answer, Accepted)
+
+
+def _only_pharmacy() -> Pharmacy | None:
+    """Return the pharmacy of a site that has one: whose number an unknown sender wrote to is not known elsewhere."""
+    pharmacies = list(Pharmacy.objects.all()[:2])
+    return pharmacies[0] if len(pharmacies) == 1 else None
 
 
 def _channel_of(event: InboundEvent) -> Channel | None:

@@ -15,6 +15,7 @@ import string
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,9 +24,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import phonenumbers
 from django.utils import dateformat, translation
 
 from baclofen_rules.text import format_amount
+from dispensary.conf import conf
 from dispensary.models.reminders import ReminderKind
 
 _FOLDER = Path(__file__).parent / "languages"
@@ -167,6 +170,32 @@ def stop_confirmation(language: str, sender: str, *, everything: bool = True) ->
     )
 
 
+def red_flag_answer(language: str, sender: str, phone: str, emergency: str) -> str:
+    """The single message that answers a reply that cannot wait; it does not say that anybody has read it."""
+    words = _words(language)
+    values = {"sender": sender.translate(_TYPEWRITTEN), "phone": phone, "emergency": emergency}
+    return _fill(words["red_flag"] if phone else words["red_flag_without_phone"], language, values)
+
+
+@cache
+def _emergency_numbers() -> dict[str, str]:
+    with (_FOLDER.parent / "emergency_numbers.toml").open("rb") as file:
+        return {region: number for number, regions in tomllib.load(file).items() for region in regions}
+
+
+def emergency_number(phone: str) -> str:
+    """The number of the ambulance in the country of a pharmacy's telephone, or where it names none in that of the setting."""
+    region: str | None = conf().phone_region
+    if phone:
+        with suppress(phonenumbers.NumberParseException):
+            region = phonenumbers.region_code_for_number(phonenumbers.parse(phone, region)) or region
+    return _emergency_numbers().get(region or "", _GSM_EMERGENCY)
+
+
+_GSM_EMERGENCY = "112"
+"""Answered from a mobile telephone nearly everywhere (3GPP TS 22.101)."""
+
+
 def stop_page(language: str) -> dict[str, str]:
     """The words of the page behind the opt-out link."""
     return dict(_words(language)["page"])
@@ -206,7 +235,7 @@ _STRETCH = "\u0640"  # draws an Arabic word out
 _CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
     apart = unicodedata.normalize("NFKD", text).casefold()
     return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
@@ -220,12 +249,12 @@ def _phrase(clause: str) -> str:
 
 @cache
 def _stop_phrases() -> frozenset[str]:
-    return frozenset(_phrase(_fold(phrase)) for language in LANGUAGES for phrase in _words(language)["stop_phrases"])
+    return frozenset(_phrase(fold(phrase)) for language in LANGUAGES for phrase in _words(language)["stop_phrases"])
 
 
 @cache
 def _polite_words() -> re.Pattern[str]:
-    phrases = {_phrase(_fold(word)) for language in LANGUAGES for word in _words(language)["polite_words"]}
+    phrases = {_phrase(fold(word)) for language in LANGUAGES for word in _words(language)["polite_words"]}
     either = "|".join(sorted(phrases, key=len, reverse=True))
     return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
 
@@ -233,7 +262,7 @@ def _polite_words() -> re.Pattern[str]:
 def _clauses(reply: str) -> list[str]:
     """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
     clauses = []
-    for clause in _CLAUSE_END.split(_fold(reply)):
+    for clause in _CLAUSE_END.split(fold(reply)):
         phrase = _phrase(clause)
         while phrase != (shorter := _polite_words().sub("", phrase)):
             phrase = shorter

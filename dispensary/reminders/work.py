@@ -12,6 +12,7 @@ from dispensary.actors import Actor
 from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
 
 DUE_WITHIN = {
+    WorkKind.RED_FLAG: timedelta(0),
     WorkKind.WITHDRAWAL_RISK: timedelta(0),
     WorkKind.UNREACHABLE: timedelta(hours=4),
     WorkKind.FAILED: timedelta(hours=4),

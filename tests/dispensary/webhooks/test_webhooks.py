@@ -214,37 +214,37 @@ def test_a_foreign_number_without_its_plus_is_heard_too(client, due, gateway):
 def test_a_cry_behind_a_stop_is_heard_by_a_person(client, sent):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop, I have none left and I am shaking"})
     assert Consent.objects.get().answer == "no"
-    reason = WorklistItem.objects.get(kind="reply").reason
+    reason = WorklistItem.objects.get(kind="red-flag").reason
     assert "none left and I am shaking" in reason and reason.endswith("” Messages to this patient are now off.")
 
 
 def test_a_reply_that_only_begins_like_a_stop_ends_nothing_and_its_work_says_so(client, sent):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "END of my tablets, none left"})
     assert Consent.objects.get().answer == "yes" and not Suppression.objects.exists()
-    reason = WorklistItem.objects.get(kind="reply").reason
+    reason = WorklistItem.objects.get(kind="red-flag").reason
     assert reason == "The patient wrote: “END of my tablets, none left” Messages go on by text message."
 
 
 def test_the_work_names_the_media_that_go_on_after_a_stop_to_text_messages_only(client, sent, settings):
     settings.DISPENSARY = {**settings.DISPENSARY, "stop_scope": "medium"}
     making.reachable(sent.reminder.patient, "email")
-    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop. I have none left"})
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop. Please ring me"})
     assert WorklistItem.objects.get(kind="reply").reason.endswith("” Messages go on by e-mail.")
 
 
 def test_a_second_reply_stands_before_the_first_and_opens_again_what_was_put_off(client, sent):
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have moved"})
     WorklistItem.objects.update(state="put-off", put_off_until="2030-01-01", due_by="2030-01-01T00:00Z")
-    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "I feel very ill"})
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "I have moved to Leeds"})
     item = WorklistItem.objects.get(kind="reply")
     assert item.state == "open" and item.due_by.year < 2030
-    assert item.reason.index("very ill") < item.reason.index("have moved")
+    assert item.reason.index("to Leeds") < item.reason.index("have moved”")
 
 
 def test_a_reply_from_a_number_that_was_retired_is_still_read_by_somebody(client, sent):
     ContactPoint.objects.update(retired_at=database_now())
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "I have none left"})
-    assert "no longer in use: “I have none left”" in WorklistItem.objects.get(kind="reply").reason
+    assert "no longer in use: “I have none left”" in WorklistItem.objects.get(kind="red-flag").reason
 
 
 @pytest.mark.parametrize(
@@ -317,6 +317,49 @@ def test_a_provider_that_answers_a_stop_itself_is_left_to_it(client, sent, confi
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop"})
     reminders.tick()
     assert Suppression.objects.exists() and not confirming.calls
+
+
+def test_a_message_that_cannot_wait_is_due_at_once_and_apart_from_other_replies(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "YES please"})
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "I am seeing things and shaking since yesterday"})
+    reply, urgent = (WorklistItem.objects.get(kind=kind) for kind in ("reply", "red-flag"))
+    assert urgent.due_by == urgent.opened_at < reply.due_by
+    assert "shaking" in urgent.reason and "YES" not in urgent.reason and "shaking" not in reply.reason
+
+
+@pytest.mark.parametrize("text", ["I am shaking all over", "STOP. I am shaking all over"])
+def test_a_message_that_cannot_wait_is_answered_once_with_the_emergency_number(client, sent, confirming, text):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": text})
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": text})
+    reminders.tick()
+    reminders.tick()
+    [(_, body)] = confirming.calls
+    message = json.loads(body)
+    assert message["to"] == PHONE and "Call 999 now" in message["text"]
+    inbound = InboundEvent.objects.get(provider_event_id="r1")
+    assert (inbound.result, inbound.facts) == ("red flag, answered", {}) and inbound.processed_at
+
+
+def test_a_message_that_cannot_wait_is_answered_after_an_earlier_stop(client, sent, confirming):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
+    reminders.tick()
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "no tablets left"})
+    reminders.tick()
+    assert "Call 999 now" in json.loads(confirming.calls[-1][1])["text"] and len(confirming.calls) == 2
+    assert "Messages to this patient are now off." in WorklistItem.objects.get(kind="red-flag").reason
+
+
+def test_an_unknown_number_in_need_is_answered_and_staff_are_told_without_its_words(
+    client, gateway, confirming, settings
+):
+    making.pharmacy()
+    with http_gateway() as receiver:
+        settings.DISPENSARY = {**settings.DISPENSARY, "staff_alerts": (receiver.url.replace("http://", "json://"),)}
+        call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "my son had a seizure"})
+        reminders.tick()
+    assert "Call 999 now" in json.loads(confirming.calls[0][1])["text"]
+    notices = [json.loads(body)["message"] for _, body in receiver.calls]
+    assert notices == ["A message from a number that is not known here sounds urgent. Look now."]
 
 
 def test_a_stop_from_a_number_that_nobody_has_is_remembered(client, gateway, db):

@@ -1,0 +1,174 @@
+"""Messages that cannot wait: words of withdrawal, overdose, self-harm or an empty box, in the languages that we write.
+
+Whatever language a patient has chosen, the words of all languages are looked for: who is ill writes in the nearest one. A
+word more is a call that was not needed; a word less is a patient who is not called.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from rapidfuzz.distance import OSA
+
+from dispensary.reminders.texts import fold
+
+_MOST_BETWEEN = 2
+"""Other words between two words of a phrase."""
+_ONE_SLIP, _TWO_SLIPS = 6, 9
+"""Letters from which a word may be misspelt by a letter (one more, one less, another, two exchanged), and by two; shorter
+words only by two letters exchanged, and the beginning of a word from one letter more on."""
+_ARABIC = str.maketrans({"ة": "ه", "ى": "ي", "ؤ": "و", "ئ": "ي", "ء": None})  # noqa: RUF001  (letters that people exchange)
+_ELISION = re.compile(r"\b(qu|[a-z])'")
+"""A French word before its apostrophe ("j'ai"); that of "can't" is left out."""
+_NUMBER = "#"
+_LEAST_NUMBER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a phrase, with whether letters may stand before and after it."""
+
+    letters: str
+    begins_anywhere: bool
+    ends_anywhere: bool
+
+    def fits(self, word: str) -> bool:
+        """Say whether a word of a message is this one, give or take its slips."""
+        if self.letters == _NUMBER:
+            return word.isdecimal() and int(word) >= _LEAST_NUMBER
+        if self.begins_anywhere:
+            return self.letters in word
+        size = len(self.letters) - self.ends_anywhere
+        slips = (size >= _ONE_SLIP) + (size >= _TWO_SLIPS)
+        if self.ends_anywhere:
+            lengths = range(len(self.letters) - slips, len(self.letters) + slips + 1)
+            return any(_is_near(word[:length], self.letters, slips) for length in lengths)
+        return _is_near(word, self.letters, slips)
+
+
+def _is_near(word: str, letters: str, slips: int) -> bool:
+    if word == letters:
+        return True
+    if not word or word.isdecimal() or word[0] != letters[0]:
+        return False
+    if slips:
+        return OSA.distance(word, letters, score_cutoff=slips) <= slips
+    return len(letters) >= 4 and sorted(word) == sorted(letters) and OSA.distance(word, letters, score_cutoff=1) <= 1
+
+
+_Phrase = tuple[frozenset[_Word], ...]
+"""Places in their order, each with the words that fit there."""
+_Message = Sequence[frozenset[_Word]]
+"""The words of the vocabulary that each word of a message is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """The phrases of all languages."""
+
+    symptoms: tuple[_Phrase, ...]
+    urgent: tuple[_Phrase, ...]
+    ordinary: tuple[_Phrase, ...]
+    denials: frozenset[str]
+    between_denial_and_symptom: frozenset[str]
+
+
+def find_red_flag(message: str) -> str | None:
+    """Return the words of a message for which it cannot wait; None where there are none."""
+    words = _words(message)
+    vocabulary = _vocabulary()
+    left = [_vocabulary_words_of(word) for word in words]
+    for phrase in vocabulary.ordinary:
+        while place := _find(phrase, left):
+            left[place[0] : place[1]] = [frozenset()] * (place[1] - place[0])
+    for phrase in vocabulary.urgent:
+        if place := _find(phrase, left):
+            return " ".join(words[place[0] : place[1]])
+    for phrase in vocabulary.symptoms:
+        start = 0
+        while place := _find(phrase, left, start):
+            if not _is_denied(words[: place[0]], vocabulary):
+                return " ".join(words[place[0] : place[1]])
+            start = place[0] + 1
+    return None
+
+
+def _is_denied(before: Sequence[str], vocabulary: _Vocabulary) -> bool:
+    """Say whether what stands before a symptom denies it: "no", or "has not had any"."""
+    for word in reversed(before):
+        if word in vocabulary.denials:
+            return True
+        if word not in vocabulary.between_denial_and_symptom:
+            return False
+    return False
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+(?:&\w+)?", _ELISION.sub(r"\1 ", _plain(text)).replace("'", ""))
+
+
+def _plain(text: str) -> str:
+    return re.sub("[\u2018\u2019\u02bc\u00b4`]", "'", fold(text)).translate(_ARABIC)
+
+
+@lru_cache(maxsize=10_000)
+def _vocabulary_words_of(word: str) -> frozenset[_Word]:
+    return frozenset(choice for choice in _all_words() if choice.fits(word))
+
+
+@cache
+def _all_words() -> frozenset[_Word]:
+    vocabulary = _vocabulary()
+    phrases = (*vocabulary.symptoms, *vocabulary.urgent, *vocabulary.ordinary)
+    return frozenset(word for phrase in phrases for place in phrase for word in place)
+
+
+@cache
+def _vocabulary() -> _Vocabulary:
+    content = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    denials = content.pop("denials")
+
+    def phrases(kind: str) -> tuple[_Phrase, ...]:
+        return tuple(_read_phrase(text) for language in content.values() for text in language[kind])
+
+    return _Vocabulary(
+        phrases("symptoms"),
+        phrases("urgent"),
+        phrases("ordinary"),
+        frozenset(_plain(denials["words"]).split("|")),
+        frozenset(_plain(denials["between"]).split("|")),
+    )
+
+
+def _read_phrase(text: str) -> _Phrase:
+    return tuple(frozenset(_read_word(word) for word in place.split("|")) for place in text.split())
+
+
+def _read_word(text: str) -> _Word:
+    return _Word(_plain(text.strip("*")), begins_anywhere=text.startswith("*"), ends_anywhere=text.endswith("*"))
+
+
+def _find(phrase: _Phrase, words: _Message, start: int = 0) -> tuple[int, int] | None:
+    """Return the first place of a phrase in the words of a message: its first word, and the word after its last."""
+    for first in range(start, len(words)):
+        if not phrase[0].isdisjoint(words[first]):
+            end = _follow(phrase[1:], words, first + 1)
+            if end is not None:
+                return first, end
+    return None
+
+
+def _follow(places: _Phrase, words: _Message, start: int) -> int | None:
+    if not places:
+        return start
+    for at in range(start, min(start + _MOST_BETWEEN + 1, len(words))):
+        if not places[0].isdisjoint(words[at]):
+            end = _follow(places[1:], words, at + 1)
+            if end is not None:
+                return end
+    return None

@@ -1,0 +1,77 @@
+"""Messages that cannot wait are found in four languages, misspelt too; ordinary ones are left to their hours."""
+
+from pathlib import Path
+
+import pytest
+
+from dispensary.reminders.red_flags import find_red_flag
+from dispensary.reminders.segments import count_segments
+from dispensary.reminders.texts import LANGUAGES, emergency_number, red_flag_answer
+
+HERE = Path(__file__).parent
+
+
+def replies(name):
+    """Return pairs of language and message, written by people who did not write the vocabulary."""
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split("\t", 1)) for line in lines]
+
+
+@pytest.mark.slow
+def test_no_message_that_cannot_wait_is_missed():
+    assert [pair for pair in replies("urgent_replies.tsv") if not find_red_flag(pair[1])] == []
+
+
+@pytest.mark.slow
+def test_at_most_one_of_twenty_ordinary_replies_is_taken_for_urgent():
+    ordinary = replies("ordinary_replies.tsv")
+    assert len(ordinary) > 1000
+    assert len([pair for pair in ordinary if find_red_flag(pair[1])]) < len(ordinary) / 20
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("YES please. I am seeing things since yesterday", "seeing things"),
+        ("I have no tablets", "no tablets"),
+        ("can’t wake him", "cant wake"),
+        ("no fever, but he is confused", "confused"),
+        ("J’ai plus de comprimés", "plus de comprimes"),
+        ("no me quedan pastillas", "no me quedan pastillas"),
+        ("took 3 of them", "took 3"),
+        ("took 2 of them", None),
+        ("no fever and no fits", None),
+        ("I have not run out yet, see you on Friday", None),
+        ("", None),
+    ],
+)
+def test_the_words_for_which_it_cannot_wait_are_named(message, words):
+    assert find_red_flag(message) == words
+
+
+@pytest.mark.parametrize(
+    ("phone", "number"),
+    [
+        ("020 7946 0999", "999"),
+        ("+1 202 555 0143", "911"),
+        ("+33 1 23 45 67 89", "15"),
+        ("+49 30 123456", "112"),
+        ("", "999"),
+    ],
+)
+def test_the_emergency_number_is_that_of_the_pharmacys_country(phone, number):
+    assert emergency_number(phone) == number
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_names_whom_to_call_and_claims_no_reader(language):
+    words = red_flag_answer(language, "City Pharmacy", "020 7946 0999", "999")
+    assert "999" in words and "020 7946 0999" in words and "City Pharmacy" in words
+    counted = count_segments(words)
+    assert counted.count <= (4 if language == "ar" else 2)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_answer_of_a_pharmacy_without_a_number_ends_in_a_sentence(language):
+    words = red_flag_answer(language, "City Pharmacy", "", "999")
+    assert "  " not in words and words.endswith(".")
