@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dispensary import reminders
 from dispensary.actions import idempotency, summaries
+from dispensary.audit.checks.counts import count_missing_days
 from dispensary.conf import conf
 
 HINT_SECONDS = 60
@@ -41,6 +42,13 @@ def drain_reminders() -> None:
 def poll_missing_receipts() -> None:
     """Poll providers for messages without a delivery receipt after 24 hours."""
     reminders.poll_missing_receipts()
+
+
+@shared_task(name="dispensary.desk.count", ignore_result=True)
+def count_days() -> None:
+    """Count the days that are over, for the review desk."""
+    for _ in count_missing_days(timezone.now()):
+        pass
 
 
 @shared_task(name="dispensary.answers.forget", ignore_result=True)

@@ -14,6 +14,7 @@ from django.db.models import Model
 from dispensary import audit, policies
 from dispensary.actors import Actor
 from dispensary.audit import Event, Subject
+from dispensary.audit.checks.counts import Counted, read_counts
 from dispensary.audit.checks.review import Day, review_day
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
@@ -100,6 +101,22 @@ def _record_reading(subject: Model, patient: Patient, body: dict[str, object], b
     audit.record(
         Event.RECORD_READ, pharmacy=by.pharmacy_id, by=by, now=now, subject=subject, patient=patient, body=body
     )
+
+
+@transaction.atomic
+def read_quality(*, pharmacy: Pharmacy, since: date, until: date, by: Actor, now: datetime) -> Counted:
+    """Return the counts of findings and answers of a period, both days included. Raises InvalidInput for one that ends before it begins."""
+    policies.require(policies.may_read_log(by), by, _DOING, _WHO)
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    if since > until:
+        raise InvalidInput(
+            "This period ends before it begins.", Problem("since", str(since), "a day up to the last one")
+        )
+    counted = read_counts(pharmacy.pk, since, until)
+    body = {"filters": {"counts": "rules", "since": since, "until": until}, "shown": len(counted.rules)}
+    subject = Subject("log", str(pharmacy.pk))
+    audit.record(Event.LOG_SEARCHED, pharmacy=pharmacy, by=by, now=now, subject=subject, body=body)
+    return counted
 
 
 @dataclass(frozen=True, slots=True)

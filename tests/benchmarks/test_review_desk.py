@@ -26,12 +26,20 @@ def desk(django_db_setup: None, django_db_blocker: DjangoDbBlocker, database: Da
     """An auditor of a pharmacy whose log has so many entries, in a year."""
     with database.connect("superuser") as admin:
         filled = many.fill(admin, entries=ENTRIES, pharmacies=1, months=12, until=datetime(2026, 12, 1, tzinfo=UTC))
+        admin.execute(_COUNTS, {"pharmacy": filled.pharmacy})
+        admin.execute("ANALYZE desk.rule_day")
     with django_db_blocker.unblock():
         pharmacy = Pharmacy.objects.create(pk=filled.pharmacy, name="Busy", opened_at=filled.since)
         client = Client()
         client.force_login(make.staff(pharmacy, StaffRole.AUDITOR).user)
         yield client
 
+
+_COUNTS = """
+    INSERT INTO desk.rule_day SELECT log_id, day::date, 'rule-' || rule, severity, 9, 4, 1, 4, 0, '{"5": 3, "9": 1}'
+    FROM audit.log, generate_series(date '2025-12-01', date '2026-11-30', interval '1 day') AS day, generate_series(1, 12) AS rule,
+        unnest(ARRAY['override', 'acknowledge']) AS severity WHERE pharmacy = %(pharmacy)s"""
+"""Two dozen cells a day for a year, as many as 10 million entries have."""
 
 PAGES = {
     "overrides, 90 days": ("audit-overrides", {"until": "2026-11-30"}),
@@ -42,6 +50,8 @@ PAGES = {
     "overrides of a person": ("audit-overrides", {"until": "2026-11-30", "actor": "user:7"}),
     "overrides with a reason": ("audit-overrides", {"until": "2026-11-30", "reason": "5"}),
     "all entries": ("audit", {}),
+    "rules, 90 days": ("audit-quality", {"until": "2026-11-30"}),
+    "rules, a year": ("audit-quality", {"since": "2025-12-01", "until": "2026-11-30"}),
     "checks": ("audit-checks", {}),
 }
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
@@ -16,12 +17,12 @@ from deploy.demo.attacks import Attack, unguarded
 from dispensary.actions import documents
 from dispensary.actions.documents import Document
 from dispensary.actors import Actor
-from dispensary.audit.checks import live, requests, verification
+from dispensary.audit.checks import counts, live, requests, verification
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, raw_connection
 from dispensary.audit.sealing import service
 from dispensary.counter import log_standing
-from dispensary.models import StaffMember, StaffRole
+from dispensary.models import AuditLog, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
 from tests.journeys.looking import eye, seen, sign_in
@@ -166,6 +167,11 @@ def test_the_pages_of_the_desk_are_without_fault(
         page.get_by_label("Rule").select_option("daily-maximum")
         page.get_by_role("button", name="Show").click()
         assert page.get_by_text("1 answer", exact=True).is_visible()
+        log, today = AuditLog.objects.get(pharmacy=complaint.pharmacy_id), complaint.pharmacy.local_day(timezone.now())
+        counts.count_day(log, complaint.pharmacy, today, now=timezone.now())
+        looking.go(f"{reverse('counter:audit-quality')}?until={today}")
+        assert page.get_by_role("link", name="Daily maximum").is_visible()
+        seen(looking, "desk-rules")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Day").click()
         seen(looking, "desk-day")
         page.get_by_role("button", name="Sign this day").click()

@@ -58,6 +58,11 @@ def grant_statements(roles: Roles) -> Iterator[str]:
     yield f"GRANT SELECT ON audit.body TO {sealer}, {auditor}"
     yield f"GRANT INSERT ON audit.checkpoint, audit.cosignature, audit.delivery TO {sealer}"
     yield f"GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO {sealer}"
+    yield (  # a database with the log alone has none
+        "DO $do$ BEGIN IF to_regnamespace('desk') IS NOT NULL THEN "
+        f"GRANT USAGE ON SCHEMA desk TO {app}, {auditor}; GRANT SELECT ON ALL TABLES IN SCHEMA desk TO {auditor}; "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA desk TO {app}; END IF; END $do$"
+    )
     if roles.eraser:
         yield f"GRANT EXECUTE ON FUNCTION {ERASE} TO {quote_name(roles.eraser)}"
 

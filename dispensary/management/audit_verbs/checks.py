@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from dispensary.audit.checks import live
+from dispensary.audit.checks.counts import count_missing_days
 from dispensary.audit.checks.review import PharmacyDay, review_pharmacies
 from dispensary.audit.checks.verification import Checked, Evidence, compare_site, read_receipts, verify_logs
 from dispensary.audit.evidence import verify
@@ -113,6 +114,20 @@ VERIFY = Verb(
     _add_verify_arguments,
     _verify,
     {verify.Malformed: verify.UNREADABLE, KeyTrouble: verify.UNREADABLE, OSError: verify.UNREADABLE},
+)
+
+
+def _count(command: BaseCommand, options: Options) -> int:
+    for pharmacy, day, entries in count_missing_days(timezone.now()):
+        if options["verbosity"]:
+            command.stdout.write(f"{pharmacy.name}, {day}: {entries:,} entries counted")
+    return 0
+
+
+COUNT = Verb(
+    "Count findings and answers of every day that is over and was not counted yet, for the review desk. Exit 0: done.",
+    lambda parser: None,
+    _count,
 )
 
 

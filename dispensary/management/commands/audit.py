@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
     "cosign": sealing.COSIGN,
     "verify": checks.VERIFY,
     "review": checks.REVIEW,
+    "count": checks.COUNT,
     "export": evidence.EXPORT,
     "consistency": evidence.CONSISTENCY,
     "tiles": evidence.TILES,

@@ -19,7 +19,7 @@ OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "ta
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
 OF_NOBODY = (
     "intake", "queue", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-checks",
+    "audit-export", "audit-checks", "audit-quality",
 )  # fmt: skip
 
 

@@ -1,0 +1,185 @@
+"""Quality of the findings at the desk: how often each rule is shown and overridden, by whom, in which words.
+
+Counts are read from tables made of the log each night. Small numbers stay counts, and nobody is ranked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from baclofen_rules.rules import all_rules
+from dispensary import policies
+from dispensary.actions import log_review
+from dispensary.audit.checks.counts import Cell, Counted
+from dispensary.counter.access import at_counter
+from dispensary.counter.audit_desk import PeriodForm
+from dispensary.counter.log_lines import reason_words, rule_title
+from dispensary.counter.log_standing import read_standing
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.models import StaffMember
+
+PERIOD = timedelta(days=90)
+Z = 1.96
+"""The quantile of 95 % intervals."""
+FEWEST = 10
+"""Cases below which no share is given: its interval would be wider than half of everything."""
+FLAGGED_FROM = 50
+FLAGGED_ABOVE = 0.9
+"""A rule is a candidate for a changed limit where so many were shown and the interval of its share lies above this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a whole, with the Wilson interval of its percentage."""
+
+    part: int
+    whole: int
+
+    @property
+    def is_stated(self) -> bool:
+        return FEWEST <= self.whole >= self.part
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval as fractions."""
+        n, p = self.whole, self.part / self.whole
+        centre, spread = p + Z * Z / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+        scale = 1 + Z * Z / n
+        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+    def __str__(self) -> str:
+        if not self.is_stated:
+            return f"{self.part} of {self.whole}"
+        low, high = (round(100 * edge) for edge in self.interval)
+        return f"{round(100 * self.part / self.whole)} % ({low} to {high}), {self.part} of {self.whole}"
+
+
+def count_interval(number: int) -> tuple[int, int]:
+    """Return the 95 % interval of a count (Poisson, Byar's approximation), rounded outward."""
+    low = 0.0 if number == 0 else number * (1 - 1 / (9 * number) - Z / (3 * math.sqrt(number))) ** 3
+    upper = number + 1
+    high = upper * (1 - 1 / (9 * upper) + Z / (3 * math.sqrt(upper))) ** 3
+    return math.floor(low), math.ceil(high)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A rule at a severity."""
+
+    code: str
+    title: str
+    severity: str
+    cell: Cell
+    answered: Share
+    commonest: str
+    quick: Share
+    is_candidate: bool
+    weeks: list[tuple[int, int]]
+    """Place and height of each week's bar, 0 to 20."""
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A member of staff; their overrides as a count with its interval."""
+
+    name: str
+    number: int
+    interval: tuple[int, int]
+    commonest: str
+    quick: Share
+    query: str
+
+
+@require_safe
+@at_counter(policies.may_read_log)
+def quality(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Show the counts of a period by rule and by person."""
+    yesterday = visit.today - timedelta(days=1)
+    query = {"since": (yesterday - PERIOD).isoformat(), "until": yesterday.isoformat()} | {
+        name: value for name, value in request.GET.items() if value
+    }
+    form = PeriodForm(query, visit=visit)
+    errors, counted = form_error_lines(form) if not form.is_valid() else [], None
+    if not errors:
+        since, until = form.cleaned_data["since"], form.cleaned_data["until"]
+        try:
+            counted = log_review.read_quality(
+                pharmacy=visit.pharmacy, since=since, until=until, by=visit.by, now=visit.now
+            )
+        except DispensaryError as error:
+            errors = error_lines(error, {"since": "id_since"})
+    context: dict[str, Any] = {"form": form, "counted": counted, "standing": read_standing(visit)}
+    if counted:
+        context |= {
+            "rules": rule_rows(counted, since, until),
+            "people": person_rows(counted, visit, since, until),
+            "never": sorted(
+                {rule_title(rule.code) for rule in all_rules()} - {rule_title(code) for code, _ in counted.rules}
+            ),
+        }
+    return render_page(request, visit, "audit_quality.html", context, errors=errors, status=422 if errors else 200)
+
+
+def rule_rows(counted: Counted, since: date, until: date) -> list[RuleRow]:
+    """Return the rules, the most often shown first."""
+    begin = since - timedelta(days=since.weekday())
+    mondays = [begin + timedelta(weeks=number) for number in range((until - begin).days // 7 + 1)]
+    rows = []
+    for (code, severity), cell in sorted(counted.rules.items(), key=lambda item: (-item[1].shown, item[0])):
+        share = Share(cell.answered, cell.shown)
+        by_week = [counted.weeks[code].get(monday, 0) for monday in mondays]
+        highest = max(by_week, default=0) or 1
+        rows.append(
+            RuleRow(
+                code=code,
+                title=rule_title(code),
+                severity=severity,
+                cell=cell,
+                answered=share,
+                commonest=describe_commonest(cell.reasons),
+                quick=Share(cell.quick, cell.timed),
+                is_candidate=severity == "override"
+                and cell.shown >= FLAGGED_FROM
+                and share.is_stated
+                and share.interval[0] > FLAGGED_ABOVE,
+                weeks=[(7 * place, round(20 * number / highest)) for place, number in enumerate(by_week)],
+                query=urlencode({"since": since, "until": until, "rule": code, "severity": "both"}),
+            )
+        )
+    return rows
+
+
+def person_rows(counted: Counted, visit: Visit, since: date, until: date) -> list[PersonRow]:
+    """Return who signed overrides, by name: never by rank."""
+    names = {member.actor().name: member.display_name for member in StaffMember.objects.filter(pharmacy=visit.pharmacy)}
+    rows = [
+        PersonRow(
+            name=names.get(actor, actor),
+            number=cell.answered,
+            interval=count_interval(cell.answered),
+            commonest=describe_commonest(cell.reasons),
+            quick=Share(cell.quick, cell.timed),
+            query=urlencode({"since": since, "until": until, "actor": actor}),
+        )
+        for actor, cell in counted.people.items()
+    ]
+    return sorted(rows, key=lambda row: row.name)
+
+
+def describe_commonest(reasons: Mapping[str, int]) -> str:
+    """Return the commonest reason with its share; "" where none was given."""
+    if not reasons:
+        return ""
+    code, number = max(reasons.items(), key=lambda item: (item[1], item[0]))
+    return f"{reason_words(code)}: {Share(number, sum(reasons.values()))}"

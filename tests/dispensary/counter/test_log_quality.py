@@ -1,0 +1,105 @@
+"""Counts for the review desk: made from the log, made again the same, shown with their intervals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from dispensary.audit.checks import counts
+from dispensary.counter.log_quality import Share, count_interval
+from dispensary.models import AuditLog, StaffRole
+from tests.dispensary import make
+from tests.dispensary.counter.test_review_desk import Shop
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def one_clock(machine_clock: None) -> None:
+    """The log is dated by the machine."""
+
+
+@pytest.fixture
+def shop(db: None) -> Shop:
+    return Shop()
+
+
+def count(shop: Shop) -> Any:
+    """Today's counts, made now."""
+    today = shop.pharmacy.local_day(make.moment())
+    log = AuditLog.objects.get(pharmacy=shop.pharmacy.pk)
+    counts.count_day(log, shop.pharmacy, today, now=make.moment())
+    return counts.read_counts(shop.pharmacy.pk, today, today)
+
+
+def rows() -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM desk.rule_day ORDER BY 1, 2, 3, 4")
+        return cursor.fetchall()
+
+
+def test_a_finding_counts_once_for_an_order_and_an_answer_where_it_was_used(shop: Shop) -> None:
+    counted = count(shop)
+    cell = counted.rules["daily-maximum", "override"]
+    assert (cell.shown, cell.answered, cell.asked, dict(cell.reasons)) == (1, 1, 1, {"5": 1})
+    person = counted.people[shop.pharmacist.actor().name]
+    assert person.answered == sum(c.answered for (_, severity), c in counted.rules.items() if severity == "override")
+    assert counted.days == 1
+    assert counted.first == 1
+
+
+def test_counting_again_gives_the_same(shop: Shop) -> None:
+    count(shop)
+    before = rows()
+    assert before
+    count(shop)
+    assert rows() == before
+
+
+def test_no_patient_and_no_words_stand_in_the_counts(shop: Shop) -> None:
+    count(shop)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT r::text FROM desk.rule_day r UNION SELECT p::text FROM desk.person_day p")
+        text = " ".join(row for (row,) in cursor.fetchall())
+    assert str(shop.patient.pk) not in text
+    assert "Agreed" not in text
+
+
+def test_a_day_that_is_over_is_counted_once(shop: Shop) -> None:
+    tomorrow = make.moment() + timedelta(days=1)
+    mine = [(day, number) for pharmacy, day, number in counts.count_missing_days(tomorrow) if pharmacy == shop.pharmacy]
+    assert len(mine) >= 1
+    assert mine[-1][1] > 5
+    assert [row for row in counts.count_missing_days(tomorrow) if row[0] == shop.pharmacy] == []
+    call_command("audit", "count", verbosity=0)
+
+
+def test_the_page_shows_shares_with_intervals_and_people_by_name(client: Client, shop: Shop) -> None:
+    count(shop)
+    client.force_login(shop.auditor.user)
+    today = shop.pharmacy.local_day(make.moment()).isoformat()
+    page = client.get(reverse("counter:audit-quality"), {"since": today, "until": today})
+    words = page.content.decode()
+    assert "1 of 1" in words
+    assert "%" not in words.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert shop.pharmacist.display_name in words
+    assert "Never shown" in words
+    assert client.get(reverse("counter:audit-quality"), {"since": "x"}).status_code == 422
+
+
+def test_who_may_not_read_the_log_sees_no_counts(client: Client, shop: Shop) -> None:
+    client.force_login(make.staff(shop.pharmacy, StaffRole.TECHNICIAN).user)
+    assert client.get(reverse("counter:audit-quality")).status_code == 403
+
+
+def test_intervals_are_those_of_the_books() -> None:
+    assert str(Share(21, 34)) == "62 % (45 to 76), 21 of 34"
+    assert str(Share(9, 9)) == "9 of 9"
+    assert count_interval(0) == (0, 4)
+    assert count_interval(10) == (4, 19)
