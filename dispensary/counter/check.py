@@ -26,7 +26,15 @@ from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.main_button import main_button
 from dispensary.counter.pages import ErrorLine, capitalize, error_lines, form_error_lines, render_page
-from dispensary.counter.reviewing import Line, Reviewed, describe_pack_error, items_of, lines_of, review_draft
+from dispensary.counter.reviewing import (
+    Line,
+    Reviewed,
+    describe_pack_error,
+    items_of,
+    lines_of,
+    read_day,
+    review_draft,
+)
 from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.errors import DispensaryError, InvalidInput, Problem
@@ -69,6 +77,8 @@ def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
 
 def act_of(request: HttpRequest) -> Callable[[HttpRequest, Visit, list[Prescription]], HttpResponse]:
     """Return what the pressed button does."""
+    if "empty-packs" in request.POST:
+        return empty_packs
     if "scan-it" in request.POST:
         return scan_pack
     if "answer" in request.POST:
@@ -91,7 +101,7 @@ def save_draft(request: HttpRequest, items: Sequence[Prescription]) -> None:
 def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Copy the scan into the fields of the strength that it is of; what the code does not carry stays as typed.
 
-    Of another box nothing of the first one stays.
+    Another box stands beside those before it, while they hold too few tablets; otherwise nothing of the first one stays.
     """
     draft = drafts.load(request, items[0].pk)
     lines = lines_of(items, draft, visit.today)
@@ -111,13 +121,47 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         fitting = [line for line in lines if line.prescription.strength_mg in (None, product.strength_mg)]
         line = next((line for line in fitting if not line.is_scanned), fitting[0])
     scanned = line.draft
+    box = {"gtin": pack.gtin, "lot": pack.lot, "serial": pack.serial}
+    box["expiry"] = pack.expiry.isoformat() if pack.expiry else ""
+    if line.is_scanned and not line.trouble and (pack.lot or pack.serial) and (line.needs_more or scanned.further):
+        return add_box(request, visit, items, line, box)
     is_another_box = bool(scanned.serial) and pack.serial != scanned.serial
     if pack.gtin != scanned.gtin or is_another_box:
         scanned.lot, scanned.expiry, scanned.serial = "", "", ""
     scanned.gtin, scanned.lot, scanned.serial = pack.gtin, pack.lot or scanned.lot, pack.serial or scanned.serial
-    scanned.expiry = pack.expiry.isoformat() if pack.expiry else scanned.expiry
+    scanned.expiry = box["expiry"] or scanned.expiry
     drafts.store(request, items[0].pk, draft)
     return redirect("counter:check", items[0].pk)  # without a fragment: the patient's name stays in view
+
+
+def add_box(
+    request: HttpRequest, visit: Visit, items: list[Prescription], line: Line, box: dict[str, str]
+) -> HttpResponse:
+    """Put another box beside those of its strength; the same one again changes nothing."""
+    draft = drafts.load(request, items[0].pk)
+    scanned = draft.pack(line.prescription.pk)
+    product = Product.objects.filter(pk=box["gtin"]).first()
+    trouble = describe_pack_error(product, box["gtin"], read_day(box["expiry"]), [line.prescription], visit.today)
+    if not trouble and product is not None and line.product is not None:
+        if product.strength_mg != line.product.strength_mg:
+            trouble = "This pack has another strength than the first one. Put it back."
+        elif not line.needs_more and not scanned.holds(box):
+            trouble = "The packs scanned hold enough tablets. Put this one back, or take out what was scanned."
+    if trouble:
+        return render_check(request, visit, items, errors=[ErrorLine(trouble, "id_scan")], status=422)
+    if not scanned.holds(box):
+        scanned.further.append(box)
+        drafts.store(request, items[0].pk, draft)
+    return redirect("counter:check", items[0].pk)
+
+
+def empty_packs(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
+    """Take out what was scanned."""
+    draft = drafts.load(request, items[0].pk)
+    for item in items:
+        draft.pack(item.pk).empty()
+    drafts.store(request, items[0].pk, draft)
+    return redirect("counter:check", items[0].pk)
 
 
 def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], words: str) -> HttpResponse:
@@ -126,7 +170,7 @@ def refuse_scan(request: HttpRequest, visit: Visit, items: list[Prescription], w
     lines = lines_of(items, draft, visit.today)
     if all(line.is_scanned for line in lines):
         for line in lines:
-            line.draft.gtin = line.draft.lot = line.draft.expiry = line.draft.serial = ""
+            line.draft.empty()
         drafts.store(request, items[0].pk, draft)
         words = f"{words} What was scanned before is taken out: scan it again."
     return render_check(request, visit, items, errors=[ErrorLine(words, "id_scan")], status=422)
@@ -211,7 +255,8 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     if errors:
         return render_check(request, visit, items, errors=errors, status=422)
     first, *also = [
-        Item(item, pack.cleaned_data["quantity"], pack.pack()) for item, pack in zip(items, packs, strict=True)
+        Item(line.prescription, pack.cleaned_data["quantity"], pack.pack(), tuple(line.further))
+        for line, pack in zip(reviewed.lines, packs, strict=True)
     ]
     trouble = "" if draft.by_hand else find_label_trouble(reviewed, [first, *also], visit)
     if trouble:
@@ -223,6 +268,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
             prescription=first.prescription,
             quantity=first.quantity,
             pack=first.pack,
+            further=first.further,
             also=also,
             acknowledged=without_answers(items[0], form.cleaned_data["acknowledged"]),
             decisions=reviewed.decided,

@@ -26,6 +26,19 @@ class PackDraft:
     expiry: str = ""
     serial: str = ""
     quantity: str = ""
+    further: list[dict[str, str]] = field(default_factory=list)
+    """Boxes scanned after the first: gtin, lot, expiry and serial of each."""
+
+    def holds(self, box: Mapping[str, str]) -> bool:
+        """Say whether a scanned box is among these: of its serial, or where it has none, of its lot."""
+        name = "serial" if box["serial"] else "lot"
+        boxes = [{"gtin": self.gtin, "lot": self.lot, "serial": self.serial}, *self.further]
+        return any(known["gtin"] == box["gtin"] and known[name] == box[name] for known in boxes)
+
+    def empty(self) -> None:
+        """Take out what was scanned."""
+        self.gtin = self.lot = self.expiry = self.serial = ""
+        self.further = []
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> PackDraft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import join_words
 from dispensary.actions.decisions import Decided, new_decision
-from dispensary.actions.handover_problems import BACLOFEN
+from dispensary.actions.handover_problems import BACLOFEN, CountedPack
 from dispensary.assessment import Assessment, Part, assess, pick_document
 from dispensary.counter.check_view import course_sentence
 from dispensary.counter.choices import Choices, choices_of, decided, needs_reason
@@ -23,8 +23,9 @@ from dispensary.documents.words import mg
 from dispensary.models import Decision, Prescription, PrescriptionStatus, Product
 from dispensary.models.therapy import RELATIONS
 from dispensary.record import group_orders
+from dispensary.scanning import Pack
 
-PACK_FIELDS = tuple(field.name for field in fields(PackDraft))
+PACK_FIELDS = tuple(field.name for field in fields(PackDraft) if field.name != "further")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Line:
     expiry: date | None
     trouble: str
     """One sentence on a wrong pack; empty for a right one, and before a scan."""
+    sizes: tuple[int, ...] = ()
+    """Tablets in a full box of each further one."""
 
     @property
     def remaining(self) -> Decimal | None:
@@ -65,6 +68,34 @@ class Line:
         """The tablets as typed; None where nothing, or no number of tablets, is typed."""
         form = PackForm({"quantity": self.draft.quantity})
         return None if "quantity" in form.errors else form.cleaned_data["quantity"]
+
+    @property
+    def tablets(self) -> Decimal:
+        """The tablets to be handed over, as far as they are known."""
+        return self.typed_quantity or Decimal(self.quantity if not self.draft.quantity else 0)
+
+    @property
+    def needs_more(self) -> bool:
+        """Say whether the boxes scanned hold fewer tablets than are handed over."""
+        return self.product is not None and self.product.pack_size + sum(self.sizes) < self.tablets
+
+    @property
+    def further(self) -> list[CountedPack]:
+        """Return the boxes after the first, each emptied before the next, with the tablets from each."""
+        left = self.tablets - (0 if self.product is None else self.product.pack_size)
+        packs = []
+        for box, size in zip(self.draft.further, self.sizes, strict=True):
+            count = min(Decimal(size), left)
+            if count > 0:
+                pack = Pack(box["gtin"], box["lot"], read_day(box["expiry"]), box["serial"])
+                packs.append(CountedPack(pack, count))
+                left -= count
+        return packs
+
+    @property
+    def from_first(self) -> Decimal:
+        """The tablets that come from the first box."""
+        return self.tablets - sum(counted.quantity for counted in self.further)
 
     @property
     def is_scanned(self) -> bool:
@@ -112,12 +143,11 @@ def items_of(prescription: Prescription) -> list[Prescription]:
 
 def lines_of(items: Sequence[Prescription], draft: Draft, today: date | None) -> list[Line]:
     """Return the lines of a page, one a strength. Without a day no pack is looked at."""
-    gtins = {draft.pack(item.pk).gtin for item in items} - {""}
+    packs = [draft.pack(item.pk) for item in items]
+    gtins = {pack.gtin for pack in packs} | {box["gtin"] for pack in packs for box in pack.further}
+    gtins.discard("")
     products = Product.objects.in_bulk(gtins) if gtins else {}
-    return [
-        _line(item, index, draft.pack(item.pk), products.get(draft.pack(item.pk).gtin), today)
-        for index, item in enumerate(items)
-    ]
+    return [_line(item, index, draft.pack(item.pk), products, today) for index, item in enumerate(items)]
 
 
 def review_draft(visit: Visit, items: Sequence[Prescription], draft: Draft) -> Reviewed:
@@ -155,12 +185,15 @@ def read_day(text: str) -> date | None:
         return None
 
 
-def _line(item: Prescription, index: int, draft: PackDraft, product: Product | None, today: date | None) -> Line:
-    expiry = read_day(draft.expiry)
+def _line(
+    item: Prescription, index: int, draft: PackDraft, products: Mapping[str, Product], today: date | None
+) -> Line:
+    product, expiry = products.get(draft.gtin), read_day(draft.expiry)
+    sizes = tuple(products[box["gtin"]].pack_size if box["gtin"] in products else 0 for box in draft.further)
     trouble = ""
     if draft.gtin and today is not None:
         trouble = describe_pack_error(product, draft.gtin, expiry, [item], today)
-    return Line(item, f"p{index}" if index else "", draft, product, expiry, trouble)
+    return Line(item, f"p{index}" if index else "", draft, product, expiry, trouble, sizes)
 
 
 def _assess(lines: Sequence[Line], on: date, decisions: Sequence[Decision] = ()) -> Assessment:

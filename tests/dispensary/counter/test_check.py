@@ -185,6 +185,56 @@ def test_a_second_box_does_not_keep_the_first_boxs_lot(counter: Client, pharmaci
     assert (draft.gtin, draft.lot, draft.expiry) == (make.TEN_MG, "", "")
 
 
+def boxes_of_fifty(counter: Client, prescription: Prescription, *boxes: str) -> None:
+    """Scan boxes of 50 tablets one after another, for 98 tablets; nothing is typed."""
+    for box in boxes:
+        draft = counter.get(check(prescription)).context["lines"][0].draft
+        kept = {name: getattr(draft, name) for name in ("gtin", "lot", "expiry", "serial")}
+        counter.post(check(prescription), kept | {"scan-it": "1", "scan": box, "quantity": "98"})
+
+
+def test_several_packs_are_scanned_one_after_another_and_each_keeps_its_lot(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    phases = [{"doses": [10, 10, 15], "unit": "mg", "days": 28}]
+    prescription = order(pharmacist, phases=phases, directions=None, quantity=98)
+    second = f"]d201{make.TEN_MG}1728093010LOT8\u001d21SN43"
+    boxes_of_fifty(counter, prescription, SCAN, second, SCAN)
+    page = counter.get(check(prescription))
+    line = page.context["lines"][0]
+    assert (line.from_first, [(c.quantity, c.pack.lot) for c in line.further]) == (50, [(48, "LOT8")])
+    assert "from 2 packs" in page.content.decode()
+    third = counter.post(
+        check(prescription),
+        {"scan-it": "1", "scan": f"]d201{make.TEN_MG}10LOT9\u001d21SN44", "quantity": "98"}
+        | {name: getattr(line.draft, name) for name in ("gtin", "lot", "expiry", "serial")},
+    )
+    assert "hold enough tablets" in third.content.decode()
+    counter.post(check(prescription), {"empty-packs": "1"})
+    assert not counter.get(check(prescription)).context["lines"][0].is_scanned
+
+
+def test_several_packs_are_handed_over_from_the_page(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now() - timedelta(days=26)
+    patient = make.patient(pharmacist.pharmacy, now=now)
+    phases = [{"doses": [10, 10, 15], "unit": "mg", "days": 28}]
+    before = make.prescription(patient, phases=phases, directions=None, quantity=98, repeats=1, now=now)
+    make.hand_over(before, pharmacist.actor(), now=now)
+    boxes_of_fifty(counter, before, SCAN, f"]d201{make.TEN_MG}1728093010LOT8\u001d21SN43")
+    page = counter.get(check(before))
+    draft = page.context["lines"][0].draft
+    typed = {name: getattr(draft, name) for name in ("gtin", "lot", "expiry", "serial")}
+    ticks = [finding.question.fingerprint for finding in page.context["view"].findings if finding.is_open]
+    done = counter.post(
+        check(before),
+        typed | {"dispense-it": "1", "quantity": "98", "key": page.context["draft"].key, "acknowledged": ticks},
+    )
+    assert done.status_code == 302, done.content.decode()
+    dispense = Dispense.objects.latest("handed_over_at")
+    assert [(pack["lot"], pack["quantity"]) for pack in dispense.packs] == [("LOT7", 50), ("LOT8", 48)]
+    assert "LOT8" in counter.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode()
+
+
 def test_another_packs_scan_takes_the_first_packs_lot_away(counter: Client, pharmacist: StaffMember) -> None:
     prescription = order(pharmacist)
     counter.post(check(prescription), {"scan-it": "1", "scan": SCAN, "quantity": "42"})
