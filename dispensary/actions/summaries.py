@@ -30,12 +30,13 @@ from dispensary.models import (
     PrescriptionStatus,
     TherapySummary,
     Withdrawal,
+    WorkKind,
 )
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.record import OF_A_PATIENT, group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
-from dispensary.reminders.work import close_risk_work
+from dispensary.reminders.work import close_patient_work
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def follow_therapy(
     reminders.plan_messages(therapy=therapy, patient=patient, reason=reason, by=by, now=now)
     refresh_summary(patient=patient, therapy=therapy)
     if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
-        close_risk_work(patient_id=patient.pk, by=by, now=now)
+        close_patient_work(patient_id=patient.pk, kind=WorkKind.WITHDRAWAL_RISK, by=by, now=now)
     return therapy
 
 

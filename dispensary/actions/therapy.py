@@ -34,7 +34,7 @@ from dispensary.models import (
 from dispensary.models.reminders import Withdrawal
 from dispensary.models.therapy import RELATIONS
 from dispensary.record import group_orders
-from dispensary.reminders.work import open_or_add
+from dispensary.reminders.work import close_patient_work, open_or_add
 from dispensary.text import clean_line
 
 
@@ -165,6 +165,7 @@ def stop(
         now=now,
     )
     follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
+    close_patient_work(patient_id=locked.patient_id, kind=WorkKind.ORDER_WITHDRAWN, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
         pharmacy=locked.pharmacy,

@@ -26,7 +26,18 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Dispense, Patient, Reminder, ReminderState, Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.models import (
+    Dispense,
+    DispenseStatus,
+    Patient,
+    Prescription,
+    Reminder,
+    ReminderState,
+    Resolution,
+    WorkKind,
+    WorklistItem,
+    WorkState,
+)
 from dispensary.models.reminders import NOT_SENT_YET
 from dispensary.reminders.work import open_work
 
@@ -171,6 +182,9 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "patient": patient,
         "risk": risk if kind == WorkKind.WITHDRAWAL_RISK else None,
         "item": item,
+        "withdrawn": last_withdrawn(patient)
+        if kind == WorkKind.ORDER_WITHDRAWN and policies.may_end(visit.by)
+        else None,
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
         "form": form,
     }
@@ -181,6 +195,12 @@ def open_item(visit: Visit, patient: Patient, kind: str) -> WorklistItem | None:
     """Return the most urgent open work of a kind for a patient."""
     items = WorklistItem.objects.filter(pharmacy=visit.pharmacy, patient=patient, kind=kind)
     return items.exclude(state=WorkState.RESOLVED).order_by("due_by").first()
+
+
+def last_withdrawn(patient: Patient) -> Prescription | None:
+    """Return the order that its sender took back last after a supply."""
+    orders = patient.prescriptions.exclude(withdrawn_as="").filter(dispenses__status=DispenseStatus.COMPLETED)
+    return orders.order_by("-ended_at").first()
 
 
 def papers_in_hand(patient: Patient, on: date) -> QuerySet[Dispense]:

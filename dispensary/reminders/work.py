@@ -87,9 +87,9 @@ def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
     _close(WorklistItem.objects.filter(reminder_id=reminder_id), by, now)
 
 
-def close_risk_work(*, patient_id: UUID, by: Actor, now: datetime) -> None:
-    """Close the work about a patient's risk of withdrawal, as the risk is no more. Call inside a transaction."""
-    _close(WorklistItem.objects.filter(patient_id=patient_id, kind=WorkKind.WITHDRAWAL_RISK), by, now)
+def close_patient_work(*, patient_id: UUID, kind: WorkKind, by: Actor, now: datetime) -> None:
+    """Close the work of a kind about a patient that what has happened since has answered. Call inside a transaction."""
+    _close(WorklistItem.objects.filter(patient_id=patient_id, kind=kind), by, now)
 
 
 def _close(items: QuerySet[WorklistItem], by: Actor, now: datetime) -> None:

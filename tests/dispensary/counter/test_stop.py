@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,20 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dispensary.models import Decision, Override, Patient, Prescription, PrescriptionStatus, StaffMember, StaffRole
+from dispensary.actions import sender_status
+from dispensary.assessment import therapy_of
+from dispensary.models import (
+    Decision,
+    Override,
+    Patient,
+    Prescription,
+    PrescriptionStatus,
+    SenderStatus,
+    StaffMember,
+    StaffRole,
+    WorkKind,
+    WorklistItem,
+)
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import check, counter, order, patient, pharmacist
 from tests.dispensary.counter.test_two_strengths import two_strengths
@@ -118,3 +132,23 @@ def test_a_technician_stops_nothing(client: Client, patient: Patient) -> None:
     client.force_login(make.staff(patient.pharmacy, StaffRole.TECHNICIAN).user)
     assert client.get(stop(taken(patient))).status_code == 403
     assert stop(taken(patient)) not in client.get(reverse("counter:patient", args=[patient.pk])).content.decode()
+
+
+def test_an_order_that_its_sender_stopped_is_work_that_leads_to_the_stop_and_ends_with_it(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    prescription = taken(patient)
+    now = timezone.now()
+    sender_status.withdraw(
+        prescription=prescription, status=SenderStatus.STOPPED, by=pharmacist.actor(), now=now - timedelta(minutes=1)
+    )
+    work = WorklistItem.objects.get(kind=WorkKind.ORDER_WITHDRAWN)
+    assert "Stopping" in work.reason and "Proposed taper" in work.reason, work.reason
+    page = counter.get(reverse("counter:work", args=[patient.pk]), {"kind": WorkKind.ORDER_WITHDRAWN.value})
+    assert stop(prescription) in page.content.decode()
+    assert counter.get(stop(prescription)).context["proposal"]
+    answered(counter, prescription)
+    work.refresh_from_db()
+    assert (work.state, work.resolution) == ("resolved", "by-event")
+    today = patient.pharmacy.local_day(now)
+    assert [course.why for course in therapy_of(patient, today).ended] == ["stopped"]
