@@ -112,12 +112,17 @@ def sign_in(looking: Eye, member: StaffMember) -> None:
 
 
 def type_as_a_scanner(looking: Eye, gtin: str = make.TEN_MG, lot: str = "LOT7", ending: str = "Enter") -> None:
-    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number.
+    """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number."""
+    send_fast(looking, [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])])
+
+
+def send_fast(looking: Eye, keys: list[str]) -> None:
+    """Send keys that lead to another page, as fast as a scanner.
 
     Each key bears the moment at which a scanner would have sent it, however slowly this machine lets them through.
     """
     wire = looking.page.context.new_cdp_session(looking.page)
-    first, keys = time.time(), [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])]
+    first = time.time()
     with looking.page.expect_navigation():
         for number, key in enumerate(keys):
             pressed = {"key": key, "text": key, "modifiers": 0}

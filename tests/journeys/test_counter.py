@@ -17,7 +17,7 @@ from dispensary import audit
 from dispensary.actions import patients
 from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
-from tests.journeys.looking import Eye, eye, seen, sign_in, type_as_a_scanner
+from tests.journeys.looking import Eye, eye, seen, send_fast, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -160,6 +160,33 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
         assert page.locator("#id_lot").input_value() == "LOT7"
         assert page.locator("#id_expiry").input_value() == "2028-11-30"
         assert page.locator("#id_quantity").input_value() == "294"
+
+
+@pytest.mark.parametrize(
+    ("code", "lot", "words"),
+    [
+        (f"https://id.gs1.org/01/{make.TEN_MG}/10/LOT7?17=281130", "LOT7", "Lioresal 10 mg tablets"),
+        ("$déà&à(à&é\"'(-è_çàà", "", "types as on a French keyboard"),
+        ("+d20105012345678900", "", "types as on a German keyboard"),
+    ],
+)
+def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
+    browser: Browser,
+    live_server: LiveServer,
+    pharmacist: StaffMember,
+    above_the_maximum: Prescription,
+    code: str,
+    lot: str,
+    words: str,
+) -> None:
+    with eye(browser, live_server.url) as looking:
+        page = looking.page
+        sign_in(looking, pharmacist)
+        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        page.locator("#id_lot").focus()
+        send_fast(looking, [*code, "Enter"])
+        assert page.get_by_text(words).first.is_visible()
+        assert page.locator("#id_lot").input_value() == lot
 
 
 def test_what_a_hand_types_is_no_scan(
