@@ -131,22 +131,22 @@ class AskForm(StyledForm):
 
     def answers(self) -> tuple[dict[str, Any], set[str]]:
         """Return what was answered so far, as the case format has it, and the names of what nobody knows."""
-        known: dict[str, Any] = {}
-        unknown = set()
+        facts: dict[str, Any] = {}
+        not_known = set()
         for name in self.missing.keys() - self.errors.keys():
             value, fact = self.cleaned_data[name], FACTS[name]
             if value == UNKNOWN or self.cleaned_data.get(f"{name}_{UNKNOWN}"):
-                unknown.add(name)
+                not_known.add(name)
             elif fact.kind in LISTS:
-                known[name] = self._read_items(fact) if value == "some" else []
+                facts[name] = self._read_items(fact) if value == "some" else []
             elif fact.kind is Kind.FLAG:
-                known[name] = value == "yes"
+                facts[name] = value == "yes"
             else:
-                known[name] = value.isoformat() if fact.kind is Kind.BIRTH_DATE else value
+                facts[name] = value.isoformat() if fact.kind is Kind.BIRTH_DATE else value
                 measured_on = self.cleaned_data.get(DAY_OF.get(name, ""))
                 if measured_on:
-                    known[DAY_OF[name]] = measured_on.isoformat()
-        return known, unknown
+                    facts[DAY_OF[name]] = measured_on.isoformat()
+        return facts, not_known
 
     def _read_items(self, fact: Fact) -> list[Any]:
         items = self.cleaned_data[f"{fact.name}_items"]
@@ -158,9 +158,9 @@ class AskForm(StyledForm):
 
 def save_answers(form: AskForm, patient: Patient, visit: Visit) -> None:
     """Store what was answered, each fact with its day."""
-    known, unknown = form.answers()
-    if known or unknown:
-        patients.update_facts(patient=patient, changes=known, not_known=unknown, by=visit.by, now=visit.now)
+    facts, unknown = form.answers()
+    if facts or unknown:
+        patients.update_facts(patient=patient, changes=facts, not_known=unknown, by=visit.by, now=visit.now)
 
 
 def typed_answers(fields: Iterable[tuple[str, list[str]]]) -> dict[str, list[str]]:

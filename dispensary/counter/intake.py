@@ -94,10 +94,10 @@ def read_name(words: str) -> dict[str, str]:
     """Return what was searched for as the names of a new person: `Okafor, Ada` or `Ada Okafor`."""
     if any(character.isdigit() for character in words):
         return {}
-    family, comma, given = words.partition(",")
+    family_name, comma, given_name = words.partition(",")
     if not comma:
-        given, _, family = words.rpartition(" ")
-    return {"family_name": family.strip(), "given_name": given.strip()}
+        given_name, _, family_name = words.rpartition(" ")
+    return {"family_name": family_name.strip(), "given_name": given_name.strip()}
 
 
 def find_namesakes(visit: Visit, person: dict[str, Any]) -> list[Patient]:

@@ -47,8 +47,8 @@ def test_answers_are_stored_with_their_day_and_the_tablets_handed_over_in_one_pr
     counter: Client, pharmacist: StaffMember
 ) -> None:
     prescription = order(pharmacist, patient=UNKNOWN)
-    given = {"fact-alcohol_use": "no", "fact-pregnant": "unknown", "fact-medicines": "none"}
-    assert handed(counter, prescription, **given).status_code == 302
+    answers = {"fact-alcohol_use": "no", "fact-pregnant": "unknown", "fact-medicines": "none"}
+    assert handed(counter, prescription, **answers).status_code == 302
     patient = prescription.patient
     patient.refresh_from_db()
     assert (patient.alcohol_use, patient.pregnant, patient.medicines) == (False, None, [])

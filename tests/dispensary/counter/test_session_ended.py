@@ -52,8 +52,8 @@ def test_a_session_that_ended_loses_nothing_that_was_typed(client: Client, pharm
     client.cookies.pop("sessionid")
     sent = client.post(page, typed)
     assert sent["Location"].endswith(f"?next={page}")
-    shown = sign_in(client, pharmacist, page).content.decode()
-    assert WORDS in shown and make.PASSWORD not in shown
+    page_words = sign_in(client, pharmacist, page).content.decode()
+    assert WORDS in page_words and make.PASSWORD not in page_words
     assert not Override.objects.exists()
 
 
@@ -74,9 +74,9 @@ def test_a_browser_without_any_cookie_left_is_told_and_gets_back_what_was_typed(
     client.force_login(pharmacist.user)
     typed = answers(client, page)
     client.cookies.clear()
-    told = client.post(page, typed, headers={"Referer": f"http://testserver{page}"})
-    words = told.content.decode()
-    assert told.status_code == 403 and "Your session has ended" in words and make.PASSWORD not in words
+    answer = client.post(page, typed, headers={"Referer": f"http://testserver{page}"})
+    words = answer.content.decode()
+    assert answer.status_code == 403 and "Your session has ended" in words and make.PASSWORD not in words
     hidden = {
         name: unescape(value)
         for name, value in re.findall(r'name="(csrfmiddlewaretoken|next|typed)" value="([^"]*)"', words)
@@ -88,5 +88,5 @@ def test_a_browser_without_any_cookie_left_is_told_and_gets_back_what_was_typed(
 
 def test_a_form_from_another_site_carries_nothing(client: Client, page: str) -> None:
     stranger = Client(enforce_csrf_checks=True)
-    told = stranger.post(page, {"words": "forged"}, headers={"Origin": "https://evil.example"})
-    assert told.status_code == 403 and "forged" not in told.content.decode()
+    answer = stranger.post(page, {"words": "forged"}, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403 and "forged" not in answer.content.decode()
