@@ -165,7 +165,10 @@ def read_typed(form: OrderForm, visit: Visit) -> Typed:
     order = {name: value for name, value in order.items() if value is not None}
     if "directions" not in order:
         return Typed(order, None)
-    return Typed(order, read_back(order, pharmacy=visit.pharmacy, on=starts_on or visit.today))
+    back = read_back(order, pharmacy=visit.pharmacy, on=starts_on or visit.today)
+    if back.then_stop is not None:
+        order.setdefault("then_stop", back.then_stop)
+    return Typed(order, back)
 
 
 @require_http_methods(["GET", "POST"])
@@ -223,7 +226,7 @@ def missing_lines(form: OrderForm, typed: Typed) -> list[ErrorLine]:
     if back and back.question and not data.get("as_written"):
         words = f"The directions cannot be read without doubt at “{back.about}”. {back.question}"
         lines.append(ErrorLine(words, "id_directions"))
-    if back and back.sentence and not back.says_what_follows and not data.get("follows"):
+    if back and back.sentence and not back.ends_open and "then_stop" not in typed.order:
         lines.append(ErrorLine("Say whether the medicine goes on or ends after the last dose", "id_follows"))
     if data.get("quantity") is None and "quantity" not in form.errors:
         needed = f"; the directions need {format_amount(back.tablets_needed)}" if back and back.tablets_needed else ""

@@ -37,8 +37,8 @@ class ReadBack:
     """None where neither directions nor days say how long it lasts."""
     ends_open: bool = False
     """Say whether the last phase has no end."""
-    says_what_follows: bool = False
-    """Say whether the directions say that the medicine ends, or goes on."""
+    then_stop: bool | None = None
+    """Say whether the medicine ends after the last dose; None where the directions do not say."""
     findings: list[str] = field(default_factory=list)
     """What words, quantity and days say against each other."""
 
@@ -52,8 +52,7 @@ def read_back(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> Read
     if not isinstance(reading, Reading):
         return ReadBack(question=reading.ask, about=reading.about)
     last = reading.phases[-1]
-    says_what_follows = reading.then_stop is not None or last.days is None
-    back = ReadBack(keep_together(reading.sentence), ends_open=last.days is None, says_what_follows=says_what_follows)
+    back = ReadBack(keep_together(reading.sentence), ends_open=last.days is None, then_stop=reading.then_stop)
     try:
         assessment = review_alone(order, pharmacy=pharmacy, on=on)
     except InvalidInput:
@@ -72,7 +71,7 @@ def read_back(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> Read
         line=DoseLine(on, spans, stops=bool(reading.then_stop)) if spans else None,
         tablets_needed=tablets_of(course, rows, order.get("expected_days"), reading.quantity),
         ends_open=back.ends_open,
-        says_what_follows=says_what_follows,
+        then_stop=reading.then_stop,
         findings=[f.summary for f in assessment.review.findings if f.code in {"directions", "quantity"}],
     )
 

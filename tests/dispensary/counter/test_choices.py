@@ -103,7 +103,9 @@ def test_a_dose_increase_costs_one_key(counter: Client, patient: Patient) -> Non
 
 
 def test_what_the_button_does_not_say_still_needs_its_tick(counter: Client, patient: Patient) -> None:
-    make.change_past_actions(Patient.objects.filter(pk=patient.pk), alcohol_use=None)
+    make.change_past_actions(
+        Patient.objects.filter(pk=patient.pk), medicines=[{"name": "tizanidine", "atc": "M03BX02"}]
+    )
     increase = order(patient, 10, 10, 15)
     refused = press(counter, increase)
     assert refused.status_code == 409

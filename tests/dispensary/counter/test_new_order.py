@@ -68,6 +68,11 @@ def test_the_same_form_sent_twice_is_one_order(counter: Client, patient: Patient
     assert Prescription.objects.count() == 1
 
 
+def test_what_the_directions_say_of_the_end_needs_no_choice(counter: Client, patient: Patient) -> None:
+    typed(counter, patient, directions="5 mg three times a day for 28 days, then stop", follows="")
+    assert Prescription.objects.get().then_stop is True
+
+
 def test_directions_are_read_back_as_a_sentence_a_table_and_the_tablets(counter: Client, patient: Patient) -> None:
     words = read(counter, patient, "5 mg tid x 3d then 10 mg tid for 25 days")
     assert "Take 5 mg three times a day for 3 days, then 10 mg three times a day for 25 days" in words
