@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, expect
@@ -14,7 +15,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary import reminders
 from dispensary.actions import consent
-from dispensary.models import Medium, Reminder, ReminderState
+from dispensary.models import Medium, Reminder, ReminderState, WorkKind
+from dispensary.reminders.work import open_work
 from tests.dispensary import make
 from tests.dispensary.counter.test_reminders import supplied
 from tests.journeys.looking import NARROW, WIDE, Eye, eye, sign_in
@@ -46,6 +48,12 @@ def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
     assert failed is not None
     Reminder.objects.filter(pk=failed.pk).update(state=ReminderState.FAILED, attempts=8, last_error="provider-busy")
     reminders.tick()
+    wrote = "The patient wrote: “I am seeing things and shaking since yesterday” Messages go on by e-mail."
+    by, now = member.actor(), timezone.now()
+    with transaction.atomic():
+        open_work(
+            WorkKind.RED_FLAG, pharmacy_id=member.pharmacy_id, patient_id=patient.pk, reason=wrote, by=by, now=now
+        )
     with eye(browser, live_server.url) as looking:
         page = looking.page
         sign_in(looking, member)

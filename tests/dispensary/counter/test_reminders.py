@@ -23,8 +23,10 @@ from dispensary.models import (
     ReminderState,
     StaffMember,
     StaffRole,
+    WorkKind,
     WorklistItem,
 )
+from dispensary.reminders.work import open_work
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -191,3 +193,25 @@ def test_work_is_put_off_with_a_reason_and_a_day(counter: Client, pharmacist: St
     assert counter.post(address, data).status_code == 302
     assert WorklistItem.objects.get(patient=patient).put_off_until == day
     assert "Put off until" in counter.get(reverse("counter:at-risk")).content.decode()
+
+
+def test_a_message_that_cannot_wait_stands_above_everything_else(counter: Client, pharmacist: StaffMember) -> None:
+    patient, now = supplied(pharmacist, days_ago=29), timezone.now()
+    for kind, reason in (
+        (WorkKind.REPLY, "The patient wrote: “yes”"),
+        (WorkKind.RED_FLAG, "The patient wrote: “no tablets left”"),
+    ):
+        open_work(
+            kind,
+            pharmacy_id=pharmacist.pharmacy_id,
+            patient_id=patient.pk,
+            reason=reason,
+            by=pharmacist.actor(),
+            now=now,
+        )
+    page = counter.get(reverse("counter:at-risk")).content.decode()
+    assert page.index("no tablets left") < page.index("Patients at risk of withdrawal") < page.index("“yes”")
+    where = reverse("counter:work", args=[patient.pk]) + "?kind=red-flag"
+    assert "no tablets left" in counter.get(where).content.decode()
+    assert counter.post(where, {"what": "called", "note": "has tablets for today"}).status_code == 302
+    assert "no tablets left" not in counter.get(reverse("counter:at-risk")).content.decode()
