@@ -1,7 +1,7 @@
 """Health endpoints: alive, ready, reminders, and metrics."""
 
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from deploy.metrics import register
+from dispensary.clock import describe_skew, read_clock, skew_of
 
 
 @require_safe
@@ -21,12 +22,16 @@ def live(_request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(_request: HttpRequest) -> HttpResponse:
-    """200 when the database answers, else 503. The broker does not count: without it dispensing goes on and reminders wait."""
+    """200 when the database answers and its clock is ours, else 503.
+
+    The broker does not count: without it dispensing goes on and reminders wait.
+    """
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        skew = skew_of(read_clock())
     except Error:
         return JsonResponse({"ready": False, "database": "does not answer"}, status=503)
+    if skew:
+        return JsonResponse({"ready": False, "clock": describe_skew(skew)}, status=503)
     return JsonResponse({"ready": True})
 
 

@@ -7,11 +7,11 @@ queues they may have: `dispensary.schedule`.
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
 from dispensary import reminders
 from dispensary.actions import idempotency, summaries
 from dispensary.audit.checks.counts import count_missing_days
+from dispensary.clock import read_clock
 from dispensary.conf import conf
 
 HINT_SECONDS = 60
@@ -29,7 +29,7 @@ def tick_reminders() -> None:
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
         drain_reminders.apply_async(expires=HINT_SECONDS)
-    summaries.refresh_outdated(now=timezone.now())
+    summaries.refresh_outdated(now=read_clock())
 
 
 @shared_task(name="dispensary.reminders.drain", ignore_result=True)
@@ -47,11 +47,11 @@ def poll_missing_receipts() -> None:
 @shared_task(name="dispensary.desk.count", ignore_result=True)
 def count_days() -> None:
     """Count the days that are over, for the review desk."""
-    for _ in count_missing_days(timezone.now()):
+    for _ in count_missing_days(read_clock()):
         pass
 
 
 @shared_task(name="dispensary.answers.forget", ignore_result=True)
 def forget_answers() -> None:
     """Delete the kept answers of old requests."""
-    idempotency.forget_answers(now=timezone.now())
+    idempotency.forget_answers(now=read_clock())

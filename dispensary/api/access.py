@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from dispensary.actions import tokens
 from dispensary.actors import Actor, Scope
+from dispensary.clock import clock_expression, refuse_skew
 from dispensary.errors import InvalidInput, NotAllowed, NotFound, Problem
 from dispensary.models import AccessToken, Pharmacy, StaffMember
 
@@ -24,6 +27,8 @@ class Caller:
     named_id: UUID | None
     """The pharmacy that the header `X-Pharmacy` names, one of the caller's own; None without the header."""
     request_id: UUID
+    now: datetime
+    """The present time by the database's clock."""
     scopes: frozenset[Scope] | None = None
     """What the token of the request is for; None without a token of ours."""
 
@@ -41,7 +46,11 @@ class Caller:
 
     @classmethod
     def _load(cls, request: Request) -> Caller:
-        rows = StaffMember.objects.filter(user_id=request.user.pk, active=True).select_related("pharmacy")  # type: ignore[misc]  # None finds no row
+        rows = list(
+            StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
+            .select_related("pharmacy")
+            .annotate(moment=clock_expression())
+        )
         token = request.auth if isinstance(request.auth, AccessToken) else None
         members = {row.pharmacy_id: row for row in rows if token is None or tokens.narrow(row, token)}
         if not members:
@@ -50,7 +59,10 @@ class Caller:
         if named_id is not None and named_id not in members:
             raise NotFound("There is no such pharmacy for this account.")
         scopes = None if token is None else frozenset(Scope(name) for name in token.scopes)
-        return cls(members, named_id, _request_id(request), scopes)
+        now = rows[0].moment
+        if request.method not in SAFE_METHODS:
+            refuse_skew(now)
+        return cls(members, named_id, _request_id(request), now, scopes)
 
     @property
     def pharmacy_ids(self) -> list[UUID]:

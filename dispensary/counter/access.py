@@ -16,11 +16,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from dispensary import policies
 from dispensary.actors import Actor
+from dispensary.clock import clock_expression, refuse_skew
 from dispensary.counter.pages import keep_typed, render_error
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
@@ -63,6 +63,8 @@ def _respond(
         words = f"{visit.member.get_role_display()}s may not open this page. Ask a manager if you should."
         return render_error(request, visit, 403, "You may not do this", words)
     try:
+        if request.method == "POST":
+            refuse_skew(visit.now)
         return view(request, visit, *args, **kwargs)
     except DispensaryError as error:
         return render_error(request, visit, error.status, error.title, error.detail, problems=error.problems)
@@ -73,6 +75,7 @@ def find_visit(request: HttpRequest) -> Visit | None:
     members = list(
         StaffMember.objects.filter(user_id=request.user.pk, active=True)  # type: ignore[misc]  # None finds no row
         .select_related("pharmacy")
+        .annotate(moment=clock_expression())
         .order_by("pharmacy__name")
     )
     pharmacy_id = request.session.get(PHARMACY_KEY)
@@ -81,7 +84,7 @@ def find_visit(request: HttpRequest) -> Visit | None:
     if member is None:
         return None
     by = member.actor().at(request.session.get("dispensary_station", ""), uuid.uuid4())
-    return Visit(member, len(members) > 1, by, timezone.now(), request.path, bool(request.session.get(LOCKED_KEY)))
+    return Visit(member, len(members) > 1, by, member.moment, request.path, bool(request.session.get(LOCKED_KEY)))
 
 
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dispensary.audit.log.reader import UNSIGNED_TOO_LONG, unsigned_since
+from dispensary.clock import read_clock
 from dispensary.reminders import health
 
 
@@ -23,7 +23,8 @@ def check_reminders(_request: HttpRequest) -> JsonResponse:
 @never_cache
 def check_audit(_request: HttpRequest) -> JsonResponse:
     """200 while every log is signed, else 503 with how many wait: an entry is signed within seconds."""
-    late = [since for since in unsigned_since().values() if timezone.now() - since > UNSIGNED_TOO_LONG]
+    now = read_clock()
+    late = [since for since in unsigned_since().values() if now - since > UNSIGNED_TOO_LONG]
     troubles = (
         [f"{len(late)} logs have entries that nobody signed since {min(late):%Y-%m-%d %H:%M} UTC"] if late else []
     )

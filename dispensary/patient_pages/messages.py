@@ -10,13 +10,13 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from dispensary.actions import consent, patients
 from dispensary.actors import Actor, Role
+from dispensary.clock import read_clock
 from dispensary.models import ConsentSource, ContactPoint, DetailLevel, Language, Medium
 from dispensary.patient_pages.layout import page_language, render_page, wrong_person
 from dispensary.reminders import links, upcoming
@@ -36,7 +36,7 @@ _CONFIRMED = frozenset({"language", "plainer", "stop"})
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_messages(request: HttpRequest, token: str) -> HttpResponse:
     """Show the page and do what its buttons ask: 404 for a forged token, 410 for an ended one, 400 for no button of the page."""
-    now = timezone.now()
+    now = read_clock()
     link = links.page_of(token, now)
     points = ContactPoint.objects.select_related("patient__pharmacy")
     contact = points.filter(pk=link.contact_id).first() if link else None

@@ -8,12 +8,12 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from dispensary.actions import consent
+from dispensary.clock import read_clock
 from dispensary.errors import NotFound
 from dispensary.models import ConsentSource, ContactPoint
 from dispensary.patient_pages.layout import page_language, render_page, wrong_person
@@ -51,7 +51,7 @@ def _read_form(request: HttpRequest) -> Mapping[str, str]:
 
 def _stop(contact: ContactPoint, form: Mapping[str, str]) -> str:
     """Stop this address and return the next step of the page; a wrong person also opens work for the pharmacy."""
-    now = timezone.now()
+    now = read_clock()
     if form.get("why") == "wrong-person":
         consent.report_wrong_person(contact=contact, by=wrong_person(contact), now=now)
         return "wrong_done"

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from dispensary import reminders
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.channels.base import require_id, require_text
+from dispensary.clock import read_clock
 
 _STATUSES = {
     "delivered": ReceiptStatus.DELIVERED,
@@ -30,7 +29,7 @@ def receive_tracking(sender: Any, event: Any, esp_name: str = "", **_: Any) -> N
     receipt = parse_receipt(event)
     if receipt is None:
         return
-    now = timezone.now()
+    now = read_clock()
     reminders.keep(channel="email", events=[receipt], now=now)
     reminders.act_on_events(now=now, limit=50)
 

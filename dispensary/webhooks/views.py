@@ -7,12 +7,12 @@ from http import HTTPStatus
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from dispensary import reminders
 from dispensary.channels import BadPayload, BadSignature, Channel, channel_named
+from dispensary.clock import read_clock
 from dispensary.conf import conf
 
 LARGEST_CALL = 200_000  # bytes
@@ -34,7 +34,7 @@ def receive_events(request: HttpRequest, channel: str) -> HttpResponse:
         return _problem(400, "Content-Length is not a number.")
     if length and (len(length) > 12 or int(length) > LARGEST_CALL):
         return _problem(413, f"A call is at most {LARGEST_CALL} bytes long. Send the events in several calls.")
-    now = timezone.now()
+    now = read_clock()
     try:
         events = provider.read_webhook(request.headers, request.body, now.timestamp())
     except BadSignature as error:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.pagination import CursorPagination
@@ -125,8 +124,8 @@ class BaseView(APIView):
 
     @property
     def now(self) -> datetime:
-        """The current time, in UTC."""
-        return timezone.now()
+        """The present time by the database's clock, the same for the whole request."""
+        return self.caller.now
 
     def answer_once(self, by: Actor, do: Callable[[], Reply], required: bool = False) -> Response:
         """Call `do`, or repeat the response that was stored for the same Idempotency-Key."""

@@ -10,10 +10,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from dispensary.actions import tokens
 from dispensary.actors import Scope
+from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
 from dispensary.models import Pharmacy, StaffRole
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError("There is no account of that name.")
         try:
             if options["revoke"]:
-                self.stdout.write(f"Revoked: {tokens.revoke(user=user, now=timezone.now())}.")
+                self.stdout.write(f"Revoked: {tokens.revoke(user=user, now=read_clock())}.")
             else:
                 self.stdout.write(self._issue(user, options))
         except DispensaryError as error:
@@ -58,5 +58,5 @@ class Command(BaseCommand):
             scopes=options["scopes"],
             label=options["label"],
             lasts=timedelta(hours=options["hours"]),
-            now=timezone.now(),
+            now=read_clock(),
         )

@@ -9,10 +9,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor, Role
+from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import SERVICE_ROLES, Pharmacy, StaffMember, StaffRole
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def _open(self, options: dict[str, Any]) -> None:
         opened = pharmacies.open_pharmacy(
-            name=options["name"], settings=_parse_settings(options["changes"]), now=timezone.now()
+            name=options["name"], settings=_parse_settings(options["changes"]), now=read_clock()
         )
         self.stdout.write(str(opened.pk))
 
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             pharmacy=at,
             changes=_parse_settings(options["changes"]),
             by=_by(at, options["by"]),
-            now=timezone.now(),
+            now=read_clock(),
         )
         self.stdout.write(f"{changed.name}: version {changed.version} of its settings.")
 
@@ -91,7 +91,7 @@ class Command(BaseCommand):
             display_name=options["name"],
             registration=options["registration"],
             by=_by(at, options["by"]),
-            now=timezone.now(),
+            now=read_clock(),
         )
         self.stdout.write(f"{member.display_name} is {member.get_role_display().lower()} at {at.name}.")
 
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             role=StaffRole(options["role"]),
             display_name=options["name"],
             by=_by(at, options["by"]),
-            now=timezone.now(),
+            now=read_clock(),
         )
         self.stdout.write(f"{member.display_name} works at {at.name} with tokens: manage.py api_token {member.user}.")
 
@@ -112,13 +112,13 @@ class Command(BaseCommand):
         member = StaffMember.objects.filter(user_id=_user(options["username"]).pk, pharmacy=at, active=True).first()
         if member is None:
             raise CommandError(f"{options['username']} has no access to {at.name}.")
-        pharmacies.end_access(member=member, by=_by(at, options["by"]), now=timezone.now())
+        pharmacies.end_access(member=member, by=_by(at, options["by"]), now=read_clock())
         self.stdout.write(f"{member.display_name} has no access to {at.name} any more.")
 
     def _product(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
         fields = {name: options[name] for name in ("gtin", "name", "brand", "strength_mg", "pack_size")}
-        product = pharmacies.add_product(**fields, by=_by(at, options["by"]), now=timezone.now())
+        product = pharmacies.add_product(**fields, by=_by(at, options["by"]), now=read_clock())
         self.stdout.write(f"{product.gtin}  {product.name}")
 
 

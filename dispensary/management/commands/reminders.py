@@ -10,13 +10,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
 from dispensary import reminders
 from dispensary.actions import patients, summaries
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.actors import Actor, Role
 from dispensary.assessment import therapy_of
+from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
 from dispensary.management.commands._audit_people import authoriser
 from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
@@ -93,7 +93,7 @@ class Command(BaseCommand):
             try:
                 due = reminders.tick().due
                 done = reminders.drain(stop=stop.is_set)
-                summaries.refresh_outdated(now=timezone.now())
+                summaries.refresh_outdated(now=read_clock())
                 reminders.poll_missing_receipts()
                 if due or done.claimed:
                     self.stdout.write(
@@ -111,7 +111,7 @@ class Command(BaseCommand):
                 stop.wait(options["interval"])
 
     def _list(self, options: dict[str, Any]) -> None:
-        pharmacy, now = self._one(Pharmacy, options["pharmacy"], "pharmacy"), timezone.now()
+        pharmacy, now = self._one(Pharmacy, options["pharmacy"], "pharmacy"), read_clock()
         rows = Reminder.objects.filter(pharmacy=pharmacy)
         if options["state"]:
             rows = rows.filter(state=ReminderState[options["state"].upper()])
@@ -128,7 +128,7 @@ class Command(BaseCommand):
             self.stderr.write("There is none.")
 
     def _explain(self, options: dict[str, Any]) -> None:
-        patient, now = self._one(Patient, options["patient"], "patient"), timezone.now()
+        patient, now = self._one(Patient, options["patient"], "patient"), read_clock()
         patients.record_opening(patient=patient, by=self._looker(options, patient.pharmacy_id), now=now)
         for sentence in reminders.explain(patient=patient, now=now):
             self.stdout.write(sentence)
@@ -136,18 +136,18 @@ class Command(BaseCommand):
     def _resend(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
         by = self._actor(options["by"], reminder)
-        now, despite = timezone.now(), options["despite_quiet_hours"]
+        now, despite = read_clock(), options["despite_quiet_hours"]
         row = send_reminder(public_id=reminder.public_id, despite_quiet=despite, by=by, now=now)
         sentence = reminders.outlook(row, now)
         self.stdout.write(f"{sentence[0].upper()}{sentence[1:]}")
 
     def _withdraw(self, options: dict[str, Any]) -> None:
         reminder = self._one(Reminder, options["reminder"], "reminder", "public_id")
-        withdraw_reminder(public_id=reminder.public_id, by=self._actor(options["by"], reminder), now=timezone.now())
+        withdraw_reminder(public_id=reminder.public_id, by=self._actor(options["by"], reminder), now=read_clock())
         self.stdout.write("Withdrawn.")
 
     def _preview(self, options: dict[str, Any]) -> None:
-        dispense, now = self._one(Dispense, options["dispense"], "dispense"), timezone.now()
+        dispense, now = self._one(Dispense, options["dispense"], "dispense"), read_clock()
         by = self._looker(options, dispense.pharmacy_id)
         patients.record_opening(patient=dispense.patient, part=dispense, by=by, now=now)
         patient = dispense.patient

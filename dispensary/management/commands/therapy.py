@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from dispensary.actions.summaries import check_summaries
+from dispensary.clock import read_clock
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print a line for each difference. Names keys only, no patient."""
         differences = 0
-        for line in check_summaries(pharmacy_id=options["pharmacy"], now=timezone.now()):
+        for line in check_summaries(pharmacy_id=options["pharmacy"], now=read_clock()):
             self.stdout.write(line)
             differences += 1
         if differences:
