@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,9 +11,10 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.actions import consent
+from dispensary.actions import consent, tokens
 from dispensary.actors import Actor
 from dispensary.models import (
+    AccessToken,
     AuditEntry,
     AuditLog,
     Dispense,
@@ -158,6 +160,21 @@ def test_who_is_not_signed_in_is_asked_to(db: None, method: str, address: str, b
         response = asked(stranger, method, address.format_map(UNKNOWN_IDS), body)
         assert response.status_code == 401
         assert response["WWW-Authenticate"] == "Token"
+
+
+def test_a_token_that_ended_and_an_account_that_was_closed_open_no_address(
+    shop: Pharmacy, caller: Callable[..., Caller]
+) -> None:
+    expired, closed, revoked = (caller(shop, StaffRole.MANAGER) for _ in range(3))
+    users = [ended.member.user for ended in (expired, closed, revoked) if ended.member]
+    past = timezone.now() - timedelta(hours=13)
+    AccessToken.objects.filter(user=users[0]).update(issued_at=past, expires_at=past + timedelta(hours=12))
+    users[1].is_active = False
+    users[1].save()
+    tokens.revoke(user=users[2], now=timezone.now())
+    for method, address, body, _roles in ANYWHERE + OF_ONE:
+        for ended in (expired, closed, revoked):
+            assert asked(ended, method, address.format_map(UNKNOWN_IDS), body).status_code == 401, address
 
 
 def test_a_user_without_a_pharmacy_or_whose_access_ended_sees_nothing(shop: Pharmacy, pharmacist: Caller) -> None:
