@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from deploy import health
+from deploy import health, people
 
 # Scripts and styles in files of their own, without the library's inline style: the page obeys the policy of all the others.
 API_DOCS = SpectacularSwaggerSplitView.as_view(url_name="dispensary-api:schema", template_name="api_docs.html")
@@ -21,6 +21,8 @@ urlpatterns = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", health.metrics, name="metrics"),
     path("accounts/", include("allauth.urls")),
+    path("people/<int:pk>/reset-factors", people.reset_factors, name="reset-factors"),
+    path("people/<int:pk>/unlock", people.unlock, name="unlock-person"),
     path("api/docs/", API_DOCS, name="api-docs"),
     *MAIL_EVENTS,
     path("", include("dispensary.urls")),

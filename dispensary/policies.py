@@ -80,6 +80,12 @@ def require(allowed: bool, actor: Actor, doing: str, who: str) -> None:
         raise NotAllowed(words)
 
 
+def require_permission(allowed: bool, name: str, doing: str) -> None:
+    """Raise `NotAllowed` for somebody without a role yet, who lacks the site's permission."""
+    if not allowed:
+        raise NotAllowed(f"{name} may not {doing}; `manage.py first_manager` lets somebody.")
+
+
 def require_same_pharmacy(actor: Actor, pharmacy_id: UUID) -> None:
     """Raise `NotAllowed` for rows of another pharmacy; the guard behind the interfaces' own scoping."""
     if actor.pharmacy_id != pharmacy_id:

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from baclofen_rules import list_profiles
 from dispensary import audit, policies
-from dispensary.actors import Actor
+from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
@@ -114,6 +114,8 @@ def grant_access(
         problem = Problem("role", role, f"one of {', '.join(SERVICE_ROLES)}, and an account without a password")
         raise InvalidInput("A program signs nothing.", problem)
     before = StaffMember.objects.select_for_update().filter(user_id=user.pk, pharmacy=pharmacy).first()
+    if before is not None and role != StaffRole.MANAGER:
+        _require_other_manager(before, by)
     member, _created = StaffMember.objects.update_or_create(
         user_id=user.pk,
         pharmacy=pharmacy,
@@ -152,6 +154,7 @@ def end_access(*, member: StaffMember, by: Actor, now: datetime) -> StaffMember:
     policies.require_same_pharmacy(by, member.pharmacy_id)
     locked = StaffMember.objects.select_for_update().get(pk=member.pk)
     before = StaffMember.objects.get(pk=member.pk)
+    _require_other_manager(before, by)
     locked.active = False
     locked.save(update_fields=["active"])
     _record_access(locked, before, by, now)
@@ -238,6 +241,17 @@ def _settings_body(pharmacy: Pharmacy) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, time) else value
+
+
+def _require_other_manager(member: StaffMember, by: Actor) -> None:
+    """Raise `Conflict` where a person takes the last manager away: nobody could let anybody in again."""
+    managers = StaffMember.objects.filter(pharmacy_id=member.pharmacy_id, role=StaffRole.MANAGER, active=True)
+    is_last = member.active and member.role == StaffRole.MANAGER and not managers.exclude(pk=member.pk).exists()
+    if is_last and by.role is not Role.SYSTEM:
+        raise Conflict(
+            f"{member.display_name} is the only manager here.",
+            Problem("", "", "A pharmacy with a manager", "Make somebody else a manager first."),
+        )
 
 
 def _record_access(member: StaffMember, before: StaffMember | None, by: Actor, now: datetime) -> None:

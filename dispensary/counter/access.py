@@ -90,5 +90,7 @@ def find_visit(request: HttpRequest) -> Visit | None:
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:
     if StaffMember.objects.filter(user_id=request.user.pk, active=True).exists():  # type: ignore[misc]  # None finds no row
         return redirect(f"{reverse('counter:choose-pharmacy')}?{urlencode({'next': keep_typed(request)})}")
+    if request.user.has_perm("dispensary.add_pharmacy"):
+        return redirect("counter:open-pharmacy")
     words = "You are signed in, but not on the staff of a pharmacy. A manager can add you."
     return render_error(request, None, 403, "You work at no pharmacy here", words)

@@ -33,6 +33,8 @@ MENU = (
     ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
     ("Reminders", "counter:reminders", policies.may_send_reminders),
     ("Audit log", "counter:audit", policies.may_read_log),
+    ("People", "counter:people", policies.may_change_settings),
+    ("Settings", "counter:settings", policies.may_change_settings),
 )
 
 Row = TypeVar("Row", bound=Model)
@@ -78,7 +80,7 @@ class Visit:
         current = max((address for _, address in links if self.path.startswith(address)), key=len, default="")
         return [MenuItem(words, address, address == current) for words, address in links]
 
-    def fetch(self, rows: QuerySet[Row], pk: uuid.UUID) -> Row:
+    def fetch(self, rows: QuerySet[Row], pk: uuid.UUID | int) -> Row:
         """Return the row of this pharmacy, or raise NotFound: absent and another pharmacy's are not told apart."""
         row = rows.filter(pk=pk, pharmacy_id=self.member.pharmacy_id).first()
         if row is None:

@@ -395,6 +395,13 @@ def test_people_come_in_are_turned_away_and_go(house: House, client: Client) -> 
     house.wrote(Event.TOKEN_ISSUED)
     house.command("api_token", house.name(StaffRole.AUDITOR), "--revoke")
     house.wrote(Event.TOKEN_REVOKED)
+    client.post(login, {"login": house.name(StaffRole.MANAGER), "password": make.PASSWORD})
+    new = {"username": f"new{uuid.uuid4().hex[:6]}", "display_name": "Nia New", "role": "technician"}
+    assert client.post(reverse("counter:people"), new).status_code == 200
+    house.wrote(Event.ACCOUNT_OPENED, by=StaffRole.MANAGER)
+    nia = house.shop.staff.get(display_name="Nia New")
+    assert client.post(reverse("counter:person", args=[nia.pk]), {"do": "link"}).status_code == 200
+    house.wrote(Event.SIGN_IN_CHANGED, by=StaffRole.MANAGER)
 
 
 @journey
@@ -417,6 +424,10 @@ def test_a_pharmacy_is_opened_set_up_and_staffed(house: House) -> None:
     house.command("pharmacy", "product", "05012345678924", "--name", "Baclofen 20 mg", "--strength-mg", "20",
                   "--pack-size", "50", *by)  # fmt: skip
     assert house.newest(Event.PRODUCT_CHANGED, new).entry.actor == f"user:{boss.pk}"
+    with pytest.raises(CommandError, match="only manager"):
+        house.command("pharmacy", "end", boss.get_username(), *by)
+    deputy = get_user_model().objects.create_user(f"deputy{uuid.uuid4().hex[:6]}")
+    house.command("pharmacy", "staff", deputy.get_username(), "--role", "manager", "--name", "Dee Deputy", *by)
     house.command("pharmacy", "end", boss.get_username(), *by)
     assert (house.newest(Event.ACCESS_CHANGED, new).body or {})["to"] == {"role": "manager", "active": False}
     assert str(new) in house.command("pharmacy", "list")

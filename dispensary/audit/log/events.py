@@ -100,6 +100,8 @@ class Event(StrEnum):
     SIGN_IN_REFUSED = "auth.refused", "A sign-in as {subject} was refused."
     ACCESS_REFUSED = "access.refused", "{by} was refused access to {subject}."
     ACCESS_CHANGED = "access.changed", "{by} changed the access of {subject}."
+    ACCOUNT_OPENED = "account.opened", "{by} opened an account for {subject}."
+    SIGN_IN_CHANGED = "account.changed", "{by} changed how {subject} signs in."
     TOKEN_ISSUED = "token.issued", "{by} issued an access token for {subject}."
     TOKEN_REVOKED = "token.revoked", "{by} revoked an access token of {subject}."
     SETTINGS_CHANGED = "settings.changed", "{by} changed the settings of {subject}."

@@ -19,7 +19,7 @@ OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "ta
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
 OF_NOBODY = (
     "intake", "queue", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-checks", "audit-quality",
+    "audit-export", "audit-checks", "audit-quality", "people", "settings",
 )  # fmt: skip
 
 
@@ -68,6 +68,9 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "withdraw-answer",
         "send-reminder",
         "withdraw-reminder",
+        "join",
+        "open-pharmacy",
+        "person",
         "read-order",
     }
     elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake"}

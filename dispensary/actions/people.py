@@ -1,0 +1,132 @@
+"""Accounts of people: the first manager's, invitations, and how somebody signs in; each change has an entry in the log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from dispensary import audit, policies
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor
+from dispensary.audit import SITE, Event, Subject
+from dispensary.errors import Conflict, InvalidInput, Problem
+from dispensary.models import Pharmacy, StaffMember, StaffRole
+from dispensary.text import clean_line
+
+NEW_LINK = "a new link to choose a password"
+CHOSEN = "the password, by a link"
+MAY_OPEN = "add_pharmacy"
+"""The permission of whoever may open a pharmacy in the browser."""
+
+
+@transaction.atomic
+def open_first_account(*, username: str, by_task: str = "shell", now: datetime) -> User:
+    """Open an account that may open a pharmacy, without a password yet; an existing one without a pharmacy gets it, too.
+
+    Raises `Conflict` for somebody who works at a pharmacy already.
+    """
+    users = get_user_model()._default_manager
+    user = users.filter(username__iexact=username).first()
+    if user is not None and StaffMember.objects.filter(user=user, active=True).exists():
+        problem = Problem("username", username[:64], "somebody new", "A manager of theirs gives them a new link.")
+        raise Conflict("This account works at a pharmacy already.", problem)
+    user = user or _new_user(username, "")
+    user.user_permissions.add(Permission.objects.get(content_type__app_label="dispensary", codename=MAY_OPEN))
+    _record(Event.ACCOUNT_OPENED, user, Actor.system(by_task, SITE), {"may": MAY_OPEN}, now)
+    return user
+
+
+@transaction.atomic
+def open_pharmacy(
+    *, user: User, display_name: str, registration: str, name: str, settings: dict[str, Any], now: datetime
+) -> Pharmacy:
+    """Open a pharmacy whose manager is the person who opens it. Raises `NotAllowed` without the permission, `InvalidInput`."""
+    by_name = f"user:{user.pk}"
+    policies.require_permission(user.has_perm(f"dispensary.{MAY_OPEN}"), by_name, "open a pharmacy")
+    pharmacy = pharmacies.open_pharmacy(name=name, settings=settings, by_task="first-run", now=now)
+    pharmacies.grant_access(
+        user=user,
+        pharmacy=pharmacy,
+        role=StaffRole.MANAGER,
+        display_name=display_name,
+        registration=registration,
+        by=Actor.system("first-run", pharmacy.pk),
+        now=now,
+    )
+    return pharmacy
+
+
+@transaction.atomic
+def invite(
+    *,
+    username: str,
+    email: str,
+    pharmacy: Pharmacy,
+    role: StaffRole,
+    display_name: str,
+    registration: str,
+    by: Actor,
+    now: datetime,
+) -> StaffMember:
+    """Open an account without a password and give it a role. Its owner chooses a password by a link."""
+    policies.require(policies.may_change_settings(by), by, "invite people", "a manager")
+    user = _new_user(username, email)
+    member = pharmacies.grant_access(
+        user=user, pharmacy=pharmacy, role=role, display_name=display_name, registration=registration, by=by, now=now
+    )
+    _record(Event.ACCOUNT_OPENED, user, by, {"role": role}, now)
+    return member
+
+
+@transaction.atomic
+def record_sign_in_change(*, member: StaffMember, what: str, by: Actor, now: datetime) -> None:
+    """Record that a manager changed how a person signs in: a new link, second factors removed, unlocked.
+
+    Call it in the transaction of the change. Raises `NotAllowed`, also for somebody who works at another pharmacy, too: its manager did not agree.
+    """
+    policies.require(policies.may_change_settings(by), by, "change how somebody signs in", "a manager")
+    policies.require_same_pharmacy(by, member.pharmacy_id)
+    elsewhere = StaffMember.objects.filter(user_id=member.user_id, active=True).exclude(pharmacy_id=member.pharmacy_id)
+    if elsewhere.exists():
+        problem = Problem(
+            "", "", "Somebody who works here only", "They use “Forgotten password”, or ask whoever runs the site."
+        )
+        raise Conflict(f"{member.display_name} works at another pharmacy, too.", problem)
+    _record(Event.SIGN_IN_CHANGED, member.user, by, {"what": what}, now)
+
+
+@transaction.atomic
+def choose_password(*, user: User, password: str, now: datetime) -> None:
+    """Set the password of who came by a link; each of their pharmacies has it in its log. Raises `InvalidInput`."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        problem = Problem("password", "one that is easily guessed", "another password")
+        raise InvalidInput(" ".join(error.messages), problem) from error
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    members = StaffMember.objects.filter(user=user, active=True).order_by("pharmacy_id")
+    for member in members:
+        _record(Event.SIGN_IN_CHANGED, user, member.actor(), {"what": CHOSEN}, now)
+    if not members:
+        _record(Event.SIGN_IN_CHANGED, user, Actor.system("accounts", SITE), {"what": CHOSEN}, now)
+
+
+def _new_user(username: str, email: str) -> User:
+    users = get_user_model()._default_manager
+    name = clean_line(username, "username", longest=150)
+    if users.filter(username__iexact=name).exists():
+        raise Conflict("There is an account of that name.", Problem("username", name, "a name that nobody has"))
+    user: User = users.create_user(username=name, email=email)
+    return user
+
+
+def _record(event: Event, user: User, by: Actor, body: dict[str, object], now: datetime) -> None:
+    subject = Subject("account", f"user:{user.pk}")
+    audit.record(event, pharmacy=by.pharmacy_id, by=by, now=now, subject=subject, body=body)

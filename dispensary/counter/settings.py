@@ -1,0 +1,163 @@
+"""The pharmacy in the browser: opened by its first manager, changed by a manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.forms.models import fields_for_model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_http_methods
+
+from baclofen_rules import list_profiles
+from dispensary import policies
+from dispensary.actions import people, pharmacies
+from dispensary.clock import read_clock, refuse_skew
+from dispensary.conf import conf
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.models import Pharmacy
+
+LABELS = {
+    "name": "Name of the pharmacy",
+    "address": "Address, as printed on labels",
+    "phone": "Telephone",
+    "email": "E-mail address",
+    "time_zone": "Time zone, such as Europe/London",
+    "language": "Language of messages to patients",
+    "profile": "Profile of limits",
+    "od_means_once_daily": "What \u201cod\u201d means in directions",
+    "refill_lead_days": "First message, days before the tablets end",
+    "second_call_days": "Second message, days before the tablets end",
+    "message_at": "Messages leave at",
+    "quiet_from": "No message from",
+    "quiet_until": "until",
+    "token_signs": "A program\u2019s token alone signs an override",
+}
+CHOICES = {
+    "od_means_once_daily": [
+        ("", "Not known here: ask the prescriber"),
+        ("yes", "Once a day"),
+        ("no", "Something else: ask"),
+    ],
+    "token_signs": [
+        ("no", "No: the signer\u2019s password, each time (recommended)"),
+        ("yes", "Yes, for old programs"),
+    ],
+}
+_SWITCH = {"yes": True, "no": False, "": None}
+
+
+class PharmacyForm(StyledForm):
+    """What a manager sets. The action checks the values."""
+
+    def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
+        super().__init__(data)
+        fields = fields_for_model(Pharmacy, fields=tuple(LABELS))
+        for name, label in LABELS.items():
+            field = fields[name]
+            value = getattr(pharmacy, name)
+            if name in CHOICES:
+                value = {True: "yes", False: "no", None: ""}[value]
+                field = forms.ChoiceField(choices=CHOICES[name], required=False)
+            elif name == "profile":
+                field = forms.ChoiceField(choices=[(p, p) for p in list_profiles(folder=conf().profile_folder)])
+            elif isinstance(field, forms.TimeField):
+                field.widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+            field.label, field.initial, field.help_text = label, value, ""
+            field.widget.attrs["class"] = "nhsuk-select" if isinstance(field.widget, forms.Select) else "nhsuk-input"
+            self.fields[name] = field
+
+    def changes(self) -> dict[str, Any]:
+        """Return the settings as the action takes them."""
+        return {
+            name: _SWITCH[value] if name in CHOICES else value
+            for name, value in self.cleaned_data.items()
+            if name in LABELS
+        }
+
+
+class OpeningForm(PharmacyForm):
+    """A new pharmacy, and the name of its first manager."""
+
+    def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
+        super().__init__(data, pharmacy=pharmacy)
+        del self.fields["token_signs"]
+        attributes = {"class": "nhsuk-input"}
+        self.fields["display_name"] = forms.CharField(
+            label="Your name, as printed", max_length=120, widget=forms.TextInput(attrs=attributes),
+            error_messages={"required": "Type your name"},
+        )  # fmt: skip
+        self.fields["registration"] = forms.CharField(
+            label="Your registration number, if any",
+            max_length=32,
+            required=False,
+            widget=forms.TextInput(attrs=attributes),
+        )
+
+
+@require_http_methods(["GET", "POST"])
+def open_pharmacy(request: HttpRequest) -> HttpResponse:
+    """Open a pharmacy: for who has the site's permission, see `manage.py first_manager`."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    user = request.user
+    now = read_clock()
+    form = OpeningForm(
+        request.POST if request.method == "POST" else None, pharmacy=Pharmacy(profile=conf().default_profile)
+    )
+    errors = form_error_lines(form)
+    status = 422 if errors else 200
+    try:
+        policies.require_permission(
+            user.has_perm(f"dispensary.{people.MAY_OPEN}"), user.get_username(), "open a pharmacy"
+        )
+        if form.is_valid():
+            refuse_skew(now)
+            settings = form.changes()
+            pharmacy = people.open_pharmacy(
+                user=user,
+                name=settings.pop("name"),
+                settings=settings,
+                display_name=form.cleaned_data["display_name"],
+                registration=form.cleaned_data["registration"],
+                now=now,
+            )
+            messages.success(request, f"{pharmacy.name} is open. Let people in, then its work can begin.")
+            return redirect("counter:people")
+    except DispensaryError as error:
+        errors, status = error_lines(error, {name: f"id_{name}" for name in form.fields}), error.status
+    response = render_page(request, None, "open_pharmacy.html", {"form": form}, errors=errors, status=status)
+    patch_cache_control(response, no_store=True, private=True)
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_change_settings)
+def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Show and change the settings; before and after stand in the log."""
+    form = PharmacyForm(request.POST if request.method == "POST" else None, pharmacy=visit.pharmacy)
+    errors: list[ErrorLine] = form_error_lines(form)
+    version = request.POST.get("version", "")
+    if form.is_valid():
+        try:
+            pharmacies.change_settings(
+                pharmacy=visit.pharmacy,
+                changes=form.changes(),
+                version=int(version) if version.isdecimal() else 0,
+                by=visit.by,
+                now=visit.now,
+            )
+            messages.success(request, "The settings are saved.")
+            return redirect("counter:settings")
+        except DispensaryError as error:
+            errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
+    context = {"form": form, "version": version or visit.pharmacy.version}
+    return render_page(request, visit, "settings.html", context, errors=errors, status=422 if errors else 200)

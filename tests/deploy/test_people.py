@@ -1,0 +1,166 @@
+"""A manager lets people in, changes and ends what they may do, and helps who cannot sign in; the log has each."""
+
+import re
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary import audit
+from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
+from tests.dispensary import make
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine_clock")]
+
+NEW = {"username": "paul", "display_name": "Paul Adeyemi", "registration": "2071234", "role": "pharmacist", "email": ""}
+PASSWORD = {"password": "four quiet brown bottles", "again": "four quiet brown bottles"}
+OPENED = {
+    "name": "Harbour Pharmacy", "address": "3 Quay Street", "phone": "+442079460123", "email": "", "language": "en",
+    "time_zone": "Europe/London", "profile": "lioresal", "od_means_once_daily": "", "refill_lead_days": "7",
+    "second_call_days": "2", "message_at": "10:00", "quiet_from": "20:00", "quiet_until": "09:00",
+    "display_name": "Mara Okonkwo", "registration": "",
+}  # fmt: skip
+
+
+def sign_in(name: str, password: str = make.PASSWORD) -> Client:
+    client = Client()
+    assert client.post("/accounts/login/", {"login": name, "password": password}).status_code == 302
+    return client
+
+
+def changes(pharmacy: Pharmacy, user_id: Any) -> list[tuple[str, str]]:
+    """What the log says was done to an account: by whom and what."""
+    lines = audit.history(audit.Subject("account", f"user:{user_id}"), pharmacy=pharmacy)
+    return [(line.entry.actor, (line.body or {})["what"]) for line in lines if line.entry.action == "account.changed"]
+
+
+@pytest.fixture
+def here() -> Pharmacy:
+    return make.pharmacy(now=timezone.now())
+
+
+@pytest.fixture
+def manager(here: Pharmacy) -> StaffMember:
+    return make.staff(here, StaffRole.MANAGER, now=timezone.now())
+
+
+@pytest.fixture
+def at_work(manager: StaffMember) -> Client:
+    return sign_in(manager.user.get_username())
+
+
+def test_a_link_works_once_and_a_forged_one_never(manager: StaffMember, at_work: Client) -> None:
+    page = at_work.post(reverse("counter:people"), NEW).content.decode()
+    paul = StaffMember.objects.get(display_name="Paul Adeyemi")
+    (link,) = re.findall(r"(/join/[^<]+)<", page)
+    assert Client().post("/accounts/login/", {"login": "paul", "password": ""}).status_code == 200
+    visitor = Client()
+    assert visitor.get(link[:-1] + ("0" if link[-1] != "0" else "1")).status_code == 410
+    assert visitor.post(link, {"password": "password", "again": "password"}).status_code == 200  # refused, and said why
+    assert visitor.post(link, PASSWORD).status_code == 302
+    assert visitor.get(link).status_code == 410
+    assert sign_in("paul", PASSWORD["password"]).get(reverse("counter:queue")).status_code == 200
+    assert changes(paul.pharmacy, paul.user_id) == [(f"user:{paul.user_id}", "the password, by a link")]
+
+
+def test_an_invitation_goes_by_e_mail_where_there_is_an_address(at_work: Client) -> None:
+    at_work.post(reverse("counter:people"), NEW | {"email": "paul@example.org"})
+    (letter,) = mail.outbox
+    assert letter.to == ["paul@example.org"] and "/join/" in letter.body
+
+
+def test_a_name_that_somebody_has_is_not_given_away(here: Pharmacy, at_work: Client) -> None:
+    other = make.staff(make.pharmacy("Elsewhere"))
+    refused = at_work.post(reverse("counter:people"), NEW | {"username": other.user.get_username().upper()})
+    assert refused.status_code == 422 and here.staff.count() == 1
+
+
+def test_a_role_is_changed_and_ended_but_never_the_last_managers(
+    here: Pharmacy, manager: StaffMember, at_work: Client
+) -> None:
+    member = make.staff(here, now=timezone.now())
+    page = reverse("counter:person", args=[member.pk])
+    at_work.post(page, {"do": "role", "display_name": "Renamed", "registration": "", "role": "technician"})
+    member.refresh_from_db()
+    assert (member.display_name, member.role) == ("Renamed", "technician")
+    at_work.post(page, {"do": "end"})
+    member.refresh_from_db()
+    assert not member.active
+    own = reverse("counter:person", args=[manager.pk])
+    assert at_work.post(own, {"do": "end"}).status_code == 422
+    less = {"do": "role", "display_name": "Mara", "registration": "", "role": "technician"}
+    assert at_work.post(own, less).status_code == 422
+    manager.refresh_from_db()
+    assert manager.active and manager.role == "manager"
+
+
+def test_lost_factors_are_removed_and_a_lock_is_opened(here: Pharmacy, manager: StaffMember, at_work: Client) -> None:
+    member = make.staff(here, now=timezone.now())
+    name = member.user.get_username()
+    TOTP.activate(member.user, generate_totp_secret())
+    for _ in range(5):
+        Client().post("/accounts/login/", {"login": name, "password": "guessed"})
+    assert Client().post("/accounts/login/", {"login": name, "password": make.PASSWORD}).status_code != 302
+    assert at_work.post(reverse("unlock-person", args=[member.pk])).status_code == 302
+    assert at_work.post(reverse("reset-factors", args=[member.pk])).status_code == 302
+    assert not Authenticator.objects.filter(user=member.user).exists()
+    sign_in(name)
+    done = {what for by, what in changes(here, member.user_id) if by == f"user:{manager.user_id}"}
+    assert done == {"unlocked", "second factors removed"}
+
+
+def test_who_works_elsewhere_too_is_not_taken_over_by_one_manager(here: Pharmacy, at_work: Client) -> None:
+    member = make.staff(here, now=timezone.now())
+    StaffMember.objects.create(
+        user=member.user, pharmacy=make.pharmacy("Elsewhere"), role=StaffRole.PHARMACIST, display_name="Also there"
+    )
+    TOTP.activate(member.user, generate_totp_secret())
+    assert at_work.post(reverse("counter:person", args=[member.pk]), {"do": "link"}).status_code == 422
+    assert at_work.post(reverse("reset-factors", args=[member.pk])).status_code == 409
+    assert Authenticator.objects.filter(user=member.user).exists()
+
+
+@pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.AUDITOR])
+def test_only_a_manager_of_this_pharmacy_does_any_of_it(here: Pharmacy, manager: StaffMember, role: StaffRole) -> None:
+    of_here = sign_in(make.staff(here, role).user.get_username())
+    stranger = sign_in(make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).user.get_username())
+    person = [reverse(name, args=[manager.pk]) for name in ("counter:person", "reset-factors", "unlock-person")]
+    for address in (reverse("counter:people"), reverse("counter:settings"), *person):
+        assert of_here.post(address, NEW).status_code == 403, address
+    for address in person:
+        assert stranger.post(address, {"do": "link"}).status_code == 404, address
+
+
+def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_work: Client) -> None:
+    fields = OPENED | {"token_signs": "no", "version": "1", "refill_lead_days": "9"}
+    assert at_work.post(reverse("counter:settings"), fields).status_code == 302
+    here.refresh_from_db()
+    assert here.refill_lead_days == 9 and here.token_signs is False and here.od_means_once_daily is None
+    assert at_work.post(reverse("counter:settings"), fields | {"refill_lead_days": "10"}).status_code == 422
+    wrong = fields | {"version": "2", "time_zone": "Europe/Nowhere"}
+    assert "time zone" in at_work.post(reverse("counter:settings"), wrong).content.decode()
+
+
+def test_nobody_opens_a_pharmacy_without_the_sites_permission(manager: StaffMember, at_work: Client) -> None:
+    assert at_work.post(reverse("counter:open-pharmacy"), OPENED).status_code == 403
+    assert Pharmacy.objects.count() == 1
+
+
+def test_the_first_manager_opens_a_pharmacy_and_is_its_manager(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("first_manager", "mara")
+    path = "/join/" + capsys.readouterr().out.strip().split("/join/")[1]
+    assert Client().post(path, PASSWORD).status_code == 302
+    client = sign_in("mara", PASSWORD["password"])
+    assert client.get(reverse("counter:queue"))["Location"] == reverse("counter:open-pharmacy")
+    assert client.post(reverse("counter:open-pharmacy"), OPENED)["Location"] == reverse("counter:people")
+    member = StaffMember.objects.get()
+    assert (member.role, member.display_name, member.pharmacy.name) == ("manager", "Mara Okonkwo", "Harbour Pharmacy")
+    assert "access.changed" in set(AuditEntry.objects.values_list("action", flat=True))
+    with pytest.raises(CommandError, match="works at a pharmacy already"):
+        call_command("first_manager", "mara")
