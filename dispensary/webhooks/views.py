@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -34,13 +35,13 @@ def receive_events(request: HttpRequest, channel: str) -> HttpResponse:
         return _problem(400, "Content-Length is not a number.")
     if length and (len(length) > 12 or int(length) > LARGEST_CALL):
         return _problem(413, f"A call is at most {LARGEST_CALL} bytes long. Send the events in several calls.")
-    now = read_clock()
-    try:
-        events = provider.read_webhook(request.headers, request.body, now.timestamp())
+    try:  # by this server's clock: a forged call must not reach the database
+        events = provider.read_webhook(request.headers, request.body, timezone.now().timestamp())
     except BadSignature as error:
         return _problem(error.status, "The signature does not fit.")
     except BadPayload as error:
         return _problem(400, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    now = read_clock()
     new = reminders.keep(channel=provider.name, events=events, now=now)
     reminders.act_on_events(now=now, limit=50)
     content_type, expected_body = provider.webhook_response
