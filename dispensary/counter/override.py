@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dispensary import audit, policies
 from dispensary.actions import overrides
 from dispensary.actions.decisions import Decided
+from dispensary.actions.overrides import Answer
 from dispensary.actors import Actor
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
@@ -31,7 +32,6 @@ from dispensary.counter.forms import (
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import items_of, review_draft
-from dispensary.counter.session import NOT_RECOGNISED, is_own_password
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.handover import order_number
@@ -85,7 +85,7 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         ChoiceReasonForm(data, prefix=CHOICE_PREFIX, initial=typed_fields(typed, CHOICE_PREFIX))
         if asks_reason
         else None,
-        SignatureForm(data),
+        SignatureForm(data, request),
         reviewed.decided,
     )
     if data is not None:
@@ -125,8 +125,9 @@ def sign_answers(
     lines += form_error_lines(signing.signature)
     if lines:
         return lines
-    if not is_own_password(request, signing.signature.cleaned_data["password"]):
-        return [ErrorLine(NOT_RECOGNISED, "id_password")]
+    method = signing.signature.prove(visit.now)
+    if signing.signature.errors:
+        return form_error_lines(signing.signature)
     decided = signing.decided
     if signing.reason is not None:
         reason: dict[str, str] = {name: signing.reason.cleaned_data[name] for name in signing.reason.fields}
@@ -137,7 +138,8 @@ def sign_answers(
         draft.reason = reason
     try:
         seconds = int((visit.now - datetime.fromisoformat(draft.override_shown_at)).total_seconds())
-        sign_all(prescription, signing.answers, decided, seconds, visit.by, visit.now)
+        answers = [replace(form.answer(method), seconds=seconds) for form in signing.answers]
+        sign_all(prescription, answers, decided, visit.by, visit.now)
     except DispensaryError as error:
         return error_lines(error, {})
     draft.override_shown_at = ""
@@ -147,20 +149,11 @@ def sign_answers(
 
 @audit.retrying
 @transaction.atomic
-def sign_all(  # noqa: PLR0917  (the parts of one signature)
-    prescription: Prescription,
-    forms: Sequence[AnswerForm],
-    decided: Sequence[Decided],
-    seconds: int,
-    by: Actor,
-    now: datetime,
+def sign_all(
+    prescription: Prescription, answers: Sequence[Answer], decided: Sequence[Decided], by: Actor, now: datetime
 ) -> None:
-    """Sign all answers in one transaction, as they stand under the decisions that the hand-over comes with.
-
-    `seconds` have passed since the page was first shown.
-    """
-    for form in forms:
-        answer = replace(form.answer(), seconds=seconds)
+    """Sign all answers in one transaction, as they stand under the decisions that the hand-over comes with."""
+    for answer in answers:
         overrides.sign(prescription=prescription, answer=answer, decisions=decided, by=by, now=now)
 
 

@@ -15,10 +15,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dispensary.counter.access import LOCKED_KEY, PHARMACY_KEY, find_visit
+from dispensary.counter.forms import NOT_RECOGNISED
 from dispensary.counter.pages import ErrorLine, form_error_lines, page_of, render_page, save_typed_fields, typed_pairs
 from dispensary.models import StaffMember
-
-NOT_RECOGNISED = "That is not your password. After five wrong ones you are locked out for a while."
 
 
 def is_own_password(request: HttpRequest, password: str) -> bool:

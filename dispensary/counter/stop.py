@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 from django import forms
 from django.contrib import messages
@@ -22,11 +23,10 @@ from dispensary.counter.check_view import Group, group_findings, open_answers
 from dispensary.counter.choices import describe_courses
 from dispensary.counter.forms import AnswerForm, SignatureForm, StyledForm, answer_forms, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
-from dispensary.counter.session import NOT_RECOGNISED, is_own_password
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Prescription
+from dispensary.models import Prescription, SignatureMethod
 
 OTHER = "other"
 REASONS = (
@@ -72,13 +72,15 @@ def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     asked = [question for question in questions if question.severity == "override"]
     is_answered = "stop-it" in request.POST
     answers = answer_forms(asked, request.POST if is_answered else None)
-    signature = SignatureForm(request.POST if is_answered else None) if asked else None
+    signature = SignatureForm(request.POST if is_answered else None, request) if asked else None
     errors = form_error_lines(form)
     if is_answered and not errors:
-        errors = check_signature(request, answers, signature)
+        errors, method = check_signature(answers, signature, visit.now)
         if not errors:
             acknowledged = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
-            errors = stop_medicine(visit, prescription, form, [*(answer.answer() for answer in answers), *acknowledged])
+            errors = stop_medicine(
+                visit, prescription, form, [*(answer.answer(method) for answer in answers), *acknowledged]
+            )
         if not errors:
             messages.success(request, stopped_words(visit, prescription, assessment))
             return redirect("counter:patient", prescription.patient_id)
@@ -98,16 +100,17 @@ def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
 
 
 def check_signature(
-    request: HttpRequest, answers: Sequence[AnswerForm], signature: SignatureForm | None
-) -> list[ErrorLine]:
-    """Return the errors of the answers. The password is tried only when everything else is complete."""
+    answers: Sequence[AnswerForm], signature: SignatureForm | None, now: datetime
+) -> tuple[list[ErrorLine], SignatureMethod]:
+    """Return the errors of the answers, and how they are signed. Password and code are tried only when everything else is complete."""
     lines = [line for form in answers for line in form_error_lines(form)]
     if signature is None:
-        return lines
+        return lines, SignatureMethod.SIGNED_IN
     lines += form_error_lines(signature)
-    if not lines and not is_own_password(request, signature.cleaned_data["password"]):
-        return [ErrorLine(NOT_RECOGNISED, "id_password")]
-    return lines
+    if lines:
+        return lines, SignatureMethod.SIGNED_IN
+    method = signature.prove(now)
+    return form_error_lines(signature), method
 
 
 def stop_medicine(visit: Visit, prescription: Prescription, form: StopForm, answers: list[Answer]) -> list[ErrorLine]:
