@@ -311,6 +311,7 @@ def test_every_other_page_is_without_fault(
             pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=timezone.now()
         )
     addresses = {
+        "no-such-page": "/no-such-page",
         "namesakes": reverse("counter:check", args=[above_the_maximum.pk]),
         "stopped": reverse("counter:check", args=[order.pk]),
         "cancel": reverse("counter:cancel-prescription", args=[order.pk]),
@@ -324,7 +325,6 @@ def test_every_other_page_is_without_fault(
         "at-risk": reverse("counter:at-risk"),
         "reminders": reverse("counter:reminders"),
         "nothing-there": reverse("counter:check", args=[patient]),
-        "no-such-page": "/no-such-page",
     }
     with eye(browser, live_server.url) as looking:
         sign_in(looking, pharmacist)
