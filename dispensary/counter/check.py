@@ -16,16 +16,17 @@ from dispensary.actions import dispenses, patients
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.overrides import Refused
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question
+from dispensary.assessment import Assessment
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
+from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines
 from dispensary.counter.check_view import CheckView
-from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, Choices, may_acknowledge
+from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.main_button import main_button
-from dispensary.counter.pages import ErrorLine, capitalize, error_lines, form_error_lines, render_page
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import (
     Line,
     Reviewed,
@@ -37,19 +38,12 @@ from dispensary.counter.reviewing import (
 )
 from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
-from dispensary.errors import DispensaryError, InvalidInput, Problem
+from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number, try_labels
 from dispensary.models import Dispense, Override, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
-TARGETS = {
-    "quantity": "id_quantity",
-    "pack.gtin": "id_scan",
-    "pack.expiry": "id_expiry",
-    "pack.lot": "id_lot",
-    "decisions": "choices",
-}
 BY_ENTER = "enter"
 """The value of the button that Enter presses in every field: with an empty scan field the page is reviewed again."""
 CHANGED = "The findings have changed since you opened this page. Look at them again."
@@ -391,51 +385,3 @@ def feeds_a_course(asked: Assessment) -> bool:
 def past_overrides(prescription: Prescription) -> Any:
     """Return the last five answers for this patient, on any order."""
     return Override.objects.filter(prescription__patient_id=prescription.patient_id, severity="override")[:5]
-
-
-def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
-    """Return the errors of one strength; a missing pack points at the scan field, and names its strength."""
-    lines = form_error_lines(form)
-    missing = ErrorLine(f"Scan the pack of {line.ordered}", "id_scan") if line.prefix else None
-    return [
-        (missing or ErrorLine(error.words, "id_scan")) if error.target.endswith("gtin") else error for error in lines
-    ]
-
-
-def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
-    """Return the error of a choice that was not made, or that has no reason yet."""
-    if choices.is_open and choices.is_for_pharmacist and not policies.may_override(by):
-        return ErrorLine(f"{choices.question} A pharmacist decides this.", "choices")
-    if choices.is_open:
-        return ErrorLine(f"{choices.question} Choose one.", "choices")
-    return ErrorLine("Your choice needs a pharmacist's reason and signature.", "choices")
-
-
-def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
-    """Return a line for each unanswered finding, with its anchor, or for each other reason, with its field."""
-    if not refused.unanswered:
-        return [
-            ErrorLine(f"{problem.given}. {problem.next or f'{capitalize(problem.expected)}.'}", target_of(problem))
-            for problem in refused.problems
-        ]
-    return [
-        ErrorLine(
-            f"{question.summary}. {needed_words(problem, question, visit.by)}",
-            f"finding-{question.fingerprint[:12]}",
-        )
-        for problem, question in zip(refused.problems, refused.unanswered, strict=True)
-    ]
-
-
-def needed_words(problem: Problem, question: Question, by: Actor) -> str:
-    """Return what an unanswered finding needs, as a sentence."""
-    if question.is_for_pharmacist and not may_acknowledge(question, by):
-        return "A pharmacist has to acknowledge this."
-    if question.severity == "acknowledge":
-        return "Tick that you have seen it."
-    return f"{capitalize(problem.expected)} is needed."
-
-
-def target_of(problem: Problem) -> str:
-    """Return the id of the field that a problem is about; empty where it is about none."""
-    return TARGETS.get(problem.field, "")

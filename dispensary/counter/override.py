@@ -20,7 +20,8 @@ from dispensary.actions.overrides import Answer
 from dispensary.actors import Actor
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import choice_error_line, past_overrides, save_choice, select_prescriptions
+from dispensary.counter.check import past_overrides, save_choice, select_prescriptions
+from dispensary.counter.check_errors import choice_error_line
 from dispensary.counter.choices import Choices
 from dispensary.counter.forms import (
     AnswerForm,

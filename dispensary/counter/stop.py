@@ -18,7 +18,8 @@ from dispensary.actions import therapy as actions
 from dispensary.actions.overrides import Answer, Refused
 from dispensary.assessment import Assessment, assess
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import refusal_lines, select_prescriptions
+from dispensary.counter.check import select_prescriptions
+from dispensary.counter.check_errors import refusal_lines
 from dispensary.counter.check_view import Group, group_findings, open_answers
 from dispensary.counter.choices import describe_courses
 from dispensary.counter.forms import AnswerForm, SignatureForm, StyledForm, answer_forms, posted_data

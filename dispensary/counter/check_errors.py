@@ -1,0 +1,70 @@
+"""Errors of the check page: what is wrong with a pack, a choice or a hand-over, in words and with the field."""
+
+from __future__ import annotations
+
+from dispensary import policies
+from dispensary.actions.overrides import Refused
+from dispensary.actors import Actor
+from dispensary.assessment import Question
+from dispensary.counter.choices import Choices, may_acknowledge
+from dispensary.counter.forms import PackForm
+from dispensary.counter.pages import ErrorLine, capitalize, form_error_lines
+from dispensary.counter.reviewing import Line
+from dispensary.counter.visit import Visit
+from dispensary.errors import Problem
+
+TARGETS = {
+    "quantity": "id_quantity",
+    "pack.gtin": "id_scan",
+    "pack.expiry": "id_expiry",
+    "pack.lot": "id_lot",
+    "decisions": "choices",
+}
+
+
+def pack_error_lines(form: PackForm, line: Line) -> list[ErrorLine]:
+    """Return the errors of one strength; a missing pack points at the scan field, and names its strength."""
+    lines = form_error_lines(form)
+    missing = ErrorLine(f"Scan the pack of {line.ordered}", "id_scan") if line.prefix else None
+    return [
+        (missing or ErrorLine(error.words, "id_scan")) if error.target.endswith("gtin") else error for error in lines
+    ]
+
+
+def choice_error_line(choices: Choices, by: Actor) -> ErrorLine:
+    """Return the error of a choice that was not made, or that has no reason yet."""
+    if choices.is_open and choices.is_for_pharmacist and not policies.may_override(by):
+        return ErrorLine(f"{choices.question} A pharmacist decides this.", "choices")
+    if choices.is_open:
+        return ErrorLine(f"{choices.question} Choose one.", "choices")
+    return ErrorLine("Your choice needs a pharmacist's reason and signature.", "choices")
+
+
+def refusal_lines(refused: Refused, visit: Visit) -> list[ErrorLine]:
+    """Return a line for each unanswered finding, with its anchor, or for each other reason, with its field."""
+    if not refused.unanswered:
+        return [
+            ErrorLine(f"{problem.given}. {problem.next or f'{capitalize(problem.expected)}.'}", target_of(problem))
+            for problem in refused.problems
+        ]
+    return [
+        ErrorLine(
+            f"{question.summary}. {needed_words(problem, question, visit.by)}",
+            f"finding-{question.fingerprint[:12]}",
+        )
+        for problem, question in zip(refused.problems, refused.unanswered, strict=True)
+    ]
+
+
+def needed_words(problem: Problem, question: Question, by: Actor) -> str:
+    """Return what an unanswered finding needs, as a sentence."""
+    if question.is_for_pharmacist and not may_acknowledge(question, by):
+        return "A pharmacist has to acknowledge this."
+    if question.severity == "acknowledge":
+        return "Tick that you have seen it."
+    return f"{capitalize(problem.expected)} is needed."
+
+
+def target_of(problem: Problem) -> str:
+    """Return the id of the field that a problem is about; empty where it is about none."""
+    return TARGETS.get(problem.field, "")
