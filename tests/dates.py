@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from tests.clock import copy_library, moved_clock
 
 LONDON = ZoneInfo("Europe/London")
-ARGUMENTS = ["-q", "-p", "no:cacheprovider", "-m", "not faults and not browser", "-n", "2", "--dist", "loadgroup"]
+ARGUMENTS = ["-q", "-m", "not faults and not browser", "-n", "2", "--dist", "loadgroup"]
 MISSING = (
     "The clock cannot be moved here: libfaketime {}. It is one of the test packages: `make install-test` installs it, "
     "or `.venv/bin/python -m pip install libfaketime` (Linux; no root, and no package of the system, is needed)."
