@@ -6,7 +6,9 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -37,9 +39,12 @@ def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[
     return subprocess.run(line, shell=True, cwd=folder, env=more or None, capture_output=True, text=True, check=False)
 
 
-def test_the_drill_is_followed_literally(sealed: Pharmacy, site: Site, own_key: Path, tmp_path: Path) -> None:
+def test_the_drill_is_followed_literally(
+    sealed: Pharmacy, write: Callable[..., UUID], site: Site, own_key: Path, tmp_path: Path
+) -> None:
     drill, here = steps(), tmp_path / "here"
     here.mkdir()
+    write(Pharmacy.objects.create(name="Low Street", opened_at=sealed.opened_at))
     environment = site.environment(AUDIT_KEY_FILE=str(own_key))
     show, export = drill[1]
     assert run(show, here, **environment).returncode == 0
