@@ -202,7 +202,7 @@ def test_an_override_without_a_fresh_signature_is_refused(shop, pharmacist):
             by=pharmacist,
             now=NOW,
         )
-    assert [problem.field for problem in caught.value.problems] == ["signature"]
+    assert [problem.field for problem in caught.value.problems] == ["proof"]
 
 
 def test_two_open_overrides_for_one_finding_are_refused(shop, pharmacist):
