@@ -44,7 +44,7 @@ class AccountProof(PasswordProof):
             raise NotProven(
                 "That code is not right, or was used already.",
                 Problem(
-                    "proof.code", "another", "the code that the app shows now", "A passkey signs at the counter only."
+                    "proof.code", "another", "the code that the app shows now", "With a passkey alone: a recovery code."
                 ),
             )
         forget_attempts()
