@@ -272,6 +272,7 @@ class World:
         body: dict[str, Any] = {
             "quantity": str(quantity),
             "pack": pack_body(first),
+            "proof": {"password": make.PASSWORD},
             "decisions": [
                 {"kind": d.kind.value, "object": d.course, "words": d.words, "mitigation": d.mitigation}
                 | ({} if d.days is None else {"days": d.days})

@@ -186,7 +186,7 @@ def test_a_role_and_a_profile_change_only_with_an_entry(shop: Shop, database: Da
 
 def test_what_the_actions_change_agrees(shop: Shop) -> None:
     """Corrections, facts, a death, a join, settings, access: each by its action, then compared."""
-    manager = shop.manager.actor()
+    manager = make.staff(shop.pharmacy, StaffRole.MANAGER).actor()
     corrections.correct_identity(
         patient=shop.patient, changes={"family_name": "Dow", "birth_date": "1981-02-03"},
         reason=CorrectionReason.RECORDED_WRONGLY, words="", by=shop.by, now=make.NOW,
