@@ -57,6 +57,8 @@ _SLOW_FILES = {
         "dispensary/audit/checks/test_tampering_around.py",
         "dispensary/audit/evidence/test_tiles.py",
         "dispensary/audit/sealing/test_anchors.py",
+        "benchmarks/test_review_desk.py",
+        "dispensary/audit/test_drill.py",
         "dispensary/audit/test_retention.py",
     ],
     "plans of many patients and every change of clocks, 0.2 to 0.7 s; schedule, engine and texts stay quick": [
