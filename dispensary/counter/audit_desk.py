@@ -50,6 +50,12 @@ class PeriodForm(StyledForm):
         return begin, end
 
 
+def staff_choices(visit: Visit) -> list[tuple[str, str]]:
+    """Return the staff of the pharmacy as the log names them, with their names, to choose one or anybody."""
+    staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
+    return [("", "Anybody"), *((member.actor().name, member.display_name) for member in staff)]
+
+
 class FilterForm(PeriodForm):
     """Filters of the search. A GET form, so that its address can be mailed; it names people by number only."""
 
@@ -69,11 +75,7 @@ class FilterForm(PeriodForm):
 
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
         super().__init__(*args, visit=visit, **kwargs)
-        staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
-        cast("forms.ChoiceField", self.fields["actor"]).choices = [
-            ("", "Anybody"),
-            *((m.actor().name, m.display_name) for m in staff),
-        ]
+        cast("forms.ChoiceField", self.fields["actor"]).choices = staff_choices(visit)
 
     def filters(self) -> Filters:
         """Return the filters of the search; days are those of the pharmacy."""

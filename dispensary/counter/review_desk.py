@@ -22,7 +22,7 @@ from dispensary.audit import Event, Line
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import TEXT_WINDOW, Filters
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import PeriodForm, next_page_address
+from dispensary.counter.audit_desk import PeriodForm, next_page_address, staff_choices
 from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
@@ -66,11 +66,7 @@ class OverridesForm(PeriodForm):
 
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
         super().__init__(*args, visit=visit, **kwargs)
-        staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)
-        cast("forms.ChoiceField", self.fields["actor"]).choices = [
-            ("", "Anybody"),
-            *((m.actor().name, m.display_name) for m in staff),
-        ]
+        cast("forms.ChoiceField", self.fields["actor"]).choices = staff_choices(visit)
 
     def filters(self) -> Filters:
         """Return the filters of the search; without a first day, that of the last `PERIOD`."""
