@@ -86,7 +86,7 @@ def person(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     initial = {name: getattr(member, name) for name in RoleForm.base_fields}
     form = RoleForm(request.POST if do == "role" else None, initial=initial)
     if member.is_service:
-        form.fields["role"].choices = [(value, StaffRole(value).label) for value in SERVICE_ROLES]  # type: ignore[attr-defined]
+        form.fields["role"].choices = [(value, StaffRole(value).label) for value in SERVICE_ROLES]  # type: ignore[attr-defined]  # a choice field
     errors, link = form_error_lines(form), ""
     try:
         if do == "role" and form.is_valid():

@@ -128,7 +128,7 @@ def _replace(
     people: Mapping[tuple[str, str], Cell],
 ) -> None:
     for table in ("rule_day", "person_day"):
-        cursor.execute(f"DELETE FROM desk.{table} WHERE log_id = %s AND day = %s", [log_id, day])  # noqa: S608  (ours)
+        cursor.execute(f"DELETE FROM desk.{table} WHERE log_id = %s AND day = %s", [log_id, day])  # noqa: S608  (names of our own tables)
     cursor.executemany(
         "INSERT INTO desk.rule_day VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
@@ -186,17 +186,17 @@ def read_counts(pharmacy: UUID, since: dt.date, until: dt.date, *, using: str = 
     values: dict[str, Any] = {"pharmacy": pharmacy, "since": since, "until": until}
     with connections[using].cursor() as cursor:
         cursor.execute(
-            f"SELECT rule, severity, day, shown, answered, asked, timed, quick, reasons FROM desk.rule_day {_SCOPE}",  # noqa: S608  (ours)
+            f"SELECT rule, severity, day, shown, answered, asked, timed, quick, reasons FROM desk.rule_day {_SCOPE}",  # noqa: S608  (names of our own tables)
             values,
         )
         for rule, severity, day, shown, *answer in cursor.fetchall():
             rules[rule, severity].shown += shown
             _add(rules[rule, severity], *answer)
             weeks[rule][day - dt.timedelta(days=day.weekday())] += shown
-        cursor.execute(f"SELECT actor, answered, 0, timed, quick, reasons FROM desk.person_day {_SCOPE}", values)  # noqa: S608  (ours)
+        cursor.execute(f"SELECT actor, answered, 0, timed, quick, reasons FROM desk.person_day {_SCOPE}", values)  # noqa: S608  (names of our own tables)
         for actor, *answer in cursor.fetchall():
             _add(people[actor], *answer)
-        cursor.execute(f"SELECT count(*), min(first_seq), max(last_seq) FROM desk.made {_SCOPE}", values)  # noqa: S608  (ours)
+        cursor.execute(f"SELECT count(*), min(first_seq), max(last_seq) FROM desk.made {_SCOPE}", values)  # noqa: S608  (names of our own tables)
         days, first, last = cursor.fetchone()
     return Counted(dict(rules), dict(people), weeks, days, first, last)
 

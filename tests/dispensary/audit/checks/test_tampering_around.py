@@ -183,7 +183,7 @@ def run_verify(*words: object) -> tuple[int, str]:
 
 def test_a_log_that_is_gone_is_named_by_the_sealer_and_by_verify(sealed: Pharmacy, database: Database) -> None:
     held_folder = service.make_sealer().states.folder.parent / "held"
-    held_folder.write_text(service.make_sealer().states.load(log_of(sealed).log_id).note)  # type: ignore[union-attr]
+    held_folder.write_text(service.make_sealer().states.load(log_of(sealed).log_id).note)  # type: ignore[union-attr]  # sealed before, so there is a state
     row = delete_log(database, sealed)
     lost = service.lost_states(raw_connection("sealer"), service.make_sealer().states)
     assert [(state.origin, state.size) for state in lost] == [(row.origin, 13)]
