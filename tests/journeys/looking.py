@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 from dispensary.counter.styles.build import MODULES
@@ -21,6 +22,8 @@ PICTURES = os.environ.get("PICTURES")
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 320, "height": 640}
 LONGEST_TABBING = 120
+AFTER_ANY_SCAN = timedelta(minutes=1)
+"""Longer than the pause after which the page takes a scan as ended, and than this machine takes to stop the clock."""
 
 _AXE = """async () => {
   const told = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
@@ -117,23 +120,26 @@ def type_as_a_scanner(looking: Eye, gtin: str = make.TEN_MG, lot: str = "LOT7", 
 
 
 def send_fast(looking: Eye, keys: list[str]) -> None:
-    """Send keys that lead to another page, as fast as a scanner.
+    """Send keys that lead to another page, all at one moment of the page's clock, however slow the machine is.
 
-    Each key bears the moment at which a scanner would have sent it, however slowly this machine lets them through.
+    A scanner that sends no key at the end is waited for: the page's clock goes on.
     """
-    wire = looking.page.context.new_cdp_session(looking.page)
-    first = time.time()
-    with looking.page.expect_navigation():
-        for number, key in enumerate(keys):
-            pressed = {"key": key, "text": key, "modifiers": 0}
+    page = looking.page
+    wire = page.context.new_cdp_session(page)
+    page.clock.install()
+    page.clock.pause_at(timezone.now() + AFTER_ANY_SCAN)
+    with page.expect_navigation():
+        for key in keys:
+            pressed = {"key": key, "modifiers": 0}
+            text = {"text": key}
             if key == "separator":
-                pressed = {"key": "]", "code": "BracketRight", "modifiers": 2}
+                pressed, text = {"key": "]", "code": "BracketRight", "modifiers": 2}, {"text": "]"}
             elif key == "Enter":
-                pressed = {"key": key, "code": key, "text": "\r", "windowsVirtualKeyCode": 13}
+                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 13}, {"text": "\r"}
             elif key == "Tab":
-                pressed = {"key": key, "code": key, "windowsVirtualKeyCode": 9}
-            for kind in ("keyDown", "keyUp"):
-                sent = (
-                    pressed if kind == "keyDown" else {name: value for name, value in pressed.items() if name != "text"}
-                )
-                wire.send("Input.dispatchKeyEvent", {"type": kind, "timestamp": first + number * 0.005, **sent})
+                pressed, text = {"key": key, "code": key, "windowsVirtualKeyCode": 9}, {}
+            wire.send("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
+            wire.send("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+        if keys[-1] not in {"Enter", "Tab"}:
+            page.clock.fast_forward(AFTER_ANY_SCAN // timedelta(milliseconds=1))
+    page.clock.resume()
