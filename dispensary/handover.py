@@ -15,7 +15,7 @@ from dispensary import audit
 from dispensary.assessment import HandedOver, handed_over
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
 from dispensary.documents.words import NB, mg
-from dispensary.models import Dispense, Prescription
+from dispensary.models import Dispense, Prescription, Product
 from dispensary.models.keys import short_key
 
 WARNINGS = (
@@ -79,7 +79,7 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
         strength_mg=dispense.strength_mg,
         quantity=dispense.quantity,
         course=course,
-        patient_name=f"{dispense.patient.given_name} {dispense.patient.family_name}".strip(),
+        patient_name=dispense.patient.name_on_papers,
         dispensed_on=dispense.pharmacy.local_day(dispense.handed_over_at),
         number=order_number(dispense.prescription),
         pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
@@ -91,8 +91,14 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
 
 
 def medicine_name(dispense: Dispense) -> str:
-    """Return the name on the pack, without strength."""
-    product = dispense.product
+    """Return the name on the pack, without strength: `Lioresal`; of packs of several brands `Lioresal / Baclofen`."""
+    gtins = [pack["gtin"] for pack in dispense.further_packs]
+    further = Product.objects.in_bulk(gtins) if gtins else {}
+    products = [dispense.product, *(further[gtin] for gtin in gtins if gtin in further)]
+    return " / ".join(dict.fromkeys(_name_on_pack(product) for product in products))
+
+
+def _name_on_pack(product: Product | None) -> str:
     return "Baclofen" if product is None else product.brand or product.ingredient.capitalize()
 
 

@@ -20,9 +20,16 @@ from dispensary.errors import InvalidInput, Problem
 from dispensary.models import CorrectionReason, Patient
 from dispensary.text import clean_line
 
-IDENTITY = {"identifier": 64, "identifier_system": 255, "family_name": 120, "given_name": 120, "birth_date": 10}
+IDENTITY = {
+    "identifier": 64,
+    "identifier_system": 255,
+    "family_name": 120,
+    "given_name": 120,
+    "printed_name": 80,
+    "birth_date": 10,
+}
 """The fields that say who a patient is, with the characters that each may have."""
-_OPTIONAL = {"identifier_system", "given_name"}
+_OPTIONAL = {"identifier_system", "given_name", "printed_name"}
 
 
 @transaction.atomic
@@ -59,7 +66,8 @@ def correct_identity(
     }
     if not changed:
         return locked
-    save_former_identity(locked, locked, reason, now)
+    if changed.keys() != {"printed_name"}:
+        save_former_identity(locked, locked, reason, now)
     for name, change in changed.items():
         setattr(locked, name, change["to"])
     if changed.keys() & {"identifier", "identifier_system"}:

@@ -300,6 +300,7 @@ def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) 
             product=product,
             strength_mg=product.strength_mg,
             quantity=item.quantity,
+            further_packs=[counted.to_json() for counted in item.further],
             handed_over_at=visit.now,
         )
         for item, product in zip(given, products, strict=True)
@@ -308,8 +309,8 @@ def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) 
         try_labels(rows, after)
     except DoesNotFit as error:
         return (
-            f"The label cannot be printed: {str(error).removeprefix('label: ')}. Nothing was handed over yet. Correct it, or press the button again "
-            "to hand over with a label written by hand."
+            f"The label cannot be printed: {str(error).removeprefix('label: ')}. Nothing was handed over yet. Where it is the patient's name, "
+            "give it as it is printed on the patient's page; or press the button again to hand over with a label written by hand."
         )
     return ""
 

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from baclofen_rules.facts import FACTS
-from baclofen_rules.findings import Citation, Finding
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Regimen, Unit
 from baclofen_rules.sentences import say_directions
@@ -19,9 +17,10 @@ from baclofen_rules.therapy import HAND_OVER
 from dispensary.assessment import NOT_ASSESSED, Assessment, Question, ask_unassessed
 from dispensary.counter.asking import AskForm
 from dispensary.counter.dose_line import DoseLine, Span
-from dispensary.documents.words import NB, long_day, mg
+from dispensary.counter.finding_words import describe_fact, describe_proposal, describe_source, format_quantities
+from dispensary.counter.remedies import what_clears
+from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
-from dispensary.templatetags.counter import dates
 
 HALF = Decimal("0.5")
 MOST_IN_A_COLUMN = 3
@@ -34,40 +33,6 @@ GROUPS = (
     ("acknowledge", "acknowledge", "Acknowledge", "Needs one tick from whoever hands over."),
     ("information", "information", "Information", "For you to know."),
 )
-CLEARS = {
-    "stop": "A corrected prescription, another pack, or a corrected patient record.",
-    "override": "A corrected prescription, or a pharmacist's override with a reason.",
-    "acknowledge": "",
-    "information": "",
-}
-UNITS = {
-    "mg_per_day": ("", "mg a day"),
-    "from_mg_per_day": ("from ", "mg a day"),
-    "low_mg_per_day": ("at least ", "mg a day"),
-    "high_mg_per_day": ("at most ", "mg a day"),
-    "together_mg_per_day": ("", "mg a day together"),
-    "start_mg_per_day": ("start ", "mg a day"),
-    "dose_mg": ("", "mg a dose"),
-    "smallest_mg": ("at least ", "mg"),
-    "gap_days": ("", "days without tablets"),
-    "doses_per_day": ("", "doses a day"),
-    "times": ("", "times"),
-    "months": ("", "months"),
-    "mg": ("", "mg"),
-    "mg_per_dose": ("", "mg a dose"),
-    "strength_mg": ("", "mg tablets"),
-    "days": ("", "days"),
-    "days_left": ("", "days left"),
-    "tablets": ("", "tablets"),
-    "least": ("at least ", "tablets"),
-    "most": ("at most ", "tablets"),
-    "times_per_day": ("", "times a day"),
-    "age_years": ("", "years old"),
-    "weight_kg": ("", "kg"),
-    "mg_per_kg_per_day": ("", "mg/kg a day"),
-    "egfr": ("eGFR ", "mL/min/1.73 m²"),
-}
-"""Words before and unit behind each quantity of a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +266,7 @@ def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> l
     ]
     rules = assessment.missing_beside_facts()
     if rules:
-        missing = [(rule.code, ", ".join(_fact(f) for f in rule.missing)) for rule in rules]
+        missing = [(rule.code, ", ".join(describe_fact(f) for f in rule.missing)) for rule in rules]
         hint = "Something is missing. Find it out, or tick that you hand over without knowing."
         unknown = [_show_finding(ask_unassessed(rules), answers, missing, on=assessment.on)]
         groups.append(Group("unknown", "Could not be assessed", hint, unknown))
@@ -315,79 +280,11 @@ def _show_finding(
     return ShownFinding(
         question,
         f"finding-{question.fingerprint[:12]}",
-        _quantities(finding.observed) if finding else "",
-        _quantities(finding.limit) if finding else "",
-        _clears(question, on) if not missing else "",
-        [_source(source) for source in finding.sources] if finding else [],
+        format_quantities(finding.observed) if finding else "",
+        format_quantities(finding.limit) if finding else "",
+        what_clears(question, on) if not missing else "",
+        [describe_source(source) for source in finding.sources] if finding else [],
         answers.get(question.fingerprint),
-        _proposal(finding.suggestion or {}) if finding else "",
+        describe_proposal(finding.suggestion or {}) if finding else "",
         missing,
     )
-
-
-def _clears(question: Question, on: date) -> str:
-    """Return what would clear a finding: the limit of a dose or the first day, where it is one, and what its severity asks for."""
-    finding = question.finding
-    names = ("mg_per_day", "mg_per_dose", "mg_per_kg_per_day")
-    limit = {name: finding.limit[name] for name in names if name in finding.limit} if finding else {}
-    most = f"At most {_quantities(limit)}. " if limit and question.is_dose_above_limit else ""
-    first_day = _clears_on(finding, on) if finding else None
-    later = "" if first_day is None or first_day <= on else f"On or after {long_day(first_day)}. "
-    return f"{most}{later}{CLEARS[question.severity]}"
-
-
-def _clears_on(finding: Finding, on: date) -> date | None:
-    """Return the day from which a finding about time is no longer made; None for others."""
-    limit, observed = finding.limit, finding.observed
-    if "due_on" in limit:
-        return date.fromisoformat(limit["due_on"]) - timedelta(days=int(limit.get("days_early", 0)))
-    if "starts_on" in limit:
-        return date.fromisoformat(limit["starts_on"])
-    if "days_left" in limit and "days_left" in observed:
-        return on + timedelta(days=int(observed["days_left"]) - int(limit["days_left"]))
-    return None
-
-
-def _proposal(suggestion: Mapping[str, Any]) -> str:
-    """`Take 15 mg three times a day for 3 days, ..., then stop. 27 tablets of 10 mg.`"""
-    if "taper" in suggestion:
-        packs = " and ".join(
-            f"{t['quantity']} tablets of {t['strength_mg']}{NB}mg" for t in suggestion["taper"]["tablets"]
-        )
-        return f"{suggestion['taper']['sentence']} {packs}."
-    return f"{suggestion['quantity']} tablets." if "quantity" in suggestion else ""
-
-
-def _quantities(values: Mapping[str, Any]) -> str:
-    if "least" in values and values["least"] == values.get("most"):
-        values = {"tablets" if name == "most" else name: value for name, value in values.items() if name != "least"}
-    return ", ".join(filter(None, (_quantity(name, value) for name, value in values.items())))
-
-
-def _quantity(name: str, value: Any) -> str:
-    """Return one quantity of a finding with its unit; "" for a list, which the finding's detail spells out."""
-    if isinstance(value, list | dict):
-        return ""
-    is_fact = value is None or isinstance(value, bool)
-    text = {True: "yes", False: "no", None: "not known"}[value] if is_fact else dates(value)
-    before, unit = UNITS.get(name, (f"{name.replace('_', ' ')}: ", ""))
-    unit = re.sub(r"^(day|tablet|year|time|month|dose)s", r"\1", unit) if text == "1" else unit
-    return f"{before}{text}{NB}{unit}" if unit and value is not None else f"{before}{text}"
-
-
-def _source(source: Citation) -> str:
-    where = f", {source.where}" if source.where else ""
-    return f"[{source.mark}] {source.title}{where}"
-
-
-def _fact(path: str) -> str:
-    """`patient.egfr` -> `eGFR`, `patient.weight_kg` -> `weight`."""
-    if path == "picked.expires_on":
-        return "the expiry date of the pack (scan its square code, or type the date)"
-    if path.startswith("picked"):
-        return "the pack in hand (scan it)"
-    name = path.rsplit(".", 1)[-1]
-    if path.startswith("profile."):
-        limit = {"max_mg_per_day": "daily maximum"}.get(name, name.replace("_", " "))
-        return f"a {limit} for this age (the profile has none: ask the prescriber which holds)"
-    return FACTS[name].words if name in FACTS else name.replace("_", " ")

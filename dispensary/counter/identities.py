@@ -35,6 +35,13 @@ class IdentityForm(StyledForm):
     given_name = forms.CharField(
         label="Given names", max_length=120, required=False, widget=forms.TextInput(attrs=TYPED)
     )
+    printed_name = forms.CharField(
+        label="Name as printed, where it differs",
+        max_length=80,
+        required=False,
+        help_text="For a name whose letters no font here has: in letters that can be printed, as in a passport",
+        widget=forms.TextInput(attrs=TYPED),
+    )
     birth_date = forms.DateField(
         label="Date of birth",
         required=False,

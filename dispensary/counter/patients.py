@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -167,10 +168,14 @@ def medicine_words(medicine: dict[str, Any]) -> str:
     return ", ".join(str(medicine[k]) for k in ("name", "atc") if medicine.get(k))
 
 
-def rows_of(patient: Patient) -> list[tuple[str, str]]:
-    """Return label and words of every fact but the birth date, which stands in the page's head."""
+def rows_of(patient: Patient) -> list[tuple[str, str, date | None]]:
+    """Return label, words and day of every fact but the birth date, which stands in the page's head.
+
+    The day is that from which the fact stands in the record, or on which it was asked and not known.
+    """
     names = [name for name in FACTS if name not in ("birth_date", *LISTS)]
-    return [(FACTS[name].label, _fact_words(FACTS[name], patient)) for name in (*names, *LISTS)]
+    days = {name: date.fromisoformat(on) for name, on in patient.recorded_on.items()}
+    return [(FACTS[name].label, _fact_words(FACTS[name], patient), days.get(name)) for name in (*names, *LISTS)]
 
 
 def _fact_words(fact: Fact, patient: Patient) -> str:

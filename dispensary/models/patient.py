@@ -40,6 +40,11 @@ class Patient(models.Model):
     )
     family_name = models.CharField(max_length=120)
     given_name = models.CharField(max_length=120, blank=True)
+    printed_name = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text=_("the name as labels and calendars have it, where the recorded one cannot be printed"),
+    )
     birth_date = models.DateField(null=True, blank=True)
     sex = models.CharField(max_length=8, choices=Sex, default=Sex.UNKNOWN)
     language = models.CharField(max_length=8, choices=Language, default=Language.ENGLISH)
@@ -102,6 +107,11 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return f"{self.family_name}, {self.given_name}".rstrip(", ")
+
+    @property
+    def name_on_papers(self) -> str:
+        """The name as it is printed: given name first, unless another is recorded for it."""
+        return self.printed_name or f"{self.given_name} {self.family_name}".strip()
 
     @property
     def zone(self) -> str:

@@ -105,6 +105,9 @@ class PatientChanges(Body):
     identifier_system = Text(max_length=255, required=False, allow_blank=True, help_text=_SYSTEM)
     family_name = Text(max_length=120, required=False)
     given_name = Text(max_length=120, required=False, allow_blank=True)
+    printed_name = Text(
+        max_length=80, required=False, allow_blank=True, help_text="on labels, where the name cannot be printed"
+    )
     birth_date = Day(required=False)
     reason = serializers.ChoiceField(
         CorrectionReason.choices[:2], required=False, help_text="of a correction; recorded-wrongly where absent"
@@ -204,7 +207,7 @@ class PatientOut(serializers.ModelSerializer[Any]):
     class Meta:
         model = Patient
         fields = [
-            "id", "pharmacy", "identifier", "identifier_system", "family_name", "given_name", "language", "time_zone",
+            "id", "pharmacy", "identifier", "identifier_system", "family_name", "given_name", "printed_name", "language", "time_zone",
             "died_on", "facts", "facts_at", "prior_supplies", "former_identities", "namesakes", "joined_to", "version",
         ]  # fmt: skip
 

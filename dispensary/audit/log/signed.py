@@ -14,7 +14,7 @@ from django.db.models import Model
 from dispensary.audit.log.events import Event
 
 PATIENT = (
-    "identifier", "identifier_system", "family_name", "given_name", "birth_date", "sex", "language", "time_zone", "died_on",
+    "identifier", "identifier_system", "family_name", "given_name", "printed_name", "birth_date", "sex", "language", "time_zone", "died_on",
     "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
     "anaesthesia_planned", "indication", "joined_to_id",
 )  # fmt: skip

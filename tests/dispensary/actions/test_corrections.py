@@ -169,3 +169,16 @@ def test_who_may_not_corrects_nothing(shop: Pharmacy, misspelt: Patient, role: S
         correct(misspelt, make.staff(make.pharmacy("Elsewhere")).actor(), given_name="John")
     misspelt.refresh_from_db()
     assert misspelt.given_name == "Jhon"
+
+
+def test_a_name_for_labels_leaves_the_record_as_it_is(shop: Pharmacy, technician: Actor) -> None:
+    patient = make.patient(shop, family_name="\u738b", given_name="\u5c0f\u660e")
+    assert patient.name_on_papers == "\u5c0f\u660e \u738b"
+    done = correct(patient, technician, printed_name="Xiaoming Wang")
+    assert done.name_on_papers == "Xiaoming Wang"
+    assert done.family_name == "\u738b"
+    assert not FormerIdentity.objects.exists(), "who the patient is has not changed"
+    line = audit.history(patient, pharmacy=shop)[0]
+    assert line.body is not None
+    assert line.body["changed"] == {"printed_name": {"from": "", "to": "Xiaoming Wang"}}
+    assert correct(done, technician, printed_name="").name_on_papers == "\u5c0f\u660e \u738b"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dispensary.handover import order_number
+from dispensary.documents.words import long_day
+from dispensary.handover import medicine_name, order_number
 from dispensary.models import AuditEntry, Dispense, Override, Prescription, Product, StaffMember, StaffRole
 from tests.dispensary import make
 
@@ -203,7 +205,10 @@ def test_several_packs_are_scanned_one_after_another_and_each_keeps_its_lot(
     page = counter.get(check(prescription))
     line = page.context["lines"][0]
     assert (line.from_first, [(c.quantity, c.pack.lot) for c in line.further]) == (50, [(48, "LOT8")])
-    assert "from 2 packs" in page.content.decode()
+    text = page.content.decode()
+    assert "from 2 packs" in text
+    bar = text[text.index("d-bottom__packs") :]
+    assert "Pack 1" in bar and "Pack 2" in bar and "LOT8" in bar
     third = counter.post(
         check(prescription),
         {"scan-it": "1", "scan": f"]d201{make.TEN_MG}10LOT9\u001d21SN44", "quantity": "98"}
@@ -232,6 +237,9 @@ def test_several_packs_are_handed_over_from_the_page(counter: Client, pharmacist
     assert done.status_code == 302, done.content.decode()
     dispense = Dispense.objects.latest("handed_over_at")
     assert [(pack["lot"], pack["quantity"]) for pack in dispense.packs] == [("LOT7", 50), ("LOT8", 48)]
+    make.product("05012345678924", 10, name="Baclofen 10 mg tablets", brand="")
+    dispense.further_packs = [pack | {"gtin": "05012345678924"} for pack in dispense.further_packs]
+    assert medicine_name(dispense) == "Lioresal / Baclofen", "the label names every pack it is on"
     assert "LOT8" in counter.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode()
 
 
@@ -602,6 +610,16 @@ def test_the_day_of_an_egfr_is_typed_and_coded_conditions_stay(counter: Client, 
         "1\N{NO-BREAK SPACE}Mar\N{NO-BREAK SPACE}2026"
         in counter.get(reverse("counter:patient", args=[patient.pk])).content.decode()
     )
+
+
+def test_each_fact_of_a_patient_has_its_day(counter: Client, pharmacist: StaffMember) -> None:
+    patient = make.patient(pharmacist.pharmacy, now=timezone.now(), egfr=None)
+    address = reverse("counter:patient", args=[patient.pk])
+    today = timezone.localdate(timezone=ZoneInfo(patient.zone))
+    days = {label: on for label, _, on in counter.get(address).context["facts"]}
+    assert days["Weight"] == today
+    assert days["eGFR"] is None, "nobody was asked"
+    assert f"since {long_day(today)}" in counter.get(address).content.decode()
 
 
 @pytest.mark.parametrize(
