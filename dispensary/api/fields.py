@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import TextChoices
 from rest_framework import serializers
 
 from baclofen_rules.text import format_amount
@@ -29,6 +31,17 @@ class Flag(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class Choice(serializers.ChoiceField):
+    """A value of an enum, read as its member; `members` where not all of them may be given."""
+
+    def __init__(self, enum: type[TextChoices], members: Iterable[TextChoices] | None = None, **more: Any) -> None:
+        self.enum = enum
+        super().__init__([member.value for member in members] if members else enum.choices, **more)
+
+    def to_internal_value(self, data: Any) -> TextChoices:
+        return self.enum(super().to_internal_value(data))
 
 
 class Count(serializers.IntegerField):

@@ -151,6 +151,34 @@ def stop_address(
     return len(ids), any(news)
 
 
+@transaction.atomic
+def start_address(*, medium: Medium, address: str, evidence: str, now: datetime) -> int:
+    """Give back what a STOP from an address ended, by every medium, to all who are reached there.
+
+    Returns to how many. Whoever said no at the counter, or was never asked, is asked by a person; a complaint and a wrong
+    person are not lifted.
+    """
+    digest = address_digest(medium, address)
+    stop = Suppression.objects.select_for_update().filter(medium=medium, address_digest=digest).first()
+    if stop is None or stop.reason != SuppressionReason.OPTED_OUT:
+        return 0
+    points = ContactPoint.objects.filter(medium=medium, address_digest=digest, retired_at__isnull=True)
+    locked = Patient.objects.select_for_update(of=("self",), no_key=True).select_related("pharmacy")
+    ended_here = {"answer": ConsentAnswer.NO, "event__source__in": (ConsentSource.REPLY, ConsentSource.PROVIDER)}
+    started = 0
+    for patient in locked.filter(pk__in=points.values("patient_id")).order_by("pk"):
+        media = list(Consent.objects.filter(patient=patient, **ended_here).values_list("medium", flat=True))
+        if medium not in media:
+            continue
+        by = Actor("patient", "The patient", Role.PATIENT, patient.pharmacy_id)
+        Suppression.objects.filter(pk=stop.pk).delete()
+        for ended in media:
+            record_consent(patient, Medium(ended), ConsentAnswer.YES, ConsentSource.REPLY, evidence, by, now)
+        settle_owed(patient, by, now)
+        started += 1
+    return started
+
+
 def record_consent(  # noqa: PLR0917  (what was said, in the order of the columns)
     patient: Patient,
     medium: Medium,

@@ -22,7 +22,7 @@ from dispensary.models import (
 )
 from dispensary.models.reminders import NO_LEASE, OWED, ReminderKind
 from dispensary.reminders.quiet_hours import manners, place
-from dispensary.reminders.work import open_work
+from dispensary.reminders.work import close_answered, open_work
 
 NOT_ALLOWED = "no-address-allowed"
 _SOON = timedelta(minutes=5)
@@ -33,6 +33,7 @@ def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:
     if reachable(patient):
         take_back_leases(patient.pk)
         _plan_held_back(patient, now)
+        close_answered(patient.pk, by=by, now=now)
         return
     held_back = Reminder.objects.filter(OWED, patient=patient)
     at_risk = [kind for kind in held_back.values_list("kind", flat=True) if ReminderKind(kind).matters_for_safety]

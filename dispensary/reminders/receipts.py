@@ -36,15 +36,15 @@ from dispensary.reminders.outcomes import book_one, engine_actor
 from dispensary.reminders.queue import count
 from dispensary.reminders.reach import usable
 from dispensary.reminders.red_flags import find_red_flag
+from dispensary.reminders.replies import is_ordinary, is_start, is_stop, says_more
 from dispensary.reminders.texts import (
     emergency_number,
-    is_stop,
     language_for,
     red_flag_answer,
-    says_more,
+    start_confirmation,
     stop_confirmation,
 )
-from dispensary.reminders.work import close_by_event, open_or_add
+from dispensary.reminders.work import ORDINARY_REPLY_WITHIN, close_by_event, open_or_add
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,11 @@ KEEP_TRYING = timedelta(minutes=15)
 """A receipt may overtake the commit of what it is about; after this long it is about nothing of ours."""
 
 CONFIRM = "stopped, to confirm"
+STARTED = "started, to confirm"
 RED_FLAG = "red flag, to answer"
-TO_ANSWER = (CONFIRM, RED_FLAG)
+_ANSWERS = {CONFIRM: "stopped", STARTED: "started", RED_FLAG: "red flag"}
+"""Results of replies to answer, and once their answer is no longer owed."""
+TO_ANSWER = tuple(_ANSWERS)
 """Results of replies that the next tick answers, once each."""
 ANSWER_SECONDS = 10.0
 
@@ -152,15 +155,19 @@ def _settle(pk: int, now: datetime) -> bool:
 
 def _act_on_reply(event: InboundEvent, now: datetime) -> str:
     address, text = _normalise_number(unseal(event.facts["address"])), unseal(event.facts["text"])
-    stopped = _apply_stop(event, address, now) if is_stop(text) else None
+    ended_or_begun = None
+    if is_stop(text):
+        ended_or_begun = _apply_stop(event, address, now)
+    elif is_start(text):
+        ended_or_begun = _apply_start(event, address, now)
     if find_red_flag(text):  # answered also after a STOP
         _open_reply_work(WorkKind.RED_FLAG, address, text, now)
         return RED_FLAG
-    if stopped is None:
-        return "work" if _open_reply_work(WorkKind.REPLY, address, text, now) else "nobody"
-    if says_more(text):
-        _open_reply_work(WorkKind.REPLY, address, text, now)
-    return stopped
+    if ended_or_begun is None or says_more(text):
+        within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
+        is_known = _open_reply_work(WorkKind.REPLY, address, text, now, within)
+        return ended_or_begun or ("work" if is_known else "nobody")
+    return ended_or_begun
 
 
 def _normalise_number(address: str) -> str:
@@ -178,7 +185,7 @@ def _normalise_number(address: str) -> str:
     return next((number for number in spellings if digests[number] in ours), spellings[0] if spellings else address)
 
 
-def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime) -> int:
+def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime, within: timedelta | None = None) -> int:
     """Open work about a reply at every pharmacy that has this number, in use or, failing that, no more.
 
     The work says whether the patient still gets messages. Returns how many contact points have the number.
@@ -199,6 +206,7 @@ def _open_reply_work(kind: WorkKind, address: str, text: str, now: datetime) -> 
                 reason=f"The patient {verb}: “{' '.join(text.split())[:180]}” {_describe_messages(point.patient)}",
                 by=engine_actor(point.patient.pharmacy_id),
                 now=now,
+                within=within,
             )
     return len(points)
 
@@ -223,8 +231,19 @@ def _apply_stop(event: InboundEvent, address: str, now: datetime) -> str:
     return CONFIRM if news and stopped and channel and channel.confirms_stop else f"stopped {stopped}"
 
 
+def _apply_start(event: InboundEvent, address: str, now: datetime) -> str | None:
+    """Give back what a STOP ended. Confirmed where the provider does not do it; None: a person must ask."""
+    started = opt_outs.start_address(
+        medium=Medium.SMS, address=address, evidence=f"reply {event.provider_event_id}", now=now
+    )
+    if not started:
+        return None
+    channel = _channel_of(event)
+    return STARTED if channel and channel.confirms_stop else f"started {started}"
+
+
 def answer_replies(*, now: datetime) -> int:
-    """Answer those who asked us to stop, or whose message cannot wait, once each; returns how many were answered.
+    """Answer those who asked us to stop or to begin again, or whose message cannot wait, once each; returns how many were answered.
 
     At most once: it is marked first, and a lost answer stays lost. Staff are told of messages that cannot wait.
     """
@@ -243,9 +262,9 @@ def answer_replies(*, now: datetime) -> int:
 
 
 def _answer(event: InboundEvent, now: datetime) -> bool:
-    is_red_flag = event.result == RED_FLAG
+    is_red_flag, result = event.result == RED_FLAG, _ANSWERS[event.result]
     marked = InboundEvent.objects.filter(pk=event.pk, processed_at__isnull=True)
-    if not marked.update(processed_at=now, result="red flag" if is_red_flag else "stopped", facts={}):
+    if not marked.update(processed_at=now, result=result, facts={}):
         return False
     address, channel = _normalise_number(unseal(event.facts["address"])), _channel_of(event)
     digest = address_digest(Medium.SMS, address)
@@ -262,15 +281,17 @@ def _answer(event: InboundEvent, now: datetime) -> bool:
     language = language_for("" if point is None else point.patient.language, pharmacy.language)
     if is_red_flag:
         words = red_flag_answer(language, pharmacy.name, pharmacy.phone, emergency_number(pharmacy.phone))
+    elif event.result == STARTED:
+        words = start_confirmation(language, pharmacy.name)
     else:
         words = stop_confirmation(language, pharmacy.name, everything=conf().stop_scope == StopScope.ALL)
-    key = uuid5(NAMESPACE_OID, f"{'red flag' if is_red_flag else 'stop'} {event.channel} {event.provider_event_id}")
+    key = uuid5(NAMESPACE_OID, f"{_ANSWERS[event.result]} {event.channel} {event.provider_event_id}")
     try:
         answer = channel.send(Message(key, address, pharmacy.name, "", words, "", language=language))
     finally:
         channel.close()
     if isinstance(answer, Accepted):
-        result = "red flag, answered" if is_red_flag else "stopped and confirmed"
+        result = "red flag, answered" if is_red_flag else f"{result} and confirmed"
         InboundEvent.objects.filter(pk=event.pk).update(result=result)
     return isinstance(answer, Accepted)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
-from dispensary.reminders.texts import fold
+from dispensary.reminders.replies import fold
 
 _MOST_BETWEEN = 2
 """Other words between two words of a phrase."""

@@ -6,6 +6,7 @@ one character outside it turns the whole message into UCS-2, with 70 and 67 code
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 _BASIC = frozenset(
@@ -29,6 +30,16 @@ def count_segments(text: str) -> Segments:
     if all(character in _BASIC or character in _EXTENDED for character in text):
         return _parts([2 if character in _EXTENDED else 1 for character in text], "GSM-7", 160, 153)
     return _parts([2 if ord(character) > 0xFFFF else 1 for character in text], "UCS-2", 70, 67)
+
+
+def fold_for_texts(text: str) -> str:
+    """Return a text with the plain letter for each accented one that would turn a whole message into UCS-2: "sabado"."""
+    return "".join(letter if letter in _BASIC else _plain_letter(letter) for letter in text)
+
+
+def _plain_letter(letter: str) -> str:
+    base = unicodedata.normalize("NFKD", letter)[0]
+    return base if base in _BASIC else letter
 
 
 def _parts(widths: list[int], alphabet: str, single: int, part: int) -> Segments:

@@ -10,7 +10,6 @@ Latin name at the start would turn the whole text around: each value of the othe
 from __future__ import annotations
 
 import hashlib
-import re
 import string
 import tomllib
 import unicodedata
@@ -30,6 +29,7 @@ from django.utils import dateformat, translation
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.models.reminders import ReminderKind
+from dispensary.reminders.segments import fold_for_texts
 
 _FOLDER = Path(__file__).parent / "languages"
 LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
@@ -72,7 +72,8 @@ class Text:
 
 
 @cache
-def _words(language: str) -> dict[str, Any]:
+def words_in(language: str) -> dict[str, Any]:
+    """All words of a language, as in its file. Not to be changed."""
     with (_FOLDER / f"{language}.toml").open("rb") as file:
         return tomllib.load(file)
 
@@ -94,7 +95,7 @@ def language_for(preferred: str, fallback: str = DEFAULT_LANGUAGE) -> str:
 
 def say_date(day: date, language: str) -> str:
     """A date with its weekday, as people of that language say it."""
-    words = _words(language)
+    words = words_in(language)
     with translation.override(language):
         if day.day == 1:  # "samedi 1er août"
             first = "".join(f"\\{letter}" for letter in words["first_of_month"])
@@ -104,12 +105,12 @@ def say_date(day: date, language: str) -> str:
 
 def medicine_in(language: str) -> str:
     """The medicine's common name."""
-    return str(_words(language)["medicine"])
+    return str(words_in(language)["medicine"])
 
 
 def say_number(number: Decimal, language: str) -> str:
     """Return an amount with the decimal sign of the language: ``12.5``, ``12,5``."""
-    return format_amount(number).replace(".", _words(language)["decimal_sign"])
+    return format_amount(number).replace(".", words_in(language)["decimal_sign"])
 
 
 def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) -> str | None:
@@ -117,7 +118,7 @@ def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) ->
     counts = [dose / strength for dose in doses]
     if not counts or any(count % _HALF or count <= 0 for count in counts):
         return None
-    words = _words(language)["tablets"]
+    words = words_in(language)["tablets"]
     separator: str = words["join"]
     return separator.join(_tablet_words(count, words) for count in counts)
 
@@ -138,12 +139,12 @@ def write(
     typewritten: bool = True,
 ) -> Text:
     """Fill the words of one kind, ``typewritten`` for a text message. Raises ``KeyError`` for a variable that is missing."""
-    words = _words(language)
+    words = words_in(language)
     entry = words[kind.value]
     allowed = DETAILED_VARIABLES if detailed else PLAIN_VARIABLES
     variables = {name: " ".join(value.split()) for name, value in values.items() if name in allowed}
     if typewritten:
-        variables = {name: value.translate(_TYPEWRITTEN) for name, value in variables.items()}
+        variables = {name: fold_for_texts(value.translate(_TYPEWRITTEN)) for name, value in variables.items()}
     body = entry["detailed" if detailed and _can_fill(entry["detailed"], variables) else "plain"]
     if "phone" in variables and not variables["phone"]:
         body = _without_phone(body, words["questions"])
@@ -164,16 +165,22 @@ def _without_phone(body: str, questions: str) -> str:
 def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:
     """The single message that answers a STOP; ``everything`` where it ended the reminders of every medium."""
     return _fill(
-        str(_words(language)["stopped" if everything else "stopped_texts"]),
+        str(words_in(language)["stopped" if everything else "stopped_texts"]),
         language,
-        {"sender": sender.translate(_TYPEWRITTEN)},
+        {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN))},
     )
+
+
+def start_confirmation(language: str, sender: str) -> str:
+    """The single message that answers a START: messages go on, and how to end them."""
+    words = words_in(language)
+    return f"{_fill(words['started'], language, {'sender': fold_for_texts(sender.translate(_TYPEWRITTEN))})} {words['opt_out']['reply']}"
 
 
 def red_flag_answer(language: str, sender: str, phone: str, emergency: str) -> str:
     """The single message that answers a reply that cannot wait; it does not say that anybody has read it."""
-    words = _words(language)
-    values = {"sender": sender.translate(_TYPEWRITTEN), "phone": phone, "emergency": emergency}
+    words = words_in(language)
+    values = {"sender": fold_for_texts(sender.translate(_TYPEWRITTEN)), "phone": phone, "emergency": emergency}
     return _fill(words["red_flag"] if phone else words["red_flag_without_phone"], language, values)
 
 
@@ -198,7 +205,7 @@ _GSM_EMERGENCY = "112"
 
 def stop_page(language: str) -> dict[str, str]:
     """The words of the page behind the opt-out link."""
-    return dict(_words(language)["page"])
+    return dict(words_in(language)["page"])
 
 
 def _fill(body: str, language: str, variables: Mapping[str, str]) -> str:
@@ -218,7 +225,7 @@ def _isolated(name: str, value: str, from_right: bool) -> str:
 
 def patient_page(language: str) -> dict[str, str]:
     """The words of the patient's page; `link` is the line that leads to it. Not to be changed."""
-    words: dict[str, str] = _words(language)["patient_page"]
+    words: dict[str, str] = words_in(language)["patient_page"]
     return words
 
 
@@ -229,53 +236,3 @@ def _can_fill(body: str, variables: Mapping[str, str]) -> bool:
 def variables_of(body: str) -> set[str]:
     """The variables a text asks for."""
     return {name for _, name, _, _ in string.Formatter().parse(body) if name}
-
-
-_STRETCH = "\u0640"  # draws an Arabic word out
-_CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
-
-
-def fold(text: str) -> str:
-    """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
-    apart = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
-
-
-def _phrase(clause: str) -> str:
-    """The words of a folded clause with one blank between them; a word said several times in a row is one."""
-    words = re.findall(r"\w+(?:-\w+)*", clause)
-    return " ".join(word for at, word in enumerate(words) if not at or word != words[at - 1])
-
-
-@cache
-def _stop_phrases() -> frozenset[str]:
-    return frozenset(_phrase(fold(phrase)) for language in LANGUAGES for phrase in _words(language)["stop_phrases"])
-
-
-@cache
-def _polite_words() -> re.Pattern[str]:
-    phrases = {_phrase(fold(word)) for language in LANGUAGES for word in _words(language)["polite_words"]}
-    either = "|".join(sorted(phrases, key=len, reverse=True))
-    return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
-
-
-def _clauses(reply: str) -> list[str]:
-    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
-    clauses = []
-    for clause in _CLAUSE_END.split(fold(reply)):
-        phrase = _phrase(clause)
-        while phrase != (shorter := _polite_words().sub("", phrase)):
-            phrase = shorter
-        if phrase:
-            clauses.append(f"{phrase}?" if re.search(r"[?\u061f]", clause) else phrase)
-    return clauses
-
-
-def is_stop(reply: str) -> bool:
-    """Return whether a reply asks to end the messages: a stop phrase of any language is all of it or its whole first clause."""
-    return bool(clauses := _clauses(reply)) and clauses[0] in _stop_phrases()
-
-
-def says_more(reply: str) -> bool:
-    """Return whether a person must read a reply that ends the messages, because something else follows ("none left")."""
-    return is_stop(reply) and not _stop_phrases().issuperset(_clauses(reply))

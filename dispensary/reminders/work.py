@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dispensary import audit
 from dispensary.actors import Actor
-from dispensary.models import Resolution, WorkKind, WorklistItem, WorkState
+from dispensary.models import ReminderState, Resolution, WorkKind, WorklistItem, WorkState
 
 DUE_WITHIN = {
     WorkKind.RED_FLAG: timedelta(0),
@@ -18,12 +18,14 @@ DUE_WITHIN = {
     WorkKind.FAILED: timedelta(hours=4),
     WorkKind.MAYBE_SENT: timedelta(hours=4),
     WorkKind.EXPIRED: timedelta(hours=1),
-    WorkKind.REPLY: timedelta(hours=8),
+    WorkKind.REPLY: timedelta(hours=1),
     WorkKind.WRONG_PERSON: timedelta(hours=24),
     WorkKind.ORDER_WITHDRAWN: timedelta(hours=1),
     WorkKind.PAPERS_OUTDATED: timedelta(hours=4),
     WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
+ORDINARY_REPLY_WITHIN = timedelta(hours=8)
+"""[D] For a reply that says nothing but yes or thanks."""
 
 
 def open_work(
@@ -35,8 +37,12 @@ def open_work(
     by: Actor,
     now: datetime,
     reminder_id: int | None = None,
+    within: timedelta | None = None,
 ) -> bool:
-    """Open one piece of work unless the same is open already. Returns whether it is new. Call inside a transaction."""
+    """Open one piece of work unless the same is open already. Returns whether it is new. Call inside a transaction.
+
+    `within`: due after that instead of what `DUE_WITHIN` says of the kind.
+    """
     item = WorklistItem(
         pharmacy_id=pharmacy_id,
         patient_id=patient_id,
@@ -44,7 +50,7 @@ def open_work(
         kind=kind,
         reason=reason,
         opened_at=now,
-        due_by=now + DUE_WITHIN[kind],
+        due_by=now + (DUE_WITHIN[kind] if within is None else within),
     )
     WorklistItem.objects.bulk_create([item], ignore_conflicts=True)
     if not WorklistItem.objects.filter(pk=item.pk).exists():
@@ -62,21 +68,33 @@ def open_work(
     return True
 
 
-def open_or_add(kind: WorkKind, *, pharmacy_id: UUID, patient_id: UUID, reason: str, by: Actor, now: datetime) -> bool:
+def open_or_add(
+    kind: WorkKind,
+    *,
+    pharmacy_id: UUID,
+    patient_id: UUID,
+    reason: str,
+    by: Actor,
+    now: datetime,
+    within: timedelta | None = None,
+) -> bool:
     """Open work about a patient or, where it is open already, put the news before what it says. Returns whether it is new.
 
     Work that was put off is open again: whoever put it off did not know this. Call inside a transaction.
     """
-    if open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now):
+    if open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now, within=within):
         return True
     unresolved = WorklistItem.objects.select_for_update().exclude(state=WorkState.RESOLVED)
     item = unresolved.filter(patient_id=patient_id, kind=kind, reminder__isnull=True).first()
     if item is None:  # done by somebody in this very moment
-        return open_work(kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now)
+        return open_work(
+            kind, pharmacy_id=pharmacy_id, patient_id=patient_id, reason=reason, by=by, now=now, within=within
+        )
     if reason in item.reason:  # the same news, acted on twice at once
         return False
     item.reason = f"{reason} Before that: {item.reason}"[:300]
-    item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, now + DUE_WITHIN[kind])
+    due_by = now + (DUE_WITHIN[kind] if within is None else within)
+    item.state, item.put_off_until, item.due_by = WorkState.OPEN, None, min(item.due_by, due_by)
     item.save(update_fields=["reason", "state", "put_off_until", "due_by"])
     record_step(audit.Event.WORKLIST_ANSWERED, item, by, now, "news", {"reason": reason})
     return False
@@ -87,13 +105,19 @@ def close_by_event(*, reminder_id: int, by: Actor, now: datetime) -> None:
     _close(WorklistItem.objects.filter(reminder_id=reminder_id), by, now)
 
 
+def close_answered(patient_id: UUID, *, by: Actor, now: datetime) -> None:
+    """Close the work about a patient without an address that is answered by one, but for what was not sent meanwhile."""
+    unreachable = WorklistItem.objects.filter(patient_id=patient_id, kind=WorkKind.UNREACHABLE)
+    _close(unreachable.filter(Q(reminder__isnull=True) | Q(reminder__state=ReminderState.SCHEDULED)), by, now)
+
+
 def close_patient_work(*, patient_id: UUID, kind: WorkKind, by: Actor, now: datetime) -> None:
     """Close the work of a kind about a patient that what has happened since has answered. Call inside a transaction."""
     _close(WorklistItem.objects.filter(patient_id=patient_id, kind=kind), by, now)
 
 
 def _close(items: QuerySet[WorklistItem], by: Actor, now: datetime) -> None:
-    for item in items.select_for_update().exclude(state=WorkState.RESOLVED):
+    for item in items.select_for_update(of=("self",)).exclude(state=WorkState.RESOLVED):
         item.state, item.resolution, item.resolved_at = WorkState.RESOLVED, Resolution.BY_EVENT, now
         item.resolved_by, item.put_off_until = by.name, None
         item.save()

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from baclofen_rules.therapy import RiskLevel
-from dispensary.api.fields import Amount, Body, Count, Flag, Text
+from dispensary.api.fields import Amount, Body, Choice, Count, Flag, Text
 from dispensary.models import (
     ConsentAnswer,
     ContactPoint,
@@ -24,9 +24,9 @@ from dispensary.models import (
 class NewContact(Body):
     """An address to be recorded. It is used once the patient has said yes to its medium."""
 
-    medium = serializers.ChoiceField(Medium.choices)
+    medium = Choice(Medium)
     address = Text(max_length=254)
-    detail_level = serializers.ChoiceField(DetailLevel.choices, default=DetailLevel.PLAIN)
+    detail_level = Choice(DetailLevel, default=DetailLevel.PLAIN)
     preference = Count(min_value=1, max_value=9, default=1)
     takes_texts = serializers.BooleanField(
         default=False, help_text="The patient says that this landline takes text messages."
@@ -36,8 +36,8 @@ class NewContact(Body):
 class Answer(Body):
     """A patient's answer about one medium."""
 
-    medium = serializers.ChoiceField(Medium.choices)
-    answer = serializers.ChoiceField([ConsentAnswer.YES.value, ConsentAnswer.NO.value])
+    medium = Choice(Medium)
+    answer = Choice(ConsentAnswer, [ConsentAnswer.YES, ConsentAnswer.NO])
     evidence = Text(max_length=250, default="", allow_blank=True)
 
 

@@ -109,8 +109,8 @@ class ConsentsView(BaseView):
         by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.Answer)
         consent.record_answer(
             patient=patient,
-            medium=Medium(body["medium"]),
-            answer=ConsentAnswer(body["answer"]),
+            medium=body["medium"],
+            answer=body["answer"],
             evidence=body["evidence"],
             source=ConsentSource.COUNTER,
             by=by,

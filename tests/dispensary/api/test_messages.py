@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from dispensary.models import Consent, Dispense, Reminder, TherapySummary, WorklistItem
+from dispensary.models import Consent, ContactPoint, Dispense, Reminder, TherapySummary, WorklistItem
 from dispensary.reminders.risk_list import open_risk_work
 from tests.dispensary.api.conftest import hand_over
 
@@ -32,6 +32,14 @@ def test_an_address_and_a_yes_make_somebody_reachable(pharmacist, dispense):
     assert (added.status_code, added.json()["address"]) == (201, "+447700900123")
     assert pharmacist.post(where + "consents/", {"medium": "sms", "answer": "yes"}).status_code == 204
     assert Consent.objects.get().answer == "yes"
+
+
+@pytest.mark.parametrize("detail_level", ["plain", "detailed"])
+def test_an_address_is_recorded_with_the_detail_that_the_patient_chose(pharmacist, dispense, detail_level):
+    body = {"medium": "email", "address": "ann@example.org", "detail_level": detail_level}
+    added = pharmacist.post(f"patients/{dispense.patient_id}/contacts/", body)
+    assert added.status_code == 201, added.content
+    assert ContactPoint.objects.get().detail_level == detail_level
 
 
 def test_a_landline_is_recorded_with_the_patients_word_that_texts_reach_it(pharmacist, dispense):

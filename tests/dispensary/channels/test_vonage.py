@@ -21,7 +21,7 @@ from dispensary.channels import (
     Unknown,
 )
 from dispensary.channels import vonage as module
-from dispensary.reminders.texts import is_stop
+from dispensary.reminders.replies import is_stop
 from tests.dispensary.channels.providers import Vonage, message, running
 
 NOW = 1_795_000_000

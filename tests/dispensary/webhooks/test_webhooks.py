@@ -12,15 +12,19 @@ from django.db import connection
 from django.test import Client
 
 from dispensary import reminders
+from dispensary.actions import consent
 from dispensary.channels.signing import HEADER, sign
 from dispensary.models import (
     Consent,
+    ConsentAnswer,
     ConsentEvent,
+    ConsentSource,
     ContactPoint,
     Delivery,
     DeliveryOutcome,
     EngineCounter,
     InboundEvent,
+    Medium,
     Reminder,
     ReminderState,
     Suppression,
@@ -230,6 +234,52 @@ def test_the_work_names_the_media_that_go_on_after_a_stop_to_text_messages_only(
     making.reachable(sent.reminder.patient, "email")
     call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Stop. Please ring me"})
     assert WorklistItem.objects.get(kind="reply").reason.endswith("” Messages go on by e-mail.")
+
+
+def test_a_reply_that_is_not_plainly_ordinary_is_due_within_the_hour(client, sent):
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "Yes, thank you"})
+    item = WorklistItem.objects.get(kind="reply")
+    assert item.due_by - item.opened_at == timedelta(hours=8)
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "Yes, but I feel odd"})
+    news = WorklistItem.objects.get(kind="reply")
+    assert timedelta(minutes=59) < news.due_by - item.opened_at < timedelta(minutes=61)
+
+
+@pytest.mark.parametrize("word", ["START", "Unstop please", "Reanudar", "REPRENDRE", "ابدأ"])
+def test_a_start_gives_back_what_a_stop_ended_and_is_answered_once(client, sent, confirming, word):
+    making.reachable(sent.reminder.patient, "email")
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
+    reminders.tick()
+    for number in ("r2", "r3"):
+        call(client, {"type": "reply", "id": number, "from": PHONE, "text": word})
+        reminders.tick()
+    assert {consent.medium: consent.answer for consent in Consent.objects.all()} == {"sms": "yes", "email": "yes"}
+    assert not Suppression.objects.exists()
+    stopped, started = (json.loads(body)["text"] for _, body in confirming.calls)
+    assert "no more reminders" in stopped and "reminders from us again" in started
+
+
+def test_a_start_closes_the_work_that_a_stop_opened(client, sent, due):
+    due("dose_change", person=sent.reminder.patient, reach=())
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "STOP"})
+    assert WorklistItem.objects.get(kind="unreachable").state == "open"
+    call(client, {"type": "reply", "id": "r2", "from": PHONE, "text": "START"})
+    assert WorklistItem.objects.get(kind="unreachable").resolution == "by-event"
+
+
+def test_a_start_lifts_no_refusal_at_the_counter_and_is_read_by_a_person(client, sent):
+    patient = sent.reminder.patient
+    by = making.pharmacist(patient.pharmacy)
+    consent.record_answer(
+        patient=patient,
+        medium=Medium.SMS,
+        answer=ConsentAnswer.NO,
+        source=ConsentSource.COUNTER,
+        by=by,
+        now=database_now(),
+    )
+    call(client, {"type": "reply", "id": "r1", "from": PHONE, "text": "START"})
+    assert Consent.objects.get().answer == "no" and "START" in WorklistItem.objects.get(kind="reply").reason
 
 
 def test_a_second_reply_stands_before_the_first_and_opens_again_what_was_put_off(client, sent):

@@ -1,0 +1,76 @@
+"""Replies of patients: what ends the messages, what begins them again, and what is plainly ordinary. Pure; closed lists.
+
+A list is looked for in all languages, whatever language the patient has chosen.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+from dispensary.reminders.texts import LANGUAGES, words_in
+
+_STRETCH = "\u0640"  # draws an Arabic word out
+_CLAUSE_END = re.compile(r"(?<=[?\u061f])|[.,;:!|()/\n\r\u060c\u061b\u3001\u3002]|\u2014|\s[-\u2013]+\s")
+
+
+def fold(text: str) -> str:
+    """One spelling for case, accents, hamza, vowel signs, wide letters and invisible marks."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(sign for sign in apart if sign != _STRETCH and unicodedata.category(sign) not in {"Mn", "Cf"})
+
+
+def _phrase(clause: str) -> str:
+    """The words of a folded clause with one blank between them; a word said several times in a row is one."""
+    words = re.findall(r"\w+(?:-\w+)*", clause)
+    return " ".join(word for at, word in enumerate(words) if not at or word != words[at - 1])
+
+
+@cache
+def _phrases(name: str) -> frozenset[str]:
+    return frozenset(_phrase(fold(phrase)) for language in LANGUAGES for phrase in words_in(language)[name])
+
+
+@cache
+def _polite_words() -> re.Pattern[str]:
+    phrases = _phrases("polite_words")
+    either = "|".join(sorted(phrases, key=len, reverse=True))
+    return re.compile(rf"^(?:{either})(?: |$)|(?:^| )(?:{either})$")
+
+
+def _clauses(reply: str) -> list[str]:
+    """The clauses of a reply without politeness at either end; a question keeps its mark and so is no phrase of the list."""
+    clauses = []
+    for clause in _CLAUSE_END.split(fold(reply)):
+        phrase = _phrase(clause)
+        while phrase != (shorter := _polite_words().sub("", phrase)):
+            phrase = shorter
+        if phrase:
+            clauses.append(f"{phrase}?" if re.search(r"[?\u061f]", clause) else phrase)
+    return clauses
+
+
+def is_stop(reply: str) -> bool:
+    """Return whether a reply asks to end the messages: a stop phrase of any language is all of it or its whole first clause."""
+    return _begins_with(reply, "stop_phrases")
+
+
+def is_start(reply: str) -> bool:
+    """Return whether a reply asks for the messages again, by the same measure."""
+    return _begins_with(reply, "start_phrases")
+
+
+def _begins_with(reply: str, name: str) -> bool:
+    return bool(clauses := _clauses(reply)) and clauses[0] in _phrases(name)
+
+
+def says_more(reply: str) -> bool:
+    """Return whether a person must read a reply that ends the messages or begins them, because something else follows."""
+    lists = [name for name in ("stop_phrases", "start_phrases") if _begins_with(reply, name)]
+    return bool(lists) and not _phrases(lists[0]).issuperset(_clauses(reply))
+
+
+def is_ordinary(reply: str) -> bool:
+    """Return whether a reply says nothing but yes, thanks or "collected": every clause is of the list, so it may wait hours."""
+    return _phrases("ordinary_phrases").issuperset(_clauses(reply))
