@@ -310,7 +310,7 @@ def case_document(
     document: dict[str, Any] = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
-        "patient": _facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
+        "patient": facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
         **record_document(rows, on, prescription.pk),
     }
     duplicates = patient.namesakes_to_answer()
@@ -355,7 +355,8 @@ def _fact_in_case(fact: Fact, value: Any) -> Any:
     return value.isoformat() if fact.kind in {Kind.BIRTH_DATE, Kind.DAY} else value
 
 
-def _facts_for_the_rules(patient: Patient) -> dict[str, Any]:
+def facts_for_the_rules(patient: Patient) -> dict[str, Any]:
+    """Return the recorded facts as the rules read them."""
     facts = facts_document(patient) | {"recorded_on": patient.recorded_on or None}
     if patient.sex == Sex.MALE:
         # Recorded as male and nothing said: no question to ask at the counter. What was recorded is never overruled.

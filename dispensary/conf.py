@@ -33,6 +33,10 @@ class Conf:
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
     person_proof: str = "dispensary.proof.PasswordProof"  # how a signer proves to be there, see `proof.py`
     token_requests_a_minute: int = 6_000  # of one API token [D]; more is a program gone wild, and a 429
+    cds_clients: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # CDS Hooks: issuer: its user and key set
+    cds_origins: tuple[str, ...] = ()  # web pages that may call the CDS service, as https://host
     keep_answers_days: int = (
         7  # a repeated request gets its first answer again for so long; then the answer is forgotten
     )

@@ -79,9 +79,10 @@ def find_library(folder: Path) -> Path:
 
 def main(arguments: list[str]) -> int:
     """Run the suite at each moment, or at those that are named; return 1 if it failed at one."""
-    names, _, more = " ".join(arguments).partition("--")
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    names, more = arguments[:split], arguments[split + 1 :]
     every = moments(datetime.now(LONDON).date())
-    chosen = names.split() or list(every)
+    chosen = names or list(every)
     unknown = set(chosen) - set(every)
     if unknown:
         sys.exit(f"No such moment: {', '.join(sorted(unknown))}. There are: {', '.join(every)}.")
@@ -91,7 +92,7 @@ def main(arguments: list[str]) -> int:
         for name in chosen:
             offset = every[name] - datetime.now(UTC)
             print(f"==== {name}: {every[name].astimezone(LONDON):%d %B %Y, %H:%M %Z}", flush=True)
-            command = [sys.executable, "-m", "pytest", *ARGUMENTS, *more.split()]
+            command = [sys.executable, "-m", "pytest", *ARGUMENTS, *more]
             if subprocess.run(command, env=os.environ | moved_clock(library, offset), check=False).returncode:
                 failed.append(name)
     print("Failed: " + ", ".join(failed) if failed else f"Passed at {len(chosen)} moments.")

@@ -66,6 +66,17 @@ def once(*, pharmacy_id: UUID, key: str, digest: str, by: Actor, now: datetime, 
     return reply
 
 
+def use_once(*, pharmacy_id: UUID, by: Actor, key: str, now: datetime) -> bool:
+    """Use up a key of this actor; return False where it was used before. It is remembered as long as answers are."""
+    _, first = IdempotentRequest.objects.get_or_create(
+        pharmacy_id=pharmacy_id,
+        actor=by.name,
+        key=key,
+        defaults={"request_digest": key, "status": 200, "created_at": now},
+    )
+    return first
+
+
 def is_answered(*, by: Actor, key: str) -> bool:
     """Return whether a request of this actor with this key has an answer already."""
     rows = IdempotentRequest.objects.filter(pharmacy_id=by.pharmacy_id, actor=by.name, key=key, status__isnull=False)

@@ -24,16 +24,17 @@ class TooLarge(InvalidInput):
 
 
 class StrictJSONParser(BaseParser):
-    """`application/json`, read by `strict_json`, of at most `MAX_BODY` bytes."""
+    """`application/json`, read by `strict_json`, of at most `max_body` bytes."""
 
     media_type = "application/json"
+    max_body = MAX_BODY
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the parsed body. Raises `InvalidInput`; an empty body is an empty object."""
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
+        body = stream.read(self.max_body + 1)
+        if len(body) > self.max_body:
             problem = Problem(
-                "", "a longer one", f"a body of at most {MAX_BODY} bytes", "Send one prescription at a time."
+                "", "a longer one", f"a body of at most {self.max_body} bytes", "Send one prescription at a time."
             )
             raise TooLarge("The body is too long.", problem)
         return loads(body) if body.strip() else {}

@@ -14,6 +14,7 @@ from dispensary.models.contacts import (
     SuppressionReason,
 )
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest, SupplyRelation
+from dispensary.models.hook_cards import CardFeedback, CardOutcome, HookCard
 from dispensary.models.log_check import CheckResult, LogCheck
 from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
 from dispensary.models.patient import (
@@ -63,6 +64,8 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEntry",
     "AuditLog",
+    "CardFeedback",
+    "CardOutcome",
     "ChannelRest",
     "CheckResult",
     "Consent",
@@ -86,6 +89,7 @@ __all__ = [
     "Finding",
     "FindingSeverity",
     "FormerIdentity",
+    "HookCard",
     "IdempotentRequest",
     "InboundEvent",
     "Language",

@@ -11,14 +11,15 @@ from django.urls.resolvers import RoutePattern
 
 pytestmark = pytest.mark.django_db
 
-STAFF = {"counter", "dispensary-api"}
-"""Their tests walk each route with every role, strangers, other pharmacies' staff and people let go: `test_strangers.py`, `test_stranger.py`."""
+STAFF = {"cds-hooks", "counter", "dispensary-api"}
+"""Their tests walk each route with every role, strangers, other pharmacies' staff and people let go: `test_strangers.py`, `test_stranger.py`,
+`test_cds_hooks.py`."""
 SIGNED_LINKS = {"patient_pages", "webhooks"}
 """Opened by a signed link or a provider's signature: the tests of their packages forge both."""
 FOR_ANYBODY = {
     "health-live", "health-ready", "monitoring:reminders", "monitoring:audit",  # say nothing of anybody
     "metrics",  # to the holder of its token
-    "api-docs", "dispensary-api:schema", "dispensary-api:fhir-metadata", "dispensary-api:nothing-here",
+    "cds-hooks:services", "api-docs", "dispensary-api:schema", "dispensary-api:fhir-metadata", "dispensary-api:nothing-here",
     "counter:join",  # by a link that works once: `tests/deploy/test_people.py` forges one
     "counter:unlock",  # asks for the password
     "counter:lock", "counter:leave", "counter:resume",  # of the session that asks
@@ -68,7 +69,7 @@ def test_a_stranger_opens_nothing_that_is_not_for_anybody(space: str, name: str,
     path = re.sub(r"<uuid:\w+>", str(uuid4()), path)
     path = re.sub(r"<int:\w+>", "1", re.sub(r"<(str:)?\w+>", "x", path))
     for answer in (Client().get(path), Client().post(path)):
-        if space == "dispensary-api":
+        if space in {"cds-hooks", "dispensary-api"}:
             assert answer.status_code == 401, path
         elif name not in ACCOUNTS_FOR_ANYBODY:
             assert answer.status_code in {302, 405}, (path, answer.status_code)

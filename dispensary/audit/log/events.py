@@ -52,6 +52,9 @@ class Event(StrEnum):
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."
     FINDING_ACKNOWLEDGED = "finding.acknowledged", "{by} acknowledged {rules} for {patient}."
 
+    CARDS_SENT = "cards.sent", "{by} had an order of another system reviewed, which was not taken in."
+    CARD_ANSWERED = "card.answered", "{by} reported what was done elsewhere about a card."
+
     THERAPY_DECIDED = "therapy.decided", "{by} recorded what {patient} takes."
 
     DISPENSED = "dispense.completed", "{by} handed over {subject} to {patient}."

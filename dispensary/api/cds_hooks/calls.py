@@ -1,0 +1,268 @@
+"""A call of a hook, read: its drafts of baclofen, the patient, and the facts and supplies that came along.
+
+What cannot be used is noted or asked by its place in the call; only a call that is no call is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, tzinfo
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from baclofen_rules.medicines import names_own_medicine
+from baclofen_rules.products import Identity, identify
+from dispensary.api.cds_hooks.services import Service
+from dispensary.api.cds_hooks.supplies import read_supplies
+from dispensary.api.fhir import Order, examine_order
+from dispensary.api.fhir.elements import Inquiry, as_object, as_text
+from dispensary.api.fhir.facts import (
+    Resources,
+    name_medicine,
+    read_allergies,
+    read_conditions,
+    read_medicines,
+    read_observations,
+)
+from dispensary.api.fhir.people import read_patient
+from dispensary.errors import DispensaryError, InvalidInput, Problem
+
+_DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
+_NOT_NEEDED: Final = ("identifier", "name")
+"""Elements of the patient that intake needs and a review does not."""
+_NOBODY: Final = uuid4()
+
+
+class MissingPrefetch(DispensaryError):
+    """What the service cannot do without was not sent along."""
+
+    code = "missing-prefetch"
+    title = "Something the review needs was not sent along"
+    status = 412
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order of a call."""
+
+    resource: Mapping[str, Any]
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as it was read."""
+
+    hook_instance: UUID
+    patient: Mapping[str, Any]
+    """The patient in the form of the REST body."""
+    facts: Mapping[str, Any]
+    """Facts of the case format; what was not supplied is absent."""
+    supplies: Sequence[Mapping[str, Any]] | None
+    """Supplies of baclofen as a case has them; None where they were not supplied."""
+    drafts: Sequence[Draft]
+    notes: Sequence[str] = field(default_factory=list)
+    problems: Sequence[Problem] = field(default_factory=list)
+
+
+def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
+    """Read a call. Raises `InvalidInput` for one that is malformed, `MissingPrefetch` for one without its patient."""
+    envelope = _mapping(body, "", "an object with hook, hookInstance and context")
+    if envelope.get("hook") != service.hook:
+        raise _refuse("hook", envelope.get("hook"), service.hook)
+    try:
+        hook_instance = UUID(str(envelope.get("hookInstance")))
+    except ValueError:
+        raise _refuse("hookInstance", envelope.get("hookInstance"), "a UUID") from None
+    context = _mapping(envelope.get("context"), "context", "an object")
+    patient_id = context.get("patientId")
+    if not isinstance(patient_id, str) or not patient_id:
+        raise _refuse("context.patientId", patient_id, "the id of the patient, without a resource type")
+    prefetch = _mapping(envelope.get("prefetch") or {}, "prefetch", "an object")
+    inquiry = Inquiry(on, zone)
+    resources = {key: _list_resources(prefetch[key], f"prefetch.{key}", inquiry) for key in prefetch}
+    patients = [pair for pair in resources.get("patient", ()) if pair[1].get("resourceType") == "Patient"]
+    if len(patients) != 1:
+        problem = Problem(
+            "prefetch.patient",
+            "nothing" if "patient" not in prefetch else f"{len(patients)} patients",
+            f"Patient/{patient_id}",
+            "Resolve the prefetch template `patient` and call again.",
+        )
+        raise MissingPrefetch("The patient was not sent along.", problem)
+    requests = list(_list_requests(context, envelope["hook"], inquiry))
+    others = [(path, thing) for path, thing in requests if not _is_baclofen(thing, path, requests, inquiry)]
+    medications = _list_medications(context)
+    drafts = [
+        _read_draft(thing, path, patient_id, medications, inquiry)
+        for path, thing in requests
+        if (path, thing) not in others
+    ]
+    details, facts = _read_patient(patients[0], inquiry)
+    facts |= _read_facts(resources, others, inquiry)
+    dispenses = resources.get("dispenses")
+    return Call(
+        hook_instance,
+        details,
+        facts,
+        None if dispenses is None else read_supplies(dispenses, inquiry),
+        drafts,
+        inquiry.notes,
+        inquiry.problems,
+    )
+
+
+def _read_patient(found: tuple[str, Mapping[str, Any]], inquiry: Inquiry) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the person and the facts that a Patient states; a lacking number or name is no question here."""
+    path, resource = found
+    own = Inquiry(inquiry.on, inquiry.zone)
+    details = dict(read_patient(resource, path, own).details)
+    not_needed = {f"{path}.{name}" for name in _NOT_NEEDED}
+    inquiry.problems += [problem for problem in own.problems if problem.field not in not_needed]
+    inquiry.notes += own.notes
+    return details, {name: details[name] for name in ("birth_date", "sex") if name in details}
+
+
+def _read_facts(resources: Mapping[str, Resources], others: Resources, inquiry: Inquiry) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    if "conditions" in resources:
+        facts["conditions"] = read_conditions(_of_type(resources["conditions"], "Condition"), inquiry)
+    if "allergies" in resources:
+        facts["allergies"] = read_allergies(_of_type(resources["allergies"], "AllergyIntolerance"), inquiry)
+    if "medications" in resources:
+        taken = [*_of_type(resources["medications"], "MedicationRequest", "MedicationStatement"), *others]
+        facts["medicines"] = read_medicines(taken, inquiry)
+    observations = [pair for key in ("weight", "egfr", "pregnancy") for pair in resources.get(key, ())]
+    return facts | read_observations(_of_type(observations, "Observation"), inquiry)
+
+
+def _read_draft(
+    resource: Mapping[str, Any],
+    path: str,
+    patient_id: str,
+    medications: Sequence[Mapping[str, Any]],
+    inquiry: Inquiry,
+) -> Draft:
+    """Read a draft as an order that is signed on the day of the call; for whom and by whom the call itself says."""
+    subject = resource.get("subject")
+    reference = str(subject.get("reference", "")) if isinstance(subject, Mapping) else ""
+    notes: list[str] = []
+    problems: list[Problem] = []
+    if reference and reference.rpartition("/")[2] != patient_id:
+        problems.append(Problem(f"{path}.subject", "another patient", f"Patient/{patient_id}", "Check whom it is for."))
+    request = dict(resource) | {
+        "subject": {"reference": f"Patient/{_NOBODY}"},
+        "requester": {"reference": f"Practitioner/{_NOBODY}"},
+        "dosageInstruction": _lift_doses(resource.get("dosageInstruction"), path, notes),
+    }
+    if request.get("status") == "draft":
+        request["status"] = "active"
+    if request.get("intent", "") in _DRAFT_INTENTS:
+        request["intent"] = "order"
+    if "authoredOn" not in request and inquiry.on is not None:
+        request["authoredOn"] = inquiry.on.isoformat()
+        notes.append(f"{path}.authoredOn: not said; a draft is taken as written today")
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": request}, *({"resource": thing} for thing in medications)],
+    }
+    order = examine_order(bundle, inquiry.on, inquiry.zone)
+    return Draft(
+        resource,
+        Order(
+            prescription=order.prescription,
+            identifiers=order.identifiers,
+            notes=(*notes, *order.notes),
+            absences=order.absences,
+            problems=(*problems, *order.problems),
+        ),
+    )
+
+
+def _lift_doses(instructions: Any, path: str, notes: list[str]) -> Any:
+    """Move a `doseQuantity` that stands directly under an instruction to where FHIR R4 has it."""
+    if not isinstance(instructions, list):
+        return instructions
+    lifted = []
+    for number, instruction in enumerate(instructions):
+        if isinstance(instruction, Mapping) and "doseQuantity" in instruction and "doseAndRate" not in instruction:
+            rest = {name: value for name, value in instruction.items() if name != "doseQuantity"}
+            lifted.append(rest | {"doseAndRate": [{"doseQuantity": instruction["doseQuantity"]}]})
+            notes.append(f"{path}.dosageInstruction[{number}].doseQuantity: read as doseAndRate.doseQuantity")
+        else:
+            lifted.append(instruction)
+    return lifted
+
+
+def _list_requests(context: Mapping[str, Any], hook: str, inquiry: Inquiry) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the MedicationRequests of a context; those that were selected, where the hook says which.
+
+    `medication-verify` has its order at one of four places, since its text contradicts itself.
+    """
+    selections = context.get("selections")
+    for name in ("draftOrders", "medications", "medication", "order"):
+        value, where = context.get(name), f"context.{name}"
+        if isinstance(value, Mapping) and "resourceType" not in value and isinstance(value.get("resource"), Mapping):
+            value, where = value["resource"], f"{where}.resource"
+        for path, thing in _list_resources(value, where, inquiry):
+            if thing.get("resourceType") == "MedicationRequest":
+                is_selected = f"MedicationRequest/{thing.get('id')}" in (selections or ())
+                if hook != "order-select" or not isinstance(selections, list) or is_selected:
+                    yield path, thing
+
+
+def _list_medications(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    inquiry = Inquiry()
+    values = [context.get(name) for name in ("draftOrders", "medications", "medication", "order")]
+    return [
+        thing
+        for value in values
+        for _, thing in _list_resources(value, "", inquiry)
+        if thing.get("resourceType") == "Medication"
+    ]
+
+
+def _is_baclofen(
+    request: Mapping[str, Any], path: str, requests: Sequence[tuple[str, Mapping[str, Any]]], inquiry: Inquiry
+) -> bool:
+    """Return whether a draft is ours to review. One whose medicine cannot be told is: it is asked about."""
+    medicine = name_medicine(request, path, inquiry)
+    return (
+        medicine is None or identify(medicine, None)[0] is not Identity.OTHER or names_own_medicine(medicine.name or "")
+    )
+
+
+def _of_type(pairs: Resources, *kinds: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(path, thing) for path, thing in pairs if thing.get("resourceType") in kinds]
+
+
+def _list_resources(value: Any, path: str, inquiry: Inquiry) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the resources of a value as (path, resource): one, a Bundle's, or none for null."""
+    if value is None:
+        return []
+    thing = as_object(value, path, inquiry)
+    if thing.get("resourceType") != "Bundle":
+        return [(path, thing)] if as_text(thing.get("resourceType"), path, inquiry) else []
+    entries = thing.get("entry") or []
+    if not isinstance(entries, list):
+        raise _refuse(f"{path}.entry", entries, "a list")
+    return [
+        (f"{path}.entry[{number}].resource", entry["resource"])
+        for number, entry in enumerate(entries)
+        if isinstance(entry, Mapping) and isinstance(entry.get("resource"), Mapping)
+    ]
+
+
+def _mapping(value: Any, field: str, expected: str) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise _refuse(field, value, expected)
+
+
+def _refuse(field: str, value: Any, expected: str) -> InvalidInput:
+    given = (
+        "nothing" if value is None else f"a {type(value).__name__}" if not isinstance(value, str) else "another text"
+    )
+    return InvalidInput("The call cannot be read.", Problem(field, given, expected))

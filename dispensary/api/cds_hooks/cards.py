@@ -1,0 +1,166 @@
+"""Cards: one for each finding, each question about an order, and what was not assessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from baclofen_rules.findings import Finding
+from dispensary.api.cds_hooks.calls import Draft
+from dispensary.api.fhir.dispense import ACT_CODE, MITIGATION
+from dispensary.api.fhir.units import UCUM
+from dispensary.assessment import ANSWERED_BY_THE_SCAN, NOT_ASSESSED, Assessment
+from dispensary.errors import Problem
+from dispensary.models import FindingSeverity, Mitigation
+from dispensary.models.keys import uuid7
+
+LONGEST_SUMMARY: Final = 139
+"""CDS Hooks wants less than 140 characters."""
+QUESTION, NOTES = "question", "notes"
+"""Codes of cards that are about no rule."""
+_INDICATORS: Final = {
+    FindingSeverity.STOP: "critical",
+    FindingSeverity.OVERRIDE: "critical",
+    FindingSeverity.ACKNOWLEDGE: "warning",
+    FindingSeverity.INFORMATION: "info",
+}
+_REASONS: Final = [
+    {"system": MITIGATION, "code": str(reason.value), "display": str(reason.label)} for reason in Mitigation
+]
+_ASKS: Final = frozenset({FindingSeverity.OVERRIDE, FindingSeverity.ACKNOWLEDGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card, and what is kept of it."""
+
+    code: str
+    """The rule, or `question`, `notes`, `not-assessed`."""
+    summary: str
+    indicator: str
+    detail: str = ""
+    severity: str = ""
+    topic: str = ""
+    """A code of v3-ActCode."""
+    suggestions: Sequence[Mapping[str, Any]] = ()
+    id: UUID = field(default_factory=uuid7)
+
+    def to_json(self, profile: str) -> dict[str, Any]:
+        """Return the card as CDS Hooks has it, without anything empty."""
+        source: dict[str, Any] = {"label": f"Dispensary, profile {profile}"}
+        if self.topic:
+            source["topic"] = {"system": ACT_CODE, "code": self.topic}
+        card: dict[str, Any] = {
+            "uuid": str(self.id),
+            "summary": _cut(self.summary),
+            "indicator": self.indicator,
+            "source": source,
+            "detail": self.detail,
+            "suggestions": list(self.suggestions),
+        }
+        if self.suggestions:
+            card["selectionBehavior"] = "at-most-one"
+        if self.severity in _ASKS:
+            card["overrideReasons"] = _REASONS
+        return {name: value for name, value in card.items() if value}
+
+
+def cards_of_draft(draft: Draft, assessment: Assessment | None) -> list[Card]:
+    """Return the cards of one order, gravest first. `assessment` is None where the order could not be reviewed at all."""
+    cards = [question_card(problem) for problem in draft.order.problems]
+    if assessment is not None:
+        cards += [_finding_card(finding, draft.resource) for finding in assessment.review.findings]
+        missing = [rule for rule in assessment.review.not_assessed if set(rule.missing) != ANSWERED_BY_THE_SCAN]
+        if missing:
+            lines = "\n".join(f"- {rule.code}: {', '.join(rule.missing)} not known" for rule in missing)
+            count = f"{len(missing)} rules were" if len(missing) > 1 else "1 rule was"
+            cards.append(Card(NOT_ASSESSED, f"{count} not assessed: a fact is missing", "warning", lines))
+    return cards
+
+
+def question_card(problem: Problem) -> Card:
+    """Return the card that asks about an element of the call."""
+    words = f"Cannot be read without doubt: {problem.given}"
+    detail = f"{problem.field}: expected {problem.expected}. {problem.next}".strip()
+    return Card(QUESTION, words, "warning", detail)
+
+
+def notes_card(notes: Sequence[str]) -> Card:
+    """Return the card that says how unusual elements were read."""
+    words = f"{len(notes)} notes on how this was read" if len(notes) > 1 else "A note on how this was read"
+    return Card(NOTES, words, "info", "\n".join(f"- {note}" for note in notes))
+
+
+def _finding_card(finding: Finding, request: Mapping[str, Any]) -> Card:
+    severity = FindingSeverity(finding.severity.value)
+    sources = "; ".join(dict.fromkeys(f"[{source.mark}] {source.title}" for source in finding.sources))
+    return Card(
+        code=finding.code,
+        summary=finding.summary,
+        indicator=_INDICATORS[severity],
+        detail="\n\n".join(
+            filter(None, [finding.detail, f"Rule: {finding.code}.", sources and f"Sources: {sources}."])
+        ),
+        severity=severity.value,
+        topic=finding.detected_issue.value if finding.detected_issue else "",
+        suggestions=[] if finding.suggestion is None else _render_suggestions(finding.suggestion, request),
+    )
+
+
+def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the changed order as an action, or the proposed taper as a new one."""
+    if "quantity" in suggestion:
+        tablets = {"value": _json_number(suggestion["quantity"]), "unit": "tablet"}
+        changed = dict(request) | {
+            "dispenseRequest": dict(request.get("dispenseRequest") or {}) | {"quantity": tablets}
+        }
+        return [_suggest(f"Order {suggestion['quantity']} tablets", "update", changed)]
+    taper = suggestion.get("taper")
+    if not taper:
+        return []
+    order = {name: value for name, value in request.items() if name not in {"id", "identifier", "dispenseRequest"}}
+    order |= {"dosageInstruction": _render_dosage(taper)}
+    order |= {"courseOfTherapyType": {"coding": [{"system": _COURSES, "code": "acute"}]}}
+    return [_suggest(f"Taper over {taper['days']} days", "create", order)]
+
+
+_COURSES: Final = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
+
+
+def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:
+    action = {"type": kind, "description": label, "resource": dict(resource)}
+    return {"label": label, "uuid": str(uuid7()), "actions": [action]}
+
+
+def _render_dosage(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the phases of a plan as instructions one after another; where doses of a day differ, its words alone."""
+    if any(len(set(phase["doses"])) > 1 or phase["unit"] != "mg" for phase in plan["phases"]):
+        return [{"text": plan["sentence"]}]
+    return [
+        {
+            "sequence": number,
+            "timing": {
+                "repeat": {
+                    "boundsDuration": {"value": phase["days"], "unit": "days", "system": UCUM, "code": "d"},
+                    "frequency": len(phase["doses"]),
+                    "period": 1,
+                    "periodUnit": "d",
+                }
+            },
+            "doseAndRate": [
+                {"doseQuantity": {"value": _json_number(phase["doses"][0]), "unit": "mg", "system": UCUM, "code": "mg"}}
+            ],
+        }
+        for number, phase in enumerate(plan["phases"], start=1)
+    ]
+
+
+def _json_number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST_SUMMARY else f"{words[: LONGEST_SUMMARY - 1]}…"

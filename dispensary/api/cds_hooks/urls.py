@@ -1,0 +1,13 @@
+"""Routes of CDS Hooks, below the site's base address."""
+
+from django.urls import path
+
+from dispensary.api.views import cds_hooks
+
+app_name = "cds-hooks"
+
+urlpatterns = [
+    path("", cds_hooks.DiscoveryView.as_view(), name="services"),
+    path("/<str:service>", cds_hooks.ServiceView.as_view(), name="service"),
+    path("/<str:service>/feedback", cds_hooks.FeedbackView.as_view(), name="feedback"),
+]

@@ -1,0 +1,186 @@
+"""Facts of a patient from the resources that came with an order: conditions, allergies, medicines, observations.
+
+What a resource says is read, or noted with its path; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from baclofen_rules.facts import FACTS
+from baclofen_rules.products import Identity, OrderedMedicine, identify
+from dispensary.api.fhir.elements import (
+    Inquiry,
+    as_amount,
+    as_day,
+    as_object,
+    as_objects,
+    as_text,
+    read_codings,
+    read_words,
+)
+from dispensary.api.fhir.medicine import ATC
+from dispensary.api.fhir.units import SNOMED, UCUM
+
+Resources = Sequence[tuple[str, Mapping[str, Any]]]
+"""Resources with their FHIRPaths."""
+LOINC = "http://loinc.org"
+WEIGHT = frozenset({"29463-7", "3141-9"})
+EGFR = frozenset(
+    {"33914-3", "48642-3", "48643-1", "50210-4", "62238-1", "69405-9", "77147-7", "88293-6", "88294-4", "98979-8"}
+)
+"""eGFR for 1.73 m² of body surface by the formulas in use (MDRD, CKD-EPI of 2009 and 2021, cystatin C). [K]"""
+PREGNANCY = frozenset({"82810-3"})
+_PREGNANT = {
+    (LOINC, "LA15173-0"): True, (LOINC, "LA26683-5"): False, (SNOMED, "77386006"): True, (SNOMED, "60001007"): False,
+}  # fmt: skip
+_KG = {"kg": Decimal(1), "g": Decimal("0.001"), "[lb_av]": Decimal("0.45359237")}
+_EGFR_UNITS = {
+    "mL/min/{1.73_m2}",
+    "mL/min/1.73.m2",
+    "mL/min/1.73m2",
+    "ml/min/1.73m2",
+    "mL/min/1.73m^2",
+    "mL/min/1.73 m2",
+}
+_ENDED = frozenset({"inactive", "resolved", "remission"})
+_UNTRUE = frozenset({"entered-in-error", "refuted"})
+_FINAL = frozenset({"final", "amended", "corrected"})
+_TAKEN = frozenset({"active", "intended", "on-hold", "draft", ""})
+
+
+def read_conditions(resources: Resources, inquiry: Inquiry) -> list[dict[str, str]]:
+    """Return the codes of present conditions as the case format has them; one without a code is noted."""
+    conditions = []
+    for path, condition in resources:
+        if not _is_present(condition, path, inquiry):
+            continue
+        concept = as_object(condition.get("code"), f"{path}.code", inquiry)
+        codes = [
+            (system, code) for system, code, _ in read_codings(concept, f"{path}.code", inquiry) if system and code
+        ]
+        if not codes:
+            inquiry.note(f"{path}.code", f"has no code, so no rule reads it: {read_words(concept, path, inquiry)}")
+        conditions += [{"system": system, "code": code} for system, code in codes]
+    return conditions
+
+
+def read_allergies(resources: Resources, inquiry: Inquiry) -> list[str]:
+    """Return the words of present allergies and intolerances."""
+    allergies = []
+    for path, allergy in resources:
+        if _is_present(allergy, path, inquiry):
+            concept = as_object(allergy.get("code"), f"{path}.code", inquiry)
+            if words := read_words(concept, f"{path}.code", inquiry):
+                allergies.append(words)
+            else:
+                inquiry.note(f"{path}.code", "names no substance")
+    return allergies
+
+
+def read_medicines(resources: Resources, inquiry: Inquiry) -> list[dict[str, str]]:
+    """Return name and ATC code of the medicines that are taken, without oral baclofen itself."""
+    medicines = []
+    for path, statement in resources:
+        if as_text(statement.get("status"), f"{path}.status", inquiry) not in _TAKEN:
+            continue
+        medicine = name_medicine(statement, path, inquiry)
+        if medicine is None:
+            inquiry.note(path, "names no medicine that came along")
+        elif identify(medicine, None)[0] is not Identity.BACLOFEN:
+            medicines.append({name: text for name, text in (("name", medicine.name), ("atc", medicine.atc)) if text})
+    return medicines
+
+
+def name_medicine(
+    statement: Mapping[str, Any], path: str, inquiry: Inquiry, by_name: Mapping[str, Mapping[str, Any]] | None = None
+) -> OrderedMedicine | None:
+    """Return the medicine that an order or a statement names, itself or by a resource of `by_name` or contained."""
+    concept = as_object(statement.get("medicationCodeableConcept"), f"{path}.medicationCodeableConcept", inquiry)
+    reference = as_object(statement.get("medicationReference"), f"{path}.medicationReference", inquiry)
+    if reference and not concept:
+        contained = as_objects(statement.get("contained"), f"{path}.contained", inquiry)
+        known = {f"#{thing.get('id')}": thing for _, thing in contained} | dict(by_name or {})
+        medication = known.get(as_text(reference.get("reference"), path, inquiry), {})
+        concept = as_object(medication.get("code"), path, inquiry)
+        concept = concept or {"text": as_text(reference.get("display"), path, inquiry)}
+    coded = read_codings(concept, path, inquiry)
+    name = read_words(concept, path, inquiry) if concept.get("text") or any(words for *_, words in coded) else ""
+    atc = next((code for system, code, _ in coded if system == ATC and code), None)
+    codes = tuple((system, code) for system, code, _ in coded if system and code and system != ATC)
+    return OrderedMedicine(name or None, atc, codes) if name or atc or codes else None
+
+
+def read_observations(resources: Resources, inquiry: Inquiry) -> dict[str, Any]:
+    """Return weight, eGFR with its day, and pregnancy: of each the newest final observation."""
+    newest: dict[str, tuple[date, Any]] = {}
+    for path, observation in resources:
+        concept = as_object(observation.get("code"), f"{path}.code", inquiry)
+        codes = {code for system, code, _ in read_codings(concept, f"{path}.code", inquiry) if system == LOINC}
+        if as_text(observation.get("status"), f"{path}.status", inquiry) not in _FINAL:
+            inquiry.note(f"{path}.status", "is not final; the observation was not read")
+            continue
+        on = as_day(observation.get("effectiveDateTime"), f"{path}.effectiveDateTime", inquiry) or date.min
+        for name, known, read in (
+            ("weight_kg", WEIGHT, _read_weight), ("egfr", EGFR, _read_egfr), ("pregnant", PREGNANCY, _read_pregnancy),
+        ):  # fmt: skip
+            if codes & known and (value := read(observation, path, inquiry)) is not None:
+                newest[name] = max(newest.get(name, (date.min, value)), (on, value), key=lambda pair: pair[0])
+    facts: dict[str, Any] = {name: value for name, (_, value) in newest.items()}
+    if "egfr" in newest and newest["egfr"][0] != date.min:
+        facts["egfr_on"] = newest["egfr"][0].isoformat()
+    return facts
+
+
+def _is_present(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:
+    statuses = set()
+    for name in ("clinicalStatus", "verificationStatus"):
+        concept = as_object(resource.get(name), f"{path}.{name}", inquiry)
+        statuses |= {code for _, code, _ in read_codings(concept, f"{path}.{name}", inquiry)}
+    return statuses.isdisjoint(_ENDED | _UNTRUE)
+
+
+def _read_weight(observation: Mapping[str, Any], path: str, inquiry: Inquiry) -> Decimal | None:
+    value, unit = _read_value(observation, path, inquiry)
+    if value is None or unit not in _KG:
+        inquiry.note(f"{path}.valueQuantity", "is no weight in kg, g or pounds; it was not read")
+        return None
+    return _in_range("weight_kg", round(value * _KG[unit], 3), path, inquiry)
+
+
+def _read_egfr(observation: Mapping[str, Any], path: str, inquiry: Inquiry) -> Decimal | None:
+    value, unit = _read_value(observation, path, inquiry)
+    if value is None or unit not in _EGFR_UNITS:
+        inquiry.note(f"{path}.valueQuantity", "is no eGFR in mL/min/1.73 m²; it was not read")
+        return None
+    return _in_range("egfr", value, path, inquiry)
+
+
+def _in_range(name: str, value: Decimal, path: str, inquiry: Inquiry) -> Decimal | None:
+    fact = FACTS[name]
+    if fact.least <= value <= fact.most:
+        return value
+    inquiry.note(f"{path}.valueQuantity", f"is {value.normalize():f}, not {fact.expected}; it was not read")
+    return None
+
+
+def _read_value(observation: Mapping[str, Any], path: str, inquiry: Inquiry) -> tuple[Decimal | None, str]:
+    where = f"{path}.valueQuantity"
+    quantity = as_object(observation.get("valueQuantity"), where, inquiry)
+    is_exact = quantity.get("comparator") is None
+    code = as_text(quantity.get("code"), where, inquiry) if quantity.get("system") == UCUM else ""
+    value = as_amount(quantity.get("value"), f"{where}.value", inquiry) if is_exact else None
+    return value, code or as_text(quantity.get("unit"), where, inquiry)
+
+
+def _read_pregnancy(observation: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool | None:
+    where = f"{path}.valueCodeableConcept"
+    concept = as_object(observation.get("valueCodeableConcept"), where, inquiry)
+    answers = {_PREGNANT.get((system, code)) for system, code, _ in read_codings(concept, where, inquiry)} - {None}
+    if len(answers) != 1:
+        inquiry.note(where, "says neither pregnant nor not pregnant; it was not read")
+        return None
+    return answers.pop()

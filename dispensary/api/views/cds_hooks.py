@@ -1,0 +1,188 @@
+"""Views of CDS Hooks: discovery, services, feedback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary import policies
+from dispensary.actions import hook_cards, patients
+from dispensary.actions.draft_review import assess_draft
+from dispensary.actions.hook_cards import Feedback, SentCard
+from dispensary.actions.identity import is_surely
+from dispensary.api.authentication import TokenAuthentication
+from dispensary.api.cds_hooks.calls import Call, Draft, read_call
+from dispensary.api.cds_hooks.cards import cards_of_draft, notes_card, question_card
+from dispensary.api.cds_hooks.jwt import HookAuthentication
+from dispensary.api.cds_hooks.services import SERVICES, Service
+from dispensary.api.views.base import BaseView, Policy
+from dispensary.api.wire import StrictJSONParser
+from dispensary.assessment import Assessment
+from dispensary.conf import conf
+from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.models import CardOutcome, Patient
+
+_CALL: tuple[Policy, str, str] = (policies.may_see_patients, "have an order reviewed", "staff of the pharmacy")
+
+
+class LongJSONParser(StrictJSONParser):
+    """A call with its prefetch is longer than an order."""
+
+    max_body = 2_000_000
+
+
+class HookView(BaseView):
+    """The base of the views: errors are OperationOutcomes, pages of listed origins may call."""
+
+    authentication_classes: ClassVar = [TokenAuthentication, HookAuthentication]
+    parser_classes: ClassVar = [LongJSONParser]
+    speaks_fhir = True
+    may: ClassVar = {"POST": _CALL}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a preflight without asking who calls; name a listed origin in every answer."""
+        response: HttpResponseBase
+        response = (
+            HttpResponse(status=204) if request.method == "OPTIONS" else super().dispatch(request, *args, **kwargs)
+        )
+        origin = request.headers.get("Origin", "")
+        response.headers["Vary"] = "Origin"
+        if origin in conf().cds_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Max-Age"] = "600"
+        return response
+
+
+@extend_schema(exclude=True)
+class DiscoveryView(HookView):
+    """The list of services, for anybody; it holds no data."""
+
+    authentication_classes: ClassVar = []
+    permission_classes: ClassVar = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        return Response({"services": [service.to_json() for service in SERVICES.values()]})
+
+
+@extend_schema(exclude=True)
+class ServiceView(HookView):
+    """A call: the orders of its context are reviewed and answered as cards. Nothing of it is taken in."""
+
+    def post(self, request: Request, service: str) -> Response:
+        by = self.authorize()
+        pharmacy = self.pharmacy
+        on = pharmacy.local_day(self.now)
+        call = read_call(request.data, _find_service(service), on=on, zone=ZoneInfo(pharmacy.time_zone))
+        patient = self._find_patient(call)
+        cards = [question_card(problem) for problem in call.problems] if call.drafts else []
+        notes = [*call.notes] if call.drafts else []
+        for draft in call.drafts:
+            assessment, problems = self._assess(draft, call, patient)
+            cards += [*cards_of_draft(draft, assessment), *map(question_card, problems)]
+            notes += [*draft.order.notes]
+        if notes:
+            cards.append(notes_card(notes))
+        if call.drafts:
+            hook_cards.record_cards(
+                cards=[SentCard(card.id, card.code, card.severity, card.summary[:140]) for card in cards],
+                service=service, hook_instance=call.hook_instance, patient=patient, pharmacy=pharmacy, by=by, now=self.now,
+            )  # fmt: skip
+        if patient is not None and call.drafts:
+            patients.record_opening(patient=patient, by=by, now=self.now)
+        return Response({"cards": [card.to_json(pharmacy.profile) for card in cards]})
+
+    def _find_patient(self, call: Call) -> Patient | None:
+        """Return the pharmacy's patient of that number, name and birth date; None where one of them differs or is missing."""
+        number, system = call.patient.get("identifier"), call.patient.get("identifier_system", "")
+        if not number:
+            return None
+        rows = Patient.objects.filter(pharmacy=self.pharmacy, identifier=number, identifier_system=system)
+        patient = rows.select_related("pharmacy", "joined_to").first()
+        if patient is None or not is_surely(patient, call.patient):
+            return None
+        return patient.joined_to or patient
+
+    def _assess(self, draft: Draft, call: Call, patient: Patient | None) -> tuple[Assessment | None, Sequence[Problem]]:
+        """Return the assessment of a draft; where it is no order that the rules read, what is wrong with it."""
+        try:
+            assessment = assess_draft(
+                draft.order.prescription,
+                pharmacy=self.pharmacy,
+                on=self.pharmacy.local_day(self.now),
+                facts=call.facts,
+                supplies=call.supplies,
+                patient=patient,
+            )
+        except InvalidInput as error:
+            return None, () if draft.order.problems else error.problems
+        return assessment, ()
+
+
+class ReasonIn(serializers.Serializer[Any]):
+    """An override reason, as CDS Hooks 2.0 has it, or flat as older clients send it."""
+
+    reason = serializers.DictField(required=False)
+    code = serializers.CharField(required=False, allow_blank=True, max_length=80)
+    system = serializers.CharField(required=False, allow_blank=True, max_length=255)
+    display = serializers.CharField(required=False, allow_blank=True, max_length=255)
+    userComment = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class FeedbackItemIn(serializers.Serializer[Any]):
+    """Feedback on one card."""
+
+    card = serializers.UUIDField()
+    outcome = serializers.ChoiceField(CardOutcome.values)
+    outcomeTimestamp = serializers.DateTimeField()
+    acceptedSuggestions = serializers.ListField(child=serializers.DictField(), required=False, max_length=50)
+    overrideReason = ReasonIn(required=False)
+
+
+class FeedbackIn(serializers.Serializer[Any]):
+    """The body of a feedback."""
+
+    feedback = FeedbackItemIn(many=True, allow_empty=False)
+
+
+@extend_schema(exclude=True)
+class FeedbackView(HookView):
+    """What was done about cards. It is kept with its sender, and releases nothing."""
+
+    def post(self, request: Request, service: str) -> Response:
+        by = self.authorize()
+        _find_service(service)
+        items = [_read_feedback(item) for item in self.parse_body(FeedbackIn)["feedback"]]
+        hook_cards.record_feedback(feedback=items, service=service, pharmacy=self.pharmacy, by=by, now=self.now)
+        return Response({})
+
+
+def _find_service(name: str) -> Service:
+    if name not in SERVICES:
+        raise NotFound("There is no such service. GET /cds-services lists them.")
+    return SERVICES[name]
+
+
+def _read_feedback(item: dict[str, Any]) -> Feedback:
+    sent = item.get("overrideReason") or {}
+    reason = sent.get("reason") or sent
+    return Feedback(
+        card=item["card"],
+        outcome=CardOutcome(item["outcome"]),
+        outcome_at=item["outcomeTimestamp"],
+        reason_system=str(reason.get("system") or ""),
+        reason_code=str(reason.get("code") or ""),
+        reason_words=str(reason.get("display") or ""),
+        comment=sent.get("userComment") or "",
+        accepted_suggestions=[str(suggestion.get("id"))[:64] for suggestion in item.get("acceptedSuggestions") or ()],
+    )
