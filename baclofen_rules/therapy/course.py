@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from baclofen_rules.therapy.model import Order, Plan, PlanPhase, Supply
-
-FAR = date.max.toordinal()
-"""The end of a stretch, or of a count, that goes on until told otherwise."""
-ONE_DAY = (1,)
-"""What a day takes of a supply whose dose nobody knows: its stock is counted in days."""
+from baclofen_rules.therapy.model import PlanPhase, Supply
+from baclofen_rules.therapy.segments import Left, Payer, Segment, find_payer, last_taken, pay_doses
 
 
 class Ending(StrEnum):
@@ -59,26 +54,13 @@ class CoverEnd(NamedTuple):
     ends_on: int | None
 
 
-class Payer(NamedTuple):
-    """The segment that the doses of a day come from."""
-
-    place: int
-    """Its place in the course; the number of segments where none has the whole day's doses."""
-    segment: Segment
-    phase: PlanPhase | None
-    covered: int
-    """Days that its tablets suffice for."""
-    same: int
-    """Days with equal doses; 0 after a planned end."""
-
-
 class Snapshot(NamedTuple):
     """What was left of a course on the day that it was counted up to."""
 
     day: int
     uncovered_since: int | None
-    segments: Sequence[tuple[Segment, tuple[list[int], int | None, int]]]
-    """Those that matter from then on, each with its stock, its first day and the days by which it was moved."""
+    segments: Sequence[tuple[Segment, Left]]
+    """Those that matter from then on."""
 
     def moved_to(self, day: int) -> Snapshot:
         """Return what was left of a course that had not begun, to be begun on another day."""
@@ -90,14 +72,13 @@ class Snapshot(NamedTuple):
         With `first`, the first one that is not over before that day.
         """
         segments = [segment.standing_at(*left) for segment, left in self.segments]
-        ahead = Course("", self.day, False, segments, self.day)
         day, since = self.day, self.uncovered_since
         while True:
-            payer = ahead.payer(day)
+            payer = find_payer(segments, day)
             if payer.same <= 0:
                 return CoverEnd(None, day)
             if payer.covered:
-                ahead.pay(payer, day, min(payer.covered, payer.same))
+                pay_doses(segments, payer, day, min(payer.covered, payer.same))
                 day += min(payer.covered, payer.same)
                 since = None
                 continue
@@ -109,63 +90,6 @@ class Snapshot(NamedTuple):
                 if segment.not_before <= day:
                     segment.empty()
             day = resumes
-
-
-@dataclass(slots=True, eq=False)
-class Segment:
-    """The part of a course that one order, or one recorded supply, feeds."""
-
-    source: str
-    plan: Plan | None
-    prescriber: str | None
-    order: Order | None
-    not_before: int
-    stock: list[int]
-    """Left by product; for an unknown dose the days left. Never changed in place: copies share it."""
-    first_taken: int | None = None
-    """The day that counts as day 1 of its regimen."""
-    moved: int = 0
-
-    def clone(self) -> Segment:
-        """Return a copy that can be counted forward without touching this one."""
-        return self.standing_at(self.stock, self.first_taken, self.moved)
-
-    def standing_at(self, stock: list[int], first_taken: int | None, moved: int) -> Segment:
-        """Return a copy with another stock and position."""
-        return Segment(self.source, self.plan, self.prescriber, self.order, self.not_before, stock, first_taken, moved)
-
-    @property
-    def has_end(self) -> bool:
-        """Say whether the medicine ends after its last phase."""
-        return self.plan is not None and self.plan.then_stop is True
-
-    def at(self, day: int, first_taken: int | None) -> tuple[PlanPhase | None, int]:
-        """Return the phase of a day and the days from there on with equal doses; 0 days after a planned end."""
-        plan = self.plan
-        if plan is None or not plan.phases:
-            return None, FAR
-        position = 0 if first_taken is None else max(0, day - first_taken - self.moved)
-        for phase in plan.phases:
-            if phase.days is None or position < phase.days:
-                return phase, FAR if phase.days is None else phase.days - position
-            position -= phase.days
-        return plan.phases[-1], 0 if plan.then_stop else FAR
-
-    def days_of_stock(self, phase: PlanPhase | None) -> int:
-        """Return the whole days that the tablets left suffice for: of each product, the whole day's dose."""
-        needs = ONE_DAY if phase is None else phase.needs
-        if len(needs) == 1:
-            return self.stock[0] // needs[0]
-        return min([left // need for left, need in zip(self.stock, needs, strict=True)])
-
-    def take(self, phase: PlanPhase | None, days: int) -> None:
-        """Take the doses of some days off the stock."""
-        needs = ONE_DAY if phase is None else phase.needs
-        self.stock = [left - need * days for left, need in zip(self.stock, needs, strict=True)]
-
-    def empty(self) -> None:
-        """Count what is left as gone: it does not make a whole day."""
-        self.stock = [0] * len(self.stock)
 
 
 @dataclass(slots=True, eq=False)
@@ -237,9 +161,11 @@ class Course:
 
     def snapshot(self) -> Snapshot:
         """Return what is left on the day that is counted next, without the days before."""
-        last = self._last_taken(self.cursor)
-        segments = [(s, (s.stock, s.first_taken, s.moved)) for s in self.segments if s is last or any(s.stock)]
-        return Snapshot(self.cursor, self.uncovered_since, segments)
+        segments = self.segments
+        if len(segments) > 1:
+            last = last_taken(segments, self.cursor)
+            segments = [segment for segment in segments if segment is last or any(segment.stock)]
+        return Snapshot(self.cursor, self.uncovered_since, [(segment, segment.left()) for segment in segments])
 
     def cover_end(self) -> CoverEnd:
         """Return where the tablets end, as the course stands: the present hole, or the first to come."""
@@ -248,8 +174,9 @@ class Course:
     @property
     def uncovered_since(self) -> int | None:
         """The first day of the hole that the course is in on the day that is counted next; None outside of one."""
-        last = self.stretches[-1] if self.stretches else None
-        return last.uncovered_since if last is not None and last.end == self.cursor else None
+        if not self.stretches or self.stretches[-1].end != self.cursor:
+            return None
+        return self.stretches[-1].uncovered_since
 
     def end(self, day: int, why: Ending) -> None:
         """End the course: `day` is the first without it."""
@@ -271,7 +198,7 @@ class Course:
 
     def standing(self) -> PlanPhase | None:
         """Return the phase of the day that is counted next, by the calendar where no tablets cover it."""
-        return self.payer(self.cursor).phase
+        return find_payer(self.segments, self.cursor).phase
 
     def stretch_on(self, day: int) -> Stretch | None:
         """Return the stretch that a day falls in; None before the course, and after it."""
@@ -293,79 +220,45 @@ class Course:
     def advance(self, until: int, new_after: int) -> None:
         """Count the course forward up to, but not including, a day; on the morning of that day it may be over."""
         day = self.cursor
-        while self.ended_on is None and day <= until:
-            since = self.uncovered_since
-            if day == until and since is None and not self.segments[-1].has_end:
-                break
-            payer = self.payer(day)
+        if self.ended_on is not None or day > until:
+            return
+        since = self.uncovered_since
+        while day < until or since is not None or self.segments[-1].has_end:
+            payer = find_payer(self.segments, day)
             if payer.same <= 0:
                 self.end(day, Ending.PLANNED)
-            elif payer.covered:
-                if day == until:
-                    break
-                days = min(payer.covered, payer.same, until - day)
-                self.pay(payer, day, days)
-                self._add(Stretch(day, day + days, payer.phase, payer.segment, None))
-                self.cursor = day = day + days
-            elif since is not None and day > since + new_after:
+                return
+            if since is not None and not payer.covered and day > since + new_after:
                 self.end(day, Ending.LAPSED)
-            elif day == until:
-                break
+                return
+            if day == until:
+                return
+            if payer.covered:
+                since, end = None, day + min(payer.covered, payer.same, until - day)
+                pay_doses(self.segments, payer, day, end - day)
             else:
-                self.cursor = day = self._pass_without(payer, day, until, new_after)
+                since = day if since is None else since
+                end = min(self._pass_without(payer, day), until, since + new_after + 1)
+            self._add(day, end, payer, since)
+            self.cursor = day = end
 
-    def _pass_without(self, payer: Payer, day: int, until: int, new_after: int) -> int:
-        """Count days without tablets, and return the day after them."""
-        since = self.uncovered_since
-        since = day if since is None else since
+    def _pass_without(self, payer: Payer, day: int) -> int:
+        """Count what does not make a whole day as gone, and return the day that may have tablets again, or no doses."""
         for segment in self.segments:
             if segment.not_before <= day:
                 segment.empty()
         resumes = [s.not_before for s in self.segments if s.not_before > day and any(s.stock)]
-        end = min([day + payer.same, until, since + new_after + 1, *resumes])
-        self._add(Stretch(day, end, payer.phase, payer.segment, since))
-        return end
+        return min([day + payer.same, *resumes])
 
-    def payer(self, day: int) -> Payer:
-        """Return the first segment that has the whole day's doses; without one, the last that was taken."""
-        for index, segment in enumerate(self.segments):
-            if segment.not_before > day or not any(segment.stock):
-                continue
-            phase, same = segment.at(day, day if segment.first_taken is None else segment.first_taken)
-            covered = segment.days_of_stock(phase) if same > 0 else 0
-            if covered:
-                for earlier in self.segments[:index]:
-                    if earlier.not_before > day and any(earlier.stock):
-                        same = min(same, earlier.not_before - day)
-                return Payer(index, segment, phase, covered, same)
-        segment = self._last_taken(day)
-        phase, same = segment.at(day, segment.first_taken)
-        if same <= 0 and any(s.not_before > day and any(s.stock) for s in self.segments):
-            same = FAR
-        return Payer(len(self.segments), segment, phase, 0, same)
-
-    def _last_taken(self, day: int) -> Segment:
-        taken = [s for s in self.segments if s.first_taken is not None and s.not_before <= day]
-        return taken[-1] if taken else self.segments[0]
-
-    def pay(self, payer: Payer, day: int, days: int) -> None:
-        """Take the doses of some days; what was left of the segments before does not make a whole day, and is gone."""
-        for segment in self.segments[: payer.place]:
-            if segment.not_before <= day:
-                segment.empty()
-        if payer.segment.first_taken is None:
-            payer.segment.first_taken = day
-        payer.segment.take(payer.phase, days)
-
-    def _add(self, stretch: Stretch) -> None:
+    def _add(self, first: int, end: int, payer: Payer, uncovered_since: int | None) -> None:
+        """Add days to the last stretch where they are like its own, and a stretch otherwise."""
         last = self.stretches[-1] if self.stretches else None
         if (
             last is not None
-            and last.end == stretch.first
-            and last.phase is stretch.phase
-            and last.segment is stretch.segment
-            and last.uncovered_since == stretch.uncovered_since
+            and last.end == first
+            and last.phase is payer.phase
+            and last.segment is payer.segment
+            and last.uncovered_since == uncovered_since
         ):
-            self.stretches[-1] = last._replace(end=stretch.end)
-        else:
-            self.stretches.append(stretch)
+            first = self.stretches.pop().first
+        self.stretches.append(Stretch(first, end, payer.phase, payer.segment, uncovered_since))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from baclofen_rules.therapy.course import FAR, Course, Ending, Segment, Snapshot, Start
+from baclofen_rules.therapy.course import Course, Ending, Snapshot, Start
 from baclofen_rules.therapy.events import Event, Kind, events_of, standing
 from baclofen_rules.therapy.feeding import Feeding, stock_of
 from baclofen_rules.therapy.fills import is_back
@@ -31,6 +31,7 @@ from baclofen_rules.therapy.relations import (
     decided_by_own,
     relation_to_courses,
 )
+from baclofen_rules.therapy.segments import FAR, Segment, find_payer
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Courses:
         """Return the courses as they stand on the morning of today, with everything of today applied."""
         state = cls(facts, {order.id: order for order in facts.orders}, standing(facts.decisions))
         today = facts.today.toordinal()
-        for event in sorted(events_of(facts, state.decisions), key=lambda event: event[:3]):
+        for event in events_of(facts, state.decisions):
             state.go_to(event.day)
             state.apply(event)
         state.go_to(today, inclusive=True)
@@ -125,7 +126,7 @@ class Courses:
     def gap(self, course: Course) -> int:
         """Return the days without tablets up to the morning of the day."""
         since = course.uncovered_since
-        return 0 if since is None or course.payer(self.day).covered else max(0, self.day - since)
+        return 0 if since is None or find_payer(course.segments, self.day).covered else max(0, self.day - since)
 
     def cover_end(self, course: Course) -> int | None:
         """Return the first day that a course has no tablets for, as it stands; None where its plan ends before."""
@@ -143,9 +144,11 @@ class Courses:
     def fed_by(self, source: str) -> Course | None:
         """Return the latest course that an order or a recorded supply fed; an open one first."""
         fed = self.by_source.get(source, [])
-        for course in fed:
+        for course in reversed(fed):
             course.advance(self.day, self.facts.habits.new_after)
-        return next((course for course in reversed(fed) if course.is_open), fed[-1] if fed else None)
+            if course.ended_on is None:
+                return course
+        return fed[-1] if fed else None
 
     def runs(self, course: Course, day: int) -> bool:
         """Say whether a course runs on a day that is counted: open, and covered or not long without tablets."""
@@ -281,15 +284,17 @@ class Courses:
 
         A course that was planned for the day and stands in the frozen relation had begun before.
         """
-        names = () if supply.relation is None else supply.relation.to
-        if any(start.on == self.day and start.course.name in names for start in self.starts):
-            self.go_to(self.day, inclusive=True)
+        if self.starts and supply.relation is not None:
+            names = supply.relation.to
+            if any(start.on == self.day and start.course.name in names for start in self.starts):
+                self.go_to(self.day, inclusive=True)
         asked = self._asked(supply)
         own = self.fed_by(asked.id)
         before: Snapshot | None = None
         if own is not None and own.is_open and own.last_segment.source == asked.id:
             relation, course, before = None, own, own.snapshot()
-            self._keep_decided(course, decided_by_own(self, own, asked, supply))
+            if self.decisions:
+                self._keep_decided(course, decided_by_own(self, own, asked, supply))
         else:
             relation = relation_to_courses(self, asked, supply)
             if relation.relation in (Relation.PART, Relation.CONTINUES) and relation.to:
@@ -304,7 +309,7 @@ class Courses:
         course.supplies.append(supply)
         stock = stock_of(segment.plan, supply.tablets or (), supply.days)
         segment.stock = [left + more for left, more in zip(segment.stock, stock, strict=True)]
-        self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, course.snapshot())
+        self.feedings[supply.id] = Feeding(asked, relation, course, segment, self.day, before, segment.left())
 
     def _asked(self, supply: Supply) -> Asked:
         if supply.order is None:

@@ -9,9 +9,10 @@ from decimal import Decimal
 from functools import cached_property
 
 from baclofen_rules.therapy.answers import Day, DayStretch, Dose
-from baclofen_rules.therapy.course import FAR, Course, Ending
+from baclofen_rules.therapy.course import Course, Ending
 from baclofen_rules.therapy.courses import Courses
 from baclofen_rules.therapy.model import ZERO, Facts, OrderStatus
+from baclofen_rules.therapy.segments import FAR
 
 
 class TherapyDays:
@@ -26,6 +27,10 @@ class TherapyDays:
     @cached_property
     def _ahead(self) -> Courses:
         return self._now.forecast()
+
+    @cached_property
+    def _ahead_by_name(self) -> dict[str, Course]:
+        return {course.name: course for course in self._ahead.courses}
 
     # --- days -----------------------------------------------------------------------------------------------------
 
@@ -100,8 +105,7 @@ class TherapyDays:
         groups = _groups(running)
         bounds = [[self._bounds_of(course, day) for course in group] for group in groups]
         low = sum((min(least for least, _ in group) for group in bounds), ZERO)
-        highs = [most for group in bounds for _, most in group]
-        high = None if None in highs else sum((most for most in highs if most is not None), ZERO)
+        high = sum_known([most for group in bounds for _, most in group])
         return low, high, len(groups) < len(running)
 
     def _bounds_of(self, course: Course, day: int) -> tuple[Decimal, Decimal | None]:
@@ -185,6 +189,12 @@ class TherapyDays:
         if order is None or order.status is not OrderStatus.REPLACED:
             return False
         return course.ended_on != day or course.ended_why is Ending.PLANNED
+
+
+def sum_known(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    """Return the sum of some amounts; None where one of them is unknown."""
+    known_amounts = [amount for amount in amounts if amount is not None]
+    return sum(known_amounts, ZERO) if len(known_amounts) == len(amounts) else None
 
 
 def _groups(courses: Sequence[Course]) -> list[list[Course]]:

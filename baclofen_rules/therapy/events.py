@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from operator import attrgetter
 from typing import NamedTuple
 
-from baclofen_rules.therapy.course import FAR
 from baclofen_rules.therapy.model import ZERO, Decision, DecisionKind, Facts, Supply, SupplyStatus
+from baclofen_rules.therapy.segments import FAR
 
 DECISIONS_OF_A_DAY = (DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.MOVED, DecisionKind.TAKES)
 """The order in which the decisions of one day are applied."""
@@ -33,7 +34,12 @@ class Event(NamedTuple):
     what: Decision | Supply | None = None
 
 
-def events_of(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]:
+def events_of(facts: Facts, decisions: Sequence[Decision]) -> list[Event]:
+    """Return what happened up to the evening of today, in the order in which it is applied."""
+    return sorted(_find_events(facts, decisions), key=attrgetter("day", "kind", "place"))
+
+
+def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]:
     """Return what happened up to the evening of today, in no order."""
     today = facts.today.toordinal()
     orders = {order.id: order for order in facts.orders}
@@ -48,23 +54,22 @@ def events_of(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]:
             if decision.kind is DecisionKind.STOPPED:
                 yield Event(day, Kind.STOP_OF_THE_DAY, name, decision)
     supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
-    first_on: dict[str, date] = {}
-    for supply in supplies:
-        source = supply.order or supply.id
-        if source not in first_on or supply.on < first_on[source]:
-            first_on[source] = supply.on
+    first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
+    hand_overs_on = Counter([supply.on for supply in facts.supplies])
     replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
     for supply in supplies:
         day = supply.on.toordinal()
         if day > today or day >= died_on:
             continue
-        source = supply.order or supply.id
-        plan = orders[supply.order].plan if supply.order is not None else supply.plan
-        mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
-        after = _place_within_day(supply, facts.supplies, replacements)
-        if not after and first_on[source] != supply.on:
-            after = -1
-        place = (after, -mg, source, supply.number, supply.id)
+        place: tuple[object, ...] = ()
+        if hand_overs_on[supply.on] > 1 or supply.status is SupplyStatus.RETURNED:
+            source = supply.order or supply.id
+            plan = orders[supply.order].plan if supply.order is not None else supply.plan
+            mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
+            after = _place_within_day(supply, facts.supplies, replacements)
+            if not after and first_on[source] != supply.on:
+                after = -1
+            place = (after, -mg, source, supply.number, supply.id)
         yield Event(day, Kind.HAND_OVER, place, supply)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
             returned_on = max(day, supply.returned_on.toordinal())

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.therapy.course import Course, Segment, Snapshot
+from baclofen_rules.therapy.course import Course, Snapshot
 from baclofen_rules.therapy.model import Plan
 from baclofen_rules.therapy.relations import Asked, RelationToCourses
+from baclofen_rules.therapy.segments import Left, Segment
 
 
 @dataclass(slots=True)
@@ -23,7 +24,8 @@ class Feeding:
     day: int
     before: Snapshot | None
     """None: it opened the course."""
-    after: Snapshot
+    left: Left
+    """Of the segment after it."""
     _days: tuple[int, int] | None = None
 
     def days(self) -> tuple[int, int]:
@@ -35,23 +37,30 @@ class Feeding:
     def move(self, first_on: int) -> None:
         """Let the days that it is for begin on another day: its course had not begun."""
         self.before = None if self.before is None else self.before.moved_to(first_on)
-        self.after = self.after.moved_to(first_on)
+        stock, _, moved = self.left
+        self.left = stock, first_on, moved
         self._days = None
 
     def _count_days(self) -> tuple[int, int]:
         uncovered, ends_on = (None, None) if self.before is None else self.before.cover_end()
         first = max(self.day, self.segment.not_before, uncovered or ends_on or 0)
-        uncovered, ends_on = self.after.cover_end(first)
+        uncovered, ends_on = self._after().cover_end(first)
         return first, max(first, uncovered or ends_on or first)
+
+    def _after(self) -> Snapshot:
+        """Return what was left of the course after it."""
+        if self.before is None:
+            return Snapshot(self.course.first_on, None, [(self.segment, self.left)])
+        others = [(segment, left) for segment, left in self.before.segments if segment is not self.segment]
+        return self.before._replace(segments=[*others, (self.segment, self.left)])
 
 
 def stock_of(plan: Plan | None, tablets: Sequence[Decimal], days: int | None) -> list[int]:
     """Return the stock by product of some tablets, or of as many days from the first; days where nobody knows the dose."""
     if plan is None or not plan.phases:
         return [days or 0]
-    if tablets and None not in plan.tablet_nanograms:
-        pairs = zip(tablets, plan.tablet_nanograms, strict=True)
-        return [int(count * nanograms) for count, nanograms in pairs if nanograms is not None]
+    if tablets and plan.tablet_nanograms is not None:
+        return [int(count * nanograms) for count, nanograms in zip(tablets, plan.tablet_nanograms, strict=True)]
     left, total = days or 0, [0] * len(plan.products)
     for phase in plan.phases:
         lasts = left if phase.days is None or phase is plan.phases[-1] else min(left, phase.days)

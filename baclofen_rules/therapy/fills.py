@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from baclofen_rules.therapy.model import ZERO, Habits, Order, OrderStatus, Supply, SupplyStatus
@@ -49,13 +50,14 @@ def days_kept_of(days: int, habits: Habits) -> int:
 
 def fill_days(state: Courses, course: Course) -> int:
     """Return the days of the last fill that a course was given: of all parts of one ordered quantity."""
-    supplies = [supply for supply in course.supplies if not is_back(supply, state.day)]
+    supplies = [s for s in course.supplies if s.status is not SupplyStatus.RETURNED or not is_back(s, state.day)]
     if not supplies:
         return 0
-    order = None if supplies[-1].order is None else state.orders[supplies[-1].order]
     parts: Sequence[Supply] = supplies[-1:]
-    if order is not None:
-        parts = _last_fill(order, sorted([s for s in supplies if s.order == order.id], key=lambda s: s.place))
+    order_id = supplies[-1].order
+    if order_id is not None:
+        of_order = sorted([s for s in supplies if s.order == order_id], key=attrgetter("on", "number", "id"))
+        parts = _last_fill(state.orders[order_id], of_order)
     return sum([last - first for first, last in (state.feedings[supply.id].days() for supply in parts)])
 
 

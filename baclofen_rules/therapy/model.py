@@ -131,8 +131,8 @@ class Plan:
     phases: tuple[PlanPhase, ...] = field(init=False, repr=False, compare=False)
     total_days: int | None = field(init=False, repr=False, compare=False)
     """Days of all phases; None with an open end, and where the doses are unknown."""
-    tablet_nanograms: tuple[Decimal | None, ...] = field(init=False, repr=False, compare=False)
-    """Nanograms of one tablet, by product; None where the strength is unknown."""
+    tablet_nanograms: tuple[Decimal, ...] | None = field(init=False, repr=False, compare=False)
+    """Nanograms of one tablet, by product; None where a strength is unknown."""
 
     def __post_init__(self) -> None:
         lengths = {tuple(phase.days for phase in product.phases) for product in self.products}
@@ -140,8 +140,8 @@ class Plan:
             raise ValueError("all products of an order have equally many phases of equal length")
         phases = tuple(_plan_phase(row) for row in zip(*(product.phases for product in self.products), strict=True))
         days = [phase.days for phase in phases]
-        tablets = [None if mg is None else mg * NANOGRAMS_IN_A_MG for mg in self.strengths]
-        object.__setattr__(self, "tablet_nanograms", tuple(tablets))
+        tablets = tuple([mg * NANOGRAMS_IN_A_MG for mg in self.strengths if mg is not None])
+        object.__setattr__(self, "tablet_nanograms", tablets if len(tablets) == len(self.products) else None)
         object.__setattr__(self, "phases", phases)
         object.__setattr__(self, "total_days", sum(d for d in days if d) if days and None not in days else None)
 

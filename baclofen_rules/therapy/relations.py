@@ -7,9 +7,9 @@ supplies count towards the most, and only the smaller towards the least.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from baclofen_rules.therapy.course import Course, Ending
@@ -38,8 +38,7 @@ _DECIDED = {
 _TAKEOVERS = (Relation.CONTINUES, Relation.PART, Relation.CHANGES)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """The order, or the recorded supply, whose relation is in question."""
 
     id: str
@@ -78,14 +77,13 @@ class Asked:
         return self.plan.phases[0].mg if self.plan is not None and self.plan.phases else None
 
 
-@dataclass(frozen=True, slots=True)
-class RelationToCourses:
+class RelationToCourses(NamedTuple):
     """A relation with the courses it is about, and how the others stand to what is handed over."""
 
     relation: Relation
     how: How | None
     to: tuple[Course, ...] = ()
-    beside: dict[Course, bool] = field(default_factory=dict)
+    beside: Mapping[Course, bool] = MappingProxyType({})
     """Courses that go on beside it: True where nobody knows whether they do."""
     decided_beside: tuple[Course, ...] = ()
     """Courses of which a person said that they go on beside it."""
@@ -131,6 +129,8 @@ def _decided(
     and the record leave unknown. That two run beside each other may be said of either; what was decided before a course
     of the order was replaced or stopped does not settle whether it begins again.
     """
+    if not state.decisions:
+        return {}
     about = [
         decision
         for decision in state.decisions
@@ -222,9 +222,9 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
     days = [decided[course].starts_on for course in about if course in decided]
     starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
     if frozen is None or frozen.how is not How.DECIDED or frozen.relation is not Relation.BESIDE:
-        return replace(relation, starts_on=starts_on)
+        return relation if starts_on is None else relation._replace(starts_on=starts_on)
     beside = dict.fromkeys((*relation.decided_beside, *(course for course in rows if course.name in frozen.to)))
-    return replace(relation, starts_on=starts_on, decided_beside=tuple(beside))
+    return relation._replace(starts_on=starts_on, decided_beside=tuple(beside))
 
 
 def _before_a_start(
@@ -247,12 +247,12 @@ def _before_a_start(
     beside = {other: is_unknown for other, is_unknown in relation.beside.items() if other not in planned}
     if course not in decided and all(other.relation is row.relation for other in rows):
         if row.relation is Relation.CHANGES:
-            return replace(relation, relation=row.relation, how=row.how, to=(course, *planned), beside=beside)
+            return relation._replace(relation=row.relation, how=row.how, to=(course, *planned), beside=beside)
         if row.relation is Relation.CONTINUES:
-            return replace(relation, how=row.how, to=tuple(planned[:1]), beside=beside | {course: False})
+            return relation._replace(how=row.how, to=tuple(planned[:1]), beside=beside | {course: False})
     how = row.how if row.relation is Relation.UNKNOWN and course not in decided else How.UNKNOWN
     beside |= dict.fromkeys((course, *planned), True)
-    return replace(relation, relation=Relation.UNKNOWN, how=how, to=tuple(planned), beside=beside)
+    return relation._replace(relation=Relation.UNKNOWN, how=how, to=tuple(planned), beside=beside)
 
 
 def _frozen_alone(frozen: FrozenRelation) -> Relation:

@@ -27,7 +27,7 @@ from baclofen_rules.therapy.answers import (
     Thread,
 )
 from baclofen_rules.therapy.course import Course, Ending
-from baclofen_rules.therapy.days import TherapyDays
+from baclofen_rules.therapy.days import TherapyDays, sum_known
 from baclofen_rules.therapy.fills import days_kept, days_kept_of, fill_days, owes, refill_due_from
 from baclofen_rules.therapy.model import (
     ZERO,
@@ -165,7 +165,6 @@ class Therapy(TherapyDays):
         today, named = self.today.toordinal(), relation.to
         taken = self._taken_before(relation) or named
         bounds = [self._last_covered_bounds(course) for course in taken]
-        highs = [most for _, most in bounds]
         ends = [self._now.cover_end(course) for course in named]
         phase, strengths = self._last_covered_phase(named[0]) if named else (None, ())
         uncovered_on = min([end for end in ends if end is not None], default=None)
@@ -178,7 +177,7 @@ class Therapy(TherapyDays):
             beside=tuple(c.name for c, is_unknown in relation.beside.items() if not is_unknown),
             decided_beside=tuple(c.name for c in self._decided_beside(relation)),
             previous_low=sum((least for least, _ in bounds), ZERO),
-            previous_high=None if None in highs else sum((most for most in highs if most is not None), ZERO),
+            previous_high=sum_known([most for _, most in bounds]),
             uncovered_on=None if uncovered_on is None else date.fromordinal(uncovered_on),
             gap_days=0 if uncovered_on is None else max(0, today - uncovered_on),
             left_days=0 if uncovered_on is None else max(0, uncovered_on - today),
@@ -202,12 +201,13 @@ class Therapy(TherapyDays):
     def _decided_beside(self, relation: RelationToCourses) -> list[Course]:
         decided = list(relation.decided_beside)
         for course in relation.to:
-            decided += [c for c in self._now.running() if c.name in course.decided_beside]
+            if course.decided_beside:
+                decided += [c for c in self._now.running() if c.name in course.decided_beside]
         return list(dict.fromkeys(decided))
 
     def _forecast_of(self, course: Course) -> Course:
         """Return the copy of a course that is counted to its end."""
-        return next(c for c in self._ahead.courses if c.name == course.name)
+        return self._ahead_by_name[course.name]
 
     def _last_covered_bounds(self, course: Course) -> tuple[Decimal, Decimal | None]:
         """Return the least and the most on a course's last covered day before today; of today where it began today."""
@@ -224,12 +224,10 @@ class Therapy(TherapyDays):
 
     def _last_covered(self, ahead: Course) -> int:
         today = self.today.toordinal()
-        covered = [
-            min(stretch.end, today) - 1
-            for stretch in ahead.stretches
-            if stretch.uncovered_since is None and stretch.first < today
-        ]
-        return covered[-1] if covered else ahead.first_on
+        for stretch in reversed(ahead.stretches):
+            if stretch.uncovered_since is None and stretch.first < today:
+                return min(stretch.end, today) - 1
+        return ahead.first_on
 
     def _held_since_of(self, courses: Sequence[Course]) -> date | None:
         if not courses:
