@@ -34,11 +34,24 @@ CHANGEABLE = (
     "message_at",
     "quiet_from",
     "quiet_until",
+    "opening_days",
+    "holiday_region",
+    "after_hours_phone",
     "token_signs",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(
-    {"time_zone", "profile", "refill_lead_days", "second_call_days", "message_at", "quiet_from", "quiet_until"}
+    {
+        "time_zone",
+        "profile",
+        "refill_lead_days",
+        "second_call_days",
+        "message_at",
+        "quiet_from",
+        "quiet_until",
+        "opening_days",
+        "holiday_region",
+    }
 )
 """Those that decide what is owed when: every therapy is counted and its messages are planned again, by the next ticks."""
 

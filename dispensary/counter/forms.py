@@ -27,6 +27,7 @@ class StyledForm(forms.Form):
 
     CLASSES = {
         forms.CheckboxInput: "nhsuk-checkboxes__input",
+        forms.CheckboxSelectMultiple: "nhsuk-checkboxes__input",
         forms.Textarea: "nhsuk-textarea",
         forms.RadioSelect: "nhsuk-radios__input",
         forms.Select: "nhsuk-select",

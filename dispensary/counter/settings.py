@@ -39,6 +39,9 @@ LABELS = {
     "message_at": "Messages leave at",
     "quiet_from": "No message from",
     "quiet_until": "until",
+    "opening_days": "Open on",
+    "holiday_region": "Closed on the public holidays of, such as GB-ENG or US-IL",
+    "after_hours_phone": "Whom patients call while you are closed, such as 111",
     "token_signs": "A program\u2019s token alone signs an override",
 }
 CHOICES = {
@@ -52,6 +55,7 @@ CHOICES = {
         ("yes", "Yes, for old programs"),
     ],
 }
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SWITCH = {"yes": True, "no": False, "": None}
 
 
@@ -67,21 +71,29 @@ class PharmacyForm(StyledForm):
             if name in CHOICES:
                 value = {True: "yes", False: "no", None: ""}[value]
                 field = forms.ChoiceField(choices=CHOICES[name], required=False)
+            elif name == "opening_days":
+                value = list(value)
+                field = forms.MultipleChoiceField(
+                    choices=[(str(n), day) for n, day in enumerate(_WEEKDAYS, 1)],
+                    widget=forms.CheckboxSelectMultiple,
+                    error_messages={"required": "Tick at least one day"},
+                )
             elif name == "profile":
                 field = forms.ChoiceField(choices=[(p, p) for p in list_profiles(folder=conf().profile_folder)])
             elif isinstance(field, forms.TimeField):
                 field.widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
             field.label, field.initial, field.help_text = label, value, ""
-            field.widget.attrs["class"] = "nhsuk-select" if isinstance(field.widget, forms.Select) else "nhsuk-input"
             self.fields[name] = field
+        self.style_fields()
 
     def changes(self) -> dict[str, Any]:
         """Return the settings as the action takes them."""
-        return {
+        settings: dict[str, Any] = {
             name: _SWITCH[value] if name in CHOICES else value
             for name, value in self.cleaned_data.items()
             if name in LABELS
         }
+        return settings | {"opening_days": "".join(settings["opening_days"])}
 
 
 class OpeningForm(PharmacyForm):

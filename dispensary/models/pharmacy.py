@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.actors import Actor, Role
 from dispensary.models.keys import uuid7
+from dispensary.models.opening import EVERY_DAY, OpeningDays, validate_region, validate_weekdays
 
 _read_zone_names = cache(available_timezones)  # which reads hundreds of files each time
 
@@ -88,6 +89,21 @@ class Pharmacy(models.Model):
     message_at = models.TimeField(default=time(10, 0), help_text=_("local time at which messages are planned"))
     quiet_from = models.TimeField(default=time(20, 0), help_text=_("no message from this local time"))
     quiet_until = models.TimeField(default=time(9, 0), help_text=_("until this one"))
+    opening_days = models.CharField(
+        max_length=7,
+        default=EVERY_DAY,
+        validators=[validate_weekdays],
+        help_text=_("weekdays on which it is open, from 1 (Monday) to 7"),
+    )
+    holiday_region = models.CharField(
+        max_length=12,
+        blank=True,
+        validators=[validate_region],
+        help_text=_("where its public holidays are those of, such as GB-ENG; empty: open on all of them"),
+    )
+    after_hours_phone = models.CharField(
+        max_length=32, blank=True, help_text=_("whom patients call while it is closed, such as 111")
+    )
     token_signs = models.BooleanField(
         default=False, help_text=_("an API token alone signs an override, without a fresh proof of its owner")
     )
@@ -124,6 +140,11 @@ class Pharmacy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def opening(self) -> OpeningDays:
+        """The days on which it is open."""
+        return OpeningDays(self.opening_days, self.holiday_region)
 
     def local_day(self, moment: datetime) -> date:
         """Return the calendar day of a moment at the pharmacy."""

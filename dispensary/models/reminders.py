@@ -19,7 +19,7 @@ class ReminderKind(models.TextChoices):
 
     REFILL_DUE = "refill_due", "next supply due"
     REFILL_AGAIN = "refill_again", "next supply due, second call"
-    RUN_OUT = "run_out", "supply runs out today"
+    RUN_OUT = "run_out", "supply runs out"
     DOSE_CHANGE = "dose_change", "the dose changes tomorrow"
     LAST_DAY = "last_day", "last day of the course"
     MISSED_COLLECTION = "missed_collection", "supply has run out and was not collected"
@@ -31,8 +31,8 @@ class ReminderKind(models.TextChoices):
 
     @property
     def before_its_day(self) -> bool:
-        """Told the day before what it tells: on the morning itself the first dose may have been taken."""
-        return self is ReminderKind.DOSE_CHANGE
+        """Told the day before what it tells: on the morning itself the first dose may have been taken, or missed."""
+        return self in {ReminderKind.DOSE_CHANGE, ReminderKind.RUN_OUT}
 
     @property
     def about_refill(self) -> bool:

@@ -66,6 +66,7 @@ class Row:
     pharmacy_language: str
     sender: str
     phone: str
+    after_hours: str
     quiet_from: time
     quiet_until: time
     message_at: time
@@ -212,16 +213,25 @@ def words_of(row: Row, out: WayOut) -> Text:
     language = language_for(row.language, row.pharmacy_language)
     params = json.loads(row.params) if isinstance(row.params, str) else row.params
     detailed = row.detail_level == DetailLevel.DETAILED
-    values = values_of(params, language, sender=row.sender, phone=row.phone, detailed=detailed)
+    values = values_of(
+        params, language, sender=row.sender, phone=row.phone, after_hours=row.after_hours, detailed=detailed
+    )
     typewritten = row.medium == Medium.SMS
     return write(
         ReminderKind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten
     )
 
 
-def values_of(params: Mapping[str, Any], language: str, *, sender: str, phone: str, detailed: bool) -> dict[str, str]:
+def values_of(
+    params: Mapping[str, Any], language: str, *, sender: str, phone: str, after_hours: str, detailed: bool
+) -> dict[str, str]:
     """The variables that the words may use."""
-    values = {"sender": sender, "phone": phone, "date": _date_text(params["date"], language)}
+    values = {
+        "sender": sender,
+        "phone": phone,
+        "after_hours": after_hours,
+        "date": _date_text(params["date"], language),
+    }
     if not detailed:
         return values
     values["medicine"] = medicine_in(language)

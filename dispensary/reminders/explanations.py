@@ -22,7 +22,7 @@ from dispensary.models import (
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import Reason, values_of, way_out
 from dispensary.reminders.outcomes import WORDS
-from dispensary.reminders.planning import leaves_at, manners_of
+from dispensary.reminders.planning import hours_of, leaves_at, manners_of
 from dispensary.reminders.reach import usable
 from dispensary.reminders.schedule import schedule_messages
 from dispensary.reminders.segments import Segments, count_segments
@@ -148,11 +148,18 @@ def preview(
     channel = _text_channel()
     out = way_out(channel, Medium.SMS)
     previews = []
-    for planned in schedule_messages(therapy, pharmacy.message_at, zone):
+    for planned in schedule_messages(therapy, hours_of(pharmacy), zone):
         leaves = leaves_at(planned, now, zone, quiet)
         if leaves is None:
             continue
-        values = values_of(planned.params, tongue, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        values = values_of(
+            planned.params,
+            tongue,
+            sender=pharmacy.name,
+            phone=pharmacy.phone,
+            after_hours=pharmacy.after_hours_phone,
+            detailed=detailed,
+        )
         written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
         last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
         whole = f"{written.body} {last}"

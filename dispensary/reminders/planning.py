@@ -15,12 +15,12 @@ from django.db.models import Q
 from baclofen_rules.therapy import Therapy
 from dispensary import audit
 from dispensary.actors import Actor
-from dispensary.models import Patient, Reminder, ReminderPlan, ReminderState, Withdrawal
+from dispensary.models import Patient, Pharmacy, Reminder, ReminderPlan, ReminderState, Withdrawal
 from dispensary.models.pharmacy import QuietHours
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders import plans
 from dispensary.reminders.quiet_hours import manners, place, resolve
-from dispensary.reminders.schedule import LAPSE_LIMIT, Planned, is_still_true, schedule_messages
+from dispensary.reminders.schedule import LAPSE_LIMIT, Hours, Planned, is_still_true, schedule_messages
 
 _LEFT = Q(state__in=(ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)) | Q(
     sending_since__isnull=False
@@ -41,6 +41,11 @@ def manners_of(patient: Patient) -> tuple[ZoneInfo, QuietHours]:
     """The patient's zone and the hours in which no message leaves."""
     pharmacy = patient.pharmacy
     return manners(patient.zone, pharmacy.time_zone, pharmacy.quiet_from, pharmacy.quiet_until)
+
+
+def hours_of(pharmacy: Pharmacy) -> Hours:
+    """Return when the messages of a pharmacy leave, and its open days."""
+    return Hours(pharmacy.message_at, pharmacy.opening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ def plan_messages(
 def _compare(therapy: Therapy, patient: Patient, in_force: ReminderPlan | None, now: datetime) -> _Changes:
     """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before."""
     zone, quiet = manners_of(patient)
-    planned = schedule_messages(therapy, patient.pharmacy.message_at, zone)
+    planned = schedule_messages(therapy, hours_of(patient.pharmacy), zone)
     planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
     rows = Reminder.objects.select_for_update().filter(
         Q(plan=in_force) | Q(_LEFT, due_at__gt=now - _LOOK_BACK), patient=patient

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import Day, DueMessage, MessageKind, Therapy, messages
+from dispensary.models.opening import OpeningDays
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.quiet_hours import resolve
 
@@ -16,7 +17,17 @@ _DAY = timedelta(days=1)
 LAPSE_LIMIT = timedelta(days=90)
 """Nothing about a refill is sent more than this long after a supply lapsed (45 CFR 164.501, "marketing" (2)(i))."""
 EVENING = time(17)
-"""The wall time at which a change of dose is announced, on the day before it."""
+"""The wall time at which a change of dose or the end of the tablets is announced, on a day before it."""
+_ASKS_TO_CALL_TODAY = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT})
+"""Kinds that leave on a day on which the pharmacy answers: on their own, or the last open one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The morning at which a pharmacy's messages leave, and its open days."""
+
+    morning: time
+    opening: OpeningDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +43,9 @@ class Planned:
     """Dates and doses for the text; no name."""
 
 
-def schedule_messages(therapy: Therapy, morning: time, zone: tzinfo) -> list[Planned]:
+def schedule_messages(therapy: Therapy, hours: Hours, zone: tzinfo) -> list[Planned]:
     """Return the messages owed from the therapy's day on, in the order of their dates."""
-    return [_planned(message, therapy, morning, zone) for message in messages(therapy)]
+    return [_planned(message, therapy, hours, zone) for message in messages(therapy)]
 
 
 def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: Therapy) -> bool:
@@ -53,7 +64,7 @@ def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: The
     )
 
 
-def _planned(message: DueMessage, therapy: Therapy, morning: time, zone: tzinfo) -> Planned:
+def _planned(message: DueMessage, therapy: Therapy, hours: Hours, zone: tzinfo) -> Planned:
     kind = ReminderKind(message.kind.value)
     if kind is ReminderKind.DOSE_CHANGE:
         day = message.on + _DAY
@@ -62,13 +73,20 @@ def _planned(message: DueMessage, therapy: Therapy, morning: time, zone: tzinfo)
         return Planned(kind, day.isoformat(), message.on, EVENING, noon, _dose_params(day, therapy))
     params = {"date": message.on.isoformat()}
     if kind is ReminderKind.LAST_DAY:
-        return Planned(kind, message.on.isoformat(), message.on, morning, resolve(message.on, time(21), zone), params)
+        return Planned(
+            kind, message.on.isoformat(), message.on, hours.morning, resolve(message.on, time(21), zone), params
+        )
     uncovered = next(thread.first_uncovered for thread in therapy.threads if thread.course == message.course)
     assert uncovered is not None
     days_after = (message.on - uncovered).days
-    until = resolve(_last_useful(kind, message.on, uncovered, therapy), morning, zone)
+    until = resolve(_last_useful(kind, message.on, uncovered, therapy), hours.morning, zone)
     occurrence = f"{days_after:+}d" if days_after else "0d"
-    return Planned(kind, occurrence, message.on, morning, until, {"date": uncovered.isoformat()})
+    # Who hears of it on the morning without tablets has missed a dose before anybody can help.
+    day = message.on - _DAY if kind is ReminderKind.RUN_OUT else message.on
+    if kind in _ASKS_TO_CALL_TODAY:
+        day = hours.opening.last_open(day)
+    leaves = EVENING if kind is ReminderKind.RUN_OUT else hours.morning
+    return Planned(kind, occurrence, day, leaves, until, {"date": uncovered.isoformat()})
 
 
 def _last_useful(kind: ReminderKind, on: date, uncovered: date, therapy: Therapy) -> date:

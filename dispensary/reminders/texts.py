@@ -35,8 +35,10 @@ _FOLDER = Path(__file__).parent / "languages"
 LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 DEFAULT_LANGUAGE = "en"
 RIGHT_TO_LEFT = frozenset({"ar"})
-PLAIN_VARIABLES = frozenset({"sender", "phone", "date"})
+PLAIN_VARIABLES = frozenset({"sender", "phone", "date", "after_hours"})
 DETAILED_VARIABLES = PLAIN_VARIABLES | {"medicine", "before", "after", "tablets", "strength"}
+_ASKS_TO_CALL = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
+"""Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
 _WHOLE = Decimal(1)
 _HALF = Decimal("0.5")
 _FROM_THE_RIGHT = "\u200f"
@@ -148,6 +150,8 @@ def write(
     body = entry["detailed" if detailed and _can_fill(entry["detailed"], variables) else "plain"]
     if "phone" in variables and not variables["phone"]:
         body = _without_phone(body, words["questions"])
+    if kind in _ASKS_TO_CALL and variables.get("after_hours"):
+        body = f"{body} {words['closed']}"
     return Text(
         subject=words["subject"].format(sender=variables["sender"]),
         body=_fill(body, language, variables),
@@ -216,7 +220,7 @@ def _fill(body: str, language: str, variables: Mapping[str, str]) -> str:
 
 
 def _isolated(name: str, value: str, from_right: bool) -> str:
-    if name == "phone":
+    if name in {"phone", "after_hours"}:
         return f"{_LEFT_TO_RIGHT}{value}{_END}" if from_right else value
     if name == "sender" and (from_right or any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in value)):
         return f"{_AS_IT_BEGINS}{value}{_END}"

@@ -85,7 +85,14 @@ def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed
     rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
     messages = []
     for row in rows.order_by("due_at", "id")[:MOST]:
-        values = values_of(row.params, language, sender=pharmacy.name, phone=pharmacy.phone, detailed=detailed)
+        values = values_of(
+            row.params,
+            language,
+            sender=pharmacy.name,
+            phone=pharmacy.phone,
+            after_hours=pharmacy.after_hours_phone,
+            detailed=detailed,
+        )
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
         length = count_segments(f"{text.body} {text.opt_out}").count if typewritten else 0
         messages.append(

@@ -24,6 +24,7 @@ OPENED = {
     "name": "Harbour Pharmacy", "address": "3 Quay Street", "phone": "+442079460123", "email": "", "language": "en",
     "time_zone": "Europe/London", "profile": "lioresal", "od_means_once_daily": "", "refill_lead_days": "7",
     "second_call_days": "2", "message_at": "10:00", "quiet_from": "20:00", "quiet_until": "09:00",
+    "opening_days": list("12345"), "holiday_region": "GB-ENG", "after_hours_phone": "111",
     "display_name": "Mara Okonkwo", "registration": "",
 }  # fmt: skip
 

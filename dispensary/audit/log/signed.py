@@ -22,7 +22,8 @@ PATIENT_JSON = ("allergies", "conditions", "medicines", "recorded_on")
 STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service")
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
-    "second_call_days", "message_at", "quiet_from", "quiet_until", "token_signs",
+    "second_call_days", "message_at", "quiet_from", "quiet_until", "opening_days",
+    "holiday_region", "after_hours_phone", "token_signs",
 )  # fmt: skip
 PRESCRIPTION = (
     "prescriber_id", "written_on", "starts_on", "route", "form", "strength_mg", "brand", "then_stop", "as_needed",

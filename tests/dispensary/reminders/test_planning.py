@@ -38,7 +38,7 @@ def test_a_maintenance_dispense_owes_the_four_calls_around_its_run_out(patient):
     assert [(r.kind, r.local_date) for r in owed(patient)] == [
         (ReminderKind.REFILL_DUE, date(2026, 12, 13)),
         (ReminderKind.REFILL_AGAIN, date(2026, 12, 18)),
-        (ReminderKind.RUN_OUT, date(2026, 12, 20)),
+        (ReminderKind.RUN_OUT, date(2026, 12, 19)),
         (ReminderKind.MISSED_COLLECTION, date(2026, 12, 22)),
     ]
 
@@ -84,7 +84,7 @@ def test_the_patients_own_zone_decides_the_instant(patient):
 
 
 @pytest.mark.parametrize(
-    ("zone", "run_out", "local", "hours_from_utc"),
+    ("zone", "night", "local", "hours_from_utc"),
     [
         ("Europe/Berlin", date(2027, 3, 28), "03:30", 2),  # 02:30 does not exist
         ("Europe/Berlin", date(2026, 10, 25), "02:30", 2),  # 02:30 comes twice: the first
@@ -93,16 +93,16 @@ def test_the_patients_own_zone_decides_the_instant(patient):
     ],
 )
 def test_a_message_due_at_half_past_two_on_the_night_the_clocks_change_is_owed_once_at_a_sane_time(
-    zone, run_out, local, hours_from_utc
+    zone, night, local, hours_from_utc
 ):
     person = making.patient(
         making.pharmacy(quiet_from="00:00", quiet_until="00:00", time_zone=zone, message_at="02:30")
     )
-    at = datetime.combine(run_out, time(0), ZoneInfo(zone)) - timedelta(days=28)
+    at = datetime.combine(night, time(0), ZoneInfo(zone)) - timedelta(days=26)
     plan(making.dispense(making.prescription(person, received_at=at), at=at), at)
-    [reminder] = Reminder.objects.filter(kind="run_out")
+    [reminder] = Reminder.objects.filter(kind="refill_again")
     there = reminder.due_at.astimezone(ZoneInfo(zone))
-    assert (there.date(), f"{there:%H:%M}", there.utcoffset()) == (run_out, local, timedelta(hours=hours_from_utc))
+    assert (there.date(), f"{there:%H:%M}", there.utcoffset()) == (night, local, timedelta(hours=hours_from_utc))
     assert reminder.local_time == time(2, 30)  # the intent stays
 
 
@@ -170,7 +170,7 @@ def test_changed_hours_make_a_new_plan(patient):
     patient.pharmacy.message_at = time(11)
     make.save_past_actions(patient.pharmacy, "message_at")
     making.follow(patient, NOW, Withdrawal.FACTS_CHANGED)
-    assert {r.local_time for r in owed(patient)} == {time(11)}
+    assert {r.local_time for r in owed(patient) if r.kind != "run_out"} == {time(11)}
     assert ReminderPlan.objects.get(version=1).ended_reason == Withdrawal.FACTS_CHANGED
 
 
@@ -259,7 +259,7 @@ def test_both_run_outs_are_owed_of_supplies_of_which_nobody_knows_how_they_stand
     making.dispense(making.prescription(patient), days=28)
     making.dispense(making.prescription(patient, phases=((("5", "5", "5"), None),), by="D2"), days=14)
     making.follow(patient, NOW)
-    assert sorted(r.local_date for r in owed(patient) if r.kind == "run_out") == [date(2026, 12, 6), date(2026, 12, 20)]
+    assert sorted(r.params["date"] for r in owed(patient) if r.kind == "run_out") == ["2026-12-06", "2026-12-20"]
 
 
 def test_a_message_of_equal_kind_and_day_is_owed_once(patient):
@@ -272,7 +272,7 @@ def test_a_message_of_equal_kind_and_day_is_owed_once(patient):
 def test_a_raised_dose_withdraws_the_calls_about_the_old_tablets(patient):
     plan(making.dispense(making.prescription(patient), days=18))
     plan(making.dispense(making.prescription(patient, phases=((("15", "15", "15"), None),)), at=NOW + DAY), NOW + DAY)
-    assert [r.local_date for r in owed(patient) if r.kind == "run_out"] == [date(2026, 12, 21)]
+    assert [r.params["date"] for r in owed(patient) if r.kind == "run_out"] == ["2026-12-21"]
 
 
 def test_a_returned_supply_lets_the_supply_before_it_count_again(patient):
@@ -299,10 +299,10 @@ def test_the_tablets_at_home_end_on_their_day_though_their_order_was_replaced(pa
     type(old).objects.filter(pk=old.pk).update(status="replaced", ended_at=NOW + DAY)
     new = making.prescription(patient, replaces=old)
     making.follow(patient, NOW + DAY, Withdrawal.PRESCRIPTION_REPLACED)
-    assert {r.local_date for r in owed(patient) if r.kind == "run_out"} == {date(2026, 12, 20)}
+    assert {r.params["date"] for r in owed(patient) if r.kind == "run_out"} == {"2026-12-20"}
     later = NOW + 2 * DAY
     plan(making.dispense(new, at=later, days=14), later)
-    assert {r.local_date for r in owed(patient) if r.kind == "run_out"} == {date(2027, 1, 3)}
+    assert {r.params["date"] for r in owed(patient) if r.kind == "run_out"} == {"2027-01-03"}
 
 
 def test_a_supply_recorded_from_elsewhere_owes_the_same_calls(patient):

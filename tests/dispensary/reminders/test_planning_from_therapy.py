@@ -24,7 +24,9 @@ def plan(patient: Patient, state: Therapy, reason: Withdrawal = Withdrawal.FACTS
 
 def owed(patient: Patient) -> list[list[str]]:
     rows = Reminder.objects.filter(patient=patient, state=ReminderState.SCHEDULED, plan__ended_at=None)
-    return sorted([row.kind, row.local_date.isoformat()] for row in rows)
+    return sorted(
+        [row.kind, row.params["date"] if row.kind == "run_out" else row.local_date.isoformat()] for row in rows
+    )
 
 
 @by_case

@@ -1,9 +1,13 @@
 """Hours, last useful moments and variables of the messages that a therapy makes owing."""
 
+from contextlib import nullcontext
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.exceptions import ValidationError
 
 from baclofen_rules.regimen import Phase
 from baclofen_rules.therapy import (
@@ -17,13 +21,15 @@ from baclofen_rules.therapy import (
     Therapy,
     therapy,
 )
+from dispensary.models.opening import OpeningDays, validate_region, validate_weekdays
 from dispensary.models.reminders import ReminderKind
-from dispensary.reminders.schedule import Planned, is_still_true, schedule_messages
+from dispensary.reminders.schedule import Hours, Planned, is_still_true, schedule_messages
 from tests.baclofen_rules.therapy.reading import amounts, habits
 
 LONDON = ZoneInfo("Europe/London")
 TODAY = date(2026, 11, 22)
 DAY = timedelta(days=1)
+EVERY_DAY = OpeningDays()
 
 
 def order(name: str, *phases: tuple[list[int], int | None], strengths: tuple[int, ...] = (10,), **more: Any) -> Order:
@@ -42,8 +48,8 @@ def state(*orders: Order, tablets: int = 84, decisions: tuple[Decision, ...] = (
     return therapy(Facts(today, orders, supplies, decisions, habits()))
 
 
-def planned(of: Therapy) -> dict[ReminderKind, Planned]:
-    return {message.kind: message for message in schedule_messages(of, time(10), LONDON)}
+def planned(of: Therapy, opening: OpeningDays = EVERY_DAY) -> dict[ReminderKind, Planned]:
+    return {message.kind: message for message in schedule_messages(of, Hours(time(10), opening), LONDON)}
 
 
 MAINTENANCE = order("A", ([10, 10, 10], None))
@@ -106,3 +112,43 @@ def test_a_call_is_true_while_the_tablets_end_on_its_day() -> None:
     call = planned(state(MAINTENANCE))[ReminderKind.RUN_OUT]
     assert is_still_true(call.kind, call.params, state(MAINTENANCE, today=TODAY + 29 * DAY))
     assert not is_still_true(call.kind, call.params, state(MAINTENANCE, tablets=90))
+
+
+def test_the_end_of_the_tablets_is_said_on_the_evening_before() -> None:
+    call = planned(state(MAINTENANCE))[ReminderKind.RUN_OUT]
+    assert (call.local_date, call.local_time) == (TODAY + 27 * DAY, time(17))
+    assert call.params["date"] == (TODAY + 28 * DAY).isoformat()
+
+
+def test_it_is_said_on_the_last_open_evening_where_the_pharmacy_is_closed_on_the_one_before() -> None:
+    """The tablets end before Sunday 20 December; the second call would leave on Friday, and the last on Saturday."""
+    calls = planned(state(MAINTENANCE), OpeningDays("12345"))
+    assert calls[ReminderKind.RUN_OUT].local_date == date(2026, 12, 18)
+    assert calls[ReminderKind.REFILL_AGAIN].local_date == date(2026, 12, 18)
+    assert calls[ReminderKind.MISSED_COLLECTION].local_date == date(2026, 12, 22)
+
+
+def test_nobody_is_asked_to_call_on_a_public_holiday() -> None:
+    """108 tablets of 3 a day end before Monday 28 December, the substitute for Boxing Day; 25 and 26 are closed as well."""
+    calls = planned(state(MAINTENANCE, tablets=108), OpeningDays("123456", "GB-ENG"))
+    assert calls[ReminderKind.RUN_OUT].params["date"] == "2026-12-28"
+    assert calls[ReminderKind.RUN_OUT].local_date == date(2026, 12, 24)
+    assert calls[ReminderKind.REFILL_AGAIN].local_date == date(2026, 12, 24)
+
+
+@pytest.mark.parametrize("days", ["", "12 5", "21", "8", "11"])
+def test_a_week_without_an_open_day_or_misspelt_is_refused(days: str) -> None:
+    with pytest.raises(ValidationError):
+        validate_weekdays(days)
+
+
+@pytest.mark.parametrize(
+    ("region", "is_known"), [("", True), ("GB-ENG", True), ("FR", True), ("GB-XX", False), ("Mars", False)]
+)
+def test_a_region_without_known_holidays_is_refused(region: str, is_known: bool) -> None:
+    with nullcontext() if is_known else pytest.raises(ValidationError):
+        validate_region(region)
+
+
+def test_a_week_that_is_always_closed_holds_no_message_back() -> None:
+    assert OpeningDays("").last_open(TODAY) == TODAY

@@ -106,6 +106,15 @@ def test_each_way_out_says_only_what_can_be_done(language):
     assert stop not in call and stop not in link
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("detailed", [False, True])
+def test_what_asks_to_call_at_once_says_whom_while_the_pharmacy_is_closed(language, detailed):
+    urgent = {ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION}
+    named = {kind for kind in ReminderKind if "111" in text(kind, language, detailed=detailed, after_hours="111").body}
+    assert named == urgent
+    assert "after" not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
+
+
 def test_no_text_is_wrong_when_it_is_read_a_day_late():
     """A run-out call may wait for the end of quiet hours, or for a provider: it names its day and never says "today, ..."."""
     for language, phrase in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
