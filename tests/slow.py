@@ -37,6 +37,7 @@ _SLOW_FILES = {
         "dispensary/api/test_bad_input.py",
         "dispensary/api/test_cds_hooks.py",
         "dispensary/api/test_fhir.py",
+        "dispensary/api/test_fhir_review.py",
         "dispensary/api/test_handover.py",
         "dispensary/api/test_idempotency.py",
         "dispensary/api/test_messages.py",

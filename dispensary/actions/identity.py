@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from dispensary.errors import Conflict, Problem
-from dispensary.models import FormerIdentity, Patient, PatientSearchKey, Prescriber, Sex
+from dispensary.models import FormerIdentity, Patient, PatientSearchKey, Pharmacy, Prescriber, Sex
 from dispensary.text import comparable_name, name_keys, number_key
 
 NAMES = ("family_name", "given_name")
@@ -64,6 +64,17 @@ def is_surely(patient: Patient, person: Mapping[str, Any]) -> bool:
     matches = compare_person(patient, person)
     equal = all(matches[name] in {Match.EQUAL, Match.FORMER} for name in ("family_name", "given_name", "birth_date"))
     return equal and matches["sex"] is not Match.DIFFERENT
+
+
+def find_surely(pharmacy: Pharmacy, person: Mapping[str, Any]) -> Patient | None:
+    """Return the pharmacy's patient of that number, name and birth date; None where one of them differs or is missing.
+
+    Of a record that was joined to another the other one is returned.
+    """
+    number, system = person.get("identifier"), person.get("identifier_system", "")
+    rows = Patient.objects.filter(pharmacy=pharmacy, identifier=number, identifier_system=system)
+    patient = rows.select_related("pharmacy", "joined_to").first() if number else None
+    return (patient.joined_to or patient) if patient is not None and is_surely(patient, person) else None
 
 
 def problems_of(matches: Mapping[str, Match], kinds: Iterable[Match] = (Match.DIFFERENT,)) -> list[Problem]:

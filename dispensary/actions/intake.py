@@ -82,7 +82,11 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
             "valid_until", intake.valid_until.isoformat(), "a day that has not passed", "Ask for a new order."
         )
         raise InvalidInput("The order is no longer valid.", problem)
-    patient, unrecorded = match_patient(intake.patient, intake.facts, pharmacy=pharmacy, by=by, now=now)
+    # A case has the facts that somebody states of the patient; a Bundle has what its sender happens to hold of them.
+    is_part = intake.source is Source.FHIR
+    patient, unrecorded = match_patient(
+        intake.patient, intake.facts, fills_only=is_part, pharmacy=pharmacy, by=by, now=now
+    )
     patients.record_history(patient=patient, supplies=intake.history, by=by, now=now)
     return prescriptions.receive(
         pharmacy=pharmacy,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from baclofen_rules.facts import FACTS
 from dispensary.actions import patients
 from dispensary.actions.identity import Match, compare_person, is_surely, problems_of
 from dispensary.actors import Actor
@@ -18,11 +19,18 @@ IDENTITY_FACTS = ("birth_date", "sex")
 
 
 def match_patient(
-    stated: Patient | Mapping[str, Any], facts: Mapping[str, Any], *, pharmacy: Pharmacy, by: Actor, now: datetime
+    stated: Patient | Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    fills_only: bool = False,
+    pharmacy: Pharmacy,
+    by: Actor,
+    now: datetime,
 ) -> tuple[Patient, list[str]]:
     """Return the patient, found or registered, with notes on what the order states and the record does not.
 
     `stated` is one of the pharmacy's, or the patient of an `Intake`; `facts` are those of the order, in the case format.
+    With `fills_only` they are recorded where the record of a known patient has no answer; what differs becomes a note.
     The caller holds the transaction.
     """
     clinical = {name: value for name, value in facts.items() if name not in IDENTITY_FACTS and value is not None}
@@ -46,6 +54,9 @@ def match_patient(
     if problems := problems_of(matches):
         raise Conflict("This number belongs to another person here. Check whom the order is for.", *problems)
     recorded = facts_document(patient)
+    differing = [name for name in clinical if fills_only and _says_more(clinical[name], recorded[name])]
+    if fills_only:
+        clinical = {name: value for name, value in clinical.items() if recorded[FACTS[name].day_of or name] is None}
     if clinical:
         patient = patients.update_facts(patient=patient, changes=clinical, by=by, now=now)
     after = facts_document(patient)
@@ -60,7 +71,18 @@ def match_patient(
             f"patient.{name}: the record said something else before this order; check with the patient"
             for name in changed
         ),
+        *(
+            f"patient.{name}: the order says something else than the record, which was kept; ask the patient"
+            for name in differing
+        ),
     ]
+
+
+def _says_more(stated: Any, recorded: Any) -> bool:
+    """Return whether an order states something that the record, which has an answer, does not."""
+    if isinstance(stated, list) and isinstance(recorded, list):
+        return any(item not in recorded for item in stated)
+    return recorded is not None and stated != recorded
 
 
 def _identity(facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:

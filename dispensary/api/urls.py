@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("work/<uuid:pk>/resolve/", messages.WorkActionView.as_view(how="resolve"), name="work-resolve"),
     path("work/<uuid:pk>/put-off/", messages.WorkActionView.as_view(how="put-off"), name="work-put-off"),
     path("fhir/MedicationRequest", fhir.MedicationRequestView.as_view(), name="fhir-medication-request"),
+    path("fhir/MedicationRequest/$review", fhir.OrderReviewView.as_view(), name="fhir-order-review"),
     path("fhir/MedicationDispense/<uuid:pk>", fhir.MedicationDispenseView.as_view(), name="fhir-medication-dispense"),
     re_path(r"^.*$", NothingHereView.as_view(), name="nothing-here"),
 ]

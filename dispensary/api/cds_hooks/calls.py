@@ -19,6 +19,7 @@ from dispensary.api.fhir import Order, examine_order
 from dispensary.api.fhir.elements import Inquiry, as_object, as_text
 from dispensary.api.fhir.facts import (
     Resources,
+    is_about,
     name_medicine,
     read_allergies,
     read_conditions,
@@ -81,7 +82,14 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
         raise _refuse("context.patientId", patient_id, "the id of the patient, without a resource type")
     prefetch = _mapping(envelope.get("prefetch") or {}, "prefetch", "an object")
     inquiry = Inquiry(on, zone)
-    resources = {key: _list_resources(prefetch[key], f"prefetch.{key}", inquiry) for key in prefetch}
+    resources = {
+        key: [
+            (path, thing)
+            for path, thing in _list_resources(prefetch[key], f"prefetch.{key}", inquiry)
+            if is_about(thing, path, inquiry, lambda reference: reference.rpartition("/")[2] == patient_id)
+        ]
+        for key in prefetch
+    }
     patients = [pair for pair in resources.get("patient", ()) if pair[1].get("resourceType") == "Patient"]
     if len(patients) != 1:
         problem = Problem(

@@ -13,10 +13,12 @@ def capability_statement(address: str) -> dict[str, Any]:
     taken_in = {
         "type": "MedicationRequest",
         "interaction": [{"code": "create"}],
-        "documentation": "Alone or in a Bundle with Patient, Practitioner and Medication. What cannot be read without doubt "
+        "documentation": "Alone or in a Bundle with Patient, Practitioner, Medication, and facts of the patient (Observation, Condition, "
+        "AllergyIntolerance, MedicationStatement). What cannot be read without doubt "
         "is asked back as an OperationOutcome. Honours Idempotency-Key. The same identifier again is the same order. With the "
         "status cancelled, stopped or entered-in-error, the order with that identifier is withdrawn; completed ends it, on-hold "
         "holds it until it is sent as active again. Each finding and each rule not assessed is an issue with the rule's code.",
+        "operation": [{"name": "review", "definition": "urn:dispensary:operation:review"}],
     }
     given_out = {
         "type": "MedicationDispense",

@@ -5,7 +5,7 @@ What a resource says is read, or noted with its path; nothing is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,40 @@ _ENDED = frozenset({"inactive", "resolved", "remission"})
 _UNTRUE = frozenset({"entered-in-error", "refuted"})
 _FINAL = frozenset({"final", "amended", "corrected"})
 _TAKEN = frozenset({"active", "intended", "on-hold", "draft", ""})
+
+
+def read_facts(resources: Resources, inquiry: Inquiry, is_patient: Callable[[str], bool]) -> dict[str, Any]:
+    """Return facts of the case format from resources of any of these types; a type that is absent says nothing.
+
+    `is_patient` says whether a reference is to the patient; a resource about another is asked about and not read.
+    """
+    by_type: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for path, thing in resources:
+        if is_about(thing, path, inquiry, is_patient):
+            by_type.setdefault(str(thing.get("resourceType")), []).append((path, thing))
+    facts: dict[str, Any] = read_observations(by_type.get("Observation", []), inquiry)
+    for name, kind, read in (
+        ("conditions", "Condition", read_conditions),
+        ("allergies", "AllergyIntolerance", read_allergies),
+        ("medicines", "MedicationStatement", read_medicines),
+    ):
+        if kind in by_type:
+            facts[name] = read(by_type[kind], inquiry)
+    return facts
+
+
+def is_about(thing: Mapping[str, Any], path: str, inquiry: Inquiry, is_patient: Callable[[str], bool]) -> bool:
+    """Return whether a resource is about the patient, or names nobody; ask about one that names another."""
+    name = "patient" if "patient" in thing else "subject"
+    reference = as_text(
+        as_object(thing.get(name), f"{path}.{name}", inquiry).get("reference"), f"{path}.{name}", inquiry
+    )
+    if not reference or is_patient(reference):
+        return True
+    inquiry.ask(
+        f"{path}.{name}", "another patient", "the patient of the order", "Send only what is about this patient."
+    )
+    return False
 
 
 def read_conditions(resources: Resources, inquiry: Inquiry) -> list[dict[str, str]]:

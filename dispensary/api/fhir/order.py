@@ -11,6 +11,7 @@ from uuid import UUID
 from dispensary.api.fhir.beside import note_elements_beside
 from dispensary.api.fhir.dosage import Dosing, read_dosing
 from dispensary.api.fhir.elements import Inquiry, as_day, as_object, read_codings, read_words
+from dispensary.api.fhir.facts import read_facts
 from dispensary.api.fhir.medicine import Medicine
 from dispensary.api.fhir.people import Person, read_identifier, read_reference
 from dispensary.api.fhir.resources import Bundle, gather_bundle, read_identifiers, read_medication, read_person
@@ -30,6 +31,8 @@ class Order:
     prescription: dict[str, Any] = field(default_factory=dict)
     patient: Person = field(default_factory=Person)
     prescriber: Person = field(default_factory=Person)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Facts about the patient that came along, as the case format has them."""
     replaces: UUID | None = None
     replaces_identifier: tuple[str, str] | None = None
     """The sender's identifier of the order that it replaces, as (system, value)."""
@@ -114,6 +117,7 @@ def _read_request(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry
             if value not in (None, "", [], {}) and (value or name == "then_stop")
         },
         patient=read_person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry),
+        facts=_read_facts(request, bundle, inquiry),
         prescriber=read_person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry),
         replaces=replaces,
         replaces_identifier=replaces_identifier,
@@ -123,6 +127,17 @@ def _read_request(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry
         absences=tuple(inquiry.absences),
         problems=tuple(inquiry.problems),
     )
+
+
+def _read_facts(request: Mapping[str, Any], bundle: Bundle, inquiry: Inquiry) -> dict[str, Any]:
+    subject = request.get("subject")
+    name = subject.get("reference") if isinstance(subject, Mapping) else None
+    patient = bundle.by_name.get(str(name), (str(name), {}))
+
+    def is_patient(reference: str) -> bool:
+        return bundle.by_name.get(reference, (reference, {}))[0] == patient[0]
+
+    return read_facts(bundle.facts, inquiry, is_patient)
 
 
 def _planned_start(dosing: Dosing, supply: Supply, written: date | None, path: str, inquiry: Inquiry) -> date | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dispensary.errors import Problem
 from dispensary.models import FindingSeverity
 
 RULES = "urn:dispensary:rule"
@@ -84,6 +85,13 @@ def render_note(note: str, severity: str = "warning") -> dict[str, Any]:
     """Return the issue of a note, which begins with the FHIRPath of its element."""
     path, _, _ = note.partition(": ")
     return render_words(note, severity) | ({"expression": [path]} if " " not in path else {})
+
+
+def render_problem(problem: Problem) -> dict[str, Any]:
+    """Return the issue of something that is asked back."""
+    words = " ".join(filter(None, [f"{problem.expected} expected, {problem.given} given.", problem.next]))
+    issue = {"severity": "error", "code": "invalid", "diagnostics": words}
+    return issue | ({"expression": [problem.field]} if problem.field else {})
 
 
 def render_words(words: str, severity: str = "information") -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dispensary.api.fhir.medicine import Medicine, read_medicine
 from dispensary.api.fhir.people import Person, read_identifier, read_patient, read_practitioner, read_reference
 
 _BESIDE = {"Patient", "Practitioner", "PractitionerRole", "Medication"}
+FACTS = frozenset({"AllergyIntolerance", "Condition", "MedicationStatement", "Observation"})
+"""Resources that say something about the patient."""
 _UNREAD = {
     "Organization",
     "Encounter",
@@ -34,6 +36,8 @@ class Bundle:
 
     by_name: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     requests: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    facts: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    """What it says about the patient: resources of the types `FACTS`."""
 
 
 def gather_bundle(resource: Any, inquiry: Inquiry) -> Bundle:
@@ -65,10 +69,12 @@ def _collect_resources(resource: Any, inquiry: Inquiry) -> Bundle:
         bundle.by_name |= {name: (f"{where}.resource", thing) for name in names if name}
         if kind == "MedicationRequest":
             bundle.requests.append((f"{where}.resource", thing))
+        elif kind in FACTS:
+            bundle.facts.append((f"{where}.resource", thing))
         elif kind in _UNREAD:
             inquiry.note(where, f"{kind} was not read")
         elif kind not in _BESIDE:
-            expected = "only the order, its patient, prescriber and medicine"
+            expected = "only the order, its patient, prescriber and medicine, and facts about the patient"
             inquiry.ask(
                 f"{where}.resource",
                 f"a {kind[:40] or 'resource without a type'}",

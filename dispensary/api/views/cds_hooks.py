@@ -18,7 +18,7 @@ from dispensary import policies
 from dispensary.actions import hook_cards, patients
 from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.hook_cards import Feedback, SentCard
-from dispensary.actions.identity import is_surely
+from dispensary.actions.identity import find_surely
 from dispensary.api.authentication import TokenAuthentication
 from dispensary.api.cds_hooks.calls import Call, Draft, read_call
 from dispensary.api.cds_hooks.cards import cards_of_draft, notes_card, question_card
@@ -84,7 +84,7 @@ class ServiceView(HookView):
         pharmacy = self.pharmacy
         on = pharmacy.local_day(self.now)
         call = read_call(request.data, _find_service(service), on=on, zone=ZoneInfo(pharmacy.time_zone))
-        patient = self._find_patient(call)
+        patient = find_surely(pharmacy, call.patient)
         cards = [question_card(problem) for problem in call.problems] if call.drafts else []
         notes = [*call.notes] if call.drafts else []
         for draft in call.drafts:
@@ -101,17 +101,6 @@ class ServiceView(HookView):
         if patient is not None and call.drafts:
             patients.record_opening(patient=patient, by=by, now=self.now)
         return Response({"cards": [card.to_json(pharmacy.profile) for card in cards]})
-
-    def _find_patient(self, call: Call) -> Patient | None:
-        """Return the pharmacy's patient of that number, name and birth date; None where one of them differs or is missing."""
-        number, system = call.patient.get("identifier"), call.patient.get("identifier_system", "")
-        if not number:
-            return None
-        rows = Patient.objects.filter(pharmacy=self.pharmacy, identifier=number, identifier_system=system)
-        patient = rows.select_related("pharmacy", "joined_to").first()
-        if patient is None or not is_surely(patient, call.patient):
-            return None
-        return patient.joined_to or patient
 
     def _assess(self, draft: Draft, call: Call, patient: Patient | None) -> tuple[Assessment | None, Sequence[Problem]]:
         """Return the assessment of a draft; where it is no order that the rules read, what is wrong with it."""

@@ -16,7 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from baclofen_rules.text import format_amount
+from dispensary.actions.draft_review import assess_draft
 from dispensary.actions.idempotency import Reply
+from dispensary.actions.identity import find_surely
 from dispensary.actions.intake import Intake, Retraction, take_back
 from dispensary.actions.prescriptions import compare_witnesses
 from dispensary.actions.sender_status import find_by_identifiers
@@ -24,9 +26,15 @@ from dispensary.actors import Actor
 from dispensary.api.fhir import Order, differing_elements, examine_order, read_retraction
 from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
-from dispensary.api.fhir.outcome import render_finding, render_not_assessed, render_note, render_words
+from dispensary.api.fhir.outcome import (
+    render_finding,
+    render_not_assessed,
+    render_note,
+    render_problem,
+    render_words,
+)
 from dispensary.api.fhir.people import Person
-from dispensary.api.schema import CREATES
+from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, BaseView, reply
 from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
@@ -37,6 +45,7 @@ from dispensary.models import (
     Dispense,
     DispenseStatus,
     NamesakeAnswer,
+    Patient,
     Prescription,
     PrescriptionStatus,
     SenderStatus,
@@ -78,6 +87,7 @@ class MedicationRequestView(FHIRView):
             patient=find_patient(self, _identity_of(order.patient)),
             prescriber=find_prescriber(self, _identity_of(order.prescriber)),
             order=order.prescription,
+            facts=order.facts,
             source=Source.FHIR,
             document=(document := jsonable(resource)),
             replaces=replaces,
@@ -156,6 +166,51 @@ class MedicationRequestView(FHIRView):
         issues += [render_note(note) for note in prescription["notes"]]
         issues += [render_note(absence, "information") for absence in absences]
         return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
+
+
+class OrderReviewView(FHIRView):
+    """The review of an order that is not taken in."""
+
+    @extend_schema(
+        request={"application/fhir+json": RESOURCE},
+        responses={(200, "application/fhir+json"): RESOURCE}, parameters=[PHARMACY],
+        summary="Review a MedicationRequest, or a Bundle with one, without taking it in",
+        description="Answers with an OperationOutcome: each question that intake would ask back, each finding, each rule not "
+        "assessed and each note on how the order was read. Nothing is stored. A patient of the pharmacy is known by number, name "
+        "and birth date; of another one only what the Bundle says is known.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        self.authorize()
+        today = self.pharmacy.local_day(self.now)
+        order = examine_order(request.data, on=today, zone=ZoneInfo(self.pharmacy.time_zone))
+        issues = [render_problem(problem) for problem in order.problems]
+        details = dict(order.patient.details)
+        if order.patient.id:
+            patient = Patient.objects.filter(pharmacy=self.pharmacy, pk=order.patient.id).first()
+        else:
+            patient = find_surely(self.pharmacy, details)
+        if patient is not None:
+            self.record_reading(patient)
+        facts = {name: details[name] for name in ("birth_date", "sex") if name in details} | dict(order.facts)
+        try:
+            if not order.prescription:
+                raise InvalidInput("Nothing of the order can be read.", *order.problems)
+            review = assess_draft(
+                order.prescription, pharmacy=self.pharmacy, on=today, facts=facts, patient=patient
+            ).review
+        except InvalidInput as error:
+            issues += [] if order.problems else [render_problem(problem) for problem in error.problems]
+        else:
+            issues += [render_finding(finding.to_json()) for finding in review.findings]
+            issues += [
+                render_not_assessed({"code": rule.code, "missing": rule.missing})
+                for rule in review.not_assessed
+                if set(rule.missing) != ANSWERED_BY_THE_SCAN
+            ]
+        issues += [render_note(note) for note in order.notes]
+        issues += [render_note(absence, "information") for absence in order.absences]
+        issues = issues or [render_words("Nothing was found.")]
+        return Response({"resourceType": "OperationOutcome", "issue": issues})
 
 
 class MedicationDispenseView(FHIRView):

@@ -51,6 +51,7 @@ ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "withdrawal-risk/", None, COUNTER),
     ("GET", "work/", None, COUNTER),
     ("POST", "fhir/MedicationRequest", {"resourceType": "Bundle"}, COUNTER),
+    ("POST", "fhir/MedicationRequest/$review", {"resourceType": "Bundle"}, COUNTER),
     ("GET", "audit/logs/", None, AUDITORS),
     ("GET", "audit/entries/", None, AUDITORS),
 ]

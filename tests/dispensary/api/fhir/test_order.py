@@ -147,7 +147,9 @@ def test_what_is_no_resource_is_told_so(nothing: Any) -> None:
 def test_a_bundle_holds_one_order_and_no_fact_is_lost_in_it() -> None:
     assert "0 MedicationRequests" in asked(bundle(PATIENT))
     assert "2 MedicationRequests" in asked(bundle(request(), request()))
-    assert "AllergyIntolerance" in asked(bundle(request(), {"resourceType": "AllergyIntolerance"}))
+    assert "Immunization" in asked(bundle(request(), {"resourceType": "Immunization"}))
+    nameless = read_order(bundle(request(), {"resourceType": "AllergyIntolerance"}))
+    assert any("names no substance" in note for note in nameless.notes)
     assert read_order(bundle(request(), {"resourceType": "Coverage"})).notes[0].endswith("Coverage was not read")
 
 
