@@ -115,7 +115,9 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
         return (_all_handed_over_problem(last),)
     next_step = "Ask the prescriber for a new one."
     if order.status == PrescriptionStatus.ON_HOLD:
-        next_step = "Wait for its sender to release it, or ask the prescriber."
+        next_step = (
+            "Resume it first." if order.awaiting else "Wait for its sender to release it, or ask the prescriber."
+        )
     return (Problem("prescription", f"The prescription is {order.standing}", "an active prescription", next_step),)
 
 

@@ -59,6 +59,7 @@ def receive(
     source: Source,
     document: Mapping[str, Any],
     replaces: Prescription | None = None,
+    replaced_before: Prescription | None = None,
     notes: Sequence[str] = (),
     identifiers: Sequence[tuple[str, str]] = (),
     by: Actor,
@@ -67,7 +68,8 @@ def receive(
     """Take in an order: `order` is the `prescription` part of the case format, `document` what came in, kept as it was.
 
     `notes` tell how something unusual in the document was read; they stay with the order for the hand-over.
-    `identifiers` are the sender's for this order, as (system, value).
+    `identifiers` are the sender's for this order, as (system, value). `replaced_before` is an order that has ended because
+    the one that this corrects took its place.
 
     Raises `InvalidInput` with the JSON path of the first thing that cannot be read, `Conflict` for a patient who has
     died or an order that replaces one which another has replaced. A prescription that the rules stop is taken in all the same:
@@ -107,7 +109,7 @@ def receive(
         document=document,
         notes=list(notes),
         received_at=now,
-        replaces=replaces,
+        replaces=replaces or replaced_before,
     )
     phases = _phases(checked_order, reading)
     prescription.phases_from_directions = not checked_order.get("phases")
@@ -154,7 +156,7 @@ def cancel(
     policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
-    locked = locked_active(prescription, version)
+    locked = lock_open(prescription, version)
     end(locked, PrescriptionStatus.CANCELLED, words, now)
     follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
@@ -184,12 +186,12 @@ def review_alone(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> A
     return assess_document(_case_of(for_the_rules, on), profile_of(pharmacy, on), on)
 
 
-def locked_active(prescription: Prescription, version: int | None) -> Prescription:
-    """Lock the order, which must be active. Raises `Stale` on another version, `Conflict` when the order has ended."""
+def lock_open(prescription: Prescription, version: int | None) -> Prescription:
+    """Lock the order, active or on hold. Raises `Stale` on another version, `Conflict` when the order has ended."""
     locked = lock(prescription)
     if version is not None and locked.version != version:
         raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
-    if locked.status != PrescriptionStatus.ACTIVE:
+    if locked.status not in OPEN_STATUSES:
         raise Conflict(f"The prescription is {locked.standing}.")
     return locked
 
@@ -197,10 +199,11 @@ def locked_active(prescription: Prescription, version: int | None) -> Prescripti
 def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:
     """Set a status that ends an order; the caller holds its lock."""
     prescription.status = status
+    prescription.awaiting = ""
     prescription.ended_at = now
     prescription.ended_reason = reason
     prescription.version += 1
-    prescription.save(update_fields=["status", "ended_at", "ended_reason", "version"])
+    prescription.save(update_fields=["status", "awaiting", "ended_at", "ended_reason", "version"])
 
 
 def _replace(old: Prescription, new: Prescription, by: Actor, now: datetime) -> None:

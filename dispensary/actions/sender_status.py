@@ -68,7 +68,7 @@ def withdraw(
     words = f"{status.label} by its sender" + (f" ({reason})" if reason else "")
     reason_text = clean_line(words[:250], "reason", longest=250)
     if status == SenderStatus.ON_HOLD:
-        return _hold(locked, reason_text, by, now) if locked.status == PrescriptionStatus.ACTIVE else locked
+        return _hold(locked, reason_text, by, now) if was_open and not _is_held(locked) else locked
     if status == SenderStatus.COMPLETED and not was_open:
         return locked
     locked.withdrawn_as = status
@@ -107,10 +107,15 @@ def withdraw(
     return locked
 
 
+def _is_held(prescription: Prescription) -> bool:
+    """Say whether its sender holds an order."""
+    return prescription.status == PrescriptionStatus.ON_HOLD and not prescription.awaiting
+
+
 def _hold(prescription: Prescription, reason: str, by: Actor, now: datetime) -> Prescription:
-    prescription.status, prescription.ended_reason = PrescriptionStatus.ON_HOLD, reason
+    prescription.status, prescription.awaiting, prescription.ended_reason = PrescriptionStatus.ON_HOLD, "", reason
     prescription.version += 1
-    prescription.save(update_fields=["status", "ended_reason", "version"])
+    prescription.save(update_fields=["status", "awaiting", "ended_reason", "version"])
     audit.record(
         Event.PRESCRIPTION_HELD,
         pharmacy=prescription.pharmacy,
@@ -126,11 +131,11 @@ def _hold(prescription: Prescription, reason: str, by: Actor, now: datetime) -> 
 
 @transaction.atomic
 def release(*, prescription: Prescription, by: Actor, now: datetime) -> Prescription:
-    """Make an order active again that its sender had put on hold; any other is left as it is."""
+    """Make an order active again that its sender had put on hold; any other, also one held here, is left as it is."""
     policies.require(policies.may_receive(by), by, "take in a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     locked = lock(prescription)
-    if locked.status != PrescriptionStatus.ON_HOLD:
+    if not _is_held(locked):
         return locked
     locked.status, locked.ended_reason = PrescriptionStatus.ACTIVE, ""
     locked.version += 1

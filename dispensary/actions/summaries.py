@@ -156,6 +156,8 @@ def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
             patient=patient,
             pharmacy_id=patient.pharmacy_id,
             received_at=prescription.received_at,
+            awaiting=prescription.awaiting,
+            phase=_phase_today(names[prescription.pk], therapy),
             state=OrderState(due.state.value) if due.state is not QueueState.DUE else OrderState.READY,
             due_on=due.due_on,
             earliest_on=due.earliest_on,
@@ -167,6 +169,15 @@ def _orders(patient: Patient, therapy: Therapy) -> Iterator[OrderSummary]:
         elif due.state is QueueState.BLOCKED:
             row.finding = "The patient is recorded as having died."
         yield row
+
+
+def _phase_today(order: str, therapy: Therapy) -> int | None:
+    """Return the number of the phase of an order that is taken today; None where it is none, or the only one."""
+    for dose in therapy.day(therapy.today).doses:
+        plan = next((recorded.plan for recorded in therapy.facts.orders if recorded.id == dose.source), None)
+        if dose.source == order and plan is not None and len(plan.phases) > 1:
+            return plan.phases.index(dose.phase) + 1
+    return None
 
 
 def _due(prescription: Prescription, order: str, therapy: Therapy) -> Due:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
-from dispensary.actions import dispenses, patients
+from dispensary.actions import dispenses, order_states, patients
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.overrides import Refused
 from dispensary.actors import Actor
@@ -25,11 +25,11 @@ from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
 from dispensary.counter.forms import DispenseForm, PackForm
 from dispensary.counter.identities import group_namesakes
+from dispensary.counter.label_trial import find_label_trouble
 from dispensary.counter.main_button import main_button
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import (
     Line,
-    Reviewed,
     describe_pack_error,
     items_of,
     lines_of,
@@ -37,10 +37,9 @@ from dispensary.counter.reviewing import (
     review_draft,
 )
 from dispensary.counter.visit import Visit
-from dispensary.documents import DoesNotFit
 from dispensary.errors import DispensaryError, InvalidInput
-from dispensary.handover import order_number, try_labels
-from dispensary.models import Dispense, Override, Prescription, Product
+from dispensary.handover import order_number
+from dispensary.models import Dispense, OrderClaim, Override, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
@@ -286,35 +285,6 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     return redirect("counter:dispensed", result.pk)
 
 
-def find_label_trouble(reviewed: Reviewed, given: Sequence[Item], visit: Visit) -> str:
-    """Return why a label could not be printed after the hand-over, in words; empty where it could, or nothing is known."""
-    after = reviewed.assessment.after_hand_over()
-    products = [line.product for line in reviewed.lines if line.product is not None]
-    if after is None or len(products) < len(given):
-        return ""
-    rows = [
-        Dispense(
-            pharmacy=visit.pharmacy,
-            patient=item.prescription.patient,
-            prescription=item.prescription,
-            product=product,
-            strength_mg=product.strength_mg,
-            quantity=item.quantity,
-            further_packs=[counted.to_json() for counted in item.further],
-            handed_over_at=visit.now,
-        )
-        for item, product in zip(given, products, strict=True)
-    ]
-    try:
-        try_labels(rows, after)
-    except DoesNotFit as error:
-        return (
-            f"The label cannot be printed: {str(error).removeprefix('label: ')}. Nothing was handed over yet. Where it is the patient's name, "
-            "give it as it is printed on the patient's page; or press the button again to hand over with a label written by hand."
-        )
-    return ""
-
-
 def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
     """Return the ticked fingerprints that have no signed answer yet."""
     answered = check_view.open_answers(prescription)
@@ -343,6 +313,8 @@ def render_check(
     )
     context = {
         "prescription": prescription,
+        "claim": others_claim(prescription, visit),
+        "now": visit.now,
         "patient": prescription.patient,
         "namesakes": group_namesakes(prescription.patient),
         "number": order_number(prescription),
@@ -362,12 +334,24 @@ def render_check(
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",
             "answer_namesake": policies.may_receive(visit.by),
             "override": policies.may_override(visit.by),
-            "end": policies.may_end(visit.by) and prescription.status == "active",
+            "end": policies.may_end(visit.by) and prescription.status in OPEN_STATUSES,
+            "hold": policies.may_receive(visit.by) and prescription.status == "active",
+            "resume": policies.may_receive(visit.by) and bool(prescription.awaiting),
+            "correct": policies.may_receive(visit.by) and order_states.correction_problem(prescription) is None,
+            "reinstate": policies.may_end(visit.by) and order_states.may_be_reinstated(prescription, visit.now),
             "stop": policies.may_end(visit.by) and feeds_a_course(reviewed.asked),
         },
         "errors_title": title,
     }
     return render_page(request, visit, "check.html", context, errors=errors or [], status=status)
+
+
+def others_claim(prescription: Prescription, visit: Visit) -> OrderClaim | None:
+    """Note who works on an order that can be handed over; return the claim of another person."""
+    if prescription.status != "active" or not policies.may_dispense(visit.by):
+        return None
+    claim = order_states.claim(prescription=prescription, by=visit.by, now=visit.now)
+    return None if claim.actor == visit.by.name else claim
 
 
 def ticks(view: CheckView, by: Actor) -> set[str]:

@@ -121,8 +121,15 @@ class OrderForm(StyledForm):
     as_written = forms.BooleanField(label="Take it in as it is written; ask the prescriber later", required=False)
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, data: Mapping[str, Any] | None, *, strengths: list[Decimal], orders: list[Prescription]) -> None:
-        super().__init__(data, initial={"key": uuid.uuid4().hex})
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        *,
+        strengths: list[Decimal],
+        orders: list[Prescription],
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}) | {"key": uuid.uuid4().hex})
         self.fields["strength_mg"].choices = [("", "Choose"), *((format_amount(s), mg(s)) for s in strengths)]  # type: ignore[attr-defined]  # a choice field
         choices = [(str(order.pk), f"No. {order_number(order)}, {order.directions[:60]}") for order in orders]
         self.fields["replaces"].choices = [("", "No other order"), *choices]  # type: ignore[attr-defined]  # a choice field
@@ -189,7 +196,13 @@ def new_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
                 return redirect("counter:check", receive(form, typed, patient, prescriber, visit).pk)
             except DispensaryError as error:
                 errors = error_lines(error, TARGETS)
-    context = {
+    context = context_of(patient, form, typed, visit)
+    return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
+
+
+def context_of(patient: Patient, form: OrderForm, typed: Typed | None, visit: Visit) -> dict[str, Any]:
+    """Return what the page of a typed order shows."""
+    return {
         "patient": patient,
         "namesakes": group_namesakes(patient),
         "form": form,
@@ -197,7 +210,6 @@ def new_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "prescribers": Prescriber.objects.filter(pharmacy=visit.pharmacy)[:MOST_PRESCRIBERS],
         "asks_as_written": bool(typed and typed.back and typed.back.question),
     }
-    return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
 
 
 @require_POST
@@ -209,14 +221,28 @@ def read_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespons
     return render_page(request, visit, "parts/read_back.html", {"back": typed.back})
 
 
-def make_form(request: HttpRequest, patient: Patient) -> OrderForm:
-    """Return the form with the strengths that are known here, and the patient's open orders."""
-    strengths = Product.objects.filter(ingredient__iexact=BACLOFEN).order_by("strength_mg")
-    return OrderForm(
+def make_form(
+    request: HttpRequest,
+    patient: Patient,
+    form_class: type[OrderForm] = OrderForm,
+    initial: Mapping[str, Any] | None = None,
+    *,
+    but_not: Prescription | None = None,
+) -> OrderForm:
+    """Return the form with the strengths that are known here, and the patient's open orders `but_not` that one."""
+    orders = patient.prescriptions.filter(status__in=OPEN_STATUSES).order_by("-received_at")
+    return form_class(
         posted_data(request),
-        strengths=list(strengths.values_list("strength_mg", flat=True).distinct()),
-        orders=list(patient.prescriptions.filter(status__in=OPEN_STATUSES).order_by("-received_at")[:20]),
+        strengths=stocked_strengths(),
+        orders=[order for order in orders[:20] if order != but_not],
+        initial=initial,
     )
+
+
+def stocked_strengths() -> list[Decimal]:
+    """Return the strengths of the baclofen tablets that are known here, smallest first."""
+    products = Product.objects.filter(ingredient__iexact=BACLOFEN).order_by("strength_mg")
+    return list(products.values_list("strength_mg", flat=True).distinct())
 
 
 def missing_lines(form: OrderForm, typed: Typed) -> list[ErrorLine]:
@@ -260,16 +286,14 @@ def receive(
     """Take the order in; the same form sent twice is one order."""
     assert prescriber is not None  # no errors
     data = form.cleaned_data
-    replaces = patient.prescriptions.filter(pk=data["replaces"]).first() if data.get("replaces") else None
-    document = {name: str(value) for name, value in data.items() if value not in (None, "", False) and name != "key"}
     done = take_in(
         Intake(
             patient=patient,
             prescriber=prescriber,
             order=typed.order,
             source=Source.COUNTER,
-            document=document,
-            replaces=replaces,
+            document=document_of(data),
+            replaces=replaced_by(data, patient),
             identifiers=[(TYPED_HERE, data["key"])],
         ),
         pharmacy=visit.pharmacy,
@@ -277,3 +301,14 @@ def receive(
         now=visit.now,
     )
     return done.prescription
+
+
+def document_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was typed, as it is kept with the order."""
+    beside = {"key", "reason"}
+    return {name: str(value) for name, value in data.items() if value not in (None, "", False) and name not in beside}
+
+
+def replaced_by(data: Mapping[str, Any], patient: Patient) -> Prescription | None:
+    """Return the order that the typed one replaces; None where it names none."""
+    return patient.prescriptions.filter(pk=data["replaces"]).first() if data.get("replaces") else None

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary.actions import patients
 from dispensary.actions.handover_problems import BACLOFEN
+from dispensary.actions.order_states import CLAIM_LASTS
 from dispensary.counter.access import at_counter
 from dispensary.counter.keyset import Page, Place, read_page
 from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Dispense, OrderState, OrderSummary, Outcome, Prescription, Product
+from dispensary.models import Awaited, Dispense, OrderClaim, OrderState, OrderSummary, Outcome, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 from dispensary.search import find_labelled_orders, find_patients
@@ -55,6 +56,33 @@ _STATE_OF_OUTCOME = {
 }
 
 
+TABS = {
+    "ready": ("Can be handed over", (OrderState.READY,)),
+    "acknowledge": ("To acknowledge", (OrderState.TO_ACKNOWLEDGE,)),
+    "answer": ("Needs an answer", (OrderState.NEEDS_ANSWER,)),
+    "owing": ("Owing", (OrderState.OWING,)),
+    "blocked": ("Blocked", (OrderState.BLOCKED,)),
+    "later": (NOT_DUE, (OrderState.NOT_DUE, OrderState.NOT_YET)),
+}
+"""Tabs by what stands in the way: words, and the states of the orders in it."""
+HELD_TABS = {
+    **{value: f"Awaiting {label}" for value, label in Awaited.choices},
+    "sender": "Held by the sender",
+}
+"""Tabs of orders on hold, by what is awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A part of the queue, with the orders in it counted."""
+
+    name: str
+    """Empty for all of them."""
+    words: str
+    count: int
+    is_current: bool
+
+
 class DueColumn(TypedDict):
     """The column that `waiting_orders` and `search` add."""
 
@@ -73,6 +101,10 @@ class Row:
     """The worst unanswered finding, in one sentence."""
     due_on: date | None
     """Day on which it is due at the counter; None where that is not known, or for an order that has ended."""
+    phase: int | None = None
+    """The phase that is taken today; None before the first."""
+    claim: OrderClaim | None = None
+    """Who works on it now."""
 
     @property
     def number(self) -> str:
@@ -102,15 +134,14 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
             request,
             visit,
             "queue.html",
-            context | {"page": results, "rows": [find_row(order) for order in results.orders]},
+            context | {"page": results, "rows": [find_row(order, visit) for order in results.orders]},
         )
-    counts = count_waiting(visit)
-    waiting = read_page(waiting_orders(visit), LONGEST_WAITING_FIRST, request.GET, sum(counts.values()))
-    rows = [show_row(summary.prescription, summary) for summary in waiting.orders]
-    context |= {"page": waiting, "rows": rows, "tally": tally(counts)}
-    if waiting.total > len(rows):
-        context["tally_of_page"] = Counter((row.state, row.words) for row in rows if row.state != "done").items()
-    if not waiting.previous:
+    tabs = count_tabs(visit, request.GET.get("tab", ""))
+    tab = next(tab for tab in tabs if tab.is_current)
+    waiting = read_page(orders_of_tab(visit, tab.name), LONGEST_WAITING_FIRST, request.GET, tab.count)
+    rows = [show_row(summary.prescription, summary, visit) for summary in waiting.orders]
+    context |= {"page": waiting, "rows": rows, "tabs": tabs if len(tabs) > 1 else [], "tab": tab}
+    if not waiting.previous and not tab.name:
         done = list(handed_over_today(visit)[: MOST_DONE + 1])
         context |= {
             "newest": newest_due(visit, waiting),
@@ -151,18 +182,30 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
-    return waiting.prefetch_related("prescription__patient", "prescription__phases")
+    return waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
 
 
-def count_waiting(visit: Visit) -> dict[bool, int]:
-    """Count open orders of the pharmacy that are due (`False`) and not due yet (`True`)."""
-    return dict(waiting_orders(visit).order_by().values_list("not_due").annotate(Count("pk")))
+def orders_of_tab(visit: Visit, name: str) -> QuerySet[WithAnnotations[OrderSummary, DueColumn]]:
+    """Return the open orders of one tab of the queue."""
+    orders = waiting_orders(visit)
+    if name in TABS:
+        return orders.filter(state__in=TABS[name][1])
+    if name in HELD_TABS:
+        return orders.filter(state=OrderState.WAITING, awaiting=name if name in Awaited.values else "")
+    return orders
 
 
-def tally(counts: dict[bool, int]) -> list[tuple[str, str, int]]:
-    """Return state, words and count for each state that has orders."""
-    lines = [("information", "Due now", counts.get(False, 0)), ("done", NOT_DUE, counts.get(True, 0))]
-    return [line for line in lines if line[2]]
+def count_tabs(visit: Visit, current: str) -> list[Tab]:
+    """Return the tabs that have orders, and the current one; the first is that of all orders."""
+    rows = waiting_orders(visit).order_by().values_list("state", "awaiting").annotate(Count("pk"))
+    counts = Counter[str]()
+    for state, awaiting, count in rows:
+        name = next((name for name, (_, states) in TABS.items() if state in states), awaiting or "sender")
+        counts[name] += count
+    words = {name: words for name, (words, _) in TABS.items()} | HELD_TABS
+    current = current if current in words else ""
+    some = [Tab(name, words[name], counts[name], name == current) for name in words if counts[name] or name == current]
+    return [Tab("", "All", counts.total(), not current), *some]
 
 
 def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
@@ -174,7 +217,7 @@ def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
 
 def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
     """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
-    orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary")
+    orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary", "claim")
     orders = orders.prefetch_related("phases").annotate(not_due=Value(False))  # a part of each page's place
     packed = find_waiting_for_pack(visit, words)
     if packed:
@@ -211,23 +254,29 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def find_row(prescription: Prescription) -> Row:
+def find_row(prescription: Prescription, visit: Visit) -> Row:
     """Return an order as a row, whether it has ended or not."""
     if prescription.status not in OPEN_STATUSES:
         return Row(prescription, "done", prescription.get_status_display(), prescription.ended_reason, None)
     summary = getattr(prescription, "summary", None)
     if summary is None:
         return Row(prescription, "done", "Not counted yet", "Open it to see what stands in the way.", None)
-    return show_row(prescription, summary)
+    return show_row(prescription, summary, visit)
 
 
-def show_row(prescription: Prescription, summary: OrderSummary) -> Row:
-    """Return an open order as a row."""
+def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) -> Row:
+    """Return an open order as a row, with the claim of another person who works on it."""
     state = OrderState(summary.state)
-    if state is OrderState.OWING:
-        tone, words = _STATE_OF_OUTCOME[Outcome(summary.outcome)], "Owing"
-        return Row(
-            prescription, tone, words, summary.finding or "Tablets are still owed to the patient.", summary.due_on
-        )
-    reasons = {OrderState.NOT_DUE: "The patient still has tablets.", OrderState.NOT_YET: "The order starts later."}
-    return Row(prescription, *_WORDS[state], summary.finding or reasons.get(state, ""), summary.due_on)
+    claim: OrderClaim | None = getattr(prescription, "claim", None)
+    if claim is not None and (claim.actor == visit.by.name or claim.claimed_at <= visit.now - CLAIM_LASTS):
+        claim = None
+    tone, words = _WORDS.get(state) or (_STATE_OF_OUTCOME[Outcome(summary.outcome)], "Owing")
+    awaited = f"Awaiting {Awaited(summary.awaiting).label}. " if summary.awaiting else ""
+    reasons = {
+        OrderState.OWING: "Tablets are still owed to the patient.",
+        OrderState.NOT_DUE: "The patient still has tablets.",
+        OrderState.NOT_YET: "The order starts later.",
+        OrderState.WAITING: f"{awaited}{prescription.ended_reason}".strip(),
+    }
+    reason = summary.finding or reasons.get(state, "")
+    return Row(prescription, tone, words, reason, summary.due_on, summary.phase, claim)

@@ -31,7 +31,9 @@ from dispensary.models.patient import (
 )
 from dispensary.models.pharmacy import SERVICE_ROLES, Language, Pharmacy, StaffMember, StaffRole
 from dispensary.models.prescription import (
+    Awaited,
     DoseUnit,
+    OrderClaim,
     Phase,
     Prescription,
     PrescriptionIdentifier,
@@ -64,6 +66,7 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEntry",
     "AuditLog",
+    "Awaited",
     "CardFeedback",
     "CardOutcome",
     "ChannelRest",
@@ -98,6 +101,7 @@ __all__ = [
     "Mitigation",
     "Namesake",
     "NamesakeAnswer",
+    "OrderClaim",
     "OrderState",
     "OrderSummary",
     "Outcome",

@@ -26,6 +26,14 @@ class PrescriptionStatus(models.TextChoices):
     REPLACED = "replaced", _("Replaced")
 
 
+class Awaited(models.TextChoices):
+    """What an order that was put on hold here waits for; one that its sender holds waits for none of these."""
+
+    PRESCRIBER = "prescriber", _("the prescriber")
+    STOCK = "stock", _("stock")
+    PATIENT = "patient", _("the patient")
+
+
 OPEN_STATUSES = [PrescriptionStatus.ACTIVE, PrescriptionStatus.ON_HOLD]
 """Of orders that have not ended."""
 
@@ -113,6 +121,9 @@ class Prescription(models.Model):
     replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.CharField(max_length=250, blank=True)
+    awaiting = models.CharField(
+        max_length=12, choices=Awaited, blank=True, help_text=_("what an order waits for that was put on hold here")
+    )
     withdrawn_as = models.CharField(
         max_length=16, choices=SenderStatus, blank=True, help_text=_("the status with which its sender took it back")
     )
@@ -123,6 +134,10 @@ class Prescription(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=PrescriptionStatus.values), name="prescription_status_known"),
             models.CheckConstraint(condition=Q(source__in=Source.values), name="prescription_source_known"),
+            models.CheckConstraint(
+                condition=Q(awaiting="") | Q(awaiting__in=Awaited.values, status=PrescriptionStatus.ON_HOLD),
+                name="prescription_awaits_on_hold",
+            ),
             models.CheckConstraint(
                 condition=Q(withdrawn_as__in=["", *SenderStatus.values]), name="prescription_withdrawal_known"
             ),
@@ -174,6 +189,18 @@ class Prescription(models.Model):
     def remaining(self) -> Decimal | None:
         """Tablets that may still be handed over; `None` where the order names no quantity."""
         return None if self.authorised is None else max(Decimal(0), self.authorised - self.dispensed())
+
+
+class OrderClaim(models.Model):
+    """Who works on an order now: a notice to the others, which lapses and can be taken over."""
+
+    prescription = models.OneToOneField(Prescription, primary_key=True, on_delete=models.CASCADE, related_name="claim")
+    actor = models.CharField(max_length=64)
+    display = models.CharField(max_length=120)
+    claimed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.prescription_id}: {self.actor}"
 
 
 class PrescriptionIdentifier(models.Model):

@@ -220,6 +220,10 @@ class OrderSummary(models.Model):
         max_length=12, choices=Outcome, blank=True, help_text=_("the worst that nobody has answered; empty if not due")
     )
     finding = models.CharField(max_length=300, blank=True, help_text=_("that finding, in one sentence"))
+    awaiting = models.CharField(max_length=12, blank=True, help_text=_("of the order"))
+    phase = models.PositiveSmallIntegerField(
+        null=True, help_text=_("the phase that is taken today; null before the first and where there is one alone")
+    )
     received_at = models.DateTimeField(help_text=_("of the order"))
 
     class Meta:

@@ -30,7 +30,17 @@ from dispensary.audit import Event
 from dispensary.audit.log.writer import REGISTER
 from dispensary.channels.signing import HEADER, sign
 from dispensary.counter.styles import build
-from dispensary.models import AuditEntry, AuditLog, Dispense, Pharmacy, Reminder, StaffRole, TherapySummary
+from dispensary.models import (
+    AuditEntry,
+    AuditLog,
+    Dispense,
+    Pharmacy,
+    Prescription,
+    Reminder,
+    Source,
+    StaffRole,
+    TherapySummary,
+)
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, case, hand_over, order, today
@@ -185,6 +195,33 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     done = house.pharmacist.post(f"prescriptions/{other['id']}/cancel/", {"reason": "written in error"}, If_Match='"1"')
     assert done.status_code == 200, done.content
     assert house.wrote(Event.PRESCRIPTION_CANCELLED, by=StaffRole.PHARMACIST)["reason"] == "written in error"
+
+    where = f"prescriptions/{other['id']}/"
+    undone = house.pharmacist.post(where + "reinstate/", {"reason": "the wrong one"}, If_Match='"2"')
+    assert undone.status_code == 200, undone.content
+    house.wrote(Event.PRESCRIPTION_REINSTATED, by=StaffRole.PHARMACIST)
+    held = house.technician.post(where + "hold/", {"awaiting": "stock"}, If_Match='"3"')
+    assert held.json()["status"] == "on-hold", held.content
+    house.wrote(Event.PRESCRIPTION_PAUSED, by=technician)
+    assert house.technician.post(where + "resume/", If_Match='"4"').json()["status"] == "active"
+    house.wrote(Event.PRESCRIPTION_RESUMED, by=technician)
+
+    desks = [Client() for _ in range(2)]
+    for desk, role in zip(desks, (technician, StaffRole.PHARMACIST), strict=True):
+        desk.force_login(house.people[role].user)
+        desk.get(reverse("counter:check", args=[other["id"]]))
+    desks[1].post(reverse("counter:take-over", args=[other["id"]]))
+    house.wrote(Event.PRESCRIPTION_TAKEN_OVER, by=StaffRole.PHARMACIST)
+    paper = {
+        "written_on": str(today()), "strength_mg": "10", "directions": "5 mg three times a day for 28 days",
+        "follows": "continues", "prescriber": taken["prescriber"]["identifier"],
+    }  # fmt: skip
+    desks[0].post(reverse("counter:new-order", args=[patient]), paper | {"quantity": "24", "key": "typed"})
+    order_typed = Prescription.objects.get(source=Source.COUNTER)
+    correction = reverse("counter:correct-order", args=[order_typed.pk])
+    done = desks[0].post(correction, paper | {"quantity": "42", "key": "corrected", "reason": "digits swapped"})
+    assert done.status_code == 302, done.content
+    house.wrote(Event.PRESCRIPTION_CORRECTED, by=technician)
 
     sent = fhir_request(identifier=[{"system": "urn:ehr", "value": "RX-1"}], authoredOn=str(today()))
     assert house.technician.post("fhir/MedicationRequest", sent).status_code == 201

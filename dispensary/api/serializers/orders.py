@@ -18,7 +18,7 @@ from dispensary.api.serializers.people import (
     PrescriberOut,
 )
 from dispensary.assessment import Assessment
-from dispensary.models import Dispense, Finding, Mitigation, Outcome, Override, Phase, Prescription, Review
+from dispensary.models import Awaited, Dispense, Finding, Mitigation, Outcome, Override, Phase, Prescription, Review
 
 
 class OrderIn(Body):
@@ -34,6 +34,13 @@ class Reason(Body):
     """The reason for ending or taking something back."""
 
     reason = Text(max_length=250)
+
+
+class Hold(Body):
+    """What an order on hold waits for."""
+
+    awaiting = serializers.ChoiceField(Awaited.choices)
+    reason = Text(max_length=250, required=False, allow_blank=True)
 
 
 class AnswerIn(Body):

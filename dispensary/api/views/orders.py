@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import overrides, prescriptions, reviews, therapy
+from dispensary.actions import order_states, overrides, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Answer, Refused
@@ -180,8 +180,61 @@ class CancelView(BaseView):
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Reason)
         prescriptions.cancel(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
-        ended = detailed_prescriptions().get(pk=pk)
-        return Response(render_prescription(ended, self), headers=etag_header(ended.version))
+        return changed_order(pk, self)
+
+
+class HoldView(BaseView):
+    """Putting a prescription on hold."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(
+        request=shapes.Hold, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        summary="Put a prescription on hold until the prescriber, stock or the patient is there",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Hold)
+        order_states.hold(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
+        return changed_order(pk, self)
+
+
+class ResumeView(BaseView):
+    """Making a prescription that is on hold active again."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(
+        request=None, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        summary="Resume a prescription that was put on hold here; its sender releases one that it holds",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by = self.authorize(prescription.pharmacy_id)
+        order_states.resume(prescription=prescription, version=read_if_match(request), by=by, now=self.now)
+        return changed_order(pk, self)
+
+
+class ReinstateView(BaseView):
+    """Undoing a cancel."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=shapes.Reason, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        summary="Undo a cancel of the same day",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Reason)
+        order_states.reinstate(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
+        return changed_order(pk, self)
+
+
+def changed_order(pk: UUID, view: BaseView) -> Response:
+    """Return an order as it stands after a change."""
+    changed = detailed_prescriptions().get(pk=pk)
+    return Response(render_prescription(changed, view), headers=etag_header(changed.version))
 
 
 class StopView(BaseView):

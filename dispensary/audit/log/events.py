@@ -45,6 +45,11 @@ class Event(StrEnum):
     PRESCRIPTION_REPLACED = "prescription.replaced", "{by} replaced {subject} of {patient} by another."
     PRESCRIPTION_HELD = "prescription.held", "{by} took in that the sender put {subject} of {patient} on hold."
     PRESCRIPTION_RELEASED = "prescription.released", "{by} took in that the sender released {subject} of {patient}."
+    PRESCRIPTION_PAUSED = "prescription.paused", "{by} put {subject} of {patient} on hold."
+    PRESCRIPTION_RESUMED = "prescription.resumed", "{by} resumed {subject} of {patient}."
+    PRESCRIPTION_REINSTATED = "prescription.reinstated", "{by} undid the cancel of {subject} of {patient}."
+    PRESCRIPTION_CORRECTED = "prescription.corrected", "{by} corrected a typed order of {patient} by {subject}."
+    PRESCRIPTION_TAKEN_OVER = "prescription.taken_over", "{by} took over the work on {subject} of {patient}."
     PRESCRIPTION_WITHDRAWN = "prescription.withdrawn", "{by} took in that the sender withdrew {subject} of {patient}."
 
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."

@@ -43,7 +43,7 @@ def waiting(visit):
     """The rows as they stand after the tick of that moment."""
     summaries.refresh_outdated(now=visit.now)
     summary_rows = waiting_orders(visit).order_by(*LONGEST_WAITING_FIRST)
-    return [show_row(summary.prescription, summary) for summary in summary_rows]
+    return [show_row(summary.prescription, summary, visit) for summary in summary_rows]
 
 
 def test_an_order_that_came_in_clean_and_whose_patient_ran_out_since_asks_to_be_acknowledged(shop, pharmacist):

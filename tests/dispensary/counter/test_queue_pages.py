@@ -139,7 +139,11 @@ def test_the_newest_order_is_on_top_when_every_older_one_is_not_due_yet(
     page = counter.get(QUEUE)
     assert keys(page)[0] == newest.pk
     assert [row.words for row in page.context["rows"]] == ["Ready"] + ["Not due yet"] * (ROWS - 1)
-    assert page.context["tally"] == [("information", "Due now", 1), ("done", "Not due yet", 250)]
+    assert [(tab.words, tab.count) for tab in page.context["tabs"]] == [
+        ("All", 251),
+        ("Can be handed over", 1),
+        ("Not due yet", 250),
+    ]
     assert "1 to 50 of 251 prescriptions" in page.content.decode()
 
 
@@ -174,8 +178,12 @@ def test_next_and_previous_reach_every_order_once_and_the_tally_counts_them_all(
     assert [page.context["page"].first for page in forward] == [1, 51, 101, 151, 201]
 
     supplied = active.annotate(ends=Max("dispenses__run_out_on")).filter(ends__isnull=False).count()
-    assert [count for _, _, count in forward[0].context["tally"]] == [len(order_keys) - supplied, supplied]
-    assert all(page.context["tally"] == forward[0].context["tally"] for page in forward)
+    assert [tab.count for tab in forward[0].context["tabs"]] == [
+        len(order_keys),
+        len(order_keys) - supplied,
+        supplied,
+    ]
+    assert all(page.context["tabs"] == forward[0].context["tabs"] for page in forward)
 
     back = [forward[-1]]
     while place := back[-1].context["page"].previous:

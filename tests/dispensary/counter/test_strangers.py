@@ -14,7 +14,16 @@ from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
 
-OF_A_PRESCRIPTION = ("check", "override", "cancel-prescription", "stop", "audit-order")
+OF_A_PRESCRIPTION = (
+    "check",
+    "override",
+    "cancel-prescription",
+    "stop",
+    "audit-order",
+    "hold",
+    "reinstate",
+    "correct-order",
+)
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
 OF_NOBODY = (
@@ -72,6 +81,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "open-pharmacy",
         "person",
         "read-order",
+        "take-over",
     }
     elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dispensary import reminders
 from dispensary.counter.keyset import ROWS
-from dispensary.counter.queue import LONGEST_WAITING_FIRST, count_waiting, waiting_orders
+from dispensary.counter.queue import LONGEST_WAITING_FIRST, count_tabs, waiting_orders
 from dispensary.counter.visit import Visit
 from tests.conftest import truncate_tables
 from tests.dispensary import make
@@ -24,9 +24,9 @@ INSERT INTO dispensary_therapysummary (patient_id, pharmacy_id, course, first_un
 SELECT gen_random_uuid(), md5((n %% 500)::text)::uuid, n::text, day, true, false, false, 30, day - 2, day + 90
   FROM (SELECT n, date '2026-11-22' + n %% 300 AS day FROM generate_series(1, %(supplies)s / 3) n) x;
 INSERT INTO dispensary_ordersummary (prescription_id, pharmacy_id, patient_id, state, due_on, earliest_on, outcome,
-                                     finding, received_at)
+                                     finding, awaiting, received_at)
 SELECT gen_random_uuid(), md5((n %% 500)::text)::uuid, gen_random_uuid(), 'not-due', date '2026-11-01' + n %% 300,
-       date '2026-11-01' + n %% 300, '', '', timestamptz '2026-01-01' + n * interval '1 min'
+       date '2026-11-01' + n %% 300, '', '', '', timestamptz '2026-01-01' + n * interval '1 min'
   FROM generate_series(1, %(supplies)s / 3) n;
 UPDATE dispensary_therapysummary SET pharmacy_id = %(shop)s WHERE pharmacy_id = md5('7')::uuid;
 UPDATE dispensary_ordersummary SET pharmacy_id = %(shop)s WHERE pharmacy_id = md5('7')::uuid;
@@ -78,7 +78,7 @@ def test_the_withdrawal_risk_list_is_read_by_its_index(summaries):
 
 def test_the_queue_is_read_by_an_index_of_its_pharmacy(summaries):
     for read in (
-        lambda: count_waiting(summaries),
+        lambda: count_tabs(summaries, ""),
         lambda: list(waiting_orders(summaries).order_by(*LONGEST_WAITING_FIRST)[:ROWS]),
     ):
         for plan in read_plans(read):

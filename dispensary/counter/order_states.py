@@ -1,0 +1,178 @@
+"""The life of an order at the counter: hold, resume, correct, undo a cancel, take over."""
+
+from __future__ import annotations
+
+import uuid
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dispensary import policies
+from dispensary.actions import order_states, patients
+from dispensary.counter.access import at_counter
+from dispensary.counter.check import select_prescriptions
+from dispensary.counter.forms import ReasonForm, StyledForm, posted_data
+from dispensary.counter.new_order import (
+    TARGETS,
+    TYPED_HERE,
+    OrderForm,
+    context_of,
+    document_of,
+    find_prescriber,
+    make_form,
+    missing_lines,
+    read_typed,
+    replaced_by,
+)
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import Conflict, DispensaryError
+from dispensary.handover import order_number
+from dispensary.models import Awaited, Prescription
+
+
+class HoldForm(StyledForm):
+    """What an order waits for."""
+
+    awaiting = forms.ChoiceField(
+        label="What it waits for",
+        choices=Awaited.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what the prescription waits for"},
+    )
+    reason = forms.CharField(
+        label="In your words, for whoever opens it next",
+        max_length=250,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class CorrectionForm(OrderForm):
+    """A typed order as it should have been, and why it changes."""
+
+    reason = forms.CharField(
+        label="What was wrong",
+        max_length=230,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say what was wrong"},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_receive)
+def hold(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Put an order on hold."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    form = HoldForm(posted_data(request))
+    errors = form_error_lines(form)
+    if form.is_valid():
+        try:
+            order_states.hold(prescription=prescription, **form.cleaned_data, by=visit.by, now=visit.now)
+        except DispensaryError as error:
+            errors = error_lines(error, {"awaiting": "id_awaiting_0", "reason": "id_reason"})
+        else:
+            return redirect("counter:queue")
+    return render_page(
+        request, visit, "hold.html", context_of_order(prescription, form), errors=errors, status=422 if errors else 200
+    )
+
+
+@require_POST
+@at_counter(policies.may_receive)
+def resume(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Make an order that is on hold active again."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    order_states.resume(prescription=prescription, by=visit.by, now=visit.now)
+    return redirect("counter:check", pk)
+
+
+@require_POST
+@at_counter(policies.may_dispense)
+def take_over(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Work on an order that another person has open."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    order_states.claim(prescription=prescription, take_over=True, by=visit.by, now=visit.now)
+    return redirect("counter:check", pk)
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_end)
+def reinstate(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Undo a cancel of today."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    form = ReasonForm(posted_data(request))
+    errors = form_error_lines(form)
+    if form.is_valid():
+        try:
+            order_states.reinstate(
+                prescription=prescription, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now
+            )
+        except DispensaryError as error:
+            errors = error_lines(error, {"reason": "id_reason"})
+        else:
+            return redirect("counter:check", pk)
+    return render_page(
+        request,
+        visit,
+        "reinstate.html",
+        context_of_order(prescription, form),
+        errors=errors,
+        status=422 if errors else 200,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_receive)
+def correct_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Correct an order that was typed here; the form holds what was typed."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    problem = order_states.correction_problem(prescription)
+    if problem is not None:
+        raise Conflict("This prescription cannot be corrected.", problem)
+    patient = prescription.patient
+    writer = prescription.prescriber
+    initial = prescription.document | {"prescriber": f"{writer.name}, {writer.identifier}"}
+    initial = {name: value for name, value in initial.items() if name not in ("new_name", "new_number", "new_phone")}
+    form = make_form(request, patient, CorrectionForm, initial, but_not=prescription)
+    typed = read_typed(form, visit) if form.is_bound else None
+    errors: list[ErrorLine] = []
+    if typed is None:
+        patients.record_opening(patient=patient, by=visit.by, now=visit.now)
+    elif "read" not in request.POST:
+        errors = form_error_lines(form) + missing_lines(form, typed)
+        prescriber = find_prescriber(form, visit, errors)
+        if not errors and prescriber is not None:
+            data = form.cleaned_data
+            try:
+                done = order_states.correct(
+                    prescription=prescription,
+                    prescriber=prescriber,
+                    order=typed.order,
+                    document=document_of(data),
+                    reason=data["reason"],
+                    replaces=replaced_by(data, patient),
+                    identifiers=[(TYPED_HERE, data["key"])],
+                    by=visit.by,
+                    now=visit.now,
+                )
+            except DispensaryError as error:
+                errors = error_lines(error, TARGETS | {"reason": "id_reason"})
+            else:
+                messages.success(request, f"No. {order_number(prescription)} is corrected: this one takes its place.")
+                return redirect("counter:check", done.prescription.pk)
+    context = context_of(patient, form, typed, visit) | {"corrects": prescription, "number": order_number(prescription)}
+    return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
+
+
+def context_of_order(prescription: Prescription, form: forms.Form) -> dict[str, object]:
+    """Return what a page about one order shows."""
+    return {
+        "prescription": prescription,
+        "patient": prescription.patient,
+        "number": order_number(prescription),
+        "form": form,
+    }

@@ -1,0 +1,224 @@
+"""The life of an order at the counter: held, resumed, corrected, cancelled by mistake, worked on by one person at a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary import audit
+from dispensary.actions import order_states, prescriptions, sender_status, summaries
+from dispensary.actors import Actor
+from dispensary.errors import Conflict, InvalidInput, NotAllowed
+from dispensary.models import (
+    OrderSummary,
+    Patient,
+    Prescription,
+    PrescriptionStatus,
+    SenderStatus,
+    StaffMember,
+    StaffRole,
+)
+from tests.dispensary import make
+from tests.dispensary.counter.test_check import check, counter, handed, order, pharmacist
+from tests.dispensary.counter.test_new_order import PAPER, patient, typed
+
+__all__ = ["counter", "patient", "pharmacist"]
+pytestmark = pytest.mark.django_db
+QUEUE = reverse("counter:queue")
+
+
+def send(counter: Client, name: str, prescription: Prescription, **fields: str) -> Any:
+    return counter.post(reverse(f"counter:{name}", args=[prescription.pk]), fields)
+
+
+def tabs(counter: Client, name: str = "") -> dict[str, int]:
+    page = counter.get(QUEUE, {"tab": name} if name else {})
+    return {tab.words: tab.count for tab in page.context["tabs"]}
+
+
+def second_person(pharmacist: StaffMember) -> tuple[StaffMember, Client]:
+    other = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN)
+    client = Client()
+    client.force_login(other.user)
+    return other, client
+
+
+def test_an_order_waits_for_stock_and_goes_on_again(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    form = reverse("counter:hold", args=[prescription.pk])
+    assert form in counter.get(check(prescription)).content.decode()
+    assert "Choose what the prescription waits for" in counter.post(form, {}).content.decode()
+    assert send(counter, "hold", prescription, awaiting="stock", reason="comes on Tuesday").status_code == 302
+    assert handed(counter, prescription).status_code in (409, 422), "nothing is handed over meanwhile"
+    assert not prescription.dispenses.exists()
+    page = counter.get(QUEUE, {"tab": "stock"}).content.decode()
+    assert "Awaiting stock. comes on Tuesday" in page
+    assert tabs(counter) == {"All": 1, "Awaiting stock": 1}
+    assert "awaiting stock: comes on Tuesday" in counter.get(check(prescription)).content.decode()
+    assert send(counter, "resume", prescription).status_code == 302
+    assert tabs(counter) == {"All": 1, "Can be handed over": 1}
+    assert handed(counter, prescription).status_code == 302
+    events = [line.entry.action for line in audit.history(prescription, pharmacy=pharmacist.pharmacy)]
+    assert {"prescription.paused", "prescription.resumed"} <= set(events)
+
+
+def test_what_an_order_waits_for_has_a_name(pharmacist: StaffMember) -> None:
+    with pytest.raises(InvalidInput):
+        order_states.hold(prescription=order(pharmacist), awaiting="godot", by=pharmacist.actor(), now=timezone.now())
+
+
+def test_a_held_order_stays_held_when_its_sender_sends_it_again(pharmacist: StaffMember) -> None:
+    prescription, by, now = order(pharmacist), pharmacist.actor(), timezone.now()
+    order_states.hold(prescription=prescription, awaiting="prescriber", by=by, now=now)
+    assert sender_status.release(prescription=prescription, by=by, now=now).status == PrescriptionStatus.ON_HOLD
+    order_states.resume(prescription=prescription, by=by, now=now)
+    sender_status.withdraw(prescription=prescription, status=SenderStatus.ON_HOLD, by=by, now=now)
+    with pytest.raises(Conflict):
+        order_states.resume(prescription=prescription, by=by, now=now)
+    assert sender_status.release(prescription=prescription, by=by, now=now).status == PrescriptionStatus.ACTIVE
+
+
+def test_a_held_order_can_be_cancelled(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    send(counter, "hold", prescription, awaiting="patient")
+    assert send(counter, "cancel-prescription", prescription, reason="does not come back").status_code == 302
+    prescription.refresh_from_db()
+    assert (prescription.status, prescription.awaiting) == (PrescriptionStatus.CANCELLED, "")
+
+
+def test_a_cancel_of_today_is_undone_with_a_reason(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    send(counter, "cancel-prescription", prescription, reason="the wrong patient")
+    address = reverse("counter:reinstate", args=[prescription.pk])
+    assert address in counter.get(check(prescription)).content.decode()
+    assert "the wrong patient" in counter.get(address).content.decode()
+    assert counter.post(address, {"reason": "it was the right one"}).status_code == 302
+    assert handed(counter, prescription).status_code == 302
+    line = next(
+        line
+        for line in audit.history(prescription, pharmacy=pharmacist.pharmacy)
+        if line.entry.action == "prescription.reinstated"
+    )
+    assert line.body is not None
+    assert line.body["cancelled_because"] == "the wrong patient"
+
+
+def test_a_cancel_of_yesterday_or_of_the_sender_stays(pharmacist: StaffMember) -> None:
+    by, now = pharmacist.actor(), timezone.now()
+    old, withdrawn = order(pharmacist), order(pharmacist)
+    prescriptions.cancel(prescription=old, reason="done with", by=by, now=now)
+    sender_status.withdraw(prescription=withdrawn, status=SenderStatus.CANCELLED, by=by, now=now)
+    for prescription, moment in ((old, now + timedelta(days=1)), (withdrawn, now)):
+        with pytest.raises(Conflict):
+            order_states.reinstate(prescription=prescription, reason="again", by=by, now=moment)
+
+
+def test_a_technician_cannot_undo_a_cancel(pharmacist: StaffMember) -> None:
+    prescription, now = order(pharmacist), timezone.now()
+    prescriptions.cancel(prescription=prescription, reason="done with", by=pharmacist.actor(), now=now)
+    technician: Actor = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN).actor()
+    with pytest.raises(NotAllowed):
+        order_states.reinstate(prescription=prescription, reason="again", by=technician, now=now)
+
+
+def test_a_typing_error_is_corrected_and_before_and_after_stand_in_the_log(counter: Client, patient: Patient) -> None:
+    typed(counter, patient, quantity="24")
+    wrong = Prescription.objects.get()
+    address = reverse("counter:correct-order", args=[wrong.pk])
+    form = counter.get(address).content.decode()
+    assert 'value="24"' in form and "5 mg three times a day for 28 days" in form, "what was typed stands in the form"
+    paper = PAPER | {"written_on": wrong.document["written_on"], "key": "corrected"}
+    assert "Say what was wrong" in counter.post(address, paper).content.decode()
+    done = counter.post(address, paper | {"reason": "digits swapped"})
+    right = Prescription.objects.get(status=PrescriptionStatus.ACTIVE)
+    assert done["Location"] == check(right)
+    assert right.quantity == 42
+    wrong.refresh_from_db()
+    assert (wrong.status, wrong.ended_reason) == (PrescriptionStatus.REPLACED, "corrected: digits swapped")
+    line = next(
+        line
+        for line in audit.history(right, pharmacy=patient.pharmacy)
+        if line.entry.action == "prescription.corrected"
+    )
+    assert line.body is not None
+    assert line.body["changed"]["quantity"] == {"from": "24", "to": "42"}
+    assert counter.get(address).status_code == 409, "it cannot be corrected twice"
+
+
+def test_a_correction_still_replaces_what_the_first_order_replaced(counter: Client, patient: Patient) -> None:
+    before = make.prescription(patient, now=timezone.now())
+    typed(counter, patient, quantity="24", replaces=str(before.pk))
+    wrong = Prescription.objects.get(source="counter")
+    paper = PAPER | {"written_on": wrong.document["written_on"], "key": "corrected", "reason": "digits swapped"}
+    counter.post(reverse("counter:correct-order", args=[wrong.pk]), paper)
+    right = Prescription.objects.get(source="counter", status=PrescriptionStatus.ACTIVE)
+    assert right.replaces == before
+    before.refresh_from_db()
+    assert before.status == PrescriptionStatus.REPLACED
+
+
+def test_an_order_of_another_system_or_one_handed_over_is_not_corrected(
+    counter: Client, pharmacist: StaffMember, patient: Patient
+) -> None:
+    sent = order(pharmacist)
+    typed(counter, patient)
+    supplied = Prescription.objects.get(source="counter")
+    make.hand_over(supplied, pharmacist.actor(), now=timezone.now())
+    for prescription in (sent, supplied):
+        assert counter.get(reverse("counter:correct-order", args=[prescription.pk])).status_code == 409
+
+
+def test_two_people_see_who_has_an_order_and_one_key_takes_it_over(counter: Client, pharmacist: StaffMember) -> None:
+    prescription = order(pharmacist)
+    counter.get(check(prescription))
+    other, second = second_person(pharmacist)
+    notice = f"{pharmacist.display_name} has worked on this"
+    assert notice in second.get(check(prescription)).content.decode()
+    assert f"{pharmacist.display_name} has it" in second.get(QUEUE).content.decode()
+    assert f"{pharmacist.display_name} has it" not in counter.get(QUEUE).content.decode(), "one's own is no news"
+    assert send(second, "take-over", prescription).status_code == 302
+    assert notice not in second.get(check(prescription)).content.decode()
+    assert f"{other.display_name} has worked on this" in counter.get(check(prescription)).content.decode()
+    line = audit.history(prescription, pharmacy=pharmacist.pharmacy)[0]
+    assert (line.entry.action, line.body and line.body["from"]) == ("prescription.taken_over", pharmacist.display_name)
+
+
+def test_a_claim_lapses(pharmacist: StaffMember) -> None:
+    prescription, now = order(pharmacist), timezone.now()
+    order_states.claim(prescription=prescription, by=pharmacist.actor(), now=now - order_states.CLAIM_LASTS)
+    other = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN).actor()
+    assert order_states.claim(prescription=prescription, by=other, now=now).actor == other.name
+
+
+def test_the_queue_says_which_phase_is_taken(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now()
+    phases = [
+        {"dose": 5, "unit": "mg", "times_per_day": 3, "days": 7},
+        {"dose": 10, "unit": "mg", "times_per_day": 3, "days": 21},
+    ]
+    started = now - timedelta(days=10)
+    prescription = make.prescription(
+        make.patient(pharmacist.pharmacy, now=started),
+        now=started,
+        phases=phases,
+        directions=None,
+        quantity=74,
+        repeats=2,
+    )
+    make.hand_over(prescription, pharmacist.actor(), now=started, quantity=None)
+    assert OrderSummary.objects.get(prescription=prescription).phase == 1
+    summaries.refresh_outdated(now=now)
+    assert "phase 2 of 2" in counter.get(QUEUE).content.decode()
+
+
+def test_another_pharmacys_order_is_left_alone(counter: Client) -> None:
+    foreign = order(make.staff(make.pharmacy("Elsewhere")))
+    for name in ("hold", "resume", "take-over", "reinstate", "correct-order"):
+        assert send(counter, name, foreign, awaiting="stock", reason="mine").status_code == 404, name
+    foreign.refresh_from_db()
+    assert foreign.status == PrescriptionStatus.ACTIVE
