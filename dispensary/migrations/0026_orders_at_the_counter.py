@@ -11,7 +11,7 @@ OPEN_COLUMNS = ("patient_id", "status", "awaiting", "ended_at", "ended_reason", 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0024_cards_of_cds_hooks'),
+        ('dispensary', '0025_opening_days'),
     ]
 
     operations = [
