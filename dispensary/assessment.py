@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
@@ -25,6 +26,7 @@ from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription, Product, Sex
+from dispensary.models.review import Reviewed
 from dispensary.profiles import profile_named
 from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
 
@@ -229,25 +231,27 @@ def assess(
     quantity: Decimal | None = None,
     also: Sequence[Part] = (),
     decisions: Sequence[Decision] = (),
-    discontinue: str | None = None,
 ) -> Assessment:
     """Ask the rule book about one prescription on one day.
 
     `picked` is the scanned pack as `pick_document` makes it, `quantity` the tablets about to be handed over, where that
-    is known, `also` what of the order's other strengths. `decisions` count as if they were stored. `discontinue` is the
-    reason (or "") when the medicine is to be stopped instead. Raises `InvalidInput` when what is stored is no longer a
-    case that the rule book reads.
+    is known, `also` what of the order's other strengths. `decisions` count as if they were stored. Raises `InvalidInput`
+    when what is stored is no longer a case that the rule book reads.
     """
-    document = case_document(
-        prescription,
-        on=on,
-        picked=picked,
-        quantity=quantity,
-        also=also,
-        decisions=decisions,
-        discontinue=discontinue,
-    )
+    document = case_document(prescription, on=on, picked=picked, quantity=quantity, also=also, decisions=decisions)
     return assess_document(document, profile_of(prescription.pharmacy, on), on)
+
+
+def assess_stop(subject: Reviewed, *, on: date, reason: str) -> Assessment:
+    """Ask the rule book about stopping what an order or a recorded supply feeds. `reason` is one of the case format, or ""."""
+    patient, asked = subject.patient, subject.pk if isinstance(subject, Prescription) else None
+    rows = select_rows(patient, on, asked)
+    course: str | None = str(subject.pk)
+    if isinstance(subject, Prescription):
+        products = rows.products_of(subject)
+        course = order_id(products) if any(group_packs(products, rows.dispenses)) else None
+    ask = {"action": "discontinue", "reason": reason or None, "ask": {"course": course}}
+    return assess_document(_document(patient, rows, on, asked) | ask, profile_of(patient.pharmacy, on), on)
 
 
 def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> Assessment:
@@ -300,28 +304,17 @@ def case_document(
     quantity: Decimal | None = None,
     also: Sequence[Part] = (),
     decisions: Sequence[Decision] = (),
-    discontinue: str | None = None,
 ) -> dict[str, Any]:
     """Return the case of the stored rows as a `baclofen-case/2` document; as `assess` has it."""
-    patient = prescription.patient
-    rows = select_rows(patient, on, prescription.pk)
+    rows = select_rows(prescription.patient, on, prescription.pk)
     rows = rows._replace(decisions=[*rows.decisions, *decisions])
     products = rows.products_of(prescription)
-    document: dict[str, Any] = {
-        "format": CASE_FORMAT,
-        "on": on.isoformat(),
-        "patient": facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
-        **record_document(rows, on, prescription.pk),
-    }
-    duplicates = patient.namesakes_to_answer()
-    if duplicates:
-        document["potential_duplicates"] = duplicates
-    if discontinue is not None:
-        is_supplied = any(group_packs(products, rows.dispenses))
-        ask: dict[str, Any] = {"course": order_id(products) if is_supplied else None}
-        return document | {"action": "discontinue", "reason": discontinue or None, "ask": ask}
+    document = _document(prescription.patient, rows, on, prescription.pk)
     parts = [Part(prescription, quantity or Decimal(0), picked), *also]
-    ask = {"order": order_id(products), "picked": [part.picked for part in parts if part.picked is not None]}
+    ask: dict[str, Any] = {
+        "order": order_id(products),
+        "picked": [part.picked for part in parts if part.picked is not None],
+    }
     if quantity is not None:
         tablets = {part.prescription.pk: part.quantity for part in parts}
         ask["tablets"] = [trim_zeros(tablets.get(row.pk, Decimal(0))) for row in products]
@@ -329,6 +322,20 @@ def case_document(
             # Of a part of the quantity the days that the order expects say nothing.
             next(order for order in document["orders"] if order["id"] == ask["order"])["expected_days"] = None
     return document | {"action": "dispense", "ask": ask}
+
+
+def _document(patient: Patient, rows: Rows, on: date, asked: UUID | None) -> dict[str, Any]:
+    """Return a case without its question. `asked` is the prescription that the question will be about."""
+    document: dict[str, Any] = {
+        "format": CASE_FORMAT,
+        "on": on.isoformat(),
+        "patient": facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
+        **record_document(rows, on, asked),
+    }
+    duplicates = patient.namesakes_to_answer()
+    if duplicates:
+        document["potential_duplicates"] = duplicates
+    return document
 
 
 def pick_document(product: Product, expires_on: date | None) -> dict[str, Any]:

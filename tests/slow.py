@@ -22,6 +22,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_reminders.py",
         "dispensary/counter/test_review_desk.py",
         "dispensary/counter/test_stop.py",
+        "dispensary/counter/test_stop_recorded.py",
         "dispensary/counter/test_strangers.py",
         "dispensary/counter/test_two_strengths.py",
     ],

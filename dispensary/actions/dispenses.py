@@ -154,7 +154,7 @@ class _Handover:
         assessment = self._assess(products, decisions) if decisions else asked
         frozen = [
             reviews.freeze(
-                prescription=item.prescription,
+                subject=item.prescription,
                 assessment=assessment,
                 reason=ReviewReason.DISPENSE,
                 by=self.by,
@@ -235,7 +235,7 @@ class _Handover:
             now=self.now,
         )
         answers = self._answers(assessment)
-        sign_answers(prescription=order, assessment=assessment, answers=answers, by=self.by, now=self.now)
+        sign_answers(subject=order, assessment=assessment, answers=answers, by=self.by, now=self.now)
         used = list(
             order.overrides.filter(
                 state=OverrideState.OPEN, fingerprint__in=[q.fingerprint for q in assessment.questions()]
@@ -338,7 +338,7 @@ class _Handover:
         self, review: Review | None, *, problems: Sequence[Problem] = (), unanswered: Sequence[Question] = ()
     ) -> Refused:
         return refuse(
-            prescription=self.prescription,
+            subject=self.prescription,
             review=review,
             what="The hand-over",
             event=Event.DISPENSE_REFUSED,

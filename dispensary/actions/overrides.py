@@ -12,7 +12,8 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions.decisions import PROOF_NEEDED, Decided, check_answers, is_signed
-from dispensary.actions.locks import lock
+from dispensary.actions.locks import lock, lock_patient
+from dispensary.actions.reviews import name_subject
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess
@@ -29,6 +30,7 @@ from dispensary.models import (
     Review,
     SignatureMethod,
 )
+from dispensary.models.review import Reviewed
 from dispensary.text import clean_line, clean_words
 
 
@@ -99,8 +101,9 @@ def sign(
 def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Override:
     """Take an answer back that no dispense has used yet. A hand-over that leans on it meanwhile is waited for."""
     policies.require(policies.may_override(by), by, "withdraw an answer", "a pharmacist")
-    policies.require_same_pharmacy(by, override.prescription.pharmacy_id)
-    prescription = lock(override.prescription)
+    patient = override.subject.patient
+    policies.require_same_pharmacy(by, patient.pharmacy_id)
+    lock_patient(patient)
     locked = Override.objects.get(pk=override.pk)
     if locked.state != OverrideState.OPEN:
         raise Conflict(f"The answer is {locked.get_state_display().lower()} already.")
@@ -109,15 +112,15 @@ def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Ov
     locked.save(update_fields=["state"])
     audit.record(
         Event.OVERRIDE_WITHDRAWN,
-        pharmacy=prescription.pharmacy,
+        pharmacy=patient.pharmacy,
         by=by,
         now=now,
         subject=locked,
-        patient=prescription.patient,
+        patient=patient,
         rule_codes=(locked.code,),
-        body={"reason": words, "prescription": locked.prescription_id},
+        body={"reason": words, **_subject_key(locked)},
     )
-    follow_therapy(patient_id=prescription.patient_id, by=by, now=now)
+    follow_therapy(patient_id=patient.pk, by=by, now=now)
     return locked
 
 
@@ -142,10 +145,10 @@ def find(questions: Iterable[Question], name: str) -> Question:
 
 
 def open_questions(
-    prescription: Prescription, assessment: Assessment, *, answers: Sequence[Answer] = ()
+    subject: Reviewed, assessment: Assessment, *, answers: Sequence[Answer] = ()
 ) -> tuple[Question, ...]:
     """Return the unanswered questions: all stops, and those above information without an open answer or one of `answers`."""
-    signed = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    signed = set(subject.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
     asked = [question for question in assessment.questions() if question.severity != FindingSeverity.INFORMATION]
     answered = {find(assessment.questions(), answer.finding).fingerprint for answer in answers}
     return tuple(
@@ -156,32 +159,32 @@ def open_questions(
 
 
 def sign_answers(
-    *, prescription: Prescription, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
+    *, subject: Reviewed, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
 ) -> list[Override]:
     """Write the answers that came with a hand-over. Raises as `sign` does; the same finding twice is refused."""
     if not answers:
         return []
     asked = []
-    open_now = set(prescription.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    open_now = set(subject.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
     for answer in answers:
         question = find(assessment.questions(), answer.finding)
         if question.fingerprint in open_now:
             raise Conflict(f"{question.code} has an open answer already; one answer for a finding.")
         open_now.add(question.fingerprint)
         asked.append((question, answer))
-    return _sign_together(prescription, asked, by, now)
+    return _sign_together(subject, asked, by, now)
 
 
 def _sign_together(
-    prescription: Prescription, asked: Sequence[tuple[Question, Answer]], by: Actor, now: datetime
+    subject: Reviewed, asked: Sequence[tuple[Question, Answer]], by: Actor, now: datetime
 ) -> list[Override]:
     """Store answers that one request signs. Raises `Stale` where the signer was shown others than these."""
-    answers = [(question, _check(answer, question, prescription.pharmacy, by, now)) for question, answer in asked]
+    answers = [(question, _check(answer, question, subject.patient.pharmacy, by, now)) for question, answer in asked]
     digest = _digest_answers(answers)
     if any(answer.digest not in ("", digest) for _, answer in answers):
         problem = Problem("proof.digest", "that of others", "that of these answers", "Begin the signature again.")
         raise Stale("The findings or the answers are not those that were to be signed.", problem)
-    return [_store(prescription, question, replace(answer, digest=digest), by, now) for question, answer in answers]
+    return [_store(subject, question, replace(answer, digest=digest), by, now) for question, answer in answers]
 
 
 def begin_signature(*, prescription: Prescription, answers: Sequence[Answer], by: Actor, now: datetime) -> str:
@@ -262,9 +265,9 @@ def _require_complete(answer: Answer, question: Question, pharmacy: Pharmacy, by
         raise InvalidInput(f"The answer to {question.code} is not complete.", *problems)
 
 
-def _store(prescription: Prescription, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
+def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
     override = Override.objects.create(
-        prescription=prescription,
+        **name_subject(subject),
         code=question.code,
         severity=question.severity,
         summary=question.summary,
@@ -284,11 +287,11 @@ def _store(prescription: Prescription, question: Question, answer: Answer, by: A
     overrides = question.severity == FindingSeverity.OVERRIDE
     audit.record(
         Event.OVERRIDE_SIGNED if overrides else Event.FINDING_ACKNOWLEDGED,
-        pharmacy=prescription.pharmacy,
+        pharmacy=subject.patient.pharmacy,
         by=by,
         now=now,
         subject=override,
-        patient=prescription.patient,
+        patient=subject.patient,
         rule_codes=(question.code,),
         reason_code=answer.mitigation or None,
         body=_signature_block(override, question, answer) | ({"signed": answer.digest} if overrides else {}),
@@ -298,7 +301,7 @@ def _store(prescription: Prescription, question: Question, answer: Answer, by: A
 
 def _signature_block(override: Override, question: Question, answer: Answer) -> dict[str, object]:
     return {
-        "prescription": override.prescription_id,
+        **_subject_key(override),
         "finding": question.finding.to_json()
         if question.finding
         else {"code": question.code, "detail": question.detail},
@@ -319,9 +322,13 @@ def _signature_block(override: Override, question: Question, answer: Answer) -> 
     }
 
 
+def _subject_key(override: Override) -> dict[str, object]:
+    return {name: row.pk for name, row in name_subject(override.subject).items()}
+
+
 def refuse(
     *,
-    prescription: Prescription,
+    subject: Reviewed,
     review: Review | None,
     unanswered: Sequence[Question] = (),
     problems: Sequence[Problem] = (),
@@ -334,12 +341,12 @@ def refuse(
     reasons = tuple(problems) or tuple(_as_problem(question) for question in unanswered)
     audit.record(
         event,
-        pharmacy=prescription.pharmacy,
+        pharmacy=subject.patient.pharmacy,
         by=by,
         now=now,
-        subject=prescription,
+        subject=subject,
         outcome="refused",
-        patient=prescription.patient,
+        patient=subject.patient,
         rule_codes=tuple(question.code for question in unanswered),
         body={
             "review": None if review is None else review.pk,

@@ -12,6 +12,7 @@ from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess
 from dispensary.audit import Event
 from dispensary.models import Finding, Prescription, Review, ReviewReason
+from dispensary.models.review import Reviewed
 
 
 @transaction.atomic
@@ -30,16 +31,15 @@ def record(
     on = prescription.pharmacy.local_day(now)
     picked = None if picked_mg is None else {"strength_mg": str(picked_mg)}
     assessment = assess(prescription, on=on, picked=picked, quantity=quantity)
-    return freeze(prescription=prescription, assessment=assessment, reason=reason, by=by, now=now)
+    return freeze(subject=prescription, assessment=assessment, reason=reason, by=by, now=now)
 
 
-def freeze(
-    *, prescription: Prescription, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime
-) -> Review:
+def freeze(*, subject: Reviewed, assessment: Assessment, reason: ReviewReason, by: Actor, now: datetime) -> Review:
     """Store an assessment, one row a finding, with its audit entry. Inside the caller's transaction."""
+    pharmacy = subject.patient.pharmacy
     review = Review.objects.create(
-        pharmacy_id=prescription.pharmacy_id,
-        prescription=prescription,
+        pharmacy=pharmacy,
+        **name_subject(subject),
         reason=reason,
         case_text=assessment.case_text,
         result_text=assessment.result_text,
@@ -67,17 +67,17 @@ def freeze(
     )
     audit.record(
         Event.REVIEW_RECORDED,
-        pharmacy=prescription.pharmacy,
+        pharmacy=pharmacy,
         by=by,
         now=now,
         subject=review,
-        patient=prescription.patient,
+        patient=subject.patient,
         reason_code=assessment.outcome,
         rule_codes=tuple(question.code for question, _ in findings),
         ruleset=assessment.profile_digest,
         engine=assessment.rules_version,
         body={
-            "prescription": prescription.pk,
+            **{name: row.pk for name, row in name_subject(subject).items()},
             "reason": reason.value,
             "profile": assessment.profile_name,
             "case": assessment.case_text,
@@ -85,3 +85,8 @@ def freeze(
         },
     )
     return review
+
+
+def name_subject(subject: Reviewed) -> dict[str, Reviewed]:
+    """Return what a review or an answer is about under the name of its column, by which the log names it as well."""
+    return {"prescription" if isinstance(subject, Prescription) else "prior_supply": subject}

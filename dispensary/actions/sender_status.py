@@ -16,7 +16,7 @@ from dispensary.actions.locks import lock
 from dispensary.actions.prescriptions import end
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import assess
+from dispensary.assessment import assess_stop
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
 from dispensary.models import (
@@ -155,8 +155,8 @@ def release(*, prescription: Prescription, by: Actor, now: datetime) -> Prescrip
 
 def _check_stop(prescription: Prescription, by: Actor, now: datetime) -> str:
     """Ask the rules what stopping at once would be, freeze their answer, and return it in words with the taper they propose."""
-    assessment = assess(prescription, on=prescription.pharmacy.local_day(now), discontinue="")
-    reviews.freeze(prescription=prescription, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
+    assessment = assess_stop(prescription, on=prescription.pharmacy.local_day(now), reason="")
+    reviews.freeze(subject=prescription, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
     finding = next((finding for finding in assessment.review.findings if finding.code == "abrupt-stop"), None)
     if finding is None:
         return ""

@@ -190,7 +190,7 @@ def _due(prescription: Prescription, order: str, therapy: Therapy) -> Due:
     return Due(QueueState.NOT_YET, received_on, received_on)
 
 
-def _unanswered(prescription: Prescription, on: date, answered: Container[tuple[UUID, str]]) -> tuple[str, str]:
+def _unanswered(prescription: Prescription, on: date, answered: Container[tuple[UUID | None, str]]) -> tuple[str, str]:
     """Return the worst severity among the questions that nobody has answered, and that finding in one sentence."""
     try:
         questions = assess(prescription, on=on).questions()

@@ -17,7 +17,7 @@ from dispensary.actions.overrides import Answer, Refused, open_questions, refuse
 from dispensary.actions.prescriptions import end
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import assess, therapy_of
+from dispensary.assessment import Assessment, assess_stop, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
@@ -32,6 +32,7 @@ from dispensary.models import (
     WorkKind,
 )
 from dispensary.models.reminders import Withdrawal
+from dispensary.models.review import Reviewed
 from dispensary.models.therapy import RELATIONS
 from dispensary.record import group_orders
 from dispensary.reminders.work import close_patient_work, open_or_add
@@ -101,7 +102,9 @@ def record_decision(
     if decided.kind is DecisionKind.STOPPED:
         raise InvalidInput(
             "A stop is asked of the rules first.",
-            Problem("kind", "stopped", "another kind", "Stop the prescription that feeds the course."),
+            Problem(
+                "kind", "stopped", "another kind", "Stop the prescription or the recorded supply that feeds the course."
+            ),
         )
     locked = lock_patient(patient, None)
     subject = order or prior_supply
@@ -121,30 +124,30 @@ def record_decision(
 @transaction.atomic
 def stop(
     *,
-    prescription: Prescription,
+    subject: Reviewed,
     reason: str,
     words: str,
     answers: tuple[Answer, ...] = (),
     by: Actor,
     now: datetime,
-) -> Prescription | Refused:
-    """Stop the course that this order feeds now, without a taper. `reason` is one of the case format's (or "").
+) -> Reviewed | Refused:
+    """Stop the course that an order or a recorded supply feeds now, without a taper. `reason` is one of the case format's (or "").
 
     A course may be stopped whatever became of the order. The rule book is asked first: stopping a patient who takes more
     than a few milligrams a day is a finding, and without an answer to it the refusal is recorded and returned.
     """
     policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
-    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    policies.require_same_pharmacy(by, subject.patient.pharmacy_id)
     reason_text = clean_line(words, "words", longest=250)
-    locked = lock(prescription)
-    assessment = assess(locked, on=locked.pharmacy.local_day(now), discontinue=reason)
-    if locked.status != PrescriptionStatus.ACTIVE and not assessment.therapy.relate_stop(assessment.ask.course).to:
-        raise Conflict("Nothing of this prescription is taken any more: there is nothing to stop.")
-    review = reviews.freeze(prescription=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
+    locked = lock(subject) if isinstance(subject, Prescription) else _lock_recorded(subject)
+    patient = locked.patient
+    assessment = assess_stop(locked, on=patient.pharmacy.local_day(now), reason=reason)
+    _require_taken(locked, assessment)
+    review = reviews.freeze(subject=locked, assessment=assessment, reason=ReviewReason.STOP, by=by, now=now)
     unanswered = open_questions(locked, assessment, answers=answers)
     if unanswered:
         return refuse(
-            prescription=locked,
+            subject=locked,
             review=review,
             unanswered=unanswered,
             what="Stopping the medicine",
@@ -152,32 +155,56 @@ def stop(
             by=by,
             now=now,
         )
-    sign_answers(prescription=locked, assessment=assessment, answers=answers, by=by, now=now)
-    for product in _products_of(locked):
+    sign_answers(subject=locked, assessment=assessment, answers=answers, by=by, now=now)
+    for product in _products_of(locked) if isinstance(locked, Prescription) else ():
         if product.status == PrescriptionStatus.ACTIVE:
             end(product, PrescriptionStatus.STOPPED, reason_text, now)
     decided = Decided(DecisionKind.STOPPED, assessment.ask.course or ALL_COURSES, words=reason_text)
     store_decision(
         decided,
-        patient=locked.patient,
+        patient=patient,
         question=" ".join(f"{q.summary}." for q in assessment.questions()),
         by=by,
         now=now,
     )
-    follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
-    close_patient_work(patient_id=locked.patient_id, kind=WorkKind.ORDER_WITHDRAWN, by=by, now=now)
+    follow_therapy(patient_id=patient.pk, reason=Withdrawal.PRESCRIPTION_STOPPED, by=by, now=now)
+    close_patient_work(patient_id=patient.pk, kind=WorkKind.ORDER_WITHDRAWN, by=by, now=now)
     audit.record(
         Event.PRESCRIPTION_STOPPED,
-        pharmacy=locked.pharmacy,
+        pharmacy=patient.pharmacy,
         by=by,
         now=now,
         subject=locked,
-        patient=locked.patient,
+        patient=patient,
         reason_code=reason or None,
         rule_codes=tuple(question.code for question in assessment.questions()),
         body={"words": reason_text, "review": review.pk},
     )
     return locked
+
+
+def _lock_recorded(supply: PriorSupply) -> PriorSupply:
+    locked = PriorSupply.objects.get(pk=supply.pk)
+    locked.patient = lock_patient(supply.patient)
+    return locked
+
+
+def _require_taken(subject: Reviewed, assessment: Assessment) -> None:
+    """Raise `Conflict` where nothing of an order that has ended, or of a recorded supply, is taken any more."""
+    taken = assessment.therapy.relate_stop(assessment.ask.course).to
+    if isinstance(subject, Prescription):
+        if subject.status != PrescriptionStatus.ACTIVE and not taken:
+            raise Conflict("Nothing of this prescription is taken any more: there is nothing to stop.")
+    elif not any(assessment.therapy.course(name).source == str(subject.pk) for name in taken):
+        raise Conflict(
+            "Nothing of this supply is taken any more: there is nothing to stop.",
+            Problem(
+                "supply",
+                "a supply of which no tablets are left",
+                "the supply or prescription that feeds what the patient takes now",
+                "Stop the prescription whose tablets are taken now.",
+            ),
+        )
 
 
 def store_decision(

@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/<uuid:pk>/", people.PatientView.as_view(), name="patient"),
     path("patients/<uuid:pk>/namesakes/", people.NamesakesView.as_view(), name="namesakes"),
     path("patients/<uuid:pk>/supplies/", people.SuppliesView.as_view(), name="supplies"),
+    path(
+        "patients/<uuid:pk>/supplies/<int:supply>/stop/", therapy.StopSupplyView.as_view(), name="recorded-supply-stop"
+    ),
     path("patients/<uuid:pk>/decisions/", therapy.DecisionsView.as_view(), name="decisions"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
     path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),

@@ -21,6 +21,7 @@ from dispensary.counter.finding_words import describe_fact, describe_proposal, d
 from dispensary.counter.remedies import what_clears
 from dispensary.documents.words import NB, mg
 from dispensary.models import Override, OverrideState, Prescription
+from dispensary.models.review import Reviewed
 
 HALF = Decimal("0.5")
 MOST_IN_A_COLUMN = 3
@@ -243,9 +244,9 @@ def describe_tablets(count: Decimal) -> str:
     return f"{whole or ''}{'½' if count % 1 else ''}"
 
 
-def open_answers(prescription: Prescription) -> dict[str, Override]:
+def open_answers(subject: Reviewed) -> dict[str, Override]:
     """Return the open answers by the fingerprint of their finding."""
-    return {answer.fingerprint: answer for answer in prescription.overrides.filter(state=OverrideState.OPEN)}
+    return {answer.fingerprint: answer for answer in subject.overrides.filter(state=OverrideState.OPEN)}
 
 
 def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -27,7 +28,7 @@ from dispensary.counter.reminders import open_item
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Patient, Prescription, Sex, WorkKind
+from dispensary.models import Patient, Sex, WorkKind
 from dispensary.templatetags.counter import day
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
@@ -228,11 +229,20 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     return render_page(request, visit, "patient.html", context)
 
 
-def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, Prescription | None]]:
-    """Return what is taken in words, each with the order that feeds it; None for a supply recorded from elsewhere."""
-    orders = {str(order.pk): order for order in patient.prescriptions.all()}
-    courses = [therapy.course(thread.last_course) for thread in therapy.threads]
-    return [(course_words(course), orders.get(course.source)) for course in courses]
+def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, bool, str]]:
+    """Return what is taken in words, whether it comes from elsewhere, and the address at which it is stopped."""
+    orders = {str(order.pk) for order in patient.prescriptions.all()}
+    taken = []
+    for thread in therapy.threads:
+        course = therapy.course(thread.last_course)
+        is_recorded = course.source not in orders
+        address = (
+            reverse("counter:stop-recorded", args=[patient.pk, course.source])
+            if is_recorded
+            else reverse("counter:stop", args=[course.source])
+        )
+        taken.append((course_words(course), is_recorded, address))
+    return taken
 
 
 @require_http_methods(["GET", "POST"])

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from dispensary import policies, reminders
 from dispensary.actions import therapy as actions
 from dispensary.actions.overrides import Answer, Refused
-from dispensary.assessment import Assessment, assess
+from dispensary.assessment import Assessment, assess_stop
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
 from dispensary.counter.check_errors import refusal_lines
@@ -27,7 +27,9 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Prescription, SignatureMethod
+from dispensary.models import Patient, Prescription, SignatureMethod
+from dispensary.models.review import Reviewed
+from dispensary.templatetags.counter import day
 
 OTHER = "other"
 REASONS = (
@@ -64,11 +66,28 @@ class StopForm(StyledForm):
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
 def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Stop what a prescription feeds."""
+    return stop_course(request, visit, visit.fetch(select_prescriptions(), pk))
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_end)
+def stop_recorded(request: HttpRequest, visit: Visit, pk: uuid.UUID, supply: int) -> HttpResponse:
+    """Stop what a supply recorded from elsewhere feeds."""
+    patient = visit.fetch(Patient.objects.select_related("pharmacy"), pk)
+    recorded = patient.prior_supplies.filter(pk=supply).first()
+    if recorded is None:
+        raise Http404("no such supply of this patient")
+    recorded.patient = patient
+    return stop_course(request, visit, recorded)
+
+
+def stop_course(request: HttpRequest, visit: Visit, subject: Reviewed) -> HttpResponse:
     """Ask the rules about a stop, show a taper that they accept, and stop the medicine with the answers they want."""
-    prescription = visit.fetch(select_prescriptions(), pk)
     form = StopForm(posted_data(request))
-    assessment = assess(prescription, on=visit.today, discontinue=form.code if form.is_valid() else "")
-    groups = group_findings(assessment, open_answers(prescription))
+    assessment = assess_stop(subject, on=visit.today, reason=form.code if form.is_valid() else "")
+    groups = group_findings(assessment, open_answers(subject))
     questions = [finding.question for group in groups for finding in group.findings if finding.is_open]
     asked = [question for question in questions if question.severity == "override"]
     is_answered = "stop-it" in request.POST
@@ -80,15 +99,15 @@ def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         if not errors:
             acknowledged = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
             errors = stop_medicine(
-                visit, prescription, form, [*(answer.answer(method) for answer in answers), *acknowledged]
+                visit, subject, form, [*(answer.answer(method) for answer in answers), *acknowledged]
             )
         if not errors:
-            messages.success(request, stopped_words(visit, prescription, assessment))
-            return redirect("counter:patient", prescription.patient_id)
+            messages.success(request, stopped_words(visit, subject, assessment))
+            return redirect("counter:patient", subject.patient_id)
     context = {
-        "prescription": prescription,
-        "patient": prescription.patient,
-        "number": order_number(prescription),
+        "patient": subject.patient,
+        "prescriber": subject.prescriber if isinstance(subject, Prescription) else None,
+        "source": source_words(subject),
         "form": form,
         "is_reasoned": form.is_valid(),
         "takes": takes_words(assessment),
@@ -114,11 +133,11 @@ def check_signature(
     return form_error_lines(signature), method
 
 
-def stop_medicine(visit: Visit, prescription: Prescription, form: StopForm, answers: list[Answer]) -> list[ErrorLine]:
+def stop_medicine(visit: Visit, subject: Reviewed, form: StopForm, answers: list[Answer]) -> list[ErrorLine]:
     """Stop the medicine, or return the errors."""
     try:
         result = actions.stop(
-            prescription=prescription,
+            subject=subject,
             reason=form.code,
             words=form.cleaned_data["words"],
             answers=tuple(answers),
@@ -130,8 +149,15 @@ def stop_medicine(visit: Visit, prescription: Prescription, form: StopForm, answ
     return refusal_lines(result, visit) if isinstance(result, Refused) else []
 
 
+def source_words(subject: Reviewed) -> str:
+    """Return the order by its number, or the recorded supply by its day."""
+    if isinstance(subject, Prescription):
+        return f"No. {order_number(subject)}"
+    return f"supply of {day(subject.dispensed_on)} from elsewhere"
+
+
 def takes_words(assessment: Assessment) -> str:
-    """Return what the order in question feeds: `45 mg a day`; empty where nothing of it is taken."""
+    """Return what the order or supply in question feeds: `45 mg a day`; empty where nothing of it is taken."""
     relation = assessment.therapy.relate_stop(assessment.ask.course)
     return describe_courses(assessment, relation.to) if relation.to else ""
 
@@ -141,9 +167,9 @@ def proposal_of(groups: Sequence[Group]) -> str:
     return next((finding.proposal for group in groups for finding in group.findings if finding.proposal), "")
 
 
-def stopped_words(visit: Visit, prescription: Prescription, before: Assessment) -> str:
+def stopped_words(visit: Visit, subject: Reviewed, before: Assessment) -> str:
     """Return what the stop has done."""
-    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=prescription.patient, now=visit.now)
+    risks = reminders.withdrawal_risk(pharmacy=visit.pharmacy, patient=subject.patient, now=visit.now)
     listed = f" On the withdrawal-risk list: {risks[0].words}." if risks else ""
     taken = takes_words(before) or "What was ordered"
     return f"{taken[:1].upper()}{taken[1:]} is stopped from today. Messages about it are withdrawn.{listed}"

@@ -56,6 +56,7 @@ urlpatterns = [
     path("patients/<uuid:pk>/order/read", new_order.read_order, name="read-order"),
     path("patients/<uuid:pk>/facts", patients.change_facts, name="facts"),
     path("patients/<uuid:pk>/decide", decisions.decide, name="decide"),
+    path("patients/<uuid:pk>/supplies/<int:supply>/stop", stop.stop_recorded, name="stop-recorded"),
     path("patients/<uuid:pk>/correct", identities.correct, name="correct"),
     path("patients/<uuid:pk>/namesakes/<uuid:other>", identities.answer_namesake, name="answer-namesake"),
     path("patients/<uuid:pk>/messages", patient_messages.explain, name="explain"),

@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.dispense import Dispense
 from dispensary.models.keys import uuid7
+from dispensary.models.patient import PriorSupply
 from dispensary.models.prescription import Prescription
-from dispensary.models.review import FindingSeverity
+from dispensary.models.review import ABOUT_ONE_THING, FindingSeverity, Reviewed, subject_of
 
 
 class Mitigation(models.TextChoices):
@@ -62,7 +63,17 @@ class Override(models.Model):
     """A pharmacist's answer to one finding; also the one-step acknowledgement of a milder one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="overrides")
+    prescription = models.ForeignKey(
+        Prescription, null=True, blank=True, on_delete=models.PROTECT, related_name="overrides"
+    )
+    prior_supply = models.ForeignKey(
+        PriorSupply,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="overrides",
+        help_text=_("the supply from elsewhere whose course was stopped"),
+    )
     code = models.CharField(max_length=64, help_text=_("rule code, or not-assessed"))
     severity = models.CharField(max_length=12, choices=FindingSeverity)
     summary = models.CharField(max_length=200, help_text=_("the finding as shown"))
@@ -89,6 +100,12 @@ class Override(models.Model):
                 condition=Q(state=OverrideState.OPEN),
                 name="override_one_open_for_a_finding",
             ),
+            models.UniqueConstraint(
+                fields=["prior_supply", "fingerprint"],
+                condition=Q(state=OverrideState.OPEN),
+                name="override_one_open_for_a_recorded_supply",
+            ),
+            models.CheckConstraint(condition=ABOUT_ONE_THING, name="override_is_about_one_thing"),
             models.CheckConstraint(condition=Q(state__in=OverrideState.values), name="override_state_known"),
             models.CheckConstraint(condition=Q(signature__in=SignatureMethod.values), name="override_signature_known"),
             models.CheckConstraint(
@@ -110,3 +127,8 @@ class Override(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} answered by {self.signer_name}"
+
+    @property
+    def subject(self) -> Reviewed:
+        """The order or the recorded supply about which the finding was."""
+        return subject_of(self.prescription, self.prior_supply)

@@ -10,8 +10,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from dispensary.models.keys import uuid7
+from dispensary.models.patient import PriorSupply
 from dispensary.models.pharmacy import Pharmacy
 from dispensary.models.prescription import Prescription
+
+Reviewed = Prescription | PriorSupply
+"""The rows that reviews and answers are about: an order, or a supply from elsewhere whose course is to be stopped."""
+ABOUT_ONE_THING = Q(prescription__isnull=True) ^ Q(prior_supply__isnull=True)
 
 
 class Outcome(models.TextChoices):
@@ -46,7 +51,17 @@ class Review(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="reviews")
-    prescription = models.ForeignKey(Prescription, on_delete=models.PROTECT, related_name="reviews")
+    prescription = models.ForeignKey(
+        Prescription, null=True, blank=True, on_delete=models.PROTECT, related_name="reviews"
+    )
+    prior_supply = models.ForeignKey(
+        PriorSupply,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reviews",
+        help_text=_("the supply from elsewhere whose course was to be stopped"),
+    )
     reason = models.CharField(max_length=12, choices=ReviewReason)
     case_text = models.TextField(help_text=_("the case, canonical JSON"))
     result_text = models.TextField(help_text=_("the review, canonical JSON"))
@@ -62,11 +77,17 @@ class Review(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="review_outcome_known"),
             models.CheckConstraint(condition=Q(reason__in=ReviewReason.values), name="review_reason_known"),
+            models.CheckConstraint(condition=ABOUT_ONE_THING, name="review_is_about_one_thing"),
         ]
         indexes = [models.Index(fields=["prescription", "reviewed_at"], name="review_of_prescription")]
 
     def __str__(self) -> str:
         return f"Review {self.id}: {self.outcome}"
+
+    @property
+    def subject(self) -> Reviewed:
+        """What was reviewed."""
+        return subject_of(self.prescription, self.prior_supply)
 
     @property
     def case(self) -> dict[str, Any]:
@@ -79,6 +100,14 @@ class Review(models.Model):
         """The review as a document."""
         document: dict[str, Any] = json.loads(self.result_text)
         return document
+
+
+def subject_of(prescription: Prescription | None, prior_supply: PriorSupply | None) -> Reviewed:
+    """Return the one of both that is there; the database keeps rows from having none."""
+    subject = prescription or prior_supply
+    if subject is None:
+        raise ValueError("a review or an answer is about an order or a recorded supply")
+    return subject
 
 
 class Finding(models.Model):

@@ -130,7 +130,7 @@ class OverrideOut(serializers.ModelSerializer[Any]):
     class Meta:
         model = Override
         fields = [
-            "id", "prescription", "code", "severity", "summary", "detail", "fingerprint", "mitigation", "words", "asked",
+            "id", "prescription", "prior_supply", "code", "severity", "summary", "detail", "fingerprint", "mitigation", "words", "asked",
             "asked_at", "agreed", "signer_name", "signer_role", "signature", "signed_at", "state", "dispense",
         ]  # fmt: skip
 
@@ -145,7 +145,7 @@ class ReviewOut(serializers.ModelSerializer[Any]):
     class Meta:
         model = Review
         fields = [
-            "id", "prescription", "reason", "outcome", "profile_name", "profile_digest", "rules_version", "reviewed_at",
+            "id", "prescription", "prior_supply", "reason", "outcome", "profile_name", "profile_digest", "rules_version", "reviewed_at",
             "reviewed_by", "findings", "case", "result",
         ]  # fmt: skip
 

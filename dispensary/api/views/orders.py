@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,6 +16,7 @@ from dispensary.actions import order_states, overrides, prescriptions, reviews, 
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Answer, Refused
+from dispensary.actors import Actor
 from dispensary.api.query import ChoiceParameter, UUIDParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, page_of
 from dispensary.api.serializers import orders as shapes
@@ -46,6 +48,7 @@ from dispensary.models import (
     ReviewReason,
     Source,
 )
+from dispensary.models.review import Reviewed
 from dispensary.proof import person_proof
 
 _FILTERS: list[ChoiceParameter | UUIDParameter] = [
@@ -247,27 +250,27 @@ class StopView(BaseView):
         summary="Stop the medicine now; without a taper that is a finding, which needs an answer",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
+        prescription = self.get_own(Prescription.objects.select_related("patient"), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Stop)
-        signature = read_signature(self, body, by)
-        answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
+        return answer_stop(
+            self, prescription, by, body, lambda: render_prescription(detailed_prescriptions().get(pk=pk), self)
+        )
 
-        def do() -> Reply:
-            result = therapy.stop(
-                prescription=prescription,
-                reason=body.get("reason", ""),
-                words=body["words"],
-                answers=answers,
-                by=by,
-                now=self.now,
-            )
-            return (
-                refusal_reply(result)
-                if isinstance(result, Refused)
-                else reply(200, render_prescription(detailed_prescriptions().get(pk=pk), self))
-            )
 
-        return self.answer_once(by, do)
+def answer_stop(
+    view: BaseView, subject: Reviewed, by: Actor, body: dict[str, Any], render: Callable[[], Any]
+) -> Response:
+    """Stop what an order or a recorded supply feeds, and answer with what `render` returns, or with the findings."""
+    signature = read_signature(view, body, by)
+    answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
+
+    def do() -> Reply:
+        result = therapy.stop(
+            subject=subject, reason=body.get("reason", ""), words=body["words"], answers=answers, by=by, now=view.now
+        )
+        return refusal_reply(result) if isinstance(result, Refused) else reply(200, render())
+
+    return view.answer_once(by, do)
 
 
 class ReviewsView(BaseView):
@@ -297,8 +300,9 @@ class ReviewView(BaseView):
 
     @extend_schema(responses=shapes.ReviewOut, summary="A review as it was frozen")
     def get(self, request: Request, pk: UUID) -> Response:
-        review = self.get_own(Review.objects.select_related("prescription__patient").prefetch_related("findings"), pk)
-        self.record_reading(review.prescription.patient, review)
+        rows = Review.objects.select_related("prescription__patient", "prior_supply__patient")
+        review = self.get_own(rows.prefetch_related("findings"), pk)
+        self.record_reading(review.subject.patient, review)
         return Response(shapes.ReviewOut(review).data)
 
 
@@ -354,7 +358,7 @@ class WithdrawView(BaseView):
     )
     def post(self, request: Request, pk: UUID) -> Response:
         override = _own_override(self, pk)
-        by, body = self.authorize(override.prescription.pharmacy_id), self.parse_body(shapes.Reason)
+        by, body = self.authorize(override.subject.patient.pharmacy_id), self.parse_body(shapes.Reason)
         return Response(shapes.OverrideOut(overrides.withdraw(override=override, by=by, now=self.now, **body)).data)
 
 
@@ -364,12 +368,13 @@ class OverrideView(BaseView):
     @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
     def get(self, request: Request, pk: UUID) -> Response:
         override = _own_override(self, pk)
-        self.record_reading(override.prescription.patient, override)
+        self.record_reading(override.subject.patient, override)
         return Response(shapes.OverrideOut(override).data)
 
 
 def _own_override(view: BaseView, pk: UUID) -> Override:
-    override = Override.objects.select_related("prescription__patient").filter(pk=pk).first()
-    view.get_own(Prescription.objects.all(), override.prescription_id if override else pk)
+    rows = Override.objects.select_related("prescription__patient", "prior_supply__patient")
+    override = rows.filter(pk=pk).first()
+    view.get_own(Patient.objects.all(), override.subject.patient.pk if override else pk)
     assert override is not None
     return override

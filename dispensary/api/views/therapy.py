@@ -13,9 +13,11 @@ from dispensary.actions import therapy as actions
 from dispensary.actions.idempotency import Reply
 from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.serializers import therapy as shapes
-from dispensary.api.views.base import DECIDE, BaseView, reply
+from dispensary.api.serializers.orders import Stop
+from dispensary.api.views.base import DECIDE, END, BaseView, reply
+from dispensary.api.views.orders import answer_stop
 from dispensary.assessment import therapy_of
-from dispensary.errors import InvalidInput, Problem
+from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import Patient, Prescription, PriorSupply
 
 
@@ -28,13 +30,13 @@ class DecisionsView(BaseView):
     def get(self, request: Request, pk: UUID) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
         self.record_reading(patient)
-        return Response(shapes.TherapyOut(self._describe(patient)).data)
+        return Response(describe_therapy(self, patient))
 
     @extend_schema(
         request=shapes.DecisionIn,
         responses={201: shapes.DecisionOut},
         parameters=CREATES,
-        summary="Record a decision about what the patient takes; a stop goes by the prescription",
+        summary="Record a decision about what the patient takes; a stop goes by the prescription or the recorded supply",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
@@ -54,11 +56,33 @@ class DecisionsView(BaseView):
 
         return self.answer_once(by, do)
 
-    def _describe(self, patient: Patient) -> dict[str, Any]:
-        on = patient.pharmacy.local_day(self.now)
-        therapy = therapy_of(patient, on)
-        day = therapy.day(on)
-        return {
+
+class StopSupplyView(BaseView):
+    """Stopping what a supply recorded from elsewhere feeds."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=Stop, responses=shapes.TherapyOut, parameters=CREATES,
+        summary="Stop what a supply from elsewhere feeds; without a taper that is a finding, which needs an answer",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID, supply: int) -> Response:
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(Stop)
+        recorded = patient.prior_supplies.filter(pk=supply).first()
+        if recorded is None:
+            raise NotFound("There is no such supply.")
+        recorded.patient = patient
+        return answer_stop(self, recorded, by, body, lambda: describe_therapy(self, patient))
+
+
+def describe_therapy(view: BaseView, patient: Patient) -> dict[str, Any]:
+    """Return what a patient takes today, with every decision about it."""
+    on = patient.pharmacy.local_day(view.now)
+    therapy = therapy_of(patient, on)
+    day = therapy.day(on)
+    described: dict[str, Any] = shapes.TherapyOut(
+        {
             "on": on,
             "low": day.low,
             "mg": day.mg,
@@ -68,6 +92,8 @@ class DecisionsView(BaseView):
             "courses": [therapy.course(thread.course) for thread in therapy.threads],
             "decisions": patient.decisions.order_by("decided_at"),
         }
+    ).data
+    return described
 
 
 def _find_subject(patient: Patient, subject: str | None) -> tuple[Prescription | None, PriorSupply | None]:

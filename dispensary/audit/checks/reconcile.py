@@ -122,7 +122,7 @@ COMPARED = (
         Review,
         (Event.REVIEW_RECORDED,),
         {
-            "prescription_id": "prescription", "reason": "reason", "profile_name": "profile", "case_text": "case",
+            "prescription_id": "prescription", "prior_supply_id": "prior_supply", "reason": "reason", "profile_name": "profile", "case_text": "case",
             "result_text": "review", "outcome": "@reason_code", "rules_version": "@engine", "reviewed_at": "@occurred_at",
             "reviewed_by": "@actor",
         },
@@ -131,7 +131,7 @@ COMPARED = (
         Override,
         (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED),
         {
-            **_same("words", "asked", "asked_at", "agreed", "fingerprint"), "prescription_id": "prescription",
+            **_same("words", "asked", "asked_at", "agreed", "fingerprint"), "prescription_id": "prescription", "prior_supply_id": "prior_supply",
             "code": "finding.code", "detail": "finding.detail", "summary": "summary", "severity": "severity",
             "signer_name": "signer", "signature": "method", "signed_at": "at", "signed_by": "@actor",
             "signer_role": "@actor_role", "mitigation": "@reason_code",

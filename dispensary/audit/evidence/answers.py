@@ -89,6 +89,7 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
     body = {} if line.doubt else line.body or {}
     finding = body.get("finding", {})
     supply = override.dispense if override else None
+    order = override.prescription if override else None
     return {
         "entry_no": entry.seq,
         "leaf": bytes(entry.leaf).hex() if entry.leaf else None,
@@ -102,9 +103,9 @@ def _row(line: Line, pharmacy: Pharmacy, patient: Patient | None, override: Over
         "patient_number": patient and patient.identifier,
         "patient_name": patient and f"{patient.given_name} {patient.family_name}".strip(),
         "patient_birth_year": patient and patient.birth_date and patient.birth_date.year,
-        "prescriber": override and override.prescription.prescriber.name,
+        "prescriber": order and order.prescriber.name,
         "order_id": body.get("prescription"),
-        "directions": override and override.prescription.directions,
+        "directions": order and order.directions,
         "rule": " ".join(entry.rule_codes or ()),
         "severity": "override" if entry.action == "override.signed" else "acknowledge",
         "finding": finding.get("summary") or body.get("summary") or finding.get("detail"),

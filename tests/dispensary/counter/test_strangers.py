@@ -83,7 +83,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "read-order",
         "take-over",
     }
-    elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake"}
+    elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake", "stop-recorded"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
