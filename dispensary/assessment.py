@@ -25,7 +25,7 @@ from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription, Product, Sex
+from dispensary.models import Decision, Patient, Pharmacy, Prescription, Product, Sex
 from dispensary.models.review import Reviewed
 from dispensary.profiles import profile_named
 from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
@@ -155,50 +155,11 @@ def therapy_of(patient: Patient, on: date, decisions: Sequence[Decision] = ()) -
     """
     rows = select_rows(patient, on)
     rows = rows._replace(decisions=[*rows.decisions, *decisions])
-    return _count_therapy(patient, rows, on, habits_of(patient.pharmacy, on))
+    return count_therapy(patient, rows, on, habits_of(patient.pharmacy, on))
 
 
-class HandedOver(NamedTuple):
-    """A hand-over in the therapy as it stood when it was made."""
-
-    therapy: Therapy
-    supply: str
-    """Its id among the supplies of the therapy."""
-    dispenses: tuple[Dispense, ...]
-    """The packs that were handed over together, by product."""
-    products: tuple[Prescription, ...]
-    """The prescriptions of its order."""
-
-
-def handed_over(dispense: Dispense) -> HandedOver:
-    """Return a hand-over as it was made: nothing later counts, but a decision that was put right since, and dates moved.
-
-    Raises `InvalidInput` when what is stored cannot be read.
-    """
-    patient, on = dispense.patient, dispense.pharmacy.local_day(dispense.handed_over_at)
-    rows = select_rows(patient, on, until=dispense.handed_over_at)
-    products = rows.products_of(dispense.prescription)
-    moves = _later_moves(patient, products, rows.decisions)
-    on = max([on, *(row.on for row in moves if row.kind == DecisionKind.MOVED)])
-    rows = rows._replace(decisions=[*rows.decisions, *moves])
-    packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)
-    profile = profile_of(dispense.pharmacy, on)
-    counted = _count_therapy(patient, rows, on, rulebook(profile, profile.on or on).habits)
-    return HandedOver(counted, str(packs[0].pk), tuple(packs), products)
-
-
-def _later_moves(patient: Patient, products: Sequence[Prescription], known: Sequence[Decision]) -> list[Decision]:
-    """Return the decisions that move the dates of an order, and what put them right, without those that are known."""
-    names = {str(row.pk) for row in products}
-    moves: list[Decision] = []
-    for row in sorted(patient.decisions.all(), key=lambda row: row.decided_at):
-        is_move = row.kind == DecisionKind.MOVED and row.course in names
-        if row not in known and (is_move or row.corrects_id in {move.pk for move in moves}):
-            moves.append(row)
-    return moves
-
-
-def _count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Therapy:
+def count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Therapy:
+    """Return what a patient takes, from some rows. Raises `InvalidInput` when what is stored cannot be read."""
     document = record_document(rows, on)
     document["patient"] = {"died_on": None if patient.died_on is None else patient.died_on.isoformat()}
     try:
@@ -210,9 +171,15 @@ def _count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Th
 
 def habits_of(pharmacy: Pharmacy, on: date) -> Habits:
     """Return the numbers that days are counted with: the profile's, with the pharmacy's own days for its calls."""
+    return replace(
+        habits_of_profile(pharmacy, on), lead=pharmacy.refill_lead_days, second_call=pharmacy.second_call_days
+    )
+
+
+def habits_of_profile(pharmacy: Pharmacy, on: date) -> Habits:
+    """Return the numbers of the profile that days are counted with."""
     profile = profile_of(pharmacy, on)
-    habits = rulebook(profile, profile.on or on).habits
-    return replace(habits, lead=pharmacy.refill_lead_days, second_call=pharmacy.second_call_days)
+    return rulebook(profile, profile.on or on).habits
 
 
 class Part(NamedTuple):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import HAND_OVER, DayStretch, Therapy
+from baclofen_rules.therapy import HAND_OVER, DayStretch, Ending, Therapy
 from dispensary import audit
-from dispensary.assessment import HandedOver, handed_over
+from dispensary.assessment import count_therapy, habits_of_profile
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
 from dispensary.documents.words import NB, mg
-from dispensary.models import Dispense, Prescription, Product
+from dispensary.errors import Conflict, Problem
+from dispensary.models import Decision, DecisionKind, Dispense, Prescription, Product
 from dispensary.models.keys import short_key
+from dispensary.record import Rows, group_packs, select_rows
 
 WARNINGS = (
     "May make you sleepy: do not drive or use machines. No alcohol.",
@@ -26,6 +29,22 @@ WARNINGS = (
 
 LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
 """The receipt that a label is tried with before the log has written one."""
+
+
+class HandedOver(NamedTuple):
+    """A hand-over in the therapy as it stood when it was made, with what was decided about it since."""
+
+    therapy: Therapy
+    supply: str
+    """Its id among the supplies of the therapy."""
+    dispenses: tuple[Dispense, ...]
+    """The packs that were handed over together, by product."""
+    products: tuple[Prescription, ...]
+    """The prescriptions of its order."""
+    run_out_on: date
+    """The first day that it does not cover: by what was counted at home since, where somebody counted."""
+    stopped_on: date | None
+    """The first day on which it was not to be taken any more; None where nobody stopped it."""
 
 
 def order_number(prescription: Prescription) -> str:
@@ -40,14 +59,68 @@ def select_dispenses() -> QuerySet[Dispense]:
     ).prefetch_related("prescription__phases")
 
 
+def handed_over(dispense: Dispense) -> HandedOver:
+    """Return a hand-over as it was made: of what came later only decisions count, those about what was taken then.
+
+    Raises `InvalidInput` when what is stored cannot be read.
+    """
+    patient, local_day = dispense.patient, dispense.pharmacy.local_day
+    on = local_day(dispense.handed_over_at)
+    rows = select_rows(patient, on, until=dispense.handed_over_at)
+    products = rows.products_of(dispense.prescription)
+    later = _later_decisions(dispense, rows)
+    on = max([on, *(min(row.on, local_day(row.decided_at)) for row in later)])
+    rows = rows._replace(decisions=[*rows.decisions, *later])
+    packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)
+    counted, supply = count_therapy(patient, rows, on, habits_of_profile(dispense.pharmacy, on)), str(packs[0].pk)
+    run_out_on, course = counted.supply(supply).run_out_on, counted.course_of(supply)
+    if any(row.kind == DecisionKind.COUNTED for row in later):
+        run_out_on = counted.course(course).first_uncovered or run_out_on
+    stopped_on = next(
+        (ended.on for ended in counted.ended if (ended.course, ended.why) == (course, Ending.STOPPED)), None
+    )
+    return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on)
+
+
+_PRINTED_KINDS = (DecisionKind.MOVED, DecisionKind.COUNTED, DecisionKind.STOPPED)
+"""The kinds of decision that change what papers say; what a patient says to take instead changes no directions."""
+
+
+def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
+    """Return the decisions since a hand-over about what was taken then, and what put them right.
+
+    What was counted after more was handed over says nothing of the tablets of before.
+    """
+    known = {str(row.pk) for products in rows.orders for row in products}
+    known |= {"all", *(str(row.pk) for row in rows.prior_supplies)}
+    supplied_again = [row.handed_over_at for row in dispense.patient.dispenses.all() if row not in rows.dispenses]
+    decisions: list[Decision] = []
+    for row in sorted(dispense.patient.decisions.all(), key=lambda row: row.decided_at):
+        is_printed = row.kind in _PRINTED_KINDS and row.course.partition("@")[0] in known
+        if row.kind == DecisionKind.COUNTED and any(moment <= row.decided_at for moment in supplied_again):
+            is_printed = False
+        corrects = row.corrects_id in {other.pk for other in decisions}
+        if row not in rows.decisions and (is_printed or corrects):
+            decisions.append(row)
+    return decisions
+
+
 def printed_handover(dispense: Dispense) -> Handover:
-    """Return the values that are printed. Raises DoesNotFit for directions that no label can hold."""
+    """Return the values that are printed.
+
+    Raises DoesNotFit for directions that no label can hold, Conflict for a supply whose course was stopped.
+    """
     receipt = log_receipt(dispense)
     made = handed_over(dispense)
+    if made.stopped_on is not None:
+        raise Conflict(
+            f"What this supply was for was stopped on {made.stopped_on:%d %b %Y}: its label and calendar are no longer true.",
+            Problem("dispense", "one that is not taken any more", "one that is", "Print that of another supply."),
+        )
     calendar = _calendar_of(made)
     names = [tablet_name(row) for row in made.dispenses]
     return replace(
-        _label_values(dispense, _label_of(made, dispense), names),
+        _label_values(dispense, label_of(made, dispense), names),
         receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
         calendar=calendar,
         calendar_tablets=" and ".join(names) if len(names) > 1 else "",
@@ -117,23 +190,30 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
 
 def printed_course(dispense: Dispense) -> Course:
     """Return the days of a hand-over as printed on its label, from where its course stood."""
-    return _label_of(handed_over(dispense), dispense)
+    return label_of(handed_over(dispense), dispense)
 
 
-def _label_of(made: HandedOver, dispense: Dispense) -> Course:
+def label_of(made: HandedOver, dispense: Dispense) -> Course:
+    """Return the days of one of the packs of a hand-over as its label says them."""
     index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)
-    return build_course(made.therapy, made.supply, index, dispense.strength_mg)
+    return build_course(made.therapy, made.supply, index, dispense.strength_mg, made.run_out_on)
 
 
-def build_course(therapy: Therapy, supply: str, index: int, strength_mg: Decimal) -> Course:
-    """Return the days of a supply, for one of the products of its order. Raises DoesNotFit where no label can hold them."""
+def build_course(
+    therapy: Therapy, supply: str, index: int, strength_mg: Decimal, run_out_on: date | None = None
+) -> Course:
+    """Return the days of a supply, for one of the products of its order. Raises DoesNotFit where no label can hold them.
+
+    `run_out_on` is its first day without tablets, where that is another than on the day of the hand-over.
+    """
     days = therapy.supply(supply)
-    stretches = therapy.label(supply)
+    run_out_on = run_out_on or days.run_out_on
+    stretches = therapy.label(supply, run_out_on)
     if not stretches or not stretches[0].dose.phase.doses:
         raise DoesNotFit("the order's phases could not be read, so no label can say how to take it")
     last_phase = stretches[-1].dose.phase
     is_as_needed = stretches[0].dose.as_needed
-    is_end = _ends_with(therapy, supply)
+    is_end = _ends_on(therapy, run_out_on)
     goes_on = last_phase.days is None and not is_end
     try:
         return Course(
@@ -148,7 +228,7 @@ def build_course(therapy: Therapy, supply: str, index: int, strength_mg: Decimal
                 if (doses := stretch.dose.phase.doses[index])
             ),
             then_stop=is_end,
-            covered_until=days.run_out_on - timedelta(days=1),
+            covered_until=run_out_on - timedelta(days=1),
             as_needed=is_as_needed,
             starts_later=days.starts_on > therapy.today,
         )
@@ -156,15 +236,14 @@ def build_course(therapy: Therapy, supply: str, index: int, strength_mg: Decimal
         raise DoesNotFit(str(error)) from error
 
 
-def _ends_with(therapy: Therapy, supply: str) -> bool:
-    """Say whether the medicine ends by plan on the day after a supply."""
-    end = therapy.supply(supply).run_out_on
-    return any(thread.ends_on == end for thread in therapy.threads)
+def _ends_on(therapy: Therapy, day: date) -> bool:
+    """Say whether the medicine ends by plan, so that this is the first day without it."""
+    return any(thread.ends_on == day for thread in therapy.threads)
 
 
 def _calendar_of(made: HandedOver) -> Course | None:
     """Return every fixed dose of the days of a hand-over, of all courses; None where there is none. Raises DoesNotFit."""
-    days = made.therapy.calendar(made.supply)
+    days = made.therapy.calendar(made.supply, made.run_out_on)
     if not days:
         return None
     if any(stretch.day.mg is None for stretch in days):
@@ -176,7 +255,7 @@ def _calendar_of(made: HandedOver) -> Course | None:
     try:
         stretches = tuple(_calendar_stretch(stretch, is_one_kind) for stretch in days)
         last_on = stretches[-1].last_on
-        return Course(stretches, _ends_with(made.therapy, made.supply), last_on)
+        return Course(stretches, _ends_on(made.therapy, made.run_out_on), last_on)
     except ValueError as error:
         raise DoesNotFit(str(error)) from error
 

@@ -305,8 +305,15 @@ class Therapy(TherapyDays):
         first, end = self._now.feedings[supply_id].days()
         return SupplyDays(date.fromordinal(first), date.fromordinal(end))
 
-    def label(self, supply_id: str) -> list[DoseStretch]:
-        """Return the stretches of a hand-over's own days, from where its course stands."""
+    def course_of(self, supply_id: str) -> str:
+        """Return the name of the course that a hand-over feeds."""
+        return self._now.feedings[supply_id].course.name
+
+    def label(self, supply_id: str, run_out_on: date | None = None) -> list[DoseStretch]:
+        """Return the stretches of a hand-over's own days, from where its course stands.
+
+        `run_out_on` is the first day after them, where that is another than on the day of the hand-over.
+        """
         days = self.supply(supply_id)
         course = self._now.feedings[supply_id].course
         name = course.name
@@ -317,7 +324,7 @@ class Therapy(TherapyDays):
                 return []
             return [DoseStretch(days.starts_on, None, Dose(name, segment.source, phase, segment.plan.strengths, True))]
         stretches: list[DoseStretch] = []
-        for first, end in self._spans(days.starts_on.toordinal(), days.run_out_on.toordinal()):
+        for first, end in self._spans(days.starts_on.toordinal(), (run_out_on or days.run_out_on).toordinal()):
             dose = next((dose for dose in self._day(first).doses if dose.course == name), None)
             if dose is None:
                 continue
@@ -327,12 +334,13 @@ class Therapy(TherapyDays):
                 stretches.append(DoseStretch(date.fromordinal(first), date.fromordinal(end - 1), dose))
         return stretches
 
-    def calendar(self, supply_id: str) -> list[DayStretch]:
-        """Return the covered fixed days of the therapy from a hand-over's first day to its end."""
+    def calendar(self, supply_id: str, run_out_on: date | None = None) -> list[DayStretch]:
+        """Return the covered fixed days of the therapy from a hand-over's first day to its end, as `label` has it."""
         days = self.supply(supply_id)
-        if self._now.feedings[supply_id].course.as_needed or days.days == 0:
+        end = run_out_on or days.run_out_on
+        if self._now.feedings[supply_id].course.as_needed or end <= days.starts_on:
             return []
-        spans = self.stretches(days.starts_on, days.run_out_on - timedelta(days=1))
+        spans = self.stretches(days.starts_on, end - timedelta(days=1))
         return [span for span in spans if span.day.fixed_doses]
 
     def highest(self, order_id: str, tablets: Sequence[Decimal]) -> Decimal | None:

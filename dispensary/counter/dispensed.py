@@ -23,7 +23,7 @@ from dispensary.counter.visit import Visit
 from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
-from dispensary.handover import log_receipt, order_number, printed_course, select_dispenses
+from dispensary.handover import HandedOver, handed_over, label_of, log_receipt, order_number, select_dispenses
 from dispensary.models import Dispense, WorkKind
 
 COUNSEL = (
@@ -43,13 +43,15 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     """Show one hand-over: product, time, person, documents, directions and counselling."""
     dispense = visit.fetch(select_dispenses(), pk)
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
+    made = handed_over(dispense)
     context = {
         "dispense": dispense,
+        "stopped_on": made.stopped_on,
         "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED),
         "together": list(handed_over_together(dispense)),
         "number": order_number(dispense.prescription),
         "receipt": log_receipt(dispense),
-        "how": label_directions(dispense),
+        "how": label_directions(made, dispense),
         "counsel": COUNSEL,
         "overrides": dispense.overrides.all(),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
@@ -64,10 +66,10 @@ def handed_over_together(dispense: Dispense) -> QuerySet[Dispense]:
     return together.filter(prescription__group=group).exclude(pk=dispense.pk) if group else together.none()
 
 
-def label_directions(dispense: Dispense) -> list[str]:
+def label_directions(made: HandedOver, dispense: Dispense) -> list[str]:
     """Return the directions as printed on the label; none where they do not fit a label."""
     try:
-        return [f"{how_to_take(stretch)}." for stretch in printed_course(dispense).stretches]
+        return [f"{how_to_take(stretch)}." for stretch in label_of(made, dispense).stretches]
     except DoesNotFit:
         return []
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -26,6 +26,7 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
+from dispensary.handover import handed_over, select_dispenses
 from dispensary.models import (
     Dispense,
     DispenseStatus,
@@ -203,10 +204,10 @@ def last_withdrawn(patient: Patient) -> Prescription | None:
     return orders.order_by("-ended_at").first()
 
 
-def papers_in_hand(patient: Patient, on: date) -> QuerySet[Dispense]:
+def papers_in_hand(patient: Patient, on: date) -> list[Dispense]:
     """Return the supplies whose label and calendar the patient still goes by, newest first."""
-    dispenses = Dispense.objects.filter(patient=patient, run_out_on__gt=on).completed()
-    return dispenses.select_related("prescription", "product").order_by("-handed_over_at")
+    dispenses = select_dispenses().filter(patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED)
+    return [row for row in dispenses.order_by("-handed_over_at") if handed_over(row).stopped_on is None]
 
 
 @transaction.atomic

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,16 @@ from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.counter.check_view import build_check_view
 from dispensary.documents.calendar import calendar_days
-from dispensary.models import DecisionKind, Dispense, Pharmacy, Prescription, Reminder, ReminderState
+from dispensary.models import (
+    DecisionKind,
+    Dispense,
+    Pharmacy,
+    Prescription,
+    Reminder,
+    ReminderState,
+    WorkKind,
+    WorklistItem,
+)
 from tests.dispensary import make
 from tests.dispensary.make import NOW
 
@@ -151,3 +161,42 @@ def test_papers_of_a_plan_whose_start_was_moved_say_the_moved_days(shop: Pharmac
     assert printed(dispense)[0] == ([5, 5, 5], start + 2 * DAY, start + 4 * DAY)
     calendar = handover.printed_handover(dispense).calendar
     assert calendar is not None and calendar.stretches[0].first_on == start + 2 * DAY
+
+
+def decide(order: Prescription, by: Actor, now: datetime, kind: DecisionKind, **amounts: Any) -> None:
+    decided = Decided(kind, str(order.pk), mitigation="5", words="Said so.", **amounts)
+    record_decision(patient=order.patient, decided=decided, by=by, now=now)
+
+
+@pytest.mark.parametrize(("count", "days_left"), [("14", 9), ("60", 40)])
+def test_papers_of_a_supply_that_was_counted_at_home_end_with_what_was_counted(
+    shop: Pharmacy, pharmacist: Actor, count: str, days_left: int
+) -> None:
+    order = make.prescription(make.patient(shop))
+    dispense = make.hand_over(order, pharmacist)
+    decide(order, pharmacist, NOW + 7 * DAY, DecisionKind.COUNTED, tablets=(Decimal(count),))
+    made = handover.handed_over(Dispense.objects.get(pk=dispense.pk))
+    assert made.run_out_on == TODAY + (7 + days_left) * DAY
+    calendar = handover.printed_handover(Dispense.objects.get(pk=dispense.pk)).calendar
+    assert calendar is not None
+    assert calendar.stretches[-1].last_on == TODAY + (6 + days_left) * DAY
+    assert WorklistItem.objects.filter(kind=WorkKind.PAPERS_OUTDATED).exists()
+
+
+def test_what_was_counted_after_a_repeat_says_nothing_of_the_supply_before_it(
+    shop: Pharmacy, pharmacist: Actor
+) -> None:
+    order = make.prescription(make.patient(shop), repeats=1)
+    first = make.hand_over(order, pharmacist)
+    make.hand_over(order, pharmacist, NOW + 26 * DAY)
+    decide(order, pharmacist, NOW + 27 * DAY, DecisionKind.COUNTED, tablets=(Decimal(90),))
+    assert handover.handed_over(Dispense.objects.get(pk=first.pk)).run_out_on == first.run_out_on
+
+
+def test_what_a_patient_says_to_take_leaves_the_papers_as_ordered(shop: Pharmacy, pharmacist: Actor) -> None:
+    order = make.prescription(make.patient(shop))
+    dispense = make.hand_over(order, pharmacist)
+    before = printed(dispense)
+    decide(order, pharmacist, NOW + DAY, DecisionKind.TAKES, mg=Decimal(10))
+    assert printed(Dispense.objects.get(pk=dispense.pk)) == before
+    assert not WorklistItem.objects.filter(kind=WorkKind.PAPERS_OUTDATED).exists()

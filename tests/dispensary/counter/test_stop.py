@@ -25,6 +25,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary import make
+from tests.dispensary.api.conftest import Caller, problem
 from tests.dispensary.counter.test_choices import check, counter, order, patient, pharmacist
 from tests.dispensary.counter.test_two_strengths import two_strengths
 
@@ -152,3 +153,25 @@ def test_an_order_that_its_sender_stopped_is_work_that_leads_to_the_stop_and_end
     assert (work.state, work.resolution) == ("resolved", "by-event")
     today = patient.pharmacy.local_day(now)
     assert [course.why for course in therapy_of(patient, today).ended] == ["stopped"]
+
+
+def test_papers_of_what_was_stopped_are_printed_no_more_and_are_work(
+    counter: Client, patient: Patient, pharmacist: StaffMember
+) -> None:
+    prescription = taken(patient)
+    answered(counter, prescription)
+    work = WorklistItem.objects.get(kind=WorkKind.PAPERS_OUTDATED)
+    assert "ask for the tablets back" in work.reason
+    dispense = patient.dispenses.get()
+    for name in ("label", "calendar", "label-picture"):
+        page = counter.get(reverse(f"counter:{name}", args=[dispense.pk]))
+        assert (page.status_code, "was stopped on" in page.content.decode()) == (409, True), name
+    shown = counter.get(reverse("counter:dispensed", args=[dispense.pk])).content.decode()
+    assert "no label and no calendar of it are printed any more" in shown
+    assert reverse("counter:label", args=[dispense.pk]) not in shown
+    address = reverse("counter:work", args=[patient.pk])
+    listed = counter.get(address, {"kind": WorkKind.PAPERS_OUTDATED.value}).content.decode()
+    assert reverse("counter:label", args=[dispense.pk]) not in listed
+    caller = Caller(pharmacist)
+    for document in ("label", "calendar"):
+        assert "was stopped on" in problem(caller.get(f"dispenses/{dispense.pk}/{document}.pdf"), 409)["detail"]
