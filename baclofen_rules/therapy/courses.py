@@ -164,7 +164,7 @@ class Courses:
     def apply(self, event: Event) -> None:
         """Apply an event whose day has been reached."""
         if isinstance(event.what, Supply):
-            if event.kind == Kind.HAND_OVER:
+            if event.kind in (Kind.HAND_OVER, Kind.UNDONE_HAND_OVER):
                 self.hand_over(event.what)
             else:
                 self.take_back(event.what)
@@ -267,11 +267,18 @@ class Courses:
         self._fall_away(course)
 
     def _fall_away(self, course: Course) -> None:
-        """End a course of which everything came back; what it replaced goes on, or falls away as well."""
-        if not course.is_open or not all(is_back(supply, self.day) for supply in course.supplies):
+        """End a course of which everything came back; what it replaced goes on, or falls away as well.
+
+        After its planned end as well, unless another course has begun since.
+        """
+        is_over = course.ended_why is Ending.PLANNED
+        if not (course.is_open or is_over) or not all(is_back(supply, self.day) for supply in course.supplies):
             return
-        course.end(self.day, Ending.RETURNED)
+        ended_on = self.day if course.ended_on is None else course.ended_on
+        course.end(ended_on, Ending.RETURNED)
         again = [replaced for replaced in course.replaces if replaced.replaced_by is course]
+        if is_over and any(other.first_on >= ended_on for other in self.courses):
+            return
         for replaced in again:
             replaced.reopen(self.day)
             self._fall_away(replaced)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from baclofen_rules.therapy.fills import is_back
 from baclofen_rules.therapy.model import ZERO, Decision, DecisionKind, Facts, Supply, SupplyStatus
 from baclofen_rules.therapy.segments import FAR
 
@@ -17,7 +18,8 @@ DECISIONS_OF_A_DAY = (DecisionKind.STOPPED, DecisionKind.COUNTED, DecisionKind.M
 class Kind:
     """The kinds of event, in the order in which those of one day are applied."""
 
-    DECISION, DEATH, RETURN, HAND_OVER, RETURN_OF_THE_DAY, STOP_OF_THE_DAY = range(6)
+    DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, STOP_OF_THE_DAY = range(8)
+    """What came back whole on its own day is handed over and back first: the other hand-overs of the day go without it."""
 
 
 class Event(NamedTuple):
@@ -70,11 +72,13 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
             if not after and first_on[source] != supply.on:
                 after = -1
             place = (after, -mg, source, supply.number, supply.id)
-        yield Event(day, Kind.HAND_OVER, place, supply)
+        is_undone = is_back(supply, day)
+        yield Event(day, Kind.UNDONE_HAND_OVER if is_undone else Kind.HAND_OVER, place, supply)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
             returned_on = max(day, supply.returned_on.toordinal())
             if returned_on <= today:
-                yield Event(returned_on, Kind.RETURN if returned_on > day else Kind.RETURN_OF_THE_DAY, place, supply)
+                kind = Kind.UNDOING if is_undone else Kind.RETURN if returned_on > day else Kind.RETURN_OF_THE_DAY
+                yield Event(returned_on, kind, place, supply)
 
 
 def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:

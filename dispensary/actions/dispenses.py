@@ -29,11 +29,12 @@ from dispensary.actions.handover_problems import (
 )
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.papers import open_work_on_return
 from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import NOT_ASSESSED, Assessment, Part, Question, assess, pick_document
+from dispensary.assessment import NOT_ASSESSED, Assessment, Part, Question, assess, pick_document, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
 from dispensary.models import (
@@ -370,13 +371,15 @@ def _take_back(
         raise Conflict(
             f"The supply is {locked.get_status_display().lower()} already, since {locked.ended_at:%Y-%m-%d %H:%M} UTC."
         )
+    before = therapy_of(locked.patient, locked.pharmacy.local_day(now))
     locked.status, locked.ended_at, locked.ended_reason = status, now, words
     locked.save(update_fields=["status", "ended_at", "ended_reason"])
     if status == DispenseStatus.CANCELLED and order.status == PrescriptionStatus.COMPLETED and not order.withdrawn_as:
         order.status, order.ended_at, order.ended_reason = PrescriptionStatus.ACTIVE, None, ""
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])
-    follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
+    after = follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
+    open_work_on_return(locked.patient, before, after, by, now)
     audit.record(
         event,
         pharmacy=order.pharmacy,

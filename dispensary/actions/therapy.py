@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import transaction
 
-from baclofen_rules.therapy import Dose, Therapy
+from baclofen_rules.therapy import Therapy
 from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.decisions import ALL_COURSES, Decided, new_decision, require_course
 from dispensary.actions.locks import lock, lock_patient
 from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.papers import open_work_on_decision
 from dispensary.actions.prescriptions import end
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
@@ -23,7 +24,6 @@ from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
     Decision,
     DecisionKind,
-    Dispense,
     Patient,
     Prescription,
     PrescriptionStatus,
@@ -35,7 +35,7 @@ from dispensary.models.reminders import Withdrawal
 from dispensary.models.review import Reviewed
 from dispensary.models.therapy import RELATIONS
 from dispensary.record import group_orders
-from dispensary.reminders.work import close_patient_work, open_or_add
+from dispensary.reminders.work import close_patient_work
 from dispensary.text import clean_line
 
 
@@ -225,7 +225,7 @@ def store_decision(
     row.order, row.prior_supply = order, prior_supply
     after = therapy_of(patient, on, [row])
     save_decisions([row], patient=patient, question=question, before=before, after=after, on=on, by=by, now=now)
-    _open_work_on_papers(row, before, after, by, now)
+    open_work_on_decision(row, before, after, by, now)
     if decided.kind is not DecisionKind.STOPPED:
         follow_therapy(patient_id=patient.pk, by=by, now=now)
     return row
@@ -247,38 +247,3 @@ def _summarize(therapy: Therapy, on: date) -> dict[str, Any]:
         "high": day.high,
         "first_uncovered": min(uncovered, default=None),
     }
-
-
-_DECIDED = (
-    "A decision changed what the patient takes: label and calendar of the last supply are no longer true. "
-    "Print them again, and tell the patient."
-)
-_STOPPED = (
-    "The medicine was stopped: label and calendar of the supply in the patient's hands are no longer true. "
-    "Tell the patient, and ask for the tablets back."
-)
-
-
-def _open_work_on_papers(decision: Decision, before: Therapy, after: Therapy, by: Actor, now: datetime) -> None:
-    """Open work where a supply in the patient's hands was printed with days that no longer hold."""
-    on, patient = before.today, decision.patient
-    ahead = max(Dispense.objects.filter(patient=patient).completed().values_list("run_out_on", flat=True), default=on)
-    if ahead <= on or _list_doses(before, on, ahead) == _list_doses(after, on, ahead):
-        return
-    open_or_add(
-        WorkKind.PAPERS_OUTDATED,
-        pharmacy_id=patient.pharmacy_id,
-        patient_id=patient.pk,
-        reason=_STOPPED if decision.kind == DecisionKind.STOPPED else _DECIDED,
-        by=by,
-        now=now,
-    )
-
-
-def _list_doses(therapy: Therapy, first_on: date, last_on: date) -> list[tuple[date, tuple[Dose, ...]]]:
-    """Return the doses of days as papers say them, each change with its first day: what a patient says to take is not there."""
-    changes: list[tuple[date, tuple[Dose, ...]]] = []
-    for stretch in therapy.stretches(first_on, last_on):
-        if not changes or changes[-1][1] != stretch.day.doses:
-            changes.append((stretch.first_on, stretch.day.doses))
-    return changes

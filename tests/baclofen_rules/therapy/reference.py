@@ -233,13 +233,15 @@ class Reference:
             if supply.returned_on is not None and supply.returned_on == self.day > supply.on:
                 self.take_back(supply)
         given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
-        for supply in given_today:
-            self.hand_over(supply)
-            for course in self.started():
-                self.end_by_itself(course)
-        for supply in given_today:
-            if supply.returned_on is not None and supply.returned_on <= self.day:
-                self.take_back(supply)
+        undone = [s for s in given_today if self.is_back(s)]
+        for of_today in (undone, [s for s in given_today if s not in undone]):
+            for supply in of_today:
+                self.hand_over(supply)
+                for course in self.started():
+                    self.end_by_itself(course)
+            for supply in of_today:
+                if supply.returned_on is not None and supply.returned_on <= self.day:
+                    self.take_back(supply)
         for decision in decisions:
             if decision.kind is DecisionKind.STOPPED and decision.object != "all":
                 for course in self.named_by(decision.object):
@@ -349,9 +351,15 @@ class Reference:
 
     def fall_away(self, course: Course) -> None:
         """End a course of which all came back; what it replaced goes on."""
-        if course.ended_on is not None or not all(self.is_back(supply) for supply in course.supplies):
+        is_over = course.ended_why == "planned"
+        if (course.ended_on and not is_over) or not all(self.is_back(supply) for supply in course.supplies):
             return
-        self.end(course, "returned")
+        if is_over:
+            course.ended_why = "returned"
+            if any(other.first_on >= course.ended_on for other in self.courses):
+                return
+        else:
+            self.end(course, "returned")
         again = [c for c in self.courses if c.ended_why == "replaced" and c.ended_by == course.name]
         for other in again:
             if other.ended_on != self.day:  # else nothing else was taken meanwhile, and a hole goes on

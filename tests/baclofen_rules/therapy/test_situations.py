@@ -833,6 +833,38 @@ SITUATIONS = [
         after={"label": [(3, 9, ((1, 1, 1),))], "mg 9": 30, "mg 10": 45},
     ),
     Situation(
+        "S62 the whole of a taper comes back after it has reached zero",
+        [order("A", 30), order("T", plan(([5, 5, 5], 5), ([5, 5], 5), then_stop=True), replaces="A")],
+        [given("A", -40, 84), given("T", -20, 13, back=-2)],
+        expected={
+            "mg -20": 15,
+            "mg -11": 10,
+            "mg -3": 0,
+            "mg -2": 30,
+            "ended": {"T": ("returned", -10)},
+            "out A": 6,
+            "running 0": "A",
+        },
+    ),
+    Situation(
+        "S63 the whole of a taper comes back when something else is taken since",
+        [
+            order("A", 30),
+            order("T", plan(([5, 5, 5], 5), ([5, 5], 5), then_stop=True), replaces="A"),
+            order("C", 15),
+        ],
+        [given("A", -40, 84), given("T", -20, 13, back=-2), given("C", -5, 42)],
+        expected={"mg -3": 15, "mg 0": 15, "running 0": "C", "ended": {"A": ("replaced", -20), "T": ("returned", -10)}},
+    ),
+    Situation(
+        "S64 brought back on its own day, and handed over again on that day",
+        [order("A", 30)],
+        [given("A", 0, 84, back=0)],
+        asked="A",
+        give=[84],
+        after={"supply": (0, 28), "label": [(0, 27, ((1, 1, 1),))], "mg 0": 30, "mg 28": 0},
+    ),
+    Situation(
         "S61 a planned start that is moved",
         [order("A", TITRATION, starts=10)],
         [given("A", -2, 42)],
