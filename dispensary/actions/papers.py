@@ -29,7 +29,8 @@ def open_work_on_decision(decision: Decision, before: Therapy, after: Therapy, b
     """Open work where a decision changed days for which papers were printed."""
     on, patient = before.today, decision.patient
     ahead = max(Dispense.objects.filter(patient=patient).completed().values_list("run_out_on", flat=True), default=on)
-    if ahead > on and _list_doses(before, on, ahead) != _list_doses(after, on, ahead):
+    end = ahead + timedelta(days=1)  # the first day without tablets, too
+    if ahead > on and _list_doses(before, on, end) != _list_doses(after, on, end):
         _open(_STOPPED if decision.kind == DecisionKind.STOPPED else _DECIDED, patient, by, now)
 
 
