@@ -267,17 +267,13 @@ class Courses:
         self._fall_away(course)
 
     def _fall_away(self, course: Course) -> None:
-        """End a course of which everything came back; what it replaced goes on, or falls away as well.
-
-        After its planned end as well, unless another course has begun since.
-        """
+        """End a course that runs, or ended as planned, of which all came back; what it replaced goes on if nothing else began."""
         is_over = course.ended_why is Ending.PLANNED
         if not (course.is_open or is_over) or not all(is_back(supply, self.day) for supply in course.supplies):
             return
-        ended_on = self.day if course.ended_on is None else course.ended_on
-        course.end(ended_on, Ending.RETURNED)
+        course.end(course.ended_on or self.day, Ending.RETURNED)
         again = [replaced for replaced in course.replaces if replaced.replaced_by is course]
-        if is_over and any(other.first_on >= ended_on for other in self.courses):
+        if is_over and any(other.first_on >= (course.ended_on or 0) for other in self.courses):
             return
         for replaced in again:
             replaced.reopen(self.day)

@@ -87,7 +87,7 @@ def test_a_taper_that_comes_back_whole_after_its_end_lets_the_old_dose_go_on_and
     assert not withdrawal_risk(pharmacy=shop, patient=patient, now=NOW + 24 * DAY)
     take_back(second, pharmacist)
     assert (mg(patient, -5), mg(patient, 0), mg(patient, 22), mg(patient, 23)) == (0, 30, 30, 0)
-    assert ("run_out", 23) in scheduled(patient)
+    assert ("run_out", 22) in scheduled(patient)
     assert withdrawal_risk(pharmacy=shop, patient=patient, now=NOW + 24 * DAY)
 
 

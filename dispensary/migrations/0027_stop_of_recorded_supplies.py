@@ -10,7 +10,7 @@ OPEN = {"review": [], "override": ["state", "dispense_id"]}
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0024_cards_of_cds_hooks'),
+        ('dispensary', '0026_orders_at_the_counter'),
     ]
 
     operations = [
