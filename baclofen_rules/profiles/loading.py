@@ -80,6 +80,8 @@ class _Reader:
 
     def __init__(self, path: Path, files: Mapping[str, Path], needed: Needed) -> None:
         self.path, self.files = path, files
+        self.contents: dict[Path, dict[str, Any]] = {}
+        """The files of the profile as they are, its own first."""
         self.sources = _toml(HERE / "sources.toml")
         self.parent = "" if path.parent == HERE else DEFAULT
         self.content = self._content(path, ())
@@ -144,7 +146,7 @@ class _Reader:
 
     def _content(self, path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
         """Return a file with the numbers of the profile that it extends, where it has none of its own."""
-        content = _toml(path)
+        content = self.contents[path] = _toml(path)
         name = content.pop("extends", None)
         if name is None:
             return content
@@ -267,7 +269,18 @@ class _Reader:
 
     def _refuse(self, place: str, given: Any, expected: str) -> NoReturn:
         text = "nothing" if given is None else str(given)[:80] or "an empty text"
-        raise InvalidProfile(f"{self.path.name}: {place}", text, expected)
+        raise InvalidProfile(f"{self._file_of(place).name}: {place}", text, expected)
+
+    def _file_of(self, place: str) -> Path:
+        """Return the file in which a number or basis stands; the profile's own for every other place."""
+        match = re.match(r"rules\.([\w-]+)\.(\w+)|terms\.(\w+)", place)
+        if match is None:
+            return self.path
+        code, number, term = match.groups()
+        for path, content in self.contents.items():
+            if term in content.get("terms", {}) or number in content.get("rules", {}).get(code, {}):
+                return path
+        return self.path
 
 
 def _toml(path: Path) -> dict[str, Any]:

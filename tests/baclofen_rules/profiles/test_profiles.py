@@ -233,6 +233,15 @@ def test_a_digest_does_not_depend_on_the_file_that_a_number_stands_in(site):
     assert load_profile("house", folder=site.folder).digest == beside.digest
 
 
+def test_a_refusal_names_the_file_in_which_the_number_stands(site):
+    site.change(r'name = "house"', 'name = "base"')
+    site.change(r"(factor\]\]\n)value = 8", r"\1value = true")
+    site.path.rename(site.folder / "base.toml")
+    (site.folder / "house.toml").write_text(OWN.format(extends="base").replace('"own"', '"house"'), encoding="utf-8")
+    with pytest.raises(InvalidProfile, match=r"^base.toml: rules.tenfold.factor\[0\].value: given True"):
+        load_profile("house", folder=site.folder)
+
+
 @pytest.mark.parametrize("extends", ["own", "norwegian"])
 def test_a_profile_that_extends_itself_or_an_unknown_one_is_refused(tmp_path, extends):
     (tmp_path / "own.toml").write_text(OWN.format(extends=extends), encoding="utf-8")
