@@ -11,13 +11,13 @@ from uuid import UUID
 from django.db import transaction
 
 from dispensary import audit, policies
-from dispensary.actions.log_review import LOOKS
 from dispensary.actors import Actor
 from dispensary.assessment import facts_document
 from dispensary.audit import Event, Line, Subject
 from dispensary.audit.evidence import answers
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
+from dispensary.audit.log.events import READINGS
 from dispensary.audit.log.search import Filters
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.models import Patient, Pharmacy
@@ -60,7 +60,7 @@ def export_person(*, patient_id: UUID, purpose: str, by: Actor, now: datetime) -
     if patient is None:
         raise NotFound("There is no such patient here.")
     lines = reader.recheck(_read_all(Filters(patient=str(patient.pk)), by))
-    looks = {event.value for event in LOOKS}
+    looks = {event.value for event in READINGS}
     document = {
         "format": PERSON_FORMAT,
         "written": now.isoformat(),

@@ -19,6 +19,7 @@ from dispensary.audit.checks.review import Day, review_day
 from dispensary.audit.log import reader
 from dispensary.audit.log import search as searching
 from dispensary.audit.log.database import raw_connection, writing_roles
+from dispensary.audit.log.events import READINGS
 from dispensary.audit.log.search import Filters
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
 from dispensary.models import LogCheck, Patient, Pharmacy, Prescription
@@ -28,10 +29,6 @@ from dispensary.text import clean_words
 _DOING, _WHO = "review the audit log", "an auditor or manager"
 MOST_PEOPLE = 50
 """Patients that a search at the desk shows."""
-LOOKS = (
-    Event.PATIENT_OPENED, Event.PATIENT_SEARCHED, Event.RECORD_READ, Event.LOG_SEARCHED, Event.LOG_EXPORTED,
-)  # fmt: skip
-"""Events of somebody who read and changed nothing."""
 
 
 @transaction.atomic
@@ -63,7 +60,7 @@ def open_patient_file(
     patient = Patient.objects.filter(pk=patient_id, pharmacy_id=by.pharmacy_id).first()
     if patient is None:
         raise NotFound("There is no such patient here.")
-    kinds = tuple(event.value for event in Event if (event in LOOKS) == looks)
+    kinds = tuple(event.value for event in Event if (event in READINGS) == looks)
     page = searching.search([by.pharmacy_id], Filters(patient=str(patient.pk), actions=kinds), cursor=cursor)
     lines = reader.recheck(audit.lines(page.entries, by.pharmacy_id))
     _record_reading(patient, patient, {"part": "looks" if looks else "events", "shown": len(lines)}, by, now)

@@ -1,6 +1,7 @@
 """Events of the log, each with the sentence that describes it to a person.
 
-Adding an event is one line here. A value never changes its meaning once it has been written somewhere: the log keeps it.
+A new event is one member here, and for a reading its name in `READINGS`. A value never changes its meaning once it has been
+written somewhere: the log keeps it.
 """
 
 from __future__ import annotations
@@ -123,3 +124,9 @@ class Event(StrEnum):
     INCARNATION_OPENED = "audit.incarnation", "{by} continued a broken log as this one."
     ERASED = "audit.erased", "{by}, with {second}, erased bodies of this log."
     RETIRED = "audit.retired", "{by}, with {second}, retired old entries of this log."
+
+
+READINGS = frozenset({
+    Event.PATIENT_OPENED, Event.PATIENT_SEARCHED, Event.RECORD_READ, Event.LOG_SEARCHED, Event.LOG_EXPORTED,
+})  # fmt: skip
+"""Events of somebody who read and changed nothing; a patient's file and export list them apart."""
