@@ -252,7 +252,7 @@ class PatientFacts(NamedTuple):
         return {
             name: None if value is None else write(value)
             for (name, write), value in zip(_WRITERS.items(), self, strict=True)
-            if value is not None or name not in _LEFT_OUT
+            if value is not None or name in _ALWAYS_WRITTEN
         }
 
 
@@ -327,8 +327,11 @@ _TO_JSON: Final[Mapping[Kind, Callable[[Any], Any]]] = {
 _DECLARED: Final[Mapping[str, Fact]] = _declared()
 _NAMES: Final = frozenset(_DECLARED)
 _DAYS: Final = frozenset(name for name, fact in _DECLARED.items() if fact.kind is Kind.DAY)
-_LEFT_OUT: Final = _DAYS | {"indication", "anaesthesia_planned", "recorded_on"}
-"""Facts that a case is written without where they are unknown: the format had none of them at first."""
+_ALWAYS_WRITTEN: Final = frozenset({
+    "birth_date", "age_years", "sex", "weight_kg", "egfr", "dialysis", "pregnant", "breastfeeding", "allergies", "conditions",
+    "medicines", "alcohol_use", "drives", "intrathecal_pump",
+})  # fmt: skip
+"""Facts of the format's first release: a case is written with them, with later ones only where they are known."""
 _READERS: Final = {
     name: _reader(fact) for name, fact in _DECLARED.items() if fact.kind not in {Kind.BIRTH_DATE, Kind.DAY, Kind.DAYS}
 }

@@ -34,4 +34,4 @@ def test_every_fact_is_read_by_rules_that_exist() -> None:
 
 def test_the_form_and_the_page_have_every_fact() -> None:
     assert set(FACTS) <= set(FactsForm.base_fields)
-    assert {label for label, _ in rows_of(Patient())} == {fact.label for fact in FACTS.values()} - {"Date of birth"}
+    assert {label for label, _, _ in rows_of(Patient())} == {fact.label for fact in FACTS.values()} - {"Date of birth"}

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.db.models import Model
 
+from baclofen_rules.facts import FACTS, LISTS
 from dispensary.audit.log.events import Event
 
 PATIENT = (
-    "identifier", "identifier_system", "family_name", "given_name", "printed_name", "birth_date", "sex", "language", "time_zone", "died_on",
-    "weight_kg", "egfr", "egfr_on", "dialysis", "pregnant", "breastfeeding", "alcohol_use", "drives", "intrathecal_pump",
-    "anaesthesia_planned", "indication", "joined_to_id",
+    "identifier", "identifier_system", "family_name", "given_name", "printed_name", "language", "time_zone", "died_on", "joined_to_id",
+    *(name for name, fact in FACTS.items() if fact.kind not in LISTS),
 )  # fmt: skip
-PATIENT_JSON = ("allergies", "conditions", "medicines", "recorded_on")
+PATIENT_JSON = (*(name for name, fact in FACTS.items() if fact.kind in LISTS), "recorded_on")
 STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service")
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
@@ -30,6 +30,8 @@ PRESCRIPTION = (
     "max_mg_per_day", "directions", "quantity", "expected_days", "repeats", "interval_days", "source", "received_at",
     "replaces_id",
 )  # fmt: skip
+GUARDED = {"patient": PATIENT + PATIENT_JSON, "staffmember": STAFF, "pharmacy": PHARMACY}
+"""Columns of master data that change only with an entry, by table; `audit.sign_master` in a migration sets the guard."""
 COLUMNS = {
     Event.PATIENT_REGISTERED: PATIENT,
     Event.PATIENT_CHANGED: PATIENT,
