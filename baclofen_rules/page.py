@@ -5,12 +5,14 @@ from datetime import date
 from typing import Any, Final
 
 from baclofen_rules.case import Action
+from baclofen_rules.facts import FACTS, Indication, Kind, Sex
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.compare import value_in_words
 from baclofen_rules.profiles.limits import Parameter
 from baclofen_rules.rule import Rule
 from baclofen_rules.rules import all_rules
+from baclofen_rules.text import format_amount
 
 HEAD: Final = """# The rules
 
@@ -32,6 +34,17 @@ Too much baclofen sedates and stops breathing; too little or none brings withdra
 6. Bad input is refused, not repaired: NaN, a dose of 0, an unknown word, a date of 1800, an unknown field.
 """
 
+_VALUES: Final = {
+    Kind.BIRTH_DATE: "a date",
+    Kind.DAY: "a date",
+    Kind.SEX: ", ".join(Sex),
+    Kind.INDICATION: ", ".join(Indication),
+    Kind.FLAG: "true or false",
+    Kind.TEXTS: "a list of texts",
+    Kind.CONDITIONS: "a list of conditions",
+    Kind.MEDICINES: "a list of medicines",
+}
+
 
 def rules_page(profiles: Sequence[Profile]) -> str:
     """The page as Markdown, for the newest numbers of the profiles."""
@@ -46,7 +59,22 @@ def rules_page(profiles: Sequence[Profile]) -> str:
         else:
             lines += ["", *_rule(rule, profiles, on)]
     lines += ["", *_interactions(family, profiles, on)]
+    lines += ["", *_facts()]
     return "\n".join(lines) + "\n"
+
+
+def _facts() -> Iterator[str]:
+    """Return the facts of a patient as a table: the fields of `patient` in a case that the record holds."""
+    yield "## Facts of the patient"
+    yield ""
+    yield "| fact | label | value | read first by |"
+    yield "|---|---|---|---|"
+    for name, fact in FACTS.items():
+        if fact.kind is Kind.AMOUNT:
+            value = f"{format_amount(fact.least)} to {format_amount(fact.most)} {fact.unit}"
+        else:
+            value = _VALUES[fact.kind]
+        yield f"| `{name}` | {fact.label} | {value} | {', '.join(f'`{code}`' for code in fact.read_by)} |"
 
 
 def _rule(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> Iterator[str]:
