@@ -1,12 +1,12 @@
-"""Numbers that live in the database, given at each scrape: how the audit log is kept.
+"""Prometheus metrics of the audit log, read from the database at each scrape.
 
-Everything else is counted where it happens; these are asked for, so that any web process gives the same answer.
+Other metrics are counted by the process in which they happen; these are the same from any web process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from functools import cache, partial
 
 from django.db import DatabaseError, connection
 from django.utils import timezone
@@ -24,62 +24,47 @@ _UNSEALED = """
 
 
 class AuditCollector(Collector):
-    """Age of the newest checkpoint that is anchored outside, and entries that no checkpoint covers yet, for each log."""
+    """Gauges of each audit log: age of its newest outside anchor, entries without a checkpoint, and the oldest such entry's wait."""
 
     def describe(self) -> Iterator[Metric]:
-        """The names, without asking the database: registering must not need one."""
-        yield from (self._ages({}), self._unsealed({}), self._waiting({}))
+        """Yield the gauges without values: registering must not need a database."""
+        yield from (_anchor_ages({}), _unsealed_entries({}), _unsealed_seconds({}))
 
     def collect(self) -> Iterator[Metric]:
-        """Ask; a database that does not answer gives no numbers, which an alert on absence catches."""
+        """Yield the gauges; none where the database does not answer, which an alert on absence catches."""
         try:
             connection.ensure_connection()
-            ages_by_origin = {
-                origin: age.total_seconds()
-                for origin, age in anchor_ages(connection.connection, timezone.now()).items()
-            }
-            unsealed = dict(connection.connection.execute(_UNSEALED).fetchall())
             now = timezone.now()
-            waiting = {origin: (now - since).total_seconds() for origin, since in unsigned_since().items()}
+            ages = {origin: age.total_seconds() for origin, age in anchor_ages(connection.connection, now).items()}
+            unsealed = dict(connection.connection.execute(_UNSEALED).fetchall())
+            waits = {origin: (now - since).total_seconds() for origin, since in unsigned_since().items()}
         except DatabaseError:
             return
-        yield self._ages(ages_by_origin)
-        yield self._unsealed(unsealed)
-        yield self._waiting(waiting)
+        yield _anchor_ages(ages)
+        yield _unsealed_entries(unsealed)
+        yield _unsealed_seconds(waits)
 
-    @staticmethod
-    def _waiting(values: dict[str, float]) -> Metric:
-        metric = GaugeMetricFamily(
-            "dispensary_audit_unsealed_seconds",
-            "How long the oldest entry has waited for a checkpoint.",
-            labels=["log"],
-        )
-        for origin, seconds in values.items():
-            metric.add_metric([origin], seconds)
-        return metric
 
-    @staticmethod
-    def _ages(values: dict[str, float]) -> Metric:
-        metric = GaugeMetricFamily(
-            "dispensary_audit_anchor_age_seconds",
-            "Age of the newest checkpoint that is anchored outside.",
-            labels=["log"],
-        )
-        for origin, seconds in values.items():
-            metric.add_metric([origin], seconds)
-        return metric
+def _gauge(name: str, text: str, values: Mapping[str, float]) -> Metric:
+    """Return a gauge with one value for each log, by its origin."""
+    gauge = GaugeMetricFamily(name, text, labels=["log"])
+    for origin, value in values.items():
+        gauge.add_metric([origin], value)
+    return gauge
 
-    @staticmethod
-    def _unsealed(values: dict[str, int]) -> Metric:
-        metric = GaugeMetricFamily(
-            "dispensary_audit_unsealed_entries", "Entries that no signed checkpoint covers yet.", labels=["log"]
-        )
-        for origin, count in values.items():
-            metric.add_metric([origin], count)
-        return metric
+
+_anchor_ages = partial(
+    _gauge, "dispensary_audit_anchor_age_seconds", "Age of the newest checkpoint that is anchored outside."
+)
+_unsealed_entries = partial(
+    _gauge, "dispensary_audit_unsealed_entries", "Entries that no signed checkpoint covers yet."
+)
+_unsealed_seconds = partial(
+    _gauge, "dispensary_audit_unsealed_seconds", "How long the oldest entry has waited for a checkpoint."
+)
 
 
 @cache
 def register() -> None:
-    """Add the numbers to the process's registry, once."""
+    """Add the collector to the process's registry, once."""
     REGISTRY.register(AuditCollector())

@@ -1,4 +1,4 @@
-"""System checks of the channel settings: a channel that cannot be made stops every message."""
+"""Django system checks of the settings `channels`, `channel_options` and `public_url`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _MEDIA = ("email", "sms")
 
 
 def check_channels() -> list[CheckMessage]:
-    """Check that every channel in the settings can be made and serves a known medium."""
+    """Return an error for each channel in the settings that cannot be made or is for an unknown medium."""
     try:
-        named = conf().channels
+        channels = conf().channels
     except ImproperlyConfigured as error:
         return [Error(str(error), id="dispensary.E003")]
     messages: list[CheckMessage] = [
         Error(
             f"DISPENSARY['channels'] names the medium {medium!r}; there are: {', '.join(_MEDIA)}", id="dispensary.E004"
         )
-        for medium in named
+        for medium in channels
         if medium not in _MEDIA
     ]
-    for name in sorted(set(named.values())):
+    for name in sorted(set(channels.values())):
         try:
             channel_named(name)
         except ImproperlyConfigured as error:
@@ -34,9 +34,9 @@ def check_channels() -> list[CheckMessage]:
 
 
 def check_public_address() -> list[CheckMessage]:
-    """Warn where e-mails carry no one-click unsubscribe: it needs a public HTTPS address."""
+    """Return a warning where e-mails carry no one-click unsubscribe, which needs a public HTTPS address."""
     if "email" not in conf().channels or conf().public_url.startswith("https://"):
         return []
-    fault = "DISPENSARY['public_url'] is not set" if not conf().public_url else "DISPENSARY['public_url'] is not HTTPS"
+    reason = "DISPENSARY['public_url'] is not set" if not conf().public_url else "DISPENSARY['public_url'] is not HTTPS"
     hint = "Set it to the address at which patients reach the site: mail programs offer one-click unsubscribe over HTTPS only."
-    return [Warning(f"{fault}: letters carry no one-click unsubscribe.", hint=hint, id="dispensary.W004")]
+    return [Warning(f"{reason}: letters carry no one-click unsubscribe.", hint=hint, id="dispensary.W004")]

@@ -50,22 +50,21 @@ class Email(Channel):
         self._progress = _SendProgress()
 
     def send(self, message: Message) -> Answer:
-        if not message.to.rpartition("@")[
-            0
-        ].isascii():  # Django would write to another mailbox, spelled in encoded words
+        local_part = message.to.rpartition("@")[0]
+        if not local_part.isascii():  # Django would write to another mailbox, spelled in encoded words
             return Refused(Fault.BAD_ADDRESS, permanent=True)
         self._progress.handed_over = False
         self._progress.deadline = time.monotonic() + self.seconds
-        email = self._email(message)
+        email = self._build_email(message)
         try:
             if self._connection is None:
-                self._connection = _backend(self._progress)
+                self._connection = _connect(self._progress)
             self._connection.open()
             self._progress.handed_over = self._smtp is None  # other backends: one call, its stage cannot be seen
             self._connection.send_messages([email])
         except Exception as error:
             self.close()
-            return self._answer(error)
+            return self._answer_for_error(error)
         return _answer_by_provider(email)
 
     def close(self) -> None:
@@ -86,7 +85,7 @@ class Email(Channel):
         inner = getattr(self._connection, "connection", None)
         return inner if isinstance(inner, smtplib.SMTP) else None
 
-    def _email(self, message: Message) -> EmailMessage:
+    def _build_email(self, message: Message) -> EmailMessage:
         sender = self.options.get("from_email") or settings.DEFAULT_FROM_EMAIL
         domain = self.options.get("domain") or sender.rpartition("@")[2].rstrip(">") or "localhost"
         headers = {"Message-ID": f"<{message.key}@{domain}>", "Auto-Submitted": "auto-generated"}
@@ -102,7 +101,7 @@ class Email(Channel):
         email.encoding = _QUOTED_PRINTABLE
         return email
 
-    def _answer(self, error: Exception) -> Answer:
+    def _answer_for_error(self, error: Exception) -> Answer:
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             return _answer_for_recipient(*max(error.recipients.values()))
         if isinstance(error, smtplib.SMTPDataError) and error.smtp_code > 0:
@@ -111,9 +110,7 @@ class Email(Channel):
             return _answer_for_account(int(error.smtp_code))
         if isinstance(error, smtplib.SMTPNotSupportedError | ssl.SSLCertVerificationError):
             return Refused(Fault.MISCONFIGURED, permanent=False)
-        if (
-            isinstance(error, ValueError) and not self._progress.handed_over
-        ):  # a line break in a header: it will never leave
+        if isinstance(error, ValueError) and not self._progress.handed_over:  # a line break in a header
             return Refused(Fault.REJECTED, permanent=True)
         status = getattr(error, "status_code", None)  # django-anymail's API errors carry the HTTP status
         if isinstance(status, int):
@@ -131,43 +128,47 @@ class _SendProgress:
     handed_over: bool = False
 
     def seconds_left(self) -> float:
-        """Seconds left. Raises TimeoutError when there are none."""
+        """Return the seconds left. Raises TimeoutError when there are none."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
             raise TimeoutError
         return seconds
 
 
-def _backend(progress: _SendProgress) -> Any:
+def _connect(progress: _SendProgress) -> Any:
     """Return the site's e-mail backend; an SMTP one gets a connection with the deadline of the message."""
     backend_class = import_string(settings.EMAIL_BACKEND)
     if not issubclass(backend_class, EmailBackend):
         return backend_class(fail_silently=False)
-    backend = _timed(backend_class)(fail_silently=False)
+    backend = _with_deadline(backend_class)(fail_silently=False)
     backend.progress = progress  # type: ignore[attr-defined]  # of the class just made
     return backend
 
 
 @cache
-def _timed(backend: type[EmailBackend]) -> type[EmailBackend]:
-    class Timed(backend):  # type: ignore[valid-type,misc]  # the class is the site's choice
+def _with_deadline(backend: type[EmailBackend]) -> type[EmailBackend]:
+    """Return the backend's class, connecting through a watched SMTP class."""
+
+    class DeadlineBackend(backend):  # type: ignore[valid-type,misc]  # the class is the site's choice
         progress: _SendProgress
 
         @property
         def connection_class(self) -> Any:
             return partial(_watched(super().connection_class), self.progress)  # type: ignore[arg-type]  # its own constructor
 
-    return Timed
+    return DeadlineBackend
 
 
 @cache
 def _watched(smtp_class: type[smtplib.SMTP]) -> type[smtplib.SMTP]:
-    class Watched(smtp_class):  # type: ignore[valid-type,misc]  # with TLS from the start, or not
+    """Return the SMTP class with the message's deadline on its socket, noting the server's 354."""
+
+    class WatchedSMTP(smtp_class):  # type: ignore[valid-type,misc]  # with TLS from the start, or not
         def __init__(
-            self, progress: _SendProgress, *where: Any, timeout: float = _CONNECT_SECONDS, **more: Any
+            self, progress: _SendProgress, *args: Any, timeout: float = _CONNECT_SECONDS, **options: Any
         ) -> None:
             self.progress = progress
-            super().__init__(*where, timeout=min(timeout, _CONNECT_SECONDS, progress.seconds_left()), **more)
+            super().__init__(*args, timeout=min(timeout, _CONNECT_SECONDS, progress.seconds_left()), **options)
 
         def send(self, s: Any) -> None:
             if self.sock is not None:
@@ -181,7 +182,7 @@ def _watched(smtp_class: type[smtplib.SMTP]) -> type[smtplib.SMTP]:
             self.progress.handed_over |= code == 354  # from here on the message is being sent
             return code, reply
 
-    return Watched
+    return WatchedSMTP
 
 
 def _answer_for_recipient(code: int, reply: bytes) -> Answer:
@@ -194,6 +195,7 @@ def _answer_for_recipient(code: int, reply: bytes) -> Answer:
 
 
 def _answer_for_data(code: int) -> Answer:
+    """Map a refused text of a message."""
     return Refused(Fault.BUSY, permanent=False) if code < 500 else Refused(Fault.REJECTED, permanent=True)
 
 
@@ -203,6 +205,7 @@ def _answer_for_account(code: int) -> Answer:
 
 
 def _answer_for_http_status(status: int) -> Answer:
+    """Map the HTTP status of a provider's API."""
     if status in _BUSY_STATUSES:
         return Refused(Fault.LIMITED if status == 429 else Fault.BUSY, permanent=False)
     if status >= 500:

@@ -39,7 +39,7 @@ class SupplyRelation(models.TextChoices):
 
 
 class DispenseQuerySet(models.QuerySet["Dispense"]):
-    """Hand-overs, to be narrowed."""
+    """Queries of hand-overs."""
 
     def completed(self) -> DispenseQuerySet:
         """Return those in the patient's hands: neither cancelled nor returned."""
@@ -47,7 +47,7 @@ class DispenseQuerySet(models.QuerySet["Dispense"]):
 
 
 class Dispense(models.Model):
-    """FHIR MedicationDispense. `run_out_on` is the first day not covered, carried-over supply included."""
+    """A hand-over of one strength to a patient; FHIR MedicationDispense. `run_out_on` is the first day not covered, carried-over supply included."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="dispenses")
@@ -135,7 +135,7 @@ class Dispense(models.Model):
 
     @property
     def packs(self) -> list[dict[str, Any]]:
-        """Every pack that its tablets come from, with the tablets of each."""
+        """The packs that the tablets come from: gtin, lot, expiry, serial and quantity of each, the first pack first."""
         first = {"gtin": self.product_id, "lot": self.lot, "expiry": self.expiry, "serial": self.serial}
         further = [
             pack

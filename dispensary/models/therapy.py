@@ -1,4 +1,4 @@
-"""What people decided about a patient's therapy, and the summary of it that lists read."""
+"""Decisions of people about a patient's therapy, and the summaries of it that lists read."""
 
 from __future__ import annotations
 
@@ -37,17 +37,20 @@ RELATIONS = (DecisionKind.REPLACES, DecisionKind.BESIDE, DecisionKind.CONTINUES)
 """The kinds that have a subject: an order, or a supply recorded from elsewhere."""
 
 
+_UNCHANGEABLE = "A decision stays as it was made. Record a new one that corrects it."
+
+
 class DecisionQuerySet(models.QuerySet["Decision"]):
-    """Decisions, to be read. The database refuses changes as well."""
+    """Queries of decisions. Changes are refused, here and by the database."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
-        raise NotAllowed("A decision stays as it was made. Record a new one that corrects it.")
+        raise NotAllowed(_UNCHANGEABLE)
 
     update = bulk_update = delete = update_or_create = _refuse
 
 
 class Decision(models.Model):
-    """What a person said about what a patient takes. Never changed: a wrong one is corrected by a newer one."""
+    """A person's decision about what a patient takes. Never changed: a wrong one is corrected by a newer one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="decisions")
@@ -134,12 +137,12 @@ class Decision(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Store a new decision. Raises `NotAllowed` for one that is stored already."""
         if not self._state.adding:
-            raise NotAllowed("A decision stays as it was made. Record a new one that corrects it.")
+            raise NotAllowed(_UNCHANGEABLE)
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raise `NotAllowed`: what was decided stays."""
-        raise NotAllowed("A decision stays as it was made. Record a new one that corrects it.")
+        """Raise `NotAllowed`."""
+        raise NotAllowed(_UNCHANGEABLE)
 
 
 class TherapySummary(models.Model):
