@@ -127,7 +127,10 @@ def plan_step_back(
         plan = plan_taper(back_to, strengths_mg, profile, on, **same)
     limits = _bounds(profile, on, wishes)
     hold_phase = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
-    stock = Stock.of({strength: limits.grid(strength) for strength in limits.usable(strengths_mg)}, limits.single)
+    stock = Stock.of(
+        {strength: limits.find_smallest_dose(strength) for strength in limits.list_usable_strengths(strengths_mg)},
+        limits.max_single_mg,
+    )
     packed = {dose: stock.pack(dose) for dose in back_to}
     if any(packing is None for packing in packed.values()):
         raise CannotPlan(
@@ -186,7 +189,9 @@ def _tapers(
         pace=wishes.get("pace", Pace.GENTLE),
         planned_days=limits.planned_days(wishes.get("treated_days")),
     )
-    _refuse_above_maximum(current, limits, limits.fall if step is None else min(step, limits.fall), held_days)
+    _refuse_above_maximum(
+        current, limits, limits.max_fall_mg if step is None else min(step, limits.max_fall_mg), held_days
+    )
     asked = f"from {format_amount(current)} mg a day"
     return _plans(
         strengths_mg, limits, wishes, asked, lambda stock: TaperPlanner(limits, stock, wish, held_days).plan()
@@ -213,7 +218,7 @@ def _plans(
 ) -> list[Plan]:
     """Return the plans of one strength, where there is none those of two, and so on; best first. Raises CannotPlan with the first
     reason."""
-    stocks = limits.stocks(strengths_mg, wishes.get("whole_tablets", False), wishes.get("together", 2))
+    stocks = limits.list_stocks(strengths_mg, wishes.get("whole_tablets", False), wishes.get("together", 2))
     longest = wishes.get("longest_supply_days") or whole(limits.book.limits_of(days_supply.RULE).max_days)
     reason = None
     for count in sorted({len(stock.strengths) for stock in stocks}):
@@ -245,27 +250,31 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
     total, times = sum(doses, ZERO), len(doses)
     fewest, most_times = limits.doses_allowed()
     age = "the strictest, as the age is unknown" if limits.age is None else f"at {format_amount(limits.age)} years"
-    if total > limits.most:
+    if total > limits.max_mg_for_age:
         raise CannotPlan(
-            "target", f"{format_amount(total)} mg a day", f"at most {format_amount(limits.most)} mg a day ({age})"
+            "target",
+            f"{format_amount(total)} mg a day",
+            f"at most {format_amount(limits.max_mg_for_age)} mg a day ({age})",
         )
-    if total > limits.top:
+    if total > limits.max_mg:
         raise CannotPlan(
-            "target", f"{format_amount(total)} mg a day", f"at most {format_amount(limits.top)} mg a day at this weight"
+            "target",
+            f"{format_amount(total)} mg a day",
+            f"at most {format_amount(limits.max_mg)} mg a day at this weight",
         )
-    if limits.kidneys_forbid(total):
-        bear = limits.kidneys_bear or ZERO
+    if limits.exceeds_renal_limit(total):
+        renal_limit_mg = limits.renal_limit_mg or ZERO
         kidneys = "on dialysis" if limits.dialysis else f"with an eGFR of {format_amount(limits.egfr or ZERO)}"
         raise CannotPlan(
             "target",
             f"{format_amount(total)} mg a day {kidneys}",
-            f"below {format_amount(bear)} mg a day"
-            if limits.kidneys_forbid(bear)
-            else f"at most {format_amount(bear)} mg a day, agreed with the kidney clinic",
+            f"below {format_amount(renal_limit_mg)} mg a day"
+            if limits.exceeds_renal_limit(renal_limit_mg)
+            else f"at most {format_amount(renal_limit_mg)} mg a day, agreed with the kidney clinic",
         )
-    if max(doses) > limits.single:
+    if max(doses) > limits.max_single_mg:
         raise CannotPlan(
-            "target", f"{format_amount(max(doses))} mg", f"at most {format_amount(limits.single)} mg at one time"
+            "target", f"{format_amount(max(doses))} mg", f"at most {format_amount(limits.max_single_mg)} mg at one time"
         )
     if times > most_times or (times < fewest and limits.age is not None):
         raise CannotPlan("target", f"{times} doses a day", f"{fewest} to {most_times} doses a day ({age})")
@@ -275,7 +284,7 @@ def _refuse_target(doses: Sequence[Decimal], before: Decimal, limits: Bounds) ->
 
 def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_days: int | None) -> None:
     """A dose so far above the maximum that one step does not come down to it: what to do first, and from where to plan."""
-    top, least = limits.top, limits.fall_days
+    top, least = limits.max_mg, limits.min_fall_days
     if current <= top:
         return
     bridge = []

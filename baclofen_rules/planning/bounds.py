@@ -1,4 +1,4 @@
-"""A profile's numbers for one patient, as a planner needs them."""
+"""The limits of a profile for one patient, as the planners need them: mg a day, mg a dose, days."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -31,9 +31,9 @@ ZERO = Decimal(0)
 
 
 class Bounds:
-    """The profile's numbers for one patient; an unknown age gets the strictest of all ages.
+    """The limits of a profile for one patient; for an unknown age the strictest of all ages.
 
-    ``egfr`` and ``dialysis`` are looked at where they are known.
+    ``egfr`` in mL/min/1.73 m2 and ``dialysis`` count where they are known.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Bounds:
         self.egfr, self.dialysis = egfr, dialysis
         self.book = rulebook(profile, on)
 
-    def usable(self, strengths: Sequence[Decimal]) -> list[Decimal]:
-        """The strengths in stock that the profile knows."""
+    def list_usable_strengths(self, strengths: Sequence[Decimal]) -> list[Decimal]:
+        """Return the strengths in stock that the profile knows. Raises CannotPlan where there is none."""
         listed = self.book.limits_of(strength.RULE).strengths_mg
         usable = [strength_mg for strength_mg in dict.fromkeys(strengths) if strength_mg in listed]
         if not usable:
@@ -61,40 +61,43 @@ class Bounds:
             )
         return usable
 
-    def grid(self, strength_mg: Decimal) -> Decimal:
-        """The smallest dose that the tablet gives."""
+    def find_smallest_dose(self, strength_mg: Decimal) -> Decimal:
+        """Return the smallest dose that a tablet gives: half of it where it may be halved."""
         return strength_mg / 2 if strength_mg in self.book.limits_of(measurable_dose.RULE).halvable_mg else strength_mg
 
-    def stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
-        """Each strength alone, then every choice of up to ``together`` of them."""
+    def list_stocks(self, strengths: Sequence[Decimal], whole_tablets: bool, together: int) -> list[Stock]:
+        """Return a stock of each strength alone, then of every choice of up to ``together`` of them."""
         units = {
-            strength_mg: strength_mg if whole_tablets else self.grid(strength_mg)
-            for strength_mg in self.usable(strengths)
+            strength_mg: strength_mg if whole_tablets else self.find_smallest_dose(strength_mg)
+            for strength_mg in self.list_usable_strengths(strengths)
         }
-        chosen = [few for count in range(1, together + 1) for few in combinations(units, count)]
-        return [Stock.of({strength_mg: units[strength_mg] for strength_mg in few}, self.single) for few in chosen]
+        choices = [choice for count in range(1, together + 1) for choice in combinations(units, count)]
+        return [
+            Stock.of({strength_mg: units[strength_mg] for strength_mg in choice}, self.max_single_mg)
+            for choice in choices
+        ]
 
     @property
-    def stop_free(self) -> Decimal:
+    def stop_free_mg(self) -> Decimal:
         """The daily dose that may end without a taper."""
         return self.book.terms.stop_free_mg_per_day
 
     def planned_days(self, treated_days: int | None) -> int:
-        """The days of a taper to nothing that nobody wished otherwise, after so many days of treatment."""
+        """Return the days of a taper to nothing where no other length was wished, after so many days of treatment."""
         terms = self.book.terms
         is_long = treated_days is not None and treated_days > terms.long_treatment_days
         return whole(terms.planned_long_taper_days if is_long else terms.planned_taper_days)
 
     @property
-    def goes_slowly(self) -> bool:
-        """Whether a rise wants the slow step or interval: an older patient, or impaired kidneys."""
+    def needs_slow_rise(self) -> bool:
+        """True where a rise takes the slow step or interval: an older patient, or impaired kidneys."""
         is_older = self.age is not None and self.age >= self.book.limits_of(older_adult.RULE).from_years
-        return is_older or self.kidneys_bear is not None
+        return is_older or self.renal_limit_mg is not None
 
     @property
-    def kidneys_bear(self) -> Decimal | None:
-        """The daily dose that the kidneys bear without an override: up to it where they fail or nearly, below it where they are
-        impaired; None where they are not known to be."""
+    def renal_limit_mg(self) -> Decimal | None:
+        """The daily dose for impaired kidneys: on dialysis or with a severely low eGFR the most, with a moderately low one the
+        first that needs an override. None where the kidneys are not known to be impaired."""
         limits = self.book.limits_of(renal.RULE)
         if self.dialysis or (self.egfr is not None and self.egfr < limits.severe_below_egfr):
             return limits.low_dose_mg_per_day
@@ -102,87 +105,93 @@ class Bounds:
             return limits.high_dose_mg_per_day
         return None
 
-    def kidneys_forbid(self, mg_per_day: Decimal) -> bool:
-        """Return whether a daily dose is more than the kidneys bear."""
+    def exceeds_renal_limit(self, mg_per_day: Decimal) -> bool:
+        """Return whether a daily dose needs an override for impaired kidneys."""
         limits = self.book.limits_of(renal.RULE)
-        bear = self.kidneys_bear
-        if bear is None:
+        limit_mg = self.renal_limit_mg
+        if limit_mg is None:
             return False
-        return mg_per_day > bear if bear == limits.low_dose_mg_per_day else mg_per_day >= bear
+        return mg_per_day > limit_mg if limit_mg == limits.low_dose_mg_per_day else mg_per_day >= limit_mg
 
     @property
-    def fall(self) -> Decimal:
+    def max_fall_mg(self) -> Decimal:
+        """The largest step down, mg a day."""
         return self.book.limits_of(taper_step.RULE).max_fall_mg_per_day
 
     @property
-    def fall_days(self) -> int:
+    def min_fall_days(self) -> int:
+        """The fewest days between two steps down."""
         return whole(self.book.limits_of(taper_interval.RULE).min_days)
 
     @property
-    def taper_days(self) -> int:
-        return whole(self._at(self.book.limits_of(taper_duration.RULE).min_days, max) or ZERO)
+    def min_taper_days(self) -> int:
+        """The fewest days of a taper to nothing."""
+        return whole(self._limit_at_age(self.book.limits_of(taper_duration.RULE).min_days, max) or ZERO)
 
     @property
-    def rise(self) -> Decimal:
+    def max_rise_mg(self) -> Decimal:
+        """The largest step up, mg a day."""
         bands = self.book.limits_of(titration_step.RULE).max_rise_mg_per_day
-        step = self._at(bands, min)
+        step = self._limit_at_age(bands, min)
         step = step if step is not None else min(limit for _, limit in bands.rows if limit is not None)
         slow = self.book.limits_of(older_adult.RULE).slow_rise_mg_per_day
-        return min(step, slow) if self.goes_slowly and slow is not None else step
+        return min(step, slow) if self.needs_slow_rise and slow is not None else step
 
     @property
-    def rise_days(self) -> int:
-        days = whole(self._at(self.book.limits_of(titration_interval.RULE).min_days, max) or ZERO)
+    def min_rise_days(self) -> int:
+        """The fewest days between two steps up."""
+        days = whole(self._limit_at_age(self.book.limits_of(titration_interval.RULE).min_days, max) or ZERO)
         slow = self.book.limits_of(older_adult.RULE)
-        if self.goes_slowly and slow.slow_rise_mg_per_day is None:
+        if self.needs_slow_rise and slow.slow_rise_mg_per_day is None:
             return max(days, whole(slow.slow_interval_days))
         return days
 
     @property
-    def start(self) -> Decimal:
-        """The highest daily dose to begin with."""
+    def max_start_mg(self) -> Decimal:
+        """The highest daily dose at a start. Raises CannotPlan where it goes by an unknown weight."""
         terms = self.book.terms
-        fixed = self._at(terms.start_mg_per_day, min)
-        per_kg = self._at(terms.start_mg_per_kg_per_day, min)
+        fixed = self._limit_at_age(terms.start_mg_per_day, min)
+        per_kg = self._limit_at_age(terms.start_mg_per_kg_per_day, min)
         if fixed is not None:
             return fixed
         if per_kg is None:
-            return self.most
+            return self.max_mg_for_age
         if self.weight is None:
             raise CannotPlan("weight", "unknown", "the weight in kg: the start goes by it at this age")
         return per_kg * self.weight * (1 + terms.start_rounding)
 
     @property
-    def most(self) -> Decimal:
-        """The daily maximum."""
-        most = self._at(self.book.terms.max_mg_per_day, min)
+    def max_mg_for_age(self) -> Decimal:
+        """The daily maximum of the age. Raises CannotPlan for an age without one."""
+        most = self._limit_at_age(self.book.terms.max_mg_per_day, min)
         if most is None:
             age = "unknown" if self.age is None else f"{format_amount(self.age)} years"
             raise CannotPlan("age", age, "an age for which the profile has a daily maximum")
         return most
 
     @property
-    def top(self) -> Decimal:
+    def max_mg(self) -> Decimal:
         """The highest daily dose of a plan: the maximum of the age, that of the weight where it is known, and what the
         largest single doses of a day add up to. With an unknown age it is what no age may pass."""
         bands = self.book.terms.max_mg_per_day
-        most = self._at(bands, max) if self.age is None else bands.nearest(self.age)
+        most = self._limit_at_age(bands, max) if self.age is None else bands.nearest(self.age)
         per_kg = self.book.limits_of(dose_per_weight.RULE).max_mg_per_kg_per_day.at(self.age)
         by_weight = None if per_kg is None or self.weight is None else per_kg * self.weight
-        by_doses = self.single * self.doses_allowed()[1]
+        by_doses = self.max_single_mg * self.doses_allowed()[1]
         return min([limit for limit in (most, by_weight, by_doses) if limit is not None])
 
     def doses_allowed(self) -> tuple[int, int]:
-        """The fewest and the most doses a day; with an unknown age the patient keeps their own times."""
+        """Return the fewest and the most doses a day; with an unknown age the patient keeps their own times."""
         limits = self.book.limits_of(frequency.RULE)
-        fewest, most = self._at(limits.min_per_day, max), self._at(limits.max_per_day, max)
+        fewest, most = self._limit_at_age(limits.min_per_day, max), self._limit_at_age(limits.max_per_day, max)
         return whole(fewest or Decimal(1)), whole(most or Decimal(24))
 
     @property
-    def single(self) -> Decimal:
+    def max_single_mg(self) -> Decimal:
+        """The largest dose at one time."""
         return self.book.limits_of(single_dose.RULE).max_mg
 
-    def _at(self, bands: Bands[Decimal], strictest: Any) -> Decimal | None:
+    def _limit_at_age(self, bands: Bands[Decimal], strictest: Any) -> Decimal | None:
         if self.age is not None:
             return bands.at(self.age)
         limits = [limit for _, limit in bands.rows if limit is not None]
@@ -190,5 +199,5 @@ class Bounds:
 
 
 def whole(days: Decimal) -> int:
-    """Whole days, rounded up."""
+    """Return whole days, rounded up."""
     return int(days.to_integral_value(rounding=ROUND_CEILING))

@@ -71,7 +71,7 @@ class Planner:
         self.limits, self.stock, self.wish = limits, stock, wish
         self.fewest, self.most_times = limits.doses_allowed()
         highest = max(sum(wish.before or (), ZERO), wish.end)
-        fitting = whole(highest / limits.single)  # doses a day so that none is too large
+        fitting = whole(highest / limits.max_single_mg)  # doses a day so that none is too large
         self.times = max(self.fewest, min(max(wish.times, fitting), self.most_times))
         self._splits: dict[Decimal, tuple[Decimal, ...] | None] = {}
 
@@ -86,7 +86,9 @@ class Planner:
         """Daily totals between ``start`` (left out) and ``end`` that the tablets give and no limit forbids; lowest first."""
         lowest, highest = min(start, end), max(start, end)
         totals = self.stock.totals(highest, self.most_times)
-        inside = [level for level in totals if level <= self.limits.top and (lowest < level < highest or level == end)]
+        inside = [
+            level for level in totals if level <= self.limits.max_mg and (lowest < level < highest or level == end)
+        ]
         return [level for level in inside if not level or self.split(level)]
 
     def path(
@@ -147,14 +149,14 @@ class TaperPlanner(Planner):
         wish, limits = self.wish, self.limits
         assert wish.before is not None  # a taper always starts from today's doses
         start, to_zero = sum(wish.before, ZERO), not wish.end
-        step = limits.fall if wish.step_mg is None else min(wish.step_mg, limits.fall)
-        shortest = max(limits.fall_days, wish.interval_days)
-        least_days = limits.taper_days if to_zero else 0
-        if to_zero and start <= limits.stop_free:
+        step = limits.max_fall_mg if wish.step_mg is None else min(wish.step_mg, limits.max_fall_mg)
+        shortest = max(limits.min_fall_days, wish.interval_days)
+        least_days = limits.min_taper_days if to_zero else 0
+        if to_zero and start <= limits.stop_free_mg:
             return CannotPlan(
                 "today's dose",
                 f"{format_amount(start)} mg a day",
-                f"no taper: {format_amount(limits.stop_free)} mg a day and less may end at once",
+                f"no taper: {format_amount(limits.stop_free_mg)} mg a day and less may end at once",
             )
         days = self._days(start, max(least_days, shortest))
         if isinstance(days, CannotPlan):
@@ -178,12 +180,12 @@ class TaperPlanner(Planner):
         ]
         if not to_zero:
             phases.append(self._phase(wish.end, None))
-        if self.held_days is not None and self.held_days < limits.fall_days:
+        if self.held_days is not None and self.held_days < limits.min_fall_days:
             if any(self.stock.pack(dose) is None for dose in wish.before):
                 return CannotPlan(
                     "strengths", f"{self.tablets} do not give today's doses", "a strength that measures them"
                 )
-            phases.insert(0, Phase(wish.before, limits.fall_days))
+            phases.insert(0, Phase(wish.before, limits.min_fall_days))
         return self.prove(phases, then_stop=to_zero)
 
     def _days(self, start: Decimal, least: int) -> int | CannotPlan:
@@ -211,7 +213,7 @@ class TaperPlanner(Planner):
             below = [level for level in levels if level < at and at - level <= step and largest[level] <= largest[at]]
             if is_gentle and at <= limits.book.terms.gentle_from_mg_per_day and below:
                 part = at * limits.book.terms.gentle_part
-                gentle = [level for level in below if at - level <= part and (level or at <= limits.stop_free)]
+                gentle = [level for level in below if at - level <= part and (level or at <= limits.stop_free_mg)]
                 below = gentle or [max(below)]
             follows[at] = below
         return follows
@@ -258,11 +260,11 @@ class TitrationPlanner(Planner):
         if any(self.stock.pack(dose) is None for dose in self.target):
             reason = f"{self.tablets} do not give {', '.join(format_amount(dose) for dose in self.target)} mg"
             return CannotPlan("strengths", reason, "a strength that measures the target")
-        step = limits.rise if wish.step_mg is None else min(wish.step_mg, limits.rise)
-        shortest = max(limits.rise_days, wish.interval_days)
+        step = limits.max_rise_mg if wish.step_mg is None else min(wish.step_mg, limits.max_rise_mg)
+        shortest = max(limits.min_rise_days, wish.interval_days)
         start = sum(wish.before or (), ZERO)
         levels = self.levels(start, wish.end)
-        follows = self._follows(start, levels, limits.start if wish.before is None else step, step)
+        follows = self._follows(start, levels, limits.max_start_mg if wish.before is None else step, step)
         way = self.path(start, range(1, len(levels) + 1), follows, is_small_first=False)
         if way is None:
             unit = format_amount(min(self.stock.units))
@@ -297,7 +299,7 @@ def _find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | N
     """
     history: tuple[Fill, ...] = ()
     if before is not None:
-        held_days = max(limits.fall_days, limits.rise_days)
+        held_days = max(limits.min_fall_days, limits.min_rise_days)
         began = limits.on - timedelta(days=held_days)
         history = (Fill(began, before, held_days, Relation.SAME_COURSE, None, began),)
     single = plan.strengths[0] if len(plan.strengths) == 1 else None

@@ -41,9 +41,9 @@ def test_the_numbers_are_those_of_the_age_or_the_strictest(
     name: str, age: str | None, steps: tuple[int, ...], times: tuple[int, int], most: tuple[int, int]
 ) -> None:
     of = bounds(name, age)
-    assert (of.rise, of.rise_days, of.fall, of.fall_days, of.taper_days) == steps
+    assert (of.max_rise_mg, of.min_rise_days, of.max_fall_mg, of.min_fall_days, of.min_taper_days) == steps
     assert of.doses_allowed() == times
-    assert (of.most, of.single) == most
+    assert (of.max_mg_for_age, of.max_single_mg) == most
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_the_age_or_the_strictest(
 def test_a_start_goes_by_the_day_or_else_by_the_weight(
     name: str, age: str | None, weight: str | None, start: str
 ) -> None:
-    assert bounds(name, age, weight).start == Decimal(start)
+    assert bounds(name, age, weight).max_start_mg == Decimal(start)
 
 
 def two_bands(young: int | None, old: int | None) -> Bands[Decimal]:
@@ -89,13 +89,13 @@ def test_with_an_unknown_age_the_smaller_step_the_longer_wait_and_the_lower_star
         "frequency": {"min_per_day": two_bands(3, 2), "max_per_day": two_bands(3, 5)},
     }
     of = house(None, own, start_mg_per_day=two_bands(10, 15), max_mg_per_day=two_bands(50, 30))
-    assert (of.rise, of.rise_days, of.start, of.most) == (5, 10, 10, 30)
+    assert (of.max_rise_mg, of.min_rise_days, of.max_start_mg, of.max_mg_for_age) == (5, 10, 10, 30)
     assert of.doses_allowed() == (3, 5)
 
 
 def test_a_known_age_has_the_step_of_its_own_band() -> None:
     own = {"titration-step": {"max_rise_mg_per_day": two_bands(5, 15)}}
-    assert (house("11", own).rise, house("12", own).rise) == (5, 15)
+    assert (house("11", own).max_rise_mg, house("12", own).max_rise_mg) == (5, 15)
 
 
 def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() -> None:
@@ -107,18 +107,18 @@ def test_where_an_age_has_no_step_the_smallest_that_the_profile_has_is_kept() ->
             (Ages(Decimal(12), None), Decimal(15)),
         ),
     )
-    assert house("3", {"titration-step": {"max_rise_mg_per_day": bands}}).rise == 5
+    assert house("3", {"titration-step": {"max_rise_mg_per_day": bands}}).max_rise_mg == 5
 
 
 def test_with_an_unknown_age_a_start_by_weight_is_the_lowest_a_kilogram() -> None:
     none, by_weight = two_bands(None, None), two_bands(1, 2)
     of = house(None, {}, "10", start_mg_per_day=none, start_mg_per_kg_per_day=by_weight)
-    assert of.start == Decimal(11)
+    assert of.max_start_mg == Decimal(11)
 
 
 def test_without_any_start_limit_it_is_the_maximum() -> None:
     none = two_bands(None, None)
-    assert house("45", {}, start_mg_per_day=none, start_mg_per_kg_per_day=none).start == 100
+    assert house("45", {}, start_mg_per_day=none, start_mg_per_kg_per_day=none).max_start_mg == 100
 
 
 def test_without_any_limit_of_doses_a_day_one_to_twentyfour_are_taken() -> None:
@@ -134,23 +134,27 @@ def refusal(of: Bounds, what: str) -> tuple[str, str, str]:
 
 def test_a_start_by_weight_wants_the_weight() -> None:
     expected = "the weight in kg: the start goes by it at this age"
-    assert refusal(bounds("uk-smpc", "7"), "start") == ("weight", "unknown", expected)
+    assert refusal(bounds("uk-smpc", "7"), "max_start_mg") == ("weight", "unknown", expected)
 
 
 def test_an_age_without_a_maximum_is_refused() -> None:
     expected = "an age for which the profile has a daily maximum"
-    assert refusal(bounds("lioresal", "3.5"), "most") == ("age", "3.5 years", expected)
-    assert refusal(house(None, {}, max_mg_per_day=two_bands(None, None)), "most") == ("age", "unknown", expected)
+    assert refusal(bounds("lioresal", "3.5"), "max_mg_for_age") == ("age", "3.5 years", expected)
+    assert refusal(house(None, {}, max_mg_per_day=two_bands(None, None)), "max_mg_for_age") == (
+        "age",
+        "unknown",
+        expected,
+    )
 
 
 def test_only_strengths_that_the_profile_knows_are_usable() -> None:
     of = bounds("lioresal", "45")
     ten, twenty, twenty_five = Decimal(10), Decimal(20), Decimal(25)
-    assert of.usable([twenty_five, twenty, ten, ten]) == [twenty_five, ten]
-    assert (of.grid(ten), of.grid(twenty_five)) == (5, 25)
+    assert of.list_usable_strengths([twenty_five, twenty, ten, ten]) == [twenty_five, ten]
+    assert (of.find_smallest_dose(ten), of.find_smallest_dose(twenty_five)) == (5, 25)
     for strengths, listed in (([twenty, Decimal(5)], "20, 5 mg"), ([], "none mg")):
         with pytest.raises(CannotPlan) as cannot:
-            of.usable(strengths)
+            of.list_usable_strengths(strengths)
         assert (cannot.value.field, cannot.value.given, cannot.value.expected) == ("strengths", listed, "10 or 25 mg")
 
 
@@ -178,22 +182,26 @@ def test_part_of_a_day_is_a_whole_one() -> None:
 def test_the_highest_dose_of_a_plan_keeps_the_maximum_of_age_and_weight(
     name: str, age: str | None, weight: str | None, top: int
 ) -> None:
-    assert bounds(name, age, weight).top == top
+    assert bounds(name, age, weight).max_mg == top
 
 
 def test_it_keeps_what_the_single_doses_of_a_day_add_up_to() -> None:
     few = {"single-dose": {"max_mg": Decimal(20)}, "frequency": {"max_per_day": two_bands(3, 4)}}
-    assert (house("45", few).top, house("11", few).top) == (80, 60)
+    assert (house("45", few).max_mg, house("11", few).max_mg) == (80, 60)
 
 
 def test_a_stock_is_one_strength_or_up_to_so_many_together() -> None:
     of, ten, twenty_five = bounds("lioresal", "45"), Decimal(10), Decimal(25)
     strengths = [twenty_five, ten]
-    assert [stock.strengths for stock in of.stocks(strengths, False, 1)] == [(twenty_five,), (ten,)]
-    assert [stock.strengths for stock in of.stocks(strengths, False, 2)] == [(twenty_five,), (ten,), (twenty_five, ten)]
-    assert [stock.units for stock in of.stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
-    assert [stock.units for stock in of.stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
-    assert {stock.largest_dose for stock in of.stocks(strengths, True, 2)} == {35}
+    assert [stock.strengths for stock in of.list_stocks(strengths, False, 1)] == [(twenty_five,), (ten,)]
+    assert [stock.strengths for stock in of.list_stocks(strengths, False, 2)] == [
+        (twenty_five,),
+        (ten,),
+        (twenty_five, ten),
+    ]
+    assert [stock.units for stock in of.list_stocks(strengths, False, 2)] == [(25,), (5,), (25, 5)]
+    assert [stock.units for stock in of.list_stocks(strengths, True, 2)] == [(25,), (10,), (25, 10)]
+    assert {stock.largest_dose for stock in of.list_stocks(strengths, True, 2)} == {35}
 
 
 @pytest.mark.parametrize(("treated", "days"), [(None, 14), (89, 14), (90, 14), (91, 21)])
@@ -202,7 +210,7 @@ def test_after_a_long_treatment_more_days_are_planned(treated: int | None, days:
 
 
 def test_what_may_end_at_once_is_the_number_of_the_profile() -> None:
-    assert bounds("lioresal", "45").stop_free == 5
+    assert bounds("lioresal", "45").stop_free_mg == 5
 
 
 def with_kidneys(egfr: str | None, *, name: str = "us-label", dialysis: bool = False, age: str = "45") -> Bounds:
@@ -226,10 +234,10 @@ def test_a_dose_is_held_against_what_the_kidneys_bear(
     egfr: str | None, dialysis: bool, bear: int | None, allowed: str, forbidden: str | None
 ) -> None:
     of = with_kidneys(egfr, dialysis=dialysis)
-    assert of.kidneys_bear == bear
-    assert not of.kidneys_forbid(Decimal(allowed))
-    assert forbidden is None or of.kidneys_forbid(Decimal(forbidden))
-    assert of.goes_slowly is (bear is not None)
+    assert of.renal_limit_mg == bear
+    assert not of.exceeds_renal_limit(Decimal(allowed))
+    assert forbidden is None or of.exceeds_renal_limit(Decimal(forbidden))
+    assert of.needs_slow_rise is (bear is not None)
 
 
 @pytest.mark.parametrize(
@@ -247,8 +255,8 @@ def test_an_older_patient_or_poor_kidneys_rise_by_the_slow_step_or_after_the_slo
     name: str, age: str, egfr: str | None, rise: Decimal, days: int
 ) -> None:
     of = with_kidneys(egfr, name=name, age=age)
-    assert (of.rise, of.rise_days) == (rise, days)
+    assert (of.max_rise_mg, of.min_rise_days) == (rise, days)
 
 
 def test_an_unknown_age_is_not_taken_for_an_older_one() -> None:
-    assert not bounds("us-label", None).goes_slowly
+    assert not bounds("us-label", None).needs_slow_rise
