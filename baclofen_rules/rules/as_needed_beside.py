@@ -7,7 +7,7 @@ Source: design.
 
 from decimal import Decimal
 
-from baclofen_rules.course_words import mg_words, say_beside
+from baclofen_rules.course_words import describe_dose_beside, describe_mg
 from baclofen_rules.findings import CLEAR, Answer, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -24,10 +24,12 @@ def _describe(t: Terms) -> Words:
     is_new_as_needed = t.order is not None and t.order.as_needed
 
     def summarize(before: Decimal, now: str, both: str) -> str:
-        regular, as_needed = (mg_words(before), f"{now} mg") if is_new_as_needed else (f"{now} mg", mg_words(before))
+        regular, as_needed = (
+            (describe_mg(before), f"{now} mg") if is_new_as_needed else (f"{now} mg", describe_mg(before))
+        )
         return f"{regular} a day, and up to {as_needed} as needed: at most {both} mg a day"
 
-    return say_beside(t, summarize)
+    return describe_dose_beside(t, summarize)
 
 
 def explain(t: Terms, limits: NoLimits) -> str:

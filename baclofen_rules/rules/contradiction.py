@@ -21,11 +21,11 @@ from baclofen_rules.words import clip
 def check(t: Terms, limits: NoLimits) -> Answer:
     if t.patient.conditions is None:
         return (Missing((CONDITIONS_FACT,)),)
-    contradictions = tuple(_contradictions(t))
+    contradictions = tuple(_find_contradictions(t))
     return (Found(Severity.OVERRIDE, _describe, contradictions),) if contradictions else CLEAR
 
 
-def _contradictions(t: Terms) -> Iterator[tuple[str, Statement, str, str | None]]:
+def _find_contradictions(t: Terms) -> Iterator[tuple[str, Statement, str, str | None]]:
     """Yield code, statement, and the fact that says otherwise with its value."""
     for coded in t.patient.conditions or ():
         statement = statement_of(coded) if isinstance(coded, CodedCondition) else None

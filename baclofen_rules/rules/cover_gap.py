@@ -7,7 +7,7 @@ Source: design.
 
 from datetime import date
 
-from baclofen_rules.course_words import planned_start
+from baclofen_rules.course_words import find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -15,7 +15,7 @@ from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
-    starts_on = planned_start(t)
+    starts_on = find_planned_start(t)
     if starts_on is None or t.cover_end is None or not t.is_continuing:
         return CLEAR
     gap = (starts_on - max(t.cover_end, t.case.on)).days

@@ -2,11 +2,11 @@
 
 Finds: an acknowledgement when one prescriber orders another daily dose while the old one runs. A higher dose, a taper to
 zero, and an order that comes after the old one ended are proposed to replace it; with a lower one nothing is proposed.
-Errs: on the side of a tick: replaced is proposed, because adding is rare; a lower dose may be a reduction or an extra dose.
+Errs: on the side of an acknowledgement: replacement is proposed, because adding is rare; a lower dose may be a reduction or an extra dose.
 Source: design.
 """
 
-from baclofen_rules.course_words import courses_in_question, describe_courses, mg_words, prescriber_asked, sum_mg
+from baclofen_rules.course_words import describe_courses, describe_mg, describe_prescriber, list_related_courses, sum_mg
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -21,17 +21,18 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     return (Found(Severity.ACKNOWLEDGE, _describe, t, relation.relation is Relation.CHANGES),)
 
 
-def _describe(t: Terms, is_proposed: bool) -> Words:
-    courses = courses_in_question(t)
-    now, before = format_amount(t.first_mg), describe_courses(t, courses)
-    both = format_amount(t.first_mg + sum_mg(courses))
+def _describe(t: Terms, is_replacement: bool) -> Words:
+    courses = list_related_courses(t)
+    running_mg = sum_mg(courses)
+    ordered, running = format_amount(t.first_mg), describe_courses(t, courses)
+    total = format_amount(t.first_mg + running_mg)
     return Words(
-        f"{now} mg a day replaces {before}"
-        if is_proposed
-        else f"{now} mg a day: instead of or beside {mg_words(sum_mg(courses))} a day?",
-        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs. Together: {both} mg a day.",
-        observed={"mg_per_day": now, "together_mg_per_day": both},
-        limit={"mg_per_day": format_amount(sum_mg(courses))},
+        f"{ordered} mg a day replaces {running}"
+        if is_replacement
+        else f"{ordered} mg a day: instead of or beside {describe_mg(running_mg)} a day?",
+        f"{describe_prescriber(t)} orders {ordered} mg a day; {running} runs. Together: {total} mg a day.",
+        observed={"mg_per_day": ordered, "together_mg_per_day": total},
+        limit={"mg_per_day": format_amount(running_mg)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.DOSE,
     )

@@ -7,7 +7,7 @@ Source: design.
 
 from decimal import Decimal
 
-from baclofen_rules.course_words import courses_in_question, ordered_strengths, strengths_words
+from baclofen_rules.course_words import describe_strengths, list_ordered_strengths, list_related_courses
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -19,15 +19,15 @@ from baclofen_rules.words import count_days
 def check(t: Terms, limits: NoLimits) -> Answer:
     if t.relation is None or t.relation.relation is not Relation.CONTINUES or not t.left_days or t.after is None:
         return CLEAR
-    strengths = ordered_strengths(t)
-    courses = courses_in_question(t)
+    strengths = list_ordered_strengths(t)
+    courses = list_related_courses(t)
     if not courses or set(courses[0].strengths) == set(strengths):
         return CLEAR
     return (Found(Severity.ACKNOWLEDGE, _describe, t, courses[0], strengths),)
 
 
 def _describe(t: Terms, course: CourseView, strengths: tuple[Decimal | None, ...]) -> Words:
-    mg, now, before = format_amount(t.first_mg), strengths_words(strengths), strengths_words(course.strengths)
+    mg, now, before = format_amount(t.first_mg), describe_strengths(strengths), describe_strengths(course.strengths)
     left = count_days(t.left_days)
     return Words(
         f"The same {mg} mg a day, now in {now}; {left} of {before} are left",

@@ -7,11 +7,11 @@ Source: design.
 """
 
 from baclofen_rules.course_words import (
-    courses_in_question,
+    choose_duplication_issue,
     describe_courses,
-    duplication_issue,
-    mg_words,
-    prescriber_asked,
+    describe_mg,
+    describe_prescriber,
+    list_related_courses,
     sum_mg,
 )
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
@@ -28,12 +28,12 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(t: Terms) -> Words:
-    courses = courses_in_question(t)
+    courses = list_related_courses(t)
     now = format_amount(t.first_mg)
     if not courses:
         return Words(
             f"This order says {now} mg a day; its course was stopped since, and nothing runs",
-            f"{prescriber_asked(t)} orders {now} mg a day. A person stopped that course; nothing else runs.",
+            f"{describe_prescriber(t)} orders {now} mg a day. A person stopped that course; nothing else runs.",
             observed={"mg_per_day": now},
             limit={"mg_per_day": "0"},
             dur=Dur.INGREDIENT_DUPLICATION,
@@ -42,13 +42,13 @@ def _describe(t: Terms) -> Words:
     since = max(course.since for course in courses)
     when = f"since {since}" if since <= t.case.on else f"from {since} on"
     return Words(
-        f"This order says {now} mg a day; {when} the dose is {mg_words(sum_mg(courses))} a day",
-        f"{prescriber_asked(t)} orders {now} mg a day; {when} {describe_courses(t, courses)} stands in its place. "
+        f"This order says {now} mg a day; {when} the dose is {describe_mg(sum_mg(courses))} a day",
+        f"{describe_prescriber(t)} orders {now} mg a day; {when} {describe_courses(t, courses)} stands in its place. "
         f"{format_amount(t.first_mg + sum_mg(courses))} mg a day if both are taken.",
         observed={"mg_per_day": now},
         limit={"mg_per_day": format_amount(sum_mg(courses)), "since": since.isoformat()},
         dur=Dur.INGREDIENT_DUPLICATION,
-        detected_issue=duplication_issue(t, courses),
+        detected_issue=choose_duplication_issue(t, courses),
     )
 
 

@@ -8,7 +8,7 @@ Source: design.
 
 from datetime import date
 
-from baclofen_rules.course_words import planned_start
+from baclofen_rules.course_words import find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -16,7 +16,7 @@ from baclofen_rules.words import count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
-    starts_on = planned_start(t)
+    starts_on = find_planned_start(t)
     if starts_on is None or starts_on <= t.case.on:
         return CLEAR
     return (Found(Severity.ACKNOWLEDGE, _describe, t, starts_on),)

@@ -7,11 +7,11 @@ Source: design.
 """
 
 from baclofen_rules.course_words import (
-    courses_in_question,
+    choose_duplication_issue,
     describe_courses,
-    duplication_issue,
-    mg_words,
-    prescriber_asked,
+    describe_mg,
+    describe_prescriber,
+    list_related_courses,
     sum_mg,
 )
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Severity, Words
@@ -28,19 +28,19 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(t: Terms) -> Words:
-    courses = courses_in_question(t)
+    courses = list_related_courses(t)
     now = format_amount(t.first_mg)
     both = format_amount(t.first_mg + sum_mg(courses))
     before = describe_courses(t, courses)
     fall = sum_mg(courses) - t.first_mg
     if_replaced = f"; a fall of {format_amount(fall)} mg a day if it replaces that" if fall > 0 else ""
     return Words(
-        f"{now} mg a day beside {mg_words(sum_mg(courses))} a day that runs: {both} mg if both; ask whether it replaces it",
-        f"{prescriber_asked(t)} orders {now} mg a day; {before} runs: {both} mg a day if both are taken{if_replaced}.",
+        f"{now} mg a day beside {describe_mg(sum_mg(courses))} a day that runs: {both} mg if both; ask whether it replaces it",
+        f"{describe_prescriber(t)} orders {now} mg a day; {before} runs: {both} mg a day if both are taken{if_replaced}.",
         observed={"mg_per_day": now, "together_mg_per_day": both},
         limit={"mg_per_day": format_amount(sum_mg(courses))},
         dur=Dur.INGREDIENT_DUPLICATION,
-        detected_issue=duplication_issue(t, courses),
+        detected_issue=choose_duplication_issue(t, courses),
     )
 
 

@@ -5,7 +5,7 @@ Errs: on the side of the sum: who takes one only takes less.
 Source: design.
 """
 
-from baclofen_rules.course_words import mg_words, say_beside
+from baclofen_rules.course_words import describe_dose_beside, describe_mg
 from baclofen_rules.findings import CLEAR, Answer, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
@@ -19,7 +19,9 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 
 def _describe(t: Terms) -> Words:
-    return say_beside(t, lambda before, now, both: f"{mg_words(before)} and {now} mg: {both} mg a day together")
+    return describe_dose_beside(
+        t, lambda before, now, both: f"{describe_mg(before)} and {now} mg: {both} mg a day together"
+    )
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
