@@ -1,4 +1,4 @@
-"""The hand-over: one transaction from the question to the reminders, all or nothing."""
+"""Hand-overs: dispense, cancel, take back. A dispense is one transaction from the review to the reminders."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def dispense(
     by: Actor,
     now: datetime,
 ) -> Dispense | Refused:
-    """Hand over `quantity` tablets of `pack` on a prescription, or say what stands in the way.
+    """Hand over `quantity` tablets of `pack` on a prescription, or return what stands in the way.
 
-    Everything is judged anew under a lock on the patient and the order. `further` holds other packs that some of the
-    tablets come from, `also` the packs of the order's other strengths. `overrides` answer findings with a reason, `acknowledged` names those that need one step only (and
-    `not-assessed`), also of rules that find nothing by now; answers signed before count as well. `decisions` say how the supply stands to what runs. `key` is the
-    caller's idempotency key: repeated, it gives the first dispense again. A refusal is recorded and returned; malformed
-    input raises `InvalidInput` and leaves nothing behind.
+    The order is reviewed anew under a lock on the patient and the order. `further` holds other packs of these tablets, `also`
+    the packs of the order's other strengths. `overrides` answer findings with a reason; `acknowledged` names findings that need
+    one step only (and `not-assessed`), also of rules that find nothing by now; answers signed before count too. `decisions` say
+    how the supply relates to the running courses. `key` is the caller's idempotency key: repeated, it returns the first dispense.
+    A refusal is recorded and returned; malformed input raises `InvalidInput` and writes nothing.
     """
     policies.require(policies.may_dispense(by), by, "hand over a medicine", "a technician or pharmacist")
     for item in also:
@@ -132,6 +132,8 @@ def return_(*, dispense: Dispense, reason: str, by: Actor, now: datetime) -> Dis
 
 @dataclass(frozen=True, slots=True)
 class _Handover:
+    """One hand-over: its items, the answers given with it, by whom and when."""
+
     items: Sequence[Item]
     overrides: Sequence[Answer]
     acknowledged: Sequence[str]
@@ -141,19 +143,20 @@ class _Handover:
     now: datetime
 
     def run(self) -> Dispense | Refused:
+        """Hand over, or record and return what stands in the way."""
         problems = [problem for item in self.items for problem in problems_of(item)]
         problems += group_problems(self.items)
         if problems:
             return self._refuse(None, problems=problems)
-        products, wrong = self._find_products()
-        if wrong:
-            return self._refuse(None, problems=wrong)
-        asked = self._assess(products)
+        products, product_problems = self._find_products()
+        if product_problems:
+            return self._refuse(None, problems=product_problems)
+        first_assessment = self._assess(products)
         decisions = check_answers(
-            self.decided, prescription=self.prescription, assessment=asked, by=self.by, now=self.now
+            self.decided, prescription=self.prescription, assessment=first_assessment, by=self.by, now=self.now
         )
-        assessment = self._assess(products, decisions) if decisions else asked
-        frozen = [
+        assessment = self._assess(products, decisions) if decisions else first_assessment
+        frozen_reviews = [
             reviews.freeze(
                 subject=item.prescription,
                 assessment=assessment,
@@ -163,7 +166,7 @@ class _Handover:
             )
             for item in self.items
         ]
-        review = frozen[0]
+        review = frozen_reviews[0]
         unanswered = open_questions(self.prescription, assessment, answers=self._answers(assessment))
         if unanswered:
             return self._refuse(review, unanswered=unanswered)
@@ -173,7 +176,7 @@ class _Handover:
         expired = expiry_problems(self.items, course.run_out_on)
         if expired:
             return self._refuse(review, problems=expired)
-        return self._hand_over(products, frozen, asked, assessment, decisions)
+        return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions)
 
     def _answers(self, assessment: Assessment) -> tuple[Answer, ...]:
         """Return the answers to findings; the acknowledgement of a rule that by now finds nothing is none."""
@@ -205,15 +208,15 @@ class _Handover:
         )
 
     def _find_products(self) -> tuple[list[Product], tuple[Problem, ...]]:
-        answers = [find_item_product(item, self._today) for item in self.items]
-        wrong = tuple(problem for _, problems in answers for problem in problems)
-        return [product for product, _ in answers if product is not None], wrong
+        results = [find_item_product(item, self._today) for item in self.items]
+        all_problems = tuple(problem for _, problems in results for problem in problems)
+        return [product for product, _ in results if product is not None], all_problems
 
     def _hand_over(
         self,
         products: Sequence[Product],
-        frozen: Sequence[Review],
-        asked: Assessment,
+        frozen_reviews: Sequence[Review],
+        first_assessment: Assessment,
         assessment: Assessment,
         decisions: Sequence[Decision],
     ) -> Dispense | Refused:
@@ -222,14 +225,14 @@ class _Handover:
         relation = None if after is None else after.relate_supply(HAND_OVER)
         # Beside nothing that runs there is nothing to decide: the override of an outdated order says enough.
         if after is None or relation is None or (relation.relation is Relation.UNKNOWN and relation.to):
-            return self._refuse(frozen[0], problems=(UNDECIDED,))
+            return self._refuse(frozen_reviews[0], problems=(UNDECIDED,))
         if not after.label(HAND_OVER):
-            return self._refuse(frozen[0], problems=(NEVER_TAKEN,))
+            return self._refuse(frozen_reviews[0], problems=(NEVER_TAKEN,))
         save_decisions(
             decisions,
             patient=order.patient,
-            question=_describe_answered(asked, assessment),
-            before=asked.therapy,
+            question=_describe_answered(first_assessment, assessment),
+            before=first_assessment.therapy,
             after=after,
             on=self._today,
             by=self.by,
@@ -249,7 +252,7 @@ class _Handover:
                 pharmacy_id=order.pharmacy_id,
                 patient_id=order.patient_id,
                 prescription=item.prescription,
-                review=frozen[number],
+                review=frozen_reviews[number],
                 number=item.prescription.dispenses.count() + 1,
                 quantity=item.quantity,
                 product=product,
@@ -393,7 +396,7 @@ def _take_back(
     return locked
 
 
-def _describe_answered(asked: Assessment, assessment: Assessment) -> str:
-    """Return the findings that decisions answered, as they were shown."""
+def _describe_answered(first_assessment: Assessment, assessment: Assessment) -> str:
+    """Return the findings that the decisions answered, as the counter showed them."""
     left = {question.fingerprint for question in assessment.questions()}
-    return " ".join(f"{q.summary}." for q in asked.questions() if q.fingerprint not in left)
+    return " ".join(f"{q.summary}." for q in first_assessment.questions() if q.fingerprint not in left)
