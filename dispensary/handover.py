@@ -15,17 +15,11 @@ from baclofen_rules.therapy import HAND_OVER, DayStretch, Ending, Therapy
 from dispensary import audit
 from dispensary.assessment import count_therapy, habits_of_profile
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
-from dispensary.documents.words import NB, mg
+from dispensary.documents.words import NB, mg, paper_language
 from dispensary.errors import Conflict, Problem
 from dispensary.models import Decision, DecisionKind, Dispense, Prescription, Product
 from dispensary.models.keys import short_key
 from dispensary.record import Rows, group_packs, select_rows
-
-WARNINGS = (
-    "May make you sleepy: do not drive or use machines. No alcohol.",
-    "Do not stop suddenly: only as your prescriber tells you.",
-)
-
 
 LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
 """The receipt that a label is tried with before the log has written one."""
@@ -108,8 +102,13 @@ def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
 def printed_handover(dispense: Dispense) -> Handover:
     """Return the values that are printed.
 
-    Raises DoesNotFit for directions that no label can hold, Conflict for a supply whose course was stopped.
+    Raises Conflict for a supply whose course was stopped, DoesNotFit for directions that no label can hold, and for a pharmacy without an address or a telephone, which
+    every label must bear (HMR 2012, Schedule 25, paragraph 2).
     """
+    lines = {"address": dispense.pharmacy.address, "telephone": dispense.pharmacy.phone}
+    missing = [name for name, line in lines.items() if not line]
+    if missing:
+        raise DoesNotFit(f"the pharmacy has no {' and no '.join(missing)}; a manager records it in the settings")
     receipt = log_receipt(dispense)
     made = handed_over(dispense)
     if made.stopped_on is not None:
@@ -123,7 +122,7 @@ def printed_handover(dispense: Dispense) -> Handover:
         _label_values(dispense, label_of(made, dispense), names),
         receipt=Receipt(receipt.seq, receipt.leaf.hex()) if receipt else None,
         calendar=calendar,
-        calendar_tablets=" and ".join(names) if len(names) > 1 else "",
+        calendar_tablets=tuple(names) if len(names) > 1 else (),
     )
 
 
@@ -156,8 +155,9 @@ def _label_values(dispense: Dispense, course: Course, names: Sequence[str]) -> H
         dispensed_on=dispense.pharmacy.local_day(dispense.handed_over_at),
         number=order_number(dispense.prescription),
         pharmacy=PharmacyLines(dispense.pharmacy.name, dispense.pharmacy.address, dispense.pharmacy.phone),
-        warnings=WARNINGS,
-        receipt=None,
+        ingredient=dispense.product.ingredient if dispense.product else "baclofen",
+        language=paper_language(dispense.pharmacy.language),
+        patient_language=paper_language(dispense.patient.language or dispense.pharmacy.language),
         born_on=dispense.patient.birth_date,
         together_with=tuple(name for name in names if name != tablet_name(dispense)),
     )
@@ -223,6 +223,7 @@ def build_course(
                     tuple(dose / strength_mg for dose in doses),
                     stretch.first_on,
                     None if goes_on and stretch is stretches[-1] else stretch.last_on,
+                    times=_all_times(stretch.dose.phase.times[index]),
                 )
                 for stretch in stretches
                 if (doses := stretch.dose.phase.doses[index])
@@ -234,6 +235,11 @@ def build_course(
         )
     except ValueError as error:
         raise DoesNotFit(str(error)) from error
+
+
+def _all_times(times: Sequence[str | None] | None) -> tuple[str, ...]:
+    """Return the times of a day's doses; none where the order does not say all of them, since no paper invents one."""
+    return tuple(time for time in times if time) if times and all(times) else ()
 
 
 def _ends_on(therapy: Therapy, day: date) -> bool:
@@ -262,9 +268,9 @@ def _calendar_of(made: HandedOver) -> Course | None:
 
 def _calendar_stretch(stretch: DayStretch, is_one_kind: bool) -> Stretch:
     rows = [
-        (dose.mg, dose.mg / dose.strength_mg, f"{format_amount(dose.strength_mg)}{NB}mg")
+        (dose.mg, dose.mg / dose.strength_mg, f"{format_amount(dose.strength_mg)}{NB}mg", dose.time)
         for dose in stretch.day.fixed_doses
         if dose.strength_mg is not None
     ]
-    amounts, counts, names = zip(*rows, strict=True)
-    return Stretch(amounts, counts, stretch.first_on, stretch.last_on, () if is_one_kind else names)
+    amounts, counts, names, times = zip(*rows, strict=True)
+    return Stretch(amounts, counts, stretch.first_on, stretch.last_on, () if is_one_kind else names, _all_times(times))

@@ -109,7 +109,15 @@ def load_site(now: datetime) -> None:
             )
     with transaction.atomic():
         prairie = pharmacies.open_pharmacy(
-            name=PRAIRIE, settings={"time_zone": "America/Chicago", "profile": "us-label", "token_signs": True}, now=now
+            name=PRAIRIE,
+            settings={
+                "time_zone": "America/Chicago",
+                "profile": "us-label",
+                "token_signs": True,
+                "address": "410 Prairie Avenue, Chicago",
+                "phone": "+1 312 555 0142",
+            },
+            now=now,
         )
     places = {HARBOUR: harbour, PRAIRIE: prairie}
     for account in ACCOUNTS:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import zxingcpp
 
 from baclofen_rules.text import format_amount
-from dispensary.documents.paper import DoesNotFit, Handover, Stretch
+from dispensary.documents.paper import ENGLISH, DoesNotFit, Handover, Stretch
 from dispensary.documents.typesetting import typeset
-from dispensary.documents.words import NB, how_to_take, how_to_take_as_needed, long_day, mg, short_day, when
+from dispensary.documents.words import (
+    NB,
+    RIGHT_TO_LEFT,
+    how_to_take,
+    how_to_take_as_needed,
+    long_day,
+    name_tablets,
+    short_day,
+    when,
+    words_in,
+)
 
 MOST_LABELS = 16
 _LONG_WORD = re.compile(r"([^\s-]{24})(?=[^\s-]{4})")
@@ -35,26 +45,51 @@ def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
 
 
 def label_text(handover: Handover) -> list[str]:
-    """Return what the labels of a dispense say of taking it, a line for each stretch, and their warnings."""
-    lines = [f"{line['when']} {line['take']}".strip() for line in _direction_lines(handover)]
-    return [line.replace(NB, " ") for line in (*lines, _warnings(handover)) if line]
+    """Return what the labels of a dispense say of taking it, a line for each stretch, and their warnings, by language."""
+    said = []
+    for language in _languages(handover):
+        lines = [f"{line['when']} {line['take']}".strip() for line in _direction_lines(handover, language)]
+        said += [line.replace(NB, " ") for line in (*lines, _warnings(handover, language)) if line]
+    return said
 
 
-def _warnings(handover: Handover) -> str:
-    return " ".join([*(f"Together with {name}." for name in handover.together_with), *handover.warnings])
+def _languages(handover: Handover) -> list[str]:
+    """Return the pharmacy's language, then the patient's where it is another."""
+    return list(dict.fromkeys((handover.language, handover.patient_language)))
+
+
+def _warnings(handover: Handover, language: str) -> str:
+    words = words_in(language)["label"]
+    together = [words["together"].format(name=name) for name in handover.together_with]
+    is_pharmacys = language == handover.language
+    return " ".join([*together, *((is_pharmacys and handover.warnings) or words["warnings"])])
 
 
 def _fit(handover: Handover) -> dict[str, Any]:
-    lines = _direction_lines(handover)
+    """Return the data of as few labels of each language as hold the directions. Raises DoesNotFit.
+
+    "With food" is left to the calendar where no number of labels has room for it.
+    """
+    labels = [label for language in _languages(handover) for label in _fit_language(handover, language)]
+    return _template_data(handover, labels)
+
+
+def _fit_language(handover: Handover, language: str) -> list[dict[str, Any]]:
+    lines = _direction_lines(handover, language)
     trouble = DoesNotFit("label: nothing to print")
-    for labels in range(1, min(len(lines), MOST_LABELS) + 1):
-        data = _template_data(handover, _spread(lines, labels))
+    counts = range(1, min(len(lines), MOST_LABELS) + 1)
+    for has_food, count in product((True, False), counts):
+        spread = _spread(lines, count)
+        labels = [
+            _label_data(handover, part, _which(n, count, language), language=language, has_food=has_food)
+            for n, part in enumerate(spread, 1)
+        ]
         try:
-            typeset("label.typ", data, png_ppi=18)
+            typeset("label.typ", _template_data(handover, labels), png_ppi=18)
         except DoesNotFit as error:
             trouble = error
         else:
-            return data
+            return labels
     raise trouble
 
 
@@ -65,19 +100,24 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
     return [list(lines[a:b]) for a, b in pairwise(starts)]
 
 
-def _direction_lines(handover: Handover) -> list[dict[str, Any]]:
-    course = handover.course
+def _direction_lines(handover: Handover, language: str) -> list[dict[str, Any]]:
+    course, words = handover.course, words_in(language)["label"]
     is_dated = len(course.stretches) > 1
     say = how_to_take_as_needed if course.as_needed else how_to_take
     lines = [
-        {"when": f"{when(s)}:" if is_dated else "", "take": f"{say(s)}.", "tablets": _different_tablets(s)}
+        {
+            "when": f"{when(s, language)}:" if is_dated else "",
+            "take": f"{say(s, language)}.",
+            "tablets": _different_tablets(s),
+        }
         for s in course.stretches
     ]
     if course.starts_later and not is_dated:
-        lines[0]["when"] = f"From {short_day(course.stretches[0].first_on)}:"
+        lines[0]["when"] = f"{words['from_day'].format(first=short_day(course.stretches[0].first_on, language))}:"
     last = course.stretches[-1].last_on
     if course.then_stop and last is not None:
-        lines[-1]["take"] = f"{lines[-1]['take']} Then STOP: no tablets from {short_day(last + timedelta(days=1))}."
+        stop = words["stop"].format(day=short_day(last + timedelta(days=1), language))
+        lines[-1]["take"] = f"{lines[-1]['take']} {stop}"
     return lines
 
 
@@ -86,17 +126,39 @@ def _different_tablets(stretch: Stretch) -> list[str]:
     return [format_amount(t) for t in dict.fromkeys(stretch.tablets)]
 
 
-def _template_data(handover: Handover, labels: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Any]:
-    tablets = "tablet" if handover.quantity == 1 else "tablets"
+def _label_data(
+    handover: Handover, lines: Sequence[dict[str, Any]], which: str, *, language: str, has_food: bool
+) -> dict[str, Any]:
+    """Return what one label says in its language."""
+    words = words_in(language)["label"]
+    tablets = name_tablets(handover.name, handover.strength_mg, language)
+    if language == ENGLISH and handover.quantity == 1:
+        tablets = tablets.removesuffix("s")
+    return {
+        "language": language,
+        "rtl": language in RIGHT_TO_LEFT,
+        "product": tablets,
+        "lines": list(lines),
+        "warnings": " ".join([_warnings(handover, language), *([words["food"]] if has_food else [])]),
+        "dispensed": long_day(handover.dispensed_on, language),
+        "which": which,
+        "words": {name: words[name] for name in ("children", "phone", "number", "log", "between")},
+    }
+
+
+def _which(number: int, count: int, language: str) -> str:
+    """Return "1 of 3"; nothing where there is one label."""
+    return str(words_in(language)["label"]["of"]).format(which=number, of=count) if count > 1 else ""
+
+
+def _template_data(handover: Handover, labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
     receipt = handover.receipt
     return {
         "title": f"Label, prescription {handover.number}",
-        "product": f"{handover.medicine}{NB}{mg(handover.strength_mg)} {tablets}",
+        "language": handover.language,
         "quantity": format_amount(handover.quantity),
-        "labels": [list(lines) for lines in labels],
-        "warnings": _warnings(handover),
+        "labels": list(labels),
         "patient": _LONG_WORD.sub("\\1\u00ad", handover.patient_name),
-        "dispensed": long_day(handover.dispensed_on),
         "number": handover.number,
         "pharmacy": handover.pharmacy.name,
         "address": handover.pharmacy.address,

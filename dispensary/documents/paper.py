@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 HALF = Decimal("0.5")
+ENGLISH = "en"
 
 
 class DoesNotFit(Exception):
@@ -27,10 +28,14 @@ class Stretch:
     """None: goes on until told otherwise; only the last stretch may."""
     names: tuple[str, ...] = ()
     """The tablets that each dose is of, where they are of several kinds: "25 mg"."""
+    times: tuple[str, ...] = ()
+    """The time of each dose, morning, midday, evening, bedtime or HH:MM; empty where the order does not say all of them."""
 
     def __post_init__(self) -> None:
         if not self.doses_mg or len(self.doses_mg) != len(self.tablets):
             raise ValueError("a stretch needs at least one dose, and tablets for each dose")
+        if self.times and len(self.times) != len(self.doses_mg):
+            raise ValueError("a stretch names as many times as it has doses")
         for count in self.tablets:
             if count <= 0 or count % HALF != 0:
                 raise ValueError(f"{count} tablets cannot be taken: whole or half tablets only")
@@ -101,12 +106,26 @@ class Handover:
     number: str
     """The prescription's number at this pharmacy."""
     pharmacy: PharmacyLines
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """Those of the label in the pharmacy's language; empty: the usual ones."""
     receipt: Receipt | None = None
     born_on: date | None = None
     together_with: tuple[str, ...] = ()
     """The other tablets of the same order: "Lioresal 10 mg tablets"."""
     calendar: Course | None = None
     """Every fixed dose of the days of this supply, of all courses; None: as on the label."""
-    calendar_tablets: str = ""
+    calendar_tablets: tuple[str, ...] = ()
     """The tablets of the calendar, where they are not those of the label alone."""
+    ingredient: str = ""
+    """The common name, printed beside a name on the pack that is not it: "baclofen"."""
+    language: str = ENGLISH
+    """Of the pharmacy's label."""
+    patient_language: str = ENGLISH
+    """Of the calendar and, where it is another, of a second label."""
+
+    @property
+    def name(self) -> str:
+        """Both names of the medicine: "Lioresal (baclofen)"."""
+        if not self.ingredient or self.ingredient.casefold() in self.medicine.casefold():
+            return self.medicine
+        return f"{self.medicine} ({self.ingredient})"

@@ -1,21 +1,43 @@
-"""Amounts and days in words, as a patient reads them."""
+"""Amounts and days in words, as a patient reads them, in the languages of `languages/`."""
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from baclofen_rules.text import format_amount
-from dispensary.documents.paper import Stretch
+from dispensary.documents.paper import ENGLISH, Stretch
 
 NB = "\u00a0"
+RIGHT_TO_LEFT = frozenset({"ar"})
+_ISOLATED, _END = "\u2068", "\u2069"  # a name is read in its own direction (Unicode annex 9)
+_FOLDER = Path(__file__).parent / "languages"
 _ONES = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def mg(value: Decimal) -> str:
-    return f"{format_amount(value)}{NB}mg"
+@cache
+def words_in(language: str) -> dict[str, Any]:
+    """Return all words of a language, as in its file. Not to be changed."""
+    return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def paper_language(tag: str) -> str:
+    """Return the language in which papers can be printed for a tag such as "es-MX"; English where there is none."""
+    base = tag.replace("_", "-").lower().split("-")[0]
+    return base if (_FOLDER / f"{base}.toml").is_file() else ENGLISH
+
+
+def say_number(value: Decimal, language: str) -> str:
+    return format_amount(value).replace(".", str(words_in(language)["decimal_sign"]))
+
+
+def mg(value: Decimal, language: str = ENGLISH) -> str:
+    return str(words_in(language)["mg"]).format(n=say_number(value, language)).replace(" ", NB)
 
 
 def count_in_words(tablets: Decimal) -> str:
@@ -27,53 +49,86 @@ def count_in_words(tablets: Decimal) -> str:
     return f"{words} and a half" if whole else "half"
 
 
-def tablets_in_words(tablets: Decimal) -> str:
+def tablets_in_words(tablets: Decimal, language: str = ENGLISH) -> str:
     """Return the tablets of one dose in words: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"."""
+    if language != ENGLISH:
+        whole, half = int(tablets), tablets % 1 != 0
+        key = {0: "none", 1: "one", 2: "two"}.get(whole, "few" if whole <= 10 else "many")
+        return str(words_in(language)["tablets"][f"{key}_half" if half else key]).format(n=whole)
     words = count_in_words(tablets).upper()
     if tablets == Decimal("0.5"):
         return f"{words} a tablet"
     return f"{words} {'tablet' if tablets == 1 else 'tablets'}"
 
 
-def times_in_words(times: int) -> str:
+def times_in_words(times: int, language: str = ENGLISH) -> str:
+    """Return how often a day: "once a day", "three times a day"."""
+    words = words_in(language)["label"]
     if times in (1, 2):
-        return ("once", "twice")[times - 1]
-    return f"{_ONES[times] if times < len(_ONES) else times} times"
+        return str(words[("once", "twice")[times - 1]])
+    count = _ONES[times] if language == ENGLISH and times < len(_ONES) else times
+    return str(words["times"]).format(n=count)
 
 
-def how_to_take(stretch: Stretch) -> str:
-    """Return one sentence without its full stop: the doses of each day of the stretch."""
+def hour_in_words(time: str, language: str = ENGLISH) -> str:
+    """Return a time of day as an order says it: "morning", or its hour."""
+    return str(words_in(language)["hours"].get(time, time))
+
+
+def how_to_take(stretch: Stretch, language: str = ENGLISH) -> str:
+    """Return one sentence without its full stop: the doses of each day, with their times where the order says all of them."""
+    words = words_in(language)["label"]
+    hours = [hour_in_words(time, language) for time in stretch.times]
     if len(set(stretch.tablets)) == 1:
-        one_dose = f"{tablets_in_words(stretch.tablets[0])} ({mg(stretch.doses_mg[0])})"
-        return f"Take {one_dose} {times_in_words(len(stretch.tablets))} a day"
-    parts = [f"{tablets_in_words(t)} ({mg(d)})" for t, d in zip(stretch.tablets, stretch.doses_mg, strict=True)]
-    return f"Each day take {', then '.join(parts)}"
+        often = times_in_words(len(stretch.tablets), language)
+        return str(words["same_at" if hours else "same"]).format(
+            **_dose(stretch, 0, language), times=often, hours=words["and_at"].join(hours)
+        )
+    parts = [
+        str(words["dose_at" if hours else "dose"]).format(**_dose(stretch, n, language), hour=hours[n] if hours else "")
+        for n in range(len(stretch.tablets))
+    ]
+    return str(words["each_at" if hours else "each"]).format(
+        doses=str(words["and_at" if hours else "then"]).join(parts)
+    )
 
 
-def how_to_take_as_needed(stretch: Stretch) -> str:
+def _dose(stretch: Stretch, n: int, language: str) -> dict[str, str]:
+    return {"dose": tablets_in_words(stretch.tablets[n], language), "mg": mg(stretch.doses_mg[n], language)}
+
+
+def how_to_take_as_needed(stretch: Stretch, language: str = ENGLISH) -> str:
     """Return one sentence without its full stop: one dose of a medicine as needed, and the most of a day."""
-    most = sum(stretch.tablets, Decimal(0))
-    limit = f"at most {tablets_in_words(most)} a day"
+    words = words_in(language)["label"]
+    most = tablets_in_words(sum(stretch.tablets, Decimal(0)), language)
     if len(set(stretch.tablets)) > 1:
-        return f"Take only when needed, {limit}"
-    one_dose = f"{tablets_in_words(stretch.tablets[0])} ({mg(stretch.doses_mg[0])})"
-    return f"Take {one_dose} when needed, {limit}"
+        return str(words["as_needed_uneven"]).format(most=most)
+    return str(words["as_needed"]).format(**_dose(stretch, 0, language), most=most)
 
 
-def short_day(day: date) -> str:
+def short_day(day: date, language: str = ENGLISH) -> str:
     """ "Tue 24 Nov", never split over two lines."""
-    return NB.join((_DAYS[day.weekday()], str(day.day), _MONTHS[day.month - 1]))
+    words = words_in(language)
+    return NB.join((words["weekdays"][day.weekday()], str(day.day), words["months"][day.month - 1]))
 
 
-def long_day(day: date) -> str:
+def long_day(day: date, language: str = ENGLISH) -> str:
     """ "Tue 24 Nov 2026", never split over two lines."""
-    return f"{short_day(day)}{NB}{day.year}"
+    return f"{short_day(day, language)}{NB}{day.year}"
 
 
-def when(stretch: Stretch) -> str:
+def when(stretch: Stretch, language: str = ENGLISH) -> str:
     """ "Tue 24 Nov to Thu 26 Nov", "Tue 24 Nov only", "From Tue 24 Nov"."""
+    words = words_in(language)["label"]
+    first = short_day(stretch.first_on, language)
     if stretch.last_on is None:
-        return f"From {short_day(stretch.first_on)}"
+        return str(words["from_day"]).format(first=first)
     if stretch.last_on == stretch.first_on:
-        return f"{short_day(stretch.first_on)} only"
-    return f"{short_day(stretch.first_on)} to {short_day(stretch.last_on)}"
+        return str(words["only"]).format(first=first)
+    return str(words["span"]).format(first=first, last=short_day(stretch.last_on, language))
+
+
+def name_tablets(medicine: str, strength_mg: Decimal, language: str = ENGLISH) -> str:
+    """Return "Lioresal 10 mg tablets", its strength never split from its unit."""
+    name = f"{_ISOLATED}{medicine}{_END}" if language in RIGHT_TO_LEFT else medicine
+    return str(words_in(language)["product"]).format(name=name, mg=mg(strength_mg, language))

@@ -159,6 +159,9 @@ def test_the_first_manager_opens_a_pharmacy_and_is_its_manager(capsys: pytest.Ca
     assert Client().post(path, PASSWORD).status_code == 302
     client = sign_in("mara", PASSWORD["password"])
     assert client.get(reverse("counter:queue"))["Location"] == reverse("counter:open-pharmacy")
+    refused = client.post(reverse("counter:open-pharmacy"), OPENED | {"address": "", "phone": " "})
+    assert refused.status_code == 400 and not Pharmacy.objects.exists()
+    assert "what labels and messages say" in refused.content.decode()
     assert client.post(reverse("counter:open-pharmacy"), OPENED)["Location"] == reverse("counter:people")
     member = StaffMember.objects.get()
     assert (member.role, member.display_name, member.pharmacy.name) == ("manager", "Mara Okonkwo", "Harbour Pharmacy")

@@ -82,7 +82,10 @@ def pack_expiry() -> date:
 
 def pharmacy(name: str = "Harbour Pharmacy", now: datetime | None = None, **settings: Any) -> Pharmacy:
     """A pharmacy with its log."""
-    return pharmacies.open_pharmacy(name=name, settings={"time_zone": "Europe/London", **settings}, now=now or moment())
+    lines = {"address": "12 Mill Lane", "phone": "01865 496 000"}
+    return pharmacies.open_pharmacy(
+        name=name, settings={"time_zone": "Europe/London", **lines, **settings}, now=now or moment()
+    )
 
 
 def staff(at: Pharmacy, role: StaffRole = StaffRole.PHARMACIST, now: datetime | None = None) -> StaffMember:

@@ -80,7 +80,7 @@ def test_the_second_supply_of_a_titration_goes_on_where_the_first_ended(shop: Ph
     second = make.hand_over(order, pharmacist, later)
     assert printed(second) == [([10, 10, 5], later.date(), later.date() + 25 * DAY)]
     days = calendar_days(handover.printed_course(second))
-    assert {day["total"] for day in days} == {"25\u00a0mg"}
+    assert {day["total"] for day in days} == {"25\u00a0mg a day"}
     assert (days[0]["on"], days[-1]["on"]) == (later.date(), second.run_out_on - DAY)
 
 

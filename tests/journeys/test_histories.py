@@ -86,7 +86,7 @@ def read_calendar(text: str) -> dict[date, Decimal]:
 
 def read_label(text: str, first_on: date, last_on: date) -> Iterator[Said]:
     """The stretches of a label; where it names no day, its supply's first and last."""
-    sentences = rf"(?:(?P<when>(?:From )?\w{{3}} {DAY}(?: to \w{{3}} {DAY}| only)?): )?(?P<take>(?:Take|Each day take) [^.]*?\(.*?\.)(?: |$)"
+    sentences = rf"(?:(?P<when>(?:From )?\w{{3}} {DAY}(?: to \w{{3}} {DAY}| only)?): )?(?P<take>(?:Take|Each day take|Each day:) [^.]*?\(.*?\.)(?: |$)"
     for sentence in re.finditer(sentences, text):
         take, when = sentence["take"], sentence["when"]
         if "when needed" in take:

@@ -1,14 +1,17 @@
 """The hand-over through HTTP: what it needs, what holds it back, and how it is taken back."""
 
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from fhir.resources.R4B.medicationdispense import MedicationDispense
+from pypdf import PdfReader
 
 from dispensary import audit
-from dispensary.models import Dispense, Override, Prescription
+from dispensary.models import Dispense, Override, Patient, Pharmacy, Prescription
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, fields, hand_over, problem, today
 
@@ -293,8 +296,43 @@ def test_what_cannot_be_printed_is_said_in_words(technician: Caller, patient: An
     )  # fmt: skip
     done = dispense(technician, endless, hand_over())
     assert done.status_code == 201, done.content
-    from dispensary.models import Patient
-
     make.change_past_actions(Patient.objects.all(), family_name="W" * 120, given_name="W" * 120)
     document = problem(technician.get(f"dispenses/{done.json()['id']}/label.pdf", Accept="application/pdf, */*"), 422)
     assert document["code"] == "not-printable"
+
+
+def read_papers(caller: Caller, done: Any, paper: str) -> list[str]:
+    """Return the text of each page of a paper of a hand-over."""
+    answer = caller.get(f"dispenses/{done.json()['id']}/{paper}.pdf", Accept="application/pdf, */*")
+    assert answer.status_code == 200, answer.content
+    pages = PdfReader(io.BytesIO(answer.content)).pages
+    return [" ".join(page.extract_text().replace("\u00a0", " ").split()) for page in pages]
+
+
+def test_papers_say_the_times_of_the_order_in_the_language_of_the_patient(
+    technician: Caller, shop: Pharmacy, patient: Patient
+) -> None:
+    make.change_past_actions(Patient.objects.all(), language="es")
+    timed = make.prescription(
+        patient, now=timezone.now(), written_on=str(today()), quantity=42, directions="5 mg in the morning, 5 mg at midday and 5 mg at bedtime for 28 days",
+        phases=[{"doses": [5, 5, 5], "times": ["morning", "midday", "bedtime"], "unit": "mg", "days": 28}],
+    )  # fmt: skip
+    done = dispense(technician, timed, hand_over("42"))
+    assert done.status_code == 201, done.content
+    english, spanish = read_papers(technician, done, "label")
+    assert "Take HALF a tablet (5 mg) three times a day: morning, midday, bedtime." in english
+    assert "Tome MEDIO comprimido (5 mg) 3 veces al día: mañana, mediodía, al acostarse." in spanish
+    assert "42 × Lioresal (baclofen) 10 mg tablets" in english
+    (calendar, *_more) = read_papers(technician, done, "calendar")
+    assert "Sus comprimidos, día a día" in calendar and calendar.count("mediodía") > 20
+
+
+@pytest.mark.parametrize(("line", "named"), [("address", "address"), ("phone", "telephone")])
+def test_no_paper_of_a_pharmacy_without_address_or_telephone_is_printed(
+    technician: Caller, prescription: Prescription, shop: Pharmacy, line: str, named: str
+) -> None:
+    done = dispense(technician, prescription, hand_over("42"))
+    make.change_past_actions(Pharmacy.objects.all(), **{line: ""})
+    for paper in ("label", "calendar"):
+        answer = technician.get(f"dispenses/{done.json()['id']}/{paper}.pdf", Accept="application/pdf, */*")
+        assert f"The pharmacy has no {named}; a manager records it in the settings" in problem(answer, 422)["detail"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -84,3 +85,34 @@ def test_a_calendar_is_tagged() -> None:
 def test_a_name_that_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(DoesNotFit, match="cannot be printed"):
         taper_calendar_pdf(steady(course=taper(), patient_name="\U00013080"))
+
+
+def test_a_calendar_is_in_the_patients_language_and_names_the_medicine_twice() -> None:
+    spanish = steady(course=taper(), medicine="Lioresal", ingredient="baclofen", patient_language="es")
+    (page, *_more) = words_of(taper_calendar_pdf(spanish))
+    for expected_words in (
+        "Sus comprimidos, día a día", "Lioresal (baclofen) 10 mg comprimidos", "dom 22 nov 2026", "60 mg al día",
+        "Menos desde hoy", "No lo deje de golpe", "lunes",
+    ):  # fmt: skip
+        assert expected_words in page
+    assert "day" not in page
+
+
+def test_an_arabic_calendar_says_its_language_and_runs_from_the_right() -> None:
+    reader = PdfReader(io.BytesIO(taper_calendar_pdf(steady(course=taper(), patient_language="ar"))))
+    assert reader.trailer["/Root"]["/Lang"] == "ar"
+    days = calendar_days(taper(), "ar")
+    assert (days[0]["total"], days[-1]["change"]) == ("60\u00a0ملغ في اليوم", "توقف: لا أقراص")
+
+
+def test_each_dose_has_its_time_where_the_order_says_all_of_them() -> None:
+    course = Course((replace(stretch("10", "5", "10", days=2), times=("morning", "midday", "21:30")),))
+    assert [dose["time"] for dose in calendar_days(course)[0]["doses"]] == ["morning", "midday", "21:30"]
+    (page,) = words_of(taper_calendar_pdf(steady(course=course)))
+    assert page.count("morning") == 2 and page.count("21:30") == 2
+
+
+def test_doses_at_another_time_of_the_day_are_a_change() -> None:
+    first, then = stretch("10", "5", days=2), stretch("10", "5", first_on=SUNDAY + timedelta(days=2), days=2)
+    course = Course((replace(first, times=("morning", "bedtime")), replace(then, times=("midday", "bedtime"))))
+    assert [day["change"] for day in calendar_days(course)] == ["", "", "Change", ""]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
-from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png
-from tests.dispensary.documents.samples import WARNINGS, steady, stretch, taper
+from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, label_pdf, label_png, label_text
+from tests.dispensary.documents.samples import SUNDAY, WARNINGS, steady, stretch, taper
 from tests.examples import examples
 
 
@@ -179,3 +180,64 @@ def test_a_label_holds_every_word_or_is_refused(
     ):
         if expected_words != "a day" or len(set(doses)) == 1:
             assert "".join(expected_words.split()) in page
+
+
+@pytest.mark.parametrize(
+    ("language", "directions", "warning"),
+    [
+        ("es", "Tome UN comprimido y MEDIO (15 mg) 3 veces al día.", "No lo deje de golpe"),
+        ("fr", "Prenez UN comprimé et DEMI (15 mg) 3 fois par jour.", "N'arrêtez pas brusquement"),
+    ],
+)
+def test_a_patient_who_reads_another_language_gets_a_second_label_in_it(
+    language: str, directions: str, warning: str
+) -> None:
+    first, second = words_of(label_pdf(steady(patient_language=language)))
+    assert "Take ONE AND A HALF tablets (15 mg) three times a day." in first
+    assert directions in second and warning in second and "Take" not in second
+    assert "Margaret O’Connor-Whitfield" in second and "RX-2026-00417" in second
+
+
+def test_an_arabic_label_says_what_the_english_one_says() -> None:
+    english, *_warnings, arabic, arabic_warnings = label_text(steady(patient_language="ar", warnings=()))
+    assert english == "Take ONE AND A HALF tablets (15 mg) three times a day."
+    assert arabic == "الجرعة: قرص ونصف (15 ملغ) 3 مرات يوميا." and "لا كحول" in arabic_warnings
+    assert len(PdfReader(io.BytesIO(label_pdf(steady(patient_language="ar")))).pages) == 2
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "ar"])
+def test_every_language_says_every_number_of_tablets_and_every_kind_of_directions(language: str) -> None:
+    for count in ("0.5", "1", "1.5", "2", "2.5", "3", "10.5", "11", "12.5"):
+        mg = str(Decimal(count) * 10)
+        for course in (
+            Course((stretch(mg, "5"),)),
+            Course(
+                (stretch(mg, mg, days=1), stretch("5", first_on=SUNDAY + timedelta(days=1), days=3)), then_stop=True
+            ),
+            Course((stretch(mg, mg),), as_needed=True),
+            Course((replace(stretch("10", mg), times=("morning", "bedtime")),)),
+        ):
+            said = label_text(steady(course=course, language=language, patient_language=language, warnings=()))
+            assert all("{" not in line for line in said) and label_pdf(steady(course=course, language=language))
+
+
+def test_times_of_the_day_stand_beside_their_doses() -> None:
+    even = replace(stretch("10", "10"), times=("morning", "bedtime"))
+    uneven = replace(stretch("10", "5"), times=("morning", "bedtime"))
+    assert label_text(steady(course=Course((even,))))[0] == "Take ONE tablet (10 mg) twice a day: morning, bedtime."
+    assert label_text(steady(course=Course((uneven,))))[0] == (
+        "Each day: morning ONE tablet (10 mg), bedtime HALF a tablet (5 mg)."
+    )
+
+
+def test_both_names_of_the_medicine_and_with_food_stand_on_the_label() -> None:
+    (page,) = words_of(label_pdf(steady(medicine="Lioresal", ingredient="baclofen", warnings=())))
+    assert "126 × Lioresal (baclofen) 10 mg tablets" in page and "With or after food or milk." in page
+    assert steady(medicine="Baclofen Teva", ingredient="baclofen").name == "Baclofen Teva"
+
+
+def test_with_food_is_left_to_the_calendar_where_it_has_no_room() -> None:
+    """The longest that is printed without it is printed still."""
+    doses = replace(stretch("15", "10", "15", "10"), times=("morning", "midday", "evening", "bedtime"))
+    (page,) = words_of(label_pdf(steady(course=Course((doses,)), medicine="Lioresal", ingredient="baclofen")))
+    assert "bedtime ONE tablet (10 mg)" in page and "food" not in page
