@@ -102,8 +102,8 @@ def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
 def printed_handover(dispense: Dispense) -> Handover:
     """Return the values that are printed.
 
-    Raises Conflict for a supply whose course was stopped, DoesNotFit for directions that no label can hold, and for a pharmacy without an address or a telephone, which
-    every label must bear (HMR 2012, Schedule 25, paragraph 2).
+    Raises Conflict for a supply whose course was stopped, DoesNotFit for directions that no label can hold and for a
+    pharmacy without an address or a telephone, which every label must bear (HMR 2012, Schedule 25, paragraph 2).
     """
     lines = {"address": dispense.pharmacy.address, "telephone": dispense.pharmacy.phone}
     missing = [name for name, line in lines.items() if not line]
