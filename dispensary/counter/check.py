@@ -336,6 +336,7 @@ def render_check(
             "override": policies.may_override(visit.by),
             "end": policies.may_end(visit.by) and prescription.status in OPEN_STATUSES,
             "hold": policies.may_receive(visit.by) and prescription.status == "active",
+            "plan": policies.may_receive(visit.by) and prescription.patient.died_on is None,
             "resume": policies.may_receive(visit.by) and bool(prescription.awaiting),
             "correct": policies.may_receive(visit.by) and order_states.correction_problem(prescription) is None,
             "reinstate": policies.may_end(visit.by) and order_states.may_be_reinstated(prescription, visit.now),

@@ -3,17 +3,21 @@
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.label import label_pdf, label_png, label_text
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
+from dispensary.documents.request import PlanRequest, RequestPhase, plan_request_pdf
 
 __all__ = [
     "Course",
     "DoesNotFit",
     "Handover",
     "PharmacyLines",
+    "PlanRequest",
     "Receipt",
+    "RequestPhase",
     "Stretch",
     "calendar_days",
     "label_pdf",
     "label_png",
     "label_text",
+    "plan_request_pdf",
     "taper_calendar_pdf",
 ]

@@ -223,6 +223,17 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     assert done.status_code == 302, done.content
     house.wrote(Event.PRESCRIPTION_CORRECTED, by=technician)
 
+    taken_now = {
+        "dispensed_on": str(today() - timedelta(days=10)), "doses": [20, 20, 20], "strength_mg": 10, "days_supply": 28,
+        "relation": "same-course",
+    }  # fmt: skip
+    person = {"identifier": "P-89", "family_name": "Slow", "given_name": "Sal"}
+    order_of_sal = house.taken_in(patient=person, case=case() | {"history": [taken_now]})
+    request = reverse("counter:plan-pdf", args=[order_of_sal["id"]])
+    printed = desks[1].get(request, {"goal": "nothing", "strengths_mg": "10"})
+    assert printed.content.startswith(b"%PDF"), printed.content
+    house.wrote(Event.PLAN_REQUESTED, by=StaffRole.PHARMACIST)
+
     sent = fhir_request(identifier=[{"system": "urn:ehr", "value": "RX-1"}], authoredOn=str(today()))
     assert house.technician.post("fhir/MedicationRequest", sent).status_code == 201
     assert house.technician.post("fhir/MedicationRequest", sent | {"status": "on-hold"}).status_code == 200

@@ -53,6 +53,8 @@ class Event(StrEnum):
     PRESCRIPTION_TAKEN_OVER = "prescription.taken_over", "{by} took over the work on {subject} of {patient}."
     PRESCRIPTION_WITHDRAWN = "prescription.withdrawn", "{by} took in that the sender withdrew {subject} of {patient}."
 
+    PLAN_REQUESTED = "plan.requested", "{by} printed a request to the prescriber about {subject} of {patient}."
+
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
     OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."

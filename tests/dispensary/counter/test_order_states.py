@@ -177,13 +177,13 @@ def test_two_people_see_who_has_an_order_and_one_key_takes_it_over(counter: Clie
     prescription = order(pharmacist)
     counter.get(check(prescription))
     other, second = second_person(pharmacist)
-    notice = f"{pharmacist.display_name} has worked on this"
+    notice = f"{pharmacist.display_name} has this open"
     assert notice in second.get(check(prescription)).content.decode()
     assert f"{pharmacist.display_name} has it" in second.get(QUEUE).content.decode()
     assert f"{pharmacist.display_name} has it" not in counter.get(QUEUE).content.decode(), "one's own is no news"
     assert send(second, "take-over", prescription).status_code == 302
     assert notice not in second.get(check(prescription)).content.decode()
-    assert f"{other.display_name} has worked on this" in counter.get(check(prescription)).content.decode()
+    assert f"{other.display_name} has this open" in counter.get(check(prescription)).content.decode()
     line = audit.history(prescription, pharmacy=pharmacist.pharmacy)[0]
     assert (line.entry.action, line.body and line.body["from"]) == ("prescription.taken_over", pharmacist.display_name)
 

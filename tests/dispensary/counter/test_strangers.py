@@ -23,6 +23,8 @@ OF_A_PRESCRIPTION = (
     "hold",
     "reinstate",
     "correct-order",
+    "plan",
+    "plan-pdf",
 )
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")

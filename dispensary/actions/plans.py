@@ -1,0 +1,212 @@
+"""A proposed taper or titration: planned for a patient, printed as a request to the prescriber, taken as the new order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+
+from django.db import transaction
+
+from baclofen_rules.planning import CannotPlan, Pace, Plan, TaperWishes, Wishes, plan_taper, plan_titration
+from baclofen_rules.text import format_amount
+from dispensary import audit, policies
+from dispensary.actions.documents import NotPrintable
+from dispensary.actions.handover_problems import BACLOFEN
+from dispensary.actions.locks import lock
+from dispensary.actions.prescriptions import Received, receive
+from dispensary.actors import Actor
+from dispensary.assessment import Assessment, assess, profile_of
+from dispensary.audit import Event
+from dispensary.documents import DoesNotFit, PlanRequest, plan_request_pdf
+from dispensary.errors import InvalidInput, Problem, Stale
+from dispensary.models import Prescription, PrescriptionStatus, Source
+from dispensary.text import clean_line
+
+OPEN_DAYS = 28
+"""Days of the last dose that are supplied where it goes on. [D]"""
+
+
+class Goal(StrEnum):
+    """Where a plan leads."""
+
+    NOTHING = "nothing"
+    LOWER = "lower"
+    ORDERED = "ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWishes:
+    """What is wished of a plan; None is no wish."""
+
+    goal: Goal
+    strengths_mg: Sequence[Decimal]
+    """In stock."""
+    last_mg_per_day: Decimal | None = None
+    """Where a taper to a lower dose ends."""
+    days: int | None = None
+    step_mg: Decimal | None = None
+    """The largest change of the daily dose."""
+    interval_days: int = 1
+    whole_tablets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan with the tablets to be ordered for it."""
+
+    plan: Plan
+    doses_now: tuple[Decimal, ...]
+    """One day's doses in mg, today; empty where nothing is taken."""
+    strength_mg: Decimal
+    quantity: Decimal
+    """Tablets; those of `OPEN_DAYS` of the last dose among them, where that goes on."""
+
+
+def propose(prescription: Prescription, wishes: PlanWishes, *, on: date) -> Proposal:
+    """Return a course from what the patient takes to where the wishes lead, of tablets of one strength.
+
+    Raises `InvalidInput` where no course keeps the rules, with the wish that is in the way.
+    """
+    assessment = assess(prescription, on=on)
+    day = assessment.therapy.day(on)
+    doses = [dose.phase.doses_together for dose in day.doses if not dose.as_needed]
+    if day.mg is None or len(doses) > 1:
+        raise _no_plan("doses", "several courses, or a dose that nobody knows", "one course that runs")
+    now = doses[0] if doses else ()
+    profile = profile_of(prescription.pharmacy, on)
+    try:
+        if wishes.goal is Goal.ORDERED:
+            ordered = assessment.plan.phases[-1].doses_together if assessment.plan.phases else ()
+            if not ordered:
+                raise _no_plan("goal", "an order whose doses could not be read", "an order with doses")
+            plan = plan_titration(
+                ordered, wishes.strengths_mg, profile, on, before=now or None, **_common_wishes(assessment, wishes, on)
+            )
+        elif not now:
+            raise _no_plan("goal", "a patient who takes nothing today", "a patient who takes baclofen")
+        else:
+            since = assessment.therapy.held_since
+            held_days = None if since is None else (on - since).days
+            last = wishes.last_mg_per_day if wishes.goal is Goal.LOWER else None
+            taper: TaperWishes = {
+                **_common_wishes(assessment, wishes, on),
+                "pace": Pace.GENTLE,
+                "last_mg_per_day": last,
+                "held_days": held_days,
+                "treated_days": held_days,
+            }
+            plan = plan_taper(now, wishes.strengths_mg, profile, on, **taper)
+    except CannotPlan as error:
+        raise _no_plan(error.field, error.given, error.expected) from error
+    (strength_mg,) = plan.strengths
+    quantity = plan.tablets[strength_mg]
+    last_phase = plan.regimen.phases[-1]
+    if last_phase.days is None:
+        quantity += (last_phase.mg_per_day * OPEN_DAYS / strength_mg).to_integral_value(ROUND_CEILING)
+    return Proposal(plan, tuple(now), strength_mg, quantity)
+
+
+def print_request(
+    *, prescription: Prescription, proposal: Proposal, request: PlanRequest, by: Actor, now: datetime
+) -> bytes:
+    """Return the request to the prescriber as PDF, and record its print. Raises `NotPrintable`."""
+    policies.require(policies.may_receive(by), by, "print a request", "a technician or pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    try:
+        content = plan_request_pdf(request, at=now)
+    except DoesNotFit as error:
+        raise NotPrintable(f"{str(error).capitalize()}.") from None
+    with transaction.atomic():
+        audit.record(
+            Event.PLAN_REQUESTED,
+            pharmacy=prescription.pharmacy,
+            by=by,
+            now=now,
+            subject=prescription,
+            patient=prescription.patient,
+            body={"plan": proposal.plan.to_json(), "reason": request.reason},
+        )
+    return content
+
+
+@transaction.atomic
+def take_plan(
+    *,
+    prescription: Prescription,
+    wishes: PlanWishes,
+    sentence: str,
+    agreed_with: str,
+    agreed: str,
+    by: Actor,
+    now: datetime,
+) -> Received:
+    """Take a plan that the prescriber agreed to as the new order, in place of the one it was made for.
+
+    `sentence` is what was shown and agreed: raises `Stale` where the plan is another one by now.
+    """
+    policies.require(policies.may_override(by), by, "take an agreed plan as an order", "a pharmacist")
+    policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    asked = clean_line(agreed_with, "agreed_with", longest=120)
+    words = clean_line(agreed, "agreed", longest=250)
+    locked = lock(prescription)
+    today = locked.pharmacy.local_day(now)
+    proposal = propose(locked, wishes, on=today)
+    plan = proposal.plan
+    if plan.sentence != sentence:
+        raise Stale("The plan is another one by now. Look at it again, and ask the prescriber about this one.")
+    phases = plan.to_json()["phases"]
+    order = {
+        "medicine": {"name": BACLOFEN},
+        "route": "oral",
+        "form": "tablet",
+        "written_on": today.isoformat(),
+        "strength_mg": proposal.strength_mg,
+        "directions": plan.sentence,
+        "phases": phases,
+        "then_stop": bool(plan.regimen.then_stop),
+        "quantity": proposal.quantity,
+        "repeats": 0,
+    }
+    return receive(
+        pharmacy=locked.pharmacy,
+        patient=locked.patient,
+        prescriber=locked.prescriber,
+        order=order,
+        source=Source.COUNTER,
+        document={
+            "directions": plan.sentence,
+            "strength_mg": format_amount(proposal.strength_mg),
+            "quantity": format_amount(proposal.quantity),
+            "agreed_with": asked,
+            "agreed": words,
+            "instead_of": str(locked.pk),
+        },
+        replaces=None if locked.status == PrescriptionStatus.REPLACED else locked,
+        notes=[f"Planned here and agreed with {asked}: {words}"],
+        by=by,
+        now=now,
+    )
+
+
+def _common_wishes(assessment: Assessment, wishes: PlanWishes, on: date) -> Wishes:
+    """Return what is known of the patient and what is wished, as the planner reads it."""
+    patient = assessment.case.patient
+    return {
+        "age_years": patient.age_on(on),
+        "weight_kg": patient.weight_kg,
+        "egfr": patient.egfr,
+        "dialysis": bool(patient.dialysis),
+        "days": wishes.days,
+        "step_mg": wishes.step_mg,
+        "interval_days": wishes.interval_days,
+        "whole_tablets": wishes.whole_tablets,
+        "together": 1,
+    }
+
+
+def _no_plan(field: str, given: str, expected: str) -> InvalidInput:
+    problem = Problem(field, given, expected, "Wish for something else, or ask the prescriber.")
+    return InvalidInput(f"No course keeps the rules with these wishes: {field} {given}.", problem)
