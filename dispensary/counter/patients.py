@@ -25,6 +25,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reminders import open_item
+from dispensary.counter.timeline import MOST_SHOWN, dose_line_of, list_happenings
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
@@ -211,6 +212,7 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
     patients.record_opening(patient=patient, by=visit.by, now=visit.now)
     therapy = therapy_of(patient, visit.today)
+    happenings = list_happenings(patient)
     context = {
         "patient": patient,
         "day": therapy.day(visit.today),
@@ -220,8 +222,9 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
         "may_stop": policies.may_end(visit.by),
         "facts": rows_of(patient),
         "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
-        "elsewhere": list(patient.prior_supplies.order_by("-dispensed_on", "-pk")[:20]),
-        "dispenses": patient.dispenses.select_related("prescription")[:20],
+        "line": dose_line_of(therapy),
+        "timeline": happenings[:MOST_SHOWN],
+        "is_cut": len(happenings) > MOST_SHOWN,
         "namesakes": group_namesakes(patient),
         "former": patient.former_identities.all(),
         "may_change": policies.may_receive(visit.by) and patient.joined_to is None,
@@ -229,19 +232,20 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     return render_page(request, visit, "patient.html", context)
 
 
-def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, bool, str]]:
-    """Return what is taken in words, whether it comes from elsewhere, and the address at which it is stopped."""
+def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, bool, str, str]]:
+    """Return what is taken in words, whether it comes from elsewhere, and the addresses at which it is stopped and planned anew.
+
+    What comes from elsewhere has no order that a plan could take the place of: its second address is empty.
+    """
     orders = {str(order.pk) for order in patient.prescriptions.all()}
     taken = []
     for thread in therapy.threads:
         course = therapy.course(thread.last_course)
-        is_recorded = course.source not in orders
-        address = (
-            reverse("counter:stop-recorded", args=[patient.pk, course.source])
-            if is_recorded
-            else reverse("counter:stop", args=[course.source])
-        )
-        taken.append((course_words(course), is_recorded, address))
+        if course.source in orders:
+            addresses = [reverse(f"counter:{name}", args=[course.source]) for name in ("stop", "plan")]
+        else:
+            addresses = [reverse("counter:stop-recorded", args=[patient.pk, course.source]), ""]
+        taken.append((course_words(course), course.source not in orders, *addresses))
     return taken
 
 

@@ -106,6 +106,7 @@ def stop_course(request: HttpRequest, visit: Visit, subject: Reviewed) -> HttpRe
             return redirect("counter:patient", subject.patient_id)
     context = {
         "patient": subject.patient,
+        "prescription": subject if isinstance(subject, Prescription) else None,
         "prescriber": subject.prescriber if isinstance(subject, Prescription) else None,
         "source": source_words(subject),
         "form": form,
