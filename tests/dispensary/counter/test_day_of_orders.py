@@ -1,0 +1,134 @@
+"""A generated day of a hundred orders: how many answers does the check page want before each hand-over?
+
+An answer is a fact that is asked, or a finding that somebody acknowledges or overrides. Stops are counted apart: no answer lets them pass.
+"""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from baclofen_rules import load_profile
+from dispensary.assessment import NOT_ASSESSED, Assessment, assess_document
+from tests.benchmarks import alert_rates
+
+DAY = tomllib.loads(Path(__file__).with_name("day_of_orders.toml").read_text(encoding="utf-8"))
+PROFILE = "lioresal"
+DAYS = 10
+"""Days that are generated, so that one day's luck does not decide."""
+BARS = {"repeats": "10 % ask", "changes": "2 answers", "first": "6 answers"}
+"""What the counter is meant to ask at most."""
+RATCHET = {"repeats": (0.53, Decimal("0.8")), "changes": (0.82, Decimal("2.5")), "first": (1.0, Decimal("6.5"))}
+"""The share of orders that ask anything, and the mean of their answers, that no change may pass: the bars are not reached yet."""
+MOST_REPEATS_ASKED_FOR_A_FACT = 0.10
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one order asks."""
+
+    facts: tuple[str, ...]
+    findings: tuple[str, ...]
+    stops: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        return len(self.facts) + len(self.findings)
+
+
+def forget(chance: random.Random, case: dict[str, Any], shares: dict[str, Any], *, was_asked: bool) -> dict[str, Any]:
+    """Take facts out of a case; those of a patient who is known here were asked some supplies ago."""
+    facts = case["patient"]
+    days = facts.setdefault("recorded_on", {})
+    for name, share in shares.items():
+        if not isinstance(share, float) or chance.random() >= share:
+            continue
+        facts[name] = None
+        days.pop(name, None)
+        if name == "egfr":
+            facts.pop("egfr_on", None)
+        if was_asked:
+            supplies = chance.choice(DAY["asked_before"]["supplies"])
+            days[name] = (alert_rates.ON - timedelta(days=28 * supplies)).isoformat()
+    return case
+
+
+def repeat(chance: random.Random) -> dict[str, Any]:
+    return forget(chance, alert_rates.clean_repeat(chance), DAY["known_patient"], was_asked=True)
+
+
+def change(chance: random.Random) -> dict[str, Any]:
+    return forget(chance, alert_rates.change(chance), DAY["known_patient"], was_asked=True)
+
+
+def first(chance: random.Random) -> dict[str, Any]:
+    return forget(chance, alert_rates.first_order(chance), DAY["new_patient"], was_asked=False)
+
+
+MAKERS: dict[str, Callable[[random.Random], dict[str, Any]]] = {"repeats": repeat, "changes": change, "first": first}
+
+
+def count(assessment: Assessment) -> Counted:
+    questions = [q for q in assessment.questions() if q.severity != "information" and q.code != NOT_ASSESSED]
+    return Counted(
+        tuple(assessment.facts_to_ask()),
+        tuple(q.code for q in questions if q.severity != "stop"),
+        tuple(q.code for q in questions if q.severity == "stop"),
+    )
+
+
+@cache
+def make_days() -> dict[str, list[Counted]]:
+    """Return what each order of the generated days asks, by kind of order."""
+    profile, chance = load_profile(PROFILE), random.Random(4)
+    return {
+        kind: [count(assess_document(make(chance), profile, alert_rates.ON)) for _ in range(DAYS * DAY["orders"][kind])]
+        for kind, make in MAKERS.items()
+    }
+
+
+def table(days: dict[str, list[Counted]]) -> str:
+    """Return the day as a table: orders, those that ask, answers of one, and what asks most."""
+    lines = [f"{'':10}{'orders':>8}{'ask':>8}{'mean':>8}{'most':>6}{'stopped':>9}  most often"]
+    for kind, orders in days.items():
+        asking = [order for order in orders if order.answers]
+        often = Counter(name for order in orders for name in (*order.facts, *order.findings)).most_common(6)
+        share, mean = 100 * len(asking) / len(orders), Decimal(sum(o.answers for o in orders)) / len(orders)
+        most = max(order.answers for order in orders)
+        stopped = sum(bool(order.stops) for order in orders)
+        names = ", ".join(f"{name} {100 * times / len(orders):.0f} %" for name, times in often)
+        names += f" (bar: {BARS[kind]})"
+        lines.append(f"{kind:10}{len(orders):>8}{share:>7.1f}%{mean:>8.2f}{most:>6}{stopped:>9}  {names}")
+    return "\n".join(lines)
+
+
+def test_a_day_asks_no_more_than_before() -> None:
+    days = make_days()
+    print(table(days))
+    for kind, orders in days.items():
+        share, mean = RATCHET[kind]
+        assert sum(bool(order.answers) for order in orders) <= share * len(orders), table(days)
+        assert sum(order.answers for order in orders) <= mean * len(orders), table(days)
+
+
+def test_a_repeat_seldom_asks_for_a_fact() -> None:
+    repeats = make_days()["repeats"]
+    asked = [order for order in repeats if order.facts]
+    assert len(asked) <= MOST_REPEATS_ASKED_FOR_A_FACT * len(repeats)
+
+
+def test_the_same_day_comes_out_the_same() -> None:
+    chance, again = random.Random(1), random.Random(1)
+    assert [repeat(chance) for _ in range(5)] == [repeat(again) for _ in range(5)]
+
+
+if __name__ == "__main__":
+    print(table(make_days()))
