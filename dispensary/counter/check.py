@@ -308,13 +308,14 @@ def render_check(
         drafts.store(request, prescription.pk, draft)
     reviewed = review_draft(visit, items, draft)
     product = reviewed.lines[0].product
+    claim = others_claim(prescription, visit)
     view = check_view.build_check_view(
         prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None, answers=draft.facts
     )
     context = {
         "prescription": prescription,
-        "claim": others_claim(prescription, visit),
-        "now": visit.now,
+        "claim": claim,
+        "claimed_at": visit.time_of(claim.claimed_at) if claim else "",
         "patient": prescription.patient,
         "namesakes": group_namesakes(prescription.patient),
         "number": order_number(prescription),

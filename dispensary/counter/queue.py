@@ -105,6 +105,8 @@ class Row:
     """The phase that is taken today; None before the first."""
     claim: OrderClaim | None = None
     """Who works on it now."""
+    claimed_at: str = ""
+    """Since which time of the day."""
 
     @property
     def number(self) -> str:
@@ -279,4 +281,13 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
         OrderState.WAITING: f"{awaited}{prescription.ended_reason}".strip(),
     }
     reason = summary.finding or reasons.get(state, "")
-    return Row(prescription, tone, words, reason, summary.due_on, summary.phase, claim)
+    return Row(
+        prescription,
+        tone,
+        words,
+        reason,
+        summary.due_on,
+        summary.phase,
+        claim,
+        visit.time_of(claim.claimed_at) if claim else "",
+    )

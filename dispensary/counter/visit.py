@@ -76,6 +76,10 @@ class Visit:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.pharmacy.time_zone)
 
+    def time_of(self, moment: datetime) -> str:
+        """Return the time of day at the pharmacy: `10:05`."""
+        return f"{moment.astimezone(self.zone):%H:%M}"
+
     @property
     def menu(self) -> list[MenuItem]:
         links = [(words, reverse(name)) for words, name, is_allowed in MENU if is_allowed(self.by)]
