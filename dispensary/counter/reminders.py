@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -123,6 +123,7 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         WorklistItem.objects.filter(pharmacy=visit.pharmacy).exclude(state=WorkState.RESOLVED).select_related("patient")
     )
     risk_work = {item.patient_id: item for item in work if item.kind == WorkKind.WITHDRAWAL_RISK}
+    contacts = find_last_contacts([risk.patient.pk for risk in risks], visit)
     tones = {
         RiskLevel.OVERDUE: "stop",
         RiskLevel.TODAY: "override",
@@ -131,11 +132,26 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         RiskLevel.STOPPED: "acknowledge",
     }
     context = {
-        "risks": [(risk, tones[risk.level], risk_work.get(risk.patient.pk)) for risk in risks],
+        "risks": [
+            (risk, tones[risk.level], risk_work.get(risk.patient.pk), contacts.get(risk.patient.pk)) for risk in risks
+        ],
         "urgent": [item for item in work if item.kind == WorkKind.RED_FLAG],
         "work": [item for item in work if item.kind not in {WorkKind.WITHDRAWAL_RISK, WorkKind.RED_FLAG}],
     }
     return render_page(request, visit, "at_risk.html", context)
+
+
+def find_last_contacts(patient_ids: Sequence[uuid.UUID], visit: Visit) -> dict[uuid.UUID, tuple[date, str]]:
+    """Return the day and kind of the last contact with each patient: spoken to, or a message that left."""
+    of_these = {"patient__in": patient_ids, "pharmacy": visit.pharmacy}
+    calls = WorklistItem.objects.filter(**of_these, resolution=Resolution.CALLED).values_list("patient")
+    left = Reminder.objects.filter(**of_these, state__in=GROUPS["sent"][1]).values_list("patient")
+    moments = [
+        *((patient, at, "spoke to the patient") for patient, at in calls.annotate(at=Max("resolved_at"))),
+        *((patient, at, "message") for patient, at in left.annotate(at=Max("deliveries__started_at")) if at),
+    ]
+    latest = sorted(moments, key=lambda contact: contact[1])
+    return {patient: (visit.pharmacy.local_day(at), words) for patient, at, words in latest}
 
 
 class DoneForm(StyledForm):

@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary.actions import consent, dispenses
+from dispensary.counter.reminders import find_last_contacts
+from dispensary.counter.visit import Visit
 from dispensary.models import (
     AuditEntry,
     ConsentAnswer,
@@ -165,7 +167,7 @@ def test_the_page_says_why_a_patient_gets_no_message(counter: Client, pharmacist
 def test_who_ran_out_stands_above_who_will(counter: Client, pharmacist: StaffMember) -> None:
     soon, out = supplied(pharmacist, days_ago=27), supplied(pharmacist, days_ago=30)
     page = counter.get(reverse("counter:at-risk"))
-    assert [risk.patient.pk for risk, _tone, _item in page.context["risks"]] == [out.pk, soon.pk]
+    assert [risk.patient.pk for risk, *_ in page.context["risks"]] == [out.pk, soon.pk]
     assert "Without tablets for 2 days: withdrawal may have begun" in page.content.decode()
 
 
@@ -178,6 +180,21 @@ def test_a_call_is_on_record_even_before_the_house_asked_for_it(counter: Client,
     events = set(AuditEntry.objects.filter(action__startswith="worklist.").values_list("action", flat=True))
     assert "worklist.opened" in events
     assert len(events) == 2
+
+
+def test_the_last_contact_stands_beside_the_risk(counter: Client, pharmacist: StaffMember) -> None:
+    patient = supplied(pharmacist, days_ago=29)
+    contacts = [row[3] for row in counter.get(reverse("counter:at-risk")).context["risks"]]
+    assert contacts == [None]
+    counter.post(reverse("counter:work", args=[patient.pk]), {"what": "called", "note": "comes today"})
+    today = pharmacist.pharmacy.local_day(timezone.now())
+    assert find_last_contacts([patient.pk], visit_of(pharmacist)) == {patient.pk: (today, "spoke to the patient")}
+    stranger = make.staff(make.pharmacy("Elsewhere"))
+    assert find_last_contacts([patient.pk], visit_of(stranger)) == {}
+
+
+def visit_of(member: StaffMember) -> Visit:
+    return Visit(member=member, has_other_pharmacies=False, by=member.actor(), now=timezone.now(), path="/")
 
 
 def test_work_is_put_off_with_a_reason_and_a_day(counter: Client, pharmacist: StaffMember) -> None:
