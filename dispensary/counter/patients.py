@@ -241,11 +241,13 @@ def list_taken(patient: Patient, therapy: Therapy) -> list[tuple[str, bool, str,
     taken = []
     for thread in therapy.threads:
         course = therapy.course(thread.last_course)
-        if course.source in orders:
-            addresses = [reverse(f"counter:{name}", args=[course.source]) for name in ("stop", "plan")]
-        else:
-            addresses = [reverse("counter:stop-recorded", args=[patient.pk, course.source]), ""]
-        taken.append((course_words(course), course.source not in orders, *addresses))
+        is_recorded = course.source not in orders
+        stop, plan = (
+            (reverse("counter:stop-recorded", args=[patient.pk, course.source]), "")
+            if is_recorded
+            else (reverse("counter:stop", args=[course.source]), reverse("counter:plan", args=[course.source]))
+        )
+        taken.append((course_words(course), is_recorded, stop, plan))
     return taken
 
 

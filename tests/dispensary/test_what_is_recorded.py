@@ -43,6 +43,7 @@ from dispensary.models import (
 )
 from dispensary.models.reminders import Delivery, DeliveryOutcome
 from tests.dispensary import make
+from tests.dispensary.api import test_cds_hooks as hooks
 from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, case, hand_over, order, today
 from tests.dispensary.api.fhir.orders import request as fhir_request
 from tests.dispensary.api.test_audit import search
@@ -242,6 +243,18 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     house.wrote(Event.PRESCRIPTION_RELEASED, by=technician)
     assert house.technician.post("fhir/MedicationRequest", sent | {"status": "cancelled"}).status_code == 200
     house.wrote(Event.PRESCRIPTION_WITHDRAWN, by=technician)
+
+
+@journey
+def test_cards_for_another_system_and_what_was_done_about_them(house: House) -> None:
+    service, technician = "/cds-services/baclofen-sign", house.technician
+    steep = hooks.draft(hooks.line(hooks.mg(35), hooks.daily(3, boundsDuration=hooks.days(28))))
+    answered = technician.post(service, hooks.call(steep))
+    assert answered.status_code == 200, answered.content
+    house.wrote(Event.CARDS_SENT, by=StaffRole.TECHNICIAN)
+    done = technician.post(f"{service}/feedback", hooks.feedback(answered.json()["cards"][0]["uuid"]))
+    assert done.status_code == 200, done.content
+    house.wrote(Event.CARD_ANSWERED, by=StaffRole.TECHNICIAN)
 
 
 @journey
