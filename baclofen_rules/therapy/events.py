@@ -19,7 +19,7 @@ class Kind:
     """The kinds of event, in the order in which those of one day are applied."""
 
     DECISION, DEATH, RETURN, UNDONE_HAND_OVER, UNDOING, HAND_OVER, RETURN_OF_THE_DAY, STOP_OF_THE_DAY = range(8)
-    """What came back whole on its own day is handed over and back first: the other hand-overs of the day go without it."""
+    """What came back whole before more of its order was handed over on the same day is handed over and back first."""
 
 
 class Event(NamedTuple):
@@ -72,7 +72,7 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
             if not after and first_on[source] != supply.on:
                 after = -1
             place = (after, -mg, source, supply.number, supply.id)
-        is_undone = is_back(supply, day)
+        is_undone = supply.status is SupplyStatus.RETURNED and _is_undone(supply, supplies)
         yield Event(day, Kind.UNDONE_HAND_OVER if is_undone else Kind.HAND_OVER, place, supply)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
             returned_on = max(day, supply.returned_on.toordinal())
@@ -87,6 +87,14 @@ def standing(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     corrected = {decision.corrects for decision in decisions if decision.corrects is not None}
     uncorrected = [decision for decision in decisions if decision.id is None or decision.id not in corrected]
     return tuple(sorted(uncorrected, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")))
+
+
+def _is_undone(supply: Supply, supplies: Sequence[Supply]) -> bool:
+    """Say whether a hand-over came back whole on its day, with those before it, and more of its order was handed over then."""
+    source, day, place = supply.order or supply.id, supply.on.toordinal(), (supply.number, supply.id)
+    of_day = [s for s in supplies if s.on == supply.on and (s.order or s.id) == source]
+    earlier = [s for s in of_day if (s.number, s.id) <= place]
+    return len(earlier) < len(of_day) and all(is_back(s, day) for s in earlier)
 
 
 def _place_within_day(supply: Supply, supplies: Sequence[Supply], replacements: Sequence[Decision]) -> int:

@@ -233,7 +233,7 @@ class Reference:
             if supply.returned_on is not None and supply.returned_on == self.day > supply.on:
                 self.take_back(supply)
         given_today = sorted([s for s in self.supplies if s.on == self.day], key=self.place_in_day)
-        undone = [s for s in given_today if self.is_back(s)]
+        undone = [s for s in given_today if self.is_undone(s, given_today)]
         for of_today in (undone, [s for s in given_today if s not in undone]):
             for supply in of_today:
                 self.hand_over(supply)
@@ -369,6 +369,13 @@ class Reference:
         for other in again:
             if other.ended_on is None and other.first_on <= self.day:
                 self.begin(other)
+
+    def is_undone(self, supply: Supply, given_today: Sequence[Supply]) -> bool:
+        """Say whether all of an order came back before more of it was handed over on the same day."""
+        own = [s for s in given_today if (s.order or s.id) == (supply.order or supply.id)]
+        own.sort(key=lambda s: (s.number, s.id))
+        until = own[: own.index(supply) + 1]
+        return until != own and all(self.is_back(s) for s in until)
 
     def is_back(self, supply: Supply) -> bool:
         is_whole = supply.returned_tablets in (None, supply.tablets)
