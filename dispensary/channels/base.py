@@ -26,6 +26,8 @@ class Message:
     stop_url: str = ""
     page: str = ""  # a line with the address of the patient's page
     language: str = "en"
+    reply_to: str = ""
+    """The pharmacy's own address for e-mail; empty where it has recorded none."""
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.charset import QP, Charset
+from email.utils import formataddr, parseaddr
 from functools import cache, partial
 from typing import Any
 
@@ -37,7 +38,7 @@ _QUOTED_PRINTABLE.body_encoding = QP
 
 
 class Email(Channel):
-    """Options: `from_email` (else Django's DEFAULT_FROM_EMAIL), `domain` of the Message-ID, `seconds` for one message."""
+    """Options: `from_email` (else Django's DEFAULT_FROM_EMAIL; its name is the pharmacy's), `domain` of the Message-ID, `seconds` for one message."""
 
     name = "email"
     after_crash = AfterCrash.BY_KIND
@@ -86,8 +87,8 @@ class Email(Channel):
         return inner if isinstance(inner, smtplib.SMTP) else None
 
     def _build_email(self, message: Message) -> EmailMessage:
-        sender = self.options.get("from_email") or settings.DEFAULT_FROM_EMAIL
-        domain = self.options.get("domain") or sender.rpartition("@")[2].rstrip(">") or "localhost"
+        _name, sender = parseaddr(self.options.get("from_email") or settings.DEFAULT_FROM_EMAIL)
+        domain = self.options.get("domain") or sender.rpartition("@")[2] or "localhost"
         headers = {"Message-ID": f"<{message.key}@{domain}>", "Auto-Submitted": "auto-generated"}
         headers["Content-Language"] = message.language
         parts = [part for part in (message.body, message.page) if part]
@@ -97,7 +98,14 @@ class Email(Channel):
                 headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         if message.opt_out:
             parts.append(f"{message.opt_out} {message.stop_url}".strip())
-        email = EmailMessage(message.subject, "\n\n".join(parts) + "\n", sender, [message.to], headers=headers)
+        email = EmailMessage(
+            message.subject,
+            "\n\n".join(parts) + "\n",
+            formataddr((message.sender, sender)),
+            [message.to],
+            headers=headers,
+            reply_to=[message.reply_to] if message.reply_to else None,
+        )
         email.encoding = _QUOTED_PRINTABLE
         return email
 

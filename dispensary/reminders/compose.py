@@ -67,6 +67,7 @@ class Row:
     sender: str
     phone: str
     after_hours: str
+    reply_to: str
     quiet_from: time
     quiet_until: time
     message_at: time
@@ -273,6 +274,7 @@ def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habi
         stop_url=stop_url,
         page=_page_line(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
         language=text.language,
+        reply_to=row.reply_to,
     )
 
 

@@ -50,7 +50,7 @@ RETURNING id, attempt, extract(epoch FROM started_at)::float8
 -- back by the limits of a day and a week; only for them is looked up what was sent before. An address with a delivery
 -- refused, undelivered or bounced is not tried again for the same reminder in the same round.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
-       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone,
+       coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at,
        c.id, c.medium, c.address, c.address_digest, c.detail_level,
        CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(

@@ -1,7 +1,7 @@
 """Words: one TOML file a language, a closed set of variables, two variants.
 
 ``plain`` names no medicine, no dose and no condition, so that a glance at a locked screen tells nothing. ``detailed``
-does, and is used only where the patient chose it. The subject of an e-mail is the same for every kind, always.
+does, and is used only where the patient chose it. The subject of an e-mail says only whether a call is urgent.
 
 In a text that runs from right to left, a telephone number of several groups would be shown with its groups in reverse, and a
 Latin name at the start would turn the whole text around: each value of the other direction is isolated (Unicode annex 9).
@@ -39,6 +39,8 @@ PLAIN_VARIABLES = frozenset({"sender", "phone", "date", "after_hours"})
 DETAILED_VARIABLES = PLAIN_VARIABLES | {"medicine", "before", "after", "tablets", "strength"}
 _ASKS_TO_CALL = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
 """Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
+_URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
+"""Kinds whose subject in an e-mail asks for a call."""
 _WHOLE = Decimal(1)
 _HALF = Decimal("0.5")
 _FROM_THE_RIGHT = "\u200f"
@@ -153,7 +155,7 @@ def write(
     if kind in _ASKS_TO_CALL and variables.get("after_hours"):
         body = f"{body} {words['closed']}"
     return Text(
-        subject=words["subject"].format(sender=variables["sender"]),
+        subject=words["subject_urgent" if kind in _URGENT else "subject"].format(sender=variables["sender"]),
         body=_fill(body, language, variables),
         opt_out=words["opt_out"][way_out],
         language=language,

@@ -56,6 +56,15 @@ def test_a_kind_server_takes_it_with_its_headers(server, channel):
     assert "https://pharmacy.example/u/abc" in letter.get_content()
 
 
+def test_a_letter_bears_the_pharmacys_name_and_is_answered_to_the_pharmacy(server, channel):
+    channel.send(message(sender="Farmàcia, Harbour", reply_to="desk@harbour.example"))
+    channel.send(message())
+    letter, other = server.taken
+    assert letter["From"].addresses[0].display_name == "Farmàcia, Harbour"
+    assert letter["From"].addresses[0].addr_spec == "reminders@pharmacy.example"
+    assert letter["Reply-To"] == "desk@harbour.example" and other["Reply-To"] is None
+
+
 def test_the_line_to_the_patients_page_stands_between_the_words_and_the_way_out(server, channel):
     channel.send(message(page="What we will send you: https://pharmacy.example/m/xyz"))
     words = server.taken[0].get_content()

@@ -62,7 +62,7 @@ def test_the_words_reveal_nothing_and_carry_the_way_to_stop(due, outbox):
     due()
     reminders.drain()
     message = outbox.sent[0]
-    assert message["subject"] == "A message from City Pharmacy" and "baclofen" not in message["text"].casefold()
+    assert message["subject"] == "Please call City Pharmacy" and "baclofen" not in message["text"].casefold()
 
 
 def test_two_hundred_due_at_once_all_leave_once(awake, due, outbox):

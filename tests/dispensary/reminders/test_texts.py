@@ -115,6 +115,14 @@ def test_what_asks_to_call_at_once_says_whom_while_the_pharmacy_is_closed(langua
     assert "after" not in text(ReminderKind.RUN_OUT, language, detailed=detailed).body
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_subject_of_a_letter_says_only_whether_a_call_is_urgent(language):
+    subjects = {kind: text(kind, language, detailed=True).subject for kind in ReminderKind}
+    urgent = {subjects[ReminderKind.RUN_OUT], subjects[ReminderKind.MISSED_COLLECTION]}
+    assert len(urgent) == 1 and len(set(subjects.values())) == 2
+    assert all("City Pharmacy" in subject for subject in subjects.values())
+
+
 def test_no_text_is_wrong_when_it_is_read_a_day_late():
     """A run-out call may wait for the end of quiet hours, or for a provider: it names its day and never says "today, ..."."""
     for language, phrase in {"ar": "لهذا اليوم", "en": "today,", "es": "hoy,", "fr": "aujourd'hui,"}.items():
