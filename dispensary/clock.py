@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import DateTimeField, Func
 from django.utils import timezone
 
@@ -30,9 +30,9 @@ def clock_expression() -> Func:
     return Func(function="clock_timestamp", output_field=DateTimeField())
 
 
-def read_clock() -> datetime:
-    """Return the present time of the database."""
-    with connection.cursor() as cursor:
+def read_clock(using: str = DEFAULT_DB_ALIAS) -> datetime:
+    """Return the present time of the database, asked through the connection of this alias."""
+    with connections[using].cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         row: tuple[datetime] = cursor.fetchone()
     return row[0]

@@ -1,9 +1,12 @@
 """One clock, the database's: a server whose own is wrong ends no session or token, changes nothing, and says why."""
 
+import contextlib
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -78,3 +81,13 @@ def test_a_session_made_by_a_server_whose_clock_is_ahead_lasts_one_shift(
     client.post("/accounts/login/", {"login": member.user.get_username(), "password": make.PASSWORD})
     (session,) = Session.objects.all()
     assert timedelta(hours=11) < session.expire_date - right < timedelta(hours=13)
+
+
+def test_an_audit_command_dates_its_entries_by_the_database(
+    member: StaffMember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_clock(monkeypatch, timedelta(days=40))
+    with contextlib.suppress(SystemExit):
+        call_command("audit", "review", stdout=StringIO())
+    entry = AuditEntry.objects.get(pharmacy=member.pharmacy_id, action="log.reviewed")
+    assert abs(entry.recorded_at - entry.occurred_at) < timedelta(minutes=1)

@@ -9,7 +9,6 @@ from pathlib import Path
 from uuid import UUID
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from dispensary.audit.checks import live
 from dispensary.audit.checks.counts import count_missing_days
@@ -18,6 +17,7 @@ from dispensary.audit.checks.verification import Checked, Evidence, compare_site
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import writing_roles
 from dispensary.audit.sealing.keys import KeyTrouble
+from dispensary.clock import read_clock
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 
 
@@ -64,7 +64,7 @@ def _verify(command: BaseCommand, options: Options) -> int:
         full=options["full"],
         grace=options["grace"],
         keep_record=not options["no_record"],
-        now=timezone.now(),
+        now=read_clock(),
         progress=(lambda origin: progress_on_terminal(command, f"{origin}: ")) if show_progress else None,
     ):
         _report_log(command, checked, as_json=options["json"])
@@ -93,7 +93,7 @@ def _report_log(command: BaseCommand, checked: Checked, *, as_json: bool) -> Non
 
 
 def _compare(command: BaseCommand, *, keep_record: bool) -> int:
-    comparison = compare_site(keep_record=keep_record, now=timezone.now())
+    comparison = compare_site(keep_record=keep_record, now=read_clock())
     for orphan in comparison.orphans:
         command.stdout.write(f"Reconciliation: {orphan}.")
     if not comparison.orphans:
@@ -118,7 +118,7 @@ VERIFY = Verb(
 
 
 def _count(command: BaseCommand, options: Options) -> int:
-    for pharmacy, day, entries in count_missing_days(timezone.now()):
+    for pharmacy, day, entries in count_missing_days(read_clock()):
         if options["verbosity"]:
             command.stdout.write(f"{pharmacy.name}, {day}: {entries:,} entries counted")
     return 0
@@ -142,7 +142,7 @@ def _review(command: BaseCommand, options: Options) -> int:
     Return 1 when there is something to look at.
     """
     points = 0
-    for reviewed in review_pharmacies(options["day"], writers=writing_roles(), now=timezone.now()):
+    for reviewed in review_pharmacies(options["day"], writers=writing_roles(), now=read_clock()):
         points += len(reviewed.counted.points)
         _report_day(command, reviewed, as_json=options["json"])
     return int(points > 0)

@@ -9,13 +9,13 @@ from pathlib import Path
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from dispensary.actions import logbook, replay
 from dispensary.actions.replay import Replayed, Summary, Verdict
 from dispensary.actors import Actor
 from dispensary.audit.evidence import bundle, export, files, proof, tiles, verify
 from dispensary.audit.evidence.export import Scope, Shape
+from dispensary.clock import read_clock
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.management.audit_verbs.verb import Options, Verb, progress_on_terminal
 from dispensary.models import AuditEntry, AuditLog
@@ -54,7 +54,7 @@ def _export(command: BaseCommand, options: Options) -> int:
                 )
             scope = Scope(log.log_id, state.first, state.last)
         shape = {".csv": Shape.CSV, ".ndjson": Shape.FHIR}.get(out.suffix, Shape.BUNDLE)
-        by, now = Actor.system("export", log.pharmacy), timezone.now()
+        by, now = Actor.system("export", log.pharmacy), read_clock()
         scope = logbook.export(scope=scope, shape=shape, by=by, now=now, reason=options["reason"]).scope
         if state is None:
             state = files.State(str(log.log_id), scope.first, scope.last or 0)
@@ -166,7 +166,7 @@ def _replay(command: BaseCommand, options: Options) -> int:
     for line in [_summary_json(summary)] if options["json"] else _summary_lines(summary):
         command.stdout.write(line)
     by = Actor.system("replay", log.pharmacy)
-    replay.note_replay(log=log, first=first, last=last, instead=profile, summary=summary, by=by, now=timezone.now())
+    replay.note_replay(log=log, first=first, last=last, instead=profile, summary=summary, by=by, now=read_clock())
     if summary.counts[Verdict.DIFFERENT]:
         return DIFFERENT
     return UNAVAILABLE if summary.counts[Verdict.UNAVAILABLE] else SAME

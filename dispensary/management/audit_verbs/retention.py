@@ -10,17 +10,17 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from dispensary.actors import Actor, Role
 from dispensary.audit import retention
 from dispensary.audit.evidence import authority, verify
-from dispensary.audit.log.database import all_logs, log_of, owner_alias, raw_connection
+from dispensary.audit.log.database import all_logs, eraser_alias, log_of, owner_alias, raw_connection
 from dispensary.audit.log.events import Event
 from dispensary.audit.sealing.keys import create_key_file
 from dispensary.audit.sealing.notes import BadNote, SignerKey
 from dispensary.audit.sealing.service import state_folder
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
+from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
 from dispensary.management.audit_verbs.verb import Options, Verb
 from dispensary.management.commands._audit_people import authoriser
@@ -109,7 +109,9 @@ def _write_erasure(options: Options) -> str:
     else:
         erasures = retention.erasable(logs, options["patient"])
     parts = [(log, authority.group_ranges(seqs)) for log, seqs in erasures]
-    return authority.write_statement(Event.ERASED, parts, now=timezone.now(), basis=options["basis"], **_names(options))
+    return authority.write_statement(
+        Event.ERASED, parts, now=read_clock(owner_alias()), basis=options["basis"], **_names(options)
+    )
 
 
 def _write_retirement(options: Options) -> str | None:
@@ -121,7 +123,7 @@ def _write_retirement(options: Options) -> str | None:
         keep_days=options["keep_days"],
         people=_names(options),
         basis=options["basis"],
-        now=timezone.now(),
+        now=read_clock(owner_alias()),
     )
 
 
@@ -149,7 +151,7 @@ def _erase(command: BaseCommand, options: Options) -> int:
         for count, origin in zip(counts, statement["origins"], strict=True):
             command.stdout.write(f"{count} bodies of {origin} would be erased for good. Add --yes to do it.")
         return 0
-    entries = retention.erase(note, by=by, second=second, now=timezone.now())
+    entries = retention.erase(note, by=by, second=second, now=read_clock(eraser_alias()))
     for count, origin, entry in zip(counts, statement["origins"], entries, strict=True):
         command.stdout.write(
             f"{count} bodies of {origin} erased; entry {entry} says why. Backups keep them until they expire."
@@ -186,7 +188,7 @@ def _retire(command: BaseCommand, options: Options) -> int:
         return 0
     note = options["statement"].read_text(encoding="utf-8")
     by, second = _people(authority.open_statement(note, Event.RETIRED))
-    retired = retention.retire(note, by=by, second=second, now=timezone.now())
+    retired = retention.retire(note, by=by, second=second, now=read_clock(owner_alias()))
     command.stdout.write(
         f"{retired.log.origin}: everything up to {retired.last} may go, says entry {retired.entry_id}. "
         "Let the sealer sign, then drop."
@@ -218,7 +220,7 @@ def _incarnation(command: BaseCommand, options: Options) -> int:
     state = StateFolder(state_folder()).load(log.log_id)
     note = state.note if state else ""
     retention.open_incarnation(
-        log.log_id, note=note, reason=options["reason"], by=by, second=second, now=timezone.now()
+        log.log_id, note=note, reason=options["reason"], by=by, second=second, now=read_clock(owner_alias())
     )
     successor = log_of(all_logs(connection), options["pharmacy"])
     command.stdout.write(

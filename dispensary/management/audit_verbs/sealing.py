@@ -33,6 +33,7 @@ from dispensary.audit.sealing.notes import BadNote, KeyKind, SignerKey, Verifier
 from dispensary.audit.sealing.sealer import Sealer, SealRefused
 from dispensary.audit.sealing.service import Round, make_sealer, record_rotation, seal_round
 from dispensary.audit.sealing.witnesses import CosignRefused, Witness
+from dispensary.clock import read_clock
 from dispensary.conf import conf
 from dispensary.management.audit_verbs.verb import Options, Verb
 
@@ -89,7 +90,7 @@ def _key(command: BaseCommand, options: Options) -> int:
             f"The key is in {path}. Keep a copy of it, and of the public keys below, away from this machine."
         )
     elif options["rotate"]:
-        record_rotation(*rotate_key(path), timezone.now())
+        record_rotation(*rotate_key(path), read_clock(sealer_alias()))
     elif options["drop_old"]:
         drop_old_keys(path)
     keys = read_keys(path)
@@ -133,8 +134,10 @@ def _seal(command: BaseCommand, options: Options) -> int:
     checks = CheckRunner()
     while True:
         try:
-            checks.poll(timezone.now())
-            _report_round(command, seal_round(sealer, timezone.now(), pharmacy=options["pharmacy"]), options)
+            checks.poll(read_clock(sealer_alias()))
+            _report_round(
+                command, seal_round(sealer, read_clock(sealer_alias()), pharmacy=options["pharmacy"]), options
+            )
         except DATABASE_ERRORS as error:
             if options["once"]:
                 raise _unanswered(error) from error
@@ -199,7 +202,7 @@ def _anchor(command: BaseCommand, options: Options) -> int:
     """Send the newest checkpoints; each delivery is recorded, failed ones too."""
     if not (options["mail"] or options["print"] or options["dir"] or options["age"]):
         raise CommandError("Say where to: --mail ADDRESS, --print, --dir FOLDER; or ask with --age.", returncode=2)
-    connection, now = raw_connection(sealer_alias()), timezone.now()
+    connection, now = raw_connection(sealer_alias()), read_clock(sealer_alias())
     newest = list(anchors.newest_anchors(connection))
     deliveries: list[tuple[str, str, Callable[[], Any]]] = [
         *(("mail", to, anchors.build_mail(newest, to, now).send) for to in options["mail"]),
@@ -267,7 +270,8 @@ def _cosign(command: BaseCommand, options: Options) -> int:
                 lines = options["log_vkey"].read_text(encoding="utf-8").splitlines()
                 keys = [VerifierKey.parse(line) for line in lines if line.strip()]
                 request = options["request"].read_text(encoding="utf-8")
-                command.stdout.write(witness.answer(request, keys, timezone.now()), ending="")
+                now = timezone.now()  # a witness works elsewhere, without our database
+                command.stdout.write(witness.answer(request, keys, now), ending="")
             case "store":
                 vkey = VerifierKey.parse(options["witness_vkey"].read_text(encoding="utf-8"))
                 log = _newest_anchor(options["pharmacy"]).log
