@@ -1,12 +1,15 @@
-"""Fresh proof of a person by django-allauth: the password and, where there is a second factor, a code."""
+"""Fresh proof of a person by django-allauth: a passkey, or the password and, where there is a second factor, a code."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from allauth.mfa.base.internal.flows import check_rate_limit
 from allauth.mfa.models import Authenticator
-from django.core.exceptions import ValidationError
+from allauth.mfa.webauthn.internal import auth
+from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
+from fido2.webauthn import UserVerificationRequirement
 
 from dispensary.errors import Problem
 from dispensary.models import SignatureMethod
@@ -14,31 +17,34 @@ from dispensary.proof import Factor, NotProven, PasswordProof, Proof, User
 
 
 class AccountProof(PasswordProof):
-    """Proof by password, tried with the lock-out of sign-ins, and by a code of the authenticator app or a recovery code."""
+    """Proof by a passkey, which says who holds it; or by password and a code of the authenticator app or a recovery code."""
 
     def begin(self, user: User) -> frozenset[Factor]:
         """Return the password, and the code where the person has a second factor."""
         factors = super().begin(user)
-        has_second = Authenticator.objects.filter(user_id=user.pk).exists()
-        return factors | {Factor.CODE} if factors and has_second else factors
+        return factors | {Factor.CODE} if factors and self.has_second_factor(user) else factors
+
+    def has_second_factor(self, user: User) -> bool:
+        """Return whether the person has an app, a passkey or recovery codes."""
+        return bool(Authenticator.objects.filter(user_id=user.pk).exists())
+
+    def passkey_options(self, user: User, digest: str) -> dict[str, Any] | None:
+        """Return the options of a request to the person's passkeys; its challenge is the digest."""
+        asked = _ask_passkeys(user, digest)
+        return None if asked is None else dict(asked[0])
 
     def verify(
         self, request: HttpRequest, user: User, digest: str, evidence: Mapping[str, str], now: datetime
     ) -> Proof:
         """Return the proof; a code is used up. Raises `NotProven`."""
-        try:
-            proof = super().verify(request, user, digest, evidence, now)
-        finally:
-            request.axes_locked_out = False  # type: ignore[attr-defined]  # else its middleware answers with a page
+        if answer := evidence.get(Factor.PASSKEY):
+            return _verify_passkey(user, digest, answer, now)
+        proof = super().verify(request, user, digest, evidence, now)
         if Factor.CODE not in self.begin(user):
             return proof
-        try:
-            forget_attempts = check_rate_limit(user)
-        except ValidationError:
-            raise NotProven("Too many wrong codes. Wait five minutes.") from None
         kinds = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
         if not any(
-            factor.wrap().validate_code(evidence[Factor.CODE])
+            factor.wrap().validate_code(evidence.get(Factor.CODE, ""))
             for factor in Authenticator.objects.filter(user_id=user.pk, type__in=kinds)
         ):
             raise NotProven(
@@ -47,5 +53,34 @@ class AccountProof(PasswordProof):
                     "proof.code", "another", "the code that the app shows now", "With a passkey alone: a recovery code."
                 ),
             )
-        forget_attempts()
         return Proof(proof.user_id, now, SignatureMethod.SECOND_FACTOR, digest)
+
+
+def _ask_passkeys(user: User, digest: str) -> tuple[Mapping[str, Any], Any] | None:
+    """Return a request to the person's passkeys and what its answer is compared with; None without passkeys or digest."""
+    keys = auth.get_credentials(user) if isinstance(user, AbstractBaseUser) else []
+    if not keys or not digest:
+        return None
+    required = UserVerificationRequirement.REQUIRED  # the passkey alone is the proof: it must ask for PIN or finger
+    asked: tuple[Mapping[str, Any], Any] = auth.get_server().authenticate_begin(
+        keys, user_verification=required, challenge=bytes.fromhex(digest)
+    )
+    return asked
+
+
+def _verify_passkey(user: User, digest: str, answer: str, now: datetime) -> Proof:
+    asked = _ask_passkeys(user, digest)
+    try:
+        if asked is None:
+            raise ValueError("no passkey, or no signature was begun")
+        response = json.loads(answer)
+        key = auth.get_server().authenticate_complete(asked[1], auth.get_credentials(user), response)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise NotProven(
+            "The passkey did not sign this.",
+            Problem("proof.passkey", "an answer to something else", "the answer of the signer's passkey", "Try again."),
+        ) from error
+    used = auth.get_authenticator_by_credential_id(user, key.credential_id)
+    if used is not None:
+        used.record_usage()
+    return Proof(user.pk, now, SignatureMethod.PASSKEY, digest)

@@ -23,6 +23,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("people/<int:pk>/reset-factors", people.reset_factors, name="reset-factors"),
     path("people/<int:pk>/unlock", people.unlock, name="unlock-person"),
+    path("people/signed-in/", people.signed_in, name="signed-in"),
+    path("people/signed-in/<int:pk>/end", people.sign_out, name="sign-out-person"),
     path("api/docs/", API_DOCS, name="api-docs"),
     *MAIL_EVENTS,
     path("", include("dispensary.urls")),

@@ -32,6 +32,8 @@ class Conf:
     profile_folder: Path | None = None  # a site's own profiles, searched before the ones that ship
     max_quantity: int = 10_000  # tablets in one prescription; more is a slip of the keyboard
     person_proof: str = "dispensary.proof.PasswordProof"  # how a signer proves to be there, see `proof.py`
+    factor_grace_days: int = 14  # who signs, manages or audits adds a second factor within so many days of the role [D]
+    idle_minutes: int = 15  # an idle counter locks after this; it says so two minutes before [D]
     token_requests_a_minute: int = 6_000  # of one API token [D]; more is a program gone wild, and a 429
     cds_clients: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict

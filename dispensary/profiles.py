@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
 from baclofen_rules import InvalidProfile, Profile, load_profile
+from baclofen_rules.profiles.limits import Value
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 
@@ -20,6 +24,62 @@ def profile_named(name: str, on: date) -> Profile:
             f"The pharmacy's profile cannot be used: {error}",
             Problem("pharmacy.profile", name, "the name of a profile", "A manager chooses one under settings."),
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """One number of a profile, as a pharmacist reads and signs it."""
+
+    place: str
+    """Where it stands: `rules.daily-maximum.grace`, or `terms.max_mg_per_day` for one that several rules share."""
+    value: str
+    unit: str
+    since: date
+    ages: str
+    mark: str
+    source: str
+    where: str
+    note: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything about it, hexadecimal: another number, or another source, is another line."""
+        return sha256("\n".join(str(getattr(self, field.name)) for field in fields(self)).encode()).hexdigest()
+
+    @property
+    def anchor(self) -> str:
+        """Name of its field on a page."""
+        return f"line-{self.digest[:16]}"
+
+
+@lru_cache(maxsize=64)
+def limit_lines(profile: Profile) -> tuple[LimitLine, ...]:
+    """Return every number of a profile, shared ones first, in the order of the file."""
+    sections = {"terms": profile.terms, **{f"rules.{code}": part for code, part in profile.sections.items()}}
+    return tuple(
+        LimitLine(
+            f"{section}.{name}",
+            _spell(entry.value),
+            entry.unit,
+            entry.since,
+            "" if entry.ages is None else str(entry.ages),
+            str(entry.citation.mark),
+            entry.citation.title,
+            entry.citation.where,
+            entry.note,
+        )
+        for section, part in sections.items()
+        for name, parameter in part.parameters.items()
+        for entry in parameter.entries
+    )
+
+
+def _spell(value: Value) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(f"{number:f}" for number in value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 @lru_cache(maxsize=64)

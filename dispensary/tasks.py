@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from dispensary import reminders
-from dispensary.actions import idempotency, summaries
+from dispensary.actions import idempotency, settings_changes, signatures, summaries
 from dispensary.audit.checks.counts import count_missing_days
 from dispensary.clock import read_clock
 from dispensary.conf import conf
@@ -20,11 +20,12 @@ HINT_SECONDS = 60
 
 @shared_task(name="dispensary.reminders.tick", ignore_result=True)
 def tick_reminders() -> None:
-    """Recover interrupted reminders and publish hints of what is due: one for each batch, at most one for each lane.
+    """Put settings into force whose day is over, recover interrupted reminders and publish hints of what is due: one for each batch, at most one for each lane.
 
     Then, for some seconds, count again the therapies that a new day or changed settings have made old: no message waits
     for that.
     """
+    settings_changes.apply_due(now=read_clock())
     due = reminders.tick().due
     batches = -(-due // conf().reminder_batch)
     for _ in range(min(batches, conf().reminder_lanes)):
@@ -53,5 +54,7 @@ def count_days() -> None:
 
 @shared_task(name="dispensary.answers.forget", ignore_result=True)
 def forget_answers() -> None:
-    """Delete the kept answers of old requests."""
-    idempotency.forget_answers(now=read_clock())
+    """Delete the kept answers of old requests, and old signatures that were begun."""
+    now = read_clock()
+    idempotency.forget_answers(now=now)
+    signatures.forget_begun(now=now)

@@ -28,9 +28,11 @@ from dispensary.actions.handover_problems import (
     problems_of,
 )
 from dispensary.actions.locks import lock
-from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.papers import open_work_on_return
 from dispensary.actions.prescriptions import end, replace_order
+from dispensary.actions.refusals import Refused, refuse
+from dispensary.actions.second_signatures import second_problems
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
@@ -158,24 +160,20 @@ class _Handover:
         assessment = self._assess(products, decisions) if decisions else first_assessment
         frozen_reviews = [
             reviews.freeze(
-                subject=item.prescription,
-                assessment=assessment,
-                reason=ReviewReason.DISPENSE,
-                by=self.by,
-                now=self.now,
+                subject=item.prescription, assessment=assessment, reason=ReviewReason.DISPENSE, by=self.by, now=self.now
             )
             for item in self.items
         ]
         review = frozen_reviews[0]
-        unanswered = open_questions(self.prescription, assessment, answers=self._answers(assessment))
-        if unanswered:
+        if unanswered := open_questions(self.prescription, assessment, answers=self._answers(assessment)):
             return self._refuse(review, unanswered=unanswered)
         course = assessment.review.course
         if course is None or not course.days_supply or course.run_out_on is None:
             return self._refuse(review, problems=(UNKNOWN_LENGTH,))
-        expired = expiry_problems(self.items, course.run_out_on)
-        if expired:
-            return self._refuse(review, problems=expired)
+        problems = expiry_problems(self.items, course.run_out_on)
+        problems += second_problems(self.prescription, self.overrides, assessment, course.days_supply)
+        if problems:
+            return self._refuse(review, problems=problems)
         return self._hand_over(products, frozen_reviews, first_assessment, assessment, decisions)
 
     def _answers(self, assessment: Assessment) -> tuple[Answer, ...]:

@@ -22,7 +22,7 @@ from dispensary.audit.log.database import raw_connection, writing_roles
 from dispensary.audit.log.events import READINGS
 from dispensary.audit.log.search import Filters
 from dispensary.errors import Conflict, InvalidInput, NotFound, Problem
-from dispensary.models import LogCheck, Patient, Pharmacy, Prescription
+from dispensary.models import LogCheck, Patient, Pharmacy, Prescription, SecondSignature
 from dispensary.search import find_patients
 from dispensary.text import clean_words
 
@@ -89,7 +89,10 @@ def open_order_file(*, prescription_id: UUID, by: Actor, now: datetime) -> Order
 
 def read_order_lines(order: Prescription) -> list[audit.Line]:
     """Return the entries about an order, its reviews, answers and supplies, oldest first."""
-    subjects: list[Model] = [order, *order.reviews.all(), *order.overrides.all(), *order.dispenses.all()]
+    seconds = SecondSignature.objects.filter(override__prescription=order)
+    subjects: list[Model] = [
+        order, *order.reviews.all(), *order.overrides.all(), *seconds, *order.dispenses.all()
+    ]  # fmt: skip
     lines = [line for subject in subjects for line in reader.history(subject, pharmacy=order.pharmacy_id)]
     return sorted(lines, key=lambda line: (line.entry.recorded_at, str(line.entry.entry_id)))
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
 from django.db import transaction
 
 from dispensary import audit, policies
+from dispensary.actions import signatures
 from dispensary.actions.decisions import PROOF_NEEDED, Decided, check_answers, is_signed
 from dispensary.actions.locks import lock, lock_patient
 from dispensary.actions.reviews import name_subject
@@ -18,8 +20,9 @@ from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, Question, assess
 from dispensary.audit import Event
-from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
+    UNUSED_STATES,
     FindingSeverity,
     Mitigation,
     Override,
@@ -27,11 +30,19 @@ from dispensary.models import (
     Pharmacy,
     Prescription,
     PrescriptionStatus,
-    Review,
     SignatureMethod,
 )
 from dispensary.models.review import Reviewed
 from dispensary.text import clean_line, clean_words
+
+WORST = frozenset({"daily-maximum", "ceiling", "renal", "pregnancy", "interaction-opioid", "opioid-breathing"})
+"""Rules whose overrides two pharmacists sign, where the pharmacy asks for it [D]."""
+
+
+def needs_second(question: Question, pharmacy: Pharmacy) -> bool:
+    """Return whether an override of this finding needs a second pharmacist's signature."""
+    is_worst = question.code in WORST and question.severity == FindingSeverity.OVERRIDE
+    return pharmacy.second_signer and is_worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,54 +58,46 @@ class Answer:
     signature: SignatureMethod = SignatureMethod.SIGNED_IN
     digest: str = ""
     """Of the answers that were signed together, as the signer was shown them; "" where they were not asked for before."""
+    nonce: UUID | None = None
+    """Of the signature that was begun for them, to be used once; None where a request carried password and answers at once."""
+    shown: str = ""
+    """Digest of the page that the signer was shown: the case and its findings; "" over REST."""
     seconds: int | None = None
     """Seconds between the first showing of the page and the signature; None where it was not signed on a page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The problems of a refused hand-over. Returned, not raised: the refusal's audit entry must not be rolled back."""
-
-    detail: str
-    problems: tuple[Problem, ...]
-    unanswered: tuple[Question, ...] = ()
-    review: Review | None = None
-
-
+@audit.retrying
 @transaction.atomic
 def sign(
-    *, prescription: Prescription, answer: Answer, decisions: Sequence[Decided] = (), by: Actor, now: datetime
-) -> Override:
-    """Answer one finding that the rule book raises today, before the hand-over.
+    *,
+    prescription: Prescription,
+    answers: Sequence[Answer],
+    decisions: Sequence[Decided] = (),
+    by: Actor,
+    now: datetime,
+) -> list[Override]:
+    """Answer findings that the rule book raises today, before the hand-over; one signature for all.
 
     `decisions` are those that the hand-over is to come with: the rule book is asked as if they were made. Raises `InvalidInput` when there is no such finding or the reason is incomplete, `Conflict` for a stop, for a
-    finding that is answered already, or an order that has ended, `NotAllowed` for who may not.
+    finding that is answered already, or an order that has ended, `NotAllowed` for who may not, `Stale` where something else was to be signed.
     """
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     locked = lock(prescription)
     if locked.status != PrescriptionStatus.ACTIVE:
         raise Conflict(f"The prescription is {locked.get_status_display().lower()}: nothing on it can be answered.")
-    assessment = assess(locked, on=locked.pharmacy.local_day(now))
-    if decisions:
-        rows = check_answers(decisions, prescription=locked, assessment=assessment, by=by, now=now)
-        assessment = assess(locked, on=assessment.on, decisions=rows)
-    question = find(assessment.questions(), answer.finding)
-    existing = Override.objects.filter(
-        prescription=locked, fingerprint=question.fingerprint, state=OverrideState.OPEN
-    ).first()
-    if existing is not None:
-        raise Conflict(
-            f"{question.code} was answered already by {existing.signer_name} at {existing.signed_at:%Y-%m-%d %H:%M} UTC.",
-            Problem(
-                "finding",
-                "a finding that has an answer",
-                "a finding without one",
-                "Withdraw that answer to sign another.",
-            ),
-        )
-    (override,) = _sign_together(locked, [(question, answer)], by, now)
+    assessment = assess_under(decisions, prescription=locked, by=by, now=now)
+    signed = sign_answers(subject=locked, assessment=assessment, answers=answers, by=by, now=now)
     follow_therapy(patient_id=locked.patient_id, by=by, now=now)
-    return override
+    return signed
+
+
+def assess_under(decisions: Sequence[Decided], *, prescription: Prescription, by: Actor, now: datetime) -> Assessment:
+    """Return today's assessment as if the decisions were made."""
+    assessment = assess(prescription, on=prescription.pharmacy.local_day(now))
+    if not decisions:
+        return assessment
+    rows = check_answers(decisions, prescription=prescription, assessment=assessment, by=by, now=now)
+    return assess(prescription, on=assessment.on, decisions=rows)
 
 
 @transaction.atomic
@@ -105,7 +108,7 @@ def withdraw(*, override: Override, reason: str, by: Actor, now: datetime) -> Ov
     policies.require_same_pharmacy(by, patient.pharmacy_id)
     lock_patient(patient)
     locked = Override.objects.get(pk=override.pk)
-    if locked.state != OverrideState.OPEN:
+    if locked.state not in UNUSED_STATES:
         raise Conflict(f"The answer is {locked.get_state_display().lower()} already.")
     words = clean_line(reason, "reason", longest=250)
     locked.state = OverrideState.WITHDRAWN
@@ -161,16 +164,25 @@ def open_questions(
 def sign_answers(
     *, subject: Reviewed, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
 ) -> list[Override]:
-    """Write the answers that came with a hand-over. Raises as `sign` does; the same finding twice is refused."""
+    """Write answers to findings of an assessment. Raises as `sign` does; the same finding twice is refused."""
     if not answers:
         return []
-    asked = []
-    open_now = set(subject.overrides.filter(state=OverrideState.OPEN).values_list("fingerprint", flat=True))
+    asked: list[tuple[Question, Answer]] = []
+    answered = {row.fingerprint: row for row in subject.overrides.filter(state__in=UNUSED_STATES)}
     for answer in answers:
         question = find(assessment.questions(), answer.finding)
-        if question.fingerprint in open_now:
-            raise Conflict(f"{question.code} has an open answer already; one answer for a finding.")
-        open_now.add(question.fingerprint)
+        if question.fingerprint in {other.fingerprint for other, _ in asked}:
+            raise Conflict(f"{question.code} has two answers here; one answer for a finding.")
+        if existing := answered.get(question.fingerprint):
+            raise Conflict(
+                f"{question.code} was answered already by {existing.signer_name} at {existing.signed_at:%Y-%m-%d %H:%M} UTC.",
+                Problem(
+                    "finding",
+                    "a finding that has an answer",
+                    "a finding without one",
+                    "Withdraw that answer to sign another.",
+                ),
+            )
         asked.append((question, answer))
     return _sign_together(subject, asked, by, now)
 
@@ -181,22 +193,24 @@ def _sign_together(
     """Store answers that one request signs. Raises `Stale` where the signer was shown others than these."""
     answers = [(question, _check(answer, question, subject.patient.pharmacy, by, now)) for question, answer in asked]
     digest = _digest_answers(answers)
-    if any(answer.digest not in ("", digest) for _, answer in answers):
-        problem = Problem("proof.digest", "that of others", "that of these answers", "Begin the signature again.")
-        raise Stale("The findings or the answers are not those that were to be signed.", problem)
+    for _, answer in answers:
+        if answer.digest:
+            signatures.require_digest(answer.digest, digest)
+    for nonce in {answer.nonce for _, answer in answers if answer.nonce is not None}:
+        signatures.use(nonce=nonce, by=by, now=now)
     return [_store(subject, question, replace(answer, digest=digest), by, now) for question, answer in answers]
 
 
-def begin_signature(*, prescription: Prescription, answers: Sequence[Answer], by: Actor, now: datetime) -> str:
-    """Return the digest of answers that are to be signed, as the findings stand now. Raises as `sign` does; stores nothing."""
+def digest_to_sign(
+    *, pharmacy: Pharmacy, assessment: Assessment, answers: Sequence[Answer], by: Actor, now: datetime
+) -> str:
+    """Return the digest of answers that are to be signed, as the findings of an assessment stand. Raises as `sign` does; stores nothing."""
     policies.require(policies.may_override(by), by, "sign an override", "a pharmacist")
-    questions = assess(prescription, on=prescription.pharmacy.local_day(now)).questions()
+    questions = assessment.questions()
     asked = [
         (find(questions, answer.finding), replace(answer, signature=SignatureMethod.PASSWORD)) for answer in answers
     ]
-    return _digest_answers(
-        [(question, _check(answer, question, prescription.pharmacy, by, now)) for question, answer in asked]
-    )
+    return _digest_answers([(question, _check(answer, question, pharmacy, by, now)) for question, answer in asked])
 
 
 def _digest_answers(answers: Sequence[tuple[Question, Answer]]) -> str:
@@ -283,6 +297,7 @@ def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now
         signer_role=by.role.value,
         signature=answer.signature,
         signed_at=now,
+        state=OverrideState.WAITING if needs_second(question, subject.patient.pharmacy) else OverrideState.OPEN,
     )
     overrides = question.severity == FindingSeverity.OVERRIDE
     audit.record(
@@ -294,7 +309,7 @@ def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now
         patient=subject.patient,
         rule_codes=(question.code,),
         reason_code=answer.mitigation or None,
-        body=_signature_block(override, question, answer) | ({"signed": answer.digest} if overrides else {}),
+        body=_signature_block(override, question, answer) | (_signed_block(answer) if overrides else {}),
     )
     return override
 
@@ -322,50 +337,10 @@ def _signature_block(override: Override, question: Question, answer: Answer) -> 
     }
 
 
+def _signed_block(answer: Answer) -> dict[str, object]:
+    block: dict[str, object] = {"signed": answer.digest, "nonce": answer.nonce, "shown": answer.shown}
+    return {name: value for name, value in block.items() if value or name == "signed"}
+
+
 def _subject_key(override: Override) -> dict[str, object]:
     return {name: row.pk for name, row in name_subject(override.subject).items()}
-
-
-def refuse(
-    *,
-    subject: Reviewed,
-    review: Review | None,
-    unanswered: Sequence[Question] = (),
-    problems: Sequence[Problem] = (),
-    what: str,
-    event: Event,
-    by: Actor,
-    now: datetime,
-) -> Refused:
-    """Record a refusal with its reasons and return it for the interface to show."""
-    reasons = tuple(problems) or tuple(_as_problem(question) for question in unanswered)
-    audit.record(
-        event,
-        pharmacy=subject.patient.pharmacy,
-        by=by,
-        now=now,
-        subject=subject,
-        outcome="refused",
-        patient=subject.patient,
-        rule_codes=tuple(question.code for question in unanswered),
-        body={
-            "review": None if review is None else review.pk,
-            "reasons": [f"{problem.given}: {problem.expected}" for problem in reasons],
-        },
-    )
-    count = len(reasons)
-    return Refused(
-        f"{what} is refused: {reasons[0].given}." if count == 1 else f"{what} is refused for {count} reasons.",
-        reasons,
-        tuple(unanswered),
-        review,
-    )
-
-
-def _as_problem(question: Question) -> Problem:
-    expected = {
-        FindingSeverity.STOP.value: "a corrected prescription, pack or patient record; a stop cannot be overridden",
-        FindingSeverity.OVERRIDE.value: "a pharmacist's override with a reason",
-        FindingSeverity.ACKNOWLEDGE.value: "an acknowledgement",
-    }[question.severity]
-    return Problem(question.code, question.summary, expected, question.detail)

@@ -109,6 +109,14 @@ def record_sign_in_change(*, member: StaffMember, what: str, by: Actor, now: dat
 
 
 @transaction.atomic
+def record_ended_session(*, member: StaffMember, by: Actor, now: datetime) -> None:
+    """Record that a manager signed a person out somewhere; of one who works at another pharmacy, too: they only sign in again."""
+    policies.require(policies.may_change_settings(by), by, "sign somebody out", "a manager")
+    policies.require_same_pharmacy(by, member.pharmacy_id)
+    _record(Event.SIGN_IN_CHANGED, member.user, by, {"what": "signed out by a manager"}, now)
+
+
+@transaction.atomic
 def choose_password(*, user: User, password: str, now: datetime) -> None:
     """Set the password of who came by a link; each of their pharmacies has it in its log. Raises `InvalidInput`."""
     try:

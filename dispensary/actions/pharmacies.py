@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from copy import copy
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -17,7 +18,7 @@ from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.conf import conf
 from dispensary.errors import Conflict, InvalidInput, Problem, Stale
-from dispensary.models import SERVICE_ROLES, Pharmacy, Product, StaffMember, StaffRole
+from dispensary.models import FACTOR_ROLES, SERVICE_ROLES, Pharmacy, Product, StaffMember, StaffRole
 from dispensary.text import clean_line
 
 CHANGEABLE = (
@@ -38,6 +39,8 @@ CHANGEABLE = (
     "holiday_region",
     "after_hours_phone",
     "token_signs",
+    "second_signer",
+    "second_signer_minutes",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(
@@ -65,6 +68,7 @@ def open_pharmacy(
         name=clean_line(name, "pharmacy.name", longest=120), profile=conf().default_profile, opened_at=now
     )
     _apply(pharmacy, settings or {})
+    _require_two_signers(pharmacy)
     pharmacy.save(force_insert=True)
     audit.record(
         Event.PHARMACY_OPENED,
@@ -79,11 +83,17 @@ def open_pharmacy(
 
 @transaction.atomic
 def change_settings(
-    *, pharmacy: Pharmacy, changes: Mapping[str, Any], version: int | None = None, by: Actor, now: datetime
+    *,
+    pharmacy: Pharmacy,
+    changes: Mapping[str, Any],
+    version: int | None = None,
+    asked_by: str = "",
+    by: Actor,
+    now: datetime,
 ) -> Pharmacy:
     """Change settings; the log keeps the value before and after. A change of profile has an entry of its own.
 
-    A change of what decides what is owed when makes the pharmacy's counted therapies old: the ticks count them again.
+    `asked_by` is who asked for it, where somebody else, or a day, decided: see `settings_changes.py`, which interfaces call. A change of what decides what is owed when makes the pharmacy's counted therapies old: the ticks count them again.
     """
     policies.require(policies.may_change_settings(by), by, "change the settings", "a manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
@@ -92,6 +102,7 @@ def change_settings(
         raise Stale("The settings were changed meanwhile. Load them again and repeat your change.")
     before = _settings_body(locked)
     _apply(locked, changes)
+    _require_two_signers(locked)
     after = _settings_body(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     if not changed:
@@ -100,7 +111,9 @@ def change_settings(
     locked.timing_version += bool(TIMING & changed.keys())
     locked.save()
     event = Event.PROFILE_CHANGED if "profile" in changed else Event.SETTINGS_CHANGED
-    audit.record(event, pharmacy=locked, by=by, now=now, subject=locked, body={"changed": changed})
+    audit.record(
+        event, pharmacy=locked, by=by, now=now, subject=locked, body={"changed": changed}, second_actor=asked_by or None
+    )
     return locked
 
 
@@ -138,10 +151,20 @@ def grant_access(
             "registration": clean_line(registration, "registration", longest=32, required=False),
             "active": True,
             "is_service": is_service,
+            "factor_due_at": _factor_due_at(role, before, is_service=is_service, now=now),
         },
     )
     _record_access(member, before, by, now)
     return member
+
+
+def _factor_due_at(role: StaffRole, before: StaffMember | None, *, is_service: bool, now: datetime) -> datetime | None:
+    """Return until when a person in a role adds a second factor: some days from when they were first given such a role here."""
+    if is_service or role not in FACTOR_ROLES:
+        return None
+    if before is not None and before.active and before.factor_due_at is not None:
+        return before.factor_due_at
+    return now + timedelta(days=conf().factor_grace_days)
 
 
 @transaction.atomic
@@ -246,6 +269,26 @@ def _apply(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
             for field, messages in error.message_dict.items()
         ]
         raise InvalidInput("The settings are not right.", *problems) from error
+
+
+def check_settings(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` where settings cannot be changed so. Changes nothing."""
+    asked = copy(pharmacy)
+    _apply(asked, changes)
+    _require_two_signers(asked)
+
+
+def _require_two_signers(pharmacy: Pharmacy) -> None:
+    """Raise `InvalidInput` where a second signature is asked for that nobody could give."""
+    if pharmacy.second_signer and len(possible_signers(pharmacy)) < 2:
+        problem = Problem("second_signer", "yes", "two pharmacists or managers with access here", "Let one in first.")
+        raise InvalidInput("There is no second person who could sign.", problem)
+
+
+def possible_signers(pharmacy: Pharmacy, but: str = "") -> list[StaffMember]:
+    """Return the people who may sign at a pharmacy, without the actor named `but`."""
+    members = pharmacy.staff.filter(active=True, is_service=False).select_related("user", "pharmacy")
+    return [m for m in members if policies.may_override(m.actor()) and m.actor().name != but]
 
 
 def _settings_body(pharmacy: Pharmacy) -> dict[str, Any]:

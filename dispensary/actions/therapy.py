@@ -13,9 +13,10 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.decisions import ALL_COURSES, Decided, new_decision, require_course
 from dispensary.actions.locks import lock, lock_patient
-from dispensary.actions.overrides import Answer, Refused, open_questions, refuse, sign_answers
+from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.papers import open_work_on_decision
 from dispensary.actions.prescriptions import end
+from dispensary.actions.refusals import Refused, refuse
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess_stop, therapy_of

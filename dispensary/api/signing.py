@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from rest_framework.authentication import SessionAuthentication
 
-from dispensary.actions import idempotency
+from dispensary.actions import idempotency, signatures
 from dispensary.actors import Actor
 from dispensary.api.views.base import BaseView
 from dispensary.models import SignatureMethod
-from dispensary.proof import person_proof
+from dispensary.models.review import Reviewed
+from dispensary.proof import prove
 
 
-def read_signature(view: BaseView, body: dict[str, Any], by: Actor) -> dict[str, Any]:
-    """Take `proof` out of a checked body and verify it; return `signature`, and the `digest` that it is for, for each answer.
+def read_signature(view: BaseView, body: dict[str, Any], subject: Reviewed, by: Actor) -> dict[str, Any]:
+    """Take `proof` out of a checked body and verify it; return `signature`, `digest` and `nonce` for each answer.
 
-    A wrong password is counted here, outside the transaction of the request. A repeated request, which gets its first answer again, is not asked to
-    prove anything again: a code is used up. Raises `NotProven`.
+    A wrong proof is counted here, outside the transaction of the request. A repeated request, which gets its first answer again, is not asked to
+    prove anything again: a code and a nonce are used up. Raises `NotProven`, and `Stale` for a nonce of something else.
     """
-    evidence: dict[str, str] | None = body.pop("proof", None)
+    evidence: dict[str, Any] | None = body.pop("proof", None)
     if evidence is None:
         is_session = isinstance(view.request.successful_authenticator, SessionAuthentication)
         return {"signature": SignatureMethod.SIGNED_IN if is_session else SignatureMethod.TOKEN}
-    digest = evidence.get("digest", "")
+    digest, nonce = evidence.get("digest", ""), evidence.get("nonce")
     if idempotency.is_answered(by=by, key=view.request.headers.get("Idempotency-Key", "")):
         return {"signature": SignatureMethod.PASSWORD, "digest": digest}
-    proof = person_proof().verify(view.request._request, view.request.user, digest, evidence, view.now)
-    return {"signature": proof.method, "digest": proof.digest}
+    signed = digest
+    if nonce is not None or "passkey" in evidence:
+        begun = signatures.find_begun(nonce=nonce, subject=subject, shown=digest, by=by, now=view.now)
+        signed = signatures.seal(begun)
+    typed = {name: evidence.get(name, "") for name in ("password", "code")}
+    if "passkey" in evidence:
+        typed["passkey"] = json.dumps(evidence["passkey"])
+    proof = prove(view.request._request, view.request.user, signed, typed, by=by, now=view.now)
+    return {"signature": proof.method, "digest": digest, "nonce": nonce}

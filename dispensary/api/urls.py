@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from dispensary.actions.documents import Document
-from dispensary.api.views import audit, fhir, handover, messages, orders, people, therapy
+from dispensary.api.views import audit, fhir, handover, messages, orders, overrides, people, therapy
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
@@ -33,12 +33,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/reinstate/", orders.ReinstateView.as_view(), name="prescription-reinstate"),
     path("prescriptions/<uuid:pk>/stop/", orders.StopView.as_view(), name="prescription-stop"),
     path("prescriptions/<uuid:pk>/reviews/", orders.ReviewsView.as_view(), name="reviews"),
-    path("prescriptions/<uuid:pk>/overrides/", orders.OverridesView.as_view(), name="overrides"),
-    path("prescriptions/<uuid:pk>/signatures/", orders.SignaturesView.as_view(), name="signatures"),
+    path("prescriptions/<uuid:pk>/overrides/", overrides.OverridesView.as_view(), name="overrides"),
+    path("prescriptions/<uuid:pk>/signatures/", overrides.SignaturesView.as_view(), name="signatures"),
+    path("prescriptions/<uuid:pk>/second/", overrides.SecondView.as_view(), name="second"),
     path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
     path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),
-    path("overrides/<uuid:pk>/", orders.OverrideView.as_view(), name="override"),
-    path("overrides/<uuid:pk>/withdraw/", orders.WithdrawView.as_view(), name="override-withdraw"),
+    path("overrides/<uuid:pk>/", overrides.OverrideView.as_view(), name="override"),
+    path("overrides/<uuid:pk>/withdraw/", overrides.WithdrawView.as_view(), name="override-withdraw"),
     path("dispenses/<uuid:pk>/", handover.DispenseView.as_view(), name="dispense"),
     path("dispenses/<uuid:pk>/cancel/", handover.TakeBackView.as_view(how="cancel"), name="dispense-cancel"),
     path("dispenses/<uuid:pk>/return/", handover.TakeBackView.as_view(how="return"), name="dispense-return"),

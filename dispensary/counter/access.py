@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -21,13 +22,18 @@ from django.utils.cache import patch_cache_control
 from dispensary import policies
 from dispensary.actors import Actor
 from dispensary.clock import clock_expression, refuse_skew
-from dispensary.counter.pages import keep_typed, render_error
+from dispensary.conf import conf
+from dispensary.counter.pages import keep_typed, render_error, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
+from dispensary.proof import person_proof
 
 PHARMACY_KEY = "dispensary_pharmacy"
 LOCKED_KEY = "dispensary_locked"
+SEEN_KEY = "dispensary_seen"
+SEEN_EVERY = timedelta(seconds=30)
+"""How exactly the last request is kept in the session."""
 
 View = Callable[..., HttpResponseBase]
 
@@ -55,6 +61,8 @@ def _respond(
     visit = find_visit(request)
     if visit is None:
         return _choose_pharmacy_or_refuse(request)
+    if visit.is_factor_overdue:
+        return render_page(request, visit, "factor_needed.html", status=403)
     if visit.is_locked:
         return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': keep_typed(request)})}")
     if not is_allowed(visit.by):
@@ -83,8 +91,27 @@ def find_visit(request: HttpRequest) -> Visit | None:
     member = next((m for m in members if str(m.pharmacy_id) == pharmacy_id), only_member)
     if member is None:
         return None
+    lock_when_idle(request, member.moment)
     by = member.actor().at(request.session.get("dispensary_station", ""), uuid.uuid4())
-    return Visit(member, len(members) > 1, by, member.moment, request.path, bool(request.session.get(LOCKED_KEY)))
+    return Visit(
+        member,
+        len(members) > 1,
+        by,
+        member.moment,
+        request.path,
+        is_locked=bool(request.session.get(LOCKED_KEY)),
+        lacks_factor=member.factor_due_at is not None and not person_proof().has_second_factor(request.user),
+    )
+
+
+def lock_when_idle(request: HttpRequest, now: datetime) -> None:
+    """Lock the counter after some minutes without a request of its own; the queue, which asks for news by itself, is none."""
+    seen = request.session.get(SEEN_KEY)
+    since = now - datetime.fromisoformat(seen) if seen else timedelta()
+    if since > timedelta(minutes=conf().idle_minutes):
+        request.session[LOCKED_KEY] = True
+    elif (not seen or since > SEEN_EVERY) and request.path != reverse("counter:queue-news"):
+        request.session[SEEN_KEY] = now.isoformat()
 
 
 def _choose_pharmacy_or_refuse(request: HttpRequest) -> HttpResponse:

@@ -12,9 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies
-from dispensary.actions import dispenses, order_states, patients
+from dispensary.actions import (
+    dispenses,
+    limits,
+    order_states,
+    patients,
+)
 from dispensary.actions.handover_problems import Item
-from dispensary.actions.overrides import Refused
+from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment
 from dispensary.counter import check_view, drafts
@@ -329,6 +334,7 @@ def render_check(
         "choices": reviewed.choices,
         "earlier": prescription.patient.dispenses.select_related("prescription")[:5],
         "past_overrides": past_overrides(prescription),
+        "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
         "main": main_button(view, reviewed, visit.by, by_hand=draft.by_hand),
         "ticks": ticks(view, visit.by),
         "may": {

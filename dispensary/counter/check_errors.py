@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dispensary import policies
-from dispensary.actions.overrides import Refused
+from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.assessment import Question
 from dispensary.counter.choices import Choices, may_acknowledge

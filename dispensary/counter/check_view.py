@@ -20,7 +20,7 @@ from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.counter.finding_words import describe_fact, describe_proposal, describe_source, format_quantities
 from dispensary.counter.remedies import what_clears
 from dispensary.documents.words import NB, mg
-from dispensary.models import Override, OverrideState, Prescription
+from dispensary.models import UNUSED_STATES, Override, Prescription
 from dispensary.models.review import Reviewed
 
 HALF = Decimal("0.5")
@@ -245,8 +245,8 @@ def describe_tablets(count: Decimal) -> str:
 
 
 def open_answers(subject: Reviewed) -> dict[str, Override]:
-    """Return the open answers by the fingerprint of their finding."""
-    return {answer.fingerprint: answer for answer in subject.overrides.filter(state=OverrideState.OPEN)}
+    """Return the answers that no hand-over has used, by the fingerprint of their finding."""
+    return {answer.fingerprint: answer for answer in subject.overrides.filter(state__in=UNUSED_STATES)}
 
 
 def group_findings(assessment: Assessment, answers: Mapping[str, Override]) -> list[Group]:

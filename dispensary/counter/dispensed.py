@@ -24,7 +24,7 @@ from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
 from dispensary.handover import HandedOver, handed_over, label_of, log_receipt, order_number, select_dispenses
-from dispensary.models import Dispense, WorkKind
+from dispensary.models import Dispense, SecondSignature, WorkKind
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -53,7 +53,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "receipt": log_receipt(dispense),
         "how": label_directions(made, dispense),
         "counsel": COUNSEL,
-        "overrides": dispense.overrides.all(),
+        "overrides": dispense.overrides.select_related("second"),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
     }
     return render_page(request, visit, "dispensed.html", context)
@@ -85,6 +85,7 @@ def trail(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         dispense.prescription,
         *dispense.prescription.reviews.all(),
         *dispense.prescription.overrides.all(),
+        *SecondSignature.objects.filter(override__prescription=dispense.prescription),
     ]
     lines = recheck(line for subject in subjects for line in history(subject, pharmacy=visit.pharmacy))
     lines.sort(key=lambda line: (line.entry.recorded_at, str(line.entry.entry_id)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -16,7 +15,6 @@ from dispensary.assessment import Question
 from dispensary.conf import conf
 from dispensary.counter.reasons import reasons_for
 from dispensary.models import SignatureMethod
-from dispensary.proof import Factor, NotProven, person_proof
 from dispensary.scanning import Pack
 
 NOT_RECOGNISED = "That is not your password. After five wrong ones you are locked out for a while."
@@ -155,7 +153,7 @@ class AnswerForm(StyledForm):
             self.add_error("asked", "Name the person at the prescriber's whom you asked: the dose is above a limit")
         return data
 
-    def answer(self, method: SignatureMethod) -> Answer:
+    def answer(self, method: SignatureMethod = SignatureMethod.SIGNED_IN) -> Answer:
         """Return the answer, signed by what was typed on the page."""
         data = self.cleaned_data
         return Answer(
@@ -194,40 +192,6 @@ class ChoiceReasonForm(StyledForm):
         max_length=120,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-
-
-class SignatureForm(StyledForm):
-    """The signer's password and, where they have a second factor, a code, typed for this signature."""
-
-    password = forms.CharField(
-        label="Your password",
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "class": "nhsuk-input--width-20"}),
-        error_messages={"required": "Type your password to sign"},
-    )
-    code = forms.CharField(
-        label="Code of your app, or a recovery code",
-        max_length=16,
-        widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "nhsuk-input--width-10"}
-        ),
-        error_messages={"required": "Type the code that your app shows now"},
-    )
-
-    def __init__(self, data: QueryDict | None, request: HttpRequest) -> None:
-        super().__init__(data)
-        self._request = request
-        if Factor.CODE not in person_proof().begin(request.user):
-            del self.fields["code"]
-
-    def prove(self, now: datetime) -> SignatureMethod:
-        """Return how the signer proved to be there; a wrong answer becomes an error of its field. Call it on a valid form."""
-        try:
-            return person_proof().verify(self._request, self._request.user, "", self.cleaned_data, now).method
-        except NotProven as error:
-            field = "code" if any(problem.field == "proof.code" for problem in error.problems) else "password"
-            self.add_error(field, error.detail if field == "code" else NOT_RECOGNISED)
-            return SignatureMethod.SIGNED_IN
 
 
 class ReasonForm(StyledForm):

@@ -87,6 +87,14 @@ def _answer(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "On the page for", f"{body['seconds']} seconds" if "seconds" in body else ""
 
 
+def _second(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Finding", body.get("summary", "")
+    yield "Signed first by", body.get("first", "")
+    yield "Signed by", body.get("signer", "")
+    yield "Alone, because", body.get("because", "")
+    yield "Proof of identity", _METHODS.get(body.get("method", ""), "")
+
+
 def _review(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     review = json.loads(body.get("review") or "{}")
     yield "Outcome", (line.entry.reason_code or "").capitalize()
@@ -148,6 +156,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
     event.value: explain
     for explain, events in {
         _answer: (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED),
+        _second: (Event.OVERRIDE_SECONDED, Event.OVERRIDE_ALONE),
         _review: (Event.REVIEW_RECORDED,),
         _supply: (Event.DISPENSED,),
         _order: (Event.PRESCRIPTION_RECEIVED,),
@@ -155,7 +164,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
         _change: (Event.PATIENT_CHANGED, Event.PATIENT_CORRECTED),
         _ending: (
             Event.OVERRIDE_WITHDRAWN, Event.DISPENSE_CANCELLED, Event.DISPENSE_RETURNED, Event.PRESCRIPTION_CANCELLED,
-            Event.PRESCRIPTION_STOPPED, Event.WORKLIST_OPENED,
+            Event.PRESCRIPTION_STOPPED, Event.WORKLIST_OPENED, Event.RECORD_BROKEN_INTO,
         ),
         _refusal: (Event.DISPENSE_REFUSED, Event.PRESCRIPTION_STOP_REFUSED),
         _message: (Event.REMINDER_SENT, Event.REMINDER_FAILED, Event.REMINDER_PLANNED, Event.REMINDER_DELIVERED),

@@ -12,6 +12,7 @@ from dispensary.actors import Actor
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import acknowledged_by_button, button_deeds, may_acknowledge
 from dispensary.counter.reviewing import Line, Reviewed
+from dispensary.models import OverrideState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool
         return MainButton(f"Cannot dispense: {_count(len(stops), 'stop')}", is_blocked=True)
     if any(line.trouble for line in reviewed.lines):
         return MainButton("Cannot dispense: put this pack back and scan another", is_blocked=True)
+    seconds = [f for f in view.findings if f.answered_by and f.answered_by.state == OverrideState.WAITING]
+    if seconds and not overrides:
+        words = f"{_count(len(seconds), 'answer')} need{'s' if len(seconds) == 1 else ''} a second pharmacist"
+        return MainButton(words, leads_to_override=policies.may_override(by))
     answers = len(overrides) + reviewed.needs_reason
     asked = len(view.asking.missing)
     if asked and (answers or (choices is not None and choices.is_open)):

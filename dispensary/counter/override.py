@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dispensary import audit, policies
-from dispensary.actions import overrides
+from dispensary import policies
+from dispensary.actions import overrides, signatures
 from dispensary.actions.decisions import Decided
-from dispensary.actions.overrides import Answer
-from dispensary.actors import Actor
+from dispensary.actions.second_signatures import find_waiting
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import past_overrides, save_choice, select_prescriptions
@@ -27,16 +27,16 @@ from dispensary.counter.forms import (
     AnswerForm,
     ChoiceReasonForm,
     ReasonForm,
-    SignatureForm,
     answer_forms,
     typed_fields,
 )
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.reviewing import items_of, review_draft
+from dispensary.counter.signing import SignatureForm, digest_shown
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, NotFound
 from dispensary.handover import order_number
-from dispensary.models import Override, OverrideState, Prescription
+from dispensary.models import UNUSED_STATES, Override, Prescription
 
 SETTLED_BY_CHOICE = ("supply-relation", "outdated-order")
 """Findings that a choice answers; no override is signed for them."""
@@ -74,25 +74,30 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     findings = [finding for finding in view.unanswered("override") if finding.question.code not in settled]
     asks_reason = is_choice_open or reviewed.needs_reason
     if not findings and not asks_reason:
-        return redirect("counter:check", prescription.pk)
+        return redirect_onward(prescription)
     data = request.POST if request.method == "POST" and not is_choosing else None
     typed = request.POST if is_choosing else None
     if not draft.override_shown_at:
         draft.override_shown_at = visit.now.isoformat()
         drafts.store(request, prescription.pk, draft)
+    shown = digest_shown(reviewed.assessment.questions(), reviewed.asked.case_text, draft.choice)
     signing = Signing(
         answer_forms([finding.question for finding in findings], data, typed),
         choices,
         ChoiceReasonForm(data, prefix=CHOICE_PREFIX, initial=typed_fields(typed, CHOICE_PREFIX))
         if asks_reason
         else None,
-        SignatureForm(data, request),
+        SignatureForm(data, request, visit, prescription, shown),
         reviewed.decided,
     )
     if data is not None:
-        errors = sign_answers(request, visit, prescription, signing, draft)
+        result = sign_answers(visit, prescription, signing, draft)
+        if isinstance(result, HttpResponse):
+            return result
+        errors = result
         if not errors:
-            return redirect("counter:check", prescription.pk)
+            drafts.store(request, prescription.pk, draft)
+            return redirect_onward(prescription)
     context = {
         "prescription": prescription,
         "patient": prescription.patient,
@@ -109,14 +114,15 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return render_page(request, visit, "override.html", context, errors=errors, status=422 if errors else 200)
 
 
+def redirect_onward(prescription: Prescription) -> HttpResponse:
+    """Redirect to the second signature where one is needed, else back to the check."""
+    return redirect("counter:second" if find_waiting(prescription) else "counter:check", prescription.pk)
+
+
 def sign_answers(
-    request: HttpRequest,
-    visit: Visit,
-    prescription: Prescription,
-    signing: Signing,
-    draft: drafts.Draft,
-) -> list[ErrorLine]:
-    """Sign every answer, or return the errors. The password is tried only when everything else is complete."""
+    visit: Visit, prescription: Prescription, signing: Signing, draft: drafts.Draft
+) -> list[ErrorLine] | HttpResponse:
+    """Sign every answer, or return the errors, or what a passkey is asked. The proof is tried only when everything else is complete."""
     lines = []
     if signing.reason is not None:
         if signing.choices is not None and signing.choices.is_open:
@@ -125,37 +131,44 @@ def sign_answers(
     lines += [line for form in signing.answers for line in form_error_lines(form)]
     lines += form_error_lines(signing.signature)
     if lines:
-        return lines
-    method = signing.signature.prove(visit.now)
-    if signing.signature.errors:
-        return form_error_lines(signing.signature)
+        return signing.signature.answer_passkey(lines) if signing.signature.is_beginning else lines
+    reason: dict[str, str] = {}
     decided = signing.decided
     if signing.reason is not None:
-        reason: dict[str, str] = {name: signing.reason.cleaned_data[name] for name in signing.reason.fields}
+        reason = {name: signing.reason.cleaned_data[name] for name in signing.reason.fields}
         decided = [
             replace(answer, words=reason["words"], mitigation=reason["mitigation"], asked=reason["asked"])
             for answer in decided
         ]
-        draft.reason = reason
+    order: dict[str, Any] = {"prescription": prescription, "decisions": decided, "by": visit.by, "now": visit.now}
     try:
+        digest = overrides.digest_to_sign(
+            pharmacy=visit.pharmacy,
+            assessment=overrides.assess_under(decided, prescription=prescription, by=visit.by, now=visit.now),
+            answers=[form.answer() for form in signing.answers],
+            by=visit.by,
+            now=visit.now,
+        )
+        typed = (digest, json.dumps(reason, sort_keys=True))
+        if signing.signature.is_beginning:
+            return signing.signature.answer_passkey([], *typed)
+        proof, lines = signing.signature.prove(*typed)
+        if proof is None:
+            return lines
+        begun = signing.signature.begun
         seconds = int((visit.now - datetime.fromisoformat(draft.override_shown_at)).total_seconds())
-        answers = [replace(form.answer(method), seconds=seconds) for form in signing.answers]
-        sign_all(prescription, answers, decided, visit.by, visit.now)
+        signed = {"digest": digest, "nonce": signing.signature.cleaned_data["nonce"], "shown": begun.shown}
+        answers = [replace(form.answer(proof.method), seconds=seconds, **signed) for form in signing.answers]
+        if answers:
+            overrides.sign(answers=answers, **order)
+        else:  # the reason of a choice alone, which is stored with the hand-over
+            signatures.use(nonce=signed["nonce"], by=visit.by, now=visit.now)
     except DispensaryError as error:
         return error_lines(error, {})
+    if reason:
+        draft.reason = reason
     draft.override_shown_at = ""
-    drafts.store(request, prescription.pk, draft)
     return []
-
-
-@audit.retrying
-@transaction.atomic
-def sign_all(
-    prescription: Prescription, answers: Sequence[Answer], decided: Sequence[Decided], by: Actor, now: datetime
-) -> None:
-    """Sign all answers in one transaction, as they stand under the decisions that the hand-over comes with."""
-    for answer in answers:
-        overrides.sign(prescription=prescription, answer=answer, decisions=decided, by=by, now=now)
 
 
 @require_POST
@@ -163,7 +176,7 @@ def sign_all(
 def withdraw(request: HttpRequest, visit: Visit, pk: uuid.UUID, answer: uuid.UUID) -> HttpResponse:
     """Withdraw an answer that no hand-over has used."""
     prescription = visit.fetch(select_prescriptions(), pk)
-    open_answer = Override.objects.filter(pk=answer, prescription=prescription, state=OverrideState.OPEN).first()
+    open_answer = Override.objects.filter(pk=answer, prescription=prescription, state__in=UNUSED_STATES).first()
     if open_answer is None:
         raise NotFound("There is no open answer of that kind.")
     form = ReasonForm(request.POST)

@@ -68,11 +68,11 @@ def keep_typed(request: HttpRequest) -> str:
 
 
 def typed_pairs(request: HttpRequest) -> list[tuple[str, str]]:
-    """Return names and values of a form's fields, without passwords and tokens."""
+    """Return names and values of a form's fields, without passwords, codes and tokens."""
     return [
         (name, str(value))
         for name, values in request.POST.lists()
-        if name not in {"csrfmiddlewaretoken", "password"}
+        if name not in {"csrfmiddlewaretoken", "password", "code", "passkey", "nonce"}
         for value in values
     ]
 

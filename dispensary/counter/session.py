@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dispensary.counter.access import LOCKED_KEY, PHARMACY_KEY, find_visit
+from dispensary.counter.access import LOCKED_KEY, PHARMACY_KEY, SEEN_KEY, at_counter, find_visit
 from dispensary.counter.forms import NOT_RECOGNISED
 from dispensary.counter.pages import ErrorLine, form_error_lines, page_of, render_page, save_typed_fields, typed_pairs
+from dispensary.counter.visit import Visit
 from dispensary.models import StaffMember
 
 
@@ -43,6 +44,13 @@ def lock(request: HttpRequest) -> HttpResponse:
         request.session[LOCKED_KEY] = True
         save_typed_fields(request, address, request.POST.get("typed", ""))
     return redirect(f"{reverse('counter:unlock')}?{urlencode({'next': address})}")
+
+
+@require_POST
+@at_counter(lambda _: True)
+def stay(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Take note that somebody is at this counter, who types and sends nothing yet."""
+    return HttpResponse(status=204)
 
 
 @require_POST
@@ -93,6 +101,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         if is_own_password(request, form.cleaned_data["password"]):
             request.session.pop(LOCKED_KEY, None)
+            request.session.pop(SEEN_KEY, None)
             return redirect(next_address(request))
         form.add_error("password", NOT_RECOGNISED)
     context = {"form": form, "next": next_address(request)}

@@ -11,11 +11,11 @@ from django.forms.models import fields_for_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import patch_cache_control
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from baclofen_rules import list_profiles
 from dispensary import policies
-from dispensary.actions import people, pharmacies
+from dispensary.actions import people, settings_changes
 from dispensary.clock import read_clock, refuse_skew
 from dispensary.conf import conf
 from dispensary.counter.access import at_counter
@@ -23,7 +23,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Pharmacy
+from dispensary.models import Pharmacy, SettingsChange
 
 LABELS = {
     "name": "Name of the pharmacy",
@@ -43,6 +43,8 @@ LABELS = {
     "holiday_region": "Closed on the public holidays of, such as GB-ENG or US-IL",
     "after_hours_phone": "Whom patients call while you are closed, such as 111",
     "token_signs": "A program\u2019s token alone signs an override",
+    "second_signer": "Two pharmacists sign the worst overrides",
+    "second_signer_minutes": "Minutes without an answer after which one signs alone",
 }
 CHOICES = {
     "od_means_once_daily": [
@@ -53,6 +55,10 @@ CHOICES = {
     "token_signs": [
         ("no", "No: the signer\u2019s password, each time (recommended)"),
         ("yes", "Yes, for old programs"),
+    ],
+    "second_signer": [
+        ("no", "No: one signature"),
+        ("yes", "Yes: dose above the maximum, kidneys, pregnancy, opioids"),
     ],
 }
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -101,7 +107,8 @@ class OpeningForm(PharmacyForm):
 
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data, pharmacy=pharmacy)
-        del self.fields["token_signs"]
+        for name in ("token_signs", "second_signer", "second_signer_minutes"):
+            del self.fields[name]
         attributes = {"class": "nhsuk-input"}
         self.fields["display_name"] = forms.CharField(
             label="Your name, as printed", max_length=120, widget=forms.TextInput(attrs=attributes),
@@ -160,16 +167,38 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
     version = request.POST.get("version", "")
     if form.is_valid():
         try:
-            pharmacies.change_settings(
+            waiting = settings_changes.change_settings(
                 pharmacy=visit.pharmacy,
                 changes=form.changes(),
                 version=int(version) if version.isdecimal() else 0,
                 by=visit.by,
                 now=visit.now,
             )
-            messages.success(request, "The settings are saved.")
+            words = "The settings are saved."
+            if waiting is not None:
+                words = "Limits and signers are not changed yet, see below; everything else is saved."
+            messages.success(request, words)
             return redirect("counter:settings")
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
-    context = {"form": form, "version": version or visit.pharmacy.version}
+    context = {
+        "form": form,
+        "version": version or visit.pharmacy.version,
+        "waiting": SettingsChange.objects.filter(pharmacy=visit.pharmacy, decided_at=None).first(),
+        "labels": LABELS,
+    }
     return render_page(request, visit, "settings.html", context, errors=errors, status=422 if errors else 200)
+
+
+@require_POST
+@at_counter(policies.may_change_settings)
+def decide_change(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Agree to a change of limits or signers that another manager asked for, or take it back."""
+    change = visit.fetch(SettingsChange.objects.select_related("pharmacy"), pk)
+    if request.POST.get("do") == "approve":
+        settings_changes.approve(change=change, by=visit.by, now=visit.now)
+        messages.success(request, "The change is in force.")
+    else:
+        settings_changes.withdraw(change=change, by=visit.by, now=visit.now)
+        messages.success(request, "The change was taken back.")
+    return redirect("counter:settings")

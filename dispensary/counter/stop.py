@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 
 from django import forms
 from django.contrib import messages
@@ -14,20 +14,23 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from dispensary import policies, reminders
+from dispensary.actions import overrides
 from dispensary.actions import therapy as actions
-from dispensary.actions.overrides import Answer, Refused
+from dispensary.actions.overrides import Answer
+from dispensary.actions.refusals import Refused
 from dispensary.assessment import Assessment, assess_stop
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
 from dispensary.counter.check_errors import refusal_lines
 from dispensary.counter.check_view import Group, group_findings, open_answers
 from dispensary.counter.choices import describe_courses
-from dispensary.counter.forms import AnswerForm, SignatureForm, StyledForm, answer_forms, posted_data
+from dispensary.counter.forms import AnswerForm, StyledForm, answer_forms, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.signing import SignatureForm, digest_shown
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Patient, Prescription, SignatureMethod
+from dispensary.models import Patient, Prescription
 from dispensary.models.review import Reviewed
 from dispensary.templatetags.counter import day
 
@@ -92,15 +95,21 @@ def stop_course(request: HttpRequest, visit: Visit, subject: Reviewed) -> HttpRe
     asked = [question for question in questions if question.severity == "override"]
     is_answered = "stop-it" in request.POST
     answers = answer_forms(asked, request.POST if is_answered else None)
-    signature = SignatureForm(request.POST if is_answered else None, request) if asked else None
+    signature = None
+    if asked and form.is_valid():
+        shown = digest_shown(assessment.questions(), assessment.case_text, form.cleaned_data["words"])
+        signature = SignatureForm(request.POST if is_answered else None, request, visit, subject, shown)
     errors = form_error_lines(form)
     if is_answered and not errors:
-        errors, method = check_signature(answers, signature, visit.now)
+        signed: list[Answer] = []
+        if signature is not None:
+            result = sign_answers(visit, assessment, answers, signature)
+            if isinstance(result, HttpResponse):
+                return result
+            signed, errors = result
         if not errors:
             acknowledged = [Answer(finding=q.fingerprint) for q in questions if q.severity == "acknowledge"]
-            errors = stop_medicine(
-                visit, subject, form, [*(answer.answer(method) for answer in answers), *acknowledged]
-            )
+            errors = stop_medicine(visit, subject, form, [*signed, *acknowledged])
         if not errors:
             messages.success(request, stopped_words(visit, subject, assessment))
             return redirect("counter:patient", subject.patient_id)
@@ -120,18 +129,29 @@ def stop_course(request: HttpRequest, visit: Visit, subject: Reviewed) -> HttpRe
     return render_page(request, visit, "stop.html", context, errors=errors, status=422 if errors else 200)
 
 
-def check_signature(
-    answers: Sequence[AnswerForm], signature: SignatureForm | None, now: datetime
-) -> tuple[list[ErrorLine], SignatureMethod]:
-    """Return the errors of the answers, and how they are signed. Password and code are tried only when everything else is complete."""
-    lines = [line for form in answers for line in form_error_lines(form)]
-    if signature is None:
-        return lines, SignatureMethod.SIGNED_IN
-    lines += form_error_lines(signature)
+def sign_answers(
+    visit: Visit, assessment: Assessment, forms_: Sequence[AnswerForm], signature: SignatureForm
+) -> tuple[list[Answer], list[ErrorLine]] | HttpResponse:
+    """Return the signed answers or the errors, or what a passkey is asked. The proof is tried only when everything else is complete."""
+    lines = [line for form in forms_ for line in form_error_lines(form)] + form_error_lines(signature)
+    if not lines:
+        answers = [form.answer() for form in forms_]
+        try:
+            digest = overrides.digest_to_sign(
+                pharmacy=visit.pharmacy, assessment=assessment, answers=answers, by=visit.by, now=visit.now
+            )
+        except DispensaryError as error:
+            lines = error_lines(error, {})
+    if signature.is_beginning:
+        return signature.answer_passkey(lines, *([] if lines else [digest]))
     if lines:
-        return lines, SignatureMethod.SIGNED_IN
-    method = signature.prove(now)
-    return form_error_lines(signature), method
+        return [], lines
+    proof, lines = signature.prove(digest)
+    if proof is None:
+        return [], lines
+    nonce = signature.cleaned_data["nonce"]
+    signed = {"signature": proof.method, "digest": digest, "nonce": nonce, "shown": signature.begun.shown}
+    return [replace(answer, **signed) for answer in answers], []
 
 
 def stop_medicine(visit: Visit, subject: Reviewed, form: StopForm, answers: list[Answer]) -> list[ErrorLine]:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from dispensary import policies
 from dispensary.actors import Actor
+from dispensary.conf import conf
 from dispensary.errors import NotFound
 from dispensary.models import Pharmacy, StaffMember
 
@@ -32,6 +33,7 @@ KEYS = (
 )
 MENU = (
     ("Queue", "counter:queue", policies.may_see_patients),
+    ("Second signatures", "counter:second-waiting", policies.may_override),
     ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
     ("Reminders", "counter:reminders", policies.may_send_reminders),
     ("Audit log", "counter:audit", policies.may_read_log),
@@ -61,12 +63,25 @@ class Visit:
     now: datetime
     path: str
     is_locked: bool = False
+    lacks_factor: bool = False
+    """Say whether the person's role needs a second factor that they have not added."""
 
     keys = KEYS
 
     @property
     def pharmacy(self) -> Pharmacy:
         return self.member.pharmacy
+
+    @property
+    def is_factor_overdue(self) -> bool:
+        """Say whether the time to add the second factor is over."""
+        due_at = self.member.factor_due_at
+        return self.lacks_factor and due_at is not None and due_at <= self.now
+
+    @property
+    def idle_minutes(self) -> int:
+        """Minutes without a sign of life after which the counter locks."""
+        return conf().idle_minutes
 
     @property
     def today(self) -> date:
@@ -82,9 +97,14 @@ class Visit:
 
     @property
     def menu(self) -> list[MenuItem]:
-        links = [(words, reverse(name)) for words, name, is_allowed in MENU if is_allowed(self.by)]
+        links = [
+            (words, reverse(name)) for words, name, is_allowed in MENU if is_allowed(self.by) and self._is_used(name)
+        ]
         current = max((address for _, address in links if self.path.startswith(address)), key=len, default="")
         return [MenuItem(words, address, address == current) for words, address in links]
+
+    def _is_used(self, page: str) -> bool:
+        return page != "counter:second-waiting" or self.pharmacy.second_signer
 
     def fetch(self, rows: QuerySet[Row], pk: uuid.UUID | int) -> Row:
         """Return the row of this pharmacy, or raise NotFound: absent and another pharmacy's are not told apart."""

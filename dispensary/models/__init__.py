@@ -16,7 +16,14 @@ from dispensary.models.contacts import (
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest, SupplyRelation
 from dispensary.models.hook_cards import CardFeedback, CardOutcome, HookCard
 from dispensary.models.log_check import CheckResult, LogCheck
-from dispensary.models.override import Mitigation, Override, OverrideState, SignatureMethod
+from dispensary.models.override import (
+    UNUSED_STATES,
+    Mitigation,
+    Override,
+    OverrideState,
+    SecondSignature,
+    SignatureMethod,
+)
 from dispensary.models.patient import (
     CorrectionReason,
     FormerIdentity,
@@ -29,7 +36,16 @@ from dispensary.models.patient import (
     Relation,
     Sex,
 )
-from dispensary.models.pharmacy import SERVICE_ROLES, Language, Pharmacy, StaffMember, StaffRole
+from dispensary.models.pharmacy import (
+    FACTOR_ROLES,
+    SERVICE_ROLES,
+    Language,
+    Pharmacy,
+    SettingsChange,
+    SignedLimit,
+    StaffMember,
+    StaffRole,
+)
 from dispensary.models.prescription import (
     Awaited,
     DoseUnit,
@@ -55,18 +71,22 @@ from dispensary.models.reminders import (
     Withdrawal,
 )
 from dispensary.models.review import Finding, FindingSeverity, Outcome, Review, ReviewReason
+from dispensary.models.signature import BegunSignature, SignatureLock
 from dispensary.models.therapy import CountedTherapy, Decision, DecisionKind, OrderState, OrderSummary, TherapySummary
 from dispensary.models.tokens import AccessToken
 from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkState
 
 __all__ = [
+    "FACTOR_ROLES",
     "SERVICE_ROLES",
+    "UNUSED_STATES",
     "AccessToken",
     "AuditBody",
     "AuditCheckpoint",
     "AuditEntry",
     "AuditLog",
     "Awaited",
+    "BegunSignature",
     "CardFeedback",
     "CardOutcome",
     "ChannelRest",
@@ -124,9 +144,13 @@ __all__ = [
     "Resolution",
     "Review",
     "ReviewReason",
+    "SecondSignature",
     "SenderStatus",
+    "SettingsChange",
     "Sex",
+    "SignatureLock",
     "SignatureMethod",
+    "SignedLimit",
     "Source",
     "StaffMember",
     "StaffRole",

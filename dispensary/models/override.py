@@ -43,11 +43,16 @@ class Mitigation(models.TextChoices):
 
 
 class OverrideState(models.TextChoices):
-    """An answer is open until a dispense uses it."""
+    """An answer is open until a dispense uses it; before, one of the worst class waits for a second signature."""
 
+    WAITING = "waiting", _("Waits for a second pharmacist")
     OPEN = "open", _("Open")
     USED = "used", _("Used")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+UNUSED_STATES = (OverrideState.WAITING, OverrideState.OPEN)
+"""The states of an answer that no hand-over has used, and that was not withdrawn."""
 
 
 class SignatureMethod(models.TextChoices):
@@ -55,6 +60,7 @@ class SignatureMethod(models.TextChoices):
 
     PASSWORD = "password", _("Password, typed for this signature")
     SECOND_FACTOR = "second-factor", _("Second factor, for this signature")
+    PASSKEY = "passkey", _("Passkey, for this signature")
     TOKEN = "token", _("API token of the signer's own")
     SIGNED_IN = "signed-in", _("Signed in, no fresh proof (acknowledgements only)")
 
@@ -97,7 +103,7 @@ class Override(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["prescription", "fingerprint"],
-                condition=Q(state=OverrideState.OPEN),
+                condition=Q(state__in=UNUSED_STATES),
                 name="override_one_open_for_a_finding",
             ),
             models.UniqueConstraint(
@@ -132,3 +138,29 @@ class Override(models.Model):
     def subject(self) -> Reviewed:
         """The order or the recorded supply about which the finding was."""
         return subject_of(self.prescription, self.prior_supply)
+
+
+class SecondSignature(models.Model):
+    """A second pharmacist's signature under an answer of the worst class; or the first one's own, alone, with the reason. Never changed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    override = models.OneToOneField(Override, on_delete=models.PROTECT, related_name="second")
+    signed_by = models.CharField(max_length=64)
+    signer_name = models.CharField(max_length=120)
+    signer_role = models.CharField(max_length=16)
+    signature = models.CharField(max_length=16, choices=SignatureMethod)
+    signed_at = models.DateTimeField()
+    is_alone = models.BooleanField(default=False, help_text=_("signed by the first signer, as nobody else answered"))
+    because = models.CharField(max_length=250, blank=True, help_text=_("why alone"))
+
+    class Meta:
+        ordering = ["-signed_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(is_alone=False) | ~Q(because=""), name="second_signature_alone_because"),
+            models.CheckConstraint(
+                condition=Q(signature__in=["password", "second-factor", "passkey"]), name="second_signature_is_fresh"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.override} and {self.signer_name}"

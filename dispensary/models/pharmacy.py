@@ -107,6 +107,12 @@ class Pharmacy(models.Model):
     token_signs = models.BooleanField(
         default=False, help_text=_("an API token alone signs an override, without a fresh proof of its owner")
     )
+    second_signer = models.BooleanField(
+        default=False, help_text=_("an override of the worst class needs the signatures of two pharmacists")
+    )
+    second_signer_minutes = models.PositiveSmallIntegerField(
+        default=15, help_text=_("minutes without an answer after which one signs alone, for three days' supply")
+    )
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
     timing_version = models.PositiveIntegerField(
@@ -124,6 +130,10 @@ class Pharmacy(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(refill_lead_days__lte=60, second_call_days__gte=1), name="pharmacy_calls_within_sixty_days"
+            ),
+            models.CheckConstraint(
+                condition=Q(second_signer_minutes__gte=5, second_signer_minutes__lte=1440),
+                name="pharmacy_waits_for_a_second_signer",
             ),
             models.CheckConstraint(
                 condition=(
@@ -178,6 +188,8 @@ class StaffRole(models.TextChoices):
     AUDITOR = Role.AUDITOR.value, _("Auditor")
 
 
+FACTOR_ROLES = (StaffRole.PHARMACIST.value, StaffRole.MANAGER.value, StaffRole.AUDITOR.value)
+"""The roles that sign, manage or audit: they need a second factor."""
 SERVICE_ROLES = (StaffRole.TECHNICIAN.value, StaffRole.AUDITOR.value)
 """The roles of a program: those whose work needs no signature."""
 
@@ -192,6 +204,9 @@ class StaffMember(models.Model):
     registration = models.CharField(max_length=32, blank=True, help_text=_("professional registration number"))
     active = models.BooleanField(default=True)
     is_service = models.BooleanField(default=False, help_text=_("a program, which has no password and signs nothing"))
+    factor_due_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("until when a second factor is added; none for a role that needs none")
+    )
 
     class Meta:
         ordering = ["pharmacy", "display_name"]
@@ -209,3 +224,45 @@ class StaffMember(models.Model):
     def actor(self) -> Actor:
         """Return this person as the `by=` of an action."""
         return Actor(f"user:{self.user_id}", self.display_name, Role(self.role), self.pharmacy_id, user_id=self.user_id)
+
+
+class SettingsChange(models.Model):
+    """A change of limits or of who signs that a manager asked for: another manager decides, or it comes into force after a day."""
+
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="settings_changes")
+    changes = models.JSONField(help_text=_("names and new values of settings"))
+    asked_by = models.CharField(max_length=64)
+    asker_name = models.CharField(max_length=120)
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("when it comes into force; none: another manager decides")
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["asked_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pharmacy"], condition=Q(decided_at=None), name="settings_change_one_open_at_a_pharmacy"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.changes)} at {self.pharmacy}"
+
+
+class SignedLimit(models.Model):
+    """A number of a profile that a pharmacist of a pharmacy read and signed, until it is to be read again. Never changed."""
+
+    pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="signed_limits")
+    digest = models.CharField(max_length=64, help_text=_("SHA-256 of the line: place, value, unit, mark and source"))
+    signer_name = models.CharField(max_length=120)
+    signed_at = models.DateTimeField()
+    review_on = models.DateField(help_text=_("from this day it is to be read again"))
+
+    class Meta:
+        ordering = ["-signed_at"]
+        indexes = [models.Index(fields=["pharmacy", "digest"], name="signed_limit_of_pharmacy")]
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]} signed by {self.signer_name}"

@@ -1,11 +1,13 @@
 """A manager lets people in, changes and ends what they may do, and helps who cannot sign in; the log has each."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.usersessions.models import UserSession
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -13,7 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.models import AuditEntry, Pharmacy, StaffMember, StaffRole
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor
+from dispensary.models import AuditEntry, Pharmacy, SettingsChange, StaffMember, StaffRole
 from tests.dispensary import make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("machine_clock")]
@@ -140,12 +144,32 @@ def test_only_a_manager_of_this_pharmacy_does_any_of_it(here: Pharmacy, manager:
 
 def test_settings_change_once_and_an_older_copy_is_refused(here: Pharmacy, at_work: Client) -> None:
     fields = OPENED | {"token_signs": "no", "version": "1", "refill_lead_days": "9"}
+    fields |= {"second_signer": "no", "second_signer_minutes": "15"}
     assert at_work.post(reverse("counter:settings"), fields).status_code == 302
     here.refresh_from_db()
     assert here.refill_lead_days == 9 and here.token_signs is False and here.od_means_once_daily is None
     assert at_work.post(reverse("counter:settings"), fields | {"refill_lead_days": "10"}).status_code == 422
+    nobody_else = at_work.post(reverse("counter:settings"), fields | {"version": "2", "second_signer": "yes"})
+    assert "There is no second person" in nobody_else.content.decode()
     wrong = fields | {"version": "2", "time_zone": "Europe/Nowhere"}
     assert "time zone" in at_work.post(reverse("counter:settings"), wrong).content.decode()
+
+
+def test_a_change_of_limits_waits_on_the_page_for_another_manager(here: Pharmacy, at_work: Client) -> None:
+    other = make.staff(here, StaffRole.MANAGER, now=timezone.now())
+    Pharmacy.objects.filter(pk=here.pk).update(opened_at=timezone.now() - timedelta(days=2))
+    fields = OPENED | {"token_signs": "no", "version": "1", "second_signer": "no", "second_signer_minutes": "15"}
+    page = at_work.post(reverse("counter:settings"), fields | {"profile": "uk-smpc"}, follow=True).content.decode()
+    assert "Not in force yet" in page and "uk-smpc" in page and "Agree: put it into force" not in page
+    change = reverse("counter:decide-change", args=[SettingsChange.objects.get().pk])
+    assert at_work.post(change, {"do": "approve"}).status_code == 403
+    stranger = sign_in(make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).user.get_username())
+    assert stranger.post(change, {"do": "approve"}).status_code == 404
+    milo = sign_in(other.user.get_username())
+    assert "Agree: put it into force" in milo.get(reverse("counter:settings")).content.decode()
+    assert milo.post(change, {"do": "approve"}).status_code == 302
+    here.refresh_from_db()
+    assert here.profile == "uk-smpc"
 
 
 def test_nobody_opens_a_pharmacy_without_the_sites_permission(manager: StaffMember, at_work: Client) -> None:
@@ -168,3 +192,71 @@ def test_the_first_manager_opens_a_pharmacy_and_is_its_manager(capsys: pytest.Ca
     assert "access.changed" in set(AuditEntry.objects.values_list("action", flat=True))
     with pytest.raises(CommandError, match="works at a pharmacy already"):
         call_command("first_manager", "mara")
+
+
+def test_a_manager_sees_who_is_signed_in_and_signs_somebody_out(here: Pharmacy, at_work: Client) -> None:
+    member = make.staff(here, now=timezone.now())
+    stranger = make.staff(make.pharmacy("Elsewhere"), now=timezone.now())
+    their_browser, strangers = sign_in(member.user.get_username()), sign_in(stranger.user.get_username())
+    for browser in (at_work, their_browser, strangers):
+        browser.get("/")
+    page = at_work.get(reverse("signed-in")).content.decode()
+    assert member.display_name in page and "You, here" in page and stranger.display_name not in page
+    theirs = UserSession.objects.get(user=member.user)
+    assert at_work.post(reverse("sign-out-person", args=[theirs.pk])).status_code == 302
+    assert their_browser.get(reverse("counter:queue"))["Location"].startswith("/accounts/login/")
+    assert "signed out by a manager" in [what for _, what in changes(here, member.user_id)]
+    elsewhere = UserSession.objects.get(user=stranger.user)
+    assert at_work.post(reverse("sign-out-person", args=[elsewhere.pk])).status_code == 404
+    assert strangers.get(reverse("counter:queue")).status_code == 200
+
+
+@pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.AUDITOR])
+def test_only_a_manager_sees_who_is_signed_in(here: Pharmacy, role: StaffRole) -> None:
+    assert sign_in(make.staff(here, role).user.get_username()).get(reverse("signed-in")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "is_needed"),
+    [(StaffRole.TECHNICIAN, False), (StaffRole.PHARMACIST, True), (StaffRole.MANAGER, True), (StaffRole.AUDITOR, True)],
+)
+def test_who_signs_manages_or_audits_adds_a_second_factor_within_two_weeks(
+    here: Pharmacy, role: StaffRole, is_needed: bool
+) -> None:
+    member = make.staff(here, role, now=timezone.now() - timedelta(days=13))
+    client, queue = sign_in(member.user.get_username()), reverse("counter:queue")
+    assert ("Add a second factor by" in client.get(queue, follow=True).content.decode()) is is_needed
+    overdue = make.staff(here, role, now=timezone.now() - timedelta(days=14))
+    client = sign_in(overdue.user.get_username())
+    page = client.get(queue, follow=True)
+    assert (page.status_code == 403) is is_needed
+    assert ("Add a second factor to go on" in page.content.decode()) is is_needed
+    TOTP.activate(overdue.user, generate_totp_secret())
+    assert client.get(queue, follow=True).status_code == 200
+
+
+def test_a_new_role_that_needs_no_factor_ends_the_wait_for_one(here: Pharmacy) -> None:
+    member = make.staff(here, StaffRole.TECHNICIAN, now=timezone.now())
+    assert member.factor_due_at is None
+    given = {"user": member.user, "pharmacy": here, "display_name": "Tess", "by": Actor.system("setup", here.pk)}
+    now = timezone.now()
+    member = pharmacies.grant_access(role=StaffRole.PHARMACIST, now=now, **given)
+    assert member.factor_due_at == now + timedelta(days=14)
+    later = pharmacies.grant_access(role=StaffRole.MANAGER, now=now + timedelta(days=5), **given)
+    assert later.factor_due_at == member.factor_due_at
+    assert pharmacies.grant_access(role=StaffRole.TECHNICIAN, now=now, **given).factor_due_at is None
+
+
+def test_an_idle_counter_is_locked_by_the_server_too(here: Pharmacy) -> None:
+    client = sign_in(make.staff(here, StaffRole.TECHNICIAN).user.get_username())
+    queue = reverse("counter:queue")
+    assert client.get(queue).status_code == 200
+    session = client.session
+    session["dispensary_seen"] = (timezone.now() - timedelta(minutes=16)).isoformat()
+    session.save()
+    locked = client.get(queue)
+    assert locked["Location"].startswith(reverse("counter:unlock"))
+    assert client.post(locked["Location"], {"password": make.PASSWORD})["Location"] == queue
+    assert client.get(queue).status_code == 200
+    assert client.post(reverse("counter:stay")).status_code == 204
+    assert Client().post(reverse("counter:stay"))["Location"].startswith("/accounts/login/")

@@ -24,7 +24,7 @@ FOR_ANYBODY = {
     "counter:unlock",  # asks for the password
     "counter:lock", "counter:leave", "counter:resume",  # of the session that asks
 }  # fmt: skip
-FOR_MANAGERS = {"reset-factors", "unlock-person"}
+FOR_MANAGERS = {"reset-factors", "unlock-person", "signed-in", "sign-out-person"}
 """`tests/deploy/test_people.py` asks them as every role and as a manager of another pharmacy."""
 ACCOUNTS_FOR_ANYBODY = {
     "account_login", "account_logout", "account_signup", "account_inactive", "account_reset_password",

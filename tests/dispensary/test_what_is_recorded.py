@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
+from dispensary.actions import settings_changes
 from dispensary.actors import Role
 from dispensary.audit import Event
 from dispensary.audit.log.writer import REGISTER
@@ -34,9 +35,11 @@ from dispensary.models import (
     AuditEntry,
     AuditLog,
     Dispense,
+    Override,
     Pharmacy,
     Prescription,
     Reminder,
+    SettingsChange,
     Source,
     StaffRole,
     TherapySummary,
@@ -267,6 +270,11 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     assert "daily-maximum" in house.newest(Event.DISPENSE_REFUSED).sentence
     assert recorded
     asked = {finding["code"]: finding["severity"] for finding in refused["findings"]}
+    guessed = house.pharmacist.post(
+        where + "overrides/", SIGNED | {"finding": "daily-maximum", "proof": {"password": "guessed"}}
+    )
+    assert guessed.status_code == 403, guessed.content
+    assert "guessed" not in json.dumps(house.wrote(Event.SIGNATURE_REFUSED, by=pharmacist, outcome="refused"))
     signed = house.pharmacist.post(where + "overrides/", SIGNED | {"finding": "daily-maximum"})
     assert signed.status_code == 201, signed.content
     body = house.wrote(Event.OVERRIDE_SIGNED, by=pharmacist, rules=("daily-maximum",))
@@ -297,6 +305,66 @@ def test_overrides_dispenses_and_their_papers(house: House) -> None:
     back = house.pharmacist.post(f"dispenses/{again['id']}/return/", {"reason": "never collected"})
     assert back.status_code == 200, back.content
     house.wrote(Event.DISPENSE_RETURNED, by=pharmacist)
+
+
+@journey
+def test_another_pharmacys_record_is_opened_in_an_emergency(house: House, client: Client) -> None:
+    member = house.people[StaffRole.PHARMACIST]
+    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    form = {"family_name": "Nobody", "birth_date": "1981-05-02", "reason": "brought in without papers"}
+    assert client.post(reverse("counter:break-glass"), form).status_code == 200
+    assert house.wrote(Event.RECORD_BROKEN_INTO, by=StaffRole.PHARMACIST)["patients"] == []
+
+
+@journey
+def test_limits_are_read_and_signed(house: House, client: Client) -> None:
+    member = house.people[StaffRole.PHARMACIST]
+    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    page = client.get(reverse("counter:limits"))
+    line = page.context["rows"][0][0]
+    form = {
+        "lines": [line.digest], "review_on": str(today() + timedelta(days=300)), "password": make.PASSWORD,
+        "nonce": str(page.context["signature"].begun.pk),
+    }  # fmt: skip
+    assert client.post(reverse("counter:limits"), form).status_code == 302
+    (recorded,) = house.wrote(Event.LIMITS_SIGNED, by=StaffRole.PHARMACIST)["lines"]
+    assert (recorded["place"], recorded["digest"]) == (line.place, line.digest)
+
+
+@journey
+def test_limits_are_changed_by_two_managers_or_after_a_day(house: House) -> None:
+    Pharmacy.objects.filter(pk=house.shop.pk).update(opened_at=timezone.now() - timedelta(days=2))
+    manager = house.name(StaffRole.MANAGER)
+    house.command("pharmacy", "set", "second_signer_minutes=20", "--pharmacy", house.shop.pk, "--by", manager)
+    assert house.wrote(Event.SETTINGS_ASKED, by=StaffRole.MANAGER)["changes"] == {"second_signer_minutes": "20"}
+    settings_changes.withdraw(
+        change=SettingsChange.objects.get(), by=house.people[StaffRole.MANAGER].actor(), now=timezone.now()
+    )
+    house.wrote(Event.SETTINGS_WITHDRAWN, by=StaffRole.MANAGER)
+    Pharmacy.objects.filter(pk=house.shop.pk).update(opened_at=timezone.now())
+
+
+@journey
+def test_the_worst_overrides_are_signed_by_two_or_alone(house: House) -> None:
+    house.command(
+        "pharmacy", "set", "second_signer=yes", "--pharmacy", house.shop.pk, "--by", house.name(StaffRole.MANAGER)
+    )
+    for event, by in ((Event.OVERRIDE_SECONDED, StaffRole.MANAGER), (Event.OVERRIDE_ALONE, StaffRole.PHARMACIST)):
+        where = f"prescriptions/{house.taken_in(**above())['id']}/"
+        signed = house.pharmacist.post(where + "overrides/", SIGNED | {"finding": "daily-maximum"})
+        assert signed.json()["state"] == "waiting", signed.content
+        before = timezone.now() - timedelta(minutes=16)
+        make.change_past_actions(Override.objects.filter(pk=signed.json()["id"]), signed_at=before)
+        caller = house.callers[by]
+        begun = caller.get(where + "second/").json()
+        proof = PROOF["proof"] | {name: begun[name] for name in ("digest", "nonce")}
+        alone = {} if event is Event.OVERRIDE_SECONDED else {"alone_because": "nobody else is here"}
+        done = caller.post(where + "second/", {"proof": proof, **alone})
+        assert done.status_code == 200, done.content
+        house.wrote(event, by=by, rules=("daily-maximum",))
+    house.command(
+        "pharmacy", "set", "second_signer=no", "--pharmacy", house.shop.pk, "--by", house.name(StaffRole.MANAGER)
+    )
 
 
 @journey

@@ -106,7 +106,17 @@ def _render_issue(finding: Finding, dispense: Dispense, answer: Override | None)
         "identifiedDateTime": dispense.review.reviewed_at.isoformat(),
         "detail": f"{finding.summary}. {finding.detail}".strip(),
     }
-    return issue | ({"mitigation": [_render_mitigation(answer)]} if answer else {})
+    return issue | ({"mitigation": _render_mitigations(answer)} if answer else {})
+
+
+def _render_mitigations(answer: Override) -> list[dict[str, Any]]:
+    """Return the mitigation of an answer, and the second signature's where there is one."""
+    second = getattr(answer, "second", None)
+    if second is None:
+        return [_render_mitigation(answer)]
+    words = f"Signed alone, because {second.because}" if second.is_alone else "Second pharmacist agreed"
+    signed = {"date": second.signed_at.isoformat(), "author": {"display": second.signer_name}}
+    return [_render_mitigation(answer), {"action": {"text": words}, **signed}]
 
 
 def _render_mitigation(answer: Override) -> dict[str, Any]:

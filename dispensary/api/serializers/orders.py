@@ -18,7 +18,18 @@ from dispensary.api.serializers.people import (
     PrescriberOut,
 )
 from dispensary.assessment import Assessment
-from dispensary.models import Awaited, Dispense, Finding, Mitigation, Outcome, Override, Phase, Prescription, Review
+from dispensary.models import (
+    Awaited,
+    Dispense,
+    Finding,
+    Mitigation,
+    Outcome,
+    Override,
+    Phase,
+    Prescription,
+    Review,
+    SecondSignature,
+)
 
 
 class OrderIn(Body):
@@ -55,15 +66,25 @@ class AnswerIn(Body):
 
 
 class ProofIn(Body):
-    """A fresh proof of the signer, for this request alone."""
+    """A fresh proof of the signer, for this request alone: a password, or a passkey for a signature that was begun."""
 
-    password = Text(max_length=250, trim_whitespace=False)
+    password = Text(max_length=250, trim_whitespace=False, required=False)
     code = Text(
         max_length=16,
         required=False,
         help_text="of the authenticator app, or a recovery code, where the signer has one",
     )
+    passkey = serializers.DictField(
+        required=False, help_text="in place of password and code: what the passkey answered (WebAuthn, as JSON)"
+    )
     digest = Text(max_length=64, required=False, help_text="from signatures/: what the signer was shown")
+    nonce = serializers.UUIDField(required=False, help_text="from signatures/; a passkey needs it")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a proof with neither."""
+        if not attrs.keys() & {"password", "passkey"}:
+            raise serializers.ValidationError({"password": "the signer's password, or their passkey"})
+        return attrs
 
 
 class SignedAnswerIn(AnswerIn):
@@ -82,7 +103,11 @@ class SignatureOut(serializers.Serializer[Any]):
     """What the signer has to give, and what it is for."""
 
     digest = serializers.CharField(help_text="of the findings as they stand now, and the answers")
+    nonce = serializers.UUIDField(help_text="of this signature; it is used once, within the hour")
     factors = serializers.ListField(child=serializers.CharField(), help_text="the parts of `proof`: password, code")
+    passkey = serializers.DictField(
+        allow_null=True, help_text="in place of them, for navigator.credentials.get(); null without a passkey"
+    )
 
 
 class Stop(Body):
@@ -124,15 +149,47 @@ class FindingOut(serializers.ModelSerializer[Any]):
         fields = ["number", "code", "severity", "summary", "detail", "dur", "detected_issue", "fingerprint"]
 
 
+class SecondSignatureOut(serializers.ModelSerializer[Any]):
+    """A second pharmacist's signature, or the first one's alone."""
+
+    class Meta:
+        model = SecondSignature
+        fields = ["signer_name", "signer_role", "signature", "signed_at", "is_alone", "because"]
+
+
 class OverrideOut(serializers.ModelSerializer[Any]):
     """An answer to a finding."""
+
+    second = SecondSignatureOut(read_only=True, allow_null=True, default=None)
 
     class Meta:
         model = Override
         fields = [
             "id", "prescription", "prior_supply", "code", "severity", "summary", "detail", "fingerprint", "mitigation", "words", "asked",
-            "asked_at", "agreed", "signer_name", "signer_role", "signature", "signed_at", "state", "dispense",
+            "asked_at", "agreed", "signer_name", "signer_role", "signature", "signed_at", "state", "second",
+            "dispense",
         ]  # fmt: skip
+
+
+class SecondIn(Body):
+    """A second pharmacist's signature under every answer on a prescription that waits for one."""
+
+    proof = ProofIn(help_text="of the second pharmacist, who is the caller; digest and nonce from GET")
+    alone_because = Text(
+        max_length=250, min_length=3, required=False, help_text="why the caller, who signed first, goes on alone"
+    )
+
+
+class SecondOut(serializers.Serializer[Any]):
+    """Answers that wait for a second pharmacist, and what that one has to give."""
+
+    waiting = OverrideOut(many=True)
+    digest = serializers.CharField(help_text="of the answers as they are")
+    nonce = serializers.UUIDField(help_text="of this signature; it is used once, within the hour")
+    factors = serializers.ListField(child=serializers.CharField(), help_text="the parts of `proof`: password, code")
+    passkey = serializers.DictField(
+        allow_null=True, help_text="for navigator.credentials.get(); null without a passkey"
+    )
 
 
 class ReviewOut(serializers.ModelSerializer[Any]):

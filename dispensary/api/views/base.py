@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from dispensary import audit, policies
 from dispensary.actions import access, idempotency, patients
 from dispensary.actions.idempotency import Reply, digest_of
-from dispensary.actions.overrides import Refused
+from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.api import problems
 from dispensary.api.access import Caller

@@ -16,7 +16,8 @@ from dispensary.actions import dispenses as actions
 from dispensary.actions.documents import Document, print_document
 from dispensary.actions.handover_problems import CountedPack, Item
 from dispensary.actions.idempotency import Reply
-from dispensary.actions.overrides import Answer, Refused
+from dispensary.actions.overrides import Answer
+from dispensary.actions.refusals import Refused
 from dispensary.api.schema import CREATES, PAGED, PHARMACY, REQUIRED_KEY, page_of
 from dispensary.api.serializers import handover as shapes
 from dispensary.api.serializers.orders import Reason
@@ -56,7 +57,7 @@ def build_packs(fields: dict[str, Any]) -> tuple[Pack, tuple[CountedPack, ...]]:
 
 def render_dispense(pk: UUID) -> dict[str, Any]:
     """Return a dispense with the overrides that it used, as a response body."""
-    row = Dispense.objects.prefetch_related("overrides").get(pk=pk)
+    row = Dispense.objects.prefetch_related("overrides__second").get(pk=pk)
     return shapes.DispenseOut(row).data
 
 
@@ -112,7 +113,7 @@ class DispensesView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.DispenseIn)
-        (pack, further), signature = build_packs(body), read_signature(self, body, by)
+        (pack, further), signature = build_packs(body), read_signature(self, body, prescription, by)
         answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
         decisions = tuple(build_decided(fields, signature["signature"]) for fields in body.get("decisions", ()))
         also = tuple(
@@ -139,7 +140,7 @@ class DispenseView(BaseView):
 
     @extend_schema(responses=shapes.DispenseOut, summary="A dispense")
     def get(self, request: Request, pk: UUID) -> Response:
-        dispense = self.get_own(Dispense.objects.select_related("patient").prefetch_related("overrides"), pk)
+        dispense = self.get_own(Dispense.objects.select_related("patient").prefetch_related("overrides__second"), pk)
         self.record_reading(dispense.patient, dispense)
         return Response(shapes.DispenseOut(dispense).data)
 

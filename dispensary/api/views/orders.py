@@ -12,13 +12,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import order_states, overrides, prescriptions, reviews, therapy
+from dispensary.actions import order_states, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
-from dispensary.actions.overrides import Answer, Refused
+from dispensary.actions.overrides import Answer
+from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
 from dispensary.api.query import ChoiceParameter, UUIDParameter
-from dispensary.api.schema import CREATES, IF_MATCH, PAGED, PHARMACY, page_of
+from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.signing import read_signature
 from dispensary.api.strict_json import jsonable
@@ -26,7 +27,6 @@ from dispensary.api.views.base import (
     DISPENSE,
     END,
     RECEIVE,
-    SIGN,
     BaseView,
     etag_header,
     read_if_match,
@@ -39,7 +39,6 @@ from dispensary.models import (
     Dispense,
     DispenseStatus,
     Outcome,
-    Override,
     Patient,
     Prescriber,
     Prescription,
@@ -49,7 +48,6 @@ from dispensary.models import (
     Source,
 )
 from dispensary.models.review import Reviewed
-from dispensary.proof import person_proof
 
 _FILTERS: list[ChoiceParameter | UUIDParameter] = [
     ChoiceParameter("status", PrescriptionStatus.values),
@@ -61,7 +59,7 @@ _FILTERS: list[ChoiceParameter | UUIDParameter] = [
 def detailed_prescriptions() -> QuerySet[Prescription]:
     """Return prescriptions with everything that their page shows, in a constant number of queries."""
     return Prescription.objects.select_related("pharmacy", "patient__pharmacy", "prescriber").prefetch_related(
-        "phases", "overrides", "dispenses", "patient__prior_supplies"
+        "phases", "overrides__second", "dispenses", "patient__prior_supplies"
     )
 
 
@@ -261,7 +259,7 @@ def answer_stop(
     view: BaseView, subject: Reviewed, by: Actor, body: dict[str, Any], render: Callable[[], Any]
 ) -> Response:
     """Stop what an order or a recorded supply feeds, and answer with what `render` returns, or with the findings."""
-    signature = read_signature(view, body, by)
+    signature = read_signature(view, body, subject, by)
     answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
 
     def do() -> Reply:
@@ -304,77 +302,3 @@ class ReviewView(BaseView):
         review = self.get_own(rows.prefetch_related("findings"), pk)
         self.record_reading(review.subject.patient, review)
         return Response(shapes.ReviewOut(review).data)
-
-
-class OverridesView(BaseView):
-    """Overrides of a prescription's findings, signed before the hand-over."""
-
-    may: ClassVar = {"POST": DISPENSE}
-
-    @extend_schema(
-        request=shapes.SignedAnswerIn, responses={201: shapes.OverrideOut}, parameters=CREATES,
-        summary="Answer a finding: an override with a reason, or a one-step acknowledgement",
-    )  # fmt: skip
-    def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by = self.authorize(prescription.pharmacy_id)
-        body = self.parse_body(shapes.SignedAnswerIn)
-        signature = read_signature(self, body, by)
-        answer = Answer(**body, **signature)
-
-        def do() -> Reply:
-            return reply(
-                201,
-                shapes.OverrideOut(overrides.sign(prescription=prescription, answer=answer, by=by, now=self.now)).data,
-            )
-
-        return self.answer_once(by, do)
-
-
-class SignaturesView(BaseView):
-    """The beginning of a signature."""
-
-    may: ClassVar = {"POST": SIGN}
-
-    @extend_schema(
-        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
-        summary="Begin a signature: what the signer must give, and the digest of what they sign; stores nothing",
-    )  # fmt: skip
-    def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SignatureIn)
-        answers = [Answer(**fields) for fields in body["overrides"]]
-        digest = overrides.begin_signature(prescription=prescription, answers=answers, by=by, now=self.now)
-        return Response(
-            shapes.SignatureOut({"digest": digest, "factors": sorted(person_proof().begin(request.user))}).data
-        )
-
-
-class WithdrawView(BaseView):
-    """Withdrawing an override."""
-
-    @extend_schema(
-        request=shapes.Reason, responses=shapes.OverrideOut, summary="Withdraw an answer that no dispense has used"
-    )
-    def post(self, request: Request, pk: UUID) -> Response:
-        override = _own_override(self, pk)
-        by, body = self.authorize(override.subject.patient.pharmacy_id), self.parse_body(shapes.Reason)
-        return Response(shapes.OverrideOut(overrides.withdraw(override=override, by=by, now=self.now, **body)).data)
-
-
-class OverrideView(BaseView):
-    """One override."""
-
-    @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
-    def get(self, request: Request, pk: UUID) -> Response:
-        override = _own_override(self, pk)
-        self.record_reading(override.subject.patient, override)
-        return Response(shapes.OverrideOut(override).data)
-
-
-def _own_override(view: BaseView, pk: UUID) -> Override:
-    rows = Override.objects.select_related("prescription__patient", "prior_supply__patient")
-    override = rows.filter(pk=pk).first()
-    view.get_own(Patient.objects.all(), override.subject.patient.pk if override else pk)
-    assert override is not None
-    return override

@@ -32,6 +32,7 @@ from dispensary.models import (
     Phase,
     Prescription,
     Review,
+    SecondSignature,
     StaffMember,
 )
 
@@ -80,6 +81,7 @@ PAIRS = (
     Pair(Review, (Event.REVIEW_RECORDED,)),
     Pair(Override, (Event.OVERRIDE_SIGNED, Event.FINDING_ACKNOWLEDGED)),
     Pair(Override, (Event.OVERRIDE_WITHDRAWN,), f"t.state = '{OverrideState.WITHDRAWN.value}'"),
+    Pair(SecondSignature, (Event.OVERRIDE_SECONDED, Event.OVERRIDE_ALONE)),
     Pair(Prescription, (Event.PRESCRIPTION_RECEIVED,)),
     Pair(Patient, (Event.PATIENT_REGISTERED,)),
 )
@@ -135,6 +137,14 @@ COMPARED = (
             "code": "finding.code", "detail": "finding.detail", "summary": "summary", "severity": "severity",
             "signer_name": "signer", "signature": "method", "signed_at": "at", "signed_by": "@actor",
             "signer_role": "@actor_role", "mitigation": "@reason_code",
+        },
+    ),
+    Compared(
+        SecondSignature,
+        (Event.OVERRIDE_SECONDED, Event.OVERRIDE_ALONE),
+        {
+            **_same("is_alone", "because"), "override_id": "answer", "signer_name": "signer", "signature": "method",
+            "signed_at": "at", "signed_by": "@actor", "signer_role": "@actor_role",
         },
     ),
     Compared(

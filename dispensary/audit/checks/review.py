@@ -37,6 +37,8 @@ _ALWAYS = (
     Event.ACCESS_CHANGED,
     Event.PROFILE_CHANGED,
     Event.SETTINGS_CHANGED,
+    Event.OVERRIDE_ALONE,
+    Event.RECORD_BROKEN_INTO,
 )
 _DAY = "l.pharmacy = %(pharmacy)s AND l.recorded_at >= %(since)s AND l.recorded_at < %(until)s"
 _COUNTS = f"SELECT l.action, l.outcome, count(*) FROM audit.line l WHERE {_DAY} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608  (our own constants)
@@ -44,7 +46,7 @@ _OVERRIDES = f"""
     SELECT l.actor, count(*) FROM audit.line l WHERE {_DAY} AND l.action = 'override.signed' GROUP BY 1 ORDER BY 2 DESC, 1"""  # noqa: S608  (our own constants)
 _REFUSED = f"""
     SELECT l.action, CASE WHEN l.action = 'auth.refused' THEN coalesce(l.station, l.subject_id) ELSE l.actor END, count(*), max(l.seq)
-    FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused')
+    FROM audit.line l WHERE {_DAY} AND l.action IN ('auth.refused', 'access.refused', 'signature.refused')
     GROUP BY 1, 2 HAVING count(*) >= {MANY_REFUSALS} ORDER BY 3 DESC"""  # noqa: S608  (our own constants)
 _ODD = f"""
     SELECT l.seq, l.action, l.actor FROM audit.line l

@@ -58,6 +58,15 @@ class Event(StrEnum):
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
     OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."
+    OVERRIDE_SECONDED = (
+        "override.seconded",
+        "{by} signed as second pharmacist, after {second}, the answer to {rules} for {patient}.",
+    )
+    OVERRIDE_ALONE = (
+        "override.alone",
+        "{by} let the answer to {rules} for {patient} stand on one signature, as nobody else answered.",
+    )
+    SIGNATURE_REFUSED = "signature.refused", "{by} did not prove to be there, and signed nothing."
     FINDING_ACKNOWLEDGED = "finding.acknowledged", "{by} acknowledged {rules} for {patient}."
 
     CARDS_SENT = "cards.sent", "{by} had an order of another system reviewed, which was not taken in."
@@ -94,6 +103,10 @@ class Event(StrEnum):
     )
     PATIENT_OPENED = "patient.opened", "{by} opened the record of {patient}."
     PATIENT_SEARCHED = "patient.searched", "{by} searched for patients."
+    RECORD_BROKEN_INTO = (
+        "record.broken_into",
+        "{by} opened records of another pharmacy in an emergency: {subject}.",
+    )
     RECORD_READ = "record.read", "{by} read {subject}."
     PRESCRIBER_CHANGED = "prescriber.changed", "{by} registered or changed {subject}."
     PRODUCT_CHANGED = "product.changed", "{by} added or changed {subject}."
@@ -116,6 +129,9 @@ class Event(StrEnum):
     TOKEN_ISSUED = "token.issued", "{by} issued an access token for {subject}."
     TOKEN_REVOKED = "token.revoked", "{by} revoked an access token of {subject}."
     SETTINGS_CHANGED = "settings.changed", "{by} changed the settings of {subject}."
+    SETTINGS_ASKED = "settings.asked", "{by} asked for a change of limits or signers of {subject}."
+    SETTINGS_WITHDRAWN = "settings.withdrawn", "{by} took back the change of {subject} that {second} had asked for."
+    LIMITS_SIGNED = "limits.signed", "{by} read and signed limits of {subject}."
     PROFILE_CHANGED = "profile.changed", "{by} changed the profile of rules of {subject}."
     PHARMACY_OPENED = "pharmacy.opened", "{by} opened {subject}, and with it this log."
 

@@ -19,11 +19,11 @@ PATIENT = (
     *(name for name, fact in FACTS.items() if fact.kind not in LISTS),
 )  # fmt: skip
 PATIENT_JSON = (*(name for name, fact in FACTS.items() if fact.kind in LISTS), "recorded_on")
-STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service")
+STAFF = ("user_id", "pharmacy_id", "role", "display_name", "registration", "active", "is_service", "factor_due_at")
 PHARMACY = (
     "name", "phone", "email", "address", "time_zone", "language", "profile", "od_means_once_daily", "refill_lead_days",
     "second_call_days", "message_at", "quiet_from", "quiet_until", "opening_days",
-    "holiday_region", "after_hours_phone", "token_signs",
+    "holiday_region", "after_hours_phone", "token_signs", "second_signer", "second_signer_minutes",
 )  # fmt: skip
 PRESCRIPTION = (
     "prescriber_id", "written_on", "starts_on", "route", "form", "strength_mg", "brand", "then_stop", "as_needed",

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError
 
-from dispensary.actions import pharmacies
+from dispensary.actions import pharmacies, settings_changes
 from dispensary.actors import Actor, Role
 from dispensary.clock import read_clock
 from dispensary.errors import DispensaryError
@@ -74,13 +74,17 @@ class Command(BaseCommand):
 
     def _set(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
-        changed = pharmacies.change_settings(
+        waiting = settings_changes.change_settings(
             pharmacy=at,
             changes=_parse_settings(options["changes"]),
             by=_by(at, options["by"]),
             now=read_clock(),
         )
-        self.stdout.write(f"{changed.name}: version {changed.version} of its settings.")
+        at.refresh_from_db()
+        self.stdout.write(f"{at.name}: version {at.version} of its settings.")
+        if waiting is not None:
+            when = "another manager agrees" if waiting.due_at is None else f"{waiting.due_at:%Y-%m-%d %H:%M} UTC"
+            self.stdout.write(f"{', '.join(waiting.changes)}: in force when {when}.")
 
     def _staff(self, options: dict[str, Any]) -> None:
         at = _pharmacy(options["pharmacy"])
@@ -128,7 +132,9 @@ def _parse_settings(pairs: list[str]) -> dict[str, Any]:
         name, sign, value = pair.partition("=")
         if not sign:
             raise CommandError(f"{pair!r} is no setting; write name=value, such as profile=lioresal.")
-        settings[name] = _SWITCH.get(value, value) if name in {"od_means_once_daily", "token_signs"} else value
+        settings[name] = (
+            _SWITCH.get(value, value) if name in {"od_means_once_daily", "token_signs", "second_signer"} else value
+        )
     return settings
 
 

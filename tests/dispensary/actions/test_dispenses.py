@@ -9,7 +9,8 @@ import pytest
 from dispensary import audit
 from dispensary.actions import dispenses, overrides, patients, prescriptions, therapy
 from dispensary.actions.handover_problems import CountedPack
-from dispensary.actions.overrides import Answer, Refused
+from dispensary.actions.overrides import Answer
+from dispensary.actions.refusals import Refused
 from dispensary.assessment import therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, NotAllowed
@@ -187,7 +188,7 @@ def test_an_override_of_a_dose_above_a_limit_names_whom_was_asked(shop, pharmaci
     with pytest.raises(InvalidInput) as caught:
         overrides.sign(
             prescription=order,
-            answer=Answer("daily-maximum", "5", "agreed", signature=SignatureMethod.PASSWORD),
+            answers=[Answer("daily-maximum", "5", "agreed", signature=SignatureMethod.PASSWORD)],
             by=pharmacist,
             now=NOW,
         )
@@ -198,7 +199,7 @@ def test_an_override_without_a_fresh_signature_is_refused(shop, pharmacist):
     with pytest.raises(InvalidInput) as caught:
         overrides.sign(
             prescription=above_the_maximum(shop),
-            answer=Answer("daily-maximum", "5", "agreed", asked="Dr Mwangi"),
+            answers=[Answer("daily-maximum", "5", "agreed", asked="Dr Mwangi")],
             by=pharmacist,
             now=NOW,
         )
@@ -207,21 +208,21 @@ def test_an_override_without_a_fresh_signature_is_refused(shop, pharmacist):
 
 def test_two_open_overrides_for_one_finding_are_refused(shop, pharmacist):
     order = above_the_maximum(shop)
-    overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    overrides.sign(prescription=order, answers=[ASKED], by=pharmacist, now=NOW)
     with pytest.raises(Conflict, match="answered already"):
-        overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+        overrides.sign(prescription=order, answers=[ASKED], by=pharmacist, now=NOW)
 
 
 def test_an_override_for_a_finding_that_is_not_there_says_which_there_are(shop, pharmacist):
     order = above_the_maximum(shop)
     with pytest.raises(InvalidInput) as caught:
-        overrides.sign(prescription=order, answer=Answer("renal"), by=pharmacist, now=NOW)
+        overrides.sign(prescription=order, answers=[Answer("renal")], by=pharmacist, now=NOW)
     assert "daily-maximum" in caught.value.problems[0].expected
 
 
 def test_an_answer_signed_before_counts_at_the_hand_over(shop, pharmacist):
     order = above_the_maximum(shop)
-    override = overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    (override,) = overrides.sign(prescription=order, answers=[ASKED], by=pharmacist, now=NOW)
     dispense = hand_over(order, pharmacist)
     assert isinstance(dispense, Dispense), dispense
     override.refresh_from_db()
@@ -230,7 +231,7 @@ def test_an_answer_signed_before_counts_at_the_hand_over(shop, pharmacist):
 
 def test_an_answer_that_was_withdrawn_no_longer_counts(shop, pharmacist):
     order = above_the_maximum(shop)
-    override = overrides.sign(prescription=order, answer=ASKED, by=pharmacist, now=NOW)
+    (override,) = overrides.sign(prescription=order, answers=[ASKED], by=pharmacist, now=NOW)
     overrides.withdraw(override=override, reason="signed for the wrong patient", by=pharmacist, now=NOW)
     assert "daily-maximum" in [q.code for q in hand_over(order, pharmacist).unanswered]
 

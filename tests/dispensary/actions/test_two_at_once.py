@@ -13,7 +13,7 @@ from dispensary.actions import dispenses, overrides
 from dispensary.actions.corrections import correct_identity
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.locks import lock
-from dispensary.actions.overrides import Refused
+from dispensary.actions.refusals import Refused
 from dispensary.models import Dispense, Namesake, OverrideState, Patient, Pharmacy, Source, StaffRole
 from tests.dispensary import make
 
@@ -80,7 +80,7 @@ def test_an_answer_is_used_or_withdrawn_but_never_both(shop: Pharmacy) -> None:
     person = make.patient(shop, now=now, egfr=None)
     order = make.prescription(person, now=now, written_on=str(now.date()), quantity=56)
     by = make.staff(shop, StaffRole.PHARMACIST, now=now).actor()
-    answer = overrides.sign(prescription=order, answer=overrides.Answer(finding="quantity"), by=by, now=now)
+    (answer,) = overrides.sign(prescription=order, answers=[overrides.Answer(finding="quantity")], by=by, now=now)
     rest = [q.code for q in _still_asked(order, by)]
     results = at_once(
         lambda: dispenses.dispense(
@@ -103,7 +103,7 @@ def test_an_answer_is_not_withdrawn_while_a_hand_over_leans_on_it(shop: Pharmacy
     now = timezone.now()
     order = make.prescription(make.patient(shop, now=now), now=now, written_on=str(now.date()), quantity=56)
     by = make.staff(shop, StaffRole.PHARMACIST, now=now).actor()
-    answer = overrides.sign(prescription=order, answer=overrides.Answer(finding="quantity"), by=by, now=now)
+    (answer,) = overrides.sign(prescription=order, answers=[overrides.Answer(finding="quantity")], by=by, now=now)
     holds = threading.Event()
 
     def handing_over_slowly() -> float:

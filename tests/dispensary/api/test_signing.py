@@ -1,5 +1,7 @@
 """An override over HTTP is signed by a fresh proof of a person: for this request, and for what the signer was shown."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +13,14 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from dispensary import audit
-from dispensary.actions import pharmacies
+from dispensary.actions import pharmacies, signatures
 from dispensary.actors import Actor
-from dispensary.models import IdempotentRequest, Override, Pharmacy, Prescription
+from dispensary.models import BegunSignature, IdempotentRequest, Override, Pharmacy, Prescription, StaffRole
 from tests.dispensary import make
 from tests.dispensary.api.conftest import ANSWER, PROOF, SIGNED, Caller, fields, hand_over, problem
 
@@ -55,18 +59,43 @@ def test_a_password_signs_and_a_wrong_one_is_refused_and_in_the_log(
     assert refused["code"] == "not-proven" and "guessed" not in str(refused)
     assert pharmacist.member is not None
     attempts = audit.history(audit.Subject("account", f"user:{pharmacist.member.user_id}"), pharmacy=shop)
-    assert "auth.refused" in [line.entry.action for line in attempts]
+    assert "signature.refused" in [line.entry.action for line in attempts]
     signed = sign(pharmacist, too_high, PROOF["proof"])
     assert signed.status_code == 201 and signed.json()["signature"] == "password"
 
 
-def test_guessing_at_a_signature_locks_the_signature_and_not_the_token(
+def test_guessing_at_a_signature_locks_the_signature_and_neither_token_nor_sign_in(
     pharmacist: Caller, too_high: Prescription
 ) -> None:
+    assert pharmacist.member is not None
     for _ in range(5):
         assert sign(pharmacist, too_high, {"password": "guessed"}).status_code == 403
-    assert problem(sign(pharmacist, too_high, PROOF["proof"]), 403)["code"] == "not-proven"
+    locked = problem(sign(pharmacist, too_high, PROOF["proof"]), 403)
+    assert locked["code"] == "not-proven" and "locked" in locked["detail"]
     assert pharmacist.get("prescriptions/").status_code == 200
+    form = {"login": pharmacist.member.user.get_username(), "password": make.PASSWORD}
+    assert Client().post("/accounts/login/", form).status_code == 302
+
+
+def test_a_locked_signature_opens_after_a_quarter_of_an_hour_or_by_a_manager(
+    shop: Pharmacy, pharmacist: Caller, too_high: Prescription, caller: Callable[..., Caller]
+) -> None:
+    assert pharmacist.member is not None
+    for _ in range(5):
+        sign(pharmacist, too_high, {"password": "guessed"})
+    manager = caller(shop, StaffRole.MANAGER)
+    assert manager.member is not None
+    at_work = Client()
+    at_work.force_login(manager.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert at_work.post(reverse("unlock-person", args=[pharmacist.member.pk])).status_code == 302
+    assert sign(pharmacist, too_high, PROOF["proof"]).status_code == 201
+    by = pharmacist.member.actor()
+    begun = timezone.now()
+    for _ in range(5):
+        signatures.count_attempt(by=by, now=begun)
+    with pytest.raises(signatures.SignatureLocked):
+        signatures.count_attempt(by=by, now=begun + timedelta(minutes=14))
+    signatures.count_attempt(by=by, now=begun + timedelta(minutes=15))
 
 
 def test_who_has_a_second_factor_signs_with_a_code_that_works_once(pharmacist: Caller, too_high: Prescription) -> None:
@@ -92,10 +121,35 @@ def test_a_signature_is_for_what_was_shown_when_it_began(pharmacist: Caller, too
     assert fields(sign(pharmacist, too_high, shown, words="Something else that nobody agreed to."), 412) == {
         "proof.digest"
     }
-    signed = sign(pharmacist, too_high, shown).json()
+    signed = sign(pharmacist, too_high, shown | {"nonce": begun["nonce"]}).json()
     lines = audit.history(Override.objects.get(pk=signed["id"]), pharmacy=too_high.pharmacy)
     (line,) = [line for line in lines if line.entry.action == "override.signed"]
-    assert line.body is not None and line.body["signed"] == begun["digest"]
+    assert line.body is not None
+    assert (line.body["signed"], line.body["nonce"]) == (begun["digest"], begun["nonce"])
+
+
+def test_a_signature_is_used_once_by_who_began_it(
+    shop: Pharmacy, pharmacist: Caller, too_high: Prescription, caller: Callable[..., Caller]
+) -> None:
+    begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
+    proof = PROOF["proof"] | {name: begun[name] for name in ("nonce", "digest")}
+    assert fields(sign(caller(shop), too_high, proof), 412) == {"proof.nonce"}
+    signed = sign(pharmacist, too_high, proof).json()
+    assert pharmacist.post(f"overrides/{signed['id']}/withdraw/", {"reason": "once more"}).status_code == 200
+    assert fields(sign(pharmacist, too_high, proof), 412) == {"proof.nonce"}
+    BegunSignature.objects.update(used_at=None, begun_at=timezone.now() - timedelta(hours=1))
+    assert fields(sign(pharmacist, too_high, proof), 412) == {"proof.nonce"}
+    assert signatures.forget_begun(now=timezone.now() + timedelta(days=1)) == 1
+
+
+def test_an_invented_passkey_signs_nothing(pharmacist: Caller, too_high: Prescription) -> None:
+    begun = pharmacist.post(f"prescriptions/{too_high.pk}/signatures/", {"overrides": [ANSWER | TOO_HIGH]}).json()
+    assert begun["passkey"] is None
+    named = {name: begun[name] for name in ("nonce", "digest")}
+    for answer in ({}, {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}}):
+        assert fields(sign(pharmacist, too_high, named | {"passkey": answer}), 403) == {"proof.passkey"}
+    assert fields(sign(pharmacist, too_high, {"passkey": {}}), 412) == {"proof.nonce"}
+    assert fields(sign(pharmacist, too_high, {"code": "123456"})) == {"proof.password"}
 
 
 def test_a_hand_over_is_signed_once_and_no_digest_of_the_password_is_kept(

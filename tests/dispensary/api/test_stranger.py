@@ -78,6 +78,8 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ),
     ("POST", "prescriptions/{prescription}/dispenses/", ..., COUNTER),
     ("GET", "reviews/{review}/", None, COUNTER),
+    ("GET", "prescriptions/{prescription}/second/", None, PHARMACISTS),
+    ("POST", "prescriptions/{prescription}/second/", {"proof": {"password": "x"}}, PHARMACISTS),
     ("GET", "overrides/{override}/", None, COUNTER),
     ("POST", "overrides/{override}/withdraw/", REASON, PHARMACISTS),
     ("GET", "dispenses/{dispense}/", None, COUNTER),

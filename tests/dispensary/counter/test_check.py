@@ -68,7 +68,7 @@ def handed(counter: Client, prescription: Prescription, **typed: Any) -> Any:
 def answers(prescription: Prescription, counter: Client, **typed: Any) -> dict[str, Any]:
     """The override page's fields, each filled in, for every finding it asks about."""
     page = counter.get(reverse("counter:override", args=[prescription.pk]))
-    data: dict[str, Any] = {"password": make.PASSWORD}
+    data: dict[str, Any] = {"password": make.PASSWORD, "nonce": str(page.context["signature"].begun.pk)}
     for shown, form in page.context["asking"]:
         said = {
             "mitigation": "5",

@@ -170,7 +170,7 @@ def sign(counter: Client, prescription: Prescription, **typed: str) -> Any:
     """Fill the override page and sign it."""
     address = reverse("counter:override", args=[prescription.pk])
     page = counter.get(address).context
-    data = {"password": make.PASSWORD}
+    data = {"password": make.PASSWORD, "nonce": str(page["signature"].begun.pk)}
     if page["reason"] is not None:
         data |= {"choice-mitigation": "5", "choice-words": "Both are meant.", "choice-asked": "Dr Weiss"}
     for _, form in page["asking"]:

@@ -48,7 +48,9 @@ def answered(counter: Client, prescription: Prescription, **typed: str) -> Any:
     for _, form in page.context["answers"]:
         fields = {"mitigation": "5", "words": "Agreed with her.", "asked": "Dr Mwangi"}
         data |= {f"{form.prefix}-{name}": value for name, value in fields.items()}
-    return counter.post(stop(prescription), {"stop-it": "1", "password": make.PASSWORD} | data, follow=True)
+    signature = page.context["signature"]
+    signed = {"password": make.PASSWORD, "nonce": str(signature.begun.pk)} if signature else {}
+    return counter.post(stop(prescription), {"stop-it": "1"} | signed | data, follow=True)
 
 
 def test_the_rules_and_a_taper_stand_there_before_anything_is_typed(counter: Client, patient: Patient) -> None:
@@ -107,7 +109,8 @@ def test_an_incomplete_stop_stops_nothing(
     asked = counter.post(stop(prescription), data)
     for _, form in asked.context["answers"]:
         data |= {f"{form.prefix}-mitigation": "5", f"{form.prefix}-words": "Agreed."}
-    refused = counter.post(stop(prescription), {"stop-it": "1", "password": make.PASSWORD} | data | typed)
+    signed = {"stop-it": "1", "password": make.PASSWORD, "nonce": str(asked.context["signature"].begun.pk)}
+    refused = counter.post(stop(prescription), signed | data | typed)
     assert target in [line.target for line in refused.context["errors"]]
     prescription.refresh_from_db()
     assert prescription.status == PrescriptionStatus.ACTIVE

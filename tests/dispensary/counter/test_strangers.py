@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 OF_A_PRESCRIPTION = (
     "check",
     "override",
+    "second",
     "cancel-prescription",
     "stop",
     "audit-order",
@@ -29,7 +30,7 @@ OF_A_PRESCRIPTION = (
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "decide", "audit-patient")
 OF_NOBODY = (
-    "intake", "queue", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
+    "intake", "queue", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
     "audit-export", "audit-checks", "audit-quality", "people", "settings",
 )  # fmt: skip
 
@@ -84,6 +85,8 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "person",
         "read-order",
         "take-over",
+        "stay",
+        "decide-change",
     }
     elsewhere |= {"audit-entry", "audit-proof", "audit-day-sign", "answer-namesake", "stop-recorded"}
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}

@@ -15,7 +15,8 @@ import pytest
 from dispensary import audit, reminders
 from dispensary.actions import consent, dispenses, patients, prescriptions, therapy
 from dispensary.actions.dispenses import Dispense
-from dispensary.actions.overrides import Answer, Refused
+from dispensary.actions.overrides import Answer
+from dispensary.actions.refusals import Refused
 from dispensary.actions.reminders import withdraw_reminder
 from dispensary.channels import Receipt, ReceiptStatus
 from dispensary.errors import Conflict

@@ -64,7 +64,14 @@ def test_many_refused_sign_ins_from_one_place_are_pointed_out(
 
 
 @pytest.mark.parametrize(
-    "event", [audit.Event.ACCESS_CHANGED, audit.Event.PROFILE_CHANGED, audit.Event.INTERFERENCE, audit.Event.ERASED]
+    "event",
+    [
+        audit.Event.ACCESS_CHANGED,
+        audit.Event.PROFILE_CHANGED,
+        audit.Event.OVERRIDE_ALONE,
+        audit.Event.INTERFERENCE,
+        audit.Event.ERASED,
+    ],
 )
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_changes_of_access_and_rules_are_always_pointed_out(

@@ -1,0 +1,141 @@
+"""Views of answers to findings: signed, signed by a second pharmacist, withdrawn."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dispensary.actions import overrides, second_signatures, signatures
+from dispensary.actions.idempotency import Reply
+from dispensary.actions.overrides import Answer
+from dispensary.api.schema import CREATES, PHARMACY
+from dispensary.api.serializers import orders as shapes
+from dispensary.api.signing import read_signature
+from dispensary.api.views.base import DISPENSE, SIGN, BaseView, reply
+from dispensary.models import BegunSignature, Override, Patient, Prescription
+from dispensary.proof import person_proof
+
+
+class OverridesView(BaseView):
+    """Overrides of a prescription's findings, signed before the hand-over."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=shapes.SignedAnswerIn, responses={201: shapes.OverrideOut}, parameters=CREATES,
+        summary="Answer a finding: an override with a reason, or a one-step acknowledgement",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by = self.authorize(prescription.pharmacy_id)
+        body = self.parse_body(shapes.SignedAnswerIn)
+        signature = read_signature(self, body, prescription, by)
+        answer = Answer(**body, **signature)
+
+        def do() -> Reply:
+            (signed,) = overrides.sign(prescription=prescription, answers=[answer], by=by, now=self.now)
+            return reply(201, shapes.OverrideOut(signed).data)
+
+        return self.answer_once(by, do)
+
+
+class SignaturesView(BaseView):
+    """The beginning of a signature."""
+
+    may: ClassVar = {"POST": SIGN}
+
+    @extend_schema(
+        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
+        summary="Begin a signature, to be used once within the hour: what the signer must give, and the digest of what they sign",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        answers = [Answer(**fields) for fields in body["overrides"]]
+        assessment = overrides.assess_under((), prescription=prescription, by=by, now=self.now)
+        digest = overrides.digest_to_sign(
+            pharmacy=prescription.pharmacy, assessment=assessment, answers=answers, by=by, now=self.now
+        )
+        begun = signatures.begin(subject=prescription, shown=digest, by=by, now=self.now)
+        return Response(shapes.SignatureOut(begun_fields(request, begun)).data)
+
+
+class SecondView(BaseView):
+    """Answers on a prescription that wait for a second pharmacist."""
+
+    may: ClassVar = {"GET": SIGN, "POST": SIGN}
+
+    @extend_schema(
+        responses=shapes.SecondOut, parameters=[PHARMACY],
+        summary="Begin the signature of a second pharmacist: what waits, and what they must give",
+    )  # fmt: skip
+    def get(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.select_related("patient"), pk)
+        by = self.authorize(prescription.pharmacy_id)
+        self.record_reading(prescription.patient)
+        waiting = second_signatures.find_waiting(prescription)
+        digest = second_signatures.digest_waiting(waiting)
+        begun = signatures.begin(subject=prescription, shown=digest, by=by, now=self.now)
+        fields = {"waiting": waiting, **begun_fields(request, begun)}
+        return Response(shapes.SecondOut(fields).data)
+
+    @extend_schema(
+        request=shapes.SecondIn, responses=shapes.OverrideOut(many=True), parameters=[PHARMACY],
+        summary="Sign as second pharmacist what waits; or let it stand alone, where nobody has answered in time",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.all(), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SecondIn)
+        signature = read_signature(self, body, prescription, by)
+        signed = second_signatures.Signed(signature["signature"], signature["digest"], signature["nonce"])
+        order: dict[str, Any] = {"prescription": prescription, "signed": signed, "by": by, "now": self.now}
+        if "alone_because" in body:
+            rows = second_signatures.sign_alone(because=body["alone_because"], **order)
+        else:
+            rows = second_signatures.sign_second(**order)
+        return Response(shapes.OverrideOut([row.override for row in rows], many=True).data)
+
+
+def begun_fields(request: Request, begun: BegunSignature) -> dict[str, Any]:
+    """Return what a client needs to finish a signature: digest, nonce, and what the signer has to give."""
+    proofs = person_proof()
+    return {
+        "digest": begun.shown,
+        "nonce": begun.pk,
+        "factors": sorted(proofs.begin(request.user)),
+        "passkey": proofs.passkey_options(request.user, signatures.seal(begun)),
+    }
+
+
+class WithdrawView(BaseView):
+    """Withdrawing an override."""
+
+    @extend_schema(
+        request=shapes.Reason, responses=shapes.OverrideOut, summary="Withdraw an answer that no dispense has used"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        override = _own_override(self, pk)
+        by, body = self.authorize(override.subject.patient.pharmacy_id), self.parse_body(shapes.Reason)
+        return Response(shapes.OverrideOut(overrides.withdraw(override=override, by=by, now=self.now, **body)).data)
+
+
+class OverrideView(BaseView):
+    """One override."""
+
+    @extend_schema(responses=shapes.OverrideOut, summary="An answer to a finding")
+    def get(self, request: Request, pk: UUID) -> Response:
+        override = _own_override(self, pk)
+        self.record_reading(override.subject.patient, override)
+        return Response(shapes.OverrideOut(override).data)
+
+
+def _own_override(view: BaseView, pk: UUID) -> Override:
+    rows = Override.objects.select_related("prescription__patient", "prior_supply__patient")
+    override = rows.filter(pk=pk).first()
+    view.get_own(Patient.objects.all(), override.subject.patient.pk if override else pk)
+    assert override is not None
+    return override

@@ -1,0 +1,62 @@
+"""The page on which a pharmacist opens the record of another pharmacy's patient in an emergency."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods
+
+from dispensary import policies
+from dispensary.actions.break_glass import SHORTEST_REASON, open_records
+from dispensary.assessment import therapy_of
+from dispensary.counter.access import at_counter
+from dispensary.counter.forms import StyledForm, posted_data
+from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import DispensaryError
+from dispensary.models import Patient
+
+
+class BreakGlassForm(StyledForm):
+    """Whose record, and why."""
+
+    family_name = forms.CharField(
+        label="Family name, in full", max_length=120, error_messages={"required": "Type the family name"}
+    )
+    birth_date = forms.DateField(
+        label="Date of birth",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"required": "Type the date of birth", "invalid": "Type a date, such as 1974-02-03"},
+    )
+    reason = forms.CharField(
+        label="What the emergency is",
+        max_length=250,
+        min_length=SHORTEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say what the emergency is", "min_length": "Say a little more"},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_override)
+def break_glass(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Ask for name, birth date and reason; then show what is known elsewhere, which nobody can change here."""
+    form = BreakGlassForm(posted_data(request))
+    errors = form_error_lines(form)
+    records: list[dict[str, Any]] | None = None
+    if form.is_valid():
+        try:
+            found = open_records(**form.cleaned_data, by=visit.by, now=visit.now)
+            records = [describe_record(patient, visit) for patient in found]
+        except DispensaryError as error:
+            errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
+    context = {"form": form, "records": records}
+    return render_page(request, visit, "break_glass.html", context, errors=errors, status=422 if errors else 200)
+
+
+def describe_record(patient: Patient, visit: Visit) -> dict[str, Any]:
+    """Return what an emergency asks: what is taken now, the last supplies, the facts that decide about a dose."""
+    day = therapy_of(patient, patient.pharmacy.local_day(visit.now)).day(patient.pharmacy.local_day(visit.now))
+    return {"patient": patient, "day": day, "dispenses": patient.dispenses.select_related("product")[:5]}

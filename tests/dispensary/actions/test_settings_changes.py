@@ -1,0 +1,101 @@
+"""Limits and who signs change when a second manager agrees, or after a day where there is one."""
+
+from datetime import timedelta
+
+import pytest
+
+from dispensary import audit
+from dispensary.actions import settings_changes
+from dispensary.errors import Conflict, InvalidInput, NotAllowed
+from dispensary.models import SettingsChange, StaffRole
+from tests.dispensary import make
+from tests.dispensary.make import NOW
+
+pytestmark = pytest.mark.django_db
+
+PROFILE = {"profile": "uk-smpc"}
+
+
+@pytest.fixture
+def shop():
+    return make.pharmacy(now=NOW - timedelta(days=2))
+
+
+@pytest.fixture
+def mara(shop):
+    return make.staff(shop, StaffRole.MANAGER).actor()
+
+
+@pytest.fixture
+def milo(shop):
+    return make.staff(shop, StaffRole.MANAGER).actor()
+
+
+def ask(shop, by, changes=PROFILE, now=NOW):
+    return settings_changes.change_settings(pharmacy=shop, changes=changes, by=by, now=now)
+
+
+def actions(shop):
+    return [line.entry.action for line in audit.history(shop, pharmacy=shop)]
+
+
+def test_one_manager_changes_the_limits_after_a_day_and_it_is_shown_meanwhile(shop, mara):
+    waiting = ask(shop, mara, {**PROFILE, "refill_lead_days": 9})
+    shop.refresh_from_db()
+    assert (shop.profile, shop.refill_lead_days) == ("lioresal", 9)
+    assert waiting.due_at == NOW + timedelta(hours=24)
+    assert settings_changes.apply_due(now=NOW + timedelta(hours=23)) == 0
+    assert settings_changes.apply_due(now=NOW + timedelta(hours=24)) == 1
+    assert settings_changes.apply_due(now=NOW + timedelta(hours=25)) == 0
+    shop.refresh_from_db()
+    assert shop.profile == "uk-smpc"
+    assert {"settings.asked", "profile.changed"} <= set(actions(shop))
+    (line,) = [line for line in audit.history(shop, pharmacy=shop) if line.entry.action == "profile.changed"]
+    assert (line.entry.actor, line.entry.second_actor) == ("system:settings", mara.name)
+
+
+def test_of_two_managers_the_other_agrees_and_never_the_same(shop, mara, milo):
+    waiting = ask(shop, mara)
+    assert waiting.due_at is None
+    assert settings_changes.apply_due(now=NOW + timedelta(days=9)) == 0
+    with pytest.raises(NotAllowed, match="You asked"):
+        settings_changes.approve(change=waiting, by=mara, now=NOW)
+    assert settings_changes.approve(change=waiting, by=milo, now=NOW).profile == "uk-smpc"
+    with pytest.raises(Conflict, match="decided already"):
+        settings_changes.withdraw(change=waiting, by=mara, now=NOW)
+
+
+def test_a_change_that_is_taken_back_never_comes_into_force(shop, mara):
+    settings_changes.withdraw(change=ask(shop, mara), by=mara, now=NOW)
+    assert settings_changes.apply_due(now=NOW + timedelta(days=2)) == 0
+    shop.refresh_from_db()
+    assert shop.profile == "lioresal" and "settings.withdrawn" in actions(shop)
+
+
+def test_one_change_waits_at_a_time_and_a_wrong_one_never(shop, mara):
+    with pytest.raises(InvalidInput, match="no such profile"):
+        ask(shop, mara, {"profile": "none"})
+    with pytest.raises(InvalidInput, match="no second person"):
+        ask(shop, mara, {"second_signer": True})
+    ask(shop, mara)
+    with pytest.raises(Conflict, match="waits already"):
+        ask(shop, mara, {"token_signs": True})
+
+
+def test_a_first_run_and_what_decides_no_limits_are_exempt(shop, mara):
+    assert ask(shop, mara, {"phone": "01865 496000"}) is None
+    new = make.pharmacy("New", now=NOW - timedelta(hours=23))
+    assert ask(new, make.staff(new, StaffRole.MANAGER).actor()) is None
+    assert not SettingsChange.objects.exists()
+
+
+@pytest.mark.parametrize("role", [StaffRole.TECHNICIAN, StaffRole.PHARMACIST, StaffRole.AUDITOR])
+def test_only_managers_of_the_pharmacy_ask_and_decide(shop, mara, role):
+    waiting = ask(shop, mara)
+    stranger = make.staff(make.pharmacy("Elsewhere"), StaffRole.MANAGER).actor()
+    for by in (make.staff(shop, role).actor(), stranger):
+        with pytest.raises(NotAllowed):
+            ask(shop, by, {"phone": "1"})
+        for decide in (settings_changes.approve, settings_changes.withdraw):
+            with pytest.raises(NotAllowed):
+                decide(change=waiting, by=by, now=NOW)

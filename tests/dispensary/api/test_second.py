@@ -1,0 +1,55 @@
+"""A second pharmacist signs over REST what a first one has signed."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor
+from dispensary.models import Pharmacy, Prescription
+from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, fields, hand_over, problem
+
+pytestmark = pytest.mark.django_db
+
+
+def test_two_pharmacists_sign_and_both_stand_in_the_record_and_in_fhir(
+    shop: Pharmacy, pharmacist: Caller, caller: Callable[..., Caller], too_high: Prescription
+) -> None:
+    colleague = caller(shop)
+    setup = Actor.system("setup", shop.pk)
+    pharmacies.change_settings(pharmacy=shop, changes={"second_signer": True}, by=setup, now=timezone.now())
+    where = f"prescriptions/{too_high.pk}/"
+    answer = ANSWER | {"finding": "daily-maximum"} | PROOF
+    first = pharmacist.post(f"{where}overrides/", answer).json()
+    assert (first["state"], first["second"]) == ("waiting", None)
+    assert problem(pharmacist.post(f"{where}overrides/", answer), 409)["code"] == "conflict"
+
+    waits = colleague.get(f"{where}second/").json()
+    assert [row["id"] for row in waits["waiting"]] == [first["id"]] and waits["passkey"] is None
+    proof = PROOF["proof"] | {name: waits[name] for name in ("digest", "nonce")}
+    assert pharmacist.post(f"{where}second/", {"proof": proof}).status_code == 412, "the nonce is the colleague's"
+    assert fields(colleague.post(f"{where}second/", {"proof": proof | {"password": "guessed"}}), 403) == {
+        "proof.password"
+    }
+    own = pharmacist.get(f"{where}second/").json()
+    same = PROOF["proof"] | {name: own[name] for name in ("digest", "nonce")}
+    assert fields(pharmacist.post(f"{where}second/", {"proof": same}), 403) == {"signer"}
+    early = pharmacist.post(f"{where}second/", {"proof": same, "alone_because": "nobody came"})
+    assert "wait 15 min" in problem(early, 409)["detail"]
+
+    (done,) = colleague.post(f"{where}second/", {"proof": proof}).json()
+    assert colleague.member is not None
+    assert (done["state"], done["second"]["signer_name"]) == ("open", colleague.member.display_name)
+    supply = pharmacist.post(f"{where}dispenses/", hand_over(294), Idempotency_Key="a")
+    assert supply.status_code == 201, supply.content
+    resource = pharmacist.get(f"fhir/MedicationDispense/{supply.json()['id']}").json()
+    (issue,) = [
+        issue
+        for issue in resource["contained"]
+        if issue["resourceType"] == "DetectedIssue" and issue["code"]["text"] == "daily-maximum"
+    ]
+    assert [step["author"]["display"] for step in issue["mitigation"]] == [
+        first["signer_name"],
+        colleague.member.display_name,
+    ]
