@@ -251,7 +251,7 @@ def test_an_order_that_has_ended_is_not_handed_over(shop, pharmacist, status):
     if status == "cancelled":
         prescriptions.cancel(prescription=order, reason="written in error", by=pharmacist, now=NOW)
     else:
-        therapy.stop(prescription=order, reason="", words="never taken", by=pharmacist, now=NOW)
+        therapy.stop(subject=order, reason="", words="never taken", by=pharmacist, now=NOW)
     refused = hand_over(order, pharmacist)
     assert isinstance(refused, Refused)
     assert status in refused.problems[0].given
@@ -332,7 +332,7 @@ def test_a_returned_supply_cannot_be_cancelled_as_well(shop, pharmacist):
 
 def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharmacist):
     order = above_the_maximum(shop)
-    refused = therapy.stop(prescription=order, reason="", words="patient asked", by=pharmacist, now=NOW)
+    refused = therapy.stop(subject=order, reason="", words="patient asked", by=pharmacist, now=NOW)
     assert isinstance(refused, Refused)
     assert "abrupt-stop" in [q.code for q in refused.unanswered]
     answers = [
@@ -348,7 +348,7 @@ def test_stopping_a_medicine_that_the_patient_takes_needs_an_answer(shop, pharma
         for q in refused.unanswered
     ]
     stopped = therapy.stop(
-        prescription=order, reason="", words="patient asked", answers=tuple(answers), by=pharmacist, now=NOW
+        subject=order, reason="", words="patient asked", answers=tuple(answers), by=pharmacist, now=NOW
     )
     assert stopped.status == PrescriptionStatus.STOPPED
 

@@ -63,7 +63,7 @@ def test_a_refused_stop_does_not_hold_back_the_next_supply(shop, pharmacist):
     dispenses.dispense(
         prescription=order, quantity=order.quantity, pack=make.pack(), key="k", by=pharmacist.actor(), now=NOW
     )
-    refused = therapy.stop(prescription=order, reason="", words="asked to", by=pharmacist.actor(), now=NOW)
+    refused = therapy.stop(subject=order, reason="", words="asked to", by=pharmacist.actor(), now=NOW)
     assert isinstance(refused, dispenses.Refused)
     (row,) = waiting(at(pharmacist, NOW + timedelta(days=26)))
     assert row.state == "ready"

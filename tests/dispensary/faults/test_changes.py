@@ -129,7 +129,7 @@ def dose_changed(course):
 def stopped(course):
     insist(
         lambda answers: therapy.stop(
-            prescription=course.order, reason="", words="patient asked", answers=tuple(answers), by=course.by,
+            subject=course.order, reason="", words="patient asked", answers=tuple(answers), by=course.by,
             now=database_now(),
         )
     )  # fmt: skip
