@@ -40,6 +40,7 @@ from dispensary.models import (
     WorkState,
 )
 from dispensary.models.reminders import NOT_SENT_YET
+from dispensary.reminders.reach import find_unreachable
 from dispensary.reminders.work import open_work
 
 MOST = 100
@@ -67,7 +68,8 @@ def list_reminders(request: HttpRequest, visit: Visit) -> HttpResponse:
     if group == "sent":
         rows = rows.annotate(left_at=Max("deliveries__started_at"))
     rows = rows.order_by("due_at" if group == "owed" else "-due_at")[: MOST + 1]
-    lines = [_line(row) for row in rows]
+    unreachable = find_unreachable(row.patient_id for row in rows) if group == "owed" else {}
+    lines = [_line(row, unreachable.get(row.patient_id, "")) for row in rows]
     context = {
         "groups": [(key, words, key == group) for key, (words, _states) in GROUPS.items()],
         "group": GROUPS[group][0],
@@ -84,14 +86,17 @@ def _group(name: str) -> str:
     return name if name in GROUPS else "owed"
 
 
-def _line(row: Reminder) -> dict[str, Any]:
-    """Return a reminder with the time at which it leaves or left, in the patient's time zone, and its reason."""
+def _line(row: Reminder, unreachable: str) -> dict[str, Any]:
+    """Return a reminder with the time at which it leaves or left, in the patient's time zone, and its reason.
+
+    `unreachable` says why nothing can leave to the patient; empty where it can.
+    """
     at = getattr(row, "left_at", None) or row.due_at
     return {
         "row": row,
-        "tone": TONES[ReminderState(row.state)],
+        "tone": "stop" if unreachable else TONES[ReminderState(row.state)],
         "at": at.astimezone(ZoneInfo(row.tz_name)),
-        "reason": reminders.say_reason(row),
+        "reason": f"will not leave: {unreachable}" if unreachable else reminders.say_reason(row),
     }
 
 

@@ -6,8 +6,11 @@ not begun loses its lease and is read again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from django.db.models import Exists, OuterRef
 
 from dispensary.actors import Actor
 from dispensary.models import (
@@ -65,6 +68,20 @@ def usable(patient: Patient) -> list[ContactPoint]:
         )
     )
     return [point for point in points if (point.medium, point.address_digest) not in stopped]
+
+
+def find_unreachable(patient_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return those patients to whom nothing can leave as things stand, each with the reason as half a sentence."""
+    ids = set(patient_ids)
+    allowed = Consent.objects.filter(patient=OuterRef("patient"), medium=OuterRef("medium"), answer=ConsentAnswer.YES)
+    stopped = Suppression.objects.filter(medium=OuterRef("medium"), address_digest=OuterRef("address_digest"))
+    in_use = ContactPoint.objects.filter(patient__in=ids, retired_at__isnull=True, fault="")
+    reached = set(in_use.filter(Exists(allowed), ~Exists(stopped)).values_list("patient_id", flat=True))
+    asked = set(Consent.objects.filter(patient__in=ids).values_list("patient_id", flat=True))
+    return {
+        patient_id: "no address that the patient has allowed" if patient_id in asked else "the patient was not asked"
+        for patient_id in ids - reached
+    }
 
 
 def take_back_leases(patient_id: UUID) -> None:

@@ -17,8 +17,10 @@ from dispensary.counter.reminders import find_last_contacts
 from dispensary.counter.visit import Visit
 from dispensary.models import (
     AuditEntry,
+    Consent,
     ConsentAnswer,
     ConsentSource,
+    ContactPoint,
     Medium,
     Patient,
     Reminder,
@@ -80,6 +82,21 @@ def test_what_is_owed_is_listed_with_its_day(counter: Client, pharmacist: StaffM
     assert "Haddad" in page
     assert "next supply due" in page
     assert "in 21 days" in page
+
+
+def test_the_list_says_of_whom_nothing_will_leave_and_why(counter: Client, pharmacist: StaffMember) -> None:
+    patient, now = supplied(pharmacist), timezone.now()
+    answer = {"patient": patient, "medium": Medium.EMAIL, "source": ConsentSource.COUNTER, "by": pharmacist.actor()}
+
+    def page() -> str:
+        return counter.get(reverse("counter:reminders")).content.decode()
+
+    Consent.objects.filter(patient=patient).delete()
+    assert "Will not leave: the patient was not asked." in page()
+    consent.record_answer(**answer, answer=ConsentAnswer.YES, now=now)
+    assert "Will not leave" not in page()
+    ContactPoint.objects.filter(patient=patient).update(retired_at=now)
+    assert "Will not leave: no address that the patient has allowed." in page()
 
 
 def test_a_reminder_is_withdrawn_and_moves_to_its_group(counter: Client, pharmacist: StaffMember) -> None:
