@@ -256,7 +256,7 @@ def test_seconds_between_page_and_signature_stand_in_the_log(shop: Shop) -> None
         directions="35 mg three times a day for 28 days", quantity=294,
     )  # fmt: skip
     answer = Answer("daily-maximum", "5", WORDS, asked="Dr Ames", signature=SignatureMethod.PASSWORD, seconds=41)
-    signed = overrides.sign(prescription=order, answer=answer, by=shop.pharmacist.actor(), now=make.moment())
+    (signed,) = overrides.sign(prescription=order, answers=[answer], by=shop.pharmacist.actor(), now=make.moment())
     (line,) = audit.history(signed, pharmacy=shop.pharmacy)
     assert line.body is not None
     assert line.body["seconds"] == 41
