@@ -150,7 +150,7 @@ def profile_of(pharmacy: Pharmacy, on: date) -> Profile:
 def therapy_of(patient: Patient, on: date, decisions: Sequence[Decision] = ()) -> Therapy:
     """Return what a patient takes, from everything known on the evening of a day.
 
-    `decisions` count as if they were stored. For many patients prefetch `record.OF_A_PATIENT`, and their pharmacies. Raises `InvalidInput` when what is stored
+    `decisions` count as if they were stored. For many patients prefetch `loading.OF_A_PATIENT`, and their pharmacies. Raises `InvalidInput` when what is stored
     cannot be read.
     """
     rows = select_rows(patient, on)

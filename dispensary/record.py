@@ -9,8 +9,6 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Prefetch
-
 from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Unit
@@ -28,15 +26,6 @@ from dispensary.models import (
     PriorSupply,
     Relation,
 )
-
-OF_A_PATIENT: tuple[str | Prefetch[str], ...] = (
-    Prefetch("prescriptions", Prescription.objects.select_related("prescriber")),
-    "prescriptions__phases",
-    "dispenses",
-    "prior_supplies",
-    "decisions",
-)
-"""What the record of a patient is made of, to prefetch for many patients at once."""
 
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
 """The medicine of an order that names none: it is taken in here as one of baclofen."""

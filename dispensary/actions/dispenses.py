@@ -26,6 +26,7 @@ from dispensary.actions.handover_problems import (
     find_item_product,
     group_problems,
     problems_of,
+    take_from_record,
 )
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
@@ -33,12 +34,13 @@ from dispensary.actions.papers import open_work_on_return
 from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.refusals import Refused, refuse
 from dispensary.actions.second_signatures import second_problems
-from dispensary.actions.summaries import follow_therapy
+from dispensary.actions.summaries import follow_record, follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
 from dispensary.assessment import NOT_ASSESSED, Assessment, Part, Question, assess, pick_document, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
+from dispensary.loading import handed_over_on, read_again, remaining_on
 from dispensary.models import (
     Decision,
     Dispense,
@@ -99,9 +101,9 @@ def dispense(
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
             return _repeated_result(before, locked, amount)
-        first = Item(locked, amount, pack, tuple(further))
-        items = [first, *(item._replace(prescription=lock(item.prescription)) for item in also)]
-        return _Handover(items, overrides, acknowledged, decisions, name, by, now).run()
+        items = [Item(locked, amount, pack, tuple(further))]
+        items += [item._replace(prescription=lock(item.prescription)) for item in also]
+        return _Handover(take_from_record(items), overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -251,7 +253,7 @@ class _Handover:
                 patient_id=order.patient_id,
                 prescription=item.prescription,
                 review=frozen_reviews[number],
-                number=item.prescription.dispenses.count() + 1,
+                number=len(handed_over_on(item.prescription)) + 1,
                 quantity=item.quantity,
                 product=product,
                 strength_mg=product.strength_mg,
@@ -280,19 +282,21 @@ class _Handover:
         order.overrides.filter(pk__in=[override.pk for override in used]).update(
             state=OverrideState.USED, dispense=dispenses[0]
         )
+        read_again(order.patient, "dispenses", *(["decisions"] if decisions else []))
         for item in self.items:
-            if item.prescription.remaining() == 0:
+            if remaining_on(item.prescription) == 0:
                 end(item.prescription, PrescriptionStatus.COMPLETED, "everything ordered was handed over", self.now)
         if relation.relation is Relation.CHANGES:
             self._end_replaced(relation.to, assessment)
-        follow_therapy(patient_id=order.patient_id, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
+            read_again(order.patient, "prescriptions")
+        follow_record(patient=order.patient, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]
 
     def _end_replaced(self, courses: Sequence[str], assessment: Assessment) -> None:
         """End the orders whose dose this one takes the place of: of the same prescriber, or named by this order."""
         order = self.prescription
         sources = {assessment.therapy.course(name).source for name in courses}
-        for products in group_orders(order.patient.prescriptions.prefetch_related("phases")):
+        for products in group_orders(order.patient.prescriptions.all()):
             is_replaced = order_id(products) in sources and order not in products
             is_named = order.replaces_id in {row.pk for row in products}
             for row in products:

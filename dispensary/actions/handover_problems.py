@@ -10,6 +10,7 @@ from typing import NamedTuple
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
+from dispensary.loading import read_record, remaining_on
 from dispensary.models import Dispense, Prescription, PrescriptionStatus, Product
 from dispensary.record import group_orders
 from dispensary.scanning import Pack
@@ -70,6 +71,12 @@ class Item(NamedTuple):
         return [self.pack, *(counted.pack for counted in self.further)]
 
 
+def take_from_record(items: Sequence[Item]) -> list[Item]:
+    """Return the items with the orders of their patient's record, which is read here once for the whole hand-over."""
+    orders = read_record(items[0].prescription.patient)
+    return [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
+
+
 def problems_of(item: Item) -> tuple[Problem, ...]:
     """Return what is wrong with handing this over, whatever the rules say."""
     problems = _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
@@ -122,7 +129,7 @@ def _status_problems(order: Prescription) -> tuple[Problem, ...]:
 
 
 def _quantity_problems(order: Prescription, quantity: Decimal) -> tuple[Problem, ...]:
-    left = order.remaining()
+    left = remaining_on(order)
     whole = order.quantity
     if left is not None and quantity > left:
         return (

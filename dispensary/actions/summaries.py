@@ -17,6 +17,7 @@ from dispensary import reminders
 from dispensary.actors import Actor
 from dispensary.assessment import assess, therapy_of
 from dispensary.errors import InvalidInput
+from dispensary.loading import OF_A_PATIENT
 from dispensary.models import (
     CountedTherapy,
     FindingSeverity,
@@ -33,7 +34,7 @@ from dispensary.models import (
     WorkKind,
 )
 from dispensary.models.prescription import OPEN_STATUSES
-from dispensary.record import OF_A_PATIENT, group_orders, order_id
+from dispensary.record import group_orders, order_id
 from dispensary.reminders.plans import list_outdated
 from dispensary.reminders.queue import count
 from dispensary.reminders.work import close_patient_work
@@ -62,6 +63,11 @@ def follow_therapy(
     `reason` says what that was; messages that are no longer true are withdrawn with it.
     """
     patient = _read_patients().select_for_update(of=("self",), no_key=True).get(pk=patient_id)
+    return follow_record(patient=patient, reason=reason, by=by, now=now)
+
+
+def follow_record(*, patient: Patient, reason: Withdrawal, by: Actor, now: datetime) -> Therapy:
+    """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed."""
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
     reminders.plan_messages(therapy=therapy, patient=patient, reason=reason, by=by, now=now)
     refresh_summary(patient=patient, therapy=therapy)

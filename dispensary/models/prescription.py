@@ -186,9 +186,14 @@ class Prescription(models.Model):
         """Tablets handed over on this order and not taken back."""
         return self.dispenses.completed().aggregate(total=Sum("quantity"))["total"] or Decimal(0)
 
-    def remaining(self) -> Decimal | None:
-        """Tablets that may still be handed over; `None` where the order names no quantity."""
-        return None if self.authorised is None else max(Decimal(0), self.authorised - self.dispensed())
+    def remaining(self, dispensed: Decimal | None = None) -> Decimal | None:
+        """Tablets that may still be handed over; `None` where the order names no quantity.
+
+        `dispensed` are those handed over, where the caller has counted them.
+        """
+        if self.authorised is None:
+            return None
+        return max(Decimal(0), self.authorised - (self.dispensed() if dispensed is None else dispensed))
 
 
 class OrderClaim(models.Model):

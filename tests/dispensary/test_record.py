@@ -12,8 +12,8 @@ from dispensary.actions import dispenses, patients
 from dispensary.actors import Actor
 from dispensary.assessment import therapy_of
 from dispensary.errors import NotAllowed
+from dispensary.loading import OF_A_PATIENT
 from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription
-from dispensary.record import OF_A_PATIENT
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
