@@ -45,9 +45,11 @@ def count_tablets(regimen: Regimen, strength_mg: Decimal | None, days: int | Non
     """Return the tablets of the first days of a course, in whole ones."""
     if strength_mg is None or days is None:
         return None
-    windows = [window for window in regimen.windows() if window.from_day <= days]
-    lasts = [(min(days, window.to_day or days) - window.from_day + 1, window.phase) for window in windows]
-    mg = sum((phase.mg_per_day * count for count, phase in lasts), Decimal(0))
+    mg, left = Decimal(0), days
+    for phase in regimen.phases:
+        lasts = left if phase.days is None else min(left, phase.days)
+        mg += phase.mg_per_day * lasts
+        left -= lasts
     return (mg / strength_mg).to_integral_value(rounding=ROUND_CEILING)
 
 

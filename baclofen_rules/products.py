@@ -150,11 +150,13 @@ def names_other_oral_baclofen(name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def is_oral(route: str) -> bool:
     """Return whether a route is by mouth."""
     return " ".join(route.casefold().split()) in product_words().oral
 
 
+@lru_cache(maxsize=1024)
 def is_intrathecal(route: str) -> bool:
     """Return whether a route, or a site given for one, is the space around the spinal cord."""
     vocabulary = product_words()

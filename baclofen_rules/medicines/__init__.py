@@ -119,7 +119,7 @@ def depressant_codes() -> tuple[str, ...]:
 
 def names_of_classes(interacting: Mapping[str, tuple[str, ...]], codes: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the medicines of some classes, each once; ``interacting`` has the names by class."""
-    return tuple(dict.fromkeys(name for code in codes for name in interacting.get(code, ())))
+    return tuple(dict.fromkeys([name for code in codes if code in interacting for name in interacting[code]]))
 
 
 def words(text: str) -> tuple[str, ...]:

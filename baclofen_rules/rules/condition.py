@@ -49,7 +49,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     findings = [
         Found(severity, _describe, named)
         for severity, looked_for in ((Severity.ACKNOWLEDGE, asked), (Severity.INFORMATION, informed_of))
-        if (named := tuple(condition for condition in looked_for if condition in t.conditions))
+        if (named := tuple([condition for condition in looked_for if condition in t.conditions]))
     ]
     return (*findings, *lacking)
 
