@@ -22,6 +22,7 @@ from dispensary.actions.handover_problems import (
     CountedPack,
     Item,
     check_quantity,
+    check_repeated,
     expiry_problems,
     find_item_product,
     group_problems,
@@ -100,7 +101,7 @@ def dispense(
         locked = lock(prescription)
         before = Dispense.objects.filter(pharmacy_id=locked.pharmacy_id, key=name).first()
         if before is not None:
-            return _repeated_result(before, locked, amount)
+            return check_repeated(before, locked, amount)
         items = [Item(locked, amount, pack, tuple(further))]
         items += [item._replace(prescription=lock(item.prescription)) for item in also]
         return _Handover(take_from_record(items), overrides, acknowledged, decisions, name, by, now).run()
@@ -353,15 +354,6 @@ class _Handover:
             problems=problems,
             unanswered=unanswered,
         )
-
-
-def _repeated_result(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
-    if before.prescription_id != order.pk or before.quantity != quantity:
-        raise Conflict(
-            "This idempotency key was used for another hand-over.",
-            Problem("idempotency_key", "a key in use", "a new key for each hand-over"),
-        )
-    return before
 
 
 def _take_back(

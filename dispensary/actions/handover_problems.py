@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
-from dispensary.errors import InvalidInput, Problem
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.loading import read_record, remaining_on
 from dispensary.models import Dispense, Prescription, PrescriptionStatus, Product
 from dispensary.record import group_orders
@@ -200,6 +200,16 @@ def check_quantity(quantity: Decimal) -> Decimal:
             Problem("quantity", str(quantity)[:32], f"whole or half tablets, above 0, at most {conf().max_quantity}"),
         )
     return quantity
+
+
+def check_repeated(before: Dispense, order: Prescription, quantity: Decimal) -> Dispense:
+    """Return the hand-over that a repeated key was used for. Raises `Conflict` where that was another one."""
+    if before.prescription_id != order.pk or before.quantity != quantity:
+        raise Conflict(
+            "This idempotency key was used for another hand-over.",
+            Problem("idempotency_key", "a key in use", "a new key for each hand-over"),
+        )
+    return before
 
 
 def _all_handed_over_problem(last: Dispense) -> Problem:
