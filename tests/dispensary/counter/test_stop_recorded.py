@@ -10,12 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from dispensary import reminders
+from dispensary import audit, reminders
 from dispensary.actions import overrides, patients
 from dispensary.assessment import therapy_of
 from dispensary.audit.checks.reconcile import reconcile
+from dispensary.counter.signing import CHANGED
 from dispensary.models import (
     AuditEntry,
+    BegunSignature,
     Decision,
     Override,
     Patient,
@@ -54,14 +56,21 @@ def page_of(supply: PriorSupply) -> str:
     return reverse("counter:stop-recorded", args=[supply.patient_id, supply.pk])
 
 
-def answered(counter: Client, supply: PriorSupply) -> Any:
-    """Give the reason, then the answers that the page asks for."""
+def filled(counter: Client, supply: PriorSupply) -> dict[str, str]:
+    """Give the reason; return the form that the page then asks for, filled in and signed."""
     data = {"reason": "other", "words": "Dr Mwangi stops it"}
     page = counter.post(page_of(supply), data)
     for _, form in page.context["answers"]:
         fields = {"mitigation": "5", "words": "Agreed with her.", "asked": "Dr Mwangi"}
         data |= {f"{form.prefix}-{name}": value for name, value in fields.items()}
-    return counter.post(page_of(supply), {"stop-it": "1", "password": make.PASSWORD} | data, follow=True)
+    nonce = str(page.context["signature"].begun.pk)
+    assert f'name="nonce" value="{nonce}"' in page.content.decode()
+    return {"stop-it": "1", "password": make.PASSWORD, "nonce": nonce} | data
+
+
+def answered(counter: Client, supply: PriorSupply) -> Any:
+    """Give the reason, then the answers that the page asks for."""
+    return counter.post(page_of(supply), filled(counter, supply), follow=True)
 
 
 def test_the_patients_page_leads_to_the_stop_and_the_taper_stands_there(counter: Client, supply: PriorSupply) -> None:
@@ -88,6 +97,28 @@ def test_a_signed_stop_ends_it_and_is_watched(counter: Client, supply: PriorSupp
     (risk,) = reminders.withdrawal_risk(pharmacy=patient.pharmacy, patient=patient, now=timezone.now())
     assert risk.prescription_id is None
     assert page_of(supply) not in counter.get(reverse("counter:patient", args=[patient.pk])).content.decode()
+
+
+def test_the_signature_is_the_one_begun_for_this_supply_and_is_used_once(counter: Client, supply: PriorSupply) -> None:
+    other = PriorSupply.objects.get(pk=supply.pk)
+    other.pk, other.patient = None, make.patient(supply.patient.pharmacy, now=timezone.now())
+    other.save(force_insert=True)
+    elsewhere = filled(counter, other)["nonce"]
+    signed = filled(counter, supply)
+    for nonce in ("", elsewhere):
+        refused = counter.post(page_of(supply), signed | {"nonce": nonce})
+        assert [line.words for line in refused.context["errors"]] == [CHANGED]
+    assert not Decision.objects.exists()
+    assert counter.post(page_of(supply), signed).status_code == 302
+    (used,) = BegunSignature.objects.exclude(used_at=None)
+    assert (str(used.pk), used.prescription_id) == (signed["nonce"], None)
+    answer = Override.objects.get(prior_supply=supply)
+    (line,) = audit.history(answer, pharmacy=supply.patient.pharmacy)
+    assert line.body is not None
+    assert (line.body["nonce"], line.body["shown"]) == (signed["nonce"], used.shown)
+    again = counter.post(page_of(other), filled(counter, other) | {"nonce": signed["nonce"]})
+    assert [line.words for line in again.context["errors"]] == [CHANGED]
+    assert Decision.objects.count() == 1
 
 
 def test_the_log_holds_refusal_answer_and_stop_of_the_supply(counter: Client, supply: PriorSupply) -> None:
