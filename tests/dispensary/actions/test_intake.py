@@ -121,7 +121,8 @@ def test_an_order_for_a_patient_named_by_id_changes_no_identity_either(shop: Pha
     assert refusal(shop, technician, recorded, facts={"sex": "male"}) == {"patient.sex"}
     assert refusal(shop, technician, recorded, facts={"birth_date": "2015-01-01"}) == {"patient.birth_date"}
     unknown = make.patient(shop, birth_date=None)
-    order = take(shop, technician, unknown, facts={"birth_date": "2015-01-01", "weight_kg": 20}).prescription
+    facts = {"birth_date": "2015-01-01", "weight_kg": 20}
+    order = take(shop, technician, unknown, facts=facts, source=Source.CASE).prescription
     unknown.refresh_from_db()
     assert (unknown.birth_date, unknown.weight_kg) == (None, 20)
     assert order.notes
@@ -129,8 +130,20 @@ def test_an_order_for_a_patient_named_by_id_changes_no_identity_either(shop: Pha
 
 def test_a_fact_that_an_order_changes_is_noted(shop: Pharmacy, technician: Actor) -> None:
     recorded = make.patient(shop, allergies=["penicillin"], egfr=None)
-    order = take(shop, technician, recorded, facts={"allergies": [], "egfr": 60, "weight_kg": 70}).prescription
+    facts = {"allergies": [], "egfr": 60, "weight_kg": 70}
+    order = take(shop, technician, recorded, facts=facts, source=Source.CASE).prescription
     assert [note.split(":")[0] for note in order.notes] == ["patient.allergies"]
+    recorded.refresh_from_db()
+    assert (recorded.allergies, recorded.egfr) == ([], 60)
+
+
+def test_facts_in_a_bundle_fill_what_is_unknown_and_what_differs_is_noted(shop: Pharmacy, technician: Actor) -> None:
+    recorded = make.patient(shop, allergies=["penicillin"], egfr=None)
+    facts = {"allergies": ["aspirin"], "egfr": 60, "weight_kg": 70}
+    order = take(shop, technician, recorded, facts=facts, source=Source.FHIR).prescription
+    assert [note.split(":")[0] for note in order.notes] == ["patient.allergies"]
+    recorded.refresh_from_db()
+    assert (recorded.allergies, recorded.egfr) == (["penicillin"], 60)
 
 
 def test_an_identity_that_cannot_be_read_is_refused(shop: Pharmacy, technician: Actor) -> None:
