@@ -6,7 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dispensary.webhooks.urls")),
     path("", include("dispensary.patient_pages.urls")),
     path("", include("dispensary.monitoring.urls")),
-    path("cds-services", include("dispensary.api.cds_hooks.urls")),
+    path("", include("dispensary.api.cds_hooks.urls")),
     path("api/v1/", include("dispensary.api.urls")),
     path("", include("dispensary.counter.urls")),
 ]

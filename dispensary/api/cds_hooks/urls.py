@@ -7,7 +7,7 @@ from dispensary.api.views import cds_hooks
 app_name = "cds-hooks"
 
 urlpatterns = [
-    path("", cds_hooks.DiscoveryView.as_view(), name="services"),
-    path("/<str:service>", cds_hooks.ServiceView.as_view(), name="service"),
-    path("/<str:service>/feedback", cds_hooks.FeedbackView.as_view(), name="feedback"),
+    path("cds-services", cds_hooks.DiscoveryView.as_view(), name="services"),
+    path("cds-services/<str:service>", cds_hooks.ServiceView.as_view(), name="service"),
+    path("cds-services/<str:service>/feedback", cds_hooks.FeedbackView.as_view(), name="feedback"),
 ]

@@ -21,6 +21,7 @@ from dispensary.actors import Actor
 from dispensary.api.query import ChoiceParameter, UUIDParameter
 from dispensary.api.schema import CREATES, IF_MATCH, PAGED, page_of
 from dispensary.api.serializers import orders as shapes
+from dispensary.api.serializers.messages import Nothing
 from dispensary.api.signing import read_signature
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import (
@@ -206,12 +207,13 @@ class ResumeView(BaseView):
     may: ClassVar = {"POST": RECEIVE}
 
     @extend_schema(
-        request=None, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
+        request=Nothing, responses=shapes.PrescriptionOut, parameters=IF_MATCH,
         summary="Resume a prescription that was put on hold here; its sender releases one that it holds",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by = self.authorize(prescription.pharmacy_id)
+        self.parse_body(Nothing)
         order_states.resume(prescription=prescription, version=read_if_match(request), by=by, now=self.now)
         return changed_order(pk, self)
 

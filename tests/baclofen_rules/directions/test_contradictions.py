@@ -42,6 +42,10 @@ def test_a_word_that_forbids_is_seen_in_a_text_that_is_not_read_at_all(text: str
 def test_a_contradiction_is_found_in_a_long_text_within_a_tenth_of_a_second() -> None:
     read_directions("10 mg tid, see letter")
     for piece in ("1", "1 ", "every ", "a week ", "reduce 1 ", "not to ", "do not ", "mon ", "1,", "stop not "):
-        began = time.process_time()
-        read_directions(piece * (2000 // len(piece)))
-        assert time.process_time() - began < 0.1, piece
+        times = []
+        for turn in range(3):  # the least of three: what else runs on the machine slows one of them
+            text = piece * ((2000 - turn) // len(piece)) + "." * turn  # another text each time, since readings are kept
+            began = time.process_time()
+            read_directions(text)
+            times.append(time.process_time() - began)
+        assert min(times) < 0.1, piece

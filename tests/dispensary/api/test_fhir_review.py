@@ -69,8 +69,8 @@ def test_questions_and_findings_stand_beside_each_other(technician: Caller) -> N
     assert "daily-maximum" in rules(answer)
 
 
-def test_an_order_of_which_nothing_can_be_read_is_answered_with_questions_alone(technician: Caller) -> None:
-    answer = outcome(technician.post(REVIEW, {"resourceType": "Patient"}, content_type=FHIR), 200)
+def test_what_is_no_order_is_refused_with_questions_alone(technician: Caller) -> None:
+    answer = outcome(technician.post(REVIEW, {"resourceType": "Patient"}, content_type=FHIR), 400)
     assert {issue["severity"] for issue in answer["issue"]} == {"error"}
 
 
