@@ -56,7 +56,7 @@ class Signing:
     """What the choice stands for, without its reason."""
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_override)
 def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:

@@ -65,7 +65,7 @@ class StopForm(StyledForm):
         return "" if self.errors or self.cleaned_data["reason"] == OTHER else self.cleaned_data["reason"]
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
 def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
@@ -73,7 +73,7 @@ def stop(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return stop_course(request, visit, visit.fetch(select_prescriptions(), pk))
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
 def stop_recorded(request: HttpRequest, visit: Visit, pk: uuid.UUID, supply: int) -> HttpResponse:
