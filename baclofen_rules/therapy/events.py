@@ -57,7 +57,7 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
                 yield Event(day, Kind.STOP_OF_THE_DAY, name, decision)
     supplies = [s for s in facts.supplies if s.status is not SupplyStatus.CANCELLED]
     first_on = {s.order or s.id: s.on for s in sorted(supplies, key=attrgetter("on"), reverse=True)}
-    hand_overs_on = Counter([supply.on for supply in facts.supplies])
+    hand_overs_on = Counter([supply.on for supply in supplies])
     replacements = [d for d in decisions if d.kind is DecisionKind.REPLACES]
     for supply in supplies:
         day = supply.on.toordinal()
@@ -68,7 +68,7 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
             source = supply.order or supply.id
             plan = orders[supply.order].plan if supply.order is not None else supply.plan
             mg = plan.phases[0].mg if plan is not None and plan.phases else ZERO
-            after = _place_within_day(supply, facts.supplies, replacements)
+            after = _place_within_day(supply, supplies, replacements)
             if not after and first_on[source] != supply.on:
                 after = -1
             place = (after, -mg, source, supply.number, supply.id)

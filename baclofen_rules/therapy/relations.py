@@ -25,6 +25,7 @@ from baclofen_rules.therapy.model import (
     Plan,
     Relation,
     Supply,
+    SupplyStatus,
 )
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ def _decided(
     if own is not None and _is_outdated(own):
         about = [decision for decision in about if decision.on.toordinal() >= (own.ended_on or 0)]
     if supply is not None and not is_late:
-        days = sorted(s.on for s in state.facts.supplies if (s.order or s.id) == asked.id)
+        kept = [s for s in state.facts.supplies if s.status is not SupplyStatus.CANCELLED]
+        days = sorted(s.on for s in kept if (s.order or s.id) == asked.id)
         about = [d for d in about if supply.on >= max((day for day in days if day <= d.on), default=supply.on)]
     latest: dict[Course, Decision] = {}
     for decision in about:
