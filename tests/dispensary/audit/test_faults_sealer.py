@@ -79,6 +79,8 @@ class Signed:
         for file in (self.site.folder / "state").glob(f"{self.log.log_id}.*"):
             try:
                 notes.append(json.loads(file.read_text())["note"])
+            except FileNotFoundError:
+                continue  # a sealer at work has just put it in its place
             except ValueError:
                 assert file.suffix == ".new", "a torn file may lie beside the memory, never in its place"
         key = self.site.key.named(self.log.origin).verifier

@@ -53,7 +53,7 @@ def once_and_whole(counter):
         (dispenses, "sign_answers"),
         (dispenses._Handover, "_record"),
         (dispenses, "end"),
-        (dispenses, "follow_therapy"),
+        (dispenses, "follow_record"),
         (reminders.planning.plans, "write"),
         (connection, "_commit"),
     ],
