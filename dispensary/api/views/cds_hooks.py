@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -55,7 +56,7 @@ class HookView(BaseView):
             HttpResponse(status=204) if request.method == "OPTIONS" else super().dispatch(request, *args, **kwargs)
         )
         origin = request.headers.get("Origin", "")
-        response.headers["Vary"] = "Origin"
+        patch_vary_headers(response, ["Origin"])
         if origin in conf().cds_origins:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
