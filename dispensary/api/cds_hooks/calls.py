@@ -5,9 +5,10 @@ What cannot be used is noted or asked by its place in the call; only a call that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -18,6 +19,7 @@ from dispensary.api.cds_hooks.supplies import read_supplies
 from dispensary.api.fhir import Order, examine_order
 from dispensary.api.fhir.elements import Inquiry, as_object, as_text
 from dispensary.api.fhir.facts import (
+    Medications,
     Resources,
     is_about,
     name_medicine,
@@ -27,6 +29,7 @@ from dispensary.api.fhir.facts import (
     read_observations,
 )
 from dispensary.api.fhir.people import read_patient
+from dispensary.api.problems import describe
 from dispensary.errors import DispensaryError, InvalidInput, Problem
 
 _DRAFT_INTENTS: Final = frozenset({"proposal", "plan", ""})
@@ -99,31 +102,32 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
             "Resolve the prefetch template `patient` and call again.",
         )
         raise MissingPrefetch("The patient was not sent along.", problem)
-    requests = list(_list_requests(context, envelope["hook"], inquiry))
-    others = [(path, thing) for path, thing in requests if not _is_baclofen(thing, path, requests, inquiry)]
-    medications = _list_medications(context)
-    drafts = [
-        _read_draft(thing, path, patient_id, medications, inquiry)
-        for path, thing in requests
-        if (path, thing) not in others
-    ]
+    in_context = _list_context(context, inquiry)
+    came_along = [*in_context, *chain.from_iterable(resources.values())]
+    medications = {f"Medication/{thing.get('id')}": thing for _, thing in _of_type(came_along, "Medication")}
+    drafts, others = [], []
+    for path, thing in _select_requests(in_context, context, service.hook):
+        if _is_baclofen(thing, path, medications, inquiry):
+            drafts.append(_read_draft(thing, path, patient_id, medications, inquiry))
+        else:
+            others.append((path, thing))
     details, facts = _read_patient(patients[0], inquiry)
-    facts |= _read_facts(resources, others, inquiry)
+    facts |= _read_facts(resources, others, medications, inquiry)
     dispenses = resources.get("dispenses")
     return Call(
         hook_instance,
         details,
         facts,
-        None if dispenses is None else read_supplies(dispenses, inquiry),
+        None if dispenses is None else read_supplies(dispenses, medications, inquiry),
         drafts,
         inquiry.notes,
         inquiry.problems,
     )
 
 
-def _read_patient(found: tuple[str, Mapping[str, Any]], inquiry: Inquiry) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_patient(pair: tuple[str, Mapping[str, Any]], inquiry: Inquiry) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the person and the facts that a Patient states; a lacking number or name is no question here."""
-    path, resource = found
+    path, resource = pair
     own = Inquiry(inquiry.on, inquiry.zone)
     details = dict(read_patient(resource, path, own).details)
     not_needed = {f"{path}.{name}" for name in _NOT_NEEDED}
@@ -132,7 +136,9 @@ def _read_patient(found: tuple[str, Mapping[str, Any]], inquiry: Inquiry) -> tup
     return details, {name: details[name] for name in ("birth_date", "sex") if name in details}
 
 
-def _read_facts(resources: Mapping[str, Resources], others: Resources, inquiry: Inquiry) -> dict[str, Any]:
+def _read_facts(
+    resources: Mapping[str, Resources], others: Resources, medications: Medications, inquiry: Inquiry
+) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if "conditions" in resources:
         facts["conditions"] = read_conditions(_of_type(resources["conditions"], "Condition"), inquiry)
@@ -140,7 +146,7 @@ def _read_facts(resources: Mapping[str, Resources], others: Resources, inquiry: 
         facts["allergies"] = read_allergies(_of_type(resources["allergies"], "AllergyIntolerance"), inquiry)
     if "medications" in resources:
         taken = [*_of_type(resources["medications"], "MedicationRequest", "MedicationStatement"), *others]
-        facts["medicines"] = read_medicines(taken, inquiry)
+        facts["medicines"] = read_medicines(taken, inquiry, medications)
     observations = [pair for key in ("weight", "egfr", "pregnancy") for pair in resources.get(key, ())]
     return facts | read_observations(_of_type(observations, "Observation"), inquiry)
 
@@ -149,7 +155,7 @@ def _read_draft(
     resource: Mapping[str, Any],
     path: str,
     patient_id: str,
-    medications: Sequence[Mapping[str, Any]],
+    medications: Medications,
     inquiry: Inquiry,
 ) -> Draft:
     """Read a draft as an order that is signed on the day of the call; for whom and by whom the call itself says."""
@@ -174,7 +180,7 @@ def _read_draft(
     bundle = {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"resource": request}, *({"resource": thing} for thing in medications)],
+        "entry": [{"resource": request}, *({"resource": thing} for thing in medications.values())],
     }
     order = examine_order(bundle, inquiry.on, inquiry.zone)
     return Draft(
@@ -204,39 +210,32 @@ def _lift_doses(instructions: Any, path: str, notes: list[str]) -> Any:
     return lifted
 
 
-def _list_requests(context: Mapping[str, Any], hook: str, inquiry: Inquiry) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the MedicationRequests of a context; those that were selected, where the hook says which.
+def _list_context(context: Mapping[str, Any], inquiry: Inquiry) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the resources of a context as (path, resource).
 
     `medication-verify` has its order at one of four places, since its text contradicts itself.
     """
-    selections = context.get("selections")
+    resources = []
     for name in ("draftOrders", "medications", "medication", "order"):
         value, where = context.get(name), f"context.{name}"
         if isinstance(value, Mapping) and "resourceType" not in value and isinstance(value.get("resource"), Mapping):
             value, where = value["resource"], f"{where}.resource"
-        for path, thing in _list_resources(value, where, inquiry):
-            if thing.get("resourceType") == "MedicationRequest":
-                is_selected = f"MedicationRequest/{thing.get('id')}" in (selections or ())
-                if hook != "order-select" or not isinstance(selections, list) or is_selected:
-                    yield path, thing
+        resources += _list_resources(value, where, inquiry)
+    return resources
 
 
-def _list_medications(context: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inquiry = Inquiry()
-    values = [context.get(name) for name in ("draftOrders", "medications", "medication", "order")]
-    return [
-        thing
-        for value in values
-        for _, thing in _list_resources(value, "", inquiry)
-        if thing.get("resourceType") == "Medication"
-    ]
+def _select_requests(resources: Resources, context: Mapping[str, Any], hook: str) -> Resources:
+    """Return the MedicationRequests of a context; those that were selected, where the hook says which."""
+    requests = _of_type(resources, "MedicationRequest")
+    selections = context.get("selections")
+    if hook != "order-select" or not isinstance(selections, list):
+        return requests
+    return [(path, thing) for path, thing in requests if f"MedicationRequest/{thing.get('id')}" in selections]
 
 
-def _is_baclofen(
-    request: Mapping[str, Any], path: str, requests: Sequence[tuple[str, Mapping[str, Any]]], inquiry: Inquiry
-) -> bool:
+def _is_baclofen(request: Mapping[str, Any], path: str, medications: Medications, inquiry: Inquiry) -> bool:
     """Return whether a draft is ours to review. One whose medicine cannot be told is: it is asked about."""
-    medicine = name_medicine(request, path, inquiry)
+    medicine = name_medicine(request, path, inquiry, medications)
     return (
         medicine is None or identify(medicine, None)[0] is not Identity.OTHER or names_own_medicine(medicine.name or "")
     )
@@ -270,7 +269,5 @@ def _mapping(value: Any, field: str, expected: str) -> Mapping[str, Any]:
 
 
 def _refuse(field: str, value: Any, expected: str) -> InvalidInput:
-    given = (
-        "nothing" if value is None else f"a {type(value).__name__}" if not isinstance(value, str) else "another text"
-    )
+    given = "nothing" if value is None else describe(value)
     return InvalidInput("The call cannot be read.", Problem(field, given, expected))

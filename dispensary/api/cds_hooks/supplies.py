@@ -10,15 +10,12 @@ from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.products import Identity, identify
 from dispensary.api.fhir.dosage import read_dosing
 from dispensary.api.fhir.elements import Inquiry, as_amount, as_day, as_object, as_text
-from dispensary.api.fhir.facts import Resources, name_medicine
+from dispensary.api.fhir.facts import Medications, Resources, name_medicine
 from dispensary.api.fhir.resources import Bundle, read_medication
 
 
-def read_supplies(resources: Resources, inquiry: Inquiry) -> list[dict[str, Any]]:
+def read_supplies(resources: Resources, medications: Medications, inquiry: Inquiry) -> list[dict[str, Any]]:
     """Return the completed supplies of baclofen. One that cannot be counted is noted, with what it lacks."""
-    medications = {
-        f"Medication/{thing.get('id')}": thing for _, thing in resources if thing.get("resourceType") == "Medication"
-    }
     supplies: list[dict[str, Any]] = []
     for path, dispense in resources:
         if dispense.get("resourceType") != "MedicationDispense" or dispense.get("status") != "completed":
@@ -32,7 +29,7 @@ def read_supplies(resources: Resources, inquiry: Inquiry) -> list[dict[str, Any]
 
 
 def _read_supply(
-    dispense: Mapping[str, Any], path: str, medications: Mapping[str, Mapping[str, Any]], name: str, inquiry: Inquiry
+    dispense: Mapping[str, Any], path: str, medications: Medications, name: str, inquiry: Inquiry
 ) -> dict[str, Any] | None:
     on = as_day(dispense.get("whenHandedOver") or dispense.get("whenPrepared"), f"{path}.whenHandedOver", inquiry)
     if on is None or (inquiry.on is not None and on > inquiry.on):

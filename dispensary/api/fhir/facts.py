@@ -27,6 +27,9 @@ from dispensary.api.fhir.units import SNOMED, UCUM
 
 Resources = Sequence[tuple[str, Mapping[str, Any]]]
 """Resources with their FHIRPaths."""
+Medications = Mapping[str, Mapping[str, Any]]
+"""Medications that came along, by the reference to each."""
+_NONE: Medications = {}
 LOINC = "http://loinc.org"
 WEIGHT = frozenset({"29463-7", "3141-9"})
 EGFR = frozenset(
@@ -115,13 +118,13 @@ def read_allergies(resources: Resources, inquiry: Inquiry) -> list[str]:
     return allergies
 
 
-def read_medicines(resources: Resources, inquiry: Inquiry) -> list[dict[str, str]]:
+def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medications = _NONE) -> list[dict[str, str]]:
     """Return name and ATC code of the medicines that are taken, without oral baclofen itself."""
     medicines = []
     for path, statement in resources:
         if as_text(statement.get("status"), f"{path}.status", inquiry) not in _TAKEN:
             continue
-        medicine = name_medicine(statement, path, inquiry)
+        medicine = name_medicine(statement, path, inquiry, medications)
         if medicine is None:
             inquiry.note(path, "names no medicine that came along")
         elif identify(medicine, None)[0] is not Identity.BACLOFEN:
@@ -130,15 +133,15 @@ def read_medicines(resources: Resources, inquiry: Inquiry) -> list[dict[str, str
 
 
 def name_medicine(
-    statement: Mapping[str, Any], path: str, inquiry: Inquiry, by_name: Mapping[str, Mapping[str, Any]] | None = None
+    statement: Mapping[str, Any], path: str, inquiry: Inquiry, medications: Medications
 ) -> OrderedMedicine | None:
-    """Return the medicine that an order or a statement names, itself or by a resource of `by_name` or contained."""
+    """Return the medicine that an order or a statement names: in itself, contained, or one of `medications`."""
     concept = as_object(statement.get("medicationCodeableConcept"), f"{path}.medicationCodeableConcept", inquiry)
     reference = as_object(statement.get("medicationReference"), f"{path}.medicationReference", inquiry)
     if reference and not concept:
         contained = as_objects(statement.get("contained"), f"{path}.contained", inquiry)
-        known = {f"#{thing.get('id')}": thing for _, thing in contained} | dict(by_name or {})
-        medication = known.get(as_text(reference.get("reference"), path, inquiry), {})
+        by_reference = {f"#{thing.get('id')}": thing for _, thing in contained} | dict(medications)
+        medication = by_reference.get(as_text(reference.get("reference"), path, inquiry), {})
         concept = as_object(medication.get("code"), path, inquiry)
         concept = concept or {"text": as_text(reference.get("display"), path, inquiry)}
     coded = read_codings(concept, path, inquiry)

@@ -85,21 +85,22 @@ class ServiceView(HookView):
         pharmacy = self.pharmacy
         on = pharmacy.local_day(self.now)
         call = read_call(request.data, _find_service(service), on=on, zone=ZoneInfo(pharmacy.time_zone))
+        if not call.drafts:
+            return Response({"cards": []})
         patient = find_surely(pharmacy, call.patient)
-        cards = [question_card(problem) for problem in call.problems] if call.drafts else []
-        notes = [*call.notes] if call.drafts else []
+        cards = [question_card(problem) for problem in call.problems]
+        notes = [*call.notes]
         for draft in call.drafts:
             assessment, problems = self._assess(draft, call, patient)
             cards += [*cards_of_draft(draft, assessment), *map(question_card, problems)]
-            notes += [*draft.order.notes]
+            notes += draft.order.notes
         if notes:
             cards.append(notes_card(notes))
-        if call.drafts:
-            hook_cards.record_cards(
-                cards=[SentCard(card.id, card.code, card.severity, card.summary[:140]) for card in cards],
-                service=service, hook_instance=call.hook_instance, patient=patient, pharmacy=pharmacy, by=by, now=self.now,
-            )  # fmt: skip
-        if patient is not None and call.drafts:
+        hook_cards.record_cards(
+            cards=[SentCard(card.id, card.code, card.severity, card.summary[:140]) for card in cards],
+            service=service, hook_instance=call.hook_instance, patient=patient, pharmacy=pharmacy, by=by, now=self.now,
+        )  # fmt: skip
+        if patient is not None:
             patients.record_opening(patient=patient, by=by, now=self.now)
         return Response({"cards": [card.to_json(pharmacy.profile) for card in cards]})
 

@@ -165,6 +165,23 @@ def test_an_order_for_another_medicine_has_no_card_and_counts_as_a_medicine(syst
     assert "interaction-opioid" in codes()
 
 
+def test_a_medicine_is_named_by_a_resource_that_came_along(system: Caller) -> None:
+    morphine = {"resourceType": "Medication", "id": "m1", "code": {"text": "Morphine 10 mg tablets"}}
+    by_reference = {"medicationCodeableConcept": None, "medicationReference": {"reference": "Medication/m1"}}
+    assert system.post(SIGN, call(draft(**by_reference), morphine)).json() == {"cards": []}
+    statement = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "medicationReference": {"reference": "Medication/m1"},
+    }
+    cards = cards_of(system.post(SIGN, call(prefetch={"medications": bundle(statement, morphine)})))
+    assert "interaction-opioid" in codes()
+    assert not any("names no medicine" in card["detail"] for card in cards)
+    baclofen = morphine | {"code": {"text": "Baclofen 10 mg tablets"}}
+    high = draft(line(mg(35), daily(3, boundsDuration=days(28))), **by_reference)
+    assert "105 mg a day" in summaries(system.post(SIGN, call(high, baclofen)))
+
+
 @pytest.mark.parametrize(
     "place",
     [
