@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from baclofen_rules.findings import Finding
 from dispensary.api.cds_hooks.calls import Draft
-from dispensary.api.fhir.dispense import ACT_CODE, MITIGATION
+from dispensary.api.fhir.dispense import ACT_CODE, MITIGATION, json_number
+from dispensary.api.fhir.order import COURSES
 from dispensary.api.fhir.units import UCUM
 from dispensary.assessment import ANSWERED_BY_THE_SCAN, NOT_ASSESSED, Assessment
 from dispensary.errors import Problem
@@ -112,7 +114,7 @@ def _finding_card(finding: Finding, request: Mapping[str, Any]) -> Card:
 def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the changed order as an action, or the proposed taper as a new one."""
     if "quantity" in suggestion:
-        tablets = {"value": _json_number(suggestion["quantity"]), "unit": "tablet"}
+        tablets = {"value": json_number(Decimal(suggestion["quantity"])), "unit": "tablet"}
         changed = dict(request) | {
             "dispenseRequest": dict(request.get("dispenseRequest") or {}) | {"quantity": tablets}
         }
@@ -122,11 +124,8 @@ def _render_suggestions(suggestion: Mapping[str, Any], request: Mapping[str, Any
         return []
     order = {name: value for name, value in request.items() if name not in {"id", "identifier", "dispenseRequest"}}
     order |= {"dosageInstruction": _render_dosage(taper)}
-    order |= {"courseOfTherapyType": {"coding": [{"system": _COURSES, "code": "acute"}]}}
+    order |= {"courseOfTherapyType": {"coding": [{"system": COURSES, "code": "acute"}]}}
     return [_suggest(f"Taper over {taper['days']} days", "create", order)]
-
-
-_COURSES: Final = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
 
 
 def _suggest(label: str, kind: str, resource: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,16 +149,18 @@ def _render_dosage(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
                 }
             },
             "doseAndRate": [
-                {"doseQuantity": {"value": _json_number(phase["doses"][0]), "unit": "mg", "system": UCUM, "code": "mg"}}
+                {
+                    "doseQuantity": {
+                        "value": json_number(Decimal(phase["doses"][0])),
+                        "unit": "mg",
+                        "system": UCUM,
+                        "code": "mg",
+                    }
+                }
             ],
         }
         for number, phase in enumerate(plan["phases"], start=1)
     ]
-
-
-def _json_number(text: str) -> int | float:
-    number = float(text)
-    return int(number) if number.is_integer() else number
 
 
 def _cut(words: str) -> str:

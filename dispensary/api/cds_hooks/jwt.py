@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +14,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from dispensary.actions.idempotency import use_once
+from dispensary.actions.idempotency import digest_of, use_once
 from dispensary.clock import read_clock
 from dispensary.conf import conf
 from dispensary.models import StaffMember
@@ -62,7 +61,7 @@ class HookAuthentication(BaseAuthentication):
         member = StaffMember.objects.filter(active=True, is_service=True, **name).select_related("user").first()
         if member is None:
             raise AuthenticationFailed("The client has no service account that is in use.")
-        digest = hashlib.sha256(f"{issuer} {claims['jti']}".encode()).hexdigest()
+        digest = digest_of(issuer.encode(), str(claims["jti"]).encode())
         if not use_once(pharmacy_id=member.pharmacy_id, by=member.actor(), key=digest, now=read_clock()):
             raise AuthenticationFailed("The token was used before.")
         return member.user, None

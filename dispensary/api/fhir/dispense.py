@@ -77,9 +77,9 @@ def _render_pack(dispense: Dispense, number: int, pack: Mapping[str, Any]) -> di
     }
     batch = {name: value for name, value in batch.items() if value}
     product = dispense.product if pack["gtin"] == dispense.product_id else None
-    name = product.name if product else f"Baclofen {_json_number(dispense.strength_mg)} mg tablets"
+    name = product.name if product else f"Baclofen {json_number(dispense.strength_mg)} mg tablets"
     per_tablet = {
-        "numerator": {"value": _json_number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
+        "numerator": {"value": json_number(dispense.strength_mg), "unit": "mg", "system": UCUM, "code": "mg"},
         "denominator": _tablet_quantity(Decimal(1)),
     }
     amount = {"numerator": _tablet_quantity(pack["quantity"]), "denominator": {"value": 1}}
@@ -135,10 +135,10 @@ def _render_note(dispense: Dispense) -> str:
 
 
 def _tablet_quantity(value: Decimal) -> dict[str, Any]:
-    return {"value": _json_number(value), "unit": "tablet", "system": DRUG_FORM, "code": "TAB"}
+    return {"value": json_number(value), "unit": "tablet", "system": DRUG_FORM, "code": "TAB"}
 
 
-def _json_number(value: Decimal) -> int | float:
+def json_number(value: Decimal) -> int | float:
     """Return an amount as a JSON number, which FHIR requires. Raises `ValueError` where it would not be exact."""
     if value == int(value):
         return int(value)

@@ -18,7 +18,7 @@ from dispensary.api.fhir.resources import Bundle, gather_bundle, read_identifier
 from dispensary.api.fhir.supply import Supply, read_supply
 from dispensary.errors import InvalidInput, Problem
 
-_COURSES = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
+COURSES = "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy"
 _ENDS = {"continuous": False, "acute": True}
 """Courses of therapy in FHIR: True where the medicine ends after its last day. `seasonal` says neither."""
 _ORDERS = ("order", "original-order", "instance-order", "filler-order", "reflex-order")
@@ -194,9 +194,9 @@ def _read_then_stop(request: Mapping[str, Any], path: str, dosing: Dosing, inqui
     if not concept:
         inquiry.miss(path, "whether the medicine goes on after its last day is known from the doses alone")
     coded = read_codings(concept, path, inquiry)
-    if concept and not any(system in ("", _COURSES) and code in _ENDS for system, code, _ in coded):
+    if concept and not any(system in ("", COURSES) and code in _ENDS for system, code, _ in coded):
         inquiry.note(path, f"was not read by the rules: {read_words(concept, path, inquiry)}")
-    answers = {_ENDS[code] for system, code, _ in coded if system in ("", _COURSES) and code in _ENDS}
+    answers = {_ENDS[code] for system, code, _ in coded if system in ("", COURSES) and code in _ENDS}
     if len(answers) > 1 or (dosing.then_stop and answers == {False}):
         inquiry.ask(path, "a course that goes on, and one that ends", "one of the two")
         return None
