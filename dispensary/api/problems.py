@@ -18,6 +18,7 @@ from rest_framework.views import set_rollback
 
 from baclofen_rules.text import format_amount
 from dispensary import audit
+from dispensary.api.fhir.outcome import render_problem
 from dispensary.api.wire import FHIR_JSON, PROBLEM_JSON, wants_fhir
 from dispensary.errors import DispensaryError, Problem
 
@@ -96,15 +97,7 @@ def operation_outcome(problem: Mapping[str, Any]) -> dict[str, Any]:
         503: "transient",
     }
     code = kind.get(problem["status"], "exception" if problem["status"] >= 500 else "invalid")
-    issues = [
-        {
-            "severity": "error",
-            "code": code,
-            "diagnostics": " ".join(filter(None, [f"{p['expected']} expected, {p['given']} given.", p["next"]])),
-            **({"expression": [p["field"]]} if p["field"] else {}),
-        }
-        for p in problem["problems"]
-    ]
+    issues = [render_problem(Problem(**row), code) for row in problem["problems"]]
     whole = {"severity": "error", "code": code, "diagnostics": problem["detail"]}
     return {"resourceType": "OperationOutcome", "issue": issues or [whole]}
 

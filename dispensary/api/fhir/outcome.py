@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dispensary.assessment import ANSWERED_BY_THE_SCAN
 from dispensary.errors import Problem
 from dispensary.models import FindingSeverity
 
@@ -59,7 +60,15 @@ _ELEMENTS = {
 """The element of an order that a rule, or a fact which a rule lacks, is about; none for facts of the patient."""
 
 
-def render_finding(finding: Mapping[str, Any]) -> dict[str, Any]:
+def render_review(
+    findings: Iterable[Mapping[str, Any]], not_assessed: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the issues of a review: its findings, then the rules that lacked facts; what only waits for the scan is none."""
+    lacking = [rule for rule in not_assessed if set(rule["missing"]) != ANSWERED_BY_THE_SCAN]
+    return [*map(_render_finding, findings), *map(_render_not_assessed, lacking)]
+
+
+def _render_finding(finding: Mapping[str, Any]) -> dict[str, Any]:
     """Return the issue of a finding as the review has it."""
     issue = _render_rule(finding["code"], f"{finding['summary']}. {finding['detail']}".strip())
     severity = _SEVERITY[FindingSeverity(finding["severity"])]
@@ -71,7 +80,7 @@ def render_finding(finding: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def render_not_assessed(rule: Mapping[str, Any]) -> dict[str, Any]:
+def _render_not_assessed(rule: Mapping[str, Any]) -> dict[str, Any]:
     """Return the issue of a rule that lacked facts."""
     missing = ", ".join(rule["missing"])
     issue = _render_rule(rule["code"], f"Not assessed: not known is {missing}.")
@@ -87,10 +96,10 @@ def render_note(note: str, severity: str = "warning") -> dict[str, Any]:
     return render_words(note, severity) | ({"expression": [path]} if " " not in path else {})
 
 
-def render_problem(problem: Problem) -> dict[str, Any]:
-    """Return the issue of something that is asked back."""
+def render_problem(problem: Problem, code: str = "invalid") -> dict[str, Any]:
+    """Return the issue of something that is asked back, or was refused."""
     words = " ".join(filter(None, [f"{problem.expected} expected, {problem.given} given.", problem.next]))
-    issue = {"severity": "error", "code": "invalid", "diagnostics": words}
+    issue = {"severity": "error", "code": code, "diagnostics": words}
     return issue | ({"expression": [problem.field]} if problem.field else {})
 
 

@@ -27,10 +27,9 @@ from dispensary.api.fhir import Order, differing_elements, examine_order, read_r
 from dispensary.api.fhir.capability import capability_statement
 from dispensary.api.fhir.dispense import medication_dispense
 from dispensary.api.fhir.outcome import (
-    render_finding,
-    render_not_assessed,
     render_note,
     render_problem,
+    render_review,
     render_words,
 )
 from dispensary.api.fhir.people import Person
@@ -39,7 +38,6 @@ from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, BaseView, reply
 from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
-from dispensary.assessment import ANSWERED_BY_THE_SCAN
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
     Dispense,
@@ -157,12 +155,7 @@ class MedicationRequestView(FHIRView):
             for namesake in prescription["patient"]["namesakes"]
             if namesake["answer"] == NamesakeAnswer.OPEN
         ]
-        issues += [render_finding(finding) for finding in review["findings"]]
-        issues += [
-            render_not_assessed(rule)
-            for rule in review["result"]["not_assessed"]
-            if set(rule["missing"]) != ANSWERED_BY_THE_SCAN
-        ]
+        issues += render_review(review["findings"], review["result"]["not_assessed"])
         issues += [render_note(note) for note in prescription["notes"]]
         issues += [render_note(absence, "information") for absence in absences]
         return reply(done.status, {"resourceType": "OperationOutcome", "id": prescription["id"], "issue": issues})
@@ -201,12 +194,9 @@ class OrderReviewView(FHIRView):
         except InvalidInput as error:
             issues += [] if order.problems else [render_problem(problem) for problem in error.problems]
         else:
-            issues += [render_finding(finding.to_json()) for finding in review.findings]
-            issues += [
-                render_not_assessed({"code": rule.code, "missing": rule.missing})
-                for rule in review.not_assessed
-                if set(rule.missing) != ANSWERED_BY_THE_SCAN
-            ]
+            issues += render_review(
+                [finding.to_json() for finding in review.findings], [rule._asdict() for rule in review.not_assessed]
+            )
         issues += [render_note(note) for note in order.notes]
         issues += [render_note(absence, "information") for absence in order.absences]
         issues = issues or [render_words("Nothing was found.")]
