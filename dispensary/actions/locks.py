@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from dispensary.errors import Conflict, Problem, Stale
-from dispensary.models import Patient, Prescription
+from dispensary.models import Patient, Prescription, PrescriptionStatus
 
 
 def lock(prescription: Prescription) -> Prescription:
@@ -20,6 +20,16 @@ def lock(prescription: Prescription) -> Prescription:
         .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
         .get(pk=prescription.pk)
     )
+
+
+def lock_with_status(prescription: Prescription, version: int | None, *statuses: PrescriptionStatus) -> Prescription:
+    """Lock an order as `lock` does. Raises `Stale` on another version, `Conflict` where it has none of the statuses."""
+    locked = lock(prescription)
+    if version is not None and locked.version != version:
+        raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
+    if locked.status not in statuses:
+        raise Conflict(f"The prescription is {locked.standing}.")
+    return locked
 
 
 def lock_patient(patient: Patient, version: int | None = None) -> Patient:

@@ -9,13 +9,13 @@ from typing import Any
 from django.db import transaction
 
 from dispensary import audit, policies
-from dispensary.actions.locks import lock
+from dispensary.actions.locks import lock, lock_with_status
 from dispensary.actions.prescribers import register_prescriber
 from dispensary.actions.prescriptions import Received, end, receive
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.audit import Event
-from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import Awaited, OrderClaim, Prescriber, Prescription, PrescriptionStatus, Source
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.record import group_orders
@@ -39,7 +39,7 @@ def hold(
         problem = Problem("awaiting", awaiting[:16], f"one of {', '.join(Awaited.values)}")
         raise InvalidInput("An order waits for nothing of that name.", problem)
     words = clean_line(reason, "reason", longest=250, required=False)
-    locked = _lock_with_status(prescription, PrescriptionStatus.ACTIVE, version)
+    locked = lock_with_status(prescription, version, PrescriptionStatus.ACTIVE)
     for row in _strengths_of(locked, PrescriptionStatus.ACTIVE):
         row.status, row.awaiting, row.ended_reason = PrescriptionStatus.ON_HOLD, awaiting, words
         _store(row, "awaiting")
@@ -53,7 +53,7 @@ def resume(*, prescription: Prescription, version: int | None = None, by: Actor,
     """Make an order active again that was put on hold here. Raises `Conflict` for one that its sender holds."""
     policies.require(policies.may_receive(by), by, "resume a prescription", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
-    locked = _lock_with_status(prescription, PrescriptionStatus.ON_HOLD, version)
+    locked = lock_with_status(prescription, version, PrescriptionStatus.ON_HOLD)
     if not locked.awaiting:
         problem = Problem(
             "prescription",
@@ -78,7 +78,7 @@ def reinstate(
     policies.require(policies.may_end(by), by, "undo a cancel", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
-    locked = _lock_with_status(prescription, PrescriptionStatus.CANCELLED, version)
+    locked = lock_with_status(prescription, version, PrescriptionStatus.CANCELLED)
     if not may_be_reinstated(locked, now):
         problem = Problem(
             "prescription",
@@ -211,16 +211,6 @@ def claim(*, prescription: Prescription, take_over: bool = False, by: Actor, now
         update_fields=["actor", "display", "claimed_at"],
     )
     return row
-
-
-def _lock_with_status(prescription: Prescription, status: PrescriptionStatus, version: int | None) -> Prescription:
-    """Lock an order. Raises `Stale` on another version, `Conflict` where it has another status."""
-    locked = lock(prescription)
-    if version is not None and locked.version != version:
-        raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
-    if locked.status != status:
-        raise Conflict(f"The prescription is {locked.standing}.")
-    return locked
 
 
 def _strengths_of(locked: Prescription, status: PrescriptionStatus) -> list[Prescription]:

@@ -14,14 +14,14 @@ from baclofen_rules import Reading, read_directions
 from baclofen_rules.findings import Finding
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.locks import lock
+from dispensary.actions.locks import lock, lock_with_status
 from dispensary.actions.order_terms import split_order
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import INPUT_FORMAT, Assessment, assess_document, profile_of, read_case
 from dispensary.audit import Event
 from dispensary.conf import conf
-from dispensary.errors import Conflict, InvalidInput, Problem, Stale
+from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
     Patient,
     Pharmacy,
@@ -156,7 +156,7 @@ def cancel(
     policies.require(policies.may_end(by), by, "cancel a prescription", "a pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
     words = clean_line(reason, "reason", longest=250)
-    locked = lock_open(prescription, version)
+    locked = lock_with_status(prescription, version, *OPEN_STATUSES)
     end(locked, PrescriptionStatus.CANCELLED, words, now)
     follow_therapy(patient_id=locked.patient_id, reason=Withdrawal.PRESCRIPTION_CANCELLED, by=by, now=now)
     audit.record(
@@ -184,16 +184,6 @@ def review_alone(order: Mapping[str, Any], *, pharmacy: Pharmacy, on: date) -> A
     """Review an order of which nothing but its own words is known. Raises `InvalidInput` where it is no order."""
     for_the_rules, _ = split_order(order)
     return assess_document(_case_of(for_the_rules, on), profile_of(pharmacy, on), on)
-
-
-def lock_open(prescription: Prescription, version: int | None) -> Prescription:
-    """Lock the order, active or on hold. Raises `Stale` on another version, `Conflict` when the order has ended."""
-    locked = lock(prescription)
-    if version is not None and locked.version != version:
-        raise Stale("The prescription was changed meanwhile. Load it again and repeat your change.")
-    if locked.status not in OPEN_STATUSES:
-        raise Conflict(f"The prescription is {locked.standing}.")
-    return locked
 
 
 def end(prescription: Prescription, status: PrescriptionStatus, reason: str, now: datetime) -> None:

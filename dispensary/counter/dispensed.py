@@ -11,12 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispensary import policies
 from dispensary.actions import dispenses as dispense_actions
-from dispensary.actions import patients, prescriptions
+from dispensary.actions import patients
 from dispensary.audit import history
 from dispensary.audit.log.reader import recheck
 from dispensary.counter.access import at_counter
-from dispensary.counter.check import select_prescriptions
-from dispensary.counter.forms import ReasonForm, TakeBackForm, posted_data
+from dispensary.counter.forms import TakeBackForm, posted_data
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.reminders import open_item
 from dispensary.counter.visit import Visit
@@ -118,30 +117,3 @@ def take_back(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "form": form,
     }
     return render_page(request, visit, "take_back.html", context, errors=errors, status=422 if errors else 200)
-
-
-@require_http_methods(["GET", "POST"])
-@at_counter(policies.may_end)
-def cancel_prescription(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
-    """Cancel an order of which nothing more is to be handed over."""
-    prescription = visit.fetch(select_prescriptions(), pk)
-    form = ReasonForm(posted_data(request))
-    errors = form_error_lines(form)
-    if form.is_valid():
-        try:
-            prescriptions.cancel(
-                prescription=prescription, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now
-            )
-        except DispensaryError as error:
-            errors = error_lines(error, {"reason": "id_reason"})
-        else:
-            return redirect("counter:check", pk)
-    context = {
-        "prescription": prescription,
-        "patient": prescription.patient,
-        "number": order_number(prescription),
-        "form": form,
-    }
-    return render_page(
-        request, visit, "cancel_prescription.html", context, errors=errors, status=422 if errors else 200
-    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -11,7 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dispensary import policies
-from dispensary.actions import order_states, patients
+from dispensary.actions import order_states, patients, prescriptions
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
 from dispensary.counter.forms import ReasonForm, StyledForm, posted_data
@@ -31,7 +33,7 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Awaited, Prescription
+from dispensary.models import Awaited
 
 
 class HoldForm(StyledForm):
@@ -66,19 +68,9 @@ class CorrectionForm(OrderForm):
 @at_counter(policies.may_receive)
 def hold(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Put an order on hold."""
-    prescription = visit.fetch(select_prescriptions(), pk)
     form = HoldForm(posted_data(request))
-    errors = form_error_lines(form)
-    if form.is_valid():
-        try:
-            order_states.hold(prescription=prescription, **form.cleaned_data, by=visit.by, now=visit.now)
-        except DispensaryError as error:
-            errors = error_lines(error, {"awaiting": "id_awaiting_0", "reason": "id_reason"})
-        else:
-            return redirect("counter:queue")
-    return render_page(
-        request, visit, "hold.html", context_of_order(prescription, form), errors=errors, status=422 if errors else 200
-    )
+    not_done = change_by_form(request, visit, pk, form, action=order_states.hold, page="hold.html")
+    return not_done or redirect("counter:queue")
 
 
 @require_POST
@@ -101,28 +93,20 @@ def take_over(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
 
 @require_http_methods(["GET", "POST"])
 @at_counter(policies.may_end)
+def cancel(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Cancel an order of which nothing more is to be handed over."""
+    form = ReasonForm(posted_data(request))
+    not_done = change_by_form(request, visit, pk, form, action=prescriptions.cancel, page="cancel_prescription.html")
+    return not_done or redirect("counter:check", pk)
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_end)
 def reinstate(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Undo a cancel of today."""
-    prescription = visit.fetch(select_prescriptions(), pk)
     form = ReasonForm(posted_data(request))
-    errors = form_error_lines(form)
-    if form.is_valid():
-        try:
-            order_states.reinstate(
-                prescription=prescription, reason=form.cleaned_data["reason"], by=visit.by, now=visit.now
-            )
-        except DispensaryError as error:
-            errors = error_lines(error, {"reason": "id_reason"})
-        else:
-            return redirect("counter:check", pk)
-    return render_page(
-        request,
-        visit,
-        "reinstate.html",
-        context_of_order(prescription, form),
-        errors=errors,
-        status=422 if errors else 200,
-    )
+    not_done = change_by_form(request, visit, pk, form, action=order_states.reinstate, page="reinstate.html")
+    return not_done or redirect("counter:check", pk)
 
 
 @require_http_methods(["GET", "POST"])
@@ -168,11 +152,23 @@ def correct_order(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResp
     return render_page(request, visit, "new_order.html", context, errors=errors, status=422 if errors else 200)
 
 
-def context_of_order(prescription: Prescription, form: forms.Form) -> dict[str, object]:
-    """Return what a page about one order shows."""
-    return {
+def change_by_form(
+    request: HttpRequest, visit: Visit, pk: uuid.UUID, form: forms.Form, *, action: Callable[..., Any], page: str
+) -> HttpResponse | None:
+    """Change an order by an action that takes the fields of a form; return the page with the form where it was not done."""
+    prescription = visit.fetch(select_prescriptions(), pk)
+    errors = form_error_lines(form)
+    if form.is_valid():
+        try:
+            action(prescription=prescription, **form.cleaned_data, by=visit.by, now=visit.now)
+        except DispensaryError as error:
+            errors = error_lines(error, {"awaiting": "id_awaiting_0", "reason": "id_reason"})
+        else:
+            return None
+    context = {
         "prescription": prescription,
         "patient": prescription.patient,
         "number": order_number(prescription),
         "form": form,
     }
+    return render_page(request, visit, page, context, errors=errors, status=422 if errors else 200)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -179,10 +180,7 @@ class CancelView(BaseView):
         summary="Cancel a prescription that was written in error or withdrawn",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Reason)
-        prescriptions.cancel(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
-        return changed_order(pk, self)
+        return change_order(self, pk, prescriptions.cancel, shapes.Reason)
 
 
 class HoldView(BaseView):
@@ -195,10 +193,7 @@ class HoldView(BaseView):
         summary="Put a prescription on hold until the prescriber, stock or the patient is there",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Hold)
-        order_states.hold(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
-        return changed_order(pk, self)
+        return change_order(self, pk, order_states.hold, shapes.Hold)
 
 
 class ResumeView(BaseView):
@@ -211,11 +206,7 @@ class ResumeView(BaseView):
         summary="Resume a prescription that was put on hold here; its sender releases one that it holds",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by = self.authorize(prescription.pharmacy_id)
-        self.parse_body(Nothing)
-        order_states.resume(prescription=prescription, version=read_if_match(request), by=by, now=self.now)
-        return changed_order(pk, self)
+        return change_order(self, pk, order_states.resume, Nothing)
 
 
 class ReinstateView(BaseView):
@@ -228,14 +219,16 @@ class ReinstateView(BaseView):
         summary="Undo a cancel of the same day",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
-        prescription = self.get_own(Prescription.objects.all(), pk)
-        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.Reason)
-        order_states.reinstate(prescription=prescription, version=read_if_match(request), by=by, now=self.now, **body)
-        return changed_order(pk, self)
+        return change_order(self, pk, order_states.reinstate, shapes.Reason)
 
 
-def changed_order(pk: UUID, view: BaseView) -> Response:
-    """Return an order as it stands after a change."""
+def change_order(
+    view: BaseView, pk: UUID, action: Callable[..., Prescription], shape: type[serializers.BaseSerializer[Any]]
+) -> Response:
+    """Change an order of the version in If-Match by an action that takes the fields of the body; return it as it stands then."""
+    prescription = view.get_own(Prescription.objects.all(), pk)
+    by, body = view.authorize(prescription.pharmacy_id), view.parse_body(shape)
+    action(prescription=prescription, version=read_if_match(view.request), by=by, now=view.now, **body)
     changed = detailed_prescriptions().get(pk=pk)
     return Response(render_prescription(changed, view), headers=etag_header(changed.version))
 
