@@ -84,20 +84,24 @@ class SecondView(BaseView):
         return Response(shapes.SecondOut(fields).data)
 
     @extend_schema(
-        request=shapes.SecondIn, responses=shapes.OverrideOut(many=True), parameters=[PHARMACY],
+        request=shapes.SecondIn, responses=shapes.OverrideOut(many=True), parameters=CREATES,
         summary="Sign as second pharmacist what waits; or let it stand alone, where nobody has answered in time",
     )  # fmt: skip
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SecondIn)
         signature = read_signature(self, body, prescription, by)
-        signed = second_signatures.Signed(signature["signature"], signature["digest"], signature["nonce"])
-        order: dict[str, Any] = {"prescription": prescription, "signed": signed, "by": by, "now": self.now}
-        if "alone_because" in body:
-            rows = second_signatures.sign_alone(because=body["alone_because"], **order)
-        else:
-            rows = second_signatures.sign_second(**order)
-        return Response(shapes.OverrideOut([row.override for row in rows], many=True).data)
+
+        def do() -> Reply:
+            signed = second_signatures.Signed(signature["signature"], signature["digest"], signature["nonce"])
+            order: dict[str, Any] = {"prescription": prescription, "signed": signed, "by": by, "now": self.now}
+            if "alone_because" in body:
+                rows = second_signatures.sign_alone(because=body["alone_because"], **order)
+            else:
+                rows = second_signatures.sign_second(**order)
+            return reply(200, shapes.OverrideOut([row.override for row in rows], many=True).data)
+
+        return self.answer_once(by, do)
 
 
 def begun_fields(request: Request, begun: BegunSignature) -> dict[str, Any]:

@@ -38,7 +38,13 @@ def test_two_pharmacists_sign_and_both_stand_in_the_record_and_in_fhir(
     early = pharmacist.post(f"{where}second/", {"proof": same, "alone_because": "nobody came"})
     assert "wait 15 min" in problem(early, 409)["detail"]
 
-    (done,) = colleague.post(f"{where}second/", {"proof": proof}).json()
+    colleague.post(f"{where}reviews/", {}, Idempotency_Key="spent")
+    spent = colleague.post(f"{where}second/", {"proof": proof | {"password": "guessed"}}, Idempotency_Key="spent")
+    assert problem(spent, 422)["code"] == "idempotency-key-reused"
+    assert colleague.get(f"{where}second/").json()["waiting"]
+
+    (done,) = colleague.post(f"{where}second/", {"proof": proof}, Idempotency_Key="seconded").json()
+    assert colleague.post(f"{where}second/", {"proof": proof}, Idempotency_Key="seconded").json() == [done]
     assert colleague.member is not None
     assert (done["state"], done["second"]["signer_name"]) == ("open", colleague.member.display_name)
     supply = pharmacist.post(f"{where}dispenses/", hand_over(294), Idempotency_Key="a")
