@@ -85,12 +85,12 @@ def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
 
     What was counted after more was handed over says nothing of the tablets of before.
     """
-    known = {str(row.pk) for products in rows.orders for row in products}
-    known |= {"all", *(str(row.pk) for row in rows.prior_supplies)}
+    names = {str(row.pk) for products in rows.orders for row in products}
+    names |= {"all", *(str(row.pk) for row in rows.prior_supplies)}
     supplied_again = [row.handed_over_at for row in dispense.patient.dispenses.all() if row not in rows.dispenses]
     decisions: list[Decision] = []
     for row in sorted(dispense.patient.decisions.all(), key=lambda row: row.decided_at):
-        is_printed = row.kind in _PRINTED_KINDS and row.course.partition("@")[0] in known
+        is_printed = row.kind in _PRINTED_KINDS and row.course.partition("@")[0] in names
         if row.kind == DecisionKind.COUNTED and any(moment <= row.decided_at for moment in supplied_again):
             is_printed = False
         corrects = row.corrects_id in {other.pk for other in decisions}

@@ -143,8 +143,8 @@ def _decided(
     if own is not None and _is_outdated(own):
         about = [decision for decision in about if decision.on.toordinal() >= (own.ended_on or 0)]
     if supply is not None and not is_late:
-        kept = [s for s in state.facts.supplies if s.status is not SupplyStatus.CANCELLED]
-        days = sorted(s.on for s in kept if (s.order or s.id) == asked.id)
+        not_cancelled = [s for s in state.facts.supplies if s.status is not SupplyStatus.CANCELLED]
+        days = sorted(s.on for s in not_cancelled if (s.order or s.id) == asked.id)
         about = [d for d in about if supply.on >= max((day for day in days if day <= d.on), default=supply.on)]
     latest: dict[Course, Decision] = {}
     for decision in about:

@@ -35,8 +35,8 @@ def open_records(*, family_name: str, birth_date: date, reason: str, by: Actor, 
         .select_related("pharmacy")
         .order_by("pharmacy_id", "pk")
     )
-    found = list(rows[:MOST])
-    for patient in found:
+    patients = list(rows[:MOST])
+    for patient in patients:
         with transaction.atomic():
             audit.record(
                 Event.RECORD_BROKEN_INTO, pharmacy=patient.pharmacy, by=by, now=now, subject=patient, patient=patient,
@@ -49,6 +49,6 @@ def open_records(*, family_name: str, birth_date: date, reason: str, by: Actor, 
             by=by,
             now=now,
             subject=Subject("search", "other pharmacies"),
-            body={"reason": words, "patients": [patient.pk for patient in found]},
+            body={"reason": words, "patients": [patient.pk for patient in patients]},
         )
-    return found
+    return patients

@@ -84,10 +84,10 @@ def record_feedback(*, feedback: Sequence[Feedback], service: str, pharmacy: Pha
     """
     policies.require(policies.may_see_patients(by), by, _DOING, _WHO)
     policies.require_same_pharmacy(by, pharmacy.pk)
-    known = HookCard.objects.select_related("patient").in_bulk([item.card for item in feedback])
+    cards_by_id = HookCard.objects.select_related("patient").in_bulk([item.card for item in feedback])
     count = 0
     for item in feedback:
-        card = known.get(item.card)
+        card = cards_by_id.get(item.card)
         if card is not None and card.pharmacy_id != pharmacy.pk:
             card = None
         row, is_new = CardFeedback.objects.get_or_create(

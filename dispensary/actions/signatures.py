@@ -70,8 +70,8 @@ def _order_of(subject: Reviewed | None) -> Prescription | None:
 
 def _require_open(begun: BegunSignature | None, now: datetime) -> BegunSignature:
     if begun is None or begun.used_at is not None or begun.begun_at <= now - OPEN_FOR:
-        given = "none" if begun is None else "one that was used" if begun.used_at else "one that is too old"
-        problem = Problem("proof.nonce", given, "that of a signature begun within the hour", "Begin it again.")
+        state_words = "none" if begun is None else "one that was used" if begun.used_at else "one that is too old"
+        problem = Problem("proof.nonce", state_words, "that of a signature begun within the hour", "Begin it again.")
         raise Stale("This signature was not begun, was used already, or is too old.", problem)
     return begun
 

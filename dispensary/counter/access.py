@@ -106,11 +106,11 @@ def find_visit(request: HttpRequest) -> Visit | None:
 
 def lock_when_idle(request: HttpRequest, now: datetime) -> None:
     """Lock the counter after some minutes without a request of its own; the queue, which asks for news by itself, is none."""
-    seen = request.session.get(SEEN_KEY)
-    since = now - datetime.fromisoformat(seen) if seen else timedelta()
+    last_seen = request.session.get(SEEN_KEY)
+    since = now - datetime.fromisoformat(last_seen) if last_seen else timedelta()
     if since > timedelta(minutes=conf().idle_minutes):
         request.session[LOCKED_KEY] = True
-    elif (not seen or since > SEEN_EVERY) and request.path != reverse("counter:queue-news"):
+    elif (not last_seen or since > SEEN_EVERY) and request.path != reverse("counter:queue-news"):
         request.session[SEEN_KEY] = now.isoformat()
 
 

@@ -48,8 +48,8 @@ def break_glass(request: HttpRequest, visit: Visit) -> HttpResponse:
     records: list[dict[str, Any]] | None = None
     if form.is_valid():
         try:
-            found = open_records(**form.cleaned_data, by=visit.by, now=visit.now)
-            records = [describe_record(patient, visit) for patient in found]
+            patients = open_records(**form.cleaned_data, by=visit.by, now=visit.now)
+            records = [describe_record(patient, visit) for patient in patients]
         except DispensaryError as error:
             errors = error_lines(error, {name: f"id_{name}" for name in form.fields})
     context = {"form": form, "records": records}

@@ -51,8 +51,8 @@ def limits(request: HttpRequest, visit: Visit) -> HttpResponse:
     errors: list[ErrorLine] = []
     signature = None
     if may_sign:
-        shown = sha256("\n".join(line.digest for line in lines).encode()).hexdigest()
-        signature = SignatureForm(posted_data(request), request, visit, None, shown)
+        digest = sha256("\n".join(line.digest for line in lines).encode()).hexdigest()
+        signature = SignatureForm(posted_data(request), request, visit, None, digest)
         if request.method == "POST":
             result = sign(visit, form, signature)
             if isinstance(result, HttpResponse):

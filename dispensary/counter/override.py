@@ -80,14 +80,14 @@ def override(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     if not draft.override_shown_at:
         draft.override_shown_at = visit.now.isoformat()
         drafts.store(request, prescription.pk, draft)
-    shown = digest_shown(reviewed.assessment.questions(), reviewed.asked.case_text, draft.choice)
+    digest = digest_shown(reviewed.assessment.questions(), reviewed.asked.case_text, draft.choice)
     signing = Signing(
         answer_forms([finding.question for finding in findings], data, typed),
         choices,
         ChoiceReasonForm(data, prefix=CHOICE_PREFIX, initial=typed_fields(typed, CHOICE_PREFIX))
         if asks_reason
         else None,
-        SignatureForm(data, request, visit, prescription, shown),
+        SignatureForm(data, request, visit, prescription, digest),
         reviewed.decided,
     )
     if data is not None:

@@ -72,8 +72,8 @@ def second(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     alone = AloneForm(posted_data(request)) if is_alone else None
     signature = None
     if signer is not None:
-        shown = digest_waiting(answers)
-        signature = SignatureForm(posted_data(request), request, visit, prescription, shown, signer=signer)
+        digest = digest_waiting(answers)
+        signature = SignatureForm(posted_data(request), request, visit, prescription, digest, signer=signer)
     errors: list[ErrorLine] = []
     if signer is not None and signature is not None and request.method == "POST":
         result = sign(visit, prescription, signer, signature, alone)

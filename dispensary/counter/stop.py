@@ -97,8 +97,8 @@ def stop_course(request: HttpRequest, visit: Visit, subject: Reviewed) -> HttpRe
     answers = answer_forms(asked, request.POST if is_answered else None)
     signature = None
     if asked and form.is_valid():
-        shown = digest_shown(assessment.questions(), assessment.case_text, form.cleaned_data["words"])
-        signature = SignatureForm(request.POST if is_answered else None, request, visit, subject, shown)
+        digest = digest_shown(assessment.questions(), assessment.case_text, form.cleaned_data["words"])
+        signature = SignatureForm(request.POST if is_answered else None, request, visit, subject, digest)
     errors = form_error_lines(form)
     if is_answered and not errors:
         signed: list[Answer] = []

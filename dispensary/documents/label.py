@@ -46,11 +46,11 @@ def label_png(handover: Handover, *, ppi: int = 400) -> bytes:
 
 def label_text(handover: Handover) -> list[str]:
     """Return what the labels of a dispense say of taking it, a line for each stretch, and their warnings, by language."""
-    said = []
+    texts = []
     for language in _languages(handover):
         lines = [f"{line['when']} {line['take']}".strip() for line in _direction_lines(handover, language)]
-        said += [line.replace(NB, " ") for line in (*lines, _warnings(handover, language)) if line]
-    return said
+        texts += [line.replace(NB, " ") for line in (*lines, _warnings(handover, language)) if line]
+    return texts
 
 
 def _languages(handover: Handover) -> list[str]:

@@ -161,10 +161,10 @@ def read_observations(resources: Resources, inquiry: Inquiry) -> dict[str, Any]:
             inquiry.note(f"{path}.status", "is not final; the observation was not read")
             continue
         on = as_day(observation.get("effectiveDateTime"), f"{path}.effectiveDateTime", inquiry) or date.min
-        for name, known, read in (
+        for name, codes_of_fact, read in (
             ("weight_kg", WEIGHT, _read_weight), ("egfr", EGFR, _read_egfr), ("pregnant", PREGNANCY, _read_pregnancy),
         ):  # fmt: skip
-            if codes & known and (value := read(observation, path, inquiry)) is not None:
+            if codes & codes_of_fact and (value := read(observation, path, inquiry)) is not None:
                 newest[name] = max(newest.get(name, (date.min, value)), (on, value), key=lambda pair: pair[0])
     facts: dict[str, Any] = {name: value for name, (_, value) in newest.items()}
     if "egfr" in newest and newest["egfr"][0] != date.min:
