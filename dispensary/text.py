@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Decimal
 
 from dispensary.errors import InvalidInput, Problem
 
@@ -104,3 +105,10 @@ def _clean(value: object, field: str, longest: int, required: bool, allowed_cont
                 Problem(field, picture, "letters, digits and punctuation", "Type it again by hand."),
             )
     return text
+
+
+def tablets_key(tablets: Decimal) -> str:
+    """Return the key of the words for a count in whole and half tablets in a table of languages: 1.5 -> "one_half", 3 -> "few"."""
+    whole, rest = divmod(tablets, 1)
+    key = {0: "none", 1: "one", 2: "two"}.get(int(whole), "few" if whole <= 10 else "many")
+    return f"{key}_half" if rest else key

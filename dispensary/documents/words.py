@@ -11,6 +11,7 @@ from typing import Any
 
 from baclofen_rules.text import format_amount
 from dispensary.documents.paper import ENGLISH, Stretch
+from dispensary.text import tablets_key
 
 NB = "\u00a0"
 RIGHT_TO_LEFT = frozenset({"ar"})
@@ -52,9 +53,7 @@ def count_in_words(tablets: Decimal) -> str:
 def tablets_in_words(tablets: Decimal, language: str = ENGLISH) -> str:
     """Return the tablets of one dose in words: "HALF a tablet", "ONE tablet", "ONE AND A HALF tablets"."""
     if language != ENGLISH:
-        whole, half = int(tablets), tablets % 1 != 0
-        key = {0: "none", 1: "one", 2: "two"}.get(whole, "few" if whole <= 10 else "many")
-        return str(words_in(language)["tablets"][f"{key}_half" if half else key]).format(n=whole)
+        return str(words_in(language)["tablets"][tablets_key(tablets)]).format(n=int(tablets))
     words = count_in_words(tablets).upper()
     if tablets == Decimal("0.5"):
         return f"{words} a tablet"

@@ -30,6 +30,7 @@ from baclofen_rules.text import format_amount
 from dispensary.conf import conf
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.segments import fold_for_texts
+from dispensary.text import tablets_key
 
 _FOLDER = Path(__file__).parent / "languages"
 LANGUAGES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
@@ -41,7 +42,6 @@ _ASKS_TO_CALL = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT, Remi
 """Kinds that ask the reader to call at once, and so say whom while the pharmacy is closed."""
 _URGENT = frozenset({ReminderKind.RUN_OUT, ReminderKind.MISSED_COLLECTION})
 """Kinds whose subject in an e-mail asks for a call."""
-_WHOLE = Decimal(1)
 _HALF = Decimal("0.5")
 _FROM_THE_RIGHT = "\u200f"
 _LEFT_TO_RIGHT, _AS_IT_BEGINS, _END = "\u2066", "\u2068", "\u2069"
@@ -124,13 +124,7 @@ def say_tablets(doses: tuple[Decimal, ...], strength: Decimal, language: str) ->
         return None
     words = words_in(language)["tablets"]
     separator: str = words["join"]
-    return separator.join(_tablet_words(count, words) for count in counts)
-
-
-def _tablet_words(count: Decimal, words: Mapping[str, str]) -> str:
-    whole, rest = divmod(count, _WHOLE)
-    key = {0: "none", 1: "one", 2: "two"}.get(int(whole), "few" if whole <= 10 else "many")
-    return words[f"{key}_half" if rest else key].format(n=int(whole))
+    return separator.join(words[tablets_key(count)].format(n=int(count)) for count in counts)
 
 
 def write(
