@@ -128,10 +128,11 @@ def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
 
 
 def _answers(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    overrides = Override.objects.filter(prescription__patient=patient).order_by("-signed_at")[:MOST_OF_A_KIND]
-    for answer in overrides:
+    own = Override.objects.filter(prescription__patient=patient).order_by("-signed_at")[:MOST_OF_A_KIND]
+    recorded = Override.objects.filter(prior_supply__patient=patient).order_by("-signed_at")[:MOST_OF_A_KIND]
+    for answer in (*own, *recorded):
         words = f"{answer.summary}. {answer.get_mitigation_display()}. {answer.words}".replace(". . ", ". ")
-        address = reverse("counter:check", args=[answer.prescription_id])
+        address = reverse("counter:check", args=[answer.prescription_id]) if answer.prescription_id else ""
         kind = "Override" if answer.severity == "override" else "Acknowledged"
         yield Happening(zone(answer.signed_at), answer.signed_at, kind, words.strip(), address, answer.signer_name)
     decisions = Decision.objects.filter(patient=patient).order_by("-decided_at")[:MOST_OF_A_KIND]

@@ -133,6 +133,12 @@ def test_the_log_holds_refusal_answer_and_stop_of_the_supply(counter: Client, su
     assert [orphan for orphan in reconcile() if orphan.table in ("override", "review")] == []
 
 
+def test_the_answer_stands_on_the_patients_line_of_time(counter: Client, supply: PriorSupply) -> None:
+    answered(counter, supply)
+    happenings = counter.get(reverse("counter:patient", args=[supply.patient_id])).context["timeline"]
+    assert any(line.kind == "Override" and "Agreed with her." in line.words for line in happenings)
+
+
 def test_the_answer_is_listed_for_the_auditor(client: Client, counter: Client, supply: PriorSupply) -> None:
     answered(counter, supply)
     client.force_login(make.staff(supply.patient.pharmacy, StaffRole.AUDITOR).user)
