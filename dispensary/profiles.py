@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def profile_named(name: str, on: date) -> Profile:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LimitLine:
     """One number of a profile, as a pharmacist reads and signs it."""
 
@@ -41,7 +41,7 @@ class LimitLine:
     where: str
     note: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything about it, hexadecimal: another number, or another source, is another line."""
         return sha256("\n".join(str(getattr(self, field.name)) for field in fields(self)).encode()).hexdigest()
