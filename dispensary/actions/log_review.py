@@ -151,7 +151,12 @@ def sign_day(*, pharmacy: Pharmacy, day: date, looked_at: Sequence[int], words: 
     if _find_signature(pharmacy, day):
         raise Conflict("This day is signed already.")
     left = sorted({point.seq for point in counted.points} - set(looked_at))
-    text = clean_words(words, "words", longest=2000, required=bool(left))
+    text = clean_words(words, "words", longest=2000, required=False)
+    if left and not text:
+        raise InvalidInput(
+            "Not every entry is ticked as looked at: say in words what is left open, or why.",
+            Problem("words", "nothing", "a sentence", f"Entries: {', '.join(map(str, left))}."),
+        )
     return audit.record(
         Event.DAY_SIGNED,
         pharmacy=pharmacy,

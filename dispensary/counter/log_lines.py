@@ -147,6 +147,11 @@ def _message(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Channel", str(body.get("channel", ""))
 
 
+def _judgement(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Judgement", str(body.get("judgement", "")).capitalize()
+    yield "In words", body.get("words") or ""
+
+
 def _plain(number: Any) -> str:
     text = str(number)
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -166,6 +171,7 @@ _DETAILS: Mapping[str, Callable[[Line, Mapping[str, Any]], Iterator[tuple[str, s
             Event.OVERRIDE_WITHDRAWN, Event.DISPENSE_CANCELLED, Event.DISPENSE_RETURNED, Event.PRESCRIPTION_CANCELLED,
             Event.PRESCRIPTION_STOPPED, Event.WORKLIST_OPENED, Event.RECORD_BROKEN_INTO,
         ),
+        _judgement: (Event.REVIEW_JUDGED,),
         _refusal: (Event.DISPENSE_REFUSED, Event.PRESCRIPTION_STOP_REFUSED),
         _message: (Event.REMINDER_SENT, Event.REMINDER_FAILED, Event.REMINDER_PLANNED, Event.REMINDER_DELIVERED),
     }.items()

@@ -591,6 +591,22 @@ def test_reading_exporting_replaying_and_reviewing_the_log(house: House) -> None
 
 
 @journey
+def test_peer_review(house: House) -> None:
+    taken = house.taken_in(**above())
+    signed = house.pharmacist.post(f"prescriptions/{taken['id']}/overrides/", SIGNED | {"finding": "daily-maximum"})
+    assert signed.status_code == 201, signed.content
+    house.seal()
+    desk = Client()
+    desk.force_login(house.people[StaffRole.AUDITOR].user)
+    yesterday = house.shop.local_day(timezone.now()) - timedelta(days=1)
+    period = {"since": yesterday.isoformat(), "until": (yesterday + timedelta(days=2)).isoformat(), "number": 1}
+    sample = desk.post(reverse("counter:audit-samples"), period)["Location"]
+    (override,) = house.wrote(Event.REVIEW_SAMPLED, by=StaffRole.AUDITOR)["overrides"]
+    assert desk.post(sample, {"entry": override, "judgement": "agreed"}).status_code == 302
+    house.wrote(Event.REVIEW_JUDGED, by=StaffRole.AUDITOR)
+
+
+@journey
 def test_the_log_about_itself(house: House, database: Database) -> None:
     for _ in range(3):
         house.taken_in(patient={"identifier": str(uuid.uuid4()), "family_name": "Doe", "given_name": "Sam"})

@@ -115,6 +115,8 @@ class Event(StrEnum):
     LOG_EXPORTED = "log.exported", "{by} exported entries of this log."
     LOG_REVIEWED = "log.reviewed", "{by} reviewed a day of this log."
     DAY_SIGNED = "day.signed", "{by} signed the review of {subject}."
+    REVIEW_SAMPLED = "review.sampled", "{by} drew a sample of overrides for peer review: {subject}."
+    REVIEW_JUDGED = "review.judged", "{by} judged an answer to {rules} for {patient} in peer review."
     CHECK_REQUESTED = "log.check_requested", "{by} asked for this log to be verified."
     LOG_VERIFIED = "log.verified", "{by} had this log verified."
     DECISIONS_REPLAYED = "log.replayed", "{by} ran recorded decisions again."
