@@ -125,11 +125,16 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
             raise InvalidProfile(
                 f"{file}: rules.{code}", "a rule that does not exist", f"one of {', '.join(sorted(codes))}"
             )
+    terms = bind(SharedLimits, profile.terms.parameters, on, f"{file}: terms")
+    for code in terms.two_signatures or ():
+        if code not in codes:
+            place = f"{file}: terms.two_signatures"
+            raise InvalidProfile(place, code, f"codes of rules: {', '.join(sorted(codes))}")
     bound = [_bind_one(profile, rule, on) for rule in all_rules()]
     rules = {
         action: tuple(bound_rule for bound_rule in bound if action in bound_rule.rule.actions) for action in Action
     }
-    return RuleBook(terms=bind(SharedLimits, profile.terms.parameters, on, f"{file}: terms"), rules=rules)
+    return RuleBook(terms=terms, rules=rules)
 
 
 def _bind_one(profile: Profile, rule: Rule[L], on: date) -> BoundRule[L]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.profiles.limits import Bands, by_age, number
+from baclofen_rules.profiles.limits import Bands, by_age, codes, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,5 @@ class SharedLimits:
     """The same for what may change within weeks."""
     watch_after_stop_days: Decimal = number("days", 0, 90)
     """Days for which a stopped course stays on the withdrawal-risk list."""
+    two_signatures: tuple[str, ...] | None = codes()
+    """Codes of the rules whose overrides two pharmacists sign, where a pharmacy asks for it; None: of no rule."""

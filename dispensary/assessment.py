@@ -182,6 +182,14 @@ def habits_of_profile(pharmacy: Pharmacy, on: date) -> Habits:
     return rulebook(profile, profile.on or on).habits
 
 
+def rules_of_two(pharmacy: Pharmacy, on: date) -> frozenset[str]:
+    """Return the codes of the rules whose overrides two pharmacists sign, after the profile; none where the pharmacy does not ask for it."""
+    if not pharmacy.second_signer:
+        return frozenset()
+    profile = profile_of(pharmacy, on)
+    return frozenset(rulebook(profile, profile.on or on).terms.two_signatures or ())
+
+
 class Part(NamedTuple):
     """Another strength of the same order, handed over together with it."""
 

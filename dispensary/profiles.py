@@ -74,11 +74,11 @@ def limit_lines(profile: Profile) -> tuple[LimitLine, ...]:
     )
 
 
-def _spell(value: Value) -> str:
+def _spell(value: Value | str) -> str:
     if value is None:
         return "none"
     if isinstance(value, tuple):
-        return ", ".join(f"{number:f}" for number in value)
+        return ", ".join(_spell(element) for element in value)
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 

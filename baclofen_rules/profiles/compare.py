@@ -7,6 +7,9 @@ from datetime import date
 from baclofen_rules.profiles import Profile, Section
 from baclofen_rules.profiles.limits import Entry
 
+WITHOUT_UNIT = ("severity", "rules")
+"""Units of values that are words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -39,9 +42,11 @@ def value_in_words(entry: Entry) -> str:
     if value is None:
         words = "none"
     elif isinstance(value, tuple):
-        words = f"{', '.join(str(number) for number in value)} {entry.unit}"
+        words = ", ".join(str(element) for element in value)
     else:
-        words = str(value) if entry.unit == "severity" else f"{value} {entry.unit}"
+        words = str(value)
+    if value is not None and entry.unit not in WITHOUT_UNIT:
+        words += f" {entry.unit}"
     return words if entry.ages is None else f"{entry.ages}: {words}"
 
 

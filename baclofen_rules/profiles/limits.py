@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from baclofen_rules.findings import Citation, Missing, Severity
 
 T = TypeVar("T")
-Value = Decimal | Severity | tuple[Decimal, ...] | None
+Value = Decimal | Severity | tuple[Decimal, ...] | tuple[str, ...] | None
 """None is the written word "none": this profile sets no such limit."""
 
 AGE_FACT: Final = "patient.birth_date"
@@ -155,9 +155,12 @@ class Spec(NamedTuple):
     many: bool = False
     severity: bool = False
     none: bool = False
+    codes: bool = False
 
     @property
     def expected(self) -> str:
+        if self.codes:
+            return 'a list of codes of rules, or "none"'
         kind = "one of " + ", ".join(Severity) if self.severity else f"a number from {self.least} to {self.most}"
         kind = f"a list of numbers from {self.least} to {self.most}" if self.many else kind
         return f"{kind}{', or ' if self.none else ''}{chr(34) + 'none' + chr(34) if self.none else ''}"
@@ -165,6 +168,8 @@ class Spec(NamedTuple):
     def accepts(self, value: Value) -> bool:
         if value is None:
             return self.none
+        if self.codes:
+            return isinstance(value, tuple) and bool(value) and all(isinstance(code, str) for code in value)
         if self.severity or isinstance(value, Severity):
             return self.severity and isinstance(value, Severity)
         if self.many or isinstance(value, tuple):
@@ -172,7 +177,7 @@ class Spec(NamedTuple):
                 self.many
                 and isinstance(value, tuple)
                 and bool(value)
-                and all(self.least <= number <= self.most for number in value)
+                and all(isinstance(number, Decimal) and self.least <= number <= self.most for number in value)
             )
         return self.least <= value <= self.most
 
@@ -185,6 +190,11 @@ def number(unit: str, least: float, most: float, none: bool = False) -> Any:
 def numbers(unit: str, least: float, most: float) -> Any:
     """A field with a list of numbers."""
     return _field(Spec(unit, Decimal(str(least)), Decimal(str(most)), many=True))
+
+
+def codes() -> Any:
+    """A field with a list of codes of rules, or none of them."""
+    return _field(Spec("rules", none=True, codes=True))
 
 
 def by_age(unit: str, least: float, most: float, none: bool = True) -> Any:

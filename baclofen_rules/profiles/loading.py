@@ -223,6 +223,8 @@ class _Reader:
         if isinstance(value, str) and value in set(Severity):
             return Severity(value)
         if isinstance(value, list):
+            if value and all(isinstance(code, str) for code in value):
+                return tuple(value)
             return tuple(self._number(number, f"{place}[{index}]") for index, number in enumerate(value))
         return self._number(value, place)
 
@@ -313,7 +315,7 @@ def _spelt(section: Section) -> dict[str, Any]:
 def _spelt_entry(entry: Entry) -> dict[str, Any]:
     value = entry.value
     return {
-        "value": [_plain(number) for number in value] if isinstance(value, tuple) else _plain(value),
+        "value": [_plain(element) for element in value] if isinstance(value, tuple) else _plain(value),
         "unit": entry.unit,
         "from": entry.since.isoformat(),
         "ages": None if entry.ages is None else [_plain(entry.ages.low), _plain(entry.ages.high)],
@@ -322,7 +324,7 @@ def _spelt_entry(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _plain(value: Decimal | Severity | None) -> str:
+def _plain(value: Decimal | str | None) -> str:
     if value is None:
         return "none"
-    return str(value) if isinstance(value, Severity) else format(value.normalize(), "f")
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)

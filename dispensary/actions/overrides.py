@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from dispensary.actions.locks import lock, lock_patient
 from dispensary.actions.reviews import name_subject
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Question, assess
+from dispensary.assessment import Assessment, Question, assess, rules_of_two
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
@@ -35,14 +35,10 @@ from dispensary.models import (
 from dispensary.models.review import Reviewed
 from dispensary.text import clean_line, clean_words
 
-WORST = frozenset({"daily-maximum", "ceiling", "renal", "pregnancy", "interaction-opioid", "opioid-breathing"})
-"""Rules whose overrides two pharmacists sign, where the pharmacy asks for it [D]."""
 
-
-def needs_second(question: Question, pharmacy: Pharmacy) -> bool:
-    """Return whether an override of this finding needs a second pharmacist's signature."""
-    is_worst = question.code in WORST and question.severity == FindingSeverity.OVERRIDE
-    return pharmacy.second_signer and is_worst
+def needs_second(question: Question, pharmacy: Pharmacy, on: date) -> bool:
+    """Return whether an override of this finding needs a second pharmacist's signature on a day."""
+    return question.severity == FindingSeverity.OVERRIDE and question.code in rules_of_two(pharmacy, on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +276,8 @@ def _require_complete(answer: Answer, question: Question, pharmacy: Pharmacy, by
 
 
 def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now: datetime) -> Override:
+    pharmacy = subject.patient.pharmacy
+    is_waiting = needs_second(question, pharmacy, pharmacy.local_day(now))
     override = Override.objects.create(
         **name_subject(subject),
         code=question.code,
@@ -297,12 +295,12 @@ def _store(subject: Reviewed, question: Question, answer: Answer, by: Actor, now
         signer_role=by.role.value,
         signature=answer.signature,
         signed_at=now,
-        state=OverrideState.WAITING if needs_second(question, subject.patient.pharmacy) else OverrideState.OPEN,
+        state=OverrideState.WAITING if is_waiting else OverrideState.OPEN,
     )
     overrides = question.severity == FindingSeverity.OVERRIDE
     audit.record(
         Event.OVERRIDE_SIGNED if overrides else Event.FINDING_ACKNOWLEDGED,
-        pharmacy=subject.patient.pharmacy,
+        pharmacy=pharmacy,
         by=by,
         now=now,
         subject=override,

@@ -133,7 +133,7 @@ def second_problems(
             "Sign the answer before the hand-over; then another pharmacist signs it.",
         )
         for question in asked
-        if needs_second(question, prescription.pharmacy)
+        if needs_second(question, prescription.pharmacy, assessment.on)
     ]
     fingerprints = [question.fingerprint for question in questions]
     signed = prescription.overrides.filter(state=OverrideState.OPEN, fingerprint__in=fingerprints)

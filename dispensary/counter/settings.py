@@ -58,7 +58,7 @@ CHOICES = {
     ],
     "second_signer": [
         ("no", "No: one signature"),
-        ("yes", "Yes: dose above the maximum, kidneys, pregnancy, opioids"),
+        ("yes", "Yes: for the findings that the limits name (terms.two_signatures)"),
     ],
 }
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -116,6 +116,8 @@ def test_a_site_brings_its_own_profile(site):
         (r"(strengths_mg\]\]\n)value = \[10, 25\]", r"\1value = []", "strengths_mg.value", "a list of numbers"),
         (r"(strengths_mg\]\]\n)value = \[10, 25\]", r"\1value = 10", "strengths_mg.value", "a list of numbers"),
         (r'(strength.severity\]\]\n)value = "stop"', r"\1value = 4", "severity.value", "information"),
+        (r'"daily-maximum", ', '"daily-minimum", ', "terms.two_signatures", "codes of rules"),
+        (r"(two_signatures\]\]\n)value = .*", r"\1value = 3", "terms.two_signatures.value", "a list of codes"),
         (r"(factor\]\]\n.*\n.*\n.*\n)mark = .*", r'\1mark = "X"', "mark", "C ("),
         (r"(factor\]\]\n.*\n.*\n.*\n)mark = .*\n", r"\1", "mark", "text"),
         (r"source = \"003\"", 'source = "999"', "source", "sources table"),

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from baclofen_rules import load_profile
+from baclofen_rules.profiles.site import begin_profile
 from dispensary import audit
 from dispensary.actions import overrides, pharmacies
 from dispensary.actions.overrides import Answer
@@ -162,3 +164,21 @@ def test_a_milder_override_needs_one_signature(shop, first, order):
     answer = Answer("starting-dose", "5", "agreed", asked="Dr Mwangi", signature=SignatureMethod.PASSWORD)
     (done,) = overrides.sign(prescription=milder, answers=[answer], by=first, now=NOW)
     assert done.state == "open"
+
+
+@pytest.mark.parametrize(("codes", "waiting"), [('["renal"]', []), ('["renal", "daily-maximum"]', ["daily-maximum"])])
+def test_a_sites_profile_says_whose_overrides_two_pharmacists_sign(
+    tmp_path, settings, shop, first, colleague, codes, waiting
+):
+    own = begin_profile("house", load_profile("lioresal")) + (
+        f'\n\n[[terms.two_signatures]]\nvalue = {codes}\nunit = "rules"\nfrom = 2021-04-08\n'
+        'mark = "D"\nsource = "design"\nwhere = "decided by the pharmacists of this site"\n'
+    )
+    (tmp_path / "house.toml").write_text(own, encoding="utf-8")
+    settings.DISPENSARY = {**settings.DISPENSARY, "profile_folder": tmp_path}
+    setup = Actor.system("setup", shop.pk)
+    pharmacies.change_settings(pharmacy=shop, changes={"second_signer": True, "profile": "house"}, by=setup, now=NOW)
+    shop.refresh_from_db()
+    order = above_the_maximum(shop)
+    overrides.sign(prescription=order, answers=[ASKED], by=first, now=NOW)
+    assert [answer.code for answer in find_waiting(order)] == waiting
