@@ -31,6 +31,8 @@ from dispensary.proof import person_proof
 
 PHARMACY_KEY = "dispensary_pharmacy"
 LOCKED_KEY = "dispensary_locked"
+OPEN_WORK_KEY = "dispensary_open_work"
+"""What somebody who left the counter had open, with their pharmacy, for the next person of that pharmacy."""
 SEEN_KEY = "dispensary_seen"
 SEEN_EVERY = timedelta(seconds=30)
 """How exactly the last request is kept in the session."""
@@ -92,6 +94,9 @@ def find_visit(request: HttpRequest) -> Visit | None:
     if member is None:
         return None
     lock_when_idle(request, member.moment)
+    pharmacy_of_work, open_work = request.session.pop(OPEN_WORK_KEY, ("", {}))
+    if pharmacy_of_work == str(member.pharmacy_id):
+        request.session.update(open_work)
     by = member.actor().at(request.session.get("dispensary_station", ""), uuid.uuid4())
     return Visit(
         member,

@@ -89,6 +89,15 @@ def store(request: HttpRequest, prescription: UUID, draft: Draft) -> None:
     request.session[KEY] = drafts
 
 
+def drop_answers(request: HttpRequest) -> None:
+    """Drop from every draft what a person has answered for; what was scanned and typed stays."""
+    drafts: dict[str, Any] = request.session.get(KEY, {})
+    answers = ("key", "acknowledged", "choice", "reason", "by_hand", "override_shown_at")
+    request.session[KEY] = {
+        order: {name: value for name, value in draft.items() if name not in answers} for order, draft in drafts.items()
+    }
+
+
 def clear(request: HttpRequest, prescription: UUID) -> None:
     """Remove the draft after the hand-over."""
     drafts: dict[str, Any] = request.session.get(KEY, {})

@@ -17,6 +17,8 @@ from dispensary.errors import DispensaryError, Problem
 from dispensary.templatetags.counter import dates
 
 TYPED_KEY = "dispensary_typed"
+ANSWERED_FOR = ("acknowledged", "lines", "mitigation")
+"""Ends of the names of fields with which a person takes responsibility; nobody else finds them filled in."""
 MOST_TYPED = 20_000
 """Characters of a page's fields that are saved when the counter is locked."""
 
@@ -39,7 +41,7 @@ def render_page(
     status: int = 200,
 ) -> HttpResponse:
     """Render a page of the counter, with an error summary when there are errors."""
-    restores_typed = visit and request.method == "GET" and not visit.is_locked
+    restores_typed = visit and request.method == "GET" and status == 200 and not visit.is_locked
     data = {
         "visit": visit,
         "typed": request.session.pop(TYPED_KEY, {}).get(request.path) if restores_typed else None,
@@ -94,6 +96,14 @@ def save_typed_fields(request: HttpRequest, address: str, text: str) -> None:
         pairs = None
     if isinstance(pairs, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
         request.session[TYPED_KEY] = {address: [[str(name), str(value)] for name, value in pairs]}
+
+
+def drop_answers(request: HttpRequest) -> None:
+    """Drop from the saved fields those with which a person takes responsibility."""
+    request.session[TYPED_KEY] = {
+        address: [pair for pair in pairs if not pair[0].endswith(ANSWERED_FOR)]
+        for address, pairs in request.session.get(TYPED_KEY, {}).items()
+    }
 
 
 def error_lines(error: DispensaryError, targets: Mapping[str, str]) -> list[ErrorLine]:

@@ -14,9 +14,19 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dispensary.counter.access import LOCKED_KEY, PHARMACY_KEY, SEEN_KEY, at_counter, find_visit
+from dispensary.counter import drafts
+from dispensary.counter.access import LOCKED_KEY, OPEN_WORK_KEY, PHARMACY_KEY, SEEN_KEY, at_counter, find_visit
 from dispensary.counter.forms import NOT_RECOGNISED
-from dispensary.counter.pages import ErrorLine, form_error_lines, page_of, render_page, save_typed_fields, typed_pairs
+from dispensary.counter.pages import (
+    TYPED_KEY,
+    ErrorLine,
+    drop_answers,
+    form_error_lines,
+    page_of,
+    render_page,
+    save_typed_fields,
+    typed_pairs,
+)
 from dispensary.counter.visit import Visit
 from dispensary.models import StaffMember
 
@@ -55,9 +65,23 @@ def stay(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
-    """Sign out, so that another person can sign in at this counter."""
+    """Sign out, so that another person can sign in at this counter and go on with what is open.
+
+    What was typed and scanned waits for them on the server, without what the person who leaves has answered for.
+    """
+    address = next_address(request)
+    visit = find_visit(request)
+    if visit is None:
+        logout(request)
+        return redirect_to_login(address)
+    if "typed" in request.POST:
+        save_typed_fields(request, address, request.POST["typed"])
+    drop_answers(request)
+    drafts.drop_answers(request)
+    open_work = {key: request.session[key] for key in (TYPED_KEY, drafts.KEY)}
     logout(request)
-    return redirect_to_login(reverse("counter:queue"))
+    request.session[OPEN_WORK_KEY] = [str(visit.pharmacy.pk), open_work]
+    return redirect_to_login(address)
 
 
 def refuse_form(request: HttpRequest, reason: str = "") -> HttpResponse:

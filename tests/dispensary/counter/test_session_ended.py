@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
 
@@ -9,6 +10,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from dispensary.models import Override, Prescription, StaffMember
 from tests.dispensary import make
@@ -90,3 +92,29 @@ def test_a_form_from_another_site_carries_nothing(client: Client, page: str) -> 
     stranger = Client(enforce_csrf_checks=True)
     answer = stranger.post(page, {"words": "forged"}, headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403 and "forged" not in answer.content.decode()
+
+
+def test_who_takes_a_counter_over_finds_the_words_but_no_reason_chosen_and_no_password(
+    client: Client, pharmacist: StaffMember, page: str
+) -> None:
+    client.force_login(pharmacist.user)
+    typed = answers(client, page)
+    (words_field,) = [name for name in typed if name.endswith("-words")]
+    reason_field = words_field.replace("-words", "-mitigation")
+    pairs = [[words_field, WORDS], [reason_field, "5"], ["acknowledged", "0" * 16]]
+    left = client.post(reverse("counter:leave"), {"next": page, "typed": json.dumps(pairs)})
+    assert left["Location"].startswith("/accounts/login/")
+    assert client.get(page)["Location"].startswith("/accounts/login/")
+    colleague = make.staff(pharmacist.pharmacy, now=timezone.now())
+    taken_over = sign_in(client, colleague, page)
+    assert taken_over.context["typed"] == [[words_field, WORDS]]
+    assert taken_over.context["visit"].member == colleague
+
+
+def test_what_is_open_at_a_counter_is_shown_to_no_stranger(client: Client, pharmacist: StaffMember, page: str) -> None:
+    client.force_login(pharmacist.user)
+    pairs = [[name, value] for name, value in answers(client, page).items() if name != "password"]
+    client.post(reverse("counter:leave"), {"next": page, "typed": json.dumps(pairs)})
+    stranger = make.staff(make.pharmacy("Elsewhere", now=timezone.now()), now=timezone.now())
+    refused = sign_in(client, stranger, page)
+    assert refused.status_code == 404 and WORDS not in refused.content.decode()
