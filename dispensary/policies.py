@@ -66,6 +66,11 @@ def may_read_log(actor: Actor) -> bool:
     return _allows(actor, _AUDITORS, Scope.AUDIT)
 
 
+def may_read_override(actor: Actor) -> bool:
+    """The record of an override with its signatures: who may sign one, and who reads the log."""
+    return _allows(actor, _PHARMACISTS, Scope.READ) or may_read_log(actor)
+
+
 def may_change_settings(actor: Actor) -> bool:
     """The pharmacy's profile, time zone, quiet hours and the access of its staff; never by a token."""
     return actor.role in {Role.MANAGER, Role.SYSTEM} and actor.scopes is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from dispensary.errors import InvalidInput, Problem
 
@@ -105,6 +107,19 @@ def _clean(value: object, field: str, longest: int, required: bool, allowed_cont
                 Problem(field, picture, "letters, digits and punctuation", "Type it again by hand."),
             )
     return text
+
+
+def format_amounts(amounts: Mapping[str, Any]) -> str:
+    """Return the numbers of a finding or limit: `105 mg a day; age: 54`."""
+    return "; ".join(
+        f"{join_values(value)} mg a day" if name == "mg_per_day" else f"{name.replace('_', ' ')}: {join_values(value)}"
+        for name, value in amounts.items()
+    )
+
+
+def join_values(value: Any) -> str:
+    """Return a value as text, a list with commas."""
+    return ", ".join(map(join_values, value)) if isinstance(value, list) else str(value)
 
 
 def tablets_key(tablets: Decimal) -> str:

@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),
     path("overrides/<uuid:pk>/", overrides.OverrideView.as_view(), name="override"),
     path("overrides/<uuid:pk>/withdraw/", overrides.WithdrawView.as_view(), name="override-withdraw"),
+    path("overrides/<uuid:pk>/record.pdf", overrides.OverrideRecordView.as_view(), name="override-record"),
     path("dispenses/<uuid:pk>/", handover.DispenseView.as_view(), name="dispense"),
     path("dispenses/<uuid:pk>/cancel/", handover.TakeBackView.as_view(how="cancel"), name="dispense-cancel"),
     path("dispenses/<uuid:pk>/return/", handover.TakeBackView.as_view(how="return"), name="dispense-return"),

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from dispensary import audit, policies
 from dispensary.actions import logbook
-from dispensary.audit import Event, Outcome
+from dispensary.audit import Event, Line, Outcome
 from dispensary.audit.evidence import proof
 from dispensary.audit.log import reader
 from dispensary.audit.log.search import Filters
@@ -142,10 +142,19 @@ def audit_entry(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespon
         "shown": show_line(line, patient),
         "entry": line.entry,
         "patient": patient,
+        "override": find_override(line),
         "order": order if isinstance(order, str) else None,
         "body": None if line.body is None else [(name, format_value(value)) for name, value in line.body.items()],
     }
     return render_page(request, visit, "audit_entry.html", context)
+
+
+def find_override(line: Line) -> str:
+    """Return the id of the override that an entry signs; "" for every other entry."""
+    if line.entry.action == Event.OVERRIDE_SIGNED.value:
+        return line.entry.subject_id
+    is_second = line.entry.action in {Event.OVERRIDE_SECONDED.value, Event.OVERRIDE_ALONE.value}
+    return str((line.body or {}).get("answer", "")) if is_second else ""
 
 
 @require_safe

@@ -53,6 +53,7 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "how": label_directions(made, dispense),
         "counsel": COUNSEL,
         "overrides": dispense.overrides.select_related("second"),
+        "may_read_override": policies.may_read_override(visit.by),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
     }
     return render_page(request, visit, "dispensed.html", context)

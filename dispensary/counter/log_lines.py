@@ -11,6 +11,7 @@ from uuid import UUID
 from dispensary.audit import Event, Line, sentence
 from dispensary.counter.visit import Visit
 from dispensary.models import Mitigation, Patient, SignatureMethod
+from dispensary.text import format_amounts, join_values
 
 Details = list[tuple[str, str]]
 """Names and values, in the order of a page."""
@@ -49,14 +50,6 @@ def describe(line: Line) -> Details:
     return [(name, value) for name, value in explain(line, line.body) if value]
 
 
-def format_amounts(amounts: Mapping[str, Any]) -> str:
-    """Return the numbers of a finding or limit: `105 mg a day; age: 54`."""
-    return "; ".join(
-        f"{_as_text(value)} mg a day" if name == "mg_per_day" else f"{name.replace('_', ' ')}: {_as_text(value)}"
-        for name, value in amounts.items()
-    )
-
-
 def rule_title(code: str) -> str:
     """Return a rule's code as words: `Daily maximum`."""
     return code.replace("-", " ").capitalize()
@@ -65,10 +58,6 @@ def rule_title(code: str) -> str:
 def reason_words(code: str | None) -> str:
     """Return a reason code as words; the code itself where it is none of ours."""
     return _REASONS.get(code or "", code or "")
-
-
-def _as_text(value: Any) -> str:
-    return ", ".join(map(_as_text, value)) if isinstance(value, list) else str(value)
 
 
 def _answer(line: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -129,7 +118,7 @@ def _print(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _change(_: Line, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, change in (body.get("changed") or {}).items():
-        before, after = (_as_text(change.get(end) or "not known") for end in ("from", "to"))
+        before, after = (join_values(change.get(end) or "not known") for end in ("from", "to"))
         yield name.replace("_", " ").capitalize(), f"{before}, now {after}"
 
 

@@ -26,7 +26,6 @@ from dispensary.counter.audit_desk import PeriodForm, next_page_address, staff_c
 from dispensary.counter.log_lines import (
     ShownLine,
     find_patient_row,
-    format_amounts,
     reason_words,
     rule_title,
     show_line,
@@ -37,6 +36,7 @@ from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Mitigation, Override, Patient, StaffMember
+from dispensary.text import format_amounts
 
 PERIOD = timedelta(days=90)
 """The period of the list where none is chosen."""

@@ -2,6 +2,7 @@
 
 from dispensary.documents.calendar import calendar_days, taper_calendar_pdf
 from dispensary.documents.label import label_pdf, label_png, label_text
+from dispensary.documents.override import OverrideRecord, PrintedSignature, override_record_pdf
 from dispensary.documents.paper import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch
 from dispensary.documents.request import PlanRequest, RequestPhase, plan_request_pdf
 
@@ -9,8 +10,10 @@ __all__ = [
     "Course",
     "DoesNotFit",
     "Handover",
+    "OverrideRecord",
     "PharmacyLines",
     "PlanRequest",
+    "PrintedSignature",
     "Receipt",
     "RequestPhase",
     "Stretch",
@@ -18,6 +21,7 @@ __all__ = [
     "label_pdf",
     "label_png",
     "label_text",
+    "override_record_pdf",
     "plan_request_pdf",
     "taper_calendar_pdf",
 ]

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from dispensary import policies
 from dispensary.actions import overrides, second_signatures, signatures
 from dispensary.actions.idempotency import Reply
+from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.actions.overrides import Answer
 from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, SIGN, BaseView, reply
+from dispensary.api.wire import PDFRenderer
 from dispensary.models import BegunSignature, Override, Patient, Prescription
 from dispensary.proof import person_proof
 
@@ -137,9 +142,31 @@ class OverrideView(BaseView):
         return Response(shapes.OverrideOut(override).data)
 
 
+class OverrideRecordView(BaseView):
+    """The record of an override on paper."""
+
+    may: ClassVar = {
+        "GET": (policies.may_read_override, "read the record of an override", "a pharmacist, manager or auditor")
+    }
+    renderer_classes: ClassVar = [PDFRenderer, JSONRenderer]
+
+    @extend_schema(
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        summary="The record of an override with its signatures, as PDF; each reading is recorded",
+    )
+    def get(self, request: Request, pk: UUID) -> Response:
+        override = _own_override(self, pk)
+        by = self.authorize(override.subject.patient.pharmacy_id)
+        content = print_override(override=override, by=by, now=self.now)
+        return Response(
+            content,
+            content_type="application/pdf",
+            headers={"Content-Disposition": 'inline; filename="override-record.pdf"'},
+        )
+
+
 def _own_override(view: BaseView, pk: UUID) -> Override:
-    rows = Override.objects.select_related("prescription__patient", "prior_supply__patient")
-    override = rows.filter(pk=pk).first()
+    override = select_overrides().filter(pk=pk).first()
     view.get_own(Patient.objects.all(), override.subject.patient.pk if override else pk)
     assert override is not None
     return override

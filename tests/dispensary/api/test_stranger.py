@@ -84,6 +84,7 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "prescriptions/{prescription}/second/", None, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/second/", {"proof": {"password": "x"}}, PHARMACISTS),
     ("GET", "overrides/{override}/", None, COUNTER),
+    ("GET", "overrides/{override}/record.pdf", None, PHARMACISTS | AUDITORS),
     ("POST", "overrides/{override}/withdraw/", REASON, PHARMACISTS),
     ("GET", "dispenses/{dispense}/", None, COUNTER),
     ("POST", "dispenses/{dispense}/cancel/", REASON, PHARMACISTS),

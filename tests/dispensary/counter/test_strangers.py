@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dispensary.actions import dispenses, pharmacies
-from dispensary.models import Dispense, Pharmacy, StaffMember, StaffRole
+from dispensary.actions import dispenses, overrides, pharmacies
+from dispensary.actions.overrides import Answer
+from dispensary.models import Dispense, Pharmacy, SignatureMethod, StaffMember, StaffRole
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +90,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "decide-change",
     }
     elsewhere |= {"audit-sample", "audit-entry", "audit-proof", "audit-day-sign", "answer-namesake", "stop-recorded"}
+    elsewhere |= {"override-record"}  # below
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
@@ -242,3 +244,33 @@ def test_no_page_is_kept_by_a_browser_or_proxy(client: Client, here: Pharmacy, h
     signed_in(client, make.staff(here))
     for address in addresses(handed_over):
         assert "no-store" in client.get(address)["Cache-Control"], address
+
+
+@pytest.mark.parametrize(
+    ("role", "at_home", "status"),
+    [
+        (StaffRole.PHARMACIST, True, 200),
+        (StaffRole.AUDITOR, True, 200),
+        (StaffRole.TECHNICIAN, True, 403),
+        (StaffRole.MANAGER, False, 404),
+        (StaffRole.AUDITOR, False, 404),
+    ],
+)
+def test_the_record_of_an_override_is_opened_here_by_who_signs_or_audits(
+    client: Client, here: Pharmacy, role: StaffRole, at_home: bool, status: int
+) -> None:
+    make.products()
+    signer = make.staff(here)
+    order = make.prescription(
+        make.patient(here), phases=[{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}], quantity=294,
+        directions="35 mg three times a day for 28 days",
+    )  # fmt: skip
+    answer = Answer("daily-maximum", "5", "The clinic agreed.", asked="Dr Mwangi", signature=SignatureMethod.PASSWORD)
+    (override,) = overrides.sign(prescription=order, answers=[answer], by=signer.actor(), now=make.moment())
+    page = reverse("counter:override-record", args=[override.pk])
+    assert client.get(page)["Location"].startswith("/accounts/login/")
+    signed_in(client, make.staff(here if at_home else make.pharmacy("Elsewhere"), role))
+    opened = client.get(page)
+    assert opened.status_code == status
+    assert (opened["Content-Type"] == "application/pdf") is (status == 200)
+    assert "no-store" in opened["Cache-Control"]
