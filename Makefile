@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -59,8 +59,13 @@ bench-audit: install-bench ## the audit log beside what people use today, and it
 golden: install-test ## rewrite tests/golden/ after a change that is meant to change answers; read the diff
 	@$(BIN)/pytest -q tests/golden --rewrite-golden
 
+audit: install-test ## ask for known weaknesses of the locked packages; says so where no advisory source answers
+	@$(BIN)/uv venv -q --allow-existing --python $(BIN)/python .run/audit
+	@VIRTUAL_ENV=$$PWD/.run/audit $(BIN)/uv pip sync -q --require-hashes deploy/requirements/audit.txt
+	@$(BIN)/python -m deploy.advisories
+
 lock: install-test ## renew the hash-pinned locks from deploy/requirements/*.in
-	@cd deploy/requirements && for set in bootstrap run test bench; do \
+	@cd deploy/requirements && for set in bootstrap run test bench audit; do \
 	  echo "$$set.txt" && ../../$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-header --universal \
 	    --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 
@@ -70,8 +75,9 @@ styles: install-run
 browser: install-test
 	@$(BIN)/python -m tests.chromium
 
-wheel: install-test styles ## build dist/*.whl, style sheet and fonts included
+wheel: install-test styles ## build dist/*.whl, style sheet and fonts included, and its bill of materials (CycloneDX)
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	@$(BIN)/python -m deploy.materials dist/*.whl
 
 clean: ## stop nothing, forget everything the demo made: servers' data, built files
 	@if [ -d .run ]; then $(BIN)/python -m deploy.forget; fi

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pypdf import PdfReader
 from pytest_django.live_server_helper import LiveServer
 
@@ -90,7 +90,7 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         seen(looking, "override-with-errors")
         sign_override(looking)
 
-        assert page.get_by_text("Answered by Pharmacist").first.is_visible()
+        expect(page.get_by_text("Answered by Pharmacist").first).to_be_visible()
         page.keyboard.press("F2")
         type_as_a_scanner(looking)
         assert page.get_by_text("Lioresal 10 mg tablets").is_visible()
