@@ -114,7 +114,7 @@ def _read(text: str, strength_mg: Decimal | None, od_means_once_daily: bool | No
 
     plain, quantity = cut_quantity(normal.text)
     try:
-        understood = read(plain, strength_mg, od_means_once_daily)
+        understood = read(plain, text, strength_mg, od_means_once_daily)
     except Doubt as doubt:
         question = Question(
             text, normal.written(text, doubt.start, doubt.end) or text.strip(), doubt.ask, doubt.why, doubt.regimen

@@ -129,12 +129,19 @@ class AmountReader(Cursor):
         ):
             self.take()
             value += Decimal(self.take().value)
+        elif self._is_half_behind(number):
+            value += Decimal(self.take().value)
         if self.kind() in (Kind.OF, Kind.BY) and self.kind(1) is Kind.NUMBER and self.kind(2) is Kind.MG:
             self.take()
             strength = self.read_number()
             self.take()
             return Dose(number.start, self.end, tablets=value, tablet_mg=strength.value)
         return self._also(Dose(number.start, self.end, tablets=value))
+
+    def _is_half_behind(self, number: Number) -> bool:
+        """Return whether "1/2" stands behind the unit of a whole count: "1 cp 1/2"."""
+        is_part = self.vocabulary.part_behind_unit and self.kind() is Kind.PART and not self.token.before
+        return is_part and number.value == int(number.value) and self.kind(1) not in (Kind.TABLET, Kind.DAY, Kind.DAYS)
 
     def _read_tablets_of_mg(self, number: Number, *, has_x: bool) -> Dose:
         """ "two 10 mg tablets", "2 x 10 mg tablets"."""
@@ -165,6 +172,8 @@ class AmountReader(Cursor):
             dose = dose._replace(mg=number.value)
         elif dose.mg is not None and self.skip(Kind.TABLET):
             dose = dose._replace(tablets=number.value)
+        elif dose.mg == number.value and not number.is_figure and self.skip(Kind.MG):
+            pass
         elif dose.mg is not None and self._is_product(number):
             self.skip(Kind.X)
             strength = self.read_number()

@@ -18,6 +18,8 @@ LARGEST_PLACE = 4
 CENT = Decimal("0.01")
 MEALS_A_DAY = 3
 NOON = 12 * 60
+_HOURS_OF_PLACES = {3: ((8,), (12,), (18, 22)), 4: ((8,), (12,), (18,), (22,))}
+"""The hours by which words for a time of day are sorted, for each place of a scheme of three or four."""
 EVENING_OR_NIGHT = {18 * 60, 22 * 60}
 
 
@@ -134,7 +136,10 @@ class DoseReader:
             return self._several(clause)
         dose = self.mg(doses[0])
         if clause.often:
-            if clause.total is not None and clause.often[0].times != 1:
+            says_each_day = (
+                clause.total is not None and clause.total.value and clause.often[0].start < clause.total.start
+            )
+            if clause.total is not None and clause.often[0].times != 1 and not says_each_day:
                 raise Doubt(clause.often[0].start, clause.end, "How many times a day?")
             return Day((dose,) * clause.often[0].times, *where)
         if clause.total is None:
@@ -168,7 +173,7 @@ class DoseReader:
         labels = [moment.minutes for moment in clause.moments]
         if (
             (clause.often and clause.often[0].times != len(doses))
-            or (labels and (labels != sorted(set(labels)) or len(labels) != len(counts)))
+            or (labels and not _label(labels, counts))
             or clause.doses
         ):
             raise Doubt(clause.start, clause.end, f"{len(doses)} doses a day, or as often as said? Which is right?")
@@ -193,10 +198,10 @@ class DoseReader:
             if often.kind is Kind.EVERY and not _fit(minutes, exactly=moments[0].is_clock):
                 raise Doubt(*where, f"{often.text.capitalize()}, or at the times named? They do not fit.")
             return Day((self.mg(dose),) * times, *where)
-        every_day_first = (
-            clause.total is not None and clause.total.kind is Kind.DAILY and clause.total.start <= clause.start
-        )
-        if clause.total is not None and times != 1 and not every_day_first:
+        total = clause.total
+        every_day = total is not None and total.kind is Kind.DAILY
+        stands_apart = total is not None and (total.start <= clause.start or total.start > moments[-1].start)
+        if total is not None and times != 1 and not (every_day and stands_apart):
             raise Doubt(*where, f"Once a day, and {times} times of day named: which is right?")
         if clause.meals is not None and clause.meals.start < moments[0].start:
             raise Doubt(*where, "How many times a day?")
@@ -347,6 +352,14 @@ def _sum(day: Day) -> str:
     if len(set(day.doses)) == 1:
         return f"{len(day.doses)} x {format_amount(day.doses[0])} mg = {format_amount(day.mg)} mg"
     return f"{' + '.join(format_amount(dose) for dose in day.doses)} = {format_amount(day.mg)} mg"
+
+
+def _label(labels: list[int], counts: list[Decimal]) -> bool:
+    """Return whether times of day name every place of a scheme in order, or its one dose."""
+    if len(labels) == 1 and sum(bool(count) for count in counts) == 1:
+        at = [bool(count) for count in counts].index(True)
+        return labels[0] // 60 in _HOURS_OF_PLACES[len(counts)][at]
+    return labels == sorted(set(labels)) and len(labels) == len(counts)
 
 
 def _place(text: str) -> Decimal | None:

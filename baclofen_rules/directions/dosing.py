@@ -3,24 +3,22 @@
 from collections.abc import Callable
 from typing import Final
 
-from .clauses import Cap, Clause, Dose, Moment, Number, Often
+from .clauses import Cap, Clause, Dose, Moment, Number
 from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN, PER_DAY
-from .doubt import Doubt, Why
-from .lengths import LengthReader
-from .moments import HOURS_A_DAY
+from .doubt import Doubt
+from .frequency import FrequencyReader
 from .questions import explain
 from .tokens import Kind, Token, Vocabulary
 
 LARGEST_BARE_COUNT = 4
 """A larger figure without a unit may be milligrams."""
-MOST_TIMES_A_DAY = 12
-"""More often than this is not believed. Twelve is every two hours."""
+NIGHT_HOUR = 22
+"""The hour by which "on" beside "om" (every night, every morning) is sorted."""
 IN_ADDITION = "In addition to what stands before it, or afterwards?"
 MG_OR_TABLETS = "Milligrams or tablets?"
-WRITTEN_TWICE = "Is this written twice?"
 
 
-class ClauseReader(LengthReader):
+class ClauseReader(FrequencyReader):
     """Reads clauses, and the limits of a day beside them."""
 
     def __init__(self, plain: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
@@ -32,7 +30,7 @@ class ClauseReader(LengthReader):
         clause = Clause(self.token.start, joined=joined)
         join = ""
         while self.kind() not in BOUNDARIES:
-            if self.kind() is Kind.AND or self.is_mark("/+-"):
+            if self.kind() is Kind.AND or self.is_mark("/+-") or self.is_plus():
                 join = self._join(clause)
                 continue
             if self.is_span():
@@ -55,6 +53,11 @@ class ClauseReader(LengthReader):
             self._bracket(clause)
         elif self.is_at():
             self.read_moments(clause, join)
+        elif (clause.often or clause.moments) and (self.kind() in (Kind.TOTAL, Kind.DAILY_DOSE) or self.is_mark("=")):
+            self._stated_total(clause)
+        elif self.token.text == "on" and any(moment.text == "om" for moment in clause.moments):
+            self.tokens[self.at] = self.token._replace(kind=Kind.SLOT, value=NIGHT_HOUR)
+            self.read_moments(clause, join)
         elif self.kind() is Kind.REASON and self.token.text.startswith("for "):
             self.take()
         elif (read := _PARTS.get(self.kind())) is not None:
@@ -62,16 +65,20 @@ class ClauseReader(LengthReader):
         else:
             self.stuck("often" if clause.doses and not clause.often and not clause.moments else "")
 
+    def is_plus(self) -> bool:
+        """Return whether "+" stands here, which is "onwards" behind a day."""
+        return self.kind() is Kind.ONWARDS and self.token.text == "+"
+
     def _join(self, clause: Clause) -> str:
         """ "and", or a mark between two times of day; "10 mg/8h" is an interval."""
         token = self.token
         if self.is_mark("/") and self.kind(1) is Kind.NUMBER and self.kind(2) is Kind.HOURS:
-            self._interval(clause, "")
+            self.read_interval(clause, "")
             return ""
         self.take()
         if clause.is_closed:
             raise Doubt(token.start, min(token.end + 40, len(self.plain)), IN_ADDITION)
-        if token.kind is Kind.AND or token.value == "+":
+        if token.kind is Kind.AND or token.text == "+":
             return "and"
         if not (clause.moments and self.kind() in (Kind.SLOT, Kind.TIME)):
             self.at -= 1
@@ -92,11 +99,11 @@ class ClauseReader(LengthReader):
 
     def _count(self, clause: Clause, join: str) -> None:
         """A dose, a frequency, a length, or the count of a list."""
-        if self.is_bare_clock(clause):
+        if self.is_bare_clock(clause) or self.kind(1) is Kind.OCLOCK:
             return self.read_moments(clause, join)
         start = self.at
         number = self.read_number()
-        if self._count_times(clause, number):
+        if self.count_times(clause, number):
             return None
         if self.kind() in DAY_WORDS:
             self.at = start
@@ -107,6 +114,8 @@ class ClauseReader(LengthReader):
         dose = self.read_dose()
         if dose.is_bare:
             self._check_bare(clause, dose, number)
+        if not join and self._is_restated(clause, start):
+            return None
         if clause.doses and (clause.often or clause.scheme) and not clause.moments:
             begin = self.tokens[start - 1 if join else start].start
             follows = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN)
@@ -119,51 +128,36 @@ class ClauseReader(LengthReader):
         clause.items.append(dose)
         return None
 
-    def _count_times(self, clause: Clause, number: Number) -> bool:
-        """Take a number as how often: "3 times a day", "8 hourly", "3/day"; return whether it is."""
-        if self.is_mark("-") and self.kind(1) in (Kind.HOURLY, Kind.TIMES):
-            self.take()
-        kind = self.kind()
-        if kind is Kind.HOURLY:
-            self.take()
-            self._add_often(clause, number.start, Kind.EVERY, self._hours(number))
-        elif kind in (Kind.TIMES, Kind.X) and self.kind(1) not in COUNTED:
-            self._times(clause, number)
-        elif kind in (Kind.TIMES, Kind.X) and self.vocabulary.counts_before_dose:
-            return self._times_before_dose(clause, number)
-        elif kind is Kind.TIMES:
-            self._times(clause, number)
-        elif kind in PER_DAY and clause.doses and not clause.total and not clause.often:
-            token = self.take()
-            if kind is Kind.DAILY:
-                raise Doubt(number.start, token.end, "That many tablets, or that many times a day?")
-            self._add_often(clause, number.start, Kind.TIMES, self._counted_times(number))
+    def _is_restated(self, clause: Clause, start: int) -> bool:
+        """Take a list that says the same again; return whether it does: "1 tablet twice a day, 1 in the morning and 1 at night".
+
+        Behind the count of a day ("3 tablets a day: ...") the list is what is taken, and must come to that count.
+        """
+        if len(clause.doses) != 1 or clause.moments or clause.prn or bool(clause.often) == bool(clause.total):
+            return False
+        dose, place = clause.doses[0], self.at
+        self.at = start
+        try:
+            again = self.read_clause(joined=False, is_dated=False)
+        except Doubt:
+            again = Clause(dose.start)
+        is_list = 2 <= len(again.doses) == len(again.moments) and not (again.often or again.prn or again.total)
+        if is_list and clause.often:
+            amounts = {(other.mg, other.tablets) for other in again.doses}
+            is_list = len(again.doses) == clause.often[0].times and amounts == {(dose.mg, dose.tablets)}
+        if not is_list or (again.has_end and clause.has_end):
+            self.at = place
+            return False
+        if clause.often:
+            clause.items += again.moments
         else:
-            return False
-        return True
-
-    def _times(self, clause: Clause, number: Number) -> None:
-        """ "3 times a day", "3x daily", "3 x day"."""
-        token = self.take()
-        if self.kind() in PER_DAY or (self.kind() is Kind.DAY and token.kind is Kind.X):
-            self.take()
-            return self._add_often(clause, number.start, Kind.TIMES, self._counted_times(number))
-        if token.kind is Kind.X:
-            raise Doubt(number.start, token.end, "How many times a day, or for how many days?")
-        if self.kind() is Kind.UNKNOWN:
-            self.stuck("often")
-        raise Doubt(number.start, token.end, "How often in a day?")
-
-    def _times_before_dose(self, clause: Clause, number: Number) -> bool:
-        """Take "3x1 daily", "3 x 10 mg daily" as so often that dose; return whether it is."""
-        start = self.at
-        self.take()
-        dose = self.read_dose()
-        if not self.skip(*PER_DAY) and (number.value != 1 or self.kind() is not Kind.SLOT):
-            self.at = start
-            return False
-        clause.items.append(dose)
-        self._add_often(clause, number.start, Kind.TIMES, self._counted_times(number))
+            clause.stated_total, clause.total = (dose, dose.start, dose.end), None
+            clause.items = again.items
+        clause.days, clause.length, clause.span = (
+            again.days or clause.days,
+            again.length or clause.length,
+            again.span or clause.span,
+        )
         return True
 
     def _check_bare(self, clause: Clause, dose: Dose, number: Number) -> None:
@@ -210,99 +204,6 @@ class ClauseReader(LengthReader):
         self.take()
         clause.numbered = int(number.value)
 
-    # ---- how often
-
-    def _add_often(self, clause: Clause, start: int, kind: Kind, times: int) -> None:
-        often = Often(times, start, self.end, self.plain[start : self.end], kind)
-        for other in clause.often:
-            if other.times != often.times:
-                raise Doubt(other.start, often.end, f"{other.text} or {often.text}: which is right?")
-            if other.text == often.text:
-                raise Doubt(often.start, often.end, WRITTEN_TWICE)
-        clause.often.append(often)
-
-    def _x(self, clause: Clause, join: str) -> None:
-        """ "x 3 daily", "x 14 days", "x 2/52"."""
-        token = self.take()
-        if self.kind() is Kind.LENGTH:
-            return self.set_length(clause, token.start, int(self.take().value))
-        if self.kind() not in COUNTED:
-            self.stuck()
-        number = self.read_number()
-        if self.skip(*PER_DAY):
-            return self._add_often(clause, token.start, Kind.TIMES, self._counted_times(number))
-        if self.kind() in DAY_WORDS:
-            return self.add_length(clause, token.start, number)
-        raise Doubt(token.start, self.end, "How many times a day, or for how many days?")
-
-    def _once(self, clause: Clause, join: str) -> None:
-        """ "once a day", "twice daily", "once at night"."""
-        token = self.take()
-        if self.skip(*PER_DAY):
-            return self._add_often(clause, token.start, Kind.TIMES, int(token.value))
-        before_moment = self.kind() in (Kind.SLOT, Kind.TIME, Kind.AT)
-        behind_moment = bool(clause.moments) and self.kind() in (*BOUNDARIES, Kind.FOR)
-        is_other = any(often.times != 1 for often in clause.often)
-        if token.value != 1 or is_other or not (before_moment or behind_moment):
-            raise Doubt(token.start, token.end, "How often in a day?")
-        clause.once = token
-        return None
-
-    def _abbreviated(self, clause: Clause, join: str) -> None:
-        """ "tds", "od"."""
-        token = self.take()
-        self._add_often(clause, token.start, token.kind, int(token.value or 1))
-
-    def _per_day(self, clause: Clause, join: str) -> None:
-        """ "daily" or "a day" without a count."""
-        token = self.take()
-        if token.kind is Kind.PER_DAY and not clause.doses and not clause.scheme:
-            raise Doubt(token.start, token.end, "What dose each time?")
-        if clause.total is not None and clause.total.text == token.text:
-            raise Doubt(token.start, token.end, WRITTEN_TWICE)
-        clause.total = clause.total or token
-
-    def _interval(self, clause: Clause, join: str) -> None:
-        """ "every 8 hours", "q8h", "/8h"."""
-        token = self.take()
-        if token.kind is Kind.HOURLY:
-            raise Doubt(token.start, token.end, "How many times a day?")
-        if self.kind() not in COUNTED:
-            self.stuck("interval")
-        number = self.read_number()
-        self.check_range(number)
-        if self.kind() in DAY_WORDS:
-            raise Doubt(token.start, self.token.end, "Taken each day, or on some days only?", Why.RHYTHM)
-        if not self.skip(Kind.HOURS):
-            self.stuck("interval")
-        number = number._replace(start=token.start)
-        self._add_often(clause, token.start, Kind.EVERY, self._hours(number))
-
-    def _hours(self, number: Number) -> int:
-        """Times a day of an interval in hours."""
-        hours = number.value
-        if hours != int(hours) or not 2 <= hours <= HOURS_A_DAY or HOURS_A_DAY % hours:
-            interval = self.plain[number.start : self.end].capitalize()
-            raise Doubt(number.start, self.end, f"{interval}: how many times in a day is that?")
-        return int(HOURS_A_DAY // hours)
-
-    def _counted_times(self, number: Number) -> int:
-        if number.value != int(number.value) or not 1 <= number.value <= MOST_TIMES_A_DAY:
-            raise Doubt(number.start, self.end, "How many times a day?")
-        return int(number.value)
-
-    def _meals(self, clause: Clause, join: str) -> None:
-        clause.meals = self.take()
-        if join and not clause.often:
-            raise Doubt(clause.start, clause.meals.end, "How many times a day?")
-
-    def _as_needed(self, clause: Clause, join: str) -> None:
-        token = self.take()
-        if clause.prn is not None and clause.prn.text == token.text:
-            raise Doubt(token.start, token.end, WRITTEN_TWICE)
-        clause.prn = token
-        self.skip(Kind.REASON)
-
     def _limit(self, clause: Clause, join: str) -> None:
         """ "up to 3 times a day" of what is taken when needed, or the most of a day."""
         token = self.take()
@@ -311,6 +212,8 @@ class ClauseReader(LengthReader):
             if not self.skip(*PER_DAY) and token.kind is not Kind.MAX_DAILY:
                 raise Doubt(token.start, dose.end, "At most how much: which dose, how many times a day?")
             self.caps.append(Cap(dose, token.start, self.end))
+            return
+        if token.kind is Kind.MAX and self.kind() in BOUNDARIES and clause.prn is not None and clause.often:
             return
         if self.kind() not in (*OFTEN, *COUNTED, Kind.X) or token.kind is Kind.MAX_DAILY:
             self.stuck("limit")
@@ -333,24 +236,36 @@ class ClauseReader(LengthReader):
         self.check_range(number)
         if not self.skip(Kind.DOSES):
             self.stuck("share")
-        clause.shared_times = self._counted_times(number)
+        clause.shared_times = self.counted_times(number)
 
     # ---- brackets
 
     def _bracket(self, clause: Clause) -> None:
         """What stands in brackets: times of day, a frequency, a reason, or the day's total of a complete dosing."""
         self.take()
-        if self.kind() in COUNTED and not self.number_is_often():
-            start = self.token.start
-            dose = self.read_dose()
-            if not self.skip(*PER_DAY, Kind.TOTAL) or not self.is_mark(")") or not (clause.often or clause.moments):
-                self.stuck()
-            clause.stated_total = (dose, start, self.end)
+        is_amount = self.kind() in COUNTED and not self.number_is_often() and self.kind(1) not in DAY_WORDS
+        if is_amount and not self.is_bare_clock(clause):
+            self._stated_total(clause)
         elif clause.prn is None or not self.skip(Kind.REASON):
             self._inside(clause)
         if not self.is_mark(")"):
             self.stuck()
         self.take()
+
+    def _stated_total(self, clause: Clause) -> None:
+        """The sum of a day beside its dosing: "(30 mg/day)", "= 30 mg daily", "total daily dose 30 mg"."""
+        start = self.token.start
+        says_day = False
+        while self.kind() in (Kind.TOTAL, Kind.DAILY_DOSE) or self.is_mark("="):
+            says_day = self.take().kind is not Kind.MARK
+        if self.kind() not in COUNTED or not (clause.often or clause.moments):
+            self.stuck()
+        dose = self.read_dose()
+        while self.skip(*PER_DAY, Kind.TOTAL, Kind.DAILY_DOSE):
+            says_day = True
+        if not says_day or clause.stated_total is not None:
+            self.stuck()
+        clause.stated_total = (dose, start, self.end)
 
     def _inside(self, clause: Clause) -> None:
         join = ""
@@ -359,7 +274,26 @@ class ClauseReader(LengthReader):
                 self.take()
                 join = "and"
                 continue
-            is_known = self.kind() in (*OFTEN, Kind.SLOT, Kind.TIME, Kind.PRN, Kind.MAX, Kind.MAX_DAILY) or self.is_at()
+            if self.is_bare_clock(clause):
+                self.read_moments(clause, join)
+                continue
+            is_length = self.kind() in COUNTED and self.kind(1) in DAY_WORDS
+            is_known = (
+                is_length
+                or self.kind()
+                in (
+                    Kind.TOTAL,
+                    Kind.DAILY_DOSE,
+                    Kind.LENGTH,
+                    *OFTEN,
+                    Kind.SLOT,
+                    Kind.TIME,
+                    Kind.PRN,
+                    Kind.MAX,
+                    Kind.MAX_DAILY,
+                )
+                or self.is_at()
+            )
             if not is_known and not (self.kind() in COUNTED and self.number_is_often()):
                 self.stuck()
             self._item(clause, join)
@@ -371,16 +305,16 @@ _PARTS: Final[dict[Kind, Callable[[ClauseReader, Clause, str], None]]] = {
     Kind.SCHEME: ClauseReader._scheme,
     Kind.SLOT: ClauseReader.read_moments,
     Kind.TIME: ClauseReader.read_moments,
-    Kind.X: ClauseReader._x,
-    Kind.ONCE: ClauseReader._once,
-    Kind.OFTEN: ClauseReader._abbreviated,
-    Kind.OD: ClauseReader._abbreviated,
-    Kind.DAILY: ClauseReader._per_day,
-    Kind.PER_DAY: ClauseReader._per_day,
-    Kind.EVERY: ClauseReader._interval,
-    Kind.HOURLY: ClauseReader._interval,
-    Kind.MEALS: ClauseReader._meals,
-    Kind.PRN: ClauseReader._as_needed,
+    Kind.X: ClauseReader.read_x,
+    Kind.ONCE: ClauseReader.read_once,
+    Kind.OFTEN: ClauseReader.read_abbreviated,
+    Kind.OD: ClauseReader.read_abbreviated,
+    Kind.DAILY: ClauseReader.read_per_day,
+    Kind.PER_DAY: ClauseReader.read_per_day,
+    Kind.EVERY: ClauseReader.read_interval,
+    Kind.HOURLY: ClauseReader.read_interval,
+    Kind.MEALS: ClauseReader.read_meals,
+    Kind.PRN: ClauseReader.read_as_needed,
     Kind.UP_TO: ClauseReader._limit,
     Kind.MAX: ClauseReader._limit,
     Kind.MAX_DAILY: ClauseReader._limit,

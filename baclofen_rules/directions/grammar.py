@@ -1,7 +1,7 @@
 """The whole text: clauses one after the other, changes by steps, and how the course ends."""
 
 from .clauses import Clause, Dose, Step, Text
-from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN
+from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, OFTEN, PER_DAY
 from .dosing import ClauseReader
 from .doubt import Doubt, Why
 from .tokens import Kind, Token, Vocabulary
@@ -22,6 +22,7 @@ class TextReader(ClauseReader):
 
     def read(self) -> Text:
         """Return the clauses of the whole text; raises Doubt at the first word that does not fit."""
+        has_heading = self.skip(Kind.HEADING)
         strengths = self._header()
         while self.skip(Kind.START, Kind.OPEN_END):
             pass
@@ -40,6 +41,8 @@ class TextReader(ClauseReader):
                 self.joined = False
         if not self.clauses:
             self.stuck("dose")
+        if has_heading and len(self.clauses) == 1:
+            raise Doubt(self.tokens[0].start, self.tokens[0].end, "By how much, how often, and down to what dose?")
         return Text(strengths, self.clauses, self.caps, ending is Kind.STOP, ending is Kind.CONTINUES, is_dated)
 
     @property
@@ -85,6 +88,8 @@ class TextReader(ClauseReader):
 
     def _skip_brand(self) -> bool:
         has_brand = False
+        if self.kind() is Kind.TABLET and self.kind(1) is Kind.BRAND:
+            self.take()
         while self.skip(Kind.BRAND):
             has_brand = True
         return has_brand
@@ -96,6 +101,9 @@ class TextReader(ClauseReader):
             at += 1
         if self.tokens[at].kind is Kind.SCHEME:
             return Kind.TABLET
+        if self.tokens[at].kind is Kind.NUMBER and self.tokens[at + 1].kind in (Kind.TIMES, Kind.X):
+            behind = at + 2 + (self.tokens[at + 2].kind in PER_DAY)
+            at = behind if behind < len(self.tokens) and self.tokens[behind].kind in COUNTED else at
         first = at
         while self.tokens[at].kind in (*COUNTED, Kind.AND, Kind.AND_PART):
             at += 1
@@ -132,6 +140,8 @@ class TextReader(ClauseReader):
         last = self.last
         if not isinstance(last, Clause) or last.has_end or self.kind() is not Kind.END:
             raise Doubt(token.start, token.end, "What is taken from then on?")
+        if last.prn is not None and token.text.startswith("regular"):
+            raise Doubt(last.prn.start, token.end, "Only when needed, or regularly?")
 
     def _until_finished(self) -> None:
         token = self.take()
@@ -236,7 +246,7 @@ class TextReader(ClauseReader):
 
     def _target(self, step: Step) -> None:
         """The dose at which steps end, or nothing."""
-        if self.skip(Kind.ZERO):
+        if self.skip(Kind.ZERO) or (self.token.text == "off" and self.skip(Kind.STOP)):
             return step.end_at_zero()
         if self.kind() is Kind.NUMBER and not self.token.value and self.kind(1) in (Kind.MG, Kind.END, Kind.THEN):
             self.take()

@@ -33,11 +33,15 @@ class LengthReader(MomentReader):
             self.stuck()
         number = self.read_number()
         self.check_range(number)
-        if self.kind() is Kind.SLOT and self.token.text in NIGHTS:
-            self.tokens[self.at] = self.token._replace(kind=Kind.DAYS, value=1)
+        self.count_nights()
         if self.kind() not in DAY_WORDS:
             self.stuck()
         return self.add_length(clause, start, number)
+
+    def count_nights(self) -> None:
+        """Take "nights" behind a number as days."""
+        if self.kind() is Kind.SLOT and self.token.text in NIGHTS:
+            self.tokens[self.at] = self.token._replace(kind=Kind.DAYS, value=1)
 
     def add_length(self, clause: Clause, start: int, number: Number) -> None:
         size = int(self.take().value or 1)

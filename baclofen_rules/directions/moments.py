@@ -64,8 +64,7 @@ class MomentReader(AmountReader):
         return (
             token.kind is Kind.NUMBER
             and _FOUR_FIGURES.fullmatch(token.text) is not None
-            and bool(clause.doses)
-            and not clause.doses[-1].is_bare
+            and (not clause.doses[-1].is_bare if clause.doses else self.kind(2) in (Kind.MG, Kind.TABLET))
             and (token.text.startswith("0") or any(moment.is_clock for moment in clause.moments))
             and self.kind(1) not in (Kind.MG, Kind.TABLET, Kind.TIMES, Kind.X, *DAY_WORDS)
         )

@@ -18,18 +18,19 @@ WORDS_OF_ADVICE = 2
 """Words of advice that another vocabulary may hold by chance."""
 
 
-def read(plain: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
-    """Return the course that ``plain`` (normalised text) gives; raises Doubt for whatever it does not say without doubt."""
+def read(plain: str, written: str, strength_mg: Decimal | None, od_means_once_daily: bool | None) -> Understood:
+    """Return the course that ``plain`` (the normalised text of ``written``) gives; raises Doubt for whatever it does not say without doubt."""
     atoms = split_atoms(plain)
     words = [atom for atom in atoms if atom.text != ","]
     for word, following in pairwise(words):
         if word.text == following.text and word.text.isalpha():
             raise Doubt(word.start, following.end, "Is this written twice?")
+    vocabularies = [vocabulary for vocabulary in VOCABULARIES if not vocabulary.has_foreign(written)]
     texts = {atom.text for atom in atoms if atom.text.isalpha()}
-    fewest_words = min(len(texts - vocabulary.atoms) for vocabulary in VOCABULARIES)
+    fewest_words = min(len(texts - vocabulary.atoms) for vocabulary in vocabularies)
     most_words = fewest_words and fewest_words + WORDS_OF_ADVICE
     attempts: list[tuple[int, Vocabulary, list[Token]]] = []
-    for vocabulary in VOCABULARIES:
+    for vocabulary in vocabularies:
         if len(texts - vocabulary.atoms) <= most_words:
             tokens = tokenise(plain, atoms, vocabulary)
             unknown = sum(token.kind is Kind.UNKNOWN and not token.value for token in tokens)

@@ -6,7 +6,7 @@ from decimal import Decimal
 _TABLETS = r"(?:tab|tabs|tab\(s\)|tablets?|tablet\(s\)|tbl|tabl|tabletten|cp|cpr|comp)\.?"
 _WITH_REFILLS = r"(?:(?:with\s)?[0-9]{1,2}\srefills?(?:\(s\))?|refills?(?:\(s\))?:?\s?[0-9]{1,2})"
 _QUANTITY = re.compile(
-    rf"(?:^|[\s,;.])(?:#\s?|(?:disp|dispense|mitte|qty|quantity|menge)[:.]?\s?#?)(?P<count>[0-9]{{2,3}})(?:\s?{_TABLETS})?(?=[\s,;.]|$)"
+    rf"(?:^|[\s,;.])(?:#\s?|(?:disp|dispense|supply|mitte|qty|quantity|menge)[:.]?\s?#?)(?P<count>[0-9]{{2,3}})(?:\s?{_TABLETS})?(?=[\s,;.]|$)"
     rf"(?:[\s,;.]*{_WITH_REFILLS})?[\s.;,]*$"
 )
 _REFILLS = re.compile(rf"[\s,;.]{_WITH_REFILLS}[\s.;,]*$")

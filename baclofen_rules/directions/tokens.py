@@ -32,6 +32,7 @@ class Kind(StrEnum):
     PER_DAY = auto()
     """ "a day": a frequency behind a count, otherwise perhaps the total of the day."""
     DAILY = auto()
+    """Value: 1 where each day is named ("every day"), which tells only that no day is left out."""
     DAY = auto()
     """One "day" or "d": a length behind a number, "a day" behind "x"."""
     DAYS = auto()
@@ -79,6 +80,8 @@ class Kind(StrEnum):
     AFTER = auto()
     STOP = auto()
     CONTINUES = auto()
+    HEADING = auto()
+    """ "taper:" in front of several phases."""
     OPEN_END = auto()
     UNTIL_FINISHED = auto()
     START = auto()
@@ -138,6 +141,8 @@ class Vocabulary:
     """Whether "increase 5 mg" without a word between them is "by 5 mg"."""
     verb_is_last: bool = False
     """Whether "by 5 mg increase" is "increase by 5 mg"."""
+    part_behind_unit: bool = False
+    """Whether "1 tablet 1/2" is one and a half; otherwise it may be two doses."""
     clock_hours: bool = True
     """Whether "at 8" is a clock time."""
     unclear_lengths: frozenset[str] = frozenset()
@@ -146,6 +151,8 @@ class Vocabulary:
     """Words that are a time of day beside another one only ("mañana" alone may be tomorrow)."""
     clash: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
     """Last words of times of day that mean another hour elsewhere, and those beside which it matters."""
+    foreign: str = ""
+    """A pattern of letters that the language never writes: "à 8h" is no Spanish, though every word of it is one without its accent."""
     advice: str = ""
     """A pattern of whole clauses that change nothing of what is taken."""
 
@@ -153,6 +160,10 @@ class Vocabulary:
     def atoms(self) -> frozenset[str]:
         """Every figure, word and mark of its phrases."""
         return frozenset(_ATOM.findall(" ".join(self.words.values())))
+
+    def has_foreign(self, text: str) -> bool:
+        """Return whether a text as it was written has a letter that the language never writes."""
+        return bool(self.foreign) and not text.isascii() and re.search(self.foreign, text.lower()) is not None
 
     @cached_property
     def words_of_advice(self) -> frozenset[str]:
@@ -191,7 +202,9 @@ class Atom(NamedTuple):
     end: int
 
 
-_ATOM = re.compile(r"[0-9]+(?:[.,/][0-9]+)*|[a-z]+(?:'[a-z]+)*(?:\((?:s|n|en|es)\)|/e(?![a-z]))?|->|[^\sa-z0-9]")
+_ATOM = re.compile(
+    r"[0-9]+(?:[.,/](?!24\s?(?:h|std|stunden|ore)\w*\b)[0-9]+)*|[a-z]+(?:'[a-z]+)*(?:\((?:s|n|en|es)\)|/e(?![a-z]))?|->|[^\sa-z0-9]"
+)
 
 
 def split_atoms(text: str) -> list[Atom]:

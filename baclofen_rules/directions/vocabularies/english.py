@@ -29,8 +29,9 @@ ENGLISH = Vocabulary(
         K.TABLET: "tab, tabs, tab(s), tablet, tablets, tablet(s), pill, pills, pill(s)",
         K.TIMES: "times, time",
         K.X: "x",
-        K.PER_DAY: "(a|per|each|every) day, / (day|d|24h|24 h|24hrs|24 hours|24 hrs), in (a day|24 hours|24 hrs|24h|24 h|any 24 hours), per 24 (hours|hrs|h), every 24 hours period",
-        K.DAILY: "daily, every day, each day, qday, q day",
+        K.PER_DAY: "(a|per|each|every) day, / (day|d|24h|24 h|24hrs|24 hours|24 hrs), in (a|1|one) day, (per|/) (1|one) day, in (24 hours|24 hour|24 hrs|24h|24 h|any 24 hours), per 24 (hours|hour|hrs|h), every 24 hours period",
+        K.DAILY: "daily, qday, q day",
+        (K.DAILY, 1): "(every|each) day",
         K.DAY: "day, d",
         (K.DAYS, 1): "days, day(s), nights, night(s)",
         (K.DAYS, 7): "week, weeks, week(s), wk, wks, w",
@@ -50,7 +51,7 @@ ENGLISH = Vocabulary(
         (
             K.SLOT,
             8,
-        ): "[in|at|with|on|each|every|before|after] [the] (morning|mornings|morning meal|mane|breakfast|breakfast time|breakfasttime|waking|wakening),"
+        ): "[in|at|with|on|each|every|before|after] [the] (morning|mornings|morning meal|mane|breakfast|breakfast time|breakfasttime|waking|wakening), first thing in the morning,"
         "[in] [the] (am|qam|q am), om, om mane, [in] [the] mane",
         (
             K.SLOT,
@@ -66,10 +67,10 @@ ENGLISH = Vocabulary(
             K.SLOT,
             22,
         ): "[at|in|on|each|every|before] [the] (night|nights|nocte|noct|bedtime|bed time|bed-time|bed|going to bed),"
-        "nightly, hs, qhs, q hs, on nocte, at (night|bedtime|bed time) before bed",
+        "nightly, last thing at night, hs, qhs, q hs, on nocte, at (night|bedtime|bed time) before bed",
         K.AT: "at, @",
         K.OCLOCK: "o'clock",
-        K.MEALS: "(with|w/|after|before) [each|every] (meals|meal), with [each|every] (meals|meal)",
+        K.MEALS: "(with|w/|after|before|at) [each|every] (meals|meal), at (mealtimes|mealtime|meal times|meal time)",
         K.PRN: "prn, [only] (as|when|if|where) (needed|required|necessary), (as|if) and when (needed|required)",
         K.REASON: "[for] [muscle|painful|leg|severe|acute] (spasm|spasms|spasticity|stiffness|cramp|cramps|pain)",
         K.UP_TO: "up to",
@@ -95,6 +96,7 @@ ENGLISH = Vocabulary(
         "[and|then|and then] (titrate|titrating|step|stepping|go)",
         K.TO: "to",
         K.BY: "by",
+        K.HEADING: "(taper|tapering|reducing|reduction|titration|titrating) [schedule|course|regimen|regime|dose] :",
         K.UNTIL: "until, until (on|at|reaching|it is), down to, to reach, up until, till, until a dose of",
         K.ZERO: "zero, nil, stopped, off",
         K.DAILY_DOSE: "[the] [total] (daily|day's) (dose|total|amount)",
@@ -108,10 +110,10 @@ ENGLISH = Vocabulary(
         K.STOP: "[and|then|and then] (stop|stopping|discontinue|cease|off) [it|altogether|completely|taking it|treatment|baclofen|lioresal],"
         "and then off, then off",
         K.CONTINUES: "then continue with a new prescription, to be continued",
-        K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely),"
+        K.OPEN_END: "[and] (continue|continuing|to continue|ongoing|long term|long-term|indefinitely), for life, lifelong, as maintenance, maintenance, regular, regularly,"
         "[and|continue] until (further notice|reviewed|review|told otherwise), [and] continue (at|on) this dose",
         K.UNTIL_FINISHED: "until finished",
-        K.START: "dose (increased|decreased|reduced|changed) [:] now, start, begin, start with, begin with, starting, starting with, start at, start on, continue with, continue on, initially, commence",
+        K.START: "(dose|dosage|directions|instructions) :, dose (increased|decreased|reduced|changed) [:] now, start, begin, start with, begin with, starting, starting with, start at, start on, continue with, continue on, initially, commence",
         K.AND: "and, &",
         K.OF: "of",
         K.TOTAL: "total, in total",
@@ -136,5 +138,5 @@ ENGLISH = Vocabulary(
     r"(?: (?:due to|from|of|in|with|secondary to|related to|caused by|associated with) (?:the )?(?:multiple sclerosis|ms|(?:spinal )?cord injury|sci|stroke|cva|cerebral palsy|cp|mnd|legs?|back|neck|limbs?|motor neurone disease))?"
     r"|for (?:multiple sclerosis|ms|cerebral palsy)"
     r"|(?:please )?(?:for )?(?:gp |clinic |dose |medication )?(?:to )?review(?:ed)?(?: date:?)? (?:(?:in|after) (?:[0-9]{1,2}|one|two|three|four|five|six|a|an) (?:weeks?|months?|days?)(?: time)?|at (?:the )?next (?:appointment|visit|clinic|review))"
-    r"|(?:in|as) (?:a )?blister packs?",
+    r"|(?:(?:in|as) (?:a )?)?blister packs?",
 )

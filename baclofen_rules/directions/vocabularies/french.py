@@ -5,6 +5,7 @@ from baclofen_rules.directions.tokens import Vocabulary, number_words
 
 FRENCH = Vocabulary(
     language="fr",
+    part_behind_unit=True,
     unclear_lengths=frozenset({"huit"}),
     clash=(frozenset({"dejeuner", "diner"}), frozenset({"matin", "soir"})),
     words={
@@ -18,7 +19,8 @@ FRENCH = Vocabulary(
         K.TIMES: "fois",
         K.X: "x",
         K.PER_DAY: "(par|/|chaque) jour, / j, par j, (par|/|en) 24 (h|heures), par 24h, / 24h, le jour",
-        K.DAILY: "tous les jours, quotidien, quotidiennement, quotidienne",
+        K.DAILY: "quotidien, quotidiennement, quotidienne",
+        (K.DAILY, 1): "tous les jours",
         (K.DAYS, 1): "jours, jour, j, jour(s), (premiers|prochains) jours",
         (K.DAYS, 7): "semaines, semaine, sem, semaine(s), (premieres|prochaines) semaines",
         K.EVERY: "toutes les, tous les, chaque",
@@ -60,7 +62,7 @@ FRENCH = Vocabulary(
         K.CONTINUES: "puis continuer avec une nouvelle ordonnance",
         K.OPEN_END: "en continu, a poursuivre, au long cours, traitement continu, continuer",
         K.UNTIL_FINISHED: "jusqu'a la fin de la boite",
-        K.START: "debuter par, debuter, commencer par, commencer, debut",
+        K.START: "(posologie|dose|dosage) :, debuter par, debuter, commencer par, commencer, debut",
         K.AND: "et",
         K.BRAND: "(baclofene|lioresal|baclofen) [comprimes|comprime|cp]",
         K.NOISE: "prendre, a prendre, po, per os, par voie orale, voie orale, orale, par la bouche, par bouche, avaler, a avaler,"

@@ -5,6 +5,7 @@ from baclofen_rules.directions.tokens import Vocabulary, number_words
 
 ITALIAN = Vocabulary(
     language="it",
+    foreign=r"\bà\b|[âêîôûçñ]",
     unclear_lengths=frozenset({"otto", "quindici"}),
     words={
         **number_words("un|una|uno due tre quattro cinque sei sette otto nove dieci", {}),
@@ -16,8 +17,9 @@ ITALIAN = Vocabulary(
         K.TABLET: "compressa, compresse, compressa/e, cpr, cp, compr",
         K.TIMES: "volte, volta, v",
         K.X: "x",
-        K.PER_DAY: "(al|/) (giorno|di), / die, al di, per die, in 24 ore, nelle 24 ore, / 24 ore",
-        K.DAILY: "ogni giorno, giornalmente, tutti i giorni, quotidianamente",
+        K.PER_DAY: "(al|/) (giorno|di), / die, al di, per die, in 24 ore, nelle 24 ore, / 24 ore, / (24h|24 h)",
+        K.DAILY: "giornalmente, quotidianamente",
+        (K.DAILY, 1): "ogni giorno, tutti i giorni",
         (K.DAYS, 1): "giorni, giorno, gg, g, primi giorni",
         (K.DAYS, 7): "settimane, settimana, sett, prime settimane",
         K.EVERY: "ogni",

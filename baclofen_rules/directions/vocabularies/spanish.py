@@ -5,11 +5,12 @@ from baclofen_rules.directions.tokens import Vocabulary, number_words
 
 SPANISH = Vocabulary(
     language="es",
+    foreign="[àèìòùâêîôûç]",
     changes_by=True,
     unclear_lengths=frozenset({"ocho", "quince"}),
     needs_company=frozenset({"manana"}),
     words={
-        **number_words("un|una|uno dos tres cuatro cinco seis siete ocho nueve diez", {}),
+        **number_words("un|una|uno|otro|otra dos tres cuatro cinco seis siete ocho nueve diez", {}),
         (K.PART, "0.5"): "[un|una] (medio|media)",
         (K.PART, "0.25"): "un cuarto de, un cuarto",
         (K.PART, "0.75"): "tres cuartos de, tres cuartos",
@@ -18,8 +19,9 @@ SPANISH = Vocabulary(
         K.TABLET: "comprimido, comprimidos, comprimido(s), comp, compr, cp, tableta, tabletas, tableta(s), tab, tabs, pastilla, pastillas",
         K.TIMES: "veces, vez, v",
         K.X: "x",
-        K.PER_DAY: "(al|por|/) dia, / d, al d, en (24 h|24 horas|24h), por 24 horas, en el dia",
-        K.DAILY: "cada dia, diario, diaria, diarios, diarias, diariamente, todos los dias",
+        K.PER_DAY: "(al|por|/) dia, / d, / (24h|24 horas), al d, en (24 h|24 horas|24h), por 24 horas, en el dia",
+        K.DAILY: "diario, diaria, diarios, diarias, diariamente",
+        (K.DAILY, 1): "cada dia, todos los dias",
         (K.DAYS, 1): "dias, dia, dia(s), d, primeros dias",
         (K.DAYS, 7): "semanas, semana, sem, semana(s), primeras semanas",
         K.EVERY: "cada, c /, c",
@@ -28,7 +30,7 @@ SPANISH = Vocabulary(
         (
             K.SLOT,
             8,
-        ): "manana, (por la|en la|cada|de) (manana|mananas), por las mananas, [al|en el|en|con el|antes del|despues del] desayuno, al (levantarse|despertar)",
+        ): "manana, (por la|en la|cada|de) (manana|mananas), por las mananas, [al|en el|en|con el|antes del|despues del|despues de] desayuno, al (levantarse|despertar)",
         (
             K.SLOT,
             12,
@@ -67,7 +69,7 @@ SPANISH = Vocabulary(
         K.CONTINUES: "luego continuar con una nueva receta",
         K.OPEN_END: "[y] continuar, indefinido, indefinidamente, cronico, tratamiento cronico, de forma indefinida, de forma continua, y seguir igual",
         K.UNTIL_FINISHED: "hasta terminar el envase",
-        K.START: "iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
+        K.START: "(pauta|posologia|dosis) :, iniciar con, empezar con, comenzar con, iniciar, empezar por, inicio con",
         K.AND: "y, e",
         K.BRAND: "(baclofeno|lioresal|baclofen) [comprimidos|tabletas|comp]",
         K.NOISE: "tomar, tome, tomese, administrar, por favor, vo, via oral, por via oral, oral, por boca, po, ingerir, de baclofeno,"

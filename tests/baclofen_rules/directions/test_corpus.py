@@ -18,7 +18,12 @@ def read_corpus(name: str) -> list[dict[str, Any]]:
 
 
 ENGLISH = read_corpus("corpus.toml")
-CORPUS = ENGLISH + read_corpus("systems.toml") + read_corpus("languages.toml")
+CORPUS = [
+    *ENGLISH,
+    *read_corpus("systems.toml"),
+    *read_corpus("wordings.toml"),
+    *read_corpus("languages.toml"),
+]
 
 
 def groups(kind: str) -> list[Any]:
