@@ -14,6 +14,12 @@ THERAPY: Final = tuple(
 )
 """The worked cases and what stands beside them: all of them hold every module of the therapy."""
 
+TEXTS: Final = (
+    f"{TESTS}/directions/test_corpus.py",
+    f"{TESTS}/directions/test_contradictions.py::test_a_text_that_cannot_be_read_has_its_kind",
+)
+"""The texts with what they mean or what is asked about them: all of them hold every module of the directions."""
+
 OWN: Final[dict[str, tuple[str, ...]]] = {
     "regimen.py": (f"{TESTS}/test_regimen.py",),
     "text.py": (f"{TESTS}/test_text.py",),
@@ -28,6 +34,12 @@ OWN: Final[dict[str, tuple[str, ...]]] = {
     **{
         f"therapy/{path.name}": THERAPY
         for path in sorted((ROOT / "baclofen_rules" / "therapy").glob("*.py"))
+        if path.name != "__init__.py"
+    },
+    "medicines/__init__.py": (f"{TESTS}/test_medicines.py",),
+    **{
+        f"directions/{path.name}": TEXTS
+        for path in sorted((ROOT / "baclofen_rules" / "directions").glob("*.py"))
         if path.name != "__init__.py"
     },
 }
