@@ -256,8 +256,11 @@ class ClauseReader(FrequencyReader):
         """The sum of a day beside its dosing: "(30 mg/day)", "= 30 mg daily", "total daily dose 30 mg"."""
         start = self.token.start
         says_day = False
-        while self.kind() in (Kind.TOTAL, Kind.DAILY_DOSE) or self.is_mark("="):
-            says_day = self.take().kind is not Kind.MARK
+        self._pass_equals()
+        while self.skip(Kind.TOTAL, Kind.DAILY_DOSE):
+            says_day = True
+        if says_day:
+            self._pass_equals()
         if self.kind() not in COUNTED or not (clause.often or clause.moments):
             self.stuck()
         dose = self.read_dose()
@@ -266,6 +269,10 @@ class ClauseReader(FrequencyReader):
         if not says_day or clause.stated_total is not None:
             self.stuck()
         clause.stated_total = (dose, start, self.end)
+
+    def _pass_equals(self) -> None:
+        if self.is_mark("="):
+            self.take()
 
     def _inside(self, clause: Clause) -> None:
         join = ""

@@ -30,7 +30,25 @@ NO_MEANING = {
 
 TABLETS = {"tab", "tabs", "tablet", "tablets", "tablet(s)", "tab(s)", "pill", "½"}
 """Words that may go: a count below five with a frequency counts tablets."""
-MARKS = {"", "-", "+", "→", "(pain)", "->", "—", "uhr", "tgl", "tägl", "p.m", "a.m", "evening", "bedtime", "pauta", "dosierung"}
+MARKS = {
+    "",
+    "-",
+    "+",
+    "(pain)",
+    "->",
+    "\u2192",
+    "—",
+    "uhr",
+    "tgl",
+    "tägl",
+    "p.m",
+    "a.m",
+    "evening",
+    "bedtime",
+    "bedtime)",
+    "pauta",
+    "dosierung",
+}
 """Marks and words that may come twice."""
 SAYS_THE_SAME = {"10 mg at bedtime", "30 mg at night", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
 """Texts that are left when a word went which another word says too."""
