@@ -48,6 +48,8 @@ MARKS = {
     "bedtime)",
     "pauta",
     "dosierung",
+    "directions",
+    "dose",
 }
 """Marks and words that may come twice."""
 SAYS_THE_SAME = {"10 mg at bedtime", "30 mg at night", "10 mg, 5 mg and 10 mg", "half of a tablet bd"}
