@@ -50,6 +50,7 @@ ORDER_FIELDS = names(
         "status",
         "replaces",
         "group",
+        "emergency",
     ),
     *("as_needed", "then_stop", "repeats", "interval_days", "directions", "expected_days", "lines"),
     "products",
@@ -78,6 +79,8 @@ class RecordedOrder(NamedTuple):
     order: TherapyOrder
     written: tuple[Order, ...]
     prescriber_name: str | None = None
+    is_emergency: bool = False
+    """True for a supply without an order of a prescriber: the pharmacist's own."""
 
 
 class RecordedSupply(NamedTuple):
@@ -281,7 +284,12 @@ def _read_order(place: Place, on: date, od_means_once_daily: bool | None) -> Rec
             "interval_days", lambda at: at.whole(f"a whole number of days from 1 to {MOST_DAYS}", 1, MOST_DAYS)
         ),
     )
-    return RecordedOrder(order, written, fields.get("prescriber_name", read_text(200)))
+    return RecordedOrder(
+        order,
+        written,
+        fields.get("prescriber_name", read_text(200)),
+        is_emergency=fields.get("emergency", read_truth) or False,
+    )
 
 
 def _read_plan(place: Place, on: date) -> Plan | None:

@@ -54,6 +54,7 @@ def _recorded_order_json(recorded: RecordedOrder) -> dict[str, Any]:
         "status": str(order.status),
         "replaces": order.replaces,
         "group": order.group,
+        **({"emergency": True} if recorded.is_emergency else {}),
         "as_needed": first.as_needed,
         "then_stop": first.then_stop,
         "repeats": first.repeats,

@@ -11,7 +11,7 @@ A row of a table says only what differs::
 A row about orders and supplies says them instead, and is a case of the second format::
 
     orders = ["A by dr-a: 10+10+10; 84 tablets of 10 mg; completed; written 30 days ago"]   and: then stop, as needed,
-             starts in 28 days, started 5 days ago, replaces A, group g, repeats 3, every 7 days, called Dr A; "&" joins products
+             starts in 28 days, started 5 days ago, replaces A, group g, repeats 3, every 7 days, emergency, called Dr A; "&" joins products
     given = ["A: 84 tablets 14 days ago"]                    hand-overs; ", returned 2 days ago"
     elsewhere = ["r1 by dr-h: 20+20+20 for 28 days, 30 days ago"]
     decided = ["B beside A"]                                 also: B replaces A, B continues A, stopped A
@@ -209,7 +209,7 @@ def _read_option(order: dict[str, Any], option: str) -> None:
     words = option.split()
     if option in _STATUSES:
         order["status"] = option
-    elif option in {"then stop", "as needed"}:
+    elif option in {"then stop", "as needed", "emergency"}:
         order[option.replace(" ", "_")] = True
     elif option == "then goes on":
         order["then_stop"] = False

@@ -95,6 +95,7 @@ def test_which_rules_want_a_dose_that_can_be_believed():
         *("usual-range", "fall-risk", "benefit-review"),
         *("dose-change", "supply-relation", "outdated-order", "two-strengths", "as-needed-beside", "other-strength"),
         *("starts-later", "starts-late", "cover-gap", "course-interrupted", "course-goes-on", "instalment-early"),
+        "emergency-supply",
     }
 
 
