@@ -91,7 +91,7 @@ def take_in(intake: Intake, *, pharmacy: Pharmacy, by: Actor, now: datetime) -> 
     return prescriptions.receive(
         pharmacy=pharmacy,
         patient=patient,
-        prescriber=_prescriber(intake.prescriber, pharmacy, by, now),
+        prescriber=prescribers.find_or_register(intake.prescriber, pharmacy=pharmacy, by=by, now=now),
         order=intake.order,
         source=intake.source,
         document=intake.document,
@@ -155,19 +155,3 @@ def _repeated(earlier: Prescription, intake: Intake, by: Actor, now: datetime) -
     earlier = sender_status.release(prescription=earlier, by=by, now=now)
     review = earlier.reviews.filter(reason=ReviewReason.RECEIVED).earliest("reviewed_at")
     return Received(earlier, review, is_new=False)
-
-
-def _prescriber(stated: Prescriber | Mapping[str, Any], pharmacy: Pharmacy, by: Actor, now: datetime) -> Prescriber:
-    if isinstance(stated, Prescriber):
-        return stated
-    if stated.get("name"):
-        return prescribers.register_prescriber(pharmacy=pharmacy, by=by, now=now, **stated)
-    prescriber = Prescriber.objects.filter(
-        pharmacy=pharmacy,
-        identifier=str(stated["identifier"]).strip(),
-        identifier_system=str(stated.get("identifier_system") or "").strip(),
-    ).first()
-    if prescriber is None:
-        problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")
-        raise InvalidInput("There is no prescriber with this number here.", problem)
-    return prescriber

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from dispensary import audit, policies
 from dispensary.actions.locks import lock, lock_with_status
-from dispensary.actions.prescribers import register_prescriber
+from dispensary.actions.prescribers import find_or_register
 from dispensary.actions.prescriptions import Received, end, receive
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
@@ -138,11 +138,7 @@ def correct(
     received = receive(
         pharmacy=locked.pharmacy,
         patient=locked.patient,
-        prescriber=(
-            prescriber
-            if isinstance(prescriber, Prescriber)
-            else register_prescriber(pharmacy=locked.pharmacy, by=by, now=now, **prescriber)
-        ),
+        prescriber=find_or_register(prescriber, pharmacy=locked.pharmacy, by=by, now=now),
         order=order,
         source=Source.COUNTER,
         document=document,

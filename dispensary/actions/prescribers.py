@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -10,6 +12,7 @@ from dispensary import audit, policies
 from dispensary.actions.identity import number_body
 from dispensary.actors import Actor
 from dispensary.audit import Event
+from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Pharmacy, Prescriber
 from dispensary.text import clean_line, comparable_name
 
@@ -71,6 +74,28 @@ def register_prescriber(
         subject=prescriber,
         body=number_body(prescriber) | {"name": prescriber.name},
     )
+    return prescriber
+
+
+def find_or_register(
+    stated: Prescriber | Mapping[str, Any], *, pharmacy: Pharmacy, by: Actor, now: datetime
+) -> Prescriber:
+    """Return a prescriber of the pharmacy as recorded, by number, or registered by number and name.
+
+    Raises `InvalidInput` for a number unknown here that comes without a name.
+    """
+    if isinstance(stated, Prescriber):
+        return stated
+    if stated.get("name"):
+        return register_prescriber(pharmacy=pharmacy, by=by, now=now, **stated)
+    prescriber = Prescriber.objects.filter(
+        pharmacy=pharmacy,
+        identifier=str(stated["identifier"]).strip(),
+        identifier_system=str(stated.get("identifier_system") or "").strip(),
+    ).first()
+    if prescriber is None:
+        problem = Problem("prescriber.identifier", "a number unknown here", "a prescriber with a name")
+        raise InvalidInput("There is no prescriber with this number here.", problem)
     return prescriber
 
 
