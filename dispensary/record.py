@@ -25,6 +25,7 @@ from dispensary.models import (
     PrescriptionStatus,
     PriorSupply,
     Relation,
+    Source,
 )
 
 _BACLOFEN = {"name": "baclofen", "atc": "M03BX01"}
@@ -174,6 +175,7 @@ def _order_document(
         "status": _status(products),
         "replaces": replaces,
         "group": first.group or None,
+        **({"emergency": True} if first.source == Source.EMERGENCY else {}),
         "as_needed": first.as_needed,
         "then_stop": first.then_stop,
         "repeats": first.repeats,

@@ -31,6 +31,7 @@ from dispensary.actions.handover_problems import (
 )
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
+from dispensary.actions.owed_orders import follow_owed_order
 from dispensary.actions.papers import open_work_on_return
 from dispensary.actions.prescriptions import end, replace_order
 from dispensary.actions.refusals import Refused, refuse
@@ -290,6 +291,7 @@ class _Handover:
         if relation.relation is Relation.CHANGES:
             self._end_replaced(relation.to, assessment)
             read_again(order.patient, "prescriptions")
+        follow_owed_order(dispenses[0], self.by, self.now)
         follow_record(patient=order.patient, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]
 
@@ -375,6 +377,7 @@ def _take_back(
         order.status, order.ended_at, order.ended_reason = PrescriptionStatus.ACTIVE, None, ""
         order.version += 1
         order.save(update_fields=["status", "ended_at", "ended_reason", "version"])
+    follow_owed_order(locked, by, now)
     after = follow_therapy(patient_id=locked.patient_id, reason=why, by=by, now=now)
     open_work_on_return(locked.patient, before, after, by, now)
     audit.record(

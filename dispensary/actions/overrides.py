@@ -35,6 +35,8 @@ from dispensary.models import (
 from dispensary.models.review import Reviewed
 from dispensary.text import clean_line, clean_words
 
+EMERGENCY = "emergency-supply"
+
 
 def needs_second(question: Question, pharmacy: Pharmacy, on: date) -> bool:
     """Return whether an override of this finding needs a second pharmacist's signature on a day."""
@@ -267,6 +269,10 @@ def _require_complete(answer: Answer, question: Question, pharmacy: Pharmacy, by
         problems.append(Problem("words", "nothing" if not answer.words else "too little", "the reason in words"))
     if not is_signed(answer.signature, pharmacy):
         problems.append(PROOF_NEEDED)
+    if question.code == EMERGENCY and not answer.asked:
+        problems.append(
+            Problem("asked", "nobody", "who was asked, or tried to reach", "No prescriber has ordered the tablets.")
+        )
     if question.is_dose_above_limit and not answer.asked and answer.mitigation != Mitigation.EMERGENCY:
         problems.append(
             Problem("asked", "nobody", "the name of the prescriber who was asked", "The dose is above a limit.")

@@ -16,6 +16,7 @@ from dispensary import audit, policies
 from dispensary.actions import reviews
 from dispensary.actions.locks import lock, lock_with_status
 from dispensary.actions.order_terms import split_order
+from dispensary.actions.owed_orders import note_owed, settle_owed
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actors import Actor
 from dispensary.assessment import INPUT_FORMAT, Assessment, assess_document, profile_of, read_case
@@ -84,6 +85,7 @@ def receive(
     for_the_rules, terms = split_order(order)
     checked_order = _read_order(for_the_rules, pharmacy.local_day(now))
     reading = _read_directions(checked_order, pharmacy)
+    owed = "" if source == Source.EMERGENCY else note_owed(patient, prescriber)
     prescription = Prescription(
         pharmacy=pharmacy,
         patient=patient,
@@ -107,7 +109,7 @@ def receive(
         lines=checked_order.get("lines") or [],
         source=source,
         document=document,
-        notes=list(notes),
+        notes=[*notes, *([owed] if owed else [])],
         received_at=now,
         replaces=replaces or replaced_before,
     )
@@ -121,6 +123,8 @@ def receive(
     )
     if replaces is not None:
         _replace(replaces, prescription, by, now)
+    if owed:
+        settle_owed(patient, by, now)
     audit.record(
         Event.PRESCRIPTION_RECEIVED,
         pharmacy=pharmacy,

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "patients/<uuid:pk>/supplies/<int:supply>/stop/", therapy.StopSupplyView.as_view(), name="recorded-supply-stop"
     ),
     path("patients/<uuid:pk>/decisions/", therapy.DecisionsView.as_view(), name="decisions"),
+    path("patients/<uuid:pk>/emergency/", orders.EmergencyView.as_view(), name="emergency"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),
     path("prescribers/", people.PrescribersView.as_view(), name="prescribers"),
     path("products/", handover.ProductsView.as_view(), name="products"),

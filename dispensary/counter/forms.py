@@ -10,7 +10,7 @@ from django import forms
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from dispensary.actions.overrides import Answer
+from dispensary.actions.overrides import EMERGENCY, Answer
 from dispensary.assessment import Question
 from dispensary.conf import conf
 from dispensary.counter.reasons import reasons_for
@@ -138,8 +138,8 @@ class AnswerForm(StyledForm):
 
     @property
     def needs_a_name(self) -> bool:
-        """Return whether the answer must name the person asked: the dose is above a limit."""
-        return self.question.is_dose_above_limit
+        """Return whether the answer must name the person asked: the dose is above a limit, or no prescriber ordered it."""
+        return self.question.is_dose_above_limit or self.question.code == EMERGENCY
 
     def clean_asked_at(self) -> Any:
         asked_at = self.cleaned_data["asked_at"]
@@ -149,8 +149,11 @@ class AnswerForm(StyledForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if self.needs_a_name and not data.get("asked") and data.get("mitigation") not in (None, "EMAUTH"):
-            self.add_error("asked", "Name the person at the prescriber's whom you asked: the dose is above a limit")
+        if self.needs_a_name and not data.get("asked"):
+            if self.question.code == EMERGENCY:
+                self.add_error("asked", "Name whom you asked or tried to reach: no prescriber has ordered the tablets")
+            elif data.get("mitigation") not in (None, "EMAUTH"):
+                self.add_error("asked", "Name the person at the prescriber's whom you asked: the dose is above a limit")
         return data
 
     def answer(self, method: SignatureMethod = SignatureMethod.SIGNED_IN) -> Answer:

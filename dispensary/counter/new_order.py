@@ -59,8 +59,8 @@ def day_field(label: str, *, required: bool, words: str) -> forms.DateField:
     )
 
 
-class OrderForm(StyledForm):
-    """An order as it stands on paper."""
+class PrescriberForm(StyledForm):
+    """A prescriber: recorded here, or typed for the first time."""
 
     prescriber = forms.CharField(
         label="Prescriber: name or number",
@@ -73,6 +73,11 @@ class OrderForm(StyledForm):
         label="Registration number", required=False, max_length=64, widget=forms.TextInput(attrs=TYPED)
     )
     new_phone = forms.CharField(label="Telephone", required=False, max_length=32, widget=forms.TextInput(attrs=TYPED))
+
+
+class OrderForm(PrescriberForm):
+    """An order as it stands on paper."""
+
     written_on = day_field("Written on", required=True, words="Type the date on the prescription")
     strength_mg = forms.TypedChoiceField(
         label="Baclofen tablets of",
@@ -260,7 +265,7 @@ def missing_lines(form: OrderForm, typed: Typed) -> list[ErrorLine]:
     return lines
 
 
-def find_prescriber(form: OrderForm, visit: Visit, errors: list[ErrorLine]) -> Prescriber | dict[str, str] | None:
+def find_prescriber(form: PrescriberForm, visit: Visit, errors: list[ErrorLine]) -> Prescriber | dict[str, str] | None:
     """Return the prescriber as recorded, or as typed for a new one; adds to `errors` where there is none, or several."""
     data = form.cleaned_data
     if data.get("new_name") or data.get("new_number"):

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from baclofen_rules.therapy import RiskLevel
 from dispensary import policies, reminders
 from dispensary.actions import worklist
+from dispensary.actions.owed_orders import find_owed
 from dispensary.actions.reminders import send_reminder, withdraw_reminder
 from dispensary.counter.access import at_counter
 from dispensary.counter.forms import StyledForm, posted_data
@@ -140,6 +141,7 @@ def at_risk(request: HttpRequest, visit: Visit) -> HttpResponse:
         "risks": [
             (risk, tones[risk.level], risk_work.get(risk.patient.pk), contacts.get(risk.patient.pk)) for risk in risks
         ],
+        "may_arrange": policies.may_override(visit.by),
         "urgent": [item for item in work if item.kind == WorkKind.RED_FLAG],
         "work": [item for item in work if item.kind not in {WorkKind.WITHDRAWAL_RISK, WorkKind.RED_FLAG}],
     }
@@ -207,6 +209,7 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "withdrawn": last_withdrawn(patient)
         if kind == WorkKind.ORDER_WITHDRAWN and policies.may_end(visit.by)
         else None,
+        "owed": find_owed(patient) if kind == WorkKind.ORDER_OWED else None,
         "papers": papers_in_hand(patient, visit.today) if kind == WorkKind.PAPERS_OUTDATED else (),
         "form": form,
     }

@@ -44,6 +44,7 @@ class Source(models.TextChoices):
     CASE = "case", _("Case format")
     FHIR = "fhir", _("FHIR MedicationRequest")
     COUNTER = "counter", _("Typed at the counter")
+    EMERGENCY = "no-order", _("Emergency supply, without an order")
 
 
 class SenderStatus(models.TextChoices):

@@ -25,6 +25,7 @@ class WorkKind(models.TextChoices):
     WRONG_PERSON = "wrong-person", _("An address belongs to somebody else")
     ORDER_WITHDRAWN = "order-withdrawn", _("An order was withdrawn after a supply")
     PAPERS_OUTDATED = "papers-outdated", _("Papers no longer true")
+    ORDER_OWED = "order-owed", _("The order for an emergency supply is owed")
     RELATION_UNKNOWN = "relation-unknown", _("Whether supplies replace each other is not known")
 
 

@@ -22,8 +22,10 @@ DUE_WITHIN = {
     WorkKind.WRONG_PERSON: timedelta(hours=24),
     WorkKind.ORDER_WITHDRAWN: timedelta(hours=1),
     WorkKind.PAPERS_OUTDATED: timedelta(hours=4),
+    WorkKind.ORDER_OWED: timedelta(hours=72),
     WorkKind.RELATION_UNKNOWN: timedelta(hours=24),
 }
+"""[D]"""
 ORDINARY_REPLY_WITHIN = timedelta(hours=8)
 """[D] For a reply that says nothing but yes or thanks."""
 

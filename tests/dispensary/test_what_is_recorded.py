@@ -238,6 +238,11 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     assert printed.content.startswith(b"%PDF"), printed.content
     house.wrote(Event.PLAN_REQUESTED, by=StaffRole.PHARMACIST)
 
+    where = f"patients/{order_of_sal['patient']['id']}/emergency/"
+    arranged = house.pharmacist.post(where, {"days": 2, "strength_mg": 10, "prescriber": {"identifier": "D-1"}})
+    assert arranged.status_code == 201, arranged.content
+    house.wrote(Event.EMERGENCY_ARRANGED, by=StaffRole.PHARMACIST)
+
     sent = fhir_request(identifier=[{"system": "urn:ehr", "value": "RX-1"}], authoredOn=str(today()))
     assert house.technician.post("fhir/MedicationRequest", sent).status_code == 201
     assert house.technician.post("fhir/MedicationRequest", sent | {"status": "on-hold"}).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispensary.api.fhir.medicine import ATC
 from dispensary.api.fhir.units import DRUG_FORM, UCUM
-from dispensary.models import Dispense, DispenseStatus, Finding, FindingSeverity, Mitigation, Override
+from dispensary.models import Dispense, DispenseStatus, Finding, FindingSeverity, Mitigation, Override, Source
 
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 MITIGATION = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -45,7 +45,9 @@ def medication_dispense(
         "subject": {"reference": f"Patient/{dispense.patient_id}"},
         "supportingInformation": [{"reference": f"#{pack['id']}"} for pack in packs[1:]],
         "performer": [{"actor": {"display": dispense.dispenser_name}}],
-        "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}],
+        "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}]
+        if dispense.prescription.source != Source.EMERGENCY
+        else [],
         "type": {"coding": [{"system": ACT_CODE, "code": _fill_code(dispense, given_before)}]},
         "quantity": _tablet_quantity(dispense.quantity),
         "daysSupply": {"value": dispense.days_supply, "unit": "days", "system": UCUM, "code": "d"},
@@ -62,8 +64,10 @@ def medication_dispense(
 def _fill_code(dispense: Dispense, given_before: Decimal) -> str:
     """Return the kind of supply: the first or a later one of the order, P where it is not one whole ordered quantity.
 
-    After HL7 v3 ActPharmacySupplyType: FF, FFP, RF, RFP. The second part of a first quantity is RFP.
+    After HL7 v3 ActPharmacySupplyType: EM without an order, else FF, FFP, RF, RFP. The second part of a first quantity is RFP.
     """
+    if dispense.prescription.source == Source.EMERGENCY:
+        return "EM"
     kind = "RF" if given_before else "FF"
     ordered = dispense.prescription.quantity
     return kind if ordered is None or dispense.quantity == ordered else f"{kind}P"

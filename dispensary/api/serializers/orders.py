@@ -41,6 +41,16 @@ class OrderIn(Body):
     replaces = serializers.UUIDField(required=False, help_text="an earlier prescription that this one replaces")
 
 
+class EmergencyIn(Body):
+    """An emergency supply: some days of what the patient takes, without an order."""
+
+    days = Count(min_value=1, max_value=31, help_text="at most what the pharmacy's profile allows")
+    strength_mg = Amount(min_value=Decimal("0.001"), help_text="of the tablets, mg")
+    prescriber = PrescriberIdentity(
+        required=False, help_text="who owes the order; left out: who ordered the last supply"
+    )
+
+
 class Reason(Body):
     """The reason for ending or taking something back."""
 

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dispensary.actions import order_states, prescriptions, reviews, therapy
+from dispensary.actions import emergencies, order_states, prescriptions, reviews, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.intake import Intake, take_in
 from dispensary.actions.overrides import Answer
@@ -26,6 +26,7 @@ from dispensary.api.serializers.messages import Nothing
 from dispensary.api.signing import read_signature
 from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import (
+    ARRANGE,
     DISPENSE,
     END,
     RECEIVE,
@@ -133,10 +134,44 @@ class PrescriptionsView(BaseView):
 
 def receive_order(view: BaseView, intake: Intake) -> Reply:
     """Take an order in; return the stored prescription with its first review."""
-    done = take_in(intake, pharmacy=view.pharmacy, by=view.authorize(), now=view.now)
+    return received_reply(take_in(intake, pharmacy=view.pharmacy, by=view.authorize(), now=view.now), view)
+
+
+def received_reply(done: prescriptions.Received, view: BaseView) -> Reply:
+    """Return an order that was taken in, with its first review; 200 where it had come before."""
     prescription = render_prescription(detailed_prescriptions().get(pk=done.prescription.pk), view)
     review = shapes.ReviewOut(done.review).data
     return reply(201 if done.is_new else 200, {"prescription": prescription, "review": review})
+
+
+class EmergencyView(BaseView):
+    """Arranging an emergency supply."""
+
+    may: ClassVar = {"POST": ARRANGE}
+
+    @extend_schema(
+        request=shapes.EmergencyIn,
+        responses={201: shapes.ReceivedOut},
+        parameters=CREATES,
+        summary="Arrange an emergency supply, which no prescriber has ordered",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        patient = self.get_own(Patient.objects.select_related("pharmacy").filter(pharmacy=self.pharmacy), pk)
+        by, body = self.authorize(), self.parse_body(shapes.EmergencyIn)
+        prescriber = find_prescriber(self, body["prescriber"]) if "prescriber" in body else None
+
+        def arrange() -> Reply:
+            done = emergencies.arrange(
+                patient=patient,
+                days=body["days"],
+                strength_mg=body["strength_mg"],
+                prescriber=prescriber,
+                by=by,
+                now=self.now,
+            )
+            return received_reply(done, self)
+
+        return self.answer_once(by, arrange)
 
 
 def find_patient(view: BaseView, identity: dict[str, Any]) -> Any:

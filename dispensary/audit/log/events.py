@@ -53,6 +53,10 @@ class Event(StrEnum):
     PRESCRIPTION_TAKEN_OVER = "prescription.taken_over", "{by} took over the work on {subject} of {patient}."
     PRESCRIPTION_WITHDRAWN = "prescription.withdrawn", "{by} took in that the sender withdrew {subject} of {patient}."
 
+    EMERGENCY_ARRANGED = (
+        "emergency.arranged",
+        "{by} arranged an emergency supply for {patient}, which no prescriber has ordered: {subject}.",
+    )
     PLAN_REQUESTED = "plan.requested", "{by} printed a request to the prescriber about {subject} of {patient}."
 
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
