@@ -38,7 +38,7 @@ REMEDIES: dict[str, tuple[str, ...]] = {
     "dose-per-weight": ("{mg_per_day} or less, which is {mg_per_kg_per_day}",),
     "driving": (_CORRECTED_RECORD.format("driving"),),
     "duplicate-supply": ("The other baclofen stopped, or taken off the patient\u2019s list where it has ended",),
-    "emergency-supply": ("An order of the prescriber; without one, tablets for at most {days}",),
+    "emergency-supply": ("An order of the prescriber",),
     "fall-risk": (_CORRECTED_RECORD.format("a medicine or a condition"),),
     "form": ("An order for tablets",),
     "hepatic": (_CORRECTED_RECORD.format("the liver disease"),),

@@ -54,7 +54,7 @@ def test_from_the_risk_list_to_the_label(
         expect(page.get_by_role("heading", name="Emergency supply", exact=True)).to_be_visible()
         seen(looking, "emergency-check")
         looking.follow("F8")
-        looking.tab_to(page.get_by_role("radio", name="Consulted other source"))
+        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
         page.keyboard.press("Space")
         looking.tab_to(page.get_by_label("In your own words"))
         page.keyboard.type("The surgery is closed until Monday.")
