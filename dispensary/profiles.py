@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -10,7 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from baclofen_rules import InvalidProfile, Profile, load_profile
-from baclofen_rules.profiles.limits import Value
+from baclofen_rules.profiles import Section
+from baclofen_rules.profiles.limits import Entry, Value
+from baclofen_rules.rulebook import rulebook
 from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 
@@ -57,20 +59,59 @@ def limit_lines(profile: Profile) -> tuple[LimitLine, ...]:
     """Return every number of a profile, shared ones first, in the order of the file."""
     sections = {"terms": profile.terms, **{f"rules.{code}": part for code, part in profile.sections.items()}}
     return tuple(
-        LimitLine(
-            f"{section}.{name}",
-            _spell(entry.value),
-            entry.unit,
-            entry.since,
-            "" if entry.ages is None else str(entry.ages),
-            str(entry.citation.mark),
-            entry.citation.title,
-            entry.citation.where,
-            entry.note,
-        )
+        _line(f"{section}.{name}", entry)
         for section, part in sections.items()
         for name, parameter in part.parameters.items()
         for entry in parameter.entries
+    )
+
+
+def with_value(profile: Profile, line: LimitLine, value: Decimal) -> Profile:
+    """Return the profile with another number in a line, under a digest of its own; nothing is stored.
+
+    Raises `InvalidInput` where the rule refuses the number.
+    """
+
+    def change(section: str, part: Section) -> Section:
+        parameters = {
+            name: parameter._replace(
+                entries=tuple(
+                    entry._replace(value=value) if _line(f"{section}.{name}", entry) == line else entry
+                    for entry in parameter.entries
+                )
+            )
+            for name, parameter in part.parameters.items()
+        }
+        return part._replace(parameters=parameters)
+
+    digest = sha256(f"{profile.digest} {line.digest} {value}".encode()).hexdigest()
+    changed = replace(
+        profile,
+        digest=f"sha256:{digest}",
+        terms=change("terms", profile.terms),
+        sections={code: change(f"rules.{code}", part) for code, part in profile.sections.items()},
+    )
+    try:
+        rulebook(changed, changed.on or changed.changes[-1])
+    except InvalidProfile as error:
+        raise InvalidInput(
+            f"This number cannot be used in {line.place}.",
+            Problem("value", error.given, error.expected),
+        ) from error
+    return changed
+
+
+def _line(place: str, entry: Entry) -> LimitLine:
+    return LimitLine(
+        place,
+        _spell(entry.value),
+        entry.unit,
+        entry.since,
+        "" if entry.ages is None else str(entry.ages),
+        str(entry.citation.mark),
+        entry.citation.title,
+        entry.citation.where,
+        entry.note,
     )
 
 

@@ -17,6 +17,7 @@ TASK_ROUTES = {
     "dispensary.receipts.ask": {"queue": SEND_QUEUE},
     "dispensary.answers.forget": {"queue": TICK_QUEUE},
     "dispensary.desk.count": {"queue": SEND_QUEUE},
+    "dispensary.desk.try": {"queue": SEND_QUEUE},
 }
 """Queues of their own, for a site with much to send: a tick behind a backlog is late by the whole backlog. Each queue then needs a
 worker. Without them the tasks go to the application's default queue."""
@@ -43,6 +44,11 @@ def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
             "task": "dispensary.desk.count",
             "schedule": schedule(3600),
             "options": {"expires": 1800},
+        },
+        "dispensary-trials": {
+            "task": "dispensary.desk.try",
+            "schedule": schedule(30),
+            "options": {"expires": 29},
         },
         "dispensary-answers": {
             "task": "dispensary.answers.forget",

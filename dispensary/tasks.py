@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from dispensary import reminders
-from dispensary.actions import idempotency, settings_changes, signatures, summaries
+from dispensary.actions import idempotency, limit_trials, settings_changes, signatures, summaries
 from dispensary.audit.checks.counts import count_missing_days
 from dispensary.clock import read_clock
 from dispensary.conf import conf
@@ -49,6 +49,13 @@ def poll_missing_receipts() -> None:
 def count_days() -> None:
     """Count the days that are over, for the review desk."""
     for _ in count_missing_days(read_clock()):
+        pass
+
+
+@shared_task(name="dispensary.desk.try", ignore_result=True)
+def try_limits() -> None:
+    """Try the limits that somebody asked for at the review desk."""
+    while limit_trials.run_next(read_clock):
         pass
 
 

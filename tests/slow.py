@@ -70,6 +70,7 @@ _SLOW_FILES = {
         "dispensary/audit/checks/test_tampering_around.py",
         "dispensary/audit/evidence/test_tiles.py",
         "dispensary/audit/sealing/test_anchors.py",
+        "dispensary/counter/test_limit_trials.py",
         "dispensary/counter/test_peer_review.py",
         "benchmarks/test_review_desk.py",
         "dispensary/audit/test_drill.py",

@@ -15,6 +15,7 @@ from dispensary.models.contacts import (
 )
 from dispensary.models.dispense import Dispense, DispenseStatus, IdempotentRequest, SupplyRelation
 from dispensary.models.hook_cards import CardFeedback, CardOutcome, HookCard
+from dispensary.models.limit_trial import LimitTrial
 from dispensary.models.log_check import CheckResult, LogCheck
 from dispensary.models.override import (
     UNUSED_STATES,
@@ -116,6 +117,7 @@ __all__ = [
     "IdempotentRequest",
     "InboundEvent",
     "Language",
+    "LimitTrial",
     "LogCheck",
     "Medium",
     "Mitigation",

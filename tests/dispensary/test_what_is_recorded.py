@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
-from dispensary.actions import settings_changes
+from dispensary.actions import limit_trials, settings_changes
 from dispensary.actors import Role
 from dispensary.audit import Event
 from dispensary.audit.log.writer import REGISTER
@@ -593,6 +593,21 @@ def test_reading_exporting_replaying_and_reviewing_the_log(house: House) -> None
     yesterday = house.shop.local_day(timezone.now()) - timedelta(days=1)
     assert desk.post(reverse("counter:audit-day-sign"), {"day": yesterday.isoformat()}).status_code == 302
     assert house.wrote(Event.DAY_SIGNED, by=StaffRole.AUDITOR)["left"] == []
+
+
+@journey
+def test_another_limit_tried_on_recorded_decisions(house: House) -> None:
+    house.taken_in()
+    desk = Client()
+    desk.force_login(house.people[StaffRole.AUDITOR].user)
+    form = desk.get(reverse("counter:audit-trials")).context["form"]
+    days = {name: form.initial[name] for name in ("since", "until")}
+    choice, _ = form.fields["line"].choices[0]
+    asked = desk.post(reverse("counter:audit-trials"), days | {"line": choice, "value": "60"})
+    assert asked.status_code == 302, asked.context["errors"]
+    house.wrote(Event.TRIAL_REQUESTED, by=StaffRole.AUDITOR)
+    limit_trials.run_next(timezone.now)
+    house.wrote(Event.DECISIONS_REPLAYED)
 
 
 @journey

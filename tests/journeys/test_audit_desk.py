@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
 from deploy.demo.attacks import Attack, unguarded
-from dispensary.actions import documents
+from dispensary.actions import documents, limit_trials
 from dispensary.actions.documents import Document
 from dispensary.actors import Actor
 from dispensary.audit.checks import counts, live, requests, verification
@@ -172,6 +172,16 @@ def test_the_pages_of_the_desk_are_without_fault(
         looking.go(f"{reverse('counter:audit-quality')}?until={today}")
         assert page.get_by_role("link", name="Daily maximum").is_visible()
         seen(looking, "desk-rules")
+        page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Try a limit").click()
+        page.get_by_label("Limit", exact=True).select_option(label="terms.max_mg_per_day, from 12 years: 100 mg/day")
+        page.get_by_label("Number to try").fill("110")
+        seen(looking, "desk-trials")
+        page.get_by_role("button", name="Ask the decisions again").click()
+        assert page.get_by_text("It waits for the worker.").is_visible()
+        seen(looking, "desk-trial-waits")
+        limit_trials.run_next(timezone.now)
+        page.get_by_text("would differ, in 1 order.").wait_for()
+        seen(looking, "desk-trial-done")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Peer review").click()
         page.get_by_label("From").fill(str(today - timedelta(days=1)))
         page.get_by_label("To").fill(str(today))

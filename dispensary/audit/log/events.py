@@ -121,6 +121,7 @@ class Event(StrEnum):
     DAY_SIGNED = "day.signed", "{by} signed the review of {subject}."
     REVIEW_SAMPLED = "review.sampled", "{by} drew a sample of overrides for peer review: {subject}."
     REVIEW_JUDGED = "review.judged", "{by} judged an answer to {rules} for {patient} in peer review."
+    TRIAL_REQUESTED = "limit.trial_requested", "{by} asked to try another limit on recorded decisions."
     CHECK_REQUESTED = "log.check_requested", "{by} asked for this log to be verified."
     LOG_VERIFIED = "log.verified", "{by} had this log verified."
     DECISIONS_REPLAYED = "log.replayed", "{by} ran recorded decisions again."

@@ -32,7 +32,7 @@ OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "ta
 OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "emergency", "decide", "audit-patient")
 OF_NOBODY = (
     "intake", "queue", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
-    "audit-export", "audit-checks", "audit-quality", "audit-samples", "people", "settings",
+    "audit-export", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings",
 )  # fmt: skip
 
 
@@ -89,7 +89,15 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "stay",
         "decide-change",
     }
-    elsewhere |= {"audit-sample", "audit-entry", "audit-proof", "audit-day-sign", "answer-namesake", "stop-recorded"}
+    elsewhere |= {
+        "audit-sample",
+        "audit-trial",
+        "audit-entry",
+        "audit-proof",
+        "audit-day-sign",
+        "answer-namesake",
+        "stop-recorded",
+    }
     elsewhere |= {"override-record"}  # below
     looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
