@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0032_signed_limits'),
+        ('dispensary', '0033_emergency_supplies'),
     ]
 
     operations = [
