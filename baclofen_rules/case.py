@@ -74,6 +74,15 @@ class Fill:
         object.__setattr__(self, "mg_per_day", sum(self.doses, Decimal(0)))
 
 
+class AnsweredFinding(NamedTuple):
+    """A finding that somebody acknowledged or overrode at an earlier supply; the last answer to it."""
+
+    code: str
+    fingerprint: str
+    """As ``Finding.fingerprint``."""
+    on: date
+
+
 class Case(NamedTuple):
     """One question: may this be done, for this patient, today?"""
 
@@ -86,6 +95,8 @@ class Case(NamedTuple):
     history: tuple[Fill, ...] | None
     """Earlier supplies of `baclofen-case/1`; None is unknown, an empty tuple is none."""
     reason: str | None
+    answered: "tuple[AnsweredFinding, ...] | None" = None
+    """Findings that were answered at earlier supplies; None where nobody says."""
     record: Record | None = None
     """Orders, supplies and decisions of `baclofen-case/2`; None in the first format."""
     ask: Ask | None = None
@@ -110,7 +121,9 @@ class Case(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON: every field in a fixed order, amounts as plain decimal strings; reads back to itself."""
-        head = {"on": self.on.isoformat(), "action": str(self.action), "reason": self.reason}
+        head: dict[str, Any] = {"on": self.on.isoformat(), "action": str(self.action), "reason": self.reason}
+        if self.answered is not None:
+            head["answered"] = [answer._asdict() | {"on": answer.on.isoformat()} for answer in self.answered]
         if self.record is not None:
             patient = {**self.patient.to_json(), "died_on": day_json(self.record.died_on)}
             return (
@@ -126,14 +139,17 @@ class Case(NamedTuple):
         }
 
 
-CASE_1_FIELDS = names("format", "on", "action", "reason", "patient", "prescription", "picked", "history")
+CASE_1_FIELDS = names("format", "on", "action", "reason", "patient", "answered", "prescription", "picked", "history")
 CASE_FIELDS = names(
-    "format", "on", "action", "reason", "patient", "orders", "supplies", "decisions", "potential_duplicates", "ask"
+    *("format", "on", "action", "reason", "patient", "answered", "orders", "supplies", "decisions"),
+    *("potential_duplicates", "ask"),
 )
+ANSWERED_FIELDS = names("code", "fingerprint", "on")
 FILL_FIELDS = names(
     "dispensed_on", "dose", "times_per_day", "doses", "strength_mg", "days_supply", "dose_since", "relation"
 )
 MOST_FILLS = 1000
+MOST_ANSWERED = 1000
 
 
 def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) -> Case:
@@ -164,6 +180,7 @@ def _read_case(place: Place, on: date | None, od_means_once_daily: bool | None) 
         picked=fields.get("picked", read_pick),
         history=fields.get("history", lambda at: tuple(_read_fill(item, day) for item in at.items(MOST_FILLS))),
         reason=reason,
+        answered=_read_answered(fields, day),
     )
 
 
@@ -187,6 +204,7 @@ def _read_with_record(
         picked=ask.picked[0] if ask is not None and ask.picked else None,
         history=None if record.supplies is None else (),
         reason=reason,
+        answered=_read_answered(fields, on),
         record=record,
         ask=ask,
     )
@@ -197,6 +215,20 @@ def _without_death(place: Place) -> Place:
     if not isinstance(place.value, Mapping):
         return place
     return Place({name: value for name, value in place.value.items() if name != "died_on"}, place.path)
+
+
+def _read_answered(fields: Fields, on: date) -> tuple[AnsweredFinding, ...] | None:
+    expected = f"a date YYYY-MM-DD, not after the day of the review ({on})"
+
+    def read(place: Place) -> AnsweredFinding:
+        answer = place.fields(ANSWERED_FIELDS)
+        return AnsweredFinding(
+            code=answer.need("code", lambda at: at.text(64)),
+            fingerprint=answer.need("fingerprint", lambda at: at.text(64)),
+            on=answer.need("on", lambda at: at.day(expected, latest=on)),
+        )
+
+    return fields.get("answered", lambda at: tuple(read(item) for item in at.items(MOST_ANSWERED)))
 
 
 def _read_fill(place: Place, on: date) -> Fill:

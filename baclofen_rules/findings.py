@@ -1,5 +1,7 @@
 """Answers of a rule: findings, and facts that it lacks. Codes of NCPDP DUR/PPS and FHIR DetectedIssue."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, ParamSpec, Self
@@ -153,6 +155,10 @@ class Found:
     def words(self) -> Words:
         return self._say(*self._seen)
 
+    def at_most(self, severity: Severity) -> "Found":
+        """Return the same answer with a severity that is not above another."""
+        return self if self.severity.rank <= severity.rank else Found(severity, self._say, *self._seen)
+
 
 class Missing:
     """The facts a rule lacks, by their JSON path in the case."""
@@ -172,11 +178,12 @@ CLEAR: Answer = ()
 class Finding:
     """One finding of a rule, complete; its words are written when they are first read, and never change."""
 
-    __slots__ = ("_said", "_suggest", "_words", "code", "severity", "sources")
+    __slots__ = ("_reason", "_said", "_suggest", "_words", "code", "severity", "sources")
 
     def __init__(self, code: str, severity: Severity, parts: tuple[Found, ...], sources: tuple[Citation, ...]) -> None:
         self.code, self.severity, self.sources = code, severity, sources
         self._said = parts
+        self._reason = ""
         self._suggest: Callable[[], Facts | None] | None = None
         self._words: Words | None = None
 
@@ -189,6 +196,8 @@ class Finding:
             others = [part.words.detail for part in self._said if part is not first]
             if others:
                 words = words._replace(detail=" ".join([words.detail, *others]))
+            if self._reason:
+                words = words._replace(detail=f"{words.detail} {self._reason}")
             suggestion = None if self._suggest is None else self._suggest()
             self._words = words if suggestion is None else words._replace(suggestion=suggestion)
         return self._words
@@ -226,6 +235,19 @@ class Finding:
         finding = Finding(self.code, self.severity, self._said, self.sources)
         finding._suggest = suggest
         return finding
+
+    def at_most(self, severity: Severity, reason: str) -> "Finding":
+        """The same finding, not above a severity, with a sentence at the end of its detail that says why."""
+        finding = Finding(self.code, severity, tuple([part.at_most(severity) for part in self._said]), self.sources)
+        finding._reason = reason
+        return finding
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what was found: the same finding on the same facts has the same one."""
+        facts = {name: value for name, value in self.to_json().items() if name not in {"sources", "suggestion"}}
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         words = self.words

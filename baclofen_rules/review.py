@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from baclofen_rules.case import Action, Case
+from baclofen_rules.continuing import Covering, ease_answered, ease_covered, gravest
 from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
 from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase
+from baclofen_rules.rule import OnContinuing
 from baclofen_rules.rulebook import BoundRule, rulebook
 from baclofen_rules.supply import run_out_on, tablets_per_dose
 from baclofen_rules.terms import PHASES_FACT, ROUTE_FACT, STRENGTH_FACT, Terms
@@ -20,7 +21,7 @@ from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, Due, OrderRelation, Therapy
 
 FORMAT: Final = "baclofen-review/1"
-RULES_VERSION: Final = "1.2.0"
+RULES_VERSION: Final = "1.3.0"
 """Changes with every change of what a rule finds."""
 
 
@@ -162,9 +163,10 @@ def review(case: Case, profile: Profile) -> Review:
     no_dose = not terms.phases and not is_stop
     doubted: list[str] = []
     asked = book.rules_for(case)
+    covered: dict[str, Covering] = {}
     for bound in asked:
         rule = bound.rule
-        if no_dose and rule.needs_dose:
+        if (no_dose and rule.needs_dose) or (rule.on_continuing is OnContinuing.SILENT and terms.goes_on):
             continue
         answer = (
             _check_products(bound, terms)
@@ -172,9 +174,10 @@ def review(case: Case, profile: Profile) -> Review:
             else rule.check(terms, bound.limits)
         )
         if answer:
-            finding = _merge_answer(answer, bound, lacking)
+            finding = _merge_answer(answer, bound, terms, lacking)
             if finding is not None:
                 findings.append(finding)
+                covered.update(dict.fromkeys(rule.covers, Covering(rule.code, gravest(answer))))
                 if rule.ends_review:
                     return _closed(finding, terms, profile, in_force_on)
                 if rule.switches_off:
@@ -184,6 +187,8 @@ def review(case: Case, profile: Profile) -> Review:
         for bound in asked:
             if bound.rule.needs_dose:
                 lacking[bound.rule.code] = doubted or _facts_for_dose(terms)
+    if covered:
+        findings = [ease_covered(finding, covered.get(finding.code)) for finding in findings]
     if not doubted and any(finding.code in ANSWERED for finding in findings):
         findings = _suggest_taper(findings, terms, profile)
     if len(findings) > 1:
@@ -269,7 +274,7 @@ def _describe_lacking(missing: Sequence[str], terms: Terms) -> str:
     return " ".join(words)
 
 
-def _merge_answer(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list[str]]) -> Finding | None:
+def _merge_answer(answer: Answer, bound: BoundRule[Any], terms: Terms, lacking: dict[str, list[str]]) -> Finding | None:
     """Return one finding, as grave as the gravest; lacking facts are added to ``lacking``."""
     findings: list[Found] = []
     for part in answer:
@@ -279,8 +284,8 @@ def _merge_answer(answer: Answer, bound: BoundRule[Any], lacking: dict[str, list
             lacking.setdefault(bound.rule.group or bound.rule.code, []).extend(part.facts)
     if not findings:
         return None
-    severity = max([finding.severity for finding in findings], key=attrgetter("rank"))
-    return Finding(bound.rule.code, severity, tuple(findings), bound.sources)
+    finding = Finding(bound.rule.code, gravest(findings), tuple(findings), bound.sources)
+    return ease_answered(finding, bound.rule, terms)
 
 
 def _suggest_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:

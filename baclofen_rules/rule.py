@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from baclofen_rules.case import Action
@@ -9,6 +10,19 @@ from baclofen_rules.findings import Answer
 from baclofen_rules.terms import Terms
 
 L = TypeVar("L")
+
+
+class OnContinuing(StrEnum):
+    """What becomes of a finding where the patient is continuing, the dose does not rise, and the same finding was answered before."""
+
+    ASKS = "asks"
+    """It asks at each supply."""
+    MILDER = "milder"
+    """It is one step milder."""
+    INFORMATION = "information"
+    """It is information."""
+    SILENT = "silent"
+    """Nothing is found for a continuing patient whose dose does not rise, answered or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +62,13 @@ class Rule(Generic[L]):
     """True: asked once for each strength of an order that has several."""
     is_for_pharmacist: bool = False
     """True: also an acknowledgement of this rule is a pharmacist's."""
+    on_continuing: OnContinuing = OnContinuing.ASKS
+    """What becomes of a finding that was answered before, for a continuing patient whose dose does not rise."""
+    why_continuing: str = ""
+    """The reason for it, for the page of rules; empty: what the rule reads changes with each order or supply."""
+    covers: tuple[str, ...] = ()
+    """Codes of rules whose milder findings are information beside a finding of this rule that asks: one answer for all."""
+    rests_on: tuple[str, ...] = ()
+    """Names of the patient's facts that a finding rests on: one that changed after the answer is asked about again."""
     group: str = ""
     """The code under which several rules together report lacking facts; empty: the rule's own code."""

@@ -37,9 +37,13 @@ class SharedLimits:
     missed_after_days: Decimal = number("days", 0, 30)
     """Days after the first uncovered day of the call about a missed collection."""
     ask_again_after_days: Decimal = number("days", 1, 3650)
-    """Days for which a fact that was asked and is not known is not asked again."""
+    """Days for which a fact that was asked and is not known is not asked again, and for which an override holds."""
     ask_again_soon_after_days: Decimal = number("days", 1, 365)
     """The same for what may change within weeks."""
+    childbearing_from_years: Decimal = number("years", 8, 20)
+    """The age from which pregnancy and breast-feeding are asked for."""
+    childbearing_to_years: Decimal = number("years", 45, 70)
+    """The last such age."""
     watch_after_stop_days: Decimal = number("days", 0, 90)
     """Days for which a stopped course stays on the withdrawal-risk list."""
     two_signatures: tuple[str, ...] | None = codes()

@@ -6,7 +6,6 @@ Names follow clinical usage: *standing* says whether this is a new course, a res
 
 from collections.abc import Iterator, Mapping
 from copy import copy
-from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -41,7 +40,6 @@ CONDITIONS_FACT: Final = "patient.conditions"
 MEDICINES_FACT: Final = "patient.medicines"
 ZERO: Final = Decimal(0)
 NO_NAMES: Final[Mapping[str, tuple[str, ...]]] = {}
-NO_DAYS: Final[Mapping[str, date]] = {}
 
 
 class Terms:
@@ -309,18 +307,8 @@ class Terms:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the patient is continuing, and the daily dose does not rise."""
-        return self.is_continuing and not self.rises
-
-    def goes_on_with(self, fact: str) -> bool:
-        """Return whether the patient goes on as before, and a fact has stood in the record as it is since before the last supply."""
-        recorded_on = (self.patient.recorded_on or NO_DAYS).get(fact)
-        return (
-            recorded_on is not None
-            and self.goes_on
-            and self.latest is not None
-            and recorded_on < self.latest.dispensed_on
-        )
+        """Whether the patient is continuing, and the daily dose does not rise; unknown doses may."""
+        return self.is_continuing and bool(self.phases) and not self.rises
 
     @property
     def to_zero(self) -> Transition:

@@ -18,12 +18,14 @@ from uuid import UUID
 from baclofen_rules import Case, InvalidCase, Profile, review
 from baclofen_rules import Review as RuleReview
 from baclofen_rules.checked import Fields
-from baclofen_rules.facts import FACTS, Fact, Kind
+from baclofen_rules.continuing import was_asked
+from baclofen_rules.facts import FACTS, Fact, Kind, PatientFacts
 from baclofen_rules.findings import Dur, Finding, NotAssessed
 from baclofen_rules.record import Ask, read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
+from dispensary.answered import answered_document
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Decision, Patient, Pharmacy, Prescription, Product, Sex
 from dispensary.models.review import Reviewed
@@ -240,12 +242,7 @@ def assess_document(document: Mapping[str, Any], profile: Profile, on: date) -> 
 
 def _asked(case: Case, profile: Profile, on: date) -> frozenset[str]:
     terms = rulebook(profile, profile.on or on).terms
-    days = {True: int(terms.ask_again_soon_after_days), False: int(terms.ask_again_after_days)}
-    return frozenset(
-        f"patient.{name}"
-        for name, asked_on in (case.patient.recorded_on or {}).items()
-        if getattr(case.patient, name) is None and (on - asked_on).days < days[FACTS[name].changes_soon]
-    )
+    return frozenset(f"patient.{name}" for name in FACTS if was_asked(case.patient, name, on, terms))
 
 
 def read_case(document: Mapping[str, Any]) -> Case:
@@ -304,7 +301,8 @@ def _document(patient: Patient, rows: Rows, on: date, asked: UUID | None) -> dic
     document: dict[str, Any] = {
         "format": CASE_FORMAT,
         "on": on.isoformat(),
-        "patient": facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()},
+        "patient": facts_for_the_rules(patient, on) | {"died_on": patient.died_on and patient.died_on.isoformat()},
+        "answered": answered_document(rows),
         **record_document(rows, on, asked),
     }
     duplicates = patient.namesakes_to_answer()
@@ -337,24 +335,34 @@ def _fact_in_case(fact: Fact, value: Any) -> Any:
     return value.isoformat() if fact.kind in {Kind.BIRTH_DATE, Kind.DAY} else value
 
 
-def facts_for_the_rules(patient: Patient) -> dict[str, Any]:
-    """Return the recorded facts as the rules read them."""
+def facts_for_the_rules(patient: Patient, on: date) -> dict[str, Any]:
+    """Return the recorded facts as the rules read them on a day."""
     facts = facts_document(patient) | {"recorded_on": patient.recorded_on or None}
-    if patient.sex == Sex.MALE:
-        # Recorded as male and nothing said: no question to ask at the counter. What was recorded is never overruled.
-        for name in ("pregnant", "breastfeeding"):
-            facts[name] = bool(facts[name])
-    return facts
+    return facts | presume_not_pregnant(facts, profile_of(patient.pharmacy, on), on)
+
+
+def presume_not_pregnant(facts: Mapping[str, Any], profile: Profile, on: date) -> dict[str, bool]:
+    """Return no pregnancy and no breast-feeding for who is not asked for them: men, children and older women.
+
+    What was recorded is never overruled.
+    """
+    born, years = facts.get("birth_date"), facts.get("age_years")
+    age = PatientFacts(date.fromisoformat(born) if born else None, years).age_on(on)
+    terms = rulebook(profile, profile.on or on).terms
+    if facts.get("sex") != Sex.MALE and (
+        age is None or terms.childbearing_from_years <= age <= terms.childbearing_to_years
+    ):
+        return {}
+    return {name: bool(facts.get(name)) for name in ("pregnant", "breastfeeding")}
 
 
 def _question(finding: Finding) -> Question:
-    facts = {key: value for key, value in finding.to_json().items() if key not in {"sources", "suggestion"}}
     return Question(
         code=finding.code,
         severity=finding.severity.value,
         summary=finding.summary,
         detail=finding.detail,
-        fingerprint=hashlib.sha256(canonical(facts).encode()).hexdigest(),
+        fingerprint=finding.fingerprint,
         finding=finding,
     )
 

@@ -1,8 +1,7 @@
 """The patient drinks alcohol.
 
-Finds: recorded current alcohol use, as severely as the profile says; one step milder for a continuing patient whose dose does
-not rise, where it was on record before the last supply. Information where baclofen is taken for alcohol dependence: that is known, and
-treated.
+Finds: recorded current alcohol use, as severely as the profile says. Information where baclofen is taken for alcohol dependence:
+that is known, and treated.
 Errs: on the side of asking; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from baclofen_rules.facts import Indication
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 ALCOHOL_FACT = "patient.alcohol_use"
@@ -29,11 +28,8 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((ALCOHOL_FACT,)),)
     if not drinks:
         return CLEAR
-    if t.patient.indication is Indication.ALCOHOL_DEPENDENCE:
-        severe = Severity.INFORMATION
-    else:
-        severe = limits.severity.milder if t.goes_on_with("alcohol_use") else limits.severity
-    return (Found(severe, _describe),)
+    is_treated = t.patient.indication is Indication.ALCOHOL_DEPENDENCE
+    return (Found(Severity.INFORMATION if is_treated else limits.severity, _describe),)
 
 
 def _describe() -> Words:
@@ -57,4 +53,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "3", "10"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("alcohol_use",),
 )

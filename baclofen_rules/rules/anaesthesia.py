@@ -1,21 +1,19 @@
 """An operation or anaesthesia is planned.
 
-Finds: an acknowledgement where one is recorded; information for a continuing patient whose dose does not rise, where it was on record
-before the last supply.
+Finds: an acknowledgement where one is recorded.
 Errs: on the side of silence: where nobody recorded one, nothing is said.
 Source: baclofen adds to anaesthetics and muscle relaxants; stopped for an operation it brings on withdrawal.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     if not t.patient.anaesthesia_planned:
         return CLEAR
-    is_answered = t.goes_on_with("anaesthesia_planned")
-    return (Found(Severity.INFORMATION if is_answered else Severity.ACKNOWLEDGE, _describe),)
+    return (Found(Severity.ACKNOWLEDGE, _describe),)
 
 
 def _describe() -> Words:
@@ -41,4 +39,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("3", "4"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("anaesthesia_planned",),
 )

@@ -2,16 +2,15 @@
 
 Finds: one acknowledgement that lists the recorded conditions of epilepsy, psychotic disorder, stroke, parkinsonism,
 respiratory impairment, autonomic dysreflexia, suicide risk, substance misuse and hypertonic bladder sphincter. Depression,
-mania, sleep apnoea, porphyria and urinary retention want an acknowledgement where the medicine is begun or the dose rises, and are information
-for who goes on as before; diabetes is information. For who goes on as before the whole list is information, where it has stood as it is
-since before the last supply.
+mania, sleep apnoea, porphyria and urinary retention want one where the medicine is begun or the dose rises, and alone are
+information for who goes on as before; diabetes is information.
 Errs: on the side of saying so: a coded condition that nobody has mapped is reported as not assessed.
 Source: the cautions of the American and British labels.
 """
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 LOOKED_FOR = (
@@ -40,15 +39,14 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     lacking: Answer = (Missing(t.unmapped_conditions),) if t.unmapped_conditions else CLEAR
     if not t.conditions:
         return lacking
-    asked: tuple[Condition, ...] = (*LOOKED_FOR, *AT_A_RISE)
-    informed_of: tuple[Condition, ...] = INFORMATION_ONLY
-    if t.goes_on_with("conditions"):
-        asked, informed_of = (), (*LOOKED_FOR, *AT_A_RISE, *INFORMATION_ONLY)
-    elif t.goes_on:
-        asked, informed_of = LOOKED_FOR, (*AT_A_RISE, *INFORMATION_ONLY)
+    is_asked = not t.goes_on or any(condition in t.conditions for condition in LOOKED_FOR)
+    severity_of_asked = Severity.ACKNOWLEDGE if is_asked else Severity.INFORMATION
     findings = [
         Found(severity, _describe, named)
-        for severity, looked_for in ((Severity.ACKNOWLEDGE, asked), (Severity.INFORMATION, informed_of))
+        for severity, looked_for in (
+            (severity_of_asked, (*LOOKED_FOR, *AT_A_RISE)),
+            (Severity.INFORMATION, INFORMATION_ONLY),
+        )
         if (named := tuple([condition for condition in looked_for if condition in t.conditions]))
     ]
     return (*findings, *lacking)
@@ -80,4 +78,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "5", "9", "22"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("conditions",),
 )

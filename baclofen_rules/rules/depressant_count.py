@@ -1,7 +1,6 @@
 """Several other medicines that slow the nervous system.
 
-Finds: an override where as many of them stand on the list as the profile says for the age; information for a continuing patient
-whose dose does not rise, where the list has stood as it is since before the last supply. Which classes count, medicines/classes.toml says;
+Finds: an override where as many of them stand on the list as the profile says for the age. Which classes count, medicines/classes.toml says;
 baclofen itself is not counted.
 Errs: on the side of asking: a name and a code that disagree may count twice; an unknown list of medicines is not assessed.
 Source: the Beers criteria speak against three or more from 65 years, baclofen among them; below that the number is a design default.
@@ -13,7 +12,7 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
@@ -33,8 +32,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return CLEAR
     if isinstance(least, Missing):
         return (least,)
-    severe = Severity.INFORMATION if t.goes_on_with("medicines") else Severity.OVERRIDE
-    return (Found(severe, _describe, names, least),)
+    return (Found(Severity.OVERRIDE, _describe, names, least),)
 
 
 def _describe(names: tuple[str, ...], least: Decimal) -> Words:
@@ -61,5 +59,8 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("1", "2", "5", "9", "10"),
+    on_continuing=OnContinuing.INFORMATION,
+    covers=depressant_codes(),
+    rests_on=("medicines",),
     group="interaction-*",
 )

@@ -1,7 +1,6 @@
 """The patient drives or works with machines.
 
-Finds: recorded driving or work with machines, as severely as the profile says; one step milder for a continuing patient whose
-dose does not rise, where it was on record before the last supply.
+Finds: recorded driving or work with machines, as severely as the profile says.
 Errs: on the side of a word too many; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 DRIVING_FACT = "patient.drives"
@@ -27,7 +26,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         return (Missing((DRIVING_FACT,)),)
     if not drives:
         return CLEAR
-    return (Found(limits.severity.milder if t.goes_on_with("drives") else limits.severity, _describe),)
+    return (Found(limits.severity, _describe),)
 
 
 def _describe() -> Words:
@@ -51,4 +50,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("3", "10"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("drives",),
 )

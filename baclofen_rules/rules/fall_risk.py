@@ -12,7 +12,7 @@ from decimal import Decimal
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import AGE_FACT, number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
@@ -25,8 +25,6 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    if t.goes_on:
-        return CLEAR
     if t.age is None:
         return (Missing((AGE_FACT,)),)
     if t.age < limits.from_years or t.total_mg < limits.from_mg_per_day:
@@ -66,5 +64,7 @@ RULE = Rule(
     text=__doc__,
     answers=("3", "2", "5"),
     needs_dose=True,
+    on_continuing=OnContinuing.SILENT,
+    why_continuing="at an unchanged dose there is nothing to decide",
     group="older-adult",
 )

@@ -2,8 +2,7 @@
 
 Finds: a medicine of the class, by ATC code and by name, as severely as the profile says for the class; one finding a class
 that lists its medicines. Baclofen itself on the list of a patient with earlier supplies is this course, not another muscle
-relaxant. Where a continuing patient's dose does not rise, and the list of medicines has stood as it is since before the last
-supply, one step milder: it was answered then.
+relaxant. Information beside `depressant-count`, where that asks and is graver.
 Errs: on the side of finding: a code and a name that disagree count for both; an unknown list of medicines is not assessed.
 Source: the classes and their citations stand in medicines/classes.toml.
 """
@@ -14,11 +13,14 @@ from functools import partial
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
 
 MOST_NAMED = 2
+SEEN_AT_EACH_SUPPLY = {
+    "interaction-sodium-oxybate": "the label of sodium oxybate speaks against sedatives: seen at each supply"
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,7 @@ def check(code: str, t: Terms, limits: Limits) -> Answer:
     names = t.interacting.get(code)
     if names is None:
         return CLEAR
-    severe = limits.severity.milder if t.goes_on_with("medicines") else limits.severity
-    return (Found(severe, _describe, code, names),)
+    return (Found(limits.severity, _describe, code, names),)
 
 
 def _describe(code: str, names: tuple[str, ...]) -> Words:
@@ -62,6 +63,9 @@ RULES = tuple(
         explain=partial(explain, code),
         text=__doc__,
         answers=("1", "2", "5", "9", "10"),
+        on_continuing=OnContinuing.MILDER if code in SEEN_AT_EACH_SUPPLY else OnContinuing.INFORMATION,
+        why_continuing=SEEN_AT_EACH_SUPPLY.get(code, ""),
+        rests_on=("medicines",),
         group="interaction-*",
     )
     for code in interaction_classes()

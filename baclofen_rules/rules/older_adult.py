@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import PHASES_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -26,8 +26,6 @@ class Limits:
 
 
 def check(t: Terms, limits: Limits) -> Answer:
-    if t.is_continuing and t.phases and not t.rises:
-        return CLEAR
     if t.age is None:
         return (Missing((AGE_FACT,)),)
     if t.age < limits.from_years:
@@ -76,4 +74,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5", "2", "9", "10"),
+    on_continuing=OnContinuing.SILENT,
+    why_continuing="at an unchanged dose there is nothing to decide",
 )

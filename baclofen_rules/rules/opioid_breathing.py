@@ -1,14 +1,13 @@
 """An opioid, baclofen, and a disease of breathing.
 
-Finds: an override where an opioid stands on the list and respiratory impairment or sleep apnoea among the conditions; an
-acknowledgement for a continuing patient whose dose does not rise, where both lists have stood as they are since before the last supply.
+Finds: an override where an opioid stands on the list and respiratory impairment or sleep apnoea among the conditions.
 Errs: on the side of asking: beside an opioid unknown conditions are not assessed.
 Source: the Canadian warning on opioids names breathing; that a disease of breathing makes it graver is a design default.
 """
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import CONDITIONS_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -27,8 +26,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
     diseases = tuple(condition for condition in OF_BREATHING if condition in t.conditions)
     if not diseases:
         return CLEAR
-    is_answered = t.goes_on_with("medicines") and t.goes_on_with("conditions")
-    return (Found(Severity.ACKNOWLEDGE if is_answered else Severity.OVERRIDE, _describe, opioids, diseases),)
+    return (Found(Severity.OVERRIDE, _describe, opioids, diseases),)
 
 
 def _describe(opioids: tuple[str, ...], diseases: tuple[Condition, ...]) -> Words:
@@ -56,5 +54,8 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("1", "2", "5", "9", "10"),
+    on_continuing=OnContinuing.MILDER,
+    why_continuing="the combination that people die of: seen at each supply, by a pharmacist again twice a year",
+    rests_on=("medicines", "conditions"),
     group="interaction-*",
 )

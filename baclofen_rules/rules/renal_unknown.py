@@ -1,6 +1,7 @@
 """Nobody knows how the kidneys work.
 
-Finds: without an eGFR and without dialysis an acknowledgement from 65 years, below that information.
+Finds: without an eGFR and without dialysis an acknowledgement from 65 years, below that information. For who goes on as
+before it is information too, where the eGFR was asked for and is not known, until it is to be asked for again.
 Errs: on the side of asking: with an unknown age it asks as from 65 years.
 Source: the Beers criteria on baclofen and kidneys.
 """
@@ -8,6 +9,7 @@ Source: the Beers criteria on baclofen and kidneys.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from baclofen_rules.continuing import was_asked
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
@@ -24,7 +26,8 @@ def check(t: Terms, limits: Limits) -> Answer:
     if t.patient.egfr is not None or t.patient.dialysis:
         return CLEAR
     older = t.age is None or t.age >= limits.from_years
-    return (Found(Severity.ACKNOWLEDGE if older else Severity.INFORMATION, _describe, t, limits),)
+    is_answered = t.goes_on and was_asked(t.patient, "egfr", t.case.on, t.limits)
+    return (Found(Severity.ACKNOWLEDGE if older and not is_answered else Severity.INFORMATION, _describe, t, limits),)
 
 
 def _describe(t: Terms, limits: Limits) -> Words:
@@ -51,4 +54,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "5", "9"),
+    terms=("ask_again_after_days",),
+    why_continuing="asked for and not known: information until it is asked for again",
 )

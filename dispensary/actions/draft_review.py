@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from dispensary.answered import answered_document
 from dispensary.assessment import CASE_FORMAT, Assessment, assess_document, facts_for_the_rules, profile_of
 from dispensary.models import Patient, Pharmacy
 from dispensary.record import record_document, select_rows
@@ -33,9 +34,9 @@ def assess_draft(
     recorded: dict[str, Any] = {}
     if patient is not None:
         rows = select_rows(patient, on)
-        recorded = facts_for_the_rules(patient) | {"died_on": patient.died_on and patient.died_on.isoformat()}
+        recorded = facts_for_the_rules(patient, on) | {"died_on": patient.died_on and patient.died_on.isoformat()}
         if rows.dispenses or rows.prior_supplies or rows.orders:
-            record = record_document(rows, on)
+            record = record_document(rows, on) | {"answered": answered_document(rows)}
     product = {name: order.get(name) for name in ("strength_mg", "brand", "quantity", "phases")}
     fields = ("medicine", "form", "route", "written_on", "starts_on", "group", "as_needed", "then_stop", "repeats",
               "interval_days", "directions", "expected_days", "lines")  # fmt: skip

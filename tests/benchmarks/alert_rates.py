@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.alert_rates 100000
 
-*Clean repeat*: on time, the same dose, everything known, and with the day from which it has been known. *Repeat without days*: the same
-from a system that does not say since when a fact is on record. *Change*: another dose. *First order*: no earlier supply.
+*Clean repeat*: on time, the same dose, everything known, with the day from which it has been known and what was answered before. *Repeat
+without days*: the same from a system that says neither. *Change*: another dose. *First order*: no earlier supply.
 """
 
 import random
@@ -16,10 +16,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from baclofen_rules import Case, Severity, load_profile, review
+from baclofen_rules import Case, Profile, Severity, load_profile, review
 
 ON = date(2026, 11, 22)
 LAST_SUPPLY = ON - timedelta(days=28)
+FIRST_SUPPLY = ON - timedelta(days=400)
 PROFILES = ("lioresal", "us-label", "uk-smpc")
 POPULATION = tomllib.loads(Path(__file__).with_name("population.toml").read_text(), parse_float=Decimal)
 BACLOFEN = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
@@ -28,6 +29,11 @@ BACLOFEN = {"name": "Baclofen 10 mg tablets", "atc": "M03BX01"}
 def draw(chance: random.Random, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Draw each row at its own share."""
     return [row for row in rows if chance.random() < row["share"]]
+
+
+def shuffled(chance: random.Random, items: list[Any]) -> list[Any]:
+    """Return the entries in the order in which they came into a record: any."""
+    return chance.sample(items, len(items))
 
 
 def _normal(chance: random.Random, table: dict[str, Any], least: int, most: int) -> int:
@@ -57,8 +63,8 @@ def patient(chance: random.Random) -> dict[str, Any]:
         "pregnant": False,
         "breastfeeding": False,
         "allergies": [],
-        "conditions": conditions,
-        "medicines": [{"atc": row["atc"]} for row in draw(chance, POPULATION["medicine"])],
+        "conditions": shuffled(chance, conditions),
+        "medicines": shuffled(chance, [{"atc": row["atc"]} for row in draw(chance, POPULATION["medicine"])]),
         "alcohol_use": chance.random() < habits["alcohol_use"],
         "drives": chance.random() < habits["drives"],
         "intrathecal_pump": False,
@@ -71,10 +77,32 @@ def recorded_on(chance: random.Random, facts: dict[str, Any]) -> dict[str, str]:
     """The days of the facts: before the last supply, but for some that are new."""
     new = POPULATION["recorded"]["since_last_supply"]
     return {
-        name: (ON if chance.random() < new else LAST_SUPPLY - timedelta(days=60)).isoformat()
+        name: (ON if chance.random() < new else FIRST_SUPPLY).isoformat()
         for name in facts
         if name not in {"age_years", "egfr_on"}
     }
+
+
+def answer_before(document: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """Add what was answered at an earlier supply: every finding of then; of a list that changed since, the last entry is new."""
+    if "answered_on" not in document:
+        return document
+    asked = {name: value for name, value in document.items() if name != "answered_on"}
+    facts = asked["patient"]
+    new = [name for name, on in facts["recorded_on"].items() if on == ON.isoformat()]
+    before = {name: value[:-1] if name in new and isinstance(value, list) else value for name, value in facts.items()}
+    answers = review(Case.from_json({**asked, "patient": before, "answered": []}), profile).findings
+    return asked | {
+        "answered": [
+            {"code": finding.code, "fingerprint": finding.fingerprint, "on": document["answered_on"]}
+            for finding in answers
+            if finding.severity is not Severity.INFORMATION
+        ]
+    }
+
+
+def _answered_on(chance: random.Random) -> str:
+    return (ON - timedelta(days=28 * chance.choice(POPULATION["answered"]["supplies"]))).isoformat()
 
 
 def order(doses: list[Decimal]) -> dict[str, Any]:
@@ -116,7 +144,7 @@ def clean_repeat(chance: random.Random) -> dict[str, Any]:
     """A case of a patient who takes on time what was taken before."""
     case = repeat_without_days(chance)
     case["patient"]["recorded_on"] = recorded_on(chance, case["patient"])
-    return case
+    return case | {"answered_on": _answered_on(chance)}
 
 
 def repeat_without_days(chance: random.Random) -> dict[str, Any]:
@@ -134,7 +162,7 @@ def change(chance: random.Random) -> dict[str, Any]:
     after = [before[0] + step / 3] * 3 if step % 15 == 0 else [before[0], before[0], before[0] + step]
     facts = patient(chance)
     facts["recorded_on"] = recorded_on(chance, facts)
-    return _case(facts, after, [supply(before)])
+    return _case(facts, after, [supply(before)]) | {"answered_on": _answered_on(chance)}
 
 
 def first_order(chance: random.Random) -> dict[str, Any]:
@@ -151,11 +179,11 @@ KINDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
 }
 
 
-def rates(cases: list[Case], name: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+def rates(documents: list[dict[str, Any]], name: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """Count the findings by code that are asked and told, and the outcomes."""
     profile, asked, informed, outcomes = load_profile(name), Counter[str](), Counter[str](), Counter[str]()
-    for case in cases:
-        answer = review(case, profile)
+    for document in documents:
+        answer = review(Case.from_json(answer_before(document, profile)), profile)
         outcomes[answer.outcome] += 1
         for finding in answer.findings:
             (informed if finding.severity is Severity.INFORMATION else asked)[finding.code] += 1
@@ -166,8 +194,8 @@ def main(count: int) -> None:
     print(f"Per hundred of {count} dispenses of each kind.")
     for kind, case_of_kind in KINDS.items():
         chance = random.Random(1)
-        cases = [Case.from_json(case_of_kind(chance)) for _ in range(count)]
-        counted = {name: rates(cases, name) for name in PROFILES}
+        documents = [case_of_kind(chance) for _ in range(count)]
+        counted = {name: rates(documents, name) for name in PROFILES}
         print(f"\n{kind:36}" + "".join(f"{name:>22}" for name in PROFILES))
         for outcome in ("pass", "acknowledge", "override", "stop"):
             shares = (100 * counted[name][2][outcome] / count for name in PROFILES)

@@ -1,6 +1,6 @@
 """Rows become a case: nothing lost, nothing made up, the same bytes for the same rows."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -61,6 +61,61 @@ def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, 
     assert (facts["pregnant"], facts["breastfeeding"]) == (expected, expected)
     record = assessment.facts_document(person)  # what the log and the API say is what was recorded
     assert (record["pregnant"], record["breastfeeding"]) == (recorded, recorded)
+
+
+@pytest.mark.parametrize(
+    ("born", "recorded", "expected"),
+    [
+        (date(2016, 11, 23), None, False),  # 9 years old
+        (date(2016, 11, 22), None, None),
+        (date(1970, 11, 23), None, None),
+        (date(1970, 11, 22), None, False),  # 56 years old
+        (date(1970, 11, 22), True, True),
+        (None, None, None),
+    ],
+)
+def test_children_and_older_women_are_not_asked_about_pregnancy(shop, born, recorded, expected):
+    person = make.patient(shop, sex="female", birth_date=born and born.isoformat(), pregnant=recorded, breastfeeding=recorded)
+    facts = assessment.case_document(make.prescription(person), on=date(2026, 11, 22))["patient"]
+    assert (facts["pregnant"], facts["breastfeeding"]) == (expected, expected)
+
+
+def test_a_repeat_says_what_was_answered_at_the_last_hand_over(shop, pharmacist):
+    person = make.patient(shop, drives=True)
+    first = make.prescription(person)
+    (asked,) = [q for q in assessment.assess(first, on=TODAY).questions() if q.code == "driving"]
+    result = dispenses.dispense(
+        prescription=first,
+        quantity=first.quantity,
+        pack=make.pack(),
+        acknowledged=["driving"],
+        key="k",
+        by=pharmacist,
+        now=NOW,
+    )
+    assert not isinstance(result, dispenses.Refused), result
+    later = TODAY + timedelta(days=28)
+    repeat = make.prescription(person, now=NOW + timedelta(days=27))
+    document = assessment.case_document(repeat, on=later)
+    assert document["answered"] == [{"code": "driving", "fingerprint": asked.fingerprint, "on": TODAY.isoformat()}]
+    (eased,) = [q for q in assessment.assess(repeat, on=later).questions() if q.code == "driving"]
+    assert (eased.severity, eased.detail.split(". ")[-1]) == ("information", f"Answered on {TODAY}.")
+
+
+def test_an_answer_of_a_cancelled_hand_over_does_not_count(shop, pharmacist):
+    person = make.patient(shop, drives=True)
+    first = make.prescription(person)
+    result = dispenses.dispense(
+        prescription=first,
+        quantity=first.quantity,
+        pack=make.pack(),
+        acknowledged=["driving"],
+        key="k",
+        by=pharmacist,
+        now=NOW,
+    )
+    dispenses.cancel(dispense=result, reason="wrong patient", by=pharmacist, now=NOW + timedelta(minutes=5))
+    assert assessment.case_document(make.prescription(person), on=TODAY)["answered"] == []
 
 
 def test_the_same_rows_give_the_same_bytes(shop):

@@ -1,0 +1,83 @@
+"""Findings that were answered before: how mild they are where a patient goes on as before, and where a graver one asks the same."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from baclofen_rules.facts import FACTS, LISTS, PatientFacts
+from baclofen_rules.findings import Finding, Found, Missing, Severity
+from baclofen_rules.rule import OnContinuing, Rule
+from baclofen_rules.shared_limits import SharedLimits
+from baclofen_rules.terms import Terms
+
+
+def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
+    """Return a finding as mild as its rule has it for a patient who goes on as before, where it was answered before.
+
+    An override is asked for again after the days for which an answer holds. Without a list of answers a finding is one step
+    milder where its facts have stood in the record since before the last supply: it was answered then.
+    """
+    if not terms.goes_on or finding.severity is Severity.INFORMATION:
+        return finding
+    if rule.on_continuing not in (OnContinuing.INFORMATION, OnContinuing.MILDER):
+        return finding
+    case, facts = terms.case, rule.rests_on
+    if case.answered is None:
+        latest = terms.latest
+        recorded = terms.patient.recorded_on or {}
+        is_answered = latest is not None and all(recorded.get(fact, date.max) < latest.dispensed_on for fact in facts)
+        return finding.at_most(finding.severity.milder, "") if is_answered else finding
+    fingerprint = finding.fingerprint
+    answered_on = max((answer.on for answer in case.answered if answer.fingerprint == fingerprint), default=None)
+    if answered_on is None or not _holds_since(answered_on, facts, terms):
+        return finding
+    milder = Severity.INFORMATION if rule.on_continuing is OnContinuing.INFORMATION else finding.severity.milder
+    again_on = answered_on + timedelta(days=int(terms.limits.ask_again_after_days))
+    if finding.severity is not Severity.OVERRIDE:
+        return finding.at_most(milder, f"Answered on {answered_on}.")
+    return (
+        finding
+        if again_on <= case.on
+        else finding.at_most(milder, f"Answered on {answered_on}; asked again from {again_on}.")
+    )
+
+
+def _holds_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:
+    """Return whether an answer of a day holds: no fact changed after it, and no more is taken than on its evening.
+
+    Lists may change: what of them a finding names is part of the finding.
+    """
+    recorded = terms.patient.recorded_on or {}
+    if any(recorded[fact] > day for fact in facts if fact in recorded and FACTS[fact].kind not in LISTS):
+        return False
+    taken = None if terms.therapy is None else terms.therapy.day(day).high
+    return taken is None or terms.total_mg <= taken
+
+
+def gravest(answer: Iterable[Found | Missing]) -> Severity:
+    """Return the gravest severity of the findings of an answer, which has one at least."""
+    return max([part.severity for part in answer if isinstance(part, Found)], key=attrgetter("rank"))
+
+
+class Covering(NamedTuple):
+    """A finding that speaks for others too, as grave as it was before any answer."""
+
+    code: str
+    severity: Severity
+
+
+def ease_covered(finding: Finding, by: Covering | None) -> Finding:
+    """Return a finding as information where a graver one is about the same: one answer is enough for both."""
+    if by is None or not Severity.INFORMATION.rank < finding.severity.rank < by.severity.rank:
+        return finding
+    return finding.at_most(Severity.INFORMATION, f"Counted in {by.code}.")
+
+
+def was_asked(patient: PatientFacts, fact: str, on: date, limits: SharedLimits) -> bool:
+    """Return whether a fact was asked for, is not known, and need not be asked for again on a day."""
+    asked_on = (patient.recorded_on or {}).get(fact)
+    if asked_on is None or getattr(patient, fact) is not None:
+        return False
+    days = limits.ask_again_soon_after_days if FACTS[fact].changes_soon else limits.ask_again_after_days
+    return (on - asked_on).days < days

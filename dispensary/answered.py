@@ -1,0 +1,34 @@
+"""The answers to findings that earlier hand-overs used, as the rule book's case has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, prefetch_related_objects
+
+from baclofen_rules.rule import OnContinuing
+from baclofen_rules.rules import all_rules
+from dispensary.models import DispenseStatus, Override, OverrideState
+from dispensary.record import Rows
+
+_EASED = [rule.code for rule in all_rules() if rule.on_continuing in (OnContinuing.INFORMATION, OnContinuing.MILDER)]
+"""Codes of the rules whose findings are milder where they were answered before."""
+
+
+def answered_document(rows: Rows) -> list[dict[str, Any]]:
+    """Return the last answer to each finding that hand-overs used, of rules that read them; of cancelled ones none."""
+    used = Override.objects.filter(state=OverrideState.USED, code__in=_EASED).only(
+        "code", "fingerprint", "signed_at", "dispense_id"
+    )
+    dispenses = [row for row in rows.dispenses if row.status != DispenseStatus.CANCELLED]
+    prefetch_related_objects(dispenses, Prefetch("overrides", used, to_attr="eased_answers"))
+    answers: list[Override] = [
+        answer
+        for row in dispenses
+        for answer in row.eased_answers  # type: ignore[attr-defined]  # the prefetch above sets it
+        if rows.has_come(answer.signed_at)
+    ]
+    last_days: dict[tuple[str, str], str] = {}
+    for answer in sorted(answers, key=lambda answer: answer.signed_at):
+        last_days[answer.code, answer.fingerprint] = rows.local_day(answer.signed_at).isoformat()
+    return [{"code": code, "fingerprint": mark, "on": day} for (code, mark), day in sorted(last_days.items())]

@@ -1,0 +1,167 @@
+"""Findings that were answered before, for who goes on as before: what still asks, what is milder, and until when."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from baclofen_rules import Case, Finding, InvalidCase, all_rules, load_profile, review
+from baclofen_rules.rule import OnContinuing
+from tests.baclofen_rules.cases import ON, case_of
+
+PROFILE = load_profile("lioresal")
+MORPHINE, GABAPENTIN, TIZANIDINE = {"atc": "N02AA01"}, {"atc": "N03AX12"}, {"atc": "M03BX02"}
+REPEAT = {"takes": ["10+10+10 for 28 days"], "had": ["10+10+10, 28 days ago, for 28 days"]}
+RISE = {"takes": ["10+10+15 for 28 days"], "had": ["10+10+10, 28 days ago, for 28 days"]}
+LAST_HALF_YEAR = 179
+
+
+def document(row: dict[str, Any], answered: list[dict[str, Any]] | None = None, **facts: Any) -> dict[str, Any]:
+    made = case_of({**row, "patient": facts})
+    return made if answered is None else made | {"answered": answered}
+
+
+def findings(made: dict[str, Any]) -> dict[str, Finding]:
+    return {finding.code: finding for finding in review(Case.from_json(made), PROFILE).findings}
+
+
+def answers(made: dict[str, Any], days_ago: int = 28) -> list[dict[str, Any]]:
+    """Everything that a case asks, answered some days ago."""
+    on = (ON - timedelta(days=days_ago)).isoformat()
+    return [
+        {"code": code, "fingerprint": finding.fingerprint, "on": on}
+        for code, finding in findings(made).items()
+        if finding.severity != "information"
+    ]
+
+
+def after_answers(row: dict[str, Any], days_ago: int = 28, **facts: Any) -> dict[str, Finding]:
+    return findings(document(row, answers(document(REPEAT, [], **facts), days_ago), **facts))
+
+
+FACTS: dict[str, dict[str, Any]] = {
+    "alcohol": {"alcohol_use": True},
+    "driving": {"drives": True},
+    "anaesthesia": {"anaesthesia_planned": True},
+    "condition": {"conditions": ["epilepsy"]},
+    "interaction-gabapentinoid": {"medicines": [GABAPENTIN]},
+    "interaction-opioid": {"medicines": [MORPHINE]},
+    "depressant-count": {"medicines": [MORPHINE, GABAPENTIN, TIZANIDINE]},
+}
+
+
+@pytest.mark.parametrize("code", FACTS)
+def test_what_was_answered_at_the_last_supply_is_information_that_says_when(code: str) -> None:
+    asked = findings(document(REPEAT, [], **FACTS[code]))[code]
+    eased = after_answers(REPEAT, **FACTS[code])[code]
+    assert (asked.severity != "information", eased.severity) == (True, "information")
+    assert eased.summary == asked.summary
+    assert f"Answered on {ON - timedelta(days=28)}" in eased.detail
+
+
+@pytest.mark.parametrize("code", FACTS)
+def test_a_start_and_a_rise_ask_again(code: str) -> None:
+    start: dict[str, Any] = {"takes": ["10+10+10 for 28 days"]}
+    for row in (start, RISE):
+        assert after_answers(row, **FACTS[code])[code].severity != "information"
+
+
+@pytest.mark.parametrize("code", FACTS)
+def test_what_nobody_answered_asks(code: str) -> None:
+    recorded = dict.fromkeys(FACTS[code], "2026-01-01")
+    assert findings(document(REPEAT, [], **FACTS[code], recorded_on=recorded))[code].severity != "information"
+
+
+@pytest.mark.parametrize("code", ["alcohol", "driving", "anaesthesia"])
+def test_a_fact_that_was_recorded_after_the_answer_asks(code: str) -> None:
+    (fact,) = FACTS[code]
+    answered = answers(document(REPEAT, [], **FACTS[code]))
+    for days_ago, severity in ((28, "information"), (27, "asks")):
+        days = {fact: (ON - timedelta(days=days_ago)).isoformat()}
+        finding = findings(document(REPEAT, answered, **FACTS[code], recorded_on=days))[code]
+        assert (finding.severity == "information") == (severity == "information"), days_ago
+
+
+def test_another_medicine_of_the_class_asks_and_one_of_no_class_does_not() -> None:
+    answered = answers(document(REPEAT, [], medicines=[GABAPENTIN]))
+    days = {"medicines": ON.isoformat()}
+    statin = document(REPEAT, answered, medicines=[GABAPENTIN, {"atc": "C10AA01"}], recorded_on=days)
+    assert findings(statin)["interaction-gabapentinoid"].severity == "information"
+    pregabalin = document(REPEAT, answered, medicines=[GABAPENTIN, {"atc": "N03AX16"}], recorded_on=days)
+    assert findings(pregabalin)["interaction-gabapentinoid"].severity == "acknowledge"
+
+
+def test_an_override_holds_for_half_a_year_and_an_acknowledgement_for_good() -> None:
+    for days, severity in ((LAST_HALF_YEAR, "information"), (LAST_HALF_YEAR + 1, "override")):
+        assert after_answers(REPEAT, days, medicines=[MORPHINE])["interaction-opioid"].severity == severity
+        assert after_answers(REPEAT, days, drives=True)["driving"].severity == "information"
+
+
+def test_what_people_die_of_is_seen_at_each_supply_and_overridden_twice_a_year() -> None:
+    facts: dict[str, Any] = {"medicines": [MORPHINE], "conditions": ["sleep-apnoea"]}
+    for days, severity in ((LAST_HALF_YEAR, "acknowledge"), (LAST_HALF_YEAR + 1, "override")):
+        assert after_answers(REPEAT, days, **facts)["opioid-breathing"].severity == severity
+
+
+@pytest.mark.parametrize(
+    ("code", "facts"),
+    [
+        ("renal", {"egfr": 40}),
+        ("pregnancy", {"pregnant": True}),
+        ("lactation", {"breastfeeding": True}),
+        ("allergy", {"allergies": ["baclofen"]}),
+        ("intrathecal-pump", {"intrathecal_pump": True}),
+    ],
+)
+def test_what_protects_asks_at_each_supply(code: str, facts: dict[str, Any]) -> None:
+    assert after_answers(REPEAT, **facts)[code].severity == findings(document(REPEAT, [], **facts))[code].severity
+
+
+def test_a_dose_above_the_maximum_asks_at_each_supply() -> None:
+    row = {"takes": ["35+35+35 for 28 days"], "had": ["35+35+35, 28 days ago, for 28 days"]}
+    answered = answers(document(row, []))
+    assert findings(document(row, answered))["daily-maximum"].severity == "override"
+
+
+def test_single_classes_are_counted_in_the_sum_where_that_is_graver() -> None:
+    medicines = [MORPHINE, GABAPENTIN, TIZANIDINE]
+    asked = findings(document({}, medicines=medicines))
+    assert {code: str(finding.severity) for code, finding in asked.items()} == {
+        "depressant-count": "override",
+        "interaction-opioid": "override",
+        "interaction-gabapentinoid": "information",
+        "interaction-muscle-relaxant": "information",
+    }
+    assert asked["interaction-gabapentinoid"].detail.endswith("Counted in depressant-count.")
+    assert after_answers(REPEAT, medicines=medicines)["interaction-gabapentinoid"].severity == "information"
+
+
+def test_an_answer_for_a_smaller_dose_does_not_hold_after_a_rise_elsewhere() -> None:
+    row: dict[str, Any] = {
+        "orders": ["A by dr-a: 20+20+20; 336 tablets of 10 mg; started 60 days ago; repeats 3"],
+        "given": ["A: 168 tablets 28 days ago"],
+        "elsewhere": ["r1 by dr-a: 10+10+10 for 28 days, 90 days ago"],
+        "asks": "A: 168 tablets",
+    }
+    made = case_of(row | {"patient": {"drives": True}}) | {"answered": []}
+    (fingerprint,) = [finding.fingerprint for code, finding in findings(made).items() if code == "driving"]
+    for days, severity in ((28, "information"), (80, "acknowledge")):
+        on = (ON - timedelta(days=days)).isoformat()
+        answered = [{"code": "driving", "fingerprint": fingerprint, "on": on}]
+        assert findings(made | {"answered": answered})["driving"].severity == severity
+
+
+def test_a_case_writes_its_answers_and_reads_them_back() -> None:
+    made = document(REPEAT, [{"code": "driving", "fingerprint": "f" * 64, "on": "2026-10-25"}])
+    case = Case.from_json(made)
+    assert case.to_json()["answered"] == made["answered"]
+    assert Case.from_json(case.to_json()) == case
+    assert "answered" not in Case.from_json(document(REPEAT)).to_json()
+    with pytest.raises(InvalidCase, match=r"answered\[0\]\.on"):
+        Case.from_json(document(REPEAT, [{"code": "driving", "fingerprint": "f", "on": "2026-11-23"}]))
+
+
+def test_a_rule_that_is_milder_says_which_facts_it_rests_on() -> None:
+    for rule in all_rules():
+        if rule.on_continuing in (OnContinuing.INFORMATION, OnContinuing.MILDER):
+            assert rule.rests_on, rule.code
