@@ -1,16 +1,22 @@
 """The page of all rules, RULES.md: ``python -m baclofen_rules rules`` writes it."""
 
+import inspect
+import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from baclofen_rules.case import Action
 from baclofen_rules.facts import FACTS, Indication, Kind, Sex
+from baclofen_rules.findings import Severity
 from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.compare import value_in_words
 from baclofen_rules.profiles.limits import Parameter
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.rules import all_rules
 from baclofen_rules.text import format_amount
 
@@ -34,6 +40,19 @@ Too much baclofen sedates and stops breathing; too little or none brings withdra
 6. Bad input is refused, not repaired: NaN, a dose of 0, an unknown word, a date of 1800, an unknown field.
 """
 
+RATES: Final = Path(__file__).with_name("rates.toml")
+"""How often each rule speaks, written by ``tests/benchmarks/alert_rates.py``."""
+OVERVIEW_HEAD: Final = (
+    "## All rules",
+    "",
+    "*Repeat*: what becomes of a finding for who goes on as before: the patient is continuing, the dose does not rise, and the same finding was",
+    "answered before. A medicine or condition that is new, a fact recorded after the answer, and a dose above that of then ask again; an answered",
+    "override is asked for again after `ask_again_after_days`. Rules that only *ask* are about this order or supply, or say why. The last columns:",
+    "asked / told in 10,000 dispenses of a generated population, profile `lioresal` ([ALERTS.md](ALERTS.md)).",
+    "",
+    "| code | severity | finds | repeat | first orders | changes | clean repeats |",
+    "|---|---|---|---|---|---|---|",
+)
 _VALUES: Final = {
     Kind.BIRTH_DATE: "a date",
     Kind.DAY: "a date",
@@ -50,7 +69,7 @@ def rules_page(profiles: Sequence[Profile]) -> str:
     """The page as Markdown, for the newest numbers of the profiles."""
     on = max(day for profile in profiles for day in profile.changes)
     classes = interaction_classes()
-    lines = [HEAD]
+    lines = [HEAD, *_overview(profiles, on), ""]
     lines += ["## Numbers that several rules share", "", *_table(_shared(profiles), profiles, on)]
     family: list[Rule[Any]] = []
     for rule in sorted(all_rules(), key=lambda rule: rule.code):
@@ -61,6 +80,50 @@ def rules_page(profiles: Sequence[Profile]) -> str:
     lines += ["", *_interactions(family, profiles, on)]
     lines += ["", *_facts()]
     return "\n".join(lines) + "\n"
+
+
+def _overview(profiles: Sequence[Profile], on: date) -> Iterator[str]:
+    """Return all rules as a table: what each finds, how gravely, what becomes of it at a repeat, and how often it speaks."""
+    rates = tomllib.loads(RATES.read_text(encoding="utf-8"))["rates"]
+    yield from OVERVIEW_HEAD
+    for rule in sorted(all_rules(), key=lambda rule: rule.code):
+        title = interaction_classes()[rule.code].title if rule.code in interaction_classes() else _title(rule)
+        rows = rates.get(rule.code, {})
+        counts = " | ".join(
+            f"{asked} / {told}" if asked or told else "-"
+            for asked, told in (rows.get(kind, (0, 0)) for kind in ("first order", "change", "clean repeat"))
+        )
+        severities = _severities(rule, profiles, on)
+        at_repeats = "" if severities == [str(Severity.INFORMATION)] else _at_repeats(rule)
+        yield f"| `{rule.code}` | {' to '.join(severities)} | {title.rstrip('.')} | {at_repeats} | {counts} |"
+
+
+def _severities(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> list[str]:
+    """Return the mildest and the gravest severity that a rule's file and numbers name."""
+    check = rule.check.func if isinstance(rule.check, partial) else rule.check
+    names = set(re.findall(r"\bSeverity\.([A-Z]+)\b", inspect.getsource(inspect.getmodule(check) or check)))
+    named = {Severity[name] for name in names}
+    for profile in profiles:
+        for parameter in profile.sections[rule.code].parameters.values():
+            named |= {
+                Severity(entry.value) for entry in parameter.in_force(on) if entry.unit == "severity" and entry.value
+            }
+    ranked = sorted(named, key=lambda severity: severity.rank)
+    return [str(severity) for severity in dict.fromkeys((ranked[0], ranked[-1]))]
+
+
+def _at_repeats(rule: Rule[Any]) -> str:
+    words = {
+        OnContinuing.ASKS: "asks",
+        OnContinuing.MILDER: "one step milder, once answered",
+        OnContinuing.INFORMATION: "information, once answered",
+        OnContinuing.SILENT: "nothing",
+    }[rule.on_continuing]
+    return f"{words}: {rule.why_continuing}" if rule.why_continuing else words
+
+
+def _title(rule: Rule[Any]) -> str:
+    return rule.text.strip().partition("\n")[0]
 
 
 def _facts() -> Iterator[str]:

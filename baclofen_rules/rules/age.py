@@ -70,4 +70,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5", "2"),
+    why_continuing="a child wants close supervision at each supply",
 )

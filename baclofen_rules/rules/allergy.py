@@ -43,4 +43,5 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    why_continuing="it protects: a wrong record is corrected",
 )

@@ -62,4 +62,5 @@ RULE = Rule(
     terms=("max_mg_per_day",),
     answers=("5", "6", "22"),
     needs_dose=True,
+    why_continuing="no answer makes a dose above the limit an ordinary one",
 )

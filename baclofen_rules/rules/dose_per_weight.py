@@ -64,4 +64,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "6", "22"),
     needs_dose=True,
+    why_continuing="no answer makes a dose above the limit an ordinary one",
 )

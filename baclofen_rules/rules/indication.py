@@ -8,7 +8,7 @@ Source: the labels name spasticity alone; the source documents mention other use
 
 from baclofen_rules.facts import Indication
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 
@@ -43,4 +43,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("22", "5"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("indication",),
 )

@@ -6,7 +6,7 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -44,4 +44,6 @@ RULE = Rule(
     text=__doc__,
     answers=("2", "4"),
     group="interaction-*",
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("medicines",),
 )

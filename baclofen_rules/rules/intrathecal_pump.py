@@ -61,4 +61,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5", "9"),
+    why_continuing="two baclofens at once: seen at each supply",
 )

@@ -51,4 +51,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "5", "9", "10"),
+    why_continuing="it protects two",
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
 
@@ -48,4 +48,6 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "5", "9"),
+    on_continuing=OnContinuing.INFORMATION,
+    rests_on=("conditions",),
 )

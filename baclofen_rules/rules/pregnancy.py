@@ -57,4 +57,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5", "9"),
+    why_continuing="it protects two",
 )

@@ -141,4 +141,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "9"),
     needs_dose=True,
+    why_continuing="an answer of then says nothing of the kidneys of today",
 )

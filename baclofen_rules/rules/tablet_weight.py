@@ -57,4 +57,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5",),
+    why_continuing="a child grows: the weight is looked at each time",
 )

@@ -1,6 +1,8 @@
 """Findings per hundred dispenses over a generated population (``population.toml``), by rule, profile and kind of dispense.
 
-    python -m tests.benchmarks.alert_rates 100000
+    python -m tests.benchmarks.alert_rates 100000 [--write]
+
+`--write` puts the numbers of `lioresal` into `baclofen_rules/rates.toml`, which RULES.md shows.
 
 *Clean repeat*: on time, the same dose, everything known, with the day from which it has been known and what was answered before. *Repeat
 without days*: the same from a system that says neither. *Change*: another dose. *First order*: no earlier supply.
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from baclofen_rules import Case, Profile, Severity, load_profile, review
+from baclofen_rules.page import RATES
 
 ON = date(2026, 11, 22)
 LAST_SUPPLY = ON - timedelta(days=28)
@@ -190,12 +193,31 @@ def rates(documents: list[dict[str, Any]], name: str) -> tuple[Counter[str], Cou
     return asked, informed, outcomes
 
 
-def main(count: int) -> None:
+def write_rates(asked: dict[str, Counter[str]], informed: dict[str, Counter[str]], count: int) -> None:
+    """Write how often each rule asks and tells, of 10,000 dispenses of each kind."""
+    lines = [
+        f"# Asked and told of 10,000 dispenses, by rule and kind: python -m tests.benchmarks.alert_rates {count} --write",
+        "",
+        "[rates]",
+    ]
+    for code in sorted({code for counter in (*asked.values(), *informed.values()) for code in counter}):
+        pairs = [
+            f'"{kind}" = [{round(10_000 * asked[kind][code] / count)}, {round(10_000 * informed[kind][code] / count)}]'
+            for kind in asked
+        ]
+        lines.append(f"{code} = {{ {', '.join(pairs)} }}")
+    RATES.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main(count: int, *, may_write: bool) -> None:
     print(f"Per hundred of {count} dispenses of each kind.")
+    asked_of: dict[str, Counter[str]] = {}
+    informed_of: dict[str, Counter[str]] = {}
     for kind, case_of_kind in KINDS.items():
         chance = random.Random(1)
         documents = [case_of_kind(chance) for _ in range(count)]
         counted = {name: rates(documents, name) for name in PROFILES}
+        asked_of[kind], informed_of[kind], _ = counted["lioresal"]
         print(f"\n{kind:36}" + "".join(f"{name:>22}" for name in PROFILES))
         for outcome in ("pass", "acknowledge", "override", "stop"):
             shares = (100 * counted[name][2][outcome] / count for name in PROFILES)
@@ -207,7 +229,9 @@ def main(count: int) -> None:
                 f"  {code:34}"
                 + "".join(f"   asked {100 * a / count:5.2f} told {100 * t / count:5.2f}"[:24] for a, t in pairs)
             )
+    if may_write:
+        write_rates(asked_of, informed_of, count)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, may_write="--write" in sys.argv)
