@@ -106,7 +106,9 @@ def _severities(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> list[
     for profile in profiles:
         for parameter in profile.sections[rule.code].parameters.values():
             named |= {
-                Severity(entry.value) for entry in parameter.in_force(on) if entry.unit == "severity" and entry.value
+                Severity(str(entry.value))
+                for entry in parameter.in_force(on)
+                if entry.unit == "severity" and entry.value
             }
     ranked = sorted(named, key=lambda severity: severity.rank)
     return [str(severity) for severity in dict.fromkeys((ranked[0], ranked[-1]))]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from baclofen_rules.case import Action
-from baclofen_rules.findings import Answer
+from baclofen_rules.findings import Answer, Facts
 from baclofen_rules.terms import Terms
 
 L = TypeVar("L")
@@ -48,6 +49,14 @@ class Rule(Generic[L]):
     """Names of the shared numbers (``SharedLimits``) that the rule rests on."""
     answers: tuple[str, ...] = ()
     """FHIR mitigation codes that commonly answer its findings."""
+    clears: tuple[str, ...] = ()
+    """Sentences of what clears a finding, with names of its limit in braces; the first of which the limit has every name is said."""
+    choose_clearing: Callable[[Facts, Facts], str] | None = None
+    """The same sentence where it depends on the finding, from its ``observed`` and ``limit``; empty where nothing clears it."""
+    clears_on: Callable[[Facts, Facts, date], date] | None = None
+    """The day from which a finding about time is no longer made, from its ``observed``, ``limit`` and the day of the review."""
+    nothing_clears: str = ""
+    """The reason, where no correction clears a finding."""
     actions: tuple[Action, ...] = (Action.DISPENSE,)
     """The actions that the rule is about."""
     needs_dose: bool = False

@@ -23,6 +23,10 @@ def count_days(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
 
 
+CHOICE_AT_THE_COUNTER: Final = "A choice above the main button of how this order stands to what the patient takes"
+"""The remedy of findings about two orders that a decision settles."""
+
+
 def join_words(words: Sequence[str]) -> str:
     """Words as a list in a sentence: ``a, b and c``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -53,4 +53,5 @@ RULE = Rule(
     answers=("5",),
     terms=("stop_free_mg_per_day",),
     actions=(Action.DISCONTINUE,),
+    clears=("A taper first, down to {mg_per_day} or less",),
 )

@@ -10,7 +10,7 @@ Source: the profile's label.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -63,6 +63,10 @@ def explain(t: Terms, limits: Limits) -> str:
     return f"The patient is {'unknown' if t.age is None else format_amount(t.age)} years old; no limit at this age."
 
 
+def choose_clearing(observed: Facts, limit: Facts) -> str:
+    return "The date of birth in the patient\u2019s record" if limit["ages"] is None else ""
+
+
 RULE = Rule(
     code="age",
     limits=Limits,
@@ -71,4 +75,6 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "2"),
     why_continuing="a child wants close supervision at each supply",
+    nothing_clears="the age stays as it is",
+    choose_clearing=choose_clearing,
 )

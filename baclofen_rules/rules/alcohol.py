@@ -55,4 +55,5 @@ RULE = Rule(
     answers=("2", "3", "10"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("alcohol_use",),
+    clears=("A corrected record, where the use of alcohol is recorded wrongly",),
 )

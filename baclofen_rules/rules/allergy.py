@@ -44,4 +44,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     why_continuing="it protects: a wrong record is corrected",
+    clears=("A corrected record, where the allergy is recorded wrongly",),
 )

@@ -41,4 +41,5 @@ RULE = Rule(
     answers=("3", "4"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("anaesthesia_planned",),
+    clears=("A corrected record, where the planned anaesthesia is recorded wrongly or is over",),
 )

@@ -12,6 +12,7 @@ from baclofen_rules.findings import CLEAR, Answer, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.therapy import How
+from baclofen_rules.words import CHOICE_AT_THE_COUNTER
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -45,4 +46,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "7"),
     needs_dose=True,
+    clears=(CHOICE_AT_THE_COUNTER,),
 )

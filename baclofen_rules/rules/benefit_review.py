@@ -69,4 +69,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "2", "9"),
     needs_dose=True,
+    clears=("Less than {mg_per_day}",),
 )

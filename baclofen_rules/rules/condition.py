@@ -80,4 +80,5 @@ RULE = Rule(
     answers=("2", "5", "9", "22"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("conditions",),
+    clears=("A corrected record, where the condition is recorded wrongly",),
 )

@@ -67,4 +67,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "4", "5"),
+    clears=("A corrected record: the facts cannot all hold",),
 )

@@ -53,4 +53,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,
+    clears=("An order that says what follows after {days}",),
 )

@@ -11,7 +11,7 @@ from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Se
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
-from baclofen_rules.words import count_days
+from baclofen_rules.words import CHOICE_AT_THE_COUNTER, count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -53,4 +53,5 @@ RULE = Rule(
     needs_dose=True,
     terms=("restart_after_days",),
     is_for_pharmacist=True,
+    clears=(CHOICE_AT_THE_COUNTER,),
 )

@@ -48,4 +48,5 @@ RULE = Rule(
     answers=("5", "2"),
     needs_dose=True,
     is_for_pharmacist=True,
+    clears=("A start before the old tablets end, or more of the old tablets",),
 )

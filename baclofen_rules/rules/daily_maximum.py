@@ -62,4 +62,5 @@ RULE = Rule(
     answers=("5", "6", "22"),
     needs_dose=True,
     why_continuing="no answer makes a dose above the limit an ordinary one",
+    clears=("At most {mg_per_day}",),
 )

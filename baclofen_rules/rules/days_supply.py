@@ -63,4 +63,5 @@ RULE = Rule(
     text=__doc__,
     answers=("14", "16", "5"),
     needs_dose=True,
+    clears=("Tablets for at most {days}",),
 )

@@ -63,4 +63,5 @@ RULE = Rule(
     covers=depressant_codes(),
     rests_on=("medicines",),
     group="interaction-*",
+    clears=("Fewer than {medicines_below} sedating medicines on the patient\u2019s list",),
 )

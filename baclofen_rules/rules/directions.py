@@ -396,4 +396,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("5",),
+    clears=("A corrected order, whose words, doses, days and quantity agree",),
 )

@@ -65,4 +65,5 @@ RULE = Rule(
     answers=("5", "6", "22"),
     needs_dose=True,
     why_continuing="no answer makes a dose above the limit an ordinary one",
+    clears=("{mg_per_day} or less, which is {mg_per_kg_per_day}",),
 )

@@ -52,4 +52,5 @@ RULE = Rule(
     answers=("3", "10"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("drives",),
+    clears=("A corrected record, where driving is recorded wrongly",),
 )

@@ -85,4 +85,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("7", "5"),
+    clears=("The other baclofen stopped, or taken off the patient\u2019s list where it has ended",),
 )

@@ -10,10 +10,11 @@ Source: payers' refill-too-soon habits; ordering up to seven days ahead in the U
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
@@ -99,6 +100,14 @@ def explain(t: Terms, limits: Limits) -> str:
     return f"{t.left_days} days are left of the last supply."
 
 
+def clears_on(observed: Facts, limit: Facts, on: date) -> date:
+    left = int(observed["days_left"])
+    if "used_percent" not in limit:
+        return on + timedelta(days=left - int(limit["days_left"]))
+    supplied = int(observed["days_supply"])
+    return on + timedelta(days=ceil(Decimal(limit["used_percent"]) * supplied / 100) - (supplied - left))
+
+
 RULE = Rule(
     code="early-refill",
     limits=Limits,
@@ -107,4 +116,5 @@ RULE = Rule(
     text=__doc__,
     answers=("14", "15", "16", "17", "18", "3"),
     needs_dose=True,
+    clears_on=clears_on,
 )

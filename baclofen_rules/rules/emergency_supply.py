@@ -56,4 +56,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "2", "17", "15"),
     needs_dose=True,
+    clears=("An order of the prescriber",),
 )

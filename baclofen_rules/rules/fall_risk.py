@@ -67,4 +67,5 @@ RULE = Rule(
     on_continuing=OnContinuing.SILENT,
     why_continuing="at an unchanged dose there is nothing to decide",
     group="older-adult",
+    clears=("A corrected record, where a medicine or a condition is recorded wrongly",),
 )

@@ -62,4 +62,5 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("5", "19"),
+    clears=("An order for tablets",),
 )

@@ -8,7 +8,7 @@ Source: the profile's label.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -54,6 +54,11 @@ def explain(t: Terms, limits: Limits) -> str:
     return f"Doses a day: {', '.join(map(str, counts))}; most {limits.max_per_day}; least {limits.min_per_day}."
 
 
+def choose_clearing(observed: Facts, limit: Facts) -> str:
+    side = "At most" if int(observed["doses_per_day"]) > int(limit["doses_per_day"]) else "At least"
+    return f"{side} {{doses_per_day}}"
+
+
 RULE = Rule(
     code="frequency",
     limits=Limits,
@@ -62,4 +67,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "22"),
     needs_dose=True,
+    choose_clearing=choose_clearing,
 )

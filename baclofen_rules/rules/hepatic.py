@@ -39,4 +39,5 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    clears=("A corrected record, where the liver disease is recorded wrongly",),
 )

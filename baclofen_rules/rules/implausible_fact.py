@@ -77,4 +77,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("2", "4"),
+    clears=("A corrected value in the patient\u2019s record",),
 )

@@ -45,4 +45,5 @@ RULE = Rule(
     answers=("22", "5"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("indication",),
+    clears=("Spasticity as the indication in the patient\u2019s record, where that is what it is for",),
 )

@@ -7,10 +7,10 @@ Source: design.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -52,6 +52,10 @@ def explain(t: Terms, limits: Limits) -> str:
     return "No instalment is handed over before its day."
 
 
+def clears_on(observed: Facts, limit: Facts, on: date) -> date:
+    return date.fromisoformat(limit["due_on"]) - timedelta(days=int(limit["days_early"]))
+
+
 RULE = Rule(
     code="instalment-early",
     limits=Limits,
@@ -61,4 +65,5 @@ RULE = Rule(
     needs_record=True,
     answers=("14", "16", "5"),
     needs_dose=True,
+    clears_on=clears_on,
 )

@@ -46,4 +46,5 @@ RULE = Rule(
     group="interaction-*",
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("medicines",),
+    clears=("The medicine on the patient\u2019s list by a name or ATC code that is known here",),
 )

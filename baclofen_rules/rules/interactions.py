@@ -62,6 +62,7 @@ RULES = tuple(
         check=partial(check, code),
         explain=partial(explain, code),
         text=__doc__,
+        clears=("The other medicine stopped, and taken off the patient\u2019s list",),
         answers=("1", "2", "5", "9", "10"),
         on_continuing=OnContinuing.MILDER if code in SEEN_AT_EACH_SUPPLY else OnContinuing.INFORMATION,
         why_continuing=SEEN_AT_EACH_SUPPLY.get(code, ""),

@@ -62,4 +62,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "9"),
     why_continuing="two baclofens at once: seen at each supply",
+    clears=("A corrected record, where the pump is recorded wrongly",),
 )

@@ -52,4 +52,5 @@ RULE = Rule(
     text=__doc__,
     answers=("2", "5", "9", "10"),
     why_continuing="it protects two",
+    clears=("A corrected record, where breastfeeding is recorded wrongly or has ended",),
 )

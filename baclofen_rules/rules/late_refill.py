@@ -55,4 +55,5 @@ RULE = Rule(
     answers=("5", "2"),
     needs_dose=True,
     actions=(Action.DISPENSE, Action.DISCONTINUE),
+    nothing_clears="the days without tablets have passed",
 )

@@ -68,4 +68,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_dose=True,
+    nothing_clears="the old tablets are at home",
 )

@@ -61,4 +61,5 @@ RULE = Rule(
     is_about_product=True,
     answers=("5",),
     needs_dose=True,
+    clears=("Doses of whole or half tablets: multiples of {smallest_mg}, or tablets of another strength",),
 )

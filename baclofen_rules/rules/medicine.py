@@ -57,4 +57,5 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("5", "19"),
+    clears=("An order for baclofen",),
 )

@@ -76,4 +76,5 @@ RULE = Rule(
     answers=("5", "2", "9", "10"),
     on_continuing=OnContinuing.SILENT,
     why_continuing="at an unchanged dose there is nothing to decide",
+    nothing_clears="the age stays as it is",
 )

@@ -58,4 +58,5 @@ RULE = Rule(
     why_continuing="the combination that people die of: seen at each supply, by a pharmacist again twice a year",
     rests_on=("medicines", "conditions"),
     group="interaction-*",
+    clears=("A corrected record, where a medicine or a condition is recorded wrongly",),
 )

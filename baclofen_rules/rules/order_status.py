@@ -57,4 +57,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5",),
     ends_review=True,
+    clears=("An order that is active",),
 )

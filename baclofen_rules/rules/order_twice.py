@@ -59,4 +59,5 @@ RULE = Rule(
     text=__doc__,
     needs_record=True,
     answers=("5", "14"),
+    clears=("One of the two orders cancelled",),
 )

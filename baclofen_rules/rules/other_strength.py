@@ -13,7 +13,7 @@ from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import CourseView, Relation
-from baclofen_rules.words import count_days
+from baclofen_rules.words import CHOICE_AT_THE_COUNTER, count_days
 
 
 def check(t: Terms, limits: NoLimits) -> Answer:
@@ -53,4 +53,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,
+    clears=(CHOICE_AT_THE_COUNTER,),
 )

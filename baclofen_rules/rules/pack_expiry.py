@@ -46,4 +46,5 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("19",),
+    clears=("A pack that expires on {expires_on} or later",),
 )

@@ -50,4 +50,5 @@ RULE = Rule(
     answers=("2", "5", "9"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("conditions",),
+    clears=("A corrected record, where the condition is recorded wrongly",),
 )

@@ -49,4 +49,5 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("19",),
+    clears=("A pack of {strength_mg}",),
 )

@@ -42,4 +42,5 @@ RULE = Rule(
     text=__doc__,
     needs_record=True,
     answers=("14",),
+    clears=("An answer to whether the two records are of one person",),
 )

@@ -58,4 +58,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "9"),
     why_continuing="it protects two",
+    clears=("A corrected record, where the pregnancy is recorded wrongly or has ended",),
 )

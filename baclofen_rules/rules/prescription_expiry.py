@@ -68,4 +68,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     answers=("21", "5"),
+    clears=("A new prescription: this one was valid until {valid_until}",),
 )

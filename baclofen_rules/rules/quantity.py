@@ -97,4 +97,9 @@ RULE = Rule(
     is_about_product=True,
     answers=("14", "5"),
     needs_dose=True,
+    clears=(
+        "{tablets}, or directions that fit the quantity",
+        "From {least} to {most}",
+        "{least} or more",
+    ),
 )

@@ -142,4 +142,8 @@ RULE = Rule(
     answers=("5", "9"),
     needs_dose=True,
     why_continuing="an answer of then says nothing of the kidneys of today",
+    clears=(
+        "An eGFR measured in the last {days}",
+        "A corrected eGFR or dialysis, where it is recorded wrongly; a dose below {mg_per_day} makes it milder",
+    ),
 )

@@ -56,4 +56,5 @@ RULE = Rule(
     answers=("2", "5", "9"),
     terms=("ask_again_after_days",),
     why_continuing="asked for and not known: information until it is asked for again",
+    clears=("An eGFR in the patient\u2019s record",),
 )

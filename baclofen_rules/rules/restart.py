@@ -55,4 +55,5 @@ RULE = Rule(
     terms=("restart_after_days", "new_after_days", "start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding"),
     answers=("5", "2"),
     needs_dose=True,
+    clears=("{mg_per_day} or less on the first days",),
 )

@@ -60,4 +60,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     switches_off=True,
+    clears=("An order to be taken by mouth",),
 )

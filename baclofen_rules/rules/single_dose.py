@@ -53,4 +53,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "6", "22"),
     needs_dose=True,
+    clears=("At most {dose_mg}",),
 )

@@ -79,4 +79,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "6"),
     needs_dose=True,
+    clears=("Doses as before, of {dose_mg} or little more",),
 )

@@ -54,4 +54,5 @@ RULE = Rule(
     terms=("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days"),
     answers=("5", "6", "22"),
     needs_dose=True,
+    clears=("At most {mg_per_day} to start with",),
 )

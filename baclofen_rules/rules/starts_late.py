@@ -47,4 +47,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,
+    nothing_clears="the planned day has passed",
 )

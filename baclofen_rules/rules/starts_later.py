@@ -9,7 +9,7 @@ Source: design.
 from datetime import date
 
 from baclofen_rules.course_words import find_planned_start
-from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import count_days
@@ -38,6 +38,10 @@ def explain(t: Terms, limits: NoLimits) -> str:
     return "No planned start lies ahead."
 
 
+def clears_on(observed: Facts, limit: Facts, on: date) -> date:
+    return date.fromisoformat(limit["starts_on"])
+
+
 RULE = Rule(
     code="starts-later",
     limits=NoLimits,
@@ -47,4 +51,5 @@ RULE = Rule(
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,
+    clears_on=clears_on,
 )

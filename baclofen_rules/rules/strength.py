@@ -57,4 +57,8 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("5", "19"),
+    clears=(
+        "An order for tablets of {strengths_mg}",
+        "An order that names the strength of its tablets",
+    ),
 )

@@ -58,4 +58,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     why_continuing="a child grows: the weight is looked at each time",
+    clears=("A weight of {weight_kg} or more in the patient\u2019s record, where that is right",),
 )

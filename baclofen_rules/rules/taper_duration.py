@@ -88,4 +88,5 @@ RULE = Rule(
     answers=("5",),
     terms=("stop_free_mg_per_day",),
     needs_dose=True,
+    clears=("A taper that lasts {days} or more",),
 )

@@ -57,4 +57,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     needs_dose=True,
+    clears=("Steps of at most {mg_per_day}",),
 )

@@ -81,4 +81,5 @@ RULE = Rule(
     terms=("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding"),
     answers=("5",),
     needs_dose=True,
+    clears=("Less than {times} as much",),
 )

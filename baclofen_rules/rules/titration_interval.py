@@ -58,4 +58,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     needs_dose=True,
+    clears=("{days} or more between two rises",),
 )

@@ -56,4 +56,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     needs_dose=True,
+    clears=("Rises of at most {mg_per_day}",),
 )

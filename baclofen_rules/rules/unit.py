@@ -78,4 +78,5 @@ RULE = Rule(
     text=__doc__,
     answers=("5",),
     switches_off=True,
+    clears=("An order in mg",),
 )

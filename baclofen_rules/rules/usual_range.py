@@ -62,4 +62,5 @@ RULE = Rule(
     explain=explain,
     text=__doc__,
     needs_dose=True,
+    clears=("{low_mg_per_day} to {high_mg_per_day}",),
 )

@@ -67,4 +67,5 @@ RULE = Rule(
     text=__doc__,
     is_about_product=True,
     answers=("2", "3", "19"),
+    clears=("A brand without wheat starch",),
 )

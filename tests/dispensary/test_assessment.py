@@ -75,7 +75,9 @@ def test_only_somebody_recorded_as_male_is_not_asked_about_pregnancy(shop, sex, 
     ],
 )
 def test_children_and_older_women_are_not_asked_about_pregnancy(shop, born, recorded, expected):
-    person = make.patient(shop, sex="female", birth_date=born and born.isoformat(), pregnant=recorded, breastfeeding=recorded)
+    person = make.patient(
+        shop, sex="female", birth_date=born and born.isoformat(), pregnant=recorded, breastfeeding=recorded
+    )
     facts = assessment.case_document(make.prescription(person), on=date(2026, 11, 22))["patient"]
     assert (facts["pregnant"], facts["breastfeeding"]) == (expected, expected)
 
