@@ -94,7 +94,7 @@ SNOMED: Final = {
 
 
 class Statement(NamedTuple):
-    """What a code says of another fact of the patient: kidneys below an eGFR (mL/min/1.73 m2), dialysis, or pregnancy."""
+    """Statements of a code about another fact of the patient: kidneys below an eGFR (mL/min/1.73 m2), dialysis, or pregnancy."""
 
     words: str
     below_egfr: Decimal | None = None
@@ -172,7 +172,7 @@ def condition_of(coded: CodedCondition) -> Condition | None:
 
 
 def statement_of(coded: CodedCondition) -> Statement | None:
-    """What a coded condition says of another fact, or None where it says nothing of one."""
+    """Return what a coded condition says of another fact, or None where it says nothing of one."""
     return _look_up(coded, STATED_BY_ICD_10, STATED_BY_SNOMED)
 
 

@@ -25,7 +25,7 @@ class Sex(StrEnum):
 
 
 class Indication(StrEnum):
-    """What the medicine is for."""
+    """The indication: what the medicine is for."""
 
     SPASTICITY = "spasticity"
     ALCOHOL_DEPENDENCE = "alcohol-dependence"

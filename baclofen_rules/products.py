@@ -1,4 +1,4 @@
-"""What an order or a pack says of its product: the medicine, the form and the route, read by whole words (the table of the medicine)."""
+"""The product of an order or pack as its words say it: the medicine, the form and the route, read by whole words (the table of the medicine)."""
 
 from enum import Enum, auto
 from functools import cache, lru_cache
@@ -29,7 +29,7 @@ class Form(NamedTuple):
 
 
 class ProductName(NamedTuple):
-    """What the words of a product's name say."""
+    """The reading of a product's name."""
 
     is_baclofen: bool
     other: str | None
@@ -39,7 +39,7 @@ class ProductName(NamedTuple):
 
 
 class Identity(Enum):
-    """Whether a product is baclofen."""
+    """Return whether a product is baclofen."""
 
     BACLOFEN = auto()
     OTHER = auto()

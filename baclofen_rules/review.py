@@ -70,7 +70,7 @@ class Course(NamedTuple):
 
 
 class ReviewedTherapy(NamedTuple):
-    """What the patient takes today, and how the order in question stands to it, before any answer."""
+    """Find what the patient takes today, and how the order in question stands to it, before any answer."""
 
     therapy: Therapy
     relation: OrderRelation | None

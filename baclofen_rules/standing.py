@@ -1,4 +1,4 @@
-"""How the patient stands on the day of a case of the second format: read from its therapy, before any answer."""
+"""The patient's standing on the day of a case of the second format: read from its therapy, before any answer."""
 
 from __future__ import annotations
 

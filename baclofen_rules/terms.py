@@ -307,7 +307,7 @@ class Terms:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the patient is continuing, and the daily dose does not rise; unknown doses may."""
+        """Return whether the patient is continuing, and the daily dose does not rise; unknown doses may."""
         return self.is_continuing and bool(self.phases) and not self.rises
 
     @property

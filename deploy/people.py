@@ -1,4 +1,4 @@
-"""What a manager does about the accounts of this deployment: second factors, wrong passwords, and who is signed in."""
+"""A manager's actions on the accounts of this deployment: second factors, wrong passwords, and who is signed in."""
 
 from allauth.core import ratelimit
 from allauth.mfa.models import Authenticator

@@ -97,14 +97,14 @@ class Assessment:
 
     @property
     def therapy(self) -> Therapy:
-        """What the patient takes before anything is handed over, as the rules counted it."""
+        """The doses before anything is handed over, as the rules counted them."""
         if self.review.standing is None:
             raise ValueError("a case of the first format holds no record to count a therapy from")
         return self.review.standing.therapy
 
     @property
     def ask(self) -> Ask:
-        """What was asked of the record."""
+        """The question that was put to the record."""
         if self.case.ask is None:
             raise ValueError("a case of the first format asks about no order")
         return self.case.ask

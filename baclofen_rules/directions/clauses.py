@@ -34,7 +34,7 @@ class Dose(NamedTuple):
 
 
 class Often(NamedTuple):
-    """How often in a day."""
+    """A frequency: how often in a day."""
 
     times: int
     start: int
@@ -107,12 +107,12 @@ class Clause:
 
     @property
     def has_end(self) -> bool:
-        """Whether it says how long it lasts."""
+        """Return whether it says how long it lasts."""
         return self.days is not None or (self.span is not None and self.span[1] is not None)
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds nothing of a dosing yet."""
+        """Return whether it holds nothing of a dosing yet."""
         return not (self.items or self.often or self.scheme or self.prn or self.total)
 
 

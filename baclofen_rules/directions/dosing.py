@@ -241,7 +241,7 @@ class ClauseReader(FrequencyReader):
     # ---- brackets
 
     def _bracket(self, clause: Clause) -> None:
-        """What stands in brackets: times of day, a frequency, a reason, or the day's total of a complete dosing."""
+        """Read what stands in brackets: times of day, a frequency, a reason, or the day's total of a complete dosing."""
         self.take()
         is_amount = self.kind() in COUNTED and not self.number_is_often() and self.kind(1) not in DAY_WORDS
         if is_amount and not self.is_bare_clock(clause):

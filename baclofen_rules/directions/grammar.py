@@ -153,7 +153,7 @@ class TextReader(ClauseReader):
     # ---- changes
 
     def _wait(self, *, change_stands_before: bool = False) -> None:
-        """How long the clause before it lasts: "5 mg tid, after 3 days increase to 10 mg tid"."""
+        """A length of the clause before it: "5 mg tid, after 3 days increase to 10 mg tid"."""
         after = self.take()
         days = self._days()
         where = (after.start, self.end)

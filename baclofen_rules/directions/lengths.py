@@ -1,4 +1,4 @@
-"""How long a dosing lasts, and on which days of the course it is taken."""
+"""Lengths of a dosing, and the days of the course on which it is taken."""
 
 from decimal import Decimal
 

@@ -115,7 +115,7 @@ class Token(NamedTuple):
 
     @property
     def is_figure(self) -> bool:
-        """Whether it begins with a figure, and not with a letter."""
+        """Return whether it begins with a figure, and not with a letter."""
         return self.text[:1].isdigit()
 
 

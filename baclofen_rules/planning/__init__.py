@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Wishes(TypedDict, total=False):
-    """What may be said of a patient and wished of a plan; absent is unknown, or no wish."""
+    """Facts of a patient and wishes for a plan; absent is unknown, or no wish."""
 
     age_years: Decimal | None
     """An unknown age is planned for as the strictest."""

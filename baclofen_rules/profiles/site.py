@@ -1,4 +1,4 @@
-"""What a site needs for a profile of its own: the beginning of a file, and what a file that was read says."""
+"""Help for a site's own profile: the beginning of a file, and what a file that was read says."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a therapy answers: days, doses, threads, relations, due days and hand-overs, as frozen values."""
+"""Answers of a therapy: days, doses, threads, relations, due days and hand-overs, as frozen values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HAND_OVER = "hand-over"
 
 
 class Dose(NamedTuple):
-    """What one course gives on a day: its phase, and the tablets it is made of. As needed: the most of the day."""
+    """The part of one course in a day: its phase, and the tablets it is made of. As needed: the most of the day."""
 
     course: str
     source: str
@@ -47,7 +47,7 @@ class SingleDose(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a patient takes on one day."""
+    """The doses of a patient on one day."""
 
     mg: Decimal | None
     """mg of the fixed doses that tablets cover; None where the record cannot tell."""
@@ -212,7 +212,7 @@ class QueueState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When an order is due at the counter."""
+    """The days on which an order is due at the counter."""
 
     state: QueueState
     due_on: date | None

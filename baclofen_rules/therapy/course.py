@@ -55,7 +55,7 @@ class CoverEnd(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What was left of a course on the day that it was counted up to."""
+    """The tablets left of a course on the day that it was counted up to."""
 
     day: int
     uncovered_since: int | None

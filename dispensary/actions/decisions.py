@@ -26,7 +26,7 @@ _SETTLED_BESIDE = (How.TWO_STRENGTHS, How.AS_NEEDED, How.GROUP)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a person says about what a patient takes, as it comes in."""
+    """A person's statement about what a patient takes, as it comes in."""
 
     kind: DecisionKind
     course: str

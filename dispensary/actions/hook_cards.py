@@ -20,7 +20,7 @@ _DOING, _WHO = "have orders reviewed", "staff of the pharmacy, or a program of t
 
 
 class SentCard(NamedTuple):
-    """What is kept of a card."""
+    """The part of a card that is kept."""
 
     id: UUID
     code: str
@@ -30,7 +30,7 @@ class SentCard(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a person elsewhere did with a card."""
+    """The answer of a person elsewhere to a card."""
 
     card: UUID
     outcome: CardOutcome

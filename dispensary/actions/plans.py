@@ -30,7 +30,7 @@ OPEN_DAYS = 28
 
 
 class Goal(StrEnum):
-    """Where a plan leads."""
+    """The aim of a plan."""
 
     NOTHING = "nothing"
     LOWER = "lower"
@@ -39,7 +39,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanWishes:
-    """What is wished of a plan; None is no wish."""
+    """Wishes for a plan; None is no wish."""
 
     goal: Goal
     strengths_mg: Sequence[Decimal]

@@ -38,7 +38,7 @@ FRESH = frozenset({SignatureMethod.PASSWORD, SignatureMethod.SECOND_FACTOR, Sign
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """How a person proved to be there for a second signature, and for what."""
+    """A person's proof for a second signature, and what it is for."""
 
     method: SignatureMethod
     digest: str

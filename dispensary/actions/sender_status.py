@@ -1,4 +1,4 @@
-"""What a sender says of an order that it sent before: withdrawn, on hold, active again, completed."""
+"""The state of an order as its sender says it afterwards: withdrawn, on hold, active again, completed."""
 
 from __future__ import annotations
 

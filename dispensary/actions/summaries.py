@@ -1,4 +1,4 @@
-"""What follows from a therapy: the messages owed, and the summary that lists read. Written with each event, and each night."""
+"""Consequences of a therapy: the messages owed, and the summary that lists read. Written with each event, and each night."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from dispensary.models import Patient
 
 
 class BreakGlassForm(StyledForm):
-    """Whose record, and why."""
+    """The person whose record is opened, and the reason."""
 
     family_name = forms.CharField(
         label="Family name, in full", max_length=120, error_messages={"required": "Type the family name"}

@@ -1,4 +1,4 @@
-"""Who a patient is: the correction of name, number and birth date, and the answer about a namesake."""
+"""The identity of a patient: the correction of name, number and birth date, and the answer about a namesake."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SHAPES = (
 
 
 class ExportForm(OverridesForm):
-    """What to export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
+    """The content of an export: the filters of the overrides count for the table alone, the period for all but a patient's file."""
 
     shape = forms.ChoiceField(label="What", choices=SHAPES, widget=forms.RadioSelect)
     purpose = forms.CharField(

@@ -37,7 +37,7 @@ from dispensary.models import Awaited
 
 
 class HoldForm(StyledForm):
-    """What an order waits for."""
+    """The reason for a hold: what the order waits for."""
 
     awaiting = forms.ChoiceField(
         label="What it waits for",

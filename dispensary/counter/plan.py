@@ -48,7 +48,7 @@ TARGETS = {
 
 
 class PlanForm(StyledForm):
-    """What is wished of a plan."""
+    """Wishes for a plan."""
 
     goal = forms.ChoiceField(label="Where it leads", choices=GOALS, widget=forms.RadioSelect)
     last_mg_per_day = forms.DecimalField(
@@ -101,7 +101,7 @@ class PlanForm(StyledForm):
 
 
 class AgreementForm(StyledForm):
-    """Who agreed to a plan."""
+    """The prescriber who agreed to a plan."""
 
     agreed_with = forms.CharField(
         label="Agreed with",

@@ -23,7 +23,7 @@ LONGEST_LINE = timedelta(days=28)
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What an order says, as far as it can be read."""
+    """The reading of an order, as far as it can be read."""
 
     sentence: str = ""
     """Empty where the directions cannot be read without doubt."""

@@ -104,7 +104,7 @@ class AnswerRow:
 
     @property
     def body(self) -> Mapping[str, Any]:
-        """What was signed; nothing of an entry that does not fit its hash."""
+        """The signed body; nothing of an entry that does not fit its hash."""
         return {} if self.line.doubt else self.line.body or {}
 
 

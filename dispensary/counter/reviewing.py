@@ -113,7 +113,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What the rule book says of a draft."""
+    """The review of a draft by the rule book."""
 
     lines: Sequence[Line]
     asked: Assessment

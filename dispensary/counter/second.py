@@ -31,7 +31,7 @@ ALONE = "alone"
 
 
 class AloneForm(StyledForm):
-    """Why nobody else signs."""
+    """The reason why the first signer signs alone."""
 
     because = forms.CharField(
         label="Alone, because",

@@ -66,7 +66,7 @@ _SWITCH = {"yes": True, "no": False, "": None}
 
 
 class PharmacyForm(StyledForm):
-    """What a manager sets. The action checks the values."""
+    """The settings of a pharmacy. The action checks the values."""
 
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data)

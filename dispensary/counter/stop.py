@@ -44,7 +44,7 @@ REASONS = (
 
 
 class StopForm(StyledForm):
-    """Why the medicine is stopped."""
+    """The reason for stopping the medicine."""
 
     reason = forms.ChoiceField(
         label="Why it is stopped at once",

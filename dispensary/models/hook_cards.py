@@ -11,7 +11,7 @@ from dispensary.models.pharmacy import Pharmacy
 
 
 class CardOutcome(models.TextChoices):
-    """What a person in another system did with a card, as CDS Hooks has it."""
+    """The outcome of a card in another system, as CDS Hooks has it."""
 
     ACCEPTED = "accepted", _("Accepted")
     OVERRIDDEN = "overridden", _("Overridden")

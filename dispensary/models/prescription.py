@@ -27,7 +27,7 @@ class PrescriptionStatus(models.TextChoices):
 
 
 class Awaited(models.TextChoices):
-    """What an order that was put on hold here waits for; one that its sender holds waits for none of these."""
+    """The reason for a hold made here; one that its sender holds waits for none of these."""
 
     PRESCRIBER = "prescriber", _("the prescriber")
     STOCK = "stock", _("stock")
@@ -198,7 +198,7 @@ class Prescription(models.Model):
 
 
 class OrderClaim(models.Model):
-    """Who works on an order now: a notice to the others, which lapses and can be taken over."""
+    """The person who works on an order now: a notice to the others, which lapses and can be taken over."""
 
     prescription = models.OneToOneField(Prescription, primary_key=True, on_delete=models.CASCADE, related_name="claim")
     actor = models.CharField(max_length=64)

@@ -15,7 +15,7 @@ from dispensary.models.pharmacy import Pharmacy
 
 
 class ReminderKind(models.TextChoices):
-    """Why a patient gets a message. The value is stored and public; it never changes meaning."""
+    """The reason for a message. The value is stored and public; it never changes meaning."""
 
     REFILL_DUE = "refill_due", "next supply due"
     REFILL_AGAIN = "refill_again", "next supply due, second call"

@@ -86,7 +86,7 @@ class Review(models.Model):
 
     @property
     def subject(self) -> Reviewed:
-        """What was reviewed."""
+        """The subject of a review."""
         return subject_of(self.prescription, self.prior_supply)
 
     @property

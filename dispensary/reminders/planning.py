@@ -50,7 +50,7 @@ def hours_of(pharmacy: Pharmacy) -> Hours:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What becomes of the reminders of a plan, and what is added to them."""
+    """The changes to the reminders of a plan, and what is added to them."""
 
     carried: Sequence[Reminder]
     """Still true, and sent, begun, due, decided by a person, or planned just so: they stay as they are."""

@@ -39,7 +39,7 @@ _NOBODY: Final = uuid4()
 
 
 class MissingPrefetch(DispensaryError):
-    """What the service cannot do without was not sent along."""
+    """Something that the service cannot do without was not sent along."""
 
     code = "missing-prefetch"
     title = "Something the review needs was not sent along"

@@ -58,7 +58,7 @@ class Reason(Body):
 
 
 class Hold(Body):
-    """What an order on hold waits for."""
+    """The reason for a hold: what the order waits for."""
 
     awaiting = serializers.ChoiceField(Awaited.choices)
     reason = Text(max_length=250, required=False, allow_blank=True)
@@ -110,7 +110,7 @@ class SignatureIn(Body):
 
 
 class SignatureOut(serializers.Serializer[Any]):
-    """What the signer has to give, and what it is for."""
+    """The proof that the signer has to give, and what it is for."""
 
     digest = serializers.CharField(help_text="of the findings as they stand now, and the answers")
     nonce = serializers.UUIDField(help_text="of this signature; it is used once, within the hour")

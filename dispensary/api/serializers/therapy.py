@@ -1,4 +1,4 @@
-"""What a patient takes, and the decisions about it."""
+"""Bodies of a patient's therapy and of the decisions about it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class CourseOut(serializers.Serializer[Any]):
 
 
 class TherapyOut(serializers.Serializer[Any]):
-    """What the patient takes today, with every decision about it."""
+    """The patient's therapy of today, with every decision about it."""
 
     on = serializers.DateField()
     low = Amount(allow_null=True, help_text="the least that can be true, mg a day")

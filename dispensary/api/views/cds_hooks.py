@@ -148,7 +148,7 @@ class FeedbackIn(serializers.Serializer[Any]):
 
 @extend_schema(exclude=True)
 class FeedbackView(HookView):
-    """What was done about cards. It is kept with its sender, and releases nothing."""
+    """Feedback: what was done about cards. It is kept with its sender, and releases nothing."""
 
     def post(self, request: Request, service: str) -> Response:
         by = self.authorize()

@@ -22,7 +22,7 @@ from dispensary.models import Patient, Prescription, PriorSupply
 
 
 class DecisionsView(BaseView):
-    """What a patient takes, and decisions about it."""
+    """Views of a patient's therapy, and of decisions about it."""
 
     may: ClassVar = {"POST": DECIDE}
 

@@ -1,4 +1,4 @@
-"""What of a row stands in the log: columns of master data, written into the body of each entry that changes them.
+"""The signed columns of rows: columns of master data, written into the body of each entry that changes them.
 
 The database holds the two together (`sql/09_rows.sql`): a transaction that changes one of these columns without such an entry
 does not commit. Columns of JSON stand in an object of their own, `row.facts`, which is there even where all of them are unknown.
