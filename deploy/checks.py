@@ -7,6 +7,14 @@ from django.core.checks import CheckMessage, Tags, Warning, register
 
 
 @register(Tags.security, deploy=True)
+def check_provider(**_: Any) -> list[CheckMessage]:
+    """Return W002 where the organisation's OpenID provider is asked over plain HTTP: whoever listens could sign in as anybody."""
+    if not settings.OIDC_SERVER_URL or settings.OIDC_SERVER_URL.startswith("https://"):
+        return []
+    return [Warning("OIDC_SERVER_URL is not https.", hint="Name the provider by its https address.", id="deploy.W002")]
+
+
+@register(Tags.security, deploy=True)
 def check_proxies(**_: Any) -> list[CheckMessage]:
     """Return W001 where TLS ends in front of us and the proxy's address would stand for everybody's."""
     if not settings.HTTPS or settings.ALLAUTH_TRUSTED_PROXY_COUNT > 0:

@@ -9,6 +9,7 @@ from django.core.management.utils import get_random_secret_key
 
 from deploy.environment import ROOT, read_environment
 from deploy.logs import logging_config
+from deploy.openid_settings import openid_providers, provider_origins
 
 ENV = read_environment()
 
@@ -52,6 +53,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "axes",
     "csp",
@@ -158,6 +161,16 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Dispensary"
 USERSESSIONS_TRACK_ACTIVITY = True
+# Sign-in by an organisation's own OpenID provider, where one is named. It opens accounts that a manager has made, and makes none.
+OIDC_SERVER_URL = ENV.get("OIDC_SERVER_URL", "")
+OIDC_USERNAME_CLAIM = ENV.get("OIDC_USERNAME_CLAIM", "")
+SOCIALACCOUNT_PROVIDERS = openid_providers(
+    OIDC_SERVER_URL, ENV.get("OIDC_CLIENT_ID", ""), ENV.get("OIDC_CLIENT_SECRET", ""), ENV.get("OIDC_NAME", "")
+)
+SOCIALACCOUNT_ADAPTER = "deploy.openid.LinkedAccountAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 5  # seconds; a provider that never answers must not hold a process
 # Lock out the pair: by name alone a stranger locks out a pharmacist, by address alone one typing error locks out a pharmacy.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "deploy.accounts.name_tried"
@@ -201,7 +214,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *provider_origins(OIDC_SERVER_URL, ENV.get("OIDC_SIGN_IN_ORIGIN", ""))],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

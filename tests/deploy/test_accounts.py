@@ -26,6 +26,9 @@ NOT_OPENED = {
     "account_confirm_login_code",  # sign-in by a code from an e-mail is off
     "account_confirm_email",  # its key comes by e-mail, and accounts have none
     "account_reset_password_from_key",  # likewise
+    "openid_connect_login",  # not there without a provider: `test_openid.py`
+    "openid_connect_callback",
+    "socialaccount_login_error",  # answers 401
     "mfa_login_webauthn",  # answers the sign-in page's script with JSON
 }
 

@@ -31,6 +31,8 @@ ACCOUNTS_FOR_ANYBODY = {
     "account_reset_password_done", "account_reset_password_from_key", "account_reset_password_from_key_done",
     "account_confirm_email", "account_confirm_login_code", "account_email_verification_sent", "mfa_login_webauthn",
     "account_reauthenticate", "mfa_authenticate", "mfa_reauthenticate",
+    "openid_connect_login", "openid_connect_callback", "socialaccount_login_cancelled", "socialaccount_login_error",
+    "",  # old addresses of the library, which lead to the new ones
 }  # fmt: skip
 
 
