@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -25,7 +26,7 @@ class LinkedAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
             claims = sociallogin.account.get_provider_account().get_user_data() or {}
             name = claims.get(settings.OIDC_USERNAME_CLAIM)
             user = get_user_model().objects.filter(username=name, is_active=True).first() if name else None
-            if user is not None and not user.socialaccount_set.exists():
+            if user is not None and not SocialAccount.objects.filter(user=user).exists():
                 sociallogin.connect(request, user)
         if not sociallogin.is_existing:
             raise ImmediateHttpResponse(render(request, "socialaccount/not_linked.html", status=403))

@@ -11,6 +11,7 @@ _SLOW_FILES = {
         "dispensary/counter/test_asking.py",
         "dispensary/counter/test_audit_desk.py",
         "dispensary/counter/test_break_glass.py",
+        "dispensary/counter/test_channel_trial.py",
         "dispensary/counter/test_check.py",
         "dispensary/counter/test_choices.py",
         "dispensary/counter/test_corrected_decisions.py",

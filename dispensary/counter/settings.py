@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from baclofen_rules import list_profiles
 from dispensary import policies
-from dispensary.actions import people, settings_changes
+from dispensary.actions import channel_trials, people, settings_changes
+from dispensary.channels import Fault
 from dispensary.clock import read_clock, refuse_skew
 from dispensary.conf import conf
 from dispensary.counter.access import at_counter
@@ -23,7 +24,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.models import Pharmacy, SettingsChange
+from dispensary.models import Medium, Pharmacy, SettingsChange
 
 LABELS = {
     "name": "Name of the pharmacy",
@@ -62,6 +63,16 @@ CHOICES = {
     ],
 }
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+TRIAL_WORDS = {
+    "unknown": "no answer came; it may arrive all the same",
+    Fault.UNREACHABLE: "the provider cannot be reached",
+    Fault.BUSY: "the provider is busy; try again later",
+    Fault.LIMITED: "the provider takes no more for now",
+    Fault.BAD_ADDRESS: "the provider does not know this address",
+    Fault.OPTED_OUT: "this number has opted out at the provider",
+    Fault.REJECTED: "the provider refuses the message",
+    Fault.MISCONFIGURED: "the site\u2019s settings for the provider are not right",
+}
 _SWITCH = {"yes": True, "no": False, "": None}
 
 
@@ -100,6 +111,20 @@ class PharmacyForm(StyledForm):
             if name in LABELS
         }
         return settings | {"opening_days": "".join(settings["opening_days"])}
+
+
+class TrialForm(StyledForm):
+    """The way of a test message, and an address of the manager's own."""
+
+    medium = forms.ChoiceField(label="Send it by", error_messages={"required": "Choose a way"})
+    address = forms.CharField(
+        label="To your own address or number", max_length=254, error_messages={"required": "Type an address"}
+    )
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data, prefix="trial")
+        labels = dict(Medium.choices)
+        self.fields["medium"].choices = [(name, labels.get(name, name)) for name in conf().channels]  # type: ignore[attr-defined]  # a choice field
 
 
 class OpeningForm(PharmacyForm):
@@ -186,8 +211,29 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
         "version": version or visit.pharmacy.version,
         "waiting": SettingsChange.objects.filter(pharmacy=visit.pharmacy, decided_at=None).first(),
         "labels": LABELS,
+        "trial": TrialForm(),
     }
     return render_page(request, visit, "settings.html", context, errors=errors, status=422 if errors else 200)
+
+
+@require_POST
+@at_counter(policies.may_change_settings)
+def try_channel(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Send a test message, and say what its channel answered."""
+    form = TrialForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"No test message was sent: {form_error_lines(form)[0].words}.")
+    else:
+        try:
+            answer = channel_trials.send_trial(pharmacy=visit.pharmacy, by=visit.by, now=visit.now, **form.cleaned_data)
+        except DispensaryError as error:
+            messages.error(request, f"No test message was sent. {error_lines(error, {})[0].words}")
+        else:
+            if answer == "accepted":
+                messages.success(request, "The test message was taken by its provider. Look whether it arrives.")
+            else:
+                messages.error(request, f"The test message was not taken: {TRIAL_WORDS.get(answer, answer)}.")
+    return redirect("counter:settings")
 
 
 @require_POST

@@ -97,6 +97,7 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/<int:pk>/", people.person, name="person"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/test-message", settings.try_channel, name="try-channel"),
     path("break-glass/", break_glass.break_glass, name="break-glass"),
     path("limits/", limits.limits, name="limits"),
     path("settings/changes/<int:pk>", settings.decide_change, name="decide-change"),

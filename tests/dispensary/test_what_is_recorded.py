@@ -322,6 +322,16 @@ def test_another_pharmacys_record_is_opened_in_an_emergency(house: House, client
 
 
 @journey
+def test_a_manager_tries_a_channel(house: House, client: Client) -> None:
+    member = house.people[StaffRole.MANAGER]
+    client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    trial = {"trial-medium": "email", "trial-address": "mara@example.org"}
+    assert client.post(reverse("counter:try-channel"), trial).status_code == 302
+    recorded = house.wrote(Event.CHANNEL_TRIED, by=StaffRole.MANAGER)
+    assert (recorded["answer"], recorded["address"]) == ("accepted", "m…@example.org")
+
+
+@journey
 def test_limits_are_read_and_signed(house: House, client: Client) -> None:
     member = house.people[StaffRole.PHARMACIST]
     client.force_login(member.user, backend="allauth.account.auth_backends.AuthenticationBackend")

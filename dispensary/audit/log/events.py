@@ -138,6 +138,7 @@ class Event(StrEnum):
     SETTINGS_CHANGED = "settings.changed", "{by} changed the settings of {subject}."
     SETTINGS_ASKED = "settings.asked", "{by} asked for a change of limits or signers of {subject}."
     SETTINGS_WITHDRAWN = "settings.withdrawn", "{by} took back the change of {subject} that {second} had asked for."
+    CHANNEL_TRIED = "channel.tried", "{by} sent a test message of {subject}."
     LIMITS_SIGNED = "limits.signed", "{by} read and signed limits of {subject}."
     PROFILE_CHANGED = "profile.changed", "{by} changed the profile of rules of {subject}."
     PHARMACY_OPENED = "pharmacy.opened", "{by} opened {subject}, and with it this log."

@@ -88,6 +88,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "take-over",
         "stay",
         "decide-change",
+        "try-channel",
     }
     elsewhere |= {
         "audit-sample",
