@@ -82,7 +82,8 @@ def product_words() -> Words:
 def read_product_name(name: str) -> ProductName:
     """Return what the words of a name or a brand say."""
     vocabulary, name_words = product_words(), words(name)
-    other = next((word for word in name_words if word in vocabulary.relatives), None)
+    spaced = f" {' '.join(name_words)} "
+    other = next((relative for relative in vocabulary.relatives if f" {relative} " in spaced), None)
     if other is None:
         plain_name = plain_letters(name)
         place = find_other_medicine(plain_name)
@@ -97,9 +98,8 @@ def other_form(form: str) -> str | None:
     named = _form_of(form_words)
     if named is not None:
         return named.title
-    is_tablet = not vocabulary.tablet.isdisjoint(form_words) and vocabulary.plain.union(vocabulary.tablet).issuperset(
-        form_words
-    )
+    plain = vocabulary.plain | vocabulary.tablet | table().own_names
+    is_tablet = not vocabulary.tablet.isdisjoint(form_words) and plain.issuperset(form_words)
     return None if is_tablet else "no form known here"
 
 
@@ -153,7 +153,7 @@ def names_other_oral_baclofen(name: str) -> bool:
 @lru_cache(maxsize=1024)
 def is_oral(route: str) -> bool:
     """Return whether a route is by mouth."""
-    return " ".join(route.casefold().split()) in product_words().oral
+    return " ".join(plain_letters(route).split()) in product_words().oral
 
 
 @lru_cache(maxsize=1024)
