@@ -162,6 +162,9 @@ def _note_missing_witnesses(prescription: Mapping[str, Any], path: str, inquiry:
     ):  # fmt: skip
         if prescription[name] is None:
             inquiry.miss(f"{path}.dispenseRequest.{element}", "the doses were not compared with it")
+    if prescription["phases"] and prescription["phases"][-1]["days"] is None:
+        bounds = f"{path}.dosageInstruction.timing.repeat.bounds"
+        inquiry.miss(bounds, "the last dose has no end, and its days follow from the quantity")
 
 
 def _day_text(day: date | None) -> str | None:

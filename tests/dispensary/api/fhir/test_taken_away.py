@@ -1,8 +1,10 @@
 """Taking any element away from any order that is accepted never turns a finding into silence."""
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from baclofen_rules import Case, load_profile, review
 from dispensary.api.fhir import Order, examine_order
 from tests.dispensary.api.fhir.orders import SNOMED, daily, days, line, mg, request
 
-ON = date(2026, 11, 22)
+ON = date(2026, 11, 30)
 LIORESAL = load_profile("lioresal")
 HOST_FIELDS = {"starts_on", "max_mg_per_day", "interval_days", "group"}
 TABLET = {
@@ -81,6 +83,7 @@ ORDERS = {
         note=[{"text": "ring before supply"}],
         groupIdentifier={"system": "urn:g", "value": "1"},
     ),
+    **json.loads((Path(__file__).parent / "sent_orders.json").read_text(encoding="utf-8")),
 }
 
 
