@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, read_directions
 from baclofen_rules.products import is_intrathecal, is_oral
 from dispensary.api.fhir.elements import (
     Inquiry,
@@ -71,7 +72,7 @@ def read_line(
         thing.get("patientInstruction"), f"{path}.patientInstruction", inquiry
     )
     as_needed = _read_need(thing, path, inquiry)
-    _check_additions(thing, path, text, inquiry)
+    text = _add_words(thing, path, text, strength_mg, inquiry)
     dose = _read_dose(thing, path, strength_mg, inquiry, may_be_other=not is_tablet)
     timing = as_object(thing.get("timing"), f"{path}.timing", inquiry)
     when = (
@@ -108,23 +109,50 @@ def _read_need(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:
     return True
 
 
-def _check_additions(thing: Mapping[str, Any], path: str, text: str, inquiry: Inquiry) -> None:
-    """Note words beside the directions ("with food"); ask back words that may change the doses."""
+def _add_words(thing: Mapping[str, Any], path: str, text: str, strength_mg: Decimal | None, inquiry: Inquiry) -> str:
+    """Return the directions with the words beside them that say something else; other words ("with food") are noted.
+
+    Words that forbid, or name another route, form or dose, become a part of the directions, so that a rule holds the order.
+    """
+    added = [text]
     for where, concept in as_objects(thing.get("additionalInstruction"), f"{path}.additionalInstruction", inquiry):
         words = read_words(concept, where, inquiry)
         if _CHANGES_DOSE.search(words):
             expected = "the doses in the directions or the structure, nothing beside them"
             inquiry.ask(where, "words that may change the doses", expected)
+        elif _contradicts(words):
+            added.append(words)
         else:
             inquiry.note(where, f"was not read by the rules: {words}")
     for name in ("site", "method"):
         concept = as_object(thing.get(name), f"{path}.{name}", inquiry)
         if concept and not is_intrathecal(words := read_words(concept, f"{path}.{name}", inquiry)):
             inquiry.note(f"{path}.{name}", f"was not read by the rules: {words}")
-    beside = thing.get("patientInstruction")
-    if beside is not None and text != beside:
-        words = as_text(beside, f"{path}.patientInstruction", inquiry)
-        inquiry.note(f"{path}.patientInstruction", f"was not compared with the directions: {words[:400]}")
+            added += [words] if _contradicts(words) else []
+    beside = as_text(thing.get("patientInstruction"), f"{path}.patientInstruction", inquiry)
+    if beside and text != beside:
+        first, second = (read_directions(words, strength_mg) for words in (text, beside))
+        if _contradicts(beside) or (
+            isinstance(first, Reading) and isinstance(second, Reading) and _differ(first, second)
+        ):
+            added.append(beside)
+        elif not (isinstance(first, Reading) and isinstance(second, Reading)):
+            inquiry.note(f"{path}.patientInstruction", f"was not compared with the directions: {beside[:400]}")
+    return ". ".join(filter(None, added))
+
+
+def _contradicts(words: str) -> bool:
+    """Return whether words forbid, or name another medicine, route, form, unit or rhythm."""
+    answer = read_directions(words)
+    return isinstance(answer, Question) and answer.why in CONTRADICTIONS
+
+
+def _differ(first: Reading, second: Reading) -> bool:
+    return (first.regimen, first.as_needed, first.max_mg_per_day) != (
+        second.regimen,
+        second.as_needed,
+        second.max_mg_per_day,
+    )
 
 
 def _read_route(thing: Mapping[str, Any], path: str, inquiry: Inquiry) -> str:

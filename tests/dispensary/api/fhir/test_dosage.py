@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from baclofen_rules import Case, load_profile, review
 from dispensary.api.fhir import read_order
 from dispensary.api.fhir.units import SNOMED, UCUM
 from dispensary.errors import InvalidInput
@@ -14,6 +15,7 @@ from tests.dispensary.api.fhir.orders import asked, daily, days, line, mg, phase
 
 THREE_DAYS = daily(3, boundsDuration=days(3))
 ONE = {"value": 1}
+HOST_FIELDS = {"starts_on", "max_mg_per_day", "interval_days", "group"}
 
 
 def d(*doses: Any) -> list[Decimal]:
@@ -257,8 +259,33 @@ def test_an_additional_instruction_that_may_change_the_doses_is_asked_back(words
 
 
 def test_a_patient_instruction_beside_the_directions_is_pointed_out() -> None:
-    order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", patientInstruction="one three times a day")))
+    order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", patientInstruction="as we discussed")))
     assert any("patientInstruction" in note for note in order.notes)
+    order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", patientInstruction="one three times a day")))
+    assert order.prescription["directions"] == "10 mg tid"
+    assert not any("patientInstruction" in note for note in order.notes)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"patientInstruction": "20 mg three times a day"},
+        {"patientInstruction": "one when needed, up to three times a day"},
+        {"patientInstruction": "Do not take this any more"},
+        {"additionalInstruction": [{"text": "Do not take"}]},
+        {"additionalInstruction": [{"text": "intrathecal only"}]},
+        {"additionalInstruction": [{"text": "oral solution"}]},
+        {"method": {"text": "Inject"}},
+        {"site": {"text": "rectal"}},
+    ],
+)
+def test_words_beside_the_directions_that_say_something_else_become_a_part_of_them(beside: dict[str, Any]) -> None:
+    order = read_order(request(line(mg(10), THREE_DAYS, text="10 mg tid", **beside)))
+    assert order.prescription["directions"].startswith("10 mg tid. ")
+    case = {"format": "baclofen-case/1", "on": "2026-11-22", "action": "dispense", "patient": {}}
+    fields = {name: value for name, value in order.prescription.items() if name not in HOST_FIELDS}
+    findings = review(Case.from_json(case | {"prescription": fields}), load_profile("lioresal")).findings
+    assert "directions" in {finding.code for finding in findings if str(finding.severity) in ("override", "stop")}
 
 
 def test_doses_taken_when_needed_keep_the_most_of_a_day() -> None:
