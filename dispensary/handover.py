@@ -127,18 +127,25 @@ def printed_handover(dispense: Dispense) -> Handover:
 
 
 def try_labels(dispenses: Sequence[Dispense], therapy: Therapy) -> None:
-    """Typeset the labels of packs that would be handed over together, not stored yet, as the hand-over in question.
+    """Typeset the labels of packs as `label_values` has them. Raises DoesNotFit for what no label can hold."""
+    for values in label_values(dispenses, therapy):
+        label_pdf(replace(values, receipt=LONGEST_RECEIPT))
 
-    `therapy` is that after the hand-over. Raises DoesNotFit for what no label can hold.
+
+def label_values(dispenses: Sequence[Dispense], therapy: Therapy) -> list[Handover]:
+    """Return the values on the labels of packs that would be handed over together, not stored yet, as the hand-over in question.
+
+    `therapy` is that after the hand-over. Raises DoesNotFit for directions that no label can hold.
     """
     plan = next(order.plan for order in therapy.facts.orders if order.id == _order_in_question(therapy))
     names = [tablet_name(row) for row in dispenses]
+    labels = []
     for row in dispenses:
         strengths = list(plan.strengths)
         ordered = row.prescription.strength_mg
         index = strengths.index(ordered) if ordered in strengths else 0
-        values = _label_values(row, build_course(therapy, HAND_OVER, index, row.strength_mg), names)
-        label_pdf(replace(values, receipt=LONGEST_RECEIPT))
+        labels.append(_label_values(row, build_course(therapy, HAND_OVER, index, row.strength_mg), names))
+    return labels
 
 
 def _order_in_question(therapy: Therapy) -> str | None:

@@ -10,6 +10,7 @@ _SLOW_FILES = {
     "pages of the counter, 0.5 s of CPU a test; the dose line and the style sheet stay quick": [
         "dispensary/counter/test_asking.py",
         "dispensary/counter/test_audit_desk.py",
+        "dispensary/counter/test_bags.py",
         "dispensary/counter/test_break_glass.py",
         "dispensary/counter/test_channel_trial.py",
         "dispensary/counter/test_check.py",

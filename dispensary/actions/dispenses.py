@@ -14,6 +14,7 @@ from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation
 from dispensary import audit, policies
 from dispensary.actions import reviews
+from dispensary.actions.bags import bag_problems, end_bag, note_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
@@ -25,8 +26,7 @@ from dispensary.actions.handover_problems import (
     check_repeated,
     expiry_problems,
     find_item_product,
-    group_problems,
-    problems_of,
+    items_problems,
     take_from_record,
 )
 from dispensary.actions.locks import lock
@@ -150,8 +150,7 @@ class _Handover:
 
     def run(self) -> Dispense | Refused:
         """Hand over, or record and return what stands in the way."""
-        problems = [problem for item in self.items for problem in problems_of(item)]
-        problems += group_problems(self.items)
+        problems = [*items_problems(self.items), *bag_problems(self.items)]
         if problems:
             return self._refuse(None, problems=problems)
         products, product_problems = self._find_products()
@@ -270,7 +269,7 @@ class _Handover:
                 relation_how="" if relation.how is None else relation.how.value,
                 relation_to=list(relation.to),
                 relation_starts_on=starts_on,
-                prepared_at=self.now,
+                **note_bag(order, self.now),
                 handed_over_at=self.now,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
@@ -291,6 +290,7 @@ class _Handover:
         if relation.relation is Relation.CHANGES:
             self._end_replaced(relation.to, assessment)
             read_again(order.patient, "prescriptions")
+        end_bag(dispenses[0], self.now)
         follow_owed_order(dispenses[0], self.by, self.now)
         follow_record(patient=order.patient, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]

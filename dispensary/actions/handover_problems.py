@@ -77,7 +77,12 @@ def take_from_record(items: Sequence[Item]) -> list[Item]:
     return [item._replace(prescription=orders.get(item.prescription.pk, item.prescription)) for item in items]
 
 
-def problems_of(item: Item) -> tuple[Problem, ...]:
+def items_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
+    """Return what is wrong with handing these over together, whatever the rules say."""
+    return (*(problem for item in items for problem in _problems_of(item)), *_group_problems(items))
+
+
+def _problems_of(item: Item) -> tuple[Problem, ...]:
     """Return what is wrong with handing this over, whatever the rules say."""
     problems = _status_problems(item.prescription) or _quantity_problems(item.prescription, item.quantity)
     of_further = sum((counted.quantity for counted in item.further), Decimal(0))
@@ -93,7 +98,7 @@ def problems_of(item: Item) -> tuple[Problem, ...]:
     return problems
 
 
-def group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
+def _group_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
     """Return what is wrong with handing these over together: they must be the strengths of one order."""
     prescriptions = [item.prescription for item in items]
     if len(items) == 1 or (

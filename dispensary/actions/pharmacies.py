@@ -41,6 +41,7 @@ CHANGEABLE = (
     "token_signs",
     "second_signer",
     "second_signer_minutes",
+    "separate_steps",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(

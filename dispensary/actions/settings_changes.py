@@ -15,7 +15,7 @@ from dispensary.audit import Event
 from dispensary.errors import Conflict, NotAllowed, Problem
 from dispensary.models import Pharmacy, SettingsChange, StaffRole
 
-GUARDED = frozenset({"profile", "token_signs", "second_signer", "second_signer_minutes"})
+GUARDED = frozenset({"profile", "token_signs", "second_signer", "second_signer_minutes", "separate_steps"})
 """Settings that decide which limits hold and who signs."""
 WAIT = timedelta(hours=24)
 FIRST_RUN = timedelta(hours=24)

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from dispensary.actions.documents import Document
-from dispensary.api.views import audit, fhir, handover, messages, orders, overrides, people, therapy
+from dispensary.api.views import audit, bags, fhir, handover, messages, orders, overrides, people, therapy
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
@@ -38,6 +38,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/signatures/", overrides.SignaturesView.as_view(), name="signatures"),
     path("prescriptions/<uuid:pk>/second/", overrides.SecondView.as_view(), name="second"),
     path("prescriptions/<uuid:pk>/dispenses/", handover.DispensesView.as_view(), name="dispenses"),
+    path("prescriptions/<uuid:pk>/bags/", bags.BagsView.as_view(), name="bags"),
+    path("bags/<uuid:pk>/", bags.BagView.as_view(), name="bag"),
+    path("bags/<uuid:pk>/check/", bags.BagCheckView.as_view(), name="bag-check"),
+    path("bags/<uuid:pk>/shelve/", bags.BagShelveView.as_view(), name="bag-shelve"),
+    path("bags/<uuid:pk>/put-back/", bags.BagPutBackView.as_view(), name="bag-put-back"),
+    path("bags/<uuid:pk>/hand-over/", bags.BagCollectView.as_view(), name="bag-hand-over"),
     path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),
     path("overrides/<uuid:pk>/", overrides.OverrideView.as_view(), name="override"),
     path("overrides/<uuid:pk>/withdraw/", overrides.WithdrawView.as_view(), name="override-withdraw"),

@@ -18,6 +18,7 @@ from dispensary.actions import (
     order_states,
     patients,
 )
+from dispensary.actions.bags import find_open_bag
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.refusals import Refused
 from dispensary.actors import Actor
@@ -25,6 +26,7 @@ from dispensary.assessment import Assessment
 from dispensary.counter import check_view, drafts
 from dispensary.counter.access import at_counter
 from dispensary.counter.asking import AskForm, save_answers, typed_answers
+from dispensary.counter.bags import fill_draft, step_of, take_step
 from dispensary.counter.check_errors import TARGETS, choice_error_line, pack_error_lines, refusal_lines
 from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import GIVEN_BY_THE_BUTTON, may_acknowledge
@@ -44,7 +46,7 @@ from dispensary.counter.reviewing import (
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError, InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Dispense, OrderClaim, Override, Prescription, Product
+from dispensary.models import Dispense, OrderClaim, Override, Preparation, Prescription, Product
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 
@@ -70,6 +72,8 @@ def check(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     if items[0] != prescription:
         return redirect("counter:check", items[0].pk)
     patients.record_opening(patient=prescription.patient, by=visit.by, now=visit.now)
+    if (bag := find_open_bag(prescription)) is not None:
+        fill_draft(request, items, bag)
     return render_check(request, visit, items)
 
 
@@ -239,7 +243,8 @@ def save_choice(request: HttpRequest, visit: Visit, items: list[Prescription], d
 
 def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Dispense, or show the page again with the errors or unanswered findings."""
-    page = ask_first(request, visit, items)
+    is_preparing = visit.pharmacy.separate_steps and find_open_bag(items[0]) is None
+    page = None if is_preparing else ask_first(request, visit, items)
     if page is not None:
         return page
     draft = drafts.load(request, items[0].pk)
@@ -248,7 +253,12 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     packs = [PackForm(request.POST, prefix=line.prefix or None) for line in reviewed.lines]
     errors = [line for number, pack in enumerate(packs) for line in pack_error_lines(pack, reviewed.lines[number])]
     errors += form_error_lines(form)
-    if not errors and reviewed.choices is not None and (reviewed.choices.is_open or reviewed.needs_reason):
+    if (
+        not errors
+        and not is_preparing
+        and reviewed.choices is not None
+        and (reviewed.choices.is_open or reviewed.needs_reason)
+    ):
         errors = [choice_error_line(reviewed.choices, visit.by)]
     if errors:
         return render_check(request, visit, items, errors=errors, status=422)
@@ -256,24 +266,26 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         Item(line.prescription, pack.cleaned_data["quantity"], pack.pack(), tuple(line.further))
         for line, pack in zip(reviewed.lines, packs, strict=True)
     ]
-    trouble = "" if draft.by_hand else find_label_trouble(reviewed, [first, *also], visit)
+    trouble = "" if draft.by_hand or is_preparing else find_label_trouble(reviewed, [first, *also], visit)
     if trouble:
         draft.by_hand = True
         drafts.store(request, items[0].pk, draft)
         return render_check(request, visit, items, errors=[ErrorLine(trouble, "act")], status=422)
+    step: dict[str, Any] = {
+        "acknowledged": without_answers(items[0], form.cleaned_data["acknowledged"]),
+        "decisions": reviewed.decided,
+        "by": visit.by,
+        "now": visit.now,
+    }
+    result: Dispense | Preparation | Refused
     try:
-        result = dispenses.dispense(
-            prescription=first.prescription,
-            quantity=first.quantity,
-            pack=first.pack,
-            further=first.further,
-            also=also,
-            acknowledged=without_answers(items[0], form.cleaned_data["acknowledged"]),
-            decisions=reviewed.decided,
-            key=form.cleaned_data["key"],
-            by=visit.by,
-            now=visit.now,
-        )
+        if visit.pharmacy.separate_steps:
+            result = take_step([first, *also], **step)
+        else:
+            result = dispenses.dispense(
+                prescription=first.prescription, quantity=first.quantity, pack=first.pack, further=first.further,
+                also=also, key=form.cleaned_data["key"], **step,
+            )  # fmt: skip
     except InvalidInput as error:
         lines = (
             [ErrorLine(CHANGED)]
@@ -287,7 +299,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         lines = refusal_lines(result, visit)
         return render_check(request, visit, items, errors=lines, title="Not handed over", status=409)
     drafts.clear(request, items[0].pk)
-    return redirect("counter:dispensed", result.pk)
+    return redirect("counter:bag" if isinstance(result, Preparation) else "counter:dispensed", result.pk)
 
 
 def without_answers(prescription: Prescription, ticked: list[str]) -> tuple[str, ...]:
@@ -314,6 +326,7 @@ def render_check(
     reviewed = review_draft(visit, items, draft)
     product = reviewed.lines[0].product
     claim = others_claim(prescription, visit)
+    bag = find_open_bag(prescription)
     view = check_view.build_check_view(
         prescription, reviewed.assessment, strength_mg=product.strength_mg if product else None, answers=draft.facts
     )
@@ -335,7 +348,8 @@ def render_check(
         "earlier": prescription.patient.dispenses.select_related("prescription")[:5],
         "past_overrides": past_overrides(prescription),
         "limits_checked": limits.are_checked(visit.pharmacy, visit.today),
-        "main": main_button(view, reviewed, visit.by, by_hand=draft.by_hand),
+        "main": main_button(view, reviewed, visit.by, step_of(bag, visit), by_hand=draft.by_hand),
+        "bag": bag,
         "ticks": ticks(view, visit.by),
         "may": {
             "dispense": policies.may_dispense(visit.by) and prescription.status == "active",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from baclofen_rules.words import join_words
 from dispensary import policies
@@ -13,6 +14,15 @@ from dispensary.counter.check_view import CheckView
 from dispensary.counter.choices import acknowledged_by_button, button_deeds, may_acknowledge
 from dispensary.counter.reviewing import Line, Reviewed
 from dispensary.models import OverrideState
+
+
+class Step(StrEnum):
+    """What the button does in the end; the verb of its words."""
+
+    HAND_OVER = "dispense"
+    PREPARE = "prepare"
+    CHECK = "check"
+    OPEN_BAG = "bag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +35,33 @@ class MainButton:
     leads_to_override: bool = False
     saves_only: bool = False
     """Say whether it stores what was answered about the patient and hands nothing over."""
+    leads_to_bag: bool = False
     acknowledges: tuple[str, ...] = ()
     """Fingerprints of the findings that pressing it acknowledges."""
 
     @property
     def follows_quantity(self) -> bool:
         """Say whether its words end with the tablets of one strength."""
-        return bool(re.search(r"ispense \S+ tablets?$", self.words))
+        return bool(re.search(r"(?:ispense|repare|heck) \S+ tablets?$", self.words))
 
 
-def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool = False) -> MainButton:
+def main_button(
+    view: CheckView, reviewed: Reviewed, by: Actor, step: Step = Step.HAND_OVER, *, by_hand: bool = False
+) -> MainButton:
     """Return the main button of a page; `by_hand` says that no label can be printed."""
+    if step is Step.OPEN_BAG:
+        return MainButton("Open the bag", leads_to_bag=True)
     stops, overrides = view.unanswered("stop"), view.unanswered("override")
     waiting = [finding.question for finding in view.unanswered("acknowledge")]
     acknowledged = acknowledged_by_button(waiting, by)
     choices = reviewed.choices
     if stops:
-        return MainButton(f"Cannot dispense: {_count(len(stops), 'stop')}", is_blocked=True)
+        return MainButton(f"Cannot {step}: {_count(len(stops), 'stop')}", is_blocked=True)
     if any(line.trouble for line in reviewed.lines):
-        return MainButton("Cannot dispense: put this pack back and scan another", is_blocked=True)
+        return MainButton(f"Cannot {step}: put this pack back and scan another", is_blocked=True)
+    quantities = describe_quantities(reviewed.lines)
+    if step is Step.PREPARE:
+        return MainButton(f"Prepare {quantities}")
     seconds = [f for f in view.findings if f.answered_by and f.answered_by.state == OverrideState.WAITING]
     if seconds and not overrides:
         words = f"{_count(len(seconds), 'answer')} need{'s' if len(seconds) == 1 else ''} a second pharmacist"
@@ -64,9 +82,9 @@ def main_button(view: CheckView, reviewed: Reviewed, by: Actor, *, by_hand: bool
         deeds = f"{deeds}, label by hand" if deeds else "Label by hand"
     if asked:
         deeds = f"Save the answer{'s' if asked > 1 else ''}{f', {deeds[:1].lower()}{deeds[1:]}' if deeds else ''}"
-    supply = f"ispense {describe_quantities(reviewed.lines)}"
+    supply = f"{step} {quantities}"
     return MainButton(
-        f"{deeds}: d{supply}" if deeds else f"D{supply}",
+        f"{deeds}: {supply}" if deeds else f"{supply[:1].upper()}{supply[1:]}",
         acknowledges=tuple(question.fingerprint for question in acknowledged),
     )
 

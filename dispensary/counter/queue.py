@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Count, Prefetch, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
@@ -23,7 +23,20 @@ from dispensary.counter.pages import ErrorLine, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import InvalidInput
 from dispensary.handover import order_number
-from dispensary.models import Awaited, Dispense, OrderClaim, OrderState, OrderSummary, Outcome, Prescription, Product
+from dispensary.models import (
+    OPEN_STAGES,
+    Awaited,
+    Dispense,
+    OrderClaim,
+    OrderState,
+    OrderSummary,
+    Outcome,
+    Preparation,
+    Prescription,
+    Product,
+    Stage,
+)
+from dispensary.models.preparation import CHECKED_STAGES
 from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.scanning import UnreadableScan, read_scan
 from dispensary.search import find_labelled_orders, find_patients
@@ -35,6 +48,8 @@ LONGEST_WAITING_FIRST = ("not_due", "received_at", "pk")
 NEWEST_FIRST = ("-received_at", "-pk")
 MOST_NEWEST = 5
 MOST_DONE = 15
+IS_READY = Q(prescription__preparations__stage__in=CHECKED_STAGES)
+"""Of an order whose bag needs nothing but its patient."""
 MOST_PEOPLE = 50
 """Patients without any order that a search shows."""
 NOT_DUE = "Not due yet"
@@ -65,6 +80,12 @@ TABS = {
     "later": (NOT_DUE, (OrderState.NOT_DUE, OrderState.NOT_YET)),
 }
 """Tabs by what stands in the way: words, and the states of the orders in it."""
+BAG_TABS = {
+    Stage.PREPARED.value: "To check",
+    Stage.CHECKED.value: "Checked",
+    Stage.SHELVED.value: "On the shelf",
+}
+"""Tabs of orders whose bag is in the pharmacy, by its stage; they are in those by state as well."""
 HELD_TABS = {
     **{value: f"Awaiting {label}" for value, label in Awaited.choices},
     "sender": "Held by the sender",
@@ -107,6 +128,8 @@ class Row:
     """Who works on it now."""
     claimed_at: str = ""
     """Since which time of the day."""
+    bag: str = ""
+    """Where its bag is, in words."""
 
     @property
     def number(self) -> str:
@@ -173,7 +196,7 @@ def next_(request: HttpRequest, visit: Visit) -> HttpResponse:
     place = Place.of(here) if here else None
     parts = [place.after(LONGEST_WAITING_FIRST), place.before(LONGEST_WAITING_FIRST)] if place else [Q()]
     for part in parts:
-        following = due.filter(part).exclude(state=OrderState.BLOCKED).first()
+        following = due.filter(part).exclude(state=OrderState.BLOCKED).exclude(IS_READY).first()
         if following is not None:
             return redirect("counter:check", following.pk)
     return redirect("counter:queue")
@@ -184,7 +207,14 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
-    return waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
+    waiting = waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
+    return waiting.prefetch_related(open_bags("prescription__")) if visit.pharmacy.separate_steps else waiting
+
+
+def open_bags(prefix: str = "") -> Prefetch[str, QuerySet[Preparation], str]:
+    """Return what fetches the bags that are in the pharmacy with their orders."""
+    bags = Preparation.objects.filter(stage__in=OPEN_STAGES)
+    return Prefetch(f"{prefix}preparations", bags, to_attr="open_bags")
 
 
 def orders_of_tab(visit: Visit, name: str) -> QuerySet[WithAnnotations[OrderSummary, DueColumn]]:
@@ -192,6 +222,8 @@ def orders_of_tab(visit: Visit, name: str) -> QuerySet[WithAnnotations[OrderSumm
     orders = waiting_orders(visit)
     if name in TABS:
         return orders.filter(state__in=TABS[name][1])
+    if name in BAG_TABS:
+        return orders.filter(prescription__preparations__stage=name)
     if name in HELD_TABS:
         return orders.filter(state=OrderState.WAITING, awaiting=name if name in Awaited.values else "")
     return orders
@@ -201,13 +233,20 @@ def count_tabs(visit: Visit, current: str) -> list[Tab]:
     """Return the tabs that have orders, and the current one; the first is that of all orders."""
     rows = waiting_orders(visit).order_by().values_list("state", "awaiting").annotate(Count("pk"))
     counts = Counter[str]()
+    in_bags: dict[str, int] = {}
     for state, awaiting, count in rows:
         name = next((name for name, (_, states) in TABS.items() if state in states), awaiting or "sender")
         counts[name] += count
-    words = {name: words for name, (words, _) in TABS.items()} | HELD_TABS
+    if visit.pharmacy.separate_steps:
+        bags = waiting_orders(visit).order_by().filter(prescription__preparations__stage__in=OPEN_STAGES)
+        by_stage = bags.values_list("prescription__preparations__stage").annotate(Count("pk"))
+        in_bags = dict(by_stage)
+    words = {name: words for name, (words, _) in TABS.items()} | BAG_TABS | HELD_TABS
     current = current if current in words else ""
+    total = counts.total()
+    counts.update(in_bags)
     some = [Tab(name, words[name], counts[name], name == current) for name in words if counts[name] or name == current]
-    return [Tab("", "All", counts.total(), not current), *some]
+    return [Tab("", "All", total, not current), *some]
 
 
 def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
@@ -220,7 +259,9 @@ def newest_due(visit: Visit, first_page: Page[Any]) -> list[Prescription]:
 def search(visit: Visit, words: str) -> QuerySet[WithAnnotations[Prescription, DueColumn]]:
     """Find orders by the number on a label (also scanned), or by their patient. Raises `InvalidInput` for too many."""
     orders = Prescription.objects.filter(pharmacy=visit.pharmacy).select_related("patient", "summary", "claim")
-    orders = orders.prefetch_related("phases").annotate(not_due=Value(False))  # a part of each page's place
+    orders = orders.prefetch_related("phases", open_bags()).annotate(
+        not_due=Value(False)
+    )  # a part of each page's place
     packed = find_waiting_for_pack(visit, words)
     if packed:
         return orders.filter(pk__in=packed)
@@ -273,6 +314,7 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
     if claim is not None and (claim.actor == visit.by.name or claim.claimed_at <= visit.now - CLAIM_LASTS):
         claim = None
     tone, words = _WORDS.get(state) or (_STATE_OF_OUTCOME[Outcome(summary.outcome)], "Owing")
+    bag = next(iter(getattr(prescription, "open_bags", ())), None)
     awaited = f"Awaiting {Awaited(summary.awaiting).label}. " if summary.awaiting else ""
     reasons = {
         OrderState.OWING: "Tablets are still owed to the patient.",
@@ -290,4 +332,12 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
         summary.phase,
         claim,
         visit.time_of(claim.claimed_at) if claim else "",
+        describe_bag(bag) if bag else "",
     )
+
+
+def describe_bag(bag: Preparation) -> str:
+    """Return where a bag is, in words."""
+    if bag.stage == Stage.SHELVED:
+        return f"On shelf {bag.shelf}"
+    return "Bag checked" if bag.stage == Stage.CHECKED else f"Bag to check, prepared by {bag.preparer_name}"

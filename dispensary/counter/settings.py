@@ -46,6 +46,7 @@ LABELS = {
     "token_signs": "A program\u2019s token alone signs an override",
     "second_signer": "Two pharmacists sign the worst overrides",
     "second_signer_minutes": "Minutes without an answer after which one signs alone",
+    "separate_steps": "Preparing, checking and handing over",
 }
 CHOICES = {
     "od_means_once_daily": [
@@ -60,6 +61,10 @@ CHOICES = {
     "second_signer": [
         ("no", "No: one signature"),
         ("yes", "Yes: for the findings that the limits name (terms.two_signatures)"),
+    ],
+    "separate_steps": [
+        ("no", "In one step, by one person"),
+        ("yes", "In three steps: another person, a pharmacist, checks what was prepared"),
     ],
 }
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -132,7 +137,7 @@ class OpeningForm(PharmacyForm):
 
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data, pharmacy=pharmacy)
-        for name in ("token_signs", "second_signer", "second_signer_minutes"):
+        for name in ("token_signs", "second_signer", "second_signer_minutes", "separate_steps"):
             del self.fields[name]
         attributes = {"class": "nhsuk-input"}
         self.fields["display_name"] = forms.CharField(

@@ -4,6 +4,7 @@ from django.urls import path
 
 from dispensary.counter import (
     audit_desk,
+    bags,
     break_glass,
     check,
     decisions,
@@ -56,6 +57,8 @@ urlpatterns = [
     path("prescriptions/<uuid:pk>/plan", plan.plan, name="plan"),
     path("prescriptions/<uuid:pk>/plan.pdf", plan.plan_pdf, name="plan-pdf"),
     path("prescriptions/<uuid:pk>/stop", stop.stop, name="stop"),
+    path("bags/<uuid:pk>/", bags.bag, name="bag"),
+    path("bags/<uuid:pk>/labels/<int:number>.pdf", bags.bag_label, name="bag-label"),
     path("dispenses/<uuid:pk>/", dispensed.dispensed, name="dispensed"),
     path("dispenses/<uuid:pk>/label.pdf", printing.label, name="label"),
     path("dispenses/<uuid:pk>/label.png", printing.preview, name="label-picture"),

@@ -47,6 +47,7 @@ from dispensary.models.pharmacy import (
     StaffMember,
     StaffRole,
 )
+from dispensary.models.preparation import OPEN_STAGES, Preparation, Stage
 from dispensary.models.prescription import (
     Awaited,
     DoseUnit,
@@ -79,6 +80,7 @@ from dispensary.models.worklist import Resolution, WorkKind, WorklistItem, WorkS
 
 __all__ = [
     "FACTOR_ROLES",
+    "OPEN_STAGES",
     "SERVICE_ROLES",
     "UNUSED_STATES",
     "AccessToken",
@@ -133,6 +135,7 @@ __all__ = [
     "PatientSearchKey",
     "Pharmacy",
     "Phase",
+    "Preparation",
     "Prescriber",
     "Prescription",
     "PrescriptionIdentifier",
@@ -156,6 +159,7 @@ __all__ = [
     "Source",
     "StaffMember",
     "StaffRole",
+    "Stage",
     "SupplyRelation",
     "Suppression",
     "SuppressionReason",

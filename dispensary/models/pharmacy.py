@@ -113,6 +113,10 @@ class Pharmacy(models.Model):
     second_signer_minutes = models.PositiveSmallIntegerField(
         default=15, help_text=_("minutes without an answer after which one signs alone, for three days' supply")
     )
+    separate_steps = models.BooleanField(
+        default=False,
+        help_text=_("preparing, checking and handing over are separate steps, the check by another person"),
+    )
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)
     timing_version = models.PositiveIntegerField(

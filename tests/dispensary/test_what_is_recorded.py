@@ -25,8 +25,8 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
-from dispensary.actions import limit_trials, settings_changes
-from dispensary.actors import Role
+from dispensary.actions import limit_trials, pharmacies, settings_changes
+from dispensary.actors import Actor, Role
 from dispensary.audit import Event
 from dispensary.audit.log.writer import REGISTER
 from dispensary.channels.signing import HEADER, sign
@@ -251,6 +251,43 @@ def test_an_order_from_taking_in_to_the_end(house: House) -> None:
     house.wrote(Event.PRESCRIPTION_RELEASED, by=technician)
     assert house.technician.post("fhir/MedicationRequest", sent | {"status": "cancelled"}).status_code == 200
     house.wrote(Event.PRESCRIPTION_WITHDRAWN, by=technician)
+
+
+@journey
+def test_a_bag_is_prepared_checked_shelved_put_back_and_handed_over(house: House) -> None:
+    too_high = house.taken_in(**above(patient={"identifier": "P-70", "family_name": "Much"}))
+    clean = house.taken_in(patient={"identifier": "P-71", "family_name": "Bag"})
+    set_up = Actor.system("setup", house.shop.pk)
+    pharmacies.change_settings(pharmacy=house.shop, changes={"separate_steps": True}, by=set_up, now=timezone.now())
+
+    def step(who: StaffRole, where: str, body: Any, status: int = 200) -> Any:
+        done = house.callers[who].post(where, body, Idempotency_Key=str(uuid.uuid4()))
+        assert done.status_code == status, done.content
+        return done.json()
+
+    technician, pharmacist = StaffRole.TECHNICIAN, StaffRole.PHARMACIST
+    bags = f"prescriptions/{clean['id']}/bags/"
+    first = step(technician, bags, hand_over(), 201)
+    house.wrote(Event.BAG_PREPARED, by=technician)
+    step(technician, f"bags/{first['id']}/put-back/", {"reason": "wrong box"})
+    house.wrote(Event.BAG_PUT_BACK, by=technician)
+    bag = f"bags/{step(technician, bags, hand_over(), 201)['id']}"
+    step(technician, f"{bag}/shelve/", {"shelf": "A3"}, 409)
+    assert step(pharmacist, f"{bag}/check/", {})["stage"] == "checked"
+    house.wrote(Event.BAG_CHECKED, by=pharmacist)
+    step(technician, f"{bag}/shelve/", {"shelf": "A3"})
+    assert house.wrote(Event.BAG_SHELVED, by=technician)["shelf"] == "A3"
+    told = {"identified": "said name and date of birth", "counselled": ["how"]}
+    step(technician, f"{bag}/hand-over/", told, 201)
+    assert house.wrote(Event.BAG_HANDED_OVER, by=technician)["counselled"] == ["how"]
+
+    unanswered = step(technician, f"prescriptions/{too_high['id']}/bags/", hand_over(294), 201)
+    step(pharmacist, f"bags/{unanswered['id']}/check/", {}, 409)
+    house.wrote(Event.BAG_CHECK_REFUSED, by=pharmacist, outcome="refused")
+    desk = Client()
+    desk.force_login(house.people[technician].user)
+    desk.post(reverse("counter:bag", args=[unanswered["id"]]), {"uncheck": "1"})
+    house.wrote(Event.BAG_UNCHECKED, by=technician)
 
 
 @journey

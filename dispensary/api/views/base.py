@@ -158,6 +158,7 @@ RECEIVE: tuple[Policy, str, str] = (policies.may_receive, "take this in", "a tec
 DISPENSE: tuple[Policy, str, str] = (policies.may_dispense, "hand over a medicine", "a technician or pharmacist")
 DECIDE: tuple[Policy, str, str] = (policies.may_override, "decide what a patient takes", "a pharmacist")
 SIGN: tuple[Policy, str, str] = (policies.may_override, "sign an override", "a pharmacist")
+CHECK: tuple[Policy, str, str] = (policies.may_override, "check a bag", "a pharmacist")
 ARRANGE: tuple[Policy, str, str] = (policies.may_override, "arrange an emergency supply", "a pharmacist")
 END: tuple[Policy, str, str] = (policies.may_end, "end this or take it back", "a pharmacist")
 

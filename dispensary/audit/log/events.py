@@ -59,6 +59,14 @@ class Event(StrEnum):
     )
     PLAN_REQUESTED = "plan.requested", "{by} printed a request to the prescriber about {subject} of {patient}."
 
+    BAG_PREPARED = "bag.prepared", "{by} prepared {subject} for {patient}."
+    BAG_CHECKED = "bag.checked", "{by} checked {subject} for {patient}."
+    BAG_CHECK_REFUSED = "bag.check_refused", "{by} was refused the check of a bag on {subject} of {patient}: {rules}."
+    BAG_UNCHECKED = "bag.unchecked", "{by} asked for another check of {subject} for {patient}."
+    BAG_SHELVED = "bag.shelved", "{by} put {subject} for {patient} on a shelf."
+    BAG_HANDED_OVER = "bag.handed_over", "{by} identified who collects {subject} of {patient}, and told what to know."
+    BAG_PUT_BACK = "bag.put_back", "{by} put the packs of {subject} for {patient} back."
+
     REVIEW_RECORDED = "review.recorded", "{by} had {subject} of {patient} checked against the rules."
     OVERRIDE_SIGNED = "override.signed", "{by} signed an answer to {rules} for {patient}."
     OVERRIDE_WITHDRAWN = "override.withdrawn", "{by} withdrew the answer to {rules} for {patient}."

@@ -21,6 +21,7 @@ from dispensary.models import (
     Medium,
     Override,
     Pharmacy,
+    Preparation,
     Prescription,
     Reminder,
     StaffRole,
@@ -81,6 +82,12 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
         PHARMACISTS,
     ),
     ("POST", "prescriptions/{prescription}/dispenses/", ..., COUNTER),
+    ("POST", "prescriptions/{prescription}/bags/", hand_over(), COUNTER),
+    ("GET", "bags/{bag}/", None, COUNTER),
+    ("POST", "bags/{bag}/check/", {}, PHARMACISTS),
+    ("POST", "bags/{bag}/shelve/", {"shelf": "A3"}, COUNTER),
+    ("POST", "bags/{bag}/put-back/", REASON, COUNTER),
+    ("POST", "bags/{bag}/hand-over/", {"identified": "said name and date of birth"}, COUNTER),
     ("GET", "reviews/{review}/", None, COUNTER),
     ("GET", "prescriptions/{prescription}/second/", None, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/second/", {"proof": {"password": "x"}}, PHARMACISTS),
@@ -132,7 +139,11 @@ def things(shop: Pharmacy, pharmacist: Caller, prescription: Prescription, too_h
     work = WorklistItem.objects.create(
         pharmacy=shop, patient=prescription.patient, kind="reply", reason="wrote back", opened_at=now, due_by=now
     )
+    bag = Preparation.objects.create(
+        pharmacy=shop, prescription=too_high, bag=[], prepared_by=by.name, preparer_name="Tess", prepared_at=now
+    )
     return {
+        "bag": str(bag.pk),
         "contact": str(contact.pk),
         "reminder": str(Reminder.objects.filter(pharmacy=shop)[0].public_id),
         "work": str(work.pk),

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from dispensary.actions import dispenses, overrides, pharmacies
 from dispensary.actions.overrides import Answer
-from dispensary.models import Dispense, Pharmacy, SignatureMethod, StaffMember, StaffRole
+from dispensary.models import Dispense, Pharmacy, Preparation, SignatureMethod, StaffMember, StaffRole, Stage
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +61,14 @@ def addresses(dispense: Dispense) -> list[str]:
         **dict.fromkeys(OF_A_PATIENT, dispense.patient_id),
     }
     own = [reverse(f"counter:{name}", args=[pk]) for name, pk in ids.items()]
+    bag, _ = Preparation.objects.get_or_create(
+        dispense=dispense,
+        defaults={
+            "pharmacy": dispense.pharmacy, "prescription": dispense.prescription, "stage": Stage.HANDED_OVER, "bag": [],
+            "prepared_at": dispense.prepared_at, "ended_at": dispense.handed_over_at,
+        },
+    )  # fmt: skip
+    own += [reverse("counter:bag", args=[bag.pk]), reverse("counter:bag-label", args=[bag.pk, 0])]
     return own + [reverse(f"counter:{name}") for name in OF_NOBODY]
 
 
@@ -100,7 +108,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "stop-recorded",
     }
     elsewhere |= {"override-record"}  # below
-    looked_at = {*OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
+    looked_at = {"bag", "bag-label", *OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
 
@@ -125,7 +133,7 @@ def test_another_pharmacys_things_do_not_exist(client: Client, handed_over: Disp
     for address in addresses(handed_over):
         answer = client.get(address)
         assert b"Zuckermandel" not in answer.content, address
-        if str(handed_over.pk) in address or "/pat" in address or "/pres" in address:
+        if str(handed_over.pk) in address or "/pat" in address or "/pres" in address or "/bags/" in address:
             assert answer.status_code in (403, 404), address
 
 

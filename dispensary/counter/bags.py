@@ -1,0 +1,242 @@
+"""Bags at the counter: prepared and checked on the check page, then shelved, put back or handed over on their own page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dispensary import policies
+from dispensary.actions import patients, preparations
+from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
+from dispensary.actions.decisions import Decided
+from dispensary.actions.handover_problems import Item
+from dispensary.actions.preparations import COUNSELLING
+from dispensary.actions.refusals import Refused
+from dispensary.actors import Actor
+from dispensary.counter import drafts
+from dispensary.counter.access import at_counter
+from dispensary.counter.check_errors import refusal_lines
+from dispensary.counter.forms import StyledForm, posted_data
+from dispensary.counter.main_button import Step
+from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.visit import Visit
+from dispensary.errors import Conflict, DispensaryError, Problem
+from dispensary.handover import order_number
+from dispensary.models import OPEN_STAGES, Preparation, Prescription, Product, Stage
+
+TOLD = {
+    "how": "How it is taken: the label read together, and what changes",
+    "change": "When the next supply is due, and not to run out",
+    "driving": "Sleepiness: no driving or machines while it lasts, and no alcohol",
+    "stopping": "Never to stop it suddenly",
+}
+"""Words of the points of counselling."""
+assert TOLD.keys() == set(COUNSELLING)
+BIRTH_DATE, REPRESENTATIVE = "Said name and date of birth", "Somebody else"
+
+
+class ShelfForm(StyledForm):
+    """The place of a bag."""
+
+    shelf = forms.CharField(
+        label="Scan or type the shelf",
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "class": "nhsuk-input--width-10", "data-focus": ""}
+        ),
+        error_messages={"required": "Scan or type the shelf"},
+    )
+
+
+class PutBackForm(StyledForm):
+    """Why a bag is taken apart."""
+
+    reason = forms.CharField(
+        label="Why it is put back into stock",
+        max_length=250,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Say why the packs are put back"},
+    )
+
+
+class CollectForm(StyledForm):
+    """Who collects a bag, and what they were told."""
+
+    who = forms.ChoiceField(
+        label="Who collects it",
+        choices=[
+            (BIRTH_DATE, "The patient, who said name and date of birth"),
+            (REPRESENTATIVE, "Somebody else, who said the patient\u2019s name and address"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Ask who collects it: name and date of birth, or whom they collect it for"},
+    )
+    name = forms.CharField(
+        label="Name of somebody else",
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    told = forms.MultipleChoiceField(
+        label="Told", required=False, choices=list(TOLD.items()), widget=forms.CheckboxSelectMultiple
+    )
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the name of somebody else."""
+        data = super().clean() or {}
+        if data.get("who") == REPRESENTATIVE and not data.get("name"):
+            self.add_error("name", "Type the name of who collects it")
+        return data
+
+    @property
+    def identified(self) -> str:
+        """How the person was identified, in words."""
+        name = self.cleaned_data["name"]
+        return f"{REPRESENTATIVE}: {name}" if self.cleaned_data["who"] == REPRESENTATIVE else BIRTH_DATE
+
+
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_dispense)
+def bag(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Show a bag, and take its next step."""
+    row = visit.fetch(Preparation.objects.select_related("prescription__patient", "dispense"), pk)
+    data = posted_data(request)
+    pressed = next((name for name in STEPS if name in request.POST), "")
+    shelf = ShelfForm(data if pressed == "shelve" else None)
+    back = PutBackForm(data if pressed == "put-back" else None)
+    collect = CollectForm(data if pressed == "collect" else None, initial={"key": uuid.uuid4().hex})
+    errors: list[ErrorLine] = []
+    if pressed:
+        form = {"shelve": shelf, "put-back": back, "collect": collect}.get(pressed)
+        errors = form_error_lines(form) if form is not None else []
+        if not errors:
+            result = take(pressed, row, (shelf, back, collect), visit)
+            if isinstance(result, HttpResponse):
+                return result
+            errors = result
+    else:
+        patients.record_opening(patient=row.prescription.patient, by=visit.by, now=visit.now)
+    items = unpack_bag(row, preparations.orders_of(row))
+    products = Product.objects.in_bulk({pack.gtin for item in items for pack in item.packs})
+    context = {
+        "bag": row,
+        "patient": row.prescription.patient,
+        "number": order_number(row.prescription),
+        "items": [(item, products.get(item.pack.gtin)) for item in items],
+        "is_open": row.stage in OPEN_STAGES,
+        "may_check": may_check(row, visit),
+        "is_unchecked": row.stage == Stage.PREPARED,
+        "is_of_today": visit.pharmacy.local_day(row.prepared_at) == visit.today,
+        "has_ended": row.prescription.status != "active",
+        "shelf": shelf,
+        "back": back,
+        "collect": collect,
+    }
+    return render_page(request, visit, "bag.html", context, errors=errors, status=422 if errors else 200)
+
+
+STEPS = ("shelve", "put-back", "uncheck", "collect")
+"""Names of the buttons of a bag's page."""
+
+
+def take(
+    pressed: str, row: Preparation, forms_of_page: tuple[ShelfForm, PutBackForm, CollectForm], visit: Visit
+) -> HttpResponse | list[ErrorLine]:
+    """Take a step; return where it leads to, or the errors."""
+    shelf, back, collect = forms_of_page
+    step: dict[str, Any] = {"preparation": row, "by": visit.by, "now": visit.now}
+    try:
+        if pressed == "shelve":
+            preparations.shelve(shelf=shelf.cleaned_data["shelf"], **step)
+            return redirect("counter:queue")
+        if pressed == "put-back":
+            preparations.put_back(reason=back.cleaned_data["reason"], **step)
+            return redirect("counter:check", row.prescription_id)
+        if pressed == "uncheck":
+            preparations.uncheck(**step)
+            return redirect("counter:bag", row.pk)
+        result = preparations.hand_over(
+            identified=collect.identified,
+            counselled=collect.cleaned_data["told"],
+            key=collect.cleaned_data["key"],
+            **step,
+        )
+    except DispensaryError as error:
+        return error_lines(error, {"shelf": "id_shelf", "reason": "id_reason"})
+    if isinstance(result, Refused):
+        return [*refusal_lines(result, visit), ErrorLine("Let a pharmacist check the bag again, then hand it over")]
+    return redirect("counter:dispensed", result.pk)
+
+
+@require_safe
+@at_counter(policies.may_dispense)
+def bag_label(request: HttpRequest, visit: Visit, pk: uuid.UUID, number: int) -> HttpResponse:
+    """Print the label of one strength of a bag."""
+    row = visit.fetch(Preparation.objects.select_related("prescription"), pk)
+    if number >= len(row.bag):
+        raise Conflict("The bag has no such strength.")
+    content = preparations.print_label(preparation=row, number=number, by=visit.by, now=visit.now)
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="{order_number(row.prescription)}-label.pdf"'
+    return response
+
+
+def may_check(row: Preparation, visit: Visit) -> bool:
+    """Say whether the person who is signed in may check a bag: a pharmacist who did not prepare it."""
+    return row.stage == Stage.PREPARED and policies.may_override(visit.by) and row.prepared_by != visit.by.name
+
+
+def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Preparation) -> None:
+    """Put the packs of a bag into the fields of the check page, where nothing is scanned or typed yet."""
+    draft = drafts.load(request, items[0].pk)
+    if any(draft.pack(item.pk).gtin for item in items):
+        return
+    for item in unpack_bag(row, {order.pk: order for order in items}):
+        pack_draft = draft.pack(item.prescription.pk)
+        pack_draft.gtin, pack_draft.lot, pack_draft.serial = item.pack.gtin, item.pack.lot, item.pack.serial
+        pack_draft.expiry = item.pack.expiry.isoformat() if item.pack.expiry else ""
+        pack_draft.quantity = format(item.quantity.normalize(), "f")
+        pack_draft.further = [
+            {
+                "gtin": counted.pack.gtin,
+                "lot": counted.pack.lot,
+                "serial": counted.pack.serial,
+                "expiry": counted.pack.expiry.isoformat() if counted.pack.expiry else "",
+            }
+            for counted in item.further
+        ]
+    drafts.store(request, items[0].pk, draft)
+
+
+def take_step(
+    items: Sequence[Item], *, acknowledged: Sequence[str], decisions: Sequence[Decided], by: Actor, now: datetime
+) -> Preparation | Refused:
+    """Prepare a bag, or check the one that is prepared; the packs in hand must be those of the bag."""
+    row = find_open_bag(items[0].prescription)
+    if row is None:
+        return preparations.prepare(items=items, by=by, now=now)
+    if row.bag != pack_bag(items):
+        raise Conflict(
+            "These are not the packs of the bag.",
+            Problem(
+                "packs", "other packs or tablets", "those that were prepared", "Put the bag back, prepare it again."
+            ),
+        )
+    return preparations.check(preparation=row, acknowledged=acknowledged, decisions=decisions, by=by, now=now)
+
+
+def step_of(row: Preparation | None, visit: Visit) -> Step:
+    """Return what the main button of the check page does: hand over, where all is one step."""
+    if not visit.pharmacy.separate_steps:
+        return Step.HAND_OVER
+    if row is None:
+        return Step.PREPARE
+    return Step.CHECK if may_check(row, visit) else Step.OPEN_BAG

@@ -1,0 +1,202 @@
+"""Preparing, checking and handing over as separate steps: two people, a shelf, and who collects."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dispensary.actions import order_states
+from dispensary.models import Dispense, Patient, Preparation, Prescription, StaffMember, StaffRole, Stage
+from tests.dispensary import make
+from tests.dispensary.counter.test_choices import order, page_of, pharmacist, press, words
+
+__all__ = ["pharmacist"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def technician(pharmacist: StaffMember) -> StaffMember:
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=True)
+    return make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN)
+
+
+@pytest.fixture
+def bench(technician: StaffMember) -> Client:
+    return sign_in(technician)
+
+
+@pytest.fixture
+def waiting(pharmacist: StaffMember) -> Prescription:
+    """A clean new start of 15 mg a day."""
+    return make.prescription(make.patient(pharmacist.pharmacy, now=timezone.now()), now=timezone.now())
+
+
+def sign_in(member: StaffMember) -> Client:
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+def bag_page(bag: Preparation) -> str:
+    return reverse("counter:bag", args=[bag.pk])
+
+
+def text_of(response: Any) -> str:
+    return str(response.content.decode()).replace("\u00a0", " ")
+
+
+def prepare(bench: Client, prescription: Prescription) -> Preparation:
+    assert words(page_of(bench, prescription)) == "Prepare 42 tablets"
+    done = press(bench, prescription)
+    assert done.status_code == 302, text_of(done)
+    return Preparation.objects.get(prescription=prescription, stage=Stage.PREPARED)
+
+
+def check_bag(pharmacist: StaffMember, prescription: Prescription) -> Client:
+    desk = sign_in(pharmacist)
+    page = page_of(desk, prescription)
+    assert words(page) == "Check 42 tablets"
+    assert page["lines"][0].draft.gtin == make.TEN_MG
+    done = press(desk, prescription)
+    assert done.status_code == 302, text_of(done)
+    return desk
+
+
+def test_a_technician_prepares_a_pharmacist_checks_and_the_shelf_is_known(
+    bench: Client, pharmacist: StaffMember, technician: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    assert "A pharmacist who did not prepare it checks it" in text_of(bench.get(bag_page(bag)))
+    assert words(page_of(bench, waiting)) == "Open the bag"
+    assert not Dispense.objects.exists()
+    desk = check_bag(pharmacist, waiting)
+    bag.refresh_from_db()
+    assert (bag.stage, bag.preparer_name, bag.checker_name) == (
+        Stage.CHECKED, technician.display_name, pharmacist.display_name,
+    )  # fmt: skip
+    assert desk.post(bag_page(bag), {"shelve": "1", "shelf": "A3"}).status_code == 302
+    queue = text_of(bench.get(reverse("counter:queue")))
+    assert "On shelf A3" in queue
+    assert "On the shelf" in queue
+
+
+def test_it_is_handed_over_to_who_said_who_they_are_with_what_was_told(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    check_bag(pharmacist, waiting)
+    nobody = bench.post(bag_page(bag), {"collect": "1", "key": "k1"})
+    assert nobody.status_code == 422
+    assert "Ask who collects it" in text_of(nobody)
+    other = {"collect": "1", "key": "k1", "who": "Somebody else", "told": ["how", "stopping"]}
+    assert "Type the name of who collects it" in text_of(bench.post(bag_page(bag), other))
+    done = bench.post(bag_page(bag), other | {"name": "Ann Okafor"})
+    supply = Dispense.objects.get(prescription=waiting)
+    assert done.url == reverse("counter:dispensed", args=[supply.pk])
+    bag.refresh_from_db()
+    assert (bag.stage, bag.dispense, supply.prepared_at) == (Stage.HANDED_OVER, supply, bag.prepared_at)
+
+
+def test_who_prepared_it_does_not_check_it(
+    pharmacist: StaffMember, technician: StaffMember, waiting: Prescription
+) -> None:
+    desk = sign_in(pharmacist)
+    prepare(desk, waiting)
+    assert words(page_of(desk, waiting)) == "Open the bag"
+    assert press(desk, waiting).status_code == 403
+    assert Preparation.objects.get().stage == Stage.PREPARED
+
+
+def test_a_technician_checks_nothing(bench: Client, pharmacist: StaffMember, waiting: Prescription) -> None:
+    prepare(sign_in(pharmacist), waiting)
+    assert press(bench, waiting).status_code == 403
+
+
+def test_other_packs_than_those_of_the_bag_are_not_checked(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    prepare(bench, waiting)
+    refused = press(sign_in(pharmacist), waiting, lot="Z9")
+    assert refused.status_code == 409
+    assert "These are not the packs of the bag" in text_of(refused)
+
+
+def test_a_bag_that_nobody_checked_goes_to_no_shelf_and_to_no_patient(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    assert bench.post(bag_page(bag), {"shelve": "1", "shelf": "A3"}).status_code == 422
+    refused = bench.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    assert "nobody has checked" in text_of(refused)
+    assert not Dispense.objects.exists()
+
+
+def test_a_wrong_strength_is_not_prepared(bench: Client, waiting: Prescription) -> None:
+    refused = press(bench, waiting, gtin=make.TWENTY_FIVE_MG)
+    assert refused.status_code in (409, 422)
+    assert not Preparation.objects.exists()
+
+
+def test_packs_are_put_back_and_prepared_again(bench: Client, waiting: Prescription) -> None:
+    bag = prepare(bench, waiting)
+    assert bench.post(bag_page(bag), {"put-back": "1", "reason": "wrong box"}).status_code == 302
+    bag.refresh_from_db()
+    assert (bag.stage, bag.ended_reason) == (Stage.RETURNED, "wrong box")
+    prepare(bench, waiting)
+
+
+def test_the_bag_of_an_order_that_was_put_on_hold_is_to_be_put_back(
+    bench: Client, technician: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    order_states.hold(prescription=waiting, awaiting="prescriber", by=technician.actor(), now=timezone.now())
+    assert "put the packs back" in text_of(bench.get(bag_page(bag)))
+
+
+def test_its_label_is_printed_before_the_check(bench: Client, waiting: Prescription) -> None:
+    bag = prepare(bench, waiting)
+    label = bench.get(reverse("counter:bag-label", args=[bag.pk, 0]))
+    assert label.content.startswith(b"%PDF")
+    bag.refresh_from_db()
+    assert bag.label_prints == 1
+
+
+def test_the_next_order_is_none_whose_bag_only_waits_for_its_patient(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    prepare(bench, waiting)
+    check_bag(pharmacist, waiting)
+    assert bench.get(reverse("counter:next")).url == reverse("counter:queue")
+
+
+def test_where_all_is_one_step_nothing_is_prepared(pharmacist: StaffMember, waiting: Prescription) -> None:
+    desk = sign_in(pharmacist)
+    assert words(page_of(desk, waiting)) == "Dispense 42 tablets"
+    assert press(desk, waiting).url.startswith("/dispenses/")
+    assert not Preparation.objects.exists()
+
+
+def test_a_change_of_dose_is_acknowledged_at_the_check(
+    bench: Client, pharmacist: StaffMember, technician: StaffMember
+) -> None:
+    now = timezone.now() - timedelta(days=20)
+    patient: Patient = make.patient(pharmacist.pharmacy, now=now)
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=False)
+    pharmacist.pharmacy.refresh_from_db()
+    make.hand_over(order(patient, 10, 10, 10, now=now, repeats=1), pharmacist.actor(), now=now)
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=True)
+    increase = order(patient, 10, 10, 15)
+    assert press(bench, increase).status_code == 302
+    desk = sign_in(pharmacist)
+    assert words(page_of(desk, increase)) == "Replaces 30 mg a day: check 98 tablets"
+    assert press(desk, increase).status_code == 302
+    bag = Preparation.objects.get(prescription=increase)
+    assert bag.stage == Stage.CHECKED
+    done = bench.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    assert done.status_code == 302, text_of(done)
+    assert Dispense.objects.get(prescription=increase).relation == "changes"

@@ -1,0 +1,69 @@
+"""Prepared by one person, checked by another, shelved and handed over: two browsers, keyboard and scanner."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, expect
+from pytest_django.live_server_helper import LiveServer
+
+from dispensary.actions import pharmacies
+from dispensary.actors import Actor
+from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
+from tests.dispensary import make
+from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def waiting(pharmacist: StaffMember) -> Prescription:
+    """A clean new order at a pharmacy that separates the steps."""
+    make.products()
+    set_up = Actor.system("setup", pharmacist.pharmacy_id)
+    changes = {"separate_steps": True}
+    pharmacies.change_settings(pharmacy=pharmacist.pharmacy, changes=changes, by=set_up, now=timezone.now())
+    return make.prescription(make.patient(pharmacist.pharmacy, now=timezone.now()), now=timezone.now())
+
+
+def test_two_people_and_a_shelf_by_keyboard(
+    browser: Browser, live_server: LiveServer, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    technician = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN, now=timezone.now())
+    address = reverse("counter:check", args=[waiting.pk])
+    with eye(browser, live_server.url) as bench, eye(browser, live_server.url) as desk:
+        sign_in(bench, technician)
+        bench.go(address)
+        type_as_a_scanner(bench)
+        expect(bench.page.locator("#id_lot")).to_have_value("LOT7")
+        expect(bench.page.get_by_role("button", name="Prepare 42 tablets")).to_be_visible()
+        seen(bench, "bag-prepare")
+        bench.follow("F9")
+        expect(bench.page.get_by_text("A pharmacist who did not prepare it checks it")).to_be_visible()
+        seen(bench, "bag-prepared")
+
+        sign_in(desk, pharmacist)
+        desk.tab_to(desk.page.get_by_role("link", name="To check (1)"))
+        desk.follow("Enter")
+        seen(desk, "queue-to-check")
+        desk.go(address)
+        expect(desk.page.get_by_role("button", name="Check 42 tablets")).to_be_visible()
+        seen(desk, "bag-check")
+        desk.follow("F9")
+        expect(desk.page.locator("#id_shelf")).to_be_focused()
+        seen(desk, "bag-checked")
+        desk.page.keyboard.type("A3")
+        desk.follow("Enter")
+        expect(desk.page.get_by_text("On shelf A3")).to_be_visible()
+
+        bench.go(address)
+        bench.follow("F9")
+        bench.tab_to(bench.page.get_by_role("radio", name="The patient, who said name and date of birth"))
+        bench.page.keyboard.press("Space")
+        bench.tab_to(bench.page.get_by_role("checkbox", name="Never to stop it suddenly"))
+        bench.page.keyboard.press("Space")
+        seen(bench, "bag-collect")
+        bench.follow("F9")
+        expect(bench.page.get_by_text("42 tablets of Lioresal 10 mg tablets")).to_be_visible()
+    assert Dispense.objects.get(prescription=waiting).preparation.shelf == "A3"
