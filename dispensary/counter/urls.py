@@ -7,6 +7,7 @@ from dispensary.counter import (
     bags,
     break_glass,
     check,
+    day,
     decisions,
     dispensed,
     emergency,
@@ -40,6 +41,7 @@ app_name = "counter"
 
 urlpatterns = [
     path("", queue.queue, name="queue"),
+    path("day", day.day, name="day"),
     path("queue/news", queue.news, name="queue-news"),
     path("queue/next", queue.next_, name="next"),
     path("prescriptions/<uuid:pk>/", check.check, name="check"),

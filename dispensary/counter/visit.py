@@ -33,6 +33,7 @@ KEYS = (
 )
 MENU = (
     ("Queue", "counter:queue", policies.may_see_patients),
+    ("Day", "counter:day", policies.may_see_patients),
     ("Second signatures", "counter:second-waiting", policies.may_override),
     ("Withdrawal risk", "counter:at-risk", policies.may_send_reminders),
     ("Reminders", "counter:reminders", policies.may_send_reminders),
