@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -24,12 +25,12 @@ from dispensary.counter.decisions import course_words
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import group_namesakes
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
-from dispensary.counter.reminders import open_item
 from dispensary.counter.timeline import MOST_SHOWN, dose_line_of, list_happenings
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
-from dispensary.models import Patient, Sex, WorkKind
+from dispensary.loading import read_record
+from dispensary.models import Patient, Sex, WorkKind, WorkState
 from dispensary.templatetags.counter import day
 
 YES_NO = (("", "Not known"), ("yes", "Yes"), ("no", "No"))
@@ -211,17 +212,21 @@ def show_patient(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRespo
     """Show facts, orders and supplies of one patient; opening the page is recorded."""
     patient = visit.fetch(Patient.objects.select_related("pharmacy", "joined_to"), pk)
     patients.record_opening(patient=patient, by=visit.by, now=visit.now)
+    read_record(patient)
+    prefetch_related_objects([patient], "work")
     therapy = therapy_of(patient, visit.today)
     happenings = list_happenings(patient)
+    outdated = [w for w in patient.work.all() if w.kind == WorkKind.PAPERS_OUTDATED and w.state != WorkState.RESOLVED]
+    newest = sorted(patient.prescriptions.all(), key=lambda order: order.received_at, reverse=True)
     context = {
         "patient": patient,
         "day": therapy.day(visit.today),
-        "outdated": open_item(visit, patient, WorkKind.PAPERS_OUTDATED),
+        "outdated": min(outdated, key=lambda item: item.due_by, default=None),
         "taken": list_taken(patient, therapy),
         "may_decide": policies.may_override(visit.by),
         "may_stop": policies.may_end(visit.by),
         "facts": rows_of(patient),
-        "orders": [(o, order_number(o)) for o in patient.prescriptions.prefetch_related("phases")[:20]],
+        "orders": [(order, order_number(order)) for order in newest[:20]],
         "line": dose_line_of(therapy),
         "timeline": happenings[:MOST_SHOWN],
         "is_cut": len(happenings) > MOST_SHOWN,

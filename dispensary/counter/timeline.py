@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
 
+from django.db.models import Q
 from django.urls import reverse
 
 from baclofen_rules.facts import FACTS
@@ -17,15 +20,18 @@ from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.documents.words import NB, long_day, mg
 from dispensary.handover import order_number
 from dispensary.models import (
-    Decision,
-    Dispense,
     DispenseStatus,
+    Finding,
+    FindingSeverity,
     Override,
     Patient,
     Reminder,
     ReminderState,
+    ReviewReason,
     WorkState,
 )
+
+Row = TypeVar("Row")
 
 MOST_OF_A_KIND = 50
 MOST_SHOWN = 100
@@ -57,7 +63,7 @@ class Happening:
 
 
 def list_happenings(patient: Patient) -> list[Happening]:
-    """Return what happened to a patient, newest first; of each kind the newest `MOST_OF_A_KIND`."""
+    """Return what happened to a patient whose record was read, newest first; of each kind the newest `MOST_OF_A_KIND`."""
     zone = patient.pharmacy.local_day
     lines = [
         *_orders(patient, zone),
@@ -86,16 +92,22 @@ def dose_line_of(therapy: Therapy) -> DoseLine | None:
 
 
 def _orders(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    rows = patient.prescriptions.prefetch_related("reviews__findings").order_by("-received_at")[:MOST_OF_A_KIND]
+    rows = _newest(patient.prescriptions.all(), lambda row: row.received_at)
+    findings = defaultdict[UUID, list[str]](list)
+    found = Finding.objects.filter(
+        review__prescription__in=[row.pk for row in rows], review__reason=ReviewReason.RECEIVED
+    ).exclude(severity=FindingSeverity.INFORMATION)
+    for prescription_id, summary in found.order_by("review__reviewed_at", "number").values_list(
+        "review__prescription_id", "summary"
+    ):
+        findings[prescription_id].append(summary)
     for order in rows:
         address, number = reverse("counter:check", args=[order.pk]), order_number(order)
         quantity = f"{format_amount(order.quantity)} tablets" if order.quantity else "no quantity"
         strength = f" of {mg(order.strength_mg)}" if order.strength_mg else ""
         words = f"Prescription {number} came in: {quantity}{strength}. {order.directions[:120]}"
         yield Happening(zone(order.received_at), order.received_at, "Prescription", words.strip(), address)
-        reviews = sorted(order.reviews.all(), key=lambda review: review.reviewed_at)
-        asked = [f.summary for f in reviews[0].findings.all() if f.severity != "information"] if reviews else []
-        if asked:
+        if asked := findings[order.pk]:
             yield Happening(
                 zone(order.received_at), order.received_at, "Findings", f"{number}: {'; '.join(asked)}", address
             )
@@ -106,8 +118,7 @@ def _orders(patient: Patient, zone: _Zone) -> Iterator[Happening]:
 
 
 def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    dispenses: list[Dispense] = list(patient.dispenses.order_by("-handed_over_at")[:MOST_OF_A_KIND])
-    for dispense in dispenses:
+    for dispense in _newest(patient.dispenses.all(), lambda row: row.handed_over_at):
         address = reverse("counter:dispensed", args=[dispense.pk])
         what = f"{format_amount(dispense.quantity)} tablets of {mg(dispense.strength_mg)}"
         lasts = f", to {long_day(dispense.run_out_on)}" if dispense.run_out_on else ""
@@ -122,21 +133,20 @@ def _supplies(patient: Patient, zone: _Zone) -> Iterator[Happening]:
         if dispense.status != DispenseStatus.COMPLETED and dispense.ended_at is not None:
             words = f"{dispense.get_status_display()}: {what}. {dispense.ended_reason}".strip()
             yield Happening(zone(dispense.ended_at), dispense.ended_at, "Supply", words, address)
-    for supply in patient.prior_supplies.order_by("-dispensed_on")[:MOST_OF_A_KIND]:
+    for supply in _newest(patient.prior_supplies.all(), lambda row: row.dispensed_on):
         a_day = f"{format_amount(sum(supply.doses, Decimal(0)))}{NB}mg a day for {supply.days_supply} days"
         yield Happening(supply.dispensed_on, None, "Supply", f"From elsewhere: {a_day}")
 
 
 def _answers(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    own = Override.objects.filter(prescription__patient=patient).order_by("-signed_at")[:MOST_OF_A_KIND]
-    recorded = Override.objects.filter(prior_supply__patient=patient).order_by("-signed_at")[:MOST_OF_A_KIND]
-    for answer in (*own, *recorded):
+    orders, supplies = ([row.pk for row in rows.all()] for rows in (patient.prescriptions, patient.prior_supplies))
+    answers = Override.objects.filter(Q(prescription__in=orders) | Q(prior_supply__in=supplies))
+    for answer in answers.order_by("-signed_at")[:MOST_OF_A_KIND]:
         words = f"{answer.summary}. {answer.get_mitigation_display()}. {answer.words}".replace(". . ", ". ")
         address = reverse("counter:check", args=[answer.prescription_id]) if answer.prescription_id else ""
         kind = "Override" if answer.severity == "override" else "Acknowledged"
         yield Happening(zone(answer.signed_at), answer.signed_at, kind, words.strip(), address, answer.signer_name)
-    decisions = Decision.objects.filter(patient=patient).order_by("-decided_at")[:MOST_OF_A_KIND]
-    for decision in decisions:
+    for decision in _newest(patient.decisions.all(), lambda row: row.decided_at):
         words = f"{decision.get_kind_display()}. {decision.words}".strip()
         yield Happening(zone(decision.decided_at), decision.decided_at, "Decision", words, by=decision.decider_name)
 
@@ -149,8 +159,8 @@ def _messages(patient: Patient, zone: _Zone) -> Iterator[Happening]:
 
 
 def _work(patient: Patient, zone: _Zone) -> Iterator[Happening]:
-    rows = patient.work.exclude(state=WorkState.OPEN).order_by("-opened_at")[:MOST_OF_A_KIND]
-    for item in rows:
+    answered = [item for item in patient.work.all() if item.state != WorkState.OPEN]
+    for item in _newest(answered, lambda item: item.opened_at):
         if item.resolved_at is not None:
             kind = "Call" if item.resolution == "called" else "Work"
             words = f"{item.get_kind_display()}: {item.get_resolution_display().lower()}. {item.note}".strip()
@@ -159,6 +169,11 @@ def _work(patient: Patient, zone: _Zone) -> Iterator[Happening]:
             until = "" if item.put_off_until is None else f" until {long_day(item.put_off_until)}"
             words = f"{item.get_kind_display()}: put off{until}. {item.note}".strip()
             yield Happening(zone(item.opened_at), item.opened_at, "Work", words)
+
+
+def _newest(rows: Iterable[Row], moment: Callable[[Row], Any]) -> list[Row]:
+    """Return the newest `MOST_OF_A_KIND` rows, newest first."""
+    return sorted(rows, key=moment, reverse=True)[:MOST_OF_A_KIND]
 
 
 def _facts(patient: Patient) -> Iterator[Happening]:
