@@ -143,13 +143,15 @@ def grant_access(
     before = StaffMember.objects.select_for_update().filter(user_id=user.pk, pharmacy=pharmacy).first()
     if before is not None and role != StaffRole.MANAGER:
         _require_other_manager(before, by)
+    number = clean_line(registration, "registration", longest=32, required=False)
+    _require_own_registration(number, user, pharmacy)
     member, _created = StaffMember.objects.update_or_create(
         user_id=user.pk,
         pharmacy=pharmacy,
         defaults={
             "role": role,
             "display_name": clean_line(display_name, "display_name", longest=120),
-            "registration": clean_line(registration, "registration", longest=32, required=False),
+            "registration": number,
             "active": True,
             "is_service": is_service,
             "factor_due_at": _factor_due_at(role, before, is_service=is_service, now=now),
@@ -157,6 +159,15 @@ def grant_access(
     )
     _record_access(member, before, by, now)
     return member
+
+
+def _require_own_registration(number: str, user: AbstractBaseUser, pharmacy: Pharmacy) -> None:
+    """Raise `InvalidInput` where somebody else here is registered under this number: one person does not sign as two."""
+    others = StaffMember.objects.filter(pharmacy=pharmacy, active=True, registration__iexact=number)
+    other = others.exclude(user_id=user.pk).first() if number else None
+    if other is not None:
+        problem = Problem("registration", number, "a number that nobody else here has", "End the other access first.")
+        raise InvalidInput(f"{other.display_name} has this registration number.", problem)
 
 
 def _factor_due_at(role: StaffRole, before: StaffMember | None, *, is_service: bool, now: datetime) -> datetime | None:

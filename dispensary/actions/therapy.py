@@ -10,10 +10,10 @@ from django.db import transaction
 
 from baclofen_rules.therapy import Therapy
 from dispensary import audit, policies
-from dispensary.actions import reviews
+from dispensary.actions import reviews, signatures
 from dispensary.actions.decisions import ALL_COURSES, Decided, new_decision, require_course
 from dispensary.actions.locks import lock, lock_patient
-from dispensary.actions.overrides import Answer, open_questions, sign_answers
+from dispensary.actions.overrides import Answer, digest_to_sign, open_questions, sign_answers
 from dispensary.actions.papers import open_work_on_decision
 from dispensary.actions.prescriptions import end
 from dispensary.actions.refusals import Refused, refuse
@@ -23,6 +23,7 @@ from dispensary.assessment import Assessment, assess_stop, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, InvalidInput, Problem
 from dispensary.models import (
+    BegunSignature,
     Decision,
     DecisionKind,
     Patient,
@@ -123,6 +124,18 @@ def record_decision(
 
 
 @transaction.atomic
+def begin_stop(
+    *, subject: Reviewed, reason: str, answers: Sequence[Answer], by: Actor, now: datetime
+) -> BegunSignature:
+    """Begin the signature of answers that come with a stop, for what the rule book asks about it now. Raises as `stop`."""
+    policies.require(policies.may_end(by), by, "stop a medicine", "a pharmacist")
+    pharmacy = subject.patient.pharmacy
+    policies.require_same_pharmacy(by, pharmacy.pk)
+    assessment = assess_stop(subject, on=pharmacy.local_day(now), reason=reason)
+    digest = digest_to_sign(pharmacy=pharmacy, assessment=assessment, answers=answers, by=by, now=now)
+    return signatures.begin(subject=subject, shown=digest, by=by, now=now)
+
+
 def stop(
     *,
     subject: Reviewed,

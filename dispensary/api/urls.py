@@ -19,6 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "patients/<uuid:pk>/supplies/<int:supply>/stop/", therapy.StopSupplyView.as_view(), name="recorded-supply-stop"
     ),
+    path(
+        "patients/<uuid:pk>/supplies/<int:supply>/signatures/",
+        overrides.SupplySignaturesView.as_view(),
+        name="recorded-supply-signatures",
+    ),
     path("patients/<uuid:pk>/decisions/", therapy.DecisionsView.as_view(), name="decisions"),
     path("patients/<uuid:pk>/emergency/", orders.EmergencyView.as_view(), name="emergency"),
     path("patients/<uuid:pk>/death/", people.DeathView.as_view(), name="death"),

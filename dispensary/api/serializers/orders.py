@@ -107,6 +107,8 @@ class SignatureIn(Body):
     """Answers that are to be signed together."""
 
     overrides = AnswerIn(many=True)
+    stop = serializers.BooleanField(default=False, help_text="the answers come with the stop of the medicine")
+    reason = Text(max_length=64, required=False, allow_blank=True, help_text="of the stop, as it will be sent")
 
 
 class SignatureOut(serializers.Serializer[Any]):

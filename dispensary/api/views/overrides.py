@@ -12,16 +12,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dispensary import policies
-from dispensary.actions import overrides, second_signatures, signatures
+from dispensary.actions import overrides, second_signatures, signatures, therapy
 from dispensary.actions.idempotency import Reply
 from dispensary.actions.override_records import print_override, select_overrides
 from dispensary.actions.overrides import Answer
+from dispensary.actors import Actor
 from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.signing import read_signature
-from dispensary.api.views.base import DISPENSE, SIGN, BaseView, reply
+from dispensary.api.views.base import DISPENSE, END, SIGN, BaseView, reply
 from dispensary.api.wire import PDFRenderer
-from dispensary.models import BegunSignature, Override, Patient, Prescription
+from dispensary.errors import NotFound
+from dispensary.models import BegunSignature, Override, Patient, Prescription, PriorSupply
+from dispensary.models.review import Reviewed
 from dispensary.proof import person_proof
 
 
@@ -60,6 +63,8 @@ class SignaturesView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        if body["stop"]:
+            return begin_stop_signature(self, prescription, by, body)
         answers = [Answer(**fields) for fields in body["overrides"]]
         assessment = overrides.assess_under((), prescription=prescription, by=by, now=self.now)
         digest = overrides.digest_to_sign(
@@ -67,6 +72,37 @@ class SignaturesView(BaseView):
         )
         begun = signatures.begin(subject=prescription, shown=digest, by=by, now=self.now)
         return Response(shapes.SignatureOut(begun_fields(request, begun)).data)
+
+
+class SupplySignaturesView(BaseView):
+    """The beginning of a signature under the stop of a supply recorded from elsewhere."""
+
+    may: ClassVar = {"POST": END}
+
+    @extend_schema(
+        request=shapes.SignatureIn, responses=shapes.SignatureOut, parameters=[PHARMACY],
+        summary="Begin the signature under the stop of a supply from elsewhere, to be used once within the hour",
+    )  # fmt: skip
+    def post(self, request: Request, pk: UUID, supply: int) -> Response:
+        patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(patient.pharmacy_id), self.parse_body(shapes.SignatureIn)
+        return begin_stop_signature(self, find_recorded(patient, supply), by, body)
+
+
+def begin_stop_signature(view: BaseView, subject: Reviewed, by: Actor, body: dict[str, Any]) -> Response:
+    """Begin the signature under a stop, and answer with what finishes it."""
+    answers = [Answer(**fields) for fields in body["overrides"]]
+    begun = therapy.begin_stop(subject=subject, reason=body.get("reason", ""), answers=answers, by=by, now=view.now)
+    return Response(shapes.SignatureOut(begun_fields(view.request, begun)).data)
+
+
+def find_recorded(patient: Patient, supply: int) -> PriorSupply:
+    """Return a supply recorded from elsewhere. Raises `NotFound`."""
+    recorded = patient.prior_supplies.filter(pk=supply).first()
+    if recorded is None:
+        raise NotFound("There is no such supply.")
+    recorded.patient = patient
+    return recorded
 
 
 class SecondView(BaseView):

@@ -16,8 +16,9 @@ from dispensary.api.serializers import therapy as shapes
 from dispensary.api.serializers.orders import Stop
 from dispensary.api.views.base import DECIDE, END, BaseView, reply
 from dispensary.api.views.orders import answer_stop
+from dispensary.api.views.overrides import find_recorded
 from dispensary.assessment import therapy_of
-from dispensary.errors import InvalidInput, NotFound, Problem
+from dispensary.errors import InvalidInput, Problem
 from dispensary.models import Patient, Prescription, PriorSupply
 
 
@@ -69,10 +70,7 @@ class StopSupplyView(BaseView):
     def post(self, request: Request, pk: UUID, supply: int) -> Response:
         patient = self.get_own(Patient.objects.select_related("pharmacy"), pk)
         by, body = self.authorize(patient.pharmacy_id), self.parse_body(Stop)
-        recorded = patient.prior_supplies.filter(pk=supply).first()
-        if recorded is None:
-            raise NotFound("There is no such supply.")
-        recorded.patient = patient
+        recorded = find_recorded(patient, supply)
         return answer_stop(self, recorded, by, body, lambda: describe_therapy(self, patient))
 
 

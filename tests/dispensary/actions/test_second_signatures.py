@@ -182,3 +182,25 @@ def test_a_sites_profile_says_whose_overrides_two_pharmacists_sign(
     order = above_the_maximum(shop)
     overrides.sign(prescription=order, answers=[ASKED], by=first, now=NOW)
     assert [answer.code for answer in find_waiting(order)] == waiting
+
+
+def test_one_person_has_no_second_access_with_which_to_sign_after_themselves(shop):
+    setup = Actor.system("setup", shop.pk)
+    user, twin = (make.staff(shop, StaffRole.TECHNICIAN) for _ in range(2))
+
+    def grant(member, number):
+        return pharmacies.grant_access(
+            user=member.user, pharmacy=shop, role=StaffRole.PHARMACIST, display_name="Ada Grey", registration=number,
+            by=setup, now=NOW,
+        )  # fmt: skip
+
+    first = grant(user, "GPhC 2071234")
+    with pytest.raises(InvalidInput, match="Ada Grey has this registration number"):
+        grant(twin, "gphc 2071234 ")
+    assert grant(user, "GPhC 2071234").pk == first.pk, "their own stays theirs"
+    assert grant(twin, "2070000").registration == "2070000"
+    elsewhere = make.pharmacy("Elsewhere")
+    pharmacies.grant_access(
+        user=twin.user, pharmacy=elsewhere, role=StaffRole.PHARMACIST, display_name="Ada Grey",
+        registration="GPhC 2071234", by=Actor.system("setup", elsewhere.pk), now=NOW,
+    )  # fmt: skip

@@ -64,6 +64,7 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "patients/{patient}/decisions/", None, COUNTER),
     ("POST", "patients/{patient}/decisions/", {"kind": "counted", "object": "x", "tablets": [1]}, PHARMACISTS),
     ("POST", "patients/{patient}/supplies/", {"supplies": [{}]}, COUNTER),
+    ("POST", "patients/{patient}/supplies/1/signatures/", {"overrides": [], "stop": True}, PHARMACISTS),
     ("POST", "patients/{patient}/supplies/1/stop/", {"words": "no longer needed"}, PHARMACISTS),
     ("POST", "patients/{patient}/emergency/", {"days": 3, "strength_mg": 10}, PHARMACISTS),
     ("POST", "patients/{patient}/death/", {"died_on": "2026-01-01"}, PHARMACISTS),
