@@ -10,20 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, count
 
 from baclofen_rules.therapy.course import Course, Ending, Snapshot, Start
 from baclofen_rules.therapy.events import Event, Kind, events_of, standing
 from baclofen_rules.therapy.feeding import Feeding, stock_of
 from baclofen_rules.therapy.fills import is_back
-from baclofen_rules.therapy.model import (
-    ZERO,
-    Decision,
-    DecisionKind,
-    Facts,
-    Order,
-    Relation,
-    Supply,
-)
+from baclofen_rules.therapy.model import ZERO, Decision, DecisionKind, Facts, Order, Relation, Supply
 from baclofen_rules.therapy.relations import (
     Asked,
     DecidedByOwn,
@@ -234,8 +227,8 @@ class Courses:
                 segment.empty()
             fed = [segment for segment in course.segments if segment.source == decision.object]
             segment = fed[-1] if fed else course.last_segment
-            count = len(segment.stock)
-            segment.stock = stock_of(segment.plan, (*tablets, *[ZERO] * count)[:count], None)
+            products = len(segment.stock)
+            segment.stock = stock_of(segment.plan, (*tablets, *[ZERO] * products)[:products], None)
 
     def _move(self, course: Course, days: int) -> None:
         """Move the dates of a plan; one that has not begun begins so much later, or sooner."""
@@ -354,7 +347,9 @@ class Courses:
         planned = relation.starts_on or asked.starts_on
         first_on = self.day if planned is None else max(self.day, planned.toordinal())
         names = {course.name for course in self.courses}
-        name = asked.id if asked.id not in names else f"{asked.id}@{date.fromordinal(first_on)}"
+        day_name = f"{asked.id}@{date.fromordinal(first_on)}"
+        possible_names = chain((asked.id, day_name), (f"{day_name}#{number}" for number in count(2)))
+        name = next(name for name in possible_names if name not in names)
         segment = self._segment(asked, first_on)
         if segment.first_taken is None:
             segment.first_taken = first_on

@@ -76,7 +76,7 @@ def _find_events(facts: Facts, decisions: Sequence[Decision]) -> Iterator[Event]
         yield Event(day, Kind.UNDONE_HAND_OVER if is_undone else Kind.HAND_OVER, place, supply)
         if supply.status is SupplyStatus.RETURNED and supply.returned_on is not None:
             returned_on = max(day, supply.returned_on.toordinal())
-            if returned_on <= today:
+            if returned_on <= today and returned_on < died_on:
                 kind = Kind.UNDOING if is_undone else Kind.RETURN if returned_on > day else Kind.RETURN_OF_THE_DAY
                 yield Event(returned_on, kind, place, supply)
 

@@ -164,6 +164,8 @@ class DecidedByOwn(NamedTuple):
     """Courses that run beside it."""
     starts_on: date | None = None
     """The day from which it takes their place, where a person named one."""
+    answered: tuple[Course, ...] = ()
+    """Courses that a person said anything of."""
 
 
 def decided_by_own(state: Courses, own: Course, asked: Asked, supply: Supply | None) -> DecidedByOwn:
@@ -174,7 +176,7 @@ def decided_by_own(state: Courses, own: Course, asked: Asked, supply: Supply | N
     replaced = {course: d.starts_on for course, d in decided.items() if d.kind is DecisionKind.REPLACES}
     beside = [course for course, decision in decided.items() if decision.kind is DecisionKind.BESIDE]
     days = [day for day in replaced.values() if day is not None]
-    return DecidedByOwn(tuple(replaced), tuple(beside), max(days, default=None))
+    return DecidedByOwn(tuple(replaced), tuple(beside), max(days, default=None), tuple(decided))
 
 
 def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
@@ -330,9 +332,9 @@ def _combined(state: Courses, rows: Mapping[Course, _Row]) -> RelationToCourses:
 
 
 def _own_order(state: Courses, asked: Asked, own: Course, supply: Supply | None) -> RelationToCourses:
-    ends, decided_beside, starts_on = decided_by_own(state, own, asked, supply)
+    ends, decided_beside, starts_on, answered = decided_by_own(state, own, asked, supply)
     running = state.running()
-    planned = [c for c in taken_over(state, own, asked) if c not in (*ends, *decided_beside)] if supply is None else []
+    planned = [c for c in taken_over(state, own, asked) if c not in answered] if supply is None else []
     if planned:
         others = {c: c.name in own.unknown for c in running if c not in (own, *ends)}
         beside = others | dict.fromkeys(planned, True)

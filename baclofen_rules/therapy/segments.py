@@ -131,5 +131,7 @@ def pay_doses(segments: Sequence[Segment], payer: Payer, day: int, days: int) ->
             if segment.not_before <= day:
                 segment.empty()
     if payer.segment.first_taken is None:
-        payer.segment.first_taken = day
+        for segment in segments:  # tablets of one order that were handed over later go on where its regimen stands
+            if segment.first_taken is None and segment.source == payer.segment.source:
+                segment.first_taken = day
     payer.segment.take(payer.phase, days)

@@ -411,7 +411,10 @@ class Reference:
             return
         first_on = max(self.day, self.decided_start(source, supply) or planned)
         segment.not_before = first_on
-        name = f"{source}@{first_on.isoformat()}" if any(c.name == source for c in self.courses) else source
+        names = [c.name for c in self.courses]
+        day_name = f"{source}@{first_on.isoformat()}"
+        possible = [source, day_name, *(f"{day_name}#{number}" for number in range(2, len(names) + 2))]
+        name = next(name for name in possible if name not in names)
         course = Course(name, first_on, [segment], [supply], {supply.id: 0})
         is_taken_before = source in self.first_taken and self.first_taken[source] <= self.day
         if not is_taken_before:
@@ -469,7 +472,7 @@ class Reference:
         if own and own[-1].ended_why in {"replaced", "stopped"}:
             about = [d for d in about if own[-1].ended_on is not None and d.on >= own[-1].ended_on]
         if supply is not None and not is_late:
-            days = [s.on for s in self.facts.supplies if (s.order or s.id) == source]
+            days = [s.on for s in self.supplies if (s.order or s.id) == source]
             about = [d for d in about if supply.on >= max([day for day in days if day <= d.on], default=supply.on)]
         latest: dict[str, Decision] = {}
         for decision in sorted(about, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")):

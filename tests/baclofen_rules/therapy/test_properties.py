@@ -206,8 +206,9 @@ def test_5_after_the_return_of_the_last_hand_over_nothing_is_covered_less(
 ) -> None:
     order = data.draw(st.sampled_from(facts.orders))
     earlier = replace(facts, today=states.day(-days_ago), decisions=(), died_on=None)
+    # Before its day: what is handed over on the same day may be counted after it, and then it was not the last.
     earlier = replace(
-        earlier, supplies=tuple(s for s in facts.supplies if s.on <= earlier.today and s.returned_on is None)
+        earlier, supplies=tuple(s for s in facts.supplies if s.on < earlier.today and s.returned_on is None)
     )
     supply = Supply(
         "last",
