@@ -39,6 +39,20 @@ class HandedOver(NamedTuple):
     """The first day that it does not cover: by what was counted at home since, where somebody counted."""
     stopped_on: date | None
     """The first day on which it was not to be taken any more; None where nobody stopped it."""
+    now: Therapy
+    """What the patient takes as known today, with everything that came later."""
+    replaced_on: date | None
+    """The first day of what takes its place, past or planned; None where nothing does."""
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether it was stopped, or another dose is taken in its place by now, so that its papers are not true."""
+        return self.stopped_on is not None or (self.replaced_on is not None and self.replaced_on <= self.now.today)
+
+    @property
+    def printed_until(self) -> date:
+        """The first day that its papers say nothing of: that without its tablets, or of what takes their place before."""
+        return self.run_out_on if self.replaced_on is None else min(self.run_out_on, self.replaced_on)
 
 
 def order_number(prescription: Prescription) -> str:
@@ -53,8 +67,10 @@ def select_dispenses() -> QuerySet[Dispense]:
     ).prefetch_related("prescription__phases")
 
 
-def handed_over(dispense: Dispense) -> HandedOver:
+def handed_over(dispense: Dispense, today: date) -> HandedOver:
     """Return a hand-over as it was made: of what came later only decisions count, those about what was taken then.
+
+    Beside it stands what is known today.
 
     Raises `InvalidInput` when what is stored cannot be read.
     """
@@ -73,7 +89,10 @@ def handed_over(dispense: Dispense) -> HandedOver:
     stopped_on = next(
         (ended.on for ended in counted.ended if (ended.course, ended.why) == (course, Ending.STOPPED)), None
     )
-    return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on)
+    today = max(on, today)
+    now = count_therapy(patient, select_rows(patient, today), today, habits_of_profile(dispense.pharmacy, today))
+    replaced_on = now.replaced_on(supply)
+    return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on, now, replaced_on)
 
 
 _PRINTED_KINDS = (DecisionKind.MOVED, DecisionKind.COUNTED, DecisionKind.STOPPED)
@@ -99,10 +118,10 @@ def _later_decisions(dispense: Dispense, rows: Rows) -> list[Decision]:
     return decisions
 
 
-def printed_handover(dispense: Dispense) -> Handover:
-    """Return the values that are printed.
+def printed_handover(dispense: Dispense, today: date) -> Handover:
+    """Return the values that are printed: what is true on the day of the print.
 
-    Raises Conflict for a supply whose course was stopped, DoesNotFit for directions that no label can hold and for a
+    Raises Conflict for a supply whose course was stopped or replaced, DoesNotFit for directions that no label can hold and for a
     pharmacy without an address or a telephone, which every label must bear (HMR 2012, Schedule 25, paragraph 2).
     """
     lines = {"address": dispense.pharmacy.address, "telephone": dispense.pharmacy.phone}
@@ -110,10 +129,12 @@ def printed_handover(dispense: Dispense) -> Handover:
     if missing:
         raise DoesNotFit(f"the pharmacy has no {' and no '.join(missing)}; a manager records it in the settings")
     receipt = log_receipt(dispense)
-    made = handed_over(dispense)
-    if made.stopped_on is not None:
+    made = handed_over(dispense, today)
+    if made.is_over:
+        what = "stopped" if made.stopped_on is not None else "replaced by another dose"
         raise Conflict(
-            f"What this supply was for was stopped on {made.stopped_on:%d %b %Y}: its label and calendar are no longer true.",
+            f"What this supply was for was {what} on {made.stopped_on or made.replaced_on:%d %b %Y}: "
+            "its label and calendar are no longer true.",
             Problem("dispense", "one that is not taken any more", "one that is", "Print that of another supply."),
         )
     calendar = _calendar_of(made)
@@ -195,15 +216,19 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
         return None
 
 
-def printed_course(dispense: Dispense) -> Course:
+def printed_course(dispense: Dispense, today: date) -> Course:
     """Return the days of a hand-over as printed on its label, from where its course stood."""
-    return label_of(handed_over(dispense), dispense)
+    return label_of(handed_over(dispense, today), dispense)
 
 
 def label_of(made: HandedOver, dispense: Dispense) -> Course:
     """Return the days of one of the packs of a hand-over as its label says them."""
     index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)
-    return build_course(made.therapy, made.supply, index, dispense.strength_mg, made.run_out_on)
+    course = build_course(made.therapy, made.supply, index, dispense.strength_mg, made.printed_until)
+    if made.printed_until == made.run_out_on:
+        return course
+    last = replace(course.stretches[-1], last_on=made.printed_until - timedelta(days=1))
+    return replace(course, stretches=(*course.stretches[:-1], last), is_dated=True)
 
 
 def build_course(
@@ -256,7 +281,7 @@ def _ends_on(therapy: Therapy, day: date) -> bool:
 
 def _calendar_of(made: HandedOver) -> Course | None:
     """Return every fixed dose of the days of a hand-over, of all courses; None where there is none. Raises DoesNotFit."""
-    days = made.therapy.calendar(made.supply, made.run_out_on)
+    days = made.now.calendar(made.supply, made.printed_until)
     if not days:
         return None
     if any(stretch.day.mg is None for stretch in days):
@@ -268,7 +293,8 @@ def _calendar_of(made: HandedOver) -> Course | None:
     try:
         stretches = tuple(_calendar_stretch(stretch, is_one_kind) for stretch in days)
         last_on = stretches[-1].last_on
-        return Course(stretches, _ends_on(made.therapy, made.run_out_on), last_on)
+        is_end = _ends_on(made.therapy, made.printed_until) and not made.now.day(made.printed_until).doses
+        return Course(stretches, is_end, last_on)
     except ValueError as error:
         raise DoesNotFit(str(error)) from error
 

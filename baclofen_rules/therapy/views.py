@@ -305,6 +305,16 @@ class Therapy(TherapyDays):
         first, end = self._now.feedings[supply_id].days()
         return SupplyDays(date.fromordinal(first), date.fromordinal(end))
 
+    def replaced_on(self, supply_id: str) -> date | None:
+        """Return the first day, past or planned, of what takes the place of what a hand-over feeds; None without it."""
+        feeding = self._now.feedings.get(supply_id)
+        if feeding is None:
+            return None
+        course = self._forecast_of(feeding.course)
+        if course.ended_why is not Ending.REPLACED or course.ended_on is None:
+            return None
+        return date.fromordinal(course.ended_on)
+
     def course_of(self, supply_id: str) -> str:
         """Return the name of the course that a hand-over feeds."""
         return self._now.feedings[supply_id].course.name
@@ -318,7 +328,7 @@ class Therapy(TherapyDays):
         course = self._now.feedings[supply_id].course
         name = course.name
         if course.as_needed:
-            segment = course.last_segment
+            segment = self._now.feedings[supply_id].segment
             phase, _ = segment.at(days.starts_on.toordinal(), segment.first_taken)
             if phase is None or segment.plan is None:
                 return []

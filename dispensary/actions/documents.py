@@ -39,7 +39,7 @@ class NotPrintable(InvalidInput):
 def print_document(*, dispense: Dispense, document: Document, by: Actor, now: datetime) -> bytes:
     """Return a document as PDF and record its print; second and later labels are reprints.
 
-    Raises NotPrintable, and Conflict for a supply that was cancelled or came back.
+    Raises NotPrintable, and Conflict for a supply that was cancelled, came back, or is for what is not taken any more.
     """
     name = "label" if document is Document.LABEL else "document"
     policies.require(policies.may_dispense(by), by, f"print a {name}", "a technician or pharmacist")
@@ -51,7 +51,7 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
         )
         raise Conflict(f"This supply is {state}: no {name} of it is printed.", problem)
     try:
-        handover = printed_handover(dispense)
+        handover = printed_handover(dispense, dispense.pharmacy.local_day(now))
         content = _RENDERERS[document](handover, at=now)
     except DoesNotFit as error:
         raise _not_printable(error) from None
@@ -59,10 +59,10 @@ def print_document(*, dispense: Dispense, document: Document, by: Actor, now: da
     return content
 
 
-def preview_label(dispense: Dispense) -> bytes:
+def preview_label(dispense: Dispense, *, now: datetime) -> bytes:
     """Return the first label as PNG for the screen; nothing is recorded. Raises NotPrintable."""
     try:
-        return label_png(printed_handover(dispense), ppi=PREVIEW_PPI)
+        return label_png(printed_handover(dispense, dispense.pharmacy.local_day(now)), ppi=PREVIEW_PPI)
     except DoesNotFit as error:
         raise _not_printable(error) from None
 

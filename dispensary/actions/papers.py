@@ -39,7 +39,7 @@ def open_work_on_return(patient: Patient, before: Therapy, after: Therapy, by: A
     on = before.today
     in_hand = select_dispenses().filter(patient=patient, status=DispenseStatus.COMPLETED, run_out_on__gt=on)
     for dispense in in_hand:
-        made = handed_over(dispense)
+        made = handed_over(dispense, on)
         printed = _list_doses(made.therapy, on, made.run_out_on)
         was, now_is = (_list_doses(therapy, on, made.run_out_on) for therapy in (before, after))
         if printed == was != now_is:

@@ -42,10 +42,11 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
     """Show one hand-over: product, time, person, documents, directions and counselling."""
     dispense = visit.fetch(select_dispenses(), pk)
     patients.record_opening(patient=dispense.patient, by=visit.by, now=visit.now)
-    made = handed_over(dispense)
+    made = handed_over(dispense, visit.today)
     context = {
         "dispense": dispense,
         "stopped_on": made.stopped_on,
+        "replaced_on": made.replaced_on if made.is_over else None,
         "outdated": open_item(visit, dispense.patient, WorkKind.PAPERS_OUTDATED),
         "together": list(handed_over_together(dispense)),
         "number": order_number(dispense.prescription),

@@ -23,7 +23,7 @@ from dispensary.models import Dispense
 def preview(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show the label as a picture."""
     dispense = visit.fetch(select_dispenses(), pk)
-    return _respond(dispense, preview_label(dispense), "label.png", "image/png")
+    return _respond(dispense, preview_label(dispense, now=visit.now), "label.png", "image/png")
 
 
 def _print(document: Document) -> Callable[..., HttpResponseBase]:

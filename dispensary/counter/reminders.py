@@ -231,7 +231,7 @@ def last_withdrawn(patient: Patient) -> Prescription | None:
 def papers_in_hand(patient: Patient, on: date) -> list[Dispense]:
     """Return the supplies whose label and calendar the patient still goes by, newest first."""
     dispenses = select_dispenses().filter(patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED)
-    return [row for row in dispenses.order_by("-handed_over_at") if handed_over(row).stopped_on is None]
+    return [row for row in dispenses.order_by("-handed_over_at") if not handed_over(row, on).is_over]
 
 
 @transaction.atomic

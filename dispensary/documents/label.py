@@ -102,7 +102,7 @@ def _spread(lines: Sequence[dict[str, Any]], labels: int) -> list[list[dict[str,
 
 def _direction_lines(handover: Handover, language: str) -> list[dict[str, Any]]:
     course, words = handover.course, words_in(language)["label"]
-    is_dated = len(course.stretches) > 1
+    is_dated = course.is_dated or len(course.stretches) > 1
     say = how_to_take_as_needed if course.as_needed else how_to_take
     lines = [
         {

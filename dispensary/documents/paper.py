@@ -60,6 +60,8 @@ class Course:
     """Taken only when needed: the doses of the one stretch are the most of a day."""
     starts_later: bool = False
     """The first day lies after the hand-over, so it is printed."""
+    is_dated: bool = False
+    """Another dose takes its place before its tablets end, so its days are printed."""
 
     def __post_init__(self) -> None:
         if not self.stretches:

@@ -62,9 +62,14 @@ def pharmacist(shop: Pharmacy) -> Actor:
     return make.staff(shop).actor()
 
 
+def day_of(dispense: Dispense) -> date:
+    """The day of a hand-over."""
+    return dispense.pharmacy.local_day(dispense.handed_over_at)
+
+
 def printed(dispense: Dispense) -> list[tuple[list[int], date, date | None]]:
     """Doses, first and last day of each line of the label."""
-    course = handover.printed_course(dispense)
+    course = handover.printed_course(dispense, day_of(dispense))
     return [([int(dose) for dose in line.doses_mg], line.first_on, line.last_on) for line in course.stretches]
 
 
@@ -79,7 +84,7 @@ def test_the_second_supply_of_a_titration_goes_on_where_the_first_ended(shop: Ph
     later = NOW + 28 * DAY
     second = make.hand_over(order, pharmacist, later)
     assert printed(second) == [([10, 10, 5], later.date(), later.date() + 25 * DAY)]
-    days = calendar_days(handover.printed_course(second))
+    days = calendar_days(handover.printed_course(second, day_of(second)))
     assert {day["total"] for day in days} == {"25\u00a0mg a day"}
     assert (days[0]["on"], days[-1]["on"]) == (later.date(), second.run_out_on - DAY)
 
@@ -111,7 +116,7 @@ def test_half_a_taper_printed_with_its_second_supply_goes_on_downwards_and_ends_
         ([10, 10, 10], TODAY + 28 * DAY, TODAY + 41 * DAY),
         ([5, 5, 5], TODAY + 42 * DAY, TODAY + 55 * DAY),
     ]
-    assert handover.printed_course(second).then_stop
+    assert handover.printed_course(second, day_of(second)).then_stop
 
 
 def test_the_messages_of_a_second_supply_tell_the_changes_that_its_label_tells(
@@ -138,7 +143,8 @@ def test_the_page_before_a_second_supply_shows_what_is_printed_after_it(
     before = build_check_view(order, assess(order, on=later.date()))
     second = make.hand_over(order, pharmacist, later)
     assert [(row.first_on, row.last_on, row.mg_per_day) for row in before.course] == [
-        (line.first_on, line.last_on, line.mg_per_day) for line in handover.printed_course(second).stretches
+        (line.first_on, line.last_on, line.mg_per_day)
+        for line in handover.printed_course(second, day_of(second)).stretches
     ]
     assert (before.days_supply, before.run_out_on) == (second.days_supply, second.run_out_on)
 
@@ -159,7 +165,7 @@ def test_papers_of_a_plan_whose_start_was_moved_say_the_moved_days(shop: Pharmac
     record_decision(patient=order.patient, decided=decided, by=pharmacist, now=NOW + DAY)
     dispense = Dispense.objects.get(pk=dispense.pk)
     assert printed(dispense)[0] == ([5, 5, 5], start + 2 * DAY, start + 4 * DAY)
-    calendar = handover.printed_handover(dispense).calendar
+    calendar = handover.printed_handover(dispense, TODAY + DAY).calendar
     assert calendar is not None and calendar.stretches[0].first_on == start + 2 * DAY
 
 
@@ -175,9 +181,9 @@ def test_papers_of_a_supply_that_was_counted_at_home_end_with_what_was_counted(
     order = make.prescription(make.patient(shop))
     dispense = make.hand_over(order, pharmacist)
     decide(order, pharmacist, NOW + 7 * DAY, DecisionKind.COUNTED, tablets=(Decimal(count),))
-    made = handover.handed_over(Dispense.objects.get(pk=dispense.pk))
+    made = handover.handed_over(Dispense.objects.get(pk=dispense.pk), TODAY + 7 * DAY)
     assert made.run_out_on == TODAY + (7 + days_left) * DAY
-    calendar = handover.printed_handover(Dispense.objects.get(pk=dispense.pk)).calendar
+    calendar = handover.printed_handover(Dispense.objects.get(pk=dispense.pk), TODAY + 7 * DAY).calendar
     assert calendar is not None
     assert calendar.stretches[-1].last_on == TODAY + (6 + days_left) * DAY
     assert WorklistItem.objects.filter(kind=WorkKind.PAPERS_OUTDATED).exists()
@@ -190,7 +196,7 @@ def test_what_was_counted_after_a_repeat_says_nothing_of_the_supply_before_it(
     first = make.hand_over(order, pharmacist)
     make.hand_over(order, pharmacist, NOW + 26 * DAY)
     decide(order, pharmacist, NOW + 27 * DAY, DecisionKind.COUNTED, tablets=(Decimal(90),))
-    assert handover.handed_over(Dispense.objects.get(pk=first.pk)).run_out_on == first.run_out_on
+    assert handover.handed_over(Dispense.objects.get(pk=first.pk), TODAY + 27 * DAY).run_out_on == first.run_out_on
 
 
 def test_what_a_patient_says_to_take_leaves_the_papers_as_ordered(shop: Pharmacy, pharmacist: Actor) -> None:
