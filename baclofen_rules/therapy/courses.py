@@ -45,6 +45,8 @@ class Courses:
     asked: dict[str, Asked] = field(default_factory=dict)
     """By order that was handed over."""
     day: int = 0
+    stops: list[Decision] = field(default_factory=list)
+    """Those that ended a course on the morning of their day."""
 
     @classmethod
     def counted(cls, facts: Facts) -> Courses:
@@ -188,10 +190,11 @@ class Courses:
         """End the courses that a decision stops."""
         for course in self._targets(decision.object):
             course.end(self.day, Ending.STOPPED)
+            self.stops.append(decision)
 
     def stop_of_the_day(self, decision: Decision) -> None:
-        """End a course that was handed over on the day of its stop, and not before."""
-        course = None if decision.object == "all" else self.named(decision.object)
+        """End a course that was handed over on the day of its stop; not one handed over again after what was stopped."""
+        course = None if decision.object == "all" or decision in self.stops else self.named(decision.object)
         if course is not None and course.is_open and course.supplies[0].on == decision.on:
             course.end(self.day, Ending.STOPPED)
 

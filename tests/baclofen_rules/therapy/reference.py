@@ -223,7 +223,10 @@ class Reference:
         if self.facts.died_on is not None and self.facts.died_on < self.day:
             return
         decisions = [d for d in self.decisions if d.on == self.day and d.kind in OF_A_DAY]
+        idle = []
         for decision in sorted(decisions, key=lambda d: (OF_A_DAY.index(d.kind), d.object, d.id or "")):
+            if not self.named_by(decision.object):
+                idle.append(decision)
             self.apply_decision(decision)
         if self.facts.died_on is not None and self.facts.died_on <= self.day:
             for course in self.open():
@@ -242,7 +245,7 @@ class Reference:
             for supply in of_today:
                 if supply.returned_on is not None and supply.returned_on <= self.day:
                     self.take_back(supply)
-        for decision in decisions:
+        for decision in idle:
             if decision.kind is DecisionKind.STOPPED and decision.object != "all":
                 for course in self.named_by(decision.object):
                     if course.supplies[0].on == self.day:

@@ -380,6 +380,23 @@ EVENTS = [
         },
     ),
     Situation(
+        "what is handed over again on the day of its stop is taken",
+        [order("A", 30)],
+        [given("A", -20, 84)],
+        [said("stopped", "A", 0)],
+        asked="A",
+        expected={"relation A": "unknown outdated", "ended": {"A": ("stopped", 0)}},
+        give=[84],
+        after={"running 0": "A@2026-12-01", "mg 0": 30, "out A@2026-12-01": 28},
+    ),
+    Situation(
+        "what is handed over and stopped on one day is not taken",
+        [order("A", 30)],
+        [given("A", 0, 84)],
+        [said("stopped", "A", 0)],
+        expected={"ended": {"A": ("stopped", 0)}, "mg 0": 0},
+    ),
+    Situation(
         "5 mg a day may be stopped without a watch",
         [order("A", plan(([5], None)))],
         [given("A", -5, 42)],
