@@ -187,9 +187,12 @@ class Course:
                 self.stretches.append(last._replace(end=day))
 
     def reopen(self, day: int) -> None:
-        """Go on with the tablets that are left, from `day`; of what was not taken before its end, from its first day."""
+        """Go on with the tablets that are left, from `day`; of what was not taken before its end, from its first day.
+
+        A planned start that is still to come stays.
+        """
         ended_on = day if self.ended_on is None else self.ended_on
-        for segment in self.segments:
+        for segment in self.segments if self.first_on < day else ():
             if segment.first_taken is not None and segment.first_taken >= ended_on:
                 segment.first_taken = None
         self.replaced_days = [*self.replaced_days, (ended_on, day)]

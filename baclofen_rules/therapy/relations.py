@@ -164,8 +164,7 @@ class DecidedByOwn(NamedTuple):
     """Courses that run beside it."""
     starts_on: date | None = None
     """The day from which it takes their place, where a person named one."""
-    answered: tuple[Course, ...] = ()
-    """Courses that a person said anything of."""
+    answered: tuple[Course, ...] = ()  # of which a person said anything
 
 
 def decided_by_own(state: Courses, own: Course, asked: Asked, supply: Supply | None) -> DecidedByOwn:
@@ -222,8 +221,9 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
     relation = _combined(state, rows)
     if frozen is None and relation.relation is Relation.CONTINUES:
         relation = _before_a_start(state, asked, relation, running, decided)
-    about = (*relation.to, *relation.beside, *relation.ends)
-    days = [decided[course].starts_on for course in about if course in decided]
+    # What goes on has no new dose: the day is that of what it takes the place of.
+    named = () if relation.relation is Relation.CONTINUES else (*relation.to, *relation.beside)
+    days = [decided[course].starts_on for course in (*named, *relation.ends) if course in decided]
     starts_on = max([day for day in days if day is not None], default=None if frozen is None else frozen.starts_on)
     if frozen is None or frozen.how is not How.DECIDED or frozen.relation is not Relation.BESIDE:
         return relation if starts_on is None else relation._replace(starts_on=starts_on)

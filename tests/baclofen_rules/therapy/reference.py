@@ -368,6 +368,8 @@ class Reference:
             if other.ended_on != self.day:  # else nothing else was taken meanwhile, and a hole goes on
                 other.without_since = None
             other.ended_on = other.ended_why = other.ended_by = None
+            if other.first_on >= self.day:  # it had not begun, and begins as planned
+                self.first_taken.setdefault(other.segments[0].source, other.first_on)
             self.fall_away(other)
         for other in again:
             if other.ended_on is None and other.first_on <= self.day:

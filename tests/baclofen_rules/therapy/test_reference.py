@@ -18,6 +18,7 @@ DIFFERED_ONCE = {
     "an answer that more of an old dose goes on with a planned one": 747,
     "a decision after a cancelled hand-over": 911,
     "an order that replaces what itself replaced": 1433,
+    "a day told for what goes on, and none for what it replaces": 31099,
 }
 
 
