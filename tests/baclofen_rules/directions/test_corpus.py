@@ -1,5 +1,6 @@
 """Every text of the written corpus is read as it says, or asked about where it says."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,15 @@ def test_it_is_asked_about_where_the_corpus_says(group: dict[str, Any]) -> None:
         assert question.ask.endswith("?") or question.ask.endswith(".")
 
     check_rows(check, group["ask"].items())
+
+
+def test_every_question_is_worded_as_the_list_says() -> None:
+    """What is asked about each text of the corpus; ``questions.txt`` has the wordings, with N for every figure."""
+    questions = [read(text, group) for group in CORPUS for text in group.get("ask", {})]
+    wordings = {
+        re.sub(r"[0-9]+(?:[.,][0-9]+)?", "N", question.ask) for question in questions if isinstance(question, Question)
+    }
+    assert sorted(wordings) == (Path(__file__).parent / "questions.txt").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_corpus_is_large_and_a_quarter_of_it_is_asked_back() -> None:

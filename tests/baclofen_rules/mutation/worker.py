@@ -55,7 +55,7 @@ class AtOnce(PytestRunner):
                 item.module.prepare()  # once, before the forks
 
     def run_tests(self, *, mutant_name: str | None, tests: Iterable[str]) -> int:
-        forget_answers()
+        forget_answers(mutant_name or "")
         with change_cwd("mutants"):
             for name in tests or self.items:
                 item = self.items[name]
@@ -66,11 +66,13 @@ class AtOnce(PytestRunner):
         return 0
 
 
-def forget_answers() -> None:
-    """Empty every cache of a limited size in the rule book: an answer of before the change would hide the change."""
+def forget_answers(mutant_name: str) -> None:
+    """Empty the caches of a limited size in the rule book, and all of the changed module: an answer of before would hide the change."""
     for cached in gc.get_objects():
         is_cache = isinstance(cached, functools._lru_cache_wrapper) and cached.__module__.startswith("baclofen_rules")
-        if is_cache and cached.cache_parameters()["maxsize"] is not None:
+        if is_cache and (
+            cached.cache_parameters()["maxsize"] is not None or mutant_name.startswith(f"{cached.__module__}.")
+        ):
             cached.cache_clear()
 
 
