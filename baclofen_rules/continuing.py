@@ -44,15 +44,18 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
 
 
 def _holds_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:
-    """Return whether an answer of a day holds: no fact changed after it, and no more is taken than on its evening.
+    """Return whether an answer of a day holds: no fact changed after it, and no more is taken than on its evening."""
+    taken = None if terms.therapy is None else terms.therapy.day(day).high
+    return stands_since(day, facts, terms) and (taken is None or terms.total_mg <= taken)
+
+
+def stands_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:
+    """Return whether no fact is known to have changed after a day.
 
     Lists may change: what of them a finding names is part of the finding.
     """
     recorded = terms.patient.recorded_on or {}
-    if any(recorded[fact] > day for fact in facts if fact in recorded and FACTS[fact].kind not in LISTS):
-        return False
-    taken = None if terms.therapy is None else terms.therapy.day(day).high
-    return taken is None or terms.total_mg <= taken
+    return all(recorded[fact] <= day for fact in facts if fact in recorded and FACTS[fact].kind not in LISTS)
 
 
 def gravest(answer: Iterable[Found | Missing]) -> Severity:

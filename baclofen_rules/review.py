@@ -10,6 +10,7 @@ from baclofen_rules.case import Action, Case
 from baclofen_rules.continuing import Covering, ease_answered, ease_covered, gravest
 from baclofen_rules.directions import Question, Why
 from baclofen_rules.findings import Answer, Citation, Finding, Found, NotAssessed, Outcome, Severity
+from baclofen_rules.gathering import gather_answered
 from baclofen_rules.planning.suggest import ANSWERED, suggested_taper
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase
@@ -189,6 +190,7 @@ def review(case: Case, profile: Profile) -> Review:
                 lacking[bound.rule.code] = doubted or _facts_for_dose(terms)
     if covered:
         findings = [ease_covered(finding, covered.get(finding.code)) for finding in findings]
+    findings = gather_answered(findings, asked, terms)
     if not doubted and any(finding.code in ANSWERED for finding in findings):
         findings = _suggest_taper(findings, terms, profile)
     if len(findings) > 1:

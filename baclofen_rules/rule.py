@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from baclofen_rules.case import Action
-from baclofen_rules.findings import Answer, Facts
+from baclofen_rules.findings import Answer, Facts, Found
 from baclofen_rules.terms import Terms
 
 L = TypeVar("L")
@@ -75,6 +75,8 @@ class Rule(Generic[L]):
     """What becomes of a finding that was answered before, for a continuing patient whose dose does not rise."""
     why_continuing: str = ""
     """The reason for it, for the page of rules; empty: what the rule reads changes with each order or supply."""
+    gather: Callable[[tuple[str, ...]], Found] | None = None
+    """Return one finding for several of other rules, by their codes, that a rise asks again although they were answered."""
     covers: tuple[str, ...] = ()
     """Codes of rules whose milder findings are information beside a finding of this rule that asks: one answer for all."""
     rests_on: tuple[str, ...] = ()

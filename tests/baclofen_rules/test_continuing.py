@@ -136,6 +136,35 @@ def test_single_classes_are_counted_in_the_sum_where_that_is_graver() -> None:
     assert after_answers(REPEAT, medicines=medicines)["interaction-gabapentinoid"].severity == "information"
 
 
+RISEN: dict[str, Any] = {"drives": True, "conditions": ["epilepsy"], "medicines": [GABAPENTIN]}
+
+
+def test_a_rise_asks_what_was_answered_before_in_one() -> None:
+    eased = after_answers(RISE, **RISEN)
+    assert {code: str(finding.severity) for code, finding in eased.items() if code != "titration-step"} == {
+        "rise-again": "acknowledge",
+        "condition": "information",
+        "driving": "information",
+        "interaction-gabapentinoid": "information",
+    }
+    day = ON - timedelta(days=28)
+    assert eased["driving"].detail.endswith(f"Answered on {day}; counted in rise-again.")
+    assert eased["rise-again"].observed == {"codes": ["condition", "driving", "interaction-gabapentinoid"]}
+
+
+def test_a_rise_asks_one_by_one_what_is_new_and_what_is_an_override() -> None:
+    answered = answers(document(REPEAT, [], **RISEN))
+    facts = RISEN | {"alcohol_use": True, "medicines": [GABAPENTIN, {"atc": "N05BA01"}]}
+    risen = findings(document(RISE, answered, **facts))
+    asked = {code for code, finding in risen.items() if finding.severity != "information"} - {"titration-step"}
+    assert asked == {"rise-again", "alcohol", "interaction-benzodiazepine"}
+
+
+def test_one_answer_alone_is_asked_as_it_is() -> None:
+    assert after_answers(RISE, drives=True)["driving"].severity == "acknowledge"
+    assert "rise-again" not in after_answers(RISE, drives=True)
+
+
 def test_an_answer_for_a_smaller_dose_does_not_hold_after_a_rise_elsewhere() -> None:
     row: dict[str, Any] = {
         "orders": ["A by dr-a: 20+20+20; 336 tablets of 10 mg; started 60 days ago; repeats 3"],
