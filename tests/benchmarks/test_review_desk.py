@@ -3,11 +3,12 @@
 import os
 import statistics
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from dispensary.models import Pharmacy, StaffRole
@@ -19,39 +20,48 @@ from tests.site import Database
 ENTRIES = int(os.environ.get("ENTRIES", "100000"))
 MOST_MS = 5
 ROUNDS = 15
+LAST = datetime.now(UTC).date() - timedelta(days=1)
+"""The last day of the log: that of the machine's clock, by which the pages ask for a second factor and count days."""
+FIRST = LAST - timedelta(days=364)
 
 
 @pytest.fixture(scope="module")
 def desk(django_db_setup: None, django_db_blocker: DjangoDbBlocker, database: Database) -> Iterator[Client]:
     """An auditor of a pharmacy whose log has so many entries, in a year."""
     with database.connect("superuser") as admin:
-        filled = many.fill(admin, entries=ENTRIES, pharmacies=1, months=12, until=datetime(2026, 12, 1, tzinfo=UTC))
-        admin.execute(_COUNTS, {"pharmacy": filled.pharmacy})
+        filled = many.fill(
+            admin,
+            entries=ENTRIES,
+            pharmacies=1,
+            months=12,
+            until=datetime.combine(LAST + timedelta(days=1), time(), UTC),
+        )
+        admin.execute(_COUNTS, {"pharmacy": filled.pharmacy, "first": FIRST, "last": LAST})
         admin.execute("ANALYZE desk.rule_day")
     with django_db_blocker.unblock():
         pharmacy = Pharmacy.objects.create(pk=filled.pharmacy, name="Busy", opened_at=filled.since)
         client = Client()
-        client.force_login(make.staff(pharmacy, StaffRole.AUDITOR).user)
+        client.force_login(make.staff(pharmacy, StaffRole.AUDITOR, now=timezone.now()).user)
         yield client
 
 
 _COUNTS = """
     INSERT INTO desk.rule_day SELECT log_id, day::date, 'rule-' || rule, severity, 9, 4, 1, 4, 0, '{"5": 3, "9": 1}'
-    FROM audit.log, generate_series(date '2025-12-01', date '2026-11-30', interval '1 day') AS day, generate_series(1, 12) AS rule,
+    FROM audit.log, generate_series(%(first)s::date, %(last)s::date, interval '1 day') AS day, generate_series(1, 12) AS rule,
         unnest(ARRAY['override', 'acknowledge']) AS severity WHERE pharmacy = %(pharmacy)s"""
 """Two dozen cells a day for a year, as many as 10 million entries have."""
 
 PAGES = {
-    "overrides, 90 days": ("audit-overrides", {"until": "2026-11-30"}),
+    "overrides, 90 days": ("audit-overrides", {"until": str(LAST)}),
     "overrides of a rule, a year": (
         "audit-overrides",
-        {"since": "2025-12-01", "until": "2026-11-30", "rule": "daily-maximum"},
+        {"since": str(FIRST), "until": str(LAST), "rule": "daily-maximum"},
     ),
-    "overrides of a person": ("audit-overrides", {"until": "2026-11-30", "actor": "user:7"}),
-    "overrides with a reason": ("audit-overrides", {"until": "2026-11-30", "reason": "5"}),
+    "overrides of a person": ("audit-overrides", {"until": str(LAST), "actor": "user:7"}),
+    "overrides with a reason": ("audit-overrides", {"until": str(LAST), "reason": "5"}),
     "all entries": ("audit", {}),
-    "rules, 90 days": ("audit-quality", {"until": "2026-11-30"}),
-    "rules, a year": ("audit-quality", {"since": "2025-12-01", "until": "2026-11-30"}),
+    "rules, 90 days": ("audit-quality", {"until": str(LAST)}),
+    "rules, a year": ("audit-quality", {"since": str(FIRST), "until": str(LAST)}),
     "checks": ("audit-checks", {}),
 }
 

@@ -417,7 +417,8 @@ def test_feedback_releases_nothing_here(system: Caller, shop: Pharmacy, known: d
     received = prescriptions.receive(
         pharmacy=shop, patient=shop.patients.get(identifier="P-9"), prescriber=make.prescriber(shop, now=timezone.now()),
         order=make.CLEAN_ORDER | {"phases": [{"dose": 35, "unit": "mg", "times_per_day": 3, "days": 28}], "quantity": 294,
-                                  "directions": "35 mg three times a day for 28 days"},
+                                  "directions": "35 mg three times a day for 28 days",
+                                  "written_on": shop.local_day(timezone.now()).isoformat()},
         source=Source.CASE, document={}, by=Actor.system("setup", shop.pk), now=timezone.now(),
     )  # fmt: skip
     assert received.review.outcome == "override"

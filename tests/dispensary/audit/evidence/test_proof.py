@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,7 +200,7 @@ def test_nobody_proves_what_is_not_theirs_to_read(sealed: Pharmacy) -> None:
 @pytest.mark.django_db(transaction=True, databases=["default", "sealer"])
 def test_the_counters_page_of_an_entry_offers_its_proof(sealed: Pharmacy, client: Client, tmp_path: Path) -> None:
     entry = AuditEntry.objects.get(pharmacy=sealed.pk, seq=5)
-    client.force_login(make.staff(sealed, StaffRole.AUDITOR).user)
+    client.force_login(make.staff(sealed, StaffRole.AUDITOR, now=timezone.now()).user)
     address = reverse("counter:audit-proof", args=[entry.entry_id])
     assert address in client.get(reverse("counter:audit-entry", args=[entry.entry_id])).content.decode()
     (tmp_path / "proof.json").write_bytes(client.get(address).content)
