@@ -106,6 +106,36 @@ def test_no_module_defines_a_function_or_class_twice() -> None:
     assert not twice
 
 
+IN_NO_TRANSACTION_OF_THEIR_OWN = {
+    "decisions.new_decision": "makes a row and stores nothing",
+    "documents.print_document": "the document is set before its entry is written",
+    "idempotency.use_once": "runs in the transaction of the request's view",
+    "overrides.assess_under": "reads",
+    "overrides.digest_to_sign": "reads",
+    "signatures.find_begun": "reads",
+}
+"""Actions that an interface calls, with the reason why they open no transaction."""
+
+
+def test_every_action_that_an_interface_calls_is_one_transaction() -> None:
+    folder = ROOT / "dispensary"
+    interfaces = "".join(
+        path.read_text() for path in folder.rglob("*.py") if not path.is_relative_to(folder / "actions")
+    )
+    open_actions = set()
+    for path in (folder / "actions").glob("*.py"):
+        for function in ast.parse(path.read_text()).body:
+            if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+                continue
+            name = f"{path.stem}.{function.name}"
+            acts = {"by", "now"} <= {argument.arg for argument in function.args.kwonlyargs}
+            is_called = f"{name}(" in interfaces or re.search(rf"(?<!def )\b{function.name}\(", interfaces)
+            if acts and is_called and "transaction.atomic" not in ast.unparse(function):
+                open_actions.add(name)
+    open_actions -= {"overrides.sign_answers"}  # interfaces have functions of this name
+    assert open_actions == set(IN_NO_TRANSACTION_OF_THEIR_OWN)
+
+
 def test_neither_rules_nor_actions_nor_models_ask_the_clock() -> None:
     rooms = [f"dispensary/{room}" for room in ("models", "actions", "reminders", "documents")]
     loose = [

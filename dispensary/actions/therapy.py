@@ -136,6 +136,7 @@ def begin_stop(
     return signatures.begin(subject=subject, shown=digest, by=by, now=now)
 
 
+@transaction.atomic
 def stop(
     *,
     subject: Reviewed,
