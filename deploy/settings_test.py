@@ -1,8 +1,12 @@
 """Settings of the tests: the deployment's, with cheap passwords and no outside world.
 
 The database and broker addresses here lead nowhere on purpose; `tests/conftest.py` puts those of its own servers in their place when the
-first test asks for them, so that tests of the rule book start no server at all.
+first test asks for them, so that tests of the rule book start no server at all. The file of a demo that ran here is not read.
 """
+
+import os
+
+os.environ.setdefault("DISPENSARY_RUN_DIR", "/nonexistent")
 
 from deploy.settings import *  # noqa: F403  (a settings module is a list of names, and this one is that list with changes)
 from deploy.settings import _database

@@ -119,9 +119,8 @@ IN_NO_TRANSACTION_OF_THEIR_OWN = {
 
 def test_every_action_that_an_interface_calls_is_one_transaction() -> None:
     folder = ROOT / "dispensary"
-    interfaces = "".join(
-        path.read_text() for path in folder.rglob("*.py") if not path.is_relative_to(folder / "actions")
-    )
+    sources = [path.read_text() for path in folder.rglob("*.py") if not path.is_relative_to(folder / "actions")]
+    called = {name for source in sources for name in re.findall(r"(?<!def )\b((?:\w+\.)?\w+)\(", source)}
     open_actions = set()
     for path in (folder / "actions").glob("*.py"):
         for function in ast.parse(path.read_text()).body:
@@ -129,8 +128,7 @@ def test_every_action_that_an_interface_calls_is_one_transaction() -> None:
                 continue
             name = f"{path.stem}.{function.name}"
             acts = {"by", "now"} <= {argument.arg for argument in function.args.kwonlyargs}
-            is_called = f"{name}(" in interfaces or re.search(rf"(?<!def )\b{function.name}\(", interfaces)
-            if acts and is_called and "transaction.atomic" not in ast.unparse(function):
+            if acts and called & {name, function.name} and "transaction.atomic" not in ast.unparse(function):
                 open_actions.add(name)
     open_actions -= {"overrides.sign_answers"}  # interfaces have functions of this name
     assert open_actions == set(IN_NO_TRANSACTION_OF_THEIR_OWN)
