@@ -94,7 +94,7 @@ SNOMED: Final = {
 
 
 class Statement(NamedTuple):
-    """Statements of a code about another fact of the patient: kidneys below an eGFR (mL/min/1.73 m2), dialysis, or pregnancy."""
+    """A statement of a code about another fact of the patient: kidneys below an eGFR (mL/min/1.73 m2), dialysis, or pregnancy."""
 
     words: str
     below_egfr: Decimal | None = None

@@ -71,7 +71,7 @@ class Course(NamedTuple):
 
 
 class ReviewedTherapy(NamedTuple):
-    """Find what the patient takes today, and how the order in question stands to it, before any answer."""
+    """The therapy of the patient today, and how the order in question stands to it, before any answer."""
 
     therapy: Therapy
     relation: OrderRelation | None

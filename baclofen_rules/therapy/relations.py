@@ -156,7 +156,7 @@ def _decided(
 
 
 class DecidedByOwn(NamedTuple):
-    """Apply what a person said of an order while its own course is open."""
+    """The decisions of a person about an order while its own course is open."""
 
     ends: tuple[Course, ...] = ()
     """Courses that it takes the place of."""

@@ -23,7 +23,7 @@ from dispensary.models import Patient, Prescription, PriorSupply
 
 
 class DecisionsView(BaseView):
-    """Views of a patient's therapy, and of decisions about it."""
+    """The therapy of a patient, and the decisions about it."""
 
     may: ClassVar = {"POST": DECIDE}
 
