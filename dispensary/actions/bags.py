@@ -43,12 +43,13 @@ def find_open_bag(prescription: Prescription) -> Preparation | None:
     return Preparation.objects.filter(prescription=prescription, stage__in=OPEN_STAGES).first()
 
 
-def bag_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
-    """Return what is wrong with handing over without the steps before it, where the pharmacy separates them."""
-    order = items[0].prescription
-    if not order.pharmacy.separate_steps:
+def bag_problems(items: Sequence[Item], bag: Preparation | None) -> tuple[Problem, ...]:
+    """Return what is wrong with handing over without the steps before it, where the pharmacy separates them.
+
+    `bag` is the open one of the order.
+    """
+    if not items[0].prescription.pharmacy.separate_steps:
         return ()
-    bag = find_open_bag(order)
     if bag is None or bag.stage not in CHECKED_STAGES:
         given = "one that nobody has prepared" if bag is None else "one that nobody has checked"
         return (
@@ -71,20 +72,17 @@ def bag_problems(items: Sequence[Item]) -> tuple[Problem, ...]:
     return ()
 
 
-def note_bag(order: Prescription, now: datetime) -> dict[str, Any]:
+def note_bag(bag: Preparation | None, now: datetime) -> dict[str, Any]:
     """Return what a hand-over takes over from the bag of its order: when it was prepared, and how often its label was printed."""
-    bag = find_open_bag(order)
     if bag is None:
         return {"prepared_at": now}
     return {"prepared_at": bag.prepared_at, "label_prints": bag.label_prints}
 
 
-def end_bag(dispense: Dispense, now: datetime) -> None:
+def end_bag(bag: Preparation, dispense: Dispense, now: datetime) -> None:
     """Close the bag that was handed over. Inside the caller's transaction."""
-    bag = find_open_bag(dispense.prescription)
-    if bag is not None:
-        bag.stage, bag.dispense, bag.ended_at = Stage.HANDED_OVER, dispense, now
-        bag.save(update_fields=["stage", "dispense", "ended_at"])
+    bag.stage, bag.dispense, bag.ended_at = Stage.HANDED_OVER, dispense, now
+    bag.save(update_fields=["stage", "dispense", "ended_at"])
 
 
 def _read_pack(stored: Mapping[str, Any]) -> CountedPack:

@@ -14,7 +14,7 @@ from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.bags import bag_problems, end_bag, note_bag
+from dispensary.actions.bags import bag_problems, end_bag, find_open_bag, note_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
@@ -25,10 +25,10 @@ from dispensary.actions.handover_problems import (
     check_quantity,
     check_repeated,
     expiry_problems,
-    find_item_product,
     items_problems,
     take_from_record,
 )
+from dispensary.actions.handover_review import assess_items, find_products
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.owed_orders import follow_owed_order
@@ -39,7 +39,7 @@ from dispensary.actions.second_signatures import second_problems
 from dispensary.actions.summaries import follow_record, follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import NOT_ASSESSED, Assessment, Part, Question, assess, pick_document, therapy_of
+from dispensary.assessment import NOT_ASSESSED, Assessment, Question, therapy_of
 from dispensary.audit import Event
 from dispensary.errors import Conflict, Problem
 from dispensary.loading import handed_over_on, read_again, remaining_on
@@ -49,6 +49,7 @@ from dispensary.models import (
     DispenseStatus,
     Override,
     OverrideState,
+    Preparation,
     Prescription,
     PrescriptionStatus,
     Product,
@@ -105,7 +106,8 @@ def dispense(
             return check_repeated(before, locked, amount)
         items = [Item(locked, amount, pack, tuple(further))]
         items += [item._replace(prescription=lock(item.prescription)) for item in also]
-        return _Handover(take_from_record(items), overrides, acknowledged, decisions, name, by, now).run()
+        bag = find_open_bag(locked)
+        return _Handover(take_from_record(items), bag, overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -141,6 +143,8 @@ class _Handover:
     """One hand-over: its items, the answers given with it, by whom and when."""
 
     items: Sequence[Item]
+    bag: Preparation | None
+    """What was prepared for it, where the pharmacy separates the steps."""
     overrides: Sequence[Answer]
     acknowledged: Sequence[str]
     decided: Sequence[Decided]
@@ -150,17 +154,17 @@ class _Handover:
 
     def run(self) -> Dispense | Refused:
         """Hand over, or record and return what stands in the way."""
-        problems = [*items_problems(self.items), *bag_problems(self.items)]
+        problems = [*items_problems(self.items), *bag_problems(self.items, self.bag)]
         if problems:
             return self._refuse(None, problems=problems)
-        products, product_problems = self._find_products()
+        products, product_problems = find_products(self.items, self._today)
         if product_problems:
             return self._refuse(None, problems=product_problems)
-        first_assessment = self._assess(products)
+        first_assessment = assess_items(self.items, products, self._today)
         decisions = check_answers(
             self.decided, prescription=self.prescription, assessment=first_assessment, by=self.by, now=self.now
         )
-        assessment = self._assess(products, decisions) if decisions else first_assessment
+        assessment = assess_items(self.items, products, self._today, decisions) if decisions else first_assessment
         frozen_reviews = [
             reviews.freeze(
                 subject=item.prescription, assessment=assessment, reason=ReviewReason.DISPENSE, by=self.by, now=self.now
@@ -195,23 +199,6 @@ class _Handover:
     @property
     def _today(self) -> date:
         return self.prescription.pharmacy.local_day(self.now)
-
-    def _assess(self, products: Sequence[Product], decisions: Sequence[Decision] = ()) -> Assessment:
-        picked = [pick_document(product, i.pack.expiry) for product, i in zip(products, self.items, strict=True)]
-        parts = [Part(i.prescription, i.quantity, pick) for i, pick in zip(self.items, picked, strict=True)]
-        return assess(
-            self.prescription,
-            on=self._today,
-            picked=picked[0],
-            quantity=self.items[0].quantity,
-            also=parts[1:],
-            decisions=decisions,
-        )
-
-    def _find_products(self) -> tuple[list[Product], tuple[Problem, ...]]:
-        results = [find_item_product(item, self._today) for item in self.items]
-        all_problems = tuple(problem for _, problems in results for problem in problems)
-        return [product for product, _ in results if product is not None], all_problems
 
     def _hand_over(
         self,
@@ -269,7 +256,7 @@ class _Handover:
                 relation_how="" if relation.how is None else relation.how.value,
                 relation_to=list(relation.to),
                 relation_starts_on=starts_on,
-                **note_bag(order, self.now),
+                **note_bag(self.bag, self.now),
                 handed_over_at=self.now,
                 dispensed_by=self.by.name,
                 dispenser_name=self.by.display,
@@ -290,7 +277,8 @@ class _Handover:
         if relation.relation is Relation.CHANGES:
             self._end_replaced(relation.to, assessment)
             read_again(order.patient, "prescriptions")
-        end_bag(dispenses[0], self.now)
+        if self.bag is not None:
+            end_bag(self.bag, dispenses[0], self.now)
         follow_owed_order(dispenses[0], self.by, self.now)
         follow_record(patient=order.patient, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]

@@ -19,29 +19,26 @@ from dispensary.actions.handover_problems import (
     Item,
     check_quantity,
     expiry_problems,
-    find_item_product,
     items_problems,
 )
+from dispensary.actions.handover_review import assess_items, find_products
 from dispensary.actions.locks import lock
 from dispensary.actions.overrides import Answer, open_questions, sign_answers
 from dispensary.actions.refusals import Refused, refuse
 from dispensary.actions.summaries import follow_therapy
 from dispensary.actions.therapy import save_decisions
 from dispensary.actors import Actor
-from dispensary.assessment import Assessment, Part, assess, pick_document
 from dispensary.audit import Event
 from dispensary.documents import DoesNotFit, label_pdf, label_text
 from dispensary.errors import Conflict, InvalidInput, NotAllowed, Problem
 from dispensary.handover import label_values
 from dispensary.models import (
     OPEN_STAGES,
-    Decision,
     Dispense,
     FindingSeverity,
     OrderClaim,
     Preparation,
     Prescription,
-    Product,
     ReviewReason,
     Stage,
 )
@@ -64,14 +61,15 @@ def prepare(*, items: Sequence[Item], by: Actor, now: datetime) -> Preparation:
         check_quantity(item.quantity)
     locked = [item._replace(prescription=lock(item.prescription)) for item in items]
     order = locked[0].prescription
+    today = order.pharmacy.local_day(now)
     if not order.pharmacy.separate_steps:
         raise Conflict("This pharmacy hands over in one step: nothing is prepared before.")
     if find_open_bag(order) is not None:
         raise Conflict("A bag is prepared for this prescription already.")
-    products, problems = _find_products(locked, now)
+    products, problems = find_products(locked, today)
     problems += items_problems(locked)
     if not problems:
-        assessment = _assess(locked, products, now)
+        assessment = assess_items(locked, products, today)
         problems += [
             Problem(question.code, question.summary, "an order, pack and record without a stop", question.detail)
             for question in assessment.questions()
@@ -116,7 +114,8 @@ def check(
             Problem("by", "who prepared it", "another pharmacist or manager of this pharmacy"),
         )
     order = items[0].prescription
-    products, problems = _find_products(items, now)
+    today = order.pharmacy.local_day(now)
+    products, problems = find_products(items, today)
     problems += items_problems(items)
     refusal: dict[str, Any] = {
         "subject": order,
@@ -127,9 +126,9 @@ def check(
     }
     if problems:
         return refuse(**refusal, review=None, problems=problems)
-    first_assessment = _assess(items, products, now)
+    first_assessment = assess_items(items, products, today)
     rows = check_answers(decisions, prescription=order, assessment=first_assessment, by=by, now=now)
-    assessment = _assess(items, products, now, rows) if rows else first_assessment
+    assessment = assess_items(items, products, today, rows) if rows else first_assessment
     review = reviews.freeze(subject=order, assessment=assessment, reason=ReviewReason.CHECKED, by=by, now=now)
     answers = [Answer(finding=code) for code in acknowledged]
     if unanswered := open_questions(order, assessment, answers=answers):
@@ -237,8 +236,9 @@ def print_label(*, preparation: Preparation, number: int = 0, by: Actor, now: da
     policies.require(policies.may_dispense(by), by, "print a label", "a technician or pharmacist")
     with transaction.atomic():
         row, items = _lock(preparation, by)
-        products, _ = _find_products(items, now)
-        after = _assess(items, products, now).after_hand_over() if len(products) == len(items) else None
+        today = items[0].prescription.pharmacy.local_day(now)
+        products, _ = find_products(items, today)
+        after = assess_items(items, products, today).after_hand_over() if len(products) == len(items) else None
         if after is None or not after.label(HAND_OVER):
             raise Conflict("Nobody can say yet how these tablets are taken: the label is printed after the check.")
         dispenses_to_come = [
@@ -281,29 +281,6 @@ def _lock(preparation: Preparation, by: Actor) -> tuple[Preparation, list[Item]]
     if row.stage not in OPEN_STAGES:
         raise Conflict(f"The bag is {row.get_stage_display().lower()} already.")
     return row, unpack_bag(row, orders)
-
-
-def _find_products(items: Sequence[Item], now: datetime) -> tuple[list[Product], list[Problem]]:
-    today = items[0].prescription.pharmacy.local_day(now)
-    results = [find_item_product(item, today) for item in items]
-    problems = [problem for _, wrong in results for problem in wrong]
-    return [product for product, _ in results if product is not None], problems
-
-
-def _assess(
-    items: Sequence[Item], products: Sequence[Product], now: datetime, decisions: Sequence[Decision] = ()
-) -> Assessment:
-    order = items[0].prescription
-    picked = [pick_document(product, item.pack.expiry) for product, item in zip(products, items, strict=True)]
-    parts = [Part(item.prescription, item.quantity, pick) for item, pick in zip(items, picked, strict=True)]
-    return assess(
-        order,
-        on=order.pharmacy.local_day(now),
-        picked=picked[0],
-        quantity=items[0].quantity,
-        also=parts[1:],
-        decisions=decisions,
-    )
 
 
 def _record(event: Event, row: Preparation, by: Actor, now: datetime, body: Mapping[str, Any]) -> None:
