@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from functools import cached_property
 
 from django.db.models import QuerySet
 
@@ -25,7 +25,8 @@ LONGEST_RECEIPT = Receipt(999_999_999, "f" * 64)
 """The receipt that a label is tried with before the log has written one."""
 
 
-class HandedOver(NamedTuple):
+@dataclass(frozen=True)
+class HandedOver:
     """A hand-over in the therapy as it stood when it was made, with what was decided about it since."""
 
     therapy: Therapy
@@ -39,15 +40,25 @@ class HandedOver(NamedTuple):
     """The first day that it does not cover: by what was counted at home since, where somebody counted."""
     stopped_on: date | None
     """The first day on which it was not to be taken any more; None where nobody stopped it."""
-    now: Therapy
-    """What the patient takes as known today, with everything that came later."""
-    replaced_on: date | None
-    """The first day of what takes its place, past or planned; None where nothing does."""
+    today: date
+    """The day of the print, not before what was decided."""
+
+    @cached_property
+    def now(self) -> Therapy:
+        """The therapy as known today, with everything that came later."""
+        patient = self.dispenses[0].patient
+        habits = habits_of_profile(patient.pharmacy, self.today)
+        return count_therapy(patient, select_rows(patient, self.today), self.today, habits)
+
+    @property
+    def replaced_on(self) -> date | None:
+        """The first day of what takes its place, past or planned; None where nothing does."""
+        return self.now.replaced_on(self.supply)
 
     @property
     def is_over(self) -> bool:
         """Say whether it was stopped, or another dose is taken in its place by now, so that its papers are not true."""
-        return self.stopped_on is not None or (self.replaced_on is not None and self.replaced_on <= self.now.today)
+        return self.stopped_on is not None or (self.replaced_on is not None and self.replaced_on <= self.today)
 
     @property
     def printed_until(self) -> date:
@@ -70,8 +81,6 @@ def select_dispenses() -> QuerySet[Dispense]:
 def handed_over(dispense: Dispense, today: date) -> HandedOver:
     """Return a hand-over as it was made: of what came later only decisions count, those about what was taken then.
 
-    Beside it stands what is known today.
-
     Raises `InvalidInput` when what is stored cannot be read.
     """
     patient, local_day = dispense.patient, dispense.pharmacy.local_day
@@ -89,10 +98,7 @@ def handed_over(dispense: Dispense, today: date) -> HandedOver:
     stopped_on = next(
         (ended.on for ended in counted.ended if (ended.course, ended.why) == (course, Ending.STOPPED)), None
     )
-    today = max(on, today)
-    now = count_therapy(patient, select_rows(patient, today), today, habits_of_profile(dispense.pharmacy, today))
-    replaced_on = now.replaced_on(supply)
-    return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on, now, replaced_on)
+    return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on, max(on, today))
 
 
 _PRINTED_KINDS = (DecisionKind.MOVED, DecisionKind.COUNTED, DecisionKind.STOPPED)
