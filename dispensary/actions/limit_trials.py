@@ -10,10 +10,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -186,8 +185,7 @@ def _run(trial: LimitTrial, read_clock: Callable[[], datetime]) -> Totals:
 
 def _decisions(trial: LimitTrial, read_clock: Callable[[], datetime]) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
     """Yield the recorded reviews of the trial's days, in order, and note how far it is."""
-    zone = ZoneInfo(trial.pharmacy.time_zone)
-    since, until = (datetime.combine(day, time.min, zone) for day in (trial.since, trial.until + timedelta(days=1)))
+    since, until = trial.pharmacy.span_of(trial.since, trial.until)
     log = AuditLog.objects.filter(pharmacy=trial.pharmacy_id, closed_at=None).get()
     scope = export.find_period(log.log_id, since, until)
     last = scope.last or 0

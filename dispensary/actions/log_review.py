@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model
@@ -186,8 +185,7 @@ def _count_day(pharmacy: Pharmacy, day: date, now: datetime) -> Day:
         raise InvalidInput(
             "This day is not over yet.", Problem("day", day.isoformat(), "a day before today, such as yesterday")
         )
-    zone = ZoneInfo(pharmacy.time_zone)
-    since, until = (datetime.combine(edge, time.min, zone) for edge in (day, day + timedelta(days=1)))
+    since, until = pharmacy.span_of(day, day)
     return review_day(raw_connection("default"), pharmacy.pk, since, until, writers=writing_roles())
 
 

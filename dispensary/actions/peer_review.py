@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -85,8 +84,7 @@ def draw_sample(*, pharmacy: Pharmacy, since: date, until: date, number: int, by
         raise InvalidInput(
             "This period ends before it begins.", Problem("since", str(since), "a day up to the last one")
         )
-    zone = ZoneInfo(pharmacy.time_zone)
-    begin, end = (datetime.combine(edge, time.min, zone) for edge in (since, until + timedelta(days=1)))
+    begin, end = pharmacy.span_of(since, until)
     log = AuditLog.objects.filter(pharmacy=pharmacy.pk, closed_at=None).get()
     frame = list(
         AuditEntry.objects.filter(

@@ -50,6 +50,15 @@ class PeriodForm(StyledForm):
         return begin, end
 
 
+class ClosedPeriodForm(PeriodForm):
+    """A period whose first and last day are said."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("since", "until"):
+            self.fields[name].required = True
+
+
 def staff_choices(visit: Visit) -> list[tuple[str, str]]:
     """Return the staff of the pharmacy as the log names them, with their names, to choose one or anybody."""
     staff = StaffMember.objects.filter(pharmacy=visit.pharmacy)

@@ -26,6 +26,7 @@ from dispensary.counter.check_errors import refusal_lines
 from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.main_button import Step
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
+from dispensary.counter.printing import respond_with
 from dispensary.counter.visit import Visit
 from dispensary.errors import Conflict, DispensaryError, Problem
 from dispensary.handover import order_number
@@ -184,9 +185,7 @@ def bag_label(request: HttpRequest, visit: Visit, pk: uuid.UUID, number: int) ->
     if number >= len(row.bag):
         raise Conflict("The bag has no such strength.")
     content = preparations.print_label(preparation=row, number=number, by=visit.by, now=visit.now)
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{order_number(row.prescription)}-label.pdf"'
-    return response
+    return respond_with(content, f"{order_number(row.prescription)}-label.pdf")
 
 
 def may_check(row: Preparation, visit: Visit) -> bool:

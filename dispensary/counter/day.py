@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 from django.db.models import Count, F, Min, Q
 from django.db.models.functions import TruncHour
@@ -17,7 +17,8 @@ from baclofen_rules.therapy import RiskLevel
 from dispensary import policies, reminders
 from dispensary.counter.access import at_counter
 from dispensary.counter.bar_chart import Bar, BarChart, RowChart
-from dispensary.counter.pages import capitalize, render_page
+from dispensary.counter.log_lines import rule_title
+from dispensary.counter.pages import render_page
 from dispensary.counter.queue import waiting_orders
 from dispensary.counter.reminders import GROUPS
 from dispensary.counter.visit import Visit
@@ -126,9 +127,9 @@ def count_work(visit: Visit) -> list[Tile]:
 def chart_hours(visit: Visit) -> BarChart | None:
     """Return the hand-overs of the day by hour, each with the middle four fifths of the same weekday; None without any."""
     days = [visit.today - timedelta(weeks=week) for week in range(WEEKS + 1)]
-    bounds = [(_midnight(visit, 0, week), _midnight(visit, 1, week)) for week in range(WEEKS + 1)]
     of_these_days = Q()
-    for start, end in bounds:
+    for on in days:
+        start, end = visit.pharmacy.span_of(on, on)
         of_these_days |= Q(handed_over_at__gte=start, handed_over_at__lt=end)
     rows = (
         Dispense.objects.completed()
@@ -165,7 +166,7 @@ def chart_findings(visit: Visit) -> RowChart | None:
         Finding.objects.filter(
             review__pharmacy=visit.pharmacy,
             review__prescription__isnull=False,
-            review__reviewed_at__gte=_midnight(visit, 0),
+            review__reviewed_at__gte=visit.pharmacy.span_of(visit.today, visit.today)[0],
         )
         .exclude(severity=FindingSeverity.INFORMATION)
         .order_by()
@@ -176,12 +177,7 @@ def chart_findings(visit: Visit) -> RowChart | None:
     rows = [(row["code"], row["orders"]) for row in found]
     if not rows:
         return None
-    bars = [Bar(capitalize(code.replace("-", " ")), count) for code, count in rows[:MOST_RULES]]
+    bars = [Bar(rule_title(code), count) for code, count in rows[:MOST_RULES]]
     others = len(rows) - MOST_RULES
     title = "Orders with a finding today, by rule"
     return RowChart("findings", f"{title} ({others} more rules not shown)" if others > 0 else title, "Rule", bars)
-
-
-def _midnight(visit: Visit, days: int, weeks: int = 0) -> datetime:
-    """Return the beginning of today at the pharmacy, some days later, some weeks before."""
-    return datetime.combine(visit.today + timedelta(days=days) - timedelta(weeks=weeks), time(), visit.zone)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dispensary import policies
 from dispensary.actions import limit_trials
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import PeriodForm
+from dispensary.counter.audit_desk import ClosedPeriodForm
 from dispensary.counter.log_lines import rule_title
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
@@ -27,7 +27,7 @@ PERIOD = timedelta(days=90)
 MOST_LISTED = 20
 
 
-class TrialForm(PeriodForm):
+class TrialForm(ClosedPeriodForm):
     """A number of the profile, another in its place, and the days whose decisions are asked again."""
 
     line = forms.ChoiceField(label="Limit")
@@ -41,8 +41,6 @@ class TrialForm(PeriodForm):
 
     def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
         super().__init__(*args, visit=visit, **kwargs)
-        for name in ("since", "until"):
-            self.fields[name].required = True
         cast("forms.ChoiceField", self.fields["line"]).choices = [
             (line.digest, f"{line.place}{f', {line.ages}' if line.ages else ''}: {line.value} {line.unit}")
             for line in limit_trials.changeable_lines(visit.pharmacy, visit.today)

@@ -17,7 +17,7 @@ from dispensary import policies
 from dispensary.actions import peer_review
 from dispensary.actions.peer_review import FEWEST, MOST, Judgement, Sample, Sampled
 from dispensary.counter.access import at_counter
-from dispensary.counter.audit_desk import PeriodForm
+from dispensary.counter.audit_desk import ClosedPeriodForm
 from dispensary.counter.log_standing import read_standing
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.review_desk import AnswerRow, answer_rows
@@ -29,15 +29,10 @@ USUAL = 20
 PERIOD = timedelta(days=30)
 
 
-class SampleForm(PeriodForm):
+class SampleForm(ClosedPeriodForm):
     """The period and the size of a new sample."""
 
     number = forms.IntegerField(label="How many", min_value=FEWEST, max_value=MOST)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("since", "until"):
-            self.fields[name].required = True
 
 
 @dataclass(frozen=True, slots=True)

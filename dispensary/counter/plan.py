@@ -23,6 +23,7 @@ from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import TYPED
 from dispensary.counter.new_order import stocked_strengths
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
+from dispensary.counter.printing import respond_with
 from dispensary.counter.visit import Visit
 from dispensary.documents import PharmacyLines, PlanRequest, RequestPhase
 from dispensary.documents.words import long_day, mg, times_in_words
@@ -179,9 +180,7 @@ def plan_pdf(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         by=visit.by,
         now=visit.now,
     )
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{order_number(prescription)}-request.pdf"'
-    return response
+    return respond_with(content, f"{order_number(prescription)}-request.pdf")
 
 
 def make_form(request: HttpRequest, prescription: Prescription) -> PlanForm:

@@ -1,4 +1,4 @@
-"""The label and calendar of a dispense as PDF, and the label's picture."""
+"""Documents on paper at the counter: label and calendar of a dispense, the label's picture, the record of an override."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from dispensary.counter.access import at_counter
 from dispensary.counter.visit import Visit
 from dispensary.errors import NotFound
 from dispensary.handover import order_number, select_dispenses
-from dispensary.models import Dispense
 
 
 @require_safe
@@ -23,7 +22,8 @@ from dispensary.models import Dispense
 def preview(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     """Show the label as a picture."""
     dispense = visit.fetch(select_dispenses(), pk)
-    return _respond(dispense, preview_label(dispense, now=visit.now), "label.png", "image/png")
+    name = f"{order_number(dispense.prescription)}-label.png"
+    return respond_with(preview_label(dispense, now=visit.now), name, "image/png")
 
 
 def _print(document: Document) -> Callable[..., HttpResponseBase]:
@@ -32,14 +32,15 @@ def _print(document: Document) -> Callable[..., HttpResponseBase]:
     def view(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         dispense = visit.fetch(select_dispenses(), pk)
         content = print_document(dispense=dispense, document=document, by=visit.by, now=visit.now)
-        return _respond(dispense, content, f"{document}.pdf", "application/pdf")
+        return respond_with(content, f"{order_number(dispense.prescription)}-{document}.pdf")
 
     return view
 
 
-def _respond(dispense: Dispense, content: bytes, name: str, content_type: str) -> HttpResponse:
+def respond_with(content: bytes, name: str, content_type: str = "application/pdf") -> HttpResponse:
+    """Return a document that the browser shows, under a file's name."""
     response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f'inline; filename="{order_number(dispense.prescription)}-{name}"'
+    response["Content-Disposition"] = f'inline; filename="{name}"'
     return response
 
 
@@ -50,11 +51,7 @@ def override_record(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRe
     override = select_overrides().filter(pk=pk).first()
     if override is None or override.subject.patient.pharmacy_id != visit.pharmacy.pk:
         raise NotFound("There is no such answer here.")
-    response = HttpResponse(
-        print_override(override=override, by=visit.by, now=visit.now), content_type="application/pdf"
-    )
-    response["Content-Disposition"] = 'inline; filename="override-record.pdf"'
-    return response
+    return respond_with(print_override(override=override, by=visit.by, now=visit.now), "override-record.pdf")
 
 
 label = _print(Document.LABEL)

@@ -164,6 +164,11 @@ class Pharmacy(models.Model):
         """Return the calendar day of a moment at the pharmacy."""
         return moment.astimezone(ZoneInfo(self.time_zone)).date()
 
+    def span_of(self, first: date, last: date) -> tuple[datetime, datetime]:
+        """Return the first moment of a day at the pharmacy, and the first after another day."""
+        zone = ZoneInfo(self.time_zone)
+        return datetime.combine(first, time.min, zone), datetime.combine(last + timedelta(days=1), time.min, zone)
+
     def clean(self) -> None:
         """Refuse settings that keep messages from patients: more than 18 quiet hours, calls months ahead or never."""
         if isinstance(self.refill_lead_days, int) and self.refill_lead_days > 60:

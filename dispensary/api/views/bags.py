@@ -21,7 +21,7 @@ from dispensary.api.serializers.handover import DispenseOut
 from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.views.base import CHECK, DISPENSE, BaseView, refusal_reply, reply
-from dispensary.api.views.handover import build_packs, render_dispense
+from dispensary.api.views.handover import build_others, build_packs, render_dispense
 from dispensary.models import Preparation, Prescription, SignatureMethod
 
 
@@ -42,11 +42,7 @@ class BagsView(BaseView):
     def post(self, request: Request, pk: UUID) -> Response:
         prescription = self.get_own(Prescription.objects.all(), pk)
         by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.BagIn)
-        items = [Item(prescription, body["quantity"], *build_packs(body))]
-        items += [
-            Item(self.get_own(Prescription.objects.all(), item["prescription"]), item["quantity"], *build_packs(item))
-            for item in body.get("also", ())
-        ]
+        items = [Item(prescription, body["quantity"], *build_packs(body)), *build_others(self, body)]
 
         def do() -> Reply:
             return reply(201, render_bag(preparations.prepare(items=items, by=by, now=self.now)))

@@ -55,6 +55,14 @@ def build_packs(fields: dict[str, Any]) -> tuple[Pack, tuple[CountedPack, ...]]:
     return packs[0].pack, tuple(packs[1:])
 
 
+def build_others(view: BaseView, fields: dict[str, Any]) -> list[Item]:
+    """Return the items of an order's other strengths."""
+    return [
+        Item(view.get_own(Prescription.objects.all(), item["prescription"]), item["quantity"], *build_packs(item))
+        for item in fields.get("also", ())
+    ]
+
+
 def render_dispense(pk: UUID) -> dict[str, Any]:
     """Return a dispense with the overrides that it used, as a response body."""
     row = Dispense.objects.prefetch_related("overrides__second").get(pk=pk)
@@ -116,14 +124,7 @@ class DispensesView(BaseView):
         (pack, further), signature = build_packs(body), read_signature(self, body, prescription, by)
         answers = tuple(Answer(**fields, **signature) for fields in body.get("overrides", ()))
         decisions = tuple(build_decided(fields, signature["signature"]) for fields in body.get("decisions", ()))
-        also = tuple(
-            Item(
-                self.get_own(Prescription.objects.all(), item["prescription"]),
-                item["quantity"],
-                *build_packs(item),
-            )
-            for item in body.get("also", ())
-        )
+        also = build_others(self, body)
 
         def do() -> Reply:
             result = actions.dispense(

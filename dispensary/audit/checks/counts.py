@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
@@ -93,8 +92,7 @@ def count_day(
     log: AuditLog, pharmacy: Pharmacy, day: dt.date, *, now: dt.datetime, using: str = DEFAULT_DB_ALIAS
 ) -> int:
     """Count a day of a log into the tables of the desk, in place of what stood there; return its entries."""
-    zone = ZoneInfo(pharmacy.time_zone)
-    since, until = (dt.datetime.combine(edge, dt.time(), zone) for edge in (day, day + dt.timedelta(days=1)))
+    since, until = pharmacy.span_of(day, day)
     values: dict[str, Any] = {"log": log.log_id, "since": since, "until": until, "back": since - LOOK_BACK}
     rules: dict[tuple[str, str], Cell] = defaultdict(Cell)
     people: dict[tuple[str, str], Cell] = defaultdict(Cell)
