@@ -7,6 +7,7 @@ the log can compute it again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -50,9 +51,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """An override of a sample with its judgements, the oldest first."""
+    """An override of a sample with its judgements, the oldest first; `is_own` where the reader signed it, first or second."""
 
     line: Line
+    is_own: bool
     judged: list[Judged] = field(default_factory=list)
 
     @property
@@ -91,12 +93,8 @@ def draw_sample(*, pharmacy: Pharmacy, since: date, until: date, number: int, by
             log_id=log.log_id, action=Event.OVERRIDE_SIGNED.value, recorded_at__gte=begin, recorded_at__lt=end
         ).order_by("seq")
     )
-    seconded = set(
-        SecondSignature.objects.filter(
-            signed_by=by.name, override__in=[entry.subject_id for entry in frame]
-        ).values_list("override_id", flat=True)
-    )
-    eligible = [entry for entry in frame if entry.actor != by.name and UUID(entry.subject_id) not in seconded]
+    own = _find_own(frame, by)
+    eligible = [entry for entry in frame if entry.entry_id not in own]
     if not eligible:
         raise InvalidInput(
             "In this period nobody else signed an override.",
@@ -155,9 +153,7 @@ def judge_override(
     if sampled is None:
         raise NotFound("There is no such override in this sample.")
     signed = sampled.line.entry
-    if signed.actor == by.name or SecondSignature.objects.filter(
-        override=UUID(signed.subject_id), signed_by=by.name
-    ).exists():  # fmt: skip
+    if sampled.is_own:
         raise Conflict("This is an override that you signed; somebody else has to judge it.")
     if sampled.is_judged_by_reader:
         raise Conflict("You judged this override already; what was said stays.")
@@ -171,15 +167,24 @@ def judge_override(
     )  # fmt: skip
 
 
+def _find_own(entries: Sequence[AuditEntry], by: Actor) -> set[UUID]:
+    """Return the ids of the overrides' entries that the reader signed, first or second."""
+    seconds = SecondSignature.objects.filter(signed_by=by.name, override__in=[entry.subject_id for entry in entries])
+    seconded = set(seconds.values_list("override_id", flat=True))
+    return {e.entry_id for e in entries if e.actor == by.name or UUID(e.subject_id) in seconded}
+
+
 def _read_sample(pharmacy: Pharmacy, sample: str, by: Actor) -> Sample:
     lines = audit.history(Subject(_SAMPLE, sample), pharmacy=pharmacy, limit=_MOST_JUDGEMENTS)
     drawn = next((line for line in lines if line.entry.action == Event.REVIEW_SAMPLED.value), None)
     if drawn is None:
         raise NotFound("There is no such sample here.")
     ids = [UUID(text) for text in (drawn.body or {}).get("overrides", ())]
+    entries = list(AuditEntry.objects.filter(entry_id__in=ids))
+    own = _find_own(entries, by)
     overrides = {
-        line.entry.entry_id: Sampled(line)
-        for line in reader.recheck(audit.lines(AuditEntry.objects.filter(entry_id__in=ids), pharmacy))
+        line.entry.entry_id: Sampled(line, line.entry.entry_id in own)
+        for line in reader.recheck(audit.lines(entries, pharmacy))
     }
     for line in reversed(lines):
         body = line.body or {}

@@ -86,13 +86,12 @@ class JudgedRow:
     number: int
     sampled: Sampled
     answer: AnswerRow
-    is_own: bool
     chosen: str = ""
     words: str = ""
 
     @property
     def is_open(self) -> bool:
-        return not self.is_own and not self.sampled.is_judged_by_reader
+        return not self.sampled.is_own and not self.sampled.is_judged_by_reader
 
 
 @require_http_methods(["GET", "POST"])
@@ -121,7 +120,7 @@ def sample(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
                 messages.success(request, "The judgement stands in the log.")
                 return redirect("counter:audit-sample", pk)
     opened = peer_review.open_sample(pharmacy=visit.pharmacy, sample=str(pk), by=visit.by, now=visit.now)
-    rows = _rows(opened, visit, entry, request.POST.get("judgement", ""), request.POST.get("words", ""))
+    rows = _rows(opened, entry, request.POST.get("judgement", ""), request.POST.get("words", ""))
     context = {
         "sample": opened,
         "body": opened.drawn.body or {},
@@ -133,7 +132,7 @@ def sample(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return render_page(request, visit, "audit_sample.html", context, errors=errors, status=status)
 
 
-def _rows(opened: Sample, visit: Visit, entry: str, chosen: str, words: str) -> list[JudgedRow]:
+def _rows(opened: Sample, entry: str, chosen: str, words: str) -> list[JudgedRow]:
     """Return the rows in the order of the draw; what was typed stands in the row of `entry`."""
     answers = answer_rows([sampled.line for sampled in opened.overrides])
     return [
@@ -141,7 +140,6 @@ def _rows(opened: Sample, visit: Visit, entry: str, chosen: str, words: str) -> 
             number=number,
             sampled=sampled,
             answer=answer,
-            is_own=sampled.line.entry.actor == visit.by.name,
             chosen=chosen if str(sampled.line.entry.entry_id) == entry else "",
             words=words if str(sampled.line.entry.entry_id) == entry else "",
         )

@@ -13,7 +13,16 @@ from django.utils import timezone
 
 from dispensary.audit import lines
 from dispensary.audit.sealing import service
-from dispensary.models import AuditCheckpoint, AuditEntry, Patient, Pharmacy, StaffMember, StaffRole
+from dispensary.models import (
+    AuditCheckpoint,
+    AuditEntry,
+    Override,
+    Patient,
+    Pharmacy,
+    SecondSignature,
+    StaffMember,
+    StaffRole,
+)
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
 
@@ -150,7 +159,27 @@ def test_own_overrides_are_neither_drawn_nor_judged(shop: Pharmacy, desk: Client
     address = draw(own, shop, 50)["Location"]
     assert {row.sampled.line.entry.actor for row in own.get(address).context["rows"]}.isdisjoint({manager.actor().name})
     everybody = draw(desk, shop, 50)["Location"]
-    mine = next(row for row in own.get(everybody).context["rows"] if row.is_own)
+    mine = next(row for row in own.get(everybody).context["rows"] if row.sampled.is_own)
+    assert judge(own, everybody, mine.sampled.line.entry.entry_id, "agreed").status_code == 409
+
+
+def test_who_signed_second_neither_draws_nor_judges_it(shop: Pharmacy, desk: Client) -> None:
+    manager = make.staff(shop, StaffRole.MANAGER, now=timezone.now())
+    seconded = Override.objects.filter(prescription__pharmacy=shop, severity="override").order_by("signed_at")[0]
+    SecondSignature.objects.create(
+        override=seconded, signed_by=manager.actor().name, signer_name=manager.display_name, signer_role="manager",
+        signature="password", signed_at=timezone.now(),
+    )  # fmt: skip
+    seal(shop)
+    own = Client()
+    own.force_login(manager.user)
+    drawn = own.get(draw(own, shop, 50)["Location"]).context["rows"]
+    assert str(seconded.pk) not in {row.sampled.line.entry.subject_id for row in drawn}
+    everybody = draw(desk, shop, 50)["Location"]
+    mine = next(
+        row for row in own.get(everybody).context["rows"] if row.sampled.line.entry.subject_id == str(seconded.pk)
+    )
+    assert not mine.is_open
     assert judge(own, everybody, mine.sampled.line.entry.entry_id, "agreed").status_code == 409
 
 
