@@ -57,8 +57,8 @@ def read_npm_audit(about: str, output: str, errors: str) -> Answer:
     if "vulnerabilities" not in document:
         words = document.get("message") or document.get("error", {}).get("summary", "")
         return Answer(about, unreached=_last_line(str(words)) or _last_line(errors) or "no answer")
-    found = document["vulnerabilities"].values()
-    return Answer(about, tuple(f"{row['name']} {row['range']}: {row['severity']}" for row in found))
+    vulnerabilities = document["vulnerabilities"].values()
+    return Answer(about, tuple(f"{row['name']} {row['range']}: {row['severity']}" for row in vulnerabilities))
 
 
 def _last_line(words: str) -> str:

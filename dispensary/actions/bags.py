@@ -51,11 +51,11 @@ def bag_problems(items: Sequence[Item], bag: Preparation | None) -> tuple[Proble
     if not items[0].prescription.pharmacy.separate_steps:
         return ()
     if bag is None or bag.stage not in CHECKED_STAGES:
-        given = "one that nobody has prepared" if bag is None else "one that nobody has checked"
+        state_words = "one that nobody has prepared" if bag is None else "one that nobody has checked"
         return (
             Problem(
                 "prescription",
-                given,
+                state_words,
                 "a bag that one person prepared and a pharmacist checked",
                 "Here preparing, checking and handing over are separate steps.",
             ),

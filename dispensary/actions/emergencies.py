@@ -65,8 +65,7 @@ def find_last_dose(patient: Patient, *, on: date) -> LastDose:
     therapy = therapy_of(patient, on)
     threads = [thread for thread in therapy.threads if thread.more_needed and not thread.as_needed]
     if len(threads) != 1 or threads[0].first_uncovered is None:
-        given = "several courses" if threads else "no course that goes on"
-        raise _unknown_dose(given)
+        raise _unknown_dose("several courses" if threads else "no course that goes on")
     last_on = min(on, date.fromordinal(threads[0].first_uncovered.toordinal() - 1))
     doses = [dose for dose in therapy.day(last_on).doses if not dose.as_needed]
     if len(doses) != 1 or not doses[0].phase.doses_together:
@@ -171,12 +170,12 @@ def arrange(
     return received
 
 
-def _unknown_dose(given: str) -> InvalidInput:
+def _unknown_dose(record_words: str) -> InvalidInput:
     return InvalidInput(
         "An emergency supply goes on with one known dose, and the record does not tell it.",
         Problem(
             "patient",
-            given,
+            record_words,
             "one course of baclofen whose dose is known",
             "Record the last supply from elsewhere, or decide which course runs; or take in a prescription.",
         ),

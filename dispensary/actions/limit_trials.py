@@ -48,6 +48,10 @@ def changeable_lines(pharmacy: Pharmacy, on: date) -> list[LimitLine]:
     return [line for line in in_force.values() if line.value.replace(".", "", 1).isdecimal()]
 
 
+def _find_line(pharmacy: Pharmacy, digest: str, on: date) -> LimitLine | None:
+    return next((line for line in changeable_lines(pharmacy, on) if line.digest == digest), None)
+
+
 @transaction.atomic
 def request_trial(
     *, pharmacy: Pharmacy, line: str, value: Decimal, since: date, until: date, by: Actor, now: datetime
@@ -59,7 +63,7 @@ def request_trial(
     policies.require(policies.may_read_log(by), by, "try a limit on recorded decisions", "an auditor or manager")
     policies.require_same_pharmacy(by, pharmacy.pk)
     today = pharmacy.local_day(now)
-    chosen = next((known for known in changeable_lines(pharmacy, today) if known.digest == line), None)
+    chosen = _find_line(pharmacy, line, today)
     if chosen is None:
         raise InvalidInput(
             "This is no number of the pharmacy's profile.",
@@ -172,7 +176,7 @@ class Totals:
 def _run(trial: LimitTrial, read_clock: Callable[[], datetime]) -> Totals:
     pharmacy = trial.pharmacy
     today = pharmacy.local_day(read_clock())
-    line = next((line for line in changeable_lines(pharmacy, today) if line.digest == trial.line), None)
+    line = _find_line(pharmacy, trial.line, today)
     if line is None:
         raise InvalidInput("The pharmacy's profile has changed since; ask again.")
     base = profile_of(pharmacy, today)

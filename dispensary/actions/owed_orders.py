@@ -43,10 +43,10 @@ def find_owed(patient: Patient) -> Dispense | None:
 
 def note_owed(patient: Patient, prescriber: Prescriber) -> str:
     """Return the note for an order with which its prescriber settles an emergency supply; empty where they owe none."""
-    owed = find_owed(patient)
-    if owed is None or owed.prescription.prescriber_id != prescriber.pk:
+    supply = find_owed(patient)
+    if supply is None or supply.prescription.prescriber_id != prescriber.pk:
         return ""
-    return f"This prescriber owed the order for {_describe(owed)}: those tablets may be part of this quantity."
+    return f"This prescriber owed the order for {_describe(supply)}: those tablets may be part of this quantity."
 
 
 def settle_owed(patient: Patient, by: Actor, now: datetime) -> None:

@@ -85,7 +85,7 @@ def receive(
     for_the_rules, terms = split_order(order)
     checked_order = _read_order(for_the_rules, pharmacy.local_day(now))
     reading = _read_directions(checked_order, pharmacy)
-    owed = "" if source == Source.EMERGENCY else note_owed(patient, prescriber)
+    owed_note = "" if source == Source.EMERGENCY else note_owed(patient, prescriber)
     prescription = Prescription(
         pharmacy=pharmacy,
         patient=patient,
@@ -109,7 +109,7 @@ def receive(
         lines=checked_order.get("lines") or [],
         source=source,
         document=document,
-        notes=[*notes, *([owed] if owed else [])],
+        notes=[*notes, *([owed_note] if owed_note else [])],
         received_at=now,
         replaces=replaces or replaced_before,
     )
@@ -123,7 +123,7 @@ def receive(
     )
     if replaces is not None:
         _replace(replaces, prescription, by, now)
-    if owed:
+    if owed_note:
         settle_owed(patient, by, now)
     audit.record(
         Event.PRESCRIPTION_RECEIVED,

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
+from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients, preparations
 from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
@@ -199,19 +200,10 @@ def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Prepara
     if any(draft.pack(item.pk).gtin for item in items):
         return
     for item in unpack_bag(row, {order.pk: order for order in items}):
-        pack_draft = draft.pack(item.prescription.pk)
-        pack_draft.gtin, pack_draft.lot, pack_draft.serial = item.pack.gtin, item.pack.lot, item.pack.serial
-        pack_draft.expiry = item.pack.expiry.isoformat() if item.pack.expiry else ""
-        pack_draft.quantity = format(item.quantity.normalize(), "f")
-        pack_draft.further = [
-            {
-                "gtin": counted.pack.gtin,
-                "lot": counted.pack.lot,
-                "serial": counted.pack.serial,
-                "expiry": counted.pack.expiry.isoformat() if counted.pack.expiry else "",
-            }
-            for counted in item.further
-        ]
+        pack_draft, box = draft.pack(item.prescription.pk), drafts.box_of(item.pack)
+        pack_draft.gtin, pack_draft.lot, pack_draft.serial = box["gtin"], box["lot"], box["serial"]
+        pack_draft.expiry, pack_draft.quantity = box["expiry"], format_amount(item.quantity)
+        pack_draft.further = [drafts.box_of(counted.pack) for counted in item.further]
     drafts.store(request, items[0].pk, draft)
 
 

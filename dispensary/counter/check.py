@@ -123,8 +123,7 @@ def scan_pack(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
         fitting = [line for line in lines if line.prescription.strength_mg in (None, product.strength_mg)]
         line = next((line for line in fitting if not line.is_scanned), fitting[0])
     scanned = line.draft
-    box = {"gtin": pack.gtin, "lot": pack.lot, "serial": pack.serial}
-    box["expiry"] = pack.expiry.isoformat() if pack.expiry else ""
+    box = drafts.box_of(pack)
     if line.is_scanned and not line.trouble and (pack.lot or pack.serial) and (line.needs_more or scanned.further):
         return add_box(request, visit, items, line, box)
     is_another_box = bool(scanned.serial) and pack.serial != scanned.serial

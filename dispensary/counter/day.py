@@ -162,7 +162,7 @@ def middle(counts: list[int]) -> tuple[int, int] | None:
 
 def chart_findings(visit: Visit) -> RowChart | None:
     """Return the orders on which each rule found something today, the commonest rules first; None without any."""
-    found = (
+    findings = (
         Finding.objects.filter(
             review__pharmacy=visit.pharmacy,
             review__prescription__isnull=False,
@@ -174,7 +174,7 @@ def chart_findings(visit: Visit) -> RowChart | None:
         .annotate(orders=Count("review__prescription", distinct=True))
         .order_by(F("orders").desc(), "code")
     )
-    rows = [(row["code"], row["orders"]) for row in found]
+    rows = [(row["code"], row["orders"]) for row in findings]
     if not rows:
         return None
     bars = [Bar(rule_title(code), count) for code, count in rows[:MOST_RULES]]

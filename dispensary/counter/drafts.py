@@ -13,6 +13,8 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from dispensary.scanning import Pack
+
 KEY = "dispensary_drafts"
 MOST = 20
 
@@ -43,6 +45,12 @@ class PackDraft:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> PackDraft:
         return cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+
+
+def box_of(pack: Pack) -> dict[str, str]:
+    """Return a scanned pack as the fields of a page have it."""
+    expiry = pack.expiry.isoformat() if pack.expiry else ""
+    return {"gtin": pack.gtin, "lot": pack.lot, "expiry": expiry, "serial": pack.serial}
 
 
 @dataclass(slots=True)

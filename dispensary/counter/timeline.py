@@ -94,10 +94,10 @@ def dose_line_of(therapy: Therapy) -> DoseLine | None:
 def _orders(patient: Patient, zone: _Zone) -> Iterator[Happening]:
     rows = _newest(patient.prescriptions.all(), lambda row: row.received_at)
     findings = defaultdict[UUID, list[str]](list)
-    found = Finding.objects.filter(
+    rows_of_findings = Finding.objects.filter(
         review__prescription__in=[row.pk for row in rows], review__reason=ReviewReason.RECEIVED
     ).exclude(severity=FindingSeverity.INFORMATION)
-    for prescription_id, summary in found.order_by("review__reviewed_at", "number").values_list(
+    for prescription_id, summary in rows_of_findings.order_by("review__reviewed_at", "number").values_list(
         "review__prescription_id", "summary"
     ):
         findings[prescription_id].append(summary)
