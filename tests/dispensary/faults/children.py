@@ -67,9 +67,9 @@ def thaw(pid: int) -> None:
     assert ended(pid) == 0
 
 
-def kill_when_called(monkeypatch, where, name):
-    """Die at the first call of a step, before it does anything."""
-    monkeypatch.setattr(where, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+def kill_when_called(monkeypatch, where, step):
+    """Die at the first call of a step, before it does anything: the function itself, so that a renamed one fails early."""
+    monkeypatch.setattr(where, step.__name__, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def not_ended(rows=None):

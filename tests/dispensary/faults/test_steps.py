@@ -63,8 +63,14 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
 
 
 @pytest.mark.parametrize(
-    ("where", "name"),
-    [(queue, "claim"), (outcomes, "hand_over"), (outcomes, "book"), (outcomes, "_sent"), (queue, "release")],
+    ("where", "step"),
+    [
+        (queue, queue.claim),
+        (outcomes, outcomes.hand_over),
+        (outcomes, outcomes.book),
+        (outcomes, outcomes._sent),
+        (queue, queue.release),
+    ],
     ids=[
         "before the claim",
         "between claim and intent",
@@ -73,10 +79,10 @@ def test_a_kill_around_the_providers_answer_follows_the_policy_of_its_kind(
         "after the batch",
     ],
 )
-def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, where, name):
+def test_a_kill_at_a_step_of_our_own_loses_nothing(due, outbox, monkeypatch, where, step):
     reminder = due("run_out")
     with monkeypatch.context() as patched:
-        kill_when_called(patched, where, name)
+        kill_when_called(patched, where, step)
         assert in_a_process_that_dies(reminders.drain) == signal.SIGKILL
     recover()
     reminder.refresh_from_db()

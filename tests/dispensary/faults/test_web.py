@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from dispensary import reminders
 from dispensary.actions import dispenses
@@ -46,24 +47,24 @@ def once_and_whole(counter):
 
 
 @pytest.mark.parametrize(
-    ("where", "name"),
+    ("where", "step"),
     [
-        (dispenses, "lock"),
-        (dispenses, "assess"),
-        (dispenses, "sign_answers"),
-        (dispenses._Handover, "_record"),
-        (dispenses, "end"),
-        (dispenses, "follow_record"),
-        (reminders.planning.plans, "write"),
-        (connection, "_commit"),
+        (dispenses, dispenses.lock),
+        (dispenses, dispenses.assess_items),
+        (dispenses, dispenses.sign_answers),
+        (dispenses._Handover, dispenses._Handover._record),
+        (dispenses, dispenses.end),
+        (dispenses, dispenses.follow_record),
+        (reminders.planning.plans, reminders.planning.plans.write),
+        (connection, DatabaseWrapper._commit),
     ],
     ids=["before it", "before the rules", "after the review", "before the line", "after the dispense", "before the plan", "inside the plan", "before the commit"],
 )  # fmt: skip
 def test_a_web_process_killed_before_the_commit_leaves_nothing_and_the_repeat_is_whole(
-    counter, monkeypatch, where, name
+    counter, monkeypatch, where, step
 ):
     with monkeypatch.context() as patched:
-        kill_when_called(patched, where, name)
+        kill_when_called(patched, where, step)
         assert in_a_process_that_dies(lambda: hand_over(counter)) == signal.SIGKILL
     assert left_behind(counter[0]) == (0, 0, False, 0, 0)
     once_and_whole(counter)
