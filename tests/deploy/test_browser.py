@@ -1,7 +1,7 @@
 """The browser that other tests rely on is real: it lays out, runs scripts and obeys the content policy."""
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 
@@ -17,6 +17,8 @@ def test_sign_in_page_loads_under_the_strict_content_policy(browser: Browser, li
     assert answer is not None
     assert answer.status == 200
     assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert page.get_by_role("button", name="Sign In").or_(page.get_by_role("button", name="Sign in")).first.is_visible()
+    expect(
+        page.get_by_role("button", name="Sign In").or_(page.get_by_role("button", name="Sign in")).first
+    ).to_be_visible()
     assert refused == []
     page.close()

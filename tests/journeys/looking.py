@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from dispensary.counter.styles.build import MODULES
 from dispensary.models import StaffMember
@@ -73,7 +73,7 @@ class Eye:
         """Press Tab until the wanted thing has the focus, as somebody without a mouse does."""
         for _ in range(LONGEST_TABBING):
             if target.evaluate("element => element === document.activeElement"):
-                assert target.is_visible()
+                expect(target).to_be_visible()
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"Tab never reaches {target}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from deploy.demo.attacks import Attack, unguarded
@@ -64,14 +64,14 @@ def test_what_does_not_fit_its_hash_is_said_and_the_banner_turns_red_with_age(
     with eye(browser, live_server.url) as looking:
         page = looking.page
         sign_in(looking, auditor)
-        assert page.get_by_text("This log was whole when it was last verified").is_visible()
-        assert page.get_by_text("does not fit").count() == 0
+        expect(page.get_by_text("This log was whole when it was last verified")).to_be_visible()
+        expect(page.get_by_text("does not fit")).to_have_count(0)
         seen(looking, "log-whole")
         with monkeypatch.context() as patch:
             patch.setattr(log_standing, "CHECK_MAX_AGE", timedelta(0))
             page.reload()
             notice = page.locator(".d-notice--stop").first
-            assert notice.get_by_text("was not verified for more than 26 hours").is_visible()
+            expect(notice.get_by_text("was not verified for more than 26 hours")).to_be_visible()
             seen(looking, "log-old")
         row = seal(auditor)
         with database.connect("superuser") as connection, unguarded(connection):
@@ -79,12 +79,12 @@ def test_what_does_not_fit_its_hash_is_said_and_the_banner_turns_red_with_age(
             attack.set_entry(2, "actor = 'user:66'")
             attack.set_body(3, "{}")
         page.reload()
-        assert page.get_by_text("This entry does not fit its hash").count() == 1
-        assert page.get_by_text("The details do not fit their hash").count() == 1
-        assert page.get_by_text("This log was altered").is_visible()
+        expect(page.get_by_text("This entry does not fit its hash")).to_have_count(1)
+        expect(page.get_by_text("The details do not fit their hash")).to_have_count(1)
+        expect(page.get_by_text("This log was altered")).to_be_visible()
         seen(looking, "log-altered")
         page.get_by_role("row").filter(has_text="The details do not fit").get_by_role("link").click()
-        assert page.get_by_text("Do not rely on what is shown here").is_visible()
+        expect(page.get_by_text("Do not rely on what is shown here")).to_be_visible()
         seen(looking, "log-altered-entry")
 
 
@@ -130,14 +130,14 @@ def test_one_patients_complaint_becomes_printed_evidence_without_a_shell(
         page.locator("#id_words").focus()
         page.keyboard.type("novak")
         looking.follow("Enter")
-        assert page.get_by_role("heading", name="Petra Novak").is_visible()
+        expect(page.get_by_role("heading", name="Petra Novak")).to_be_visible()
         seen(looking, "desk-patient")
         page.get_by_role("link", name="Order ").first.click()
-        assert page.get_by_text("105 mg a day is above the 100 mg daily maximum").first.is_visible()
-        assert page.get_by_text("Says", exact=True).is_visible()
+        expect(page.get_by_text("105 mg a day is above the 100 mg daily maximum").first).to_be_visible()
+        expect(page.get_by_text("Says", exact=True)).to_be_visible()
         seen(looking, "desk-order")
         page.get_by_role("listitem").filter(has_text="signed an answer to daily-maximum").get_by_role("link").click()
-        assert page.get_by_text("How it was worked out").is_visible()
+        expect(page.get_by_text("How it was worked out")).to_be_visible()
         seen(looking, "desk-entry")
         with page.expect_download() as download:
             page.get_by_role("link", name="Prove this entry").click()
@@ -162,22 +162,22 @@ def test_the_pages_of_the_desk_are_without_fault(
         page = looking.page
         sign_in(looking, complaint)
         page.get_by_role("link", name="Overrides").first.click()
-        assert page.get_by_role("cell", name="Petra Novak").first.is_visible()
+        expect(page.get_by_role("cell", name="Petra Novak").first).to_be_visible()
         seen(looking, "desk-overrides")
         page.get_by_label("Rule").select_option("daily-maximum")
         page.get_by_role("button", name="Show").click()
-        assert page.get_by_text("1 answer", exact=True).is_visible()
+        expect(page.get_by_text("1 answer", exact=True)).to_be_visible()
         log, today = AuditLog.objects.get(pharmacy=complaint.pharmacy_id), complaint.pharmacy.local_day(timezone.now())
         counts.count_day(log, complaint.pharmacy, today, now=timezone.now())
         looking.go(f"{reverse('counter:audit-quality')}?until={today}")
-        assert page.get_by_role("link", name="Daily maximum").is_visible()
+        expect(page.get_by_role("link", name="Daily maximum")).to_be_visible()
         seen(looking, "desk-rules")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Try a limit").click()
         page.get_by_label("Limit", exact=True).select_option(label="terms.max_mg_per_day, from 12 years: 100 mg/day")
         page.get_by_label("Number to try").fill("110")
         seen(looking, "desk-trials")
         page.get_by_role("button", name="Ask the decisions again").click()
-        assert page.get_by_text("It waits for the worker.").is_visible()
+        expect(page.get_by_text("It waits for the worker.")).to_be_visible()
         seen(looking, "desk-trial-waits")
         limit_trials.run_next(timezone.now)
         page.get_by_text("would differ, in 1 order.").wait_for()
@@ -190,21 +190,21 @@ def test_the_pages_of_the_desk_are_without_fault(
         first = page.get_by_role("group", name="Was this the right answer").first
         first.get_by_label("Discuss").check()
         page.get_by_role("button", name="Record the judgement on 1").click()
-        assert page.locator(".nhsuk-error-summary").is_visible()
+        expect(page.locator(".nhsuk-error-summary")).to_be_visible()
         seen(looking, "desk-sample-refused")
         page.get_by_label("In words").first.fill("Was the prescriber's answer written down?")
         page.get_by_role("button", name="Record the judgement on 1").click()
-        assert page.get_by_text("judged, 1 to discuss").is_visible()
+        expect(page.get_by_text("judged, 1 to discuss")).to_be_visible()
         seen(looking, "desk-sample")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Day").click()
         seen(looking, "desk-day")
         page.get_by_role("button", name="Sign this day").click()
-        assert page.get_by_text(f"Signed by {complaint.display_name}").is_visible()
+        expect(page.get_by_text(f"Signed by {complaint.display_name}")).to_be_visible()
         seen(looking, "desk-day-signed")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Checks").click()
         seen(looking, "desk-checks")
         page.get_by_role("button", name="Verify the log").click()
-        assert page.get_by_text("It waits for the sealer.").is_visible()
+        expect(page.get_by_text("It waits for the sealer.")).to_be_visible()
         seen(looking, "desk-checks-running")
         seal(complaint)
         assert requests.run_next(timezone.now())

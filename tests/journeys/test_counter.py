@@ -66,15 +66,15 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         seen(looking, "sign-in")
         sign_in(looking, pharmacist)
 
-        assert page.get_by_role("heading", name="Queue").is_visible()
+        expect(page.get_by_role("heading", name="Queue")).to_be_visible()
         assert page.locator("#q").evaluate("element => element === document.activeElement")
-        assert page.get_by_text("105 mg a day is above the 100 mg daily maximum").is_visible()
+        expect(page.get_by_text("105 mg a day is above the 100 mg daily maximum")).to_be_visible()
         seen(looking, "queue")
         looking.tab_to(page.get_by_role("link", name="Novak, Petra"))
         looking.follow("Enter")
 
-        assert page.get_by_text("Take 35 mg three times a day for 28 days").first.is_visible()
-        assert page.get_by_role("img", name="Dose line: 105 mg a day").is_visible()
+        expect(page.get_by_text("Take 35 mg three times a day for 28 days").first).to_be_visible()
+        expect(page.get_by_role("img", name="Dose line: 105 mg a day")).to_be_visible()
         seen(looking, "check")
         asked = page.get_by_role("group", name="Drinks alcohol")
         looking.tab_to(asked.get_by_role("radio", name="Yes"))
@@ -83,7 +83,7 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         assert page.get_by_role("link", name="2 findings need a reason").evaluate("e => e === document.activeElement")
         looking.follow("F8")
 
-        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
+        expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
         seen(looking, "override")
         looking.follow("F9")
         assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
@@ -93,19 +93,19 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
         expect(page.get_by_text("Answered by Pharmacist").first).to_be_visible()
         page.keyboard.press("F2")
         type_as_a_scanner(looking)
-        assert page.get_by_text("Lioresal 10 mg tablets").is_visible()
-        assert page.locator("#id_lot").input_value() == "LOT7"
-        assert page.locator("#id_expiry").input_value() == "2028-11-30"
+        expect(page.get_by_text("Lioresal 10 mg tablets")).to_be_visible()
+        expect(page.locator("#id_lot")).to_have_value("LOT7")
+        expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
         seen(looking, "scanned")
         looking.follow("F9")
-        assert page.get_by_role("heading", name="Not handed over").is_visible()
+        expect(page.get_by_role("heading", name="Not handed over")).to_be_visible()
         seen(looking, "refused")
         for tick in page.get_by_role("checkbox").all():
             looking.tab_to(tick)
             page.keyboard.press("Space")
         looking.follow("F9")
 
-        assert page.get_by_text("294 tablets of Lioresal 10 mg tablets").is_visible()
+        expect(page.get_by_text("294 tablets of Lioresal 10 mg tablets")).to_be_visible()
         seen(looking, "dispensed")
         dispense = Dispense.objects.get(prescription=above_the_maximum)
         assert (dispense.lot, dispense.serial) == ("LOT7", "SN42")
@@ -117,8 +117,8 @@ def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard
 
         looking.tab_to(page.get_by_role("link", name="Audit trail"))
         looking.follow("Enter")
-        assert page.get_by_text("signed an answer to daily-maximum").is_visible()
-        assert page.get_by_text(proof.leaf.hex()).is_visible()
+        expect(page.get_by_text("signed an answer to daily-maximum")).to_be_visible()
+        expect(page.get_by_text(proof.leaf.hex())).to_be_visible()
         seen(looking, "trail")
 
 
@@ -157,9 +157,9 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
         assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
         page.locator(focus).focus()
         type_as_a_scanner(looking, ending=ending)
-        assert page.locator("#id_lot").input_value() == "LOT7"
-        assert page.locator("#id_expiry").input_value() == "2028-11-30"
-        assert page.locator("#id_quantity").input_value() == "294"
+        expect(page.locator("#id_lot")).to_have_value("LOT7")
+        expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
+        expect(page.locator("#id_quantity")).to_have_value("294")
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
         looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         send_fast(looking, [*code, "Enter"])
-        assert page.get_by_text(words).first.is_visible()
-        assert page.locator("#id_lot").input_value() == lot
+        expect(page.get_by_text(words).first).to_be_visible()
+        expect(page.locator("#id_lot")).to_have_value(lot)
 
 
 def test_what_a_hand_types_is_no_scan(
@@ -199,7 +199,7 @@ def test_what_a_hand_types_is_no_scan(
         page.locator("#id_lot").focus()
         page.keyboard.type("0105012345", delay=120)
         page.wait_for_timeout(400)
-        assert page.locator("#id_lot").input_value() == "0105012345"
+        expect(page.locator("#id_lot")).to_have_value("0105012345")
 
 
 def test_a_lock_loses_nothing_that_was_typed(
@@ -216,10 +216,10 @@ def test_a_lock_loses_nothing_that_was_typed(
         looking.follow("Alt+l")
         page.keyboard.type(make.PASSWORD)
         looking.follow("Enter")
-        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
-        assert page.get_by_label("In your own words").first.input_value() == "Dr Mwangi raised it herself."
+        expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
+        expect(page.get_by_label("In your own words").first).to_have_value("Dr Mwangi raised it herself.")
         assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
-        assert page.get_by_label("Your password").input_value() == ""
+        expect(page.get_by_label("Your password")).to_have_value("")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1440, 900), (320, 640)])
@@ -260,7 +260,7 @@ def test_a_session_that_ended_gives_back_what_was_typed_after_the_sign_in(
         page.get_by_label("In your own words").first.fill("Dr Mwangi raised it herself.")
         page.context.clear_cookies()
         looking.follow("F9")
-        assert page.get_by_role("heading", name="Your session has ended").is_visible()
+        expect(page.get_by_role("heading", name="Your session has ended")).to_be_visible()
         seen(looking, "session-ended")
         looking.tab_to(page.get_by_role("button", name="Sign in and go on"))
         looking.follow("Enter")
@@ -268,8 +268,8 @@ def test_a_session_that_ended_gives_back_what_was_typed_after_the_sign_in(
         page.keyboard.press("Tab")
         page.keyboard.type(make.PASSWORD)
         looking.follow("Enter")
-        assert page.get_by_role("heading", name="Supply in spite of 2 findings").is_visible()
-        assert page.get_by_label("In your own words").first.input_value() == "Dr Mwangi raised it herself."
+        expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
+        expect(page.get_by_label("In your own words").first).to_have_value("Dr Mwangi raised it herself.")
         assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
 
 
@@ -291,7 +291,7 @@ def test_without_scripts_the_same_pages_do_the_same_work(
         page.get_by_role("button", name="Take", exact=True).click()
         page.fill("#id_expiry", make.pack_expiry().isoformat())
         page.get_by_role("button", name="Dispense 42 tablets").click()
-        assert page.get_by_text("42 tablets of Lioresal 10 mg tablets").is_visible()
+        expect(page.get_by_text("42 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert order.dispenses.count() == 1
 
 
@@ -332,9 +332,9 @@ def test_every_other_page_is_without_fault(
             looking.go(address)
             seen(looking, name)
         looking.page.keyboard.press("?")
-        assert looking.page.get_by_text("Next in the queue").is_visible()
+        expect(looking.page.get_by_text("Next in the queue")).to_be_visible()
         looking.follow("Alt+l")
-        assert looking.page.get_by_role("heading", name="This counter is locked").is_visible()
+        expect(looking.page.get_by_role("heading", name="This counter is locked")).to_be_visible()
         seen(looking, "locked")
 
 
@@ -355,17 +355,17 @@ def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(
             page.keyboard.press(key)
             assert page.evaluate("document.activeElement.textContent").startswith(name)
         looking.follow("Enter")
-        assert page.get_by_role("heading", name=names[2]).is_visible()
+        expect(page.get_by_role("heading", name=names[2])).to_be_visible()
         seen(looking, "check-long-name")
         looking.go(reverse("counter:queue"))
         looking.follow("F4")
-        assert page.get_by_role("heading", name="Abel").is_visible()
+        expect(page.get_by_role("heading", name="Abel")).to_be_visible()
 
 
 def test_an_empty_queue_says_so(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
     with eye(browser, live_server.url) as looking:
         sign_in(looking, pharmacist)
-        assert looking.page.get_by_text("Nothing waits.").is_visible()
+        expect(looking.page.get_by_text("Nothing waits.")).to_be_visible()
         seen(looking, "queue-empty")
 
 
@@ -386,22 +386,22 @@ def test_two_hundred_waiting_are_shown_on_four_pages_and_read(
     with eye(browser, live_server.url) as looking:
         page = looking.page
         sign_in(looking, pharmacist)
-        assert page.get_by_text("1 to 50 of 200 prescriptions").count() == 2
+        expect(page.get_by_text("1 to 50 of 200 prescriptions")).to_have_count(2)
         seen(looking, "queue-full")
         for first in (51, 101, 151):
             looking.tab_to(page.get_by_role("link", name="Next page").first)
             looking.follow("Enter")
-            assert page.get_by_text(f"{first} to {first + 49} of 200 prescriptions").count() == 2
-            assert page.get_by_role("link", name="Okafor, Ada").count() == 50
-        assert page.get_by_role("link", name="Next page").count() == 0
+            expect(page.get_by_text(f"{first} to {first + 49} of 200 prescriptions")).to_have_count(2)
+            expect(page.get_by_role("link", name="Okafor, Ada")).to_have_count(50)
+        expect(page.get_by_role("link", name="Next page")).to_have_count(0)
         seen(looking, "queue-last-page")
         looking.tab_to(page.locator("#q"))
         page.keyboard.type("Okafor")
         looking.follow("Enter")
         looking.tab_to(page.get_by_role("button", name="Next page").first)
         looking.follow("Enter")
-        assert page.get_by_role("heading", name="Search: 200 found").is_visible()
-        assert page.get_by_text("51 to 100 of 200 prescriptions").count() == 2
+        expect(page.get_by_role("heading", name="Search: 200 found")).to_be_visible()
+        expect(page.get_by_text("51 to 100 of 200 prescriptions")).to_have_count(2)
         seen(looking, "search-second-page")
 
 
@@ -409,7 +409,9 @@ def test_another_role_has_its_own_menu(browser: Browser, live_server: LiveServer
     auditor = make.staff(pharmacist.pharmacy, StaffRole.AUDITOR)
     with eye(browser, live_server.url) as looking:
         sign_in(looking, auditor)
-        assert looking.page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log").is_visible()
+        expect(
+            looking.page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log")
+        ).to_be_visible()
         looking.tab_to(looking.page.get_by_role("link", name="Audit log"))
         looking.follow("Enter")
         seen(looking, "audit")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Decision, Dispense, Patient, StaffMember
@@ -42,13 +42,13 @@ def test_a_dose_increase_costs_a_scan_and_one_key(
         seen(looking, "dose-increase")
         type_as_a_scanner(looking)
         main = page.get_by_role("button", name="Replaces 30 mg a day: dispense 98 tablets")
-        assert main.is_visible()
+        expect(main).to_be_visible()
         page.locator("#id_quantity").fill("42")
-        assert page.get_by_role("button", name="Replaces 30 mg a day: dispense 42 tablets").is_visible()
+        expect(page.get_by_role("button", name="Replaces 30 mg a day: dispense 42 tablets")).to_be_visible()
         page.locator("#id_quantity").fill("98")
         seen(looking, "dose-increase-scanned")
         looking.follow("F9")
-        assert page.get_by_text("98 tablets of Lioresal 10 mg tablets").is_visible()
+        expect(page.get_by_text("98 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Dispense.objects.get(prescription=increase).relation == "changes"
 
 
@@ -66,12 +66,12 @@ def test_another_first_day_is_chosen_by_keyboard_and_reviewed_at_once(
         looking.tab_to(page.get_by_role("button", name="When the old tablets end"))
         looking.follow("Enter")
         assert page.locator("#act").evaluate("element => element === document.activeElement")
-        assert page.get_by_role("button", name="Replaces 30 mg a day from ").is_visible()
-        assert page.locator("[aria-pressed=true]").inner_text().strip().startswith("When the old tablets end")
+        expect(page.get_by_role("button", name="Replaces 30 mg a day from ")).to_be_visible()
+        expect(page.locator("[aria-pressed=true]")).to_contain_text("When the old tablets end")
         seen(looking, "lower-dose-chosen")
         type_as_a_scanner(looking)
         looking.follow("F9")
-        assert page.get_by_text("70 tablets of Lioresal 10 mg tablets").is_visible()
+        expect(page.get_by_text("70 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Decision.objects.get(order=lower).kind == "replaces"
 
 
@@ -88,7 +88,7 @@ def test_a_second_prescribers_order_is_decided_and_signed_by_keyboard(
         seen(looking, "two-prescribers-override")
         looking.tab_to(page.get_by_role("button", name="Beside it"))
         looking.follow("Enter")
-        assert page.locator("[aria-pressed=true]").inner_text().strip() == "Beside it"
+        expect(page.locator("[aria-pressed=true]")).to_have_text("Beside it")
         looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True).first)
         page.keyboard.press("Space")
         looking.tab_to(page.get_by_label("In your own words").first)
@@ -97,10 +97,10 @@ def test_a_second_prescribers_order_is_decided_and_signed_by_keyboard(
         looking.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
         looking.follow("F9")
-        assert page.get_by_role("button", name="Beside 30 mg a day: dispense 14 tablets").is_visible()
+        expect(page.get_by_role("button", name="Beside 30 mg a day: dispense 14 tablets")).to_be_visible()
         type_as_a_scanner(looking)
         looking.follow("F9")
-        assert page.get_by_text("14 tablets of Lioresal 10 mg tablets").is_visible()
+        expect(page.get_by_text("14 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Decision.objects.get(order=extra).words == "Dr Weiss adds it for the nights."
 
 
@@ -113,15 +113,15 @@ def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
         page = looking.page
         sign_in(looking, pharmacist)
         looking.go(check(second))
-        assert page.get_by_text("25 mg tablets: not scanned yet").is_visible()
+        expect(page.get_by_text("25 mg tablets: not scanned yet")).to_be_visible()
         seen(looking, "two-strengths")
         type_as_a_scanner(looking, gtin=make.TEN_MG, lot="LOT10")
-        assert page.get_by_text("25 mg tablets: not scanned yet").is_visible()
+        expect(page.get_by_text("25 mg tablets: not scanned yet")).to_be_visible()
         type_as_a_scanner(looking, gtin=make.TWENTY_FIVE_MG, lot="LOT25")
         seen(looking, "two-strengths-scanned")
         looking.follow("F9")
-        assert page.get_by_role("link", name="Print the label of 25 mg").is_visible()
-        assert page.get_by_role("link", name="Print the label of 10 mg").is_visible()
+        expect(page.get_by_role("link", name="Print the label of 25 mg")).to_be_visible()
+        expect(page.get_by_role("link", name="Print the label of 10 mg")).to_be_visible()
         seen(looking, "two-strengths-handed-over")
     assert [row.lot for row in Dispense.objects.filter(prescription__in=(first, second)).order_by("lot")] == [
         "LOT10",
@@ -139,7 +139,7 @@ def test_a_medicine_is_stopped_from_the_patients_page_by_keyboard(
         seen(looking, "patient-takes")
         looking.tab_to(page.get_by_role("link", name="Stop it"))
         looking.follow("Enter")
-        assert page.get_by_text("Instead: a taper that the rules accept").is_visible()
+        expect(page.get_by_text("Instead: a taper that the rules accept")).to_be_visible()
         looking.tab_to(page.get_by_role("radio", name="Another reason"))
         page.keyboard.press("Space")
         looking.tab_to(page.get_by_label("In your own words"))
@@ -153,6 +153,6 @@ def test_a_medicine_is_stopped_from_the_patients_page_by_keyboard(
         looking.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
         looking.follow("F9")
-        assert page.get_by_text("a day is stopped from today.").is_visible()
+        expect(page.get_by_text("a day is stopped from today.")).to_be_visible()
         seen(looking, "stopped-medicine")
     assert Decision.objects.get(patient=patient).kind == "stopped"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Patient, Prescription, Source, StaffMember
@@ -36,7 +36,7 @@ def test_a_paper_prescription_of_somebody_new_is_taken_in_by_keyboard_alone(
         page.locator("#id_birth_date").fill("1980-04-05")
         looking.follow("F9")
 
-        assert page.get_by_role("heading", name="New prescription for Paper, Pia").is_visible()
+        expect(page.get_by_role("heading", name="New prescription for Paper, Pia")).to_be_visible()
         assert page.locator("#id_prescriber").evaluate("element => element === document.activeElement")
         page.keyboard.type("Mwangi")
         looking.tab_to(page.locator("#id_written_on"))
@@ -50,12 +50,12 @@ def test_a_paper_prescription_of_somebody_new_is_taken_in_by_keyboard_alone(
         assert page.locator("#id_directions").evaluate("element => element === document.activeElement")
         seen(looking, "new-order-read-back")
         page.keyboard.press("F7")
-        assert page.locator("#id_quantity").input_value() == "32"
+        expect(page.locator("#id_quantity")).to_have_value("32")
         page.get_by_role("button", name="Order 32 tablets").wait_for()
         looking.follow("F9")
 
-        assert page.get_by_role("heading", name="Paper, Pia").is_visible()
-        assert page.get_by_text("Typed at the counter").is_visible()
+        expect(page.get_by_role("heading", name="Paper, Pia")).to_be_visible()
+        expect(page.get_by_text("Typed at the counter")).to_be_visible()
         seen(looking, "new-order-check")
     taken = Prescription.objects.get()
     assert (taken.source, taken.quantity, taken.then_stop, taken.phases.count()) == (Source.COUNTER, 32, True, 2)
@@ -72,8 +72,8 @@ def test_what_is_missing_is_said_at_its_field_and_what_was_typed_stays(
         page.locator("#id_directions").fill("10 mg daily as per clinic letter")
         looking.follow("F9")
         assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
-        assert page.get_by_label("Take it in as it is written").is_visible()
-        assert page.locator("#id_directions").input_value() == "10 mg daily as per clinic letter"
+        expect(page.get_by_label("Take it in as it is written")).to_be_visible()
+        expect(page.locator("#id_directions")).to_have_value("10 mg daily as per clinic letter")
         seen(looking, "new-order-errors")
     assert not Prescription.objects.exists()
 
@@ -97,8 +97,8 @@ def test_without_scripts_an_order_is_read_back_by_its_button_and_taken_in(
         page.select_option("#id_strength_mg", "10")
         page.fill("#id_directions", TAPER)
         page.get_by_role("button", name="Read it back").click()
-        assert page.get_by_text("Tablets needed: 32").is_visible()
+        expect(page.get_by_text("Tablets needed: 32")).to_be_visible()
         page.fill("#id_quantity", "32")
         page.get_by_role("button", name="Take in the prescription").click()
-        assert page.get_by_role("heading", name="Okafor, Ada").is_visible()
+        expect(page.get_by_role("heading", name="Okafor, Ada")).to_be_visible()
     assert Patient.objects.get().prescriptions.count() == 1
