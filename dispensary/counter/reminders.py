@@ -216,6 +216,24 @@ def work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
 
 
+@require_http_methods(["GET", "POST"])
+@at_counter(policies.may_send_reminders)
+def sender_work(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Record the follow-up of a message from a number on no record."""
+    item = visit.fetch(WorklistItem.objects.filter(patient__isnull=True), pk)
+    form = DoneForm(posted_data(request))
+    errors: list[ErrorLine] = form_error_lines(form)
+    if form.is_valid():
+        try:
+            follow_up(visit, item, form)
+        except DispensaryError as error:
+            errors = error_lines(error, {"note": "id_note", "until": "id_until"})
+        else:
+            return redirect("counter:at-risk")
+    context = {"item": item, "form": form}
+    return render_page(request, visit, "work.html", context, errors=errors, status=422 if errors else 200)
+
+
 def open_item(visit: Visit, patient: Patient, kind: str) -> WorklistItem | None:
     """Return the most urgent open work of a kind for a patient."""
     items = WorklistItem.objects.filter(pharmacy=visit.pharmacy, patient=patient, kind=kind)
@@ -250,6 +268,11 @@ def settle(visit: Visit, patient: Patient, kind: str, reason: str, form: DoneFor
         item = WorklistItem.objects.get(
             pharmacy=visit.pharmacy, patient=patient, kind=WorkKind.WITHDRAWAL_RISK, state=WorkState.OPEN
         )
+    follow_up(visit, item, form)
+
+
+def follow_up(visit: Visit, item: WorklistItem, form: DoneForm) -> None:
+    """Close a piece of work or put it off."""
     data = form.cleaned_data
     if data["what"] == "put-off":
         day = data["until"] or visit.today

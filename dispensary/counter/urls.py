@@ -79,6 +79,7 @@ urlpatterns = [
     path("patients/<uuid:pk>/namesakes/<uuid:other>", identities.answer_namesake, name="answer-namesake"),
     path("patients/<uuid:pk>/messages", patient_messages.explain, name="explain"),
     path("patients/<uuid:pk>/work", reminders.work, name="work"),
+    path("work/<uuid:pk>", reminders.sender_work, name="sender-work"),
     path("withdrawal-risk/", reminders.at_risk, name="at-risk"),
     path("reminders/", reminders.list_reminders, name="reminders"),
     path("reminders/<uuid:pk>/send", reminders.send, name="send-reminder"),

@@ -49,11 +49,11 @@ class Resolution(models.TextChoices):
 
 
 class WorklistItem(models.Model):
-    """A piece of work at a pharmacy."""
+    """A piece of work at a pharmacy, about a patient or, for a message from a number on no record, about nobody known."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pharmacy = models.ForeignKey(Pharmacy, on_delete=models.PROTECT, related_name="work")
-    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="work")
+    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.CASCADE, related_name="work")
     reminder = models.ForeignKey(Reminder, null=True, blank=True, on_delete=models.CASCADE, related_name="work")
     kind = models.CharField(max_length=16, choices=WorkKind)
     reason = models.CharField(max_length=300, help_text=_("why, in words, as it was when it was opened"))
@@ -83,6 +83,10 @@ class WorklistItem(models.Model):
                 condition=Q(state=WorkState.RESOLVED, resolved_at__isnull=False) & ~Q(resolution="")
                 | ~Q(state=WorkState.RESOLVED) & Q(resolved_at__isnull=True, resolution=""),
                 name="work_done_says_how",
+            ),
+            models.CheckConstraint(
+                condition=Q(patient__isnull=False) | Q(kind__in=(WorkKind.RED_FLAG, WorkKind.REPLY)),
+                name="work_about_nobody_known_is_a_message",
             ),
             models.CheckConstraint(
                 condition=~Q(state=WorkState.PUT_OFF) | Q(put_off_until__isnull=False), name="work_put_off_has_a_day"

@@ -21,7 +21,7 @@ from dispensary.channels.staff import notify_staff
 from dispensary.conf import conf
 from dispensary.models import Reminder, WorkKind
 from dispensary.models.reminders import ReminderState as State
-from dispensary.reminders import compose, health, outcomes, queue, receipts, risk_list, time_zones
+from dispensary.reminders import answers, compose, health, outcomes, queue, receipts, risk_list, time_zones
 from dispensary.reminders.breaker import Breaker
 from dispensary.reminders.compose import Ready, recheck_before_send, wait_for_provider
 from dispensary.reminders.queue import count, take_turn
@@ -84,7 +84,7 @@ def tick() -> Ticked:
     if take_turn(RISK, RISK_EVERY):
         ticked.work_opened = _part("risk", lambda: risk_list.open_risk_work(now=now))
     ticked.events = _part("events", lambda: receipts.act_on_events(now=now))
-    _part("answers", lambda: receipts.answer_replies(now=now))
+    _part("answers", lambda: answers.answer_replies(now=now))
     if take_turn(ZONES, ZONES_EVERY):
         _part("zones", lambda: time_zones.derive_again(now=now))
     if conf().staff_alerts and take_turn(ALERT, ALERT_EVERY):

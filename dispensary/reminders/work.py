@@ -34,7 +34,7 @@ def open_work(
     kind: WorkKind,
     *,
     pharmacy_id: UUID,
-    patient_id: UUID,
+    patient_id: UUID | None,
     reason: str,
     by: Actor,
     now: datetime,
@@ -43,7 +43,8 @@ def open_work(
 ) -> bool:
     """Open one piece of work unless the same is open already. Returns whether it is new. Call inside a transaction.
 
-    `within`: due after that instead of what `DUE_WITHIN` says of the kind.
+    `within`: due after that instead of what `DUE_WITHIN` says of the kind. Work about nobody known is always new, and the
+    log, where nobody's details could be erased, does not repeat its words.
     """
     item = WorklistItem(
         pharmacy_id=pharmacy_id,
@@ -65,7 +66,7 @@ def open_work(
         subject=item,
         patient=patient_id,
         reason_code=kind.value,
-        body={"reason": reason},
+        body={"reason": reason if patient_id else "A message from a number on no record."},
     )
     return True
 

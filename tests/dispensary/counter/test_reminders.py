@@ -249,3 +249,28 @@ def test_a_message_that_cannot_wait_stands_above_everything_else(counter: Client
     assert "no tablets left" in counter.get(where).content.decode()
     assert counter.post(where, {"what": "called", "note": "has tablets for today"}).status_code == 302
     assert "no tablets left" not in counter.get(reverse("counter:at-risk")).content.decode()
+
+
+def test_a_message_from_a_number_on_no_record_is_followed_up_like_any_other(
+    counter: Client, pharmacist: StaffMember
+) -> None:
+    open_work(
+        WorkKind.RED_FLAG,
+        pharmacy_id=pharmacist.pharmacy_id,
+        patient_id=None,
+        reason="+447700900555 wrote: “I have no tablets” The number is on no record here.",
+        by=pharmacist.actor(),
+        now=timezone.now(),
+    )
+    item = WorklistItem.objects.get()
+    where = reverse("counter:sender-work", args=[item.pk])
+    page = counter.get(reverse("counter:at-risk")).content.decode()
+    assert "A number on no record" in page and "+447700900555 wrote" in page and where in page
+    assert "I have no tablets" in counter.get(where).content.decode()
+    assert counter.post(where, {}).status_code == 422
+    stranger = Client()
+    stranger.force_login(make.staff(make.pharmacy("Elsewhere")).user)
+    assert stranger.get(where).status_code == 404
+    assert counter.post(where, {"what": "called", "note": "Their son collects for them"}).status_code == 302
+    item.refresh_from_db()
+    assert (item.state, item.resolution) == ("resolved", "called")

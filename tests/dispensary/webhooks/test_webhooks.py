@@ -13,8 +13,10 @@ from django.test import Client
 
 from dispensary import reminders
 from dispensary.actions import consent
+from dispensary.audit import reading
 from dispensary.channels.signing import HEADER, sign
 from dispensary.models import (
+    AuditBody,
     Consent,
     ConsentAnswer,
     ConsentEvent,
@@ -25,6 +27,7 @@ from dispensary.models import (
     EngineCounter,
     InboundEvent,
     Medium,
+    Pharmacy,
     Reminder,
     ReminderState,
     Suppression,
@@ -410,6 +413,39 @@ def test_an_unknown_number_in_need_is_answered_and_staff_are_told_without_its_wo
     assert "Call 999 now" in json.loads(confirming.calls[0][1])["text"]
     notices = [json.loads(body)["message"] for _, body in receiver.calls]
     assert notices == ["A message from a number that is not known here sounds urgent. Look now."]
+
+
+def test_a_number_on_no_record_in_need_is_work_of_every_pharmacy_and_is_answered(client, gateway, confirming):
+    making.pharmacy(), making.pharmacy()
+    call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "Hello? I have no tablets"})
+    reminders.tick()
+    items = WorklistItem.objects.all()
+    assert [(item.patient, item.kind) for item in items] == [(None, "red-flag")] * 2
+    assert {item.pharmacy for item in items} == set(Pharmacy.objects.all())
+    assert items[0].due_by == items[0].opened_at
+    assert items[0].reason == "+447700900555 wrote: “Hello? I have no tablets” The number is on no record here."
+    answer = json.loads(confirming.calls[0][1])["text"]
+    assert answer.startswith("Your pharmacy: your message may be urgent") and "Call 999 now" in answer
+
+
+def test_the_log_does_not_repeat_the_words_of_a_number_on_no_record(client, gateway):
+    pharmacy = making.pharmacy()
+    call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "I have no tablets"})
+    with reading(pharmacy.pk):
+        bodies = list(AuditBody.objects.values_list("body", flat=True))
+    assert any("a number on no record" in body.lower() for body in bodies)
+    assert not any("900555" in body or "no tablets" in body for body in bodies)
+
+
+@pytest.mark.parametrize(("pharmacies", "result"), [(1, "work"), (2, "nobody")])
+def test_an_ordinary_message_of_a_number_on_no_record_is_work_where_there_is_one_pharmacy(
+    client, gateway, pharmacies, result
+):
+    for _ in range(pharmacies):
+        making.pharmacy()
+    call(client, {"type": "reply", "id": "r1", "from": "+447700900555", "text": "Are you open today?"})
+    assert InboundEvent.objects.get().result == result
+    assert WorklistItem.objects.filter(kind="reply", patient=None).count() == (result == "work")
 
 
 def test_a_stop_from_a_number_that_nobody_has_is_remembered(client, gateway, db):
