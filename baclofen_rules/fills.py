@@ -48,6 +48,8 @@ class Past(NamedTuple):
     gap_days: int = 0
     concurrent_mg: Decimal = ZERO
     """Daily dose of other supplies that cover today."""
+    not_repeated: tuple[Fill, ...] = ()
+    """Lines of the latest supply, of other tablets than the order repeats, that may still be at home."""
 
 
 def look_back(
@@ -61,7 +63,7 @@ def look_back(
     concurrent_mg = running_mg(beside, on) if beside else ZERO
     if not own:
         return Past(standing=Standing.NEW, concurrent_mg=concurrent_mg)
-    own = join_strengths(own, order) if len(own) > 1 else own
+    lines, own = own, join_strengths(own, order) if len(own) > 1 else own
     last_day = [fill for fill in own if fill.dispensed_on == own[-1].dispensed_on]
     latest = max(last_day, key=lambda fill: (fill.mg_per_day, fill.days_supply)) if len(last_day) > 1 else last_day[0]
     end = cover_end(own)
@@ -78,7 +80,16 @@ def look_back(
         left_days=max(days, 0),
         gap_days=gap,
         concurrent_mg=concurrent_mg,
+        not_repeated=_lines_not_repeated(lines, last_day, on) if len(lines) > len(own) else (),
     )
+
+
+def _lines_not_repeated(lines: list[Fill], last_day: list[Fill], on: date) -> tuple[Fill, ...]:
+    """Return the other lines of the latest supply, where the order repeats one and their tablets may last beyond `on`."""
+    end = cover_end(lines)
+    if last_day[0] not in lines or end is None or end <= on:
+        return ()
+    return tuple(fill for fill in lines if fill.dispensed_on == last_day[0].dispensed_on and fill not in last_day)
 
 
 def join_strengths(fills: Iterable[Fill], order: Order | None) -> list[Fill]:

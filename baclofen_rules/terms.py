@@ -73,6 +73,7 @@ class Terms:
         "may_stop",
         "most_times",
         "needed_tablets",
+        "not_repeated",
         "order",
         "other_oral_baclofen",
         "patient",
@@ -237,6 +238,7 @@ class Terms:
         self.left_days = past.left_days
         self.gap_days = past.gap_days
         self.concurrent_mg = past.concurrent_mg
+        self.not_repeated = past.not_repeated
 
     def _look_up(self) -> None:
         """Conditions by their words, medicines by their interaction classes."""

@@ -1,6 +1,7 @@
 """Tablets of another dose are still at home.
 
-Finds: for information, a continuing patient with days left whose phase 1 has another daily dose than the last supply.
+Finds: for information, a continuing patient with days left whose phase 1 has another daily dose than the last supply, or who was
+handed other tablets with the last supply that are not ordered again.
 Errs: on the side of a word too many: tell the patient what to do with the old tablets.
 Source: design.
 """
@@ -9,7 +10,7 @@ from datetime import date
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
 from baclofen_rules.rule import NoLimits, Rule
-from baclofen_rules.terms import HISTORY_FACT, Terms
+from baclofen_rules.terms import HISTORY_FACT, ZERO, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation
 from baclofen_rules.words import count_days
@@ -20,7 +21,11 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         return (Missing((HISTORY_FACT,)),)
     if t.relation is not None:
         return _check_change(t, t.relation)
-    if not t.left_days or not t.is_continuing or t.first_mg == t.previous_mg:
+    if not t.is_continuing:
+        return CLEAR
+    if t.not_repeated:
+        return (Found(Severity.INFORMATION, _describe_not_repeated, t),)
+    if not t.left_days or t.first_mg == t.previous_mg:
         return CLEAR
     return (Found(Severity.INFORMATION, _describe, t),)
 
@@ -53,6 +58,19 @@ def _describe(t: Terms) -> Words:
         f"Earlier supplies cover the days before {t.cover_end}; the daily dose changes from {before} to {now} mg.",
         observed={"days_left": str(t.left_days), "mg_per_day": now},
         limit={"mg_per_day": before},
+        dur=Dur.EDUCATION,
+    )
+
+
+def _describe_not_repeated(t: Terms) -> Words:
+    mg_per_day = format_amount(sum((fill.mg_per_day for fill in t.not_repeated), ZERO))
+    days = max(fill.days_supply for fill in t.not_repeated)
+    handed_over_on = t.not_repeated[0].dispensed_on
+    return Words(
+        f"{mg_per_day} mg a day of other tablets, for {count_days(days)}, is not ordered again; say what to do with those left",
+        f"Handed over on {handed_over_on} beside the tablets of this order: {mg_per_day} mg a day for {count_days(days)}.",
+        observed={"days_supply": str(days), "mg_per_day": mg_per_day},
+        limit={"mg_per_day": format_amount(t.first_mg)},
         dur=Dur.EDUCATION,
     )
 

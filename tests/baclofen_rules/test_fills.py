@@ -70,3 +70,27 @@ def test_an_order_is_held_against_its_own_line_or_the_sum_of_both(strength: int,
     for history in (lines, lines[::-1]):
         answer = review(Case.from_json({**case, "history": history}), load_profile("lioresal"))
         assert {finding.code for finding in answer.findings if finding.severity.rank} == codes
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (28, "30 mg a day of other tablets, for 28 days, is not ordered again"),
+        (1, "30 mg a day of other tablets, for 1 day, is not ordered again"),
+        (None, None),
+    ],
+)
+def test_tablets_of_a_line_that_the_order_does_not_repeat_may_be_at_home(
+    days: int | None, expected: str | None
+) -> None:
+    case = case_of({"takes": ["25+25+25 for 28 days"], "prescription": {"strength_mg": 25}})
+    history = [
+        {"dispensed_on": "2026-10-25", "dose": mg, "times_per_day": 3, "strength_mg": mg, "days_supply": lasts, "relation": "same-course"}
+        for mg, lasts in ((25, 28), (10, days))
+        if lasts
+    ]  # fmt: skip
+    for lines in (history, history[::-1]):
+        answer = review(Case.from_json({**case, "history": lines}), load_profile("lioresal"))
+        summaries = [finding.summary for finding in answer.findings]
+        assert [words.partition(";")[0] for words in summaries] == ([expected] if expected else [])
+        assert answer.outcome == "pass"
