@@ -168,12 +168,12 @@ _SNOMED_SYSTEM: Final = re.compile(r"snomed|2\.16\.840\.1\.113883\.6\.96$", re.I
 
 def condition_of(coded: CodedCondition) -> Condition | None:
     """The word for a coded condition, or None for an unmapped code."""
-    return _look_up(coded, ICD_10, SNOMED)
+    return look_up(coded, ICD_10, SNOMED)
 
 
 def statement_of(coded: CodedCondition) -> Statement | None:
     """Return what a coded condition says of another fact, or None where it says nothing of one."""
-    return _look_up(coded, STATED_BY_ICD_10, STATED_BY_SNOMED)
+    return look_up(coded, STATED_BY_ICD_10, STATED_BY_SNOMED)
 
 
 def map_conditions(conditions: Sequence[Condition | CodedCondition]) -> tuple[frozenset[Condition], tuple[int, ...]]:
@@ -192,12 +192,13 @@ def map_conditions(conditions: Sequence[Condition | CodedCondition]) -> tuple[fr
     return frozenset(word for word in words if word is not None), unmapped
 
 
-def _look_up(coded: CodedCondition, by_icd_10: Mapping[str, T], by_snomed: Mapping[str, T]) -> T | None:
+def look_up(coded: CodedCondition, by_icd_10: Mapping[str, T], by_snomed: Mapping[str, T]) -> T | None:
+    """Return what a coded condition is mapped to: by the longest beginning of an ICD-10 code, or by a SNOMED CT concept."""
     if _SNOMED_SYSTEM.search(coded.system):
         return by_snomed.get(coded.code)
     if _ICD_SYSTEM.search(coded.system):
         code = _plain_icd(coded.code)
-        return next((by_icd_10[code[:length]] for length in (6, 4, 3) if code[:length] in by_icd_10), None)
+        return next((by_icd_10[code[:length]] for length in (6, 5, 4, 3) if code[:length] in by_icd_10), None)
     return None
 
 

@@ -187,6 +187,7 @@ def _read_draft(
         resource,
         Order(
             prescription=order.prescription,
+            facts=order.facts,
             identifiers=order.identifiers,
             notes=(*notes, *order.notes),
             absences=order.absences,

@@ -10,7 +10,7 @@ from dispensary.api.fhir.elements import Inquiry, as_object, as_text, check_elem
 READ = [
     "status", "intent", "doNotPerform", "medicationCodeableConcept", "medicationReference", "subject", "authoredOn",
     "requester", "dosageInstruction", "dispenseRequest", "priorPrescription", "courseOfTherapyType", "identifier",
-    "groupIdentifier",
+    "groupIdentifier", "reasonCode", "reasonReference",
 ]  # fmt: skip
 HARMLESS = {
     "basedOn": "fulfils a plan and replaces nothing",
@@ -23,7 +23,7 @@ HARMLESS = {
 """Elements that can be passed over, each with the reason: what it says changes neither medicine nor dose nor patient."""
 _NOTED = [
     "category", "detectedIssue", "instantiatesCanonical", "instantiatesUri", "note", "performer", "performerType", "priority",
-    "reasonCode", "reasonReference", "reportedBoolean", "reportedReference", "substitution", "supportingInformation",
+    "reportedBoolean", "reportedReference", "substitution", "supportingInformation",
 ]  # fmt: skip
 _USUAL = {"priority": "routine", "reportedBoolean": False}
 """Values that say nothing: they are what an order without the element means."""

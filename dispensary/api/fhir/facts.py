@@ -10,7 +10,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from baclofen_rules.facts import FACTS
+from baclofen_rules.facts import FACTS, Indication
+from baclofen_rules.indications import choose_use, read_uses
 from baclofen_rules.products import Identity, OrderedMedicine, identify
 from dispensary.api.fhir.elements import (
     Inquiry,
@@ -170,6 +171,33 @@ def read_observations(resources: Resources, inquiry: Inquiry) -> dict[str, Any]:
     if "egfr" in newest and newest["egfr"][0] != date.min:
         facts["egfr_on"] = newest["egfr"][0].isoformat()
     return facts
+
+
+def read_reasons(
+    request: Mapping[str, Any], path: str, by_name: Mapping[str, tuple[str, Mapping[str, Any]]], inquiry: Inquiry
+) -> dict[str, str]:
+    """Return what the medicine is for, by the reasons of an order and the conditions that came along as reasons.
+
+    Every reason but spasticity is noted with its words, read by the rules or not.
+    """
+    concepts = as_objects(request.get("reasonCode"), f"{path}.reasonCode", inquiry)
+    for where, reference in as_objects(request.get("reasonReference"), f"{path}.reasonReference", inquiry):
+        _, condition = by_name.get(as_text(reference.get("reference"), f"{where}.reference", inquiry), ("", {}))
+        stated = {"text": as_text(reference.get("display"), f"{where}.display", inquiry)}
+        concepts.append((where, as_object(condition.get("code"), where, inquiry) or stated))
+    named: set[Indication] = set()
+    for where, concept in concepts:
+        coded = read_codings(concept, where, inquiry)
+        texts = [as_text(concept.get("text"), f"{where}.text", inquiry), *(display for *_, display in coded)]
+        uses = read_uses([(system, code) for system, code, _ in coded], texts)
+        how = f"read as the use {choose_use(uses)}" if uses else "was not read by the rules"
+        if uses != {Indication.SPASTICITY}:
+            inquiry.note(where, f"{how}: {read_words(concept, where, inquiry) or 'a reference'}")
+        named |= uses
+    if not concepts:
+        inquiry.miss(f"{path}.reasonCode", "what the medicine is for was not looked at")
+    use = choose_use(named)
+    return {} if use is None else {"indication": use.value}
 
 
 def _is_present(resource: Mapping[str, Any], path: str, inquiry: Inquiry) -> bool:

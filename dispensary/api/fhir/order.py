@@ -11,7 +11,7 @@ from uuid import UUID
 from dispensary.api.fhir.beside import note_elements_beside
 from dispensary.api.fhir.dosage import Dosing, read_dosing
 from dispensary.api.fhir.elements import Inquiry, as_day, as_object, read_codings, read_words
-from dispensary.api.fhir.facts import read_facts
+from dispensary.api.fhir.facts import read_facts, read_reasons
 from dispensary.api.fhir.medicine import Medicine
 from dispensary.api.fhir.people import Person, read_identifier, read_reference
 from dispensary.api.fhir.resources import Bundle, gather_bundle, read_identifiers, read_medication, read_person
@@ -117,7 +117,7 @@ def _read_request(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry
             if value not in (None, "", [], {}) and (value or name == "then_stop")
         },
         patient=read_person(request.get("subject"), f"{path}.subject", "Patient", bundle, inquiry),
-        facts=_read_facts(request, bundle, inquiry),
+        facts=_read_facts(request, path, bundle, inquiry),
         prescriber=read_person(request.get("requester"), f"{path}.requester", "Practitioner", bundle, inquiry),
         replaces=replaces,
         replaces_identifier=replaces_identifier,
@@ -129,7 +129,7 @@ def _read_request(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry
     )
 
 
-def _read_facts(request: Mapping[str, Any], bundle: Bundle, inquiry: Inquiry) -> dict[str, Any]:
+def _read_facts(request: Mapping[str, Any], path: str, bundle: Bundle, inquiry: Inquiry) -> dict[str, Any]:
     subject = request.get("subject")
     name = subject.get("reference") if isinstance(subject, Mapping) else None
     patient = bundle.by_name.get(str(name), (str(name), {}))
@@ -137,7 +137,7 @@ def _read_facts(request: Mapping[str, Any], bundle: Bundle, inquiry: Inquiry) ->
     def is_patient(reference: str) -> bool:
         return bundle.by_name.get(reference, (reference, {}))[0] == patient[0]
 
-    return read_facts(bundle.facts, inquiry, is_patient)
+    return read_facts(bundle.facts, inquiry, is_patient) | read_reasons(request, path, bundle.by_name, inquiry)
 
 
 def _planned_start(dosing: Dosing, supply: Supply, written: date | None, path: str, inquiry: Inquiry) -> date | None:

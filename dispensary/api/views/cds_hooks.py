@@ -111,7 +111,7 @@ class ServiceView(HookView):
                 draft.order.prescription,
                 pharmacy=self.pharmacy,
                 on=self.pharmacy.local_day(self.now),
-                facts=call.facts,
+                facts=dict(call.facts) | dict(draft.order.facts),
                 supplies=call.supplies,
                 patient=patient,
             )

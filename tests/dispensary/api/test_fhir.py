@@ -22,7 +22,7 @@ from dispensary.models import (
     WorklistItem,
 )
 from tests.dispensary.api.conftest import ANSWER, PROOF, Caller, hand_over, today
-from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, daily, days, line, mg, request
+from tests.dispensary.api.fhir.orders import PATIENT, PRACTITIONER, SNOMED, daily, days, line, mg, request
 
 FHIR = "application/fhir+json"
 ADDRESS = "fhir/MedicationRequest"
@@ -72,6 +72,48 @@ def test_how_something_unusual_was_read_stays_with_the_order_for_both_doors(tech
     technician.client.force_login(technician.member.user, backend="allauth.account.auth_backends.AuthenticationBackend")
     page = technician.client.get(reverse("counter:check", args=[made["id"]])).content.decode()
     assert "MedicationRequest.note: was not read by the rules" in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "indication", "notes"),
+    [
+        ({"reasonCode": [{"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "F10.2"}]}]}, "alcohol-dependence", ["F10.2"]),
+        ({"reasonCode": [{"coding": [{"system": SNOMED, "code": "7200002"}]}]}, "alcohol-dependence", ["7200002"]),
+        ({"reasonCode": [{"text": "Alcohol dependence"}]}, "alcohol-dependence", ["Alcohol dependence"]),
+        ({"reasonCode": [{"text": "spasticity in MS"}]}, "spasticity", []),
+        ({"reasonCode": [{"text": "spasticity"}, {"text": "anxiety"}]}, "spasticity", ["read as the use other: anxiety"]),
+        ({"reasonCode": [{"text": "as we discussed"}]}, None, ["was not read by the rules: as we discussed"]),
+        ({"reasonReference": [{"reference": "Condition/7", "display": "seen in clinic"}]}, None, ["seen in clinic"]),
+        ({"reasonReference": [{"reference": "#why"}]}, "alcohol-dependence", ["read as the use alcohol-dependence: drinking"]),
+        ({}, None, []),
+    ],
+)  # fmt: skip
+def test_what_the_order_says_that_it_is_for_becomes_the_indication(
+    technician: Caller, reason: dict[str, Any], indication: str | None, notes: list[str]
+) -> None:
+    code = {"coding": [{"system": SNOMED, "code": "66590003"}], "text": "drinking"}
+    condition = {"resourceType": "Condition", "id": "why", "subject": {"reference": "#p"}, "code": code}
+    resource = new_start(**reason)
+    resource["contained"].append(condition)
+    answer = outcome(technician.post(ADDRESS, resource, content_type=FHIR), 201)
+    patient = Patient.objects.get()
+    assert (patient.indication or None) == indication
+    noted = [note for note in technician.get(f"prescriptions/{answer['id']}/").json()["notes"] if ".reason" in note]
+    assert len(noted) == len(notes)
+    assert all(words in note for words, note in zip(notes, noted, strict=True))
+    findings = {issue["details"]["coding"][0]["code"] for issue in answer["issue"] if "details" in issue}
+    assert ("indication" in findings) is (indication == "alcohol-dependence")
+    asked = outcome(technician.post("fhir/MedicationRequest/$review", resource, content_type=FHIR), 200)
+    assert ("label does not name it" in diagnostics(asked)) is (indication == "alcohol-dependence")
+
+
+def test_another_use_than_the_record_has_is_noted_and_the_record_kept(technician: Caller) -> None:
+    outcome(technician.post(ADDRESS, new_start(reasonCode=[{"text": "spasticity"}]), content_type=FHIR), 201)
+    later = new_start(reasonCode=[{"text": "alcoholism"}], identifier=[{"value": "second"}])
+    answer = outcome(technician.post(ADDRESS, later, content_type=FHIR), 201)
+    assert "patient.indication: the order says something else than the record" in diagnostics(answer)
+    assert "read as the use alcohol-dependence: alcoholism" in diagnostics(answer)
+    assert Patient.objects.get().indication == "spasticity"
 
 
 def test_a_bundle_comes_in_too_and_plain_json_is_understood(technician: Caller) -> None:

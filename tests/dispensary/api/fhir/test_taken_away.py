@@ -81,6 +81,9 @@ ORDERS = {
         dispenseRequest=supply(84, 28, initialFill={"quantity": {"value": 10}}, performer={"display": "Mill Lane"}),
         substitution={"allowedBoolean": False},
         note=[{"text": "ring before supply"}],
+        reasonCode=[
+            {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "F10.2"}], "text": "alcohol dependence"}
+        ],
         groupIdentifier={"system": "urn:g", "value": "1"},
     ),
     **json.loads((Path(__file__).parent / "sent_orders.json").read_text(encoding="utf-8")),
@@ -115,7 +118,7 @@ def describe(order: Order) -> tuple[set[str], set[str]]:
         "format": "baclofen-case/1",
         "on": str(ON),
         "action": "dispense",
-        "patient": {},
+        "patient": order.facts,
         "prescription": prescription,
     }
     answer = review(Case.from_json(case), LIORESAL)
