@@ -27,6 +27,7 @@ DEBUG = False
 # Without a key each process makes its own: good enough to run a command, and `check --deploy` says that it is missing.
 SECRET_KEY = ENV.get("SECRET_KEY") or get_random_secret_key()
 SECRET_KEY_GIVEN = "SECRET_KEY" in ENV
+SECRET_KEY_FALLBACKS = _list("SECRET_KEY_FALLBACKS", "")
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS", "")
 ROOT_URLCONF = "deploy.urls"
@@ -263,6 +264,8 @@ REMINDER_TICK_SECONDS = float(ENV.get("REMINDER_TICK_SECONDS", "15"))  # beat: h
 # --- settings of the app (see `dispensary/conf.py`) ---------------------------------------------------------------------------------
 DISPENSARY = {
     "person_proof": "deploy.proofs.AccountProof",
+    "address_secrets": tuple(_list("ADDRESS_SECRETS", "")),
+    "digest_secret": ENV.get("DIGEST_SECRET", ""),
     "public_url": ENV.get("PUBLIC_URL", ""),
     # Which file in dispensary/channels/ carries which medium, and its options; both as JSON.
     "channels": json.loads(ENV.get("CHANNELS", '{"email": "email"}')),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
@@ -13,7 +16,8 @@ from baclofen_rules import InvalidProfile, list_profiles, load_profile
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 from dispensary.conf import conf
-from dispensary.models import Pharmacy
+from dispensary.models import ContactPoint, Pharmacy
+from dispensary.models.sealed import address_digest, unseal
 from dispensary.reminders import health
 
 
@@ -46,6 +50,33 @@ def reminder_engine(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         "GET /health/reminders says the same at any time."
     )
     return [Warning(trouble, hint=hint, id="dispensary.W005") for trouble in troubles]
+
+
+@register(Tags.database)
+def address_secrets(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return E007 where the oldest or the newest address cannot be read, or has another digest, with the secrets of the settings."""
+    if "default" not in (databases or ()):
+        return []
+    contacts = ContactPoint.objects.annotate(sealed=Cast("address", TextField())).values_list(
+        "pk", "medium", "address_digest", "sealed"
+    )
+    try:
+        rows = {row for row in (contacts.order_by("pk").first(), contacts.order_by("pk").last()) if row}
+    except DatabaseError:
+        return []  # not migrated yet
+    messages: list[CheckMessage] = []
+    for key, medium, digest, sealed in rows:
+        try:
+            fits = address_digest(medium, unseal(sealed)) == digest
+        except InvalidToken:
+            hint = "Put the secret that it was written with last into DISPENSARY['address_secrets'], or into SECRET_KEY_FALLBACKS."
+            messages.append(Error(f"The address {key} cannot be read.", hint=hint, id="dispensary.E007"))
+            continue
+        if not fits:
+            text = f"The address {key} has a digest under another secret: an address that asked us to stop would not be known."
+            hint = "Put the secret that the digests were made with into DISPENSARY['digest_secret']."
+            messages.append(Error(text, hint=hint, id="dispensary.E007"))
+    return messages
 
 
 @register()

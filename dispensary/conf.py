@@ -43,6 +43,7 @@ class Conf:
         7  # a repeated request gets its first answer again for so long; then the answer is forgotten
     )
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
+    digest_secret: str = ""  # keys the digests of addresses, and stays as it is; none: the oldest of address_secrets
     audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later
     audit_key_file: str | Path | None = None  # what signs the checkpoints; readable by the sealer's account alone
     audit_state_folder: str | Path | None = None  # what the sealer remembers, outside the database, beside the key

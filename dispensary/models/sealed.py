@@ -7,9 +7,9 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
@@ -27,7 +27,7 @@ def _fernet(secrets: tuple[str, ...]) -> MultiFernet:
 
 def _secrets() -> tuple[str, ...]:
     """Return the secrets, newest first: it encrypts; all of them decrypt. Without a setting, Django's own secret key."""
-    return tuple(conf().address_secrets) or (settings.SECRET_KEY, *cast("list[str]", settings.SECRET_KEY_FALLBACKS))
+    return tuple(conf().address_secrets) or (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 def address_digest(medium: str, address: str) -> str:
@@ -38,10 +38,12 @@ def address_digest(medium: str, address: str) -> str:
 def text_digest(kind: str, text: str) -> str:
     """Return 64 hex digits, equal for equal texts of a kind, that reveal nothing without the key.
 
-    Made with the oldest secret, so that a new one does not lose the addresses that asked us to stop.
+    Keyed by `digest_secret`, or the oldest of the secrets: it stays when the others are renewed, since of an address that asked us to stop
+    only the digest is kept.
     """
     text = f"{kind}\n{text.strip().casefold()}"
-    return hmac.new(_derive(_secrets()[-1], b"digest"), text.encode(), hashlib.sha256).hexdigest()
+    secret = conf().digest_secret or _secrets()[-1]
+    return hmac.new(_derive(secret, b"digest"), text.encode(), hashlib.sha256).hexdigest()
 
 
 def seal(text: str) -> str:
@@ -52,6 +54,16 @@ def seal(text: str) -> str:
 def unseal(text: str) -> str:
     """Decrypt an address that was queried without the ORM. Raises cryptography's InvalidToken with a foreign key."""
     return _fernet(_secrets()).decrypt(text.encode()).decode()
+
+
+def reseal(sealed: str) -> str:
+    """Return a sealed text, sealed with the newest secret; itself where that was done. Raises InvalidToken with a foreign key."""
+    keys = _secrets()
+    try:
+        _fernet(keys[:1]).decrypt(sealed.encode())
+    except InvalidToken:
+        return _fernet(keys).rotate(sealed.encode()).decode()
+    return sealed
 
 
 def opener() -> Callable[[str], str]:
