@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -33,7 +34,10 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
     if answered_on is None or not _holds_since(answered_on, facts, terms):
         return finding
     milder = Severity.INFORMATION if rule.on_continuing is OnContinuing.INFORMATION else finding.severity.milder
-    again_on = answered_on + timedelta(days=int(terms.limits.ask_again_after_days))
+    limits = terms.limits
+    is_grave = finding.code in (limits.two_signatures or ())
+    holds_days = limits.grave_override_holds_days if is_grave else limits.override_holds_days
+    again_on = answered_on + timedelta(days=int(holds_days))
     if finding.severity is not Severity.OVERRIDE:
         return finding.at_most(milder, f"Answered on {answered_on}.")
     return (
@@ -82,5 +86,5 @@ def was_asked(patient: PatientFacts, fact: str, on: date, limits: SharedLimits) 
     asked_on = (patient.recorded_on or {}).get(fact)
     if asked_on is None or getattr(patient, fact) is not None:
         return False
-    days = limits.ask_again_soon_after_days if FACTS[fact].changes_soon else limits.ask_again_after_days
+    days: Decimal = getattr(limits, FACTS[fact].ask_again)
     return (on - asked_on).days < days

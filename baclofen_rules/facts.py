@@ -15,6 +15,8 @@ from baclofen_rules.medicines import Medicine
 from baclofen_rules.text import format_amount
 
 MOST_LISTED: Final = 500
+SOON: Final = "ask_again_soon_after_days"
+"""The shared number of days for what may be another answer within weeks."""
 
 
 class Sex(StrEnum):
@@ -109,8 +111,8 @@ class Fact(NamedTuple):
     """For a day: the name of the fact that was found out on it."""
     is_recorded: bool = True
     """False for what a case may have in place of a recorded fact."""
-    changes_soon: bool = False
-    """True for what may be another answer within weeks."""
+    ask_again: str = "ask_again_after_days"
+    """The shared number of days for which it is not asked again after an answer "not known"."""
     name: str = ""
     """The field's name, which every format and column has too."""
 
@@ -185,8 +187,8 @@ class PatientFacts(NamedTuple):
     ] = None
     """The day on which the eGFR was measured."""
     dialysis: Annotated[bool | None, Fact(Kind.FLAG, ("renal", "renal-unknown"), "Dialysis", "On dialysis")] = None
-    pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant", changes_soon=True)] = None
-    breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding", changes_soon=True)] = None
+    pregnant: Annotated[bool | None, Fact(Kind.FLAG, ("pregnancy",), "Pregnant", ask_again=SOON)] = None
+    breastfeeding: Annotated[bool | None, Fact(Kind.FLAG, ("lactation",), "Breast-feeding", ask_again=SOON)] = None
     allergies: Annotated[tuple[str, ...] | None, Fact(Kind.TEXTS, ("allergy", "wheat-starch"), "Allergies")] = None
     conditions: Annotated[
         tuple[Condition | CodedCondition, ...] | None,
@@ -194,7 +196,13 @@ class PatientFacts(NamedTuple):
     ] = None
     medicines: Annotated[
         tuple[Medicine, ...] | None,
-        Fact(Kind.MEDICINES, ("interaction-unclassified",), "Medicines", "Other medicines", changes_soon=True),
+        Fact(
+            Kind.MEDICINES,
+            ("interaction-unclassified",),
+            "Medicines",
+            "Other medicines",
+            ask_again="ask_medicines_again_after_days",
+        ),
     ] = None
     alcohol_use: Annotated[bool | None, Fact(Kind.FLAG, ("alcohol",), "Drinks alcohol")] = None
     drives: Annotated[
@@ -217,7 +225,7 @@ class PatientFacts(NamedTuple):
             "Anaesthesia planned",
             "An operation or anaesthesia is planned",
             "whether an anaesthesia is planned",
-            changes_soon=True,
+            ask_again=SOON,
         ),
     ] = None
     recorded_on: Annotated[

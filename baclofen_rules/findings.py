@@ -144,10 +144,12 @@ class Found:
     A rule decides at once and writes later: ``say`` with its arguments gives the words, the same ones whenever it is asked.
     """
 
-    __slots__ = ("_say", "_seen", "severity")
+    __slots__ = ("_say", "_seen", "asks_each_time", "severity")
 
     def __init__(self, severity: Severity, say: Callable[P, Words], *arguments: P.args, **_: P.kwargs) -> None:
         self.severity = severity
+        self.asks_each_time = False
+        """True: it asks at each supply, also where its rule eases what was answered before."""
         self._say: Callable[..., Words] = say
         self._seen = arguments
 

@@ -287,7 +287,7 @@ def _merge_answer(answer: Answer, bound: BoundRule[Any], terms: Terms, lacking: 
     if not findings:
         return None
     finding = Finding(bound.rule.code, gravest(findings), tuple(findings), bound.sources)
-    return ease_answered(finding, bound.rule, terms)
+    return finding if any(part.asks_each_time for part in findings) else ease_answered(finding, bound.rule, terms)
 
 
 def _suggest_taper(findings: list[Finding], terms: Terms, profile: Profile) -> list[Finding]:

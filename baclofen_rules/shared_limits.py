@@ -37,9 +37,15 @@ class SharedLimits:
     missed_after_days: Decimal = number("days", 0, 30)
     """Days after the first uncovered day of the call about a missed collection."""
     ask_again_after_days: Decimal = number("days", 1, 3650)
-    """Days for which a fact that was asked and is not known is not asked again, and for which an override holds."""
+    """Days for which a fact that was asked and is not known is not asked again."""
     ask_again_soon_after_days: Decimal = number("days", 1, 365)
     """The same for what may change within weeks."""
+    ask_medicines_again_after_days: Decimal = number("days", 1, 365)
+    """The same for the list of other medicines."""
+    override_holds_days: Decimal = number("days", 1, 3650)
+    """Days for which an override holds for who goes on as before."""
+    grave_override_holds_days: Decimal = number("days", 1, 3650)
+    """The same for the rules of ``two_signatures``."""
     childbearing_from_years: Decimal = number("years", 8, 20)
     """The age from which pregnancy and breast-feeding are asked for."""
     childbearing_to_years: Decimal = number("years", 45, 70)

@@ -7,7 +7,7 @@ dialysis or eGFR below 15: up to 5 mg an override, above a stop;
 under 20 mg an override.
 A stop is only for a new start, a restart or a rise; for a continuing patient whose dose does not rise it is an override.
 An eGFR that is older than the profile's limit is asked about; where it is not below 60 it is information for who goes on as
-before.
+before. An answer for kidneys from 30 holds for the same eGFR until it is too old; below 30 and on dialysis each supply asks.
 Errs: on the side of asking: with an unknown eGFR or an unknown dialysis it says so. An eGFR without a day counts as one of today.
 Source: nephrology papers and the British texts; the stops are stricter than any label.
 """
@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import GUARD
@@ -58,6 +58,7 @@ def check(t: Terms, limits: Limits) -> Answer:
         severity = Severity.OVERRIDE
     guarded = t.is_guarded and severity is Severity.STOP
     finding = Found(Severity.OVERRIDE if guarded else severity, _describe, t, limit, guarded, limits)
+    finding.asks_each_time = bool(dialysis) or egfr is None or egfr < limits.severe_below_egfr
     return (finding, *old, *lacking)
 
 
@@ -115,7 +116,7 @@ def _describe(t: Terms, limit: Decimal, guarded: bool, limits: Limits) -> Words:
     guard = f" {GUARD}" if guarded else ""
     if t.patient.dialysis and not t.goes_on and t.age is not None and t.age >= limits.older_from_years:
         guard += " Of older people on dialysis 1 in 14 was in hospital within days of the start: let a second person confirm it with the kidney clinic."
-    measured = "" if t.patient.egfr_on is None or egfr is None else f" of {t.patient.egfr_on}, {_egfr_days(t)} days ago"
+    measured = "" if t.patient.egfr_on is None or egfr is None else f" of {t.patient.egfr_on}"
     return Words(
         f"{day} mg a day {kidneys}: baclofen is cleared by the kidneys; the amount to watch is {most} mg a day",
         f"Highest daily dose: {day} mg{other}; eGFR: {egfr or 'not recorded'} mL/min/1.73 m2{measured}; "
@@ -141,7 +142,9 @@ RULE = Rule(
     text=__doc__,
     answers=("5", "9"),
     needs_dose=True,
-    why_continuing="an answer of then says nothing of the kidneys of today",
+    on_continuing=OnContinuing.INFORMATION,
+    why_continuing="while the eGFR is not below 30, the same and not too old; below 30 and on dialysis it asks at each supply",
+    rests_on=("egfr", "dialysis"),
     clears=(
         "An eGFR measured in the last {days}",
         "A corrected eGFR or dialysis, where it is recorded wrongly; a dose below {mg_per_day} makes it milder",

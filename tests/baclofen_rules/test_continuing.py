@@ -91,10 +91,28 @@ def test_another_medicine_of_the_class_asks_and_one_of_no_class_does_not() -> No
     assert findings(pregabalin)["interaction-gabapentinoid"].severity == "acknowledge"
 
 
-def test_an_override_holds_for_half_a_year_and_an_acknowledgement_for_good() -> None:
-    for days, severity in ((LAST_HALF_YEAR, "information"), (LAST_HALF_YEAR + 1, "override")):
-        assert after_answers(REPEAT, days, medicines=[MORPHINE])["interaction-opioid"].severity == severity
-        assert after_answers(REPEAT, days, drives=True)["driving"].severity == "information"
+@pytest.mark.parametrize(
+    ("code", "days"), [("interaction-opioid", 180), ("renal", 180), ("alcohol", 365), ("depressant-count", 365)]
+)
+def test_an_override_holds_for_a_year_and_one_of_two_signatures_for_half(code: str, days: int) -> None:
+    facts = FACTS[code] if code in FACTS else {"egfr": 40, "egfr_on": ON.isoformat()}
+    assert after_answers(REPEAT, days - 1, **facts)[code].severity == "information"
+    assert after_answers(REPEAT, days, **facts)[code].severity == "override"
+
+
+def test_an_acknowledgement_holds_for_good() -> None:
+    assert after_answers(REPEAT, 3000, drives=True)["driving"].severity == "information"
+
+
+def test_an_answer_about_the_kidneys_holds_for_the_same_egfr_until_it_is_too_old() -> None:
+    def measured(days_ago: int, egfr: int = 40) -> dict[str, Any]:
+        return {"egfr": egfr, "egfr_on": (ON - timedelta(days=days_ago)).isoformat()}
+
+    answered = answers(document(REPEAT, [], **measured(365)))
+    assert findings(document(REPEAT, answered, **measured(365)))["renal"].severity == "information"
+    assert findings(document(REPEAT, answered, **measured(365, 39)))["renal"].severity == "override"
+    assert findings(document(REPEAT, answered, **measured(1)))["renal"].severity == "override"
+    assert findings(document(REPEAT, answered, **measured(366)))["renal"].severity == "override"
 
 
 def test_what_people_die_of_is_seen_at_each_supply_and_overridden_twice_a_year() -> None:
@@ -106,7 +124,8 @@ def test_what_people_die_of_is_seen_at_each_supply_and_overridden_twice_a_year()
 @pytest.mark.parametrize(
     ("code", "facts"),
     [
-        ("renal", {"egfr": 40}),
+        ("renal", {"egfr": 29}),
+        ("renal", {"dialysis": True}),
         ("pregnancy", {"pregnant": True}),
         ("lactation", {"breastfeeding": True}),
         ("allergy", {"allergies": ["baclofen"]}),
