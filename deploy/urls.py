@@ -29,3 +29,5 @@ urlpatterns = [
     *MAIL_EVENTS,
     path("", include("dispensary.urls")),
 ]
+
+handler500 = "deploy.failures.answer_failure"

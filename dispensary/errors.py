@@ -29,11 +29,15 @@ class Problem:
 
 
 class DispensaryError(Exception):
-    """The root of the catalogue. `code` is public and never changes meaning; `status` is its HTTP status."""
+    """The root of the catalogue. `code` is public and never changes meaning; `status` is its HTTP status.
+
+    `retry_after` is in seconds, for errors that pass by themselves.
+    """
 
     code = "error"
     title = "This could not be done"
     status = 500
+    retry_after: int | None = None
 
     def __init__(self, detail: str, *problems: Problem) -> None:
         super().__init__(detail)

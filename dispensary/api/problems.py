@@ -10,14 +10,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from baclofen_rules.text import format_amount
-from dispensary import audit
+from dispensary import outages
 from dispensary.api.fhir.outcome import render_problem
 from dispensary.api.wire import FHIR_JSON, PROBLEM_JSON, wants_fhir
 from dispensary.errors import DispensaryError, Problem
@@ -164,6 +164,21 @@ def _from_drf(error: exceptions.APIException, context: Mapping[str, Any]) -> dic
     return problem_document(status, code, title, str(error.detail))
 
 
+def _find_outage(error: Exception, context: Mapping[str, Any]) -> DispensaryError | None:
+    """Return what an error of the database says to the caller, where the request is not to blame; log its kind alone."""
+    request, view = context.get("request"), context.get("view")
+    outage = outages.find_outage(
+        error,
+        writes=request is None or request.method not in SAFE_METHODS,
+        has_key=request is not None and "Idempotency-Key" in request.headers,
+    )
+    if outage is not None:
+        log.warning(
+            "%s: %s %s in %s", outage.code, type(error).__name__, outages.sqlstate_of(error), type(view).__name__
+        )
+    return outage
+
+
 def _error_headers(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if scheme := getattr(error, "auth_header", None):
@@ -179,9 +194,8 @@ def _log_unexpected(error: Exception, view: object) -> dict[str, Any]:
         f"{f.name} ({f.filename.rsplit('/', 1)[-1]}:{f.lineno})" for f in traceback.extract_tb(error.__traceback__)
     ]
     log.error("%s in %s at %s", type(error).__name__, type(view).__name__, " > ".join(frames[-6:]))
-    return problem_document(
-        500, "internal-error", "Something broke here", "The fault is ours and was logged. Nothing was written."
-    )
+    done = "Look what was written before you send it again." if outages.commits() else "Nothing was written."
+    return problem_document(500, "internal-error", "Something broke here", f"The fault is ours and was logged. {done}")
 
 
 def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -192,9 +206,11 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    error = _find_outage(error, context) or error
     match error:
         case DispensaryError():
             problem = problem_document(error.status, error.code, error.title, error.detail, error.problems)
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
         case exceptions.APIException():
             problem, headers = _from_drf(error, context), _error_headers(error)
         case RequestDataTooBig():
@@ -203,11 +219,6 @@ def handle_error(error: Exception, context: Mapping[str, Any]) -> Response:
             problem = problem_document(
                 400, "invalid-input", "Something given is not right", "The request cannot be read."
             )
-        case OperationalError() | IntegrityError() if audit.is_transient(error):
-            problem = problem_document(
-                503, "busy", "Somebody else is at it", "Nothing was written. Send the same request again."
-            )
-            headers = {"Retry-After": "1"}
         case _:
             problem = _log_unexpected(error, view)
     set_rollback()

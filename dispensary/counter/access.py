@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -23,10 +24,12 @@ from dispensary import policies
 from dispensary.actors import Actor
 from dispensary.clock import clock_expression, refuse_skew
 from dispensary.conf import conf
+from dispensary.counter.outage import render_outage
 from dispensary.counter.pages import keep_typed, render_error, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import StaffMember
+from dispensary.outages import find_outage
 from dispensary.proof import person_proof
 
 PHARMACY_KEY = "dispensary_pharmacy"
@@ -46,7 +49,13 @@ def at_counter(is_allowed: Callable[[Actor], bool] = policies.may_see_patients) 
     def wrap(view: View) -> View:
         @wraps(view)
         def admit(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            response = _respond(request, view, is_allowed, args, kwargs)
+            try:
+                response = _respond(request, view, is_allowed, args, kwargs)
+            except Error as error:
+                outage = find_outage(error, writes=request.method == "POST")
+                if outage is None:
+                    raise
+                response = render_outage(request, outage)
             patch_cache_control(response, no_store=True, private=True)
             return response
 

@@ -19,6 +19,8 @@ from dispensary.templatetags.counter import dates
 TYPED_KEY = "dispensary_typed"
 ANSWERED_FOR = ("acknowledged", "lines", "mitigation")
 """Ends of the names of fields with which a person takes responsibility; nobody else finds them filled in."""
+SECRETS = ("password", "code", "passkey", "nonce")
+"""Names of fields that prove who is there: typed anew each time, and kept nowhere."""
 MOST_TYPED = 20_000
 """Characters of a page's fields that are saved when the counter is locked."""
 
@@ -74,7 +76,7 @@ def typed_pairs(request: HttpRequest) -> list[tuple[str, str]]:
     return [
         (name, str(value))
         for name, values in request.POST.lists()
-        if name not in {"csrfmiddlewaretoken", "password", "code", "passkey", "nonce"}
+        if name not in {"csrfmiddlewaretoken", *SECRETS}
         for value in values
     ]
 

@@ -24,6 +24,7 @@ from dispensary.audit.log.canonical import canonical, plain
 from dispensary.audit.log.events import Event, Outcome
 from dispensary.audit.log.signed import signed_row
 from dispensary.conf import conf
+from dispensary.outages import count_commit, is_transient
 
 SITE = UUID(int=0)
 """Stands for the pharmacy of what belongs to none: a refused sign-in of somebody unknown, a key, the posture."""
@@ -35,7 +36,6 @@ VERSION = "1"
 """The writer's version, recorded in posture entries. The format's own version is `v` in each header."""
 
 RETRIES = 2
-_TRANSIENT = {"40001", "40P01", "55P03"}
 _COLUMNS = {
     "pharmacy": "uuid", "origin": "text", "action": "text", "outcome": "text", "actor": "text", "actor_role": "text",
     "occurred_at": "timestamptz", "subject_type": "text", "subject_id": "text", "body": "text", "second_actor": "text",
@@ -127,7 +127,8 @@ def record(event: Event, *, using: str = DEFAULT_DB_ALIAS, **fields: Unpack[Entr
         cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(_APPEND, entry.values)
         entry_id: UUID = cursor.fetchone()[0]
-        return entry_id
+    count_commit(using)
+    return entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ def record_all(entries: Iterable[Prepared], *, using: str = DEFAULT_DB_ALIAS) ->
     with connection.cursor() as cursor:
         cursor.cursor = ServerBindingCursor(cursor.connection)  # type: ignore[call-arg]  # the stubs lack its constructor
         cursor.execute(_APPEND_ALL, [_as_json(rows)])
+    count_commit(using)
 
 
 def _postgres_text(value: Any) -> str:
@@ -224,14 +226,6 @@ def retrying(action: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable")
 
     return run
-
-
-def is_transient(error: BaseException) -> bool:
-    """Return whether the database's error code says that a retry may succeed."""
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None)
-    table = getattr(getattr(cause, "diag", None), "table_name", None)
-    return code in _TRANSIENT or (code == "23505" and table == "link")
 
 
 def _row_key(thing: Model | UUID | str | None) -> str | None:
