@@ -9,8 +9,9 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from baclofen_rules import InvalidProfile, Profile, load_profile
+from baclofen_rules import InvalidProfile, Profile, list_profiles, load_profile
 from baclofen_rules.profiles import Section
+from baclofen_rules.profiles.compare import Difference, differences
 from baclofen_rules.profiles.limits import Entry, Value
 from baclofen_rules.rulebook import rulebook
 from dispensary.conf import conf
@@ -26,6 +27,13 @@ def profile_named(name: str, on: date) -> Profile:
             f"The pharmacy's profile cannot be used: {error}",
             Problem("pharmacy.profile", name, "the name of a profile", "A manager chooses one under settings."),
         ) from error
+
+
+def profile_differences(on: date) -> dict[str, tuple[Difference, ...]]:
+    """Return by the name of each profile but the site's default the numbers that it sets otherwise, on a day."""
+    default = profile_named("", on)
+    names = list_profiles(folder=conf().profile_folder)
+    return {name: differences(default, profile_named(name, on), on) for name in names if name != conf().default_profile}
 
 
 @dataclass(frozen=True)

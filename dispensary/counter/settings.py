@@ -25,6 +25,7 @@ from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, r
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
 from dispensary.models import Medium, Pharmacy, SettingsChange
+from dispensary.profiles import profile_differences
 
 LABELS = {
     "name": "Name of the pharmacy",
@@ -183,7 +184,8 @@ def open_pharmacy(request: HttpRequest) -> HttpResponse:
             return redirect("counter:people")
     except DispensaryError as error:
         errors, status = error_lines(error, {name: f"id_{name}" for name in form.fields}), error.status
-    response = render_page(request, None, "open_pharmacy.html", {"form": form}, errors=errors, status=status)
+    context = {"form": form, "profiles": profile_differences(now.date()), "default_profile": conf().default_profile}
+    response = render_page(request, None, "open_pharmacy.html", context, errors=errors, status=status)
     patch_cache_control(response, no_store=True, private=True)
     return response
 
@@ -216,6 +218,8 @@ def settings(request: HttpRequest, visit: Visit) -> HttpResponse:
         "version": version or visit.pharmacy.version,
         "waiting": SettingsChange.objects.filter(pharmacy=visit.pharmacy, decided_at=None).first(),
         "labels": LABELS,
+        "profiles": profile_differences(visit.today),
+        "default_profile": conf().default_profile,
         "trial": TrialForm(),
     }
     return render_page(request, visit, "settings.html", context, errors=errors, status=422 if errors else 200)

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from baclofen_rules import list_profiles
 from dispensary import audit
 from dispensary.actions import pharmacies
 from dispensary.actors import Actor
@@ -189,6 +190,9 @@ def test_the_first_manager_opens_a_pharmacy_and_is_its_manager(capsys: pytest.Ca
     assert Client().post(path, PASSWORD).status_code == 302
     client = sign_in("mara", PASSWORD["password"])
     assert client.get(reverse("counter:queue"))["Location"] == reverse("counter:open-pharmacy")
+    page = client.get(reverse("counter:open-pharmacy")).content.decode()
+    assert page.count("differ from lioresal</span>") == len(list_profiles()) - 1
+    assert "under 8 years: 40 mg/day [F: British product text" in page, "a number of uk-smpc, with its source"
     refused = client.post(reverse("counter:open-pharmacy"), OPENED | {"address": "", "phone": " "})
     assert refused.status_code == 400 and not Pharmacy.objects.exists()
     assert "what labels and messages say" in refused.content.decode()
