@@ -62,9 +62,9 @@ def fill_days(state: Courses, course: Course) -> int:
 
 
 def _last_fill(order: Order, supplies: Sequence[Supply]) -> Sequence[Supply]:
-    """Return the hand-overs of an order from the one that began its last fill."""
+    """Return the hand-overs of an order from the one that began its last fill; those of one day are one."""
     for index in range(len(supplies) - 1, 0, -1):
-        if not any(_rest(order, supplies[:index])):
+        if supplies[index].on != supplies[index - 1].on and not any(_rest(order, supplies[:index])):
             return supplies[index:]
     return supplies
 

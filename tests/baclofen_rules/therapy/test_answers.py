@@ -79,6 +79,15 @@ def test_the_last_fill_is_all_parts_of_one_quantity() -> None:
     assert fill_days(state(order("A", TWO_PRODUCTS), given("A", -20, 56, 40), given("A", -1, 0, 16)), "A") == 28
 
 
+@pytest.mark.parametrize("quantity", [None, 21])
+def test_hand_overs_of_one_day_are_one_fill_however_many_they_are(quantity: int | None) -> None:
+    fifteen = order("A", plan(([5, 5, 5], None), quantity=quantity))
+    halves = [replace(given("A", -6, 21), id=f"s{number}", number=number) for number in (1, 2)]
+    assert fill_days(state(fifteen, given("A", -6, 42)), "A") == 28
+    assert fill_days(state(fifteen, *halves), "A") == 28
+    assert fill_days(state(fifteen, given("A", -30, 42), *halves), "A") == 28
+
+
 def test_the_last_fill_of_recorded_supplies_is_the_last_of_them() -> None:
     assert fill_days(state(order("A", 30), elsewhere("r1", -20, 14, 30), elsewhere("r2", -8, 28, 30)), "A") == 28
 
