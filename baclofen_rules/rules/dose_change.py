@@ -1,7 +1,8 @@
-"""A new dose of the same prescriber beside the old one.
+"""A new dose, or a new plan, of the same prescriber beside the old one.
 
-Finds: an acknowledgement when one prescriber orders another daily dose while the old one runs. A higher dose, a taper to
-zero, and an order that comes after the old one ended are proposed to replace it; with a lower one nothing is proposed.
+Finds: an acknowledgement when one prescriber orders another daily dose while the old one runs, or a plan that begins with
+the same dose and changes later. A higher dose, a taper to zero, such a plan, and an order that comes after the old one ended
+are proposed to replace it; with a lower one nothing is proposed.
 Errs: on the side of an acknowledgement: replacement is proposed, because adding is rare; a lower dose may be a reduction or an extra dose.
 Source: design.
 """
@@ -25,14 +26,15 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 def _describe(t: Terms, is_replacement: bool) -> Words:
     courses = list_related_courses(t)
     running_mg = sum_mg(courses)
-    ordered, running = format_amount(t.first_mg), describe_courses(t, courses)
+    mg, running = format_amount(t.first_mg), describe_courses(t, courses)
+    ordered = f"{mg} mg a day by another plan" if t.first_mg == running_mg else f"{mg} mg a day"
     total = format_amount(t.first_mg + running_mg)
     return Words(
-        f"{ordered} mg a day replaces {running}"
+        f"{ordered} replaces {running}"
         if is_replacement
-        else f"{ordered} mg a day: instead of or beside {describe_mg(running_mg)} a day?",
-        f"{describe_prescriber(t)} orders {ordered} mg a day; {running} runs. Together: {total} mg a day.",
-        observed={"mg_per_day": ordered, "together_mg_per_day": total},
+        else f"{ordered}: instead of or beside {describe_mg(running_mg)} a day?",
+        f"{describe_prescriber(t)} orders {ordered}; {running} runs. Together: {total} mg a day.",
+        observed={"mg_per_day": mg, "together_mg_per_day": total},
         limit={"mg_per_day": format_amount(running_mg)},
         dur=Dur.REGIMEN,
         detected_issue=DetectedIssue.DOSE,

@@ -125,6 +125,11 @@ class Course:
     def is_open(self) -> bool:
         return self.ended_on is None
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it was replaced or stopped, so that its orders no longer say what is taken."""
+        return self.ended_why in (Ending.REPLACED, Ending.STOPPED)
+
     def is_open_on(self, day: int) -> bool:
         """Say whether a day lies between the first day and the end, and no other course stood in its place."""
         if day < self.first_on or (self.ended_on is not None and day >= self.ended_on):
@@ -199,9 +204,16 @@ class Course:
         self.ended_on = self.ended_why = self.replaced_by = None
         self.cursor = max(day, self.first_on)
 
-    def standing(self) -> PlanPhase | None:
-        """Return the phase of the day that is counted next, by the calendar where no tablets cover it."""
-        return find_payer(self.segments, self.cursor).phase
+    @property
+    def standing_mg(self) -> Decimal | None:
+        """mg of the day that is counted next, by the calendar where no tablets cover it; None where nobody knows."""
+        phase = find_payer(self.segments, self.cursor).phase
+        return None if phase is None else phase.mg
+
+    def is_steady(self) -> bool:
+        """Say whether the daily dose never changes by plan from the day that is counted next on, also not to nothing."""
+        payer = find_payer(self.segments, self.cursor)
+        return all(s.is_steady(self.cursor) for s in self.segments if s is payer.segment or any(s.stock))
 
     def stretch_on(self, day: int) -> Stretch | None:
         """Return the stretch that a day falls in; None before the course, and after it."""

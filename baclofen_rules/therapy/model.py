@@ -6,7 +6,7 @@ Everything is frozen; whatever the database can hold can be written here, and wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -199,6 +199,16 @@ class Order:
     repeats: int = 0
     interval_days: int | None = None
     """Days between the instalments of one ordered quantity."""
+
+
+def replaces_itself(order: Order, orders: Mapping[str, Order]) -> bool:
+    """Say whether the orders named as replaced, one after the other, lead back to an order: then none is the newer one."""
+    passed: list[str] = []
+    name = order.replaces
+    while name is not None and name in orders and name not in passed:
+        passed.append(name)
+        name = orders[name].replaces
+    return order.id in passed
 
 
 @dataclass(frozen=True, slots=True)

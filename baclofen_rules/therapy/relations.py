@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from baclofen_rules.therapy.course import Course, Ending
+from baclofen_rules.therapy.course import Course
 from baclofen_rules.therapy.fills import is_refill_due, owes
 from baclofen_rules.therapy.model import (
     ZERO,
@@ -26,6 +26,7 @@ from baclofen_rules.therapy.model import (
     Relation,
     Supply,
     SupplyStatus,
+    replaces_itself,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class Asked(NamedTuple):
     prescriber: str | None
     written_on: date | None = None
     starts_on: date | None = None
-    replaces: str | None = None
     group: str | None = None
     order: Order | None = None
 
@@ -59,7 +59,6 @@ class Asked(NamedTuple):
             order.prescriber,
             order.written_on,
             order.starts_on,
-            order.replaces,
             order.group,
             order,
         )
@@ -71,6 +70,10 @@ class Asked(NamedTuple):
     @property
     def as_needed(self) -> bool:
         return self.plan is not None and self.plan.as_needed
+
+    @property
+    def is_constant(self) -> bool:
+        return self.plan is not None and self.plan.is_constant
 
     @property
     def first_mg(self) -> Decimal | None:
@@ -140,8 +143,8 @@ def _decided(
     ]
     if not about:
         return {}
-    if own is not None and _is_outdated(own):
-        about = [decision for decision in about if decision.on.toordinal() >= (own.ended_on or 0)]
+    ended_on = max([c.ended_on or 0 for c in state.by_source.get(asked.id, []) if c.is_outdated], default=0)
+    about = [decision for decision in about if decision.on.toordinal() >= ended_on]
     if supply is not None and not is_late:
         not_cancelled = [s for s in state.facts.supplies if s.status is not SupplyStatus.CANCELLED]
         days = sorted(s.on for s in not_cancelled if (s.order or s.id) == asked.id)
@@ -191,11 +194,6 @@ def taken_over(state: Courses, course: Course, asked: Asked) -> list[Course]:
     return [start.course for start in planned if start.course.is_open]
 
 
-def _is_outdated(own: Course) -> bool:
-    """Say whether a course was replaced or stopped, so that its order no longer says what is taken."""
-    return own.ended_why in (Ending.REPLACED, Ending.STOPPED)
-
-
 def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last)
     state: Courses,
     asked: Asked,
@@ -212,7 +210,7 @@ def _relation(  # noqa: PLR0917  (what the relation follows from, strongest last
             return RelationToCourses(_frozen_alone(frozen), frozen.how)
     else:
         frozen = None
-        is_outdated = own is not None and _is_outdated(own)
+        is_outdated = own is not None and own.is_outdated
         if not running and not decided:
             return _with_nothing_running(state, asked, own if is_outdated else None)
         outdated = _Row(5, Relation.UNKNOWN, How.OUTDATED)
@@ -284,7 +282,7 @@ def _with_nothing_running(state: Courses, asked: Asked, outdated: Course | None)
         return RelationToCourses(Relation.UNKNOWN, How.OUTDATED)
     if not paused:
         return RelationToCourses(Relation.NEW, None)
-    equal = [c for c in paused if _is_equal(asked, c, _mg_now(c))]
+    equal = [c for c in paused if _is_equal(asked, c, c.standing_mg)]
     course = max(equal or paused, key=lambda c: c.uncovered_since or 0)
     relation = Relation.CONTINUES if equal else Relation.CHANGES
     beside = {other: other.name in course.unknown for other in paused if other is not course}
@@ -355,17 +353,23 @@ def handed_over(state: Courses) -> list[Supply]:
 def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]) -> _Row:
     """Return the first row of the table that holds between something and one course that runs."""
     segment = course.last_segment
-    mg_now = _mg_now(course)
+    mg_now = course.standing_mg
     is_known = asked.first_mg is not None and mg_now is not None
     is_equal = _is_equal(asked, course, mg_now)
     is_same_prescriber = asked.prescriber is not None and asked.prescriber == segment.prescriber
-    if asked.replaces is not None and course.is_fed_by(asked.replaces):
-        is_constant = is_equal and asked.plan is not None and asked.plan.is_constant
-        return _Row(6, Relation.CONTINUES if is_constant else Relation.CHANGES, How.SAID)
+    order = asked.order
+    is_named = order is not None and order.replaces is not None and course.is_fed_by(order.replaces)
+    if order is not None and is_named and not replaces_itself(order, state.orders):
+        return _Row(6, Relation.CONTINUES if is_equal and asked.is_constant else Relation.CHANGES, How.SAID)
     if asked.group is not None and segment.order is not None and segment.order.group == asked.group:
         return _Row(7, Relation.BESIDE, How.GROUP)
     if is_same_prescriber and _are_two_strengths(asked, course):
         return _Row(8, Relation.BESIDE, How.TWO_STRENGTHS)
+    if is_equal and not (asked.is_constant and course.is_steady()):
+        # The dates of a plan count from its own start, not from the last of the old tablets.
+        if is_same_prescriber:
+            return _Row(9, Relation.CHANGES, How.SAME_PRESCRIBER)
+        return _Row(10, Relation.UNKNOWN, How.UNKNOWN)
     if is_equal:
         if is_same_prescriber or is_refill_due(state, course):
             return _Row(9, Relation.CONTINUES, How.SAME_DOSE)
@@ -379,11 +383,6 @@ def _row(state: Courses, asked: Asked, course: Course, running: Sequence[Course]
             return _Row(12, Relation.CHANGES, How.SAME_PRESCRIBER)
         return _Row(13, Relation.UNKNOWN, How.LOWER)
     return _Row(14, Relation.UNKNOWN, How.UNKNOWN)
-
-
-def _mg_now(course: Course) -> Decimal | None:
-    phase = course.standing()
-    return None if phase is None else phase.mg
 
 
 def _is_equal(asked: Asked, course: Course, mg_now: Decimal | None) -> bool:

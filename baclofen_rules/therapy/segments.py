@@ -66,6 +66,17 @@ class Segment:
             position -= phase.days
         return plan.phases[-1], 0 if plan.then_stop else FAR
 
+    def is_steady(self, day: int) -> bool:
+        """Say whether the daily dose never changes by plan from a day on, also not to nothing."""
+        first_taken = day if self.first_taken is None else self.first_taken
+        phase, same = self.at(day, first_taken)
+        while phase is not None and 0 < same < FAR:
+            day += same
+            following, same = self.at(day, first_taken)
+            if same == 0 or following is None or following.mg != phase.mg:
+                return False
+        return True
+
     def days_of_stock(self, phase: PlanPhase | None) -> int:
         """Return the whole days that the tablets left suffice for: of each product, the whole day's dose."""
         needs = ONE_DAY if phase is None else phase.needs

@@ -474,8 +474,9 @@ class Reference:
         about = [d for d in self.decisions if d.kind in PAIRS and d.subject == source]
         about += [d for d in self.decisions if d.kind is DecisionKind.BESIDE and d.object == source]
         own = [c for c in self.courses if any(s.source == source for s in c.segments)]
-        if own and own[-1].ended_why in {"replaced", "stopped"}:
-            about = [d for d in about if own[-1].ended_on is not None and d.on >= own[-1].ended_on]
+        for course in own:
+            if course.ended_on is not None and course.ended_why in {"replaced", "stopped"}:
+                about = [d for d in about if d.on >= course.ended_on]
         if supply is not None and not is_late:
             days = [s.on for s in self.supplies if (s.order or s.id) == source]
             about = [d for d in about if supply.on >= max([day for day in days if day <= d.on], default=supply.on)]
@@ -663,8 +664,11 @@ class Reference:
         prescriber = self.prescriber_by(source)
         is_same = prescriber is not None and prescriber == self.prescriber_by(course.segments[-1].source)
         is_equal = self.is_equal(source, course)
-        if order is not None and order.replaces is not None:  # noqa: SIM102 - the conditions are two rows of the table
-            if order.replaces == course.name or order.replaces in [s.source for s in course.segments]:
+        if order is not None and order.replaces is not None:
+            chain = [order.replaces]
+            while chain[-1] in self.orders and len(chain) <= len(self.orders):
+                chain.append(str(self.orders[chain[-1]].replaces))
+            if order.id not in chain and order.replaces in [course.name, *(s.source for s in course.segments)]:
                 is_constant = is_equal and order.plan.is_constant
                 return 6, Relation.CONTINUES if is_constant else Relation.CHANGES, How.SAID
         if order is not None and order.group is not None and old is not None and old.group == order.group:
@@ -673,6 +677,10 @@ class Reference:
             is_one_day = order.written_on is not None and order.written_on == old.written_on
             if is_one_day and set(order.plan.strengths) != set(old.plan.strengths):
                 return 8, Relation.BESIDE, How.TWO_STRENGTHS
+        if is_equal and not (plan is not None and plan.is_constant and self.is_steady(course)):
+            if is_same:
+                return 9, Relation.CHANGES, How.SAME_PRESCRIBER
+            return 10, Relation.UNKNOWN, How.UNKNOWN
         if is_equal:
             uncovered = self.run_out(course)
             has_end = not self.needs_more(course)
@@ -689,6 +697,27 @@ class Reference:
                 return 12, Relation.CHANGES, How.SAME_PRESCRIBER
             return 13, Relation.UNKNOWN, How.LOWER
         return 14, Relation.UNKNOWN, How.UNKNOWN
+
+    def is_steady(self, course: Course) -> bool:
+        """Say whether no segment that is taken, or still has tablets, changes its daily dose by plan from today on."""
+        ahead, twin = self.ahead(course)
+        ahead.day = max(ahead.day, course.first_on)
+        segments = [copy.copy(s) for s in twin.segments if any(s.stock) or s.days]
+        ahead.take_dose(twin)
+        if not twin.covered:
+            taken = [s for s in twin.segments if s.source in self.first_taken and s.not_before <= ahead.day]
+            segments.append(taken[-1] if taken else twin.segments[0])
+        return all(self.is_segment_steady(segment, ahead.day) for segment in segments)
+
+    def is_segment_steady(self, segment: Segment, first_on: date) -> bool:
+        ahead = self.twin()
+        ahead.first_taken.setdefault(segment.source, first_on)
+        total = 0 if segment.plan is None else sum(phase.days or 0 for phase in segment.plan.phases)
+        phases = []
+        for number in range(total + 10 if segment.plan is not None else 0):
+            ahead.day = first_on + number * ONE_DAY
+            phases.append(ahead.phase_of(segment))
+        return len({None if phase is None else phase.mg for phase in phases}) <= 1
 
     def needs_more(self, course: Course) -> bool:
         """Say whether a course is without tablets before its plan ends, as it stands."""
@@ -721,7 +750,12 @@ class Reference:
         if parts and parts[0].order is not None:
             order = self.orders[parts[0].order]
             of_order = sorted([s for s in supplies if s.order == order.id], key=lambda s: s.place)
-            starts = [i for i in range(len(of_order)) if i == 0 or not any(rest_of(order, of_order[:i]))]
+            days = [s.on for s in of_order]
+            starts = [
+                i
+                for i in range(len(of_order))
+                if i == 0 or (days[i] != days[i - 1] and not any(rest_of(order, of_order[:i])))
+            ]
             parts = of_order[starts[-1] :]
         days = sum(course.fill_days[supply.id] for supply in parts)
         if self.facts.habits.days_left is not None:

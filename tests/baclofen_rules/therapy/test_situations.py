@@ -153,6 +153,7 @@ def answer_to(question: str, state: Therapy, asked: str) -> Any:
 
 
 TITRATION = plan(([5, 5, 5], 7), ([10, 10, 10], 7), ([15, 15, 15], None))
+TITRATION_OF_30 = plan(([10, 10, 10], 7), ([15, 15, 15], None), quantity=84)
 TAPER = plan(([10, 10, 10], 7), ([5, 5, 5], 7), then_stop=True, quantity=None)
 AS_NEEDED = plan(([10, 10], None), as_needed=True, quantity=56)
 
@@ -770,8 +771,9 @@ SITUATIONS = [
         [given("A", -10, 84), given("B", -2, 126)],
         [said("replaces", "A", -2, "B")],
         asked="T",
-        expected={"relation T": "changes same-prescriber A B", "previous": (30, 30)},
+        expected={"relation T": "unknown unknown B", "previous": (30, 30)},
         give=[32],
+        answer=[said("replaces", "B", 0, "T")],
         after={
             "mg 0": 30,
             "mg 7": 15,
@@ -863,6 +865,88 @@ SITUATIONS = [
         asked="A",
         give=[84],
         after={"supply": (0, 28), "label": [(0, 27, ((1, 1, 1),))], "mg 0": 30, "mg 28": 0},
+    ),
+    Situation(
+        "S65 a plan of the prescriber that begins with the dose that runs and rises later",
+        [order("A", 30), order("B", TITRATION_OF_30)],
+        [given("A", -18, 84)],
+        asked="B",
+        expected={"relation B": "changes same-prescriber A", "previous": (30, 30)},
+        give=[84],
+        after={
+            "mg 6": 30,
+            "mg 7": 45,
+            "change": 7,
+            "supply": (0, 21),
+            "label": [(0, 6, ((1, 1, 1),)), (7, 20, ((Decimal("1.5"),) * 3,))],
+            "ended": {"A": ("replaced", 0)},
+        },
+    ),
+    Situation(
+        "S66 a taper that begins with the dose that runs, ten days before the old tablets end",
+        [order("A", 30), order("T", TAPER)],
+        [given("A", -18, 84)],
+        asked="T",
+        expected={"relation T": "changes same-prescriber A"},
+        give=[31.5],
+        after={"mg 6": 30, "mg 7": 15, "mg 14": 0, "last": 13, "messages": [("dose_change", 6), ("last_day", 13)]},
+    ),
+    Situation(
+        "S67 a plan of another prescriber that begins with the dose that runs, when a refill is due",
+        [order("A", 30), order("B", TITRATION_OF_30, "dr-b")],
+        [given("A", -25, 84)],
+        asked="B",
+        expected={"relation B": "unknown unknown A"},
+        give=[84],
+        answer=[said("replaces", "A", 0, "B")],
+        after={"mg 6": 30, "mg 7": 45, "supply": (0, 21)},
+    ),
+    Situation(
+        "S68 one dose of another prescriber that stays, when a refill is due",
+        [order("A", 30), order("B", plan(([10, 10, 10], 14), ([10, 10, 10], None), quantity=84), "dr-b")],
+        [given("A", -25, 84)],
+        asked="B",
+        expected={"relation B": "continues same-dose A"},
+        give=[84],
+        after={"mg 6": 30, "supply": (3, 28)},
+    ),
+    Situation(
+        "S69 the dose that runs, ordered to stay, while the plan that runs rises later",
+        [order("A", TITRATION_OF_30), order("B", 30)],
+        [given("A", -5, 84)],
+        asked="B",
+        expected={"mg 2": 45, "relation B": "changes same-prescriber A"},
+        give=[84],
+        after={"mg 2": 30, "mg 27": 30, "supply": (0, 28), "change": None},
+    ),
+    Situation(
+        "S70 the last dose of a plan, ordered to stay",
+        [order("A", TITRATION_OF_30), order("B", 45)],
+        [given("A", -15, 84)],
+        asked="B",
+        expected={"relation B": "continues same-dose A"},
+        give=[126],
+        after={"mg 5": 45, "mg 6": 45, "supply": (6, 28)},
+    ),
+    Situation(
+        "S71 an answer before a dose was replaced says nothing of its order handed over twice since",
+        [order("A", 30), order("B", 45, "dr-b")],
+        [given("A", -49, 84), given("B", -12, 126), given("A", -8, 42), given("A", -4, 42)],
+        [said("replaces", "B", -50, "A")],
+        expected={"running 0": "B A@2026-11-23", "high 0": 75, "ended": {"A": ("replaced", -12)}},
+    ),
+    Situation(
+        "S72 two orders that name each other as replaced",
+        [order("A", 30, replaces="B"), order("B", 45, "dr-b", replaces="A")],
+        [given("A", -5, 84)],
+        asked="B",
+        expected={"relation B": "unknown unknown A", "highest 126": 75},
+    ),
+    Situation(
+        "S73 orders that name each other as replaced by way of a third",
+        [order("A", 30, replaces="C"), order("B", 45, "dr-b", replaces="A"), order("C", 60, replaces="B")],
+        [given("A", -5, 84)],
+        expected={"relation B": "unknown unknown A", "relation C": "changes same-prescriber A"},
     ),
     Situation(
         "S61 a planned start that is moved",
