@@ -22,6 +22,8 @@ _PLAIN_LETTERS = str.maketrans(
 _TRANSCRIBED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff]")
 """Letters of Chinese, Japanese and Korean, in which a whole name is typed without a blank."""
+_ACCENTED_SCRIPTS = re.compile("LATIN|GREEK|CYRILLIC|ARABIC|HEBREW")
+"""Scripts whose marks are left out in other records of a name; in others a mark is another letter or vowel."""
 LONGEST_KEY = 200
 MOST_WORDS = 12
 
@@ -30,7 +32,7 @@ def comparable_name(name: str) -> str:
     """Return the one form in which names are compared; it is never stored or shown.
 
     Composition, case (Turkish dotted and dotless i and sharp s included), kinds of apostrophe and hyphen, repeated blanks
-    and invisible characters make no difference. Accents do: they tell people apart.
+    and invisible characters make no difference. Accents do; `plain_spellings` leaves them out.
     """
     text = _HYPHENS.sub("-", _APOSTROPHES.sub("'", name))
     text = "".join(character for character in text if unicodedata.category(character) != "Cf")
@@ -53,6 +55,41 @@ def _fold(name: str) -> str:
     return " ".join("".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain).split())
 
 
+def plain_spellings(name: str) -> set[str]:
+    """Return the forms in which other records may have a name: without accents, apostrophes and hyphens, as nothing or as a blank.
+
+    An umlaut is a plain letter or two.
+    """
+    return {
+        " ".join(_without_accents(form).split())
+        for spelling in _unmarked(name, "-'")
+        for form in _transcribed(spelling)
+    }
+
+
+def _without_accents(name: str) -> str:
+    letters: list[str] = []
+    base = ""
+    for character in unicodedata.normalize("NFKD", name):
+        is_mark = unicodedata.category(character) == "Mn"
+        base = base if is_mark else character
+        if not is_mark or not _ACCENTED_SCRIPTS.match(unicodedata.name(base, "")):
+            letters.append(character)
+    return unicodedata.normalize("NFC", "".join(letters)).translate(_PLAIN_LETTERS)
+
+
+def _unmarked(name: str, marks: str) -> set[str]:
+    """Return the compared name with each of the marks as nothing and as a blank."""
+    spellings = {comparable_name(name)}
+    for mark in marks:
+        spellings = {spelling.replace(mark, put) for spelling in spellings for put in ("", " ")}
+    return spellings
+
+
+def _transcribed(name: str) -> set[str]:
+    return {name, name.translate(_TRANSCRIBED)}
+
+
 def name_keys(family_name: str, given_name: str) -> set[str]:
     """Return the keys under which a person is searched for: their folded names, beginning at each word in turn.
 
@@ -61,8 +98,7 @@ def name_keys(family_name: str, given_name: str) -> set[str]:
     """
     name = comparable_name(f"{family_name} {given_name}")
     spellings = {name.replace("'", ""), name.replace("'", " "), name.replace("'", "").replace("-", "")}
-    spellings |= {spelling.translate(_TRANSCRIBED) for spelling in spellings}
-    folded = {_fold(spelling) for spelling in spellings}
+    folded = {_fold(form) for spelling in spellings for form in _transcribed(spelling)}
     if _UNSPACED.search(name):
         folded |= {spelling.replace(" ", "") for spelling in folded}
     keys = set()

@@ -9,7 +9,7 @@ from typing import Any
 
 from dispensary.errors import Conflict, Problem
 from dispensary.models import FormerIdentity, Patient, PatientSearchKey, Pharmacy, Prescriber, Sex
-from dispensary.text import comparable_name, name_keys, number_key
+from dispensary.text import comparable_name, name_keys, number_key, plain_spellings
 
 NAMES = ("family_name", "given_name")
 FIELDS = (*NAMES, "birth_date", "sex")
@@ -29,6 +29,7 @@ class Match(StrEnum):
     """The comparison of a field of an order with the record."""
 
     EQUAL = "equal"
+    SPELLED = "equal but for accents, hyphens or apostrophes"
     FORMER = "equal to the record before a correction"
     DIFFERENT = "different"
     UNRECORDED = "stated in the order, unknown in the record"
@@ -38,7 +39,7 @@ class Match(StrEnum):
 def compare_person(patient: Patient, person: Mapping[str, Any]) -> dict[str, Match]:
     """Compare `person` (any of `FIELDS`) with the record, field by field.
 
-    Names are compared in one form. Given names are equal where the words of one begin the other, since senders differ in
+    Names are compared in one form; what differs by accents, hyphens or apostrophes alone is the same name. Given names are equal where the words of one begin the other, since senders differ in
     how many they send. A name that the record had before a correction is the patient's too. A sex of "unknown" states
     nothing.
     """
@@ -46,7 +47,7 @@ def compare_person(patient: Patient, person: Mapping[str, Any]) -> dict[str, Mat
     if Match.DIFFERENT in (matches["family_name"], matches["given_name"]):
         for former in patient.former_identities.all():
             former_matches = _compare(former, person)
-            if all(former_matches[name] in {Match.EQUAL, Match.UNSTATED} for name in NAMES):
+            if all(former_matches[name] in {Match.EQUAL, Match.SPELLED, Match.UNSTATED} for name in NAMES):
                 return matches | {
                     name: Match.FORMER if matches[name] is Match.DIFFERENT else matches[name] for name in NAMES
                 }
@@ -62,7 +63,10 @@ def _compare(record: Patient | FormerIdentity, person: Mapping[str, Any]) -> dic
 def is_surely(patient: Patient, person: Mapping[str, Any]) -> bool:
     """Return whether family name, given name and birth date are all stated and equal, and nothing differs."""
     matches = compare_person(patient, person)
-    equal = all(matches[name] in {Match.EQUAL, Match.FORMER} for name in ("family_name", "given_name", "birth_date"))
+    equal = all(
+        matches[name] in {Match.EQUAL, Match.SPELLED, Match.FORMER}
+        for name in ("family_name", "given_name", "birth_date")
+    )
     return equal and matches["sex"] is not Match.DIFFERENT
 
 
@@ -153,11 +157,23 @@ def _match(name: str, stated: str, recorded: str) -> Match:
         return Match.UNSTATED
     if not recorded:
         return Match.UNRECORDED
+    if stated == recorded:
+        return Match.EQUAL
+    if name == "family_name":
+        return Match.SPELLED if _is_spelled(stated, recorded) else Match.DIFFERENT
     if name == "given_name":
-        return Match.EQUAL if _begins(stated.split(), recorded.split()) else Match.DIFFERENT
-    return Match.EQUAL if stated == recorded else Match.DIFFERENT
+        return _match_given(stated, recorded)
+    return Match.DIFFERENT
 
 
-def _begins(words: list[str], others: list[str]) -> bool:
-    shared = min(len(words), len(others))
-    return words[:shared] == others[:shared]
+def _match_given(stated: str, recorded: str) -> Match:
+    pairs = list(zip(stated.split(), recorded.split(), strict=False))
+    if all(word == other for word, other in pairs):
+        return Match.EQUAL
+    is_spelled = _is_spelled(stated, recorded) or all(_is_spelled(word, other) for word, other in pairs)
+    return Match.SPELLED if is_spelled else Match.DIFFERENT
+
+
+def _is_spelled(name: str, other: str) -> bool:
+    """Return whether two names differ by accents, hyphens or apostrophes alone."""
+    return not plain_spellings(name).isdisjoint(plain_spellings(other))

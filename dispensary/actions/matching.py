@@ -63,6 +63,7 @@ def match_patient(
     changed = [name for name in clinical if recorded[name] is not None and recorded[name] != after[name]]
     notes = {
         Match.UNRECORDED: "stated in the order and unknown in the record; ask the patient and record it",
+        Match.SPELLED: "the order has other accents, hyphens or apostrophes; the record was kept",
         Match.FORMER: "the order has what was recorded before a correction",
     }
     return patient, [

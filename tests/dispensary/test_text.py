@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispensary.errors import InvalidInput
-from dispensary.text import clean_line, clean_words, comparable_name
+from dispensary.text import clean_line, clean_words, comparable_name, plain_spellings
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,44 @@ def test_two_names_stay_two(name, another):
 @given(st.text(max_size=40))
 def test_the_compared_form_of_a_name_is_its_own_compared_form(name):
     assert comparable_name(comparable_name(name)) == comparable_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "another"),
+    [
+        ("Nov\u00e1k", "Novak"),
+        ("M\u00fcller", "Muller"),
+        ("M\u00fcller", "MUELLER"),
+        ("Mu\u00f1oz", "munoz"),
+        ("O'Hara", "Ohara"),
+        ("O\u2019Hara", "O Hara"),
+        ("Smith-Jones", "Smith Jones"),
+        ("Smith-Jones", "Smithjones"),
+        ("N\u00fa\u00f1ez-O'Neill", "Nunez ONeill"),
+        ("S\u00f8rensen", "Soerensen"),
+        ("S\u00f8rensen", "Sorensen"),
+        ("\u0141ukasz", "Lukasz"),
+        ("Nguy\u1ec5n", "Nguyen"),
+        ("\u041f\u0451\u0442\u0440", "\u041f\u0435\u0442\u0440"),
+        ("\u0623\u062d\u0645\u062f", "\u0627\u062d\u0645\u062f"),
+    ],
+)
+def test_other_accents_hyphens_and_apostrophes_are_spellings_of_one_name(name, another):
+    assert plain_spellings(name) & plain_spellings(another)
+
+
+@pytest.mark.parametrize(
+    ("name", "another"),
+    [
+        ("Muller", "Mueller"),
+        ("Ann", "Anna"),
+        ("Anne-Marie", "Anne"),
+        ("Smith Jones", "SmithJones"),
+        ("St. John", "St John"),
+        ("\u304b\u304d", "\u304c\u304d"),
+        ("\u0930\u093e\u092e", "\u0930\u092e"),
+        ("\u0e01\u0e34", "\u0e01"),
+    ],
+)
+def test_another_letter_is_another_name(name, another):
+    assert not plain_spellings(name) & plain_spellings(another)

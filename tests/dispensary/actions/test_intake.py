@@ -101,6 +101,48 @@ def test_the_same_person_is_joined(shop: Pharmacy, technician: Actor, changes: d
     assert take(shop, technician, person(**changes)).prescription.patient_id == john.pk
 
 
+@pytest.mark.parametrize(
+    ("recorded", "stated", "noted"),
+    [
+        ({"family_name": "Nov\u00e1k"}, {"family_name": "NOVAK"}, ["patient.family_name"]),
+        ({"family_name": "Novak"}, {"family_name": "Nov\u00e1k"}, ["patient.family_name"]),
+        ({"family_name": "M\u00fcller"}, {"family_name": "Mueller"}, ["patient.family_name"]),
+        ({"family_name": "M\u00fcller"}, {"family_name": "Muller"}, ["patient.family_name"]),
+        ({"given_name": "Jos\u00e9 Luis"}, {"given_name": "Jose"}, ["patient.given_name"]),
+        ({"given_name": "Anne-Marie"}, {"given_name": "Anne Marie"}, ["patient.given_name"]),
+        ({"family_name": "O'Hara", "given_name": "Zo\u00eb"}, {"family_name": "Ohara", "given_name": "Zoe"}, ["patient.family_name", "patient.given_name"]),
+        ({"family_name": "O'Hara"}, {"family_name": "o\u2019HARA"}, []),
+    ],
+)  # fmt: skip
+def test_a_name_without_its_accents_is_the_same_person_and_the_record_is_kept(
+    shop: Pharmacy, technician: Actor, recorded: dict[str, Any], stated: dict[str, Any], noted: list[str]
+) -> None:
+    patient = take(shop, technician, person(**recorded)).prescription.patient
+    for system in ("urn:a", None):
+        order = take(shop, technician, person(**(recorded | stated), identifier_system=system)).prescription
+        assert order.patient_id == patient.pk
+        assert [note.split(":")[0] for note in order.notes] == noted
+    patient.refresh_from_db()
+    assert {name: getattr(patient, name) for name in recorded} == recorded
+
+
+@pytest.mark.parametrize(
+    ("recorded", "stated"),
+    [
+        ({"family_name": "Muller"}, {"family_name": "Mueller"}),
+        ({"family_name": "Nov\u00e1k"}, {"family_name": "Nov\u00e1kov\u00e1"}),
+        ({"given_name": "Anne-Marie"}, {"given_name": "Anne"}),
+        ({"given_name": "Jos\u00e9"}, {"given_name": "Josef"}),
+    ],
+)
+def test_a_name_with_another_letter_is_asked_about(
+    shop: Pharmacy, technician: Actor, recorded: dict[str, Any], stated: dict[str, Any]
+) -> None:
+    take(shop, technician, person(**recorded))
+    (name,) = stated
+    assert refusal(shop, technician, person(**(recorded | stated))) == {f"patient.{name}"}
+
+
 def test_a_fact_unknown_in_the_record_stays_unknown_and_is_asked(shop: Pharmacy, technician: Actor) -> None:
     john = take(shop, technician, person(birth_date=None, sex=None)).prescription.patient
     order = take(shop, technician, JOHN).prescription

@@ -260,6 +260,15 @@ def test_a_name_in_another_spelling_is_the_same_name(technician: Caller) -> None
     assert Patient.objects.count() == 1
 
 
+def test_a_name_without_its_apostrophe_is_the_same_person_and_noted(technician: Caller) -> None:
+    outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
+    spelled = new_start(contained=person(name=[{"family": "OHARA", "given": ["J\u00f3"]}]))
+    answer = outcome(technician.post(ADDRESS, spelled, content_type=FHIR), 201)
+    assert "patient.family_name: the order has other accents, hyphens or apostrophes" in diagnostics(answer)
+    assert "patient.given_name: the order has other accents" in diagnostics(answer)
+    assert (Patient.objects.get().family_name, Patient.objects.get().given_name) == ("O'Hara", "Jo Ann")
+
+
 def test_a_second_number_of_one_name_and_birth_date_is_asked_about(technician: Caller) -> None:
     outcome(technician.post(ADDRESS, new_start(), content_type=FHIR), 201)
     first = Patient.objects.get()
