@@ -16,7 +16,7 @@ from baclofen_rules.medicines import interaction_classes
 from baclofen_rules.profiles import Profile
 from baclofen_rules.profiles.compare import value_in_words
 from baclofen_rules.profiles.limits import Parameter
-from baclofen_rules.rule import OnContinuing, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, OnContinuing, Rule
 from baclofen_rules.rules import all_rules
 from baclofen_rules.text import format_amount
 
@@ -146,6 +146,7 @@ def _rule(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> Iterator[st
     yield f"## `{rule.code}`"
     yield ""
     yield from _text(rule)
+    yield f"\nServes: {', '.join(rule.serves)}{' medicine' if rule.serves == EVERY_MEDICINE else ''}."
     if Action.DISCONTINUE in rule.actions:
         yield f"\nAsked for: {', '.join(f'*{action}*' for action in rule.actions)}."
     if rule.needs_dose:

@@ -31,7 +31,7 @@ class Form(NamedTuple):
 class ProductName(NamedTuple):
     """The reading of a product's name."""
 
-    is_baclofen: bool
+    is_own: bool
     other: str | None
     """The words that name another medicine."""
     form: Form | None
@@ -39,9 +39,9 @@ class ProductName(NamedTuple):
 
 
 class Identity(Enum):
-    """Return whether a product is baclofen."""
+    """The medicine of a product: the one of the rules, another, or none that is named."""
 
-    BACLOFEN = auto()
+    OWN = auto()
     OTHER = auto()
     UNKNOWN = auto()
 
@@ -105,12 +105,12 @@ def other_form(form: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Identity, str]:
-    """Return whether a product is baclofen, with the text that says it is not.
+    """Return whether a product is the medicine of the rules, with the text that says it is not.
 
-    A name that does not hold baclofen as a whole word is another medicine; a brand is one only where it names one, since
-    it may be a maker's name. Modified-release baclofen is another product than the tablets of the rules.
+    A name that does not hold it as a whole word is another medicine; a brand is one only where it names one, since
+    it may be a maker's name. A modified-release form is another product than the tablets of the rules.
     """
-    is_baclofen = False
+    is_own = False
     for text in (None if medicine is None else medicine.name, brand):
         if text is not None:
             product_name = read_product_name(text)
@@ -118,36 +118,34 @@ def identify(medicine: OrderedMedicine | None, brand: str | None) -> tuple[Ident
                 product_name.form is not None and product_name.form.kind == MODIFIED_RELEASE
             ):
                 return Identity.OTHER, text
-            is_baclofen = is_baclofen or product_name.is_baclofen
+            is_own = is_own or product_name.is_own
     if medicine is None:
-        return (Identity.BACLOFEN if is_baclofen else Identity.UNKNOWN), ""
-    if medicine.name is not None and not read_product_name(medicine.name).is_baclofen:
+        return (Identity.OWN if is_own else Identity.UNKNOWN), ""
+    if medicine.name is not None and not read_product_name(medicine.name).is_own:
         return Identity.OTHER, medicine.name
     atc = "" if medicine.atc is None else plain_atc(medicine.atc)
     if not table().own_atc.startswith(atc):
         return Identity.OTHER, atc
     codes = [code for _, code in medicine.codes]
-    if is_baclofen or atc == table().own_atc or not product_words().codes.isdisjoint(codes):
-        return Identity.BACLOFEN, ""
+    if is_own or atc == table().own_atc or not product_words().codes.isdisjoint(codes):
+        return Identity.OWN, ""
     return Identity.OTHER, ", ".join([atc, *codes] if atc else codes)
 
 
 @lru_cache(maxsize=4096)
-def names_injected_baclofen(name: str) -> bool:
-    """Return whether a medicine of the patient is baclofen from a pump or by injection."""
+def names_injected_form(name: str) -> bool:
+    """Return whether a medicine of the patient is the one of the rules, from a pump or by injection."""
     product_name = read_product_name(name)
     is_injection = product_name.form is not None and product_name.form.kind == INJECTION
-    return product_name.is_baclofen and (is_injection or names_intrathecal(name))
+    return product_name.is_own and (is_injection or names_intrathecal(name))
 
 
 @lru_cache(maxsize=4096)
-def names_other_oral_baclofen(name: str) -> bool:
-    """Return whether a medicine of the patient is baclofen by mouth in another form than plain tablets, or a relative of it."""
+def names_other_oral_form(name: str) -> bool:
+    """Return whether a medicine of the patient is the one of the rules by mouth, in another form than plain tablets, or a relative of it."""
     product_name = read_product_name(name)
     is_relative = product_name.other in product_words().relatives
-    return is_relative or (
-        product_name.is_baclofen and product_name.form is not None and not names_injected_baclofen(name)
-    )
+    return is_relative or (product_name.is_own and product_name.form is not None and not names_injected_form(name))
 
 
 @lru_cache(maxsize=1024)
@@ -167,7 +165,7 @@ def is_intrathecal(route: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def names_intrathecal(name: str) -> bool:
-    """Return whether a name is that of baclofen for the space around the spinal cord: by its words, or by a brand of injections."""
+    """Return whether a name is that of a product for the space around the spinal cord: by its words, or by a brand of injections."""
     name_words = words(name)
     injections = next(form for form in product_words().forms if form.kind == INJECTION)
     return not (product_words().intrathecal_words | injections.brands | {"pump"}).isdisjoint(name_words)

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from baclofen_rules.case import Action
 from baclofen_rules.findings import Answer, Facts, Found
 from baclofen_rules.terms import Terms
 
 L = TypeVar("L")
+EVERY_MEDICINE: Final = ("every",)
+"""The medicines of a rule that knows nothing of any one: its numbers and tables are the profile's."""
 
 
 class OnContinuing(StrEnum):
@@ -43,6 +45,8 @@ class Rule(Generic[L]):
     """Return findings, the facts that are lacking, both, or CLEAR."""
     explain: Callable[[Terms, L], str]
     """Return one sentence for a clear case: the facts looked at and the limit."""
+    serves: tuple[str, ...]
+    """The names of the medicines that the rule is about, or EVERY_MEDICINE."""
     text: str
     """The docstring of the file: a title, then paragraphs that begin with Finds, Errs and Source."""
     terms: tuple[str, ...] = ()
@@ -83,3 +87,7 @@ class Rule(Generic[L]):
     """Names of the patient's facts that a finding rests on: one that changed after the answer is asked about again."""
     group: str = ""
     """The code under which several rules together report lacking facts; empty: the rule's own code."""
+
+    def is_for(self, medicine: str) -> bool:
+        """Return whether the rule is asked for a medicine."""
+        return self.serves == EVERY_MEDICINE or medicine in self.serves

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from baclofen_rules.case import Action, Case
 from baclofen_rules.findings import Citation
+from baclofen_rules.medicines import OWN
 from baclofen_rules.profiles import InvalidProfile, Profile
 from baclofen_rules.profiles.limits import bind
 from baclofen_rules.rule import Rule
@@ -130,7 +131,7 @@ def _bind_all(profile: Profile, on: date) -> RuleBook:
         if code not in codes:
             place = f"{file}: terms.two_signatures"
             raise InvalidProfile(place, code, f"codes of rules: {', '.join(sorted(codes))}")
-    bound = [_bind_one(profile, rule, on) for rule in all_rules()]
+    bound = [_bind_one(profile, rule, on) for rule in all_rules() if rule.is_for(OWN)]
     rules = {
         action: tuple(bound_rule for bound_rule in bound if action in bound_rule.rule.actions) for action in Action
     }

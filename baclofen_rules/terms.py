@@ -16,7 +16,7 @@ from baclofen_rules.facts import Condition
 from baclofen_rules.fills import Standing, look_back
 from baclofen_rules.findings import Missing
 from baclofen_rules.medicines import classify
-from baclofen_rules.products import is_intrathecal, is_oral, names_injected_baclofen, names_other_oral_baclofen
+from baclofen_rules.products import is_intrathecal, is_oral, names_injected_form, names_other_oral_form
 from baclofen_rules.profiles.limits import AGE_FACT
 from baclofen_rules.regimen import Phase, Regimen
 from baclofen_rules.shared_limits import SharedLimits
@@ -61,7 +61,7 @@ class Terms:
         "held_days",
         "highest_mg",
         "history_unknown",
-        "injected_baclofen",
+        "injected_products",
         "interacting",
         "is_continuing",
         "is_guarded",
@@ -75,7 +75,7 @@ class Terms:
         "needed_tablets",
         "not_repeated",
         "order",
-        "other_oral_baclofen",
+        "other_oral_products",
         "patient",
         "phases",
         "position",
@@ -255,20 +255,20 @@ class Terms:
         self.interacting: Mapping[str, tuple[str, ...]] | None = NO_NAMES
         """Names of the patient's medicines by interaction code; None when the list is unknown."""
         self.unclassified: tuple[str, ...] = ()
-        self.injected_baclofen: tuple[str, ...] = ()
-        """Names of the patient's medicines that are baclofen from a pump or by injection."""
-        self.other_oral_baclofen: tuple[str, ...] = ()
-        """Names of those that are baclofen by mouth, but no plain tablets."""
+        self.injected_products: tuple[str, ...] = ()
+        """Names of the patient's medicines that are the same medicine from a pump or by injection."""
+        self.other_oral_products: tuple[str, ...] = ()
+        """Names of those that are the same medicine by mouth, but no plain tablets."""
         medicines = self.patient.medicines
         if medicines is None:
             self.interacting = None
         elif medicines:
             own_course = self.standing in (Standing.CONTINUING, Standing.RESTART)
             names = [medicine.name for medicine in medicines if medicine.name is not None]
-            self.injected_baclofen = tuple(name for name in names if names_injected_baclofen(name))
-            self.other_oral_baclofen = tuple(name for name in names if names_other_oral_baclofen(name))
-            baclofen = {*self.injected_baclofen, *self.other_oral_baclofen}
-            others = [medicine for medicine in medicines if medicine.name not in baclofen] if baclofen else medicines
+            self.injected_products = tuple(name for name in names if names_injected_form(name))
+            self.other_oral_products = tuple(name for name in names if names_other_oral_form(name))
+            same = {*self.injected_products, *self.other_oral_products}
+            others = [medicine for medicine in medicines if medicine.name not in same] if same else medicines
             self.interacting, self.unclassified = classify(others, own_course)
 
     def _transitions(self) -> Iterator[Transition]:

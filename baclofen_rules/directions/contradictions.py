@@ -1,4 +1,4 @@
-"""Words that contradict a daily course of baclofen tablets by mouth, looked for in any text that could not be read.
+"""Words that contradict a daily course of tablets by mouth, looked for in any text that could not be read.
 
 The text arrives folded (``normal.fold``). A pattern may begin with a group ``but``: a longer phrase that holds the same word and
 contradicts nothing ("do not stop suddenly", "reduce by 5 mg weekly"); what it matches is passed over.
@@ -7,7 +7,8 @@ contradicts nothing ("do not stop suddenly", "reduce by 5 mg weekly"); what it m
 import re
 from typing import NamedTuple
 
-from baclofen_rules.medicines import find_other_medicine
+from baclofen_rules.medicines import OWN, find_other_medicine, table
+from baclofen_rules.products import product_words
 
 from .doubt import Doubt, Why
 
@@ -33,7 +34,10 @@ _NOT = (
 )
 _THEN = r"(?:then|and|until|till|dann|und|puis|et|jusqu'a|luego|y|hasta|poi|e|fino a)"
 _DAYS = r"(?:days?|d|weeks?|wks?|fortnight|/7|/52|tage?n?|wochen?|jours?|semaines?|dias?|semanas?|giorni|settiman[ae])"
-_BACLOFEN = r"(?:baclofen\w*|lioresal)"
+_MEDICINE = rf"(?:{'|'.join(sorted(name for name in table().own_names if name.isascii()))})\w*"
+_BRANDS_OF_OTHER_FORMS = sorted(
+    {brand for form in product_words().forms for brand in form.brands} | product_words().relatives
+)
 _MUST_NOT = r"(?:do not|don'?t|must not|mustn'?t|should not|shouldn'?t|may not|can ?not|can'?t|never|not to|no longer)"
 _TAKEN = (
     r"(?:take|taken|taking|give|given|use|used|swallow\w*|administer\w*|dispens\w*|suppl\w+|hand(?:ed)? out|start\w*|restart\w*"
@@ -60,7 +64,7 @@ _SHORT_DAY = r"(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun)(?:day|nesday|urda
 CONTRADICTIONS = (
     _words(
         Why.FORBIDS,
-        "This forbids something: is baclofen to be taken, what dose, and when?",
+        f"This forbids something: is {OWN} to be taken, what dose, and when?",
         rf"{_NOT}\s{_STOP}"
         rf"|{_THEN}\s(?:stop|stopping|off|discontinue|cease|absetzen|beenden|arret\w*|suspender|retirar|sospendere|interrompere)\b"
         rf"|{_DAYS}[.,;:]*\s(?:stop|discontinue|cease|absetzen|arret(?:er)?|suspender|sospendere)(?=[\s.,;]*$)"
@@ -68,9 +72,9 @@ CONTRADICTIONS = (
         r"|stop\w*\s(?:date|drinking|smoking|driving|alcohol|when|if)\b|arret progressif|retirar poco a poco|holds?\s(?:in|under|on) ",
         rf"\b{_STOP}\b.*",
         r"\b(?:withh[oe]ld\w*|omit(?:ted)?|paus(?:e|ed|ing|ieren|iert)|abgesetzt|contra-?indicated|cancel\w*)\b.*",
-        rf"\bon hold\b|\bhold\b(?=\s(?:{_BACLOFEN}|the|this|dose\w*|until|off|for|all|med\w*|tablets?)|[\s.,;]*$).*",
+        rf"\bon hold\b|\bhold\b(?=\s(?:{_MEDICINE}|the|this|dose\w*|until|off|for|all|med\w*|tablets?)|[\s.,;]*$).*",
         rf"\b{_MUST_NOT}\s(?:be\s)?{_TAKEN}\b(?!\s{_ADVICE}\b).*",
-        rf"\bno (?:more|further)\s(?:{_BACLOFEN}|tablets?|doses?|suppl\w+)\b.*|\bavoid\s{_BACLOFEN}\b.*|\bno\s{_BACLOFEN}\b.*",
+        rf"\bno (?:more|further)\s(?:{_MEDICINE}|tablets?|doses?|suppl\w+)\b.*|\bavoid\s{_MEDICINE}\b.*|\bno\s{_MEDICINE}\b.*",
         r"\bnicht (?:mehr )?(?:ein)?(?:nehmen|zu nehmen)\b.*|\bne (?:pas|plus) prendre\b.*|\bne prenez (?:pas|plus)\b.*",
         r"\bno (?:tomar|tome|debe tomar)\b.*|\bdej(?:ar|e) de tomar\b.*|\bparar\b.*|\bnon (?:prendere|assumere|prenda)\b.*",
     ),
@@ -98,8 +102,8 @@ CONTRADICTIONS = (
         r"\bpatch\w*|\bpowder\b|\bgranul\w*|\bsachets?\b|\bbustin[ae]\b|\bbeutel\b|\bsupposit\w*|\bzapfchen\b|\bcream\b|\bointment\b|\bgel\b",
         r"\bampoules?\b|\bampullen?\b|\bvials?\b|\blozenges?\b|\beffervescent\b|\borodispersible\b",
         r"\b(?:modified|extended|slow|prolonged|sustained|controlled|delayed)[ -]release\b|\bretard\b|\blibera(?:cion|tion) prolong\w*",
-        r"\b(?:mgs?|baclofen|lioresal|tab\w*)\s(?:mr|er|xr|sr|xl|cr|la)\b",
-        r"\b(?:ozobax|fleqsuvy|lyvispah|arbaclofen)\b",
+        rf"\b(?:mgs?|{_MEDICINE}|tab\w*)\s(?:mr|er|xr|sr|xl|cr|la)\b",
+        rf"\b(?:{'|'.join(_BRANDS_OF_OTHER_FORMS)})\b",
     ),
     _words(
         Why.UNIT,
@@ -147,5 +151,5 @@ def find_contradiction(text: str) -> Doubt | None:
                     match.start(), min(match.end(), match.start() + LONGEST_QUOTE), contradiction.ask, contradiction.why
                 )
         if contradiction.why is Why.ROUTE and (place := find_other_medicine(text)) is not None:
-            return Doubt(*place, "Another medicine is named: is this text about baclofen?", Why.OTHER_MEDICINE)
+            return Doubt(*place, f"Another medicine is named: is this text about {OWN}?", Why.OTHER_MEDICINE)
     return None

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
-OWN: Final = "baclofen"
+BACLOFEN: Final = "baclofen"
+"""The table of a medicine is called by its name."""
+OWN: Final = BACLOFEN
 """The table of the medicine that the rule book is about; a profile names its medicine."""
 _ATC: Final = re.compile(r"[A-Z]\d\d([A-Z]([A-Z](\d\d)?)?)?", re.ASCII)
 _WORDS: Final = re.compile(r"[^\W\d_]+")

@@ -1,4 +1,4 @@
-"""Baclofen is stopped without a taper.
+"""The medicine is stopped without a taper.
 
 Finds: for a stop order, an override when the patient is continuing and the previous daily dose is above the amount that may
 be stopped at once; an acknowledgement when the reason is a serious adverse reaction or an overdose.
@@ -8,7 +8,7 @@ Source: every label warns of withdrawal; the amount is a design default.
 
 from baclofen_rules.case import Action
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
@@ -50,6 +50,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     terms=("stop_free_mg_per_day",),
     actions=(Action.DISCONTINUE,),

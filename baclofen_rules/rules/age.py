@@ -1,6 +1,6 @@
 """The age is outside of what the profile's documents allow, or is not known.
 
-Finds: as severely as the profile says for the age: the Lioresal documents forbid it under 4 (a stop) and ask for close
+Finds: as severely as the profile says for the age: the default documents forbid it under 4 (a stop) and ask for close
 supervision from 4 to under 12; the American label has no experience under 12. An unknown age is an override everywhere.
 The withdrawal guard turns the stop into an override for a continuing patient whose dose does not rise.
 Errs: on the side of asking; the guard needs a recorded supply.
@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, severity_by_age
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import GUARD
@@ -73,6 +73,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5", "2"),
     why_continuing="a child wants close supervision at each supply",
     nothing_clears="the age stays as it is",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from baclofen_rules.facts import Indication
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
@@ -52,6 +53,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("2", "3", "10"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("alcohol_use",),

@@ -1,13 +1,13 @@
-"""The patient is allergic to baclofen.
+"""The patient is allergic to the medicine.
 
-Finds: a stop when an allergy names baclofen or one of its brands, in any case or accent, or misspelt by a letter or two.
+Finds: a stop when an allergy names the medicine or one of its brands, in any case or accent, or misspelt by a letter or two.
 Errs: on the side of stopping: a near miss of the name is taken for the name; correct the record if it is another substance.
 Source: the contraindication of every label.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import names_own_medicine
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.medicines import OWN, names_own_medicine
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -24,8 +24,8 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _describe(named: list[str]) -> Words:
     return Words(
-        f"An allergy is recorded that names baclofen: {clip(named[0])}",
-        f"Recorded allergies that name baclofen: {', '.join(clip(allergy) for allergy in named)}.",
+        f"An allergy is recorded that names {OWN}: {clip(named[0])}",
+        f"Recorded allergies that name {OWN}: {', '.join(clip(allergy) for allergy in named)}.",
         observed={"allergies": [clip(allergy) for allergy in named]},
         limit={"allergies": []},
         dur=Dur.ALLERGY,
@@ -34,7 +34,7 @@ def _describe(named: list[str]) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return "No recorded allergy names baclofen."
+    return f"No recorded allergy names {OWN}."
 
 
 RULE = Rule(
@@ -43,6 +43,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     why_continuing="it protects: a wrong record is corrected",
     clears=("A corrected record, where the allergy is recorded wrongly",),
 )

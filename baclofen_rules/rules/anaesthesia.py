@@ -6,6 +6,7 @@ Source: baclofen adds to anaesthetics and muscle relaxants; stopped for an opera
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
@@ -38,6 +39,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("3", "4"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("anaesthesia_planned",),

@@ -10,6 +10,7 @@ Source: the cautions of the American and British labels.
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
@@ -77,6 +78,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("2", "5", "9", "22"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("conditions",),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from baclofen_rules.conditions import Statement, statement_of
 from baclofen_rules.facts import FACTS, CodedCondition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import CONDITIONS_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import clip
@@ -66,6 +66,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("2", "4", "5"),
     clears=("A corrected record: the facts cannot all hold",),
 )

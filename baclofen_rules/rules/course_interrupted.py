@@ -8,7 +8,7 @@ Source: design.
 
 from baclofen_rules.course_words import is_own_order
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import CHOICE_AT_THE_COUNTER, count_days
@@ -48,6 +48,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,

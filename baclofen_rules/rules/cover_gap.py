@@ -1,6 +1,6 @@
 """The old tablets end before the planned start.
 
-Finds: an acknowledgement, a pharmacist's, when the tablets at home end before the order's planned start: days without baclofen.
+Finds: an acknowledgement, a pharmacist's, when the tablets at home end before the order's planned start: days without tablets.
 Errs: on the side of asking: a gap that is planned by nobody can bring withdrawal.
 Source: design.
 """
@@ -9,7 +9,8 @@ from datetime import date
 
 from baclofen_rules.course_words import find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.medicines import OWN
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import count_days
 
@@ -26,7 +27,7 @@ def _describe(t: Terms, starts_on: date, gap: int) -> Words:
     days = count_days(gap)
     return Words(
         f"The tablets end {days} before the planned start on {starts_on}; a pharmacist decides what covers them",
-        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without baclofen.",
+        f"Tablets cover the days before {t.cover_end}; planned start: {starts_on}: {days} without {OWN}.",
         observed={"gap_days": str(gap)},
         limit={"starts_on": starts_on.isoformat()},
         dur=Dur.UNDERUSE,
@@ -44,6 +45,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,

@@ -1,6 +1,6 @@
 """A daily dose above the maximum for the age.
 
-Finds: an override when the highest daily dose of any phase, with other baclofen supplies that run today, is above the
+Finds: an override when the highest daily dose of any phase, with other supplies that run today, is above the
 maximum of the age; exactly the maximum passes.
 Errs: with an unknown age it finds only what is too much at every age, and otherwise says that the age is lacking. At an age
 below the first that the profile speaks of, it finds what is too much there, and otherwise says that the profile has no maximum.
@@ -10,7 +10,7 @@ Source: the profile's label.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import format_doses, highest_phase
@@ -58,6 +58,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     terms=("max_mg_per_day",),
     answers=("5", "6", "22"),
     needs_dose=True,

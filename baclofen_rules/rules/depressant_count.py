@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import depressant_codes, names_of_classes
+from baclofen_rules.medicines import BACLOFEN, depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import Bands, by_age
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
@@ -58,6 +58,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("1", "2", "5", "9", "10"),
     on_continuing=OnContinuing.INFORMATION,
     covers=depressant_codes(),

@@ -16,18 +16,12 @@ from decimal import Decimal
 from itertools import pairwise
 
 from baclofen_rules.case import Order
-from baclofen_rules.courses import (
-    count_tablets,
-    find_difference,
-    write_course,
-    write_quantity,
-    write_tablets,
-)
+from baclofen_rules.courses import count_tablets, find_difference, write_course, write_quantity, write_tablets
 from baclofen_rules.directions import CONTRADICTIONS, Question, Reading, Why
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number, severity
 from baclofen_rules.regimen import Phase, Regimen
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.supply import tablets_needed
 from baclofen_rules.terms import PHASES_FACT, QUANTITY_FACT, STOP_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
@@ -395,6 +389,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     clears=("A corrected order, whose words, doses, days and quantity agree",),
 )

@@ -9,7 +9,7 @@ Source: design.
 
 from baclofen_rules.course_words import describe_courses, describe_mg, describe_prescriber, list_related_courses, sum_mg
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import How, Relation
@@ -51,6 +51,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,

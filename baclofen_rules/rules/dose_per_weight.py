@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import AGE_FACT, Bands, by_age
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import WEIGHT_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import format_doses, highest_phase
@@ -62,6 +62,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5", "6", "22"),
     needs_dose=True,
     why_continuing="no answer makes a dose above the limit an ordinary one",

@@ -8,6 +8,7 @@ Source: the profile's label.
 from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
@@ -49,6 +50,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("3", "10"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("drives",),

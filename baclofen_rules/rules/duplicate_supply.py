@@ -1,16 +1,17 @@
-"""Another supply of baclofen is running.
+"""Another supply of the medicine is running.
 
-Finds: an override when a supply marked concurrent covers today, or when a medicine of the patient is another product of baclofen
-by mouth (a liquid, granules, a relative such as arbaclofen). In the second case format an acknowledgement when a person decided
+Finds: an override when a supply marked concurrent covers today, or when a medicine of the patient is another product of it
+by mouth (a liquid, granules, a relative). In the second case format an acknowledgement when a person decided
 that another course goes on beside this one; where nobody decided the rule supply-relation asks.
-Errs: on the side of asking: an early concurrent supply runs on after its own days. Plain baclofen among the medicines is left to
+Errs: on the side of asking: an early concurrent supply runs on after its own days. The plain medicine among the medicines is left to
 the interactions, since it may be this course.
 Source: design.
 """
 
 from baclofen_rules.course_words import describe_courses, sum_mg
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.medicines import OWN
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import CourseView, OrderRelation
@@ -23,8 +24,8 @@ def check(t: Terms, limits: NoLimits) -> Answer:
         answer = _check_decided(t, t.relation)
     elif t.concurrent_mg:
         answer = (Found(Severity.OVERRIDE, _describe, t),)
-    if t.other_oral_baclofen:
-        answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t.other_oral_baclofen))
+    if t.other_oral_products:
+        answer = (*answer, Found(Severity.OVERRIDE, _describe_medicines, t.other_oral_products))
     lacking = ((HISTORY_FACT,) if t.history_unknown else ()) + (
         (MEDICINES_FACT,) if t.patient.medicines is None else ()
     )
@@ -52,7 +53,7 @@ def _describe_decided(t: Terms, courses: list[CourseView]) -> Words:
 
 def _describe_medicines(names: tuple[str, ...]) -> Words:
     return Words(
-        f"{clip(names[0])}, another product of baclofen by mouth, is among the medicines",
+        f"{clip(names[0])}, another product of {OWN} by mouth, is among the medicines",
         f"Medicines of the patient: {', '.join(clip(name) for name in names)}. Its dose is not known here and adds to this one; ask "
         "whether it goes on.",
         observed={"medicines": list(names)},
@@ -65,7 +66,7 @@ def _describe_medicines(names: tuple[str, ...]) -> Words:
 def _describe(t: Terms) -> Words:
     other = format_amount(t.concurrent_mg)
     return Words(
-        f"Another supply of baclofen, {other} mg a day, covers today",
+        f"Another supply of {OWN}, {other} mg a day, covers today",
         f"Concurrent supplies that cover {t.case.on}: {other} mg a day together.",
         observed={"mg_per_day": other},
         limit={"mg_per_day": "0"},
@@ -75,7 +76,7 @@ def _describe(t: Terms) -> Words:
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return "No concurrent supply covers today, and no other product of baclofen is among the medicines."
+    return f"No concurrent supply covers today, and no other product of {OWN} is among the medicines."
 
 
 RULE = Rule(
@@ -84,6 +85,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("7", "5"),
-    clears=("The other baclofen stopped, or taken off the patient\u2019s list where it has ended",),
+    clears=(f"The other {OWN} stopped, or taken off the patient\u2019s list where it has ended",),
 )

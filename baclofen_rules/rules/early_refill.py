@@ -16,7 +16,7 @@ from math import ceil
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import OrderRelation, Relation
@@ -114,6 +114,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("14", "15", "16", "17", "18", "3"),
     needs_dose=True,
     clears_on=clears_on,

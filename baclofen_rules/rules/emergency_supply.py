@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import count_days
@@ -53,6 +53,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "2", "17", "15"),
     needs_dose=True,

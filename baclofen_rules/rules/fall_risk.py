@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import depressant_codes, names_of_classes
+from baclofen_rules.medicines import BACLOFEN, depressant_codes, names_of_classes
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
@@ -62,6 +62,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("3", "2", "5"),
     needs_dose=True,
     on_continuing=OnContinuing.SILENT,

@@ -8,7 +8,7 @@ Source: design; doses are checked in tablets, which a liquid, a capsule or a coa
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.products import other_form, read_product_name
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import FORM_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -60,6 +60,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("5", "19"),
     clears=("An order for tablets",),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 
@@ -65,6 +65,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5", "22"),
     needs_dose=True,
     choose_clearing=choose_clearing,

@@ -7,6 +7,7 @@ Source: the Swiss and British texts.
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import Terms
 
@@ -39,5 +40,6 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     clears=("A corrected record, where the liver disease is recorded wrongly",),
 )

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age, number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 
@@ -76,6 +76,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("2", "4"),
     clears=("A corrected value in the patient\u2019s record",),
 )

@@ -8,6 +8,7 @@ Source: the labels name spasticity alone; the source documents mention other use
 
 from baclofen_rules.facts import Indication
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import Terms
 
@@ -42,6 +43,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("22", "5"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("indication",),

@@ -6,7 +6,7 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, OnContinuing, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -42,6 +42,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("2", "4"),
     group="interaction-*",
     on_continuing=OnContinuing.INFORMATION,

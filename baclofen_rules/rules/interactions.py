@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.medicines import interaction_classes
+from baclofen_rules.medicines import BACLOFEN, interaction_classes
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
@@ -62,6 +62,7 @@ RULES = tuple(
         check=partial(check, code),
         explain=partial(explain, code),
         text=__doc__,
+        serves=(BACLOFEN,),
         clears=("The other medicine stopped, and taken off the patient\u2019s list",),
         answers=("1", "2", "5", "9", "10"),
         on_continuing=OnContinuing.MILDER if code in SEEN_AT_EACH_SUPPLY else OnContinuing.INFORMATION,

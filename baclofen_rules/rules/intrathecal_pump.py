@@ -8,6 +8,7 @@ Source: the boxed warning of the intrathecal label.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, Rule
 from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
@@ -17,8 +18,8 @@ PUMP_FACT = "patient.intrathecal_pump"
 
 def check(t: Terms, limits: NoLimits) -> Answer:
     pump = t.patient.intrathecal_pump
-    if t.injected_baclofen:
-        return (Found(Severity.OVERRIDE, _describe_medicine, t.injected_baclofen[0], pump),)
+    if t.injected_products:
+        return (Found(Severity.OVERRIDE, _describe_medicine, t.injected_products[0], pump),)
     if pump:
         return (Found(Severity.OVERRIDE, _describe),)
     facts = ((PUMP_FACT,) if pump is None else ()) + ((MEDICINES_FACT,) if t.patient.medicines is None else ())
@@ -60,6 +61,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("5", "9"),
     why_continuing="two baclofens at once: seen at each supply",
     clears=("A corrected record, where the pump is recorded wrongly",),

@@ -8,6 +8,7 @@ Source: the profile's label.
 from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -50,6 +51,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("2", "5", "9", "10"),
     why_continuing="it protects two",
     clears=("A corrected record, where breastfeeding is recorded wrongly or has ended",),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from baclofen_rules.case import Action
 from baclofen_rules.fills import Standing
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import count_days
@@ -51,6 +51,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     terms=("restart_after_days", "new_after_days"),
     answers=("5", "2"),
     needs_dose=True,

@@ -9,7 +9,7 @@ Source: design.
 from datetime import date
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import HISTORY_FACT, ZERO, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.therapy import HAND_OVER, OrderRelation, Relation
@@ -85,6 +85,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_dose=True,
     nothing_clears="the old tablets are at home",
 )

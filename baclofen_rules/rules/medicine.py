@@ -1,15 +1,16 @@
-"""The order or the pack is of another medicine than baclofen.
+"""The order or the pack is of another medicine than the one of the rules.
 
-Finds: a stop when the medicine or the brand of the order or of the scanned pack names anything but baclofen: another medicine,
-a relative of baclofen, baclofen in a modified-release form, or a name without baclofen as a whole word.
+Finds: a stop when the medicine or the brand of the order or of the scanned pack names anything but that medicine: another one,
+a relative of it, a modified-release form, or a name without it as a whole word.
 Errs: on the side of stopping; a brand alone may be a maker's name and stops only where it names another medicine. An order
 or a pack that names nothing is not assessed.
-Source: design; every number of the rule book is one of baclofen.
+Source: design; every number of the rule book is one of its medicine.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import OWN
 from baclofen_rules.products import Identity, OrderedMedicine, identify
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import clip
 
@@ -24,7 +25,7 @@ def check(t: Terms, limits: NoLimits) -> Answer:
 
 def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | None) -> Answer:
     identity, text = identify(medicine, brand)
-    if identity is Identity.BACLOFEN:
+    if identity is Identity.OWN:
         return CLEAR
     if identity is Identity.UNKNOWN:
         return (Missing((f"{place}.medicine", f"{place}.brand") if brand is None else (f"{place}.medicine",)),)
@@ -34,19 +35,19 @@ def _check_product(place: str, medicine: OrderedMedicine | None, brand: str | No
 def _describe(place: str, text: str) -> Words:
     is_picked = place == PICKED
     thing = "The pack that was picked" if is_picked else "The order"
-    what_next = "Put the pack back and pick again." if is_picked else "Ask the prescriber for an order of baclofen."
+    what_next = "Put the pack back and pick again." if is_picked else f"Ask the prescriber for an order of {OWN}."
     return Words(
-        f"{thing} is of {clip(text)}; only plain baclofen is dispensed by these rules",
-        f"{thing} says {clip(text, 200)}, which is not plain baclofen. No rule here holds for it. {what_next}",
+        f"{thing} is of {clip(text)}; only plain {OWN} is dispensed by these rules",
+        f"{thing} says {clip(text, 200)}, which is not plain {OWN}. No rule here holds for it. {what_next}",
         observed={"medicine": text},
-        limit={"medicine": "baclofen"},
+        limit={"medicine": OWN},
         dur=Dur.PRODUCT_SELECTION,
         detected_issue=DetectedIssue.NOT_EQUIVALENT if is_picked else DetectedIssue.PRODUCT,
     )
 
 
 def explain(t: Terms, limits: NoLimits) -> str:
-    return "Order and pack are of baclofen."
+    return f"Order and pack are of {OWN}."
 
 
 RULE = Rule(
@@ -55,7 +56,8 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("5", "19"),
-    clears=("An order for baclofen",),
+    clears=(f"An order for {OWN}",),
 )

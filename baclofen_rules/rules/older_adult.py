@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import AGE_FACT, number
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import PHASES_FACT, Terms
@@ -73,6 +74,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("5", "2", "9", "10"),
     on_continuing=OnContinuing.SILENT,
     why_continuing="at an unchanged dose there is nothing to decide",

@@ -7,6 +7,7 @@ Source: the Canadian warning on opioids names breathing; that a disease of breat
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.rule import NoLimits, OnContinuing, Rule
 from baclofen_rules.terms import CONDITIONS_FACT, MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
@@ -53,6 +54,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("1", "2", "5", "9", "10"),
     on_continuing=OnContinuing.MILDER,
     why_continuing="the combination that people die of: seen at each supply, by a pharmacist again twice a year",

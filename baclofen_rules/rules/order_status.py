@@ -6,7 +6,7 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.therapy import OrderStatus
 
@@ -54,6 +54,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5",),
     ends_review=True,

@@ -8,7 +8,7 @@ Source: design; an expired medicine is not supplied.
 from datetime import date
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 
 EXPIRY_FACT = "picked.expires_on"
@@ -44,6 +44,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("19",),
     clears=("A pack that expires on {expires_on} or later",),

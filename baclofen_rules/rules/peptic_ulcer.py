@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from baclofen_rules.facts import Condition
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
@@ -47,6 +48,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("2", "5", "9"),
     on_continuing=OnContinuing.INFORMATION,
     rests_on=("conditions",),

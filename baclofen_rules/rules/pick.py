@@ -8,7 +8,7 @@ Source: design.
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -47,6 +47,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("19",),
     clears=("A pack of {strength_mg}",),

@@ -8,7 +8,7 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 
 
@@ -40,6 +40,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("14",),
     clears=("An answer to whether the two records are of one person",),

@@ -10,6 +10,7 @@ Source: the profile's label.
 from dataclasses import dataclass
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import severity
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -56,6 +57,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("5", "9"),
     why_continuing="it protects two",
     clears=("A corrected record, where the pregnancy is recorded wrongly or has ended",),

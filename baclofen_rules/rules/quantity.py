@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, Decimal
 from baclofen_rules.directions import Reading
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import QUANTITY_FACT, STRENGTH_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -94,6 +94,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("14", "5"),
     needs_dose=True,

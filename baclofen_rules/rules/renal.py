@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import OnContinuing, Rule
 from baclofen_rules.terms import Terms
@@ -140,6 +141,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("5", "9"),
     needs_dose=True,
     on_continuing=OnContinuing.INFORMATION,

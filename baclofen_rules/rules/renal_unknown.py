@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from baclofen_rules.continuing import was_asked
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.rule import Rule
 from baclofen_rules.terms import Terms
@@ -53,6 +54,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("2", "5", "9"),
     terms=("ask_again_after_days",),
     why_continuing="asked for and not known: information until it is asked for again",

@@ -7,7 +7,7 @@ Source: design.
 """
 
 from baclofen_rules.findings import CLEAR, Answer, Dur, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 
 
@@ -39,6 +39,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     gather=gather,
     answers=("2", "3", "10"),
     nothing_clears="the dose is higher than it was when these were answered",

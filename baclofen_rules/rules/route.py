@@ -7,7 +7,7 @@ Source: design; oral and intrathecal amounts differ a hundredfold and more, with
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.products import names_intrathecal
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import clip
 
@@ -58,6 +58,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     switches_off=True,
     clears=("An order to be taken by mouth",),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import format_doses
@@ -51,6 +51,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5", "6", "22"),
     needs_dose=True,
     clears=("At most {dose_mg}",),

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from baclofen_rules.case import Fill
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -77,6 +77,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5", "6"),
     needs_dose=True,
     clears=("Doses as before, of {dose_mg} or little more",),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.fills import Standing
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import format_doses
@@ -51,6 +51,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     terms=("start_mg_per_day", "start_mg_per_kg_per_day", "start_rounding", "new_after_days"),
     answers=("5", "6", "22"),
     needs_dose=True,

@@ -10,7 +10,7 @@ from datetime import date
 
 from baclofen_rules.course_words import find_planned_start
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Facts, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.words import count_days
 
@@ -48,6 +48,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "2"),
     needs_dose=True,

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
 from baclofen_rules.text import format_amount
 from baclofen_rules.words import count_days
@@ -57,6 +57,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     needs_dose=True,
     clears=("{days} or more between two steps",),

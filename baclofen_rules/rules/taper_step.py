@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import number
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, STOP_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -55,6 +55,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     needs_dose=True,
     clears=("Steps of at most {mg_per_day}",),

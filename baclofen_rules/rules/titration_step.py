@@ -1,7 +1,7 @@
 """A rise of the daily dose that is too large.
 
 Finds: an override when a rise, from the previous dose when continuing or from one phase to the next, is above the step.
-Errs: on the side of asking. The Lioresal profile reads "the daily dosage is increased by 5 mg" to the letter.
+Errs: on the side of asking. The default profile reads "the daily dosage is increased by 5 mg" to the letter.
 Source: the profile's label.
 """
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.profiles.limits import Bands, by_age
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import HISTORY_FACT, Terms
 from baclofen_rules.text import format_amount
 
@@ -54,6 +54,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     answers=("5",),
     needs_dose=True,
     clears=("Rises of at most {mg_per_day}",),

@@ -7,7 +7,7 @@ Source: design.
 
 from baclofen_rules.course_words import describe_dose_beside, describe_mg
 from baclofen_rules.findings import CLEAR, Answer, Found, Severity, Words
-from baclofen_rules.rule import NoLimits, Rule
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.terms import Terms
 from baclofen_rules.therapy import How
 from baclofen_rules.words import CHOICE_AT_THE_COUNTER
@@ -35,6 +35,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     needs_record=True,
     answers=("5", "7"),
     needs_dose=True,

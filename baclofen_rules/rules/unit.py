@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
+from baclofen_rules.medicines import BACLOFEN
 from baclofen_rules.profiles.limits import number
 from baclofen_rules.regimen import Unit
 from baclofen_rules.rule import Rule
@@ -76,6 +77,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=(BACLOFEN,),
     answers=("5",),
     switches_off=True,
     clears=("An order in mg",),

@@ -1,6 +1,6 @@
 """A wheat allergy meets a tablet with wheat starch.
 
-Finds: a recorded wheat allergy and a Lioresal-brand product, ordered or picked, as severely as the profile says (nothing where
+Finds: a recorded wheat allergy and a product of a brand that holds wheat starch, ordered or picked, as severely as the profile says (nothing where
 the brand is not sold). The brand of the scanned pack goes before that of the order. Coeliac disease is another matter and is not
 looked for.
 Errs: on the side of saying so: with a wheat allergy and no stated brand it is not assessed.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from baclofen_rules.findings import CLEAR, Answer, DetectedIssue, Dur, Found, Missing, Severity, Words
 from baclofen_rules.medicines import holds_allergen, names_allergen
 from baclofen_rules.profiles.limits import severity
-from baclofen_rules.rule import Rule
+from baclofen_rules.rule import EVERY_MEDICINE, Rule
 from baclofen_rules.terms import ALLERGY_FACT, Terms
 from baclofen_rules.words import clip
 
@@ -65,6 +65,7 @@ RULE = Rule(
     check=check,
     explain=explain,
     text=__doc__,
+    serves=EVERY_MEDICINE,
     is_about_product=True,
     answers=("2", "3", "19"),
     clears=("A brand without wheat starch",),

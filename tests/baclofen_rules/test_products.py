@@ -8,8 +8,8 @@ from baclofen_rules.products import (
     identify,
     is_intrathecal,
     is_oral,
-    names_injected_baclofen,
-    names_other_oral_baclofen,
+    names_injected_form,
+    names_other_oral_form,
     other_form,
     read_product_name,
 )
@@ -87,7 +87,7 @@ NO_PLAIN_TABLETS = [
 
 @pytest.mark.parametrize("name", [*PLAIN, *(name for names in FORMS.values() for name in names)])
 def test_baclofen_is_known_by_any_of_its_names(name: str) -> None:
-    assert identify(OrderedMedicine(name), None)[0] is Identity.BACLOFEN
+    assert identify(OrderedMedicine(name), None)[0] is Identity.OWN
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -119,7 +119,7 @@ def test_a_name_of_plain_tablets_tells_no_other_form(name: str) -> None:
     ],
 )
 def test_baclofen_among_the_medicines_is_told_by_its_way(name: str, is_injected: bool, is_other_oral: bool) -> None:
-    assert (names_injected_baclofen(name), names_other_oral_baclofen(name)) == (is_injected, is_other_oral)
+    assert (names_injected_form(name), names_other_oral_form(name)) == (is_injected, is_other_oral)
 
 
 @pytest.mark.parametrize(

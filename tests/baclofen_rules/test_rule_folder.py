@@ -1,16 +1,21 @@
 """The folder of rules is all there is: nothing is registered anywhere else."""
 
+import inspect
+import re
+import sys
 import tempfile
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from baclofen_rules import all_rules, rule_by_code, rules
-from baclofen_rules.medicines import interaction_classes
-from baclofen_rules.rule import Rule
+from baclofen_rules import Action, all_rules, load_profile, rule_by_code, rules
+from baclofen_rules import rulebook as rulebook_module
+from baclofen_rules.medicines import BACLOFEN, interaction_classes, table, words
+from baclofen_rules.rule import EVERY_MEDICINE, NoLimits, Rule
 from baclofen_rules.rules import ceiling, interactions
 
 RULES = all_rules()
@@ -36,6 +41,33 @@ def test_rules_that_switch_others_off_come_first_and_then_by_code() -> None:
     assert codes[:2] == ["route", "unit"]
     assert codes[2:] == sorted(codes[2:])
     assert set(interaction_classes()) < set(codes)
+
+
+def test_a_rule_says_which_medicines_it_serves() -> None:
+    with pytest.raises(TypeError, match="serves"):
+        Rule(code="x", limits=NoLimits, check=ceiling.check, explain=ceiling.explain, text="X.")  # type: ignore[call-arg]
+    for rule in RULES:
+        assert rule.serves == EVERY_MEDICINE or set(rule.serves) <= {BACLOFEN}, rule.code
+    generic = [rule for rule in RULES if rule.is_for("another medicine")]
+    assert 20 < len(generic) < len(RULES)
+    assert all(rule.is_for(BACLOFEN) for rule in RULES)
+
+
+def test_a_rule_of_another_medicine_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profile("lioresal")
+    serving = tuple(replace(rule, serves=("another medicine",)) if rule.code == "ceiling" else rule for rule in RULES)
+    monkeypatch.setattr(rulebook_module, "all_rules", lambda: serving)
+    book = rulebook_module.rulebook(replace(profile), date(2026, 11, 22))
+    asked = {bound.rule.code for bound in book.rules[Action.DISPENSE]}
+    assert "ceiling" not in asked
+    assert "daily-maximum" in asked
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.serves == EVERY_MEDICINE], ids=lambda rule: rule.code)
+def test_a_rule_of_every_medicine_names_none(rule: Rule[Any]) -> None:
+    source = inspect.getsource(sys.modules[rule.check.__module__])
+    written = re.sub(r"\bbaclofen_rules\b", "", source)
+    assert table().own_names.isdisjoint(words(written))
 
 
 def test_a_file_gives_its_rule() -> None:

@@ -107,7 +107,7 @@ def read_call(body: Any, service: Service, *, on: date, zone: tzinfo) -> Call:
     medications = {f"Medication/{thing.get('id')}": thing for _, thing in _of_type(came_along, "Medication")}
     drafts, others = [], []
     for path, thing in _select_requests(in_context, context, service.hook):
-        if _is_baclofen(thing, path, medications, inquiry):
+        if _is_own_medicine(thing, path, medications, inquiry):
             drafts.append(_read_draft(thing, path, patient_id, medications, inquiry))
         else:
             others.append((path, thing))
@@ -234,7 +234,7 @@ def _select_requests(resources: Resources, context: Mapping[str, Any], hook: str
     return [(path, thing) for path, thing in requests if f"MedicationRequest/{thing.get('id')}" in selections]
 
 
-def _is_baclofen(request: Mapping[str, Any], path: str, medications: Medications, inquiry: Inquiry) -> bool:
+def _is_own_medicine(request: Mapping[str, Any], path: str, medications: Medications, inquiry: Inquiry) -> bool:
     """Return whether a draft is ours to review. One whose medicine cannot be told is: it is asked about."""
     medicine = name_medicine(request, path, inquiry, medications)
     return (

@@ -21,7 +21,7 @@ def read_supplies(resources: Resources, medications: Medications, inquiry: Inqui
         if dispense.get("resourceType") != "MedicationDispense" or dispense.get("status") != "completed":
             continue
         medicine = name_medicine(dispense, path, inquiry, medications)
-        if medicine is None or identify(medicine, None)[0] is not Identity.BACLOFEN:
+        if medicine is None or identify(medicine, None)[0] is not Identity.OWN:
             continue
         if supply := _read_supply(dispense, path, medications, f"sent-{len(supplies) + 1}", inquiry):
             supplies.append(supply)

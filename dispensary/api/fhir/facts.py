@@ -128,7 +128,7 @@ def read_medicines(resources: Resources, inquiry: Inquiry, medications: Medicati
         medicine = name_medicine(statement, path, inquiry, medications)
         if medicine is None:
             inquiry.note(path, "names no medicine that came along")
-        elif identify(medicine, None)[0] is not Identity.BACLOFEN:
+        elif identify(medicine, None)[0] is not Identity.OWN:
             medicines.append({name: text for name, text in (("name", medicine.name), ("atc", medicine.atc)) if text})
     return medicines
 

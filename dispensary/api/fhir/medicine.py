@@ -57,7 +57,7 @@ def read_medicine(
     ingredients = as_objects((medication or {}).get("ingredient"), f"{path}.ingredient", inquiry)
     words += [name for where, item in ingredients for name in _read_ingredient_words(item, where, inquiry)]
     stated = _read_stated(words, coded, path, inquiry)
-    if not _is_baclofen(stated, path, inquiry):
+    if not _is_own_medicine(stated, path, inquiry):
         return None
     if len(ingredients) > 1:
         inquiry.ask(f"{path}.ingredient", f"{len(ingredients)} ingredients", "baclofen alone")
@@ -89,11 +89,11 @@ def _render_stated(medicine: OrderedMedicine) -> dict[str, Any]:
     return {field: value for field, value in stated.items() if value}
 
 
-def _is_baclofen(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> bool:
+def _is_own_medicine(medicine: OrderedMedicine, path: str, inquiry: Inquiry) -> bool:
     if medicine == OrderedMedicine(None):
         inquiry.ask(path, "no name and no known code", "baclofen, by name or by a code of RxNorm, ATC or SNOMED CT")
         return False
-    if identify(medicine, None)[0] is not Identity.BACLOFEN:
+    if identify(medicine, None)[0] is not Identity.OWN:
         what = "the name or a code" if medicine.name else "the code"
         next_step = "Only oral tablets of baclofen are dispensed here."
         inquiry.ask(path, f"{what} of another medicine", "baclofen, M03BX01, in plain tablets", next_step)
