@@ -13,6 +13,7 @@ from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 
 from baclofen_rules import InvalidProfile, list_profiles, load_profile
+from dispensary.actions.retention import KINDS
 from dispensary.audit.checks import system as audit_checks
 from dispensary.channels import checks as channel_checks
 from dispensary.conf import conf
@@ -77,6 +78,21 @@ def address_secrets(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
             hint = "Put the secret that the digests were made with into DISPENSARY['digest_secret']."
             messages.append(Error(text, hint=hint, id="dispensary.E007"))
     return messages
+
+
+@register()
+def retention_terms(**_: Any) -> list[CheckMessage]:
+    """Return E008 for each term of `keep_days` that is of no kind, or under a day."""
+    kinds = {kind.name for kind in KINDS}
+    return [
+        Error(
+            f"DISPENSARY['keep_days'] has {name!r}: {days!r}; expected whole days from 1, for one of {', '.join(sorted(kinds))}.",
+            hint="`manage.py retention` says what each kind is.",
+            id="dispensary.E008",
+        )
+        for name, days in conf().keep_days.items()
+        if name not in kinds or type(days) is not int or days < 1
+    ]
 
 
 @register()

@@ -39,9 +39,7 @@ class Conf:
         default_factory=dict
     )  # CDS Hooks: issuer: its user and key set
     cds_origins: tuple[str, ...] = ()  # web pages that may call the CDS service, as https://host
-    keep_answers_days: int = (
-        7  # a repeated request gets its first answer again for so long; then the answer is forgotten
-    )
+    keep_days: Mapping[str, int] = field(default_factory=dict)  # kind of working data: days, see `manage.py retention`
     address_secrets: tuple[str, ...] = ()  # seal patients' addresses, newest first; none: Django's SECRET_KEY
     digest_secret: str = ""  # keys the digests of addresses, and stays as it is; none: the oldest of address_secrets
     audit_origin: str = "dispensary.example"  # public name of this site's logs: no spaces, no "+"; never changed later

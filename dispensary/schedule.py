@@ -15,7 +15,7 @@ TASK_ROUTES = {
     "dispensary.reminders.tick": {"queue": TICK_QUEUE},
     "dispensary.reminders.drain": {"queue": SEND_QUEUE},
     "dispensary.receipts.ask": {"queue": SEND_QUEUE},
-    "dispensary.answers.forget": {"queue": TICK_QUEUE},
+    "dispensary.retention.apply": {"queue": TICK_QUEUE},
     "dispensary.desk.count": {"queue": SEND_QUEUE},
     "dispensary.desk.try": {"queue": SEND_QUEUE},
 }
@@ -50,8 +50,8 @@ def beat_schedule(tick_seconds: float = 15.0) -> dict[str, dict[str, Any]]:
             "schedule": schedule(30),
             "options": {"expires": 29},
         },
-        "dispensary-answers": {
-            "task": "dispensary.answers.forget",
+        "dispensary-retention": {
+            "task": "dispensary.retention.apply",
             "schedule": schedule(6 * 3600),
             "options": {"expires": 3600},
         },

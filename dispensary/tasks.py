@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from dispensary import reminders
-from dispensary.actions import idempotency, limit_trials, settings_changes, signatures, summaries
+from dispensary.actions import limit_trials, retention, settings_changes, summaries
 from dispensary.audit.checks.counts import count_missing_days
 from dispensary.clock import read_clock
 from dispensary.conf import conf
@@ -59,9 +59,8 @@ def try_limits() -> None:
         pass
 
 
-@shared_task(name="dispensary.answers.forget", ignore_result=True)
-def forget_answers() -> None:
-    """Delete the kept answers of old requests, and old signatures that were begun."""
-    now = read_clock()
-    idempotency.forget_answers(now=now)
-    signatures.forget_begun(now=now)
+@shared_task(name="dispensary.retention.apply", ignore_result=True)
+def delete_expired() -> None:
+    """Delete working data past its term."""
+    for _ in retention.delete_expired(now=read_clock()):
+        pass

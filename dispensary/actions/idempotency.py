@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from dispensary.actors import Actor
-from dispensary.conf import conf
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import IdempotentRequest
 from dispensary.text import clean_line
@@ -81,9 +80,3 @@ def is_answered(*, by: Actor, key: str) -> bool:
     """Return whether a request of this actor with this key has an answer already."""
     rows = IdempotentRequest.objects.filter(pharmacy_id=by.pharmacy_id, actor=by.name, key=key, status__isnull=False)
     return bool(key) and rows.exists()
-
-
-def forget_answers(*, now: datetime) -> int:
-    """Delete answers past their time: they hold patient data. Returns how many."""
-    old = now - timedelta(days=conf().keep_answers_days)
-    return IdempotentRequest.objects.filter(created_at__lt=old).delete()[0]

@@ -107,8 +107,3 @@ def record_refusal(*, by: Actor, now: datetime) -> None:
     audit.record(
         Event.SIGNATURE_REFUSED, pharmacy=by.pharmacy_id, by=by, now=now, subject=subject, outcome="refused", body={}
     )
-
-
-def forget_begun(*, now: datetime) -> int:
-    """Delete signatures begun more than a day ago; what was signed is in the log. Returns how many."""
-    return BegunSignature.objects.filter(begun_at__lt=now - timedelta(days=1)).delete()[0]

@@ -1,11 +1,8 @@
 """The same request twice: done once, answered twice."""
 
-from datetime import timedelta
-
 import pytest
 
-from dispensary import tasks
-from dispensary.actions.idempotency import KeyReused, Reply, digest_of, forget_answers, once
+from dispensary.actions.idempotency import KeyReused, Reply, digest_of, once
 from dispensary.errors import Conflict, InvalidInput
 from dispensary.models import IdempotentRequest
 from tests.dispensary import make
@@ -64,17 +61,3 @@ def test_a_key_that_is_none_is_refused(ask, key):
 
 def test_parts_cannot_be_shifted_into_each_other():
     assert digest_of(b"ab", b"c") != digest_of(b"a", b"bc")
-
-
-@pytest.mark.parametrize(("days", "is_kept"), [(7, 1), (7.01, 0)])
-def test_an_answer_is_kept_for_a_week_and_then_forgotten(ask, days, is_kept):
-    ask()
-    forgotten = forget_answers(now=NOW + timedelta(days=days))
-    assert (IdempotentRequest.objects.count(), forgotten) == (is_kept, 1 - is_kept)
-
-
-def test_the_clock_forgets_old_answers(ask):
-    ask()
-    IdempotentRequest.objects.update(created_at=NOW - timedelta(days=400))
-    tasks.forget_answers()
-    assert not IdempotentRequest.objects.exists()

@@ -139,7 +139,6 @@ def test_a_signature_is_used_once_by_who_began_it(
     assert fields(sign(pharmacist, too_high, proof), 412) == {"proof.nonce"}
     BegunSignature.objects.update(used_at=None, begun_at=timezone.now() - timedelta(hours=1))
     assert fields(sign(pharmacist, too_high, proof), 412) == {"proof.nonce"}
-    assert signatures.forget_begun(now=timezone.now() + timedelta(days=1)) == 1
 
 
 def test_an_invented_passkey_signs_nothing(pharmacist: Caller, too_high: Prescription) -> None:
