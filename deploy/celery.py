@@ -17,6 +17,7 @@ from kombu import Queue
 from dispensary.schedule import SEND_QUEUE, TASK_ROUTES, TICK_QUEUE, beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
+os.environ.setdefault("STATEMENT_TIMEOUT", "60s")  # no longer than a task's soft time limit
 
 VISIBILITY_TIMEOUT = 300  # seconds; longer than the hard time limit, so that a running task is never delivered twice
 LONGEST_COUNTDOWN = 300  # seconds; see Hints

@@ -1,9 +1,13 @@
 """System checks of the reference deployment."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from deploy.databases import SESSION
 
 
 @register(Tags.security, deploy=True)
@@ -27,3 +31,37 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
             id="deploy.W001",
         )
     ]
+
+
+@register(Tags.database)
+def check_links(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Return what is wrong with the way to each of the databases: a pooler that was not named, a wait without an end."""
+    return [message for alias in databases or () for message in _check_link(alias)]
+
+
+def _check_link(alias: str) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        # A pooler gives its clients process numbers of its own.
+        is_pooled = cursor.fetchone()[0] != connection.connection.info.backend_pid
+        endless = [name for name in SESSION if _show(cursor, name) == "0"]
+    if is_pooled and alias != DEFAULT_DB_ALIAS:
+        hint = (
+            "Let owner, sealer and eraser connect to PostgreSQL itself: behind a pooler two sealers can hold one lock."
+        )
+        messages.append(Error(f"A pooler stands before the database of {alias}.", hint=hint, id="deploy.E001"))
+    elif is_pooled and not settings.DATABASE_POOLER:
+        hint = "Set DATABASE_POOLER=yes, so that no statement is prepared for another client."
+        messages.append(Error("A pooler stands before DATABASE_URL.", hint=hint, id="deploy.E002"))
+    if endless:
+        hint = "ALTER ROLE ... SET, as deploy/container/roles.sh does: a pooler takes no start-up options."
+        messages.append(Error(f"{', '.join(endless)} of {alias}: no limit.", hint=hint, id="deploy.E003"))
+    return messages
+
+
+def _show(cursor: Any, name: str) -> str:
+    cursor.execute(f"SHOW {name}")
+    value: str = cursor.fetchone()[0]
+    return value

@@ -3,10 +3,10 @@
 import json
 from datetime import timedelta
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
+from deploy.databases import database_settings
 from deploy.environment import ROOT, read_environment
 from deploy.logs import logging_config
 from deploy.openid_settings import openid_providers, provider_origins
@@ -102,29 +102,24 @@ TEMPLATES = [
 
 
 # --- database: one PostgreSQL, seen through up to three roles ------------------------------------------------------------------------
-def _database(url: str) -> dict[str, object]:
-    return {
-        **dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True),
-        # A forgotten transaction must not hold a prescription's row, and a counter waits no longer than this for one.
-        # The line of the log, written by every action, stays prepared. A pooler that cannot keep prepared statements needs None here.
-        "OPTIONS": {
-            "options": "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s",
-            "prepare_threshold": 5,
-        },
-    }
-
+# A connection pooler in transaction mode stands before DATABASE_URL (PgBouncer from 1.21): no start-up options, no prepared statements.
+DATABASE_POOLER = _flag("DATABASE_POOLER", False)
+# The web server and the workers set it (`wsgi.py`, `celery.py`): a page ends, a command may take the time that it needs.
+STATEMENT_TIMEOUT = ENV.get("STATEMENT_TIMEOUT", "")
 
 # `default` is the application's role: it can neither own tables nor touch the log but through its functions. `owner` runs migrations,
 # `sealer` signs checkpoints. A site that gives only DATABASE_URL runs everything through `default`, and a system check says what that costs.
 DATABASES = {
-    alias: _database(url)
-    for alias, url in {
-        "default": ENV.get("DATABASE_URL", "postgresql:///dispensary"),
-        "owner": ENV.get("DATABASE_OWNER_URL", ""),
-        "sealer": ENV.get("DATABASE_SEALER_URL", ""),
-        "eraser": ENV.get("DATABASE_ERASER_URL", ""),
+    alias: database_settings(
+        variable, url, is_pooled=DATABASE_POOLER and alias == "default", statement_timeout=STATEMENT_TIMEOUT
+    )
+    for alias, variable in {
+        "default": "DATABASE_URL",
+        "owner": "DATABASE_OWNER_URL",
+        "sealer": "DATABASE_SEALER_URL",
+        "eraser": "DATABASE_ERASER_URL",
     }.items()
-    if url
+    if (url := ENV.get(variable, "postgresql:///dispensary" if alias == "default" else ""))
 }
 
 # --- Redis protocol: a broker that may be lost at any time ----------------------------------------------------------------------------

@@ -8,10 +8,14 @@ import os
 
 os.environ.setdefault("DISPENSARY_RUN_DIR", "/nonexistent")
 
+from deploy.databases import database_settings
 from deploy.settings import *  # noqa: F403  (a settings module is a list of names, and this one is that list with changes)
-from deploy.settings import _database
 
-DATABASES = {alias: _database("postgresql://nobody@127.0.0.1:1/none") for alias in ("default", "owner", "sealer")}
+_NOWHERE = "postgresql://nobody@127.0.0.1:1/none?connect_timeout=60"  # a busy machine is slow, not away
+DATABASES = {
+    alias: database_settings("", _NOWHERE, is_pooled=False, statement_timeout="")
+    for alias in ("default", "owner", "sealer")
+}
 for _alias, _settings in DATABASES.items():
     _settings["CONN_MAX_AGE"] = 0
     # One database behind all aliases: emptying it between tests is the business of `default` alone.

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
+os.environ.setdefault("STATEMENT_TIMEOUT", "20s")  # a page that takes longer is given up, and its thread is free
 if not settings.SECRET_KEY_GIVEN:
     # Each process would make a key of its own: sessions signed by one would be refused by the next.
     raise ImproperlyConfigured(

@@ -7,6 +7,9 @@ CREATE ROLE dispensary_owner LOGIN PASSWORD :'owner';
 CREATE ROLE dispensary_app LOGIN PASSWORD :'app';
 CREATE ROLE dispensary_sealer LOGIN PASSWORD :'sealer';
 CREATE ROLE dispensary_auditor LOGIN PASSWORD :'auditor';
+-- For everybody, pooled or not: a pooler takes no start-up options, and the settings of a session do not hold behind it.
+ALTER ROLE dispensary_app SET lock_timeout = '10s';
+ALTER ROLE dispensary_app SET idle_in_transaction_session_timeout = '60s';
 CREATE DATABASE dispensary OWNER dispensary_owner TEMPLATE template0 ENCODING 'UTF8';
 \connect dispensary
 GRANT USAGE ON SCHEMA public TO dispensary_app;

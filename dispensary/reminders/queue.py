@@ -58,7 +58,8 @@ def _prepared_cursor() -> psycopg.Cursor[tuple[Any, ...]]:
     connection.ensure_connection()
     raw = connection.connection
     if _connection_cursor.cursor is None or _connection_cursor.cursor.connection is not raw:
-        raw.prepare_threshold = 0
+        if raw.prepare_threshold is not None:  # the site keeps statements prepared: no pooler mixes them up
+            raw.prepare_threshold = 0
         _connection_cursor.cursor = psycopg.Cursor(raw)
     return _connection_cursor.cursor
 

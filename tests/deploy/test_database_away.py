@@ -4,6 +4,7 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 
@@ -51,8 +52,9 @@ def address(site: Site, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) 
     where = f"127.0.0.1:{free_port()}"
     url = re.sub(r"@[^/]+/", f"@127.0.0.1:{proxy.port}/", site.database.url("app"))
     web = Server("web", tmp_path_factory.mktemp("web") / "web.log")
-    command = [sys.executable, "-m", "gunicorn", "deploy.wsgi", "--bind", where, "--threads", "4"]
-    web.launch(command, environment=site.environment(DATABASE_URL=url), folder=ROOT)
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:deploy.web_server"]
+    settings = {"DATABASE_URL": f"{url}?connect_timeout=60", "WEB_BIND": where, "WEB_WORKERS": "1", "WEB_THREADS": "4"}
+    web.launch(command, environment=site.environment(**settings), folder=ROOT)
     try:
         wait_until(lambda: answers(f"http://{where}/health/ready"), SECONDS, web.last_words)
         yield f"http://{where}"
@@ -256,6 +258,23 @@ def test_health_says_no_and_says_why(address: str, proxy: Proxy) -> None:
             answer = requests.get(f"{address}/health/{path}", timeout=SECONDS)
             assert answer.status_code == 503 and "database" in answer.text and answer.json()
         assert requests.get(f"{address}/health/live", timeout=SECONDS).ok
+
+
+def test_health_answers_while_a_silent_database_holds_every_thread(address: str, proxy: Proxy) -> None:
+    def ask_database(number: int) -> int:
+        stranger = {"Authorization": f"Token {number}"}
+        return requests.get(f"{address}/api/v1/me/", headers=stranger, timeout=SECONDS).status_code
+
+    with ThreadPoolExecutor(12) as callers:
+        with proxy.silent():
+            waiting = [callers.submit(ask_database, number) for number in range(12)]
+            for _ in range(3):
+                assert requests.get(f"{address}/health/live", timeout=SECONDS).ok
+                ready = requests.get(f"{address}/health/ready", timeout=SECONDS)
+                assert ready.status_code == 503 and "in time" in ready.json()["database"]
+            assert not any(call.done() for call in waiting)
+        assert {call.result() for call in waiting} == {401}
+    wait_until(lambda: answers(f"{address}/health/ready"), SECONDS)
 
 
 def test_a_browser_sends_it_again_by_itself(

@@ -1,0 +1,217 @@
+"""Addresses of the database: options and hosts are read or refused by name, and every wait has an end."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test import Client
+
+from deploy.checks import check_links
+from deploy.databases import SESSION, database_settings
+from deploy.environment import ROOT
+from deploy.servers import Server, free_port
+from deploy.servers.processes import server_user
+from tests.dispensary.audit.test_faults_disk import small_disk
+from tests.site import Site, working_folder
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+DEFAULTS: dict[str, Any] = {
+    "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "TIME_ZONE": None, "TEST": {"NAME": None}, "CONN_HEALTH_CHECKS": False,
+}  # fmt: skip
+LEFT_OUT = {"DJANGO_ALLOW_ASYNC_UNSAFE", "STATEMENT_TIMEOUT"}  # of the process that runs the tests
+TCP_USER_TIMEOUT = 18  # of Linux; Python 3.11 names it in `socket` on Linux alone
+
+
+def connect(url: str, **more: Any) -> DatabaseWrapper:
+    """Return a connection of Django's to an address."""
+    settings = database_settings("DATABASE_URL", url, **({"is_pooled": False, "statement_timeout": ""} | more))
+    return DatabaseWrapper(DEFAULTS | settings, "default")
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
+        yield listener.getsockname()[1]
+
+
+def ask(connection: DatabaseWrapper, statement: str) -> str:
+    """Return the first value of a statement's answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "1min"), ("statement_timeout", "7s")],
+)
+def test_the_server_ends_every_wait(site: Site, setting: str, expected: str) -> None:
+    connection = connect(site.database.url(), statement_timeout="7s")
+    assert ask(connection, f"SHOW {setting}") == expected
+    connection.close()
+
+
+def test_the_network_ends_every_wait(site: Site) -> None:
+    connection = connect(site.database.url())
+    connection.ensure_connection()
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as link:
+        assert link.getsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT) == 10_000
+        assert link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+    connection.close()
+
+
+def test_a_server_that_never_answers_is_given_up(silent_port: int) -> None:
+    with pytest.raises(OperationalError, match="timeout"):
+        connect(f"postgresql://u:p@127.0.0.1:{silent_port}/d").ensure_connection()
+
+
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("import deploy.wsgi", "20s"),
+        ("import deploy.celery", "1min"),
+        ("import django, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'deploy.settings'; django.setup()", "0"),
+    ],
+    ids=["a page", "a task", "a command"],
+)
+def test_a_page_and_a_task_end_while_a_command_takes_its_time(site: Site, program: str, expected: str) -> None:
+    show = "c = connection.cursor(); c.execute('SHOW statement_timeout'); print(c.fetchone()[0])"
+    command = [sys.executable, "-c", f"{program}\nfrom django.db import connection\n{show}"]
+    environment = {name: value for name, value in site.environment().items() if name not in LEFT_OUT}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == expected, done.stderr
+
+
+def test_several_hosts_and_the_options_of_an_address_are_read(site: Site) -> None:
+    url = re.sub(r"@([^/]+)/", r"@127.0.0.1:1,\1/", site.database.url())
+    connection = connect(f"{url}?target_session_attrs=read-write&connect_timeout=60&application_name=counter")
+    assert ask(connection, "SHOW application_name") == "counter"
+    assert connection.connection.info.get_parameters()["target_session_attrs"] == "read-write"
+    assert connection.connection.info.get_parameters()["connect_timeout"] == "60"
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ["conn_max_age", "sslmod"])
+def test_an_option_that_nobody_reads_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f'DATABASE_URL cannot be read: .*"{name}"'):
+        connect(f"postgresql://u:p@h/d?{name}=1")
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        connect("postgresql://u:se%cret@h/d")
+    assert "cret" not in str(refused.value) and "postgresql://user:password@host:5432" in str(refused.value)
+
+
+def test_behind_a_pooler_nothing_is_prepared_and_no_option_is_sent(site: Site) -> None:
+    connection = connect(site.database.url(), is_pooled=True)
+    connection.ensure_connection()
+    assert connection.connection.prepare_threshold is None
+    assert "options" not in connection.connection.info.get_parameters()
+    assert connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+    connection.close()
+
+
+def ids_of(connection: DatabaseWrapper, alias: str = "default") -> list[str]:
+    """Return what the system check finds with this connection in the place of an alias."""
+    before = connections[alias]
+    connections[alias] = connection
+    try:
+        return [str(message.id) for message in check_links(databases=[alias])]
+    finally:
+        connections[alias] = before
+        connection.close()
+
+
+def test_the_check_finds_a_wait_without_end_and_nothing_to_say_without_one(site: Site) -> None:
+    assert ids_of(connect(site.database.url())) == []
+    assert ids_of(connect(site.database.url(), is_pooled=True)) == ["deploy.E003"]
+    name = psycopg.sql.Identifier(psycopg.conninfo.conninfo_to_dict(site.database.url())["user"])
+    with site.database.connect() as superuser:
+        for setting, value in SESSION.items():
+            limit = psycopg.sql.SQL("ALTER ROLE {} SET {} = {}")
+            superuser.execute(limit.format(name, psycopg.sql.Identifier(setting), psycopg.sql.Literal(value)))
+        try:
+            assert ids_of(connect(site.database.url(), is_pooled=True)) == []
+        finally:
+            for setting in SESSION:
+                superuser.execute(
+                    psycopg.sql.SQL("ALTER ROLE {} RESET {}").format(name, psycopg.sql.Identifier(setting))
+                )
+
+
+@pytest.fixture
+def pooled_url(site: Site) -> Iterator[str]:
+    """The database behind PgBouncer in transaction mode."""
+    program = shutil.which("pgbouncer") or os.environ.get("PGBOUNCER")
+    if program is None:
+        pytest.skip("no pgbouncer here: apt-get install pgbouncer, or name one in PGBOUNCER")
+    parts = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(site.database.url()).items()}
+    port = free_port()
+    with working_folder() as folder:
+        (folder / "users.txt").write_text(f'"{parts["user"]}" "{parts["password"]}"\n')
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host={parts['host']} port={parts['port']}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {port}\nunix_socket_dir =\nauth_type = plain\nauth_file = {folder / 'users.txt'}\n"
+            "pool_mode = transaction\nignore_startup_parameters = options\n"
+        )
+        pooler = Server("PgBouncer", folder / "log" / "pgbouncer.log")
+        pooler.launch([program, folder / "pgbouncer.ini"], user=server_user())
+        try:
+            wait_until(lambda: is_open(port), 30, pooler.last_words)
+            yield f"postgresql://{parts['user']}:{parts['password']}@127.0.0.1:{port}/{parts['dbname']}"
+        finally:
+            pooler.end()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_check_finds_a_pooler_that_nobody_named(pooled_url: str, settings: Any) -> None:
+    assert "deploy.E002" in ids_of(connect(pooled_url))
+    assert "deploy.E001" in ids_of(connect(pooled_url), "sealer")
+    settings.DATABASE_POOLER = True
+    assert ids_of(connect(pooled_url, is_pooled=True)) == ["deploy.E003"]
+
+
+def test_readiness_says_that_no_connection_is_left(client: Client, site: Site) -> None:
+    name = psycopg.sql.Identifier(psycopg.conninfo.conninfo_to_dict(site.database.url())["user"])
+    with site.database.connect() as superuser:
+        superuser.execute(psycopg.sql.SQL("ALTER ROLE {} CONNECTION LIMIT 0").format(name))
+        try:
+            answer = client.get("/health/ready")
+        finally:
+            superuser.execute(psycopg.sql.SQL("ALTER ROLE {} CONNECTION LIMIT -1").format(name))
+    assert answer.status_code == 503 and answer.json()["database"] == "takes no connection"
+
+
+def test_readiness_says_that_the_disk_is_full(client: Client, site: Site) -> None:
+    role = psycopg.sql.Identifier(psycopg.conninfo.conninfo_to_dict(site.database.url())["user"])
+    with working_folder() as folder, small_disk(folder / "small", 4) as disk, site.database.connect() as superuser:
+        superuser.execute(f"CREATE TABLESPACE small LOCATION '{disk.path}'")
+        superuser.execute("GRANT CREATE ON TABLESPACE small TO PUBLIC")
+        superuser.execute(psycopg.sql.SQL("ALTER ROLE {} SET temp_tablespaces = 'small'").format(role))
+        try:
+            assert client.get("/health/ready").status_code == 200
+            disk.fill()
+            answer = client.get("/health/ready")
+        finally:
+            superuser.execute(psycopg.sql.SQL("ALTER ROLE {} RESET temp_tablespaces").format(role))
+            disk.resize(8)
+            superuser.execute("DROP TABLESPACE small")
+    assert answer.status_code == 503 and answer.json()["database"] == "has no room on its disk"
