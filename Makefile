@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -26,6 +26,9 @@ test-random: install-test ## the rule book's tests with random examples instead 
 	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom)); for turn in $$(seq $(or $(TIMES),1)); do \
 	  echo "Seed $$seed. Again: make test-random SEED=$$seed"; \
 	  $(BIN)/pytest -q --hypothesis-profile=random --hypothesis-seed=$$seed tests/baclofen_rules || exit 1; seed=$$((seed + 1)); done
+
+test-plans: install-test ## put random asks to the planner and check every answer (ASKS=100000 SEED=1)
+	@$(BIN)/python -m tests.baclofen_rules.planning.asks $(or $(ASKS),100000) --seed $(or $(SEED),1)
 
 test-dates: install-test styles ## the suite on other days, at other hours and in the nights when clocks change (FILES="tomorrow -- tests/dispensary/api")
 	@$(BIN)/python -m tests.dates $(FILES)

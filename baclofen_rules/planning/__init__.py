@@ -16,7 +16,15 @@ from typing import Any, Final, TypedDict, Unpack
 
 from baclofen_rules.planning.bounds import ZERO, Bounds, whole
 from baclofen_rules.planning.model import CannotPlan, Cost, Kind, Pace, Plan
-from baclofen_rules.planning.planners import PROVED_BY, TIMES_OF_DAY, TaperPlanner, TitrationPlanner, Wish
+from baclofen_rules.planning.planners import (
+    PROVED_BY,
+    TIMES_OF_DAY,
+    TaperPlanner,
+    TitrationPlanner,
+    Wish,
+    find_objections,
+    words_of_hold,
+)
 from baclofen_rules.planning.stock import Stock
 from baclofen_rules.profiles import Profile
 from baclofen_rules.regimen import Phase, Regimen
@@ -128,7 +136,10 @@ def plan_step_back(
     limits = _bounds(profile, on, wishes)
     hold_phase = Phase(tuple(back_to), whole(limits.book.terms.hold_days), times=TIMES_OF_DAY.get(len(back_to)))
     stock = Stock.of(
-        {strength: limits.find_smallest_dose(strength) for strength in limits.list_usable_strengths(strengths_mg)},
+        {
+            strength: strength if wishes.get("whole_tablets") else limits.find_smallest_dose(strength)
+            for strength in limits.list_usable_strengths(strengths_mg)
+        },
         limits.max_single_mg,
     )
     packed = {dose: stock.pack(dose) for dose in back_to}
@@ -137,7 +148,11 @@ def plan_step_back(
             "strengths", f"they do not give {format_amount(before)} mg a day", "a strength that measures it"
         )
     regimen = Regimen((hold_phase, *plan.regimen.phases), plan.regimen.then_stop)
-    return plan._replace(regimen=regimen, packed={**plan.packed, **{dose: packed[dose] or () for dose in back_to}})
+    stepped = plan._replace(regimen=regimen, packed={**plan.packed, **{dose: packed[dose] or () for dose in back_to}})
+    objection = next(find_objections(stepped, limits, tuple(back_to)), None)
+    if objection is not None:
+        raise CannotPlan("step back", objection.words.summary, words_of_hold(whole(limits.book.terms.hold_days)))
+    return stepped
 
 
 def plan_titration(
@@ -300,7 +315,7 @@ def _refuse_above_maximum(current: Decimal, limits: Bounds, step: Decimal, held_
         raise CannotPlan(
             "held days",
             f"{held_days} at {format_amount(current)} mg a day, which is above {maximum}",
-            f"{least} days at this dose before the first step down: ask the prescriber to sign them, and plan after them",
+            words_of_hold(least),
         )
     steps = ", ".join(format_amount(level) for level in bridge[:-1][:MOST_NAMED])
     steps += (", ..., " if len(bridge) > MOST_NAMED + 1 else ", " if steps else "") + format_amount(bridge[-1])

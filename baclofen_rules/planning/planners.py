@@ -128,7 +128,7 @@ class Planner:
         profile = self.limits.profile
         packed = {dose: self.stock.pack(dose) or () for phase in phases for dose in phase.doses}
         plan = Plan(self.kind, Regimen(tuple(phases), then_stop), packed, profile.name, profile.digest, self.wish.pace)
-        objection = next(_find_objections(plan, self.limits, self.wish.before), None)
+        objection = next(find_objections(plan, self.limits, self.wish.before), None)
         return (
             plan if objection is None else CannotPlan("plan", objection.words.summary, "a course that the rules accept")
         )
@@ -158,7 +158,8 @@ class TaperPlanner(Planner):
                 f"{format_amount(start)} mg a day",
                 f"no taper: {format_amount(limits.stop_free_mg)} mg a day and less may end at once",
             )
-        days = self._days(start, max(least_days, shortest))
+        hold_days = 0 if self.held_days is None or self.held_days >= limits.min_fall_days else limits.min_fall_days
+        days = self._days(start, max(least_days, shortest), hold_days)
         if isinstance(days, CannotPlan):
             return days
         levels = self.levels(start, wish.end)
@@ -172,7 +173,7 @@ class TaperPlanner(Planner):
         for is_gentle in (False,) if is_fast else (True, False):  # in too few days a gentle way may be none
             way = way or self.path(start, moves, self._follows(start, levels, step, is_gentle), not is_fast)
         if way is None:
-            return self._refuse(start, levels, step, shortest * least_moves, days)
+            return self._refuse(start, levels, step, shortest * least_moves + hold_days)
         timed = way[:-1]
         total = days if wish.days is not None else max(days, shortest * len(timed)) if to_zero else 0
         phases = [
@@ -180,21 +181,29 @@ class TaperPlanner(Planner):
         ]
         if not to_zero:
             phases.append(self._phase(wish.end, None))
-        if self.held_days is not None and self.held_days < limits.min_fall_days:
-            if any(self.stock.pack(dose) is None for dose in wish.before):
-                return CannotPlan(
-                    "strengths", f"{self.tablets} do not give today's doses", "a strength that measures them"
-                )
-            phases.insert(0, Phase(wish.before, limits.min_fall_days))
-        return self.prove(phases, then_stop=to_zero)
+        return self._hold(wish.before, hold_days, phases) if hold_days else self.prove(phases, then_stop=to_zero)
 
-    def _days(self, start: Decimal, least: int) -> int | CannotPlan:
-        """Return the days to the end: those wished, the planned ones, or the fewest; of a way that ends above nothing, its part of them."""
+    def _hold(self, doses: tuple[Decimal, ...], days: int, phases: list[Phase]) -> Plan | CannotPlan:
+        """Return the plan that begins with days at today's doses, which were only just changed."""
+        if any(self.stock.pack(dose) is None for dose in doses):
+            return CannotPlan("strengths", f"{self.tablets} do not give today's doses", "a strength that measures them")
+        to_zero = not self.wish.end
+        plan = self.prove([Phase(doses, days), *phases], then_stop=to_zero)
+        if isinstance(plan, CannotPlan) and isinstance(self.prove(phases, then_stop=to_zero), Plan):
+            given = f"{self.held_days} at today's dose: {plan.given}"
+            return CannotPlan("held days", given, words_of_hold(days))
+        return plan
+
+    def _days(self, start: Decimal, least: int, hold_days: int) -> int | CannotPlan:
+        """Return the days to the end, without those of a hold: those wished, the planned ones, or the fewest.
+
+        Of a way that ends above nothing it is its part of them.
+        """
         wish = self.wish
         if wish.days is not None:
-            if wish.days < least:
-                return CannotPlan("days", str(wish.days), f"at least {least} days from this dose")
-            return wish.days
+            if wish.days - hold_days < least:
+                return CannotPlan("days", str(wish.days), f"at least {least + hold_days} days from this dose")
+            return wish.days - hold_days
         if wish.pace is Pace.FAST:
             return least
         planned = wish.planned_days * (2 if wish.pace is Pace.SLOW else 1)
@@ -218,7 +227,7 @@ class TaperPlanner(Planner):
             follows[at] = below
         return follows
 
-    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, shortest: int, days: int) -> CannotPlan:
+    def _refuse(self, start: Decimal, levels: list[Decimal], step: Decimal, shortest: int) -> CannotPlan:
         """Return why there is no way, and what would make one."""
         below = [level for level in levels if level]
         largest = max(self.wish.before or (ZERO,))
@@ -227,8 +236,8 @@ class TaperPlanner(Planner):
             reason = f"{self.tablets} give no daily dose between {format_amount(self.wish.end)} and {format_amount(start)} mg"
         elif all(max(self.split(level) or (ZERO,)) > largest for level in below):
             reason = f"with {self.tablets} a single dose would rise above today's {format_amount(largest)} mg"
-        elif self.wish.days is not None and days < shortest:
-            return CannotPlan("days", str(days), f"at least {shortest} days from this dose")
+        elif self.wish.days is not None and self.wish.days < shortest:
+            return CannotPlan("days", str(self.wish.days), f"at least {shortest} days from this dose")
         else:
             unit = format_amount(min(self.stock.units))
             reason = f"with {self.tablets} no steps of at most {format_amount(step)} mg a day lead there in doses of {unit} mg or a multiple"
@@ -238,6 +247,11 @@ class TaperPlanner(Planner):
         doses = self.split(level)
         assert doses is not None  # only such levels are on the way
         return Phase(doses, days, times=TIMES_OF_DAY.get(len(doses)))
+
+
+def words_of_hold(days: int) -> str:
+    """Return what has to happen before the first step down from a dose that the rules ask about."""
+    return f"{days} days at this dose before the first step down: ask the prescriber to sign them, and plan after them"
 
 
 def _share(days: int, levels: int, shortest: int) -> list[int]:
@@ -292,7 +306,7 @@ class TitrationPlanner(Planner):
         }
 
 
-def _find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
+def find_objections(plan: Plan, limits: Bounds, before: tuple[Decimal, ...] | None) -> Iterator[Found]:
     """Yield the findings of the rules about the plan, for a patient who has taken the doses ``before`` all along.
 
     A prescription names one strength. A plan with two is asked about as a whole for its doses, and by strength for its tablets.

@@ -1,6 +1,5 @@
 """A proposed taper or titration is one that the rules accept, that the tablets give, and that a patient can follow."""
 
-from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
@@ -8,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baclofen_rules import Case, Profile, Reading, Regimen, load_profile, read_directions, review
+from baclofen_rules import Reading, read_directions
 from baclofen_rules.planning import (
-    PROVED_BY,
     CannotPlan,
     Pace,
     Plan,
@@ -19,12 +17,9 @@ from baclofen_rules.planning import (
     plan_titration,
     rank_tapers,
 )
-from baclofen_rules.planning.planners import ABOUT_TABLETS
+from tests.baclofen_rules.planning.asks import ON, PROFILES, STRENGTHS, questions_of
 from tests.examples import examples
 
-ON = date(2026, 11, 22)
-PROFILES = {name: load_profile(name) for name in ("lioresal", "us-label", "uk-smpc")}
-STOCK = {"lioresal": (10, 25), "us-label": (5, 10, 15, 20), "uk-smpc": (5, 10)}
 names = st.sampled_from(sorted(PROFILES))
 ages = st.sampled_from([None, 2, 4, 6, 8, 10, 12, 15, 18, 40, 70]).map(
     lambda age: None if age is None else Decimal(age)
@@ -36,52 +31,6 @@ targets = st.builds(lambda units, times: (Decimal(5 * units),) * times, st.integ
 
 def mg(*amounts: int | str) -> tuple[Decimal, ...]:
     return tuple(Decimal(amount) for amount in amounts)
-
-
-def reviewed(plan: Plan, profile: Profile, before: tuple[Decimal, ...] | None, **patient: object) -> list[str]:
-    """Return a full review of the plan, put into a prescription for a patient who has long been on ``before``.
-
-    A prescription names one strength. A plan with two is reviewed as a whole for its doses, and by strength for its tablets.
-    """
-    if len(plan.strengths) == 1:
-        return asked(plan.regimen, plan.strengths[0], profile, before, PROVED_BY, patient)
-    whole = asked(plan.regimen, None, profile, before, PROVED_BY, patient)
-    parts = [asked(plan.part(strength), strength, profile, None, ABOUT_TABLETS, patient) for strength in plan.strengths]
-    return [*whole, *(line for part in parts for line in part)]
-
-
-def asked(
-    course: Regimen,
-    strength: Decimal | None,
-    profile: Profile,
-    before: tuple[Decimal, ...] | None,
-    codes: frozenset[str],
-    patient: dict[str, object],
-) -> list[str]:
-    history = []
-    if before is not None:
-        doses = [str(dose) for dose in before]
-        history = [{"dispensed_on": "2026-10-25", "doses": doses, "days_supply": 28, "relation": "same-course"}]
-    phases = [
-        {"doses": [str(dose) for dose in phase.doses], "unit": "mg", "days": phase.days} for phase in course.phases
-    ]
-    case = {
-        "format": "baclofen-case/1",
-        "on": ON.isoformat(),
-        "action": "dispense",
-        "patient": {name: fact for name, fact in patient.items() if fact is not None},
-        "prescription": {
-            "written_on": ON.isoformat(),
-            "route": "oral",
-            "form": "tablet",
-            "strength_mg": None if strength is None else str(strength),
-            "phases": phases,
-            "then_stop": course.then_stop,
-        },
-        "history": history,
-    }
-    findings = review(Case.from_json(case), profile).findings
-    return [f"{finding.code}: {finding.detail}" for finding in findings if finding.code in codes]
 
 
 @given(
@@ -111,7 +60,7 @@ def test_no_rule_questions_a_proposed_taper(
     pace: Pace,
     treated: int | None,
 ) -> None:
-    profile, stock = PROFILES[name], mg(*STOCK[name])
+    profile, stock = PROFILES[name], mg(*STRENGTHS[name])
     wishes = {"days": days, "last_mg_per_day": last, "step_mg": step, "weight_kg": weight, "whole_tablets": whole}
     wishes |= {"pace": pace, "treated_days": treated}
     try:
@@ -120,7 +69,7 @@ def test_no_rule_questions_a_proposed_taper(
         assert cannot.field != "plan", cannot  # a reason, and what to do, rather than what a rule said
         assert cannot.given and cannot.expected
         return
-    assert reviewed(plan, profile, doses, age_years=age and str(age), weight_kg=weight and str(weight)) == []
+    assert questions_of(plan, profile, doses, age_years=age, weight_kg=weight) == []
     tablets = [tablet for phase in plan.regimen.phases for dose in phase.doses for tablet in plan.packed[dose]]
     assert all(tablet.number % 1 == 0 for tablet in tablets) or not whole
     assert all(sum(tablet.strength_mg * tablet.number for tablet in plan.packed[dose]) == dose for dose in plan.packed)
@@ -157,12 +106,12 @@ def test_no_rule_questions_a_proposed_titration(
     profile, weight = PROFILES[name], Decimal(40)
     wishes = {"age_years": age, "weight_kg": weight, "days": days, "step_mg": step}
     try:
-        plan = plan_titration(target, mg(*STOCK[name]), profile, ON, before=before, **wishes)
+        plan = plan_titration(target, mg(*STRENGTHS[name]), profile, ON, before=before, **wishes)
     except CannotPlan as cannot:
         assert cannot.field != "plan", cannot
         assert cannot.given and cannot.expected
         return
-    assert reviewed(plan, profile, before, age_years=age and str(age), weight_kg="40") == []
+    assert questions_of(plan, profile, before, age_years=age, weight_kg=weight) == []
     assert plan.regimen.phases[-1].doses == target
     assert plan.regimen.total_days == days
     levels = [sum(before or (), Decimal(0)), *(phase.mg_per_day for phase in plan.regimen.phases)]
@@ -176,7 +125,7 @@ def test_a_dose_that_was_only_just_changed_is_held_long_enough(
     name: str, doses: tuple[Decimal, ...], days_held: int
 ) -> None:
     try:
-        plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, age_years=Decimal(45), held_days=days_held)
+        plan = plan_taper(doses, mg(*STRENGTHS[name]), PROFILES[name], ON, age_years=Decimal(45), held_days=days_held)
     except CannotPlan:
         return
     first = plan.regimen.phases[0]
@@ -190,7 +139,7 @@ def test_the_sentence_of_a_plan_reads_back_as_the_plan(
     name: str, doses: tuple[Decimal, ...], age: Decimal | None
 ) -> None:
     try:
-        plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, age_years=age)
+        plan = plan_taper(doses, mg(*STRENGTHS[name]), PROFILES[name], ON, age_years=age)
     except CannotPlan:
         return
     reading = read_directions(plan.sentence)
@@ -210,7 +159,7 @@ def levels_of(plan: Plan) -> list[tuple[int, int | None]]:
     "doses", [mg(10, 10, 10), mg(20, 20, 20), mg(20, 20, 20, 20), mg(25, 25, 25), mg(10, 20), mg(5, 5, 5)]
 )
 def test_ordinary_doses_of_an_adult_always_get_a_taper_of_two_weeks(name: str, doses: tuple[Decimal, ...]) -> None:
-    plan = plan_taper(doses, mg(*STOCK[name]), PROFILES[name], ON, **ADULT)
+    plan = plan_taper(doses, mg(*STRENGTHS[name]), PROFILES[name], ON, **ADULT)
     assert plan.regimen.total_days in range(14, 18)
 
 
@@ -303,6 +252,33 @@ def test_a_step_back_by_the_least_that_tablets_give_goes_on_by_it() -> None:
 def test_a_step_back_to_a_dose_that_the_tablets_do_not_give_is_refused() -> None:
     with pytest.raises(CannotPlan, match=r"they do not give 27\.5 mg a day"):
         plan_step_back(mg(5, 5, 10), mg("7.5", 10, 10), mg(10), PROFILES["lioresal"], ON, **ADULT)
+
+
+def test_a_step_back_to_a_dose_that_the_rules_ask_about_is_for_the_prescriber() -> None:
+    with pytest.raises(CannotPlan, match="25 mg at one time is above the 20 mg single dose") as caught:
+        plan_step_back(mg(20), mg(25), mg(10, 15), PROFILES["us-label"], ON, **ADULT)
+    assert caught.value.field == "step back"
+    assert "ask the prescriber to sign them" in caught.value.expected
+
+
+def test_who_cannot_halve_tablets_is_not_held_at_halves() -> None:
+    with pytest.raises(CannotPlan, match="they do not give 35 mg a day"):
+        plan_step_back(mg(10, 10, 10), mg(10, 10, 15), mg(10), PROFILES["lioresal"], ON, **ADULT, whole_tablets=True)
+
+
+def test_a_wished_length_includes_the_days_of_a_hold() -> None:
+    plan = plan_taper(mg(10, 10, 10), mg(10), PROFILES["lioresal"], ON, **ADULT, days=21, held_days=1)
+    assert (plan.regimen.total_days, levels_of(plan)[0]) == (21, (30, 2))
+    with pytest.raises(CannotPlan, match="at least 9 days from this dose"):
+        plan_taper(mg(10, 10, 10), mg(10), PROFILES["lioresal"], ON, **ADULT, days=8, held_days=1)
+
+
+def test_a_dose_that_the_rules_ask_about_is_not_held_without_the_prescriber() -> None:
+    with pytest.raises(
+        CannotPlan, match="0 at today's dose: 40 mg at one time is above the 35 mg single dose"
+    ) as caught:
+        plan_taper(mg(40), mg(10), PROFILES["lioresal"], ON, **ADULT, held_days=0)
+    assert (caught.value.field, caught.value.expected[:22]) == ("held days", "2 days at this dose be")
 
 
 def test_a_plan_longer_than_a_supply_is_handed_over_in_parts() -> None:
