@@ -120,7 +120,7 @@ def clean_line(value: object, field: str, *, longest: int, required: bool = True
 
 def clean_words(value: object, field: str, *, longest: int, required: bool = True) -> str:
     """Return several lines of text; otherwise as `clean_line`."""
-    return _clean(value, field, longest, required, allowed_controls="\n\t")
+    return _clean(value, field, longest, required, allowed_controls="\n\t\u2028\u2029")
 
 
 def _clean(value: object, field: str, longest: int, required: bool, allowed_controls: str) -> str:
@@ -135,7 +135,7 @@ def _clean(value: object, field: str, longest: int, required: bool, allowed_cont
         )
     for character in text:
         if character in _REORDERING or (
-            unicodedata.category(character) in {"Cc", "Cs"} and character not in allowed_controls
+            unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} and character not in allowed_controls
         ):
             picture = f"U+{ord(character):04X}, an invisible character"
             raise InvalidInput(

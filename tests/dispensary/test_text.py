@@ -26,7 +26,9 @@ def test_a_name_is_kept_as_it_is(name):
     assert clean_line(name, "name", longest=120) == name
 
 
-@pytest.mark.parametrize("name", ["Ad\u202ea", "\u2066Ada", "Ad\x00a", "Ad\x1ba", "Ada\nOkafor", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["Ad\u202ea", "\u2066Ada", "Ad\x00a", "Ad\x1ba", "Ada\nOkafor", "Ada\u2028Okafor", "\ud800"]
+)
 def test_invisible_characters_that_can_reorder_or_control_are_refused_by_number(name):
     with pytest.raises(InvalidInput) as caught:
         clean_line(name, "name", longest=120)
