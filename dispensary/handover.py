@@ -222,11 +222,6 @@ def log_receipt(dispense: Dispense) -> audit.Receipt | None:
         return None
 
 
-def printed_course(dispense: Dispense, today: date) -> Course:
-    """Return the days of a hand-over as printed on its label, from where its course stood."""
-    return label_of(handed_over(dispense, today), dispense)
-
-
 def label_of(made: HandedOver, dispense: Dispense) -> Course:
     """Return the days of one of the packs of a hand-over as its label says them."""
     index = next(n for n, row in enumerate(made.products) if row.pk == dispense.prescription_id)

@@ -14,6 +14,7 @@ from dispensary.actions.therapy import record_decision
 from dispensary.actors import Actor
 from dispensary.assessment import assess
 from dispensary.counter.check_view import build_check_view
+from dispensary.documents import Course
 from dispensary.documents.calendar import calendar_days
 from dispensary.models import (
     DecisionKind,
@@ -67,9 +68,14 @@ def day_of(dispense: Dispense) -> date:
     return dispense.pharmacy.local_day(dispense.handed_over_at)
 
 
+def label_course(dispense: Dispense) -> Course:
+    """The days that the label of a hand-over says on its day."""
+    return handover.label_of(handover.handed_over(dispense, day_of(dispense)), dispense)
+
+
 def printed(dispense: Dispense) -> list[tuple[list[int], date, date | None]]:
     """Doses, first and last day of each line of the label."""
-    course = handover.printed_course(dispense, day_of(dispense))
+    course = label_course(dispense)
     return [([int(dose) for dose in line.doses_mg], line.first_on, line.last_on) for line in course.stretches]
 
 
@@ -84,7 +90,7 @@ def test_the_second_supply_of_a_titration_goes_on_where_the_first_ended(shop: Ph
     later = NOW + 28 * DAY
     second = make.hand_over(order, pharmacist, later)
     assert printed(second) == [([10, 10, 5], later.date(), later.date() + 25 * DAY)]
-    days = calendar_days(handover.printed_course(second, day_of(second)))
+    days = calendar_days(label_course(second))
     assert {day["total"] for day in days} == {"25\u00a0mg a day"}
     assert (days[0]["on"], days[-1]["on"]) == (later.date(), second.run_out_on - DAY)
 
@@ -116,7 +122,7 @@ def test_half_a_taper_printed_with_its_second_supply_goes_on_downwards_and_ends_
         ([10, 10, 10], TODAY + 28 * DAY, TODAY + 41 * DAY),
         ([5, 5, 5], TODAY + 42 * DAY, TODAY + 55 * DAY),
     ]
-    assert handover.printed_course(second, day_of(second)).then_stop
+    assert label_course(second).then_stop
 
 
 def test_the_messages_of_a_second_supply_tell_the_changes_that_its_label_tells(
@@ -143,8 +149,7 @@ def test_the_page_before_a_second_supply_shows_what_is_printed_after_it(
     before = build_check_view(order, assess(order, on=later.date()))
     second = make.hand_over(order, pharmacist, later)
     assert [(row.first_on, row.last_on, row.mg_per_day) for row in before.course] == [
-        (line.first_on, line.last_on, line.mg_per_day)
-        for line in handover.printed_course(second, day_of(second)).stretches
+        (line.first_on, line.last_on, line.mg_per_day) for line in label_course(second).stretches
     ]
     assert (before.days_supply, before.run_out_on) == (second.days_supply, second.run_out_on)
 

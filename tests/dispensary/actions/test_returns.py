@@ -139,6 +139,6 @@ def test_a_supply_that_came_back_on_its_day_and_was_handed_over_again_is_counted
     assert scheduled(patient) == set()
     second = make.hand_over(order, pharmacist, NOW - 2 * DAY + timedelta(hours=2))
     assert (mg(patient, -2), mg(patient, 25), mg(patient, 26)) == (30, 30, 0)
-    course = handover.printed_course(Dispense.objects.get(pk=second.pk), TODAY)
-    assert course.stretches[0].first_on == TODAY - 2 * DAY
+    made = handover.handed_over(Dispense.objects.get(pk=second.pk), TODAY)
+    assert handover.label_of(made, second).stretches[0].first_on == TODAY - 2 * DAY
     assert (papers(patient), bool(scheduled(patient))) == ([], True)
