@@ -1,4 +1,4 @@
-"""What an order says that the medicine is for, read from codes and words by the table of the medicine."""
+"""The indication of an order, read from codes and words by the table of the medicine."""
 
 from collections.abc import Iterable
 from functools import cache

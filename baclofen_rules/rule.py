@@ -16,7 +16,7 @@ EVERY_MEDICINE: Final = ("every",)
 
 
 class OnContinuing(StrEnum):
-    """What becomes of a finding where the patient is continuing, the dose does not rise, and the same finding was answered before."""
+    """The standing of a finding where the patient is continuing, the dose does not rise, and the same finding was answered before."""
 
     ASKS = "asks"
     """It asks at each supply."""

@@ -35,7 +35,7 @@ hypothesis_settings.load_profile("fixed")
 
 @pytest.fixture(scope="session")
 def servers_folder() -> Iterator[Path]:
-    """Where this run's servers keep their files."""
+    """The folder of this run's servers."""
     with working_folder() as folder:
         yield folder
 

@@ -1,4 +1,4 @@
-"""How often in a day a dose is taken."""
+"""Number of times in a day that a dose is taken."""
 
 from .clauses import Clause, Number, Often
 from .cursor import BOUNDARIES, COUNTED, DAY_WORDS, PER_DAY

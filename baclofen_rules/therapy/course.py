@@ -127,7 +127,7 @@ class Course:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it was replaced or stopped, so that its orders no longer say what is taken."""
+        """True when it was replaced or stopped, so that its orders no longer say what is taken."""
         return self.ended_why in (Ending.REPLACED, Ending.STOPPED)
 
     def is_open_on(self, day: int) -> bool:

@@ -30,7 +30,7 @@ from dispensary.models import Patient, Pharmacy, Prescriber, Source
 
 @dataclass(frozen=True, slots=True)
 class LastDose:
-    """What a patient takes, or took last, and from which tablets."""
+    """The dose that a patient takes, or took last, and its tablets."""
 
     doses: tuple[Decimal, ...]
     """One day's doses in mg."""

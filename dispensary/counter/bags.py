@@ -58,7 +58,7 @@ class ShelfForm(StyledForm):
 
 
 class PutBackForm(StyledForm):
-    """Why a bag is taken apart."""
+    """The reason for which a bag is taken apart."""
 
     reason = forms.CharField(
         label="Why it is put back into stock",
@@ -69,7 +69,7 @@ class PutBackForm(StyledForm):
 
 
 class CollectForm(StyledForm):
-    """Who collects a bag, and what they were told."""
+    """The person who collects a bag, and the counselling given."""
 
     who = forms.ChoiceField(
         label="Who collects it",
@@ -100,7 +100,7 @@ class CollectForm(StyledForm):
 
     @property
     def identified(self) -> str:
-        """How the person was identified, in words."""
+        """The way in which the person was identified, in words."""
         name = self.cleaned_data["name"]
         return f"{REPRESENTATIVE}: {name}" if self.cleaned_data["who"] == REPRESENTATIVE else BIRTH_DATE
 

@@ -17,7 +17,7 @@ from dispensary.models import OverrideState
 
 
 class Step(StrEnum):
-    """What the button does in the end; the verb of its words."""
+    """The deed of the button, as the verb of its words."""
 
     HAND_OVER = "dispense"
     PREPARE = "prepare"

@@ -1,4 +1,4 @@
-"""What an order says that the medicine is for: codes and words of the table, in five languages."""
+"""The indication of an order: codes and words of the table, in five languages."""
 
 import pytest
 

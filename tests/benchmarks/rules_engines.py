@@ -359,7 +359,7 @@ def timed(engines: list[Engine], cases: int, seconds: float) -> list[list[float]
 
 
 def disagreement(all_of_them: list[Contestant], cases: int) -> str | None:
-    """Where somebody answers otherwise than the full review; None where nobody does."""
+    """The first answer that differs from the full review; None without one."""
     for number in range(cases):
         expected = all_of_them[1].from_case(number)
         for name, _, from_case, from_facts in all_of_them:

@@ -41,7 +41,7 @@ def sign_in(name: str, password: str = make.PASSWORD) -> Client:
 
 
 def changes(pharmacy: Pharmacy, user_id: Any) -> list[tuple[str, str]]:
-    """What the log says was done to an account: by whom and what."""
+    """Changes of an account in the log: actor and what was changed."""
     lines = audit.history(audit.Subject("account", f"user:{user_id}"), pharmacy=pharmacy)
     return [(line.entry.actor, (line.body or {})["what"]) for line in lines if line.entry.action == "account.changed"]
 

@@ -65,7 +65,7 @@ def another(shop: Pharmacy) -> Any:
 
 
 def relations(order: Prescription, on: date = TODAY) -> list[str]:
-    """Whether the order goes on with what runs (`same-course`), or stands beside it; nothing where nothing ran."""
+    """The relation of the order to what runs: `same-course`, or another; nothing where nothing ran."""
     relation = assess(order, on=on).therapy.relate(str(order.pk))
     assert relation is not None
     if not relation.to:

@@ -108,7 +108,7 @@ def complaint(pharmacist: StaffMember) -> StaffMember:
 
 
 def judge(file: Path, keys: Path) -> tuple[int, str]:
-    """What `verify.py` says, run as on another machine."""
+    """Exit status and words of `verify.py`, run as on another machine."""
     done = subprocess.run(
         [sys.executable, verify.__file__, str(file), "--vkey", str(keys)], capture_output=True, text=True, check=False
     )

@@ -257,7 +257,7 @@ class World:
         return self.orders[self.case["ask"]["order"]]
 
     def review(self) -> dict[str, Any]:
-        """What the rules say of the order in question before any answer."""
+        """The findings about the order in question before any answer."""
         give = self.case["ask"]["give"]
         body = {"quantity": give[0]} if len(give) == 1 else {}
         answer = self.caller.post(f"prescriptions/{self.asked[0].pk}/reviews/", body)

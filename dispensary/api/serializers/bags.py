@@ -20,7 +20,7 @@ class BagIn(PacksIn):
 
 
 class BagCheckIn(Body):
-    """What the checking pharmacist acknowledges and decides."""
+    """The acknowledgements and decisions of the checking pharmacist."""
 
     acknowledged = serializers.ListField(
         child=Text(max_length=64), required=False, max_length=100, help_text="codes of findings that need one step only"
@@ -35,7 +35,7 @@ class ShelfIn(Body):
 
 
 class CollectIn(Body):
-    """Who collects a bag, and what they were told."""
+    """The person who collects a bag, and the counselling given."""
 
     identified = Text(max_length=120, help_text="how the person was identified, such as: said name and date of birth")
     counselled = serializers.ListField(child=serializers.ChoiceField(COUNSELLING), required=False, max_length=10)

@@ -95,7 +95,7 @@ def test_it_is_asked_about_where_the_corpus_says(group: dict[str, Any]) -> None:
 
 
 def test_every_question_is_worded_as_the_list_says() -> None:
-    """What is asked about each text of the corpus; ``questions.txt`` has the wordings, with N for every figure."""
+    """The question about each text of the corpus; ``questions.txt`` has the wordings, with N for every figure."""
     questions = [read(text, group) for group in CORPUS for text in group.get("ask", {})]
     wordings = {
         re.sub(r"[0-9]+(?:[.,][0-9]+)?", "N", question.ask) for question in questions if isinstance(question, Question)

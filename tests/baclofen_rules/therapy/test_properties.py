@@ -1,4 +1,4 @@
-"""What holds in every state of a record, against a reference that counts day by day."""
+"""Properties that hold in every state of a record, against a reference that counts day by day."""
 
 import re
 from collections.abc import Sequence

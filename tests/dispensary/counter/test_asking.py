@@ -1,4 +1,4 @@
-"""What nobody knows about a patient is asked fact by fact on the check page, and stored with its day."""
+"""Unknown facts of a patient are asked fact by fact on the check page, and stored with its day."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MOST_REPEATS_ASKED_FOR_A_FACT = 0.10
 
 @dataclass(frozen=True)
 class Counted:
-    """What one order asks."""
+    """Questions of one order."""
 
     facts: tuple[str, ...]
     findings: tuple[str, ...]

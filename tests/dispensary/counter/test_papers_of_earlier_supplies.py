@@ -1,4 +1,4 @@
-"""What the papers of an earlier supply say after each kind of decision and what was handed over since, everywhere they are asked for."""
+"""The papers of an earlier supply after each kind of decision and what was handed over since, everywhere they are asked for."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def stopped(desk: Desk) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """What happens, and what the papers of the earlier supply say then."""
+    """An event, and the papers of the earlier supply after it."""
 
     happens: Callable[[Desk], object]
     refused: str = ""

@@ -1,4 +1,4 @@
-"""What a person reads at the counter: one truth about a pack, whole sentences, dates as people write them."""
+"""Texts that a person reads at the counter: one truth about a pack, whole sentences, dates as people write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was typed is kept when a session ends, or another tab locks the counter, before it is sent."""
+"""Typed text is kept when a session ends, or another tab locks the counter, before it is sent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sign_in(client: Client, member: StaffMember, address: str) -> HttpResponse:
 
 
 def answers(client: Client, page: str) -> dict[str, str]:
-    """What is typed on the override page, with its password."""
+    """The fields typed on the override page, with the password."""
     prefixes = [form.prefix for _, form in client.get(page).context["asking"]]
     return {f"{prefixes[0]}-words": WORDS, "password": make.PASSWORD}
 

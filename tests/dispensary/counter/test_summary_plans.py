@@ -1,4 +1,4 @@
-"""How PostgreSQL reads queue and withdrawal-risk list among the summaries of a million supplies."""
+"""Plans by which PostgreSQL reads queue and withdrawal-risk list among the summaries of a million supplies."""
 
 import re
 from datetime import timedelta

@@ -56,7 +56,7 @@ def scan(counter: Client, prescription: Prescription, code: str) -> Any:
 
 
 def typed(counter: Client, prescription: Prescription) -> dict[str, str]:
-    """What the page has in its fields."""
+    """Values of the page's fields."""
     lines = counter.get(check(prescription)).context["lines"]
     return {
         field: line.quantity if name == "quantity" else getattr(line.draft, name)

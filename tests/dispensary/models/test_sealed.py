@@ -47,7 +47,7 @@ def contact(patient: Patient) -> ContactPoint:
 
 
 def ciphertext(contact: ContactPoint) -> str:
-    """What stands in the table."""
+    """The encrypted text in the table."""
     rows = ContactPoint.objects.annotate(sealed=Cast("address", TextField()))
     return rows.values_list("sealed", flat=True).get(pk=contact.pk)
 

@@ -1,4 +1,4 @@
-"""What a dispense makes owing is written with it, and withdrawn with what makes it untrue."""
+"""Messages that a dispense makes owing are written with it, and withdrawn with what makes it untrue."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta

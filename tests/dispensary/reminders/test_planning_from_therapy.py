@@ -1,4 +1,4 @@
-"""What the worked cases of the therapy make owing, as the database holds it, before and after the hand-over."""
+"""Messages that the worked cases of the therapy make owing, as the database holds it, before and after the hand-over."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time

@@ -48,7 +48,7 @@ class Shop:
         }  # fmt: skip
 
     def changed(self) -> list[tuple[str, str]]:
-        """What the comparison says of these rows: table and the words of each difference."""
+        """Differences that the comparison finds in these rows: table and the words of each difference."""
         mine = {str(key) for key in self.rows.values()}
         return [
             (orphan.table, orphan.detail) for orphan in reconcile() if orphan.kind is Kind.CHANGED and orphan.id in mine
