@@ -183,6 +183,22 @@ def record_answer(
 
 
 @transaction.atomic
+def record_answers(
+    *,
+    patient: Patient,
+    media: Iterable[Medium],
+    answer: ConsentAnswer,
+    source: ConsentSource,
+    evidence: str = "",
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Record one answer of the patient about several media. Raises as `record_answer` does."""
+    for medium in media:
+        record_answer(patient=patient, medium=medium, answer=answer, source=source, evidence=evidence, by=by, now=now)
+
+
+@transaction.atomic
 def stop_media(
     *, patient: Patient, media: Iterable[Medium], source: ConsentSource, evidence: str = "", by: Actor, now: datetime
 ) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dispensary import policies
+from dispensary.actions import consent, patients
 from dispensary.actions import dispenses as dispense_actions
-from dispensary.actions import patients
 from dispensary.audit import history
 from dispensary.audit.log.reader import recheck
 from dispensary.counter.access import at_counter
@@ -23,7 +25,8 @@ from dispensary.documents import DoesNotFit
 from dispensary.documents.words import how_to_take
 from dispensary.errors import DispensaryError
 from dispensary.handover import HandedOver, handed_over, label_of, log_receipt, order_number, select_dispenses
-from dispensary.models import Dispense, SecondSignature, WorkKind
+from dispensary.models import ConsentAnswer, ConsentSource, Dispense, Patient, SecondSignature, WorkKind
+from dispensary.reminders import reach
 
 COUNSEL = (
     "Take it regularly, with or after food or milk.",
@@ -56,8 +59,42 @@ def dispensed(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse
         "overrides": dispense.overrides.select_related("second"),
         "may_read_override": policies.may_read_override(visit.by),
         "may_end": policies.may_end(visit.by) and dispense.status == "completed",
+        "ask": describe_consent_to_ask(dispense.patient, visit) if request.GET.get("ask") != "later" else None,
     }
     return render_page(request, visit, "dispensed.html", context)
+
+
+def describe_consent_to_ask(patient: Patient, visit: Visit) -> dict[str, object] | None:
+    """Return the addresses that the patient was never asked about; None where there is nothing to ask or nobody may."""
+    if not policies.may_send_reminders(visit.by) or patient.died_on is not None:
+        return None
+    media = reach.media_to_ask(patient)
+    points = patient.contact_points.filter(medium__in=media, retired_at__isnull=True, fault="")
+    if media:
+        return {"points": points}
+    asked = patient.consents.exists()
+    return None if asked else {"points": []}
+
+
+@require_POST
+@at_counter(policies.may_send_reminders)
+def answer_messages(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
+    """Record what the patient said, at the hand-over, about messages to the addresses that were never asked about."""
+    dispense = visit.fetch(select_dispenses(), pk)
+    answer = request.POST.get("answer", "")
+    if answer not in {ConsentAnswer.YES, ConsentAnswer.NO}:
+        return redirect(f"{reverse('counter:dispensed', args=[pk])}?ask=later")
+    consent.record_answers(
+        patient=dispense.patient,
+        media=reach.media_to_ask(dispense.patient),
+        answer=ConsentAnswer(answer),
+        source=ConsentSource.COUNTER,
+        evidence=f"supply {dispense.number} on {order_number(dispense.prescription)}",
+        by=visit.by,
+        now=visit.now,
+    )
+    messages.success(request, f"Messages: the patient said {ConsentAnswer(answer).label.lower()}.")
+    return redirect("counter:dispensed", pk)
 
 
 def handed_over_together(dispense: Dispense) -> QuerySet[Dispense]:

@@ -65,6 +65,7 @@ urlpatterns = [
     path("dispenses/<uuid:pk>/label.pdf", printing.label, name="label"),
     path("dispenses/<uuid:pk>/label.png", printing.preview, name="label-picture"),
     path("dispenses/<uuid:pk>/calendar.pdf", printing.calendar, name="calendar"),
+    path("dispenses/<uuid:pk>/messages", dispensed.answer_messages, name="answer-messages"),
     path("dispenses/<uuid:pk>/trail", dispensed.trail, name="trail"),
     path("dispenses/<uuid:pk>/take-back", dispensed.take_back, name="take-back"),
     path("patients/<uuid:pk>/", patients.show_patient, name="patient"),

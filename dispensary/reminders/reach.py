@@ -17,6 +17,7 @@ from dispensary.models import (
     Consent,
     ConsentAnswer,
     ContactPoint,
+    Medium,
     Patient,
     Reminder,
     ReminderState,
@@ -68,6 +69,13 @@ def usable(patient: Patient) -> list[ContactPoint]:
         )
     )
     return [point for point in points if (point.medium, point.address_digest) not in stopped]
+
+
+def media_to_ask(patient: Patient) -> list[Medium]:
+    """Return the media for which the patient has an address in use and was never asked."""
+    in_use = patient.contact_points.filter(retired_at__isnull=True, fault="").values_list("medium", flat=True)
+    asked = patient.consents.values_list("medium", flat=True)
+    return [medium for medium in Medium if medium in set(in_use) - set(asked)]
 
 
 def find_unreachable(patient_ids: Iterable[UUID]) -> dict[UUID, str]:

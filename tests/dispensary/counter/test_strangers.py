@@ -108,7 +108,7 @@ def test_every_address_of_the_counter_is_looked_at_here() -> None:
         "stop-recorded",
     }
     elsewhere |= {"override-record"}  # below
-    elsewhere |= {"sender-work"}  # in test_reminders.py
+    elsewhere |= {"sender-work", "answer-messages"}  # in test_reminders.py and test_consent_asked.py
     looked_at = {"bag", "bag-label", *OF_A_PRESCRIPTION, *OF_A_DISPENSE, *OF_A_PATIENT, *OF_NOBODY}
     assert {p.name for p in urlpatterns} - elsewhere == looked_at
 
