@@ -17,7 +17,7 @@ from dispensary.assessment import count_therapy, habits_of_profile
 from dispensary.documents import Course, DoesNotFit, Handover, PharmacyLines, Receipt, Stretch, label_pdf
 from dispensary.documents.words import NB, mg, paper_language
 from dispensary.errors import Conflict, Problem
-from dispensary.models import Decision, DecisionKind, Dispense, Prescription, Product
+from dispensary.models import Decision, DecisionKind, Dispense, DispenseStatus, Patient, Prescription, Product
 from dispensary.models.keys import short_key
 from dispensary.record import Rows, group_packs, select_rows
 
@@ -99,6 +99,12 @@ def handed_over(dispense: Dispense, today: date) -> HandedOver:
         (ended.on for ended in counted.ended if (ended.course, ended.why) == (course, Ending.STOPPED)), None
     )
     return HandedOver(counted, supply, tuple(packs), products, run_out_on, stopped_on, max(on, today))
+
+
+def papers_in_hand(patient: Patient, on: date) -> list[Dispense]:
+    """Return the supplies whose label and calendar the patient still goes by, newest first."""
+    dispenses = select_dispenses().filter(patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED)
+    return [row for row in dispenses.order_by("-handed_over_at") if not handed_over(row, on).is_over]
 
 
 _PRINTED_KINDS = (DecisionKind.MOVED, DecisionKind.COUNTED, DecisionKind.STOPPED)

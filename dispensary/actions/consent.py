@@ -27,6 +27,7 @@ from dispensary.models import (
     SuppressionReason,
     WorkKind,
 )
+from dispensary.models.contacts import new_page_code
 from dispensary.models.sealed import address_digest
 from dispensary.policies import may_send_reminders, require, require_same_pharmacy
 from dispensary.reminders.opt_outs import (
@@ -123,6 +124,16 @@ def choose_detail(*, contact: ContactPoint, detail_level: DetailLevel, by: Actor
     if not others.update(detail_level=detail_level):
         return
     record_change(contact, by, now, "detail", {"detail": detail_level.value})
+    take_back_leases(contact.patient_id)
+
+
+@transaction.atomic
+def renew_page_link(*, contact: ContactPoint, by: Actor, now: datetime) -> None:
+    """End every link to the patient's page that was sent to an address, as of a lost telephone; later messages carry a new one."""
+    _require_access(contact.patient, by)
+    lock_patient(contact.patient_id)
+    ContactPoint.objects.filter(pk=contact.pk).update(page_code=new_page_code())
+    record_change(contact, by, now, "link-renewed", {})
     take_back_leases(contact.patient_id)
 
 

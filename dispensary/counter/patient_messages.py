@@ -173,6 +173,11 @@ def _wrong(point: ContactPoint, visit: Visit) -> str:
     return "Nothing more is sent to this address."
 
 
+def _renew_link(point: ContactPoint, visit: Visit) -> str:
+    consent.renew_page_link(contact=point, by=visit.by, now=visit.now)
+    return "The links sent to this address open nothing any more. The next message carries a new one."
+
+
 def _detail(level: DetailLevel) -> Callable[[ContactPoint, Visit], str]:
     def choose(point: ContactPoint, visit: Visit) -> str:
         consent.choose_detail(contact=point, detail_level=level, by=visit.by, now=visit.now)
@@ -185,6 +190,7 @@ def _detail(level: DetailLevel) -> Callable[[ContactPoint, Visit], str]:
 _ADDRESS_ACTIONS: dict[str, Callable[[ContactPoint, Visit], str]] = {
     "retire": _retire,
     "wrong": _wrong,
+    "renew-link": _renew_link,
     "detailed": _detail(DetailLevel.DETAILED),
     "plain": _detail(DetailLevel.PLAIN),
 }

@@ -27,9 +27,8 @@ from dispensary.counter.forms import StyledForm, posted_data
 from dispensary.counter.pages import ErrorLine, error_lines, form_error_lines, render_page
 from dispensary.counter.visit import Visit
 from dispensary.errors import DispensaryError
-from dispensary.handover import handed_over, select_dispenses
+from dispensary.handover import papers_in_hand
 from dispensary.models import (
-    Dispense,
     DispenseStatus,
     Patient,
     Prescription,
@@ -244,12 +243,6 @@ def last_withdrawn(patient: Patient) -> Prescription | None:
     """Return the order that its sender took back last after a supply."""
     orders = patient.prescriptions.exclude(withdrawn_as="").filter(dispenses__status=DispenseStatus.COMPLETED)
     return orders.order_by("-ended_at").first()
-
-
-def papers_in_hand(patient: Patient, on: date) -> list[Dispense]:
-    """Return the supplies whose label and calendar the patient still goes by, newest first."""
-    dispenses = select_dispenses().filter(patient=patient, run_out_on__gt=on, status=DispenseStatus.COMPLETED)
-    return [row for row in dispenses.order_by("-handed_over_at") if not handed_over(row, on).is_over]
 
 
 @transaction.atomic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +35,11 @@ class ContactFault(models.TextChoices):
     WRONG_PERSON = "wrong-person", _("It belongs to somebody else")
 
 
+def new_page_code() -> str:
+    """Return the code of a link to a patient's page: 72 random bits, for the address of a page in 12 letters."""
+    return secrets.token_urlsafe(9)
+
+
 class ContactPoint(models.Model):
     """An address of a patient. A corrected address is a new row; the old one gets `retired_at`."""
 
@@ -48,6 +55,9 @@ class ContactPoint(models.Model):
     added_at = models.DateTimeField()
     added_by = models.CharField(max_length=64)
     retired_at = models.DateTimeField(null=True, blank=True)
+    page_code = models.CharField(
+        max_length=16, unique=True, default=new_page_code, help_text=_("in the link to the patient's page")
+    )
 
     class Meta:
         ordering = ["preference", "added_at"]

@@ -42,6 +42,11 @@ def render_page(
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
     }
     response = render(request, f"dispensary/patient_pages/{template}", {**context, **sender}, status=status)
+    return keep_private(response)
+
+
+def keep_private(response: HttpResponse) -> HttpResponse:
+    """Add the headers that keep an address out of other sites' logs and of search engines."""
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

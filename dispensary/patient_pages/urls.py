@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from dispensary.patient_pages import messages, stop
+from dispensary.patient_pages import page, stop
 
 app_name = "patient_pages"
 
 urlpatterns = [
     path("u/<str:token>", stop.stop_messages, name="stop"),
-    path("m/<str:token>", messages.show_messages, name="messages"),
+    path("m/<str:code>", page.show_page, name="own-page"),
+    path("m/<str:code>/calendar.ics", page.show_feed, name="feed"),
+    path("m/<str:code>/papers/<uuid:pk>.pdf", page.show_paper, name="paper"),
 ]

@@ -76,6 +76,7 @@ class Row:
     address: str | None
     address_digest: str | None
     detail_level: str | None
+    page_code: str | None
     sent_before: Sequence[datetime]
     another_first: bool
     refused_before: bool
@@ -263,27 +264,18 @@ def key_of(public_id: uuid.UUID, medium: str, round_: int) -> uuid.UUID:
 
 
 def _message(row: Row, text: Text, channel: Channel, stop_url: str, habits: Habits) -> Message:
-    assert row.medium is not None and row.address is not None and row.contact_id is not None
+    assert row.medium is not None and row.address is not None and row.page_code is not None
+    page_url = links.page_url(row.page_code, habits.conf.public_url)
+    is_text = row.medium == Medium.SMS
     return Message(
         key=key_of(row.public_id, row.medium, row.round),
         to=habits.unseal(row.address),
         sender=row.sender,
         subject=text.subject,
-        body=text.body,
+        body=f"{text.body} {page_url}".rstrip() if is_text else text.body,
         opt_out=channel.opt_out_line(text.language, text.opt_out),
         stop_url=stop_url,
-        page=_page_line(row, text, habits.conf) if row.medium == Medium.EMAIL else "",
+        page=f"{page_words(text.language)['link']} {page_url}" if page_url and not is_text else "",
         language=text.language,
         reply_to=row.reply_to,
     )
-
-
-def _page_line(row: Row, text: Text, house: Conf) -> str:
-    """The line that leads to the patient's page. Only in a letter: in a text message it would cost as much as the message.
-
-    It works for some days after what the letter is about: counted from that and not from the moment of sending, so that
-    every attempt at one message carries the same words.
-    """
-    ends = row.useful_until + timedelta(days=house.patient_page_days)
-    address = links.page_url(row.contact_id, ends, house.public_url) if row.contact_id else ""
-    return f"{page_words(text.language)['link']} {address}" if address else ""

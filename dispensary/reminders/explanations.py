@@ -21,6 +21,7 @@ from dispensary.models import (
 )
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.compose import Reason, values_of, way_out
+from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.outcomes import WORDS
 from dispensary.reminders.planning import hours_of, leaves_at, manners_of
 from dispensary.reminders.reach import usable
@@ -162,7 +163,7 @@ def preview(
         )
         written = write(planned.kind, tongue, detailed=detailed, values=values, way_out=out)
         last = channel.opt_out_line(tongue, written.opt_out) if channel else written.opt_out
-        whole = f"{written.body} {last}"
+        whole = " ".join(filter(None, (written.body, sample_page_url(conf().public_url), last)))
         previews.append(
             Preview(planned.kind, leaves.astimezone(zone), planned.useful_until, whole, count_segments(whole))
         )

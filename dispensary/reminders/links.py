@@ -1,14 +1,12 @@
-"""The addresses that a message carries: signed, each for one purpose, without anything about the patient in them.
+"""The addresses that a message carries, each for one purpose, without anything about the patient in them.
 
-`/u/` stops the messages and does not expire, since a mail may be opened years later. `/m/` shows what will be sent and lets
-the patient change it; whoever finds an old mail must not see that, so it carries its end.
+`/u/` stops the messages, is signed and does not expire, since a mail may be opened years later. `/m/` is the patient's page:
+a random code of the address that the message went to, short enough for a text message. A new code ends the old links.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
@@ -16,8 +14,6 @@ from django.core import signing
 from django.urls import NoReverseMatch, get_urlconf, reverse
 
 _STOP = "dispensary.reminders.stop"
-_PAGE = "dispensary.reminders.patient-page"
-_HOUR = timedelta(hours=1)
 _PLACE = "TOKEN"
 
 
@@ -34,37 +30,10 @@ def contact_of(token: str) -> uuid.UUID | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class PageToken:
-    """The content of a token of the patient's page."""
-
-    contact_id: uuid.UUID
-    expired: bool
-
-
-def page_token(contact_id: uuid.UUID, ends: datetime) -> str:
-    """A token that opens the patient's page from a message to this contact point, until the hour in which it ends."""
-    return _signer(_PAGE, settings.SECRET_KEY).sign(f"{contact_id.hex}{_hours(ends):x}")
-
-
-def page_of(token: str, now: datetime) -> PageToken | None:
-    """Return the content of a page's token; `None` for one not ours or of another purpose."""
-    try:
-        payload = signing.Signer(salt=_PAGE).unsign(token)
-        contact_id, ends = uuid.UUID(payload[:32]), int(payload[32:], 16)
-    except (signing.BadSignature, ValueError):
-        return None
-    return PageToken(contact_id, _hours(now) > ends)
-
-
 @cache
 def _signer(salt: str, _key: object) -> signing.Signer:
     """Made once for a purpose and a key: it signs two addresses of every letter."""
     return signing.Signer(salt=salt)
-
-
-def _hours(now: datetime) -> int:
-    return int(now.timestamp() // _HOUR.total_seconds())
 
 
 def stop_url(contact_id: uuid.UUID, public_url: str) -> str:
@@ -72,9 +41,14 @@ def stop_url(contact_id: uuid.UUID, public_url: str) -> str:
     return _address("patient_pages:stop", stop_token(contact_id), public_url) if public_url else ""
 
 
-def page_url(contact_id: uuid.UUID, ends: datetime, public_url: str) -> str:
+def page_url(page_code: str, public_url: str) -> str:
     """The whole address of the patient's page; empty where the site has not said at which address it is reached."""
-    return _address("patient_pages:messages", page_token(contact_id, ends), public_url) if public_url else ""
+    return _address("patient_pages:own-page", page_code, public_url) if public_url else ""
+
+
+def sample_page_url(public_url: str) -> str:
+    """An address as long as that of a patient's page, for counting what a text message costs."""
+    return page_url("x" * 12, public_url)
 
 
 def _address(name: str, token: str, public_url: str) -> str:

@@ -52,7 +52,7 @@ RETURNING id, attempt, extract(epoch FROM started_at)::float8
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
        ph.quiet_from, ph.quiet_until, ph.message_at,
-       c.id, c.medium, c.address, c.address_digest, c.detail_level,
+       c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code,
        CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(
             SELECT d.started_at
               FROM unnest(others.recent) earlier,

@@ -6,13 +6,14 @@ Writes nothing. The patient's page says no more than the messages to this very a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dispensary.conf import conf
 from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
 from dispensary.models.reminders import OWED, ReminderKind
 from dispensary.reminders import reach
 from dispensary.reminders.compose import values_of
+from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.planning import manners_of
 from dispensary.reminders.segments import count_segments
 from dispensary.reminders.texts import language_for, write
@@ -47,6 +48,12 @@ class PatientPage:
 def is_closed(contact: ContactPoint) -> bool:
     """Does this address belong to the patient no more, or to somebody else, so that its page must show nothing?"""
     return bool(contact.retired_at or contact.fault == ContactFault.WRONG_PERSON or contact.patient.died_on is not None)
+
+
+def is_old(contact: ContactPoint, now: datetime) -> bool:
+    """Say whether the last message to this patient was about a day too long ago for its link to show anything."""
+    since = now - timedelta(days=conf().patient_page_days)
+    return not Reminder.objects.filter(patient=contact.patient_id, useful_until__gt=since).exists()
 
 
 def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
@@ -94,7 +101,8 @@ def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed
             detailed=detailed,
         )
         text = write(ReminderKind(row.kind), language, detailed=detailed, values=values, typewritten=typewritten)
-        length = count_segments(f"{text.body} {text.opt_out}").count if typewritten else 0
+        whole = " ".join(filter(None, (text.body, sample_page_url(conf().public_url), text.opt_out)))
+        length = count_segments(whole).count if typewritten else 0
         messages.append(
             Coming(max(row.due_at, now).astimezone(zone), medium, text.body, ReminderKind(row.kind), length)
         )

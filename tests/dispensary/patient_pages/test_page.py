@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core import signing
 from django.utils import timezone
 
 from dispensary import reminders
@@ -44,8 +43,8 @@ def email(patient):
     return making.reachable(patient, "email", address="ann@example.org")
 
 
-def link(contact, ends=None):
-    return f"/m/{links.page_token(contact.pk, ends or timezone.now() + DAY)}"
+def link(contact):
+    return f"/m/{contact.page_code}"
 
 
 def words_on(response):
@@ -131,7 +130,7 @@ def test_what_was_withdrawn_or_has_left_is_not_among_what_will_be_sent(client, p
 
 
 def test_where_nothing_is_owed_it_says_so(client, patient, email):
-    Reminder.objects.all().delete()
+    Reminder.objects.update(state=ReminderState.SENT)
     assert EN["nothing"] in words_on(client.get(link(email)))
 
 
@@ -239,24 +238,23 @@ def test_from_a_text_message_it_asks_about_the_number(client, patient):
 
 
 def test_a_link_that_has_ended_shows_and_changes_nothing(client, patient, email):
-    old = link(email, timezone.now() - timedelta(hours=1))
+    old = link(email)
+    long_ago = timezone.now() - timedelta(days=31)
+    Reminder.objects.update(due_at=long_ago - DAY, useful_until=long_ago)
     before = trace()
     for response in (client.get(old), client.post(old, {"do": "stop", "medium": "all"})):
         assert response.status_code == 410 and EN["old"] in words_on(response) and "<time " not in words_on(response)
     assert trace() == before
-    assert client.get(link(email, timezone.now())).status_code == 200
+    Reminder.objects.update(useful_until=timezone.now() - timedelta(days=29))
+    assert client.get(old).status_code == 200
 
 
 def forged(contact):
-    real = links.page_token(contact.pk, timezone.now())
-    other = signing.Signer(salt="something-else").sign(real.rpartition(":")[0])
-    half = real[: len(real) // 2]
-    longer = real.replace(":", "0:")  # a later end, with the old signature
+    code = contact.page_code
     return [
-        other,
-        half,
-        longer,
-        real.upper(),
+        code[:-1],
+        f"{code}x",
+        code.swapcase(),
         links.stop_token(contact.pk),
         contact.pk.hex,
         "x",
@@ -269,7 +267,11 @@ def forged(contact):
 def test_a_link_that_is_not_ours_shows_and_changes_nothing(client, patient, email):
     before = trace()
     for token in forged(email):
-        for response in (client.get(f"/m/{token}"), client.post(f"/m/{token}", {"do": "stop", "medium": "all"})):
+        for response in (
+            client.get(f"/m/{token}"),
+            client.post(f"/m/{token}", {"do": "stop", "medium": "all"}),
+            client.get(f"/m/{token}/calendar.ics"),
+        ):
             assert response.status_code == 404, token
             assert "City" not in words_on(response) and "<time " not in words_on(response)
     assert trace() == before
@@ -277,7 +279,7 @@ def test_a_link_that_is_not_ours_shows_and_changes_nothing(client, patient, emai
 
 def test_the_link_to_this_page_does_not_stop_by_one_click(client, patient, email):
     before = trace()
-    response = client.post(f"/u/{links.page_token(email.pk, timezone.now())}")
+    response = client.post(f"/u/{email.page_code}")
     assert response.status_code == 404 and stop_page("en")["gone"] in words_on(response)
     assert trace() == before
 
@@ -316,14 +318,25 @@ def test_the_page_of_a_pharmacy_that_a_script_was_named_after_runs_none(client, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_e_mail_leads_to_the_page_and_a_text_message_does_not(due, outbox, client):
+def test_an_e_mail_and_a_text_message_lead_to_the_page(due, outbox, client):
     due("run_out", reach=("email",))
     due("run_out", reach=("sms",), sms_address="+447700900123")
     reminders.drain()
     letter, text = sorted(outbox.sent, key=lambda message: message["to"].startswith("+"))
     words, _, address = letter["page"].rpartition(" ")
     assert words == EN["link"] and address.startswith("https://pharmacy.example/m/") and text["page"] == ""
-    assert client.get(address.removeprefix("https://pharmacy.example")).status_code == 200
+    short = next(word for word in text["text"].split() if word.startswith("https://"))
+    assert short.startswith("https://pharmacy.example/m/") and len(short) == len("https://pharmacy.example/m/") + 12
+    for url in (address, short):
+        assert client.get(url.removeprefix("https://pharmacy.example")).status_code == 200
+
+
+def test_a_lost_phones_links_are_ended_and_the_next_message_has_a_new_one(client, patient, email):
+    lost, before = link(email), trace()[0]
+    consent.renew_page_link(contact=email, by=making.pharmacist(patient.pharmacy), now=timezone.now())
+    assert client.get(lost).status_code == 404 and AuditEntry.objects.count() == before + 1
+    email.refresh_from_db()
+    assert client.get(link(email)).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,252 @@
+"""The patient's page behind the link of a message: what is taken and until when, and the messages with what may be changed.
+
+GET changes nothing. Each button posts, acts at once, may be pressed twice, and redirects to the page.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dispensary.actions import consent, patients
+from dispensary.actors import Actor, Role
+from dispensary.assessment import therapy_of
+from dispensary.clock import read_clock
+from dispensary.conf import conf
+from dispensary.documents import DoesNotFit, taper_calendar_pdf
+from dispensary.documents.words import long_day, words_in
+from dispensary.errors import DispensaryError
+from dispensary.handover import papers_in_hand, printed_handover
+from dispensary.models import ConsentSource, ContactPoint, DetailLevel, Dispense, Language, Medium
+from dispensary.patient_pages.course import PatientCourse, describe_course
+from dispensary.patient_pages.feed import render_feed
+from dispensary.patient_pages.layout import keep_private, page_language, render_page, wrong_person
+from dispensary.reminders import links, upcoming
+from dispensary.reminders.planning import manners_of
+from dispensary.reminders.texts import emergency_number, patient_page, say_date, stop_page
+
+OWN_NAMES = {
+    Language.ENGLISH: "English",
+    Language.SPANISH: "Español",
+    Language.FRENCH: "Français",
+    Language.ARABIC: "العربية",
+}
+_CONFIRMED = frozenset({"language", "plainer", "stop"})
+
+
+@csrf_exempt  # without a session there is nothing to forge: the code is the proof, and it stands in no cookie
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def show_page(request: HttpRequest, code: str) -> HttpResponse:
+    """Show the page and do what its buttons ask: 404 for a code that is not ours, 410 for an ended one, 400 for no button of the page."""
+    now = read_clock()
+    contact = _contact_of(code)
+    refusal = _refuse(request, contact, now)
+    if refusal is not None or contact is None:
+        return refusal or _render_notice(request, None, "gone", 404)
+    if request.method != "POST":
+        return _render_page(request, contact, request.GET.get("said", ""), now)
+    change = _CHANGES.get(request.POST.get("do", ""))
+    by = Actor("patient", "The patient", Role.PATIENT, contact.patient.pharmacy_id)
+    done = change(contact, request, by, now) if change else ""
+    if not done:
+        return _render_page(request, contact, "", now, status=400)
+    return redirect(f"{request.path}?said={done}")
+
+
+@never_cache
+@require_safe
+def show_feed(request: HttpRequest, code: str) -> HttpResponse:
+    """Return the calendar that a telephone subscribes to."""
+    now = read_clock()
+    contact = _contact_of(code)
+    refusal = _refuse(request, contact, now)
+    if refusal is not None or contact is None:
+        return refusal or _render_notice(request, None, "gone", 404)
+    content = render_feed(
+        contact.patient,
+        contact.patient.pharmacy,
+        page_language(contact),
+        links.page_url(contact.page_code, conf().public_url),
+        _today_of(contact, now),
+    )
+    return keep_private(HttpResponse(content, content_type="text/calendar; charset=utf-8"))
+
+
+@never_cache
+@require_safe
+def show_paper(request: HttpRequest, code: str, pk: uuid.UUID) -> HttpResponse:
+    """Return the calendar of one supply as PDF, where the patient chose messages that name the medicine."""
+    now = read_clock()
+    contact = _contact_of(code)
+    refusal = _refuse(request, contact, now)
+    if refusal is not None or contact is None:
+        return refusal or _render_notice(request, None, "gone", 404)
+    dispense = next((row for row in _papers(contact, now) if row.pk == pk), None)
+    try:
+        handover = None if dispense is None else printed_handover(dispense, _today_of(contact, now))
+        content = None if handover is None else taper_calendar_pdf(handover, at=now)
+    except (DispensaryError, DoesNotFit):
+        content = None
+    if content is None:
+        return _render_notice(request, contact, "no_paper", 404)
+    return keep_private(HttpResponse(content, content_type="application/pdf"))
+
+
+def _contact_of(code: str) -> ContactPoint | None:
+    points = ContactPoint.objects.select_related("patient__pharmacy")
+    return points.filter(page_code=code).first() if code.isprintable() and len(code) <= 16 else None
+
+
+def _refuse(request: HttpRequest, contact: ContactPoint | None, now: datetime) -> HttpResponse | None:
+    """Return the notice for a code that opens nothing; None where it opens the page."""
+    if contact is None:
+        return _render_notice(request, None, "gone", 404)
+    if upcoming.is_closed(contact):
+        return _render_notice(request, contact, "closed", 410)
+    return _render_notice(request, contact, "old", 410) if upcoming.is_old(contact, now) else None
+
+
+def _today_of(contact: ContactPoint, now: datetime) -> date:
+    """Return the day where the patient lives."""
+    return now.astimezone(manners_of(contact.patient)[0]).date()
+
+
+def _papers(contact: ContactPoint, now: datetime) -> list[Dispense]:
+    """Return the supplies whose calendar may be opened here: medicine and dose stand on it."""
+    if contact.detail_level != DetailLevel.DETAILED:
+        return []
+    return papers_in_hand(contact.patient, _today_of(contact, now))
+
+
+def _stop_media(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    medium = request.POST.get("medium", "")
+    if medium != "all" and medium not in Medium.values:
+        return ""
+    media = tuple(Medium) if medium == "all" else (Medium(medium),)
+    consent.stop_media(
+        patient=contact.patient,
+        media=media,
+        source=ConsentSource.PATIENT_PAGE,
+        evidence="link of a message",
+        by=by,
+        now=now,
+    )
+    return "stop"
+
+
+def _choose_language(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    language = request.POST.get("language", "")
+    if language not in Language.values:
+        return ""
+    patients.choose_language(patient=contact.patient, language=language, by=by, now=now)
+    return "language"
+
+
+def _leave_out_medicine(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    """Leave medicine and dose out of the messages to every address of the patient."""
+    for point in contact.patient.contact_points.filter(detail_level=DetailLevel.DETAILED, retired_at__isnull=True):
+        consent.choose_detail(contact=point, detail_level=DetailLevel.PLAIN, by=by, now=now)
+    return "plainer"
+
+
+def _report_wrong_person(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
+    consent.report_wrong_person(contact=contact, by=wrong_person(contact), now=now)
+    return "wrong"
+
+
+_CHANGES: dict[str, Callable[[ContactPoint, HttpRequest, Actor, datetime], str]] = {
+    "stop": _stop_media,
+    "language": _choose_language,
+    "plainer": _leave_out_medicine,
+    "wrong": _report_wrong_person,
+}
+
+
+def _render_notice(request: HttpRequest, contact: ContactPoint | None, notice: str, status: int) -> HttpResponse:
+    """Render one sentence, without anything about the patient."""
+    language = page_language(contact)
+    words = patient_page(language)
+    context = {"heading": stop_page(language)["gone"] if notice == "gone" else words[notice], "words": words}
+    return render_page(request, "stop.html", contact, context, language=language, status=status)
+
+
+def _render_page(
+    request: HttpRequest, contact: ContactPoint, done: str, now: datetime, status: int = 200
+) -> HttpResponse:
+    page = upcoming.patient_page(contact=contact, now=now)
+    words, paper_words = patient_page(page.language), words_in(page.language)["calendar"]
+    patient, is_unclear, today = contact.patient, status == 400, _today_of(contact, now)
+    pharmacy, phone = patient.pharmacy, patient.pharmacy.phone or words["us"]
+    zone = manners_of(patient)[0]
+    course = _describe_course(contact, page.language, today)
+    change = course.next_change if course else None
+    context = {
+        "page": page,
+        "words": words,
+        "heading": words["title"],
+        "course": course,
+        "today_words": words["today"].format(day=say_date(today, page.language)),
+        "change_words": words["from_day"].format(day=change.words) if change else "",
+        "safety": {
+            "title": paper_words["how_bold"],
+            "how": paper_words["how"],
+            "help_title": paper_words["help_bold"],
+            "help": paper_words["help"].format(phone=phone),
+            "emergency": emergency_number(pharmacy.phone),
+        },
+        "days_title": paper_words["title"],
+        "papers": [
+            (
+                reverse("patient_pages:paper", args=[contact.page_code, row.pk]),
+                words["paper"].format(day=_day_of_supply(row, page.language)),
+            )
+            for row in _papers(contact, now)
+        ],
+        "feed": f"webcal://{request.get_host()}{reverse('patient_pages:feed', args=[contact.page_code])}",
+        "fetched": words["fetched"].format(
+            day=say_date(today, page.language), hour=f"\u2066{now.astimezone(zone):%H:%M}\u2069"
+        ),
+        "intro": words["intro"].format(sender=pharmacy.name),
+        "notice": words["unclear"] if is_unclear else words[f"done_{done}"] if done in _CONFIRMED else "",
+        "tone": "stop" if is_unclear else "ready",
+        "coming": [
+            {
+                "day": say_date(message.leaves_at.date(), page.language),
+                # in the patient's time zone; the template's date filter would use the site's
+                "hour": f"{message.leaves_at:%H:%M}",
+                "stamp": message.leaves_at.isoformat(timespec="minutes"),
+                "medium": words[message.medium],
+                "text": message.text,
+            }
+            for message in page.coming
+        ],
+        "stopping": [(medium.value, words[medium], words[f"stop_{medium}"], on) for medium, on in page.media],
+        "some_on": any(on for _medium, on in page.media),
+        "several_on": sum(on for _medium, on in page.media) > 1,
+        "wrong_text": words[f"wrong_text_{contact.medium}"],
+        "wrong_button": words[f"wrong_button_{contact.medium}"],
+        "languages": [(code, name, code == page.language) for code, name in OWN_NAMES.items()],
+    }
+    return render_page(request, "page.html", contact, context, language=page.language, status=status)
+
+
+def _describe_course(contact: ContactPoint, language: str, today: date) -> PatientCourse | None:
+    """Return what the patient takes; None where the record cannot be read, so that the page says to call."""
+    try:
+        therapy = therapy_of(contact.patient, today)
+    except DispensaryError:
+        return None
+    return describe_course(therapy, language, names_medicine=contact.detail_level == DetailLevel.DETAILED)
+
+
+def _day_of_supply(dispense: Dispense, language: str) -> str:
+    return long_day(dispense.pharmacy.local_day(dispense.handed_over_at), language)
