@@ -1,6 +1,6 @@
-"""For no day do the page, the labels, the calendar and the messages of one patient give different doses.
+"""For no day do the pages, the labels, the calendar, the messages and the phone's calendar of one patient give different doses.
 
-Read back from what was rendered. `HISTORIES=1000` tries more of them.
+Read back from what was rendered, the patient's own page in every language. `HISTORIES=1000` tries more of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import NamedTuple
 
 import pytest
@@ -20,9 +21,20 @@ from django.utils import timezone
 from pypdf import PdfReader
 
 from dispensary.assessment import therapy_of
+from dispensary.documents.words import mg as mg_words
 from dispensary.handover import handed_over, label_of
-from dispensary.models import Dispense, Patient, Pharmacy, Reminder, ReminderState, StaffMember
+from dispensary.models import (
+    ContactPoint,
+    DetailLevel,
+    Dispense,
+    Patient,
+    Pharmacy,
+    Reminder,
+    ReminderState,
+    StaffMember,
+)
 from dispensary.record import group_orders, order_id
+from dispensary.reminders.texts import LANGUAGES, medicine_in, patient_page, say_tablets
 from tests.dispensary import make
 from tests.journeys.histories import History
 
@@ -107,6 +119,73 @@ def read_label(text: str, first_on: date, last_on: date) -> Iterator[Said]:
             first = days[0]
             last = days[0] if when.endswith("only") else days[1] if len(days) > 1 else last_on
         yield Said(first, last, mg)
+
+
+def phrases_of(language: str) -> dict[str, Decimal]:
+    """The mg of each dose that the patient's page can name."""
+    words, strengths = patient_page(language), [Decimal(strength) for strength in (5, 10, 20, 25)]
+    return {
+        words["of_kind"].format(tablets=tablets, name=f"{medicine_in(language)} {mg_words(strength, language)}"): mg
+        for strength in strengths
+        for mg in (strength * halves / 2 for halves in range(1, 41))
+        if (tablets := say_tablets((mg,), strength, language))
+    }
+
+
+def read_own_page(page: str, language: str) -> dict[date, Decimal]:
+    """The mg of each day with doses that the patient's page lists."""
+    phrases, totals = phrases_of(language), {}
+    for on, line in re.findall(r'<li data-on="([0-9-]+)">(.*?)</li>(?=<li data-on|</ol></details>)', page, re.DOTALL):
+        doses = re.findall(r'<span class="d-doses__words">(.*?)</span>', line)
+        if doses:
+            totals[date.fromisoformat(on)] = sum((phrases[unescape(dose)] for dose in doses), Decimal(0))
+    return totals
+
+
+def read_change_days(feed: str, language: str) -> set[date]:
+    """The days of the events of a phone's calendar that call a change and are not cancelled."""
+    title = patient_page(language)["event_change"].replace(",", "\\,")
+    events = re.findall(r"BEGIN:VEVENT\r\n(.*?)END:VEVENT", feed.replace("\r\n ", ""), re.DOTALL)
+    days = [
+        re.findall(r"DTSTART;VALUE=DATE:(\d{8})", event)[0]
+        for event in events
+        if f"SUMMARY:{title}\r\n" in event and "STATUS:CONFIRMED" in event
+    ]
+    return {date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in days}
+
+
+def compare_own_page(patient: Patient, calendar: dict[date, Decimal], today: date, story: str) -> None:
+    """The patient's page says the calendar's doses in every language, and the phone's calendar names days of change only."""
+    if not Reminder.objects.filter(patient=patient, useful_until__gt=timezone.now()).exists():
+        return  # no message leads to the page
+    contact = ContactPoint.objects.create(
+        patient=patient, medium="email", address="a@example.org", address_digest=str(patient.pk), added_at=timezone.now(),
+        added_by="user:1", detail_level=DetailLevel.DETAILED,
+    )  # fmt: skip
+    by_language = {}
+    for language in LANGUAGES:
+        make.change_past_actions(Patient.objects.filter(pk=patient.pk), language=language)
+        answer = Client().get(f"/m/{contact.page_code}")
+        assert answer.status_code == 200, story
+        own = by_language[language] = read_own_page(answer.content.decode(), language)
+        assert own.keys() >= {on for on in calendar if on >= today}, f"{story}\n{language}: days are missing"
+        for on, mg in own.items():
+            assert calendar.get(on, mg) == mg, f"{story}\n{on}: calendar {calendar[on]}, {language} page {mg}"
+        feed = Client().get(f"/m/{contact.page_code}/calendar.ics").content.decode()
+        lines = own_doses(answer.content.decode())
+        for on in read_change_days(feed, language):
+            if on > today and on in lines and on - ONE in lines:
+                assert lines[on] != lines[on - ONE], f"{story}\n{on}: the phone says a change, the page none"
+    assert len({tuple(sorted(days.items())) for days in by_language.values()}) == 1, story
+
+
+def own_doses(page: str) -> dict[date, list[str]]:
+    """The doses of each listed day, as they are written."""
+    listed = re.findall(r'<li data-on="([0-9-]+)">(.*?)</li>(?=<li data-on|</ol></details>)', page, re.DOTALL)
+    return {
+        date.fromisoformat(on): re.findall(r'<span class="d-doses__(?:time|words)">(.*?)</span>', line)
+        for on, line in listed
+    }
 
 
 @pytest.mark.parametrize("seed", range(HISTORIES))
@@ -200,3 +279,5 @@ def test_no_two_papers_give_different_doses_for_a_day(
         if row.kind == "run_out":
             uncovered = date.fromisoformat(row.params["date"])
             assert calendar.get(uncovered) is None or counted.day(uncovered).doses, f"{story}\n{uncovered}"
+
+    compare_own_page(patient, calendar, today, story)
