@@ -69,6 +69,7 @@ def open_pharmacy(
         name=clean_line(name, "pharmacy.name", longest=120), profile=conf().default_profile, opened_at=now
     )
     _apply(pharmacy, settings or {})
+    _require_label_lines(pharmacy)
     _require_two_signers(pharmacy)
     pharmacy.save(force_insert=True)
     audit.record(
@@ -103,6 +104,7 @@ def change_settings(
         raise Stale("The settings were changed meanwhile. Load them again and repeat your change.")
     before = _settings_body(locked)
     _apply(locked, changes)
+    _require_label_lines(locked)
     _require_two_signers(locked)
     after = _settings_body(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
@@ -287,7 +289,19 @@ def check_settings(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
     """Raise `InvalidInput` where settings cannot be changed so. Changes nothing."""
     asked = copy(pharmacy)
     _apply(asked, changes)
+    _require_label_lines(asked)
     _require_two_signers(asked)
+
+
+def _require_label_lines(pharmacy: Pharmacy) -> None:
+    """Raise `InvalidInput` without the address and the telephone that every label bears (HMR 2012, Schedule 25, paragraph 2)."""
+    problems = [
+        Problem(name, "nothing", "what labels and messages say", "Type it as patients shall read it.")
+        for name in ("address", "phone")
+        if not getattr(pharmacy, name).strip()
+    ]
+    if problems:
+        raise InvalidInput("A label must bear the address and the telephone of the pharmacy.", *problems)
 
 
 def _require_two_signers(pharmacy: Pharmacy) -> None:

@@ -172,7 +172,16 @@ def test_somebody_elses_project_sends_what_is_due(environment: Path, project: Pa
         )
         file.write(f"EMAIL_FILE_PATH = {str(letters)!r}\n")
     manage = (environment / "python", "manage.py")
-    run(*manage, "pharmacy", "open", "Mill Lane Pharmacy", "time_zone=UTC", cwd=project)
+    run(
+        *manage,
+        "pharmacy",
+        "open",
+        "Mill Lane Pharmacy",
+        "time_zone=UTC",
+        "address=1 Mill Lane",
+        "phone=01865 496000",
+        cwd=project,
+    )
     with pytest.raises(AssertionError, match="never ticked"):
         run(*manage, "check", "--database", "default", "--fail-level", "WARNING", cwd=project)
     shutil.copy(ROOT / "tests" / "dispensary" / "reminders" / "making.py", project)

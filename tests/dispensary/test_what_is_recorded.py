@@ -587,7 +587,16 @@ def test_people_come_in_are_turned_away_and_go(house: House, client: Client) -> 
 
 @journey
 def test_a_pharmacy_is_opened_set_up_and_staffed(house: House) -> None:
-    new = uuid.UUID(house.command("pharmacy", "open", "Mill Lane Pharmacy", "time_zone=Europe/London").strip())
+    new = uuid.UUID(
+        house.command(
+            "pharmacy",
+            "open",
+            "Mill Lane Pharmacy",
+            "time_zone=Europe/London",
+            "address=1 Mill Lane",
+            "phone=01865 496000",
+        ).strip()
+    )
     assert house.wrote(Event.PHARMACY_OPENED, pharmacy=new)["name"] == "Mill Lane Pharmacy"
     boss = get_user_model().objects.create_user(f"boss{uuid.uuid4().hex[:6]}")
     staff = ("pharmacy", "staff", boss.get_username(), "--pharmacy", new, "--role", "manager", "--name", "Bea Boss")

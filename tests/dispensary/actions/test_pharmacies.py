@@ -7,9 +7,11 @@ import pytest
 from dispensary import audit
 from dispensary.actions import pharmacies
 from dispensary.errors import InvalidInput, NotAllowed, Stale
-from dispensary.models import Product, StaffRole
+from dispensary.models import Pharmacy, Product, StaffRole
 from tests.dispensary import make
 from tests.dispensary.make import NOW
+
+LINES = {"address": "1 Mill Lane", "phone": "01865 496000"}
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +32,23 @@ def test_opening_a_pharmacy_opens_its_log(shop):
 
 def test_a_new_pharmacy_gets_the_default_profile_of_its_site_unless_it_names_one(settings):
     settings.DISPENSARY = {**settings.DISPENSARY, "default_profile": "uk-smpc"}
-    assert pharmacies.open_pharmacy(name="Mill Lane", now=NOW).profile == "uk-smpc"
-    named = pharmacies.open_pharmacy(name="Hill", settings={"profile": "us-label"}, now=NOW)
+    assert pharmacies.open_pharmacy(name="Mill Lane", settings=LINES, now=NOW).profile == "uk-smpc"
+    named = pharmacies.open_pharmacy(name="Hill", settings={"profile": "us-label", **LINES}, now=NOW)
     assert named.profile == "us-label"
+
+
+@pytest.mark.parametrize("lacking", ["address", "phone"])
+def test_no_pharmacy_is_opened_or_set_without_the_lines_of_its_labels(shop, manager, lacking):
+    with pytest.raises(InvalidInput) as refusal:
+        pharmacies.open_pharmacy(name="Mill Lane", settings={**LINES, lacking: " "}, now=NOW)
+    assert [problem.field for problem in refusal.value.problems] == [lacking]
+    with pytest.raises(InvalidInput):
+        pharmacies.change_settings(pharmacy=shop, changes={lacking: ""}, by=manager, now=NOW)
+    make.change_past_actions(Pharmacy.objects.filter(pk=shop.pk), **{lacking: ""})
+    with pytest.raises(InvalidInput):
+        pharmacies.change_settings(pharmacy=shop, changes={"language": "fr"}, by=manager, now=NOW)
+    both = {"language": "fr", lacking: LINES[lacking]}
+    assert pharmacies.change_settings(pharmacy=shop, changes=both, by=manager, now=NOW).language == "fr"
 
 
 @pytest.mark.parametrize(

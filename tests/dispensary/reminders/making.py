@@ -32,7 +32,13 @@ _count = itertools.count(1)
 
 
 def pharmacy(**more):
-    values = {"name": "City Pharmacy", "phone": "020 7946 0999", "time_zone": "Europe/London", "opened_at": NOON}
+    values = {
+        "name": "City Pharmacy",
+        "phone": "020 7946 0999",
+        "address": "12 Mill Lane",
+        "time_zone": "Europe/London",
+        "opened_at": NOON,
+    }
     return Pharmacy.objects.create(**{**values, **more})
 
 

@@ -33,7 +33,14 @@ def boss(shop: Pharmacy) -> str:
 
 
 def test_a_site_is_set_up_with_three_commands(db: None) -> None:
-    opened = run("open", "Mill Lane", "time_zone=Europe/London", "od_means_once_daily=yes").strip()
+    opened = run(
+        "open",
+        "Mill Lane",
+        "address=1 Mill Lane",
+        "phone=01865 496000",
+        "time_zone=Europe/London",
+        "od_means_once_daily=yes",
+    ).strip()
     shop = Pharmacy.objects.get(pk=opened)
     assert (shop.name, shop.time_zone, shop.od_means_once_daily) == ("Mill Lane", "Europe/London", True)
     get_user_model().objects.create_user("bea")
@@ -106,7 +113,15 @@ def run_process(site: Site, *words: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site) -> None:
-    opened = run_process(site, "open", "Mill Lane Pharmacy", "time_zone=Europe/London", "profile=uk-smpc")
+    opened = run_process(
+        site,
+        "open",
+        "Mill Lane Pharmacy",
+        "address=1 Mill Lane",
+        "phone=01865 496000",
+        "time_zone=Europe/London",
+        "profile=uk-smpc",
+    )
     assert opened.returncode == 0, opened.stderr
     shop = Pharmacy.objects.get(pk=opened.stdout.strip())
     assert (shop.name, shop.time_zone, shop.profile) == ("Mill Lane Pharmacy", "Europe/London", "uk-smpc")
@@ -116,7 +131,15 @@ def test_a_shell_opens_a_pharmacy_with_its_settings_and_changes_them(site: Site)
     shop.refresh_from_db()
     assert f"{shop.quiet_from:%H:%M}" == "21:00"
 
-    refused = run_process(site, "open", "Elsewhere", "time_zone=Mars/Olympus")
+    refused = run_process(
+        site, "open", "Elsewhere", "address=1 Mill Lane", "phone=01865 496000", "time_zone=Mars/Olympus"
+    )
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr and "time_zone" in refused.stderr
     assert Pharmacy.objects.count() == 1
+
+
+def test_a_pharmacy_without_an_address_is_refused_and_the_words_say_what_to_add() -> None:
+    with pytest.raises(CommandError) as refusal:
+        run("open", "Mill Lane", "time_zone=Europe/London", "phone=01865 496000")
+    assert "address" in str(refusal.value) and not Pharmacy.objects.filter(name="Mill Lane").exists()
