@@ -8,6 +8,7 @@ from .tokens import Kind, Token, Vocabulary
 
 FROM_WHEN = "Counted from the first day or from the last change?"
 CUT_SHORT = "What follows? The directions seem to be cut short."
+_STARTS = ("start", "begin")
 _BEFORE_VERB = frozenset({Kind.BY, Kind.TO, Kind.DAILY_DOSE, Kind.EACH_DOSE, Kind.THE_DOSE})
 
 
@@ -17,6 +18,8 @@ class TextReader(ClauseReader):
     def __init__(self, plain: str, tokens: list[Token], vocabulary: Vocabulary) -> None:
         super().__init__(plain, tokens, vocabulary)
         self.clauses: list[Clause | Step] = []
+        self.is_started = False
+        """Whether the text begins with "start" or "begin": its first dose lasts as long as each step after it."""
         self.joined = True
         """Whether "then" or a semicolon stands before the next clause."""
 
@@ -24,8 +27,8 @@ class TextReader(ClauseReader):
         """Return the clauses of the whole text; raises Doubt at the first word that does not fit."""
         has_heading = self.skip(Kind.HEADING)
         strengths = self._header()
-        while self.skip(Kind.START, Kind.OPEN_END):
-            pass
+        while self.kind() in (Kind.START, Kind.OPEN_END):
+            self.is_started = self.take().text.startswith(_STARTS)
         is_dated = self.is_span()
         ending: Kind | None = None
         while self.kind() is not Kind.END:
@@ -190,7 +193,9 @@ class TextReader(ClauseReader):
         is_open = isinstance(self.last, Clause) and self.last.days is None and self.last.span is None
         unclear = Doubt(change.start, change.end, "For how many days, before this change?", Why.OPEN_END)
         if is_open and self.kind() in (Kind.BY, Kind.INTO, Kind.EVERY, *COUNTED):
-            raise unclear
+            if not self.is_started or len(self.clauses) > 1 or change.value != 1:
+                raise unclear
+            return self._first_step(change, ways)
         if not self.skip(Kind.TO):
             return self._step(change, ways)
         clause = self.read_clause(joined=True, is_dated=False)
@@ -198,6 +203,14 @@ class TextReader(ClauseReader):
         if is_open and not self._wait_behind():
             raise unclear
         return clause
+
+    def _first_step(self, change: Token, ways: list[bool]) -> Step:
+        """ "Start 5 mg tid, increase each dose by 5 mg every 3 days to 20 mg tid": the first dose lasts 3 days too."""
+        first = self.last
+        step = self._step(change, ways)
+        assert isinstance(first, Clause)  # the only clause, whose length is open
+        first.days, first.length = step.days, (step.start, step.end)
+        return step
 
     def _wait_behind(self) -> bool:
         """Read "after 1 week" behind "increasing to 10 mg tid", at the end of a text; return whether it stands there."""
