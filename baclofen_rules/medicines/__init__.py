@@ -100,8 +100,9 @@ def table() -> Table:
     )
 
 
+@cache
 def read_table(name: str) -> dict[str, Any]:
-    """Return the content of a TOML table beside this file."""
+    """Return the content of a TOML table beside this file, read once."""
     import tomllib  # only here: importing the rule book stays quick
     from pathlib import Path
 
