@@ -20,9 +20,12 @@ from dispensary.actions.prescriptions import Received, receive
 from dispensary.actors import Actor
 from dispensary.assessment import Assessment, assess, profile_of
 from dispensary.audit import Event
-from dispensary.documents import DoesNotFit, PlanRequest, plan_request_pdf
+from dispensary.documents import DoesNotFit, PharmacyLines, PlanRequest, RequestPhase, plan_request_pdf
+from dispensary.documents.words import describe_doses, long_day, mg, times_in_words
 from dispensary.errors import InvalidInput, Problem, Stale
+from dispensary.handover import order_number
 from dispensary.models import Prescription, PrescriptionStatus, Source
+from dispensary.models.prescription import OPEN_STATUSES
 from dispensary.text import clean_line
 
 OPEN_DAYS = 28
@@ -109,12 +112,13 @@ def propose(prescription: Prescription, wishes: PlanWishes, *, on: date) -> Prop
     return Proposal(plan, tuple(now), strength_mg, quantity)
 
 
-def print_request(
-    *, prescription: Prescription, proposal: Proposal, request: PlanRequest, by: Actor, now: datetime
-) -> bytes:
-    """Return the request to the prescriber as PDF, and record its print. Raises `NotPrintable`."""
+def print_request(*, prescription: Prescription, wishes: PlanWishes, by: Actor, now: datetime) -> bytes:
+    """Return the request to the prescriber as PDF, one page, and record its print. Raises `NotPrintable`."""
     policies.require(policies.may_receive(by), by, "print a request", "a technician or pharmacist")
     policies.require_same_pharmacy(by, prescription.pharmacy_id)
+    today = prescription.pharmacy.local_day(now)
+    proposal = propose(prescription, wishes, on=today)
+    request = _build_request(prescription, proposal, today)
     try:
         content = plan_request_pdf(request, at=now)
     except DoesNotFit as error:
@@ -130,6 +134,52 @@ def print_request(
             body={"plan": proposal.plan.to_json(), "reason": request.reason},
         )
     return content
+
+
+def describe_phases(proposal: Proposal) -> list[RequestPhase]:
+    """Return the phases of a plan in words."""
+    return [
+        RequestPhase(
+            str(number),
+            _describe_day(phase.doses),
+            "goes on" if phase.days is None else str(phase.days),
+            format_amount(phase.mg_per_day),
+        )
+        for number, phase in enumerate(proposal.plan.regimen.phases, 1)
+    ]
+
+
+def describe_now(proposal: Proposal) -> str:
+    """Return what is taken today in words."""
+    if not proposal.doses_now:
+        return "no baclofen"
+    return f"{mg(sum(proposal.doses_now, Decimal(0)))} a day ({_describe_day(proposal.doses_now)})"
+
+
+def _describe_day(doses: Sequence[Decimal]) -> str:
+    """Return the doses of a day: `20 mg three times`, or `10 mg, then 15 mg`."""
+    is_even = len(set(doses)) == 1
+    return describe_doses(doses, mg) + (f" {times_in_words(len(doses))}" if is_even else "")
+
+
+def _build_request(prescription: Prescription, proposal: Proposal, on: date) -> PlanRequest:
+    patient, pharmacy = prescription.patient, prescription.pharmacy
+    replaces = f"In place of prescription No. {order_number(prescription)}."
+    return PlanRequest(
+        prescriber=prescription.prescriber.name,
+        patient=patient.name_on_papers,
+        born=f"born {long_day(patient.birth_date)}" if patient.birth_date else "",
+        number=patient.identifier,
+        replaces=replaces if prescription.status in OPEN_STATUSES else "",
+        now=describe_now(proposal),
+        sentence=proposal.plan.sentence,
+        phases=describe_phases(proposal),
+        tablets=f"{format_amount(proposal.quantity)} of {mg(proposal.strength_mg)}",
+        rules=f"It keeps the rules of the profile {profile_of(pharmacy, on).name}.",
+        reason="",
+        printed=long_day(on),
+        pharmacy=PharmacyLines(pharmacy.name, pharmacy.address, pharmacy.phone),
+    )
 
 
 @transaction.atomic

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from dispensary.actions.documents import Document
-from dispensary.api.views import audit, bags, fhir, handover, messages, orders, overrides, people, therapy
+from dispensary.api.views import audit, bags, fhir, handover, messages, orders, overrides, people, plans, therapy
 from dispensary.api.views.fallback import NothingHereView, SchemaView
 
 app_name = "dispensary-api"
@@ -37,6 +37,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("prescriptions/<uuid:pk>/hold/", orders.HoldView.as_view(), name="prescription-hold"),
     path("prescriptions/<uuid:pk>/resume/", orders.ResumeView.as_view(), name="prescription-resume"),
     path("prescriptions/<uuid:pk>/reinstate/", orders.ReinstateView.as_view(), name="prescription-reinstate"),
+    path("prescriptions/<uuid:pk>/correct/", orders.CorrectView.as_view(), name="prescription-correct"),
+    path("prescriptions/<uuid:pk>/plan/", plans.PlanView.as_view(), name="plan"),
+    path("prescriptions/<uuid:pk>/plan/request.pdf", plans.PlanRequestView.as_view(), name="plan-request"),
+    path("prescriptions/<uuid:pk>/plan/take/", plans.PlanTakeView.as_view(), name="plan-take"),
     path("prescriptions/<uuid:pk>/stop/", orders.StopView.as_view(), name="prescription-stop"),
     path("prescriptions/<uuid:pk>/reviews/", orders.ReviewsView.as_view(), name="reviews"),
     path("prescriptions/<uuid:pk>/overrides/", overrides.OverridesView.as_view(), name="overrides"),
@@ -47,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bags/<uuid:pk>/", bags.BagView.as_view(), name="bag"),
     path("bags/<uuid:pk>/check/", bags.BagCheckView.as_view(), name="bag-check"),
     path("bags/<uuid:pk>/shelve/", bags.BagShelveView.as_view(), name="bag-shelve"),
+    path("bags/<uuid:pk>/uncheck/", bags.BagUncheckView.as_view(), name="bag-uncheck"),
     path("bags/<uuid:pk>/put-back/", bags.BagPutBackView.as_view(), name="bag-put-back"),
     path("bags/<uuid:pk>/hand-over/", bags.BagCollectView.as_view(), name="bag-hand-over"),
     path("reviews/<uuid:pk>/", orders.ReviewView.as_view(), name="review"),

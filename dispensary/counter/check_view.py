@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from dispensary.counter.asking import AskForm
 from dispensary.counter.dose_line import DoseLine, Span
 from dispensary.counter.finding_words import describe_fact, describe_proposal, describe_source, format_quantities
 from dispensary.counter.remedies import what_clears
-from dispensary.documents.words import NB, mg
+from dispensary.documents.words import NB, describe_doses, mg
 from dispensary.models import UNUSED_STATES, Override, Prescription
 from dispensary.models.review import Reviewed
 
@@ -229,11 +229,6 @@ def course_sentence(prescription: Prescription) -> str:
 def keep_together(sentence: str) -> str:
     """Return a sentence in which no line breaks between a number and its unit."""
     return re.sub(r"(\d) (mg|micrograms?|days?)\b", rf"\1{NB}\2", sentence)
-
-
-def describe_doses(amounts: Sequence[Decimal], format_dose: Callable[[Decimal], str]) -> str:
-    """Return the doses of a day: one where all are the same, else in their order."""
-    return format_dose(amounts[0]) if len(set(amounts)) == 1 else ", then ".join(format_dose(a) for a in amounts)
 
 
 def describe_tablets(count: Decimal) -> str:

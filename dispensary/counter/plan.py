@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from decimal import Decimal
 
 from django import forms
@@ -14,19 +13,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients, plans
-from dispensary.actions.plans import OPEN_DAYS, Goal, PlanWishes, Proposal
-from dispensary.assessment import assess
+from dispensary.actions.plans import OPEN_DAYS, Goal, PlanWishes
 from dispensary.counter.access import at_counter
 from dispensary.counter.check import select_prescriptions
-from dispensary.counter.check_view import describe_doses, keep_together
+from dispensary.counter.check_view import keep_together
 from dispensary.counter.forms import StyledForm
 from dispensary.counter.identities import TYPED
 from dispensary.counter.new_order import stocked_strengths
 from dispensary.counter.pages import error_lines, form_error_lines, render_page
 from dispensary.counter.printing import respond_with
 from dispensary.counter.visit import Visit
-from dispensary.documents import PharmacyLines, PlanRequest, RequestPhase
-from dispensary.documents.words import long_day, mg, times_in_words
+from dispensary.documents.words import mg
 from dispensary.errors import DispensaryError
 from dispensary.handover import order_number
 from dispensary.models import Prescription
@@ -154,8 +151,8 @@ def plan(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
         "agreement": agreement,
         "proposal": proposal,
         "sentence": keep_together(proposal.plan.sentence) if proposal else "",
-        "phases": phases_of(proposal) if proposal else [],
-        "now_words": now_words(proposal) if proposal else "",
+        "phases": plans.describe_phases(proposal) if proposal else [],
+        "now_words": plans.describe_now(proposal) if proposal else "",
         "open_days": OPEN_DAYS,
         "query": request.GET.urlencode(),
         "replaces_it": prescription.status in OPEN_STATUSES,
@@ -172,14 +169,7 @@ def plan_pdf(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     form = make_form(request, prescription)
     if not form.is_valid():
         return redirect("counter:plan", pk)
-    proposal = plans.propose(prescription, form.wishes, on=visit.today)
-    content = plans.print_request(
-        prescription=prescription,
-        proposal=proposal,
-        request=request_of(prescription, proposal, visit),
-        by=visit.by,
-        now=visit.now,
-    )
+    content = plans.print_request(prescription=prescription, wishes=form.wishes, by=visit.by, now=visit.now)
     return respond_with(content, f"{order_number(prescription)}-request.pdf")
 
 
@@ -191,51 +181,3 @@ def make_form(request: HttpRequest, prescription: Prescription) -> PlanForm:
     own = [strength for strength in strengths if strength == prescription.strength_mg] or strengths
     initial = {"goal": Goal.NOTHING.value, "strengths_mg": [format_amount(strength) for strength in own]}
     return PlanForm(strengths=strengths, initial=initial)
-
-
-def phases_of(proposal: Proposal) -> list[RequestPhase]:
-    """Return the phases of a plan in words."""
-    return [
-        RequestPhase(
-            str(number),
-            describe_day(phase.doses),
-            "goes on" if phase.days is None else str(phase.days),
-            format_amount(phase.mg_per_day),
-        )
-        for number, phase in enumerate(proposal.plan.regimen.phases, 1)
-    ]
-
-
-def describe_day(doses: Sequence[Decimal]) -> str:
-    """Return the doses of a day: `20 mg three times`, or `10 mg, then 15 mg`."""
-    is_even = len(set(doses)) == 1
-    return describe_doses(doses, mg) + (f" {times_in_words(len(doses))}" if is_even else "")
-
-
-def now_words(proposal: Proposal) -> str:
-    """Return what is taken today in words."""
-    if not proposal.doses_now:
-        return "no baclofen"
-    return f"{mg(sum(proposal.doses_now, Decimal(0)))} a day ({describe_day(proposal.doses_now)})"
-
-
-def request_of(prescription: Prescription, proposal: Proposal, visit: Visit) -> PlanRequest:
-    """Return the content of the request to the prescriber."""
-    patient, pharmacy = prescription.patient, visit.pharmacy
-    profile = assess(prescription, on=visit.today).profile_name
-    replaces = f"In place of prescription No. {order_number(prescription)}."
-    return PlanRequest(
-        prescriber=prescription.prescriber.name,
-        patient=patient.name_on_papers,
-        born=f"born {long_day(patient.birth_date)}" if patient.birth_date else "",
-        number=patient.identifier,
-        replaces=replaces if prescription.status in OPEN_STATUSES else "",
-        now=now_words(proposal),
-        sentence=proposal.plan.sentence,
-        phases=phases_of(proposal),
-        tablets=f"{format_amount(proposal.quantity)} of {mg(proposal.strength_mg)}",
-        rules=f"It keeps the rules of the profile {profile}.",
-        reason="",
-        printed=long_day(visit.today),
-        pharmacy=PharmacyLines(pharmacy.name, pharmacy.address, pharmacy.phone),
-    )

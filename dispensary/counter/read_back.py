@@ -11,9 +11,9 @@ from typing import Any
 from baclofen_rules import Reading, read_directions
 from baclofen_rules.review import Course
 from dispensary.actions.prescriptions import review_alone
-from dispensary.counter.check_view import CourseRow, describe_doses, describe_tablets, keep_together
+from dispensary.counter.check_view import CourseRow, describe_tablets, keep_together
 from dispensary.counter.dose_line import DoseLine, Span
-from dispensary.documents.words import mg
+from dispensary.documents.words import describe_doses, mg
 from dispensary.errors import InvalidInput
 from dispensary.models import Pharmacy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -39,6 +40,11 @@ def say_number(value: Decimal, language: str) -> str:
 
 def mg(value: Decimal, language: str = ENGLISH) -> str:
     return str(words_in(language)["mg"]).format(n=say_number(value, language)).replace(" ", NB)
+
+
+def describe_doses(amounts: Sequence[Decimal], format_dose: Callable[[Decimal], str]) -> str:
+    """Return the doses of a day: one where all are the same, else in their order."""
+    return format_dose(amounts[0]) if len(set(amounts)) == 1 else ", then ".join(format_dose(a) for a in amounts)
 
 
 def count_in_words(tablets: Decimal) -> str:

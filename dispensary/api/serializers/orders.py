@@ -41,6 +41,23 @@ class OrderIn(Body):
     replaces = serializers.UUIDField(required=False, help_text="an earlier prescription that this one replaces")
 
 
+class CorrectionIn(Body):
+    """An order that was typed at the counter, as it should have been typed."""
+
+    prescriber = PrescriberIdentity()
+    case = CaseField()
+    reason = Text(max_length=230, help_text="what was wrong")
+    replaces = serializers.UUIDField(
+        required=False, help_text="an earlier prescription that the corrected one replaces"
+    )
+
+    def validate_case(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what is about the patient: facts and supplies are recorded at the patient."""
+        if case.get("patient") or case.get("history"):
+            raise serializers.ValidationError("a case with the prescription alone")
+        return case
+
+
 class EmergencyIn(Body):
     """An emergency supply: some days of what the patient takes, without an order."""
 

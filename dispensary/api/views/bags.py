@@ -18,6 +18,7 @@ from dispensary.api.fields import Body
 from dispensary.api.schema import CREATES, PHARMACY, REQUIRED_KEY
 from dispensary.api.serializers import bags as shapes
 from dispensary.api.serializers.handover import DispenseOut
+from dispensary.api.serializers.messages import Nothing
 from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.views.base import CHECK, DISPENSE, BaseView, refusal_reply, reply
@@ -106,6 +107,18 @@ class BagPutBackView(BaseView):
     )
     def post(self, request: Request, pk: UUID) -> Response:
         return take_step(self, pk, preparations.put_back, Reason)
+
+
+class BagUncheckView(BaseView):
+    """Asking for another check of a bag."""
+
+    may: ClassVar = {"POST": DISPENSE}
+
+    @extend_schema(
+        request=Nothing, responses=shapes.BagOut, parameters=CREATES, summary="Let a checked bag be checked once more"
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        return take_step(self, pk, preparations.uncheck, Nothing)
 
 
 def take_step(view: BaseView, pk: UUID, action: Callable[..., Preparation], shape: type[Body]) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -266,6 +267,47 @@ def change_order(
     action(prescription=prescription, version=read_if_match(view.request), by=by, now=view.now, **body)
     changed = detailed_prescriptions().get(pk=pk)
     return Response(render_prescription(changed, view), headers=etag_header(changed.version))
+
+
+class CorrectView(BaseView):
+    """Correcting an order that was typed at the counter."""
+
+    may: ClassVar = {"POST": RECEIVE}
+
+    @extend_schema(
+        request=shapes.CorrectionIn,
+        responses={201: shapes.ReceivedOut},
+        parameters=CREATES,
+        summary="Correct a prescription that was typed at the counter wrongly; a new one takes its place",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        prescription = self.get_own(Prescription.objects.select_related("pharmacy"), pk)
+        by, body = self.authorize(prescription.pharmacy_id), self.parse_body(shapes.CorrectionIn)
+        order = body["case"]["prescription"]
+        replaces = self.get_own(Prescription.objects.all(), body["replaces"]) if "replaces" in body else None
+
+        def do() -> Reply:
+            done = order_states.correct(
+                prescription=prescription,
+                prescriber=find_prescriber(self, body["prescriber"]),
+                order=order,
+                document=_as_typed(order),
+                reason=body["reason"],
+                replaces=replaces,
+                by=by,
+                now=self.now,
+            )
+            return received_reply(done, self)
+
+        return self.answer_once(by, do)
+
+
+def _as_typed(order: dict[str, Any]) -> dict[str, str]:
+    """Return an order as the counter keeps what was typed: texts by the name of their field."""
+    typed = {name: str(value) for name, value in order.items() if isinstance(value, str | int | Decimal) and value}
+    typed.pop("then_stop", None)
+    then_stop = order.get("then_stop")
+    return typed if then_stop is None else typed | {"follows": "stops" if then_stop else "continues"}
 
 
 class StopView(BaseView):

@@ -36,6 +36,9 @@ COUNTER = EVERYBODY - {StaffRole.AUDITOR}
 PHARMACISTS = {StaffRole.PHARMACIST, StaffRole.MANAGER}
 AUDITORS = {StaffRole.AUDITOR, StaffRole.MANAGER}
 REASON = {"reason": "typed into the wrong record"}
+CASE = {"format": "baclofen-case/1", "prescription": {}}
+WISHES = {"goal": "nothing", "strengths_mg": [10]}
+AGREED = {"sentence": "10 mg once a day", "agreed_with": "Dr Grey", "agreed": "by telephone"}
 ANYWHERE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "me/", None, EVERYBODY),
     ("GET", "patients/", None, COUNTER),
@@ -73,6 +76,15 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("POST", "prescriptions/{prescription}/hold/", {"awaiting": "stock"}, COUNTER),
     ("POST", "prescriptions/{prescription}/resume/", {}, COUNTER),
     ("POST", "prescriptions/{prescription}/reinstate/", REASON, PHARMACISTS),
+    (
+        "POST",
+        "prescriptions/{prescription}/correct/",
+        {"prescriber": {"identifier": "D-1", "name": "Dr Ada Grey"}, "case": CASE, "reason": "misread"},
+        COUNTER,
+    ),
+    ("POST", "prescriptions/{prescription}/plan/", WISHES, COUNTER),
+    ("POST", "prescriptions/{prescription}/plan/request.pdf", WISHES, COUNTER),
+    ("POST", "prescriptions/{prescription}/plan/take/", WISHES | AGREED, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/stop/", {"words": "no longer needed"}, PHARMACISTS),
     ("POST", "prescriptions/{prescription}/reviews/", {}, COUNTER),
     ("POST", "prescriptions/{prescription}/overrides/", SIGNED | {"finding": "daily-maximum"}, COUNTER),
@@ -87,6 +99,7 @@ OF_ONE: list[tuple[str, str, Any, set[StaffRole]]] = [
     ("GET", "bags/{bag}/", None, COUNTER),
     ("POST", "bags/{bag}/check/", {}, PHARMACISTS),
     ("POST", "bags/{bag}/shelve/", {"shelf": "A3"}, COUNTER),
+    ("POST", "bags/{bag}/uncheck/", {}, COUNTER),
     ("POST", "bags/{bag}/put-back/", REASON, COUNTER),
     ("POST", "bags/{bag}/hand-over/", {"identified": "said name and date of birth"}, COUNTER),
     ("GET", "reviews/{review}/", None, COUNTER),
