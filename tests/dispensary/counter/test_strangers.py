@@ -29,7 +29,18 @@ OF_A_PRESCRIPTION = (
     "plan-pdf",
 )
 OF_A_DISPENSE = ("dispensed", "label", "label-picture", "calendar", "trail", "take-back")
-OF_A_PATIENT = ("new-order", "patient", "facts", "correct", "explain", "work", "emergency", "decide", "audit-patient")
+OF_A_PATIENT = (
+    "new-order",
+    "patient",
+    "facts",
+    "correct",
+    "explain",
+    "work",
+    "emergency",
+    "earlier-supply",
+    "decide",
+    "audit-patient",
+)
 OF_NOBODY = (
     "intake", "queue", "day", "second-waiting", "limits", "break-glass", "queue-news", "next", "at-risk", "reminders", "audit", "audit-overrides", "audit-patients", "audit-day",
     "audit-export", "audit-checks", "audit-quality", "audit-samples", "audit-trials", "people", "settings",
