@@ -37,18 +37,19 @@ def unpack_bag(preparation: Preparation, orders: Mapping[UUID, Prescription]) ->
 
 
 def find_open_bag(prescription: Prescription) -> Preparation | None:
-    """Return the bag of an order that is in the pharmacy; None where there is none, and where all is one step."""
-    if not prescription.pharmacy.separate_steps:
-        return None
+    """Return the bag of an order that is in the pharmacy; None where there is none.
+
+    It keeps its steps where the pharmacy has put all into one step since.
+    """
     return Preparation.objects.filter(prescription=prescription, stage__in=OPEN_STAGES).first()
 
 
 def bag_problems(items: Sequence[Item], bag: Preparation | None) -> tuple[Problem, ...]:
-    """Return what is wrong with handing over without the steps before it, where the pharmacy separates them.
+    """Return what is wrong with handing over without the steps before it, where the pharmacy separates them or a bag is open.
 
     `bag` is the open one of the order.
     """
-    if not items[0].prescription.pharmacy.separate_steps:
+    if bag is None and not items[0].prescription.pharmacy.separate_steps:
         return ()
     if bag is None or bag.stage not in CHECKED_STAGES:
         state_words = "one that nobody has prepared" if bag is None else "one that nobody has checked"
@@ -57,7 +58,7 @@ def bag_problems(items: Sequence[Item], bag: Preparation | None) -> tuple[Proble
                 "prescription",
                 state_words,
                 "a bag that one person prepared and a pharmacist checked",
-                "Here preparing, checking and handing over are separate steps.",
+                "Have it prepared and checked, or put the bag back.",
             ),
         )
     if bag.bag != pack_bag(items):

@@ -226,8 +226,6 @@ def take_step(
 
 def step_of(row: Preparation | None, visit: Visit) -> Step:
     """Return what the main button of the check page does: hand over, where all is one step."""
-    if not visit.pharmacy.separate_steps:
-        return Step.HAND_OVER
     if row is None:
-        return Step.PREPARE
+        return Step.PREPARE if visit.pharmacy.separate_steps else Step.HAND_OVER
     return Step.CHECK if may_check(row, visit) else Step.OPEN_BAG

@@ -242,7 +242,8 @@ def save_choice(request: HttpRequest, visit: Visit, items: list[Prescription], d
 
 def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> HttpResponse:
     """Dispense, or show the page again with the errors or unanswered findings."""
-    is_preparing = visit.pharmacy.separate_steps and find_open_bag(items[0]) is None
+    bag = find_open_bag(items[0])
+    is_preparing = visit.pharmacy.separate_steps and bag is None
     page = None if is_preparing else ask_first(request, visit, items)
     if page is not None:
         return page
@@ -278,7 +279,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     }
     result: Dispense | Preparation | Refused
     try:
-        if visit.pharmacy.separate_steps:
+        if visit.pharmacy.separate_steps or bag is not None:
             result = take_step([first, *also], **step)
         else:
             result = dispenses.dispense(

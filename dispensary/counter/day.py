@@ -93,9 +93,7 @@ def count_orders(visit: Visit) -> list[Tile]:
 
 
 def count_bags(visit: Visit) -> list[Tile]:
-    """Return how many bags wait for a check and how many for their patients, where the steps are separate."""
-    if not visit.pharmacy.separate_steps:
-        return []
+    """Return how many bags wait for a check and how many for their patients."""
     bags = Preparation.objects.filter(pharmacy=visit.pharmacy).order_by()
     stages = Counter(dict(bags.values_list("stage").annotate(Count("pk"))))
     queue = reverse("counter:queue")

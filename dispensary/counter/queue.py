@@ -208,7 +208,7 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
     waiting = waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
-    return waiting.prefetch_related(open_bags("prescription__")) if visit.pharmacy.separate_steps else waiting
+    return waiting.prefetch_related(open_bags("prescription__"))
 
 
 def open_bags(prefix: str = "") -> Prefetch[str, QuerySet[Preparation], str]:
@@ -233,14 +233,11 @@ def count_tabs(visit: Visit, current: str) -> list[Tab]:
     """Return the tabs that have orders, and the current one; the first is that of all orders."""
     rows = waiting_orders(visit).order_by().values_list("state", "awaiting").annotate(Count("pk"))
     counts = Counter[str]()
-    in_bags: dict[str, int] = {}
     for state, awaiting, count in rows:
         name = next((name for name, (_, states) in TABS.items() if state in states), awaiting or "sender")
         counts[name] += count
-    if visit.pharmacy.separate_steps:
-        bags = waiting_orders(visit).order_by().filter(prescription__preparations__stage__in=OPEN_STAGES)
-        by_stage = bags.values_list("prescription__preparations__stage").annotate(Count("pk"))
-        in_bags = dict(by_stage)
+    bags = waiting_orders(visit).order_by().filter(prescription__preparations__stage__in=OPEN_STAGES)
+    in_bags: dict[str, int] = dict(bags.values_list("prescription__preparations__stage").annotate(Count("pk")))
     words = {name: words for name, (words, _) in TABS.items()} | BAG_TABS | HELD_TABS
     current = current if current in words else ""
     total = counts.total()

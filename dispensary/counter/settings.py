@@ -64,7 +64,7 @@ CHOICES = {
         ("yes", "Yes: for the findings that the limits name (terms.two_signatures)"),
     ],
     "separate_steps": [
-        ("no", "In one step, by one person"),
+        ("no", "In one step, by one person; a bag that is in the pharmacy by then keeps its steps"),
         ("yes", "In three steps: another person, a pharmacist, checks what was prepared"),
     ],
 }

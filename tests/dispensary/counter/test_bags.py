@@ -181,6 +181,30 @@ def test_where_all_is_one_step_nothing_is_prepared(pharmacist: StaffMember, wait
     assert not Preparation.objects.exists()
 
 
+def test_a_bag_keeps_its_steps_where_all_is_put_into_one_step_since(
+    bench: Client, pharmacist: StaffMember, waiting: Prescription
+) -> None:
+    bag = prepare(bench, waiting)
+    later = make.prescription(make.patient(pharmacist.pharmacy, now=timezone.now()), now=timezone.now())
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=False)
+    assert words(page_of(bench, waiting)) == "Open the bag", "nothing is handed over past the check"
+    queue = text_of(bench.get(reverse("counter:queue")))
+    assert "Bag to check, prepared by" in queue and "To check" in queue
+    assert "to check" in text_of(bench.get(reverse("counter:day")))
+    desk = check_bag(pharmacist, waiting)
+    done = desk.post(bag_page(bag), {"collect": "1", "key": "k1", "who": "Said name and date of birth"})
+    assert done.status_code == 302, text_of(done)
+    assert Dispense.objects.get(prescription=waiting).prepared_at == bag.prepared_at
+    assert press(bench, later).url.startswith("/dispenses/"), "nothing new is prepared"
+
+
+def test_a_bag_that_is_put_back_leaves_one_step(bench: Client, pharmacist: StaffMember, waiting: Prescription) -> None:
+    bag = prepare(bench, waiting)
+    make.change_past_actions(type(pharmacist.pharmacy).objects.filter(pk=pharmacist.pharmacy_id), separate_steps=False)
+    assert bench.post(bag_page(bag), {"put-back": "1", "reason": "one step now"}).status_code == 302
+    assert press(bench, waiting).url.startswith("/dispenses/")
+
+
 def test_a_change_of_dose_is_acknowledged_at_the_check(
     bench: Client, pharmacist: StaffMember, technician: StaffMember
 ) -> None:
