@@ -154,18 +154,22 @@ def check(
 
 @transaction.atomic
 def shelve(*, preparation: Preparation, shelf: str, by: Actor, now: datetime) -> Preparation:
-    """Put a checked bag on a shelf, or on another one. Raises `Conflict` for a bag that nobody has checked."""
+    """Put a checked bag on a shelf, or on another one; the patient is told once that it is ready.
+
+    Raises `Conflict` for a bag that nobody has checked.
+    """
     policies.require(policies.may_dispense(by), by, "shelve a bag", "a technician or pharmacist")
     place = clean_line(shelf, "shelf", longest=20)
-    row, _ = _lock(preparation, by)
+    row, items = _lock(preparation, by)
     if row.stage not in CHECKED_STAGES:
         raise Conflict(
             f"The bag is {row.get_stage_display().lower()}: it is checked before it goes to the shelf.",
             Problem("preparation", row.stage, "a checked bag", "Have it checked."),
         )
-    row.stage, row.shelf, row.shelved_at = Stage.SHELVED, place, now
+    row.stage, row.shelf, row.shelved_at = Stage.SHELVED, place, row.shelved_at or now
     row.save(update_fields=["stage", "shelf", "shelved_at"])
     _record(Event.BAG_SHELVED, row, by, now, {"shelf": place})
+    follow_therapy(patient_id=items[0].prescription.patient_id, by=by, now=now)
     return row
 
 
@@ -174,10 +178,11 @@ def put_back(*, preparation: Preparation, reason: str, by: Actor, now: datetime)
     """Put the packs of a bag back into stock: it was prepared wrongly, or nobody came."""
     policies.require(policies.may_dispense(by), by, "put a bag back", "a technician or pharmacist")
     words = clean_line(reason, "reason", longest=250)
-    row, _ = _lock(preparation, by)
+    row, items = _lock(preparation, by)
     row.stage, row.ended_at, row.ended_reason = Stage.RETURNED, now, words
     row.save(update_fields=["stage", "ended_at", "ended_reason"])
     _record(Event.BAG_PUT_BACK, row, by, now, {"reason": words, "bag": row.bag})
+    follow_therapy(patient_id=items[0].prescription.patient_id, by=by, now=now)
     return row
 
 
@@ -220,11 +225,13 @@ def hand_over(
 def uncheck(*, preparation: Preparation, by: Actor, now: datetime) -> Preparation:
     """Let a bag be checked once more: its findings have changed since, or somebody doubts it."""
     policies.require(policies.may_dispense(by), by, "ask for another check", "a technician or pharmacist")
-    row, _ = _lock(preparation, by)
+    row, items = _lock(preparation, by)
     before = {"was": row.stage, "checked_by": row.checker_name}
     row.stage, row.checked_by, row.checker_name, row.checked_at = Stage.PREPARED, "", "", None
-    row.save(update_fields=["stage", "checked_by", "checker_name", "checked_at"])
+    row.shelved_at = None
+    row.save(update_fields=["stage", "checked_by", "checker_name", "checked_at", "shelved_at"])
     _record(Event.BAG_UNCHECKED, row, by, now, before)
+    follow_therapy(patient_id=items[0].prescription.patient_id, by=by, now=now)
     return row
 
 

@@ -27,8 +27,10 @@ from dispensary.models import (
     Override,
     OverrideState,
     Patient,
+    Preparation,
     Prescription,
     PrescriptionStatus,
+    Stage,
     TherapySummary,
     Withdrawal,
     WorkKind,
@@ -69,7 +71,9 @@ def follow_therapy(
 def follow_record(*, patient: Patient, reason: Withdrawal, by: Actor, now: datetime) -> Therapy:
     """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed."""
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
-    reminders.plan_messages(therapy=therapy, patient=patient, reason=reason, by=by, now=now)
+    shelved = Preparation.objects.filter(prescription__patient=patient, stage=Stage.SHELVED)
+    since = [moment for moment in shelved.values_list("shelved_at", flat=True) if moment is not None]
+    reminders.plan_messages(therapy=therapy, patient=patient, shelved_since=since, reason=reason, by=by, now=now)
     refresh_summary(patient=patient, therapy=therapy)
     if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
         close_patient_work(patient_id=patient.pk, kind=WorkKind.WITHDRAWAL_RISK, by=by, now=now)

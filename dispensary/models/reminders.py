@@ -23,6 +23,7 @@ class ReminderKind(models.TextChoices):
     DOSE_CHANGE = "dose_change", "the dose changes tomorrow"
     LAST_DAY = "last_day", "last day of the course"
     MISSED_COLLECTION = "missed_collection", "supply has run out and was not collected"
+    READY = "ready", "ready to be collected"
 
     @property
     def matters_for_safety(self) -> bool:
@@ -37,10 +38,10 @@ class ReminderKind(models.TextChoices):
     @property
     def about_refill(self) -> bool:
         """No longer true once the next supply has been collected."""
-        return self not in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY}
+        return self not in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY, ReminderKind.READY}
 
 
-_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN})
+_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN, ReminderKind.READY})
 
 
 class Withdrawal(models.TextChoices):

@@ -20,7 +20,7 @@ from dispensary.models.pharmacy import QuietHours
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders import plans
 from dispensary.reminders.quiet_hours import manners, place, resolve
-from dispensary.reminders.schedule import LAPSE_LIMIT, Hours, Planned, is_still_true, schedule_messages
+from dispensary.reminders.schedule import LAPSE_LIMIT, Hours, Planned, is_still_true, schedule_messages, schedule_ready
 
 _LEFT = Q(state__in=(ReminderState.SENT, ReminderState.DELIVERED, ReminderState.PARKED)) | Q(
     sending_since__isnull=False
@@ -65,9 +65,15 @@ class _Changes:
 
 
 def plan_messages(
-    *, therapy: Therapy, patient: Patient, reason: Withdrawal = Withdrawal.FACTS_CHANGED, by: Actor, now: datetime
+    *,
+    therapy: Therapy,
+    patient: Patient,
+    shelved_since: Sequence[datetime] = (),
+    reason: Withdrawal = Withdrawal.FACTS_CHANGED,
+    by: Actor,
+    now: datetime,
 ) -> ReminderPlan | None:
-    """Bring what a patient is owed in line with what the patient takes. Returns the plan in force.
+    """Bring what a patient is owed in line with what the patient takes, and with the bags on the shelf. Returns the plan in force.
 
     Runs in the transaction of what changed the therapy, under its lock on the patient; `reason` says what that was.
     Planning again with an equal therapy does nothing. What has left, is leaving, has come due or was decided by a person
@@ -75,7 +81,7 @@ def plan_messages(
     """
     latest = ReminderPlan.objects.filter(patient=patient).order_by("-version").first()
     in_force = latest if latest and latest.ended_at is None else None
-    changes = _compare(therapy, patient, in_force, now)
+    changes = _compare(therapy, patient, shelved_since, in_force, now)
     if changes.is_empty:
         return in_force
     new = None
@@ -99,10 +105,18 @@ def plan_messages(
     return new
 
 
-def _compare(therapy: Therapy, patient: Patient, in_force: ReminderPlan | None, now: datetime) -> _Changes:
+def _compare(
+    therapy: Therapy,
+    patient: Patient,
+    shelved_since: Sequence[datetime],
+    in_force: ReminderPlan | None,
+    now: datetime,
+) -> _Changes:
     """Compare what is owed with the reminders of the plan in force, which are locked, and with what has left before."""
     zone, quiet = manners_of(patient)
-    planned = schedule_messages(therapy, hours_of(patient.pharmacy), zone)
+    ready = schedule_ready(shelved_since, zone)
+    ready_days = {message.local_date for message in ready}
+    planned = [*schedule_messages(therapy, hours_of(patient.pharmacy), zone), *ready]
     planned_rows = {_meaning(row): row for row in _reminders(planned, patient, now, zone, quiet)}
     rows = Reminder.objects.select_for_update().filter(
         Q(plan=in_force) | Q(_LEFT, due_at__gt=now - _LOOK_BACK), patient=patient
@@ -113,7 +127,9 @@ def _compare(therapy: Therapy, patient: Patient, in_force: ReminderPlan | None, 
             over.add(_meaning(row))
             continue
         is_unsent = row.state in _UNSENT and row.sending_since is None
-        if is_unsent and not _is_touched(row, zone, now):
+        if row.kind == ReminderKind.READY:
+            stays = row.local_date in ready_days
+        elif is_unsent and not _is_touched(row, zone, now):
             stays = _is_planned_so(row, planned_rows.get(_meaning(row)))
         else:
             stays = is_still_true(ReminderKind(row.kind), row.params, therapy)

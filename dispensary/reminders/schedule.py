@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 from baclofen_rules.text import format_amount
@@ -18,6 +18,8 @@ LAPSE_LIMIT = timedelta(days=90)
 """Nothing about a refill is sent more than this long after a supply lapsed (45 CFR 164.501, "marketing" (2)(i))."""
 EVENING = time(17)
 """The wall time at which a change of dose or the end of the tablets is announced, on a day before it."""
+READY_FOR = timedelta(days=7)
+"""The time after which nobody is told any more that a bag stands on the shelf. [D]"""
 _ASKS_TO_CALL_TODAY = frozenset({ReminderKind.REFILL_AGAIN, ReminderKind.RUN_OUT})
 """Kinds that leave on a day on which the pharmacy answers: on their own, or the last open one before it."""
 
@@ -46,6 +48,25 @@ class Planned:
 def schedule_messages(therapy: Therapy, hours: Hours, zone: tzinfo) -> list[Planned]:
     """Return the messages owed from the therapy's day on, in the order of their dates."""
     return [_planned(message, therapy, hours, zone) for message in messages(therapy)]
+
+
+def schedule_ready(shelved_since: Iterable[datetime], zone: tzinfo) -> list[Planned]:
+    """Return the messages about bags that stand on the shelf since these moments: one a day, at once."""
+    first: dict[date, datetime] = {}
+    for moment in sorted(shelved_since):
+        local = moment.astimezone(zone)
+        first.setdefault(local.date(), local)
+    return [
+        Planned(
+            ReminderKind.READY,
+            day.isoformat(),
+            day,
+            local.time().replace(microsecond=0),
+            local.astimezone(UTC) + READY_FOR,
+            {"date": day.isoformat()},
+        )
+        for day, local in first.items()
+    ]
 
 
 def is_still_true(kind: ReminderKind, params: Mapping[str, object], therapy: Therapy) -> bool:

@@ -12,6 +12,7 @@ from dispensary.actions import pharmacies
 from dispensary.actors import Actor
 from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
+from tests.dispensary.reminders import making
 from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,7 +25,9 @@ def waiting(pharmacist: StaffMember) -> Prescription:
     set_up = Actor.system("setup", pharmacist.pharmacy_id)
     changes = {"separate_steps": True}
     pharmacies.change_settings(pharmacy=pharmacist.pharmacy, changes=changes, by=set_up, now=timezone.now())
-    return make.prescription(make.patient(pharmacist.pharmacy, now=timezone.now()), now=timezone.now())
+    patient = make.patient(pharmacist.pharmacy, now=timezone.now())
+    making.reachable(patient)
+    return make.prescription(patient, now=timezone.now())
 
 
 def test_two_people_and_a_shelf_by_keyboard(
@@ -56,6 +59,10 @@ def test_two_people_and_a_shelf_by_keyboard(
         desk.page.keyboard.type("A3")
         desk.follow("Enter")
         expect(desk.page.get_by_text("On shelf A3")).to_be_visible()
+        expect(desk.page.get_by_text("ready after")).to_be_visible()
+        desk.go(reverse("counter:explain", args=[waiting.patient_id]))
+        expect(desk.page.get_by_text("Ready to be collected")).to_be_visible()
+        seen(desk, "bag-ready-message")
 
         bench.go(address)
         bench.follow("F9")
