@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.db.models.functions import TruncHour
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -38,6 +38,14 @@ WEEKS, LEAST_WEEKS = 8, 6
 """Days of the same weekday that the usual range is counted from, and the fewest of them that tell it."""
 MOST_RULES = 6
 """Rules that the chart of findings names."""
+WAITS = (
+    (timedelta(minutes=10), "under 10 minutes"),
+    (timedelta(minutes=30), "10 to 30 minutes"),
+    (timedelta(hours=1), "30 minutes to an hour"),
+    (timedelta(hours=4), "1 to 4 hours"),
+)
+"""Times from coming in to ready that the chart counts together, each with the words for less than it."""
+LONGER, EARLIER_DAY = "longer", "came in on an earlier day"
 FIRST_HOUR, LAST_HOUR = 8, 18
 """Hours that the chart shows at least."""
 
@@ -60,7 +68,9 @@ def day(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Show the day of the pharmacy."""
     context = {
         "tiles": [*count_orders(visit), *count_bags(visit), *count_work(visit)],
-        "charts": [chart for chart in (chart_hours(visit), chart_findings(visit)) if chart is not None],
+        "charts": [
+            chart for chart in (chart_hours(visit), chart_waits(visit), chart_findings(visit)) if chart is not None
+        ],
         "made_at": visit.time_of(visit.now),
     }
     return render_page(request, visit, "day.html", context)
@@ -156,6 +166,35 @@ def middle(counts: list[int]) -> tuple[int, int] | None:
     cut = round(len(counts) * 0.1)
     inner = counts[cut : len(counts) - cut]
     return inner[0], inner[-1]
+
+
+def chart_waits(visit: Visit) -> RowChart | None:
+    """Return how long the orders of today's first supplies took to be ready, from when they came in; None without any."""
+    start, end = visit.pharmacy.span_of(visit.today, visit.today)
+    earlier = Dispense.objects.filter(
+        prescription=OuterRef("prescription"), handed_over_at__lt=OuterRef("handed_over_at")
+    )
+    rows = (
+        Dispense.objects.completed()
+        .filter(~Exists(earlier), pharmacy=visit.pharmacy, handed_over_at__gte=start, handed_over_at__lt=end)
+        .order_by()
+        .values_list("prescription__received_at", "handed_over_at", "preparation__shelved_at")
+    )
+    counts, waits = Counter[str](), []
+    for received_at, handed_over_at, shelved_at in rows:
+        wait = (shelved_at or handed_over_at) - received_at
+        words = next((words for limit, words in WAITS if wait < limit), LONGER)
+        counts[EARLIER_DAY if received_at < start else words] += 1
+        if received_at >= start:
+            waits.append(wait)
+    if not counts:
+        return None
+    title = "From coming in to ready, orders first supplied today"
+    if waits:
+        half = sorted(waits)[(len(waits) - 1) // 2]
+        title += f" (half of today\u2019s within {half // timedelta(minutes=1) + 1}\u00a0min)"
+    named = [*(words for _, words in WAITS), LONGER, EARLIER_DAY]
+    return RowChart("waits", title, "Time", [Bar(words, counts[words]) for words in named if counts[words]])
 
 
 def chart_findings(visit: Visit) -> RowChart | None:

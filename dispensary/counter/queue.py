@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import UUID
 
@@ -130,6 +130,8 @@ class Row:
     """Since which time of the day."""
     bag: str = ""
     """Where its bag is, in words."""
+    ready_at: datetime | None = None
+    """The moment at which its bag was put on the shelf."""
 
     @property
     def number(self) -> str:
@@ -330,6 +332,7 @@ def show_row(prescription: Prescription, summary: OrderSummary, visit: Visit) ->
         claim,
         visit.time_of(claim.claimed_at) if claim else "",
         describe_bag(bag) if bag else "",
+        bag.shelved_at if bag else None,
     )
 
 

@@ -38,12 +38,28 @@ def test_orders_and_hand_overs_of_today_are_counted(counter: Client, pharmacist:
     counts = tiles(counter)
     assert counts["due now"] == 1
     assert counts["needs an answer"] == 1
-    hours, findings = page.context["charts"]
+    hours, waits, findings = page.context["charts"]
+    assert [(bar.name, bar.count) for bar in waits.bars] == [("under 10 minutes", 1)]
     assert sum(bar.count for bar in hours.bars) == 1
     assert {bar.name for bar in findings.bars} >= {"Daily maximum"}
     text = page.content.decode()
     assert "style=" not in text
     assert "Waiting" not in text
+
+
+def test_waiting_ends_with_the_shelf_and_counts_first_supplies_alone(counter: Client, pharmacist: StaffMember) -> None:
+    now = timezone.now()
+    yesterday = now - timedelta(days=1)
+    for received_at in (now, yesterday):
+        patient = make.patient(pharmacist.pharmacy, now=yesterday, family_name=f"Row {received_at:%d}")
+        prescription = order(patient, 5, 5, 5, now=received_at, quantity=42)
+        make.hand_over(prescription, pharmacist.actor(), now=now)
+    waits = next(chart for chart in counter.get(reverse("counter:day")).context["charts"] if chart.id == "waits")
+    assert [(bar.name, bar.count) for bar in waits.bars] == [
+        ("under 10 minutes", 1),
+        ("came in on an earlier day", 1),
+    ]
+    assert "half of today\u2019s within 1\u00a0min" in waits.title
 
 
 def test_who_is_without_tablets_is_counted(counter: Client, pharmacist: StaffMember) -> None:
@@ -69,7 +85,7 @@ def test_it_takes_as_many_statements_with_many_orders(
         now = timezone.now()
         patient = make.patient(pharmacist.pharmacy, now=now, identifier=f"P-{number}", family_name=f"Row {number}")
         order(patient, 10, 10, 10)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         counter.get(reverse("counter:day"))
 
 
