@@ -61,7 +61,7 @@ def test_two_people_and_a_shelf_by_keyboard(
         expect(desk.page.get_by_text("On shelf A3")).to_be_visible()
         expect(desk.page.get_by_text("ready after")).to_be_visible()
         desk.go(reverse("counter:explain", args=[waiting.patient_id]))
-        expect(desk.page.get_by_text("Ready to be collected")).to_be_visible()
+        expect(desk.page.get_by_text("Ready to be collected", exact=True)).to_be_visible()
         seen(desk, "bag-ready-message")
 
         bench.go(address)

@@ -41,6 +41,6 @@ def test_a_supply_from_elsewhere_is_typed_as_on_a_label(
         desk.page.keyboard.press("Space")
         desk.follow("F9")
         expect(desk.page.get_by_text("Recorded: 30 mg a day for 28 days")).to_be_visible()
-        expect(desk.page.get_by_text("Today 30 mg")).to_be_visible()
+        expect(desk.page.get_by_text("Today 30 mg", exact=True)).to_be_visible()
         seen(desk, "earlier-supply-recorded")
     assert PriorSupply.objects.get().days_supply == 28
