@@ -28,7 +28,12 @@ class ReminderKind(models.TextChoices):
     @property
     def matters_for_safety(self) -> bool:
         """Silence can harm: an unknown send is repeated, an expired one becomes somebody's work."""
-        return self not in _NUDGES
+        return self not in {*_NUDGES, ReminderKind.READY}
+
+    @property
+    def is_limited(self) -> bool:
+        """True for what counts against the messages of a day and a week, and waits for its turn."""
+        return self in _NUDGES
 
     @property
     def before_its_day(self) -> bool:
@@ -41,7 +46,7 @@ class ReminderKind(models.TextChoices):
         return self not in {ReminderKind.DOSE_CHANGE, ReminderKind.LAST_DAY, ReminderKind.READY}
 
 
-_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN, ReminderKind.READY})
+_NUDGES = frozenset({ReminderKind.REFILL_DUE, ReminderKind.REFILL_AGAIN})
 
 
 class Withdrawal(models.TextChoices):

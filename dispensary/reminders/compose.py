@@ -164,7 +164,7 @@ def _postpone(row: Row, habits: Habits) -> Later | Never | None:
         return Never(row, Reason.TOO_LATE)
     if allowed > row.now:
         return Later(row, Reason.QUIET, allowed)
-    if ReminderKind(row.kind).matters_for_safety:
+    if not ReminderKind(row.kind).is_limited:
         return None
     if row.another_first:  # the limit of a day can only count the one that has left: a nudge waits for its turn
         return _wait(row, row.now + TURN, Reason.ANOTHER_FIRST, Reason.ENOUGH_TODAY)

@@ -22,8 +22,9 @@ def test_a_number_in_a_statement_is_that_of_the_state_or_outcome_named_beside_it
         assert not re.search(r"\b(state|outcome) (=|<>|IN) \(?\d+\b(?! /\*)", statement), name
 
 
-def test_the_kinds_limited_by_day_and_week_are_those_that_are_no_safety_matter():
-    nudges = ", ".join(f"'{kind.value}'" for kind in ReminderKind if not kind.matters_for_safety)
+def test_the_kinds_limited_by_day_and_week_are_named_and_no_safety_matter():
+    assert not any(kind.is_limited and kind.matters_for_safety for kind in ReminderKind)
+    nudges = ", ".join(f"'{kind.value}'" for kind in ReminderKind if kind.is_limited)
     assert queue.SQL["read_batch"].count(f"IN ({nudges})") == 3
 
 
