@@ -42,6 +42,7 @@ CHANGEABLE = (
     "second_signer",
     "second_signer_minutes",
     "separate_steps",
+    "shared_names",
 )
 """The settings that a manager may change."""
 TIMING = frozenset(

@@ -48,6 +48,7 @@ LABELS = {
     "second_signer": "Two pharmacists sign the worst overrides",
     "second_signer_minutes": "Minutes without an answer after which one signs alone",
     "separate_steps": "Preparing, checking and handing over",
+    "shared_names": "Messages to a phone of several patients say for whom by",
 }
 CHOICES = {
     "od_means_once_daily": [
@@ -138,7 +139,7 @@ class OpeningForm(PharmacyForm):
 
     def __init__(self, data: Any = None, *, pharmacy: Pharmacy) -> None:
         super().__init__(data, pharmacy=pharmacy)
-        for name in ("token_signs", "second_signer", "second_signer_minutes", "separate_steps"):
+        for name in ("token_signs", "second_signer", "second_signer_minutes", "separate_steps", "shared_names"):
             del self.fields[name]
         attributes = {"class": "nhsuk-input"}
         self.fields["display_name"] = forms.CharField(

@@ -68,6 +68,13 @@ class Language(models.TextChoices):
     ARABIC = "ar", _("Arabic")
 
 
+class SharedNames(models.TextChoices):
+    """The way in which messages to an address of several patients say for whom each is."""
+
+    INITIALS = "initials", _("initials")
+    FIRST_NAME = "first-name", _("first name")
+
+
 class Pharmacy(models.Model):
     """A pharmacy: its profile of rules, its time zone, its settings for messages. Owns all other rows."""
 
@@ -116,6 +123,12 @@ class Pharmacy(models.Model):
     separate_steps = models.BooleanField(
         default=False,
         help_text=_("preparing, checking and handing over are separate steps, the check by another person"),
+    )
+    shared_names = models.CharField(
+        max_length=10,
+        choices=SharedNames,
+        default=SharedNames.INITIALS,
+        help_text=_("how messages to an address of several patients say for whom they are"),
     )
     opened_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1)

@@ -18,13 +18,23 @@ from cryptography.fernet import InvalidToken
 from dispensary.channels import Channel, Message
 from dispensary.conf import Conf, conf
 from dispensary.models.contacts import DetailLevel, Medium
-from dispensary.models.pharmacy import QuietHours
+from dispensary.models.pharmacy import QuietHours, SharedNames
 from dispensary.models.reminders import ReminderKind
 from dispensary.models.sealed import opener
 from dispensary.reminders import links, queue
 from dispensary.reminders.quiet_hours import manners, place, resolve
 from dispensary.reminders.segments import count_segments
-from dispensary.reminders.texts import Text, WayOut, language_for, medicine_in, say_date, say_number, say_tablets, write
+from dispensary.reminders.texts import (
+    Text,
+    WayOut,
+    language_for,
+    medicine_in,
+    name_reader,
+    say_date,
+    say_number,
+    say_tablets,
+    write,
+)
 from dispensary.reminders.texts import patient_page as page_words
 
 TURN = timedelta(minutes=1)
@@ -71,12 +81,16 @@ class Row:
     quiet_from: time
     quiet_until: time
     message_at: time
+    given_name: str
+    family_name: str
+    shared_names: str
     contact_id: uuid.UUID | None
     medium: str | None
     address: str | None
     address_digest: str | None
     detail_level: str | None
     page_code: str | None
+    is_shared: bool
     sent_before: Sequence[datetime]
     another_first: bool
     refused_before: bool
@@ -215,9 +229,10 @@ def words_of(row: Row, out: WayOut) -> Text:
     language = language_for(row.language, row.pharmacy_language)
     params = json.loads(row.params) if isinstance(row.params, str) else row.params
     detailed = row.detail_level == DetailLevel.DETAILED
-    values = values_of(
-        params, language, sender=row.sender, phone=row.phone, after_hours=row.after_hours, detailed=detailed
-    )
+    sender = row.sender
+    if row.is_shared:
+        sender = name_reader(sender, language, row.given_name, row.family_name, SharedNames(row.shared_names))
+    values = values_of(params, language, sender=sender, phone=row.phone, after_hours=row.after_hours, detailed=detailed)
     typewritten = row.medium == Medium.SMS
     return write(
         ReminderKind(row.kind), language, detailed=detailed, values=values, way_out=out, typewritten=typewritten

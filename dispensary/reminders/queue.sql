@@ -51,8 +51,8 @@ RETURNING id, attempt, extract(epoch FROM started_at)::float8
 -- refused, undelivered or bounced is not tried again for the same reminder in the same round.
 SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_quiet, r.pharmacy_id, r.patient_id,
        coalesce(nullif(p.time_zone, ''), ph.time_zone), ph.time_zone, p.language, ph.language, ph.name, ph.phone, ph.after_hours_phone, ph.email,
-       ph.quiet_from, ph.quiet_until, ph.message_at,
-       c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code,
+       ph.quiet_from, ph.quiet_until, ph.message_at, p.given_name, p.family_name, ph.shared_names,
+       c.id, c.medium, c.address, c.address_digest, c.detail_level, c.page_code, coalesce(c.is_shared, false),
        CASE WHEN r.kind IN ('refill_due', 'refill_again') THEN ARRAY(
             SELECT d.started_at
               FROM unnest(others.recent) earlier,
@@ -74,7 +74,10 @@ SELECT r.id, r.public_id, r.kind, r.params, r.round, r.useful_until, r.despite_q
          FROM dispensary_reminder
         WHERE r.kind IN ('refill_due', 'refill_again') AND patient_id = r.patient_id AND id <> r.id) others ON true
   LEFT JOIN LATERAL (
-       SELECT point.* FROM dispensary_contactpoint point
+       SELECT point.*, EXISTS (SELECT 1 FROM dispensary_contactpoint same
+                                WHERE same.address_digest = point.address_digest AND same.patient_id <> point.patient_id
+                                  AND same.retired_at IS NULL) AS is_shared
+         FROM dispensary_contactpoint point
          JOIN dispensary_consent said
            ON said.patient_id = point.patient_id AND said.medium = point.medium AND said.answer = 'yes'
         WHERE point.patient_id = r.patient_id AND point.retired_at IS NULL AND point.fault = '' AND point.medium = ANY(%s)

@@ -78,6 +78,12 @@ def media_to_ask(patient: Patient) -> list[Medium]:
     return [medium for medium in Medium if medium in set(in_use) - set(asked)]
 
 
+def is_shared(point: ContactPoint) -> bool:
+    """Say whether messages to another patient go to the same address."""
+    same = ContactPoint.objects.filter(address_digest=point.address_digest, retired_at__isnull=True)
+    return same.exclude(patient_id=point.patient_id).exists()
+
+
 def find_unreachable(patient_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Return those patients to whom nothing can leave as things stand, each with the reason as half a sentence."""
     ids = set(patient_ids)

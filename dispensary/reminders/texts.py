@@ -28,6 +28,7 @@ from django.utils import dateformat, translation
 
 from baclofen_rules.text import format_amount
 from dispensary.conf import conf
+from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import ReminderKind
 from dispensary.reminders.segments import fold_for_texts
 from dispensary.text import tablets_key
@@ -160,6 +161,13 @@ def write(
 def _without_phone(body: str, questions: str) -> str:
     """For a pharmacy that has recorded no number: "call us now", and no sentence that ends in nothing."""
     return body.replace(f" {questions}", "").replace(" : {phone}", "").replace(": {phone}", "")
+
+
+def name_reader(sender: str, language: str, given_name: str, family_name: str, names: SharedNames) -> str:
+    """Return the sender with whom a message is for, where several patients read at one address: "City Pharmacy for A.C."."""
+    name = given_name if names is SharedNames.FIRST_NAME and given_name else ""
+    name = name or "".join(f"{part[0]}." for part in (given_name, family_name) if part)
+    return str(words_in(language)["for_whom"]).format(sender=sender, name=name)
 
 
 def stop_confirmation(language: str, sender: str, *, everything: bool = True) -> str:

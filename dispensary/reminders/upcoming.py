@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 from dispensary.conf import conf
 from dispensary.models import ConsentAnswer, ContactFault, ContactPoint, DetailLevel, Medium, Patient, Reminder
+from dispensary.models.pharmacy import SharedNames
 from dispensary.models.reminders import OWED, ReminderKind
 from dispensary.reminders import reach
 from dispensary.reminders.compose import values_of
 from dispensary.reminders.links import sample_page_url
 from dispensary.reminders.planning import manners_of
 from dispensary.reminders.segments import count_segments
-from dispensary.reminders.texts import language_for, write
+from dispensary.reminders.texts import language_for, name_reader, write
 
 MOST = 60
 
@@ -73,29 +74,34 @@ def patient_page(*, contact: ContactPoint, now: datetime) -> PatientPage:
 
 def _coming(contact: ContactPoint, through: ContactPoint, language: str, now: datetime) -> list[Coming]:
     detailed = {contact.detail_level, through.detail_level} == {DetailLevel.DETAILED}
-    return _as_they_will_read(contact.patient, Medium(through.medium), language, detailed, now)
+    return _as_they_will_read(contact.patient, through, language, detailed, now)
 
 
 def coming_to(*, patient: Patient, now: datetime) -> list[Coming]:
     """Return upcoming messages as they will read at the address tried first; as plain texts without one."""
     used = [point for point in reach.usable(patient) if point.medium in conf().channels]
-    medium, detailed = Medium.SMS, False
-    if used:
-        medium, detailed = Medium(used[0].medium), used[0].detail_level == DetailLevel.DETAILED
+    through = used[0] if used else None
+    detailed = through is not None and through.detail_level == DetailLevel.DETAILED
     language = language_for(patient.language, patient.pharmacy.language)
-    return _as_they_will_read(patient, medium, language, detailed, now)
+    return _as_they_will_read(patient, through, language, detailed, now)
 
 
-def _as_they_will_read(patient: Patient, medium: Medium, language: str, detailed: bool, now: datetime) -> list[Coming]:
+def _as_they_will_read(
+    patient: Patient, through: ContactPoint | None, language: str, detailed: bool, now: datetime
+) -> list[Coming]:
     zone, _quiet = manners_of(patient)
-    pharmacy, typewritten = patient.pharmacy, medium == Medium.SMS
+    pharmacy, medium = patient.pharmacy, Medium(through.medium) if through else Medium.SMS
+    typewritten, sender = medium == Medium.SMS, pharmacy.name
+    if through is not None and reach.is_shared(through):
+        names = SharedNames(pharmacy.shared_names)
+        sender = name_reader(sender, language, patient.given_name, patient.family_name, names)
     rows = Reminder.objects.filter(OWED, patient=patient, plan__ended_at__isnull=True, useful_until__gt=now)
     messages = []
     for row in rows.order_by("due_at", "id")[:MOST]:
         values = values_of(
             row.params,
             language,
-            sender=pharmacy.name,
+            sender=sender,
             phone=pharmacy.phone,
             after_hours=pharmacy.after_hours_phone,
             detailed=detailed,
