@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispensary", "0036_work_about_unknown_senders")]
+    dependencies = [("dispensary", "0037_links_of_patient_pages")]
 
     operations = [
         migrations.AlterField(
