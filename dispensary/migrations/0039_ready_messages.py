@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dispensary", "0037_links_of_patient_pages")]
+    dependencies = [("dispensary", "0038_names_at_shared_addresses")]
 
     operations = [
         migrations.AlterField(
