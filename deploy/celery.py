@@ -5,19 +5,24 @@ delay. Each setting says what goes wrong without it.
 """
 
 import os
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_postrun, task_prerun
 from celery.utils.time import maybe_iso8601, maybe_make_aware
 from django.conf import settings
 from django.utils import timezone
 from kombu import Queue
 
+from deploy.environment import share_metrics
 from dispensary.schedule import SEND_QUEUE, TASK_ROUTES, TICK_QUEUE, beat_schedule
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
 os.environ.setdefault("STATEMENT_TIMEOUT", "60s")  # no longer than a task's soft time limit
+
+share_metrics()
+from prometheus_client import Counter  # noqa: E402  (it looks for the folder when it is imported)
 
 VISIBILITY_TIMEOUT = 300  # seconds; longer than the hard time limit, so that a running task is never delivered twice
 LONGEST_COUNTDOWN = 300  # seconds; see Hints
@@ -119,3 +124,21 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_django_logging(**_kwargs: Any) -> None:
     """Leave logging as Django set it up: Celery's own would print tasks' arguments and errors as free text."""
+
+
+TASKS = Counter("dispensary_tasks", "Tasks that ended, by how", ["task", "state"])
+TASK_SECONDS = Counter("dispensary_task_seconds", "How long tasks took", ["task"])
+_begun_at: dict[str, float] = {}
+
+
+@task_prerun.connect
+def note_begin(task_id: str, **_: Any) -> None:
+    """Take note of when a task began."""
+    _begun_at[task_id] = time.monotonic()
+
+
+@task_postrun.connect
+def count_task(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    """Count a task that ended, and its time."""
+    TASKS.labels(task.name, state or "").inc()
+    TASK_SECONDS.labels(task.name).inc(time.monotonic() - _begun_at.pop(task_id, time.monotonic()))

@@ -23,6 +23,17 @@ def read_environment(file: Path = ENVIRONMENT_FILE) -> dict[str, str]:
     return dict(pairs) | dict(os.environ)
 
 
+def share_metrics() -> None:
+    """Make the folder in which the processes of a machine count together, before prometheus_client is imported.
+
+    That is `PROMETHEUS_MULTIPROC_DIR`, else one in `RUN_DIR`; without either each process counts for itself.
+    """
+    if "RUN_DIR" in os.environ:
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(Path(os.environ["RUN_DIR"]) / "metrics"))
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+
 def write_environment(values: Mapping[str, str], file: Path = ENVIRONMENT_FILE) -> None:
     """Write `values` as `NAME=value` lines that only this user may read: they hold passwords."""
     file.parent.mkdir(parents=True, exist_ok=True)

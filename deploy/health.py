@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonRes
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from deploy.metrics import register
+from deploy.metrics import render
 from dispensary.clock import describe_skew, skew_of
 from dispensary.outages import sqlstate_of
 
@@ -90,6 +90,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
     sent_token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if not token or not constant_time_compare(sent_token, token):
         return HttpResponseNotFound("not found\n", content_type="text/plain")
-    register()
-    response: HttpResponse = ExportToDjangoView(request)
-    return response
+    return HttpResponse(render(), content_type=CONTENT_TYPE_LATEST)

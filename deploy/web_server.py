@@ -13,7 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from deploy.environment import share_metrics
+
+share_metrics()
 
 wsgi_app = "deploy.wsgi"
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
@@ -28,7 +33,24 @@ accesslog = os.devnull  # an address can carry a search word
 if "RUN_DIR" in os.environ:
     pidfile = str(Path(os.environ["RUN_DIR"]) / "web.pid")
 
+
+def on_starting(_server: Any) -> None:
+    """Remove what processes counted that are gone; Prometheus knows that a counter may begin anew."""
+    for file in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull)).glob("*_*.db"):
+        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
+            file.unlink(missing_ok=True)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Let the gauges of a worker end with it."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
 HEALTH_THREADS = 4
+SILENT_SECONDS = 5  # a connection that asks nothing is closed
 
 
 class HealthyWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -45,7 +67,7 @@ class HealthyWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
             client, address = listener.accept()
             self.nr_conns += 1
             conn = TConn(self.cfg, client, address, listener.getsockname())
-            conn.timeout = time.monotonic() + self.cfg.keepalive
+            conn.timeout = time.monotonic() + SILENT_SECONDS
             self.pending_conns.append(conn)
             self.poller.register(client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 

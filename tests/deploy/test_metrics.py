@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+import requests
 from django.test import Client
 
-from dispensary import audit
+from deploy.environment import ROOT
+from deploy.servers import Server, free_port
 from tests.dispensary import make
+from tests.site import Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,16 +25,54 @@ def scrape(token: str = "metrics-for-tests") -> tuple[int, str]:
     return answer.status_code, answer.content.decode()
 
 
-def test_the_log_s_numbers_are_there_by_the_log_s_public_name() -> None:
-    pharmacy = make.pharmacy()
-    origin = audit.origin_of(pharmacy.pk)
+def test_the_log_s_numbers_are_there_and_name_no_pharmacy() -> None:
+    for _ in range(2):
+        make.pharmacy()
     status, metrics_text = scrape()
     assert status == 200
-    (age,) = re.findall(rf'^dispensary_audit_anchor_age_seconds{{log="{origin}"}} (\S+)$', metrics_text, re.M)
-    (unsealed,) = re.findall(rf'^dispensary_audit_unsealed_entries{{log="{origin}"}} (\S+)$', metrics_text, re.M)
+    (age,) = re.findall(r"^dispensary_audit_anchor_age_seconds (\S+)$", metrics_text, re.M)
+    (unsealed,) = re.findall(r"^dispensary_audit_unsealed_entries (\S+)$", metrics_text, re.M)
     assert 0 <= float(age) < 600
-    assert float(unsealed) >= 1
+    assert float(unsealed) >= 2
+    assert "log=" not in metrics_text
     assert scrape()[0] == 200
+
+
+@pytest.mark.slow
+def test_all_processes_count_together(site: Site, tmp_path: Path) -> None:
+    where = f"127.0.0.1:{free_port()}"
+    environment = site.environment(
+        PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "metrics"), METRICS_TOKEN="secret", WEB_BIND=where, WEB_WORKERS="2"
+    )
+    web = Server("web", tmp_path / "web.log")
+    web.launch(
+        [sys.executable, "-m", "gunicorn", "-c", "python:deploy.web_server"], environment=environment, folder=ROOT
+    )
+    try:
+        wait_until(lambda: is_alive(where), 120, web.last_words)
+        task = (
+            "import deploy.celery, django; django.setup(); from dispensary.tasks import tick_reminders as t; t.apply()"
+        )
+        subprocess.run([sys.executable, "-c", task], env=environment, cwd=ROOT, check=True)
+        for _ in range(20):
+            assert requests.get(f"http://{where}/metrics", timeout=60).status_code == 404
+        for scrape_number in range(6):
+            answer = requests.get(f"http://{where}/metrics", headers={"Authorization": "Bearer secret"}, timeout=60)
+            counted = re.findall(
+                r'^django_http_responses_total_by_status_total{status="404"} (\S+)$', answer.text, re.M
+            )
+            assert counted == ["20.0"], scrape_number
+            assert 'dispensary_tasks_total{state="SUCCESS",task="dispensary.reminders.tick"} 1.0' in answer.text
+            assert "dispensary_reminders_readable 1.0" in answer.text and "dispensary_audit_unsealed" in answer.text
+    finally:
+        web.end()
+
+
+def is_alive(where: str) -> bool:
+    try:
+        return requests.get(f"http://{where}/health/live", timeout=60).ok
+    except requests.ConnectionError:
+        return False
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
