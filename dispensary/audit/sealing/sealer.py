@@ -146,15 +146,8 @@ class Sealer:
         """Check the last signed leaf against the database, and once a day all of them."""
         if not state.size:
             return
-        row = self.connection.execute(
-            "SELECT leaf FROM audit.link WHERE log_id = %s AND seq = %s", [log.log_id, state.size]
-        ).fetchone()
-        if row is None:
-            raise SealRefused(
-                log.origin, "FORK", state.size, f"{state.size} entries were signed and the database has fewer"
-            )
-        if bytes(row[0]).hex() != state.last_leaf:
-            raise SealRefused(log.origin, "FORK", state.size, "the last signed entry is another one now")
+        if difference := find_difference(self.connection, log.log_id, state):
+            raise SealRefused(log.origin, "FORK", state.size, difference)
         if log.log_id not in self._checked:
             tree = CompactRange()
             try:
@@ -240,3 +233,15 @@ class Sealer:
                 break
             time.sleep(0.1)
         return False
+
+
+def find_difference(connection: Connection[Any], log_id: UUID, state: State) -> str:
+    """Return how the last signed entry differs in the database, as after a restore; "" where it is the same."""
+    if not state.size:
+        return ""
+    row = connection.execute(
+        "SELECT leaf FROM audit.link WHERE log_id = %s AND seq = %s", [log_id, state.size]
+    ).fetchone()
+    if row is None:
+        return f"{state.size} entries were signed and the database has fewer"
+    return "" if bytes(row[0]).hex() == state.last_leaf else "the last signed entry is another one now"

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from dispensary.actors import Actor, Role
 from dispensary.audit import retention
 from dispensary.audit.evidence import authority, verify
-from dispensary.audit.log.database import all_logs, eraser_alias, log_of, owner_alias, raw_connection
+from dispensary.audit.log.database import LogRow, all_logs, eraser_alias, log_of, open_logs, owner_alias, raw_connection
 from dispensary.audit.log.events import Event
+from dispensary.audit.log.writer import REGISTER, SITE
 from dispensary.audit.sealing.keys import create_key_file
 from dispensary.audit.sealing.notes import BadNote, SignerKey
+from dispensary.audit.sealing.sealer import find_difference
 from dispensary.audit.sealing.service import state_folder
 from dispensary.audit.sealing.state import StateFolder, StateTrouble
 from dispensary.clock import read_clock
@@ -206,32 +208,58 @@ RETIRE = Verb(
 
 def _add_incarnation_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", required=True, help="what happened, in a sentence")
-    _add_people_arguments(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--pharmacy", type=UUID, help="the log of this pharmacy")
+    which.add_argument("--all", action="store_true", help="every log whose last signed entry the database lacks")
+    parser.add_argument("--by", required=True, metavar="USERNAME", help="a manager of the pharmacy, or of each")
+    parser.add_argument("--second", required=True, metavar="USERNAME", help="another manager or pharmacist")
 
 
 def _incarnation(command: BaseCommand, options: Options) -> int:
-    """Close a log and open its successor.
+    """Close a log and open its successor, or with --all do so for each log that was restored.
 
-    The last signed note comes from the sealer's state, not from the database.
+    The last signed note comes from the sealer's state, not from the database. A pharmacy where one of the two people is
+    not on the staff is named and left; the exit status is then 1.
     """
-    by, second = _people(options)
     connection = raw_connection(owner_alias())
-    log = log_of(all_logs(connection), options["pharmacy"])
-    state = StateFolder(state_folder()).load(log.log_id)
+    states = StateFolder(state_folder())
+    if not options["all"]:
+        _open_incarnation(command, log_of(all_logs(connection), options["pharmacy"]), states, options)
+        return 0
+    status = count = 0
+    for log in open_logs(connection):
+        state = states.load(log.log_id)
+        if state is None or not find_difference(connection, log.log_id, state):
+            continue
+        try:
+            _open_incarnation(command, log, states, options)
+            count += 1
+        except (CommandError, DispensaryError) as error:
+            command.stderr.write(f"{log.origin} stays as it is: {error}")
+            status = 1
+    command.stdout.write(f"{count} logs go on in a successor.")
+    return status
+
+
+def _open_incarnation(command: BaseCommand, log: LogRow, states: StateFolder, options: Options) -> None:
+    # The logs of the whole site have no staff of their own: any manager speaks for them.
+    pharmacy = None if log.pharmacy in (SITE, REGISTER) else log.pharmacy
+    by = authoriser(options["by"], pharmacy, Role.MANAGER)
+    second = authoriser(options["second"], pharmacy, Role.MANAGER, Role.PHARMACIST)
+    state = states.load(log.log_id)
     note = state.note if state else ""
     retention.open_incarnation(
         log.log_id, note=note, reason=options["reason"], by=by, second=second, now=read_clock(owner_alias())
     )
-    successor = log_of(all_logs(connection), options["pharmacy"])
+    successor = log_of(all_logs(raw_connection(owner_alias()), log.pharmacy), log.pharmacy)
     command.stdout.write(
         f"{log.origin} is closed; {successor.origin} continues it. Its key goes by its own name: `manage.py audit key --show`."
     )
-    return 0
 
 
 INCARNATION = Verb(
-    "After a restore: close the log that the sealer refuses (FORK) and open its successor, bound to the last signed note. "
-    "Both logs stay, and each verifies for itself.",
+    "After a restore: close the log that the sealer refuses (FORK), or with --all every such log, and open its successor, bound to "
+    "the last signed note. Both logs stay, and each verifies for itself.",
     _add_incarnation_arguments,
     _incarnation,
     {DispensaryError: 2, StateTrouble: 1},

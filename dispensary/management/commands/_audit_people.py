@@ -11,11 +11,15 @@ from dispensary.actors import Actor, Role
 from dispensary.models import StaffMember
 
 
-def authoriser(username: str, pharmacy: UUID, *roles: Role) -> Actor:
-    """Return an active member of staff in one of these roles. Raises CommandError."""
+def authoriser(username: str, pharmacy: UUID | None, *roles: Role) -> Actor:
+    """Return an active member of staff in one of these roles, of any pharmacy where none is named. Raises CommandError."""
     name = get_user_model().USERNAME_FIELD
-    member = StaffMember.objects.filter(**{f"user__{name}": username}, pharmacy_id=pharmacy, active=True).first()
-    if member is None or Role(member.role) not in roles:
+    members = StaffMember.objects.filter(
+        **{f"user__{name}": username}, active=True, role__in=[role.value for role in roles]
+    )
+    member = (members.filter(pharmacy_id=pharmacy) if pharmacy else members.order_by("pk")).first()
+    if member is None:
         role_names = " or ".join(role.value for role in roles)
-        raise CommandError(f"{username} is no active {role_names} of pharmacy {pharmacy}.", returncode=2)
+        place = f"pharmacy {pharmacy}" if pharmacy else "a pharmacy"
+        raise CommandError(f"{username} is no active {role_names} of {place}.", returncode=2)
     return member.actor()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import shlex
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -15,6 +17,7 @@ from django.utils import timezone
 
 from deploy.demo.attacks import Attack, unguarded
 from dispensary import audit
+from dispensary.audit import retention
 from dispensary.audit.checks import live
 from dispensary.audit.evidence import verify
 from dispensary.audit.log.database import LogRow, all_logs, log_of, raw_connection
@@ -197,6 +200,50 @@ def test_the_restore_drill_end_to_end(house: House, database: Database) -> None:
     # What was restored away stays lost, and the old log says so to whoever holds its last note.
     assert any(finding.kind in ("TRUNCATED", "ROOT_MISMATCH", "FORK") for finding in report.findings)
     assert house.check(closed, stored=True).exit == verify.INCOMPLETE
+
+
+def restore(house: House, database: Database) -> None:
+    """Take the last entries and their checkpoint away, as a restored backup does, and go on."""
+    size = house.check().last
+    with database.connect("superuser") as connection, unguarded(connection):
+        attack = Attack(connection, house.row.log_id)
+        attack.cut(size - 5)
+        attack.delete("checkpoint", size - 5)
+    for _ in range(3):
+        house.write(house.pharmacy)
+
+
+def words_of_the_runbook(house: House) -> list[str]:
+    """Return the command for a restored site as OPERATING.md has it, with the names of two people."""
+    page = (Path(retention.__file__).parent / "OPERATING.md").read_text()
+    (command,) = re.findall(r"`(audit incarnation --all [^`]+)`", page)
+    people = house.people()
+    return shlex.split(command.replace("MANAGER", people["by"]).replace("PERSON", people["second"]))
+
+
+def test_the_runbook_s_words_continue_every_restored_log_and_no_other(house: House, database: Database) -> None:
+    whole = House(house.write)
+    restore(house, database)
+    before = whole.row
+    out = StringIO()
+    call_command(*words_of_the_runbook(house), stdout=out)
+    assert house.row.origin.endswith("/incarnation/2") and whole.row == before
+    assert out.getvalue().endswith("1 logs go on in a successor.\n")
+    house.seal()
+    assert house.check().exit == verify.OK
+
+
+def test_a_restored_log_of_a_pharmacy_without_the_two_people_is_named_and_left(
+    house: House, database: Database
+) -> None:
+    other = House(house.write)
+    for restored in (house, other):
+        restore(restored, database)
+    before, err = other.row, StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command(*words_of_the_runbook(house), stdout=StringIO(), stderr=err)
+    assert ended.value.code == 1 and f"{before.origin} stays as it is" in err.getvalue()
+    assert other.row == before and house.row.origin.endswith("/incarnation/2")
 
 
 def note_of(house: House) -> str:
