@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu import Queue
 
+from deploy import watchdog  # noqa: F401  (importing connects its receivers)
 from deploy.environment import share_metrics
 from dispensary.schedule import SEND_QUEUE, TASK_ROUTES, TICK_QUEUE, beat_schedule
 

@@ -251,7 +251,9 @@ def test_every_way_to_run_it_has_the_same_processes() -> None:
 def test_every_variable_of_the_readme_is_read_and_the_reverse() -> None:
     import re
 
-    settings_text = "".join((ROOT / "deploy" / name).read_text() for name in ("settings.py", "web_server.py"))
+    settings_text = "".join(
+        (ROOT / "deploy" / name).read_text() for name in ("settings.py", "web_server.py", "watchdog.py")
+    )
     read = set(re.findall(r'(?:ENV\.get|environ\.get|_flag|_list)\("([A-Z_]+)"|"(DATABASE_[A-Z_]*URL)"', settings_text))
     read = {name for names in read for name in names if name}
     readme = (ROOT / "deploy" / "README.md").read_text()

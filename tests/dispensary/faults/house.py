@@ -64,6 +64,7 @@ class House:
             "CHANNELS": json.dumps({"email": "sink"}),
             "CHANNEL_OPTIONS": json.dumps({"sink": sink}),
             "LOG_LEVEL": "ERROR",
+            "WATCHDOG_SECONDS": "0",  # a test without beat has workers to which nothing comes
         }
         return self.site.environment(**{**ours, **self.settings, **more})
 
