@@ -1,5 +1,6 @@
 """Settings and facts change under a plan: what is to come moves, and what has been said is not said again."""
 
+import importlib
 import json
 import threading
 from datetime import UTC, datetime, time, timedelta
@@ -486,3 +487,14 @@ def test_a_change_of_language_and_zone_stands_in_the_log_with_both_values(patien
     with audit.reading(patient.pharmacy):
         changed = json.loads(AuditBody.objects.get(entry_id=entry.pk).body)["changed"]
     assert changed == {"language": {"from": "en", "to": "fr"}, "time_zone": {"from": "", "to": "Europe/Paris"}}
+
+
+def test_after_an_update_that_counts_otherwise_every_patient_is_counted_again_on_the_same_day(patient, supply):
+    other = making.patient(patient.pharmacy, given_name="Noa")  # of whom nothing is counted yet
+    assert not CountedTherapy.objects.filter(patient=other).exists()
+    assert summaries.refresh_outdated(now=NOW) == 0
+    update = importlib.import_module("dispensary.migrations.0038_count_therapies_again")
+    make.run_as_owner(update.UNCOUNTED, ())
+    assert summaries.refresh_outdated(now=NOW) == Patient.objects.count() > 1
+    assert CountedTherapy.objects.get(patient=patient).counted_on == NOW.date()
+    assert list(summaries.check_summaries(now=NOW)) == []
