@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baclofen_rules import all_rules
+from baclofen_rules import all_rules, medicines
 from baclofen_rules.findings import DetectedIssue, Dur
 from baclofen_rules.medicines import (
+    OWN,
     Medicine,
     classes_of,
+    classify,
+    depressant_codes,
+    find_other_medicine,
     interaction_classes,
     is_near,
+    names_of_classes,
     names_own_medicine,
     table,
     words,
@@ -155,3 +160,116 @@ def test_any_text_is_classified_or_not_and_never_raises(name, atc):
     classes, is_known, _ = classes_of(Medicine(name or None, atc or None))
     assert is_known or not classes
     assert isinstance(names_own_medicine(name), bool)
+
+
+def test_the_tables_are_read_as_they_are_written():
+    folder = Path(medicines.__file__).parent
+    content, own = (tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in ("classes", OWN))
+    read = medicines.table.__wrapped__()
+    assert [*read.classes] == [row["code"] for row in content["class"]]
+    for row in content["class"]:
+        kept = read.classes[row["code"]]
+        plain = ("code", "title", "effect", "mechanism", "advice", "dur", "detected_issue", "mark", "source", "where")
+        assert {name: getattr(kept, name) for name in plain} == {name: row[name] for name in plain}
+        assert (kept.atc, kept.not_atc) == (tuple(row["atc"]), tuple(row.get("not_atc", ())))
+        assert kept.names == {words(name) for name in row["names"]}
+        assert kept.is_depressant is row.get("is_depressant", False)
+        assert all(kept.code in read.by_name[name] for name in kept.names)
+    assert sum(map(len, read.by_name.values())) == sum(len(kept.names) for kept in read.classes.values())
+    assert read.longest_name == max(map(len, read.by_name))
+    assert (read.own_atc, read.own_class) == (own["medicine"]["atc"], own["medicine"]["class"])
+    assert read.own_names == {word for name in own["medicine"]["names"] for word in words(name)}
+    assert read.allergens == tuple((frozenset(row["brands"]), frozenset(row["words"])) for row in own["allergen"])
+    assert read.harmless == {word for name in content["no_class"]["names"] for word in words(name)}
+    assert (read.packaging, read.atc_groups) == (set(content["packaging"]["words"]), set(content["atc"]["groups"]))
+    assert read.stems.fullmatch("zorbazepam")
+    assert not read.stems.fullmatch("zorba")
+
+
+def test_a_list_of_medicines_is_put_into_classes_with_the_names_as_given():
+    listed = [
+        Medicine("Morphine 10 mg", None),
+        Medicine(None, "N02AA05"),
+        Medicine("Zorblaxin", None),
+        Medicine("baclofen", None),
+        Medicine("paracetamol", None),
+        Medicine("diazepam", "N05BA01"),
+    ]
+    by_code, unclassified = classify(listed, own_course=True)
+    assert by_code == {
+        "interaction-opioid": ("Morphine 10 mg", "N02AA05"),
+        "interaction-benzodiazepine": ("diazepam",),
+    }
+    assert unclassified == ("Zorblaxin",)
+    without_course, _ = classify(listed, own_course=False)
+    assert without_course["interaction-muscle-relaxant"] == ("baclofen",)
+    assert names_of_classes(by_code, ("interaction-benzodiazepine", "interaction-lithium", "interaction-opioid")) == (
+        "diazepam",
+        "Morphine 10 mg",
+        "N02AA05",
+    )
+    assert names_of_classes({"a": ("x", "y"), "b": ("y",)}, ("a", "b")) == ("x", "y")
+
+
+def test_which_classes_are_counted_as_depressants():
+    counted = depressant_codes()
+    assert {"interaction-opioid", "interaction-benzodiazepine"} <= set(counted)
+    assert "interaction-antihypertensive" not in counted
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("take tizanidine 4 mg", "tizanidine"),
+        ("give sodium oxybate at night", "sodium oxybate"),
+        ("ibuprofen with food", "ibuprofen"),
+        ("paracetamol and morphine", "paracetamol"),
+        ("baclofen then morphine", "morphine"),
+        ("zorbazepam at night", "zorbazepam"),
+        ("baclofen 10 mg three times a day", None),
+        ("with acid drinks", None),
+        ("", None),
+    ],
+)
+def test_another_medicine_in_a_text_is_found_with_its_place(text, found):
+    place = find_other_medicine(text)
+    assert (None if place is None else text[place[0] : place[1]]) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "atc", "known"),
+    [
+        ("paracetamol 500 mg tablets", None, True),
+        ("paracetamol zorblax", None, False),
+        ("tablets", None, False),
+        ("", None, False),
+        ("Zorblaxin", "N02BE01", True),
+        ("Zorblaxin", "n02 be01", True),
+        ("Zorblaxin", "N02", False),
+        ("Zorblaxin", "C", False),
+        (None, "C08", True),
+        (None, "Q99AA01", False),
+    ],
+)
+def test_what_is_known_of_a_medicine(name, atc, known):
+    assert classes_of(Medicine(name, atc))[1] is known
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "near"),
+    [
+        ("lyrica", "lyrica", True),
+        ("lyrico", "lyrica", False),
+        ("baclofen", "baclofen", True),
+        ("baklophen", "baclofen", False),
+        ("baklofen", "baclofen", True),
+        ("baclofenum", "baclofen", True),
+        ("baclofenums", "baclofen", False),
+        ("aclofe", "baclofen", True),
+        ("clofe", "baclofen", False),
+        ("bxcxofen", "baclofen", True),
+        ("bxcxoxen", "baclofen", False),
+    ],
+)
+def test_a_word_within_two_letters_of_a_long_name_is_near(word, name, near):
+    assert is_near(word, name) is near
