@@ -493,7 +493,7 @@ def test_after_an_update_that_counts_otherwise_every_patient_is_counted_again_on
     other = making.patient(patient.pharmacy, given_name="Noa")  # of whom nothing is counted yet
     assert not CountedTherapy.objects.filter(patient=other).exists()
     assert summaries.refresh_outdated(now=NOW) == 0
-    update = importlib.import_module("dispensary.migrations.0038_count_therapies_again")
+    update = importlib.import_module("dispensary.migrations.0040_count_therapies_again")
     make.run_as_owner(update.UNCOUNTED, ())
     assert summaries.refresh_outdated(now=NOW) == Patient.objects.count() > 1
     assert CountedTherapy.objects.get(patient=patient).counted_on == NOW.date()

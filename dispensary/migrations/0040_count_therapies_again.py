@@ -11,7 +11,7 @@ ON CONFLICT (patient_id) DO UPDATE SET counted_on = excluded.counted_on
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dispensary', '0037_links_of_patient_pages'),
+        ('dispensary', '0039_ready_messages'),
     ]
 
     operations = [
