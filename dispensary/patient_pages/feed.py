@@ -6,8 +6,11 @@ SEQUENCE, so that a phone which keeps events takes it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
+
+from icalendar import Calendar, Event
+from icalendar.enums import CLASS, STATUS, TRANSP
+from icalendar.prop import vDuration, vText
 
 from dispensary.models import Patient, Pharmacy, Reminder, ReminderState
 from dispensary.models.reminders import ReminderKind
@@ -15,6 +18,8 @@ from dispensary.reminders.texts import patient_page
 
 SINCE = timedelta(days=60)
 """How long ago an event may have been for the calendar to name it still."""
+REFRESH = timedelta(hours=6)
+"""How often a telephone should look again."""
 _TITLES = {
     ReminderKind.DOSE_CHANGE: "event_change",
     ReminderKind.LAST_DAY: "event_last_day",
@@ -22,62 +27,38 @@ _TITLES = {
     ReminderKind.RUN_OUT: "event_run_out",
 }
 """The kinds that are events; the second and the late calls say nothing new about a day."""
-_LONGEST_LINE = 75
-"""Octets (RFC 5545, 3.1)."""
 
 
-def render_feed(patient: Patient, pharmacy: Pharmacy, language: str, page_url: str, today: date) -> str:
+def render_feed(patient: Patient, pharmacy: Pharmacy, language: str, page_url: str, today: date) -> bytes:
     """Return the calendar of a patient. Titles name neither medicine nor dose, nor the patient."""
     words = patient_page(language)
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        f"PRODID:-//Dispensary//Patient page//{language.upper()}",
-        "METHOD:PUBLISH",
-        f"X-WR-CALNAME:{_escape(pharmacy.name)}",
-        "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
-        "X-PUBLISHED-TTL:PT6H",
-    ]
+    calendar = Calendar.new(prodid=f"-//Dispensary//Patient page//{language.upper()}", uid=f"{patient.pk}@dispensary")
+    calendar.add("METHOD", "PUBLISH")
+    # With their types: the library takes these for words that need no escapes.
+    calendar.add("X-WR-CALNAME", vText(pharmacy.name))
+    calendar.add("REFRESH-INTERVAL", vDuration(REFRESH), parameters={"VALUE": "DURATION"})
+    calendar.add("X-PUBLISHED-TTL", vDuration(REFRESH))
     rows = Reminder.objects.filter(patient=patient, kind__in=_TITLES, local_date__gte=today - SINCE)
     for row in rows.select_related("plan").order_by("local_date", "id"):
-        lines += _event(row, words, pharmacy, page_url)
-    return "".join(f"{_fold(line)}\r\n" for line in (*lines, "END:VCALENDAR"))
+        calendar.add_component(_event(row, words, pharmacy, page_url))
+    content: bytes = calendar.to_ical()
+    return content
 
 
-def _event(row: Reminder, words: dict[str, str], pharmacy: Pharmacy, page_url: str) -> Iterator[str]:
+def _event(row: Reminder, words: dict[str, str], pharmacy: Pharmacy, page_url: str) -> Event:
     is_withdrawn = row.state == ReminderState.WITHDRAWN
     on = date.fromisoformat(row.params["date"]) if row.kind == ReminderKind.DOSE_CHANGE else row.local_date
-    changed_at = (row.plan.ended_at if is_withdrawn else None) or row.plan.planned_at
-    yield "BEGIN:VEVENT"
-    yield f"UID:{row.public_id}@dispensary"
-    yield f"SEQUENCE:{int(is_withdrawn)}"
-    yield f"STATUS:{'CANCELLED' if is_withdrawn else 'CONFIRMED'}"
-    yield f"DTSTAMP:{changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    yield f"DTSTART;VALUE=DATE:{on:%Y%m%d}"
-    yield f"DTEND;VALUE=DATE:{on + timedelta(days=1):%Y%m%d}"
-    yield "TRANSP:TRANSPARENT"
-    yield "CLASS:PRIVATE"
-    yield f"SUMMARY:{_escape(words[_TITLES[ReminderKind(row.kind)]].format(sender=pharmacy.name))}"
-    yield f"DESCRIPTION:{_escape(words['event_text'].format(phone=pharmacy.phone))}"
-    if page_url:
-        yield f"URL:{page_url}"
-    yield "END:VEVENT"
-
-
-def _escape(text: str) -> str:
-    """Return a text value (RFC 5545, 3.3.11)."""
-    escaped = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return " ".join(escaped.splitlines())
-
-
-def _fold(line: str) -> str:
-    """Break a line after 75 octets, between characters."""
-    parts, size = [""], 0
-    for sign in line:
-        octets = len(sign.encode())
-        if size + octets > _LONGEST_LINE:
-            parts.append("")
-            size = 1  # the blank that the next line begins with
-        parts[-1] += sign
-        size += octets
-    return "\r\n ".join(parts)
+    event = Event.new(
+        uid=f"{row.public_id}@dispensary",
+        sequence=int(is_withdrawn),
+        status=STATUS.CANCELLED if is_withdrawn else STATUS.CONFIRMED,
+        stamp=(row.plan.ended_at if is_withdrawn else None) or row.plan.planned_at,
+        start=on,
+        end=on + timedelta(days=1),
+        classification=CLASS.PRIVATE,
+        summary=words[_TITLES[ReminderKind(row.kind)]].format(sender=pharmacy.name),
+        description=words["event_text"].format(phone=pharmacy.phone),
+        url=page_url or None,
+    )
+    event.add("TRANSP", TRANSP.TRANSPARENT)
+    return event
