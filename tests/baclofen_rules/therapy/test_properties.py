@@ -233,7 +233,8 @@ def test_5_after_the_return_of_the_last_hand_over_nothing_is_covered_less(
 @given(states.states(), st.data())
 def test_6_parts_up_to_the_ordered_quantity_are_parts(facts: Facts, data: st.DataObject) -> None:
     orders = [o for o in active(facts) if all(p.quantity for p in o.plan.products) and not o.plan.then_stop]
-    assume(orders and facts.died_on is None)
+    # Which came first of two hand-overs of today, here and elsewhere, no date says.
+    assume(orders and facts.died_on is None and all(s.on < facts.today for s in facts.supplies if s.order is None))
     order = data.draw(st.sampled_from(orders))
     assume(
         not any(decision.kind is DecisionKind.STOPPED and decision.object == order.id for decision in facts.decisions)
