@@ -163,9 +163,14 @@ def queue(request: HttpRequest, visit: Visit) -> HttpResponse:
             "queue.html",
             context | {"page": results, "rows": [find_row(order, visit) for order in results.orders]},
         )
-    tabs = count_tabs(visit, request.GET.get("tab", ""))
+    bags = Preparation.objects.filter(pharmacy=visit.pharmacy, stage__in=OPEN_STAGES)
+    has_bags = visit.pharmacy.separate_steps or bags.exists()
+    tabs = count_tabs(visit, request.GET.get("tab", ""), has_bags=has_bags)
     tab = next(tab for tab in tabs if tab.is_current)
-    waiting = read_page(orders_of_tab(visit, tab.name), LONGEST_WAITING_FIRST, request.GET, tab.count)
+    orders_shown = orders_of_tab(visit, tab.name)
+    if has_bags:
+        orders_shown = orders_shown.prefetch_related(open_bags("prescription__"))
+    waiting = read_page(orders_shown, LONGEST_WAITING_FIRST, request.GET, tab.count)
     rows = [show_row(summary.prescription, summary, visit) for summary in waiting.orders]
     context |= {"page": waiting, "rows": rows, "tabs": tabs if len(tabs) > 1 else [], "tab": tab}
     if not waiting.previous and not tab.name:
@@ -209,8 +214,7 @@ def waiting_orders(visit: Visit) -> QuerySet[WithAnnotations[OrderSummary, DueCo
     not_due = Case(When(due_on__lte=visit.today, then=False), default=True, output_field=BooleanField())
     waiting = OrderSummary.objects.filter(pharmacy=visit.pharmacy).annotate(not_due=not_due)
     # Nothing is joined, so that the database sorts summaries alone.
-    waiting = waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
-    return waiting.prefetch_related(open_bags("prescription__"))
+    return waiting.prefetch_related("prescription__patient", "prescription__phases", "prescription__claim")
 
 
 def open_bags(prefix: str = "") -> Prefetch[str, QuerySet[Preparation], str]:
@@ -231,15 +235,17 @@ def orders_of_tab(visit: Visit, name: str) -> QuerySet[WithAnnotations[OrderSumm
     return orders
 
 
-def count_tabs(visit: Visit, current: str) -> list[Tab]:
+def count_tabs(visit: Visit, current: str, *, has_bags: bool) -> list[Tab]:
     """Return the tabs that have orders, and the current one; the first is that of all orders."""
     rows = waiting_orders(visit).order_by().values_list("state", "awaiting").annotate(Count("pk"))
     counts = Counter[str]()
     for state, awaiting, count in rows:
         name = next((name for name, (_, states) in TABS.items() if state in states), awaiting or "sender")
         counts[name] += count
-    bags = waiting_orders(visit).order_by().filter(prescription__preparations__stage__in=OPEN_STAGES)
-    in_bags: dict[str, int] = dict(bags.values_list("prescription__preparations__stage").annotate(Count("pk")))
+    in_bags: dict[str, int] = {}
+    if has_bags:
+        bags = waiting_orders(visit).order_by().filter(prescription__preparations__stage__in=OPEN_STAGES)
+        in_bags = dict(bags.values_list("prescription__preparations__stage").annotate(Count("pk")))
     words = {name: words for name, (words, _) in TABS.items()} | BAG_TABS | HELD_TABS
     current = current if current in words else ""
     total = counts.total()

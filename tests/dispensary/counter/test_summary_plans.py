@@ -78,7 +78,7 @@ def test_the_withdrawal_risk_list_is_read_by_its_index(summaries):
 
 def test_the_queue_is_read_by_an_index_of_its_pharmacy(summaries):
     for read in (
-        lambda: count_tabs(summaries, ""),
+        lambda: count_tabs(summaries, "", has_bags=False),
         lambda: list(waiting_orders(summaries).order_by(*LONGEST_WAITING_FIRST)[:ROWS]),
     ):
         for plan in read_plans(read):
