@@ -64,7 +64,7 @@ def running(run_dir: Path) -> list[psutil.Process]:
 @pytest.mark.parametrize("turn", ["first start", "second start, on what is there"])
 def test_story_comes_out_as_told_and_nothing_stays_behind(run_dir: Path, turn: str) -> None:
     with start(run_dir, ONCE="1") as demo:
-        output, _ = demo.communicate(timeout=240)
+        output, _ = demo.communicate(timeout=480)
     assert demo.returncode == 0, output
     assert "!!" not in output
     assert "the log verifies again" in output
@@ -80,7 +80,7 @@ def test_demo_killed_the_hard_way_leaves_nothing_and_starts_again(run_dir: Path)
         if line.startswith("1. "):
             break
     second = start(run_dir)
-    second_output, _ = second.communicate(timeout=60)
+    second_output, _ = second.communicate(timeout=120)
     assert second.returncode == 1
     assert "A demo already runs in this folder" in second_output
     assert "Traceback" not in second_output
@@ -89,7 +89,7 @@ def test_demo_killed_the_hard_way_leaves_nothing_and_starts_again(run_dir: Path)
     demo.wait()
     wait_until(lambda: not running(run_dir), 60, lambda: str(running(run_dir)))
     with start(run_dir, ONCE="1") as again:
-        output, _ = again.communicate(timeout=240)
+        output, _ = again.communicate(timeout=480)
     assert again.returncode == 0, output
 
 
