@@ -32,7 +32,7 @@ RELATIONS = (
     (Relation.CONCURRENT.value, "It is taken beside what is recorded here"),
 )
 DOSED = (
-    "This cannot be read as one day\u2019s dose: type it as on a label, such as 10 mg three times a day. "
+    "This cannot be read as one day\u2019s dose alone: type it as on a label, such as 10 mg three times a day. "
     "Record each dose of a plan as a supply of its own."
 )
 TARGETS = {
@@ -107,13 +107,15 @@ def earlier_supply(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpRes
 
 
 def read_doses(data: dict[str, Any], visit: Visit) -> Sequence[Decimal] | None:
-    """Return the doses of a day in mg; None where the directions do not say one day's doses without doubt."""
+    """Return the doses of a day in mg; None where the directions do not say one day's doses without doubt, or say more than that."""
     reading = read_directions(
         data["directions"], strength_mg=data["strength_mg"], od_means_once_daily=visit.pharmacy.od_means_once_daily
     )
-    if not isinstance(reading, Reading) or reading.as_needed or len(reading.phases) != 1:
+    if not isinstance(reading, Reading) or reading.as_needed or reading.max_mg_per_day or len(reading.phases) != 1:
         return None
-    return reading.phases[0].doses
+    phase = reading.phases[0]
+    says_only_doses = phase.days in {None, data["days_supply"]} and not reading.then_stop
+    return phase.doses if says_only_doses else None
 
 
 def record(

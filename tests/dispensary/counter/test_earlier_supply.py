@@ -61,7 +61,7 @@ def test_the_same_supply_is_recorded_once(counter: Client, patient: Patient) -> 
 
 
 def test_tablets_are_read_by_their_strength(counter: Client, patient: Patient) -> None:
-    record(counter, patient, directions="half a tablet twice a day")
+    record(counter, patient, directions="half a tablet twice a day for 28 days")
     assert [str(dose) for dose in PriorSupply.objects.get().doses] == ["5.000000"] * 2
 
 
@@ -71,6 +71,9 @@ def test_tablets_are_read_by_their_strength(counter: Client, patient: Patient) -
         ("directions", "10 mg tid for 3 days, then 5 mg tid", "Record each dose of a plan as a supply of its own"),
         ("directions", "as needed up to 30 mg a day", "This cannot be read as one day"),
         ("directions", "as directed", "This cannot be read as one day"),
+        ("directions", "10 mg tid for 27 days", "This cannot be read as one day"),
+        ("directions", "10 mg tid for 28 days, then stop", "This cannot be read as one day"),
+        ("directions", "10 mg tid, maximum 40 mg a day", "This cannot be read as one day"),
         ("dispensed_on", "2999-01-01", "dispensed_on"),
         ("days_supply", "", "Type for how many days it lasts"),
         ("relation", "", "Choose how it stands"),
