@@ -6,6 +6,7 @@ entry, a deleted row an entry without its row.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,7 +93,8 @@ class Compared:
     """A model, the events whose first entry tells what its rows say, and where each column stands.
 
     A value is a path in the body (`pack.lot`), or a column of the entry after an "@". What an object of the body leaves out is
-    unknown; a key that the body itself lacks was not written when the entry was made. Of master data the newest entry counts.
+    unknown; a key that the body itself lacks was not written when the entry was made. A column of a row that is never NULL and that
+    the entry lacks is younger than the entry: its row has the column's default. Of master data the newest entry counts.
     """
 
     model: type[Model]
@@ -279,6 +281,12 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
         name: f"n.{path[1:]}" if path.startswith("@") else f"j.body #> '{{{path.replace('.', ',')}}}'"
         for name, path in compared.columns.items()
     }
+    defaults = {
+        field.attname: json.dumps(field.get_default(), default=str)
+        for field in meta.concrete_fields
+        if compared.columns.get(field.attname) == f"row.{field.attname}" and not field.null and field.has_default()
+    }
+    sources |= {name: f"coalesce({sources[name]}, %(default_{name})s::jsonb)" for name in defaults}
     facts = ", ".join(f"'{name}', {source}" for name, source in sources.items())
     is_logged = {
         name: "TRUE"
@@ -292,7 +300,8 @@ def _compare(cursor: Any, compared: Compared) -> Iterator[Orphan]:
     )
     order = "DESC" if compared.is_master else "ASC"
     question = _CHANGED.format(table=meta.db_table, about=_ABOUT, facts=facts, pairs=pairs, order=order)
-    cursor.execute(question, {"type": meta.model_name, "actions": [event.value for event in compared.events]})
+    values = {"type": meta.model_name, "actions": [event.value for event in compared.events]}
+    cursor.execute(question, values | {f"default_{name}": value for name, value in defaults.items()})
     for key, entry, name, now, logged in cursor.fetchall():
         detail = f"{name} is {_shorten(now)}, the log says {_shorten(logged)}"
         yield Orphan(Kind.CHANGED, str(meta.verbose_name), key, entry, detail)

@@ -14,6 +14,7 @@ from django.db import transaction
 from dispensary.actions import corrections, dispenses, namesakes, patients, pharmacies
 from dispensary.audit.checks.reconcile import Kind, reconcile
 from dispensary.audit.log import signed
+from dispensary.audit.log.events import Event
 from dispensary.models import Consent, Dispense, StaffRole
 from dispensary.models.contacts import ConsentAnswer, ConsentSource, Medium
 from dispensary.models.patient import CorrectionReason, NamesakeAnswer
@@ -92,6 +93,30 @@ def test_an_event_is_not_changed_by_the_application_and_named_when_the_owner_cha
     with database.connect("owner") as owner:
         owner.execute(statement, [shop.rows[table]])
     assert [words in detail for _, detail in shop.changed()] == [True], shop.changed()
+
+
+def test_an_entry_from_before_a_column_says_that_the_row_has_its_default(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    younger = ("opening_days", "second_signer", "second_signer_minutes", "separate_steps")
+    with monkeypatch.context() as patched:
+        columns = tuple(name for name in signed.PHARMACY if name not in younger)
+        patched.setitem(signed.COLUMNS, Event.PHARMACY_OPENED, columns)
+        pharmacy = make.pharmacy()
+
+    def changed() -> list[str]:
+        return [
+            orphan.detail for orphan in reconcile() if orphan.kind is Kind.CHANGED and orphan.id == str(pharmacy.pk)
+        ]
+
+    assert changed() == []
+    with database.connect("owner") as owner:
+        statement = "UPDATE dispensary_pharmacy SET opening_days = '12345', second_signer = true WHERE id = %s"
+        owner.execute(statement, [pharmacy.pk])
+    assert changed() == [
+        "opening_days is '12345', the log says '1234567'",
+        "second_signer is 'true', the log says 'false'",
+    ]
 
 
 MASTER_ROWS = {
