@@ -23,7 +23,7 @@ from dispensary.counter.styles import build
 from dispensary.models import Dispense, Patient, Prescription, StaffMember
 from tests.dispensary import make
 from tests.dispensary.api.conftest import hand_over
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 from tests.proxy import Proxy
 from tests.site import Site
 from tests.waiting import wait_until
@@ -280,9 +280,9 @@ def test_health_answers_while_a_silent_database_holds_every_thread(address: str,
 def test_a_browser_sends_it_again_by_itself(
     browser: Browser, address: str, proxy: Proxy, pharmacist: StaffMember, order: Prescription
 ) -> None:
-    with eye(browser, address) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, address) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         page.goto(f"{address}{reverse('counter:check', args=[order.pk])}")
         page.fill("#id_scan", f"01{make.TEN_MG}17{make.pack_expiry():%y%m%d}10LOT7")
         page.press("#id_scan", "Enter")
@@ -297,13 +297,13 @@ def test_a_browser_sends_it_again_by_itself(
 def test_the_page_that_says_it_is_without_fault(
     browser: Browser, address: str, proxy: Proxy, pharmacist: StaffMember
 ) -> None:
-    with eye(browser, address) as looking:
-        sign_in(looking, pharmacist)
-        looking.page.route("**/queue/news*", lambda _: None)  # it waits for an answer while we look
+    with open_window(browser, address) as window:
+        sign_in(window, pharmacist)
+        window.page.route("**/queue/news*", lambda _: None)  # it waits for an answer while we look
         with proxy.away():
-            looking.go("/")
-            expect(looking.page.get_by_role("heading", name="The database does not answer")).to_be_visible()
-            looking.console_errors.clear()  # of the 503
-            seen(looking, "database-away")
-        looking.page.get_by_role("link", name="Try again now").click()
-        expect(looking.page.get_by_role("heading", name="Queue")).to_be_visible()
+            window.go("/")
+            expect(window.page.get_by_role("heading", name="The database does not answer")).to_be_visible()
+            window.console_errors.clear()  # of the 503
+            check_page(window, "database-away")
+        window.page.get_by_role("link", name="Try again now").click()
+        expect(window.page.get_by_role("heading", name="Queue")).to_be_visible()

@@ -25,7 +25,7 @@ from dispensary.counter import log_standing
 from dispensary.models import AuditLog, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.audit.conftest import own_key  # noqa: F401  (a fixture)
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 from tests.site import Database
 
 pytestmark = [
@@ -61,18 +61,18 @@ def test_what_does_not_fit_its_hash_is_said_and_the_banner_turns_red_with_age(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     check(auditor)
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, auditor)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, auditor)
         expect(page.get_by_text("This log was whole when it was last verified")).to_be_visible()
         expect(page.get_by_text("does not fit")).to_have_count(0)
-        seen(looking, "log-whole")
+        check_page(window, "log-whole")
         with monkeypatch.context() as patch:
             patch.setattr(log_standing, "CHECK_MAX_AGE", timedelta(0))
             page.reload()
             notice = page.locator(".d-notice--stop").first
             expect(notice.get_by_text("was not verified for more than 26 hours")).to_be_visible()
-            seen(looking, "log-old")
+            check_page(window, "log-old")
         row = seal(auditor)
         with database.connect("superuser") as connection, unguarded(connection):
             attack = Attack(connection, row.log_id)
@@ -82,10 +82,10 @@ def test_what_does_not_fit_its_hash_is_said_and_the_banner_turns_red_with_age(
         expect(page.get_by_text("This entry does not fit its hash")).to_have_count(1)
         expect(page.get_by_text("The details do not fit their hash")).to_have_count(1)
         expect(page.get_by_text("This log was altered")).to_be_visible()
-        seen(looking, "log-altered")
+        check_page(window, "log-altered")
         page.get_by_role("row").filter(has_text="The details do not fit").get_by_role("link").click()
         expect(page.get_by_text("Do not rely on what is shown here")).to_be_visible()
-        seen(looking, "log-altered-entry")
+        check_page(window, "log-altered-entry")
 
 
 @pytest.fixture
@@ -121,24 +121,24 @@ def test_one_patients_complaint_becomes_printed_evidence_without_a_shell(
     keys = tmp_path / "keys.txt"
     row = seal(complaint)
     keys.write_text("".join(f"{key.named(row.origin).verifier}\n" for key in service.make_sealer().keys))
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, complaint)
-        looking.tab_to(page.get_by_role("link", name="Patients"))
-        looking.follow("Enter")
-        seen(looking, "desk-find")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, complaint)
+        window.tab_to(page.get_by_role("link", name="Patients"))
+        window.follow("Enter")
+        check_page(window, "desk-find")
         page.locator("#id_words").focus()
         page.keyboard.type("novak")
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.get_by_role("heading", name="Petra Novak")).to_be_visible()
-        seen(looking, "desk-patient")
+        check_page(window, "desk-patient")
         page.get_by_role("link", name="Order ").first.click()
         expect(page.get_by_text("105 mg a day is above the 100 mg daily maximum").first).to_be_visible()
         expect(page.get_by_text("Says", exact=True)).to_be_visible()
-        seen(looking, "desk-order")
+        check_page(window, "desk-order")
         page.get_by_role("listitem").filter(has_text="signed an answer to daily-maximum").get_by_role("link").click()
         expect(page.get_by_text("How it was worked out")).to_be_visible()
-        seen(looking, "desk-entry")
+        check_page(window, "desk-entry")
         with page.expect_download() as download:
             page.get_by_role("link", name="Prove this entry").click()
         download.value.save_as(tmp_path / "proof.json")
@@ -146,7 +146,7 @@ def test_one_patients_complaint_becomes_printed_evidence_without_a_shell(
         page.get_by_role("link", name="What was shown, signed and printed for it").click()
         page.get_by_role("link", name="Export as evidence").click()
         page.get_by_label("What for").fill("Complaint of Petra Novak, 29 November")
-        seen(looking, "desk-export")
+        check_page(window, "desk-export")
         with page.expect_download() as download:
             page.get_by_role("button", name="Export").click()
         download.value.save_as(tmp_path / "evidence.zip")
@@ -158,55 +158,55 @@ def test_one_patients_complaint_becomes_printed_evidence_without_a_shell(
 def test_the_pages_of_the_desk_are_without_fault(
     browser: Browser, live_server: LiveServer, complaint: StaffMember
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, complaint)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, complaint)
         page.get_by_role("link", name="Overrides").first.click()
         expect(page.get_by_role("cell", name="Petra Novak").first).to_be_visible()
-        seen(looking, "desk-overrides")
+        check_page(window, "desk-overrides")
         page.get_by_label("Rule").select_option("daily-maximum")
         page.get_by_role("button", name="Show").click()
         expect(page.get_by_text("1 answer", exact=True)).to_be_visible()
         log, today = AuditLog.objects.get(pharmacy=complaint.pharmacy_id), complaint.pharmacy.local_day(timezone.now())
         counts.count_day(log, complaint.pharmacy, today, now=timezone.now())
-        looking.go(f"{reverse('counter:audit-quality')}?until={today}")
+        window.go(f"{reverse('counter:audit-quality')}?until={today}")
         expect(page.get_by_role("link", name="Daily maximum")).to_be_visible()
-        seen(looking, "desk-rules")
+        check_page(window, "desk-rules")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Try a limit").click()
         page.get_by_label("Limit", exact=True).select_option(label="terms.max_mg_per_day, from 12 years: 100 mg/day")
         page.get_by_label("Number to try").fill("110")
-        seen(looking, "desk-trials")
+        check_page(window, "desk-trials")
         page.get_by_role("button", name="Ask the decisions again").click()
         expect(page.get_by_text("It waits for the worker.")).to_be_visible()
-        seen(looking, "desk-trial-waits")
+        check_page(window, "desk-trial-waits")
         limit_trials.run_next(timezone.now)
         page.get_by_text("would differ, in 1 order.").wait_for()
-        seen(looking, "desk-trial-done")
+        check_page(window, "desk-trial-done")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Peer review").click()
         page.get_by_label("From").fill(str(today - timedelta(days=1)))
         page.get_by_label("To").fill(str(today))
-        seen(looking, "desk-samples")
+        check_page(window, "desk-samples")
         page.get_by_role("button", name="Draw a sample").click()
         first = page.get_by_role("group", name="Was this the right answer").first
         first.get_by_label("Discuss").check()
         page.get_by_role("button", name="Record the judgement on 1").click()
         expect(page.locator(".nhsuk-error-summary")).to_be_visible()
-        seen(looking, "desk-sample-refused")
+        check_page(window, "desk-sample-refused")
         page.get_by_label("In words").first.fill("Was the prescriber's answer written down?")
         page.get_by_role("button", name="Record the judgement on 1").click()
         expect(page.get_by_text("judged, 1 to discuss")).to_be_visible()
-        seen(looking, "desk-sample")
+        check_page(window, "desk-sample")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Day").click()
-        seen(looking, "desk-day")
+        check_page(window, "desk-day")
         page.get_by_role("button", name="Sign this day").click()
         expect(page.get_by_text(f"Signed by {complaint.display_name}")).to_be_visible()
-        seen(looking, "desk-day-signed")
+        check_page(window, "desk-day-signed")
         page.get_by_role("navigation", name="Review of the log").get_by_role("link", name="Checks").click()
-        seen(looking, "desk-checks")
+        check_page(window, "desk-checks")
         page.get_by_role("button", name="Verify the log").click()
         expect(page.get_by_text("It waits for the sealer.")).to_be_visible()
-        seen(looking, "desk-checks-running")
+        check_page(window, "desk-checks-running")
         seal(complaint)
         assert requests.run_next(timezone.now())
         page.get_by_text("verified, ").wait_for()
-        seen(looking, "desk-checks-done")
+        check_page(window, "desk-checks-done")

@@ -13,7 +13,7 @@ from dispensary.actors import Actor
 from dispensary.models import Dispense, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
 from tests.dispensary.reminders import making
-from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
+from tests.journeys.browsing import check_page, open_window, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -35,34 +35,34 @@ def test_two_people_and_a_shelf_by_keyboard(
 ) -> None:
     technician = make.staff(pharmacist.pharmacy, StaffRole.TECHNICIAN, now=timezone.now())
     address = reverse("counter:check", args=[waiting.pk])
-    with eye(browser, live_server.url) as bench, eye(browser, live_server.url) as desk:
+    with open_window(browser, live_server.url) as bench, open_window(browser, live_server.url) as desk:
         sign_in(bench, technician)
         bench.go(address)
         type_as_a_scanner(bench)
         expect(bench.page.locator("#id_lot")).to_have_value("LOT7")
         expect(bench.page.get_by_role("button", name="Prepare 42 tablets")).to_be_visible()
-        seen(bench, "bag-prepare")
+        check_page(bench, "bag-prepare")
         bench.follow("F9")
         expect(bench.page.get_by_text("A pharmacist who did not prepare it checks it")).to_be_visible()
-        seen(bench, "bag-prepared")
+        check_page(bench, "bag-prepared")
 
         sign_in(desk, pharmacist)
         desk.tab_to(desk.page.get_by_role("link", name="To check (1)"))
         desk.follow("Enter")
-        seen(desk, "queue-to-check")
+        check_page(desk, "queue-to-check")
         desk.go(address)
         expect(desk.page.get_by_role("button", name="Check 42 tablets")).to_be_visible()
-        seen(desk, "bag-check")
+        check_page(desk, "bag-check")
         desk.follow("F9")
         expect(desk.page.locator("#id_shelf")).to_be_focused()
-        seen(desk, "bag-checked")
+        check_page(desk, "bag-checked")
         desk.page.keyboard.type("A3")
         desk.follow("Enter")
         expect(desk.page.get_by_text("On shelf A3")).to_be_visible()
         expect(desk.page.get_by_text("ready after")).to_be_visible()
         desk.go(reverse("counter:explain", args=[waiting.patient_id]))
         expect(desk.page.get_by_text("Ready to be collected", exact=True)).to_be_visible()
-        seen(desk, "bag-ready-message")
+        check_page(desk, "bag-ready-message")
 
         bench.go(address)
         bench.follow("F9")
@@ -70,7 +70,7 @@ def test_two_people_and_a_shelf_by_keyboard(
         bench.page.keyboard.press("Space")
         bench.tab_to(bench.page.get_by_role("checkbox", name="Never to stop it suddenly"))
         bench.page.keyboard.press("Space")
-        seen(bench, "bag-collect")
+        check_page(bench, "bag-collect")
         bench.follow("F9")
         expect(bench.page.get_by_text("42 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Dispense.objects.get(prescription=waiting).preparation.shelf == "A3"

@@ -17,7 +17,7 @@ from dispensary import audit
 from dispensary.actions import patients
 from dispensary.models import Dispense, OrderSummary, Prescription, StaffMember, StaffRole
 from tests.dispensary import make
-from tests.journeys.looking import Eye, eye, seen, send_fast, sign_in, type_as_a_scanner
+from tests.journeys.browsing import BrowserWindow, check_page, open_window, send_fast, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -60,83 +60,83 @@ def above_the_maximum(pharmacist: StaffMember) -> Prescription:
 def test_a_dose_above_the_maximum_is_overridden_dispensed_and_proved_by_keyboard_alone(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        looking.go("/")
-        seen(looking, "sign-in")
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        window.go("/")
+        check_page(window, "sign-in")
+        sign_in(window, pharmacist)
 
         expect(page.get_by_role("heading", name="Queue")).to_be_visible()
         assert page.locator("#q").evaluate("element => element === document.activeElement")
         expect(page.get_by_text("105 mg a day is above the 100 mg daily maximum")).to_be_visible()
-        seen(looking, "queue")
-        looking.tab_to(page.get_by_role("link", name="Novak, Petra"))
-        looking.follow("Enter")
+        check_page(window, "queue")
+        window.tab_to(page.get_by_role("link", name="Novak, Petra"))
+        window.follow("Enter")
 
         expect(page.get_by_text("Take 35 mg three times a day for 28 days").first).to_be_visible()
         expect(page.get_by_role("img", name="Dose line: 105 mg a day")).to_be_visible()
-        seen(looking, "check")
+        check_page(window, "check")
         asked = page.get_by_role("group", name="Drinks alcohol")
-        looking.tab_to(asked.get_by_role("radio", name="Yes"))
+        window.tab_to(asked.get_by_role("radio", name="Yes"))
         page.keyboard.press("ArrowRight")
-        looking.follow("F9")
+        window.follow("F9")
         assert page.get_by_role("link", name="2 findings need a reason").evaluate("e => e === document.activeElement")
-        looking.follow("F8")
+        window.follow("F8")
 
         expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
-        seen(looking, "override")
-        looking.follow("F9")
+        check_page(window, "override")
+        window.follow("F9")
         assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
-        seen(looking, "override-with-errors")
-        sign_override(looking)
+        check_page(window, "override-with-errors")
+        sign_override(window)
 
         expect(page.get_by_text("Answered by Pharmacist").first).to_be_visible()
         page.keyboard.press("F2")
-        type_as_a_scanner(looking)
+        type_as_a_scanner(window)
         expect(page.get_by_text("Lioresal 10 mg tablets")).to_be_visible()
         expect(page.locator("#id_lot")).to_have_value("LOT7")
         expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
-        seen(looking, "scanned")
-        looking.follow("F9")
+        check_page(window, "scanned")
+        window.follow("F9")
         expect(page.get_by_role("heading", name="Not handed over")).to_be_visible()
-        seen(looking, "refused")
+        check_page(window, "refused")
         for tick in page.get_by_role("checkbox").all():
-            looking.tab_to(tick)
+            window.tab_to(tick)
             page.keyboard.press("Space")
-        looking.follow("F9")
+        window.follow("F9")
 
         expect(page.get_by_text("294 tablets of Lioresal 10 mg tablets")).to_be_visible()
-        seen(looking, "dispensed")
+        check_page(window, "dispensed")
         dispense = Dispense.objects.get(prescription=above_the_maximum)
         assert (dispense.lot, dispense.serial) == ("LOT7", "SN42")
         proof = audit.receipt(dispense.audit_entry)
-        label = page.request.get(looking.site + reverse("counter:label", args=[dispense.pk]))
+        label = page.request.get(window.site + reverse("counter:label", args=[dispense.pk]))
         words = PdfReader(io.BytesIO(label.body())).pages[0].extract_text().replace("\u00a0", " ")
         assert "THREE AND A HALF tablets (35 mg) three times a day" in " ".join(words.split())
         assert f"Log {proof}" in " ".join(words.split())
 
-        looking.tab_to(page.get_by_role("link", name="Audit trail"))
-        looking.follow("Enter")
+        window.tab_to(page.get_by_role("link", name="Audit trail"))
+        window.follow("Enter")
         expect(page.get_by_text("signed an answer to daily-maximum")).to_be_visible()
         expect(page.get_by_text(proof.leaf.hex())).to_be_visible()
-        seen(looking, "trail")
+        check_page(window, "trail")
 
 
-def sign_override(looking: Eye) -> None:
+def sign_override(window: BrowserWindow) -> None:
     """Fill both answers and sign, with Tab, Space and letters."""
-    page = looking.page
+    page = window.page
     for answer in page.locator("section.d-answer").filter(has=page.locator("textarea")).all():
-        looking.tab_to(answer.get_by_role("radio", name="Consulted prescriber", exact=True))
+        window.tab_to(answer.get_by_role("radio", name="Consulted prescriber", exact=True))
         page.keyboard.press("Space")
-        looking.tab_to(answer.get_by_label("In your own words"))
+        window.tab_to(answer.get_by_label("In your own words"))
         page.keyboard.type("Dr Mwangi raised it herself after the review on the ward.")
-        looking.tab_to(answer.get_by_label("Whom you asked"))
+        window.tab_to(answer.get_by_label("Whom you asked"))
         page.keyboard.type("Dr Mwangi")
-        looking.tab_to(answer.get_by_label("What was agreed"))
+        window.tab_to(answer.get_by_label("What was agreed"))
         page.keyboard.type("Call the patient on day 3")
-    looking.tab_to(page.get_by_label("Your password"))
+    window.tab_to(page.get_by_label("Your password"))
     page.keyboard.type(make.PASSWORD)
-    looking.follow("F9")
+    window.follow("F9")
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_a_scan_is_caught_wherever_the_focus_is_and_however_it_ends(
     focus: str,
     ending: str,
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
         page.locator(focus).focus()
-        type_as_a_scanner(looking, ending=ending)
+        type_as_a_scanner(window, ending=ending)
         expect(page.locator("#id_lot")).to_have_value("LOT7")
         expect(page.locator("#id_expiry")).to_have_value("2028-11-30")
         expect(page.locator("#id_quantity")).to_have_value("294")
@@ -179,12 +179,12 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
     lot: str,
     words: str,
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
-        send_fast(looking, [*code, "Enter"])
+        send_fast(window, [*code, "Enter"])
         expect(page.get_by_text(words).first).to_be_visible()
         expect(page.locator("#id_lot")).to_have_value(lot)
 
@@ -192,10 +192,10 @@ def test_a_web_address_on_a_pack_is_read_and_a_garbled_scan_is_named(
 def test_what_a_hand_types_is_no_scan(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
         page.locator("#id_lot").focus()
         page.keyboard.type("0105012345", delay=120)
         page.wait_for_timeout(400)
@@ -205,17 +205,17 @@ def test_what_a_hand_types_is_no_scan(
 def test_a_lock_loses_nothing_that_was_typed(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:override", args=[above_the_maximum.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:override", args=[above_the_maximum.pk]))
         page.get_by_role("radio", name="Consulted prescriber", exact=True).first.check()
         page.get_by_label("In your own words").first.fill("Dr Mwangi raised it herself.")
         page.get_by_label("Your password").fill("half a password")
         page.keyboard.press("Tab")
-        looking.follow("Alt+l")
+        window.follow("Alt+l")
         page.keyboard.type(make.PASSWORD)
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
         expect(page.get_by_label("In your own words").first).to_have_value("Dr Mwangi raised it herself.")
         assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
@@ -235,11 +235,11 @@ def test_the_scan_field_has_the_focus_and_is_in_view_at_every_size(
         make.patient(
             pharmacist.pharmacy, family_name="Novak", given_name="Petra", birth_date="1974-02-03", now=timezone.now()
         )
-    with eye(browser, live_server.url) as looking:
-        sign_in(looking, pharmacist)
-        looking.page.set_viewport_size({"width": width, "height": height})
-        looking.go(reverse("counter:check", args=[above_the_maximum.pk]))
-        field = looking.page.locator("#id_scan")
+    with open_window(browser, live_server.url) as window:
+        sign_in(window, pharmacist)
+        window.page.set_viewport_size({"width": width, "height": height})
+        window.go(reverse("counter:check", args=[above_the_maximum.pk]))
+        field = window.page.locator("#id_scan")
         assert field.evaluate("element => element === document.activeElement")
         at = field.evaluate(
             "element => { const box = element.getBoundingClientRect();"
@@ -252,22 +252,22 @@ def test_the_scan_field_has_the_focus_and_is_in_view_at_every_size(
 def test_a_session_that_ended_gives_back_what_was_typed_after_the_sign_in(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, above_the_maximum: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:override", args=[above_the_maximum.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:override", args=[above_the_maximum.pk]))
         page.get_by_role("radio", name="Consulted prescriber", exact=True).first.check()
         page.get_by_label("In your own words").first.fill("Dr Mwangi raised it herself.")
         page.context.clear_cookies()
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("heading", name="Your session has ended")).to_be_visible()
-        seen(looking, "session-ended")
-        looking.tab_to(page.get_by_role("button", name="Sign in and go on"))
-        looking.follow("Enter")
+        check_page(window, "session-ended")
+        window.tab_to(page.get_by_role("button", name="Sign in and go on"))
+        window.follow("Enter")
         page.keyboard.type(pharmacist.user.username)
         page.keyboard.press("Tab")
         page.keyboard.type(make.PASSWORD)
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.get_by_role("heading", name="Supply in spite of 2 findings")).to_be_visible()
         expect(page.get_by_label("In your own words").first).to_have_value("Dr Mwangi raised it herself.")
         assert page.get_by_role("radio", name="Consulted prescriber", exact=True).first.is_checked()
@@ -280,9 +280,9 @@ def test_without_scripts_the_same_pages_do_the_same_work(
     order = make.prescription(
         make.patient(pharmacist.pharmacy), written_on=timezone.now().date().isoformat(), now=timezone.now()
     )
-    with eye(browser, live_server.url, java_script_enabled=False) as looking:
-        page = looking.page
-        looking.go("/")
+    with open_window(browser, live_server.url, java_script_enabled=False) as window:
+        page = window.page
+        window.go("/")
         page.fill("#id_login", pharmacist.user.username)
         page.fill("#id_password", make.PASSWORD)
         page.get_by_role("button", name="Sign in", exact=True).click()
@@ -326,16 +326,16 @@ def test_every_other_page_is_without_fault(
         "reminders": reverse("counter:reminders"),
         "nothing-there": reverse("counter:check", args=[patient]),
     }
-    with eye(browser, live_server.url) as looking:
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        sign_in(window, pharmacist)
         for name, address in addresses.items():
-            looking.go(address)
-            seen(looking, name)
-        looking.page.keyboard.press("?")
-        expect(looking.page.get_by_text("Next in the queue")).to_be_visible()
-        looking.follow("Alt+l")
-        expect(looking.page.get_by_role("heading", name="This counter is locked")).to_be_visible()
-        seen(looking, "locked")
+            window.go(address)
+            check_page(window, name)
+        window.page.keyboard.press("?")
+        expect(window.page.get_by_text("Next in the queue")).to_be_visible()
+        window.follow("Alt+l")
+        expect(window.page.get_by_role("heading", name="This counter is locked")).to_be_visible()
+        check_page(window, "locked")
 
 
 def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(
@@ -347,26 +347,26 @@ def test_the_queue_is_worked_by_arrows_and_function_keys_and_holds_long_names(
     for number, name in enumerate(names):
         person = make.patient(pharmacist.pharmacy, family_name=name, birth_date=f"195{number}-02-03", now=now)
         make.prescription(person, now=now, written_on=now.date().isoformat())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        seen(looking, "queue-long-name")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        check_page(window, "queue-long-name")
         for key, name in [("ArrowDown", "Abel"), ("ArrowDown", "Baker"), ("ArrowUp", "Abel"), ("PageDown", names[2])]:
             page.keyboard.press(key)
             assert page.evaluate("document.activeElement.textContent").startswith(name)
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.get_by_role("heading", name=names[2])).to_be_visible()
-        seen(looking, "check-long-name")
-        looking.go(reverse("counter:queue"))
-        looking.follow("F4")
+        check_page(window, "check-long-name")
+        window.go(reverse("counter:queue"))
+        window.follow("F4")
         expect(page.get_by_role("heading", name="Abel")).to_be_visible()
 
 
 def test_an_empty_queue_says_so(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
-    with eye(browser, live_server.url) as looking:
-        sign_in(looking, pharmacist)
-        expect(looking.page.get_by_text("Nothing waits.")).to_be_visible()
-        seen(looking, "queue-empty")
+    with open_window(browser, live_server.url) as window:
+        sign_in(window, pharmacist)
+        expect(window.page.get_by_text("Nothing waits.")).to_be_visible()
+        check_page(window, "queue-empty")
 
 
 def copy_of(order: Prescription) -> Prescription:
@@ -383,37 +383,35 @@ def test_two_hundred_waiting_are_shown_on_four_pages_and_read(
     Prescription.objects.bulk_create(copies)
     summary = OrderSummary.objects.values().get(prescription=order)
     OrderSummary.objects.bulk_create(OrderSummary(**summary | {"prescription_id": copy.pk}) for copy in copies)
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         expect(page.get_by_text("1 to 50 of 200 prescriptions")).to_have_count(2)
-        seen(looking, "queue-full")
+        check_page(window, "queue-full")
         for first in (51, 101, 151):
-            looking.tab_to(page.get_by_role("link", name="Next page").first)
-            looking.follow("Enter")
+            window.tab_to(page.get_by_role("link", name="Next page").first)
+            window.follow("Enter")
             expect(page.get_by_text(f"{first} to {first + 49} of 200 prescriptions")).to_have_count(2)
             expect(page.get_by_role("link", name="Okafor, Ada")).to_have_count(50)
         expect(page.get_by_role("link", name="Next page")).to_have_count(0)
-        seen(looking, "queue-last-page")
-        looking.tab_to(page.locator("#q"))
+        check_page(window, "queue-last-page")
+        window.tab_to(page.locator("#q"))
         page.keyboard.type("Okafor")
-        looking.follow("Enter")
-        looking.tab_to(page.get_by_role("button", name="Next page").first)
-        looking.follow("Enter")
+        window.follow("Enter")
+        window.tab_to(page.get_by_role("button", name="Next page").first)
+        window.follow("Enter")
         expect(page.get_by_role("heading", name="Search: 200 found")).to_be_visible()
         expect(page.get_by_text("51 to 100 of 200 prescriptions")).to_have_count(2)
-        seen(looking, "search-second-page")
+        check_page(window, "search-second-page")
 
 
 def test_another_role_has_its_own_menu(browser: Browser, live_server: LiveServer, pharmacist: StaffMember) -> None:
     auditor = make.staff(pharmacist.pharmacy, StaffRole.AUDITOR)
-    with eye(browser, live_server.url) as looking:
-        sign_in(looking, auditor)
-        expect(
-            looking.page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log")
-        ).to_be_visible()
-        looking.tab_to(looking.page.get_by_role("link", name="Audit log"))
-        looking.follow("Enter")
-        seen(looking, "audit")
-        looking.page.get_by_role("row").nth(1).get_by_role("link").click()
-        seen(looking, "audit-entry")
+    with open_window(browser, live_server.url) as window:
+        sign_in(window, auditor)
+        expect(window.page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit log")).to_be_visible()
+        window.tab_to(window.page.get_by_role("link", name="Audit log"))
+        window.follow("Enter")
+        check_page(window, "audit")
+        window.page.get_by_role("row").nth(1).get_by_role("link").click()
+        check_page(window, "audit-entry")

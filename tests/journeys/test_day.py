@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import StaffMember
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -34,22 +34,22 @@ def test_the_day_is_counted_drawn_and_leads_to_the_queue(
     make.hand_over(
         make.prescription(make.patient(at, now=long_ago, family_name="Late"), now=long_ago), by, now=long_ago
     )
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.tab_to(page.get_by_role("link", name="Day", exact=True))
-        looking.follow("Enter")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.tab_to(page.get_by_role("link", name="Day", exact=True))
+        window.follow("Enter")
         expect(page.get_by_role("img", name="Handed over by hour")).to_be_visible()
         expect(page.get_by_role("img", name="Orders with a finding today, by rule")).to_be_visible()
         expect(page.get_by_role("link", name="1 without tablets")).to_be_visible()
-        seen(looking, "day")
-        looking.tab_to(page.get_by_text("As a table").first)
+        check_page(window, "day")
+        window.tab_to(page.get_by_text("As a table").first)
         page.keyboard.press("Enter")
         expect(page.get_by_role("columnheader", name="Hour")).to_be_visible()
-        seen(looking, "day-table")
-        looking.tab_to(page.get_by_role("link", name="1 needs an answer"))
-        looking.follow("Enter")
+        check_page(window, "day-table")
+        window.tab_to(page.get_by_role("link", name="1 needs an answer"))
+        window.follow("Enter")
         expect(page.get_by_role("link", name="Needs an answer (1)")).to_have_attribute("aria-current", "page")
-        looking.go(reverse("counter:day"))
-        looking.follow("F9")
+        window.go(reverse("counter:day"))
+        window.follow("F9")
         expect(page.get_by_role("heading", level=1)).to_be_visible()

@@ -14,7 +14,7 @@ from dispensary.models import Decision, Dispense, Patient, StaffMember
 from tests.dispensary import make
 from tests.dispensary.counter.test_choices import another_prescriber, check, order
 from tests.dispensary.counter.test_two_strengths import two_strengths
-from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
+from tests.journeys.browsing import check_page, open_window, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -34,20 +34,20 @@ def test_a_dose_increase_costs_a_scan_and_one_key(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
 ) -> None:
     increase = order(patient, 10, 10, 15)
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(check(increase))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(check(increase))
         assert page.locator("#id_scan").evaluate("element => element === document.activeElement")
-        seen(looking, "dose-increase")
-        type_as_a_scanner(looking)
+        check_page(window, "dose-increase")
+        type_as_a_scanner(window)
         main = page.get_by_role("button", name="Replaces 30 mg a day: dispense 98 tablets")
         expect(main).to_be_visible()
         page.locator("#id_quantity").fill("42")
         expect(page.get_by_role("button", name="Replaces 30 mg a day: dispense 42 tablets")).to_be_visible()
         page.locator("#id_quantity").fill("98")
-        seen(looking, "dose-increase-scanned")
-        looking.follow("F9")
+        check_page(window, "dose-increase-scanned")
+        window.follow("F9")
         expect(page.get_by_text("98 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Dispense.objects.get(prescription=increase).relation == "changes"
 
@@ -56,21 +56,21 @@ def test_another_first_day_is_chosen_by_keyboard_and_reviewed_at_once(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
 ) -> None:
     lower = order(patient, 10, 10, 5)
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(check(lower))
-        seen(looking, "lower-dose")
-        looking.follow("F9")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(check(lower))
+        check_page(window, "lower-dose")
+        window.follow("F9")
         assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
-        looking.tab_to(page.get_by_role("button", name="When the old tablets end"))
-        looking.follow("Enter")
+        window.tab_to(page.get_by_role("button", name="When the old tablets end"))
+        window.follow("Enter")
         assert page.locator("#act").evaluate("element => element === document.activeElement")
         expect(page.get_by_role("button", name="Replaces 30 mg a day from ")).to_be_visible()
         expect(page.locator("[aria-pressed=true]")).to_contain_text("When the old tablets end")
-        seen(looking, "lower-dose-chosen")
-        type_as_a_scanner(looking)
-        looking.follow("F9")
+        check_page(window, "lower-dose-chosen")
+        type_as_a_scanner(window)
+        window.follow("F9")
         expect(page.get_by_text("70 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Decision.objects.get(order=lower).kind == "replaces"
 
@@ -79,27 +79,27 @@ def test_a_second_prescribers_order_is_decided_and_signed_by_keyboard(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
 ) -> None:
     extra = order(patient, 5, ordered_by=another_prescriber(patient))
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(check(extra))
-        seen(looking, "two-prescribers")
-        looking.follow("F8")
-        seen(looking, "two-prescribers-override")
-        looking.tab_to(page.get_by_role("button", name="Beside it"))
-        looking.follow("Enter")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(check(extra))
+        check_page(window, "two-prescribers")
+        window.follow("F8")
+        check_page(window, "two-prescribers-override")
+        window.tab_to(page.get_by_role("button", name="Beside it"))
+        window.follow("Enter")
         expect(page.locator("[aria-pressed=true]")).to_have_text("Beside it")
-        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True).first)
+        window.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True).first)
         page.keyboard.press("Space")
-        looking.tab_to(page.get_by_label("In your own words").first)
+        window.tab_to(page.get_by_label("In your own words").first)
         page.keyboard.type("Dr Weiss adds it for the nights.")
-        seen(looking, "two-prescribers-chosen")
-        looking.tab_to(page.get_by_label("Your password"))
+        check_page(window, "two-prescribers-chosen")
+        window.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("button", name="Beside 30 mg a day: dispense 14 tablets")).to_be_visible()
-        type_as_a_scanner(looking)
-        looking.follow("F9")
+        type_as_a_scanner(window)
+        window.follow("F9")
         expect(page.get_by_text("14 tablets of Lioresal 10 mg tablets")).to_be_visible()
     assert Decision.objects.get(order=extra).words == "Dr Weiss adds it for the nights."
 
@@ -109,20 +109,20 @@ def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
 ) -> None:
     make.products()
     first, second = two_strengths(pharmacist)
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(check(second))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(check(second))
         expect(page.get_by_text("25 mg tablets: not scanned yet")).to_be_visible()
-        seen(looking, "two-strengths")
-        type_as_a_scanner(looking, gtin=make.TEN_MG, lot="LOT10")
+        check_page(window, "two-strengths")
+        type_as_a_scanner(window, gtin=make.TEN_MG, lot="LOT10")
         expect(page.get_by_text("25 mg tablets: not scanned yet")).to_be_visible()
-        type_as_a_scanner(looking, gtin=make.TWENTY_FIVE_MG, lot="LOT25")
-        seen(looking, "two-strengths-scanned")
-        looking.follow("F9")
+        type_as_a_scanner(window, gtin=make.TWENTY_FIVE_MG, lot="LOT25")
+        check_page(window, "two-strengths-scanned")
+        window.follow("F9")
         expect(page.get_by_role("link", name="Print the label of 25 mg")).to_be_visible()
         expect(page.get_by_role("link", name="Print the label of 10 mg")).to_be_visible()
-        seen(looking, "two-strengths-handed-over")
+        check_page(window, "two-strengths-handed-over")
     assert [row.lot for row in Dispense.objects.filter(prescription__in=(first, second)).order_by("lot")] == [
         "LOT10",
         "LOT25",
@@ -132,27 +132,27 @@ def test_two_strengths_are_scanned_in_any_order_and_handed_over_with_one_key(
 def test_a_medicine_is_stopped_from_the_patients_page_by_keyboard(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, patient: Patient
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:patient", args=[patient.pk]))
-        seen(looking, "patient-takes")
-        looking.tab_to(page.get_by_role("link", name="Stop it"))
-        looking.follow("Enter")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:patient", args=[patient.pk]))
+        check_page(window, "patient-takes")
+        window.tab_to(page.get_by_role("link", name="Stop it"))
+        window.follow("Enter")
         expect(page.get_by_text("Instead: a taper that the rules accept")).to_be_visible()
-        looking.tab_to(page.get_by_role("radio", name="Another reason"))
+        window.tab_to(page.get_by_role("radio", name="Another reason"))
         page.keyboard.press("Space")
-        looking.tab_to(page.get_by_label("In your own words"))
+        window.tab_to(page.get_by_label("In your own words"))
         page.keyboard.type("Dr Mwangi stops it by telephone")
-        looking.follow("F9")
-        seen(looking, "stop-asked")
-        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
+        window.follow("F9")
+        check_page(window, "stop-asked")
+        window.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
         page.keyboard.press("Space")
-        looking.tab_to(page.get_by_label("In your own words", exact=True))
+        window.tab_to(page.get_by_label("In your own words", exact=True))
         page.keyboard.type("She watches for withdrawal on the ward.")
-        looking.tab_to(page.get_by_label("Your password"))
+        window.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text("a day is stopped from today.")).to_be_visible()
-        seen(looking, "stopped-medicine")
+        check_page(window, "stopped-medicine")
     assert Decision.objects.get(patient=patient).kind == "stopped"

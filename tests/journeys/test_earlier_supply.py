@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import PriorSupply, StaffMember
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -23,15 +23,15 @@ def test_a_supply_from_elsewhere_is_typed_as_on_a_label(
     make.products()
     now = timezone.now()
     patient = make.patient(pharmacist.pharmacy, now=now)
-    with eye(browser, live_server.url) as desk:
+    with open_window(browser, live_server.url) as desk:
         sign_in(desk, pharmacist)
         desk.go(reverse("counter:patient", args=[patient.pk]))
         desk.tab_to(desk.page.get_by_role("link", name="Record a supply from elsewhere"))
         desk.follow("Enter")
-        seen(desk, "earlier-supply")
+        check_page(desk, "earlier-supply")
         desk.follow("F9")
         expect(desk.page.get_by_role("link", name="Type how it is taken")).to_be_visible()
-        seen(desk, "earlier-supply-errors")
+        check_page(desk, "earlier-supply-errors")
         desk.page.get_by_label("Handed over on").fill(str((now - timedelta(days=10)).date()))
         desk.tab_to(desk.page.get_by_label("How it is taken"))
         desk.page.keyboard.type("10 mg three times a day")
@@ -42,5 +42,5 @@ def test_a_supply_from_elsewhere_is_typed_as_on_a_label(
         desk.follow("F9")
         expect(desk.page.get_by_text("Recorded: 30 mg a day for 28 days")).to_be_visible()
         expect(desk.page.get_by_text("Today 30 mg", exact=True)).to_be_visible()
-        seen(desk, "earlier-supply-recorded")
+        check_page(desk, "earlier-supply-recorded")
     assert PriorSupply.objects.get().days_supply == 28

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Dispense, Patient, StaffMember, WorklistItem
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in, type_as_a_scanner
+from tests.journeys.browsing import check_page, open_window, sign_in, type_as_a_scanner
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -37,50 +37,50 @@ def without_tablets(pharmacist: StaffMember) -> Patient:
 def test_from_the_risk_list_to_the_label(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, without_tablets: Patient
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:at-risk"))
-        seen(looking, "risk-list")
-        looking.tab_to(page.get_by_role("link", name="Emergency supply"))
-        looking.follow("Enter")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:at-risk"))
+        check_page(window, "risk-list")
+        window.tab_to(page.get_by_role("link", name="Emergency supply"))
+        window.follow("Enter")
         expect(page.get_by_text("Take 10 mg three times a day")).to_be_visible()
         expect(page.locator("#id_days")).to_be_focused()
-        seen(looking, "emergency")
+        check_page(window, "emergency")
         page.keyboard.press("Control+a")
         page.keyboard.type("3")
-        looking.follow("F9")
+        window.follow("F9")
 
         expect(page.get_by_role("heading", name="Emergency supply", exact=True)).to_be_visible()
-        seen(looking, "emergency-check")
-        looking.follow("F8")
-        looking.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
+        check_page(window, "emergency-check")
+        window.follow("F8")
+        window.tab_to(page.get_by_role("radio", name="Consulted prescriber", exact=True))
         page.keyboard.press("Space")
-        looking.tab_to(page.get_by_label("In your own words"))
+        window.tab_to(page.get_by_label("In your own words"))
         page.keyboard.type("The surgery is closed until Monday.")
-        looking.tab_to(page.get_by_label("Your password"))
+        window.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.locator("#error-summary")).to_contain_text("Name whom you asked or tried to reach")
-        seen(looking, "emergency-override")
-        looking.tab_to(page.get_by_label("Whom you asked"))
+        check_page(window, "emergency-override")
+        window.tab_to(page.get_by_label("Whom you asked"))
         page.keyboard.type("Out of hours service")
-        looking.tab_to(page.get_by_label("Your password"))
+        window.tab_to(page.get_by_label("Your password"))
         page.keyboard.type(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
 
         page.keyboard.press("F2")
-        type_as_a_scanner(looking)
+        type_as_a_scanner(window)
         expect(page.locator("#id_lot")).to_have_value("LOT7")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text("9 tablets of Lioresal 10 mg tablets")).to_be_visible()
         supply = Dispense.objects.get(patient=without_tablets, prescription__source="no-order")
-        label = page.request.get(looking.site + reverse("counter:label", args=[supply.pk]))
+        label = page.request.get(window.site + reverse("counter:label", args=[supply.pk]))
         assert label.body().startswith(b"%PDF")
 
-        looking.go(reverse("counter:at-risk"))
+        window.go(reverse("counter:at-risk"))
         expect(page.get_by_text("owes the order for the emergency supply")).to_be_visible()
-        looking.tab_to(page.get_by_role("link", name="Say what was done"))
-        looking.follow("Enter")
-        seen(looking, "order-owed")
+        window.tab_to(page.get_by_role("link", name="Say what was done"))
+        window.follow("Enter")
+        check_page(window, "order-owed")
     assert WorklistItem.objects.get(patient=without_tablets, kind="order-owed").state == "open"

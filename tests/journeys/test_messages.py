@@ -19,19 +19,19 @@ from dispensary.models import Medium, Reminder, ReminderState, WorkKind
 from dispensary.reminders.work import open_work
 from tests.dispensary import make
 from tests.dispensary.counter.test_reminders import supplied
-from tests.journeys.looking import NARROW, WIDE, Eye, eye, sign_in
+from tests.journeys.browsing import NARROW, WIDE, BrowserWindow, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
 
 
-def without_fault(looking: Eye, name: str) -> None:
-    assert looking.faults() == []
+def without_fault(window: BrowserWindow, name: str) -> None:
+    assert window.find_faults() == []
     if PICTURES:
         for size in (WIDE, NARROW):
-            looking.page.set_viewport_size(size)
-            looking.page.screenshot(path=str(Path(PICTURES) / f"full-{name}-{size['width']}.png"), full_page=True)
-        looking.page.set_viewport_size(WIDE)
+            window.page.set_viewport_size(size)
+            window.page.screenshot(path=str(Path(PICTURES) / f"full-{name}-{size['width']}.png"), full_page=True)
+        window.page.set_viewport_size(WIDE)
 
 
 def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
@@ -54,23 +54,23 @@ def test_what_a_patient_is_sent_is_seen_and_changed_by_keyboard_alone(
         open_work(
             WorkKind.RED_FLAG, pharmacy_id=member.pharmacy_id, patient_id=patient.pk, reason=wrote, by=by, now=now
         )
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, member)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, member)
         for name in ("reminders", "at-risk"):
-            looking.go(reverse(f"counter:{name}"))
-            without_fault(looking, name)
-        looking.go(reverse("counter:reminders") + "?show=failed")
-        without_fault(looking, "failed")
-        looking.go(reverse("counter:explain", args=[patient.pk]))
-        without_fault(looking, "messages")
-        looking.tab_to(page.get_by_role("button", name="Says yes to text message"))
-        looking.follow("Enter")
+            window.go(reverse(f"counter:{name}"))
+            without_fault(window, name)
+        window.go(reverse("counter:reminders") + "?show=failed")
+        without_fault(window, "failed")
+        window.go(reverse("counter:explain", args=[patient.pk]))
+        without_fault(window, "messages")
+        window.tab_to(page.get_by_role("button", name="Says yes to text message"))
+        window.follow("Enter")
         expect(page.get_by_text("Text message: the patient said yes.").first).to_be_visible()
         page.get_by_label("Time zone").fill("Mars/Olympus")
         page.get_by_role("button", name="Save language and time").click()
         expect(page.get_by_role("alert")).to_contain_text("a zone such as Europe/London")
-        without_fault(looking, "messages-with-errors")
+        without_fault(window, "messages-with-errors")
         page.get_by_label("Time zone").fill("Europe/Madrid")
         page.get_by_label("Language of the messages").select_option("es")
         page.get_by_role("button", name="Save language and time").click()

@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Patient, Prescription, Source, StaffMember
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TAPER = "10 mg three times a day for 7 days, then 5 mg three times a day for 7 days, then stop"
@@ -25,38 +25,38 @@ def at_the_counter(pharmacist: StaffMember) -> StaffMember:
 def test_a_paper_prescription_of_somebody_new_is_taken_in_by_keyboard_alone(
     browser: Browser, live_server: LiveServer, at_the_counter: StaffMember
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, at_the_counter)
-        looking.follow("Alt+n")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, at_the_counter)
+        window.follow("Alt+n")
         page.keyboard.type("Paper, Pia")
-        looking.follow("Enter")
-        seen(looking, "intake-nobody")
+        window.follow("Enter")
+        check_page(window, "intake-nobody")
         assert page.locator("#id_birth_date").evaluate("element => element === document.activeElement")
         page.locator("#id_birth_date").fill("1980-04-05")
-        looking.follow("F9")
+        window.follow("F9")
 
         expect(page.get_by_role("heading", name="New prescription for Paper, Pia")).to_be_visible()
         assert page.locator("#id_prescriber").evaluate("element => element === document.activeElement")
         page.keyboard.type("Mwangi")
-        looking.tab_to(page.locator("#id_written_on"))
+        window.tab_to(page.locator("#id_written_on"))
         page.locator("#id_written_on").fill(timezone.now().date().isoformat())
-        looking.tab_to(page.locator("#id_strength_mg"))
+        window.tab_to(page.locator("#id_strength_mg"))
         page.keyboard.type("10")
-        looking.tab_to(page.locator("#id_directions"))
+        window.tab_to(page.locator("#id_directions"))
         page.keyboard.type(TAPER)
         page.locator(".d-says", has_text="then 5\u00a0mg three times a day for 7\u00a0days, then stop").wait_for()
         page.get_by_role("button", name="Order 32 tablets").wait_for()
         assert page.locator("#id_directions").evaluate("element => element === document.activeElement")
-        seen(looking, "new-order-read-back")
+        check_page(window, "new-order-read-back")
         page.keyboard.press("F7")
         expect(page.locator("#id_quantity")).to_have_value("32")
         page.get_by_role("button", name="Order 32 tablets").wait_for()
-        looking.follow("F9")
+        window.follow("F9")
 
         expect(page.get_by_role("heading", name="Paper, Pia")).to_be_visible()
         expect(page.get_by_text("Typed at the counter")).to_be_visible()
-        seen(looking, "new-order-check")
+        check_page(window, "new-order-check")
     taken = Prescription.objects.get()
     assert (taken.source, taken.quantity, taken.then_stop, taken.phases.count()) == (Source.COUNTER, 32, True, 2)
 
@@ -65,16 +65,16 @@ def test_what_is_missing_is_said_at_its_field_and_what_was_typed_stays(
     browser: Browser, live_server: LiveServer, at_the_counter: StaffMember
 ) -> None:
     patient = make.patient(at_the_counter.pharmacy, now=timezone.now())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, at_the_counter)
-        looking.go(f"/patients/{patient.pk}/order")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, at_the_counter)
+        window.go(f"/patients/{patient.pk}/order")
         page.locator("#id_directions").fill("10 mg daily as per clinic letter")
-        looking.follow("F9")
+        window.follow("F9")
         assert page.locator("#error-summary").evaluate("element => element === document.activeElement")
         expect(page.get_by_label("Take it in as it is written")).to_be_visible()
         expect(page.locator("#id_directions")).to_have_value("10 mg daily as per clinic letter")
-        seen(looking, "new-order-errors")
+        check_page(window, "new-order-errors")
     assert not Prescription.objects.exists()
 
 
@@ -82,9 +82,9 @@ def test_without_scripts_an_order_is_read_back_by_its_button_and_taken_in(
     browser: Browser, live_server: LiveServer, at_the_counter: StaffMember
 ) -> None:
     make.patient(at_the_counter.pharmacy, now=timezone.now())
-    with eye(browser, live_server.url, java_script_enabled=False) as looking:
-        page = looking.page
-        looking.go("/")
+    with open_window(browser, live_server.url, java_script_enabled=False) as window:
+        page = window.page
+        window.go("/")
         page.fill("#id_login", at_the_counter.user.username)
         page.fill("#id_password", make.PASSWORD)
         page.get_by_role("button", name="Sign in", exact=True).click()

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dispensary.models import Prescription, PrescriptionStatus, StaffMember
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -40,24 +40,24 @@ def test_an_order_is_held_and_resumed_by_keyboard_alone(
     other = make.prescription(
         make.patient(pharmacist.pharmacy, now=timezone.now(), family_name="Waiting"), now=timezone.now()
     )
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[other.pk]))
-        looking.follow("Alt+h")
-        looking.tab_to(page.get_by_label("the prescriber"))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[other.pk]))
+        window.follow("Alt+h")
+        window.tab_to(page.get_by_label("the prescriber"))
         page.keyboard.press("Space")
         page.keyboard.press("Tab")
         page.keyboard.type("Asked Dr Mwangi about the dose")
-        seen(looking, "hold")
-        looking.follow("F9")
-        looking.tab_to(page.get_by_role("link", name="Awaiting the prescriber (1)"))
-        looking.follow("Enter")
+        check_page(window, "hold")
+        window.follow("F9")
+        window.tab_to(page.get_by_role("link", name="Awaiting the prescriber (1)"))
+        window.follow("Enter")
         expect(page.get_by_text("Awaiting the prescriber. Asked Dr Mwangi about the dose")).to_be_visible()
-        seen(looking, "queue-tabs")
-        looking.go(reverse("counter:check", args=[other.pk]))
-        seen(looking, "check-on-hold")
-        looking.follow("F9")
+        check_page(window, "queue-tabs")
+        window.go(reverse("counter:check", args=[other.pk]))
+        check_page(window, "check-on-hold")
+        window.follow("F9")
         expect(page.get_by_text("On hold, nothing is handed over.")).to_have_count(0)
     other.refresh_from_db()
     assert other.status == PrescriptionStatus.ACTIVE
@@ -66,26 +66,26 @@ def test_an_order_is_held_and_resumed_by_keyboard_alone(
 def test_a_taper_is_planned_printed_and_made_the_new_order(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, running: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:patient", args=[running.patient_id]))
-        seen(looking, "patient-timeline")
-        looking.tab_to(page.get_by_role("link", name="Plan a taper"))
-        looking.follow("Enter")
-        seen(looking, "plan-wishes")
-        looking.tab_to(page.locator("#id_days"))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:patient", args=[running.patient_id]))
+        check_page(window, "patient-timeline")
+        window.tab_to(page.get_by_role("link", name="Plan a taper"))
+        window.follow("Enter")
+        check_page(window, "plan-wishes")
+        window.tab_to(page.locator("#id_days"))
         page.keyboard.type("21")
-        looking.follow("F8")
+        window.follow("F8")
         expect(page.get_by_role("link", name="Print the request")).to_be_visible()
-        seen(looking, "plan-made")
-        looking.tab_to(page.locator("#id_agreed_with"))
+        check_page(window, "plan-made")
+        window.tab_to(page.locator("#id_agreed_with"))
         page.keyboard.type("Dr Mwangi")
         page.keyboard.press("Tab")
         page.keyboard.type("by telephone, today")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text("Planned here and agreed with Dr Mwangi")).to_be_visible()
-        seen(looking, "plan-taken")
+        check_page(window, "plan-taken")
     running.refresh_from_db()
     assert running.status == PrescriptionStatus.REPLACED
 
@@ -98,13 +98,13 @@ def test_who_has_an_order_open_is_shown_and_one_key_takes_it_over(
         make.patient(pharmacist.pharmacy, now=timezone.now(), family_name="Waiting"), now=timezone.now()
     )
     address = reverse("counter:check", args=[waiting.pk])
-    with eye(browser, live_server.url) as first, eye(browser, live_server.url) as second:
+    with open_window(browser, live_server.url) as first, open_window(browser, live_server.url) as second:
         sign_in(first, pharmacist)
         first.go(address)
         sign_in(second, colleague)
         second.go(address)
         notice = second.page.get_by_text(f"{pharmacist.display_name} has this open")
         expect(notice).to_be_visible()
-        seen(second, "check-claimed")
+        check_page(second, "check-claimed")
         second.follow("F7")
         expect(notice).to_have_count(0)

@@ -13,18 +13,18 @@ from pytest_django.live_server_helper import LiveServer
 from dispensary.models import Consent, ContactPoint, DetailLevel, Patient, Reminder
 from dispensary.reminders.texts import patient_page
 from tests.dispensary.reminders import making
-from tests.journeys.looking import NARROW, WIDE, Eye, eye
+from tests.journeys.browsing import NARROW, WIDE, BrowserWindow, open_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
 
 
-def picture(looking: Eye, name: str) -> None:
+def picture(window: BrowserWindow, name: str) -> None:
     if PICTURES:
         for size in (WIDE, NARROW):
-            looking.page.set_viewport_size(size)
-            looking.page.screenshot(path=str(Path(PICTURES) / f"page-{name}-{size['width']}.png"), full_page=True)
-        looking.page.set_viewport_size(WIDE)
+            window.page.set_viewport_size(size)
+            window.page.screenshot(path=str(Path(PICTURES) / f"page-{name}-{size['width']}.png"), full_page=True)
+        window.page.set_viewport_size(WIDE)
 
 
 def somebody(language: str = "en") -> ContactPoint:
@@ -47,25 +47,25 @@ def test_by_keyboard_alone_in_every_language_at_both_widths(
     browser: Browser, live_server: LiveServer, language: str, direction: str
 ) -> None:
     contact, words = somebody(language), patient_page(language)
-    with eye(browser, live_server.url, java_script_enabled=True) as looking:
-        page = looking.page
-        looking.go(link(contact))
+    with open_window(browser, live_server.url, java_script_enabled=True) as window:
+        page = window.page
+        window.go(link(contact))
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
-        assert looking.faults() == []
-        picture(looking, language)
+        assert window.find_faults() == []
+        picture(window, language)
 
-        looking.tab_to(page.get_by_role("button", name=words["plainer_button"]))
-        looking.follow("Enter")
+        window.tab_to(page.get_by_role("button", name=words["plainer_button"]))
+        window.follow("Enter")
         expect(page.get_by_role("status")).to_contain_text(words["done_plainer"])
-        looking.tab_to(page.get_by_role("button", name=words["stop_email"]))
-        looking.follow("Enter")
+        window.tab_to(page.get_by_role("button", name=words["stop_email"]))
+        window.follow("Enter")
         expect(page.get_by_role("status")).to_contain_text(words["done_stop"])
-        assert looking.faults() == []
-        looking.tab_to(page.get_by_role("button", name=words["stop_sms"]))
-        looking.follow("Enter")
+        assert window.find_faults() == []
+        window.tab_to(page.get_by_role("button", name=words["stop_sms"]))
+        window.follow("Enter")
         expect(page.get_by_text(words["silent"])).to_be_visible()
-        assert looking.faults() == []
-        picture(looking, f"{language}-stopped")
+        assert window.find_faults() == []
+        picture(window, f"{language}-stopped")
     assert set(Consent.objects.values_list("answer", flat=True)) == {"no"}
     assert set(ContactPoint.objects.values_list("detail_level", flat=True)) == {"plain"}
 
@@ -74,9 +74,9 @@ def test_without_a_script_somebody_chooses_their_language_and_says_it_is_not_the
     browser: Browser, live_server: LiveServer
 ) -> None:
     contact = somebody()
-    with eye(browser, live_server.url, java_script_enabled=False) as looking:
-        page = looking.page
-        looking.go(link(contact))
+    with open_window(browser, live_server.url, java_script_enabled=False) as window:
+        page = window.page
+        window.go(link(contact))
         page.get_by_label("العربية").check()
         page.get_by_role("button", name=patient_page("en")["language_button"]).click()
         expect(page.get_by_role("status")).to_contain_text(patient_page("ar")["done_language"])
@@ -87,9 +87,9 @@ def test_without_a_script_somebody_chooses_their_language_and_says_it_is_not_the
 
 def test_a_link_that_has_ended_says_so_in_the_patients_language(browser: Browser, live_server: LiveServer) -> None:
     contact = somebody("ar")
-    with eye(browser, live_server.url) as looking:
+    with open_window(browser, live_server.url) as window:
         Reminder.objects.all().delete()
-        looking.go(link(contact))
-        expect(looking.page.get_by_role("heading")).to_have_text(patient_page("ar")["old"])
-        assert looking.faults() == []
-        picture(looking, "old")
+        window.go(link(contact))
+        expect(window.page.get_by_role("heading")).to_have_text(patient_page("ar")["old"])
+        assert window.find_faults() == []
+        picture(window, "old")

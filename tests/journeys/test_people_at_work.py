@@ -16,7 +16,7 @@ from dispensary.actions.limits import lines_of
 from dispensary.actions.settings_changes import apply_due
 from dispensary.models import AuditEntry, Pharmacy, Prescription, SignedLimit, StaffMember, StaffRole
 from tests.dispensary import make
-from tests.journeys.looking import eye, seen, sign_in
+from tests.journeys.browsing import check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,29 +39,29 @@ def test_the_limits_are_signed_line_by_line(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, order: Prescription
 ) -> None:
     count = len(lines_of(pharmacist.pharmacy, pharmacist.pharmacy.local_day(timezone.now())))
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[order.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[order.pk]))
         page.get_by_role("link", name="Limits not checked by a pharmacist").click()
         expect(page.get_by_text(f"{count} of {count} numbers are not checked")).to_be_visible()
         page.get_by_role("checkbox").nth(0).check()
         page.get_by_role("checkbox").nth(1).check()
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("alert")).to_contain_text("Type your password to sign")
         expect(page.get_by_role("checkbox", checked=True)).to_have_count(2)
-        seen(looking, "limits-refused")
+        check_page(window, "limits-refused")
         page.get_by_label("Your password").fill(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text(f"{count - 2} of {count} numbers are not checked")).to_be_visible()
         expect(page.get_by_text(f"{pharmacist.display_name}, ").first).to_be_visible()
-        seen(looking, "limits-two")
+        check_page(window, "limits-two")
         for tick in page.get_by_role("checkbox").all():
             tick.check()
         page.get_by_label("Your password").fill(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text("Every number is signed by a pharmacist.")).to_be_visible()
-        looking.go(reverse("counter:check", args=[order.pk]))
+        window.go(reverse("counter:check", args=[order.pk]))
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_text("Limits not checked by a pharmacist")).to_have_count(0)
     assert SignedLimit.objects.count() == count + 2
@@ -72,22 +72,22 @@ def test_another_pharmacys_patient_is_opened_with_a_reason_and_shown_the_next_da
 ) -> None:
     elsewhere = make.pharmacy("Hill Pharmacy", now=timezone.now(), phone="01865 496111")
     make.patient(elsewhere, family_name="Zuckermandel", given_name="Ines", now=timezone.now())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         page.locator("#q").fill("Zuckermandel")
-        looking.follow("Enter")
+        window.follow("Enter")
         page.get_by_role("link", name="open the record of another pharmacy").click()
         page.get_by_label("Family name, in full").fill("Zuckermandel")
         page.get_by_label("Date of birth").fill("1981-05-02")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("alert")).to_contain_text("Say what the emergency is")
-        seen(looking, "break-glass-refused")
+        check_page(window, "break-glass-refused")
         page.get_by_label("What the emergency is").fill("Seizure, brought in without papers")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("heading", name="Zuckermandel")).to_be_visible()
         expect(page.get_by_text("01865 496111")).to_be_visible()
-        seen(looking, "break-glass")
+        check_page(window, "break-glass")
     here_and_there = {elsewhere.pk, pharmacist.pharmacy_id}
     entries = AuditEntry.objects.filter(action="record.broken_into", pharmacy__in=here_and_there)
     assert {entry.pharmacy for entry in entries} == here_and_there
@@ -97,37 +97,37 @@ def test_a_change_of_limits_waits_for_a_second_manager(
     browser: Browser, live_server: LiveServer, manager: StaffMember
 ) -> None:
     other = make.staff(manager.pharmacy, StaffRole.MANAGER, now=timezone.now())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, manager)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, manager)
         page.get_by_role("link", name="Settings", exact=True).click()
         page.get_by_label("Profile of limits").select_option("uk-smpc")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("heading", name="Not in force yet")).to_be_visible()
         expect(page.get_by_text("Another manager decides.")).to_be_visible()
         expect(page.get_by_role("button", name="Agree")).to_have_count(0)
-        seen(looking, "settings-waiting")
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, other)
+        check_page(window, "settings-waiting")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, other)
         page.get_by_role("link", name="Settings", exact=True).click()
         page.get_by_role("button", name="Agree: put it into force").click()
         expect(page.get_by_text("The change is in force.")).to_be_visible()
         expect(page.get_by_label("Profile of limits")).to_have_value("uk-smpc")
-        seen(looking, "settings-agreed")
+        check_page(window, "settings-agreed")
 
 
 def test_the_only_managers_change_of_limits_is_shown_for_a_day_before_it_is_in_force(
     browser: Browser, live_server: LiveServer, manager: StaffMember
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, manager)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, manager)
         page.get_by_role("link", name="Settings", exact=True).click()
         page.get_by_label("Profile of limits").select_option("uk-smpc")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text("It comes into force on")).to_be_visible()
-        seen(looking, "settings-a-day")
+        check_page(window, "settings-a-day")
         assert apply_due(now=timezone.now() + timedelta(hours=23)) == 0
         assert apply_due(now=timezone.now() + timedelta(hours=24, minutes=1)) == 1
         page.reload()
@@ -138,15 +138,15 @@ def test_the_only_managers_change_of_limits_is_shown_for_a_day_before_it_is_in_f
 def test_a_manager_ends_a_sign_in_that_somebody_forgot(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, manager: StaffMember
 ) -> None:
-    with eye(browser, live_server.url) as forgotten, eye(browser, live_server.url) as looking:
+    with open_window(browser, live_server.url) as forgotten, open_window(browser, live_server.url) as window:
         sign_in(forgotten, pharmacist)
         expect(forgotten.page.get_by_role("heading", name="Queue")).to_be_visible()
-        page = looking.page
-        sign_in(looking, manager)
+        page = window.page
+        sign_in(window, manager)
         page.get_by_role("link", name="People", exact=True).click()
         page.get_by_role("link", name="Who is signed in").click()
         expect(page.get_by_text("You, here")).to_be_visible()
-        seen(looking, "signed-in")
+        check_page(window, "signed-in")
         page.get_by_role("button", name=f"Sign out {pharmacist.display_name}").click()
         expect(page.get_by_text(f"{pharmacist.display_name} was signed out there.")).to_be_visible()
         forgotten.page.reload()
@@ -157,27 +157,27 @@ def test_who_lost_their_phone_is_let_in_by_a_manager_and_asked_for_a_new_factor(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, manager: StaffMember
 ) -> None:
     TOTP.activate(pharmacist.user, generate_totp_secret())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         expect(page.get_by_role("textbox", name="Code")).to_be_visible()
-        seen(looking, "code-asked")
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, manager)
+        check_page(window, "code-asked")
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, manager)
         page.get_by_role("link", name="People", exact=True).click()
         page.get_by_role("link", name=pharmacist.display_name).click()
-        seen(looking, "person")
+        check_page(window, "person")
         page.get_by_role("button", name="Remove second factors").click()
         expect(page.get_by_text("signs in by password until they add a second factor")).to_be_visible()
     assert not Authenticator.objects.filter(user=pharmacist.user).exists()
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         expect(page.get_by_role("heading", name="Queue")).to_be_visible()
         page.get_by_role("link", name="Add it now").click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        seen(looking, "add-factor")
+        check_page(window, "add-factor")
 
 
 def test_another_person_takes_the_counter_over_with_what_is_open(
@@ -185,25 +185,25 @@ def test_another_person_takes_the_counter_over_with_what_is_open(
 ) -> None:
     make.products()
     colleague = make.staff(pharmacist.pharmacy, now=timezone.now())
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
-        looking.go(reverse("counter:check", args=[order.pk]))
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, pharmacist)
+        window.go(reverse("counter:check", args=[order.pk]))
         page.locator("#id_lot").fill("LOT-OPEN")
-        seen(looking, "switch")
+        check_page(window, "switch")
         page.get_by_role("button", name="Switch person").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         page.get_by_label("Name").fill(colleague.user.username)
         page.get_by_label("Password").fill(make.PASSWORD)
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.locator(".d-bar__who")).to_contain_text(colleague.display_name)
         expect(page.locator("#id_lot")).to_have_value("LOT-OPEN")
 
-        looking.follow("Alt+l")
+        window.follow("Alt+l")
         page.get_by_role("button", name="Sign out, so that somebody else can sign in").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         page.get_by_label("Name").fill(pharmacist.user.username)
         page.get_by_label("Password").fill(make.PASSWORD)
-        looking.follow("Enter")
+        window.follow("Enter")
         expect(page.locator("#id_lot")).to_have_value("LOT-OPEN")
         expect(page.locator(".d-bar__who")).to_contain_text(pharmacist.display_name)

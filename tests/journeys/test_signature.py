@@ -12,7 +12,7 @@ from dispensary.actions import pharmacies
 from dispensary.actors import Actor
 from dispensary.models import BegunSignature, Override, Prescription, SecondSignature, StaffMember
 from tests.dispensary import make
-from tests.journeys.looking import Eye, eye, seen, sign_in
+from tests.journeys.browsing import BrowserWindow, check_page, open_window, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -66,16 +66,16 @@ def test_an_override_is_signed_with_a_passkey_and_no_password(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, too_high: Prescription
 ) -> None:
     site = live_server.url.replace("127.0.0.1", "localhost")  # a passkey belongs to a name, not to an address
-    with eye(browser, site) as looking:
-        page = looking.page
-        sign_in(looking, pharmacist)
+    with open_window(browser, site) as window:
+        page = window.page
+        sign_in(window, pharmacist)
         wire, device = plug_in_authenticator(page)
         add_passkey(page, site)
-        looking.go(reverse("counter:override", args=[too_high.pk]))
+        window.go(reverse("counter:override", args=[too_high.pk]))
         fill_answers(page)
         button = page.get_by_role("button", name="Sign with your passkey")
         expect(button).to_be_visible()
-        seen(looking, "override-passkey")
+        check_page(window, "override-passkey")
 
         wire.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
         button.click()
@@ -92,13 +92,13 @@ def test_an_override_is_signed_with_a_passkey_and_no_password(
     assert BegunSignature.objects.filter(used_at__isnull=False).count() == 1
 
 
-def sign_first(looking: Eye, member: StaffMember, order: Prescription) -> None:
+def sign_first(window: BrowserWindow, member: StaffMember, order: Prescription) -> None:
     """Sign the answers of an order as first pharmacist, with the password."""
-    sign_in(looking, member)
-    looking.go(reverse("counter:override", args=[order.pk]))
-    fill_answers(looking.page)
-    looking.page.get_by_label("Your password").fill(make.PASSWORD)
-    looking.follow("F9")
+    sign_in(window, member)
+    window.go(reverse("counter:override", args=[order.pk]))
+    fill_answers(window.page)
+    window.page.get_by_label("Your password").fill(make.PASSWORD)
+    window.follow("F9")
 
 
 @pytest.fixture
@@ -115,22 +115,22 @@ def colleague(pharmacist: StaffMember) -> StaffMember:
 def test_a_second_pharmacist_signs_at_the_same_counter_and_the_first_stays_signed_in(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, colleague: StaffMember, too_high: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_first(looking, pharmacist, too_high)
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_first(window, pharmacist, too_high)
         expect(page.get_by_role("heading", level=1)).to_have_text("A second pharmacist signs")
-        seen(looking, "second-who")
+        check_page(window, "second-who")
         page.get_by_role("link", name=colleague.display_name).click()
         expect(page.get_by_role("heading", name=f"Signature of {colleague.display_name}")).to_be_visible()
-        seen(looking, "second-here")
+        check_page(window, "second-here")
         page.get_by_label("Your password").fill("not the colleague's")
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_role("alert")).to_contain_text("That is not your password")
         page.get_by_label("Your password").fill(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text(f"Second signature: {colleague.display_name}").first).to_be_visible()
         expect(page.locator(".d-bar__who")).to_contain_text(pharmacist.display_name)
-        seen(looking, "second-signed")
+        check_page(window, "second-signed")
     second = SecondSignature.objects.get()
     assert (second.signer_name, second.is_alone) == (colleague.display_name, False)
 
@@ -138,18 +138,18 @@ def test_a_second_pharmacist_signs_at_the_same_counter_and_the_first_stays_signe
 def test_a_second_pharmacist_signs_from_an_own_session_what_waits_in_their_list(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember, colleague: StaffMember, too_high: Prescription
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        sign_first(looking, pharmacist, too_high)
-        looking.go(reverse("counter:check", args=[too_high.pk]))
-        expect(looking.page.get_by_text("needs a second pharmacist")).to_be_visible()
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
-        sign_in(looking, colleague)
+    with open_window(browser, live_server.url) as window:
+        sign_first(window, pharmacist, too_high)
+        window.go(reverse("counter:check", args=[too_high.pk]))
+        expect(window.page.get_by_text("needs a second pharmacist")).to_be_visible()
+    with open_window(browser, live_server.url) as window:
+        page = window.page
+        sign_in(window, colleague)
         page.get_by_role("link", name="Second signatures").click()
-        seen(looking, "second-waiting")
+        check_page(window, "second-waiting")
         page.get_by_role("link", name="Okafor").click()
         page.get_by_label("Your password").fill(make.PASSWORD)
-        looking.follow("F9")
+        window.follow("F9")
         expect(page.get_by_text(f"Second signature: {colleague.display_name}").first).to_be_visible()
     assert SecondSignature.objects.get().signer_name == colleague.display_name
 
@@ -157,16 +157,16 @@ def test_a_second_pharmacist_signs_from_an_own_session_what_waits_in_their_list(
 def test_an_idle_counter_warns_two_minutes_before_it_locks(
     browser: Browser, live_server: LiveServer, pharmacist: StaffMember
 ) -> None:
-    with eye(browser, live_server.url) as looking:
-        page = looking.page
+    with open_window(browser, live_server.url) as window:
+        page = window.page
         page.clock.install()
-        sign_in(looking, pharmacist)
+        sign_in(window, pharmacist)
         warning = page.get_by_text("This counter locks in two minutes")
         expect(page.get_by_role("heading", name="Queue")).to_be_visible()
         expect(warning).to_be_hidden()
         page.clock.fast_forward("13:01")
         expect(warning).to_be_visible()
-        seen(looking, "idle")
+        check_page(window, "idle")
         page.get_by_role("button", name="Stay").click()
         expect(warning).to_be_hidden()
         page.clock.fast_forward("13:01")

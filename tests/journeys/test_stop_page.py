@@ -13,7 +13,7 @@ from dispensary.models import Suppression, WorklistItem
 from dispensary.reminders import links
 from dispensary.reminders.texts import stop_page
 from tests.dispensary.reminders import making
-from tests.journeys.looking import NARROW, eye
+from tests.journeys.browsing import NARROW, open_window
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PICTURES = os.environ.get("PICTURES")
@@ -25,27 +25,27 @@ def test_one_press_stops_in_every_language_at_both_widths(
 ) -> None:
     contact = making.reachable(making.patient(language=language))
     words = stop_page(language)
-    with eye(browser, live_server.url, java_script_enabled=True) as looking:
-        looking.go(f"/u/{links.stop_token(contact.pk)}")
-        page = looking.page
+    with open_window(browser, live_server.url, java_script_enabled=True) as window:
+        window.go(f"/u/{links.stop_token(contact.pk)}")
+        page = window.page
         assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
-        assert looking.faults() == []
+        assert window.find_faults() == []
         if PICTURES:
             page.set_viewport_size(NARROW)
             page.screenshot(path=str(Path(PICTURES) / f"stop-{language}.png"), full_page=True)
         button = page.get_by_role("button", name=words["button"])
-        looking.tab_to(button)
-        looking.follow("Enter")
+        window.tab_to(button)
+        window.follow("Enter")
         expect(page.get_by_role("heading")).to_have_text(words["done"])
-        assert looking.faults() == []
+        assert window.find_faults() == []
     assert Suppression.objects.get().reason == "opted-out"
 
 
 def test_whoever_got_a_strangers_message_can_say_so(browser: Browser, live_server: LiveServer) -> None:
     contact = making.reachable(making.patient())
-    with eye(browser, live_server.url, java_script_enabled=False) as looking:
-        looking.go(f"/u/{links.stop_token(contact.pk)}")
-        looking.page.get_by_role("button", name=stop_page("en")["wrong"]).click()
-        expect(looking.page.get_by_role("heading")).to_have_text(stop_page("en")["wrong_done"])
+    with open_window(browser, live_server.url, java_script_enabled=False) as window:
+        window.go(f"/u/{links.stop_token(contact.pk)}")
+        window.page.get_by_role("button", name=stop_page("en")["wrong"]).click()
+        expect(window.page.get_by_role("heading")).to_have_text(stop_page("en")["wrong_done"])
     assert Suppression.objects.get().reason == "wrong-person"
     assert WorklistItem.objects.get().kind == "wrong-person"

@@ -90,8 +90,8 @@ def test_a_deadlock_ends_one_of_the_two_and_leaves_no_half_of_a_dispense(counter
 
 def _wait_until_somebody_waits(site):
     deadline = time.monotonic() + 30
-    with site.database.connect() as looking:
-        while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+    with site.database.connect() as window:
+        while not window.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
             assert time.monotonic() < deadline, "nobody waits for the order"
             time.sleep(0.02)
 

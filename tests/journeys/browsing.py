@@ -26,35 +26,35 @@ AFTER_ANY_SCAN = timedelta(minutes=1)
 """Longer than the pause after which the page takes a scan as ended, and than this machine takes to stop the clock."""
 
 _AXE = """async () => {
-  const told = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
-  const brief = (found) => found.map((f) => `${f.id}: ${f.help} (${f.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')})`);
-  const same = told.incomplete.filter((f) => f.id === 'color-contrast' &&
+  const results = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
+  const describe = (faults) => faults.map((f) => `${f.id}: ${f.help} (${f.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')})`);
+  const sameColour = results.incomplete.filter((f) => f.id === 'color-contrast' &&
     f.nodes.some((n) => [...n.any, ...n.all, ...n.none].some((c) => c.data && c.data.messageKey === 'equalRatio')));
-  return [...brief(told.violations), ...brief(same)];
+  return [...describe(results.violations), ...describe(sameColour)];
 }"""
 
 
 @dataclass
-class Eye:
+class BrowserWindow:
     """One person at one browser."""
 
     page: Page
     site: str
     console_errors: list[str] = field(default_factory=list)
-    """Return the browser's complaints."""
+    """What the console called an error, and errors of scripts."""
 
     def go(self, address: str) -> None:
         """Open an address of the site."""
         self.page.goto(self.site + address)
 
-    def hear(self, line: ConsoleMessage) -> None:
+    def keep_error(self, line: ConsoleMessage) -> None:
         """Keep what the console calls an error; that a page itself answers 404 or 422 is no fault of it."""
         of_the_page = line.location.get("url") == self.page.url and "responded with a status of 4" in line.text
         if line.type == "error" and not of_the_page:
             self.console_errors.append(f"console: {line.text}")
 
-    def faults(self) -> list[str]:
-        """Return the faults of the page as it stands, wide and narrow: axe, sideways scrolling, complaints."""
+    def find_faults(self) -> list[str]:
+        """Return the faults of the page as it stands, wide and narrow: axe, sideways scrolling, errors."""
         messages = []
         source = (MODULES / "axe-core" / "axe.min.js").read_text()
         for size in (WIDE, NARROW):
@@ -85,46 +85,46 @@ class Eye:
 
 
 @contextmanager
-def eye(browser: Browser, site: str, **settings: Any) -> Iterator[Eye]:
-    """A fresh browser window that remembers every complaint."""
+def open_window(browser: Browser, site: str, **settings: Any) -> Iterator[BrowserWindow]:
+    """Open a fresh browser window that keeps every error."""
     context = browser.new_context(viewport=WIDE, locale="en-GB", **settings)
-    looking = Eye(context.new_page(), site)
-    looking.page.on("pageerror", lambda error: looking.console_errors.append(f"script: {error}"))
-    looking.page.on("console", looking.hear)
-    yield looking
+    window = BrowserWindow(context.new_page(), site)
+    window.page.on("pageerror", lambda error: window.console_errors.append(f"script: {error}"))
+    window.page.on("console", window.keep_error)
+    yield window
     context.close()
 
 
-def seen(looking: Eye, name: str) -> None:
-    """The page is without fault; and a picture of it is kept where one is wanted."""
-    assert looking.faults() == [], name
+def check_page(window: BrowserWindow, name: str) -> None:
+    """Assert that the page is without fault; keep a picture of it where one is wanted."""
+    assert window.find_faults() == [], name
     if PICTURES:
         for width, height in ((1280, 720), (1440, 900), (320, 640)):
-            looking.page.set_viewport_size({"width": width, "height": height})
-            looking.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=width < height)
-        looking.page.set_viewport_size(WIDE)
+            window.page.set_viewport_size({"width": width, "height": height})
+            window.page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=width < height)
+        window.page.set_viewport_size(WIDE)
 
 
-def sign_in(looking: Eye, member: StaffMember) -> None:
+def sign_in(window: BrowserWindow, member: StaffMember) -> None:
     """By keyboard: the name has the focus already."""
-    looking.go("/")
-    looking.page.keyboard.type(member.user.username)
-    looking.page.keyboard.press("Tab")
-    looking.page.keyboard.type(make.PASSWORD)
-    looking.follow("Enter")
+    window.go("/")
+    window.page.keyboard.type(member.user.username)
+    window.page.keyboard.press("Tab")
+    window.page.keyboard.type(make.PASSWORD)
+    window.follow("Enter")
 
 
-def type_as_a_scanner(looking: Eye, gtin: str = make.TEN_MG, lot: str = "LOT7", ending: str = "Enter") -> None:
+def type_as_a_scanner(window: BrowserWindow, gtin: str = make.TEN_MG, lot: str = "LOT7", ending: str = "Enter") -> None:
     """Product, expiry, lot; then the separator as scanners send it, which browsers swallow; then the serial number."""
-    send_fast(looking, [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])])
+    send_fast(window, [*f"]d201{gtin}1728113010{lot}", "separator", *"21SN42", *([ending] if ending else [])])
 
 
-def send_fast(looking: Eye, keys: list[str]) -> None:
+def send_fast(window: BrowserWindow, keys: list[str]) -> None:
     """Send keys that lead to another page, all at one moment of the page's clock, however slow the machine is.
 
     A scanner that sends no key at the end is waited for: the page's clock goes on.
     """
-    page = looking.page
+    page = window.page
     wire = page.context.new_cdp_session(page)
     page.clock.install()
     page.clock.pause_at(timezone.now() + AFTER_ANY_SCAN)
