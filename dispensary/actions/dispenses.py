@@ -14,7 +14,7 @@ from baclofen_rules.rules import all_rules
 from baclofen_rules.therapy import HAND_OVER, Relation
 from dispensary import audit, policies
 from dispensary.actions import reviews
-from dispensary.actions.bags import bag_problems, end_bag, find_open_bag, note_bag
+from dispensary.actions.bags import bag_problems, end_bag, list_open_bags, note_bag
 from dispensary.actions.decisions import Decided, check_answers
 from dispensary.actions.handover_problems import (
     NEVER_TAKEN,
@@ -106,8 +106,9 @@ def dispense(
             return check_repeated(before, locked, amount)
         items = [Item(locked, amount, pack, tuple(further))]
         items += [item._replace(prescription=lock(item.prescription)) for item in also]
-        bag = find_open_bag(locked)
-        return _Handover(take_from_record(items), bag, overrides, acknowledged, decisions, name, by, now).run()
+        bags = list_open_bags(locked)
+        bag = next((bag for bag in bags if bag.prescription_id == locked.pk), None)
+        return _Handover(take_from_record(items), bag, bags, overrides, acknowledged, decisions, name, by, now).run()
 
 
 @transaction.atomic
@@ -145,6 +146,8 @@ class _Handover:
     items: Sequence[Item]
     bag: Preparation | None
     """What was prepared for it, where the pharmacy separates the steps."""
+    bags: Sequence[Preparation]
+    """All bags of the patient that are in the pharmacy, this one among them."""
     overrides: Sequence[Answer]
     acknowledged: Sequence[str]
     decided: Sequence[Decided]
@@ -280,7 +283,7 @@ class _Handover:
         if self.bag is not None:
             end_bag(self.bag, dispenses[0], self.now)
         follow_owed_order(dispenses[0], self.by, self.now)
-        follow_record(patient=order.patient, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
+        follow_record(patient=order.patient, bags=self.bags, reason=Withdrawal.NEW_DISPENSE, by=self.by, now=self.now)
         return dispenses[0]
 
     def _end_replaced(self, courses: Sequence[str], assessment: Assessment) -> None:

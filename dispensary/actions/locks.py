@@ -7,16 +7,19 @@ from datetime import date
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from dispensary.errors import Conflict, Problem, Stale
-from dispensary.models import Patient, Prescription, PrescriptionStatus
+from dispensary.models import OPEN_STAGES, Patient, Preparation, Prescription, PrescriptionStatus
 
 
 def lock(prescription: Prescription) -> Prescription:
-    """Lock the patient's row, then the order's, until the transaction ends. Returns the order as it is now."""
+    """Lock the patient's row, then the order's, until the transaction ends. Returns the order as it is now, with `has_open_bags`."""
     Patient.objects.select_for_update().only("pk").get(pk=prescription.patient_id)
+    bags = Preparation.objects.filter(prescription__patient_id=OuterRef("patient_id"), stage__in=OPEN_STAGES)
     return (
-        Prescription.objects.select_for_update(of=("self",))
+        Prescription.objects.select_for_update(of=("self",))  # type: ignore[no-redef]  # the model declares the annotation for its readers
+        .annotate(has_open_bags=Exists(bags))
         .select_related("pharmacy", "patient", "patient__pharmacy", "prescriber")
         .get(pk=prescription.pk)
     )

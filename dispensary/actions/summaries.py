@@ -65,14 +65,16 @@ def follow_therapy(
     `reason` says what that was; messages that are no longer true are withdrawn with it.
     """
     patient = _read_patients().select_for_update(of=("self",), no_key=True).get(pk=patient_id)
-    return follow_record(patient=patient, reason=reason, by=by, now=now)
+    bags = Preparation.objects.filter(prescription__patient=patient, stage=Stage.SHELVED)
+    return follow_record(patient=patient, bags=bags, reason=reason, by=by, now=now)
 
 
-def follow_record(*, patient: Patient, reason: Withdrawal, by: Actor, now: datetime) -> Therapy:
-    """Do as `follow_therapy` does, for a patient whose row is locked and whose record was read with what changed."""
+def follow_record(
+    *, patient: Patient, bags: Iterable[Preparation], reason: Withdrawal, by: Actor, now: datetime
+) -> Therapy:
+    """Do as `follow_therapy` does, for a patient whose row is locked and whose record and bags were read with what changed."""
     therapy = therapy_of(patient, patient.pharmacy.local_day(now))
-    shelved = Preparation.objects.filter(prescription__patient=patient, stage=Stage.SHELVED)
-    since = [moment for moment in shelved.values_list("shelved_at", flat=True) if moment is not None]
+    since = [bag.shelved_at for bag in bags if bag.stage == Stage.SHELVED and bag.shelved_at is not None]
     reminders.plan_messages(therapy=therapy, patient=patient, shelved_since=since, reason=reason, by=by, now=now)
     refresh_summary(patient=patient, therapy=therapy)
     if reason != Withdrawal.FACTS_CHANGED and not any(risk.level in _OUT_OF_TABLETS for risk in risks(therapy)):
