@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.response import Response
 
 from dispensary.api.strict_json import loads
 from dispensary.errors import InvalidInput, Problem
@@ -64,6 +65,12 @@ class PDFRenderer(BaseRenderer):
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         """Return bytes as they are; render anything else as JSON."""
         return data if isinstance(data, bytes) else JSONRenderer().render(data, None, renderer_context)
+
+
+def pdf_response(content: bytes, name: str) -> Response:
+    """Return a document under a file's name, for a view with `PDFRenderer`."""
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    return Response(content, content_type=PDFRenderer.media_type, headers=headers)
 
 
 def wants_fhir(view: object) -> bool:

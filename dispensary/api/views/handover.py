@@ -24,7 +24,7 @@ from dispensary.api.serializers.orders import Reason
 from dispensary.api.serializers.therapy import build_decided
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, END, BaseView, refusal_reply, reply
-from dispensary.api.wire import PDFRenderer
+from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import InvalidInput, NotFound, Problem
 from dispensary.handover import order_number, select_dispenses
 from dispensary.models import Dispense, Prescription, Product
@@ -182,10 +182,7 @@ class DocumentView(BaseView):
         content = print_document(
             dispense=dispense, document=self.document, by=self.authorize(dispense.pharmacy_id), now=self.now
         )
-        name = f"{order_number(dispense.prescription)}-{self.document}.pdf"
-        return Response(
-            content, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
-        )
+        return pdf_response(content, f"{order_number(dispense.prescription)}-{self.document}.pdf")
 
 
 class TrailView(BaseView):

@@ -21,7 +21,7 @@ from dispensary.api.schema import CREATES, PHARMACY
 from dispensary.api.serializers import orders as shapes
 from dispensary.api.signing import read_signature
 from dispensary.api.views.base import DISPENSE, END, SIGN, BaseView, reply
-from dispensary.api.wire import PDFRenderer
+from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.errors import NotFound
 from dispensary.models import BegunSignature, Override, Patient, Prescription, PriorSupply
 from dispensary.models.review import Reviewed
@@ -194,11 +194,7 @@ class OverrideRecordView(BaseView):
         override = _own_override(self, pk)
         by = self.authorize(override.subject.patient.pharmacy_id)
         content = print_override(override=override, by=by, now=self.now)
-        return Response(
-            content,
-            content_type="application/pdf",
-            headers={"Content-Disposition": 'inline; filename="override-record.pdf"'},
-        )
+        return pdf_response(content, "override-record.pdf")
 
 
 def _own_override(view: BaseView, pk: UUID) -> Override:

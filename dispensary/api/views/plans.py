@@ -18,7 +18,7 @@ from dispensary.api.serializers import plans as shapes
 from dispensary.api.serializers.orders import ReceivedOut
 from dispensary.api.views.base import RECEIVE, SIGN, BaseView
 from dispensary.api.views.orders import received_reply
-from dispensary.api.wire import PDFRenderer
+from dispensary.api.wire import PDFRenderer, pdf_response
 from dispensary.handover import order_number
 from dispensary.models import Prescription
 
@@ -59,10 +59,7 @@ class PlanRequestView(BaseView):
         by = self.authorize(prescription.pharmacy_id)
         wishes = shapes.build_wishes(self.parse_body(shapes.WishesIn))
         content = plans.print_request(prescription=prescription, wishes=wishes, by=by, now=self.now)
-        name = f"{order_number(prescription)}-request.pdf"
-        return Response(
-            content, content_type="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}"'}
-        )
+        return pdf_response(content, f"{order_number(prescription)}-request.pdf")
 
 
 class PlanTakeView(BaseView):
