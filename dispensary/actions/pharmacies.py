@@ -70,8 +70,6 @@ def open_pharmacy(
         name=clean_line(name, "pharmacy.name", longest=120), profile=conf().default_profile, opened_at=now
     )
     _apply(pharmacy, settings or {})
-    _require_label_lines(pharmacy)
-    _require_two_signers(pharmacy)
     pharmacy.save(force_insert=True)
     audit.record(
         Event.PHARMACY_OPENED,
@@ -105,8 +103,6 @@ def change_settings(
         raise Stale("The settings were changed meanwhile. Load them again and repeat your change.")
     before = _settings_body(locked)
     _apply(locked, changes)
-    _require_label_lines(locked)
-    _require_two_signers(locked)
     after = _settings_body(locked)
     changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
     if not changed:
@@ -284,14 +280,14 @@ def _apply(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
             for field, messages in error.message_dict.items()
         ]
         raise InvalidInput("The settings are not right.", *problems) from error
+    _require_label_lines(pharmacy)
+    _require_two_signers(pharmacy)
 
 
 def check_settings(pharmacy: Pharmacy, changes: Mapping[str, Any]) -> None:
     """Raise `InvalidInput` where settings cannot be changed so. Changes nothing."""
     asked = copy(pharmacy)
     _apply(asked, changes)
-    _require_label_lines(asked)
-    _require_two_signers(asked)
 
 
 def _require_label_lines(pharmacy: Pharmacy) -> None:
