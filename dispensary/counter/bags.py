@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from baclofen_rules.text import format_amount
 from dispensary import policies
 from dispensary.actions import patients, preparations
-from dispensary.actions.bags import find_open_bag, pack_bag, unpack_bag
+from dispensary.actions.bags import pack_bag, unpack_bag
 from dispensary.actions.decisions import Decided
 from dispensary.actions.handover_problems import Item
 from dispensary.actions.preparations import COUNSELLING
@@ -208,20 +208,25 @@ def fill_draft(request: HttpRequest, items: Sequence[Prescription], row: Prepara
 
 
 def take_step(
-    items: Sequence[Item], *, acknowledged: Sequence[str], decisions: Sequence[Decided], by: Actor, now: datetime
+    items: Sequence[Item],
+    *,
+    bag: Preparation | None,
+    acknowledged: Sequence[str],
+    decisions: Sequence[Decided],
+    by: Actor,
+    now: datetime,
 ) -> Preparation | Refused:
-    """Prepare a bag, or check the one that is prepared; the packs in hand must be those of the bag."""
-    row = find_open_bag(items[0].prescription)
-    if row is None:
+    """Prepare a bag, or check the open one of the order; the packs in hand must be those of the bag."""
+    if bag is None:
         return preparations.prepare(items=items, by=by, now=now)
-    if row.bag != pack_bag(items):
+    if bag.bag != pack_bag(items):
         raise Conflict(
             "These are not the packs of the bag.",
             Problem(
                 "packs", "other packs or tablets", "those that were prepared", "Put the bag back, prepare it again."
             ),
         )
-    return preparations.check(preparation=row, acknowledged=acknowledged, decisions=decisions, by=by, now=now)
+    return preparations.check(preparation=bag, acknowledged=acknowledged, decisions=decisions, by=by, now=now)
 
 
 def step_of(row: Preparation | None, visit: Visit) -> Step:

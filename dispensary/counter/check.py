@@ -280,7 +280,7 @@ def hand_over(request: HttpRequest, visit: Visit, items: list[Prescription]) -> 
     result: Dispense | Preparation | Refused
     try:
         if visit.pharmacy.separate_steps or bag is not None:
-            result = take_step([first, *also], **step)
+            result = take_step([first, *also], bag=bag, **step)
         else:
             result = dispenses.dispense(
                 prescription=first.prescription, quantity=first.quantity, pack=first.pack, further=first.further,
