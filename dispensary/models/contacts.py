@@ -35,9 +35,12 @@ class ContactFault(models.TextChoices):
     WRONG_PERSON = "wrong-person", _("It belongs to somebody else")
 
 
+PAGE_CODE_LENGTH = 12
+
+
 def new_page_code() -> str:
-    """Return the code of a link to a patient's page: 72 random bits, for the address of a page in 12 letters."""
-    return secrets.token_urlsafe(9)
+    """Return the code of a link to a patient's page: 72 random bits, for the address of a page in few letters."""
+    return secrets.token_urlsafe(PAGE_CODE_LENGTH * 6 // 8)
 
 
 class ContactPoint(models.Model):

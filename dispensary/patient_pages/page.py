@@ -48,10 +48,9 @@ _CONFIRMED = frozenset({"language", "plainer", "stop"})
 def show_page(request: HttpRequest, code: str) -> HttpResponse:
     """Show the page and do what its buttons ask: 404 for a code that is not ours, 410 for an ended one, 400 for no button of the page."""
     now = read_clock()
-    contact = _contact_of(code)
-    refusal = _refuse(request, contact, now)
-    if refusal is not None or contact is None:
-        return refusal or _render_notice(request, None, "gone", 404)
+    contact = _open(request, code, now)
+    if isinstance(contact, HttpResponse):
+        return contact
     if request.method != "POST":
         return _render_page(request, contact, request.GET.get("said", ""), now)
     change = _CHANGES.get(request.POST.get("do", ""))
@@ -67,10 +66,9 @@ def show_page(request: HttpRequest, code: str) -> HttpResponse:
 def show_feed(request: HttpRequest, code: str) -> HttpResponse:
     """Return the calendar that a telephone subscribes to."""
     now = read_clock()
-    contact = _contact_of(code)
-    refusal = _refuse(request, contact, now)
-    if refusal is not None or contact is None:
-        return refusal or _render_notice(request, None, "gone", 404)
+    contact = _open(request, code, now)
+    if isinstance(contact, HttpResponse):
+        return contact
     content = render_feed(
         contact.patient,
         contact.patient.pharmacy,
@@ -86,13 +84,13 @@ def show_feed(request: HttpRequest, code: str) -> HttpResponse:
 def show_paper(request: HttpRequest, code: str, pk: uuid.UUID) -> HttpResponse:
     """Return the calendar of one supply as PDF, where the patient chose messages that name the medicine."""
     now = read_clock()
-    contact = _contact_of(code)
-    refusal = _refuse(request, contact, now)
-    if refusal is not None or contact is None:
-        return refusal or _render_notice(request, None, "gone", 404)
-    dispense = next((row for row in _papers(contact, now) if row.pk == pk), None)
+    contact = _open(request, code, now)
+    if isinstance(contact, HttpResponse):
+        return contact
+    today = _today_of(contact, now)
+    dispense = next((row for row in _papers(contact, today) if row.pk == pk), None)
     try:
-        handover = None if dispense is None else printed_handover(dispense, _today_of(contact, now))
+        handover = None if dispense is None else printed_handover(dispense, today)
         content = None if handover is None else taper_calendar_pdf(handover, at=now)
     except (DispensaryError, DoesNotFit):
         content = None
@@ -101,18 +99,15 @@ def show_paper(request: HttpRequest, code: str, pk: uuid.UUID) -> HttpResponse:
     return keep_private(HttpResponse(content, content_type="application/pdf"))
 
 
-def _contact_of(code: str) -> ContactPoint | None:
+def _open(request: HttpRequest, code: str, now: datetime) -> ContactPoint | HttpResponse:
+    """Return the address whose page a code opens; for a code that opens nothing, the notice that says so."""
     points = ContactPoint.objects.select_related("patient__pharmacy")
-    return points.filter(page_code=code).first() if code.isprintable() and len(code) <= 16 else None
-
-
-def _refuse(request: HttpRequest, contact: ContactPoint | None, now: datetime) -> HttpResponse | None:
-    """Return the notice for a code that opens nothing; None where it opens the page."""
+    contact = points.filter(page_code=code).first() if code.isprintable() and len(code) <= 16 else None
     if contact is None:
         return _render_notice(request, None, "gone", 404)
     if upcoming.is_closed(contact):
         return _render_notice(request, contact, "closed", 410)
-    return _render_notice(request, contact, "old", 410) if upcoming.is_old(contact, now) else None
+    return _render_notice(request, contact, "old", 410) if upcoming.is_old(contact, now) else contact
 
 
 def _today_of(contact: ContactPoint, now: datetime) -> date:
@@ -120,11 +115,9 @@ def _today_of(contact: ContactPoint, now: datetime) -> date:
     return now.astimezone(manners_of(contact.patient)[0]).date()
 
 
-def _papers(contact: ContactPoint, now: datetime) -> list[Dispense]:
+def _papers(contact: ContactPoint, today: date) -> list[Dispense]:
     """Return the supplies whose calendar may be opened here: medicine and dose stand on it."""
-    if contact.detail_level != DetailLevel.DETAILED:
-        return []
-    return papers_in_hand(contact.patient, _today_of(contact, now))
+    return papers_in_hand(contact.patient, today) if contact.detail_level == DetailLevel.DETAILED else []
 
 
 def _stop_media(contact: ContactPoint, request: HttpRequest, by: Actor, now: datetime) -> str:
@@ -209,7 +202,7 @@ def _render_page(
                 reverse("patient_pages:paper", args=[contact.page_code, row.pk]),
                 words["paper"].format(day=_day_of_supply(row, page.language)),
             )
-            for row in _papers(contact, now)
+            for row in _papers(contact, today)
         ],
         "feed": f"webcal://{request.get_host()}{reverse('patient_pages:feed', args=[contact.page_code])}",
         "fetched": words["fetched"].format(

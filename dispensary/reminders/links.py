@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core import signing
 from django.urls import NoReverseMatch, get_urlconf, reverse
 
+from dispensary.models.contacts import PAGE_CODE_LENGTH
+
 _STOP = "dispensary.reminders.stop"
 _PLACE = "TOKEN"
 
@@ -48,7 +50,7 @@ def page_url(page_code: str, public_url: str) -> str:
 
 def sample_page_url(public_url: str) -> str:
     """An address as long as that of a patient's page, for counting what a text message costs."""
-    return page_url("x" * 12, public_url)
+    return page_url("x" * PAGE_CODE_LENGTH, public_url)
 
 
 def _address(name: str, token: str, public_url: str) -> str:
