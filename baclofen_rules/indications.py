@@ -37,14 +37,14 @@ def read_uses(codes: Iterable[tuple[str, str]], texts: Iterable[str]) -> frozens
 
     A text that denies something or speaks of the past names none.
     """
-    known = uses()
-    named = {look_up(CodedCondition(system, code), known.by_icd_10, known.by_snomed) for system, code in codes}
-    longest = max(map(len, known.by_words))
+    table = uses()
+    named = {look_up(CodedCondition(system, code), table.by_icd_10, table.by_snomed) for system, code in codes}
+    longest = max(map(len, table.by_words))
     for text in texts:
         spoken = words(text)
-        if known.denying.isdisjoint(spoken):
+        if table.denying.isdisjoint(spoken):
             phrases = (spoken[at:end] for at in range(len(spoken)) for end in range(at + 1, at + longest + 1))
-            named |= {known.by_words.get(phrase) for phrase in phrases}
+            named |= {table.by_words.get(phrase) for phrase in phrases}
     return frozenset(use for use in named if use is not None)
 
 

@@ -4,14 +4,13 @@ import sys
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.defaults import server_error
+from rest_framework.permissions import SAFE_METHODS
 
 from dispensary.api.problems import problem_document
 from dispensary.api.views.base import BaseView
 from dispensary.api.wire import PROBLEM_JSON
 from dispensary.counter.outage import render_outage
 from dispensary.outages import find_outage
-
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def answer_failure(request: HttpRequest) -> HttpResponse:

@@ -64,6 +64,6 @@ def render() -> bytes:
     registry.register(AuditCollector())
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY) + generate_latest(registry)
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client types none of it
     registry.register(ReminderCollector())
     return generate_latest(registry)

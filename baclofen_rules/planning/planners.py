@@ -190,8 +190,8 @@ class TaperPlanner(Planner):
         to_zero = not self.wish.end
         plan = self.prove([Phase(doses, days), *phases], then_stop=to_zero)
         if isinstance(plan, CannotPlan) and isinstance(self.prove(phases, then_stop=to_zero), Plan):
-            given = f"{self.held_days} at today's dose: {plan.given}"
-            return CannotPlan("held days", given, words_of_hold(days))
+            held_words = f"{self.held_days} at today's dose: {plan.given}"
+            return CannotPlan("held days", held_words, words_of_hold(days))
         return plan
 
     def _days(self, start: Decimal, least: int, hold_days: int) -> int | CannotPlan:

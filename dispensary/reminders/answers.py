@@ -58,8 +58,8 @@ def act_on_reply(event: InboundEvent, now: datetime) -> str:
         return RED_FLAG
     if ended_or_begun is None or says_more(text):
         within = ORDINARY_REPLY_WITHIN if is_ordinary(text) else None
-        is_heard = _open_reply_work(WorkKind.REPLY, address, text, now, within)
-        return ended_or_begun or ("work" if is_heard else "nobody")
+        has_reader = _open_reply_work(WorkKind.REPLY, address, text, now, within)
+        return ended_or_begun or ("work" if has_reader else "nobody")
     return ended_or_begun
 
 

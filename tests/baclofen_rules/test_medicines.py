@@ -168,14 +168,16 @@ def test_the_tables_are_read_as_they_are_written():
     read = medicines.table.__wrapped__()
     assert [*read.classes] == [row["code"] for row in content["class"]]
     for row in content["class"]:
-        kept = read.classes[row["code"]]
+        medicine_class = read.classes[row["code"]]
         plain = ("code", "title", "effect", "mechanism", "advice", "dur", "detected_issue", "mark", "source", "where")
-        assert {name: getattr(kept, name) for name in plain} == {name: row[name] for name in plain}
-        assert (kept.atc, kept.not_atc) == (tuple(row["atc"]), tuple(row.get("not_atc", ())))
-        assert kept.names == {words(name) for name in row["names"]}
-        assert kept.is_depressant is row.get("is_depressant", False)
-        assert all(kept.code in read.by_name[name] for name in kept.names)
-    assert sum(map(len, read.by_name.values())) == sum(len(kept.names) for kept in read.classes.values())
+        assert {name: getattr(medicine_class, name) for name in plain} == {name: row[name] for name in plain}
+        assert (medicine_class.atc, medicine_class.not_atc) == (tuple(row["atc"]), tuple(row.get("not_atc", ())))
+        assert medicine_class.names == {words(name) for name in row["names"]}
+        assert medicine_class.is_depressant is row.get("is_depressant", False)
+        assert all(medicine_class.code in read.by_name[name] for name in medicine_class.names)
+    assert sum(map(len, read.by_name.values())) == sum(
+        len(medicine_class.names) for medicine_class in read.classes.values()
+    )
     assert read.longest_name == max(map(len, read.by_name))
     assert (read.own_atc, read.own_class) == (own["medicine"]["atc"], own["medicine"]["class"])
     assert read.own_names == {word for name in own["medicine"]["names"] for word in words(name)}

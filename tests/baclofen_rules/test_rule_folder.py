@@ -45,7 +45,7 @@ def test_rules_that_switch_others_off_come_first_and_then_by_code() -> None:
 
 def test_a_rule_says_which_medicines_it_serves() -> None:
     with pytest.raises(TypeError, match="serves"):
-        Rule(code="x", limits=NoLimits, check=ceiling.check, explain=ceiling.explain, text="X.")  # type: ignore[call-arg]
+        Rule(code="x", limits=NoLimits, check=ceiling.check, explain=ceiling.explain, text="X.")  # type: ignore[call-arg]  # what is tested: it cannot be made without
     for rule in RULES:
         assert rule.serves == EVERY_MEDICINE or set(rule.serves) <= {BACLOFEN}, rule.code
     generic = [rule for rule in RULES if rule.is_for("another medicine")]

@@ -209,8 +209,8 @@ def test_the_counter_asks_again_with_the_same_key_and_shows_what_happened(
     assert unknown.status_code == 503 and unknown.headers["Retry-After"] == "3"
     assert "It is not known whether this was done" in unknown.text and "Nothing was written" not in unknown.text
     again = form_of(unknown.text, 'id="again"')
-    shown = counter.send(unknown, path, **{name: value for name, value in again.items() if name[:4] != "csrf"})
-    assert shown.url.endswith(reverse("counter:dispensed", args=[Dispense.objects.get().pk]))
+    outcome = counter.send(unknown, path, **{name: value for name, value in again.items() if name[:4] != "csrf"})
+    assert outcome.url.endswith(reverse("counter:dispensed", args=[Dispense.objects.get().pk]))
     assert Dispense.objects.count() == 1
 
 

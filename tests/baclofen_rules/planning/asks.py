@@ -8,7 +8,7 @@ An ask is made from its number alone, so that one which failed can be asked agai
 import argparse
 import random
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -162,7 +162,7 @@ def _wrong_course(ask: Ask, plan: Plan) -> list[str]:
 
 def _wrong_tablets(ask: Ask, plan: Plan) -> list[str]:
     wrong = []
-    needed: Counter[Decimal] = Counter()
+    needed: dict[Decimal, Decimal] = defaultdict(Decimal)
     halves = [] if ask.wishes["whole_tablets"] else HALVED[ask.profile]
     for phase in plan.regimen.phases:
         for dose in phase.doses:
@@ -173,7 +173,7 @@ def _wrong_tablets(ask: Ask, plan: Plan) -> list[str]:
                 unit = Decimal("0.5") if tablets.strength_mg in halves else Decimal(1)
                 if tablets.strength_mg not in ask.stock or tablets.number % unit:
                     wrong.append(f"{tablets} is not what the stock gives")
-                needed[tablets.strength_mg] += tablets.number * (phase.days or 0)  # type: ignore[assignment]
+                needed[tablets.strength_mg] += tablets.number * (phase.days or 0)
     counted = {strength: count.to_integral_value(rounding=ROUND_CEILING) for strength, count in needed.items()}
     if counted != plan.tablets:
         wrong.append(f"counts {plan.tablets}, not {counted}")

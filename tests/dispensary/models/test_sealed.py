@@ -59,8 +59,8 @@ def renew(settings: Any) -> None:
 
 def errors() -> list[str]:
     """The words of `check --database default` about addresses."""
-    found = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
-    return [message.msg for message in found if message.id == "dispensary.E007"]
+    messages = checks.run_checks(tags=[checks.Tags.database], databases=["default"])
+    return [message.msg for message in messages if message.id == "dispensary.E007"]
 
 
 def test_after_a_new_key_an_address_is_readable_and_has_the_digest_it_had(contact: ContactPoint, settings: Any) -> None:
