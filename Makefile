@@ -41,7 +41,7 @@ lint: install-test
 names: install-test ## report how plainly the code is named: vague names, docstrings, functions called once, commit subjects
 	@$(BIN)/python -m tests.names
 
-bench: install-bench styles ## measure against the bars of tests/benchmarks/README.md
+bench: install-bench styles ## measure against the bars of tests/benchmarks/RESULTS.md
 	@$(BIN)/pytest --benchmark-only -o addopts= tests/benchmarks
 
 mutants: install-test ## change the rule book in thousands of ways: which change does no test notice? (FILES=rules/ceiling.py)

@@ -1,4 +1,4 @@
-"""Settings of the reference deployment. Everything a site decides comes from the environment (see `deploy/README.md`)."""
+"""Settings of the reference deployment. Everything a site decides comes from the environment (see `deploy/OPERATING.md`)."""
 
 import json
 from datetime import timedelta

@@ -306,7 +306,7 @@ def commands_of_readmes() -> list[tuple[str, str]]:
         [
             ROOT / "README.md",
             ROOT / "CONTRIBUTING.md",
-            *ROOT.glob("deploy/README.md"),
+            *ROOT.glob("deploy/*.md"),
             *ROOT.glob("dispensary/**/README.md"),
         ]
     ):

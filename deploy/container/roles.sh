@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run once by the database's container when its volume is new: the four roles and the database, as deploy/README.md explains them.
+# Run once by the database's container when its volume is new: the four roles and the database, as deploy/OPERATING.md explains them.
 set -eu
 psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" -v owner="$OWNER_PASSWORD" -v app="$APP_PASSWORD" \
     -v sealer="$SEALER_PASSWORD" -v auditor="$AUDITOR_PASSWORD" <<'SQL'

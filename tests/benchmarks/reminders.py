@@ -1,4 +1,4 @@
-"""`make bench-reminders`: the engine and its rivals, in one run on one machine. Prints what tests/benchmarks/README.md explains.
+"""`make bench-reminders`: the engine and its rivals, in one run on one machine. Prints what tests/benchmarks/RESULTS.md explains.
 
 MESSAGES (default 5000), ROUNDS (default 3: each way in turn, medians told), ROWS for the claim's table (default 1000000), PENDING
 for what waits while Redis is looked at (default 1000000) and ONLY=plan,drain,smtp,claim,pending may be set in the environment.

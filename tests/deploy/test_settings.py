@@ -248,7 +248,7 @@ def test_every_way_to_run_it_has_the_same_processes() -> None:
         assert "TimeoutStopSec=60" in unit
 
 
-def test_every_variable_of_the_readme_is_read_and_the_reverse() -> None:
+def test_every_variable_of_the_page_is_read_and_the_reverse() -> None:
     import re
 
     settings_text = "".join(
@@ -256,10 +256,10 @@ def test_every_variable_of_the_readme_is_read_and_the_reverse() -> None:
     )
     read = set(re.findall(r'(?:ENV\.get|environ\.get|_flag|_list)\("([A-Z_]+)"|"(DATABASE_[A-Z_]*URL)"', settings_text))
     read = {name for names in read for name in names if name}
-    readme = (ROOT / "deploy" / "README.md").read_text()
+    page = (ROOT / "deploy" / "OPERATING.md").read_text()
     documented = {
         name
-        for row in readme.splitlines()
+        for row in page.splitlines()
         if row.startswith("| `")
         for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])
     }
