@@ -63,21 +63,25 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, those that commit apart from the others; mark those of slow files.
+    """Put the tests that commit last, since the log keeps what they leave there; mark those of slow files.
 
-    pytest-django puts the tests that commit last, since the log keeps what they leave there. With these groups, and without
-    xdist's own order, a process begins with them only when the others are given out.
+    pytest-django does so with those of Django's kind only: some commit past it, or in a fixture of their file. In parallel a file's tests stay
+    in one process, those that commit apart from the others, so that a process begins with them only when the others are given out.
     """
+    committing = {"transactional_db", "live_server", "django_db_blocker", "database", "site"}
+    last = set()
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
         marker = item.get_closest_marker("django_db")
-        commits = (
-            "transactional_db" in fixtures or "live_server" in fixtures or (marker and marker.kwargs.get("transaction"))
+        commits = not committing.isdisjoint(getattr(item, "fixturenames", ())) or (
+            marker is not None and marker.kwargs.get("transaction")
         )
         file = item.nodeid.split("::")[0]
         item.add_marker(pytest.mark.xdist_group(f"{file} that commits" if commits else file))
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+        if commits:
+            last.add(item)
+    items.sort(key=last.__contains__)
 
 
 def pytest_collection_finish() -> None:
