@@ -22,8 +22,8 @@ def fold(text: str) -> str:
 
 
 def _phrase(clause: str) -> str:
-    """The words of a folded clause with one blank between them; a word said several times in a row is one."""
-    words = re.findall(r"\w+(?:-\w+)*", clause)
+    """The words of a folded clause with one blank between them; a word said several times in a row is one, "don't" is "dont"."""
+    words = re.findall(r"\w+(?:-\w+)*", re.sub(r"['`\u2018\u2019\u02bc]", "", clause))
     return " ".join(word for at, word in enumerate(words) if not at or word != words[at - 1])
 
 
