@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 # The shell's own Python settings must not leak into the locked environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV DJANGO_SETTINGS_MODULE PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit golden audit lock styles browser wheel clean distclean install-run install-test install-bench
+.PHONY: help demo check test test-random test-plans test-dates test-faults mutants lint names bench bench-rules bench-reminders bench-audit bench-dispense golden audit lock styles browser wheel clean distclean install-run install-test install-bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,9 @@ test-faults: install-test ## kill workers, beat, broker and database at length (
 
 bench-reminders: install-bench ## the reminder engine beside a bare Celery ETA task and procrastinate, in one run
 	@$(BIN)/python -m tests.benchmarks.reminders
+
+bench-dispense: install-bench ## receive, look and dispense beside a bare view and beside django-simple-history, in one run
+	@$(BIN)/python -m tests.benchmarks.dispense_compare
 
 bench-audit: install-bench ## the audit log beside what people use today, and its search at size (ENTRIES=1000000 PARTS="compare search")
 	@$(BIN)/python -m tests.benchmarks.audit_compare --entries $(or $(ENTRIES),1000000) $(if $(PARTS),--parts $(PARTS)) $(if $(STATE),--state $(STATE))

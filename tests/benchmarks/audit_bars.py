@@ -18,6 +18,7 @@ import psycopg
 
 django.setup()
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
@@ -69,7 +70,8 @@ def server(folder: Path) -> Iterator[Database]:
             connections[alias].settings_dict.update(database.settings(kind))
         call_command("migrate", "auth", database="owner", verbosity=0, interactive=False)
         call_command("migrate", database="owner", run_syncdb=True, verbosity=0, interactive=False)
-        call_command("pgtrigger", "install", database="owner", verbosity=0)
+        if apps.is_installed("pgtrigger"):
+            call_command("pgtrigger", "install", database="owner", verbosity=0)
         database.grant()
         yield database
     finally:
