@@ -133,11 +133,6 @@ def say_dose(dose: Decimal, unit: Unit = Unit.MG) -> str:
     return f"{format_amount(dose)} {_UNITS[unit]}"
 
 
-def say_times(times: int) -> str:
-    """ "once", "twice", "three times", ..."""
-    return _TIMES[times] if times < len(_TIMES) else f"{times} times"
-
-
 class _Sentence:
     """The parts of a sentence in one language."""
 

@@ -112,10 +112,6 @@ class CheckView:
     def is_blocked(self) -> bool:
         return bool(self.unanswered("stop"))
 
-    @property
-    def needs_override(self) -> bool:
-        return not self.is_blocked and bool(self.unanswered("override"))
-
     def unanswered(self, severity: str) -> list[ShownFinding]:
         """Return the findings of a severity without an answer."""
         return [finding for finding in self.findings if finding.is_open and finding.question.severity == severity]

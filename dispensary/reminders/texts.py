@@ -71,10 +71,6 @@ class Text:
     language: str
     version: str
 
-    @property
-    def right_to_left(self) -> bool:
-        return self.language in RIGHT_TO_LEFT
-
 
 @cache
 def words_in(language: str) -> dict[str, Any]:
