@@ -16,11 +16,14 @@ from baclofen_rules.terms import Terms
 def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
     """Return a finding as mild as its rule has it for a patient who goes on as before, where it was answered before.
 
-    An override is asked for again after the days for which an answer holds. Without a list of answers a finding is one step
+    An override is asked for again after the days for which an answer holds; what is only one step milder is seen again at shorter
+    intervals. Without a list of answers a finding is one step
     milder where its facts have stood in the record since before the last supply: it was answered then.
     """
     if not terms.goes_on or finding.severity is Severity.INFORMATION:
         return finding
+    if rule.on_continuing is OnContinuing.TOLD:
+        return finding.at_most(Severity.INFORMATION, "The dose does not rise; asked when it does.")
     if rule.on_continuing not in (OnContinuing.INFORMATION, OnContinuing.MILDER):
         return finding
     case, facts = terms.case, rule.rests_on
@@ -29,8 +32,7 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
         recorded = terms.patient.recorded_on or {}
         is_answered = latest is not None and all(recorded.get(fact, date.max) < latest.dispensed_on for fact in facts)
         return finding.at_most(finding.severity.milder, "") if is_answered else finding
-    fingerprint = finding.fingerprint
-    answered_on = max((answer.on for answer in case.answered if answer.fingerprint == fingerprint), default=None)
+    answered_on = _last_answered(finding, terms)
     if answered_on is None or not _holds_since(answered_on, facts, terms):
         return finding
     milder = Severity.INFORMATION if rule.on_continuing is OnContinuing.INFORMATION else finding.severity.milder
@@ -40,11 +42,22 @@ def ease_answered(finding: Finding, rule: Rule[Any], terms: Terms) -> Finding:
     again_on = answered_on + timedelta(days=int(holds_days))
     if finding.severity is not Severity.OVERRIDE:
         return finding.at_most(milder, f"Answered on {answered_on}.")
-    return (
-        finding
-        if again_on <= case.on
-        else finding.at_most(milder, f"Answered on {answered_on}; asked again from {again_on}.")
+    if again_on <= case.on:
+        return finding
+    eased = finding.at_most(milder, f"Answered on {answered_on}; asked again from {again_on}.")
+    seen_on = _last_answered(eased, terms) or answered_on
+    see_again_on = seen_on + timedelta(days=int(limits.see_again_after_days))
+    if milder is Severity.INFORMATION or see_again_on <= case.on:
+        return eased
+    return finding.at_most(
+        Severity.INFORMATION, f"Seen on {seen_on}; asked for again from {min(see_again_on, again_on)}."
     )
+
+
+def _last_answered(finding: Finding, terms: Terms) -> date | None:
+    """Return the last day on which exactly this finding was answered."""
+    fingerprint = finding.fingerprint
+    return max((answer.on for answer in terms.case.answered or () if answer.fingerprint == fingerprint), default=None)
 
 
 def _holds_since(day: date, facts: tuple[str, ...], terms: Terms) -> bool:

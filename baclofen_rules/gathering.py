@@ -21,7 +21,10 @@ def gather_answered(findings: list[Finding], asked: Sequence[BoundRule[Any]], te
     repeated: dict[str, date] = {}
     for finding in findings:
         rule = bound_rules[finding.code].rule
-        if finding.severity is Severity.ACKNOWLEDGE and rule.on_continuing is OnContinuing.INFORMATION:
+        if finding.severity is Severity.ACKNOWLEDGE and rule.on_continuing in (
+            OnContinuing.INFORMATION,
+            OnContinuing.TOLD,
+        ):
             day = answered_on.get(finding.fingerprint)
             if day is not None and stands_since(day, rule.rests_on, terms):
                 repeated[finding.code] = day

@@ -47,7 +47,7 @@ OVERVIEW_HEAD: Final = (
     "",
     "*Repeat*: what becomes of a finding for who goes on as before: the patient is continuing, the dose does not rise, and the same finding was",
     "answered before. A medicine or condition that is new, a fact recorded after the answer, and a dose above that of then ask again; an answered",
-    "override is asked for again after `override_holds_days`, of `two_signatures` after `grave_override_holds_days`. Rules that only *ask* are about this order or supply, or say why. The last columns:",
+    "override is asked for again after `override_holds_days`, of `two_signatures` after `grave_override_holds_days`; what is one step milder is acknowledged again after `see_again_after_days`. Rules that only *ask* are about this order or supply, or say why. The last columns:",
     "asked / told in 10,000 dispenses of a generated population, profile `lioresal` ([ALERTS.md](ALERTS.md)).",
     "",
     "| code | severity | finds | repeat | first orders | changes | clean repeats |",
@@ -117,8 +117,9 @@ def _severities(rule: Rule[Any], profiles: Sequence[Profile], on: date) -> list[
 def _at_repeats(rule: Rule[Any]) -> str:
     words = {
         OnContinuing.ASKS: "asks",
-        OnContinuing.MILDER: "one step milder, once answered",
+        OnContinuing.MILDER: "one step milder, once answered, and information until seen again",
         OnContinuing.INFORMATION: "information, once answered",
+        OnContinuing.TOLD: "information",
         OnContinuing.SILENT: "nothing",
     }[rule.on_continuing]
     return f"{words}: {rule.why_continuing}" if rule.why_continuing else words

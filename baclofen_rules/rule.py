@@ -21,9 +21,11 @@ class OnContinuing(StrEnum):
     ASKS = "asks"
     """It asks at each supply."""
     MILDER = "milder"
-    """It is one step milder."""
+    """It is one step milder, and information for some days after it was last answered so."""
     INFORMATION = "information"
     """It is information."""
+    TOLD = "told"
+    """It is information, answered or not."""
     SILENT = "silent"
     """Nothing is found for a continuing patient whose dose does not rise, answered or not."""
 

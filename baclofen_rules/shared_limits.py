@@ -46,6 +46,8 @@ class SharedLimits:
     """Days for which an override holds for who goes on as before."""
     grave_override_holds_days: Decimal = number("days", 1, 3650)
     """The same for the rules of ``two_signatures``."""
+    see_again_after_days: Decimal = number("days", 1, 365)
+    """Days after which a finding that stays one step milder, and was answered, is acknowledged again."""
     childbearing_from_years: Decimal = number("years", 8, 20)
     """The age from which pregnancy and breast-feeding are asked for."""
     childbearing_to_years: Decimal = number("years", 45, 70)

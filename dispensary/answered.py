@@ -11,13 +11,13 @@ from baclofen_rules.rules import all_rules
 from dispensary.models import DispenseStatus, Override, OverrideState
 from dispensary.record import Rows
 
-_EASED = [rule.code for rule in all_rules() if rule.on_continuing in (OnContinuing.INFORMATION, OnContinuing.MILDER)]
-"""Codes of the rules whose findings are milder where they were answered before."""
+_REMEMBERED = [rule.code for rule in all_rules() if rule.on_continuing not in (OnContinuing.ASKS, OnContinuing.SILENT)]
+"""Codes of the rules for which an earlier answer counts: at a repeat, or where a rise asks several again in one."""
 
 
 def answered_document(rows: Rows) -> list[dict[str, Any]]:
     """Return the last answer to each finding that hand-overs used, of rules that read them; of cancelled ones none."""
-    used = Override.objects.filter(state=OverrideState.USED, code__in=_EASED).only(
+    used = Override.objects.filter(state=OverrideState.USED, code__in=_REMEMBERED).only(
         "code", "fingerprint", "signed_at", "dispense_id"
     )
     dispenses = [row for row in rows.dispenses if row.status != DispenseStatus.CANCELLED]

@@ -1,6 +1,6 @@
 """The patient drives or works with machines.
 
-Finds: recorded driving or work with machines, as severely as the profile says.
+Finds: recorded driving or work with machines, as severely as the profile says; where the dose does not rise, as information.
 Errs: on the side of a word too many; the warning on the label is printed whether or not this rule speaks.
 Source: the profile's label.
 """
@@ -52,7 +52,8 @@ RULE = Rule(
     text=__doc__,
     serves=(BACLOFEN,),
     answers=("3", "10"),
-    on_continuing=OnContinuing.INFORMATION,
+    on_continuing=OnContinuing.TOLD,
+    why_continuing="who takes the same dose as before knows its effect; the warning is on each label, and a rise asks",
     rests_on=("drives",),
     clears=("A corrected record, where driving is recorded wrongly",),
 )

@@ -18,8 +18,8 @@ from baclofen_rules.terms import MEDICINES_FACT, Terms
 from baclofen_rules.words import clip
 
 MOST_NAMED = 2
-SEEN_AT_EACH_SUPPLY = {
-    "interaction-sodium-oxybate": "the label of sodium oxybate speaks against sedatives: seen at each supply"
+SEEN_AGAIN = {
+    "interaction-sodium-oxybate": "the label of sodium oxybate speaks against sedatives: seen again at every third supply"
 }
 
 
@@ -65,8 +65,8 @@ RULES = tuple(
         serves=(BACLOFEN,),
         clears=("The other medicine stopped, and taken off the patient\u2019s list",),
         answers=("1", "2", "5", "9", "10"),
-        on_continuing=OnContinuing.MILDER if code in SEEN_AT_EACH_SUPPLY else OnContinuing.INFORMATION,
-        why_continuing=SEEN_AT_EACH_SUPPLY.get(code, ""),
+        on_continuing=OnContinuing.MILDER if code in SEEN_AGAIN else OnContinuing.INFORMATION,
+        why_continuing=SEEN_AGAIN.get(code, ""),
         rests_on=("medicines",),
         group="interaction-*",
     )

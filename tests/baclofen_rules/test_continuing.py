@@ -13,7 +13,7 @@ PROFILE = load_profile("lioresal")
 MORPHINE, GABAPENTIN, TIZANIDINE = {"atc": "N02AA01"}, {"atc": "N03AX12"}, {"atc": "M03BX02"}
 REPEAT = {"takes": ["10+10+10 for 28 days"], "had": ["10+10+10, 28 days ago, for 28 days"]}
 RISE = {"takes": ["10+10+15 for 28 days"], "had": ["10+10+10, 28 days ago, for 28 days"]}
-LAST_HALF_YEAR = 179
+LAST_QUARTER, LAST_HALF_YEAR = 83, 179
 
 
 def document(row: dict[str, Any], answered: list[dict[str, Any]] | None = None, **facts: Any) -> dict[str, Any]:
@@ -41,7 +41,6 @@ def after_answers(row: dict[str, Any], days_ago: int = 28, **facts: Any) -> dict
 
 FACTS: dict[str, dict[str, Any]] = {
     "alcohol": {"alcohol_use": True},
-    "driving": {"drives": True},
     "anaesthesia": {"anaesthesia_planned": True},
     "condition": {"conditions": ["epilepsy"]},
     "interaction-gabapentinoid": {"medicines": [GABAPENTIN]},
@@ -72,7 +71,7 @@ def test_what_nobody_answered_asks(code: str) -> None:
     assert findings(document(REPEAT, [], **FACTS[code], recorded_on=recorded))[code].severity != "information"
 
 
-@pytest.mark.parametrize("code", ["alcohol", "driving", "anaesthesia"])
+@pytest.mark.parametrize("code", ["alcohol", "anaesthesia"])
 def test_a_fact_that_was_recorded_after_the_answer_asks(code: str) -> None:
     (fact,) = FACTS[code]
     answered = answers(document(REPEAT, [], **FACTS[code]))
@@ -101,7 +100,16 @@ def test_an_override_holds_for_a_year_and_one_of_two_signatures_for_half(code: s
 
 
 def test_an_acknowledgement_holds_for_good() -> None:
-    assert after_answers(REPEAT, 3000, drives=True)["driving"].severity == "information"
+    assert after_answers(REPEAT, 3000, conditions=["epilepsy"])["condition"].severity == "information"
+
+
+def test_driving_is_told_while_the_dose_does_not_rise_also_where_it_is_new() -> None:
+    new = {"drives": True, "recorded_on": {"drives": ON.isoformat()}}
+    for row, severity in ((REPEAT, "information"), (RISE, "acknowledge"), ({}, "acknowledge")):
+        assert findings(document(row, [], **new))["driving"].severity == severity
+    assert findings(document(REPEAT, [], **new))["driving"].detail.endswith(
+        "The dose does not rise; asked when it does."
+    )
 
 
 def test_an_answer_about_the_kidneys_holds_for_the_same_egfr_until_it_is_too_old() -> None:
@@ -115,10 +123,40 @@ def test_an_answer_about_the_kidneys_holds_for_the_same_egfr_until_it_is_too_old
     assert findings(document(REPEAT, answered, **measured(366)))["renal"].severity == "override"
 
 
-def test_what_people_die_of_is_seen_at_each_supply_and_overridden_twice_a_year() -> None:
-    facts: dict[str, Any] = {"medicines": [MORPHINE], "conditions": ["sleep-apnoea"]}
-    for days, severity in ((LAST_HALF_YEAR, "acknowledge"), (LAST_HALF_YEAR + 1, "override")):
-        assert after_answers(REPEAT, days, **facts)["opioid-breathing"].severity == severity
+DIE_OF: dict[str, Any] = {"medicines": [MORPHINE], "conditions": ["sleep-apnoea"]}
+"""The combination that people die of."""
+
+
+@pytest.mark.parametrize(
+    ("days", "severity"),
+    [
+        (LAST_QUARTER, "information"),
+        (LAST_QUARTER + 1, "acknowledge"),
+        (LAST_HALF_YEAR, "acknowledge"),
+        (LAST_HALF_YEAR + 1, "override"),
+    ],
+)
+def test_what_people_die_of_is_seen_again_after_a_quarter_and_overridden_twice_a_year(days: int, severity: str) -> None:
+    assert after_answers(REPEAT, days, **DIE_OF)["opioid-breathing"].severity == severity
+
+
+@pytest.mark.parametrize(
+    ("days", "severity"), [(LAST_QUARTER, "information"), (LAST_QUARTER + 1, "acknowledge"), (0, "information")]
+)
+def test_what_was_seen_is_seen_again_after_another_quarter_and_moves_no_override(days: int, severity: str) -> None:
+    answered = answers(document(REPEAT, [], **DIE_OF), LAST_HALF_YEAR)
+    seen = answers(document(REPEAT, answered, **DIE_OF), days)
+    assert [answer["code"] for answer in seen] == ["opioid-breathing"]
+    finding = findings(document(REPEAT, answered + seen, **DIE_OF))["opioid-breathing"]
+    assert finding.severity == severity
+    old = answers(document(REPEAT, [], **DIE_OF), LAST_HALF_YEAR + 1)
+    assert findings(document(REPEAT, old + seen, **DIE_OF))["opioid-breathing"].severity == "override"
+
+
+def test_a_new_opioid_beside_a_disease_of_breathing_asks_whatever_was_seen() -> None:
+    answered = answers(document(REPEAT, [], **DIE_OF))
+    facts = DIE_OF | {"medicines": [MORPHINE, {"atc": "N02AX02"}]}
+    assert findings(document(REPEAT, answered, **facts))["opioid-breathing"].severity == "override"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +193,7 @@ def test_single_classes_are_counted_in_the_sum_where_that_is_graver() -> None:
     assert after_answers(REPEAT, medicines=medicines)["interaction-gabapentinoid"].severity == "information"
 
 
-RISEN: dict[str, Any] = {"drives": True, "conditions": ["epilepsy"], "medicines": [GABAPENTIN]}
+RISEN: dict[str, Any] = {"anaesthesia_planned": True, "conditions": ["epilepsy"], "medicines": [GABAPENTIN]}
 
 
 def test_a_rise_asks_what_was_answered_before_in_one() -> None:
@@ -163,12 +201,12 @@ def test_a_rise_asks_what_was_answered_before_in_one() -> None:
     assert {code: str(finding.severity) for code, finding in eased.items() if code != "titration-step"} == {
         "rise-again": "acknowledge",
         "condition": "information",
-        "driving": "information",
+        "anaesthesia": "information",
         "interaction-gabapentinoid": "information",
     }
     day = ON - timedelta(days=28)
-    assert eased["driving"].detail.endswith(f"Answered on {day}; counted in rise-again.")
-    assert eased["rise-again"].observed == {"codes": ["condition", "driving", "interaction-gabapentinoid"]}
+    assert eased["anaesthesia"].detail.endswith(f"Answered on {day}; counted in rise-again.")
+    assert eased["rise-again"].observed == {"codes": ["anaesthesia", "condition", "interaction-gabapentinoid"]}
 
 
 def test_a_rise_asks_one_by_one_what_is_new_and_what_is_an_override() -> None:
@@ -180,8 +218,8 @@ def test_a_rise_asks_one_by_one_what_is_new_and_what_is_an_override() -> None:
 
 
 def test_one_answer_alone_is_asked_as_it_is() -> None:
-    assert after_answers(RISE, drives=True)["driving"].severity == "acknowledge"
-    assert "rise-again" not in after_answers(RISE, drives=True)
+    assert after_answers(RISE, anaesthesia_planned=True)["anaesthesia"].severity == "acknowledge"
+    assert "rise-again" not in after_answers(RISE, anaesthesia_planned=True)
 
 
 def test_an_answer_for_a_smaller_dose_does_not_hold_after_a_rise_elsewhere() -> None:
@@ -191,12 +229,12 @@ def test_an_answer_for_a_smaller_dose_does_not_hold_after_a_rise_elsewhere() -> 
         "elsewhere": ["r1 by dr-a: 10+10+10 for 28 days, 90 days ago"],
         "asks": "A: 168 tablets",
     }
-    made = case_of(row | {"patient": {"drives": True}}) | {"answered": []}
-    (fingerprint,) = [finding.fingerprint for code, finding in findings(made).items() if code == "driving"]
+    made = case_of(row | {"patient": {"anaesthesia_planned": True}}) | {"answered": []}
+    (fingerprint,) = [finding.fingerprint for code, finding in findings(made).items() if code == "anaesthesia"]
     for days, severity in ((28, "information"), (80, "acknowledge")):
         on = (ON - timedelta(days=days)).isoformat()
-        answered = [{"code": "driving", "fingerprint": fingerprint, "on": on}]
-        assert findings(made | {"answered": answered})["driving"].severity == severity
+        answered = [{"code": "anaesthesia", "fingerprint": fingerprint, "on": on}]
+        assert findings(made | {"answered": answered})["anaesthesia"].severity == severity
 
 
 def test_a_case_writes_its_answers_and_reads_them_back() -> None:

@@ -87,20 +87,43 @@ def recorded_on(chance: random.Random, facts: dict[str, Any]) -> dict[str, str]:
 
 
 def answer_before(document: dict[str, Any], profile: Profile) -> dict[str, Any]:
-    """Add what was answered at an earlier supply: every finding of then; of a list that changed since, the last entry is new."""
+    """Add what was answered at an earlier supply, every finding of then, and at each supply of 28 days since.
+
+    Of a list that changed since the last supply the last entry is new.
+    """
     if "answered_on" not in document:
         return document
     asked = {name: value for name, value in document.items() if name != "answered_on"}
     facts = asked["patient"]
     new = [name for name, on in facts["recorded_on"].items() if on == ON.isoformat()]
     before = {name: value[:-1] if name in new and isinstance(value, list) else value for name, value in facts.items()}
-    answers = review(Case.from_json({**asked, "patient": before, "answered": []}), profile).findings
-    return asked | {
-        "answered": [
-            {"code": finding.code, "fingerprint": finding.fingerprint, "on": document["answered_on"]}
-            for finding in answers
+    answered: list[dict[str, Any]] = []
+    day = date.fromisoformat(document["answered_on"])
+    while day < ON:
+        earlier = _move({**asked, "patient": before, "answered": answered}, day - ON)
+        answered += [
+            {"code": finding.code, "fingerprint": finding.fingerprint, "on": day.isoformat()}
+            for finding in review(Case.from_json(earlier), profile).findings
             if finding.severity is not Severity.INFORMATION
         ]
+        day += timedelta(days=28)
+    return asked | {"answered": answered}
+
+
+def _move(document: dict[str, Any], by: timedelta) -> dict[str, Any]:
+    """Return a case as it was some days earlier: its order and supply then; facts not recorded later than the day."""
+
+    def moved(day: str) -> str:
+        return (date.fromisoformat(day) + by).isoformat()
+
+    facts, on = document["patient"], moved(document["on"])
+    return document | {
+        "on": on,
+        "prescription": document["prescription"] | {"written_on": moved(document["prescription"]["written_on"])},
+        "history": [supply | {"dispensed_on": moved(supply["dispensed_on"])} for supply in document["history"]],
+        "patient": facts
+        | {"recorded_on": {name: min(day, on) for name, day in facts["recorded_on"].items()}}
+        | ({"egfr_on": min(facts["egfr_on"], on)} if facts.get("egfr_on") else {}),
     }
 
 

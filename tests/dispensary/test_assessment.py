@@ -83,14 +83,14 @@ def test_children_and_older_women_are_not_asked_about_pregnancy(shop, born, reco
 
 
 def test_a_repeat_says_what_was_answered_at_the_last_hand_over(shop, pharmacist):
-    person = make.patient(shop, drives=True)
+    person = make.patient(shop, conditions=["epilepsy"])
     first = make.prescription(person)
-    (asked,) = [q for q in assessment.assess(first, on=TODAY).questions() if q.code == "driving"]
+    (asked,) = [q for q in assessment.assess(first, on=TODAY).questions() if q.code == "condition"]
     result = dispenses.dispense(
         prescription=first,
         quantity=first.quantity,
         pack=make.pack(),
-        acknowledged=["driving"],
+        acknowledged=["condition"],
         key="k",
         by=pharmacist,
         now=NOW,
@@ -99,8 +99,8 @@ def test_a_repeat_says_what_was_answered_at_the_last_hand_over(shop, pharmacist)
     later = TODAY + timedelta(days=28)
     repeat = make.prescription(person, now=NOW + timedelta(days=27))
     document = assessment.case_document(repeat, on=later)
-    assert document["answered"] == [{"code": "driving", "fingerprint": asked.fingerprint, "on": TODAY.isoformat()}]
-    (eased,) = [q for q in assessment.assess(repeat, on=later).questions() if q.code == "driving"]
+    assert document["answered"] == [{"code": "condition", "fingerprint": asked.fingerprint, "on": TODAY.isoformat()}]
+    (eased,) = [q for q in assessment.assess(repeat, on=later).questions() if q.code == "condition"]
     assert (eased.severity, eased.detail.split(". ")[-1]) == ("information", f"Answered on {TODAY}.")
 
 

@@ -26,9 +26,9 @@ DAYS = 10
 """Days that are generated, so that one day's luck does not decide."""
 BARS = {"repeats": "10 % ask", "changes": "2 answers", "first": "6 answers"}
 """What the counter is meant to ask at most."""
-RATCHET = {"repeats": (0.14, Decimal("0.16")), "changes": (0.80, Decimal(2)), "first": (1.0, Decimal(6))}
-"""The share of orders that ask anything, and the mean of their answers, that no change may pass: of repeats the bar is not reached yet."""
-MOST_REPEATS_ASKED_FOR_A_FACT = 0.10
+RATCHET = {"repeats": (0.10, Decimal("0.11")), "changes": (0.80, Decimal(2)), "first": (1.0, Decimal(6))}
+"""The share of orders that ask anything, and the mean of their answers, that no change may pass."""
+MOST_REPEATS_ASKED_FOR_A_FACT = 0.03
 
 
 @dataclass(frozen=True)
