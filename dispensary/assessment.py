@@ -24,10 +24,10 @@ from baclofen_rules.findings import Dur, Finding, NotAssessed
 from baclofen_rules.record import Ask, read_record
 from baclofen_rules.rulebook import rulebook
 from baclofen_rules.rules import all_rules
-from baclofen_rules.therapy import Habits, Plan, Therapy, therapy
+from baclofen_rules.therapy import Habits, Plan, SupplyType, Therapy, therapy
 from dispensary.answered import answered_document
 from dispensary.errors import InvalidInput, Problem
-from dispensary.models import Decision, Patient, Pharmacy, Prescription, Product, Sex
+from dispensary.models import Decision, Dispense, Patient, Pharmacy, Prescription, Product, Sex, Source
 from dispensary.models.review import Reviewed
 from dispensary.profiles import profile_named
 from dispensary.record import Rows, group_packs, order_id, record_document, select_rows, trim_zeros
@@ -158,6 +158,18 @@ def therapy_of(patient: Patient, on: date, decisions: Sequence[Decision] = ()) -
     rows = select_rows(patient, on)
     rows = rows._replace(decisions=[*rows.decisions, *decisions])
     return count_therapy(patient, rows, on, habits_of(patient.pharmacy, on))
+
+
+def supply_type_of(dispense: Dispense, on: date) -> SupplyType:
+    """Return the kind of one product's hand-over, as known on the evening of a day. Raises `InvalidInput` when what is stored cannot be read."""
+    if dispense.prescription.source == Source.EMERGENCY:
+        return SupplyType.EMERGENCY
+    patient = dispense.patient
+    rows = select_rows(patient, on)
+    products = rows.products_of(dispense.prescription)
+    packs = next(packs for packs in group_packs(products, rows.dispenses) if dispense in packs)
+    counted = count_therapy(patient, rows, on, habits_of(patient.pharmacy, on))
+    return counted.supply_type(str(packs[0].pk), products.index(dispense.prescription))
 
 
 def count_therapy(patient: Patient, rows: Rows, on: date, habits: Habits) -> Therapy:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from baclofen_rules.therapy.course import Ending
-from baclofen_rules.therapy.model import ZERO, How, PlanPhase, Relation, hour_of
+from baclofen_rules.therapy.model import How, PlanPhase, Relation, hour_of
 
 HAND_OVER = "hand-over"
 """The id of the supply that is in question."""
@@ -75,16 +75,6 @@ class Day:
         if any(dose.time is None for dose in doses):
             return tuple(doses)
         return tuple(sorted(doses, key=lambda dose: hour_of(dose.time or "")))
-
-    @property
-    def by_time(self) -> dict[str, Decimal] | None:
-        """mg of the fixed doses by time of the day; None where an order does not say all times."""
-        sums: dict[str, Decimal] = {}
-        for dose in self.fixed_doses:
-            if dose.time is None:
-                return None
-            sums[dose.time] = sums.get(dose.time, ZERO) + dose.mg
-        return sums or None
 
 
 class DayStretch(NamedTuple):
@@ -235,6 +225,7 @@ class SupplyDays(NamedTuple):
 class SupplyType(StrEnum):
     """HL7 v3 ActPharmacySupplyType."""
 
+    EMERGENCY = "EM"
     FIRST_FILL = "FF"
     FIRST_FILL_PART = "FFP"
     REFILL = "RF"

@@ -370,18 +370,23 @@ class Therapy(TherapyDays):
         (first, _), segment = feeding.days(), feeding.segment
         return 1 if segment.first_taken is None else max(1, first - segment.first_taken - segment.moved + 1)
 
-    def supply_type(self, supply_id: str) -> SupplyType:
-        """Return the kind of a hand-over on an order: first or later, a whole ordered quantity or a part."""
+    def supply_type(self, supply_id: str, product: int) -> SupplyType:
+        """Return the kind of a hand-over on an order by one of its products: first or later, a whole ordered quantity or a part.
+
+        `product` counts from 0.
+        """
         supply = next(s for s in self.facts.supplies if s.id == supply_id)
-        order = self._orders[str(supply.order)]
         earlier = [
             s
             for s in self.facts.supplies
-            if s.order == order.id and s.status is not SupplyStatus.CANCELLED and s.place < supply.place
+            if s.order == supply.order and s.status is not SupplyStatus.CANCELLED and s.place < supply.place
         ]
-        quantities = tuple(product.quantity for product in order.plan.products)
-        kind = "RF" if earlier else "FF"
-        return SupplyType(kind if supply.tablets == quantities else f"{kind}P")
+        is_first = not any(s.tablets is None or s.tablets[product] for s in earlier)
+        quantity = self._orders[str(supply.order)].plan.products[product].quantity
+        tablets = None if supply.tablets is None else supply.tablets[product]
+        if quantity in (None, tablets):
+            return SupplyType.FIRST_FILL if is_first else SupplyType.REFILL
+        return SupplyType.FIRST_FILL_PART if is_first else SupplyType.REFILL_PART
 
 
 def therapy(facts: Facts) -> Therapy:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from baclofen_rules.therapy import SupplyType
 from dispensary.api.fhir.medicine import ATC
 from dispensary.api.fhir.units import DRUG_FORM, UCUM
 from dispensary.models import Dispense, DispenseStatus, Finding, FindingSeverity, Mitigation, Override, Source
@@ -27,12 +28,9 @@ _STATUS = {
 
 
 def medication_dispense(
-    dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override], given_before: Decimal
+    dispense: Dispense, findings: Iterable[Finding], answers: Iterable[Override], supply_type: SupplyType
 ) -> dict[str, Any]:
-    """Return the resource with pack and findings contained; amounts are exact JSON numbers.
-
-    `given_before` are the tablets that had been handed over on the order before this supply.
-    """
+    """Return the resource with pack and findings contained; amounts are exact JSON numbers."""
     answered = {answer.fingerprint: answer for answer in answers}
     packs = [_render_pack(dispense, number, pack) for number, pack in enumerate(dispense.packs, start=1)]
     issues = [_render_issue(finding, dispense, answered.get(finding.fingerprint)) for finding in findings]
@@ -48,7 +46,7 @@ def medication_dispense(
         "authorizingPrescription": [{"reference": f"MedicationRequest/{dispense.prescription_id}"}]
         if dispense.prescription.source != Source.EMERGENCY
         else [],
-        "type": {"coding": [{"system": ACT_CODE, "code": _fill_code(dispense, given_before)}]},
+        "type": {"coding": [{"system": ACT_CODE, "code": supply_type.value}]},
         "quantity": _tablet_quantity(dispense.quantity),
         "daysSupply": {"value": dispense.days_supply, "unit": "days", "system": UCUM, "code": "d"},
         "whenPrepared": dispense.prepared_at.isoformat(),
@@ -59,18 +57,6 @@ def medication_dispense(
         "detectedIssue": [{"reference": f"#{issue['id']}"} for issue in issues],
     }
     return {name: value for name, value in resource.items() if value != []}
-
-
-def _fill_code(dispense: Dispense, given_before: Decimal) -> str:
-    """Return the kind of supply: the first or a later one of the order, P where it is not one whole ordered quantity.
-
-    After HL7 v3 ActPharmacySupplyType: EM without an order, else FF, FFP, RF, RFP. The second part of a first quantity is RFP.
-    """
-    if dispense.prescription.source == Source.EMERGENCY:
-        return "EM"
-    kind = "RF" if given_before else "FF"
-    ordered = dispense.prescription.quantity
-    return kind if ordered is None or dispense.quantity == ordered else f"{kind}P"
 
 
 def _render_pack(dispense: Dispense, number: int, pack: Mapping[str, Any]) -> dict[str, Any]:

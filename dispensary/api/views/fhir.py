@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
@@ -38,10 +36,10 @@ from dispensary.api.strict_json import jsonable
 from dispensary.api.views.base import RECEIVE, BaseView, reply
 from dispensary.api.views.orders import find_patient, find_prescriber, receive_order
 from dispensary.api.wire import FHIRParser, FHIRRenderer, StrictJSONParser
+from dispensary.assessment import supply_type_of
 from dispensary.errors import InvalidInput, Problem
 from dispensary.models import (
     Dispense,
-    DispenseStatus,
     NamesakeAnswer,
     Patient,
     Prescription,
@@ -216,12 +214,9 @@ class MedicationDispenseView(FHIRView):
         )
         dispense = self.get_own(rows, pk)
         self.record_reading(dispense.patient, dispense)
-        before = Dispense.objects.filter(prescription_id=dispense.prescription_id, number__lt=dispense.number)
-        given_before = before.exclude(status=DispenseStatus.CANCELLED).aggregate(total=Sum("quantity"))[
-            "total"
-        ] or Decimal(0)
+        supply_type = supply_type_of(dispense, self.pharmacy.local_day(self.now))
         findings, answers = dispense.review.findings.all(), dispense.overrides.all()
-        return Response(medication_dispense(dispense, findings, answers, given_before))
+        return Response(medication_dispense(dispense, findings, answers, supply_type))
 
 
 class MetadataView(FHIRView):

@@ -185,7 +185,6 @@ def test_the_doses_of_a_day_stand_in_the_order_of_their_times() -> None:
     both = therapy(facts([tens, fives], [supply("A", 4, 84), supply("B", 4, 84)]))
     rows = [(dose.time, dose.mg, dose.strength_mg) for dose in both.day(TODAY).fixed_doses]
     assert rows == [("06:30", 10, 5), ("morning", 10, 10), ("midday", 5, 5), ("evening", 20, 10), ("bedtime", 15, 5)]
-    assert list(both.day(TODAY).by_time or {}) == ["06:30", "morning", "midday", "evening", "bedtime"]
     (label,) = therapy(facts([tens], [supply("A", 4, 84)])).label("s-A")
     assert label.dose.phase.doses == ((10, 20),)
     assert label.dose.phase.times == (("morning", "evening"),)
@@ -203,7 +202,6 @@ def test_doses_stand_as_written_where_an_order_says_no_times() -> None:
         (None, 5),
         (None, 5),
     ]
-    assert both.day(TODAY).by_time is None
 
 
 def test_a_regimen_written_in_another_order_of_its_times_is_no_change() -> None:

@@ -9,6 +9,7 @@ from baclofen_rules.regimen import Phase
 from baclofen_rules.therapy import Order, OrderStatus, Plan, Product, Supply, therapy
 from tests.baclofen_rules.therapy.reading import amounts
 from tests.baclofen_rules.therapy.states import day
+from tests.baclofen_rules.therapy.test_dates import facts
 from tests.baclofen_rules.therapy.test_situations import (
     AS_NEEDED,
     COMPLETED,
@@ -529,3 +530,17 @@ def test_a_profile_that_counts_days_left_lets_at_most_half_of_a_supply_be_left(d
     assert therapy(facts).due("A").earliest_on == day(0)
     supply: Supply = replace(facts.supplies[0], on=day(kept - days + 1))
     assert therapy(replace(facts, supplies=(supply,))).due("A").earliest_on == day(1)
+
+
+@pytest.mark.parametrize(
+    ("tablets", "kinds"),
+    [((28, 28), ("FF", "FF")), ((28, 20), ("FF", "FFP")), ((28, 0), ("FF", "FFP")), ((56, 28), ("FFP", "FF"))],
+)
+def test_each_strength_has_its_own_kind_of_supply(tablets: tuple[int, int], kinds: tuple[str, str]) -> None:
+    state = therapy(facts([seventy("A")], [given("A", -3, *tablets)]))
+    assert (state.supply_type("A-3", 0), state.supply_type("A-3", 1)) == kinds
+
+
+def test_the_first_tablets_of_a_strength_are_a_first_supply() -> None:
+    state = therapy(facts([seventy("A")], [given("A", -3, 28, 0), given("A", -1, 0, 28)]))
+    assert state.supply_type("A-1", 1) == "FF"

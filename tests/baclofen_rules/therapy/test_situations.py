@@ -138,7 +138,7 @@ def answer_to(question: str, state: Therapy, asked: str) -> Any:
         days = state.supply(about[0] if about else HAND_OVER)
         return offset(days.starts_on), days.days
     if kind == "type":
-        return state.supply_type(HAND_OVER).value
+        return state.supply_type(HAND_OVER, int(about[0]) if about else 0).value
     if kind == "label":
         return [
             (offset(stretch.first_on), offset(stretch.last_on), stretch.dose.tablets())
@@ -398,7 +398,7 @@ SITUATIONS = [
             "due A": ("owing", 0, 0),
         },
         give=[0, 16],
-        after={"supply": (0, 8), "mg 0": 70, "mg 8": 0, "type": "RFP", "owed A": None},
+        after={"supply": (0, 8), "mg 0": 70, "mg 8": 0, "type 1": "RFP", "owed A": None},
     ),
     Situation(
         "S19 the same dose in larger tablets: the old ones first",
