@@ -63,7 +63,7 @@ SUPPLY_FIELDS = names(
 REGIMEN_FIELDS = names("products", "as_needed", "then_stop")
 RELATION_FIELDS = names("relation", "how", "to", "from")
 DECISION_FIELDS = names(
-    *("id", "kind", "subject", "object", "on", "from", "tablets", "mg", "days", "corrects", "by", "reason")
+    *("id", "kind", "subject", "object", "on", "from", "tablets", "mg", "days", "corrects", "since", "by", "reason")
 )
 ASK_FIELDS = names("order", "course", "tablets", "picked")
 MOST_ORDERS: Final = 500
@@ -357,5 +357,6 @@ def _read_decision(place: Place) -> tuple[Decision, Mapping[str, str | None]]:
         days=fields.get("days", lambda at: at.whole("a whole number of days from -999 to 999", -999, 999)),
         id=fields.get("id", _read_name),
         corrects=fields.get("corrects", _read_name),
+        since=fields.get("since", _read_name),
     )
     return decision, {"by": fields.get("by", read_text(200)), "reason": fields.get("reason", read_text(500))}

@@ -136,5 +136,6 @@ def _decision_json(decision: Decision, words: Mapping[str, str | None]) -> dict[
         "mg": amount_json(decision.mg),
         "days": decision.days,
         "corrects": decision.corrects,
+        **({"since": decision.since} if decision.since is not None else {}),
         **words,
     }

@@ -13,7 +13,7 @@ from baclofen_rules.order import MOST_DAYS
 from baclofen_rules.regimen import Phase as RulePhase
 from baclofen_rules.regimen import Unit
 from baclofen_rules.text import format_amount
-from baclofen_rules.therapy import OrderStatus
+from baclofen_rules.therapy import HAND_OVER, OrderStatus
 from dispensary.models import (
     Decision,
     DecisionKind,
@@ -21,6 +21,7 @@ from dispensary.models import (
     DispenseStatus,
     Patient,
     Phase,
+    Preparation,
     Prescription,
     PrescriptionStatus,
     PriorSupply,
@@ -131,7 +132,7 @@ def record_document(rows: Rows, on: date, asked: UUID | None = None) -> dict[str
     return {
         "orders": orders,
         "supplies": [_recorded_supply(row, on) for row in rows.prior_supplies] + supplies,
-        "decisions": [_decision_document(row, names) for row in rows.decisions] + _recorded_relations(rows),
+        "decisions": [_decision_document(row, names, rows) for row in rows.decisions] + _recorded_relations(rows),
     }
 
 
@@ -357,8 +358,9 @@ def _recorded_relation(row: PriorSupply, subject: str, course: str, is_equal: bo
     }
 
 
-def _decision_document(row: Decision, names: Mapping[str, str]) -> dict[str, Any]:
+def _decision_document(row: Decision, names: Mapping[str, str], rows: Rows) -> dict[str, Any]:
     subject = row.order_id or row.prior_supply_id
+    since = _first_settled(row, rows)
     return {
         "id": str(row.pk),
         "kind": row.kind,
@@ -370,9 +372,28 @@ def _decision_document(row: Decision, names: Mapping[str, str]) -> dict[str, Any
         "mg": _amount(row.mg),
         "days": row.days,
         "corrects": None if row.corrects_id is None else str(row.corrects_id),
+        **({"since": since} if since is not None else {}),
         "by": row.decider_name or None,
         "reason": row.words or None,
     }
+
+
+def _first_settled(row: Decision, rows: Rows) -> str | None:
+    """Return the first hand-over of its order that a stored decision is about; None where there was none before it.
+
+    An answer given with a hand-over, or with the check of its bag, is about that one, any other about the last before it.
+    """
+    if row.order_id is None or row._state.adding or rows.local_day(row.decided_at) != row.on:
+        return None
+    products = next((products for products in rows.orders if row.order_id in {product.pk for product in products}), ())
+    moments = {packs[0].handed_over_at: str(packs[0].pk) for packs in group_packs(products, rows.dispenses)}
+    before = [moment for moment in moments if moment <= row.decided_at]
+    if not before:
+        return None
+    bags = Preparation.objects.filter(prescription_id=row.order_id, checked_at=row.decided_at)
+    if row.decided_at not in moments and bags.exists():
+        return next((supply for moment, supply in moments.items() if moment > row.decided_at), HAND_OVER)
+    return moments[before[-1]]
 
 
 def _day(value: date | None) -> str | None:

@@ -274,6 +274,8 @@ class Decision:
     id: str | None = None
     corrects: str | None = None
     """The id of the decision that this one puts right."""
+    since: str | None = None
+    """The first hand-over of its subject that it is about; None: the last of its day, or before it."""
 
 
 @dataclass(frozen=True, slots=True)

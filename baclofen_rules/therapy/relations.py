@@ -146,9 +146,8 @@ def _decided(
     ended_on = max([c.ended_on or 0 for c in state.by_source.get(asked.id, []) if c.is_outdated], default=0)
     about = [decision for decision in about if decision.on.toordinal() >= ended_on]
     if supply is not None and not is_late:
-        not_cancelled = [s for s in state.facts.supplies if s.status is not SupplyStatus.CANCELLED]
-        days = sorted(s.on for s in not_cancelled if (s.order or s.id) == asked.id)
-        about = [d for d in about if supply.on >= max((day for day in days if day <= d.on), default=supply.on)]
+        own_supplies = [s for s in state.facts.supplies if (s.order or s.id) == asked.id]
+        about = [d for d in about if _settles(d, supply, own_supplies, asked)]
     latest: dict[Course, Decision] = {}
     for decision in about:
         name = decision.object if decision.subject == asked.id else decision.subject
@@ -156,6 +155,14 @@ def _decided(
         if course is not None and course.is_open and course is not own:
             latest[course] = decision
     return latest
+
+
+def _settles(decision: Decision, supply: Supply, own_supplies: Sequence[Supply], asked: Asked) -> bool:
+    """Say whether a decision is about a hand-over, or about one before it; `own_supplies` are those of what is asked about."""
+    if decision.since is not None and decision.subject == asked.id:
+        return any(s.id == decision.since and s.place <= supply.place for s in own_supplies)
+    days = [s.on for s in own_supplies if s.status is not SupplyStatus.CANCELLED and s.on <= decision.on]
+    return supply.on >= max(days, default=supply.on)
 
 
 class DecidedByOwn(NamedTuple):

@@ -8,12 +8,23 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import prefetch_related_objects
 
+from baclofen_rules.therapy import HAND_OVER
 from dispensary.actions import dispenses, patients
 from dispensary.actors import Actor
 from dispensary.assessment import therapy_of
 from dispensary.errors import NotAllowed
 from dispensary.loading import OF_A_PATIENT
-from dispensary.models import Decision, DecisionKind, Dispense, Patient, Pharmacy, Prescription
+from dispensary.models import (
+    Decision,
+    DecisionKind,
+    Dispense,
+    Patient,
+    Pharmacy,
+    Preparation,
+    Prescription,
+    Stage,
+)
+from dispensary.record import record_document, select_rows
 from tests.dispensary import make
 
 pytestmark = pytest.mark.django_db
@@ -38,15 +49,9 @@ def patient(shop: Pharmacy) -> Patient:
 
 
 def decide(patient: Patient, kind: DecisionKind, course: str, **fields: object) -> Decision:
+    made: dict[str, object] = {"on": TODAY + DAY, "decided_at": make.NOW + DAY}
     return Decision.objects.create(
-        patient=patient,
-        kind=kind,
-        course=course,
-        on=TODAY + DAY,
-        decided_by="test",
-        decider_name="Test",
-        decided_at=make.NOW + DAY,
-        **fields,
+        patient=patient, kind=kind, course=course, decided_by="test", decider_name="Test", **made | fields
     )
 
 
@@ -138,6 +143,29 @@ def test_a_decision_that_was_corrected_does_not_count(patient: Patient, pharmaci
     wrong = decide(patient, DecisionKind.COUNTED, str(order.pk), tablets=[Decimal(6)])
     decide(patient, DecisionKind.COUNTED, str(order.pk), tablets=[Decimal(12)], corrects=wrong)
     assert therapy_of(patient, TODAY + DAY).threads[0].first_uncovered == TODAY + 9 * DAY
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_checked", "about"),
+    [(-1, False, 0), (0, False, 1), (1, False, 1), (-1, True, 1), (1, True, HAND_OVER)],
+    ids=["before it", "with it", "after it", "with the check of its bag", "with the check of the next bag"],
+)
+def test_an_answer_is_about_the_hand_over_that_it_was_given_for(
+    patient: Patient, pharmacist: Actor, hours: int, is_checked: bool, about: int | str
+) -> None:
+    order = make.prescription(patient)
+    second = make.NOW + 3 * DAY
+    supplies = [make.hand_over(order, pharmacist, now, Decimal(21)) for now in (make.NOW, second)]
+    answered_at = second + timedelta(hours=hours)
+    if is_checked:
+        bag = {"pharmacy": order.pharmacy, "bag": [], "prepared_by": "a", "preparer_name": "A", "prepared_at": make.NOW}
+        Preparation.objects.create(
+            prescription=order, stage=Stage.CHECKED, checked_at=answered_at, checked_by="b", **bag
+        )
+    decide(patient, DecisionKind.BESIDE, "other", order=order, on=second.date(), decided_at=answered_at)
+    document = record_document(select_rows(patient, second.date()), second.date())
+    since = supplies[about].pk if isinstance(about, int) else about
+    assert [row.get("since") for row in document["decisions"]] == [str(since)]
 
 
 def test_a_decision_is_neither_changed_nor_deleted(patient: Patient) -> None:

@@ -338,7 +338,11 @@ class Reference:
             for segment in course.segments:
                 self.moved[segment.source] = self.moved.get(segment.source, 0) + days
             return
-        course.first_on = max(self.day, course.first_on + timedelta(days))
+        planned, course.first_on = course.first_on, max(self.day, course.first_on + timedelta(days))
+        self.ends_later = [
+            (course.first_on if own is course and day == planned else day, own, names)
+            for day, own, names in self.ends_later
+        ]
         for segment in course.segments:
             segment.not_before = self.first_taken[segment.source] = course.first_on
 
@@ -478,13 +482,19 @@ class Reference:
             if course.ended_on is not None and course.ended_why in {"replaced", "stopped"}:
                 about = [d for d in about if d.on >= course.ended_on]
         if supply is not None and not is_late:
-            days = [s.on for s in self.supplies if (s.order or s.id) == source]
-            about = [d for d in about if supply.on >= max([day for day in days if day <= d.on], default=supply.on)]
+            about = [d for d in about if self.settles(d, supply, source)]
         latest: dict[str, Decision] = {}
         for decision in sorted(about, key=lambda d: (d.on, d.kind, d.subject or "", d.object, d.id or "")):
             for course in self.named_by(self.object_of(decision, source)):
                 latest[course.name] = decision
         return list(latest.values())
+
+    def settles(self, decision: Decision, supply: Supply, source: str) -> bool:
+        own_supplies = [s for s in self.facts.supplies if (s.order or s.id) == source]
+        if decision.since is not None and decision.subject == source:
+            return any(s.id == decision.since and s.place <= supply.place for s in own_supplies)
+        days = [s.on for s in own_supplies if s.status is not SupplyStatus.CANCELLED and s.on <= decision.on]
+        return supply.on >= max(days, default=supply.on)
 
     def decided_start(self, source: str, supply: Supply) -> date | None:
         is_unknown = self.relate(source, supply, is_late=False)[0] is Relation.UNKNOWN

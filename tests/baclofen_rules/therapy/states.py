@@ -138,6 +138,7 @@ def decision(choose: Choose, number: int, named: dict[str, int], others: tuple[s
         days=choose(range(-3, 6)) if kind is DecisionKind.MOVED else None,
         id=f"d{number}",
         corrects=choose([None, None, None, f"d{number - 1}"]),
+        since=choose([None, None, "s0", "s1"]) if kind in pairs else None,
     )
 
 

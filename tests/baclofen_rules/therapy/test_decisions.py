@@ -96,3 +96,19 @@ def test_what_was_replaced_before_it_was_taken_begins_anew_when_that_comes_back(
     state = therapy(facts(orders, [supply("B", 10, 42), back]))
     assert [state.day(day(on)).running for on in (-6, -3, -2)] == [("A",), ("A",), ("B",)]
     assert state.changes(after=day(-2)) == [day(5), day(12)]
+
+
+@pytest.mark.parametrize(("since", "mg"), [("s-B", 75), ("s2", 45), (None, 45)])
+def test_an_answer_holds_from_the_hand_over_that_it_is_about(since: str | None, mg: int) -> None:
+    orders = [order("A", 10), order("B", 15)]
+    supplies = [supply("A", 10, 84), supply("B", 5, 126), Supply("s2", TODAY, "B", (Decimal(126),), number=1)]
+    answer = Decision(BESIDE, "A", TODAY, subject="B", since=since)
+    assert therapy(facts(orders, supplies, answer)).day(day(-3)).mg == mg
+
+
+def test_an_answer_about_a_hand_over_to_come_settles_none_before_it() -> None:
+    orders = [order("A", 10), order("B", 15)]
+    answer = Decision(BESIDE, "A", TODAY, subject="B", since="hand-over")
+    state = therapy(facts(orders, [supply("A", 10, 84), supply("B", 5, 126)], answer))
+    assert state.day(day(-3)).mg == 45
+    assert state.with_hand_over("B", (Decimal(126),)).day(day(-3)).mg == 45
